@@ -1,0 +1,133 @@
+"""The root of the control API: the whole state, the change feed and the faults. JSON in and out.
+
+An unknown name answers 404, a body that does not fit 400, both as ``{"error": "..."}``.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from sandbox.bell import Bell
+from sandbox.faults import Faults
+from sandbox.people import PEOPLE
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+KEEP_ALIVE_SECONDS = 15.0
+
+
+class World(Protocol):
+    """What the root needs of each part of the world."""
+
+    def snapshot(self) -> dict[str, Any]: ...
+
+
+class ControlError(Exception):
+    """A control request that cannot be carried out; the message is for the person who sent it."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@web.middleware
+async def control_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer failures under /control as JSON; leave the pretend services' own error shapes alone."""
+    if not request.path.startswith("/control/"):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except ControlError as error:
+        return web.json_response({"error": str(error)}, status=error.status)
+    except web.HTTPException as error:
+        return web.json_response({"error": error.reason}, status=error.status)
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a control request; an empty body is an empty object."""
+    text = await request.text()
+    try:
+        body = json.loads(text) if text.strip() else {}
+    except ValueError:
+        raise ControlError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise ControlError("the body must be a JSON object")
+    return body
+
+
+def people() -> list[dict[str, str]]:
+    """The people for JSON; ids are strings there because snowflakes exceed 2^53."""
+    return [{key: str(value) for key, value in asdict(person).items()} for person in PEOPLE]
+
+
+def routes(bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> list[web.RouteDef]:
+    """GET /control/state, GET /control/events, GET|POST /control/faults, POST /control/faults/reset."""
+    root = _Root(bell, faults, worlds)
+    return [
+        web.get("/control/state", root.state),
+        web.get("/control/events", root.events),
+        web.get("/control/faults", root.list_faults),
+        web.post("/control/faults", root.set_faults),
+        web.post("/control/faults/reset", root.reset_faults),
+    ]
+
+
+class _Root:
+    def __init__(self, bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> None:
+        self.bell = bell
+        self.faults = faults
+        self.worlds = worlds
+
+    async def state(self, _request: web.Request) -> web.Response:
+        parts = {name: world.snapshot() for name, world in self.worlds.items()}
+        return web.json_response({**parts, "people": people(), "faults": self.faults.snapshot()})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Server-sent events, one JSON object per change, with a comment now and then to keep it open."""
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        )
+        listener = self.bell.listen()
+        try:
+            await response.prepare(request)
+            await response.write(b": listening\n\n")
+            while True:
+                await response.write(await _next_chunk(listener.__anext__))
+        except (StopAsyncIteration, ConnectionResetError):
+            return response
+        finally:
+            listener.close()
+
+    async def list_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.faults.snapshot())
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        for name, value in (await body_of(request)).items():
+            self._set(name, value)
+        self.bell.ring("fault")
+        return web.json_response(self.faults.snapshot())
+
+    def _set(self, name: str, value: object) -> None:
+        try:
+            self.faults.set(name, value)
+        except KeyError:
+            raise ControlError(f"no fault is called {name}", status=404) from None
+        except ValueError as error:
+            raise ControlError(str(error)) from None
+
+    async def reset_faults(self, _request: web.Request) -> web.Response:
+        self.faults.reset()
+        self.bell.ring("fault")
+        return web.json_response(self.faults.snapshot())
+
+
+async def _next_chunk(next_ring: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
+    try:
+        ring = await asyncio.wait_for(next_ring(), KEEP_ALIVE_SECONDS)
+    except TimeoutError:
+        return b": still here\n\n"
+    return f"data: {json.dumps(ring)}\n\n".encode()
