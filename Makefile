@@ -1,0 +1,57 @@
+# Each verb sets up what it needs by itself. `make` alone prints them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PY := .venv/bin/python
+
+# Everything that is checked; the packages and scripts at the top, tests included.
+CODE := bot.py combined_server.py setup_database.py health_check.py core sandbox benchmarks tests
+
+.PHONY: help run demo test check bench format lock clean runtime development
+
+help: ## print this list
+	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'New here? Try "make run". It needs Python 3.11 or newer and no tokens: without them it starts'
+	@echo 'a pretend Discord server and Kick channel to play with. The rest is in README.md.'
+
+run: runtime ## start everything; stop it with Ctrl-C
+	@$(PY) combined_server.py
+
+demo: runtime ## play a scripted stream at speed and print what people would see
+	@$(PY) -m sandbox.demo
+
+test: check ## check, then run every test (real PostgreSQL, Redis, browser)
+	@$(PY) -m tests.prerequisites
+	$(PY) -m pytest
+
+check: development ## format, lint, types, and who may import whom
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/house/test_floors.py
+
+bench: development ## measure speed and memory; writes benchmarks/results.json
+	@$(PY) -m benchmarks
+
+format: development ## put the code into the house's format
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format .
+
+lock: development ## renew the locks after an edit of requirements.in or requirements-dev.in
+	@for name in requirements requirements-dev; do \
+	    $(PY) -m uv pip compile $$name.in --output-file $$name.txt --quiet --universal --python-version 3.11 \
+	        --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' || exit; \
+	done
+
+clean: ## remove what set-up and tests made (your data stays)
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+runtime:
+	@sh .ci/setup requirements.txt
+
+development:
+	@sh .ci/setup requirements-dev.txt
