@@ -24,8 +24,7 @@ demo: runtime ## play a scripted stream at speed and print what people would see
 	@$(PY) -m sandbox.demo
 
 test: check ## check, then run every test (real PostgreSQL, Redis, browser)
-	@$(PY) -m tests.prerequisites
-	$(PY) -m pytest
+	$(PY) -m tests
 
 check: development ## format, lint, types, and who may import whom
 	$(PY) -m ruff format --check .

@@ -1,0 +1,1 @@
+"""Tests. They mirror core/; house/ checks the house itself, stories/ run the whole product."""

@@ -1,0 +1,25 @@
+"""`python -m tests`: get what the tests need on this machine, then run pytest.
+
+Arguments are pytest's. Locally a missing browser leaves out the tests marked `browser`, and says
+so; in CI it is a failure.
+"""
+
+import os
+import sys
+from typing import NoReturn
+
+from tests.prerequisites import NEEDS, install, left_out, missing, sentence
+
+
+def main(arguments: list[str]) -> NoReturn:
+    lacking = install(missing(NEEDS))
+    for need in lacking:
+        print(sentence(need), file=sys.stderr)
+    if lacking and os.environ.get("CI") == "true":
+        sys.exit(1)
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *left_out(lacking), *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
