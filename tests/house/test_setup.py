@@ -1,0 +1,185 @@
+"""`.ci/setup` makes `.venv` once, notices what changed, and says what is wrong in a sentence.
+
+The script is real; the Python it finds is a few lines of shell that write down what they are asked.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / ".ci" / "setup"
+TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "id", "mkdir", "rm")
+
+PYTHON = """#!/bin/sh
+state={state}
+case "$*" in
+    *"version_info < (3, 11)"*) [ ! -e $state/old ] ;;
+    *version_info*) echo 3.11 ;;
+    --version) if [ -e $state/old ]; then echo Python 3.9.2; else echo Python 3.11.9; fi ;;
+    *ensurepip*) [ ! -e $state/no_ensurepip ] ;;
+    "-m venv "*)
+        echo venv >>$state/calls
+        [ "$3" = --clear ] && rm -rf .venv
+        mkdir -p .venv/bin
+        cp "$0" .venv/bin/python
+        chmod 755 .venv/bin/python ;;
+    "-m pip --version") ;;
+    "-m pip install "*) echo "pip $*" >>$state/calls; [ ! -e $state/pip_fails ] ;;
+    *) echo "not expected: $*" >&2; exit 64 ;;
+esac
+"""
+
+
+class Machine:
+    """A pretend machine: a project folder, and a PATH with a pretend Python and little else."""
+
+    def __init__(self, home: Path) -> None:
+        self.bin, self.project, self.state = (home / name for name in ("bin", "project", "state"))
+        for folder in (self.bin, self.project, self.state):
+            folder.mkdir()
+        for tool in TOOLS:
+            found = shutil.which(tool)
+            assert found, tool
+            (self.bin / tool).symlink_to(found)
+        self.program("python3", PYTHON.format(state=self.state))
+        self.lock("requirements.txt", "flask==1")
+        self.lock("requirements-dev.txt", "flask==1\npytest==1")
+
+    def program(self, name: str, script: str) -> None:
+        (self.bin / name).unlink(missing_ok=True)
+        (self.bin / name).write_text(script)
+        (self.bin / name).chmod(0o755)
+
+    def lock(self, name: str, text: str) -> None:
+        (self.project / name).write_text(text + "\n")
+
+    def mark(self, name: str) -> Path:
+        (self.state / name).touch()
+        return self.state / name
+
+    def set_up(self, lock: str = "requirements.txt") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", SCRIPT, lock],
+            cwd=self.project,
+            env={"PATH": str(self.bin)},
+            capture_output=True,
+            text=True,
+        )
+
+    def calls(self) -> list[str]:
+        """What was done since the last time, each as its first and last word."""
+        file = self.state / "calls"
+        lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        file.unlink(missing_ok=True)
+        return [" ".join(dict.fromkeys((line.split()[0], line.split()[-1]))) for line in lines]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_the_first_call_installs_and_the_second_does_nothing(machine: Machine) -> None:
+    assert machine.set_up().returncode == 0
+    assert machine.calls() == ["venv", "pip requirements.txt"]
+    second = machine.set_up()
+    assert (second.returncode, second.stderr, machine.calls()) == (0, "", [])
+
+
+def test_packages_are_checked_against_their_hashes(machine: Machine) -> None:
+    machine.set_up()
+    assert "--require-hashes -r requirements.txt" in (machine.state / "calls").read_text()
+
+
+def test_a_changed_lock_is_installed_into_the_same_venv(machine: Machine) -> None:
+    machine.set_up()
+    machine.calls()
+    machine.lock("requirements.txt", "flask==2")
+    machine.set_up()
+    assert machine.calls() == ["pip requirements.txt"]
+    machine.set_up()
+    assert machine.calls() == []
+
+
+def test_the_development_lock_holds_the_runtime_lock(machine: Machine) -> None:
+    machine.set_up("requirements-dev.txt")
+    machine.calls()
+    machine.set_up("requirements.txt")
+    machine.set_up("requirements-dev.txt")
+    assert machine.calls() == []
+
+
+def test_a_new_runtime_lock_forgets_what_the_development_lock_had_settled(machine: Machine) -> None:
+    """Else going back to the old branch would find the old copy, and the new versions."""
+    machine.set_up("requirements-dev.txt")
+    machine.lock("requirements.txt", "flask==2")
+    machine.set_up("requirements.txt")
+    machine.lock("requirements.txt", "flask==1")
+    machine.calls()
+    machine.set_up("requirements-dev.txt")
+    assert machine.calls() == ["pip requirements-dev.txt"]
+
+
+def test_an_interrupted_installation_starts_over(machine: Machine) -> None:
+    failed = machine.mark("pip_fails")
+    first = machine.set_up()
+    assert first.returncode == 1
+    assert "The packages of requirements.txt could not be installed" in first.stderr
+    failed.unlink()
+    machine.calls()
+    (machine.project / ".venv" / "half-a-package").touch()
+    assert machine.set_up().returncode == 0
+    assert machine.calls() == ["venv", "pip requirements.txt"]
+    assert not (machine.project / ".venv" / "half-a-package").exists()
+
+
+def test_a_venv_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
+    machine.set_up()
+    machine.calls()
+    (machine.project / ".venv" / "bin" / "python").unlink()
+    machine.set_up()
+    assert machine.calls() == ["venv", "pip requirements.txt"]
+
+
+def test_an_old_python_is_refused_in_a_sentence(machine: Machine) -> None:
+    machine.mark("old")
+    run = machine.set_up()
+    assert run.returncode == 1
+    assert run.stderr == (
+        "Regulars needs Python 3.11 or newer; this machine has Python 3.9.2. "
+        "Install one, or name it: make PYTHON=/path/to/python3.12\n"
+    )
+
+
+def test_a_newer_python_beside_the_old_one_is_found(machine: Machine) -> None:
+    newer = (machine.bin / "python3").read_text()
+    machine.program("python3", "#!/bin/sh\n[ $1 = --version ] && echo Python 3.9.2\n")
+    machine.program("python3.12", newer)
+    assert machine.set_up().returncode == 0
+
+
+def test_no_python_at_all_is_told(machine: Machine) -> None:
+    (machine.bin / "python3").unlink()
+    run = machine.set_up()
+    assert run.returncode == 1
+    assert "this machine has no python3." in run.stderr
+
+
+def test_without_ensurepip_root_installs_it(machine: Machine) -> None:
+    lack = machine.mark("no_ensurepip")
+    machine.program("id", "#!/bin/sh\necho 0\n")
+    machine.program("apt-get", f'#!/bin/sh\necho "$@" >>{machine.state}/apt; rm -f {lack}\n')
+    assert machine.set_up().returncode == 0
+    assert "python3.11-venv" in (machine.state / "apt").read_text()
+
+
+def test_without_ensurepip_others_are_told_what_to_do(machine: Machine) -> None:
+    machine.mark("no_ensurepip")
+    machine.program("id", "#!/bin/sh\necho 1000\n")
+    machine.program("apt-get", "#!/bin/sh\nexit 1\n")
+    run = machine.set_up()
+    assert run.returncode == 1
+    assert "sudo apt-get install python3.11-venv" in run.stderr
+    assert machine.calls() == []
