@@ -10,6 +10,8 @@ from aiohttp import web
 from sandbox import control
 from sandbox.bell import Bell
 from sandbox.faults import Faults
+from sandbox.kick.routes import routes as kick_routes
+from sandbox.kick.world import KickWorld
 from sandbox.people import PEOPLE
 
 
@@ -27,16 +29,30 @@ class SandboxSettings:
     redirect_uris: tuple[str, ...] = ()
 
 
+ENV = web.AppKey("ENV", dict[str, str])
+"""The product's settings that lead it to this sandbox."""
+
+
 def build(settings: SandboxSettings) -> web.Application:
     """The application with every part's routes; its worlds live and die with it."""
     bell, faults = Bell(), Faults()
     app = web.Application(middlewares=[control.control_errors], client_max_size=32 * 2**20)
-    worlds: dict[str, Any] = {}
-    for name in ("kick", "discord"):
-        if (world := _optional(f"sandbox.{name}.world", f"{name.title()}World")) is not None:
-            worlds[name] = world(PEOPLE, bell, faults, settings.base_url)
-            routes = _optional(f"sandbox.{name}.routes", "routes")
-            app.add_routes(routes(worlds[name]) if routes else [])
+    kick = KickWorld(
+        PEOPLE,
+        bell,
+        faults,
+        settings.base_url,
+        webhook_url=settings.webhook_url,
+        redirect_uris=settings.redirect_uris,
+    )
+    worlds: dict[str, Any] = {"kick": kick}
+    app.add_routes(kick_routes(kick))
+    app.cleanup_ctx.append(kick.running)
+    app[ENV] = kick.env()
+    if (world := _optional("sandbox.discord.world", "DiscordWorld")) is not None:
+        worlds["discord"] = world(PEOPLE, bell, faults, settings.base_url)
+        routes = _optional("sandbox.discord.routes", "routes")
+        app.add_routes(routes(worlds["discord"]) if routes else [])
     page = _optional("sandbox.page.page", "routes")
     app.add_routes(page() if page else [])
     app.add_routes(control.routes(bell, faults, worlds))

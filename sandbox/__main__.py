@@ -1,0 +1,101 @@
+"""``python -m sandbox --port 8081 --webhook-url http://127.0.0.1:8080/webhooks/kick``.
+
+When it listens it prints one line of JSON: the port, the page's address, and the settings that lead the product
+here. The same line goes to ``--ready-file``. It ends at once on SIGTERM, SIGINT, or, if asked, when stdin closes.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from sandbox.serve import Sandbox, serve
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="A pretend Discord and Kick."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8081, help="0 takes any free port (%(default)s)"
+    )
+    parser.add_argument(
+        "--webhook-url",
+        default="http://127.0.0.1:8080/webhooks/kick",
+        help="where Kick's webhooks go (%(default)s)",
+    )
+    parser.add_argument(
+        "--redirect-uri",
+        action="append",
+        default=[],
+        help="an OAuth redirect registered with the Kick app; default: any path on the webhook's host",
+    )
+    parser.add_argument("--ready-file", type=Path, help="where to write the ready line too")
+    parser.add_argument(
+        "--exit-with-stdin", action="store_true", help="end when stdin closes (the parent is gone)"
+    )
+    return parser.parse_args(argv)
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Serve until told to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serve(
+        options.host, options.port, options.webhook_url, tuple(options.redirect_uri)
+    ) as sandbox:
+        announce(sandbox, options.ready_file)
+        if options.exit_with_stdin:
+            _watch_stdin(loop, stop)
+        await stop.wait()
+
+
+def announce(sandbox: Sandbox, ready_file: Path | None) -> None:
+    """Print the ready line; write the file in one step so that nobody reads half of it."""
+    line = json.dumps({"port": sandbox.port, "page_url": sandbox.page_url, "env": sandbox.env})
+    print(line, flush=True)
+    if ready_file is not None:
+        _write_atomically(ready_file, line + "\n")
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).replace(path)
+
+
+def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """A thread, because stdin may be a file or /dev/null, which an event loop cannot watch."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            continue
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
+
+
+def main() -> int:
+    """Exit code 0, or 2 with one sentence when the port cannot be had."""
+    options = arguments()
+    try:
+        asyncio.run(run(options))
+    except OSError as error:
+        print(
+            f"The sandbox cannot listen on port {options.port}: {error.strerror}.", file=sys.stderr
+        )
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

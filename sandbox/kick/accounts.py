@@ -1,0 +1,177 @@
+"""Kick accounts and channels, and who there is when the world starts.
+
+A channel has three numbers that must never be mixed: the owner's user id, the channel id and the chatroom id.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sandbox.people import Person, slug_of
+
+BOT_USER_ID = 4_200_001
+APP_BOT_USER_ID = 4_200_002
+MODERATORS = {"nora": ("tomas",)}
+"""Streamer's handle -> the handles that moderate there."""
+
+
+@dataclass
+class Account:
+    """A Kick user. The user id is for ever, the name may change."""
+
+    user_id: int
+    username: str
+    handle: str = ""
+    is_verified: bool = False
+    is_bot: bool = False
+
+    @property
+    def slug(self) -> str:
+        return slug_of(self.username)
+
+    @property
+    def email(self) -> str:
+        return f"{self.slug}@example.invalid"
+
+
+@dataclass(frozen=True)
+class Category:
+    """What a stream is about."""
+
+    id: int
+    name: str
+    tags: tuple[str, ...] = ()
+
+    def thumbnail(self, base_url: str) -> str:
+        return f"{base_url}/kick/site/images/category-{self.id}.svg"
+
+
+CATEGORIES: tuple[Category, ...] = (
+    Category(15, "Just Chatting", ("IRL",)),
+    Category(28, "Slots & Casino", ("Gambling",)),
+    Category(34, "Call of Duty: Warzone", ("Shooter", "FPS")),
+    Category(57, "Minecraft", ("Sandbox",)),
+    Category(73, "Chess", ("Strategy", "Board Game")),
+)
+CATEGORY_BY_ID = {category.id: category for category in CATEGORIES}
+
+
+@dataclass
+class Stream:
+    """A stream that is going on. ``started_at`` is kept as text: it is part of the stream's identity."""
+
+    livestream_id: int
+    started_at: str
+    viewer_count: int = 42
+
+
+@dataclass
+class Ban:
+    """A ban or a timeout; ``expires_at`` None is for ever."""
+
+    reason: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass
+class Reward:
+    """A channel-point reward; only the app that made it may change it."""
+
+    id: str
+    title: str
+    cost: int
+    description: str = ""
+    background_color: str = "#00e701"
+    is_enabled: bool = True
+    is_paused: bool = False
+    is_user_input_required: bool = False
+    should_redemptions_skip_request_queue: bool = False
+    by_app: bool = True
+    is_deleted: bool = False
+
+
+@dataclass
+class Redemption:
+    """One use of a reward."""
+
+    id: str
+    reward: Reward
+    user_id: int
+    user_input: str
+    redeemed_at: datetime
+    status: str = "pending"
+
+
+@dataclass
+class KicksGift:
+    """KICKs that a viewer gave."""
+
+    user_id: int
+    amount: int
+    at: datetime
+
+
+@dataclass
+class Channel:
+    """A streamer's channel with all that the API can show of it."""
+
+    owner: Account
+    channel_id: int
+    chatroom_id: int
+    moderators: set[int] = field(default_factory=set)
+    title: str = "Slots and good company"
+    description: str = ""
+    language: str = "en"
+    has_mature_content: bool = False
+    category: Category = CATEGORIES[1]
+    tags: list[str] = field(default_factory=lambda: ["English"])
+    stream: Stream | None = None
+    active_subscribers: int = 0
+    gifted_subscribers: int = 0
+    canceled_subscribers: int = 0
+    months: dict[int, int] = field(default_factory=dict)
+    subs_given: dict[int, int] = field(default_factory=dict)
+    extra_badges: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    bans: dict[int, Ban] = field(default_factory=dict)
+    rewards: dict[str, Reward] = field(default_factory=dict)
+    redemptions: dict[str, Redemption] = field(default_factory=dict)
+    kicks: list[KicksGift] = field(default_factory=list)
+
+    @property
+    def user_id(self) -> int:
+        """What Kick's API calls ``broadcaster_user_id``."""
+        return self.owner.user_id
+
+    def may_moderate(self, user_id: int) -> bool:
+        return user_id == self.user_id or user_id in self.moderators
+
+    def is_banned(self, user_id: int, at: datetime) -> bool:
+        ban = self.bans.get(user_id)
+        return ban is not None and (ban.expires_at is None or ban.expires_at > at)
+
+
+def first_accounts(people: Iterable[Person]) -> dict[int, Account]:
+    """Everybody by user id: the people, the separate bot account, and the bot of the app."""
+    accounts = [
+        Account(BOT_USER_ID, "RegularsBot", "regularsbot"),
+        Account(APP_BOT_USER_ID, "Regulars", "regulars", is_bot=True),
+    ]
+    accounts += [Account(p.kick_user_id, p.kick_name, p.handle) for p in people]
+    return {account.user_id: account for account in accounts}
+
+
+def first_channels(people: Iterable[Person], accounts: dict[int, Account]) -> dict[int, Channel]:
+    """The streamers' channels by the owner's user id."""
+    ids = {person.handle: person.kick_user_id for person in people}
+    streamers = [person for person in people if person.role == "streamer"]
+    return {
+        person.kick_user_id: Channel(
+            accounts[person.kick_user_id],
+            channel_id=2_100_001 + number,
+            chatroom_id=3_100_001 + number,
+            moderators={ids[handle] for handle in MODERATORS.get(person.handle, ())},
+        )
+        for number, person in enumerate(streamers)
+    }

@@ -1,0 +1,103 @@
+"""Posting and deleting chat (facts, section 3.3)."""
+
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.kick.accounts import Account, Channel
+from sandbox.kick.api.frame import ApiError, Frame, bad, field_of, json_of, ok
+from sandbox.kick.bodies import ChatMessage
+from sandbox.kick.ids import now
+from sandbox.kick.world import KickWorld
+
+MOST_CODE_POINTS = 500
+QUOTA = "Pusher error: API call failed since (daily) message quota exceeded"
+NOT_SENT_ID = ""
+
+
+def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+    """POST chat, DELETE chat/{message_id}."""
+    api = _Chat(world, frame)
+    return [
+        web.post(f"{base}/v1/chat", frame.endpoint(api.post)),
+        web.delete(f"{base}/v1/chat/{{message_id}}", frame.endpoint(api.delete)),
+    ]
+
+
+class _Chat:
+    def __init__(self, world: KickWorld, frame: Frame) -> None:
+        self.world = world
+        self.frame = frame
+
+    async def post(self, request: web.Request) -> web.Response:
+        """The message also comes back to subscribers as ``chat.message.sent``."""
+        user_id = self.frame.user(request, "chat:write")
+        body = await json_of(request)
+        content = _content(body)
+        channel, sender, by_bot = self._speaker(body, user_id)
+        reply_to = self._parent(body, channel)
+        if self.world.faults.take("kick.chat.quota"):
+            raise bad(QUOTA)
+        if channel.is_banned(sender.user_id, now()):
+            raise ApiError(403)
+        if self.world.faults.take("kick.chat.is_sent_false"):
+            return ok({"is_sent": False, "message_id": NOT_SENT_ID})
+        message = self.world.say(channel, sender, content, reply_to=reply_to, by_bot=by_bot)
+        if self.world.faults.take("kick.chat.lost_reply") and request.transport is not None:
+            request.transport.abort()
+        return ok({"is_sent": True, "message_id": message.message_id})
+
+    def _speaker(self, body: dict[str, Any], user_id: int) -> tuple[Channel, Account, bool]:
+        """Where and as whom: a user in any channel, the app's bot only in the token owner's channel."""
+        kind = field_of(body, "type", str, required=True)
+        if kind == "bot":
+            return self._bot_channel(user_id), self.world.app_bot(), True
+        if kind != "user":
+            raise bad("type must be user or bot")
+        broadcaster = field_of(body, "broadcaster_user_id", int, required=True)
+        channel = self.world.channels.get(broadcaster)
+        if channel is None:
+            raise bad("Channel not found")
+        sender = self.world.accounts[user_id]
+        return channel, sender, sender.handle == "regularsbot"
+
+    def _bot_channel(self, user_id: int) -> Channel:
+        faults = self.world.faults
+        if faults.flag("kick.chat.bot_500"):
+            raise ApiError(500)
+        if faults.flag("kick.chat.bot_401"):
+            raise ApiError(401)
+        channel = self.world.channels.get(user_id)
+        if channel is None or faults.flag("kick.chat.bot_missing"):
+            raise bad("Channel not found")
+        return channel
+
+    def _parent(self, body: dict[str, Any], channel: Channel) -> ChatMessage | None:
+        """The message answered to; 400 if it is not in this channel (guess)."""
+        message_id = field_of(body, "reply_to_message_id", str)
+        if not message_id:
+            return None
+        parent = self.world.find_message(message_id)
+        if parent is None or parent.channel is not channel:
+            raise bad("reply_to_message_id not found")
+        return parent
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """By the broadcaster or a moderator of the message's channel."""
+        user_id = self.frame.user(request, "moderation:chat_message:manage")
+        message = self.world.find_message(request.match_info["message_id"])
+        if message is None:
+            raise ApiError(404)
+        if not message.channel.may_moderate(user_id):
+            raise ApiError(403)
+        self.world.delete_message(message)
+        return web.Response(status=204)
+
+
+def _content(body: dict[str, Any]) -> str:
+    content = str(field_of(body, "content", str, required=True))
+    if not content.strip():
+        raise bad("content is required")
+    if len(content) > MOST_CODE_POINTS:
+        raise bad(f"content must be at most {MOST_CODE_POINTS} characters")
+    return content

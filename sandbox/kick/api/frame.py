@@ -1,0 +1,188 @@
+"""What all endpoints share: errors in Kick's shapes, tokens and scopes, queries, and the API's faults.
+
+Kick has three error shapes (facts, section 3): ``{"data": null, "message": ...}`` (also with ``{}``), ``data``
+holding the reason as a text, and Cloudflare's ``{"error": ..., "reference": ...}``, which is no auth failure.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.faults import Faults
+from sandbox.kick.ids import ulid
+from sandbox.kick.tokens import Token, Tokens
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+BLOCKED = "Request blocked by security policy."
+HTML_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
+
+MESSAGES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    429: "Too many requests",
+    500: "Internal server error",
+    503: "Service unavailable",
+}
+
+
+class ApiError(Exception):
+    """An answer other than success; ``reason`` is the text that Kick puts into ``data``."""
+
+    def __init__(self, status: int, reason: str | None = None) -> None:
+        super().__init__(reason or MESSAGES[status])
+        self.status = status
+        self.reason = reason
+
+
+def ok(data: object, **more: object) -> web.Response:
+    """``{"data": ..., "message": "OK"}``, with pagination where there is some."""
+    return web.json_response({"data": data, "message": "OK", **more})
+
+
+def bad(reason: str) -> ApiError:
+    """A 400 with the reason in ``data``."""
+    return ApiError(400, reason)
+
+
+class Frame:
+    """Wraps the endpoints of one world."""
+
+    def __init__(self, faults: Faults, tokens: Tokens) -> None:
+        self._faults = faults
+        self._tokens = tokens
+
+    def endpoint(self, handler: Handler) -> Handler:
+        """The handler behind the API's faults, its errors in Kick's shapes."""
+
+        async def answer(request: web.Request) -> web.Response:
+            if (failure := await self._fault(request)) is not None:
+                return failure
+            try:
+                return await handler(request)
+            except ApiError as error:
+                return self.error(error)
+
+        return answer
+
+    def error(self, error: ApiError) -> web.Response:
+        """An error in Kick's first or second shape."""
+        empty: object = {} if self._faults.flag("kick.api.empty_object_errors") else None
+        data = empty if error.reason is None else error.reason
+        body = {"data": data, "message": MESSAGES[error.status]}
+        return web.json_response(body, status=error.status)
+
+    async def _fault(self, request: web.Request) -> web.Response | None:
+        faults = self._faults
+        if str(faults.get("kick.api.only")) not in request.path:
+            return None
+        await asyncio.sleep(faults.number("kick.api.slow_ms") / 1000)
+        if faults.take("kick.api.cloudflare_403"):
+            return web.json_response({"error": BLOCKED, "reference": ulid().lower()}, status=403)
+        if faults.take("kick.api.html_error"):
+            return web.Response(text=HTML_PAGE, status=502, content_type="text/html")
+        for status in (500, 429, 401):
+            if faults.take(f"kick.api.{status}"):
+                return self._failed(status)
+        return None
+
+    def _failed(self, status: int) -> web.Response:
+        response = self.error(ApiError(status))
+        wait = self._faults.number("kick.api.retry_after_s")
+        if status == 429 and wait:
+            response.headers["Retry-After"] = str(wait)
+        return response
+
+    def token(self, request: web.Request) -> Token:
+        """The request's access token, of a user or the app; 401 otherwise."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        token = self._tokens.read(text.strip()) if scheme.lower() == "bearer" else None
+        if token is None or token.kind == "refresh":
+            raise ApiError(401)
+        return token
+
+    def user(self, request: web.Request, *scopes: str) -> int:
+        """The user of a user token that has one of the scopes.
+
+        401 for an app token, 403 for a missing scope. Both are guesses at what Kick answers.
+        """
+        token = self.token(request)
+        if token.user_id is None:
+            raise ApiError(401)
+        require(token, *scopes)
+        return token.user_id
+
+
+def require(token: Token, *scopes: str) -> None:
+    """403 if a user token has none of the scopes; an app token has none and needs none."""
+    if token.user_id is not None and scopes and not set(scopes) & set(token.scopes):
+        raise ApiError(403)
+
+
+async def json_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request; 400 otherwise."""
+    try:
+        body = json.loads(await request.text())
+    except ValueError:
+        raise bad("invalid request body") from None
+    if not isinstance(body, dict):
+        raise bad("invalid request body")
+    return body
+
+
+def field_of(body: dict[str, Any], name: str, kind: type, *, required: bool = False) -> Any:
+    """A field of the right type or None; 400 if it is missing but required, or of another type."""
+    value = body.get(name)
+    if value is None:
+        if required:
+            raise bad(f"{name} is required")
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise bad(f"{name} has the wrong type")
+    return value
+
+
+def numbers(request: web.Request, name: str, most: int) -> list[int]:
+    """The repeated query key as numbers; 400 if one is none or there are too many."""
+    texts = request.query.getall(name, [])
+    if len(texts) > most:
+        raise bad(f"at most {most} values of {name}")
+    return [whole_number(name, text) for text in texts]
+
+
+def whole_number(name: str, text: str) -> int:
+    """A query value as a number from 0 up; 400 otherwise."""
+    if not (text.isascii() and text.isdecimal()):
+        raise bad(f"{name} is not a number")
+    return int(text)
+
+
+def limit_of(request: web.Request, *, default: int, most: int, name: str = "limit") -> int:
+    """The page size; 400 outside 1..most."""
+    limit = whole_number(name, request.query.get(name, str(default)))
+    if not 1 <= limit <= most:
+        raise bad(f"{name} must be between 1 and {most}")
+    return limit
+
+
+def page_of(
+    items: Iterable[Any], request: web.Request, limit: int
+) -> tuple[list[Any], dict[str, str]]:
+    """One page and its pagination object. The cursor is opaque to clients; an empty one is the end."""
+    everything = list(items)
+    start = _start(request.query.get("cursor", ""))
+    end = start + limit
+    cursor = f"c{end:08x}" if end < len(everything) else ""
+    return everything[start:end], {"next_cursor": cursor}
+
+
+def _start(cursor: str) -> int:
+    try:
+        return int(cursor[1:], 16) if cursor else 0
+    except ValueError:
+        raise bad("invalid cursor") from None

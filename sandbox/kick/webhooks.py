@@ -1,0 +1,298 @@
+"""Event subscriptions and the signed deliveries they cause.
+
+One delivery per subscription, each with its own message id. Channels are served side by side, the deliveries
+of one channel one after the other. Kick was never seen to retry, so a failed delivery is lost unless a fault
+asks for retries.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+
+from sandbox.bell import Bell
+from sandbox.faults import Faults
+from sandbox.kick.bodies import EVENT_TYPES, Body
+from sandbox.kick.ids import now, seconds, ulid
+from sandbox.kick.signing import SigningKey
+
+RECORDS_KEPT = 20_000
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One app's wish to hear one event of one channel. The same wish twice is two subscriptions."""
+
+    id: str
+    broadcaster_user_id: int
+    event: str
+    version: int
+    created_at: str
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A delivery on its way."""
+
+    message_id: str
+    subscription_id: str
+    type: str
+    body: bytes
+    channel: int
+    due: float
+    attempt: int = 1
+
+
+@dataclass
+class Delivery:
+    """A delivery that was tried. ``status`` is None when nobody answered (see ``error``) or it was dropped."""
+
+    message_id: str
+    subscription_id: str
+    type: str
+    status: int | None
+    ms: float
+    attempt: int
+    at: str
+    error: str | None = None
+
+
+@dataclass
+class Answer:
+    """What the receiver said."""
+
+    status: int | None
+    body: str
+    ms: float
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass
+class _Lane:
+    """One channel's deliveries, in order."""
+
+    parcels: deque[Parcel] = field(default_factory=deque)
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+def compact(body: object) -> bytes:
+    """JSON as Kick sends it: no spaces, UTF-8."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class Webhooks:
+    """The subscriptions of the one app, and the postman."""
+
+    def __init__(self, url: str, key: SigningKey, bell: Bell, faults: Faults) -> None:
+        self.url = url
+        self.enabled = True
+        self.key = key
+        self.subscriptions: dict[str, Subscription] = {}
+        self.records: deque[Delivery] = deque(maxlen=RECORDS_KEPT)
+        self._bell = bell
+        self._faults = faults
+        self._lanes: dict[int, _Lane] = {}
+        self._failing_since: dict[str, float] = {}
+        self._under_way = 0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open for deliveries; must run on the sandbox's loop."""
+        self._session = aiohttp.ClientSession(
+            headers={"User-Agent": "Go-http-client/1.1"}, auto_decompress=True
+        )
+
+    async def close(self) -> None:
+        """Throw away what is still under way and stop."""
+        tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._lanes.clear()
+        if self._session is not None:
+            await self._session.close()
+
+    def switch(self, enabled: bool) -> None:
+        """The portal's webhook switch; switching off removes all subscriptions."""
+        self.enabled = enabled
+        if not enabled:
+            self.subscriptions.clear()
+            self._bell.ring("kick.subscription", count=0)
+
+    def subscribe(self, channel: int, event: str, version: int) -> Subscription:
+        """Add a subscription, even if there is one like it."""
+        added = Subscription(ulid(), channel, event, version, seconds(now()))
+        self.subscriptions[added.id] = added
+        self._failing_since.pop(event, None)
+        self._bell.ring("kick.subscription", count=len(self.subscriptions))
+        return added
+
+    def unsubscribe(self, subscription_id: str) -> None:
+        """Remove a subscription; an unknown one is no error."""
+        self.subscriptions.pop(subscription_id, None)
+        self._bell.ring("kick.subscription", count=len(self.subscriptions))
+
+    def publish(self, channel: int, event: str, body: Body) -> list[str]:
+        """Put an event into the post for everybody subscribed to it; the message ids."""
+        raw = compact(body)
+        parcels = [
+            self._parcel(subscription, raw)
+            for subscription in self.subscriptions.values()
+            if subscription.event == event and subscription.broadcaster_user_id == channel
+        ]
+        for parcel in parcels:
+            self._post(parcel)
+        return [parcel.message_id for parcel in parcels]
+
+    def _parcel(self, subscription: Subscription, raw: bytes) -> Parcel:
+        due = time.monotonic() + self._faults.number("kick.webhook.delay_ms") / 1000
+        channel = subscription.broadcaster_user_id
+        return Parcel(ulid(), subscription.id, subscription.event, raw, channel, due)
+
+    def _post(self, parcel: Parcel) -> None:
+        if self._faults.take("kick.webhook.drop"):
+            self._record(parcel, Answer(None, "", 0.0, "dropped"))
+            return
+        self._queue(parcel)
+        if self._faults.take("kick.webhook.duplicate"):
+            self._queue(parcel)
+        if self._faults.take("kick.webhook.duplicate_new_id"):
+            self._queue(replace(parcel, message_id=ulid()))
+
+    def _queue(self, parcel: Parcel) -> None:
+        lane = self._lanes.get(parcel.channel)
+        if lane is None:
+            lane = self._lanes[parcel.channel] = _Lane()
+            lane.task = asyncio.get_running_loop().create_task(self._run(lane))
+        lane.parcels.append(parcel)
+        lane.waiting.set()
+        self._under_way += 1
+
+    async def _run(self, lane: _Lane) -> None:
+        while True:
+            await lane.waiting.wait()
+            while lane.parcels:
+                parcel = self._next(lane)
+                await asyncio.sleep(max(0.0, parcel.due - time.monotonic()))
+                try:
+                    await self._deliver(parcel)
+                finally:
+                    self._under_way -= 1
+            lane.waiting.clear()
+
+    def _next(self, lane: _Lane) -> Parcel:
+        """The one in front, or the one behind it when a fault lets it overtake."""
+        first = lane.parcels.popleft()
+        if lane.parcels and self._faults.take("kick.webhook.reorder"):
+            second = lane.parcels.popleft()
+            lane.parcels.appendleft(first)
+            return second
+        return first
+
+    async def _deliver(self, parcel: Parcel) -> None:
+        for attempt in range(1, 2 + self._faults.number("kick.webhook.retries")):
+            answer = await self._attempt(replace(parcel, attempt=attempt))
+            if answer.ok:
+                self._failing_since.pop(parcel.type, None)
+                return
+            if attempt <= self._faults.number("kick.webhook.retries"):
+                await asyncio.sleep(self._faults.number("kick.webhook.retry_delay_ms") / 1000)
+        self._note_failure(parcel.type)
+
+    async def _attempt(self, parcel: Parcel) -> Answer:
+        answer = await self.send(self._headers(parcel), parcel.body)
+        self._record(parcel, answer)
+        return answer
+
+    def _headers(self, parcel: Parcel) -> dict[str, str]:
+        skew = timedelta(seconds=self._faults.number("kick.webhook.clock_skew_s"))
+        timestamp = seconds(now() + skew)
+        kind = parcel.type
+        if self._faults.take("kick.webhook.wrong_type"):
+            kind = EVENT_TYPES[(EVENT_TYPES.index(kind) + 1) % len(EVENT_TYPES)]
+        headers = self.sign(parcel.message_id, timestamp, kind, parcel.body)
+        headers["Kick-Event-Subscription-Id"] = parcel.subscription_id
+        if self._faults.take("kick.webhook.bad_signature"):
+            forged = self.key.sign(parcel.message_id, timestamp, parcel.body + b" ")
+            headers["Kick-Event-Signature"] = forged
+        return headers
+
+    def sign(self, message_id: str, timestamp: str, kind: str, raw: bytes) -> dict[str, str]:
+        """The headers of a delivery, all but the subscription's id."""
+        return {
+            "Content-Type": "application/json",
+            "Kick-Event-Message-Id": message_id,
+            "Kick-Event-Message-Timestamp": timestamp,
+            "Kick-Event-Signature": self.key.sign(message_id, timestamp, raw),
+            "Kick-Event-Type": kind,
+            "Kick-Event-Version": "1",
+        }
+
+    async def send(self, headers: Mapping[str, str], raw: bytes) -> Answer:
+        """Send one request to the webhook URL; a receiver that cannot be reached is an answer too."""
+        if self._session is None:
+            raise RuntimeError("the sandbox is not running")
+        timeout = aiohttp.ClientTimeout(total=self._faults.number("kick.webhook.timeout_ms") / 1000)
+        began = time.monotonic()
+        status, text, error = None, "", None
+        try:
+            async with self._session.post(
+                self.url, data=raw, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                status, text = response.status, await response.text(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as failure:
+            error = str(failure) or type(failure).__name__
+        return Answer(status, text, round((time.monotonic() - began) * 1000, 2), error)
+
+    def _record(self, parcel: Parcel, answer: Answer) -> None:
+        delivery = Delivery(
+            parcel.message_id,
+            parcel.subscription_id,
+            parcel.type,
+            answer.status,
+            answer.ms,
+            parcel.attempt,
+            seconds(now()),
+            answer.error,
+        )
+        self.records.append(delivery)
+        self._bell.ring("kick.delivery", **asdict(delivery))
+
+    def _note_failure(self, event: str) -> None:
+        """Unsubscribe an event type that has only failed for longer than Kick's patience."""
+        since = self._failing_since.setdefault(event, time.monotonic())
+        patience = self._faults.number("kick.webhook.unsubscribe_after_s")
+        if time.monotonic() - since < patience:
+            return
+        for subscription in list(self.subscriptions.values()):
+            if subscription.event == event:
+                self.unsubscribe(subscription.id)
+        self._failing_since.pop(event, None)
+
+    @property
+    def under_way(self) -> int:
+        """Deliveries queued or being sent."""
+        return self._under_way
+
+    def snapshot(self) -> dict[str, Any]:
+        """The app's webhook settings and subscriptions, JSON-able."""
+        return {
+            "url": self.url,
+            "enabled": self.enabled,
+            "under_way": self._under_way,
+            "subscriptions": [asdict(each) for each in self.subscriptions.values()],
+        }

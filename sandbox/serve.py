@@ -1,0 +1,98 @@
+"""Runs the sandbox on a port: in the running event loop, or on a thread of its own for tests."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sandbox import app
+
+SHUTDOWN_SECONDS = 0.2
+"""How long open requests may take to end; the product's long ones (gateway, SSE) are closed by their owners."""
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox that listens. ``env`` are the product's settings that lead it here."""
+
+    port: int
+    page_url: str
+    env: dict[str, str]
+
+    @property
+    def base_url(self) -> str:
+        """The address without a slash at the end, for the drivers."""
+        return self.page_url.rstrip("/")
+
+
+@asynccontextmanager
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
+    redirect_uris: tuple[str, ...] = (),
+) -> AsyncIterator[Sandbox]:
+    """Listen for the length of the block; OSError if the port cannot be had. Port 0 takes a free one."""
+    listening = _listen(host, port)
+    port = listening.getsockname()[1]
+    base_url = f"http://{host}:{port}"
+    application = app.build(app.SandboxSettings(base_url, webhook_url, redirect_uris))
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    try:
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+        yield Sandbox(port, f"{base_url}/", application[app.ENV])
+    finally:
+        await runner.cleanup()
+        listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket: the base URL must be known before the application is built."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+@contextmanager
+def on_thread(
+    webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
+    redirect_uris: tuple[str, ...] = (),
+) -> Iterator[Sandbox]:
+    """A sandbox on a free port and a thread of its own, for the length of the block."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    ready: Future[Sandbox] = Future()
+
+    async def live() -> None:
+        async with serve(webhook_url=webhook_url, redirect_uris=redirect_uris) as sandbox:
+            ready.set_result(sandbox)
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(live())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, name="sandbox")
+    thread.start()
+    try:
+        yield ready.result()
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
