@@ -1,0 +1,133 @@
+"""The floors hold: who may import whom (docs/architecture.md).
+
+A small house of the same shape is broken on purpose, one import at a time, to show that the real
+one would not get away with it.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+from core.rooms import FLOORS
+
+from tests.house.floors import NOT_ROOMS, House, lint
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_house_keeps_its_floors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    kept = lint(House(ROOT, FLOORS), tmp_path / "contracts.toml")
+    assert kept, capsys.readouterr().out
+
+
+def test_every_room_is_on_the_map_once() -> None:
+    """A folder without `__init__.py` would be left out of the check as well."""
+    rooms = [room for floor in FLOORS for room in floor]
+    folders = [path.parent.name for path in (ROOT / "core").glob("*/*.py")]
+    assert sorted(rooms) == sorted(set(folders) - set(NOT_ROOMS))
+    assert all((ROOT / "core" / room / "__init__.py").exists() for room in rooms)
+
+
+def test_what_starts_things_does_not_import_the_sandbox() -> None:
+    """It starts the sandbox as a program of its own, as it would be on another machine."""
+    for script in ROOT.glob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [name for name in names if name.split(".")[0] == "sandbox"], script.name
+
+
+TOY_FLOORS = (("kit",), ("events",), ("outbox",), ("kick",), ("calls", "watch"), ("roles",))
+TOY = {
+    "kit/clock.py": "import time",
+    "kit/database.py": "import sqlalchemy, psycopg2",
+    "kit/discord_ui.py": "import discord",
+    "kit/room.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import flask, discord",
+    "kit/web.py": "import flask",
+    "kit/words.py": "import babel",
+    "events/chat.py": "from toycore.kit import words",
+    "outbox/sender.py": "from discord.ext import commands",
+    "kick/client.py": "import requests",
+    "kick/webhooks.py": "import flask",
+    "calls/actions.py": "from toycore.calls import rules, store\nfrom toycore.kick import client",
+    "calls/commands.py": "import discord\nfrom toycore.calls import actions, embeds",
+    "calls/embeds.py": "import discord",
+    "calls/room.py": "from toycore.calls import commands, pages",
+    "calls/pages/__init__.py": "",
+    "calls/pages/board.py": "import flask\nfrom toycore.calls import actions",
+    "calls/rules.py": "import datetime\nfrom toycore.kit import words",
+    "calls/store.py": "import sqlalchemy\nfrom toycore.kit import database",
+    "watch/rules.py": "",
+    "watch/actions.py": "from toycore.kit import clock",
+    "roles/actions.py": "from toycore.watch import actions",
+    "rooms.py": "from toycore.calls import room",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.syspath_prepend(tmp_path)
+    house = House(tmp_path, TOY_FLOORS, "toycore", "toysandbox")
+    for name in ("toysandbox/__init__.py", "toysandbox/page.py", "toycore/__init__.py"):
+        add(tmp_path / name, "")
+    for name, text in TOY.items():
+        add((tmp_path / "toycore" / name).parent / "__init__.py", "")
+        add(tmp_path / "toycore" / name, text)
+    return house
+
+
+def add(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as stream:
+        stream.write(text + "\n")
+
+
+def test_a_house_in_order_is_left_in_peace(
+    toy: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(toy, tmp_path / "contracts.toml"), capsys.readouterr().out
+
+
+BROKEN = [
+    ("kit/clock.py", "from toycore.events import chat", "down the floors"),
+    ("watch/actions.py", "from toycore.calls import actions", "blind to each other"),
+    ("kick/client.py", "from toycore.watch import actions", "down the floors"),
+    ("attic/__init__.py", "", "down the floors"),
+    ("calls/store.py", "from toycore.calls import actions", "inside a room"),
+    ("calls/rules.py", "from toycore.calls import store", "inside a room"),
+    ("calls/actions.py", "from toycore.calls import pages", "inside a room"),
+    ("roles/actions.py", "from toycore.calls import rules", "another room's"),
+    ("roles/actions.py", "from toycore.calls.pages import board", "another room's"),
+    ("calls/rules.py", "import sqlalchemy", "no framework"),
+    ("calls/rules.py", "from toycore.kit import web", "no framework"),
+    ("watch/rules.py", "import socket", "no I/O"),
+    ("watch/rules.py", "from time import monotonic", "no I/O"),
+    ("watch/rules.py", "from toycore.kit import clock", "no clock"),
+    ("calls/actions.py", "import discord", "discord is imported by"),
+    ("kit/words.py", "def say():\n    from discord.ext import tasks", "discord is imported by"),
+    ("calls/commands.py", "import flask", "flask is imported by"),
+    ("calls/actions.py", "import requests", "requests is imported by"),
+    ("outbox/sender.py", "import aiohttp", "requests is imported by"),
+    ("calls/store.py", "import psycopg2", "psycopg2 is imported by"),
+    ("calls/store.py", "import toysandbox", "toycore imports nothing of"),
+    ("kit/words.py", "import combined_server", "toycore imports nothing of"),
+    ("../toysandbox/page.py", "from toycore.kit import words", "toysandbox imports nothing of"),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "contract"), BROKEN)
+def test_a_forbidden_import_is_found(
+    toy: House,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    line: str,
+    contract: str,
+) -> None:
+    add(tmp_path / "toycore" / file, line)
+    assert not lint(toy, tmp_path / "contracts.toml")
+    told = " ".join(capsys.readouterr().out.split())
+    assert contract in told.partition("Broken contracts")[2], told
