@@ -1,7 +1,8 @@
 """``python -m sandbox --port 8081 --webhook-url http://127.0.0.1:8080/webhooks/kick``.
 
-When it listens it prints one line of JSON: the port, the page's address, and the settings that lead the product
-here. The same line goes to ``--ready-file``. It ends at once on SIGTERM, SIGINT, or, if asked, when stdin closes.
+When it listens it prints one line of JSON: the port, the page's address, and the settings that lead
+the product here. The same line goes to ``--ready-file``. It ends at once on SIGTERM, SIGINT, or, if
+asked, when stdin closes.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--redirect-uri",
         action="append",
         default=[],
-        help="an OAuth redirect registered with the Kick app; default: any path on the webhook's host",
+        help="a registered OAuth redirect of the Kick app; default: any on the webhook's host",
     )
     parser.add_argument("--ready-file", type=Path, help="where to write the ready line too")
     parser.add_argument(

@@ -20,8 +20,8 @@ class SandboxSettings:
     """Where the sandbox listens and where Kick's webhooks go.
 
     ``base_url`` is the sandbox's own address as others see it, without a slash at the end.
-    ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any path
-    on the host and port of ``webhook_url``.
+    ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any
+    path on the host and port of ``webhook_url``.
     """
 
     base_url: str

@@ -1,4 +1,4 @@
-"""The change feed: whoever changes the world rings, whoever watches (the page, the tests) listens."""
+"""The change feed: whoever changes the world rings; the page and the tests listen."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,11 +8,17 @@ Ring = dict[str, Any]
 """``{"area": "kick.chat", ...}``: the area and whatever the ringer had to say, JSON-able."""
 
 BACKLOG = 1000
-"""Rings kept for a listener that is slow; beyond it the oldest are dropped, for a bell is not a ledger."""
+"""Rings kept for a listener that is slow.
+
+Beyond it the oldest are dropped, for a bell is not a ledger.
+"""
 
 
 class Listener(AsyncIterator[Ring]):
-    """One ear at the bell. It hears everything rung after its creation, until it or the bell is closed."""
+    """One ear at the bell.
+
+    It hears everything rung after its creation, until it or the bell is closed.
+    """
 
     def __init__(self, bell: "Bell") -> None:
         self._bell = bell
@@ -42,7 +48,7 @@ class Bell:
         self._listeners: set[Listener] = set()
 
     def ring(self, area: str, **data: object) -> None:
-        """Say that something changed in ``area``, for instance ``kick.chat`` or ``discord.message``."""
+        """Say that something changed in ``area``, such as ``kick.chat``."""
         for listener in self._listeners:
             listener.hear({"area": area, **data})
 

@@ -36,7 +36,10 @@ class ControlError(Exception):
 
 @web.middleware
 async def control_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer failures under /control as JSON; leave the pretend services' own error shapes alone."""
+    """Answer failures under /control as JSON.
+
+    Leave the pretend services' own error shapes alone.
+    """
     if not request.path.startswith("/control/"):
         return await handler(request)
     try:
@@ -65,7 +68,7 @@ def people() -> list[dict[str, str]]:
 
 
 def routes(bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> list[web.RouteDef]:
-    """GET /control/state, GET /control/events, GET|POST /control/faults, POST /control/faults/reset."""
+    """GET state and events, GET and POST faults, POST faults/reset, all under /control."""
     root = _Root(bell, faults, worlds)
     return [
         web.get("/control/state", root.state),
@@ -87,7 +90,7 @@ class _Root:
         return web.json_response({**parts, "people": people(), "faults": self.faults.snapshot()})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events, one JSON object per change, with a comment now and then to keep it open."""
+        """Server-sent events, one JSON object per change; a comment now and then keeps it open."""
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )

@@ -1,4 +1,7 @@
-"""Switches by which the pretend world misbehaves on request. Each part of the world declares its own."""
+"""Switches by which the pretend world misbehaves on request.
+
+Each part of the world declares its own.
+"""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +20,10 @@ class Fault:
     value: FaultValue
 
     def check(self, value: object) -> FaultValue:
-        """The value in this switch's type; ValueError if it does not fit. An int will do for a float."""
+        """The value in this switch's type.
+
+        ValueError if it does not fit. An int will do for a float.
+        """
         if self.kind is float and type(value) is int:
             return float(value)
         if type(value) is self.kind and isinstance(value, bool | int | float | str):
@@ -31,7 +37,7 @@ class Faults:
 
     _faults: dict[str, Fault] = field(default_factory=dict)
 
-    def declare(self, name: str, *, kind: FaultKind, default: FaultValue, help: str) -> None:  # noqa: A002
+    def declare(self, name: str, *, kind: FaultKind, default: FaultValue, help: str) -> None:
         """Add a switch; declaring a name twice is a mistake in the sandbox."""
         if name in self._faults:
             raise ValueError(f"fault {name} is declared twice")

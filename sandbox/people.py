@@ -10,7 +10,8 @@ Role = Literal["streamer", "moderator", "viewer"]
 class Person:
     """One human who has an account on Discord and one on Kick.
 
-    ``handle`` is the key the control API uses. ``kick_name`` keeps its case; Kick's slug is derived from it.
+    ``handle`` is the key the control API uses. ``kick_name`` keeps its case; Kick's slug is derived
+    from it.
     """
 
     handle: str
@@ -52,7 +53,8 @@ PEOPLE: tuple[Person, ...] = (
         "yuki", 310_000_000_000_000_005, "yuki_snow", "雪Yuki", 4_100_005, "yuki_snow", "viewer"
     ),
     Person("sam", 310_000_000_000_000_006, "sam_i_am", "Sam", 4_100_006, "SamOnKick", "viewer"),
-    # vera owns the second guild "Vera's Den" and the channel VeraSpins: isolation needs two of everything.
+    # vera owns the second guild "Vera's Den" and the channel VeraSpins: isolation needs two of
+    # everything.
     Person(
         "vera",
         310_000_000_000_000_007,

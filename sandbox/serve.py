@@ -13,7 +13,10 @@ from aiohttp import web
 from sandbox import app
 
 SHUTDOWN_SECONDS = 0.2
-"""How long open requests may take to end; the product's long ones (gateway, SSE) are closed by their owners."""
+"""How long open requests may take to end.
+
+The product's long ones (gateway, SSE) are closed by their owners.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ async def serve(
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
     redirect_uris: tuple[str, ...] = (),
 ) -> AsyncIterator[Sandbox]:
-    """Listen for the length of the block; OSError if the port cannot be had. Port 0 takes a free one."""
+    """Listen for the length of the block.
+
+    OSError if the port cannot be had. Port 0 takes a free one.
+    """
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     base_url = f"http://{host}:{port}"

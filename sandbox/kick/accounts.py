@@ -1,6 +1,7 @@
 """Kick accounts and channels, and who there is when the world starts.
 
-A channel has three numbers that must never be mixed: the owner's user id, the channel id and the chatroom id.
+A channel has three numbers that must never be mixed: the owner's user id, the channel id and the
+chatroom id.
 """
 
 from collections.abc import Iterable
@@ -59,7 +60,10 @@ CATEGORY_BY_ID = {category.id: category for category in CATEGORIES}
 
 @dataclass
 class Stream:
-    """A stream that is going on. ``started_at`` is kept as text: it is part of the stream's identity."""
+    """A stream that is going on.
+
+    ``started_at`` is kept as text: it is part of the stream's identity.
+    """
 
     livestream_id: int
     started_at: str
@@ -162,16 +166,19 @@ def first_accounts(people: Iterable[Person]) -> dict[int, Account]:
     return {account.user_id: account for account in accounts}
 
 
+def channel_of(owner: Account) -> Channel:
+    """The account's channel: on Kick everybody has one. Its numbers follow from the user id."""
+    return Channel(
+        owner, channel_id=owner.user_id - 2_000_000, chatroom_id=owner.user_id - 1_000_000
+    )
+
+
 def first_channels(people: Iterable[Person], accounts: dict[int, Account]) -> dict[int, Channel]:
-    """The streamers' channels by the owner's user id."""
+    """Everybody's channel by the owner's user id, the streamers' first."""
     ids = {person.handle: person.kick_user_id for person in people}
-    streamers = [person for person in people if person.role == "streamer"]
-    return {
-        person.kick_user_id: Channel(
-            accounts[person.kick_user_id],
-            channel_id=2_100_001 + number,
-            chatroom_id=3_100_001 + number,
-            moderators={ids[handle] for handle in MODERATORS.get(person.handle, ())},
-        )
-        for number, person in enumerate(streamers)
-    }
+    streamers = [person.kick_user_id for person in people if person.role == "streamer"]
+    order = [*streamers, *(user_id for user_id in accounts if user_id not in streamers)]
+    channels = {user_id: channel_of(accounts[user_id]) for user_id in order}
+    for streamer, moderators in MODERATORS.items():
+        channels[ids[streamer]].moderators = {ids[handle] for handle in moderators}
+    return channels

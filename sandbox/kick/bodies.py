@@ -53,7 +53,10 @@ class Sub:
 
 
 class Bodies:
-    """Builds bodies for one world; the faults decide which of the variants seen in the wild it writes."""
+    """Builds bodies for one world.
+
+    The faults decide which of the variants seen in the wild it writes.
+    """
 
     def __init__(self, base_url: str, faults: Faults) -> None:
         self._base_url = base_url
@@ -154,7 +157,10 @@ class Bodies:
         }
 
     def kicks(self, channel: Channel, sender: Account, gift: KicksGift, details: Body) -> Body:
-        """Persons lack ``is_anonymous`` and ``identity`` here; ``details`` are name, type, tier, message."""
+        """Persons lack ``is_anonymous`` and ``identity`` here.
+
+        ``details`` are name, type, tier, message.
+        """
         return {
             "broadcaster": self._plain_person(channel.owner),
             "sender": self._plain_person(sender),

@@ -1,7 +1,7 @@
 """/control/kick/...: people act, streams begin and end, money flows, deliveries are forged.
 
-Every route takes ``channel`` (a streamer's handle, default the first streamer) where one is meant, and ``at``
-(RFC 3339, default now) where something has a time. Answers are JSON objects.
+Every route takes ``channel`` (a streamer's handle, default the first streamer) where one is meant,
+and ``at`` (RFC 3339, default now) where something has a time. Answers are JSON objects.
 """
 
 import asyncio
@@ -91,10 +91,7 @@ class _Control:
     def _channel(self, body: Body) -> Channel:
         if body.get("channel") is None:
             return next(iter(self.world.channels.values()))
-        account = self._account(body, "channel")
-        if account.user_id not in self.world.channels:
-            raise ControlError(f"{account.handle} has no channel", status=404)
-        return self.world.channels[account.user_id]
+        return self.world.channels[self._account(body, "channel").user_id]
 
     def _message(self, message_id: str) -> ChatMessage:
         message = self.world.find_message(message_id)
@@ -177,7 +174,10 @@ class _Control:
         return {}
 
     async def gift(self, body: Body) -> Body:
-        """{person?, giftees: [handle...] or count, at?, channel?} -> {giftees}; no person is anonymous"""
+        """{person?, giftees: [handle...] or count, at?, channel?} -> {giftees}.
+
+        Without ``person`` the gifter is anonymous.
+        """
         gifter = self._account(body) if body.get("person") else None
         giftees = [self._by_handle(handle) for handle in _texts(body, "giftees")]
         giftees += self._strangers(_number_or_none(body, "count") or 0)
@@ -206,9 +206,10 @@ class _Control:
         return {}
 
     async def redeem(self, body: Body) -> Body:
-        """{person, reward: id or title, cost?, input?, at?, channel?} -> {redemption_id, reward_id, status}
+        """{person, reward, cost?, input?, at?, channel?} -> {redemption_id, reward_id, status}.
 
-        A title that no reward has becomes a reward made by the streamer, which the app cannot manage.
+        ``reward`` is an id or a title. A title that no reward has becomes a reward made by the
+        streamer, which the app cannot manage.
         """
         channel, account = self._channel(body), self._account(body)
         reward = self._reward(channel, _text(body, "reward"), _number_or_none(body, "cost"))
@@ -255,7 +256,7 @@ class _Control:
         return {}
 
     async def badges(self, body: Body) -> Body:
-        """{person, badges: [{type, text, count?}], channel?}: badges beyond those the world knows of"""
+        """{person, badges: [{type, text, count?}], channel?}: badges the world does not know of."""
         badges = body.get("badges")
         if not isinstance(badges, list):
             raise ControlError("badges must be a list")
@@ -276,10 +277,11 @@ class _Control:
     # webhooks, keys, tokens
 
     async def deliver(self, body: Body) -> Body:
-        """{type, body, message_id?, timestamp?, signature?, headers?, raw?} -> {status, body, ms, message_id}
+        """{type, body, message_id?, timestamp?, signature?, headers?, raw?} -> the answer.
 
-        One delivery made by hand, signed unless told otherwise. ``raw`` (text) is sent instead of ``body``;
-        in ``headers`` null leaves a header out. ``status`` is null when nobody answered.
+        One delivery made by hand, signed unless told otherwise. ``raw`` (text) is sent instead of
+        ``body``; in ``headers`` null leaves a header out. The answer is
+        {status, body, ms, error, message_id}; ``status`` is null when nobody answered.
         """
         raw = _text(body, "raw").encode() if "raw" in body else compact(body.get("body"))
         message_id = _text_or_none(body, "message_id") or ulid()
@@ -294,7 +296,7 @@ class _Control:
         return {**asdict(answer), "message_id": message_id}
 
     async def app(self, body: Body) -> Body:
-        """{webhook_url?, webhooks_enabled?, redirect_uris?}: the app's page in the developer portal"""
+        """{webhook_url?, webhooks_enabled?, redirect_uris?}: as in the developer portal."""
         webhooks = self.world.webhooks
         webhooks.url = _text_or_none(body, "webhook_url") or webhooks.url
         if "redirect_uris" in body:
@@ -327,11 +329,14 @@ class _Control:
     # what happened
 
     async def transcript(self, _request: web.Request) -> web.Response:
-        """[{message_id, channel, sender, handle, text, at, reply_to, by_bot, badges}], oldest first"""
+        """The lines of chat as in ``line_of``, oldest first."""
         return web.json_response(self.world.transcript())
 
     async def deliveries(self, request: web.Request) -> web.Response:
-        """[{message_id, subscription_id, type, status, ms, attempt, at, error}]; ?type= and ?message_id="""
+        """[{message_id, subscription_id, type, status, ms, attempt, at, error}].
+
+        ``?type=`` and ``?message_id=`` choose among them.
+        """
         wanted = {key: request.query[key] for key in ("type", "message_id") if key in request.query}
         records = (asdict(record) for record in self.world.webhooks.records)
         found = [each for each in records if all(each[k] == v for k, v in wanted.items())]

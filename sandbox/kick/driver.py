@@ -1,4 +1,4 @@
-"""A small blocking client of /control/kick for tests, the demo and benchmarks: one method per route."""
+"""A small blocking client of /control/kick: one method per route."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +22,10 @@ class ControlRefused(Exception):
 
 
 class KickDriver:
-    """Plays the pretend Kick at ``base_url`` (the sandbox's address). People are named by handle."""
+    """Plays the pretend Kick at ``base_url`` (the sandbox's address).
+
+    People are named by handle.
+    """
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
@@ -91,7 +94,10 @@ class KickDriver:
         at: str | None = None,
         channel: str | None = None,
     ) -> list[str]:
-        """Gift subs to these and to ``count`` strangers; no person is anonymous. The giftees' handles."""
+        """Gift subs to these and to ``count`` strangers; without a person anonymously.
+
+        The giftees' handles.
+        """
         named = list(giftees)
         answer = self._act(
             "gift", person=person, giftees=named, count=count, at=at, channel=channel
@@ -130,7 +136,7 @@ class KickDriver:
         return int(self._act("account", handle=handle, name=name)["user_id"])
 
     def consent(self, authorize_url: str, person: str | None) -> str:
-        """Say yes as ``person`` (None: deny) on a consent page; where Kick sends the browser then."""
+        """Say yes as ``person`` (None: deny) on a consent page; the address Kick redirects to."""
         form = {"decision": "deny"} if person is None else {"person": person}
         answer = self._http.post(
             authorize_url, data=form, allow_redirects=False, timeout=TIMEOUT_SECONDS
@@ -142,7 +148,10 @@ class KickDriver:
     # webhooks, keys, tokens, faults
 
     def deliver(self, **delivery: object) -> Json:
-        """type, body, message_id, timestamp, signature, headers, raw -> {status, body, ms, message_id}."""
+        """A delivery made by hand: type, body, message_id, timestamp, signature, headers, raw.
+
+        The answer: {status, body, ms, error, message_id}.
+        """
         return self._post("/control/kick/deliver", delivery)
 
     def app(self, **changes: object) -> Json:
@@ -189,7 +198,10 @@ class KickDriver:
             raise TimeoutError(f"deliveries are still under way after {timeout} s")
 
     def wait_for(self, predicate: Callable[[list[Line]], bool], timeout: float = 5.0) -> list[Line]:
-        """The transcript as soon as it satisfies the predicate; TimeoutError shows its last lines."""
+        """The transcript as soon as it satisfies the predicate.
+
+        TimeoutError shows its last lines.
+        """
         until = time.monotonic() + timeout
         while True:
             lines = self.transcript()

@@ -8,7 +8,9 @@ CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def ulid(at: float | None = None) -> str:
-    """A new 26-character ULID: 48 bits of milliseconds (now, or ``at`` in Unix seconds), 80 random bits."""
+    """A new 26-character ULID: 48 bits of milliseconds (now, or ``at`` in Unix seconds), 80 random
+    bits.
+    """
     milliseconds = int((time.time() if at is None else at) * 1000)
     number = (milliseconds << 80) | secrets.randbits(80)
     return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))

@@ -34,7 +34,10 @@ SCOPE_WORDS = {
 
 
 class BadRequest(Exception):
-    """An authorize request that cannot go on. ``redirect`` is where to say so, if that address is good."""
+    """An authorize request that cannot go on.
+
+    ``redirect`` is where to say so, if that address is good.
+    """
 
     def __init__(self, message: str, redirect: str | None = None) -> None:
         super().__init__(message)
@@ -69,7 +72,10 @@ class _OAuth:
         self.tokens = world.tokens
 
     async def consent_page(self, request: web.Request) -> web.Response:
-        """The page on which one says yes or no. Kick's own rewrites 127.0.0.1 first; so does this one."""
+        """The page on which one says yes or no.
+
+        Kick's own rewrites 127.0.0.1 first; so does this one.
+        """
         try:
             asked = self._asked(request)
         except BadRequest as error:
@@ -77,7 +83,7 @@ class _OAuth:
         html = PAGES.get_template("consent.html").render(
             scopes=[(scope, SCOPE_WORDS[scope]) for scope in asked.scopes],
             accounts=[(each, colour_of(each)) for each in self._people()],
-            streamers=set(self.world.channels),
+            streamers=self.world.streamers,
             query=request.rel_url.raw_query_string,
             host=urlsplit(asked.redirect_uri).netloc,
         )

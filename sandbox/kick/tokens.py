@@ -1,6 +1,7 @@
 """Authorization codes and tokens.
 
-Tokens carry their own content (signed by a fixed secret), so a restart of the sandbox does not log anybody out.
+Tokens carry their own content (signed by a fixed secret), so a restart of the sandbox does not log
+anybody out.
 """
 
 import hashlib
@@ -16,8 +17,8 @@ from sandbox.faults import Faults
 from sandbox.kick.accounts import BOT_USER_ID
 
 CLIENT_ID = "01JQ0SANDB0XREGULARSAPP001"
-CLIENT_SECRET = "sandbox-kick-client-secret"  # noqa: S105 - the pretend app's, known to everybody
-BOT_TOKEN = "sandbox-kick-bot-user-token"  # noqa: S105
+CLIENT_SECRET = "sandbox-kick-client-secret"
+BOT_TOKEN = "sandbox-kick-bot-user-token"
 PREFIX = "KJ"
 """Begins every token, so that they look like opaque texts."""
 SCOPES = (
@@ -38,12 +39,18 @@ Kind = Literal["user", "app", "refresh"]
 
 
 class InvalidGrant(Exception):
-    """A code or token that does not give what was asked for; the text is for ``error_description``."""
+    """A code or token that does not give what was asked for.
+
+    The text is for ``error_description``.
+    """
 
 
 @dataclass(frozen=True)
 class Token:
-    """What a token stands for. ``user_id`` is None for an app token; ``expires_at`` is in Unix seconds."""
+    """What a token stands for.
+
+    ``user_id`` is None for an app token; ``expires_at`` is in Unix seconds.
+    """
 
     kind: Kind
     user_id: int | None
@@ -87,7 +94,10 @@ class Tokens:
         return code
 
     def redeem_code(self, code: str, redirect_uri: str, verifier: str) -> tuple[str, str, Token]:
-        """Access token, refresh token and what they stand for. The code is used up even by a failure."""
+        """Access token, refresh token and what they stand for.
+
+        The code is used up even by a failure.
+        """
         consent = self._codes.pop(code, None)
         if consent is None or consent.expires_at < time.time():
             raise InvalidGrant("The authorization code is invalid, expired or already used.")
@@ -143,7 +153,10 @@ class Tokens:
         )
 
     def revoke(self, text: str) -> None:
-        """End a token; a refresh token takes its whole grant with it. Unknown tokens are no error."""
+        """End a token.
+
+        A refresh token takes its whole grant with it. Unknown tokens are no error.
+        """
         self._revoked.add(text)
         token = self._unsealed(text)
         if token is not None and token.kind == "refresh":
@@ -157,7 +170,7 @@ class Tokens:
             return None
 
     def end_all(self, *, access_only: bool) -> None:
-        """Make everything issued so far worthless, or only the access tokens (refreshing still works)."""
+        """End all tokens issued so far, or only the access tokens (refreshing still works)."""
         self._access_dead_before = time.time()
         if not access_only:
             self._dead_before = self._access_dead_before

@@ -1,8 +1,8 @@
 """Event subscriptions and the signed deliveries they cause.
 
-One delivery per subscription, each with its own message id. Channels are served side by side, the deliveries
-of one channel one after the other. Kick was never seen to retry, so a failed delivery is lost unless a fault
-asks for retries.
+One delivery per subscription, each with its own message id. Channels are served side by side, the
+deliveries of one channel one after the other. Kick was never seen to retry, so a failed delivery is
+lost unless a fault asks for retries.
 """
 
 import asyncio
@@ -52,7 +52,10 @@ class Parcel:
 
 @dataclass
 class Delivery:
-    """A delivery that was tried. ``status`` is None when nobody answered (see ``error``) or it was dropped."""
+    """A delivery that was tried.
+
+    ``status`` is None when nobody answered (see ``error``) or it was dropped.
+    """
 
     message_id: str
     subscription_id: str
@@ -83,6 +86,7 @@ class _Lane:
     """One channel's deliveries, in order."""
 
     parcels: deque[Parcel] = field(default_factory=deque)
+    held: list[Parcel] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -178,30 +182,26 @@ class Webhooks:
         if lane is None:
             lane = self._lanes[parcel.channel] = _Lane()
             lane.task = asyncio.get_running_loop().create_task(self._run(lane))
-        lane.parcels.append(parcel)
+        if self._faults.take("kick.webhook.reorder"):
+            lane.held.append(parcel)
+            return
+        for each in (parcel, *lane.held):
+            lane.parcels.append(each)
+            self._under_way += 1
+        lane.held.clear()
         lane.waiting.set()
-        self._under_way += 1
 
     async def _run(self, lane: _Lane) -> None:
         while True:
             await lane.waiting.wait()
             while lane.parcels:
-                parcel = self._next(lane)
+                parcel = lane.parcels.popleft()
                 await asyncio.sleep(max(0.0, parcel.due - time.monotonic()))
                 try:
                     await self._deliver(parcel)
                 finally:
                     self._under_way -= 1
             lane.waiting.clear()
-
-    def _next(self, lane: _Lane) -> Parcel:
-        """The one in front, or the one behind it when a fault lets it overtake."""
-        first = lane.parcels.popleft()
-        if lane.parcels and self._faults.take("kick.webhook.reorder"):
-            second = lane.parcels.popleft()
-            lane.parcels.appendleft(first)
-            return second
-        return first
 
     async def _deliver(self, parcel: Parcel) -> None:
         for attempt in range(1, 2 + self._faults.number("kick.webhook.retries")):
@@ -243,7 +243,10 @@ class Webhooks:
         }
 
     async def send(self, headers: Mapping[str, str], raw: bytes) -> Answer:
-        """Send one request to the webhook URL; a receiver that cannot be reached is an answer too."""
+        """Send one request to the webhook URL.
+
+        A receiver that cannot be reached is an answer too.
+        """
         if self._session is None:
             raise RuntimeError("the sandbox is not running")
         timeout = aiohttp.ClientTimeout(total=self._faults.number("kick.webhook.timeout_ms") / 1000)

@@ -1,7 +1,7 @@
 """The pretend Kick's state and everything that can happen in it.
 
-Whatever happens changes the state, rings the bell and publishes the webhook; the API's handlers, the control
-API and the web page all come through here. Use it on the sandbox's event loop only.
+Whatever happens changes the state, rings the bell and publishes the webhook; the API's handlers,
+the control API and the web page all come through here. Use it on the sandbox's event loop only.
 """
 
 import uuid
@@ -24,6 +24,7 @@ from sandbox.kick.accounts import (
     Redemption,
     Reward,
     Stream,
+    channel_of,
     first_accounts,
     first_channels,
 )
@@ -60,6 +61,7 @@ class KickWorld:
         self.redirect_uris = list(redirect_uris)
         self.accounts = first_accounts(people)
         self.channels = first_channels(people, self.accounts)
+        self.streamers = [p.kick_user_id for p in people if p.role == "streamer"]
         self.messages: deque[ChatMessage] = deque(maxlen=MESSAGES_KEPT)
         self.tokens = Tokens(faults)
         self.bodies = Bodies(base_url, faults)
@@ -107,9 +109,10 @@ class KickWorld:
         if any(account.handle == handle for account in self.accounts.values()):
             raise ValueError(f"the handle {handle} is taken")
         user_id = max(NEW_ACCOUNTS_FROM - 1, *self.accounts) + 1
-        self.accounts[user_id] = Account(user_id, name, handle)
+        account = self.accounts[user_id] = Account(user_id, name, handle)
+        self.channels[user_id] = channel_of(account)
         self.bell.ring("kick.account", handle=handle, name=name)
-        return self.accounts[user_id]
+        return account
 
     def rename(self, account: Account, name: str) -> None:
         """A new name, and so a new slug, for the same user id."""
@@ -330,7 +333,7 @@ class KickWorld:
     def snapshot(self) -> dict[str, Any]:
         """The whole state for the page, JSON-able."""
         return {
-            "channels": [self._channel_state(channel) for channel in self.channels.values()],
+            "channels": [self._channel_state(self.channels[each]) for each in self.streamers],
             "accounts": [
                 {"handle": a.handle, "name": a.username, "slug": a.slug, "user_id": str(a.user_id)}
                 for a in self.accounts.values()

@@ -1,1 +1,1 @@
-"""The public API, ``/public/v1`` and ``/public/v2``: one module for each chapter of Kick's reference."""
+"""The public API, ``/public/v1`` and ``/public/v2``: a module for each chapter of its reference."""

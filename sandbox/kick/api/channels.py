@@ -4,7 +4,6 @@ from aiohttp import web
 
 from sandbox.kick.accounts import CATEGORY_BY_ID, Account, Channel
 from sandbox.kick.api.frame import (
-    ApiError,
     Frame,
     bad,
     field_of,
@@ -80,7 +79,10 @@ class _Channels:
         return [self.world.channels[each] for each in wanted if each in self.world.channels]
 
     def channel(self, channel: Channel, token: Token) -> Body:
-        """The channel with its stream object; stream key and URL only for its owner with the scope."""
+        """The channel with its stream object.
+
+        Stream key and URL only for its owner with the scope.
+        """
         base = self.world.base_url
         return {
             "broadcaster_user_id": channel.user_id,
@@ -112,9 +114,7 @@ class _Channels:
 
     async def change(self, request: web.Request) -> web.Response:
         """Title, category, tags of the token's own channel."""
-        channel = self.world.channels.get(self.frame.user(request, "channel:write"))
-        if channel is None:
-            raise ApiError(404)
+        channel = self.world.channels[self.frame.user(request, "channel:write")]
         body = await json_of(request)
         title = field_of(body, "stream_title", str)
         category_id = field_of(body, "category_id", int)

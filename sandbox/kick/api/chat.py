@@ -48,7 +48,7 @@ class _Chat:
         return ok({"is_sent": True, "message_id": message.message_id})
 
     def _speaker(self, body: dict[str, Any], user_id: int) -> tuple[Channel, Account, bool]:
-        """Where and as whom: a user in any channel, the app's bot only in the token owner's channel."""
+        """Where and as whom: a user anywhere, the app's bot only in the token owner's channel."""
         kind = field_of(body, "type", str, required=True)
         if kind == "bot":
             return self._bot_channel(user_id), self.world.app_bot(), True
@@ -67,10 +67,9 @@ class _Chat:
             raise ApiError(500)
         if faults.flag("kick.chat.bot_401"):
             raise ApiError(401)
-        channel = self.world.channels.get(user_id)
-        if channel is None or faults.flag("kick.chat.bot_missing"):
+        if faults.flag("kick.chat.bot_missing"):
             raise bad("Channel not found")
-        return channel
+        return self.world.channels[user_id]
 
     def _parent(self, body: dict[str, Any], channel: Channel) -> ChatMessage | None:
         """The message answered to; 400 if it is not in this channel (guess)."""

@@ -1,7 +1,8 @@
-"""What all endpoints share: errors in Kick's shapes, tokens and scopes, queries, and the API's faults.
+"""What all endpoints share: Kick's error shapes, tokens and scopes, queries, faults.
 
-Kick has three error shapes (facts, section 3): ``{"data": null, "message": ...}`` (also with ``{}``), ``data``
-holding the reason as a text, and Cloudflare's ``{"error": ..., "reference": ...}``, which is no auth failure.
+Kick has three error shapes (facts, section 3): ``{"data": null, "message": ...}`` (also with
+``{}``), ``data`` holding the reason as a text, and Cloudflare's ``{"error": ..., "reference":
+...}``, which is no auth failure.
 """
 
 import asyncio
@@ -173,7 +174,10 @@ def limit_of(request: web.Request, *, default: int, most: int, name: str = "limi
 def page_of(
     items: Iterable[Any], request: web.Request, limit: int
 ) -> tuple[list[Any], dict[str, str]]:
-    """One page and its pagination object. The cursor is opaque to clients; an empty one is the end."""
+    """One page and its pagination object.
+
+    The cursor is opaque to clients; an empty one is the end.
+    """
     everything = list(items)
     start = _start(request.query.get("cursor", ""))
     end = start + limit

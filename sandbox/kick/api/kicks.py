@@ -6,7 +6,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from sandbox.kick.accounts import Channel
-from sandbox.kick.api.frame import ApiError, Frame, limit_of, ok
+from sandbox.kick.api.frame import Frame, limit_of, ok
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import now
 from sandbox.kick.world import KickWorld
@@ -27,9 +27,7 @@ class _Kicks:
 
     async def leaderboard(self, request: web.Request) -> web.Response:
         """The best givers ever, in 30 days and in 7; how Kick cuts months and weeks is a guess."""
-        channel = self.world.channels.get(self.frame.user(request, "kicks:read"))
-        if channel is None:
-            raise ApiError(404)
+        channel = self.world.channels[self.frame.user(request, "kicks:read")]
         top = limit_of(request, default=10, most=100, name="top")
         spans = {"lifetime": None, "month": MONTH, "week": WEEK}
         return ok({name: self._ranks(channel, span, top) for name, span in spans.items()})

@@ -52,10 +52,7 @@ class _Rewards:
         self.frame = frame
 
     def _channel(self, request: web.Request, scopes: tuple[str, ...]) -> Channel:
-        channel = self.world.channels.get(self.frame.user(request, *scopes))
-        if channel is None:
-            raise ApiError(404)
-        return channel
+        return self.world.channels[self.frame.user(request, *scopes)]
 
     async def list_all(self, request: web.Request) -> web.Response:
         return ok([_shown(reward) for reward in _existing(self._channel(request, READ))])
