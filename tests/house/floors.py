@@ -85,7 +85,8 @@ class House:
                 "kit.discord_ui",
             ),
             WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web"),
-            HTTP_CLIENTS: tuple(f"{vendor}.*" for vendor in vendors),
+            # discord.py lets errors of its HTTP client through, so its courier has to know them.
+            HTTP_CLIENTS: (*(f"{vendor}.*" for vendor in vendors), "outbox.discord_courier"),
             ("psycopg2",): ("kit.database",),
         }
 
