@@ -1,0 +1,129 @@
+"""Channels: a guild's text channels and the bot's direct messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.discord import payloads
+from sandbox.discord.errors import ApiError, FormErrors, Json
+from sandbox.discord.models import (
+    DM_CHANNEL,
+    MEMBER_OVERWRITE,
+    ROLE_OVERWRITE,
+    TEXT_CHANNEL,
+    Channel,
+    Guild,
+    Overwrite,
+)
+from sandbox.discord.permissions import Permission
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+
+def direct(world: DiscordWorld, user_id: int) -> Channel:
+    """The DM between the bot and a person, made when first needed."""
+    if user_id not in world.users or user_id == world.bot.id:
+        raise ApiError(400, 50033, "Invalid Recipient(s)")
+    if user_id not in world.direct:
+        channel_id = world.ids.next()
+        world.direct[user_id] = Channel(channel_id, "", kind=DM_CHANNEL, recipient_id=user_id)
+    return world.direct[user_id]
+
+
+def create(world: DiscordWorld, guild: Guild, fields: Mapping[str, Any]) -> Channel:
+    """A new text channel at the end of the list."""
+    _check(fields, needs_name=True)
+    channel = Channel(
+        world.ids.next(), "", TEXT_CHANNEL, guild_id=guild.id, position=len(guild.channels)
+    )
+    _apply(channel, fields)
+    guild.channels[channel.id] = channel
+    _tell(world, "CHANNEL_CREATE", channel)
+    return channel
+
+
+def update(world: DiscordWorld, channel: Channel, fields: Mapping[str, Any]) -> None:
+    _check(fields, needs_name=False)
+    _apply(channel, fields)
+    _tell(world, "CHANNEL_UPDATE", channel)
+
+
+def delete(world: DiscordWorld, channel: Channel) -> None:
+    assert channel.guild_id is not None
+    _tell(world, "CHANNEL_DELETE", channel)
+    del world.guild(channel.guild_id).channels[channel.id]
+
+
+def set_overwrite(
+    world: DiscordWorld, channel: Channel, target_id: int, allow: int, deny: int
+) -> None:
+    """What a role or member may and may not do here; both zero takes the overwrite away."""
+    assert channel.guild_id is not None
+    is_role = target_id in world.guild(channel.guild_id).roles
+    kind = ROLE_OVERWRITE if is_role else MEMBER_OVERWRITE
+    if allow or deny:
+        channel.overwrites[target_id] = Overwrite(target_id, kind, allow, deny)
+    else:
+        channel.overwrites.pop(target_id, None)
+    _tell(world, "CHANNEL_UPDATE", channel)
+
+
+def _check(fields: Mapping[str, Any], *, needs_name: bool) -> None:
+    errors = FormErrors()
+    name, topic = fields.get("name"), fields.get("topic")
+    if needs_name and not name:
+        errors.required(["name"])
+    elif name is not None and not 1 <= len(str(name)) <= 100:
+        message = "Must be between 1 and 100 in length."
+        errors.add(["name"], "BASE_TYPE_BAD_LENGTH", message)
+    if topic is not None and len(str(topic)) > 1_024:
+        errors.too_long(["topic"], 1_024)
+    if int(fields.get("type") or 0) != TEXT_CHANNEL:
+        errors.add(["type"], "BASE_TYPE_CHOICES", "Value must be one of {0}.")
+    errors.raise_any()
+
+
+def _apply(channel: Channel, fields: Mapping[str, Any]) -> None:
+    if fields.get("name") is not None:
+        channel.name = str(fields["name"]).lower().replace(" ", "-")
+    if "topic" in fields:
+        channel.topic = fields["topic"]
+    if fields.get("position") is not None:
+        channel.position = int(fields["position"])
+    if fields.get("nsfw") is not None:
+        channel.nsfw = bool(fields["nsfw"])
+    if fields.get("rate_limit_per_user") is not None:
+        channel.slowmode = int(fields["rate_limit_per_user"])
+    if fields.get("permission_overwrites") is not None:
+        listed = [_overwrite(one) for one in fields["permission_overwrites"]]
+        channel.overwrites = {one.target_id: one for one in listed}
+
+
+def _overwrite(one: Mapping[str, Any]) -> Overwrite:
+    allow, deny = int(one.get("allow") or 0), int(one.get("deny") or 0)
+    return Overwrite(int(one["id"]), int(one["type"]), allow, deny)
+
+
+def _tell(world: DiscordWorld, event: str, channel: Channel) -> None:
+    """Bots hear of all channels of a guild, also of those they cannot view."""
+    assert channel.guild_id is not None
+    world.tell_guild(event, payloads.channel(world, channel), channel.guild_id)
+    world.bell.ring("discord.channel", channel_id=str(channel.id))
+
+
+def type_in(world: DiscordWorld, channel: Channel, user_id: int) -> None:
+    """ "... is typing": needs Send Messages, as typing without it shows nothing."""
+    world.require(channel, user_id, Permission.SEND_MESSAGES)
+    data: Json = {
+        "channel_id": str(channel.id),
+        "user_id": str(user_id),
+        "timestamp": int(time.time()),
+    }
+    if channel.guild_id is not None:
+        data["guild_id"] = str(channel.guild_id)
+        data["member"] = payloads.member(world, world.member(channel.guild_id, user_id))
+    world.tell_channel("TYPING_START", data, channel)
+    world.bell.ring("discord.typing", channel_id=str(channel.id), user_id=str(user_id))

@@ -1,0 +1,224 @@
+"""A small synchronous client of `/control/discord/...`, for tests, demo and benchmarks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import requests
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+
+class DriverError(Exception):
+    """The sandbox refused; `status` is the HTTP status and the message says why."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+class DiscordDriver:
+    """People's hands on the pretend Discord. `base_url` is the sandbox's, such as `http://127.0.0.1:8081`.
+
+    Every method that is refused raises DriverError.
+    """
+
+    def __init__(self, base_url: str, timeout: float = 10.0) -> None:
+        self._base = base_url.rstrip("/") + "/control"
+        self._timeout = timeout
+        self._http = requests.Session()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def message(
+        self,
+        person: str,
+        channel: str,
+        content: str,
+        *,
+        reply_to: str | None = None,
+        guild: str | None = None,
+    ) -> str:
+        """Write a message; returns its id. `channel` "dm" is the person's DM with the bot."""
+        body = {"person": person, "channel": channel, "content": content}
+        sent = self._post("message", **body, reply_to=reply_to, guild=guild)
+        return str(sent["message_id"])
+
+    def edit_message(self, person: str, message_id: str, content: str) -> None:
+        self._post("edit_message", person=person, message_id=message_id, content=content)
+
+    def delete_message(self, message_id: str, *, person: str | None = None) -> None:
+        self._post("delete_message", message_id=message_id, person=person)
+
+    def slash(
+        self,
+        person: str,
+        channel: str,
+        command: str,
+        options: Json | None = None,
+        *,
+        guild: str | None = None,
+    ) -> Json:
+        """Use a slash command; `{interaction_id, response}`, response None if none came in 5 s."""
+        body = {"person": person, "channel": channel, "command": command}
+        return self._post("slash", **body, options=options or {}, guild=guild)
+
+    def autocomplete(
+        self, person: str, channel: str, command: str, focused: str, options: Json | None = None
+    ) -> list[Json]:
+        """The choices the bot offers for the option `focused`."""
+        body = {"person": person, "channel": channel, "command": command, "focused": focused}
+        response = self._post("autocomplete", **body, options=options or {})["response"] or {}
+        return list(response.get("choices") or [])
+
+    def click(
+        self, person: str, message_id: str, custom_id: str, values: Iterable[str] = ()
+    ) -> Json:
+        """Press a button or choose in a select; `{interaction_id, response}`."""
+        body = {"person": person, "message_id": message_id, "custom_id": custom_id}
+        return self._post("click", **body, values=list(values))
+
+    def modal(self, person: str, interaction_id: str, fields: Json) -> Json:
+        """Send the modal that answered `interaction_id`; `{interaction_id, response}`."""
+        return self._post("modal", person=person, interaction_id=interaction_id, fields=fields)
+
+    def interaction(self, interaction_id: str) -> Json:
+        """`{interaction_id, answer, response, followups}` as of now."""
+        return dict(self._get("interaction", interaction_id=interaction_id))
+
+    def react(self, person: str, message_id: str, emoji: str, *, remove: bool = False) -> None:
+        self._post("react", person=person, message_id=message_id, emoji=emoji, remove=remove)
+
+    def pin(self, person: str, message_id: str, *, remove: bool = False) -> None:
+        self._post("pin", person=person, message_id=message_id, remove=remove)
+
+    def typing(self, person: str, channel: str) -> None:
+        self._post("typing", person=person, channel=channel)
+
+    # -- the admin -------------------------------------------------------------------------------
+
+    def member(self, person: str, *, guild: str | None = None, **changes: Any) -> Json:
+        """`join=True`, `leave=True`, `roles=[names]`, `nick=...`, `dms_open=False`."""
+        return self._post("member", person=person, guild=guild, **changes)
+
+    def role(self, name: str, *, guild: str | None = None, **changes: Any) -> Json:
+        """Create or change a role: `position=`, `permissions=`, `delete=True`."""
+        return self._post("role", name=name, guild=guild, **changes)
+
+    def overwrite(
+        self,
+        channel: str,
+        target: str,
+        allow: int | list[str] = 0,
+        deny: int | list[str] = 0,
+        *,
+        guild: str | None = None,
+    ) -> Json:
+        return self._post(
+            "overwrite", channel=channel, target=target, allow=allow, deny=deny, guild=guild
+        )
+
+    def channel(self, name: str, *, guild: str | None = None, **changes: Any) -> Json:
+        """`create=True` or `delete=True`."""
+        return self._post("channel", name=name, guild=guild, **changes)
+
+    def gateway(self, action: str) -> Json:
+        """kill, reconnect, invalidate, stop or start."""
+        return self._post("gateway", action=action)
+
+    def fault(self, **switches: Any) -> None:
+        """`fault(rest_429=1)` sets `discord.rest.429`: the first underscore is the dot."""
+        named = {f"discord.{key.replace('_', '.', 1)}": value for key, value in switches.items()}
+        self._checked(self._http.post(f"{self._base}/faults", json=named, timeout=self._timeout))
+
+    def reset_faults(self) -> None:
+        self._checked(self._http.post(f"{self._base}/faults/reset", timeout=self._timeout))
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    def transcript(self, channel: str, *, guild: str | None = None) -> list[Json]:
+        """What was said, oldest first. `dm:mia` is mia's DM with the bot."""
+        found: list[Json] = self._get("transcript", channel=channel, guild=guild)
+        return found
+
+    def commands(self) -> list[Json]:
+        """The registered slash commands, one entry per subcommand, with `path` and `options`."""
+        found: list[Json] = self._get("commands")
+        return found
+
+    def state(self) -> Json:
+        """The Discord part of the sandbox's state."""
+        answer = self._http.get(f"{self._base}/state", timeout=self._timeout)
+        return dict(self._checked(answer)["discord"])
+
+    def roles_of(self, person: str, *, guild: str = "Nora's Corner") -> list[str]:
+        """The names of a member's roles, sorted."""
+        found = next(g for g in self.state()["guilds"] if guild in (g["name"], g["id"]))
+        names = {role["id"]: role["name"] for role in found["roles"]}
+        member = next(m for m in found["members"] if m["handle"] == person)
+        return sorted(names[role_id] for role_id in member["roles"])
+
+    def wait_for(
+        self,
+        channel: str,
+        predicate: Callable[[Json], bool],
+        timeout: float = 5.0,
+        *,
+        guild: str | None = None,
+    ) -> Json:
+        """The first line of the transcript that fits; else TimeoutError with the transcript."""
+        return self.wait_until(
+            lambda: next((x for x in self.transcript(channel, guild=guild) if predicate(x)), None),
+            timeout,
+            lambda: f"not in #{channel}: {self.transcript(channel, guild=guild)}",
+        )
+
+    def wait_connected(self, timeout: float = 10.0) -> None:
+        """Until the bot has a gateway session with a connection."""
+        self.wait_until(lambda: self.state()["bot"]["connected"], timeout, lambda: "no bot")
+
+    def wait_command(self, path: str, timeout: float = 10.0) -> Json:
+        """Until the bot has registered the slash command `path`."""
+        return self.wait_until(
+            lambda: next((c for c in self.commands() if c["path"] == path), None),
+            timeout,
+            lambda: f"no /{path} among {[c['path'] for c in self.commands()]}",
+        )
+
+    def wait_until(
+        self, check: Callable[[], T | None], timeout: float, complain: Callable[[], str]
+    ) -> T:
+        """The first true value of `check`; TimeoutError with `complain()` if none comes."""
+        deadline = time.monotonic() + timeout
+        while True:
+            if found := check():
+                return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(complain())
+            time.sleep(0.02)
+
+    # -- HTTP ------------------------------------------------------------------------------------
+
+    def _post(self, act: str, /, **body: Any) -> Json:
+        given = {key: value for key, value in body.items() if value is not None}
+        url = f"{self._base}/discord/{act}"
+        return dict(self._checked(self._http.post(url, json=given, timeout=self._timeout)))
+
+    def _get(self, name: str, **query: Any) -> Any:
+        url = f"{self._base}/discord/{name}"
+        return self._checked(self._http.get(url, params=query, timeout=self._timeout))
+
+    def _checked(self, answer: requests.Response) -> Any:
+        if answer.status_code >= 400:
+            try:
+                text = str(answer.json()["error"])
+            except (ValueError, KeyError, TypeError):
+                text = answer.text
+            raise DriverError(answer.status_code, text)
+        return answer.json()

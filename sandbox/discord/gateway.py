@@ -1,0 +1,270 @@
+"""The gateway, version 10, JSON and zlib-stream: https://discord.com/developers/docs/events/gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSMsgType, web
+
+from sandbox.discord import intents as intent_rules
+from sandbox.discord import payloads
+from sandbox.discord.errors import Json
+from sandbox.discord.session import Connection, Op, Session
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+MEMBERS_PER_CHUNK = 1_000
+_CLIENT_CLOSED_FOR_GOOD = (1000, 1001)
+
+
+class CloseConnection(Exception):
+    """End the connection with one of Discord's 4xxx close codes."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Gateway:
+    """All sessions and connections of the bot."""
+
+    def __init__(self, world: DiscordWorld) -> None:
+        self._world = world
+        self.sessions: dict[str, Session] = {}
+        self.connections: set[Connection] = set()
+
+    # -- towards the bot ---------------------------------------------------------------------
+
+    def dispatch(self, event: str, data: Json, guild_id: int | None) -> None:
+        """Tell every session that may hear it. `guild_id` None is a direct message."""
+        if event == "MESSAGE_CREATE" and self._world.faults.take("discord.gateway.drop_messages"):
+            return
+        self._forget_expired()
+        for session in self.sessions.values():
+            if self._hears(session, event, guild_id):
+                session.dispatch(event, self._readable(session, event, data))
+
+    def _hears(self, session: Session, event: str, guild_id: int | None) -> bool:
+        if guild_id is not None and not session.sees_guild(guild_id):
+            return False
+        return intent_rules.lets_through(session.intents, event, direct=guild_id is None)
+
+    def _readable(self, session: Session, event: str, data: Json) -> Json:
+        if session.intents & intent_rules.Intent.MESSAGE_CONTENT:
+            return data
+        return intent_rules.without_content(event, data, bot_id=self._world.bot.id)
+
+    def _forget_expired(self) -> None:
+        for session in [s for s in self.sessions.values() if s.expired]:
+            del self.sessions[session.id]
+
+    @property
+    def connected(self) -> bool:
+        return any(s.connection is not None for s in self.sessions.values())
+
+    # -- misbehaving -------------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """Drop all sockets without a close frame, as a broken line does."""
+        for connection in list(self.connections):
+            connection.abort()
+
+    async def ask_to_reconnect(self) -> None:
+        await self._tell_all(Op.RECONNECT, None)
+
+    async def invalidate(self) -> None:
+        """Forget all sessions and say that they cannot be resumed."""
+        self.sessions.clear()
+        await self._tell_all(Op.INVALID_SESSION, False)
+
+    async def _tell_all(self, op: Op, data: object) -> None:
+        for connection in list(self.connections):
+            await connection.send(op, data)
+
+    async def close(self) -> None:
+        """The world ends: every socket is closed at once."""
+        for connection in list(self.connections):
+            await connection.socket.close(code=1001, drain=False)
+
+    # -- serving a connection ----------------------------------------------------------------
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        if self._world.faults.flag("discord.gateway.stopped"):
+            return web.Response(status=503, text="The gateway is down.")
+        if request.query.get("compress") == "zstd-stream":
+            return web.Response(status=400, text="Only zlib-stream is spoken here.")
+        connection = await self._accept(request)
+        pump = asyncio.create_task(connection.pump())
+        try:
+            await self._converse(connection)
+        except CloseConnection as end:
+            await connection.socket.close(code=end.code, message=end.reason.encode())
+        finally:
+            pump.cancel()
+            self._leave(connection)
+        return connection.socket
+
+    async def _accept(self, request: web.Request) -> Connection:
+        socket = web.WebSocketResponse(max_msg_size=16_384, timeout=1.0)
+        await socket.prepare(request)
+
+        def abort() -> None:
+            if request.transport is not None:
+                request.transport.abort()
+
+        compress = request.query.get("compress") == "zlib-stream"
+        connection = Connection(socket, self._world.faults, compress=compress, abort=abort)
+        self.connections.add(connection)
+        return connection
+
+    def _leave(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        session = connection.session
+        if session is None:
+            return
+        session.detach(connection)
+        if connection.socket.close_code in _CLIENT_CLOSED_FOR_GOOD and session.connection is None:
+            self.sessions.pop(session.id, None)
+        self._world.bell.ring("discord.gateway", connected=self.connected)
+
+    async def _converse(self, connection: Connection) -> None:
+        interval_ms = self._world.faults.number("discord.gateway.heartbeat_ms")
+        await connection.send(Op.HELLO, {"heartbeat_interval": interval_ms, "_trace": []})
+        patience = max(2.0, 2.5 * interval_ms / 1000)
+        while True:
+            try:
+                message = await connection.socket.receive(timeout=patience)
+            except TimeoutError:
+                raise CloseConnection(4009, "Session timed out.") from None
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return
+            await self._receive(connection, message.data)
+
+    async def _receive(self, connection: Connection, raw: str | bytes) -> None:
+        try:
+            payload = json.loads(raw)
+            op, data = payload["op"], payload.get("d")
+        except (ValueError, TypeError, KeyError):
+            raise CloseConnection(4002, "Error while decoding payload.") from None
+        if op == Op.HEARTBEAT:
+            if not self._world.faults.flag("discord.gateway.frozen"):
+                await connection.send(Op.HEARTBEAT_ACK, None)
+        elif op == Op.IDENTIFY:
+            self._identify(connection, data)
+        elif op == Op.RESUME:
+            await self._resume(connection, data)
+        elif connection.session is None:
+            raise CloseConnection(4003, "Not authenticated.")
+        elif op == Op.REQUEST_GUILD_MEMBERS:
+            self._send_members(connection.session, data)
+        elif op not in (Op.PRESENCE_UPDATE, Op.VOICE_STATE_UPDATE):
+            raise CloseConnection(4001, "Unknown opcode.")
+
+    def _identify(self, connection: Connection, data: Json) -> None:
+        if connection.session is not None:
+            raise CloseConnection(4005, "Already authenticated.")
+        if data.get("token") != self._world.token:
+            raise CloseConnection(4004, "Authentication failed.")
+        wanted = data.get("intents")
+        if not isinstance(wanted, int) or wanted & ~intent_rules.KNOWN:
+            raise CloseConnection(4013, "Invalid intent(s).")
+        refused = self._world.faults.flag("discord.gateway.refuse_intents")
+        if refused and wanted & intent_rules.PRIVILEGED:
+            raise CloseConnection(4014, "Disallowed intent(s).")
+        number, count = data.get("shard", (0, 1))
+        if not 0 <= number < count:
+            raise CloseConnection(4010, "Invalid shard.")
+        session = Session(wanted, (number, count))
+        self.sessions[session.id] = session
+        session.attach(connection)
+        self._greet(session)
+        self._world.bell.ring("discord.gateway", connected=True)
+
+    def _greet(self, session: Session) -> None:
+        """READY lists the guilds as unavailable; a GUILD_CREATE for each follows."""
+        world = self._world
+        guilds = [g for g in world.bot_guilds() if session.sees_guild(g.id)]
+        session.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": payloads.own_user(world.bot),
+                "guilds": [{"id": str(g.id), "unavailable": True} for g in guilds],
+                "session_id": session.id,
+                "session_type": "normal",
+                "resume_gateway_url": world.gateway_url,
+                "shard": list(session.shard),
+                "application": {
+                    "id": str(world.bot.id),
+                    "flags": payloads.PRIVILEGED_INTENT_FLAGS,
+                },
+                "private_channels": [],
+                "relationships": [],
+                "presences": [],
+                "_trace": [],
+            },
+        )
+        if not session.intents & intent_rules.Intent.GUILDS:
+            return
+        with_members = bool(session.intents & intent_rules.Intent.GUILD_PRESENCES)
+        for guild in guilds:
+            created = payloads.guild_create(world, guild, all_members=with_members)
+            session.dispatch("GUILD_CREATE", created)
+
+    async def _resume(self, connection: Connection, data: Json) -> None:
+        if data.get("token") != self._world.token:
+            raise CloseConnection(4004, "Authentication failed.")
+        session = self.sessions.get(str(data.get("session_id")))
+        sequence = data.get("seq")
+        if session is not None and isinstance(sequence, int) and sequence > session.sequence:
+            raise CloseConnection(4007, "Invalid seq.")
+        if session is None or not self._resumable(session, sequence):
+            await connection.send(Op.INVALID_SESSION, False)
+            return
+        if session.connection is not None:
+            session.connection.abort()
+        session.attach(connection)
+        session.replay_after(int(data["seq"]))
+        session.dispatch("RESUMED", {"_trace": []})
+        self._world.bell.ring("discord.gateway", connected=True)
+
+    def _resumable(self, session: Session, sequence: object) -> bool:
+        if self._world.faults.flag("discord.gateway.no_resume"):
+            self.sessions.pop(session.id, None)
+            return False
+        return isinstance(sequence, int) and session.can_replay_after(sequence)
+
+    def _send_members(self, session: Session, data: Json) -> None:
+        """GUILD_MEMBERS_CHUNK, which only the session that asked gets."""
+        guild = self._world.guilds.get(int(data.get("guild_id", 0)))
+        if guild is None:
+            return
+        found, not_found = self._world.query_members(
+            guild, data.get("query"), _ids(data.get("user_ids")), int(data.get("limit") or 0)
+        )
+        pages = [
+            found[start : start + MEMBERS_PER_CHUNK]
+            for start in range(0, len(found), MEMBERS_PER_CHUNK)
+        ] or [[]]
+        for index, page in enumerate(pages):
+            chunk: Json = {
+                "guild_id": str(guild.id),
+                "members": [payloads.member(self._world, m) for m in page],
+                "chunk_index": index,
+                "chunk_count": len(pages),
+                "not_found": [str(one) for one in not_found],
+            }
+            with contextlib.suppress(KeyError):
+                chunk["nonce"] = data["nonce"]
+            session.dispatch("GUILD_MEMBERS_CHUNK", chunk)
+
+
+def _ids(value: Any) -> list[int] | None:
+    if value is None:
+        return None
+    return [int(one) for one in (value if isinstance(value, list) else [value])]

@@ -1,0 +1,203 @@
+"""What people do on the pretend Discord with keyboard and mouse, checked as a client would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.control import ControlError
+from sandbox.discord import commands, components, interactions, options, permissions, snapshot
+from sandbox.discord.errors import Json, missing_permissions
+from sandbox.discord.models import Channel, Interaction, InteractionType, Message
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+ANSWER_SECONDS = 5.0
+ACK_GRACE_SECONDS = 1.0
+
+
+def slash(
+    world: DiscordWorld, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
+) -> Interaction:
+    """Use the command `typed`, such as `slotcalls status`. 403 if Discord would not offer it."""
+    command, data = _command_data(world, user_id, channel, typed, given)
+    return interactions.start(
+        world, InteractionType.COMMAND, channel, user_id, data, command_name=command
+    )
+
+
+def autocomplete(
+    world: DiscordWorld,
+    user_id: int,
+    channel: Channel,
+    typed: str,
+    given: Mapping[str, Any],
+    focused: str,
+) -> Interaction:
+    """Type into an option that offers choices while typing; required ones may still be empty."""
+    name, *path = typed.lstrip("/").split()
+    command = commands.find_for(world, channel, name)
+    spec = next((s for p, s in commands.leaves(command) if p == " ".join([name, *path])), None)
+    if spec is None:
+        raise ControlError(f"no command {typed!r}", status=404)
+    values: list[Json] = [
+        {"type": o["type"], "name": o["name"], "value": given.get(o["name"], "")}
+        | ({"focused": True} if o["name"] == focused else {})
+        for o in spec.get("options") or []
+        if o["name"] in given or o["name"] == focused
+    ]
+    for step in reversed(path):
+        kind = commands.SUB_COMMAND if step == path[-1] else commands.SUB_COMMAND_GROUP
+        values = [{"type": kind, "name": step, "options": values}]
+    data: Json = {"id": str(command.id), "name": name, "type": command.kind, "options": values}
+    return interactions.start(world, InteractionType.AUTOCOMPLETE, channel, user_id, data)
+
+
+def _command_data(
+    world: DiscordWorld, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
+) -> tuple[str, Json]:
+    if not typed.strip():
+        raise ControlError("no command given")
+    name, *path = typed.lstrip("/").split()
+    command = commands.find_for(world, channel, name)
+    _require_view(world, channel, user_id)
+    if not commands.may_use(world, command, channel, user_id):
+        raise missing_permissions()
+    resolver = options.Resolver(world, channel, user_id)
+    return " ".join([name, *path]), options.command_data(command, path, given, resolver)
+
+
+def click(
+    world: DiscordWorld, user_id: int, message: Message, custom_id: str, values: list[Any]
+) -> Interaction:
+    """Press a button, or choose `values` in a select menu."""
+    channel = world.channel(message.channel_id)
+    _require_view(world, channel, user_id)
+    if message.ephemeral_for not in (None, user_id):
+        raise ControlError("this message is only for somebody else", status=403)
+    component = components.find(message.components, custom_id)
+    if component is None:
+        raise ControlError(f"the message has no component {custom_id!r}", status=404)
+    if component.get("disabled"):
+        raise ControlError(f"{custom_id!r} is disabled", status=409)
+    data: Json = {"custom_id": custom_id, "component_type": components.BUTTON}
+    data["id"] = component.get("id")
+    if component["type"] in components.SELECTS:
+        resolver = options.Resolver(world, channel, user_id)
+        data = options.select_data(component, values, resolver)
+    return interactions.start(
+        world, InteractionType.COMPONENT, channel, user_id, data, message=message
+    )
+
+
+def submit_modal(
+    world: DiscordWorld, user_id: int, shown: Interaction, fields: Mapping[str, Any]
+) -> Interaction:
+    """Fill in and send the modal with which the bot answered the interaction `shown`."""
+    if shown.modal is None:
+        raise ControlError("that interaction was not answered with a modal", status=409)
+    if shown.user_id != user_id:
+        raise ControlError("this modal is only for somebody else", status=403)
+    channel = world.channel(shown.channel_id)
+    resolver = options.Resolver(world, channel, user_id)
+    data = _modal_data(shown.modal, fields, resolver)
+    message = None if shown.message_id is None else channel.messages.get(shown.message_id)
+    return interactions.start(
+        world,
+        InteractionType.MODAL,
+        channel,
+        user_id,
+        data,
+        message=message,
+        parent_id=shown.id,
+    )
+
+
+def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
+    inputs = [c for c in components.walk(modal["components"]) if c.get("custom_id")]
+    if unknown := set(fields) - {one["custom_id"] for one in inputs}:
+        raise ControlError(f"the modal has no field {', '.join(sorted(unknown))}", status=404)
+    filled = [_filled(one, fields, resolver) for one in modal["components"]]
+    data: Json = {"custom_id": modal["custom_id"], "components": filled}
+    return data | {"resolved": resolver.resolved} if resolver.resolved else data
+
+
+def _filled(one: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
+    """A submitted component: rows and labels keep their shape, inputs carry their value."""
+    kind = one["type"]
+    shell: Json = {"type": kind, "id": one.get("id")}
+    if kind == components.ACTION_ROW:
+        inner = [_filled(child, fields, resolver) for child in one["components"]]
+        return shell | {"components": inner}
+    if kind == components.LABEL:
+        return shell | {"component": _filled(one["component"], fields, resolver)}
+    if kind in components.SELECTS:
+        given = list(fields.get(one["custom_id"]) or [])
+        least = 0 if one.get("required") is False and not given else one.get("min_values", 1)
+        data = options.select_data(one | {"min_values": least}, given, resolver)
+        return shell | {"custom_id": one["custom_id"], "values": data["values"]}
+    if kind == components.TEXT_INPUT:
+        return shell | {"custom_id": one["custom_id"], "value": _text(one, fields)}
+    return shell
+
+
+def _text(one: Json, fields: Mapping[str, Any]) -> str:
+    value = str(fields.get(one["custom_id"], one.get("value") or ""))
+    label = one.get("label") or one["custom_id"]
+    if not value:
+        if one.get("required", True):
+            raise ControlError(f"{label!r} is required")
+        return value
+    least, most = one.get("min_length") or 0, one.get("max_length") or 4_000
+    if not least <= len(value) <= most:
+        raise ControlError(f"{label!r} must be between {least} and {most} characters long")
+    return value
+
+
+def _require_view(world: DiscordWorld, channel: Channel, user_id: int) -> None:
+    if not world.permissions_in(channel, user_id) & permissions.Permission.VIEW_CHANNEL:
+        raise ControlError("they cannot see this channel", status=403)
+
+
+# -- what they see then --------------------------------------------------------------------------
+
+
+async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
+    """What the person sees: the message (with `ephemeral`) or `{"modal": ...}`.
+
+    Waits up to 5 s, for a deferred answer too; None if the bot said nothing in time. A button
+    that was only acknowledged gives its message after a second, for nothing more need come.
+    """
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    while not one.settled.is_set() and loop.time() - started < _patience(one):
+        try:
+            await asyncio.wait_for(one.settled.wait(), 0.05)
+        except TimeoutError:
+            continue
+    return answer_view(world, one)
+
+
+def _patience(one: Interaction) -> float:
+    acknowledged = one.answer == interactions.Callback.DEFERRED_UPDATE
+    return ACK_GRACE_SECONDS if acknowledged else ANSWER_SECONDS
+
+
+def answer_view(world: DiscordWorld, one: Interaction) -> Json | None:
+    if one.answer is None:
+        return None
+    if one.modal is not None:
+        return {"modal": one.modal, "ephemeral": True}
+    if one.choices is not None:
+        return {"choices": one.choices, "ephemeral": True}
+    channel = world.channel(one.channel_id)
+    shown_id = one.original_id
+    if one.answer == interactions.Callback.DEFERRED_UPDATE and one.followup_ids:
+        shown_id = one.followup_ids[-1]
+    message = channel.messages.get(shown_id or 0)
+    if message is None:
+        return None
+    view = snapshot.message_view(world, message)
+    return view | {"ephemeral": message.ephemeral_for is not None}

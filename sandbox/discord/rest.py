@@ -1,0 +1,216 @@
+"""What every REST call goes through: authorization, faults, rate limits, errors as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import BodyPartReader, hdrs, web
+
+from sandbox.discord.drafts import Upload
+from sandbox.discord.errors import (
+    ApiError,
+    Json,
+    internal_error,
+    invalid_form,
+    missing_access,
+    missing_permissions,
+    unauthorized,
+)
+from sandbox.discord.models import Channel, Guild, Message
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+Reply = Json | list[Json] | None
+"""What a handler returns: JSON, or None for 204 No Content."""
+
+WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+API_PREFIX = "/discord/api/v10"
+_MESSAGE_CREATE = ("POST", "/channels/{channel_id}/messages")
+_FILE_FIELD = re.compile(r"files?\[?(\d*)\]?")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One REST call, parsed. `params` are the parts of the path."""
+
+    world: DiscordWorld
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    files: tuple[Upload, ...]
+
+    def id(self, name: str) -> int:
+        return snowflake(self.params[name], name)
+
+    def int_query(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """A number of the query; ApiError 50035 outside its bounds."""
+        raw = self.query.get(name, str(default))
+        if not raw.isdecimal():
+            raise invalid_form([name], "NUMBER_TYPE_COERCE", f'Value "{raw}" is not int.')
+        if not lowest <= int(raw) <= highest:
+            message = f"int value should be between {lowest} and {highest}."
+            raise invalid_form([name], "NUMBER_TYPE_MAX", message)
+        return int(raw)
+
+    def guild(self) -> Guild:
+        """The guild of the path; 10004 if there is none, 50001 if the bot is not in it."""
+        guild = self.world.guild(self.id("guild_id"))
+        if self.world.bot.id not in guild.members:
+            raise missing_access()
+        return guild
+
+    def channel(self) -> Channel:
+        """The channel of the path, which the bot can see; else 10003 or 50001."""
+        channel = self.world.channel(self.id("channel_id"))
+        self.world.require(channel, self.world.bot.id)
+        return channel
+
+    def message(self) -> Message:
+        """The message of the path; ephemeral ones are not found this way, as on Discord."""
+        message = self.world.message(self.channel(), self.id("message_id"))
+        if message.ephemeral_for is not None:
+            return self.world.message(self.channel(), 0)
+        return message
+
+
+def snowflake(value: object, name: str) -> int:
+    text = str(value)
+    if not text.isdecimal():
+        raise invalid_form([name], "NUMBER_TYPE_COERCE", f'Value "{text}" is not snowflake.')
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One route. `open` ones carry their own token in the path and need no authorization.
+
+    A handler may return `(status, reply)` where 200 and 204 do not fit.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Call], Reply | tuple[int, Reply]]
+    open: bool = False
+
+    def bind(self, world: DiscordWorld) -> web.RouteDef:
+        return web.route(self.method, API_PREFIX + self.path, _through(world, self))
+
+    @property
+    def writes_in_guild(self) -> bool:
+        guild_path = self.path.startswith(("/channels/", "/guilds/"))
+        return self.method != "GET" and guild_path
+
+
+def _through(world: DiscordWorld, endpoint: Endpoint) -> WebHandler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(world.faults.number("discord.rest.slow_ms") / 1000)
+        limits = world.rate_limits.count(endpoint.method, endpoint.path, dict(request.match_info))
+        if not limits.allowed:
+            return _too_many(limits.retry_after, limits.headers)
+        if world.faults.take("discord.rest.429"):
+            return _ordered_429(world, limits.headers)
+        try:
+            _refuse_on_order(world, endpoint)
+            if not endpoint.open and request.headers.get("Authorization") != f"Bot {world.token}":
+                raise unauthorized()
+            reply = endpoint.handler(await _call(world, request))
+            _lose_answer(world, endpoint, request)
+        except ApiError as error:
+            return json_answer(error.status, error.body(), limits.headers)
+        status, payload = reply if isinstance(reply, tuple) else (200, reply)
+        return json_answer(status, payload, limits.headers)
+
+    return handle
+
+
+def _refuse_on_order(world: DiscordWorld, endpoint: Endpoint) -> None:
+    if world.faults.take("discord.rest.500"):
+        raise internal_error()
+    if endpoint.writes_in_guild and world.faults.take("discord.rest.missing_permission"):
+        raise missing_permissions()
+
+
+def _lose_answer(world: DiscordWorld, endpoint: Endpoint, request: web.Request) -> None:
+    """The message exists by now; the client does not get to know."""
+    if (endpoint.method, endpoint.path) != _MESSAGE_CREATE:
+        return
+    if world.faults.take("discord.rest.late_500"):
+        raise internal_error()
+    if world.faults.take("discord.rest.lost_answer") and request.transport is not None:
+        request.transport.abort()
+
+
+def _ordered_429(world: DiscordWorld, headers: dict[str, str]) -> web.Response:
+    wait = float(world.faults.get("discord.rest.429_retry_after"))
+    return _too_many(wait, headers, everywhere=world.faults.flag("discord.rest.429_global"))
+
+
+def _too_many(wait: float, headers: dict[str, str], *, everywhere: bool = False) -> web.Response:
+    """429. Without `Via`, clients take it for a ban by Cloudflare and do not try again."""
+    body = {"message": "You are being rate limited.", "retry_after": wait, "global": everywhere}
+    extra = {
+        "Via": "1.1 google",
+        "Retry-After": f"{wait:.3f}",
+        "X-RateLimit-Scope": "global" if everywhere else "user",
+    }
+    if everywhere:
+        extra["X-RateLimit-Global"] = "true"
+    return json_answer(429, body, headers | extra)
+
+
+def json_answer(status: int, payload: Any, headers: Mapping[str, str]) -> web.Response:
+    """Exactly `application/json`: discord.py compares the header as a whole string."""
+    if payload is None:
+        return web.Response(status=204, headers=headers)
+    return web.Response(
+        status=status,
+        body=json.dumps(payload).encode(),
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+async def _call(world: DiscordWorld, request: web.Request) -> Call:
+    body, files = await _body(request)
+    return Call(world, request.match_info, request.query, body, files)
+
+
+async def _body(request: web.Request) -> tuple[Any, tuple[Upload, ...]]:
+    if request.content_type == "multipart/form-data":
+        return await _multipart(request)
+    return _parsed(await request.read()), ()
+
+
+async def _multipart(request: web.Request) -> tuple[Any, tuple[Upload, ...]]:
+    body: Any = {}
+    files: list[Upload] = []
+    async for part in await request.multipart():
+        if not isinstance(part, BodyPartReader):
+            continue
+        data = bytes(await part.read())
+        if part.name == "payload_json":
+            body = _parsed(data)
+        elif part.filename is not None:
+            files.append(_upload(part, data, len(files)))
+    return body, tuple(files)
+
+
+def _upload(part: BodyPartReader, data: bytes, place: int) -> Upload:
+    match = _FILE_FIELD.fullmatch(part.name or "")
+    number = int(match[1]) if match and match[1] else place
+    kind = part.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
+    return Upload(number, part.filename or "file", kind, data)
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw.strip() else {}
+    except ValueError:
+        raise ApiError(400, 50109, "The request body contains invalid JSON.") from None

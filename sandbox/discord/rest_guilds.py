@@ -1,0 +1,206 @@
+"""REST: guilds, their members, roles and emojis."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sandbox.discord import members, payloads, permissions, roles
+from sandbox.discord.errors import missing_permissions, unknown
+from sandbox.discord.models import Guild, Member, Role
+from sandbox.discord.permissions import Permission
+from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
+
+
+def guild(call: Call) -> Reply:
+    found = call.guild()
+    payload = payloads.guild(call.world, found)
+    if call.query.get("with_counts") in ("1", "true"):
+        count = len(found.members)
+        payload |= {"approximate_member_count": count, "approximate_presence_count": count}
+    return payload
+
+
+# -- members -------------------------------------------------------------------------------------
+
+
+def list_members(call: Call) -> Reply:
+    limit = call.int_query("limit", 1, 1, 1000)
+    after = snowflake(call.query.get("after") or "0", "after")
+    found = sorted(call.guild().members.values(), key=lambda m: m.user_id)
+    later = [m for m in found if m.user_id > after]
+    return [payloads.member(call.world, m) for m in later[:limit]]
+
+
+def search_members(call: Call) -> Reply:
+    limit = call.int_query("limit", 1, 1, 1000)
+    found, _ = call.world.query_members(call.guild(), call.query.get("query"), None, limit)
+    return [payloads.member(call.world, m) for m in found]
+
+
+def member(call: Call) -> Reply:
+    return payloads.member(call.world, _member(call))
+
+
+def edit_member(call: Call) -> Reply:
+    """Nickname, roles and timeout, each with its own permission and the hierarchy."""
+    guild, member = call.guild(), _member(call)
+    if "roles" in call.body:
+        _replace_roles(call, guild, member)
+    if "nick" in call.body:
+        _require_power(call, guild, member, Permission.MANAGE_NICKNAMES)
+        members.set_nick(call.world, guild, member, call.body["nick"])
+    if "communication_disabled_until" in call.body:
+        _require_power(call, guild, member, Permission.MODERATE_MEMBERS)
+        until = call.body["communication_disabled_until"]
+        member.timeout_until = None if until is None else datetime.fromisoformat(until)
+        members.tell_update(call.world, guild, member)
+    return payloads.member(call.world, member)
+
+
+def edit_me(call: Call) -> Reply:
+    guild, bot_id = call.guild(), call.world.bot.id
+    call.world.require_in_guild(guild, bot_id, Permission.CHANGE_NICKNAME)
+    bot = guild.members[bot_id]
+    members.set_nick(call.world, guild, bot, call.body.get("nick"))
+    return payloads.member(call.world, bot)
+
+
+def kick(call: Call) -> Reply:
+    guild, member = call.guild(), _member(call)
+    _require_power(call, guild, member, Permission.KICK_MEMBERS)
+    members.leave(call.world, guild, member.user_id)
+    return None
+
+
+def add_member_role(call: Call) -> Reply:
+    guild, role = call.guild(), _role(call)
+    members.add_role(call.world, guild, call.world.bot.id, call.id("user_id"), role)
+    return None
+
+
+def remove_member_role(call: Call) -> Reply:
+    guild, role = call.guild(), _role(call)
+    members.remove_role(call.world, guild, call.world.bot.id, call.id("user_id"), role)
+    return None
+
+
+def _member(call: Call) -> Member:
+    return call.world.member(call.guild().id, call.id("user_id"))
+
+
+def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
+    """Only the roles that change must be within the bot's power."""
+    wanted = {snowflake(one, "roles") for one in call.body["roles"] or []}
+    for role_id in wanted ^ set(member.roles):
+        if role_id not in guild.roles:
+            raise unknown("Role")
+        members.require_role_power(call.world, guild, call.world.bot.id, guild.roles[role_id])
+    members.set_roles(call.world, guild, member, wanted)
+
+
+def _require_power(call: Call, guild: Guild, member: Member, needed: Permission) -> None:
+    bot_id = call.world.bot.id
+    call.world.require_in_guild(guild, bot_id, needed)
+    if not permissions.outranks_member(guild, guild.members[bot_id], member):
+        raise missing_permissions()
+
+
+# -- roles ---------------------------------------------------------------------------------------
+
+
+def list_roles(call: Call) -> Reply:
+    return [payloads.role(r) for r in call.guild().roles.values()]
+
+
+def role(call: Call) -> Reply:
+    return payloads.role(_role(call))
+
+
+def create_role(call: Call) -> Reply:
+    guild = call.guild()
+    call.world.require_in_guild(guild, call.world.bot.id, Permission.MANAGE_ROLES)
+    _require_grantable(call, guild)
+    return payloads.role(roles.create(call.world, guild, call.body))
+
+
+def edit_role(call: Call) -> Reply:
+    guild, role = call.guild(), _role(call)
+    _require_role_power(call, guild, role)
+    _require_grantable(call, guild)
+    roles.update(call.world, guild, role, call.body)
+    return payloads.role(role)
+
+
+def move_roles(call: Call) -> Reply:
+    guild = call.guild()
+    for entry in call.body:
+        role_id = snowflake(entry.get("id"), "id")
+        if role_id not in guild.roles:
+            raise unknown("Role")
+        _require_role_power(call, guild, guild.roles[role_id])
+        if entry.get("position") is not None:
+            roles.move(call.world, guild, guild.roles[role_id], int(entry["position"]))
+    return list_roles(call)
+
+
+def delete_role(call: Call) -> Reply:
+    guild, role = call.guild(), _role(call)
+    members.require_role_power(call.world, guild, call.world.bot.id, role)
+    roles.delete(call.world, guild, role)
+    return None
+
+
+def _role(call: Call) -> Role:
+    found = call.guild().roles.get(call.id("role_id"))
+    if found is None:
+        raise unknown("Role")
+    return found
+
+
+def _require_role_power(call: Call, guild: Guild, role: Role) -> None:
+    bot_id = call.world.bot.id
+    call.world.require_in_guild(guild, bot_id, Permission.MANAGE_ROLES)
+    if not permissions.outranks_role(guild, guild.members[bot_id], role):
+        raise missing_permissions()
+
+
+def _require_grantable(call: Call, guild: Guild) -> None:
+    """Nobody can give a role permissions that they do not have themselves."""
+    wanted = int(call.body.get("permissions") or 0)
+    if wanted & ~permissions.in_guild(guild, guild.members[call.world.bot.id]):
+        raise missing_permissions()
+
+
+# -- emojis --------------------------------------------------------------------------------------
+
+
+def list_emojis(call: Call) -> Reply:
+    return [payloads.emoji(e) for e in call.guild().emojis.values()]
+
+
+def emoji(call: Call) -> Reply:
+    found = call.guild().emojis.get(call.id("emoji_id"))
+    if found is None:
+        raise unknown("Emoji")
+    return payloads.emoji(found)
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/guilds/{guild_id}", guild),
+    Endpoint("GET", "/guilds/{guild_id}/members", list_members),
+    Endpoint("GET", "/guilds/{guild_id}/members/search", search_members),
+    Endpoint("PATCH", "/guilds/{guild_id}/members/@me", edit_me),
+    Endpoint("GET", "/guilds/{guild_id}/members/{user_id}", member),
+    Endpoint("PATCH", "/guilds/{guild_id}/members/{user_id}", edit_member),
+    Endpoint("DELETE", "/guilds/{guild_id}/members/{user_id}", kick),
+    Endpoint("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}", add_member_role),
+    Endpoint("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}", remove_member_role),
+    Endpoint("GET", "/guilds/{guild_id}/roles", list_roles),
+    Endpoint("POST", "/guilds/{guild_id}/roles", create_role),
+    Endpoint("PATCH", "/guilds/{guild_id}/roles", move_roles),
+    Endpoint("GET", "/guilds/{guild_id}/roles/{role_id}", role),
+    Endpoint("PATCH", "/guilds/{guild_id}/roles/{role_id}", edit_role),
+    Endpoint("DELETE", "/guilds/{guild_id}/roles/{role_id}", delete_role),
+    Endpoint("GET", "/guilds/{guild_id}/emojis", list_emojis),
+    Endpoint("GET", "/guilds/{guild_id}/emojis/{emoji_id}", emoji),
+)

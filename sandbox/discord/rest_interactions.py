@@ -1,0 +1,154 @@
+"""REST: interaction callbacks, their followups, and ordinary webhooks.
+
+A followup is addressed as `/webhooks/{application id}/{interaction token}`, a webhook as
+`/webhooks/{webhook id}/{webhook token}`: one family of routes serves both.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from sandbox.discord import drafts, interactions, message_payloads, messages, payloads
+from sandbox.discord.errors import Json, unknown
+from sandbox.discord.models import Interaction, Message, Webhook
+from sandbox.discord.permissions import Permission
+from sandbox.discord.rest import Call, Endpoint, Reply
+
+ORIGINAL = "@original"
+
+
+def callback(call: Call) -> Reply:
+    one = interactions.find(call.world, call.id("interaction_id"), call.params["token"])
+    response = interactions.answer(call.world, one, call.body, call.files)
+    return response if call.query.get("with_response") in ("1", "true") else None
+
+
+# -- messages of followups and webhooks ----------------------------------------------------------
+
+
+def execute(call: Call) -> Reply:
+    draft = drafts.read(call.body, call.files)
+    one = _interaction(call)
+    if one is not None:
+        message = interactions.follow_up(call.world, one, draft)
+        return message_payloads.message(call.world, message)
+    message = _send_by_webhook(call, _webhook(call), draft)
+    if call.query.get("wait") in ("1", "true"):
+        return message_payloads.message(call.world, message)
+    return None
+
+
+def get_message(call: Call) -> Reply:
+    return message_payloads.message(call.world, _message(call))
+
+
+def edit_message(call: Call) -> Reply:
+    message = _message(call)
+    draft = drafts.read(call.body, call.files, flags=message.flags)
+    one = _interaction(call)
+    if one is None:
+        messages.edit(call.world, message, draft)
+    else:
+        interactions.edit(call.world, one, message, draft)
+    return message_payloads.message(call.world, message)
+
+
+def delete_message(call: Call) -> Reply:
+    messages.delete(call.world, _message(call))
+    return None
+
+
+def _interaction(call: Call) -> Interaction | None:
+    if call.id("webhook_id") != call.world.bot.id:
+        return None
+    return interactions.by_token(call.world, call.params["token"])
+
+
+def _message(call: Call) -> Message:
+    """A message this token may touch: of its interaction, or written by its webhook."""
+    one = _interaction(call)
+    if one is None:
+        hook = _webhook(call)
+        message = call.world.message(call.world.channel(hook.channel_id), call.id("message_id"))
+        if message.webhook_id != hook.id:
+            raise unknown("Message")
+        return message
+    if call.params["message_id"] == ORIGINAL:
+        return interactions.original(call.world, one)
+    message_id = call.id("message_id")
+    if message_id not in (one.original_id, *one.followup_ids):
+        raise unknown("Message")
+    return call.world.message(call.world.channel(one.channel_id), message_id)
+
+
+# -- webhooks ------------------------------------------------------------------------------------
+
+
+def create_webhook(call: Call) -> Reply:
+    channel = call.channel()
+    call.world.require(channel, call.world.bot.id, Permission.MANAGE_WEBHOOKS)
+    name = str(call.body.get("name") or call.world.bot.username)
+    hook = Webhook(call.world.ids.next(), secrets.token_urlsafe(48), channel.id, name)
+    call.world.webhooks[hook.id] = hook
+    data: Json = {"guild_id": str(channel.guild_id), "channel_id": str(channel.id)}
+    call.world.tell_channel("WEBHOOKS_UPDATE", data, channel)
+    return payloads.webhook(call.world, hook)
+
+
+def list_webhooks(call: Call) -> Reply:
+    channel = call.channel()
+    call.world.require(channel, call.world.bot.id, Permission.MANAGE_WEBHOOKS)
+    found = [w for w in call.world.webhooks.values() if w.channel_id == channel.id]
+    return [payloads.webhook(call.world, w) for w in found]
+
+
+def get_webhook(call: Call) -> Reply:
+    return payloads.webhook(call.world, _webhook(call))
+
+
+def delete_webhook(call: Call) -> Reply:
+    del call.world.webhooks[_webhook(call).id]
+    return None
+
+
+def _webhook(call: Call) -> Webhook:
+    hook = call.world.webhooks.get(call.id("webhook_id"))
+    if hook is None or call.params.get("token", hook.token) != hook.token:
+        raise unknown("Webhook")
+    return hook
+
+
+def _send_by_webhook(call: Call, hook: Webhook, draft: drafts.Draft) -> Message:
+    drafts.refuse_empty(draft)
+    channel = call.world.channel(hook.channel_id)
+    message = messages.compose(call.world, channel, call.world.bot.id, draft)
+    message.webhook_id = hook.id
+    message.sent_as = {
+        "id": str(hook.id),
+        "username": draft.username or hook.name,
+        "avatar": None,
+        "discriminator": "0000",
+        "global_name": None,
+        "public_flags": 0,
+        "bot": True,
+    }
+    messages.add(call.world, message)
+    return message
+
+
+_WEBHOOK = "/webhooks/{webhook_id}/{token}"
+_MESSAGE = _WEBHOOK + "/messages/{message_id}"
+
+ENDPOINTS = (
+    Endpoint("POST", "/interactions/{interaction_id}/{token}/callback", callback, open=True),
+    Endpoint("POST", _WEBHOOK, execute, open=True),
+    Endpoint("GET", _WEBHOOK, get_webhook, open=True),
+    Endpoint("DELETE", _WEBHOOK, delete_webhook, open=True),
+    Endpoint("GET", _MESSAGE, get_message, open=True),
+    Endpoint("PATCH", _MESSAGE, edit_message, open=True),
+    Endpoint("DELETE", _MESSAGE, delete_message, open=True),
+    Endpoint("GET", "/webhooks/{webhook_id}", get_webhook),
+    Endpoint("DELETE", "/webhooks/{webhook_id}", delete_webhook),
+    Endpoint("GET", "/channels/{channel_id}/webhooks", list_webhooks),
+    Endpoint("POST", "/channels/{channel_id}/webhooks", create_webhook),
+)

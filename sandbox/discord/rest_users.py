@@ -1,0 +1,70 @@
+"""REST: users, the application itself, the gateway's address."""
+
+from __future__ import annotations
+
+from sandbox.discord import channels, members, payloads
+from sandbox.discord.errors import Json
+from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
+
+
+def me(call: Call) -> Reply:
+    return payloads.own_user(call.world.bot)
+
+
+def edit_me(call: Call) -> Reply:
+    if call.body.get("username"):
+        call.world.bot.username = str(call.body["username"])
+        call.world.gateway.dispatch("USER_UPDATE", payloads.own_user(call.world.bot), None)
+    return payloads.own_user(call.world.bot)
+
+
+def user(call: Call) -> Reply:
+    return payloads.user(call.world.user(call.id("user_id")))
+
+
+def my_guilds(call: Call) -> Reply:
+    world = call.world
+    found = []
+    for guild in world.bot_guilds():
+        full = payloads.guild(world, guild)
+        keys = ("id", "name", "icon", "banner", "features")
+        granted = {"owner": False, "permissions": str(guild.everyone.permissions)}
+        found.append({key: full[key] for key in keys} | granted)
+    return found
+
+
+def leave_guild(call: Call) -> Reply:
+    members.leave(call.world, call.guild(), call.world.bot.id)
+    return None
+
+
+def create_dm(call: Call) -> Reply:
+    user_id = snowflake(call.body.get("recipient_id"), "recipient_id")
+    return payloads.channel(call.world, channels.direct(call.world, user_id))
+
+
+def application(call: Call) -> Reply:
+    return payloads.application(call.world)
+
+
+def gateway(call: Call) -> Reply:
+    return {"url": call.world.gateway_url}
+
+
+def gateway_bot(call: Call) -> Reply:
+    limit: Json = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
+    return {"url": call.world.gateway_url, "shards": 1, "session_start_limit": limit}
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/gateway", gateway, open=True),
+    Endpoint("GET", "/gateway/bot", gateway_bot),
+    Endpoint("GET", "/users/@me", me),
+    Endpoint("PATCH", "/users/@me", edit_me),
+    Endpoint("GET", "/users/@me/guilds", my_guilds),
+    Endpoint("DELETE", "/users/@me/guilds/{guild_id}", leave_guild),
+    Endpoint("POST", "/users/@me/channels", create_dm),
+    Endpoint("GET", "/users/{user_id}", user),
+    Endpoint("GET", "/applications/@me", application),
+    Endpoint("GET", "/oauth2/applications/@me", application),
+)

@@ -1,0 +1,48 @@
+"""All routes of the pretend Discord: REST, gateway, CDN and its part of the control API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from sandbox.discord import (
+    cdn,
+    control,
+    rest_channels,
+    rest_commands,
+    rest_guilds,
+    rest_interactions,
+    rest_messages,
+    rest_users,
+)
+from sandbox.discord.errors import not_found
+from sandbox.discord.rest import API_PREFIX, json_answer
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+
+def routes(world: DiscordWorld) -> list[web.RouteDef]:
+    """In this order: a fixed part such as `pins` or `@me` goes before `{message_id}`."""
+    endpoints = (
+        *rest_users.ENDPOINTS,
+        *rest_guilds.ENDPOINTS,
+        *rest_channels.ENDPOINTS,
+        *rest_messages.ENDPOINTS,
+        *rest_commands.ENDPOINTS,
+        *rest_interactions.ENDPOINTS,
+    )
+    return [
+        *(endpoint.bind(world) for endpoint in endpoints),
+        web.route("*", API_PREFIX + "/{unknown:.*}", _not_found),
+        web.get("/discord/gateway", world.gateway.serve),
+        *cdn.routes(world),
+        *control.routes(world),
+    ]
+
+
+async def _not_found(_request: web.Request) -> web.Response:
+    """What the sandbox does not know answers as Discord does to a path it does not know."""
+    error = not_found()
+    return json_answer(error.status, error.body(), {})
