@@ -1,18 +1,25 @@
 """Builds the sandbox's one aiohttp application from its parts."""
 
-import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
 from sandbox import control
 from sandbox.bell import Bell
+from sandbox.discord.routes import routes as discord_routes
+from sandbox.discord.world import DiscordWorld
 from sandbox.faults import Faults
 from sandbox.kick.routes import routes as kick_routes
+from sandbox.kick.signing import SigningKey
 from sandbox.kick.world import KickWorld
+from sandbox.page.page import routes as page_routes
 from sandbox.people import PEOPLE
+
+ENV = web.AppKey("ENV", dict[str, str])
+"""The product's settings that lead it to this sandbox."""
+
+MOST_BODY_BYTES = 32 * 2**20
+"""Discord takes attachments of some size."""
 
 
 @dataclass(frozen=True)
@@ -21,22 +28,18 @@ class SandboxSettings:
 
     ``base_url`` is the sandbox's own address as others see it, without a slash at the end.
     ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any
-    path on the host and port of ``webhook_url``.
+    path on the host and port of ``webhook_url``. Without ``signing_key`` Kick makes itself one.
     """
 
     base_url: str
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick"
     redirect_uris: tuple[str, ...] = ()
-
-
-ENV = web.AppKey("ENV", dict[str, str])
-"""The product's settings that lead it to this sandbox."""
+    signing_key: SigningKey | None = None
 
 
 def build(settings: SandboxSettings) -> web.Application:
     """The application with every part's routes; its worlds live and die with it."""
     bell, faults = Bell(), Faults()
-    app = web.Application(middlewares=[control.control_errors], client_max_size=32 * 2**20)
     kick = KickWorld(
         PEOPLE,
         bell,
@@ -44,28 +47,20 @@ def build(settings: SandboxSettings) -> web.Application:
         settings.base_url,
         webhook_url=settings.webhook_url,
         redirect_uris=settings.redirect_uris,
+        signing_key=settings.signing_key,
     )
-    worlds: dict[str, Any] = {"kick": kick}
+    discord = DiscordWorld(PEOPLE, bell, faults, settings.base_url)
+    app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
+    app[ENV] = {**discord.env(), **kick.env()}
     app.add_routes(kick_routes(kick))
+    app.add_routes(discord_routes(discord))
+    app.add_routes(page_routes())
+    app.add_routes(control.routes(bell, faults, {"discord": discord, "kick": kick}))
     app.cleanup_ctx.append(kick.running)
-    app[ENV] = kick.env()
-    if (world := _optional("sandbox.discord.world", "DiscordWorld")) is not None:
-        worlds["discord"] = world(PEOPLE, bell, faults, settings.base_url)
-        routes = _optional("sandbox.discord.routes", "routes")
-        app.add_routes(routes(worlds["discord"]) if routes else [])
-    page = _optional("sandbox.page.page", "routes")
-    app.add_routes(page() if page else [])
-    app.add_routes(control.routes(bell, faults, worlds))
 
-    async def close_bell(_app: web.Application) -> None:
+    async def end_long_requests(_app: web.Application) -> None:
         bell.close()
+        await discord.close()
 
-    app.on_shutdown.append(close_bell)
+    app.on_shutdown.append(end_long_requests)
     return app
-
-
-def _optional(module: str, name: str) -> Callable[..., Any] | None:
-    try:
-        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
-    except ModuleNotFoundError:
-        return None

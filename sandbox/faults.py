@@ -55,6 +55,10 @@ class Faults:
         """The present value of an int switch."""
         return int(self.get(name))
 
+    def seconds(self, name: str) -> float:
+        """The present value of a float switch."""
+        return float(self.get(name))
+
     def set(self, name: str, value: object) -> None:
         """Change a switch. ValueError if the value has the wrong type."""
         fault = self._faults[name]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from sandbox import app
+from sandbox.kick.signing import SigningKey
 
+HOST = "127.0.0.1"
 SHUTDOWN_SECONDS = 0.2
 """How long open requests may take to end.
 
@@ -35,10 +37,11 @@ class Sandbox:
 
 @asynccontextmanager
 async def serve(
-    host: str = "127.0.0.1",
+    host: str = HOST,
     port: int = 0,
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
     redirect_uris: tuple[str, ...] = (),
+    signing_key: SigningKey | None = None,
 ) -> AsyncIterator[Sandbox]:
     """Listen for the length of the block.
 
@@ -47,7 +50,8 @@ async def serve(
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     base_url = f"http://{host}:{port}"
-    application = app.build(app.SandboxSettings(base_url, webhook_url, redirect_uris))
+    settings = app.SandboxSettings(base_url, webhook_url, redirect_uris, signing_key)
+    application = app.build(settings)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
         await runner.setup()
@@ -75,14 +79,18 @@ def _listen(host: str, port: int) -> socket.socket:
 def on_thread(
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
     redirect_uris: tuple[str, ...] = (),
+    signing_key: SigningKey | None = None,
 ) -> Iterator[Sandbox]:
-    """A sandbox on a free port and a thread of its own, for the length of the block."""
+    """A sandbox on a free port and a thread of its own, for the length of the block.
+
+    Making a signing key is slow; tests hand over one and the same.
+    """
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     ready: Future[Sandbox] = Future()
 
     async def live() -> None:
-        async with serve(webhook_url=webhook_url, redirect_uris=redirect_uris) as sandbox:
+        async with serve(HOST, 0, webhook_url, redirect_uris, signing_key) as sandbox:
             ready.set_result(sandbox)
             await stop.wait()
 

@@ -61,8 +61,8 @@ _FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
     ("kick.webhook.timeout_ms", int, 5_000, "How long a delivery waits for the receiver's answer."),
     (
         "kick.webhook.unsubscribe_after_s",
-        int,
-        DAY_SECONDS,
+        float,
+        float(DAY_SECONDS),
         "An event type that has failed this long without a success is unsubscribed.",
     ),
     # webhook bodies

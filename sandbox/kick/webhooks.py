@@ -278,7 +278,7 @@ class Webhooks:
     def _note_failure(self, event: str) -> None:
         """Unsubscribe an event type that has only failed for longer than Kick's patience."""
         since = self._failing_since.setdefault(event, time.monotonic())
-        patience = self._faults.number("kick.webhook.unsubscribe_after_s")
+        patience = self._faults.seconds("kick.webhook.unsubscribe_after_s")
         if time.monotonic() - since < patience:
             return
         for subscription in list(self.subscriptions.values()):

@@ -52,6 +52,7 @@ class KickWorld:
         base_url: str,
         webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
         redirect_uris: Sequence[str] = (),
+        signing_key: SigningKey | None = None,
     ) -> None:
         declare_faults(faults)
         people = tuple(people)
@@ -65,7 +66,7 @@ class KickWorld:
         self.messages: deque[ChatMessage] = deque(maxlen=MESSAGES_KEPT)
         self.tokens = Tokens(faults)
         self.bodies = Bodies(base_url, faults)
-        self.webhooks = Webhooks(webhook_url, SigningKey(), bell, faults)
+        self.webhooks = Webhooks(webhook_url, signing_key or SigningKey(), bell, faults)
         self._livestreams = 0
 
     async def running(self, _app: web.Application) -> AsyncIterator[None]:

@@ -1,0 +1,5 @@
+"""Fixtures that the tests of the pretend world share."""
+
+from tests.sandbox.kick_harness import kick, receiver
+
+__all__ = ["kick", "receiver"]
