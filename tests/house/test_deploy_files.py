@@ -1,0 +1,262 @@
+"""What is deployed: the image, the compose file, Railway's file, and the page about them."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from core.kit.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+GUIDE = (ROOT / "docs" / "deploy.md").read_text()
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
+COMPOSE: dict[str, Any] = YAML(typ="safe").load(COMPOSE_TEXT)
+SERVICES: dict[str, Any] = COMPOSE["services"]
+SETTINGS = {name.upper() for name in Settings.model_fields}
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    tool, *arguments = command
+    return subprocess.run(
+        [TOOLS / tool, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+# The image
+
+
+def instructions(name: str) -> list[str]:
+    """The arguments of every `name` in the Dockerfile, in order, each on one line."""
+    lines = re.sub(r"\s*\\\n\s*", " ", DOCKERFILE).splitlines()
+    return [line.split(maxsplit=1)[1] for line in lines if line.startswith(name + " ")]
+
+
+def final_stage() -> str:
+    return DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
+
+
+def test_the_dockerfile_passes_its_linter() -> None:
+    result = run("hadolint", "Dockerfile")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_last_stage_installs_nothing_and_is_not_root() -> None:
+    assert "pip" not in final_stage()
+    assert "apt-get" not in final_stage()
+    user, group = instructions("USER")[-1].split(":")
+    assert int(user) >= 10_000
+    assert int(group) >= 10_000
+    assert final_stage().index("USER ") < final_stage().index("ENTRYPOINT ")
+
+
+def test_packages_are_checked_against_their_hashes() -> None:
+    installs = [line for line in instructions("RUN") if "pip" in line]
+    assert installs
+    assert all("--require-hashes" in line for line in installs)
+
+
+def test_signals_reach_python() -> None:
+    """A shell in between would keep SIGTERM to itself, and the container would be killed."""
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["python", "combined_server.py"]
+    assert "CMD" not in re.findall(r"^[A-Z]+", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_health_check_is_the_products_own() -> None:
+    assert instructions("HEALTHCHECK")[0].endswith('CMD ["python", "health_check.py"]')
+
+
+def test_railway_can_build_it() -> None:
+    """Railway refuses VOLUME (https://docs.railway.com/reference/dockerfiles)."""
+    assert instructions("VOLUME") == []
+
+
+def test_the_image_starts_no_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = dict(
+        word.split("=", 1) for line in instructions("ENV") for word in shlex.split(line)
+    )
+    assert environment["REGULARS_SANDBOX"] == "0"
+    own = environment.keys() - {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+    assert own <= SETTINGS
+    monkeypatch.chdir(tmp_path)  # away from a developer's .env
+    for name in own:
+        monkeypatch.setenv(name, environment[name])
+    assert read_settings().regulars_sandbox is False
+
+
+def copied() -> list[str]:
+    """What the Dockerfile takes from the project."""
+    lines = [line.split() for line in instructions("COPY") if not line.startswith("--from")]
+    return [source for line in lines for source in line[:-1]]
+
+
+def reaches_the_build(path: str) -> bool:
+    """Whether .dockerignore lets a path through; the last line that fits it decides."""
+    ignored = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        if line and not line.startswith("#") and _fits(path, pattern):
+            ignored = not line.startswith("!")
+    return not ignored
+
+
+def _fits(path: str, pattern: str) -> bool:
+    return any(fnmatch(part, pattern) for part in (path, *path.split("/")))
+
+
+def test_the_image_gets_the_product_and_nothing_else() -> None:
+    assert {"core", "requirements.txt", "combined_server.py"} <= set(copied())
+    assert [source for source in copied() if not (ROOT / source).exists()] == []
+    assert [source for source in copied() if not reaches_the_build(source)] == []
+    for private in (".env", ".git", "data", "tests", "sandbox", ".venv", "core/__pycache__"):
+        assert not reaches_the_build(private), private
+
+
+# The compose file
+
+
+def test_the_compose_file_fits_its_schema() -> None:
+    result = run(
+        "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_schema_check_can_fail(tmp_path: Path) -> None:
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text(COMPOSE_TEXT.replace("restart:", "restrat:"))
+    assert run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(wrong)).returncode
+
+
+@pytest.mark.parametrize("service", ["db", "redis"])
+def test_databases_are_not_reachable_from_outside(service: str) -> None:
+    assert "ports" not in SERVICES[service]
+    assert SERVICES[service]["networks"] == ["inside"]
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+
+
+def test_only_this_machine_reaches_the_bot_without_https() -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["bot"]["ports"])
+
+
+@pytest.mark.parametrize(
+    "secret", ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLASK_SECRET_KEY", "DISCORD_TOKEN"]
+)
+def test_no_secret_has_a_default(secret: str) -> None:
+    uses = re.findall(r"\$\{" + secret + r"(.)", COMPOSE_TEXT)
+    assert uses
+    assert set(uses) == {":"}
+    assert COMPOSE_TEXT.count("${" + secret + ":?") == len(uses)
+
+
+def test_the_bot_waits_until_its_databases_answer() -> None:
+    assert SERVICES["bot"]["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in ("db", "redis")
+    }
+    assert all("test" in SERVICES[name]["healthcheck"] for name in ("db", "redis"))
+
+
+def test_the_bot_finds_the_databases_that_are_started() -> None:
+    database = SERVICES["db"]["environment"]
+    address = SERVICES["bot"]["environment"]["DATABASE_URL"]
+    assert address.startswith(f"postgresql://{database['POSTGRES_USER']}:")
+    assert address.endswith(f"@db:5432/{database['POSTGRES_DB']}")
+    assert SERVICES["bot"]["environment"]["REDIS_URL"].endswith("@redis:6379/0")
+
+
+def test_compose_sets_what_the_product_reads() -> None:
+    assert SERVICES["bot"]["environment"].keys() <= SETTINGS
+
+
+def test_data_outlives_the_containers() -> None:
+    """PostgreSQL's image moved its volume with version 18; at the old place data would be lost."""
+    assert SERVICES["db"]["volumes"] == ["database:/var/lib/postgresql"]
+    data_dir = SERVICES["bot"]["environment"]["DATA_DIR"]
+    assert SERVICES["bot"]["volumes"] == [f"data:{data_dir}"]
+    named = {volume.split(":")[0] for s in SERVICES.values() for volume in s.get("volumes", [])}
+    assert named == COMPOSE["volumes"].keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_comes_back_and_fills_no_disk(service: str) -> None:
+    assert SERVICES[service]["restart"] == "unless-stopped"
+    assert "max-size" in SERVICES[service]["logging"]["options"]
+    assert "no-new-privileges:true" in SERVICES[service]["security_opt"]
+
+
+# Railway
+
+
+def test_railway_builds_the_image_and_asks_for_health() -> None:
+    railway = json.loads((ROOT / "railway.json").read_text())
+    assert railway["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "Dockerfile"}
+    assert railway["deploy"]["healthcheckPath"] == "/health"
+    assert railway["deploy"]["numReplicas"] == 1
+    # Its default is to kill at once; and it takes numbers only, whatever its own example shows.
+    assert railway["deploy"]["drainingSeconds"] >= 30
+
+
+# The guide
+
+FOR_COMPOSE = {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "DOMAIN", "PUBLISHED_PORT"}
+
+
+def test_every_variable_in_the_guide_is_read_by_something() -> None:
+    assert set(re.findall(r"\$\{([A-Z_]+)", COMPOSE_TEXT)) >= FOR_COMPOSE
+    named = set(re.findall(r"\b([A-Z]+(?:_[A-Z]+)+)\b", GUIDE)) - {"APPLICATION_ID"}
+    assert named <= SETTINGS | FOR_COMPOSE
+
+
+def test_the_guide_names_what_has_to_be_set() -> None:
+    needed = set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_TEXT)) | {
+        "DISCORD_GUILD_ID",
+        "KICK_CHANNEL",
+        "KICK_CLIENT_ID",
+        "KICK_CLIENT_SECRET",
+        "OAUTH_BASE_URL",
+    }
+    assert [name for name in needed if name not in GUIDE] == []
+
+
+def test_the_invitation_asks_for_the_permissions_that_are_listed() -> None:
+    """Bits: https://discord.com/developers/docs/topics/permissions."""
+    bits = {
+        "Add Reactions": 6,
+        "View Channels": 10,
+        "Send Messages": 11,
+        "Embed Links": 14,
+        "Attach Files": 15,
+        "Read Message History": 16,
+    }
+    asked = re.search(r"permissions=(\d+)", GUIDE)
+    assert asked
+    assert int(asked[1]) == sum(1 << bit for bit in bits.values())
+    assert [name for name in bits if name not in GUIDE.replace("\n   ", " ")] == []
+
+
+def test_links_inside_the_guide_lead_somewhere() -> None:
+    titles = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", GUIDE)) <= slugs
+
+
+def test_the_same_env_file_serves_compose_and_docker_run() -> None:
+    """`docker run --env-file` takes every line literally: no quotes, nothing after the value."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    values = [line.partition("=")[2] for line in lines if line and not line.startswith("#")]
+    assert [value for value in values if re.search(r"""['"]|\s#""", value)] == []
+
+
+def test_the_systemd_unit_runs_what_the_makefile_runs() -> None:
+    command = re.search(r"ExecStart=\S+/\.venv/bin/(python .+)", GUIDE)
+    assert command
+    assert f"$(PY) {command[1].removeprefix('python ')}\n" in (ROOT / "Makefile").read_text()
+    assert "ExecStartPre=/bin/sh .ci/setup requirements.txt" in GUIDE
