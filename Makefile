@@ -4,9 +4,6 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-# Everything that is checked; the packages and scripts at the top, tests included.
-CODE := bot.py combined_server.py setup_database.py health_check.py core sandbox benchmarks tests
-
 .PHONY: help run demo test check bench format lock clean runtime development
 
 help: ## print this list
