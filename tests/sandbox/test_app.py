@@ -1,0 +1,261 @@
+"""The sandbox as a program: people, bell, faults, the control root, starting and stopping."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.bell import BACKLOG, Bell
+from sandbox.faults import Faults
+from sandbox.people import BY_HANDLE, PEOPLE, slug_of
+from sandbox.serve import Sandbox, on_thread
+from tests.sandbox.kick_harness import KEY
+
+ROOT = Path(__file__).parents[2]
+
+
+class TestPeople:
+    def test_everybody_is_somebody_else(self) -> None:
+        for field in ("handle", "discord_id", "discord_name", "kick_user_id", "kick_name"):
+            assert len({getattr(person, field) for person in PEOPLE}) == len(PEOPLE)
+
+    def test_slugs(self) -> None:
+        assert slug_of("Some_One") == "some-one"
+        assert BY_HANDLE["tomas"].kick_slug == "tomas-tv"
+
+    def test_roles(self) -> None:
+        roles = {person.handle: person.role for person in PEOPLE}
+        assert roles["nora"] == roles["vera"] == "streamer"
+        assert roles["tomas"] == "moderator"
+        assert {roles[handle] for handle in ("mia", "leo", "yuki", "sam")} == {"viewer"}
+
+
+class TestBell:
+    async def test_everybody_hears_everything_rung_after_they_came(self) -> None:
+        bell = Bell()
+        bell.ring("early")
+        first, second = bell.listen(), bell.listen()
+        bell.ring("kick.chat", text="hello")
+        for listener in (first, second):
+            assert await anext(listener) == {"area": "kick.chat", "text": "hello"}
+
+    async def test_who_left_hears_nothing(self) -> None:
+        bell = Bell()
+        listener = bell.listen()
+        listener.close()
+        listener.close()
+        bell.ring("late")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(anext(listener), 0.02)
+
+    async def test_closing_ends_the_listening(self) -> None:
+        bell = Bell()
+        listener = bell.listen()
+        bell.ring("last")
+        bell.close()
+        assert [ring["area"] async for ring in listener] == ["last"]
+
+    async def test_a_slow_listener_loses_the_oldest(self) -> None:
+        bell = Bell()
+        listener = bell.listen()
+        for number in range(BACKLOG + 5):
+            bell.ring("n", number=number)
+        assert (await anext(listener))["number"] == 5
+
+
+class TestFaults:
+    @pytest.fixture
+    def faults(self) -> Faults:
+        faults = Faults()
+        faults.declare("count", kind=int, default=0, help="The next N.")
+        faults.declare("on", kind=bool, default=False, help="Whether.")
+        faults.declare("wait", kind=float, default=0.5, help="Seconds.")
+        faults.declare("text", kind=str, default="", help="Words.")
+        return faults
+
+    def test_the_next_n(self, faults: Faults) -> None:
+        assert not faults.take("count")
+        faults.set("count", 2)
+        assert [faults.take("count") for _ in range(3)] == [True, True, False]
+        assert faults.get("count") == 0
+
+    def test_only_a_count_can_be_taken(self, faults: Faults) -> None:
+        with pytest.raises(ValueError, match="not a counted"):
+            faults.take("on")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("count", True), ("count", "1"), ("count", 1.0), ("on", 1), ("wait", "1"), ("text", None)],
+    )
+    def test_types_are_held(self, faults: Faults, name: str, value: object) -> None:
+        with pytest.raises(ValueError, match=name):
+            faults.set(name, value)
+
+    def test_an_int_will_do_for_a_float(self, faults: Faults) -> None:
+        faults.set("wait", 2)
+        assert faults.seconds("wait") == 2.0
+
+    def test_unknown_names(self, faults: Faults) -> None:
+        for use in (faults.get, faults.take, faults.flag):
+            with pytest.raises(KeyError):
+                use("nothing")
+        with pytest.raises(KeyError):
+            faults.set("nothing", 1)
+
+    def test_reset(self, faults: Faults) -> None:
+        faults.set("on", True)
+        faults.reset()
+        assert not faults.flag("on")
+
+    def test_declared_once(self, faults: Faults) -> None:
+        with pytest.raises(ValueError, match="twice"):
+            faults.declare("on", kind=bool, default=False, help="Again.")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KEY) as running:
+        yield running
+
+
+class TestControlRoot:
+    def test_state(self, sandbox: Sandbox) -> None:
+        state = requests.get(f"{sandbox.base_url}/control/state", timeout=5).json()
+        assert state.keys() == {"discord", "kick", "people", "faults"}
+        nora = next(person for person in state["people"] if person["handle"] == "nora")
+        assert nora["discord_id"] == str(BY_HANDLE["nora"].discord_id)
+
+    def test_every_fault_explains_itself(self, sandbox: Sandbox) -> None:
+        faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=5).json()
+        assert {name.split(".")[0] for name in faults} == {"discord", "kick"}
+        for name, fault in faults.items():
+            assert fault.keys() == {"value", "kind", "default", "help"}
+            assert fault["value"] == fault["default"], name
+            assert len(fault["help"]) > 15, name
+
+    def test_setting_and_resetting(self, sandbox: Sandbox) -> None:
+        url = f"{sandbox.base_url}/control/faults"
+        after = requests.post(url, json={"kick.webhook.drop": 3}, timeout=5).json()
+        assert after["kick.webhook.drop"]["value"] == 3
+        after = requests.post(f"{url}/reset", timeout=5).json()
+        assert after["kick.webhook.drop"]["value"] == 0
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [({"no.such": 1}, 404), ({"kick.webhook.drop": "many"}, 400), ([1], 400)],
+    )
+    def test_mistakes(self, sandbox: Sandbox, body: Any, status: int) -> None:
+        answer = requests.post(f"{sandbox.base_url}/control/faults", json=body, timeout=5)
+        assert answer.status_code == status
+        assert answer.json().keys() == {"error"}
+
+    def test_the_change_feed(self, sandbox: Sandbox) -> None:
+        with requests.get(f"{sandbox.base_url}/control/events", stream=True, timeout=5) as feed:
+            assert feed.headers["Content-Type"] == "text/event-stream"
+            lines = feed.iter_lines(chunk_size=1)
+            assert next(lines) == b": listening"
+            requests.post(
+                f"{sandbox.base_url}/control/kick/chat",
+                json={"person": "mia", "text": "hello"},
+                timeout=5,
+            )
+            ring = json.loads(next(line for line in lines if line.startswith(b"data: "))[6:])
+        assert (ring["area"], ring["text"], ring["sender"]) == ("kick.chat", "hello", "MadCats")
+
+    def test_the_page_is_there(self, sandbox: Sandbox) -> None:
+        answer = requests.get(sandbox.page_url, timeout=5)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/html")
+
+    def test_stopping_does_not_wait_for_listeners(self) -> None:
+        with on_thread(signing_key=KEY) as running:
+            feed = requests.get(f"{running.base_url}/control/events", stream=True, timeout=5)
+            began = time.monotonic()
+        assert time.monotonic() - began < 1.0
+        feed.close()
+
+
+ENV = {
+    "DISCORD_API_URL", "DISCORD_TOKEN", "DISCORD_GUILD_ID", "KICK_API_URL", "KICK_AUTH_URL",
+    "KICK_SITE_URL", "KICK_CLIENT_ID", "KICK_CLIENT_SECRET", "KICK_CHANNEL", "KICK_BOT_USER_TOKEN",
+    "SLOT_CALLS_CHANNEL_ID", "RAFFLE_ANNOUNCEMENT_CHANNEL_ID",
+}  # fmt: skip
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
+    assert process.stdout is not None
+    return dict(json.loads(process.stdout.readline()))
+
+
+class TestProgram:
+    def test_the_ready_line_and_an_end_on_sigterm(self, tmp_path: Path) -> None:
+        file = tmp_path / "ready.json"
+        with start("--port", "0", "--ready-file", str(file)) as process:
+            line = ready(process)
+            assert line.keys() == {"port", "page_url", "env"}
+            assert line["env"].keys() == ENV
+            assert line["page_url"] == f"http://127.0.0.1:{line['port']}/"
+            assert json.loads(file.read_text()) == line
+            assert [each.name for each in tmp_path.iterdir()] == ["ready.json"]
+            feed = requests.get(f"{line['page_url']}control/events", stream=True, timeout=5)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(3) == 0
+            assert time.monotonic() - began < 1.0
+            feed.close()
+            out, err = process.communicate()
+            assert (out, err) == ("", "")
+
+    def test_it_ends_with_stdin(self) -> None:
+        with start("--port", "0", "--exit-with-stdin") as process:
+            ready(process)
+            assert process.stdin is not None
+            process.stdin.close()
+            assert process.wait(2) == 0
+
+    def test_it_does_not_mind_stdin_otherwise(self) -> None:
+        with start("--port", "0") as process:
+            line = ready(process)
+            assert process.stdin is not None
+            process.stdin.close()
+            assert requests.get(f"{line['page_url']}control/faults", timeout=5).ok
+            process.terminate()
+            assert process.wait(2) == 0
+
+    def test_a_taken_port_is_one_sentence(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            with start("--port", str(port)) as process:
+                _, err = process.communicate(timeout=5)
+        assert process.returncode == 2
+        assert err == f"The sandbox cannot listen on port {port}: Address already in use.\n"
+
+    def test_it_imports_nothing_of_the_product(self) -> None:
+        code = (
+            "import sys, sandbox.__main__; "
+            "print([name for name in sys.modules if name.split('.')[0] == 'core'])"
+        )
+        out = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert out.stdout == "[]\n"
