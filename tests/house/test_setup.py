@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / ".ci" / "setup"
-TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "id", "mkdir", "rm")
+TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "flock", "id", "mkdir", "rm", "sleep")
 
 PYTHON = """#!/bin/sh
 state={state}
@@ -26,7 +26,10 @@ case "$*" in
         cp "$0" .venv/bin/python
         chmod 755 .venv/bin/python ;;
     "-m pip --version") ;;
-    "-m pip install "*) echo "pip $*" >>$state/calls; [ ! -e $state/pip_fails ] ;;
+    "-m pip install "*)
+        [ -e $state/pip_is_slow ] && sleep 0.3
+        echo "pip $*" >>$state/calls
+        [ ! -e $state/pip_fails ] ;;
     *) echo "not expected: $*" >&2; exit 64 ;;
 esac
 """
@@ -60,11 +63,17 @@ class Machine:
         return self.state / name
 
     def set_up(self, lock: str = "requirements.txt") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        begun = self.begin(lock)
+        out, err = begun.communicate()
+        return subprocess.CompletedProcess(begun.args, begun.returncode, out, err)
+
+    def begin(self, lock: str = "requirements.txt") -> subprocess.Popen[str]:
+        return subprocess.Popen(
             ["sh", SCRIPT, lock],
             cwd=self.project,
             env={"PATH": str(self.bin)},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
 
@@ -140,6 +149,15 @@ def test_a_venv_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
     machine.calls()
     (machine.project / ".venv" / "bin" / "python").unlink()
     machine.set_up()
+    assert machine.calls() == ["venv", "pip requirements.txt"]
+
+
+def test_two_calls_at_once_install_once(machine: Machine) -> None:
+    """`make run` in one window and `make demo` in another, both for the first time."""
+    machine.mark("pip_is_slow")
+    for begun in [machine.begin(), machine.begin()]:
+        begun.communicate()
+        assert begun.returncode == 0
     assert machine.calls() == ["venv", "pip requirements.txt"]
 
 
