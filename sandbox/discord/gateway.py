@@ -135,7 +135,7 @@ class Gateway:
     async def _converse(self, connection: Connection) -> None:
         interval_ms = self._world.faults.number("discord.gateway.heartbeat_ms")
         await connection.send(Op.HELLO, {"heartbeat_interval": interval_ms, "_trace": []})
-        patience = max(2.0, 2.5 * interval_ms / 1000)
+        patience = max(0.5, 2.5 * interval_ms / 1000)
         while True:
             try:
                 message = await connection.socket.receive(timeout=patience)

@@ -1,0 +1,254 @@
+"""The gateway, as an unmodified discord.py experiences it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+import discord
+import pytest
+
+from sandbox.discord import messages
+from sandbox.discord.drafts import Draft
+from sandbox.discord.errors import Json
+from sandbox.discord.scenery import VERAS_DEN_ID
+from sandbox.discord.session import Op
+from sandbox.discord.world import DiscordWorld
+from tests.sandbox.discord_rig import GENERAL_ID, Rig, RigBot, open_rig, open_world
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    async with open_rig() as opened:
+        yield opened
+
+
+def say(rig: Rig, text: str) -> None:
+    """mia writes in #general, without the detour over HTTP."""
+    channel = rig.world.channel(GENERAL_ID)
+    mia = next(u.id for u in rig.world.users.values() if u.handle == "mia")
+    messages.post(rig.world, channel, mia, Draft(frozenset({"content"}), text))
+
+
+async def test_ready_shows_both_guilds_complete(rig: Rig) -> None:
+    assert {guild.name for guild in rig.bot.guilds} == {"Nora's Corner", "Vera's Den"}
+    assert rig.guild.owner == rig.member("nora")
+    assert [channel.name for channel in rig.guild.text_channels] == [
+        "general",
+        "slot-calls",
+        "raffle",
+        "bot-log",
+        "mods",
+    ]
+    assert [role.name for role in rig.guild.roles] == [
+        "@everyone",
+        "Regular",
+        "VIP Regular",
+        "Regulars",
+        "Moderator",
+    ]
+    assert rig.guild.self_role == rig.guild.me.top_role
+
+
+async def test_members_come_in_chunks_on_request() -> None:
+    intents = discord.Intents.all()
+    intents.presences = False
+    async with open_rig(intents) as rig:
+        assert rig.guild.chunked
+        found = await rig.guild.query_members("mad")
+        assert [member.name for member in found] == ["madcats"]
+        by_id = await rig.guild.query_members(user_ids=[rig.member("leo").id])
+        assert by_id == [rig.member("leo")]
+
+
+async def test_wrong_token_is_refused_by_rest_and_by_the_gateway() -> None:
+    async with open_world() as world:
+        bot = RigBot(discord.Intents.all())
+        with pytest.raises(discord.LoginFailure):
+            await bot.login("wrong")
+        await bot.close()
+
+        bot = RigBot(discord.Intents.all())
+        await bot.login(world.token)
+        bot.http.token = "wrong"
+        with pytest.raises(discord.ConnectionClosed) as refused:
+            await bot.connect()
+        assert refused.value.code == 4004
+        await bot.close()
+
+
+async def test_refused_privileged_intents_close_with_4014() -> None:
+    async with open_world() as world:
+        world.faults.set("discord.gateway.refuse_intents", True)
+        bot = RigBot(discord.Intents.all())
+        with pytest.raises(discord.PrivilegedIntentsRequired):
+            await bot.start(world.token)
+        await bot.close()
+
+        world.faults.set("discord.gateway.refuse_intents", True)
+        async with asyncio.timeout(5):
+            modest = RigBot(discord.Intents(guilds=True))
+            run = asyncio.create_task(modest.start(world.token))
+            while not modest.is_ready():
+                await asyncio.sleep(0.01)
+            await modest.close()
+            await run
+
+
+async def test_without_the_content_intent_words_are_empty_except_mentions_and_dms() -> None:
+    intents = discord.Intents.default()
+    async with open_rig(intents) as rig:
+        await rig.hands.message("mia", "general", "secret")
+        await rig.hands.message("mia", "general", f"<@{rig.world.bot.id}> hello")
+        await rig.hands.message("mia", "dm", "psst")
+        await rig.until(lambda: len(rig.bot.seen) == 3)
+        assert rig.bot.seen == ["", f"<@{rig.world.bot.id}> hello", "psst"]
+
+
+async def test_events_without_their_intent_do_not_come() -> None:
+    intents = discord.Intents(guilds=True, guild_messages=True, message_content=True)
+    async with open_rig(intents) as rig:
+        await rig.hands.message("mia", "dm", "psst")
+        await rig.hands.message("mia", "general", "aloud")
+        await rig.until(lambda: rig.bot.seen)
+        assert rig.bot.seen == ["aloud"]
+
+
+async def test_the_bot_does_not_hear_channels_it_cannot_see(rig: Rig) -> None:
+    await rig.hands.overwrite("general", "bot", deny=["VIEW_CHANNEL"])
+    say(rig, "behind its back")
+    await rig.hands.overwrite("general", "bot")
+    say(rig, "to its face")
+    await rig.until(lambda: rig.bot.seen)
+    assert rig.bot.seen == ["to its face"]
+
+
+async def test_a_killed_socket_is_resumed_and_missed_events_are_replayed(rig: Rig) -> None:
+    say(rig, "before")
+    await rig.until(lambda: rig.bot.seen == ["before"])
+    resumed = rig.event("resumed")
+    rig.world.gateway.kill()
+    say(rig, "meanwhile")
+    await resumed
+    await rig.until(lambda: len(rig.bot.seen) == 2)
+    say(rig, "after")
+    await rig.until(lambda: len(rig.bot.seen) == 3)
+    assert rig.bot.seen == ["before", "meanwhile", "after"]
+
+
+async def test_reconnect_opcode_leads_to_a_resume(rig: Rig) -> None:
+    resumed = rig.event("resumed")
+    await rig.hands.gateway("reconnect")
+    await resumed
+
+
+async def test_an_invalid_session_is_identified_anew_and_misses_what_was_said(rig: Rig) -> None:
+    ready = rig.event("ready")
+    rig.world.faults.set("discord.gateway.no_resume", True)
+    rig.world.gateway.kill()
+    say(rig, "lost for good")
+    await ready
+    say(rig, "heard")
+    await rig.until(lambda: rig.bot.seen)
+    assert rig.bot.seen == ["heard"]
+
+
+async def test_invalidate_forgets_all_sessions(rig: Rig) -> None:
+    old = set(rig.world.gateway.sessions)
+    ready = rig.event("ready")
+    await rig.hands.gateway("invalidate")
+    await ready
+    assert not old & set(rig.world.gateway.sessions)
+
+
+async def test_a_stopped_gateway_refuses_until_it_is_started(rig: Rig) -> None:
+    await rig.hands.gateway("stop")
+    await rig.until(lambda: not rig.world.gateway.connected)
+    await asyncio.sleep(0.1)
+    assert not rig.world.gateway.connected
+    await rig.hands.gateway("start")
+    assert not (await rig.hands.gateway("start"))["connected"]
+
+
+async def test_a_dropped_message_is_never_heard(rig: Rig) -> None:
+    rig.world.faults.set("discord.gateway.drop_messages", 1)
+    say(rig, "dropped")
+    say(rig, "heard")
+    await rig.until(lambda: rig.bot.seen)
+    assert rig.bot.seen == ["heard"]
+
+
+async def test_delayed_and_frozen_events_come_late_but_in_order(rig: Rig) -> None:
+    rig.world.faults.set("discord.gateway.delay_ms", 150)
+    say(rig, "late")
+    rig.world.faults.set("discord.gateway.delay_ms", 0)
+    say(rig, "later")
+    await asyncio.sleep(0.05)
+    assert rig.bot.seen == []
+    await rig.until(lambda: len(rig.bot.seen) == 2)
+    rig.world.faults.set("discord.gateway.frozen", True)
+    say(rig, "frozen")
+    await asyncio.sleep(0.1)
+    assert len(rig.bot.seen) == 2
+    rig.world.faults.set("discord.gateway.frozen", False)
+    await rig.until(lambda: len(rig.bot.seen) == 3)
+    assert rig.bot.seen == ["late", "later", "frozen"]
+
+
+async def _converse(world: DiscordWorld, *said: Json, close: int) -> int | None:
+    """Say these payloads on a socket of one's own, then close; the server's close code."""
+    async with aiohttp.ClientSession() as http, http.ws_connect(world.gateway_url) as socket:
+        assert (await socket.receive_json())["op"] == Op.HELLO
+        for payload in said:
+            await socket.send_json(payload)
+            if (await socket.receive()).type is not aiohttp.WSMsgType.TEXT:
+                return socket.close_code
+        await socket.close(code=close)
+        return socket.close_code
+
+
+def _identify(world: DiscordWorld, **more: object) -> Json:
+    return {"op": Op.IDENTIFY, "d": {"token": world.token, "intents": 0, **more}}
+
+
+async def test_only_a_clean_close_ends_the_session() -> None:
+    async with open_world() as world:
+        await _converse(world, _identify(world), close=4000)
+        assert len(world.gateway.sessions) == 1
+        await _converse(world, _identify(world), close=1000)
+        assert len(world.gateway.sessions) == 1
+
+
+async def test_protocol_mistakes_have_their_close_codes() -> None:
+    async with open_world() as world:
+        resume = {"token": world.token, "session_id": "x", "seq": 1}
+        assert await _converse(world, {"op": 99}, close=1000) == 4003
+        assert await _converse(world, _identify(world), {"op": 99}, close=1000) == 4001
+        assert await _converse(world, _identify(world, intents=-1), close=1000) == 4013
+        assert await _converse(world, _identify(world, shard=[2, 2]), close=1000) == 4010
+        assert await _converse(world, {"op": Op.RESUME, "d": resume}, close=1000) == 1000
+        assert await _converse(world, {"d": None}, close=1000) == 4002
+
+
+async def test_a_client_that_stops_its_heartbeat_is_dropped() -> None:
+    async with open_world() as world, aiohttp.ClientSession() as http:
+        world.faults.set("discord.gateway.heartbeat_ms", 100)
+        async with http.ws_connect(world.gateway_url) as socket:
+            hello = await socket.receive_json()
+            assert hello["d"]["heartbeat_interval"] == 100
+            await socket.send_json({"op": Op.HEARTBEAT, "d": None})
+            assert (await socket.receive_json())["op"] == Op.HEARTBEAT_ACK
+            assert (await socket.receive(timeout=3)).type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 4009
+
+
+async def test_heartbeats_are_acknowledged(rig: Rig) -> None:
+    await rig.until(lambda: rig.bot.latency < 1)
+
+
+async def test_leaving_and_joining_a_guild(rig: Rig) -> None:
+    removed = rig.event("guild_remove")
+    await rig.hands.member("bot", guild="Vera's Den", leave=True)
+    assert (await removed).id == VERAS_DEN_ID
+    joined = rig.event("guild_join")
+    await rig.hands.member("bot", guild="Vera's Den", join=True)
+    assert (await joined).name == "Vera's Den"
