@@ -1,0 +1,132 @@
+// The drawer "Make it misbehave": every fault of the sandbox with a switch, and the gateway.
+import { byId, h } from "./dom.js";
+
+const GROUPS = [
+  ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: what webhooks contain"],
+  ["kick.chat", "Kick: chat"], ["kick", "Kick: API, tokens, site"],
+  ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"], ["discord", "Discord: other"],
+];
+const GATEWAY = [
+  ["kill", "Kill", "Drop the bot's connection without a goodbye."],
+  ["reconnect", "Ask to reconnect", "Discord asks the bot to reconnect and resume."],
+  ["invalidate", "Invalidate", "The session is over; the bot must identify again."],
+  ["stop", "Stop", "Refuse all connections until you press Start."],
+  ["start", "Start", "Accept connections again."],
+];
+
+export const isOn = (fault) => fault.value !== fault.default;
+
+/** `app` as in discord.js. Returns `render(view)`. */
+export function faultsDrawer(app) {
+  const dialog = byId("faults");
+  const search = h("input", { type: "search", class: "fault-search", placeholder: "Search, e.g. 429",
+    "aria-label": "Search the faults", oninput: () => filter() });
+  const list = h("div", {});
+  const link = h("span", { class: "hint" });
+  const people = h("div", {});
+  let view = null;
+
+  dialog.append(
+    h("div", { class: "drawer-head" },
+      h("h2", { id: "faults-title" }, "Make it misbehave"),
+      h("button", { type: "button", class: "plain-button",
+        onclick: () => app.act("faults/reset") }, "Reset all"),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close",
+        onclick: () => dialog.close() }, "×")),
+    h("div", { class: "drawer-body" },
+      h("p", {}, "Real services fail in these ways. Switch one on and watch the bot cope: nothing may be lost or counted twice."),
+      h("h3", {}, "The bot's connection to Discord"), link, gatewayButtons(app), people,
+      search, list));
+  byId("open-faults").addEventListener("click", () => dialog.showModal());
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+  function render(next) {
+    view = next;
+    const faults = view.state.faults;
+    const on = Object.values(faults).filter(isOn).length;
+    byId("faults-on").hidden = on === 0;
+    byId("faults-on").textContent = String(on);
+    byId("faults-on").setAttribute("aria-label", `${on} switched on`);
+    link.textContent = view.discord.bot?.connected ? "● The bot is connected."
+      : "○ The bot is not connected right now.";
+    if (!list.childElementCount) { list.append(...groups(faults, app)); }
+    for (const [name, fault] of Object.entries(faults)) update(list, name, fault);
+    drawPeople(people, view, app);
+  }
+
+  function filter() {
+    const wanted = search.value.trim().toLowerCase();
+    for (const group of list.children) {
+      const rows = [...group.querySelectorAll(".fault")];
+      for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      group.hidden = rows.every((row) => row.hidden);
+      if (wanted) group.open = true;
+    }
+  }
+  return { render };
+}
+
+function gatewayButtons(app) {
+  return h("div", { class: "gateway" }, GATEWAY.map(([action, label, help]) => h("button", {
+    type: "button", class: action === "stop" || action === "kill" ? "danger-button" : "plain-button",
+    title: help, onclick: () => app.act("discord/gateway", { action }, help) }, label)));
+}
+
+// The DMs of the person one is: closed DMs are the most common surprise on the real Discord.
+function drawPeople(box, view, app) {
+  const member = view.memberIn(view.guild);
+  const print = `${view.me} ${member?.dms_open}`;
+  if (box.print === print) return;
+  box.print = print;
+  const id = "dms-open";
+  box.replaceChildren(...(member ? [h("div", { class: "fault" },
+    h("label", { for: id }, `${view.person.display_name} accepts direct messages`),
+    h("input", { id, type: "checkbox", class: "switch good", checked: member.dms_open,
+      onchange: (event) => app.act("discord/member",
+        { person: view.me, guild: view.guild.id, dms_open: event.target.checked }) }))] : []));
+}
+
+/* ---- the list ------------------------------------------------------------------------------ */
+
+function groups(faults, app) {
+  const left = new Map(Object.entries(faults));
+  return GROUPS.map(([prefix, title]) => {
+    const mine = [...left].filter(([name]) => name.startsWith(`${prefix}.`));
+    for (const [name] of mine) left.delete(name);
+    return [title, mine];
+  }).concat([["Other", [...left]]]).filter(([, mine]) => mine.length)
+    .map(([title, mine], index) => h("details", { class: "fault-group", open: index === 0 },
+      h("summary", {}, title, h("small", {}, ` ${mine.length}`)),
+      mine.map(([name, fault]) => row(name, fault, app))));
+}
+
+function row(name, fault, app) {
+  const id = `fault-${name}`;
+  const change = (event) => {
+    const value = read(event.target, fault);
+    if (value !== null) app.act("faults", { [name]: value });
+  };
+  const kinds = { bool: { type: "checkbox", class: "switch" }, int: { type: "number", step: 1 },
+    float: { type: "number", step: "any" }, str: { type: "text", placeholder: "(nothing)" } };
+  return h("div", { class: "fault", data: { name } },
+    h("label", { for: id }, fault.help, h("br"), h("code", {}, name)),
+    h("input", { ...kinds[fault.kind], id, onchange: change, value: fault.value }));
+}
+
+function read(input, fault) {
+  if (fault.kind === "bool") return input.checked;
+  if (fault.kind === "str") return input.value;
+  const number = Number(input.value);
+  return input.value === "" || !Number.isFinite(number) ? null : number;
+}
+
+// A field that somebody types into is left alone until it is left.
+function update(list, name, fault) {
+  const node = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
+  if (!node) return;
+  const input = node.querySelector("input");
+  node.classList.toggle("on", isOn(fault));
+  if (input === document.activeElement && fault.kind !== "bool") return;
+  if (fault.kind === "bool") input.checked = fault.value;
+  else if (input.value !== String(fault.value)) input.value = String(fault.value);
+}

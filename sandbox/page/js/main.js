@@ -1,0 +1,201 @@
+// Ties the page together: state in, what changed out to the panes, what people do back.
+import { Refused, coalesce, getState, listen, post } from "./api.js";
+import { avatar } from "./avatar.js";
+import { discordPane } from "./discord.js";
+import { byId, h, reconcile, toast } from "./dom.js";
+import { picture } from "./embeds.js";
+import { faultsDrawer } from "./faults.js";
+import { kickPane } from "./kick.js";
+import { refreshTimes } from "./markdown.js";
+import { openModal } from "./modal.js";
+import { DM, View } from "./model.js";
+import { loadSession, saveSession } from "./session.js";
+import { tries } from "./tries.js";
+
+const TICK_MS = 1000;
+const session = loadSession();
+let state = null;
+let view = null;
+
+/* ---- what the panes may ask for ------------------------------------------------------------ */
+
+const app = {
+  say: (text, kind) => toast(text, kind),
+
+  /** Look somewhere else, or be somebody else. */
+  go(changes) {
+    Object.assign(session, changes);
+    draw();
+  },
+
+  /** Become `person`, show a tab and perhaps a channel by name; returns the new view. */
+  async be(person, { tab, named }) {
+    app.go({ as: person, tab, server: "", kick: undefined });
+    if (named) app.go({ channel: view.channelNamed(named)?.id ?? "" });
+    return view;
+  },
+
+  /** POST to the control API; true if it was done. A refusal is shown as it is. */
+  async act(path, body, done) {
+    try {
+      await post(path, body);
+      if (done) toast(done, "good");
+      changed();
+      return true;
+    } catch (refusal) {
+      showRefusal(refusal, body);
+      return false;
+    }
+  },
+
+  /** Something the bot should answer: a command, a button, a menu, a modal. */
+  async interact(path, body, from) {
+    try {
+      const { interaction_id: id, response } = await post(path, body);
+      changed();
+      if (response === null) toast(silence(), "error");
+      if (response?.modal) showModal(id, response.modal, body.person, from);
+      return true;
+    } catch (refusal) {
+      showRefusal(refusal, body);
+      return false;
+    }
+  },
+
+  /** Choices for an option that completes while typing; none if the bot does not answer. */
+  async suggest(body) {
+    const answer = await post("discord/autocomplete", body).catch(() => null);
+    return answer?.response?.choices ?? [];
+  },
+};
+
+const silence = () => (view.discord.bot?.connected
+  ? "This interaction failed: the bot did not answer in time."
+  : "The bot is not connected to Discord right now, so nobody answers. Is the product running?");
+
+function showRefusal(refusal, body) {
+  if (!(refusal instanceof Refused)) throw refusal;
+  const name = state.people.find((one) => one.handle === body?.person)?.display_name ?? "This person";
+  const kind = /^50013|^50001/.test(refusal.message)
+    ? `${name} may not do that here (Discord: ${refusal.message}).` : refusal.message;
+  toast(kind, "error");
+}
+
+function showModal(id, modal, person, from) {
+  openModal(modal, { guild: from.guild, names: from.names(),
+    async send(fields) {
+      const answer = await post("discord/modal", { person, interaction_id: id, fields });
+      changed();
+      if (answer.response === null) toast(silence(), "error");
+    } });
+}
+
+/* ---- drawing ------------------------------------------------------------------------------- */
+
+const discord = discordPane(app);
+const kick = kickPane(app);
+const faults = faultsDrawer(app);
+tries(app);
+
+picture.nameOf = (id) => {
+  const member = view.discord.guilds.flatMap((guild) => guild.members)
+    .find((one) => one.user.id === id);
+  const person = state.people.find((one) => one.discord_id === id);
+  return { name: member?.display_name ?? person?.display_name ?? "?", bot: member?.handle === "bot" };
+};
+
+function draw() {
+  if (!state) return;
+  view = new View(state, session);
+  if (session.channel !== DM) session.channel = view.channel?.id ?? "";
+  session.server = view.guild?.id ?? "";
+  saveSession(session);
+  drawPeople();
+  drawTabs();
+  drawHealth();
+  discord.render(view);
+  kick.render(view);
+  faults.render(view);
+}
+
+function drawPeople() {
+  const chips = byId("people");
+  reconcile(chips, state.people, {
+    key: (one) => one.handle,
+    signature: (one) => [one.display_name, one.handle === view.me],
+    render: (one) => h("button", {
+      type: "button", class: "chip", role: "radio", "aria-checked": String(one.handle === view.me),
+      tabindex: one.handle === view.me ? 0 : -1, data: { focus: "it", person: one.handle },
+      onclick: () => app.go({ as: one.handle, kick: undefined }) },
+    avatar(one.display_name), one.display_name, one.role !== "viewer" && h("small", {}, one.role)),
+  });
+}
+
+// Arrow keys move between the people, as in any group of radio buttons.
+byId("people").addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const handles = state.people.map((one) => one.handle);
+  const next = handles.at((handles.indexOf(view.me) + step) % handles.length);
+  app.go({ as: next, kick: undefined });
+  byId("people").querySelector(`[data-person="${next}"]`).focus();
+});
+
+const TABS = ["discord", "kick"];
+const counts = {};
+
+function drawTabs() {
+  byId("world").dataset.tab = session.tab;
+  const now = { discord: view.messagesOf(view.channel).length, kick: view.chat.length };
+  for (const name of TABS) {
+    const tab = byId(`tab-${name}`);
+    const open = session.tab === name;
+    tab.setAttribute("aria-selected", String(open));
+    tab.tabIndex = open ? 0 : -1;
+    if (open || counts[name] === undefined) counts[name] = now[name];
+    tab.querySelector(".dot").hidden = now[name] <= counts[name];
+  }
+}
+
+for (const name of TABS) {
+  byId(`tab-${name}`).addEventListener("click", () => app.go({ tab: name }));
+  byId(`tab-${name}`).addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    const other = TABS.find((one) => one !== name);
+    app.go({ tab: other });
+    byId(`tab-${other}`).focus();
+  });
+}
+
+// The product tells the sandbox where its webhooks are; its health page lives beside them.
+function drawHealth() {
+  const webhook = view.kick?.webhooks?.url;
+  byId("health").hidden = !webhook;
+  if (webhook) byId("health").href = new URL("/health", webhook).href;
+}
+
+/* ---- living -------------------------------------------------------------------------------- */
+
+const changed = coalesce(async () => {
+  try {
+    state = await getState();
+  } catch {
+    showLink("lost");
+    return;
+  }
+  draw();
+});
+
+function showLink(name) {
+  const badge = byId("link-state");
+  badge.dataset.state = name;
+  badge.textContent = name === "live" ? "Live" : "Reconnecting…";
+}
+
+listen({
+  onRing(ring) { discord.hear(ring); changed(); },
+  onLink(name) { showLink(name); if (name === "live") changed(); },
+});
+setInterval(refreshTimes, TICK_MS);
+changed();

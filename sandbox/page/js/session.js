@@ -1,0 +1,27 @@
+// Who one is and where one looks. It lives in the address, so that a reload keeps it and two
+// windows can be two people.
+
+const fields = { as: "nora", server: "", channel: "", tab: "discord" };
+
+export function loadSession() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, usual]) => [name, given.get(name) ?? usual]),
+  );
+}
+
+export function saveSession(session) {
+  const kept = Object.keys(fields).filter((name) => session[name]);
+  const hash = new URLSearchParams(kept.map((name) => [name, session[name]]));
+  history.replaceState(null, "", `#${hash}`);
+}
+
+/** Small memory of this browser tab, such as which suggestions were tried; never essential. */
+export const memory = {
+  get(name) {
+    try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; }
+  },
+  set(name, value) {
+    try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* storage is off */ }
+  },
+};

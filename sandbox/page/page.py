@@ -1,0 +1,43 @@
+"""Serves the page: one HTML file, its styles and its modules, under a strict CSP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+HERE: Final = Path(__file__).parent
+SUFFIXES: Final = frozenset({".css", ".js", ".svg"})
+HEADERS: Final = {
+    # Chat is written by strangers: nothing inline runs, nothing is fetched from elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+async def index(_request: web.Request) -> web.FileResponse:
+    """The page itself."""
+    return web.FileResponse(HERE / "index.html", headers=HEADERS)
+
+
+async def asset(request: web.Request) -> web.FileResponse:
+    """A style sheet, module or icon of the page.
+
+    Raises:
+        web.HTTPNotFound: for anything that is not one of the page's own assets.
+    """
+    path = (HERE / request.match_info["path"]).resolve()
+    if path.suffix not in SUFFIXES or not path.is_relative_to(HERE) or not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers=HEADERS)
+
+
+def routes() -> list[web.RouteDef]:
+    """``GET /`` and ``GET /page/...``; the rest of the sandbox keeps its own prefixes."""
+    return [web.get("/", index), web.get("/page/{path:.+}", asset)]
