@@ -1,0 +1,350 @@
+"""The Discord client: what it may hear, its prefix, its one error handler; each room adds its cog.
+
+python bot.py                   the bot, the inbox worker and the outbox sender, without web
+python bot.py --commands        every Discord command as JSON
+python bot.py --chat-commands   every command of the stream's chat as JSON
+"""
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+import discord
+import structlog
+import yarl
+from discord.ext import commands
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
+
+from core.guilds import actions as guilds
+from core.help.commands import describe_chat_command, describe_command, each_command, usage
+from core.kick.courier import KickCourier
+from core.kit import discord_ui as ui
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.retry import backoff
+from core.kit.room import Part, Room, State
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.words import _
+from core.outbox.courier import Courier
+from core.outbox.discord_courier import DiscordCourier
+from core.outbox.sender import Sender
+from core.rooms import open_rooms
+
+REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
+
+PATIENCE_SECONDS = 60
+"""How long the bot may be away before the health page calls it down."""
+
+LONGEST_PAUSE_SECONDS = 60
+
+_log = structlog.get_logger(__name__)
+
+
+def intents() -> discord.Intents:
+    """What the bot asks to hear. Members and message content have to be switched on in Discord's
+    developer portal."""
+    wanted = discord.Intents.none()
+    wanted.guilds = True
+    wanted.members = True
+    wanted.guild_messages = True
+    wanted.dm_messages = True
+    wanted.message_content = True
+    wanted.guild_reactions = True
+    return wanted
+
+
+class RegularsBot(commands.Bot):
+    """The product's Discord client, with every room's commands and buttons."""
+
+    def __init__(self, services: Services, rooms: Iterable[Room]) -> None:
+        super().__init__(
+            ui.PREFIX,
+            intents=intents(),
+            help_command=None,
+            allowed_mentions=ui.SILENT,
+            case_insensitive=True,
+        )
+        self.services = services
+        self._rooms = tuple(rooms)
+        self.before_invoke(_acknowledge)
+
+    async def add_rooms(self) -> None:
+        """Add every room's commands and buttons."""
+        for room in self._rooms:
+            if room.cog is not None:
+                await self.add_cog(room.cog(self.services))
+            self.add_dynamic_items(*room.buttons)
+
+    async def setup_hook(self) -> None:
+        await self.add_rooms()
+        await self.tree.sync()
+
+    # -- which servers there are ------------------------------------------------------------
+
+    async def on_ready(self) -> None:
+        _log.info("Connected to Discord", name=str(self.user), servers=len(self.guilds))
+        for guild in self.guilds:
+            await self._welcome(guild)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self._welcome(guild)
+
+    async def on_guild_update(self, _before: discord.Guild, after: discord.Guild) -> None:
+        await self._welcome(after)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        async for attempt in _while_away():
+            with attempt:
+                await self.services.database.run(guilds.bid_farewell, guild.id)
+
+    async def _welcome(self, guild: discord.Guild) -> None:
+        async for attempt in _while_away():
+            with attempt:
+                await self.services.database.run(guilds.welcome, guild.id, guild.name)
+
+    # -- the error edge ---------------------------------------------------------------------
+
+    async def on_command_error(
+        self, ctx: commands.Context[Any], error: commands.CommandError, /
+    ) -> None:
+        if isinstance(error, commands.CommandNotFound):
+            return  # other bots have commands, too
+        embed = error_card(ctx, _original(error))
+        try:
+            await ctx.send(embed=embed, ephemeral=True)
+        except discord.HTTPException as failure:
+            _log.info("An answer could not be given", reason=failure.text, guild_id=_guild_id(ctx))
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        _log.exception("A Discord event was not handled", event_method=event_method)
+
+
+def _while_away() -> AsyncRetrying:
+    return AsyncRetrying(
+        retry=retry_if_exception_type(Outage), wait=wait_exponential(max=30), reraise=True
+    )
+
+
+async def _acknowledge(ctx: commands.Context[Any]) -> None:
+    """Discord waits three seconds for a first sign; a slow database must not spoil the answer."""
+    if ctx.interaction is not None and not ctx.interaction.response.is_done():
+        await ctx.defer(ephemeral=ui.is_private(ctx))
+
+
+def _original(error: BaseException) -> BaseException:
+    while isinstance(
+        error,
+        commands.CommandInvokeError
+        | commands.HybridCommandError
+        | discord.app_commands.CommandInvokeError,
+    ):
+        error = error.original
+    return error
+
+
+def _guild_id(ctx: commands.Context[Any]) -> int | None:
+    return ctx.guild.id if ctx.guild else None
+
+
+def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
+    """What happened, what can be done; a code where it is our fault."""
+    match error:
+        case Refusal():
+            return ui.refusal_card(error)
+        case Outage():
+            _log.warning("A command could not work", reason=str(error), guild_id=_guild_id(ctx))
+            return ui.outage_card(error)
+        case commands.CommandOnCooldown():
+            again = discord.utils.utcnow().timestamp() + error.retry_after
+            what, remedy = _("That was quick"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
+        case commands.MissingPermissions():
+            needed = ", ".join(p.replace("_", " ").title() for p in error.missing_permissions)
+            what = _("This command is for moderators")
+            remedy = _("It needs the permission {needed}.").format(needed=needed)
+        case commands.NoPrivateMessage():
+            what, remedy = _("This works in a server only"), ""
+        case commands.UserInputError() | discord.app_commands.TransformerError():
+            what = _("I did not understand that")
+            remedy = _("Write it like this: `{usage}`").format(usage=usage(ctx.command))
+        case commands.CheckFailure() | discord.app_commands.CheckFailure():
+            what, remedy = _("You may not use this command"), ""
+        case _:
+            return _bug(ctx, error)
+    return ui.refusal_card(Refusal(what, remedy))
+
+
+def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
+    code = trouble_code()
+    name = ctx.command.qualified_name if ctx.command else "?"
+    _log.error("A command broke", code=code, command=name, guild_id=_guild_id(ctx), exc_info=error)
+    return ui.bug_card(code)
+
+
+class DiscordThread:
+    """Discord's side of a process: the bot and the outbox sender on one event loop in a thread.
+
+    discord.py reconnects by itself, but some failures end its client: it is built and started
+    again, with growing pauses. The sender goes on meanwhile.
+    """
+
+    def __init__(self, services: Services, rooms: Iterable[Room]) -> None:
+        self._services = services
+        self._rooms = tuple(rooms)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._main()), name="discord", daemon=True
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
+        self._bot: RegularsBot | None = None
+        self._trouble = "Connecting."
+        self._since = services.clock()
+        self._sender = Sender(services.database, self._couriers(), services.clock)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is being sent, say goodbye to Discord, end."""
+        self._call(self._stopping.set)
+        self._thread.join(timeout=4)
+
+    def ring(self) -> None:
+        """There is something to send; callable from any thread."""
+        self._call(self._sender.ring)
+
+    def status(self) -> list[Part]:
+        """For the health page."""
+        return [self._bot_status(), self._sender.status()]
+
+    def _bot_status(self) -> Part:
+        bot = self._bot
+        if bot is not None and bot.is_ready() and not bot.is_closed() and _connected(bot):
+            self._since = self._services.clock()
+            servers = len(bot.guilds)
+            return Part("Discord bot", "ok", f"Connected as {bot.user}, in {servers} server(s).")
+        away = (self._services.clock() - self._since).total_seconds()
+        state: State = "warn" if away < PATIENCE_SECONDS else "down"
+        return Part("Discord bot", state, self._trouble, away)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            with suppress(RuntimeError):  # it was closed between the two lines
+                loop.call_soon_threadsafe(callback)
+
+    def _couriers(self) -> dict[str, Courier]:
+        embeds = {kind: render for room in self._rooms for kind, render in room.embeds.items()}
+        lines = {kind: say for room in self._rooms for kind, say in room.lines.items()}
+        return {
+            "discord": DiscordCourier(
+                self._logged_in_bot, self._services.database, embeds, guilds.language_of
+            ),
+            "kick": KickCourier(self._services, lines, guilds.language_of),
+        }
+
+    def _logged_in_bot(self) -> RegularsBot | None:
+        bot = self._bot
+        return bot if bot is not None and bot.user is not None and not bot.is_closed() else None
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        sender = asyncio.create_task(self._sender.run())
+        supervisor = asyncio.create_task(self._keep_connected())
+        await self._stopping.wait()
+        for task in (sender, supervisor):
+            task.cancel()
+        await asyncio.gather(sender, supervisor, return_exceptions=True)
+
+    async def _keep_connected(self) -> None:
+        attempts = 0
+        while True:
+            started = self._services.clock()
+            try:
+                await self._connect_once()
+            except discord.LoginFailure:
+                self._complain("Discord does not accept DISCORD_TOKEN. Please make a new one.")
+                attempts = max(attempts, 8)
+            except discord.PrivilegedIntentsRequired:
+                self._complain(
+                    "Switch on Server Members Intent and Message Content Intent for your bot in "
+                    "Discord's developer portal."
+                )
+                attempts = max(attempts, 6)
+            except Exception as error:  # whatever ended the client, it is started again
+                self._complain(f"Discord cannot be reached ({type(error).__name__}).")
+                _log.debug("The client ended", exc_info=error)
+            else:
+                self._complain("The connection to Discord ended.")
+            lived = (self._services.clock() - started).total_seconds()
+            attempts = 1 if lived > PATIENCE_SECONDS else attempts + 1
+            await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
+
+    async def _connect_once(self) -> None:
+        token = self._services.settings.discord_token
+        assert token is not None, "the composition root has seen to it"
+        await point_discord_py_at(self._services.settings.discord_api_url)
+        bot = RegularsBot(self._services, self._rooms)
+        self._bot = bot
+        async with bot:
+            await bot.start(token.get_secret_value())
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            _log.warning("Not connected to Discord", reason=trouble)
+        self._trouble = trouble
+
+
+def _connected(bot: RegularsBot) -> bool:
+    """Whether the gateway answers its heartbeats; the latency grows without end when not."""
+    return bot.ws.open and bot.latency < PATIENCE_SECONDS
+
+
+async def point_discord_py_at(api_url: str) -> None:
+    """Make discord.py speak to this address. It knows no setting for it.
+
+    Raises:
+        OSError, aiohttp.ClientError: nobody answers there.
+    """
+    if api_url == REAL_DISCORD:
+        return
+    discord.http.Route.BASE = api_url
+    async with aiohttp.ClientSession() as session, session.get(f"{api_url}/gateway") as answer:
+        gateway = yarl.URL((await answer.json())["url"])
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
+
+
+async def _describe(rooms: Iterable[Room]) -> list[dict[str, Any]]:
+    settings = Settings(_env_file=None)
+    # Describing reads nothing and connects to nothing: the pool opens its first connection late.
+    services = Services(settings, Database("postgresql://"), LocalBus())
+    bot = RegularsBot(services, rooms)
+    await bot.add_rooms()
+    return [describe_command(command) for command in each_command(bot)]
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--commands"]:
+        print(json.dumps(asyncio.run(_describe(open_rooms())), indent=2, ensure_ascii=False))
+        return 0
+    if arguments == ["--chat-commands"]:
+        found = [describe_chat_command(c) for room in open_rooms() for c in room.chat_commands]
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    # Only this entry starts things; the composition root knows how.
+    from combined_server import run_without_web
+
+    return run_without_web()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

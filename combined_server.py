@@ -1,0 +1,385 @@
+"""The one place that starts things: settings, database, Redis, web, bot, worker, sender; and that
+stops them in the right order.
+
+    python combined_server.py                           everything in one process
+    gunicorn -k gthread "combined_server:create_web()"  the web server alone, any number of workers
+    python bot.py                                       everything but the web server
+"""
+
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from sqlalchemy import make_url
+
+import setup_database
+from bot import DiscordThread
+from core.guilds import actions as guilds
+from core.guilds import store as guild_store
+from core.health.heart import Heart
+from core.inbox import actions as inbox
+from core.inbox.hearers import collect
+from core.inbox.worker import Worker
+from core.kit.bus import RedisBus, connect_bus
+from core.kit.database import Database
+from core.kit.embedded import EmbeddedPostgres
+from core.kit.errors import Outage, StartError
+from core.kit.log import name_guild, set_up_logging
+from core.kit.room import Part, Room
+from core.kit.sandbox_world import SandboxWorld
+from core.kit.services import Services
+from core.kit.settings import Settings, read_settings
+from core.kit.tasks import TaskRunner
+from core.kit.web import edge
+from core.outbox import actions as outbox
+from core.rooms import open_rooms
+
+_log = structlog.get_logger(__name__)
+
+
+# -- before anything runs -----------------------------------------------------------------------
+
+
+def check_port(settings: Settings) -> None:
+    """Raises StartError when the port is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise StartError(
+                f"Port {settings.port} cannot be used ({error.strerror}). Stop the other program "
+                f"or choose another port, for example: PORT={settings.port + 2} make run"
+            ) from error
+
+
+def check_redis(settings: Settings) -> None:
+    """Raises StartError when REDIS_URL is set and nobody answers there. Once the program runs,
+    Redis may come and go."""
+    if settings.redis_url is None:
+        return
+    try:
+        bus = RedisBus(settings.redis_url.get_secret_value())
+        bus.ping()
+        bus.stop()
+    except (redis.RedisError, ValueError) as error:
+        raise StartError(
+            f"Redis cannot be reached ({type(error).__name__}). "
+            "Please check REDIS_URL, or remove it to run without Redis."
+        ) from error
+
+
+def prepare_database(url: str, settings: Settings, rooms: Iterable[Room]) -> None:
+    """Upgrade the schema and give the servers what the environment sets for them.
+
+    Raises:
+        StartError: the database cannot be reached.
+    """
+    declared = [setting for room in rooms for setting in room.settings]
+    database = Database(url, pool_size=1)
+    try:
+        setup_database.upgrade(database)
+        with database.begin() as tx:
+            guilds.apply_environment(tx, settings, declared)
+    except Outage as outage:
+        raise StartError(setup_database.unreachable(outage)) from outage
+    finally:
+        database.close()
+
+
+def secret_key(settings: Settings) -> str:
+    """FLASK_SECRET_KEY, or one of our own that is made once and kept in the data folder."""
+    if settings.flask_secret_key is not None:
+        return settings.flask_secret_key.get_secret_value()
+    file = settings.data_dir / "secret_key"
+    if not file.exists():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(48))
+    return file.read_text()
+
+
+# -- the web server -----------------------------------------------------------------------------
+
+
+def web(services: Services, rooms: Iterable[Room]) -> Flask:
+    """The Flask application with every room's pages."""
+    app = Flask("regulars", static_folder=None)
+    app.secret_key = secret_key(services.settings)
+    edge(app)
+    for room in rooms:
+        if room.pages is not None:
+            app.register_blueprint(room.pages(services))
+    return app
+
+
+def create_web() -> Flask:
+    """The web server alone, for a gunicorn with several workers. Needs DATABASE_URL, and REDIS_URL
+    so that the worker elsewhere is told at once."""
+    settings = read_settings()
+    if settings.database_url is None:
+        raise StartError("The web server alone needs DATABASE_URL.")
+    rooms = open_rooms()
+    services = open_services(settings, settings.database_url.get_secret_value())
+    services.bus.start()
+    Heart(services, lambda: [Part("Web", "ok", "Answering."), bus_status(services)]).start()
+    return web(services, rooms)
+
+
+# -- one process --------------------------------------------------------------------------------
+
+
+def open_services(settings: Settings, database_url: str) -> Services:
+    """Pool, bus and logging of this process."""
+    set_up_logging(
+        settings.log_level, settings.log_format, [*settings.secrets(), *_password(database_url)]
+    )
+    bus = connect_bus(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    database = Database(database_url, ring=bus.publish)
+    return Services(settings, database, bus)
+
+
+def _password(url: str) -> list[str]:
+    password = make_url(url).password
+    return [str(password)] if password else []
+
+
+def bus_status(services: Services) -> Part:
+    """Redis, for the health page."""
+    if services.settings.redis_url is None:
+        return Part("Redis", "ok", "Not used: one process works alone.")
+    trouble = services.bus.trouble()
+    if trouble is None:
+        return Part("Redis", "ok", "Answering.")
+    return Part("Redis", "warn", f"Not answering ({trouble}). Everything works, a little slower.")
+
+
+class Backstage:
+    """Everything of a process but the web server: bot, sender, worker, timed work, heart."""
+
+    def __init__(
+        self, services: Services, rooms: tuple[Room, ...], *, with_web: bool = False
+    ) -> None:
+        self._services = services
+        self._with_web = with_web
+        self._discord = DiscordThread(services, rooms)
+        self._worker = Worker(
+            services.database,
+            {source: how for room in rooms for source, how in room.translates.items()},
+            collect(rooms),
+            services.clock,
+        )
+        self._tasks = TaskRunner(services, (task for room in rooms for task in room.tasks))
+        self._heart = Heart(services, self.status)
+
+    def start(self) -> None:
+        with self._services.database.begin() as tx:
+            for guild_id, name in guild_store.list_names(tx).items():
+                name_guild(guild_id, name)
+        bus = self._services.bus
+        bus.listen(inbox.BELL, lambda _message: self._worker.ring())
+        bus.listen(outbox.BELL, lambda _message: self._discord.ring())
+        bus.start()
+        self._discord.start()
+        self._worker.start()
+        self._tasks.start()
+        self._heart.start()
+
+    def stop(self) -> None:
+        """Take no new work, finish what is in hand, say goodbye."""
+        self._tasks.stop()
+        self._worker.stop()
+        self._discord.stop()
+        self._heart.stop()
+        self._services.bus.stop()
+        self._services.database.close()
+
+    def status(self) -> list[Part]:
+        parts = [*self._discord.status(), self._worker.status(), *self._tasks.status()]
+        if self._with_web:
+            parts.append(Part("Web", "ok", "Answering."))
+        return [*parts, bus_status(self._services)]
+
+
+# -- the two ways to run ------------------------------------------------------------------------
+
+
+@dataclass
+class Ground:
+    """What everything else stands on for as long as the program runs."""
+
+    settings: Settings
+    database_url: str
+    world: SandboxWorld | None
+    postgres: EmbeddedPostgres | None
+
+    def close(self) -> None:
+        if self.world is not None:
+            self.world.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
+
+
+def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool) -> Ground:
+    """Check what can be checked, then start the database and, without a token, the sandbox.
+
+    Raises:
+        StartError: something is missing, with what to do.
+    """
+    if settings.discord_token is None and not (settings.regulars_sandbox and with_web):
+        raise StartError(
+            "DISCORD_TOKEN is not set. Put your bot's token into .env (docs/deploy.md shows where "
+            "to get it)" + (", or run `make run` to try the sandbox." if with_web else ".")
+        )
+    if with_web:
+        check_port(settings)
+    check_redis(settings)
+    ground = Ground(settings, "", None, None)
+    try:
+        if settings.discord_token is None:
+            ground.world = SandboxWorld(settings)
+            ground.settings = ground.world.start()
+        if settings.database_url is not None:
+            ground.database_url = settings.database_url.get_secret_value()
+        else:
+            ground.postgres = EmbeddedPostgres(settings.data_dir)
+            ground.database_url = ground.postgres.start()
+        prepare_database(ground.database_url, ground.settings, rooms)
+    except BaseException:
+        ground.close()
+        raise
+    return ground
+
+
+class Server(BaseApplication):
+    """Gunicorn with one worker, so that the bot exists once. The worker is started again if it
+    dies; the master keeps the embedded PostgreSQL and the sandbox."""
+
+    def __init__(self, ground: Ground, rooms: tuple[Room, ...]) -> None:
+        self._ground = ground
+        self._rooms = rooms
+        self._backstage: Backstage | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._ground.settings
+        for key, value in {
+            "bind": f"{settings.host}:{settings.port}",
+            "workers": 1,
+            "worker_class": "gthread",
+            "threads": settings.web_threads,
+            "graceful_timeout": 25,
+            "control_socket_disable": True,
+            "logger_class": _OurLogs,
+            "post_worker_init": lambda _worker: self._raise_curtain(),
+            "worker_exit": lambda _arbiter, _worker: self._drop_curtain(),
+            "on_exit": lambda _arbiter: self._ground.close(),
+            "when_ready": lambda _arbiter: print(welcome(self._ground), flush=True),
+        }.items():
+            self.cfg.set(key, value)
+
+    def load(self) -> Flask:  # type: ignore[override]
+        services = open_services(self._ground.settings, self._ground.database_url)
+        self._backstage = Backstage(services, self._rooms, with_web=True)
+        return web(services, self._rooms)
+
+    def _raise_curtain(self) -> None:
+        assert self._backstage is not None, "load() comes first"
+        self._backstage.start()
+
+    def _drop_curtain(self) -> None:
+        if self._backstage is not None:
+            self._backstage.stop()
+
+
+class _OurLogs(Logger):
+    """Gunicorn's lines in our form, and only what is worth reading."""
+
+    def setup(self, _cfg: Any) -> None:
+        self.error_log.propagate = True
+        self.error_log.setLevel("WARNING")
+        self.access_log.disabled = True
+
+
+def welcome(ground: Ground) -> str:
+    """The friendly lines at the start."""
+    settings = ground.settings
+    here = f"http://localhost:{settings.port}"
+    if ground.world is None:
+        return (
+            f"\nRegulars is running at {here}\n"
+            f"  How it is:     {here}/health\n"
+            f"  Kick webhooks: {settings.oauth_base_url or here}/webhooks/kick\n"
+            "  Stop with Ctrl-C.\n"
+        )
+    return (
+        "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
+        f"\n\n  Open  {ground.world.page_url}  and play: you are the streamer, a viewer, a "
+        "moderator.\n"
+        "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"
+        "        write  !watchtime  or  !leaderboard 5  in Discord, and  !help  for the rest.\n\n"
+        f"  How it is:  {here}/health\n"
+        "  For your own server put your tokens into .env; docs/deploy.md shows how.\n"
+        "  Stop with Ctrl-C. What happened is kept for the next start.\n"
+    )
+
+
+def run() -> int:
+    """Everything in one process, until a signal comes."""
+    return _explained(lambda: _run(read_settings()))
+
+
+def _run(settings: Settings) -> int:
+    set_up_logging(settings.log_level, settings.log_format, settings.secrets())
+    rooms = open_rooms()
+    ground = break_ground(settings, rooms, with_web=True)
+    try:
+        Server(ground, rooms).run()
+    finally:
+        ground.close()
+    return 0
+
+
+def run_without_web() -> int:
+    """Bot, worker, sender and timed work, until a signal comes."""
+    return _explained(lambda: _run_without_web(read_settings()))
+
+
+def _run_without_web(settings: Settings) -> int:
+    set_up_logging(settings.log_level, settings.log_format, settings.secrets())
+    rooms = open_rooms()
+    ground = break_ground(settings, rooms, with_web=False)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    try:
+        backstage = Backstage(open_services(settings, ground.database_url), rooms)
+        backstage.start()
+        done.wait()
+        backstage.stop()
+    finally:
+        ground.close()
+    return 0
+
+
+def _explained(work: Callable[[], int]) -> int:
+    """Run it; what cannot start says so in a sentence, never in a traceback."""
+    try:
+        return work()
+    except StartError as error:
+        print(f"\n{error}\n", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,19 @@
+"""Floor 1: what can have happened, in the past tense. Rooms talk to each other only through these.
+
+Every event says whose it is (`guild_id`), when it happened (`at`, UTC) and has a natural `key`
+taken from what the world sent, so that the same fact told twice is still one fact.
+"""
+
+from core.events.base import Event
+from core.events.chat import ChatMessageSent, Sender
+from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
+
+__all__ = [
+    "ChatMessageSent",
+    "Event",
+    "Sender",
+    "StreamEnded",
+    "StreamSeenLive",
+    "StreamSeenOffline",
+    "StreamWentLive",
+]

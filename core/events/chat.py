@@ -1,0 +1,43 @@
+"""What is said in a streamer's chat."""
+
+from dataclasses import dataclass, field
+
+from core.events.base import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who wrote a line of chat.
+
+    Attributes:
+        user_id: the platform's user id; the only thing that identifies a person.
+        name: the name of today, as written by its owner.
+        badges: badge types at this moment, such as `moderator`, `vip`, `subscriber`.
+        is_broadcaster: the channel is this person's own.
+        is_bot: our own account, or one that the platform marks as a bot.
+    """
+
+    user_id: int
+    name: str
+    badges: tuple[str, ...] = ()
+    is_broadcaster: bool = False
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessageSent(Event):
+    """A line of chat. `key` is the platform's message id.
+
+    Attributes:
+        platform: "kick" (later "twitch").
+        channel_id: the platform user id of the channel's owner.
+        message_id: the platform's id of the line, to reply to.
+        sender: who wrote it.
+        text: the line as written, at most 500 code points on Kick.
+    """
+
+    platform: str
+    channel_id: int
+    message_id: str
+    sender: Sender = field()
+    text: str

@@ -1,0 +1,160 @@
+"""The statements about servers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.guilds.tables import audit_log, channels, guilds, settings
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel that streams for a server. `channel_id` is its owner's user id."""
+
+    guild_id: int
+    platform: str
+    channel_id: int
+    slug: str
+
+
+def set_guild(tx: Connection, guild_id: int, name: str) -> None:
+    """The bot is in this server, which is called so today."""
+    tx.execute(
+        upsert(guilds)
+        .values(guild_id=guild_id, name=name)
+        .on_conflict_do_update(index_elements=["guild_id"], set_={"name": name, "left_at": None})
+    )
+
+
+def add_guild(tx: Connection, guild_id: int, name: str) -> None:
+    """Make sure the server is known; an already known name stays."""
+    tx.execute(
+        upsert(guilds)
+        .values(guild_id=guild_id, name=name)
+        .on_conflict_do_nothing(index_elements=["guild_id"])
+    )
+
+
+def end_guild(tx: Connection, guild_id: int) -> None:
+    """The bot was removed from the server; what it knows stays."""
+    tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(left_at=func.now()))
+
+
+def list_names(tx: Connection) -> dict[int, str]:
+    """Server id -> name."""
+    return {row.guild_id: row.name for row in tx.execute(select(guilds.c.guild_id, guilds.c.name))}
+
+
+def set_channel(tx: Connection, channel: Channel) -> bool:
+    """Tie a channel to a server, in the place of the platform's former one; True if that changed
+    anything."""
+    values = {"channel_id": channel.channel_id, "slug": channel.slug}
+    changed = tx.execute(
+        upsert(channels)
+        .values(guild_id=channel.guild_id, platform=channel.platform, **values)
+        .on_conflict_do_update(
+            constraint="guild_channels_one_a_platform",
+            set_=values,
+            where=(channels.c.channel_id != channel.channel_id) | (channels.c.slug != channel.slug),
+        )
+    )
+    return changed.rowcount == 1
+
+
+def list_channels(tx: Connection, platform: str) -> list[Channel]:
+    """Every tied channel of a platform, by server."""
+    found = tx.execute(
+        select(channels).where(channels.c.platform == platform).order_by(channels.c.guild_id)
+    )
+    return [Channel(**row) for row in found.mappings()]
+
+
+def find_channel(tx: Connection, guild_id: int, platform: str) -> Channel | None:
+    """The channel that streams for this server."""
+    row = (
+        tx.execute(
+            select(channels).where(channels.c.guild_id == guild_id, channels.c.platform == platform)
+        )
+        .mappings()
+        .first()
+    )
+    return Channel(**row) if row else None
+
+
+def list_guilds_of(tx: Connection, platform: str, channel_id: int) -> list[int]:
+    """The servers that a channel streams for."""
+    return list(
+        tx.execute(
+            select(channels.c.guild_id)
+            .where(channels.c.platform == platform, channels.c.channel_id == channel_id)
+            .order_by(channels.c.guild_id)
+        ).scalars()
+    )
+
+
+def list_settings(tx: Connection, guild_id: int) -> dict[str, Any]:
+    """Key -> value, for what has been set."""
+    found = tx.execute(
+        select(settings.c.key, settings.c.value).where(settings.c.guild_id == guild_id)
+    )
+    return {row.key: row.value for row in found}
+
+
+def set_setting(tx: Connection, guild_id: int, key: str, value: Any, set_by: int) -> None:
+    """An admin has set it."""
+    tx.execute(
+        upsert(settings)
+        .values(guild_id=guild_id, key=key, value=value, set_by=set_by)
+        .on_conflict_do_update(
+            constraint="guild_settings_one_value",
+            set_={"value": value, "set_by": set_by, "set_at": func.now()},
+        )
+    )
+
+
+def set_setting_from_environment(tx: Connection, guild_id: int, key: str, value: Any) -> None:
+    """The environment says so; what an admin has set stands above it."""
+    tx.execute(
+        upsert(settings)
+        .values(guild_id=guild_id, key=key, value=value)
+        .on_conflict_do_update(
+            constraint="guild_settings_one_value",
+            set_={"value": value},
+            where=settings.c.set_by.is_(None),
+        )
+    )
+
+
+def end_setting_from_environment(tx: Connection, guild_id: int, key: str) -> None:
+    """The environment says it no more."""
+    tx.execute(
+        delete(settings).where(
+            settings.c.guild_id == guild_id,
+            settings.c.key == key,
+            settings.c.set_by.is_(None),
+        )
+    )
+
+
+def post_audit(
+    tx: Connection,
+    guild_id: int,
+    actor: int,
+    action: str,
+    target: str = "",
+    before: Any = None,
+    after: Any = None,
+) -> None:
+    """Write into the server's audit log who did what."""
+    tx.execute(
+        insert(audit_log).values(
+            guild_id=guild_id,
+            actor=actor,
+            action=action,
+            target=target,
+            before=before,
+            after=after,
+        )
+    )

@@ -1,0 +1,82 @@
+"""`/health`: how the product is, for a server's admins."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.health import actions, embeds
+from core.health.actions import Report
+from core.kit.discord_ui import PRIVATE, answer, card, kindly
+from core.kit.room import Check
+from core.kit.services import Services
+from core.kit.words import _
+
+
+class Health(commands.Cog):
+    """How the bot and its parts are."""
+
+    def __init__(self, services: Services, checks: tuple[Check, ...]) -> None:
+        self._services = services
+        self._checks = checks
+
+    @commands.hybrid_command(name="health", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.has_guild_permissions(manage_guild=True)
+    @app_commands.default_permissions(manage_guild=True)
+    async def health(self, ctx: commands.Context[commands.Bot]) -> None:
+        """Show how the bot, its database, Redis and Kick are."""
+        found = await self.look()
+        view = HealthView(self, ctx.author.id, again=embeds.needs_retry(found.parts))
+        await answer(ctx, embeds.report(found), view)
+
+    async def look(self) -> Report:
+        """Take the pulse now."""
+        return await self._services.database.run(
+            actions.examine, self._checks, self._services.clock()
+        )
+
+    async def try_again(self) -> int:
+        """Take everything off the shelves."""
+        return await self._services.database.run(actions.try_shelves_again, self._services.clock())
+
+
+class HealthView(discord.ui.View):
+    """Look again; and try again what was given up, where there is something."""
+
+    def __init__(self, cog: Health, asker_id: int, *, again: bool) -> None:
+        super().__init__(timeout=600)
+        self._cog = cog
+        self._asker_id = asker_id
+        self.look_again.label = _("Look again")
+        self.try_again.label = _("Try the failed ones again")
+        if not again:
+            self.remove_item(self.try_again)
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        if interaction.user.id == self._asker_id:
+            return True
+        embed = card(_("This answer belongs to somebody else"), _("Use `/health` yourself."))
+        await interaction.response.send_message(embed=embed, ephemeral=True)
+        return False
+
+    @discord.ui.button(style=discord.ButtonStyle.secondary, emoji="🔄")
+    async def look_again(
+        self, interaction: discord.Interaction, _button: "discord.ui.Button[HealthView]"
+    ) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer()
+            await self._show(interaction)
+
+    @discord.ui.button(style=discord.ButtonStyle.primary)
+    async def try_again(
+        self, interaction: discord.Interaction, _button: "discord.ui.Button[HealthView]"
+    ) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer()
+            await self._cog.try_again()
+            self.remove_item(self.try_again)
+            await self._show(interaction)
+
+    async def _show(self, interaction: discord.Interaction) -> None:
+        found = await self._cog.look()
+        await interaction.edit_original_response(embed=embeds.report(found), view=self)

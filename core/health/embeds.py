@@ -1,0 +1,39 @@
+"""How the product's health looks in Discord."""
+
+from collections.abc import Sequence
+
+import discord
+
+from core.health.actions import Report
+from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.room import Part
+from core.kit.words import _
+
+_MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
+_TONES: dict[str, Tone] = {"ok": "success", "degraded": "warning", "down": "error"}
+
+
+def report(found: Report) -> discord.Embed:
+    """All parts, the ones in trouble first."""
+    titles = {
+        "ok": "✅ " + _("Everything works"),
+        "degraded": "⚠️ " + _("It works, but something needs a look"),
+        "down": "❌ " + _("Something does not work"),
+    }
+    order = {"down": 0, "warn": 1, "ok": 2}
+    parts = sorted(found.parts, key=lambda part: order[part.state])
+    body = lines([_row(part) for part in parts]) + f"\n-# {_('Looked')} {ago(found.at)}"
+    return card(titles[found.overall], body, tone=_TONES[found.overall])
+
+
+def _row(part: Part) -> str:
+    # Never colour alone: the word stands beside the mark.
+    words = {"ok": _("ok"), "warn": _("look"), "down": _("down")}
+    age = "" if part.age_seconds is None else f" · {duration(max(part.age_seconds, 0))}"
+    name, reason = safe(part.name), safe(part.reason, 300)
+    return f"{_MARKS[part.state]} **{name}** · {words[part.state]} · {reason}{age}"
+
+
+def needs_retry(parts: Sequence[Part]) -> bool:
+    """Whether something lies on a shelf that could be tried again."""
+    return any(part.name in ("Inbox", "Outbox") and part.state != "ok" for part in parts)

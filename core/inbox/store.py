@@ -1,0 +1,253 @@
+"""The inbox's statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.events.base import Event, to_json
+from core.inbox.tables import deliveries, facts, retries
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something the outside told us, as it came.
+
+    Attributes:
+        source: who told us, such as `kick.webhook`; names the translator.
+        delivery_id: the sender's own id of this delivery.
+        kind: the sender's name for what it tells, such as `chat.message.sent`.
+        lane: deliveries of one lane are handled in order, such as `kick:4377`.
+        body: the decoded JSON.
+        sent_at: when the sender says it sent it.
+        id: our own number, once stored.
+    """
+
+    source: str
+    delivery_id: str
+    kind: str
+    lane: str
+    body: dict[str, Any]
+    sent_at: datetime
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An event on which one hearer failed."""
+
+    id: int
+    guild_id: int
+    event: str
+    key: str
+    hearer: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+_ADD_DELIVERY = (
+    upsert(deliveries)
+    .values({c: bindparam(c) for c in ("source", "delivery_id", "kind", "lane", "body", "sent_at")})
+    .on_conflict_do_nothing(constraint="inbox_deliveries_once")
+)
+
+
+def add_delivery(tx: Connection, delivery: Delivery) -> bool:
+    """Write it down; False when this delivery id was already here."""
+    row = {
+        "source": delivery.source,
+        "delivery_id": delivery.delivery_id,
+        "kind": delivery.kind,
+        "lane": delivery.lane,
+        "body": delivery.body,
+        "sent_at": delivery.sent_at,
+    }
+    return tx.execute(_ADD_DELIVERY, row).rowcount == 1
+
+
+# The oldest waiting delivery of some lane that nobody else is working on. Its row lock is the
+# lane's lock: the others see it as the lane's head, find it locked and go to another lane.
+# The recursive part hops from lane to lane over the index, so a long queue costs nothing.
+_CLAIM_LANE = text("""
+    WITH RECURSIVE lanes AS (
+        (SELECT lane FROM inbox_deliveries WHERE state = 'waiting' ORDER BY lane LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.lane FROM inbox_deliveries d
+                 WHERE d.state = 'waiting' AND d.lane > lanes.lane ORDER BY d.lane LIMIT 1)
+          FROM lanes WHERE lanes.lane IS NOT NULL
+    ), heads AS (
+        SELECT (SELECT d.id FROM inbox_deliveries d
+                 WHERE d.state = 'waiting' AND d.lane = lanes.lane ORDER BY d.id LIMIT 1) AS id
+          FROM lanes WHERE lanes.lane IS NOT NULL
+    )
+    SELECT d.lane FROM inbox_deliveries d
+     WHERE d.id IN (SELECT id FROM heads) AND d.state = 'waiting'
+     ORDER BY d.id LIMIT 1
+       FOR UPDATE SKIP LOCKED
+""")
+
+
+def claim_lane(tx: Connection) -> str | None:
+    """A lane with waiting deliveries, ours until the transaction ends; None when all is done."""
+    lane: str | None = tx.execute(_CLAIM_LANE).scalar()
+    return lane
+
+
+def list_waiting(tx: Connection, lane: str, limit: int) -> list[Delivery]:
+    """The oldest waiting deliveries of a claimed lane, in order."""
+    found = tx.execute(
+        select(deliveries)
+        .where(deliveries.c.lane == lane, deliveries.c.state == "waiting")
+        .order_by(deliveries.c.id)
+        .limit(limit)
+        .with_for_update()
+    )
+    return [_delivery(row) for row in found]
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        row.source, row.delivery_id, row.kind, row.lane, row.body, row.sent_at, id=row.id
+    )
+
+
+def set_done(tx: Connection, ids: Sequence[int], now: datetime) -> None:
+    """These deliveries have had their effects."""
+    tx.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids), deliveries.c.state == "waiting")
+        .values(state="done", handled_at=now)
+    )
+
+
+def set_shelved(tx: Connection, delivery: int, error: str) -> None:
+    """This delivery cannot be understood; keep it for somebody to look at."""
+    tx.execute(
+        update(deliveries).where(deliveries.c.id == delivery).values(state="shelved", error=error)
+    )
+
+
+_ADD_FACT = (
+    upsert(facts)
+    .values({c: bindparam(c) for c in ("guild_id", "event", "key", "at", "delivery")})
+    .on_conflict_do_nothing(constraint="inbox_facts_once")
+)
+
+
+def add_fact(tx: Connection, event: Event, delivery: int) -> bool:
+    """Remember the fact; False when it was already known under another delivery."""
+    row = {
+        "guild_id": event.guild_id,
+        "event": type(event).__name__,
+        "key": event.key,
+        "at": event.at,
+        "delivery": delivery,
+    }
+    return tx.execute(_ADD_FACT, row).rowcount == 1
+
+
+def add_retry(tx: Connection, event: Event, hearer: str, try_at: datetime, error: str) -> None:
+    """This hearer failed on the event and is to hear it again."""
+    tx.execute(
+        insert(retries).values(
+            guild_id=event.guild_id,
+            event=type(event).__name__,
+            key=event.key,
+            hearer=hearer,
+            payload=to_json(event),
+            try_at=try_at,
+            error=error,
+        )
+    )
+
+
+def claim_retry(tx: Connection, now: datetime) -> Retry | None:
+    """The retry that is due longest, ours until the transaction ends."""
+    row = tx.execute(
+        select(retries)
+        .where(retries.c.state == "waiting", retries.c.try_at <= now)
+        .order_by(retries.c.try_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    return Retry(row.id, row.guild_id, row.event, row.key, row.hearer, row.payload, row.attempts)
+
+
+def end_retry(tx: Connection, retry: int) -> None:
+    """The hearer has heard it now."""
+    tx.execute(delete(retries).where(retries.c.id == retry))
+
+
+def set_retry_failed(
+    tx: Connection, retry: int, *, try_at: datetime, error: str, shelve: bool
+) -> None:
+    """It failed once more: later, or on the shelf."""
+    tx.execute(
+        update(retries)
+        .where(retries.c.id == retry)
+        .values(
+            attempts=retries.c.attempts + 1,
+            try_at=try_at,
+            error=error,
+            state="shelved" if shelve else "waiting",
+        )
+    )
+
+
+def set_shelf_waiting(tx: Connection, now: datetime) -> int:
+    """Take everything off the shelf and try it again; returns how many."""
+    again = tx.execute(
+        update(deliveries)
+        .where(deliveries.c.state == "shelved")
+        .values(state="waiting", error=None)
+    ).rowcount
+    return (
+        again
+        + tx.execute(
+            update(retries)
+            .where(retries.c.state == "shelved")
+            .values(state="waiting", attempts=0, try_at=now)
+        ).rowcount
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the inbox stands. `oldest_at` is when the oldest waiting delivery came."""
+
+    waiting: int
+    oldest_at: datetime | None
+    retrying: int
+    shelved: int
+    shelved_error: str | None
+
+
+_COUNTS = text("""
+    SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting') AS waiting,
+           (SELECT min(received_at) FROM inbox_deliveries WHERE state = 'waiting') AS oldest_at,
+           (SELECT count(*) FROM inbox_retries WHERE state = 'waiting') AS retrying,
+           (SELECT count(*) FROM inbox_deliveries WHERE state = 'shelved')
+         + (SELECT count(*) FROM inbox_retries WHERE state = 'shelved') AS shelved,
+           COALESCE((SELECT error FROM inbox_retries WHERE state = 'shelved'
+                      ORDER BY id DESC LIMIT 1),
+                    (SELECT error FROM inbox_deliveries WHERE state = 'shelved'
+                      ORDER BY id DESC LIMIT 1)) AS shelved_error
+""")
+
+
+def get_counts(tx: Connection) -> Counts:
+    """How many wait, fail and lie on the shelf."""
+    return Counts(**tx.execute(_COUNTS).mappings().one())
+
+
+def find_newest(tx: Connection, source: str) -> datetime | None:
+    """When this source last told us anything."""
+    newest: datetime | None = tx.execute(
+        select(func.max(deliveries.c.received_at)).where(deliveries.c.source == source)
+    ).scalar()
+    return newest

@@ -1,0 +1,293 @@
+"""Kick's HTTP interface, as far as we use it.
+
+Answers are `{"data": ..., "message": ...}`. Errors come in three shapes, and a 403 from the edge
+(Cloudflare's HTML, or JSON with a `reference`) is not about our tokens at all: it passes.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import requests
+
+from core.kit.clock import parse_instant
+from core.kit.errors import Outage
+from core.kit.settings import Settings
+
+TIMEOUT = (3.05, 8.0)
+"""Seconds to connect and to wait for the answer; together below the outbox's lease."""
+
+USER_AGENT = "Regulars (self-hosted community bot)"
+
+
+class KickRejected(Exception):
+    """Kick understood the request and said no.
+
+    Attributes:
+        status: the HTTP status.
+        reason: Kick's own words, where it gave any.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"Kick said no ({status}): {reason}")
+        self.status = status
+        self.reason = reason
+
+
+class AnswerLost(Exception):
+    """The request went out and no answer came: it may have had its effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Livestream:
+    """A channel that is live. `started_at` identifies the stream."""
+
+    broadcaster_user_id: int
+    started_at: datetime
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A Kick account."""
+
+    kick_user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line in the history of a chat."""
+
+    message_id: str
+    sender_id: int
+    text: str
+    at: datetime
+
+
+class KickClient:
+    """Synchronous; safe to use from several threads. Never call it on the bot's event loop.
+
+    Every method raises `Outage` when Kick does not answer properly and `KickRejected` when it
+    declines.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._api = settings.kick_api_url
+        self._auth = settings.kick_auth_url
+        self._site = settings.kick_site_url
+        self._client_id = settings.kick_client_id
+        self._client_secret = settings.kick_client_secret
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = USER_AGENT
+        self._session.headers["Accept"] = "application/json"
+        self._token_lock = threading.Lock()
+        self._app_token: tuple[str, float] | None = None
+
+    # -- the app's own token ----------------------------------------------------------------
+
+    def _app_headers(self, *, renew: bool = False) -> dict[str, str]:
+        with self._token_lock:
+            token, expires = self._app_token or ("", 0.0)
+            if renew or time.monotonic() > expires - 60:
+                token, lifetime = self._mint_app_token()
+                self._app_token = (token, time.monotonic() + lifetime)
+        return {"Authorization": f"Bearer {token}"}
+
+    def _mint_app_token(self) -> tuple[str, float]:
+        if self._client_id is None or self._client_secret is None:
+            raise KickRejected(401, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set")
+        answer = self._request(
+            "POST",
+            f"{self._auth}/oauth/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": self._client_id,
+                "client_secret": self._client_secret.get_secret_value(),
+            },
+        )
+        return str(answer["access_token"]), float(answer["expires_in"])
+
+    def _as_app(self, method: str, path: str, **arguments: Any) -> Any:
+        """With the app token; a token that Kick no longer takes is replaced once."""
+        try:
+            return self._request(method, self._api + path, headers=self._app_headers(), **arguments)
+        except KickRejected as rejected:
+            if rejected.status != 401 or self._client_id is None:
+                raise
+            headers = self._app_headers(renew=True)
+            return self._request(method, self._api + path, headers=headers, **arguments)
+
+    # -- what can be asked ------------------------------------------------------------------
+
+    def public_key(self) -> str:
+        """Kick's signing key, in PEM."""
+        answer = self._request("GET", f"{self._api}/public/v1/public-key")
+        return str(answer["data"]["public_key"])
+
+    def find_channel(self, slug: str) -> tuple[int, str] | None:
+        """The owner's user id and the slug of a channel, or None when there is none such.
+
+        One unknown slug makes Kick refuse a whole list, so they are asked one by one.
+        """
+        try:
+            answer = self._as_app("GET", "/public/v1/channels", params={"slug": slug})
+        except KickRejected as rejected:
+            if rejected.status in (400, 404):
+                return None
+            raise
+        for channel in answer["data"] or ():
+            return int(channel["broadcaster_user_id"]), str(channel["slug"])
+        return None
+
+    def list_live(self, broadcaster_user_ids: Iterable[int]) -> list[Livestream]:
+        """Which of these channels are live, at most 100; who is absent is offline."""
+        answer = self._as_app(
+            "GET",
+            "/public/v1/users/livestreams",
+            params=[("user_id", str(user_id)) for user_id in broadcaster_user_ids],
+        )
+        return [
+            Livestream(
+                int(item["broadcaster_user"]["id"]),
+                parse_instant(item["started_at"]),
+                str(item.get("title") or ""),
+            )
+            for item in answer["data"] or ()
+        ]
+
+    def list_subscribed(self, broadcaster_user_id: int) -> list[str]:
+        """The event types that this app is subscribed to for a channel."""
+        answer = self._as_app(
+            "GET",
+            "/public/v1/events/subscriptions",
+            params={"broadcaster_user_id": str(broadcaster_user_id)},
+        )
+        return [str(item["event"]) for item in answer["data"] or ()]
+
+    def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> dict[str, str]:
+        """Subscribe to event types; returns kind -> error for those that Kick declined.
+
+        Kick allows the same subscription twice and then delivers twice: list first.
+        """
+        answer = self._as_app(
+            "POST",
+            "/public/v1/events/subscriptions",
+            json={
+                "broadcaster_user_id": broadcaster_user_id,
+                "method": "webhook",
+                "events": [{"name": kind, "version": 1} for kind in kinds],
+            },
+        )
+        return {item["name"]: item["error"] for item in answer["data"] or () if item.get("error")}
+
+    def account_of(self, user_token: str) -> Account:
+        """Whose token this is."""
+        answer = self._request("GET", f"{self._api}/public/v1/users", headers=_bearer(user_token))
+        return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
+
+    def send_chat(
+        self, user_token: str, broadcaster_user_id: int, text: str, reply_to: str | None
+    ) -> str:
+        """Write a line as the token's account; returns its message id.
+
+        Raises:
+            AnswerLost: it may have been posted; Kick has no key to make a repetition harmless.
+        """
+        body = {"type": "user", "content": text, "broadcaster_user_id": broadcaster_user_id}
+        if reply_to:
+            body["reply_to_message_id"] = reply_to
+        try:
+            answer = self._request(
+                "POST", f"{self._api}/public/v1/chat", headers=_bearer(user_token), json=body
+            )
+        except _NoAnswer as error:
+            raise AnswerLost("Kick took the line and did not answer") from error
+        if not answer["data"]["is_sent"]:
+            raise Outage("Kick", "is_sent was false")
+        return str(answer["data"]["message_id"])
+
+    def list_recent_lines(self, slug: str) -> list[Line]:
+        """The last lines of a chat, by the website's own interface: unofficial, often blocked."""
+        channel = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
+        answer = self._request("GET", f"{self._site}/api/v2/channels/{channel['id']}/messages")
+        return [
+            Line(
+                str(item["id"]),
+                int(item["sender"]["id"]),
+                str(item["content"]),
+                parse_instant(item["created_at"]),
+            )
+            for item in answer["data"]["messages"]
+        ]
+
+    # -- one request ------------------------------------------------------------------------
+
+    def _request(self, method: str, url: str, **arguments: Any) -> Any:
+        try:
+            response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
+        except requests.ReadTimeout as error:
+            raise _NoAnswer("Kick", "no answer in time") from error
+        except requests.ConnectionError as error:
+            raise _lost_or_never_sent(error) from error
+        except requests.RequestException as error:
+            raise Outage("Kick", type(error).__name__) from error
+        if response.ok:
+            return _decoded(response)
+        raise _trouble(response)
+
+
+@cache
+def client_of(settings: Settings) -> KickClient:
+    """The one client of an installation, so that its app token is minted once."""
+    return KickClient(settings)
+
+
+class _NoAnswer(Outage):
+    """The request was sent and the connection gave no answer."""
+
+
+def _lost_or_never_sent(error: requests.ConnectionError) -> Outage:
+    """A refused connection carried nothing; one that broke later may have."""
+    refused = isinstance(error, requests.ConnectTimeout) or "Failed to establish" in str(error)
+    return (Outage if refused else _NoAnswer)("Kick", type(error).__name__)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _decoded(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise Outage("Kick", "the answer was not JSON") from None
+
+
+def _trouble(response: requests.Response) -> Outage | KickRejected:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    status = response.status_code
+    from_edge = status == 403 and (not isinstance(body, dict) or "reference" in body)
+    if status == 429 or status >= 500 or from_edge:
+        return Outage("Kick", f"HTTP {status}", _retry_after(response))
+    return KickRejected(status, _reason(body))
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdigit() else None
+
+
+def _reason(body: object) -> str:
+    """`data` is null, {} or the real reason; otherwise `message`, `error_description`, `error`."""
+    if not isinstance(body, dict):
+        return "no reason given"
+    words = (body.get(key) for key in ("data", "error_description", "error", "message"))
+    return next((word for word in words if isinstance(word, str) and word), "no reason given")

@@ -1,0 +1,35 @@
+"""The front door of Kick's room."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.guilds import store as guilds
+from core.inbox.store import find_newest
+from core.kick.tasks import POLL_SOURCE, TASKS
+from core.kick.translate import PLATFORM, translate
+from core.kick.webhooks import SOURCE, pages
+from core.kit.room import Part, Room
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """Whether Kick has been heard, for the health page."""
+    channels = guilds.list_channels(tx, PLATFORM)
+    if not channels:
+        return [Part("Kick channel", "warn", "No channel is tied to a server yet.")]
+    newest = find_newest(tx, SOURCE)
+    if newest is None:
+        return [
+            Part("Kick webhooks", "warn", "Nothing heard yet. Write in your Kick chat to test it.")
+        ]
+    age = (now - newest).total_seconds()
+    return [Part("Kick webhooks", "ok", f"Following {len(channels)} channel(s).", age)]
+
+
+ROOM = Room(
+    "kick",
+    pages=pages,
+    tasks=TASKS,
+    translates={SOURCE: translate, POLL_SOURCE: translate},
+    checks=(look,),
+)

@@ -1,0 +1,108 @@
+"""From what Kick says to what happened: one delivery becomes one event for each server that the
+channel streams for."""
+
+from sqlalchemy import Connection
+
+from core.events import (
+    ChatMessageSent,
+    Event,
+    Sender,
+    StreamEnded,
+    StreamSeenLive,
+    StreamSeenOffline,
+    StreamWentLive,
+)
+from core.guilds import store as guilds
+from core.inbox.store import Delivery
+from core.kick import store
+from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopped, parse
+from core.kit.database import notes
+
+PLATFORM = "kick"
+
+
+def translate(tx: Connection, delivery: Delivery) -> list[Event]:
+    """The events of a delivery. Its tenant is the body's broadcaster, never a header."""
+    body = parse(delivery.kind, delivery.body)
+    guild_ids = guilds_of(tx, body.broadcaster.user_id)
+    ours = _own_accounts(tx)
+    return [_event(body, guild_id, ours, delivery) for guild_id in guild_ids]
+
+
+def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
+    """The servers that a channel streams for; asked once a transaction."""
+    key = ("kick.guilds", broadcaster_user_id)
+    if key not in notes(tx):
+        notes(tx)[key] = guilds.list_guilds_of(tx, PLATFORM, broadcaster_user_id)
+    found = notes(tx)[key]
+    assert isinstance(found, list)
+    return found
+
+
+def _own_accounts(tx: Connection) -> frozenset[int]:
+    if "kick.bots" not in notes(tx):
+        notes(tx)["kick.bots"] = store.list_bot_ids(tx)
+    found = notes(tx)["kick.bots"]
+    assert isinstance(found, frozenset)
+    return found
+
+
+def _event(body: Body, guild_id: int, ours: frozenset[int], delivery: Delivery) -> Event:
+    match body:
+        case ChatMessage():
+            return _chat(body, guild_id, ours)
+        case StreamStarted():
+            return StreamWentLive(
+                key=body.started_at.isoformat(),
+                guild_id=guild_id,
+                at=body.started_at,
+                platform=PLATFORM,
+                started_at=body.started_at,
+                title=body.title or "",
+            )
+        case StreamStopped():
+            return StreamEnded(
+                key=body.started_at.isoformat(),
+                guild_id=guild_id,
+                # Without an end of its own the delivery's instant is the best Kick tells us.
+                at=body.ended_at or delivery.sent_at,
+                platform=PLATFORM,
+                started_at=body.started_at,
+            )
+        case Look():
+            return _seen(body, guild_id)
+    raise TypeError(f"no event for {type(body).__name__}")
+
+
+def _chat(body: ChatMessage, guild_id: int, ours: frozenset[int]) -> ChatMessageSent:
+    badges = body.sender.badge_types()
+    return ChatMessageSent(
+        key=body.message_id,
+        guild_id=guild_id,
+        at=body.created_at,
+        platform=PLATFORM,
+        channel_id=body.broadcaster.user_id,
+        message_id=body.message_id,
+        sender=Sender(
+            user_id=body.sender.user_id,
+            name=body.sender.username,
+            badges=badges,
+            is_broadcaster=body.sender.user_id == body.broadcaster.user_id,
+            is_bot=body.sender.user_id in ours or "bot" in badges,
+        ),
+        text=body.content,
+    )
+
+
+def _seen(body: Look, guild_id: int) -> StreamSeenLive | StreamSeenOffline:
+    key = body.seen_at.isoformat()
+    if body.started_at is None:
+        return StreamSeenOffline(key=key, guild_id=guild_id, at=body.seen_at, platform=PLATFORM)
+    return StreamSeenLive(
+        key=key,
+        guild_id=guild_id,
+        at=body.seen_at,
+        platform=PLATFORM,
+        started_at=body.started_at,
+        title=body.title or "",
+    )

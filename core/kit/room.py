@@ -1,0 +1,138 @@
+"""The shape of a room's front door: what it owns, hears, offers and runs.
+
+`core/rooms.py` collects the rooms; `combined_server.py` and `bot.py` hand the collection to the
+worker, the sender, the bot, the web server and the scheduler. A room never registers itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from sqlalchemy import Connection
+
+if TYPE_CHECKING:
+    from discord.ext import commands
+    from flask import Blueprint
+
+    from core.kit.services import Services
+    from core.kit.settings import Settings
+
+T = TypeVar("T")
+
+Hearer = Callable[[Connection, Any], None]
+"""`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
+
+
+@dataclass(frozen=True)
+class GuildSetting(Generic[T]):
+    """Something a server's admin can set; declared once, read through `guilds.actions.setting`.
+
+    Attributes:
+        key: room first, such as `slot_calls.enabled`.
+        kind: the Python type of the value (bool, int or str); snowflakes are int.
+        default: the value while nobody has set one.
+        help: one sentence for the admin.
+        environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
+            admin sets one.
+        least: smallest allowed number.
+        most: largest allowed number.
+    """
+
+    key: str
+    kind: type[T]
+    default: T
+    help: str
+    environment: str | None = None
+    least: int | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class ChatCommand:
+    """A command typed in the streamer's chat.
+
+    Attributes:
+        names: without the exclamation mark; the first is the documented one.
+        run: `run(tx, message, argument)`; `message` is the `ChatMessageSent`, `argument` the rest
+            of the line, stripped.
+        usage: how it is typed, such as `!call <slot>`.
+        help: one sentence for viewers.
+    """
+
+    names: tuple[str, ...]
+    run: Callable[[Connection, Any, str], None]
+    usage: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Timed work. Running it late, twice or never for a day must not change any result.
+
+    Attributes:
+        name: room first, such as `watchtime.credit`.
+        every: seconds between runs, taken from the settings.
+        run: called in a thread.
+    """
+
+    name: str
+    every: "Callable[[Settings], float]"
+    run: "Callable[[Services], None]"
+
+
+State = Literal["ok", "warn", "down"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the health page.
+
+    Attributes:
+        name: what it is, in a streamer's words.
+        state: `down` makes the whole answer 503; `warn` does not.
+        reason: one sentence.
+        age_seconds: how old the newest sign of life is, where that means something.
+    """
+
+    name: str
+    state: State
+    reason: str
+    age_seconds: float | None = None
+
+
+Check = Callable[[Connection, datetime], "list[Part]"]
+"""`look(tx, now)`: what a room has to say on the health page."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room's front door. Everything but the name is optional.
+
+    Attributes:
+        name: the package below `core`.
+        hears: event class -> hearer.
+        cog: builds the Discord commands.
+        pages: builds the web pages.
+        chat_commands: what viewers can type in the streamer's chat.
+        settings: what a server's admin can set.
+        tasks: timed work.
+        embeds: outbox kind -> function that renders the payload for Discord.
+        translates: inbox source -> function that turns a delivery into events.
+        lines: outbox kind -> function that says the payload as one line of chat.
+        checks: what the room tells the health page.
+        buttons: persistent Discord components (`DynamicItem` classes).
+    """
+
+    name: str
+    hears: Mapping[type, Hearer] = field(default_factory=dict)
+    cog: "Callable[[Services], commands.Cog] | None" = None
+    pages: "Callable[[Services], Blueprint] | None" = None
+    chat_commands: tuple[ChatCommand, ...] = ()
+    settings: tuple[GuildSetting[Any], ...] = ()
+    tasks: tuple[Task, ...] = ()
+    embeds: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    translates: Mapping[str, Callable[[Connection, Any], list[Any]]] = field(default_factory=dict)
+    lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    buttons: tuple[type, ...] = ()

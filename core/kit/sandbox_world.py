@@ -1,0 +1,67 @@
+"""Starts the sandbox world beside the product, as a process of its own."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from core.kit.errors import StartError
+from core.kit.settings import Settings, read_settings
+
+STOP_SECONDS = 2
+
+
+class SandboxWorld:
+    """The pretend Discord and the pretend Kick. They end when this process ends."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[str] | None = None
+        self.page_url = ""
+
+    def start(self) -> Settings:
+        """Start it; returns the settings that lead into it.
+
+        Raises:
+            StartError: it does not come up.
+        """
+        # It reads our end of its standard input: when we are gone, however that came, it ends.
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sandbox", "--exit-with-stdin"),
+                *("--port", str(self._settings.sandbox_port)),
+                *("--webhook-url", f"http://127.0.0.1:{self._settings.port}/webhooks/kick"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Ctrl-C goes to the whole group; the world is to end after the product, not with it.
+            start_new_session=True,
+        )
+        ready = self._ready_line()
+        self.page_url = str(ready["page_url"])
+        return read_settings(**{name.lower(): value for name, value in ready["env"].items()})
+
+    def _ready_line(self) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise StartError(
+                f"The sandbox did not start. Is port {self._settings.sandbox_port} taken? "
+                "Another one can be chosen with SANDBOX_PORT."
+            )
+        ready: dict[str, Any] = json.loads(line)
+        return ready
+
+    def stop(self) -> None:
+        """End it. Safe to call twice."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None

@@ -1,0 +1,18 @@
+"""What a room is handed when it is opened: the few things that exist once per process."""
+
+from dataclasses import dataclass
+
+from core.kit.bus import Bus
+from core.kit.clock import Clock, utc_now
+from core.kit.database import Database
+from core.kit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Services:
+    """Built by the composition root (`combined_server.py`, `bot.py`), handed to every room."""
+
+    settings: Settings
+    database: Database
+    bus: Bus
+    clock: Clock = utc_now

@@ -1,0 +1,152 @@
+"""What is set from outside, by environment variable or `.env`. Read once, at the start.
+
+Every field here is a line in `.env.example` and in `docs/settings.md`; a test holds the three
+equal. What a server's admin sets in Discord is not here but in `core/guilds`.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.kit.errors import StartError
+
+
+def _no_trailing_slash(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("has to start with http:// or https://")
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_no_trailing_slash)]
+"""An http(s) address without a trailing slash, so that paths can be added to it."""
+
+
+class Settings(BaseSettings):
+    """The settings of one installation. Empty values count as not set."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # Discord
+    discord_token: SecretStr | None = Field(
+        None, description="Token of your Discord bot. Without it the sandbox world is started."
+    )
+    discord_guild_id: int | None = Field(
+        None, description="Id of your Discord server, to tie it to KICK_CHANNEL below."
+    )
+
+    # Kick
+    kick_channel: str | None = Field(
+        None, description="Name of your Kick channel as in its address: kick.com/<name>."
+    )
+    kick_client_id: str | None = Field(None, description="Client id of your Kick app.")
+    kick_client_secret: SecretStr | None = Field(None, description="Client secret of your app.")
+    kick_bot_user_token: SecretStr | None = Field(
+        None,
+        description="User token (chat:write) of the Kick account that answers in chat. "
+        "Without it the bot reads chat but stays silent there.",
+    )
+    use_dual_mode: bool = Field(
+        True, description="Also listen to Kick's realtime feed. Not used yet by this version."
+    )
+    kick_use_kickpython_ws: bool = Field(
+        False, description="Read chat from the realtime feed. Not used yet by this version."
+    )
+
+    # Where things are kept
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL address (postgresql://user:password@host/name). "
+        "Without it an own PostgreSQL is started under DATA_DIR.",
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="Redis address. Without it one process works alone, and loses nothing."
+    )
+    data_dir: Path = Field(Path("data"), description="Folder for what this machine keeps.")
+
+    # Web
+    port: int = Field(8080, ge=1, le=65535, description="Port of the web server.")
+    host: str = Field("0.0.0.0", description="Address the web server listens on.")
+    oauth_base_url: Url | None = Field(
+        None,
+        description="Public https address of this server, without a path. Kick sends its "
+        "webhooks to <this address>/webhooks/kick.",
+    )
+    flask_secret_key: SecretStr | None = Field(
+        None, description="Signs cookies and links. Without it one is made and kept in DATA_DIR."
+    )
+    web_threads: int = Field(64, ge=4, le=512, description="Requests served at the same time.")
+
+    # Features
+    watch_interval_seconds: int = Field(
+        60, ge=1, description="How often watchtime is credited. Totals never depend on it."
+    )
+    live_poll_seconds: int = Field(
+        60, ge=1, description="How often Kick is asked who is live, beside its webhooks."
+    )
+    slot_calls_channel_id: int | None = Field(
+        None, description="Discord channel for slot calls, until `!slotcalls channel` sets one."
+    )
+    role_update_interval_seconds: int = Field(
+        600, ge=10, description="How often reward roles are checked. Not used yet by this version."
+    )
+    raffle_auto_draw: bool = Field(
+        False, description="Draw the raffle by itself. Not used yet by this version."
+    )
+    raffle_announcement_channel_id: int | None = Field(
+        None, description="Discord channel for raffle news. Not used yet by this version."
+    )
+
+    # Safety
+    webhook_max_age_seconds: int = Field(
+        86_400,
+        ge=60,
+        description="Signed webhooks older than this are refused. Late money events must pass; "
+        "replays are stopped by the delivery ids, which are kept longer.",
+    )
+    webhook_max_ahead_seconds: int = Field(
+        300, ge=0, description="Signed webhooks dated further in the future are refused."
+    )
+
+    # Logs
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much is logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="`json` gives one structured object a line."
+    )
+
+    # Advanced: where the outside is
+    regulars_sandbox: bool = Field(
+        True, description="Start the sandbox world when DISCORD_TOKEN is not set."
+    )
+    sandbox_port: int = Field(8081, ge=0, le=65535, description="Port of the sandbox's page.")
+    discord_api_url: Url = Field(
+        "https://discord.com/api/v10", description="Discord's REST address."
+    )
+    kick_api_url: Url = Field("https://api.kick.com", description="Kick's public API.")
+    kick_auth_url: Url = Field("https://id.kick.com", description="Kick's OAuth server.")
+    kick_site_url: Url = Field("https://kick.com", description="Kick's website.")
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value, so that the log can blank them out."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the environment and `.env`.
+
+    Raises:
+        StartError: one or more values do not fit; all of them are named at once.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [f"  {str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        raise StartError(
+            "These settings do not fit (see .env.example):\n" + "\n".join(lines)
+        ) from None

@@ -1,0 +1,62 @@
+"""What every Flask page shares: one error edge, security headers, refusals as JSON or text."""
+
+import secure
+import structlog
+from flask import Flask, Response, jsonify
+from werkzeug.exceptions import HTTPException
+
+from core.kit.errors import Outage, Refusal, trouble_code
+
+_log = structlog.get_logger(__name__)
+
+_HEADERS = secure.Secure(
+    csp=secure.ContentSecurityPolicy()
+    .default_src("'self'")
+    .img_src("'self'", "data:", "https://cdn.discordapp.com")
+    .frame_ancestors("'none'")
+    .base_uri("'none'"),
+    xfo=secure.XFrameOptions().deny(),
+    xcto=secure.XContentTypeOptions().nosniff(),
+    referrer=secure.ReferrerPolicy().no_referrer(),
+)
+
+
+def problem(status: int, what: str, remedy: str = "", code: str = "") -> Response:
+    """A kind error: what happened, what can be done, and a code that finds the log line."""
+    body = {"error": what, "remedy": remedy, "code": code}
+    response = jsonify({key: value for key, value in body.items() if value})
+    response.status_code = status
+    return response
+
+
+def edge(app: Flask) -> None:
+    """Make `app` answer every failure kindly and send the security headers."""
+
+    @app.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        return problem(422, refusal.what, refusal.remedy)
+
+    @app.errorhandler(Outage)
+    def away(outage: Outage) -> Response:
+        _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
+        response = problem(
+            503, f"{outage.service.capitalize()} is not answering.", "Please try again shortly."
+        )
+        response.headers["Retry-After"] = str(round(outage.retry_after or 5))
+        return response
+
+    @app.errorhandler(HTTPException)
+    def declined(error: HTTPException) -> Response:
+        return problem(error.code or 500, error.name)
+
+    @app.errorhandler(Exception)
+    def broke(_error: Exception) -> Response:
+        code = trouble_code()
+        _log.exception("A page broke", code=code)
+        return problem(500, "Something went wrong on our side.", "It has been noted.", code)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        for name, value in _HEADERS.headers.items():
+            response.headers.setdefault(name, value)
+        return response

@@ -1,0 +1,27 @@
+"""What carries messages to one service. Each vendor's courier keeps to this."""
+
+from typing import Any, Protocol
+
+from core.outbox.store import Outgoing
+
+Receipt = dict[str, Any]
+"""The other side's ids of what was made, kept with the message."""
+
+
+class Unsure(Exception):
+    """The attempt may or may not have gone through (a timeout after the request was sent)."""
+
+
+class Courier(Protocol):
+    """Delivers messages of one service.
+
+    Both methods may raise `Outage` (try later), `Refusal` (it will never work, and why) or
+    `Unsure`.
+    """
+
+    async def deliver(self, message: Outgoing) -> Receipt:
+        """Make it happen, once."""
+
+    async def confirm(self, message: Outgoing) -> Receipt | None:
+        """For a message whose earlier attempt may have gone through: its receipt if it did, None
+        if it surely did not. Raises Refusal when nobody can tell and repeating would do harm."""

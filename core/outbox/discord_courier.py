@@ -1,0 +1,170 @@
+"""Carries messages to Discord: sends, edits, and asks the channel when it is not sure.
+
+Every message carries a nonce made of our own id, and discord.py sets `enforce_nonce`, so that
+Discord gives back the first message instead of making a second one for some minutes
+(https://discord.com/developers/docs/resources/message#create-message).
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import discord
+from sqlalchemy import Connection
+
+from core.kit.database import Database
+from core.kit.discord_ui import SILENT
+from core.kit.errors import Outage, Refusal
+from core.kit.words import speak
+from core.outbox import store
+from core.outbox.courier import Receipt
+from core.outbox.store import Outgoing
+
+T = TypeVar("T")
+
+NONCE_LASTS = timedelta(minutes=1)
+"""Discord speaks of "the past few minutes"; below this we rely on it."""
+
+LONGEST_SECONDS = 15.0
+"""Shorter than the outbox's lease, so that nobody takes over a message that is still on its way."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A payload made into what Discord shows.
+
+    `view` is a function because a view belongs to the running event loop.
+    """
+
+    embed: discord.Embed
+    view: Callable[[], discord.ui.View | None] = field(default=lambda: None)
+
+
+Renderer = Callable[[Mapping[str, Any]], Rendered]
+
+
+class DiscordCourier:
+    """Delivers messages with the service "discord".
+
+    Args:
+        client: gives the logged-in client, or None while there is none.
+        database: to find the message that an edit means.
+        renderers: kind -> renderer.
+        language_of: the language of a server's public posts.
+    """
+
+    def __init__(
+        self,
+        client: Callable[[], discord.Client | None],
+        database: Database,
+        renderers: Mapping[str, Renderer],
+        language_of: Callable[[Connection, int], str],
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._renderers = renderers
+        self._language_of = language_of
+
+    async def deliver(self, message: Outgoing) -> Receipt:
+        return await self._guarded(self._deliver(message))
+
+    async def confirm(self, message: Outgoing) -> Receipt | None:
+        age = datetime.now(UTC) - message.first_sending_at
+        if "edits" in message.target or age < NONCE_LASTS:
+            return None  # doing it again gives the same result
+        return await self._guarded(self._search(message))
+
+    async def _deliver(self, message: Outgoing) -> Receipt:
+        rendered = await self._render(message)
+        if "edits" in message.target:
+            return await self._edit(message, rendered)
+        sent = await self._channel(message).send(
+            embed=rendered.embed,
+            allowed_mentions=SILENT,
+            nonce=str(message.id),
+            **_view(rendered),
+        )
+        return {"message_id": sent.id, "channel_id": sent.channel.id}
+
+    async def _edit(self, message: Outgoing, rendered: Rendered) -> Receipt:
+        original = await self._database.run(
+            store.find_receipt, message.guild_id, message.target["edits"]
+        )
+        if original is None or "message_id" not in original:
+            return {"skipped": "the original was never posted"}
+        partial = self._channel(message).get_partial_message(original["message_id"])
+        try:
+            await partial.edit(embed=rendered.embed, view=rendered.view())
+        except discord.NotFound as error:
+            if error.code != 10008:
+                raise
+            return {"skipped": "the original was deleted"}
+        return original
+
+    async def _search(self, message: Outgoing) -> Receipt | None:
+        """Look through the channel for what an attempt long ago may have posted."""
+        client = self._logged_in()
+        wanted = (await self._render(message)).embed.to_dict()
+        since = message.first_sending_at - timedelta(seconds=10)
+        async for found in self._channel(message).history(limit=100, after=since):
+            mine = client.user is not None and found.author.id == client.user.id
+            if mine and any(_same(embed.to_dict(), wanted) for embed in found.embeds):
+                return {"message_id": found.id, "channel_id": found.channel.id}
+        return None
+
+    async def _render(self, message: Outgoing) -> Rendered:
+        language = await self._database.run(self._language_of, message.guild_id)
+        with speak(language):
+            return self._renderers[message.kind](message.payload)
+
+    def _channel(self, message: Outgoing) -> discord.PartialMessageable:
+        return self._logged_in().get_partial_messageable(
+            message.target["channel_id"], guild_id=message.guild_id
+        )
+
+    def _logged_in(self) -> discord.Client:
+        client = self._client()
+        if client is None:
+            raise Outage("Discord", "the bot is not logged in")
+        return client
+
+    async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await asyncio.wait_for(work, LONGEST_SECONDS)
+        except TimeoutError:
+            raise Outage("Discord", "no answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Outage("Discord", type(error).__name__) from error
+        except discord.HTTPException as error:
+            raise _translated(error) from error
+
+
+def _translated(error: discord.HTTPException) -> Refusal | Outage:
+    """Discord's error in our two words; codes from
+    https://discord.com/developers/docs/topics/opcodes-and-status-codes#json."""
+    if error.status == 429 or error.status >= 500:
+        return Outage("Discord", f"HTTP {error.status}")
+    if error.code in (50001, 50013):
+        return Refusal(
+            "I am not allowed to write in that Discord channel.",
+            "Give my role View Channel, Send Messages and Embed Links there.",
+        )
+    if error.code == 10003:
+        return Refusal(
+            "The Discord channel does not exist any more.", "Choose another one for these posts."
+        )
+    if error.code == 50007:
+        return Refusal("This person does not take direct messages.")
+    return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
+
+
+def _view(rendered: Rendered) -> dict[str, Any]:
+    view = rendered.view()
+    return {} if view is None else {"view": view}
+
+
+def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(found.get(part) == wanted.get(part) for part in ("title", "description", "fields"))

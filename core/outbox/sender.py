@@ -1,0 +1,173 @@
+"""The sender: takes due messages lane by lane, hands them to the couriers, notes what became of it.
+
+It lives on the bot's event loop. A message is marked `sending` before it leaves and `sent` after;
+if the process dies in between, whoever takes it next asks the courier whether it arrived.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from core.kit.clock import Clock, utc_now
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.retry import backoff
+from core.kit.room import Part
+from core.outbox import store
+from core.outbox.courier import Courier, Receipt, Unsure
+from core.outbox.store import Outgoing
+
+AT_ONCE = 16
+MOST_ATTEMPTS = 8
+PATIENCE = timedelta(hours=24)
+"""How long a service may be away before its messages go to the shelf."""
+
+_log = structlog.get_logger(__name__)
+_outcomes = Counter("outbox_messages", "Messages by what became of them", ["service", "outcome"])
+_delay = Histogram("outbox_delay_seconds", "From posting to sent", ["service"])
+
+
+class Sender:
+    """Sends what the outbox holds. Any number of senders may run side by side.
+
+    Args:
+        database: the gate.
+        couriers: service -> courier.
+        clock: for retry times.
+    """
+
+    POLL_SECONDS = 1.0
+
+    def __init__(
+        self, database: Database, couriers: Mapping[str, Courier], clock: Clock = utc_now
+    ) -> None:
+        self._database = database
+        self._couriers = couriers
+        self._clock = clock
+        self._doorbell = asyncio.Event()
+        self._active: set[asyncio.Task[None]] = set()
+        self._trouble: str | None = None
+        self._running = False
+
+    def ring(self) -> None:
+        """There is something to send; call it on the sender's loop."""
+        self._doorbell.set()
+
+    def status(self) -> Part:
+        """For the health page."""
+        if not self._running:
+            return Part("Outbox sender", "down", "It is not running.")
+        if self._trouble:
+            return Part("Outbox sender", "warn", self._trouble)
+        return Part("Outbox sender", "ok", "Working.")
+
+    async def run(self) -> None:
+        """Send until cancelled; what is on its way by then is finished."""
+        self._running = True
+        try:
+            while True:
+                self._doorbell.clear()
+                if not await self._send_due():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._doorbell.wait(), self.POLL_SECONDS)
+        finally:
+            self._running = False
+            if self._active:
+                await asyncio.wait(self._active, timeout=3)
+
+    async def _send_due(self) -> bool:
+        room = AT_ONCE - len(self._active)
+        if room <= 0:
+            return False
+        try:
+            due = await self._database.run(store.claim_due, self._clock(), room)
+            self._trouble = None
+        except Outage as outage:
+            self._complain(str(outage))
+            return False
+        except Exception:  # the sender's edge: it must outlive every bug
+            self._complain("It met an error it does not know; see the log.")
+            _log.exception("The outbox sender stumbled")
+            return False
+        for message in due:
+            task = asyncio.create_task(self._send(message))
+            self._active.add(task)
+            task.add_done_callback(self._finished)
+        return bool(due)
+
+    def _complain(self, reason: str) -> None:
+        if self._trouble != reason:
+            _log.warning("The outbox waits", reason=reason)
+        self._trouble = reason
+
+    def _finished(self, task: "asyncio.Task[None]") -> None:
+        self._active.discard(task)
+        self._doorbell.set()
+        if not task.cancelled() and task.exception() is not None:
+            # Noting the outcome failed. The message stays `sending` and is taken up again.
+            self._complain(str(task.exception()))
+
+    async def _send(self, message: Outgoing) -> None:
+        try:
+            receipt = await self._hand_over(message)
+        except Refusal as refusal:
+            await self._shelve(message, " ".join((refusal.what, refusal.remedy)).strip())
+        except Outage as outage:
+            await self._wait(message, str(outage), outage.retry_after)
+        except Unsure as doubt:
+            await self._wait(message, str(doubt), 5, unsure=True)
+        except Exception as error:  # a bug of ours, and the lane must go on
+            await self._fail(message, error)
+        else:
+            await self._database.run(store.set_sent, message.id, self._clock(), receipt)
+            _outcomes.labels(message.service, "sent").inc()
+            _delay.labels(message.service).observe(
+                (self._clock() - message.posted_at).total_seconds()
+            )
+
+    async def _hand_over(self, message: Outgoing) -> Receipt:
+        courier = self._couriers.get(message.service)
+        if courier is None:
+            raise Refusal(f"Nobody here carries messages to {message.service}.")
+        if message.unsure:
+            receipt = await courier.confirm(message)
+            if receipt is not None:
+                return receipt
+        return await courier.deliver(message)
+
+    async def _wait(
+        self, message: Outgoing, error: str, seconds: float | None, *, unsure: bool = False
+    ) -> None:
+        now = self._clock()
+        if now - message.posted_at > PATIENCE:
+            await self._shelve(message, error)
+            return
+        try_at = now + (
+            backoff(message.attempts) if seconds is None else timedelta(seconds=seconds)
+        )
+        await self._database.run(
+            store.set_waiting, message.id, try_at=try_at, error=error, unsure=unsure
+        )
+        _outcomes.labels(message.service, "later").inc()
+
+    async def _fail(self, message: Outgoing, error: Exception) -> None:
+        code = trouble_code()
+        _log.exception(
+            "A message could not be sent", code=code, kind=message.kind, guild_id=message.guild_id
+        )
+        reason = f"{type(error).__name__} ({code})"
+        if message.attempts >= MOST_ATTEMPTS:
+            await self._shelve(message, reason)
+        else:
+            await self._wait(message, reason, None)
+
+    async def _shelve(self, message: Outgoing, error: str) -> None:
+        _log.warning(
+            "A message is given up", kind=message.kind, reason=error, guild_id=message.guild_id
+        )
+        await self._database.run(store.set_shelved, message.id, error)
+        _outcomes.labels(message.service, "shelved").inc()

@@ -1,0 +1,182 @@
+"""The outbox's statements."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.outbox.tables import messages
+
+LEASE = timedelta(seconds=20)
+"""A message that has been `sending` for longer belongs to a process that died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message in the hands of the sender.
+
+    Attributes:
+        target: where to, in the courier's terms.
+        attempts: this one included.
+        unsure: an earlier attempt may have gone through; ask before repeating.
+        first_sending_at: when the first attempt began.
+    """
+
+    id: int
+    guild_id: int
+    key: str
+    service: str
+    lane: str
+    target: dict[str, Any]
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    unsure: bool
+    posted_at: datetime
+    first_sending_at: datetime
+
+
+def add_message(
+    tx: Connection,
+    *,
+    guild_id: int,
+    key: str,
+    service: str,
+    lane: str,
+    target: dict[str, Any],
+    kind: str,
+    payload: dict[str, Any],
+) -> bool:
+    """Post it; False when a message with this key was already posted."""
+    added = tx.execute(
+        upsert(messages)
+        .values(
+            guild_id=guild_id,
+            key=key,
+            service=service,
+            lane=lane,
+            target=target,
+            kind=kind,
+            payload=payload,
+        )
+        .on_conflict_do_nothing(constraint="outbox_messages_once")
+    )
+    return added.rowcount == 1
+
+
+# The head of each lane that is due, or whose sender died. Taking it marks it, in one statement, so
+# that nobody else takes it; the lane's next message has to wait for it.
+_CLAIM = text("""
+    WITH RECURSIVE lanes AS (
+        (SELECT lane FROM outbox_messages
+          WHERE state IN ('waiting', 'sending') ORDER BY lane LIMIT 1)
+        UNION ALL
+        SELECT (SELECT m.lane FROM outbox_messages m
+                 WHERE m.state IN ('waiting', 'sending') AND m.lane > lanes.lane
+                 ORDER BY m.lane LIMIT 1)
+          FROM lanes WHERE lanes.lane IS NOT NULL
+    ), heads AS (
+        SELECT (SELECT m.id FROM outbox_messages m
+                 WHERE m.state IN ('waiting', 'sending') AND m.lane = lanes.lane
+                 ORDER BY m.id LIMIT 1) AS id
+          FROM lanes WHERE lanes.lane IS NOT NULL
+    ), due AS (
+        SELECT m.id FROM outbox_messages m
+         WHERE m.id IN (SELECT id FROM heads)
+           AND ((m.state = 'waiting' AND m.try_at <= :now)
+                OR (m.state = 'sending' AND m.sending_at < :abandoned))
+         ORDER BY m.id LIMIT :most
+           FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox_messages m
+       SET state = 'sending',
+           sending_at = :now,
+           first_sending_at = COALESCE(m.first_sending_at, :now),
+           attempts = m.attempts + 1,
+           unsure = m.unsure OR m.state = 'sending'
+      FROM due WHERE m.id = due.id
+    RETURNING m.id, m.guild_id, m.key, m.service, m.lane, m.target, m.kind, m.payload,
+              m.attempts, m.unsure, m.posted_at, m.first_sending_at
+""")
+
+
+def claim_due(tx: Connection, now: datetime, most: int) -> list[Outgoing]:
+    """Up to `most` messages, each the head of its lane, marked as being sent."""
+    found = tx.execute(_CLAIM, {"now": now, "abandoned": now - LEASE, "most": most})
+    return sorted((Outgoing(**row) for row in found.mappings()), key=lambda m: m.id)
+
+
+def set_sent(tx: Connection, message: int, now: datetime, receipt: dict[str, Any]) -> None:
+    """The other side has it."""
+    tx.execute(
+        update(messages)
+        .where(messages.c.id == message)
+        .values(state="sent", sent_at=now, receipt=receipt, unsure=False, error=None)
+    )
+
+
+def set_waiting(
+    tx: Connection, message: int, *, try_at: datetime, error: str, unsure: bool
+) -> None:
+    """It did not work; try later."""
+    tx.execute(
+        update(messages)
+        .where(messages.c.id == message)
+        .values(state="waiting", try_at=try_at, error=error, unsure=unsure)
+    )
+
+
+def set_shelved(tx: Connection, message: int, error: str) -> None:
+    """It keeps failing; its lane goes on without it."""
+    tx.execute(
+        update(messages).where(messages.c.id == message).values(state="shelved", error=error)
+    )
+
+
+def set_shelf_waiting(tx: Connection, now: datetime) -> int:
+    """Take everything off the shelf and try it again; returns how many."""
+    return tx.execute(
+        update(messages)
+        .where(messages.c.state == "shelved")
+        .values(state="waiting", attempts=0, try_at=now)
+    ).rowcount
+
+
+def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | None:
+    """What the other side answered to the message with this key, once it was sent."""
+    receipt: dict[str, Any] | None = tx.execute(
+        select(messages.c.receipt).where(
+            messages.c.guild_id == guild_id, messages.c.key == key, messages.c.state == "sent"
+        )
+    ).scalar()
+    return receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How the outbox stands. `oldest_at` is when the oldest unsent message was posted."""
+
+    waiting: int
+    oldest_at: datetime | None
+    waiting_error: str | None
+    shelved: int
+    shelved_error: str | None
+
+
+_COUNTS = text("""
+    SELECT (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending')) AS waiting,
+           (SELECT min(posted_at) FROM outbox_messages
+             WHERE state IN ('waiting', 'sending')) AS oldest_at,
+           (SELECT error FROM outbox_messages WHERE state IN ('waiting', 'sending')
+             ORDER BY id LIMIT 1) AS waiting_error,
+           (SELECT count(*) FROM outbox_messages WHERE state = 'shelved') AS shelved,
+           (SELECT error FROM outbox_messages WHERE state = 'shelved'
+             ORDER BY id DESC LIMIT 1) AS shelved_error
+""")
+
+
+def get_counts(tx: Connection) -> Counts:
+    """How many wait and how many lie on the shelf."""
+    return Counts(**tx.execute(_COUNTS).mappings().one())

@@ -1,0 +1,62 @@
+"""Messages wait, are being sent, are sent, or lie on the shelf."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from core.kit.database import METADATA
+
+messages = Table(
+    "outbox_messages",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False, comment="natural key of the effect"),
+    Column("service", Text, nullable=False, comment="names the courier: discord, kick"),
+    Column("lane", Text, nullable=False, comment="messages of one lane go out in order"),
+    Column("target", JSONB, nullable=False, comment="where to, in the courier's terms"),
+    Column("kind", Text, nullable=False, comment="names the renderer of the payload"),
+    Column("payload", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column(
+        "posted_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()
+    ),
+    Column("try_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column(
+        "unsure",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="an earlier attempt may have gone through",
+    ),
+    Column("first_sending_at", DateTime(timezone=True)),
+    Column("sending_at", DateTime(timezone=True)),
+    Column("sent_at", DateTime(timezone=True)),
+    Column("receipt", JSONB, comment="the other side's ids of what was made"),
+    Column("error", Text),
+    UniqueConstraint("guild_id", "key", name="outbox_messages_once"),
+    CheckConstraint(
+        "state IN ('waiting', 'sending', 'sent', 'shelved')", name="outbox_messages_state"
+    ),
+)
+Index(
+    "outbox_messages_due",
+    messages.c.lane,
+    messages.c.id,
+    postgresql_where=text("state IN ('waiting', 'sending')"),
+)
+Index("outbox_messages_shelved", messages.c.id, postgresql_where=text("state = 'shelved'"))

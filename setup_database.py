@@ -1,0 +1,93 @@
+"""Creates or upgrades the database. Safe to run again, and from two places at once.
+
+    python setup_database.py
+
+It works on DATABASE_URL, or on the built-in PostgreSQL under DATA_DIR where that is not set.
+"""
+
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from core.kit.database import Database
+from core.kit.embedded import EmbeddedPostgres
+from core.kit.errors import Outage, StartError
+from core.kit.settings import Settings, read_settings
+
+MIGRATIONS = Path(__file__).parent / "core" / "migrations"
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('migrations', 0))")
+
+
+def upgrade(database: Database) -> tuple[str | None, str | None]:
+    """Bring the schema to the newest version; returns the versions before and after.
+
+    Raises:
+        Outage: the database cannot be reached; nothing has changed.
+    """
+    with database.begin() as tx:
+        tx.execute(_LOCK)
+        before = version_of(tx)
+        command.upgrade(alembic_config(tx), "head")
+        return before, version_of(tx)
+
+
+def alembic_config(tx: Connection) -> Config:
+    """Alembic's settings, working inside this transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = tx
+    return config
+
+
+def version_of(tx: Connection) -> str | None:
+    """The version of the schema, or None before the first."""
+    return MigrationContext.configure(tx).get_current_revision()
+
+
+def set_up(settings: Settings) -> str:
+    """Upgrade where the settings say; returns a sentence about what was done.
+
+    Raises:
+        StartError: the database cannot be reached, with what to do.
+    """
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    database = Database(embedded.start() if embedded else url, pool_size=1)
+    try:
+        before, after = upgrade(database)
+    except Outage as outage:
+        raise StartError(unreachable(outage)) from outage
+    finally:
+        database.close()
+        if embedded:
+            embedded.stop()
+    if before == after:
+        return f"The database is up to date (version {after})."
+    if before is None:
+        return f"The database was created (version {after})."
+    return f"The database was upgraded from version {before} to {after}."
+
+
+def unreachable(outage: Outage) -> str:
+    """What to tell whoever starts the program while the database is away."""
+    return (
+        f"The database cannot be reached ({outage.reason}). "
+        "Please check DATABASE_URL, or remove it to use the built-in PostgreSQL."
+    )
+
+
+def main() -> int:
+    try:
+        print(set_up(read_settings()))
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

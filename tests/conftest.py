@@ -1,0 +1,65 @@
+"""Real parts for every test: a PostgreSQL of its own for each test process, rolled back by savepoint."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+import core.rooms
+from core.guilds import store as guilds
+from core.kit.database import METADATA, Database
+from core.kit.embedded import EmbeddedPostgres
+
+GUILD = 1001
+OTHER_GUILD = 2002
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a fresh PostgreSQL server."""
+    folder: Path = tmp_path_factory.mktemp("pg")
+    server = EmbeddedPostgres(folder)
+    url = server.start()
+    yield url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def database(postgres_url: str) -> Iterator[Database]:
+    """A gate to a database with every room's tables and two servers."""
+    core.rooms.open_rooms()
+    gate = Database(postgres_url)
+    with gate.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as settings:
+        # Nobody needs these data after a power cut.
+        settings.execute(text("ALTER SYSTEM SET synchronous_commit = off"))
+        settings.execute(text("SELECT pg_reload_conf()"))
+    METADATA.create_all(gate.engine)
+    with gate.begin() as tx:
+        guilds.set_guild(tx, GUILD, "Nora's Corner")
+        guilds.set_guild(tx, OTHER_GUILD, "Vera's Den")
+    yield gate
+    gate.close()
+
+
+@pytest.fixture
+def tx(database: Database) -> Iterator[Connection]:
+    """A transaction that never happened once the test is over. Code under test may open savepoints."""
+    with database.engine.connect() as connection:
+        transaction = connection.begin()
+        connection.info.clear()
+        yield connection
+        transaction.rollback()
+        connection.info.clear()
+
+
+@pytest.fixture
+def guild_id() -> int:
+    """The server that tests are about."""
+    return GUILD
+
+
+@pytest.fixture
+def other_guild_id() -> int:
+    """A second server, which must never notice."""
+    return OTHER_GUILD
