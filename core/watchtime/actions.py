@@ -1,0 +1,202 @@
+"""What one can do with watchtime: note presence and streams, credit, look."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.events import ChatMessageSent
+from core.guilds.actions import setting
+from core.kit.database import notes
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.people import actions as people
+from core.people.store import Viewer
+from core.watchtime import rules, standings, store
+from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from core.watchtime.standings import Place, Rank, Stream, Totals
+
+MOST_PLACES = 25
+"""Lines of a leaderboard."""
+
+
+def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
+    """A message opens or extends its sender's presence; False for those who earn nothing.
+
+    Whether the channel is live does not matter here: what is credited is decided by the streams,
+    however late they become known.
+    """
+    guild_id = message.guild_id
+    ignored = rules.names_in(setting(tx, guild_id, IGNORED_NAMES))
+    if not setting(tx, guild_id, ENABLED) or not rules.can_earn(message.sender, ignored):
+        return False
+    pieces = rules.presence_after(message.at, window(tx, guild_id))
+    viewer_id = people.meet_sender(tx, message)
+    _hold_off_credit(tx, guild_id)
+    store.add_presence(tx, guild_id, viewer_id, message.platform, pieces, message.at)
+    return True
+
+
+def window(tx: Connection, guild_id: int) -> timedelta:
+    """For how long a message counts in this server."""
+    return timedelta(minutes=setting(tx, guild_id, WINDOW_MINUTES))
+
+
+def note_live(
+    tx: Connection, guild_id: int, platform: str, started_at: datetime, seen_at: datetime
+) -> bool:
+    """The platform said at `seen_at` that the stream begun at `started_at` runs; False when that
+    is no news. Everything up to then is confirmed, also where nobody looked in between."""
+    _hold_off_credit(tx, guild_id)
+    return store.set_stream(tx, guild_id, platform, started_at, seen_at=seen_at)
+
+
+def note_end(
+    tx: Connection, guild_id: int, platform: str, started_at: datetime, ended_at: datetime
+) -> bool:
+    """The platform said when the stream ended, and that stands above every look."""
+    _hold_off_credit(tx, guild_id)
+    return store.set_stream(
+        tx, guild_id, platform, started_at, seen_at=started_at, ended_at=ended_at
+    )
+
+
+def note_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:
+    """We looked and the channel was not live.
+
+    Credits stay as they are: they never reach beyond what was confirmed.
+    """
+    return store.set_seen_offline(tx, guild_id, platform, at)
+
+
+def _hold_off_credit(tx: Connection, guild_id: int) -> None:
+    """Keep the credit waiting until this transaction ends; asked once.
+
+    A savepoint that is rolled back gives its locks back, so each savepoint asks for itself.
+    """
+    key = ("watchtime.facts", guild_id, tx.get_nested_transaction())
+    if key not in notes(tx):
+        store.lock_for_facts(tx, guild_id)
+        notes(tx)[key] = True
+
+
+def list_uncredited(tx: Connection) -> list[int]:
+    """The servers for which `credit` has something to do."""
+    return store.list_stale_guilds(tx)
+
+
+def credit(tx: Connection, guild_id: int) -> int:
+    """Bring every viewer of the server up to what is confirmed; returns how many rows changed.
+
+    Idempotent, and the totals are the same whenever and however often it runs. Give it a
+    transaction of its own, since the server's chat waits meanwhile.
+    """
+    store.lock_for_credit(tx, guild_id)
+    changed = sum(
+        store.set_watched(tx, guild_id, day) for day in store.list_stale_days(tx, guild_id)
+    )
+    store.end_stale(tx, guild_id)
+    return changed
+
+
+# -- looking --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A viewer's card.
+
+    Attributes:
+        viewer: whose.
+        rank: total and place.
+        stream: the newest stream of the viewer's platform; None before the first.
+        watched_of_stream: what of that stream has been credited.
+        spoke_at: the newest message; None when the viewer never earned.
+        counted_until: minutes count right now, and do so until then without another message.
+        window: for how long a message counts.
+    """
+
+    viewer: Viewer
+    rank: Rank
+    stream: Stream | None
+    watched_of_stream: timedelta
+    spoke_at: datetime | None
+    counted_until: datetime | None
+    window: timedelta
+
+
+def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
+    """How a viewer stands, as credited."""
+    streams = standings.list_newest_streams(tx, guild_id)
+    stream = next((s for s in streams if s.platform == viewer.platform), None)
+    is_live = stream is not None and stream.is_live
+    here = (tx, guild_id, viewer.viewer_id)
+    return Standing(
+        viewer=viewer,
+        rank=standings.get_rank(*here),
+        stream=stream,
+        watched_of_stream=(
+            standings.get_watched_of_stream(tx, stream, viewer.viewer_id) if stream else timedelta()
+        ),
+        spoke_at=standings.find_spoke_at(*here),
+        counted_until=standings.find_present_until(*here, now) if is_live else None,
+        window=window(tx, guild_id),
+    )
+
+
+def standing_of_name(tx: Connection, guild_id: int, name: str, now: datetime) -> Standing:
+    """The standing of whoever carries this name on the platform.
+
+    Raises:
+        Refusal: nobody of this name has been seen.
+    """
+    return standing(tx, guild_id, people.get_by_name(tx, guild_id, name), now)
+
+
+def leaderboard(tx: Connection, guild_id: int, limit: int = 10) -> list[Place]:
+    """Who watched longest.
+
+    Raises:
+        Refusal: the limit is not 1 to 25.
+    """
+    if not 1 <= limit <= MOST_PLACES:
+        raise Refusal(
+            _("A leaderboard has 1 to {most} places.").format(most=MOST_PLACES),
+            _("Try `!leaderboard 10`."),
+        )
+    return standings.list_places(tx, guild_id, limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How watchtime stands in a server.
+
+    Attributes:
+        enabled: chatting earns watchtime here.
+        streams: the newest stream of each platform.
+        counted_now: viewers whose minutes count right now.
+        totals: everything credited.
+        window: for how long a message counts.
+    """
+
+    enabled: bool
+    streams: tuple[Stream, ...]
+    counted_now: int
+    totals: Totals
+    window: timedelta
+
+
+def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
+    """The server at a glance."""
+    streams = tuple(standings.list_newest_streams(tx, guild_id))
+    return Overview(
+        enabled=setting(tx, guild_id, ENABLED),
+        streams=streams,
+        counted_now=sum(
+            standings.count_present(tx, guild_id, stream.platform, now)
+            for stream in streams
+            if stream.is_live
+        ),
+        totals=standings.get_totals(tx, guild_id),
+        window=window(tx, guild_id),
+    )

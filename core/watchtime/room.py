@@ -1,0 +1,66 @@
+"""The front door of watchtime."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.events import (
+    ChatMessageSent,
+    StreamEnded,
+    StreamSeenLive,
+    StreamSeenOffline,
+    StreamWentLive,
+)
+from core.guilds import store as guilds
+from core.kit.room import Part, Room
+from core.watchtime import handlers, standings
+from core.watchtime.commands import Watchtime
+from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from core.watchtime.standings import Stream
+from core.watchtime.tasks import CREDIT
+
+UNCONFIRMED_AFTER = timedelta(minutes=5)
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """Which channels are live, for the health page."""
+    names = guilds.list_names(tx)
+    return [
+        _part(stream, names.get(stream.guild_id, ""), now)
+        for stream in standings.list_newest_streams(tx)
+    ]
+
+
+def _part(stream: Stream, server: str, now: datetime) -> Part:
+    name = f"Stream of {server} on {stream.platform.capitalize()}"
+    age = (now - stream.seen_at).total_seconds()
+    if not stream.is_live:
+        last = stream.ended_at or stream.seen_at
+        return Part(name, "ok", f"Offline; last live {_clock(last)}.")
+    since = f"Live since {_clock(stream.started_at)}"
+    if now - stream.seen_at > UNCONFIRMED_AFTER:
+        waits = "minutes since then are credited once the platform confirms them"
+        return Part(
+            name, "warn", f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}.", age
+        )
+    return Part(name, "ok", f"{since}.", age)
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+ROOM = Room(
+    "watchtime",
+    hears={
+        ChatMessageSent: handlers.on_chat_message_sent,
+        StreamWentLive: handlers.on_stream_went_live,
+        StreamEnded: handlers.on_stream_ended,
+        StreamSeenLive: handlers.on_stream_seen_live,
+        StreamSeenOffline: handlers.on_stream_seen_offline,
+    },
+    cog=Watchtime,
+    settings=(ENABLED, WINDOW_MINUTES, IGNORED_NAMES),
+    tasks=(CREDIT,),
+    checks=(look,),
+)

@@ -1,0 +1,46 @@
+"""What counts as presence, and whose. Pure: no clock, no database.
+
+The overlap of presence and stream is PostgreSQL's multirange arithmetic and stands in the store.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from core.events import Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A half-open stretch of time within one UTC day, during which a viewer is there."""
+
+    day: date
+    starts_at: datetime
+    ends_at: datetime
+
+
+def presence_after(at: datetime, window: timedelta) -> tuple[Presence, ...]:
+    """The window that a chat message opens, cut at UTC midnight."""
+    pieces: list[Presence] = []
+    start, end = at.astimezone(UTC), (at + window).astimezone(UTC)
+    while start < end:
+        midnight = datetime.combine(start.date() + timedelta(days=1), time.min, UTC)
+        pieces.append(Presence(start.date(), start, min(end, midnight)))
+        start = midnight
+    return tuple(pieces)
+
+
+def names_in(listed: str) -> frozenset[str]:
+    """`"KickBot, @BotRix"` -> the names in the form in which they are compared."""
+    names = (_fold(name) for name in listed.split(","))
+    return frozenset(name for name in names if name)
+
+
+def can_earn(sender: Sender, ignored: frozenset[str]) -> bool:
+    """False for the broadcaster, our own bot, and whoever is marked or listed as a bot."""
+    if sender.is_broadcaster or sender.is_bot:
+        return False
+    return "bot" not in sender.badges and _fold(sender.name) not in ignored
+
+
+def _fold(name: str) -> str:
+    return name.strip().removeprefix("@").casefold()

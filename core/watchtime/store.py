@@ -1,0 +1,228 @@
+"""The statements that write watchtime down and credit it. Reading is in `standings.py`.
+
+How it stays exact: `watched` is a function of two facts, `present` and the streams' confirmed
+intervals. Whoever changes a fact marks the streams it touches with `stale_from`; the credit
+computes anew, whole, every row whose presence reaches into a stale part, and clears the mark. So
+nothing depends on when or how often it runs, and where nothing changed nothing is written.
+
+Locks, in this order: one advisory lock a server (shared by those who write facts, alone for the
+credit), then rows. Without it a credit could clear a mark while a message that belongs to it is
+written but not yet committed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.watchtime.rules import Presence
+from core.watchtime.tables import channels, streams
+
+_LOCK_FOR_FACTS = text(
+    "SELECT pg_advisory_xact_lock_shared(hashtextextended('watchtime', :guild_id))"
+)
+_LOCK_FOR_CREDIT = text("SELECT pg_advisory_xact_lock(hashtextextended('watchtime', :guild_id))")
+
+
+def lock_for_facts(tx: Connection, guild_id: int) -> None:
+    """No credit of this server runs until this transaction ends; others may write facts too."""
+    tx.execute(_LOCK_FOR_FACTS, {"guild_id": guild_id})
+
+
+def lock_for_credit(tx: Connection, guild_id: int) -> None:
+    """Nobody else credits this server or writes facts of it until this transaction ends."""
+    tx.execute(_LOCK_FOR_CREDIT, {"guild_id": guild_id})
+
+
+# A message on time lies after everything confirmed and touches no stream here: the stream's next
+# confirmation marks itself. Only a late one reaches into a part that may have been credited.
+_ADD_PRESENCE = text("""
+    WITH changed AS (
+        INSERT INTO watchtime_days AS d
+               (guild_id, viewer_id, day, platform, present, spoke_at)
+        VALUES (:guild_id, :viewer_id, :day, :platform,
+                tstzmultirange(tstzrange(:starts_at, :ends_at)), :spoke_at)
+            ON CONFLICT ON CONSTRAINT watchtime_days_one_a_viewer DO UPDATE
+           SET present = d.present + excluded.present,
+               spoke_at = GREATEST(d.spoke_at, excluded.spoke_at)
+         WHERE NOT d.present @> excluded.present OR d.spoke_at < excluded.spoke_at
+        RETURNING 1
+    )
+    UPDATE watchtime_streams
+       SET stale_from = LEAST(stale_from, GREATEST(started_at, :starts_at))
+     WHERE EXISTS (SELECT FROM changed)
+       AND guild_id = :guild_id AND platform = :platform
+       AND until > :starts_at AND started_at < :ends_at
+""")
+
+
+def add_presence(
+    tx: Connection,
+    guild_id: int,
+    viewer_id: int,
+    platform: str,
+    pieces: Sequence[Presence],
+    spoke_at: datetime,
+) -> None:
+    """Add to when the viewer was there. Adding it again changes nothing."""
+    for piece in pieces:
+        tx.execute(
+            _ADD_PRESENCE,
+            {
+                "guild_id": guild_id,
+                "viewer_id": viewer_id,
+                "platform": platform,
+                "day": piece.day,
+                "starts_at": piece.starts_at,
+                "ends_at": piece.ends_at,
+                "spoke_at": spoke_at,
+            },
+        )
+
+
+def set_stream(
+    tx: Connection,
+    guild_id: int,
+    platform: str,
+    started_at: datetime,
+    *,
+    seen_at: datetime,
+    ended_at: datetime | None = None,
+) -> bool:
+    """The platform said that this stream was live at `seen_at`, or that it ended; False when that
+    tells nothing new. Facts only grow: an older look undoes nothing."""
+    new = upsert(streams).values(
+        guild_id=guild_id,
+        platform=platform,
+        started_at=started_at,
+        seen_at=seen_at,
+        ended_at=ended_at,
+        stale_from=started_at,
+    )
+    told = new.excluded
+    last_end = func.greatest(streams.c.ended_at, told.ended_at)
+    changed = tx.execute(
+        new.on_conflict_do_update(
+            constraint="watchtime_streams_one_a_start",
+            set_={
+                "seen_at": func.greatest(streams.c.seen_at, told.seen_at),
+                "ended_at": last_end,
+                # LEAST passes over NULL. The new `until` is one of these two.
+                "stale_from": func.least(streams.c.stale_from, streams.c.until, told.until),
+            },
+            where=(streams.c.seen_at < told.seen_at)
+            | streams.c.ended_at.is_distinct_from(last_end),
+        )
+    )
+    return changed.rowcount == 1
+
+
+def set_seen_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:
+    """We looked at `at` and the channel was not live; False when a newer look said so already."""
+    changed = tx.execute(
+        upsert(channels)
+        .values(guild_id=guild_id, platform=platform, seen_offline_at=at)
+        .on_conflict_do_update(
+            constraint="watchtime_channels_one_a_platform",
+            set_={"seen_offline_at": at},
+            where=channels.c.seen_offline_at < at,
+        )
+    )
+    return changed.rowcount == 1
+
+
+def list_stale_guilds(tx: Connection) -> list[int]:
+    """The servers where something is to be credited, in order."""
+    found = tx.execute(
+        select(streams.c.guild_id)
+        .distinct()
+        .where(streams.c.stale_from.is_not(None))
+        .order_by(streams.c.guild_id)
+    )
+    return list(found.scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDay:
+    """A day of a platform whose credits need another look.
+
+    Attributes:
+        platform: where the stream ran.
+        day: in UTC.
+        stale: the part of time that changed, as PostgreSQL writes a multirange.
+        live: when the channel was live around that day, written the same way.
+    """
+
+    platform: str
+    day: date
+    stale: str
+    live: str
+
+
+# What was credited before lies no later than `until` or, when the end turned out to be earlier
+# than a look had said, no later than `seen_at`.
+_LIST_STALE_DAYS = text("""
+    WITH stale AS (
+        SELECT platform, day::date AS day,
+               range_agg(tstzrange(stale_from, GREATEST(until, seen_at))) AS span
+          FROM watchtime_streams,
+               generate_series(date_trunc('day', stale_from AT TIME ZONE 'UTC'),
+                               GREATEST(until, seen_at) AT TIME ZONE 'UTC', '1 day') AS day
+         WHERE guild_id = :guild_id AND stale_from IS NOT NULL
+         GROUP BY platform, day
+    )
+    SELECT platform, day, span::text AS stale,
+           (SELECT COALESCE(range_agg(tstzrange(s.started_at, s.until)), '{}')::text
+              FROM watchtime_streams s
+             WHERE s.guild_id = :guild_id AND s.platform = stale.platform
+               AND s.until > stale.day::timestamp AT TIME ZONE 'UTC'
+               AND s.started_at < (stale.day + 1)::timestamp AT TIME ZONE 'UTC') AS live
+      FROM stale
+     ORDER BY platform, day
+""")
+
+
+def list_stale_days(tx: Connection, guild_id: int) -> list[StaleDay]:
+    """What to credit: one day as a rule, two around midnight."""
+    found = tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id})
+    return [StaleDay(**row) for row in found.mappings()]
+
+
+# The parts are constants of the statement, so that it goes by the index on the day however much
+# history there is. Computing the length twice costs less than a join that computes it once.
+_LENGTH = """(SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part)"""
+_SET_WATCHED = text(f"""
+    UPDATE watchtime_days AS d
+       SET watched = {_LENGTH}
+     WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
+       AND d.present && CAST(:stale AS tstzmultirange)
+       AND d.watched <> {_LENGTH}
+""")
+
+
+def set_watched(tx: Connection, guild_id: int, stale: StaleDay) -> int:
+    """Compute anew what the stale part touches; returns how many rows changed."""
+    return tx.execute(
+        _SET_WATCHED,
+        {
+            "guild_id": guild_id,
+            "platform": stale.platform,
+            "day": stale.day,
+            "stale": stale.stale,
+            "live": stale.live,
+        },
+    ).rowcount
+
+
+_END_STALE = text("""
+    UPDATE watchtime_streams SET stale_from = NULL
+     WHERE guild_id = :guild_id AND stale_from IS NOT NULL
+""")
+
+
+def end_stale(tx: Connection, guild_id: int) -> None:
+    """Everything of this server is credited."""
+    tx.execute(_END_STALE, {"guild_id": guild_id})

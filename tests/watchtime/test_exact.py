@@ -1,0 +1,150 @@
+"""Watchtime is exact: compared with the slow model over stories told in any order, any number of
+times, with credits in between wherever they fall."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+from sqlalchemy import Connection, text
+
+from core.events import Event
+from core.guilds import actions as guilds
+from core.kit.database import Database
+from core.watchtime import actions
+from core.watchtime.settings import WINDOW_MINUTES
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.watchtime.model import Teller, at, expected, tell, watched
+
+# Few whole minutes, so that windows touch, overlap and end together; some odd microseconds.
+instants = st.builds(at, st.integers(0, 240), st.sampled_from([0, 0, 0, 1, 333_333, 999_999]))
+teller = Teller(GUILD)
+messages = st.builds(teller.says, st.integers(1, 3), instants)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Event]:
+    """What we may come to know of one stream: any part of it may be missing, looks may
+    contradict the end."""
+    start = draw(instants)
+    later = st.builds(lambda minutes: start + timedelta(minutes=minutes), st.integers(0, 180))
+    told: list[Event] = [teller.went_live(start)] if draw(st.booleans()) else []
+    told += [teller.seen_live(start, look) for look in draw(st.lists(later, max_size=3))]
+    told += [teller.ended(start, end) for end in draw(st.lists(later, max_size=1))]
+    return told
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Event]:
+    told = [event for stream in draw(st.lists(streams(), max_size=3)) for event in stream]
+    told += draw(st.lists(messages, max_size=12))
+    told += [teller.seen_offline(look) for look in draw(st.lists(instants, max_size=2))]
+    again = draw(st.lists(st.sampled_from(told), max_size=5)) if told else []
+    return draw(st.permutations([*told, *again]))
+
+
+def play(tx: Connection, story: Sequence[Event], credit_after: frozenset[int]) -> None:
+    for index, event in enumerate(story):
+        tell(tx, event)
+        if index in credit_after:
+            actions.credit(tx, GUILD)
+    actions.credit(tx, GUILD)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(
+    story=stories(),
+    credit_after=st.frozensets(st.integers(0, 30), max_size=10),
+    minutes=st.sampled_from([1, 10, 60]),
+)
+def test_like_the_slow_model(
+    database: Database, story: list[Event], credit_after: frozenset[int], minutes: int
+) -> None:
+    with database.engine.connect() as tx:
+        tx.info.clear()
+        guilds.change_setting(tx, GUILD, WINDOW_MINUTES, minutes, actor=1)
+        play(tx, story, credit_after)
+        assert watched(tx, GUILD) == expected(story, timedelta(minutes=minutes))
+        assert watched(tx, OTHER_GUILD) == {}
+        assert actions.credit(tx, GUILD) == 0, "what is credited is not credited again"
+        assert actions.list_uncredited(tx) == []
+        assert presence_outside_its_day(tx) == 0
+        tx.rollback()
+
+
+def presence_outside_its_day(tx: Connection) -> int:
+    return int(
+        tx.execute(
+            text("""
+                SELECT count(*) FROM watchtime_days
+                 WHERE NOT present <@ tstzmultirange(tstzrange(
+                           day::timestamp AT TIME ZONE 'UTC',
+                           (day + 1)::timestamp AT TIME ZONE 'UTC'))
+            """)
+        ).scalar_one()
+    )
+
+
+def test_the_model_by_hand() -> None:
+    """The model itself, on a story small enough to do on paper."""
+    start = at(0)
+    story: list[Event] = [
+        teller.went_live(start),
+        teller.seen_live(start, at(60)),
+        teller.ended(start, at(30)),
+        teller.says(1, at(-5)),  # 5 of its 10 minutes lie before the stream
+        teller.says(1, at(2)),  # 7 more
+        teller.says(2, at(25)),  # 5 of 10 lie after the end
+        teller.says(3, at(30)),
+    ]
+    assert expected(story, timedelta(minutes=10)) == {
+        1: timedelta(minutes=12),
+        2: timedelta(minutes=5),
+    }
+
+
+def story_of_an_evening() -> list[Event]:
+    first, second = at(0, 7), at(100)
+    return [
+        teller.went_live(first),
+        *(teller.says(1, at(minute, 250_001)) for minute in (1, 8, 30, 55)),
+        *(teller.seen_live(first, at(minute)) for minute in range(1, 60)),
+        teller.ended(first, at(59, 500_000)),
+        teller.says(2, at(95)),
+        teller.went_live(second),
+        teller.says(2, at(115)),
+        *(teller.seen_live(second, at(minute)) for minute in range(101, 130)),
+    ]
+
+
+def test_any_interval_gives_the_same_totals(database: Database) -> None:
+    """From a credit after every event to one at the very end, and after downtime."""
+
+    def totals(every: int) -> dict[int, timedelta]:
+        with database.engine.connect() as tx:
+            tx.info.clear()
+            story = story_of_an_evening()
+            play(tx, story, frozenset(range(0, len(story), every)))
+            found = watched(tx, GUILD)
+            tx.rollback()
+        return found
+
+    by_hand = {
+        # 01:00.250001-18:00.250001, 30-40, 55:00.250001-59:00.5
+        1: timedelta(minutes=17 + 10 + 4, microseconds=500_000 - 250_001),
+        # 100-105 of the window from 95; 115-125
+        2: timedelta(minutes=5 + 10),
+    }
+    for every in (1, 2, 7, 1000):
+        assert totals(every) == by_hand
+
+
+def test_nothing_is_lost_in_fractions(tx: Connection) -> None:
+    """A hundred credits of about a thousandth of a second each."""
+    start: datetime = at(0)
+    tell(tx, teller.says(1, start), teller.went_live(start))
+    for step in range(1, 101):
+        tell(tx, teller.seen_live(start, at(0, step * 1_009)))
+        assert actions.credit(tx, GUILD) == 1
+    assert watched(tx, GUILD) == {1: timedelta(microseconds=100_900)}
