@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord import payloads
+from sandbox.discord import payloads, scenery
 from sandbox.discord.errors import ApiError, FormErrors, Json
 from sandbox.discord.models import (
     DM_CHANNEL,
@@ -28,7 +28,7 @@ def direct(world: DiscordWorld, user_id: int) -> Channel:
     if user_id not in world.users or user_id == world.bot.id:
         raise ApiError(400, 50033, "Invalid Recipient(s)")
     if user_id not in world.direct:
-        channel_id = world.ids.next()
+        channel_id = scenery.direct_channel_id(user_id)
         world.direct[user_id] = Channel(channel_id, "", kind=DM_CHANNEL, recipient_id=user_id)
     return world.direct[user_id]
 

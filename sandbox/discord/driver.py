@@ -142,9 +142,14 @@ class DiscordDriver:
 
     # -- looking ---------------------------------------------------------------------------------
 
-    def transcript(self, channel: str, *, guild: str | None = None) -> list[Json]:
-        """What was said, oldest first. `dm:mia` is mia's DM with the bot."""
-        found: list[Json] = self._get("transcript", channel=channel, guild=guild)
+    def transcript(
+        self, channel: str, *, guild: str | None = None, after: str | None = None
+    ) -> list[Json]:
+        """What was said, oldest first. `dm:mia` is mia's DM with the bot.
+
+        `after` leaves out this message and all before it: polling a busy channel stays cheap.
+        """
+        found: list[Json] = self._get("transcript", channel=channel, guild=guild, after=after)
         return found
 
     def commands(self) -> list[Json]:
@@ -171,12 +176,17 @@ class DiscordDriver:
         timeout: float = 5.0,
         *,
         guild: str | None = None,
+        after: str | None = None,
     ) -> Json:
         """The first line of the transcript that fits; else TimeoutError with the transcript."""
+
+        def lines() -> list[Json]:
+            return self.transcript(channel, guild=guild, after=after)
+
         return self.wait_until(
-            lambda: next((x for x in self.transcript(channel, guild=guild) if predicate(x)), None),
+            lambda: next((line for line in lines() if predicate(line)), None),
             timeout,
-            lambda: f"not in #{channel}: {self.transcript(channel, guild=guild)}",
+            lambda: f"not in #{channel}: {lines()}",
         )
 
     def wait_connected(self, timeout: float = 10.0) -> None:

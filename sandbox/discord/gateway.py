@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 
 from sandbox.discord import intents as intent_rules
 from sandbox.discord import payloads
+from sandbox.discord.compression import Pack, UnknownCompression, pack_for
 from sandbox.discord.errors import Json
 from sandbox.discord.session import Connection, Op, Session
 
@@ -45,6 +46,8 @@ class Gateway:
         if event == "MESSAGE_CREATE" and self._world.faults.take("discord.gateway.drop_messages"):
             return
         self._forget_expired()
+        if self._world.faults.flag("discord.gateway.stopped"):
+            self.kill()
         for session in self.sessions.values():
             if self._hears(session, event, guild_id):
                 session.dispatch(event, self._readable(session, event, data))
@@ -96,9 +99,11 @@ class Gateway:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if self._world.faults.flag("discord.gateway.stopped"):
             return web.Response(status=503, text="The gateway is down.")
-        if request.query.get("compress") == "zstd-stream":
-            return web.Response(status=400, text="Only zlib-stream is spoken here.")
-        connection = await self._accept(request)
+        try:
+            pack = pack_for(request.query.get("compress"))
+        except UnknownCompression as unknown:
+            return web.Response(status=400, text=f"No {unknown} is spoken here.")
+        connection = await self._accept(request, pack)
         pump = asyncio.create_task(connection.pump())
         try:
             await self._converse(connection)
@@ -109,7 +114,7 @@ class Gateway:
             self._leave(connection)
         return connection.socket
 
-    async def _accept(self, request: web.Request) -> Connection:
+    async def _accept(self, request: web.Request, pack: Pack | None) -> Connection:
         socket = web.WebSocketResponse(max_msg_size=16_384, timeout=1.0)
         await socket.prepare(request)
 
@@ -117,8 +122,7 @@ class Gateway:
             if request.transport is not None:
                 request.transport.abort()
 
-        compress = request.query.get("compress") == "zlib-stream"
-        connection = Connection(socket, self._world.faults, compress=compress, abort=abort)
+        connection = Connection(socket, self._world.faults, pack=pack, abort=abort)
         self.connections.add(connection)
         return connection
 

@@ -284,6 +284,7 @@ def _tell_raw(
         op=_OPERATIONS.get(event, "delete"),
         channel_id=str(channel.id),
         message_id=str(message.id),
+        author_id=str(message.author_id),
     )
 
 

@@ -167,12 +167,13 @@ def _require_view(world: DiscordWorld, channel: Channel, user_id: int) -> None:
 async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
     """What the person sees: the message (with `ephemeral`) or `{"modal": ...}`.
 
-    Waits up to 5 s, for a deferred answer too; None if the bot said nothing in time. A button
-    that was only acknowledged gives its message after a second, for nothing more need come.
+    Waits up to 5 s for a deferred answer, else until Discord's deadline; None if the bot said
+    nothing in time. A button that was only acknowledged gives its message after a second, for
+    nothing more need come.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
-    while not one.settled.is_set() and loop.time() - started < _patience(one):
+    while not one.settled.is_set() and loop.time() - started < _patience(world, one):
         try:
             await asyncio.wait_for(one.settled.wait(), 0.05)
         except TimeoutError:
@@ -180,7 +181,9 @@ async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
     return answer_view(world, one)
 
 
-def _patience(one: Interaction) -> float:
+def _patience(world: DiscordWorld, one: Interaction) -> float:
+    if one.answer is None:
+        return world.faults.number("discord.interactions.deadline_ms") / 1000
     acknowledged = one.answer == interactions.Callback.DEFERRED_UPDATE
     return ACK_GRACE_SECONDS if acknowledged else ANSWER_SECONDS
 

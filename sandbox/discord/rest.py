@@ -20,6 +20,7 @@ from sandbox.discord.errors import (
     missing_access,
     missing_permissions,
     unauthorized,
+    unknown,
 )
 from sandbox.discord.models import Channel, Guild, Message
 
@@ -43,8 +44,24 @@ class Call:
     world: DiscordWorld
     params: Mapping[str, str]
     query: Mapping[str, str]
-    body: Any
+    sent: Any
     files: tuple[Upload, ...]
+
+    @property
+    def body(self) -> Json:
+        """The JSON object that was sent."""
+        if not isinstance(self.sent, dict):
+            message = "Only dictionaries may be used in a DictType"
+            raise invalid_form([], "DICT_TYPE_CONVERT", message)
+        return self.sent
+
+    @property
+    def listed(self) -> list[Json]:
+        """The JSON list of objects that was sent."""
+        if not isinstance(self.sent, list) or not all(isinstance(x, dict) for x in self.sent):
+            message = "Only iterables may be used in a ListType"
+            raise invalid_form([], "LIST_TYPE_CONVERT", message)
+        return self.sent
 
     def id(self, name: str) -> int:
         return snowflake(self.params[name], name)
@@ -76,7 +93,7 @@ class Call:
         """The message of the path; ephemeral ones are not found this way, as on Discord."""
         message = self.world.message(self.channel(), self.id("message_id"))
         if message.ephemeral_for is not None:
-            return self.world.message(self.channel(), 0)
+            raise unknown("Message")
         return message
 
 

@@ -9,7 +9,7 @@ from sandbox.discord.errors import ApiError, Json, missing_permissions, unknown
 from sandbox.discord.ids import iso
 from sandbox.discord.models import Channel, Message
 from sandbox.discord.permissions import Permission
-from sandbox.discord.rest import Call, Endpoint, Reply
+from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
 
 MAX_PINS_PER_PAGE = 50
 
@@ -40,6 +40,18 @@ def delete_channel(call: Call) -> Reply:
     gone = payloads.channel(call.world, found)
     channels.delete(call.world, found)
     return gone
+
+
+def move_channels(call: Call) -> Reply:
+    """New positions for several channels at once."""
+    guild = call.guild()
+    call.world.require_in_guild(guild, call.world.bot.id, Permission.MANAGE_CHANNELS)
+    for entry in call.listed:
+        channel_id = snowflake(entry.get("id"), "id")
+        if channel_id not in guild.channels:
+            raise unknown("Channel")
+        channels.update(call.world, guild.channels[channel_id], {"position": entry["position"]})
+    return None
 
 
 def put_overwrite(call: Call) -> Reply:
@@ -122,6 +134,7 @@ def _pinnable(call: Call) -> Message:
 ENDPOINTS = (
     Endpoint("GET", "/guilds/{guild_id}/channels", list_channels),
     Endpoint("POST", "/guilds/{guild_id}/channels", create_channel),
+    Endpoint("PATCH", "/guilds/{guild_id}/channels", move_channels),
     Endpoint("GET", "/channels/{channel_id}", channel),
     Endpoint("PATCH", "/channels/{channel_id}", edit_channel),
     Endpoint("DELETE", "/channels/{channel_id}", delete_channel),

@@ -14,7 +14,7 @@ def list_all(call: Call) -> Reply:
 
 
 def overwrite_all(call: Call) -> Reply:
-    kept = commands.overwrite_all(call.world, _scope(call), call.body or [])
+    kept = commands.overwrite_all(call.world, _scope(call), call.listed)
     return [payloads.command(call.world, c) for c in kept]
 
 

@@ -133,7 +133,7 @@ def edit_role(call: Call) -> Reply:
 
 def move_roles(call: Call) -> Reply:
     guild = call.guild()
-    for entry in call.body:
+    for entry in call.listed:
         role_id = snowflake(entry.get("id"), "id")
         if role_id not in guild.roles:
             raise unknown("Role")

@@ -26,6 +26,7 @@ from sandbox.people import Person
 BOT_ID = 1_100_000_000_000_000_009
 NORAS_CORNER_ID = 1_100_000_000_000_000_100
 VERAS_DEN_ID = 1_100_000_000_000_000_500
+DIRECT_CHANNELS_FROM = 1_100_000_000_000_001_000
 
 CHANNEL_NAMES = ("general", "slot-calls", "raffle", "bot-log", "mods")
 _TOPICS = {
@@ -97,6 +98,11 @@ def guilds(people: Sequence[Person]) -> dict[int, Guild]:
 
 def channel_id(guild_id: int, name: str) -> int:
     return guild_id + 20 + CHANNEL_NAMES.index(name)
+
+
+def direct_channel_id(user_id: int) -> int:
+    """DMs keep their ids over restarts too; the people's ids differ in their last digits."""
+    return DIRECT_CHANNELS_FROM + user_id % 1_000
 
 
 def _guild(guild_id: int, name: str, by_handle: dict[str, Person]) -> Guild:

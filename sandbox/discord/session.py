@@ -6,7 +6,6 @@ import asyncio
 import json
 import secrets
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from enum import IntEnum
 
 from aiohttp import ClientConnectionResetError, web
 
+from sandbox.discord.compression import Pack
 from sandbox.discord.errors import Json
 from sandbox.faults import Faults
 
@@ -43,14 +43,14 @@ class Connection:
         socket: web.WebSocketResponse,
         faults: Faults,
         *,
-        compress: bool,
+        pack: Pack | None,
         abort: Callable[[], None],
     ) -> None:
         self.socket = socket
         self.abort = abort
         self.session: Session | None = None
         self._faults = faults
-        self._deflate = zlib.compressobj() if compress else None
+        self._pack = pack
         self._events: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
         self._sending = asyncio.Lock()
 
@@ -84,11 +84,10 @@ class Connection:
                 self.abort()
 
     async def _write(self, text: str) -> None:
-        if self._deflate is None:
+        if self._pack is None:
             await self.socket.send_str(text)
-            return
-        packed = self._deflate.compress(text.encode())
-        await self.socket.send_bytes(packed + self._deflate.flush(zlib.Z_SYNC_FLUSH))
+        else:
+            await self.socket.send_bytes(self._pack(text.encode()))
 
 
 @dataclass
