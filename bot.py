@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +44,9 @@ PATIENCE_SECONDS = 60
 """How long the bot may be away before the health page calls it down."""
 
 LONGEST_PAUSE_SECONDS = 60
+
+THREADS = 32
+"""For the database and the vendors' slow answers, so that the event loop never waits."""
 
 _log = structlog.get_logger(__name__)
 
@@ -255,6 +259,8 @@ class DiscordThread:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
+        # A vendor that hangs holds threads; commands must still find one for the database.
+        self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "discord"))
         sender = asyncio.create_task(self._sender.run())
         supervisor = asyncio.create_task(self._keep_connected())
         await self._stopping.wait()

@@ -15,7 +15,9 @@ def receive(tx: Connection, delivery: Delivery) -> bool:
     """Write a delivery down and ring for the worker; False when it was already here."""
     if not store.add_delivery(tx, delivery):
         return False
-    ring_after_commit(tx, BELL)
+    ring_after_commit(
+        tx, BELL, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
+    )
     return True
 
 

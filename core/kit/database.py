@@ -31,6 +31,8 @@ METADATA = MetaData()
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
+_Ring = tuple[str, tuple[tuple[str, str], ...]]
+
 _BELLS = "bells"
 _NOTES = "notes"
 
@@ -47,14 +49,14 @@ class Database:
 
     Args:
         url: a PostgreSQL address; any of the usual scheme spellings.
-        ring: called after a commit, once for each bell that the transaction asked for with
-            `ring_after_commit`.
+        ring: called as `ring(bell, **data)` after a commit, for each ring that the transaction
+            asked for with `ring_after_commit`.
     """
 
     def __init__(
-        self, url: str, *, ring: Callable[[str], None] | None = None, pool_size: int = 20
+        self, url: str, *, ring: Callable[..., None] | None = None, pool_size: int = 20
     ) -> None:
-        self._ring = ring or (lambda _bell: None)
+        self._ring = ring or (lambda _bell, **_data: None)
         self.engine: Engine = create_engine(
             normalise_url(url),
             pool_size=pool_size,
@@ -71,7 +73,7 @@ class Database:
         Raises:
             Outage: the database cannot be reached, or went away in between.
         """
-        bells: set[str] = set()
+        bells: dict[_Ring, None] = {}
         try:
             with self.engine.begin() as tx:
                 # `info` outlives the transaction: it belongs to the pooled connection.
@@ -84,8 +86,8 @@ class Database:
             if error.connection_invalidated:
                 raise Outage("the database", _first_line(error)) from error
             raise
-        for bell in bells:
-            self._ring(bell)
+        for bell, data in bells:
+            self._ring(bell, **dict(data))
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -125,9 +127,13 @@ class Database:
         self.engine.dispose()
 
 
-def ring_after_commit(tx: Connection, bell: str) -> None:
-    """Ask that `bell` be rung once this transaction has committed, and not if it has not."""
-    tx.info.setdefault(_BELLS, set()).add(bell)
+def ring_after_commit(tx: Connection, bell: str, **data: str) -> None:
+    """Ask that `bell` be rung once this transaction has committed, and not if it has not.
+
+    Asking twice for the same ring rings once.
+    """
+    ring: _Ring = (bell, tuple(data.items()))
+    tx.info.setdefault(_BELLS, {})[ring] = None
 
 
 def notes(tx: Connection) -> dict[object, Any]:
