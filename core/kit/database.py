@@ -25,7 +25,7 @@ from core.kit.errors import Outage
 P = ParamSpec("P")
 T = TypeVar("T")
 
-METADATA = MetaData()
+METADATA = MetaData(naming_convention={"pk": "%(table_name)s_key"})
 """Every room's tables. Alembic compares it with the database."""
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
