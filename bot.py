@@ -169,7 +169,7 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
             again = discord.utils.utcnow().timestamp() + error.retry_after
             what, remedy = _("That was quick"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
         case commands.MissingPermissions():
-            needed = ", ".join(p.replace("_", " ").title() for p in error.missing_permissions)
+            needed = ui.permission_names(error.missing_permissions)
             what = _("This command is for moderators")
             remedy = _("It needs the permission {needed}.").format(needed=needed)
         case commands.NoPrivateMessage():

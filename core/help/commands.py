@@ -52,11 +52,11 @@ def _permissions(command: Command) -> discord.Permissions | None:
 
 
 def _who_may(command: Command) -> str:
-    """`everyone`, or permissions such as `Manage Guild`."""
+    """`everyone`, or permissions such as `Manage Server`."""
     permissions = _permissions(command)
     if permissions is None:
         return "everyone"
-    return ", ".join(name.replace("_", " ").title() for name, has in permissions if has)
+    return ui.permission_names(name for name, has in permissions if has)
 
 
 def describe_chat_command(command: ChatCommand) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Colours and rules come from the product's style: never colour alone, one emoji a
 viewer's name escaped, no pings.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -49,6 +49,11 @@ def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "")
     if footer:
         embed.set_footer(text=footer)
     return embed
+
+
+def permission_names(names: Iterable[str]) -> str:
+    """Permissions as Discord's own settings call them, such as `Manage Server`."""
+    return ", ".join(name.replace("_", " ").title().replace("Guild", "Server") for name in names)
 
 
 def ago(instant: datetime) -> str:
