@@ -78,6 +78,7 @@ class RegularsBot(commands.Bot):
         self.services = services
         self._rooms = tuple(rooms)
         self.before_invoke(_acknowledge)
+        self.add_check(_may_use)
 
     async def add_rooms(self) -> None:
         """Add every room's commands and buttons."""
@@ -134,6 +135,21 @@ def _while_away() -> AsyncRetrying:
     return AsyncRetrying(
         retry=retry_if_exception_type(Outage), wait=wait_exponential(max=30), reraise=True
     )
+
+
+async def _may_use(ctx: commands.Context[Any]) -> bool:
+    """The one check of all commands. A group's own checks would not hold for its subcommands when
+    they are typed."""
+    if ctx.command is None or ctx.guild is None:
+        return True
+    missing = [
+        name
+        for name, needed in ui.needed_permissions(ctx.command)
+        if needed and not getattr(ctx.permissions, name)
+    ]
+    if missing:
+        raise commands.MissingPermissions(missing)
+    return True
 
 
 async def _acknowledge(ctx: commands.Context[Any]) -> None:

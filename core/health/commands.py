@@ -21,7 +21,6 @@ class Health(commands.Cog):
 
     @commands.hybrid_command(name="health", extras=PRIVATE)
     @commands.guild_only()
-    @commands.has_guild_permissions(manage_guild=True)
     @app_commands.default_permissions(manage_guild=True)
     async def health(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show how the bot, its database, Redis and Kick are."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import discord
 from discord.ext import commands
 
 from core.kit import discord_ui as ui
@@ -44,19 +43,9 @@ def describe_command(command: Command) -> dict[str, Any]:
     }
 
 
-def _permissions(command: Command) -> discord.Permissions | None:
-    """What Discord asks for before it shows the slash command; set on the outermost group."""
-    app_command = getattr(command.root_parent or command, "app_command", None)
-    permissions: discord.Permissions | None = getattr(app_command, "default_permissions", None)
-    return permissions
-
-
 def _who_may(command: Command) -> str:
     """`everyone`, or permissions such as `Manage Server`."""
-    permissions = _permissions(command)
-    if permissions is None:
-        return "everyone"
-    return ui.permission_names(name for name, has in permissions if has)
+    return ui.permission_names(n for n, has in ui.needed_permissions(command) if has) or "everyone"
 
 
 def describe_chat_command(command: ChatCommand) -> dict[str, Any]:
@@ -76,7 +65,7 @@ class Help(commands.Cog):
         here = [
             _line(describe_command(command))
             for command in each_command(ctx.bot)
-            if ctx.permissions.is_superset(_permissions(command) or discord.Permissions.none())
+            if ctx.permissions.is_superset(ui.needed_permissions(command))
         ]
         there = [f"`{command.usage}` {command.help}" for command in self._chat_commands]
         embed = ui.card("👋 " + _("What I can do for you"))

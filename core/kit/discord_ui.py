@@ -51,6 +51,17 @@ def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "")
     return embed
 
 
+def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Permissions:
+    """What one needs to use a command: the `default_permissions` of its outermost group.
+
+    Discord hides the slash command from everybody else; the bot asks for the same before it runs
+    any command, slash or typed, so that the two cannot differ.
+    """
+    app_command = getattr(command.root_parent or command, "app_command", None)
+    permissions: discord.Permissions | None = getattr(app_command, "default_permissions", None)
+    return permissions or discord.Permissions.none()
+
+
 def permission_names(names: Iterable[str]) -> str:
     """Permissions as Discord's own settings call them, such as `Manage Server`."""
     return ", ".join(name.replace("_", " ").title().replace("Guild", "Server") for name in names)

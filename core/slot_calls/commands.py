@@ -21,7 +21,6 @@ class SlotCalls(commands.Cog):
 
     @commands.hybrid_group(name="slotcalls", fallback="status", extras=PRIVATE)
     @commands.guild_only()
-    @commands.has_guild_permissions(manage_guild=True)
     @app_commands.default_permissions(manage_guild=True)
     async def slotcalls(self, ctx: Context) -> None:
         """Show whether slot calls are on, where they appear and which limits hold."""
