@@ -140,7 +140,11 @@ def _while_away() -> AsyncRetrying:
 async def _may_use(ctx: commands.Context[Any]) -> bool:
     """The one check of all commands. A group's own checks would not hold for its subcommands when
     they are typed."""
-    if ctx.command is None or ctx.guild is None:
+    if ctx.command is None:
+        return True
+    if ctx.guild is None:
+        if ui.is_for_servers(ctx.command):
+            raise commands.NoPrivateMessage
         return True
     missing = [
         name

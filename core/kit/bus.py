@@ -74,7 +74,11 @@ class RedisBus:
     def __init__(self, url: str) -> None:
         self._local = LocalBus()
         self._redis = redis.Redis.from_url(
-            url, socket_timeout=5, socket_connect_timeout=0.5, decode_responses=True
+            url,
+            socket_timeout=5,
+            socket_connect_timeout=0.5,
+            decode_responses=True,
+            encoding_errors="replace",  # anybody may write anything on the channel
         )
         self._trouble: str | None = None
         self._try_again_at = 0.0
@@ -117,7 +121,11 @@ class RedisBus:
                 self._hear_until_lost()
             except redis.RedisError as error:
                 self._failed(error)
-                self._stopping.wait(self.RETRY_SECONDS / 2)
+            except Exception:  # this thread's edge: a listener's bug must not leave us deaf
+                _log.exception("A listener of the bus failed")
+            else:
+                continue
+            self._stopping.wait(self.RETRY_SECONDS / 2)
 
     def _hear_until_lost(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
@@ -133,7 +141,7 @@ class RedisBus:
             message = json.loads(text)
         except ValueError:
             message = None
-        if isinstance(message, dict):
+        if isinstance(message, dict) and isinstance(message.get("bell"), str):
             self._local.deliver(message)
         else:
             _log.warning("A message on the bus was not understood", channel=CHANNEL)

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, make_url, text
 from sqlalchemy.exc import (
+    ArgumentError,
     DBAPIError,
     IntegrityError,
     InterfaceError,
@@ -20,7 +21,7 @@ from sqlalchemy.exc import (
     TimeoutError as PoolTimeout,
 )
 
-from core.kit.errors import Outage
+from core.kit.errors import Outage, StartError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,8 +40,19 @@ _NOTES = "notes"
 
 def normalise_url(url: str) -> str:
     """The address with the driver named: hosts hand out `postgres://` and `postgresql://`,
-    and SQLAlchemy 2.1 takes the latter for psycopg 3."""
-    parsed = make_url(url)
+    and SQLAlchemy 2.1 takes the latter for psycopg 3.
+
+    Raises:
+        StartError: it is no address of a database; what was given is not repeated, for it may
+            hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StartError(
+            "DATABASE_URL is no address of a database. "
+            "It looks like postgresql://user:password@host:5432/name."
+        ) from None
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
@@ -140,6 +152,19 @@ def notes(tx: Connection) -> dict[object, Any]:
     """Scratch paper that lives as long as this transaction, so that a batch of events reads a
     server's settings once."""
     return cast("dict[object, Any]", tx.info.setdefault(_NOTES, {}))
+
+
+@contextmanager
+def savepoint(tx: Connection) -> Iterator[None]:
+    """A part of the transaction that can fail alone; notes are forgotten with it, because they
+    may speak of rows that are gone again."""
+    try:
+        with tx.begin_nested():
+            yield
+    except BaseException:
+        if not tx.invalidated:  # a lost connection has no notes any more
+            notes(tx).clear()
+        raise
 
 
 def violated(error: IntegrityError) -> str | None:

@@ -38,7 +38,9 @@ SILENT = discord.AllowedMentions.none()
 
 
 def safe(text: str, limit: int = 256) -> str:
-    """Text written by somebody else, made harmless: markdown escaped, mentions broken, cut."""
+    """Text written by somebody else, made harmless: on one line, markdown escaped, mentions
+    broken, cut to `limit` characters (the escapes are not counted)."""
+    text = " ".join(text.split())
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return escape_mentions(escape_markdown(shown))
 
@@ -60,6 +62,12 @@ def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Perm
     app_command = getattr(command.root_parent or command, "app_command", None)
     permissions: discord.Permissions | None = getattr(app_command, "default_permissions", None)
     return permissions or discord.Permissions.none()
+
+
+def is_for_servers(command: commands.Command[Any, ..., Any]) -> bool:
+    """Whether a command works in servers only, as its outermost group says (`guild_only`)."""
+    app_command = getattr(command.root_parent or command, "app_command", None)
+    return bool(getattr(app_command, "guild_only", False))
 
 
 def permission_names(names: Iterable[str]) -> str:
@@ -91,7 +99,7 @@ def refusal_card(refusal: Refusal) -> discord.Embed:
 def outage_card(outage: Outage) -> discord.Embed:
     """One polite line; the reason stays in the log."""
     return card(
-        "⏳ " + _("{service} is not answering").format(service=outage.service.capitalize()),
+        "⏳ " + _("{service} is not answering").format(service=outage.who),
         _("Please try again in a minute. Nothing is lost."),
         tone="warning",
     )

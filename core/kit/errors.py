@@ -36,6 +36,11 @@ class Outage(Exception):
         self.reason = reason
         self.retry_after = retry_after
 
+    @property
+    def who(self) -> str:
+        """The service as the first word of a sentence."""
+        return self.service[:1].upper() + self.service[1:]
+
 
 class StartError(Exception):
     """The program cannot start. The message says in plain words why and what to do."""

@@ -1,9 +1,11 @@
 """Logging: one set-up, the server's name before each line about it, and no secret ever."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
 from typing import Literal
+from urllib.parse import quote
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -61,6 +63,18 @@ def _name_the_server(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
     return line
 
 
+def _written(secret: str) -> set[str]:
+    """The forms in which a secret may stand in a line: as it is, in JSON, in a repr, in a URL."""
+    return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    # Where `rich` happens to be installed, structlog's own choice would print local variables.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
 class _BlankingFormatter(structlog.stdlib.ProcessorFormatter):
     def __init__(
         self, form: str, shared: list[structlog.typing.Processor], secrets: Iterable[str]
@@ -68,14 +82,15 @@ class _BlankingFormatter(structlog.stdlib.ProcessorFormatter):
         renderer: list[structlog.typing.Processor] = (
             [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
             if form == "json"
-            else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+            else [_console()]
         )
         super().__init__(
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
         # A one-letter secret would blank out the whole log.
-        self._secrets = sorted((s for s in secrets if len(s) >= 6), key=len, reverse=True)
+        forms = {form for secret in secrets if len(secret) >= 6 for form in _written(secret)}
+        self._secrets = sorted(forms, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)

@@ -36,6 +36,7 @@ class TaskRunner:
         self._tasks = tuple(tasks)
         self._troubles: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._stopping = False
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(AT_ONCE)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -56,6 +57,8 @@ class TaskRunner:
 
     def stop(self) -> None:
         """Start nothing more; what runs is finished."""
+        with self._lock:
+            self._stopping = True
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
@@ -95,7 +98,11 @@ class TaskRunner:
             _log.info("A task is well again", task=task.name)
 
     def _again_soon(self, task: Task) -> None:
-        job = self._scheduler.get_job(task.name)
-        soon = self._services.clock().timestamp() + SOON_SECONDS
-        if job is not None and job.next_run_time and job.next_run_time.timestamp() > soon:
-            job.modify(next_run_time=datetime.fromtimestamp(soon, self._scheduler.timezone))
+        with self._lock:
+            if self._stopping:
+                # The scheduler holds its locks while it waits for us; asking it would never end.
+                return
+            job = self._scheduler.get_job(task.name)
+            soon = self._services.clock().timestamp() + SOON_SECONDS
+            if job is not None and job.next_run_time and job.next_run_time.timestamp() > soon:
+                job.modify(next_run_time=datetime.fromtimestamp(soon, self._scheduler.timezone))

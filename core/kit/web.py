@@ -1,5 +1,7 @@
 """What every Flask page shares: one error edge, security headers, refusals as JSON or text."""
 
+import math
+
 import secure
 import structlog
 from flask import Flask, Response, jsonify
@@ -40,14 +42,18 @@ def edge(app: Flask) -> None:
     def away(outage: Outage) -> Response:
         _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
         response = problem(
-            503, f"{outage.service.capitalize()} is not answering.", "Please try again shortly."
+            503, f"{outage.who} is not answering.", "Please try again shortly."
         )
-        response.headers["Retry-After"] = str(round(outage.retry_after or 5))
+        response.headers["Retry-After"] = str(max(1, math.ceil(outage.retry_after or 5)))
         return response
 
     @app.errorhandler(HTTPException)
     def declined(error: HTTPException) -> Response:
-        return problem(error.code or 500, error.name)
+        response = problem(error.code or 500, error.name)
+        # Such as Allow, which belongs to a 405. The type is ours.
+        kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
+        response.headers.extend(kept)
+        return response
 
     @app.errorhandler(Exception)
     def broke(_error: Exception) -> Response:
