@@ -100,6 +100,8 @@ def submit_modal(
         raise ControlError("that interaction was not answered with a modal", status=409)
     if shown.user_id != user_id:
         raise ControlError("this modal is only for somebody else", status=403)
+    if _was_sent(world, shown):
+        raise ControlError("this modal was sent and closed", status=409)
     channel = world.channel(shown.channel_id)
     resolver = options.Resolver(world, channel, user_id)
     data = _modal_data(shown.modal, fields, resolver)
@@ -113,6 +115,12 @@ def submit_modal(
         message=message,
         parent_id=shown.id,
     )
+
+
+def _was_sent(world: DiscordWorld, shown: Interaction) -> bool:
+    """A modal closes when the bot answers to it; without an answer it may be sent again."""
+    sent = (one for one in world.interactions.values() if one.parent_id == shown.id)
+    return any(one.answer is not None for one in sent)
 
 
 def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:

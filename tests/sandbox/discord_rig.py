@@ -81,6 +81,50 @@ class Panel(discord.ui.View):
         await interaction.followup.send(f"{type(chosen).__name__} {chosen.display_name}")
 
 
+class Pickers(discord.ui.View):
+    """A select for everything that is not a word."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=None)
+        for kind in (
+            discord.ui.RoleSelect,
+            discord.ui.ChannelSelect,
+            discord.ui.MentionableSelect,
+        ):
+            self.add_item(self._select(kind))
+
+    def _select(self, kind: Any) -> discord.ui.Item["Pickers"]:
+        select = kind(custom_id=f"pick:{kind.__name__}", max_values=3)
+
+        async def chosen(interaction: discord.Interaction) -> None:
+            words = [f"{type(one).__name__} {one}" for one in select.values]
+            await interaction.response.send_message(", ".join(words))
+
+        select.callback = chosen
+        return select
+
+
+class FruitForm(discord.ui.Modal, title="Choose"):
+    fruit: discord.ui.Label[Any] = discord.ui.Label(
+        text="Fruit",
+        component=discord.ui.Select(
+            custom_id="fruit",
+            required=False,
+            options=[discord.SelectOption(label="Apple"), discord.SelectOption(label="Pear")],
+        ),
+    )
+    who: discord.ui.Label[Any] = discord.ui.Label(
+        text="Who", component=discord.ui.UserSelect(custom_id="who")
+    )
+    note: discord.ui.TextDisplay[Any] = discord.ui.TextDisplay("Be quick")
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        assert isinstance(self.fruit.component, discord.ui.Select)
+        assert isinstance(self.who.component, discord.ui.UserSelect)
+        text = f"{self.fruit.component.values} {self.who.component.values[0].display_name}"
+        await interaction.response.send_message(text)
+
+
 class Form(discord.ui.Modal, title="A form"):
     name: discord.ui.TextInput[Any] = discord.ui.TextInput(label="Name", max_length=10)
     more: discord.ui.Label[Any] = discord.ui.Label(

@@ -160,13 +160,25 @@ async def test_invalidate_forgets_all_sessions(rig: Rig) -> None:
     assert not old & set(rig.world.gateway.sessions)
 
 
-async def test_a_stopped_gateway_refuses_until_it_is_started(rig: Rig) -> None:
+async def test_a_stopped_gateway_refuses_until_it_is_started(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discord.backoff.ExponentialBackoff.delay", lambda self: 0.03)
     await rig.hands.gateway("stop")
     await rig.until(lambda: not rig.world.gateway.connected)
-    await asyncio.sleep(0.1)
-    assert not rig.world.gateway.connected
+    say(rig, "meanwhile")
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await http.ws_connect(rig.world.gateway_url)
+    assert rig.bot.seen == []
     await rig.hands.gateway("start")
-    assert not (await rig.hands.gateway("start"))["connected"]
+    await rig.until(lambda: rig.bot.seen == ["meanwhile"])
+
+
+async def test_the_stopped_fault_drops_sockets_too(rig: Rig) -> None:
+    await rig.hands.fault(gateway_stopped=True)
+    say(rig, "into the void")
+    await rig.until(lambda: not rig.world.gateway.connections)
 
 
 async def test_a_dropped_message_is_never_heard(rig: Rig) -> None:

@@ -9,7 +9,7 @@ import pytest
 from discord.http import Route
 
 from sandbox.discord.driver import DriverError
-from tests.sandbox.discord_rig import CounterButton, Panel, Rig, open_rig
+from tests.sandbox.discord_rig import CounterButton, FruitForm, Panel, Pickers, Rig, open_rig
 
 
 @pytest.fixture
@@ -118,6 +118,43 @@ async def test_selects_of_words_and_of_people(rig: Rig) -> None:
         await rig.hands.click("mia", message_id, "panel:user", [])
     person = await rig.hands.click("mia", message_id, "panel:user", ["leo"])
     assert person["response"]["content"] == "Member lil bean"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "answer"),
+    [
+        ("RoleSelect", ["Regular", "Moderator"], "Role Regular, Role Moderator"),
+        ("ChannelSelect", ["#raffle"], "AppCommandChannel raffle"),
+        ("MentionableSelect", ["Regular", "leo"], "Member lil_bean, Role Regular"),
+    ],
+)
+async def test_selects_of_roles_channels_and_mentionables(
+    rig: Rig, kind: str, values: list[str], answer: str
+) -> None:
+    message = await rig.general.send("pick", view=Pickers())
+    chosen = await rig.hands.click("mia", str(message.id), f"pick:{kind}", values)
+    assert chosen["response"]["content"] == answer
+    with pytest.raises(DriverError, match=r"no (role|channel|user)"):
+        await rig.hands.click("mia", str(message.id), f"pick:{kind}", ["nonsense"])
+
+
+async def test_a_modal_with_selects(rig: Rig) -> None:
+    @rig.bot.tree.command()
+    async def form(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(FruitForm())
+
+    await rig.bot.tree.sync()
+    shown = await rig.hands.slash("mia", "general", "form")
+    sent = await rig.hands.modal("mia", shown["interaction_id"], {"who": ["leo"]})
+    assert sent["response"]["content"] == "[] lil bean"
+    with pytest.raises(DriverError, match="closed"):
+        await rig.hands.modal("mia", shown["interaction_id"], {"who": ["leo"]})
+    shown = await rig.hands.slash("mia", "general", "form")
+    with pytest.raises(DriverError, match="no field"):
+        await rig.hands.modal("mia", shown["interaction_id"], {"ghost": "x"})
+    fields = {"who": ["leo"], "fruit": ["Pear"]}
+    sent = await rig.hands.modal("mia", shown["interaction_id"], fields)
+    assert sent["response"]["content"] == "['Pear'] lil bean"
 
 
 async def test_a_modal_is_shown_filled_and_sent(rig: Rig) -> None:

@@ -120,7 +120,7 @@ async def test_channels_check_their_fields(rig: Rig) -> None:
     assert (edited.slowmode_delay, edited.nsfw) == (5, True)
     await rig.general.edit(position=2)
     order = [one["name"] for one in (await rig.hands.state())["guilds"][0]["channels"]]
-    assert order == ["slot-calls", "raffle", "general", "bot-log", "mods"]
+    assert order == ["slot-calls", "general", "raffle", "bot-log", "mods"]
     overwrite = discord.PermissionOverwrite(send_messages=False)
     await rig.general.edit(overwrites={rig.guild.default_role: overwrite})
     with pytest.raises(DriverError, match="50013"):
