@@ -35,12 +35,23 @@ INPUT_AND_OUTPUT = (
 )
 FRAMEWORKS = ("discord", "sqlalchemy", "psycopg2", "redis", *WEB, *HTTP_CLIENTS)
 
-PRIVATE = ("commands", "embeds", "handlers", "pages", "rules", "room", "tasks", "webhooks")
+PRIVATE = (
+    "buttons",
+    "commands",
+    "embeds",
+    "handlers",
+    "pages",
+    "rules",
+    "room",
+    "tasks",
+    "webhooks",
+)
 """Parts of a room that no other room imports."""
 
 INSIDE = (
     "room",
     "commands | handlers | pages | tasks | webhooks",
+    "buttons",
     "actions",
     "store",
     "tables",
@@ -77,6 +88,7 @@ class House:
         vendors = next((tuple(floor) for floor in self.floors if "kick" in floor), ())
         return {
             ("discord",): (
+                "*.buttons",
                 "*.commands",
                 "*.commands.*",
                 "*.embeds",
