@@ -8,8 +8,8 @@ import ast
 from pathlib import Path
 
 import pytest
-from core.rooms import FLOORS
 
+from core.rooms import FLOORS
 from tests.house.floors import NOT_ROOMS, House, lint
 
 ROOT = Path(__file__).parents[2]
