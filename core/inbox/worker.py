@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 from prometheus_client import Counter
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from core.events import Event
@@ -19,7 +20,7 @@ from core.inbox import store
 from core.inbox.hearers import Hearing, Hearings
 from core.inbox.store import Delivery, Retry
 from core.kit.clock import Clock, utc_now
-from core.kit.database import Database
+from core.kit.database import Database, savepoint
 from core.kit.errors import Outage, Refusal
 from core.kit.retry import backoff
 from core.kit.room import Part
@@ -126,9 +127,7 @@ class Worker:
         try:
             with self._database.begin() as tx:
                 return self._handle_lane(tx, careful=False)
-        except Outage:
-            raise
-        except Exception as error:
+        except Exception as error:  # an Outage may be a hearer's; the database's comes again below
             _log.debug("A batch failed and is run again carefully", error=repr(error))
         with self._database.begin() as tx:
             return self._handle_lane(tx, careful=True)
@@ -159,7 +158,7 @@ class Worker:
 
     def _translate_carefully(self, tx: Connection, delivery: Delivery) -> list[Event]:
         try:
-            with tx.begin_nested():
+            with savepoint(tx):
                 return self._translate(tx, delivery)
         except Exception as error:  # a bug of ours, and the lane must go on
             if tx.invalidated:
@@ -181,7 +180,7 @@ class Worker:
     def _attempt(self, tx: Connection, event: Event, hearing: Hearing) -> str | None:
         """Let it hear under a savepoint; returns what went wrong, or None."""
         try:
-            with tx.begin_nested():
+            with savepoint(tx):
                 hearing.run(tx, event)
         except Refusal as refusal:
             _log.info("Declined", hearer=hearing.name, reason=refusal.what, guild_id=event.guild_id)
@@ -207,12 +206,13 @@ class Worker:
             return True
 
     def _try_again(self, tx: Connection, retry: Retry, now: datetime) -> None:
-        hearing = self._by_name.get(retry.hearer)
-        kind = self._kinds.get(retry.event)
-        if hearing is None or kind is None:
-            error: str | None = "Nobody of this name listens any more."
+        error: str | None
+        try:
+            event, hearing = self._recall(retry)
+        except LookupError as gone:
+            error, hopeless = str(gone), True
         else:
-            error = self._attempt(tx, from_json(kind, retry.payload), hearing)
+            error, hopeless = self._attempt(tx, event, hearing), False
         if error is None:
             store.end_retry(tx, retry.id)
             return
@@ -222,8 +222,19 @@ class Worker:
             retry.id,
             try_at=now + backoff(attempts),
             error=error,
-            shelve=attempts >= MOST_ATTEMPTS or hearing is None,
+            shelve=hopeless or attempts >= MOST_ATTEMPTS,
         )
+
+    def _recall(self, retry: Retry) -> tuple[Event, Hearing]:
+        """Raises LookupError when this version of the program has no such hearer or event."""
+        hearing = self._by_name.get(retry.hearer)
+        kind = self._kinds.get(retry.event)
+        if hearing is None or kind is None:
+            raise LookupError("Nobody of this name listens any more.")
+        try:
+            return from_json(kind, retry.payload), hearing
+        except ValidationError as error:
+            raise LookupError("The event was written down in a form of former times.") from error
 
 
 def _summary(error: Exception) -> str:

@@ -41,9 +41,7 @@ def edge(app: Flask) -> None:
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
         _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
-        response = problem(
-            503, f"{outage.who} is not answering.", "Please try again shortly."
-        )
+        response = problem(503, f"{outage.who} is not answering.", "Please try again shortly.")
         response.headers["Retry-After"] = str(max(1, math.ceil(outage.retry_after or 5)))
         return response
 

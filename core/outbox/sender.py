@@ -142,6 +142,8 @@ class Sender:
     async def _wait(
         self, message: Outgoing, error: str, seconds: float | None, *, unsure: bool = False
     ) -> None:
+        """`unsure`: this attempt may have gone through. What an earlier one left in doubt stays in
+        doubt until the courier has said otherwise."""
         now = self._clock()
         if now - message.posted_at > PATIENCE:
             await self._shelve(message, error)
@@ -150,7 +152,11 @@ class Sender:
             backoff(message.attempts) if seconds is None else timedelta(seconds=seconds)
         )
         await self._database.run(
-            store.set_waiting, message.id, try_at=try_at, error=error, unsure=unsure
+            store.set_waiting,
+            message.id,
+            try_at=try_at,
+            error=error,
+            unsure=unsure or message.unsure,
         )
         _outcomes.labels(message.service, "later").inc()
 
