@@ -9,6 +9,7 @@ from core.kit.errors import StartError
 from core.kit.settings import Settings, read_settings
 
 STOP_SECONDS = 2
+LIVELY_SECONDS = 3
 
 
 class SandboxWorld:
@@ -40,7 +41,15 @@ class SandboxWorld:
         )
         ready = self._ready_line()
         self.page_url = str(ready["page_url"])
-        return read_settings(**{name.lower(): value for name, value in ready["env"].items()})
+        return read_settings(**self._lively(), **_lower(ready["env"]))
+
+    def _lively(self) -> dict[str, object]:
+        """Who tries the product should not wait a minute for watchtime."""
+        return {
+            name: LIVELY_SECONDS
+            for name in ("live_poll_seconds", "watch_interval_seconds")
+            if name not in self._settings.model_fields_set
+        }
 
     def _ready_line(self) -> dict[str, Any]:
         assert self._process is not None
@@ -65,3 +74,7 @@ class SandboxWorld:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+def _lower(environment: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in environment.items()}
