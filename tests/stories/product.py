@@ -1,0 +1,177 @@
+"""The product as people start it: processes with settings, a port, a log and signals.
+
+Nothing here imports the product's insides; a story that wants to look into the database does so
+through `Stage.database`.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import requests
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+"""Where the programs lie."""
+
+PATIENCE_SECONDS = 30.0
+"""For what takes a second on an idle machine: two cores may run several stories at once."""
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
+"""All that a story's processes get of our own environment."""
+
+
+def until(check: Callable[[], T | None], complaint: str, timeout: float = PATIENCE_SECONDS) -> T:
+    """The first true value of `check`; an AssertionError with the complaint if none comes."""
+    deadline = time.monotonic() + timeout
+    while True:
+        found = check()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:g} s: {complaint}")
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A program of ours in a session of its own, so that it can be killed with all its children.
+
+    Args:
+        folder: where it runs and logs.
+        name: of its log file.
+        command: what follows `python`.
+        settings: its environment.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, command: tuple[str, ...], settings: Mapping[str, str]
+    ) -> None:
+        self._log = folder / f"{name}.log"
+        inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        with self._log.open("ab") as log:
+            self._popen = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=folder,
+                env={**inherited, "PYTHONPATH": str(ROOT), **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen.poll() is None
+
+    def log(self) -> str:
+        """All that it and its predecessors of the same name have written."""
+        return self._log.read_text(errors="replace")
+
+    def children(self) -> list[psutil.Process]:
+        """Its living descendants."""
+        try:
+            return list(psutil.Process(self.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return []
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program alone, as `kill` does."""
+        self._popen.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
+        """Its exit code; AssertionError with its log if it does not end."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {timeout:g} s:\n{self.log()}") from None
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        if self.running:
+            self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """kill -9 to it and to all its children, as when the power goes."""
+        if self.running:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+
+
+class Product(Process):
+    """A program of ours that answers on a port."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        command: tuple[str, ...],
+        settings: Mapping[str, str],
+        port: int,
+    ) -> None:
+        super().__init__(folder, name, command, settings)
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def get(self, path: str) -> requests.Response:
+        """One request; a refused connection is an exception of requests."""
+        return requests.get(self.url + path, timeout=10)
+
+    def health(self) -> tuple[int, Json]:
+        """The status code of `GET /health` and its JSON; (0, {}) while nobody answers."""
+        try:
+            answer = self.get("/health")
+        except requests.RequestException:
+            return 0, {}
+        return answer.status_code, answer.json()
+
+    def part(self, name: str) -> Json:
+        """One line of the health page; empty while there is none."""
+        parts: list[Json] = self.health()[1].get("parts", [])
+        return next((part for part in parts if part["name"] == name), {})
+
+    def wait_answering(self) -> None:
+        """Until the web server answers."""
+        self._until(lambda: self.health()[0] in (200, 503), "an answer of the web server")
+
+    def wait_well(self) -> None:
+        """Until the web server answers and the bot is connected."""
+        self._until(lambda: self.part("Discord bot").get("state") == "ok", "a connected bot")
+        self._until(lambda: self.health()[0] == 200, "a healthy product")
+
+    def metrics(self, name: str) -> dict[str, float]:
+        """The samples of a Prometheus counter: labels as printed -> value."""
+        lines = self.get("/metrics").text.splitlines()
+        samples = (line.rsplit(" ", 1) for line in lines if line.startswith(name))
+        return {labels.removeprefix(name): float(value) for labels, value in samples}
+
+    def _until(self, check: Callable[[], bool], wanted: str) -> None:
+        def checked() -> bool:
+            assert self.running, f"it ended ({self._popen.returncode}), no {wanted}:\n{self.log()}"
+            return check()
+
+        try:
+            until(checked, wanted)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.health()}\n{self.log()}") from None

@@ -1,0 +1,176 @@
+"""What a story plays on: a pretend world, a fresh database, and the product between them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
+from sqlalchemy import make_url, text
+
+from core.kit.database import Database
+from sandbox.discord.driver import DiscordDriver
+from sandbox.kick.driver import KickDriver
+from sandbox.kick.signing import SigningKey
+from sandbox.serve import on_thread
+from tests.stories.product import Product, free_port, until
+
+Json = dict[str, Any]
+
+GUILD = 1_100_000_000_000_000_100
+"""Nora's Corner, which the product is tied to."""
+
+SLOT_CALLS = "slot-calls"
+
+QUIET = {
+    "WATCH_INTERVAL_SECONDS": "1",
+    "LIVE_POLL_SECONDS": "1",
+    "FLASK_SECRET_KEY": "a-key-for-stories-only",
+}
+"""Settings that let a story see in a second what takes a minute otherwise."""
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """The address of a new, empty database on this server; it is dropped afterwards."""
+    name = f"story_{uuid4().hex[:12]}"
+    _administer(server_url, f"CREATE DATABASE {name}")
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _administer(server_url: str, statement: str) -> None:
+    connection = psycopg2.connect(server_url)
+    connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
+    try:
+        connection.cursor().execute(statement)
+    finally:
+        connection.close()
+
+
+@dataclass
+class Stage:
+    """Everything of one story.
+
+    Attributes:
+        folder: where its processes run and log.
+        port: the product's; Kick's webhooks go there.
+        discord: people's hands on the pretend Discord.
+        kick: people's hands on the pretend Kick.
+        key: Kick's signing key.
+        database: our own look into the product's database.
+        settings: the environment of the product.
+    """
+
+    folder: Path
+    port: int
+    discord: DiscordDriver
+    kick: KickDriver
+    key: SigningKey
+    database: Database
+    settings: dict[str, str]
+    _products: list[Product] = field(default_factory=list)
+
+    def start(
+        self,
+        *command: str,
+        name: str = "product",
+        port: int | None = None,
+        **settings: str,
+    ) -> Product:
+        """Start the product (or another program of ours); it is ended with the story."""
+        port = port or self.port
+        given = {**self.settings, "PORT": str(port), **settings}
+        script = command or (str(_root() / "combined_server.py"),)
+        product = Product(self.folder, name, script, given, port)
+        self._products.append(product)
+        return product
+
+    def curtain(self) -> None:
+        """End what still runs. A story's log has no traceback, whatever happened in it."""
+        for product in self._products:
+            product.kill()
+        for product in self._products:
+            assert "Traceback" not in product.log(), product.log()
+
+    # -- what people see --------------------------------------------------------------------
+
+    def tuned_in(self) -> None:
+        """Until Kick has been asked to tell us what happens in Nora's channel."""
+        until(
+            lambda: len(self.kick.state()["webhooks"]["subscriptions"]) >= 2,
+            "subscriptions at Kick",
+        )
+
+    def posts(self) -> list[Json]:
+        """The bot's messages in the channel for slot calls, oldest first."""
+        return [m for m in self.discord.transcript(SLOT_CALLS) if m["author"] == "bot"]
+
+    def post_about(self, words: str, timeout: float = 10) -> Json:
+        """The bot's post whose title contains these words."""
+        return self.discord.wait_for(
+            SLOT_CALLS, lambda m: m["author"] == "bot" and words in title(m), timeout
+        )
+
+    def asked(self, person: str, command: str, channel: str = "general") -> Json:
+        """Type a command in Discord; the bot's embed."""
+        message_id = self.discord.message(person, channel, command)
+        answer = self.discord.wait_for(
+            channel, lambda m: m["author"] == "bot", 10, after=message_id
+        )
+        return dict(answer["embeds"][0])
+
+    def replies(self) -> list[Json]:
+        """The bot's lines in Kick chat, oldest first."""
+        return [line for line in self.kick.transcript() if line["by_bot"]]
+
+    def scalar(self, sql: str, **values: Any) -> Any:
+        """One value out of the product's database."""
+        with self.database.begin() as tx:
+            return tx.execute(text(sql), values).scalar()
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Rows out of the product's database."""
+        with self.database.begin() as tx:
+            return [tuple(row) for row in tx.execute(text(sql), values)]
+
+
+def title(message: Json) -> str:
+    """The title of a message's embed, or nothing."""
+    return str(message["embeds"][0].get("title") or "") if message["embeds"] else ""
+
+
+def button(message: Json, act: str) -> str:
+    """The custom id of a button of a slot call's post: done, skip or block."""
+    ids = [one["custom_id"] for row in message["components"] for one in row["components"]]
+    return next(found for found in ids if f":{act}:" in found)
+
+
+@contextmanager
+def open_stage(
+    folder: Path, server_url: str, key: SigningKey, **settings: str
+) -> Iterator[Stage]:
+    """A stage with a database on this server and a world of its own."""
+    port = free_port()
+    with ExitStack() as stack:
+        url = stack.enter_context(fresh_database(server_url))
+        webhook_url = f"http://127.0.0.1:{port}/webhooks/kick"
+        world = stack.enter_context(on_thread(webhook_url, signing_key=key))
+        database = Database(url, pool_size=2)
+        stack.callback(database.close)
+        discord, kick = DiscordDriver(world.base_url), KickDriver(world.base_url)
+        stack.callback(discord.close)
+        stack.callback(kick.close)
+        given = {**QUIET, **world.env, "DATABASE_URL": url, **settings}
+        stage = Stage(folder, port, discord, kick, key, database, given)
+        stack.callback(stage.curtain)
+        yield stage
+
+
+def _root() -> Path:
+    return Path(__file__).parents[2]

@@ -1,0 +1,228 @@
+"""From a line in Kick chat to a post in Discord, and what one can do there."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.kit.bus import CHANNEL
+from sandbox.kick.signing import SigningKey
+from tests.stories.conftest import RedisServer
+from tests.stories.product import Json, Product, until
+from tests.stories.stage import GUILD, SLOT_CALLS, Stage, button, open_stage, title
+
+pytestmark = pytest.mark.redis
+
+
+def instant(minutes_ago: float) -> str:
+    """RFC 3339, whole seconds."""
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes_ago)
+    return at.isoformat()
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_url: str,
+    signing_key: SigningKey,
+    redis_server: RedisServer,
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    folder = tmp_path_factory.mktemp("first")
+    with open_stage(folder, postgres_url, signing_key, REDIS_URL=redis_server.url) as opened:
+        product = opened.start()
+        product.wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("slotcalls status")
+        yield opened
+
+
+def test_a_line_in_kick_chat_becomes_a_post_in_discord(
+    stage: Stage, redis_server: RedisServer
+) -> None:
+    with redis_server.client() as client, client.pubsub(ignore_subscribe_messages=True) as ear:
+        ear.subscribe(CHANNEL)
+        until(lambda: client.pubsub_numsub(CHANNEL)[0][1] >= 2, "both of us listening")
+        message_id = stage.kick.chat("mia", "!call Book of Dead")
+        post = stage.post_about("Book of Dead")
+        until(lambda: _rings_for_chat(ear.get_message(timeout=0.1)), "the event on the channel")
+
+    reply = stage.kick.wait_for_line("@MadCats Book of Dead is on the list")
+    delivery = stage.rows(
+        "SELECT kind, state, body->>'content' FROM inbox_deliveries"
+        " WHERE body->>'message_id' = :id",
+        id=message_id,
+    )
+    assert delivery == [("chat.message.sent", "done", "!call Book of Dead")]
+    assert title(post) == "🎰 Book of Dead"
+    assert "**MadCats** on Kick" in post["embeds"][0]["description"]
+    assert reply["reply_to"] == message_id
+
+
+def _rings_for_chat(received: Json | None) -> bool:
+    message = json.loads(received["data"]) if received else {}
+    return message.get("bell") == "inbox" and message.get("kind") == "chat.message.sent"
+
+
+def test_sr_is_another_word_for_call(stage: Stage) -> None:
+    stage.kick.chat("yuki", "!SR   sweet  bonanza ")
+    assert title(stage.post_about("sweet bonanza")) == "🎰 sweet bonanza"
+
+
+def test_a_viewer_gains_watchtime_while_the_stream_is_live(stage: Stage) -> None:
+    stage.kick.live(title="Slots!", started_at=instant(60))
+    stage.kick.chat("leo", "hello from long ago", at=instant(40))
+    stage.kick.chat("leo", "and again, five minutes later", at=instant(35))
+    stage.kick.chat("nora", "the streamer herself earns nothing", at=instant(40))
+    stage.kick.chat("sam", "before the stream", at=instant(90))
+
+    embed = until(lambda: _standing(stage, "lil_bean", "15 min"), "15 minutes for lil_bean")
+    assert title({"embeds": [embed]}).startswith("⏱️ lil")
+
+    board = stage.asked("mia", "!leaderboard 5")
+    assert "15 min" in board["description"]
+    assert "NoraPlays" not in board["description"]
+    assert "SamOnKick" not in board["description"]
+    stage.kick.offline()
+
+
+def _standing(stage: Stage, name: str, wanted: str) -> Json | None:
+    embed = stage.asked("mia", f"!watchtime {name}")
+    return embed if wanted in str(embed.get("description")) else None
+
+
+def test_what_is_typed_can_also_be_chosen_as_a_slash_command(stage: Stage) -> None:
+    pairs = [
+        ("!slotcalls status", "slotcalls status", {}),
+        ("!slotcalls off", "slotcalls off", {}),
+        ("!slotcalls on", "slotcalls on", {}),
+        ("!watchtime", "watchtime", {}),
+        ("!leaderboard 5", "leaderboard", {"top": 5}),
+    ]
+    for typed, path, options in pairs:
+        by_typing = stage.asked("nora", typed)
+        by_choosing = stage.discord.slash("tomas", "general", path, options)["response"]
+        assert by_choosing["embeds"][0]["title"] == by_typing["title"], typed
+
+
+def test_slot_calls_can_be_switched_off_and_on(stage: Stage) -> None:
+    assert stage.asked("tomas", "!slotcalls off")["title"] == "⚫ Slot calls are off"
+    stage.kick.chat("sam", "!call Gates of Olympus")
+    stage.kick.wait_for_line("Slot calls are closed right now.")
+    assert not any("Gates of Olympus" in title(post) for post in stage.posts())
+
+    assert stage.asked("tomas", "!slotcalls on")["title"] == "🟢 Slot calls are on"
+    stage.kick.chat("sam", "!call Gates of Olympus")
+    stage.post_about("Gates of Olympus")
+
+
+@pytest.mark.parametrize("command", ["!slotcalls off", "!slotcalls on", "!slotcalls", "!health"])
+def test_a_viewer_may_not_use_the_moderators_commands(stage: Stage, command: str) -> None:
+    before = stage.asked("nora", "!slotcalls")["title"]
+    assert "for moderators" in stage.asked("mia", command)["title"]
+    assert stage.asked("nora", "!slotcalls")["title"] == before
+
+
+def test_health_tells_how_the_parts_are(stage: Stage) -> None:
+    stage.kick.chat("mia", "anybody here?")
+    stage.kick.settle()
+    typed = stage.asked("nora", "!health")
+    for part in ("Database", "Discord bot", "Inbox worker", "Outbox sender", "Redis", "Kick"):
+        assert part in typed["description"]
+    chosen = stage.discord.slash("nora", "general", "health")["response"]
+    assert chosen["ephemeral"] is True
+    assert chosen["embeds"][0]["title"] == typed["title"]
+
+
+# -- buttons ----------------------------------------------------------------------------------
+
+
+def called(stage: Stage, person: str, slot: str) -> Json:
+    """The post about a slot that this viewer calls; a fresh viewer has no cooldown."""
+    stage.kick.account(person, f"{person}_on_kick")
+    stage.kick.chat(person, f"!call {slot}")
+    return stage.post_about(slot)
+
+
+def closed(stage: Stage, post: Json, words: str) -> Json:
+    """The same post once it says so, without buttons."""
+    now = stage.discord.wait_for(
+        SLOT_CALLS,
+        lambda m: m["message_id"] == post["message_id"] and words in str(m["embeds"]),
+        10,
+    )
+    assert now["components"] == []
+    return now
+
+
+@pytest.mark.parametrize(
+    ("act", "slot", "icon", "words"),
+    [("done", "Fire Joker", "✅", "Played"), ("skip", "Jammin Jars", "⏭️", "Skipped")],
+)
+def test_a_button_closes_a_call_once(
+    stage: Stage, act: str, slot: str, icon: str, words: str
+) -> None:
+    post = called(stage, f"fan-of-{act}", slot)
+    stage.discord.click("tomas", post["message_id"], button(post, act))
+    assert title(closed(stage, post, words)) == f"{icon} {slot}"
+
+
+def test_of_two_clicks_at_once_the_slower_is_told_so(stage: Stage) -> None:
+    post = called(stage, "second", "Reactoonz")
+
+    def click(person: str, act: str) -> Json:
+        return stage.discord.click(person, post["message_id"], button(post, act))["response"]
+
+    with ThreadPoolExecutor() as hands:
+        answers = list(hands.map(click, ("tomas", "nora"), ("done", "done")))
+    private = [answer for answer in answers if answer["ephemeral"]]
+    assert len(private) == 1
+    assert "already closed" in private[0]["embeds"][0]["title"]
+    assert title(closed(stage, post, "Played")) == "✅ Reactoonz"
+
+
+def test_block_takes_all_calls_of_a_viewer_off_the_list(stage: Stage) -> None:
+    post = called(stage, "spammer", "Dog House")
+    answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
+    closed(stage, post, "Skipped")
+    assert "can no longer call slots" in answer["response"]["embeds"][0]["title"]
+
+    stage.kick.chat("spammer", "!call Big Bass")
+    called(stage, "after-spammer", "Wanted Dead or a Wild")
+    assert not any("Big Bass" in title(one) for one in stage.posts())
+
+
+def test_buttons_are_for_moderators(stage: Stage) -> None:
+    post = called(stage, "hopeful", "Starburst")
+    answer = stage.discord.click("mia", post["message_id"], button(post, "done"))
+    assert answer["response"]["ephemeral"] is True
+    assert "for moderators" in answer["response"]["embeds"][0]["title"]
+    number = int(button(post, "done").rsplit(":", 1)[1])
+    state = "SELECT state FROM slot_calls WHERE guild_id = :guild AND number = :number"
+    assert stage.scalar(state, guild=GUILD, number=number) == "open"
+
+
+def test_buttons_outlive_a_restart(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with open_stage(tmp_path_factory.mktemp("again"), postgres_url, signing_key) as stage:
+        first = stage.start()
+        first.wait_well()
+        stage.tuned_in()
+        post = called(stage, "patient", "Legacy of Dead")
+        assert first.stop() == 0
+
+        second: Product = stage.start()
+        second.wait_well()
+        stage.discord.click("tomas", post["message_id"], button(post, "done"))
+        assert title(closed(stage, post, "Played")) == "✅ Legacy of Dead"
