@@ -158,11 +158,11 @@ class Channel:
 
 def first_accounts(people: Iterable[Person]) -> dict[int, Account]:
     """Everybody by user id: the people, the separate bot account, and the bot of the app."""
-    accounts = [
+    accounts = [Account(p.kick_user_id, p.kick_name, p.handle) for p in people]
+    accounts += [
         Account(BOT_USER_ID, "RegularsBot", "regularsbot"),
         Account(APP_BOT_USER_ID, "Regulars", "regulars", is_bot=True),
     ]
-    accounts += [Account(p.kick_user_id, p.kick_name, p.handle) for p in people]
     return {account.user_id: account for account in accounts}
 
 
