@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sandbox.discord.world import DiscordWorld
 
 MEMBERS_PER_CHUNK = 1_000
+CLOSE_SECONDS = 0.2
 _CLIENT_CLOSED_FOR_GOOD = (1000, 1001)
 
 
@@ -90,9 +91,12 @@ class Gateway:
             await connection.send(op, data)
 
     async def close(self) -> None:
-        """The world ends: every socket is closed at once."""
-        for connection in list(self.connections):
-            await connection.socket.close(code=1001, drain=False)
+        """The world ends: every socket is closed, those that do not answer are dropped."""
+        closing = [c.socket.close(code=1001, drain=False) for c in self.connections]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*closing)
+        self.kill()
 
     # -- serving a connection ----------------------------------------------------------------
 

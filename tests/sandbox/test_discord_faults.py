@@ -39,6 +39,7 @@ async def test_after_a_late_500_only_a_nonce_prevents_the_double(rig: Rig) -> No
     await rig.hands.fault(rest_late_500=1)
     await rig.general.send("once", nonce="n-1")
     assert await contents(rig) == ["once"]
+    assert rig.world.faults.get("discord.rest.late_500") == 0
 
 
 async def test_a_lost_answer_leaves_the_message_behind(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from sandbox.discord import messages
 from sandbox.discord.drafts import Draft
 from sandbox.discord.errors import Json
 from sandbox.discord.scenery import VERAS_DEN_ID
-from sandbox.discord.session import Op
+from sandbox.discord.session import REPLAYABLE_EVENTS, Op, Session
 from sandbox.discord.world import DiscordWorld
 from tests.sandbox.discord_rig import GENERAL_ID, Rig, RigBot, open_rig, open_world
 
@@ -135,6 +135,16 @@ async def test_a_killed_socket_is_resumed_and_missed_events_are_replayed(rig: Ri
     assert rig.bot.seen == ["before", "meanwhile", "after"]
 
 
+def test_a_session_replays_only_what_it_still_knows() -> None:
+    session = Session(0)
+    assert session.can_replay_after(0)
+    for _ in range(REPLAYABLE_EVENTS + 1):
+        session.dispatch("X", {})
+    assert not session.can_replay_after(0)
+    assert session.can_replay_after(1)
+    assert session.can_replay_after(session.sequence)
+
+
 async def test_reconnect_opcode_leads_to_a_resume(rig: Rig) -> None:
     resumed = rig.event("resumed")
     await rig.hands.gateway("reconnect")
@@ -255,6 +265,21 @@ async def test_a_client_that_stops_its_heartbeat_is_dropped() -> None:
 
 async def test_heartbeats_are_acknowledged(rig: Rig) -> None:
     await rig.until(lambda: rig.bot.latency < 1)
+
+
+async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer() -> None:
+    async with open_world() as world:
+        host, port = world.base_url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+        hello = (
+            f"GET /discord/gateway HTTP/1.1\r\nHost: x\r\n{key}\r\nSec-WebSocket-Key: {'A' * 22}=="
+        )
+        writer.write(f"{hello}\r\n\r\n".encode())
+        assert b"101" in await reader.readline()
+        async with asyncio.timeout(0.9):
+            await world.close()
+        writer.close()
 
 
 async def test_leaving_and_joining_a_guild(rig: Rig) -> None:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import discord
 import pytest
 
-from sandbox.discord import channels, members, roles
+from sandbox.discord import channels, members, permissions, roles
 from sandbox.discord.driver import DriverError
+from sandbox.discord.models import Role
 from tests.sandbox.discord_rig import GENERAL_ID, GUILD_ID, Rig, open_rig
 
 
@@ -47,6 +48,11 @@ async def test_a_role_above_the_bots_own_is_refused(rig: Rig) -> None:
     with pytest.raises(discord.Forbidden):
         await rig.member("mia").add_roles(role(rig, "Regular"))
     assert await rig.hands.roles_of("mia") == []
+
+
+def test_on_one_position_the_older_role_is_the_higher() -> None:
+    older, younger = (Role(role_id, 1, "", 3, 0) for role_id in (10, 20))
+    assert sorted([older, younger], key=permissions.rank) == [younger, older]
 
 
 async def test_a_managed_role_cannot_be_given(rig: Rig) -> None:

@@ -215,9 +215,10 @@ async def test_guild_emoji_react_and_unknown_ones_are_10014(rig: Rig) -> None:
 
 async def test_pins_leave_a_notice_and_an_event(rig: Rig) -> None:
     sent = await rig.general.send("rules")
-    changed = rig.event("guild_channel_pins_update")
+    changed, edited = rig.event("guild_channel_pins_update"), rig.event("raw_message_edit")
     await sent.pin()
     await changed
+    assert (await edited).message.pinned
     assert [m.id async for m in rig.general.pins()] == [sent.id]
     notice = (await transcript(rig))[-1]
     assert (notice["type"], notice["reply_to"]) == (6, str(sent.id))
