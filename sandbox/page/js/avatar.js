@@ -4,8 +4,8 @@ import { h } from "./dom.js";
 /** A hue of 0 to 359 that stays the same for the same name. */
 export function hueOf(name) {
   let hash = 7;
-  for (const sign of String(name)) hash = (hash * 31 + sign.codePointAt(0)) % 100003;
-  return (hash * 47) % 360;
+  for (const sign of String(name)) hash = (hash * 131 + sign.codePointAt(0)) % 100003;
+  return (hash * 15) % 360; // a factor that sets the pretend people well apart
 }
 
 export function avatar(name, { bot = false, size } = {}) {

@@ -16,6 +16,7 @@ const TYPING_MS = 8000;
 export function discordPane(app) {
   const room = byId("messages");
   const dismissed = new Set();
+  const known = new Set();
   const seen = new Map();
   const typing = new Map();
   const box = composer(app);
@@ -23,7 +24,7 @@ export function discordPane(app) {
   let drawn = "";
 
   byId("composer").append(box.element);
-  byId("open-pins").addEventListener("click", () => showPins(view, app));
+  byId("open-pins").addEventListener("click", () => { drawPins(view, app); byId("pins").showModal(); });
   byId("to-sidebar").addEventListener("click", () => toggleSidebar());
   wireEnd(room, byId("discord-to-end"));
 
@@ -49,6 +50,7 @@ export function discordPane(app) {
     drawHead(view);
     drawMessages();
     drawMembers(view);
+    if (byId("pins").open) drawPins(view, app);
     box.render(view, typingNames());
   }
 
@@ -78,14 +80,15 @@ export function discordPane(app) {
   const lastId = (channel) => view.messagesOf(channel).at(-1)?.id ?? "0";
   const seenKey = (channel) => `${view.me} ${channel.id}`;
 
-  // The open channel is read; one never looked at counts as read up to now.
+  // The open channel is read. When one becomes a person, what was said so far counts as read.
   function noteSeen() {
     const all = [...view.guilds.flatMap((guild) => view.channelsOf(guild)), view.dm].filter(Boolean);
     for (const one of all) {
-      if (one === view.channel || !seen.has(seenKey(one))) seen.set(seenKey(one), lastId(one));
+      if (one === view.channel || !known.has(view.me)) seen.set(seenKey(one), lastId(one));
     }
+    known.add(view.me);
   }
-  const isNews = (channel) => seen.get(seenKey(channel)) !== lastId(channel);
+  const isNews = (channel) => (seen.get(seenKey(channel)) ?? "0") !== lastId(channel);
 
   function typingNames() {
     const guild = view.guild;
@@ -235,10 +238,13 @@ function memberItem(member, view) {
 
 /* ---- pins and the way to the end ----------------------------------------------------------- */
 
-function showPins(view, app) {
+function drawPins(view, app) {
   const dialog = byId("pins");
   const wanted = view.channel?.pins ?? [];
   const pinned = wanted.map((id) => view.channel.messages.find((one) => one.id === id)).filter(Boolean);
+  const print = JSON.stringify([view.channel?.id, pinned, view.namesPrint]);
+  if (dialog.print === print) return;
+  dialog.print = print;
   const use = () => Promise.resolve(app.say("Press it in the channel itself."));
   const ctx = { view, names: view.names(), compact: false, use,
     choices: (one) => choicesOf(one, view.guild) };
@@ -249,7 +255,6 @@ function showPins(view, app) {
     h("div", { class: "sheet-body" }, pinned.length
       ? h("div", { class: "pin-list" }, pinned.map((one) => messageElement(one, ctx)))
       : h("p", {}, "Nothing is pinned in this channel yet.")));
-  dialog.showModal();
 }
 
 /** A button that shows while newer lines stand below what one sees. */

@@ -46,8 +46,10 @@ export function reconcile(parent, items, { key, signature = (item) => item, rend
   let cursor = parent.firstElementChild;
   for (const item of items) {
     const id = String(key(item));
-    const node = reuseOrRender(old.get(id), item, id, signature, render);
+    const existing = old.get(id);
+    const node = reuseOrRender(existing, item, id, signature, render);
     old.delete(id);
+    if (existing === cursor) cursor = node; // it may just have been replaced
     if (node === cursor) cursor = cursor.nextElementSibling;
     else parent.insertBefore(node, cursor);
   }
@@ -79,9 +81,18 @@ export function keepAtEnd(box, change) {
   if (wasAtEnd) box.scrollTop = box.scrollHeight;
 }
 
+const TOAST_MS = 6000;
+
 /** A short message at the edge of the screen, read out politely. `kind`: "info" | "error" | "good". */
 export function toast(text, kind = "info") {
   const note = h("div", { class: `toast toast-${kind}` }, text);
-  byId("toasts").append(note);
-  setTimeout(() => note.remove(), 6000);
+  const box = byId("toasts");
+  box.append(note);
+  // Shown anew each time, so that it lies above an open dialog.
+  if (box.matches(":popover-open")) box.hidePopover();
+  box.showPopover();
+  setTimeout(() => {
+    note.remove();
+    if (!box.childElementCount) box.hidePopover();
+  }, TOAST_MS);
 }

@@ -3,6 +3,8 @@ import { avatar } from "./avatar.js";
 import { h } from "./dom.js";
 import { markdown, timestamp } from "./markdown.js";
 
+// discord.py writes avatars with the address of the real CDN; they are drawn here, not fetched.
+const AVATAR = /^(?:cdn\.discordapp\.com|[^/]+\/discord\/cdn)\/avatars\/(\d+)\//;
 const INLINE_SPANS = { 1: 12, 2: 6, 3: 4 };
 
 /** One classic embed: colour bar, author, title, description, fields, pictures, footer. */
@@ -64,11 +66,11 @@ function footer(data) {
  */
 export function picture(address, alt, kind = "") {
   const url = new URL(address, location.href);
+  const person = AVATAR.exec(`${url.host}${url.pathname}`)?.[1];
+  if (person && picture.nameOf) return portrait(picture.nameOf(person), kind);
   const own = ["127.0.0.1", "localhost", location.hostname].includes(url.hostname)
     && url.port === location.port;
   if (!own) return outside(url, alt, kind);
-  const person = /^\/discord\/cdn\/avatars\/(\d+)\//.exec(url.pathname);
-  if (person && picture.nameOf) return portrait(picture.nameOf(person[1]), kind);
   return h("img", { class: `picture ${kind}`, src: url.pathname, alt, loading: "lazy" });
 }
 
@@ -76,7 +78,7 @@ export function picture(address, alt, kind = "") {
 picture.nameOf = null;
 
 function portrait({ name, bot }, kind) {
-  return avatar(name, { bot, size: { thumb: 72, large: 120 }[kind] ?? 22 });
+  return avatar(name, { bot, size: { thumb: 64, large: 120 }[kind] ?? 22 });
 }
 
 function outside(url, alt, kind) {

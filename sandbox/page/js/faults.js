@@ -14,6 +14,10 @@ const GATEWAY = [
   ["start", "Start", "Accept connections again."],
 ];
 
+const DONE = { kill: "The connection is cut. The bot should be back in a moment.",
+  reconnect: "The bot was asked to reconnect.", invalidate: "The bot's session is over.",
+  stop: "The gateway is down until you press Start.", start: "The gateway is up again." };
+
 export const isOn = (fault) => fault.value !== fault.default;
 
 /** `app` as in discord.js. Returns `render(view)`. */
@@ -22,7 +26,7 @@ export function faultsDrawer(app) {
   const search = h("input", { type: "search", class: "fault-search", placeholder: "Search, e.g. 429",
     "aria-label": "Search the faults", oninput: () => filter() });
   const list = h("div", {});
-  const link = h("span", { class: "hint" });
+  const link = h("p", { class: "link", role: "status" });
   const people = h("div", {});
   let view = null;
 
@@ -47,8 +51,9 @@ export function faultsDrawer(app) {
     byId("faults-on").hidden = on === 0;
     byId("faults-on").textContent = String(on);
     byId("faults-on").setAttribute("aria-label", `${on} switched on`);
-    link.textContent = view.discord.bot?.connected ? "● The bot is connected."
-      : "○ The bot is not connected right now.";
+    const connected = Boolean(view.discord.bot?.connected);
+    link.textContent = connected ? "● The bot is connected." : "○ The bot is not connected right now.";
+    link.classList.toggle("good", connected);
     if (!list.childElementCount) { list.append(...groups(faults, app)); }
     for (const [name, fault] of Object.entries(faults)) update(list, name, fault);
     drawPeople(people, view, app);
@@ -67,9 +72,11 @@ export function faultsDrawer(app) {
 }
 
 function gatewayButtons(app) {
-  return h("div", { class: "gateway" }, GATEWAY.map(([action, label, help]) => h("button", {
-    type: "button", class: action === "stop" || action === "kill" ? "danger-button" : "plain-button",
-    title: help, onclick: () => app.act("discord/gateway", { action }, help) }, label)));
+  return h("div", {}, GATEWAY.map(([action, label, help]) => h("div", { class: "fault" },
+    h("span", { id: `gateway-${action}` }, help),
+    h("button", { type: "button", class: "plain-button", "aria-describedby": `gateway-${action}`,
+      data: { gateway: action }, onclick: () => app.act("discord/gateway", { action }, DONE[action]) },
+    label))));
 }
 
 // The DMs of the person one is: closed DMs are the most common surprise on the real Discord.

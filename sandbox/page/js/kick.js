@@ -55,7 +55,7 @@ function screen(stream) {
   const live = stream.is_live;
   return h("div", { class: live ? "screen live" : "screen" },
     live && h("span", { class: "badge-live" }, "LIVE"),
-    live && h("span", { class: "viewers" }, `${stream.viewer_count} watching`),
+    live && h("span", { class: "viewers" }, `${stream.viewer_count} watching since ${clock(stream.started_at)}`),
     live ? h("div", { class: "reels", "aria-hidden": "true" }, ["🍒", "⭐", "🍋"].map((one) => h("i", {}, one)))
       : h("p", {}, `${stream.name} is offline`),
     !live && h("small", {}, "Watchtime counts only while the stream is live."));
@@ -63,11 +63,9 @@ function screen(stream) {
 
 function streamLine(view, stream, app) {
   const live = stream.is_live;
-  const since = live && h("time", { data: { relative: Date.parse(stream.started_at) / 1000 } },
-    `since ${new Date(stream.started_at).toLocaleTimeString("en-GB", { timeStyle: "short" })}`);
   return h("div", { class: live ? "stream-line live" : "stream-line" }, avatar(stream.name),
     h("div", {}, channelChoice(view, app), h("small", {}, stream.title),
-      h("small", {}, stream.category, live && " · started ", since)),
+      h("small", {}, stream.category)),
     live
       ? h("button", { type: "button", class: "plain-button", data: { focus: "live" },
         onclick: () => app.act("kick/offline", { channel: stream.handle }) }, "End stream")
@@ -82,6 +80,8 @@ function channelChoice(view, app) {
     onchange: (event) => app.go({ kick: event.target.value }) },
   channels.map((one) => h("option", { value: one.handle, selected: one === view.stream }, one.name)));
 }
+
+const clock = (iso) => new Date(iso).toLocaleTimeString("en-GB", { timeStyle: "short" });
 
 /* ---- the chat ------------------------------------------------------------------------------ */
 
@@ -102,8 +102,7 @@ function lineElement(line, view, byKey, reply) {
   return h("article", { class: kind.join(" "), data: { id: line.message_id } },
     line.reply_to && h("span", { class: "answers" }, answered
       ? `@${answered.sender}: ${answered.text}` : "an earlier message"),
-    h("time", { class: "at", datetime: line.at }, new Intl.DateTimeFormat("en-GB",
-      { timeStyle: "short" }).format(new Date(line.at))),
+    h("time", { class: "at", datetime: line.at }, clock(line.at)),
     badges(line),
     h("span", { class: "name", vars: { "--hue": hueOf(line.sender) } }, line.sender), " ",
     emotes(line.text),

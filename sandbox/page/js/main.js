@@ -9,7 +9,7 @@ import { kickPane } from "./kick.js";
 import { refreshTimes } from "./markdown.js";
 import { openModal } from "./modal.js";
 import { DM, View } from "./model.js";
-import { loadSession, saveSession } from "./session.js";
+import { followAddress, loadSession, saveSession } from "./session.js";
 import { tries } from "./tries.js";
 
 const TICK_MS = 1000;
@@ -129,6 +129,10 @@ function drawPeople() {
       onclick: () => app.go({ as: one.handle, kick: undefined }) },
     avatar(one.display_name), one.display_name, one.role !== "viewer" && h("small", {}, one.role)),
   });
+  if (chips.dataset.me === view.me) return;
+  chips.dataset.me = view.me;
+  const mine = chips.querySelector("[aria-checked=true]");
+  chips.scrollLeft = mine.offsetLeft - chips.offsetLeft - (chips.clientWidth - mine.offsetWidth) / 2;
 }
 
 // Arrow keys move between the people, as in any group of radio buttons.
@@ -175,6 +179,12 @@ function drawHealth() {
   if (webhook) byId("health").href = new URL("/health", webhook).href;
 }
 
+// The address after # says who one is, so the skip link must not change it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId(`${session.tab}-box`).focus();
+});
+
 /* ---- living -------------------------------------------------------------------------------- */
 
 const changed = coalesce(async () => {
@@ -198,4 +208,5 @@ listen({
   onLink(name) { showLink(name); if (name === "live") changed(); },
 });
 setInterval(refreshTimes, TICK_MS);
+followAddress((given) => app.go({ ...given, kick: undefined }));
 changed();

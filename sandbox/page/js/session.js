@@ -16,6 +16,11 @@ export function saveSession(session) {
   history.replaceState(null, "", `#${hash}`);
 }
 
+/** The address was changed by hand or by the back button: `onChange(session)`. */
+export function followAddress(onChange) {
+  addEventListener("hashchange", () => onChange(loadSession()));
+}
+
 /** Small memory of this browser tab, such as which suggestions were tried; never essential. */
 export const memory = {
   get(name) {

@@ -4,12 +4,12 @@ import { memory } from "./session.js";
 
 // `say` goes to Kick chat, `type` as text and `slash` as a command to Discord; `do` is a stream act.
 const TRIES = [
-  { id: "live", as: "nora", do: "live", what: ["Go live"], where: "on Kick, as NoraPlays" },
-  { id: "call", as: "mia", say: "!call Book of Dead", where: "in Kick chat, as MadCats" },
-  { id: "sr", as: "leo", say: "!sr Wanted Dead or a Wild", where: "in Kick chat, as lil bean" },
-  { id: "status", as: "nora", slash: "slotcalls status", in: "slot-calls", where: "in #slot-calls, as NoraPlays" },
-  { id: "board", as: "mia", type: "!leaderboard 5", in: "general", where: "in #general, as MadCats" },
-  { id: "health", as: "nora", slash: "health", in: "bot-log", where: "in #bot-log, as NoraPlays" },
+  { id: "live", as: "nora", do: "live", what: ["Go live"], where: "on Kick as NoraPlays" },
+  { id: "call", as: "mia", say: "!call Book of Dead", where: "in Kick chat as MadCats" },
+  { id: "sr", as: "leo", say: "!sr Wanted", where: "in Kick chat as lil bean" },
+  { id: "status", as: "nora", slash: "slotcalls status", in: "slot-calls", where: "in #slot-calls as NoraPlays" },
+  { id: "board", as: "mia", type: "!leaderboard 5", in: "general", where: "in #general as MadCats" },
+  { id: "health", as: "nora", slash: "health", in: "bot-log", where: "in #bot-log as NoraPlays" },
 ];
 
 /** `app` as in discord.js; `app.be(person, places)` switches and resolves with the new view. */

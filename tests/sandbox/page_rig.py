@@ -1,0 +1,143 @@
+"""The page in a real browser, on a real sandbox, with a real discord.py bot beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
+
+from sandbox.discord.driver import DiscordDriver
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox, on_thread
+from tests.prerequisites import find_chromium
+
+HERE = Path(__file__)
+USUAL: dict[str, Any] = {
+    "viewport": {"width": 1440, "height": 900},
+    "color_scheme": "dark",
+    "reduced_motion": "reduce",
+}
+PHONE = {"width": 390, "height": 844}
+
+
+@dataclass
+class Place:
+    """A sandbox that runs, with a browser to look at it and drivers to act behind its back."""
+
+    sandbox: Sandbox
+    browser: Browser
+    discord: DiscordDriver
+    kick: KickDriver
+
+
+@dataclass
+class Visit:
+    """One open page, and what its console complained of."""
+
+    page: Page
+    complaints: list[str]
+
+    @property
+    def messages(self) -> Locator:
+        return self.page.locator("#messages")
+
+    @property
+    def chat(self) -> Locator:
+        return self.page.locator("#chat")
+
+    @property
+    def toasts(self) -> Locator:
+        return self.page.locator("#toasts")
+
+    def start_as(self, handle: str) -> None:
+        """As if the page had just been opened by that person, which would take much longer."""
+        for dialog in self.page.locator("dialog[open]").all():
+            dialog.evaluate("dialog => dialog.close()")
+        self.page.evaluate("as => { location.hash = `as=${as}`; }", handle)
+        expect(self.page.locator(f"[data-person={handle}]")).to_be_checked()
+        for box in ("#discord-box", "#kick-box"):
+            self.page.locator(box).fill("")
+        self.page.locator("#toasts").evaluate("box => box.replaceChildren()")
+
+    def become(self, name: str) -> None:
+        self.page.get_by_role("radio", name=name).click()
+
+    def open_channel(self, name: str) -> None:
+        self.page.locator("#sidebar").get_by_role("button", name=name).click()
+
+    def check(self) -> None:
+        """The console must be silent: no error, no violation of the CSP."""
+        # A refused act is the sandbox's answer, which Chromium also notes there.
+        serious = [one for one in self.complaints if "Failed to load resource" not in one]
+        self.complaints.clear()
+        if serious:
+            pytest.fail(f"the page complained: {serious}")
+
+    def write(self, text: str) -> None:
+        """In the open Discord channel."""
+        box = self.page.locator("#discord-box")
+        box.fill(text)
+        box.press("Enter")
+
+    def message(self, text: str) -> Locator:
+        """The newest message that holds the text."""
+        return self.page.locator("#messages .message", has_text=text).last
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """Everything running, for the length of the block."""
+    with on_thread() as sandbox, _bot(sandbox), sync_playwright() as playwright:
+        chromium = find_chromium()
+        assert chromium is not None, "no Chromium: see tests/prerequisites.py"
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        discord, kick = DiscordDriver(sandbox.base_url), KickDriver(sandbox.base_url)
+        discord.wait_command("slotcalls status")
+        yield Place(sandbox, browser, discord, kick)
+        discord.close()
+        kick.close()
+        browser.close()
+
+
+@contextmanager
+def _bot(sandbox: Sandbox) -> Iterator[None]:
+    command = [sys.executable, "-m", "tests.sandbox.page_bot"]
+    process = subprocess.Popen(
+        command, cwd=HERE.parents[2], env=os.environ | sandbox.env, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def visit(there: Place, fragment: str = "", **options: Any) -> Iterator[Visit]:
+    """The page, opened and filled. It must not have complained when the block ends."""
+    context = there.browser.new_context(**(USUAL | options))
+    page = context.new_page()
+    page.set_default_timeout(5_000)
+    complaints: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        complaints.append("a dialog")
+        dialog.dismiss()
+
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("console", lambda said: complaints.append(f"{said.type}: {said.text}"))
+    page.on("dialog", refuse)
+    page.goto(f"{there.sandbox.page_url}#{fragment}")
+    expect(page.locator("#people button").first).to_be_visible()
+    opened = Visit(page, complaints)
+    yield opened
+    context.close()
+    opened.check()
