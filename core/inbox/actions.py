@@ -1,5 +1,6 @@
 """What one can do with the inbox from outside."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -11,14 +12,20 @@ from core.kit.database import ring_after_commit
 BELL = "inbox"
 
 
+def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:
+    """Write deliveries down and ring for the worker; False for each that was already here."""
+    news = store.add_deliveries(tx, deliveries)
+    for delivery, new in zip(deliveries, news, strict=True):
+        if new:
+            ring_after_commit(
+                tx, BELL, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
+            )
+    return news
+
+
 def receive(tx: Connection, delivery: Delivery) -> bool:
-    """Write a delivery down and ring for the worker; False when it was already here."""
-    if not store.add_delivery(tx, delivery):
-        return False
-    ring_after_commit(
-        tx, BELL, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
-    )
-    return True
+    """The same for one."""
+    return receive_all(tx, [delivery])[0]
 
 
 def try_shelf_again(tx: Connection, now: datetime) -> int:

@@ -48,24 +48,35 @@ class Retry:
     attempts: int
 
 
-_ADD_DELIVERY = (
-    upsert(deliveries)
-    .values({c: bindparam(c) for c in ("source", "delivery_id", "kind", "lane", "body", "sent_at")})
-    .on_conflict_do_nothing(constraint="inbox_deliveries_once")
-)
+def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
+    """Write them down; False for each whose delivery id was already here, or came twice."""
+    rows = [
+        {
+            "source": delivery.source,
+            "delivery_id": delivery.delivery_id,
+            "kind": delivery.kind,
+            "lane": delivery.lane,
+            "body": delivery.body,
+            "sent_at": delivery.sent_at,
+        }
+        for delivery in batch
+    ]
+    added = tx.execute(
+        upsert(deliveries)
+        .values(rows)
+        .on_conflict_do_nothing(constraint="inbox_deliveries_once")
+        .returning(deliveries.c.source, deliveries.c.delivery_id)
+    )
+    news = {(row.source, row.delivery_id) for row in added}
+    return [_take(news, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
 
-def add_delivery(tx: Connection, delivery: Delivery) -> bool:
-    """Write it down; False when this delivery id was already here."""
-    row = {
-        "source": delivery.source,
-        "delivery_id": delivery.delivery_id,
-        "kind": delivery.kind,
-        "lane": delivery.lane,
-        "body": delivery.body,
-        "sent_at": delivery.sent_at,
-    }
-    return tx.execute(_ADD_DELIVERY, row).rowcount == 1
+def _take(news: set[tuple[str, str]], key: tuple[str, str]) -> bool:
+    """True for the first who asks."""
+    if key not in news:
+        return False
+    news.remove(key)
+    return True
 
 
 # The oldest waiting delivery of some lane that nobody else is working on. Its row lock is the

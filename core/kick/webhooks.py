@@ -19,14 +19,14 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from flask import Blueprint, Request, Response, jsonify, request
 from prometheus_client import Counter
 
-from core.inbox import actions as inbox
+from core.inbox.mailbox import Mailbox
 from core.inbox.store import Delivery
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
@@ -40,6 +40,8 @@ from core.kit.web import problem
 
 SOURCE = "kick.webhook"
 MOST_BYTES = 1_000_000
+REMEMBER_FOLLOWED = timedelta(minutes=1)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 _received = Counter("kick_webhooks", "Deliveries by what became of them", ["outcome"])
@@ -83,6 +85,8 @@ class Intake:
     def __init__(self, services: Services, keys: KeyRing) -> None:
         settings = services.settings
         self._database = services.database
+        self._mailbox = Mailbox(services.database)
+        self._followed: dict[int, datetime] = {}
         self._clock = services.clock
         self._keys = keys
         self._max_age = timedelta(seconds=settings.webhook_max_age_seconds)
@@ -107,10 +111,21 @@ class Intake:
         broadcaster_user_id = _check_shape(kind, body)
         lane = f"kick:{broadcaster_user_id}"
         delivery = Delivery(SOURCE, message_id, kind, lane, body, sent_at)
+        if not self._is_followed(broadcaster_user_id):
+            raise Declined(404, "unknown_channel", "No server here follows this channel.")
+        return "stored" if self._mailbox.put(delivery) else "seen"
+
+    def _is_followed(self, broadcaster_user_id: int) -> bool:
+        """Asked of the database at most once a minute for a channel that is followed. One that was
+        given up in between does no harm: it becomes no event."""
+        now = self._clock()
+        if now - self._followed.get(broadcaster_user_id, LONG_AGO) < REMEMBER_FOLLOWED:
+            return True
         with self._database.begin() as tx:
             if not guilds_of(tx, broadcaster_user_id):
-                raise Declined(404, "unknown_channel", "No server here follows this channel.")
-            return "stored" if inbox.receive(tx, delivery) else "seen"
+                return False
+        self._followed[broadcaster_user_id] = now
+        return True
 
     def _check_signature(self, message_id: str, timestamp: str, raw: bytes, signature: str) -> None:
         if is_genuine(self._keys.key(), message_id, timestamp, raw, signature):
@@ -152,7 +167,18 @@ def _decode(raw: bytes) -> dict[str, Any]:
         raise Declined(400, "bad_json", "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Declined(422, "wrong_shape", "The body is not an object.")
-    return body
+    return storable(body) if b"\\u" in raw else body
+
+
+def storable(value: Any) -> Any:
+    """The same without what JSON can spell and PostgreSQL cannot keep: NUL, and half of a pair."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {storable(key): storable(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [storable(inner) for inner in value]
+    return value
 
 
 def _check_shape(kind: str, body: dict[str, Any]) -> int:
