@@ -7,6 +7,7 @@ asks of each piece: did this viewer write within the window before it, and was a
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import Connection, text
 
@@ -126,7 +127,7 @@ def expected(events: Iterable[Event], window: timedelta) -> dict[int, timedelta]
         time = sum(
             (
                 end - start
-                for start, end in zip(cuts, cuts[1:], strict=False)
+                for start, end in pairwise(cuts)
                 if any(w <= start < w + window for w in written)
                 and any(begin <= start < until for begin, until in live)
             ),

@@ -1,0 +1,188 @@
+"""What events do to watchtime, one promise a test."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.events import StreamSeenLive
+from core.guilds import actions as guilds
+from core.watchtime import actions, standings
+from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from tests.watchtime.model import Teller, at, tell, watched
+
+
+@pytest.fixture
+def teller(guild_id: int) -> Teller:
+    return Teller(guild_id)
+
+
+def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:
+    actions.credit(tx, guild_id)
+    return watched(tx, guild_id)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def test_a_message_while_live_counts_for_ten_minutes(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.went_live(at(0)), teller.says(5, at(10)), teller.seen_live(at(0), at(60)))
+    assert credited(tx, guild_id) == {5: minutes(10)}
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        {"is_broadcaster": True},
+        {"is_bot": True},
+        {"badges": ("bot",)},
+        {"name": "NightBot"},
+    ],
+)
+def test_some_earn_nothing(
+    tx: Connection, guild_id: int, teller: Teller, sender: dict[str, object]
+) -> None:
+    tell(tx, teller.went_live(at(0)), teller.says(5, at(1), **sender))
+    tell(tx, teller.ended(at(0), at(60)))
+    assert credited(tx, guild_id) == {}
+
+
+def test_the_list_of_bots_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
+    guilds.change_setting(tx, guild_id, IGNORED_NAMES, "Viewer5", actor=1)
+    tell(tx, teller.says(5, at(1)), teller.says(6, at(1), name="Nightbot"))
+    tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(60)))
+    assert credited(tx, guild_id) == {6: minutes(10)}
+
+
+def test_switched_off_nobody_earns(tx: Connection, guild_id: int, teller: Teller) -> None:
+    guilds.change_setting(tx, guild_id, ENABLED, False, actor=1)
+    tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
+    assert credited(tx, guild_id) == {}
+
+
+def test_the_window_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
+    guilds.change_setting(tx, guild_id, WINDOW_MINUTES, 3, actor=1)
+    tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
+    assert credited(tx, guild_id) == {5: minutes(3)}
+
+
+def test_chat_alone_is_no_stream(tx: Connection, guild_id: int, teller: Teller) -> None:
+    tell(tx, *(teller.says(viewer, at(minute)) for viewer in (5, 6, 7) for minute in range(30)))
+    assert credited(tx, guild_id) == {}
+
+
+def test_nothing_is_credited_before_it_is_confirmed(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.went_live(at(0)), teller.says(5, at(0)))
+    assert credited(tx, guild_id) == {}
+    tell(tx, teller.seen_live(at(0), at(4)))
+    assert credited(tx, guild_id) == {5: minutes(4)}
+
+
+def test_no_ghosts_after_a_missed_end(tx: Connection, guild_id: int, teller: Teller) -> None:
+    """The end never came; a look found the channel offline. What was confirmed stays."""
+    tell(tx, teller.went_live(at(0)), teller.seen_live(at(0), at(4)), teller.says(5, at(0)))
+    tell(tx, teller.seen_offline(at(8)), teller.says(5, at(9)))
+    assert credited(tx, guild_id) == {5: minutes(4)}
+
+
+def test_the_exact_end_overrules_the_looks(tx: Connection, guild_id: int, teller: Teller) -> None:
+    """Also downwards: Kick's list lags behind the truth."""
+    tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(8)))
+    assert credited(tx, guild_id) == {5: minutes(8)}
+    tell(tx, teller.seen_offline(at(9)), teller.ended(at(0), at(6)))
+    assert credited(tx, guild_id) == {5: minutes(6)}
+    tell(tx, teller.seen_live(at(0), at(8.5)))
+    assert credited(tx, guild_id) == {5: minutes(6)}
+
+
+def test_a_new_stream_leaves_an_older_open_one_where_it_was_last_seen(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.went_live(at(0)), teller.seen_live(at(0), at(2)), teller.says(5, at(0)))
+    tell(tx, teller.went_live(at(5)), teller.seen_live(at(5), at(6)))
+    assert credited(tx, guild_id) == {5: minutes(2 + 1)}
+
+
+def test_a_late_message_is_credited_in_a_stream_long_settled(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(60)))
+    assert credited(tx, guild_id) == {}
+    assert actions.list_uncredited(tx) == []
+    tell(tx, teller.says(5, at(55)))
+    assert actions.list_uncredited(tx) == [guild_id]
+    assert credited(tx, guild_id) == {5: minutes(5)}
+
+
+def test_a_replayed_message_gives_the_credit_nothing_to_do(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.says(5, at(55)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
+    actions.credit(tx, guild_id)
+    tell(tx, teller.says(5, at(55)), teller.ended(at(0), at(60)), teller.went_live(at(0)))
+    assert actions.list_uncredited(tx) == []
+
+
+def test_servers_never_notice_each_other(
+    tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
+) -> None:
+    other = Teller(other_guild_id)
+    tell(tx, teller.says(5, at(0)), other.says(5, at(0)), other.says(6, at(0)))
+    tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(5)))
+    assert credited(tx, other_guild_id) == {}
+    assert credited(tx, guild_id) == {5: minutes(5)}
+    tell(tx, other.went_live(at(0)), other.ended(at(0), at(2)))
+    assert credited(tx, other_guild_id) == {5: minutes(2), 6: minutes(2)}
+    assert credited(tx, guild_id) == {5: minutes(5)}
+    assert [p.watched for p in actions.leaderboard(tx, guild_id)] == [minutes(5)]
+    assert standings.get_totals(tx, other_guild_id).viewers == 2
+
+
+def test_a_platform_counts_for_its_own_streams(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    twitch = Teller(guild_id, platform="twitch")
+    tell(tx, teller.says(5, at(0)), twitch.says(6, at(0)), twitch.says(7, at(4)))
+    tell(tx, twitch.went_live(at(0)), twitch.ended(at(0), at(5)))
+    assert credited(tx, guild_id) == {6: minutes(5), 7: minutes(1)}
+
+
+# -- whether it is live now, whatever the order in which we learn of it ---------------------------
+
+START = at(0)
+
+
+@pytest.mark.parametrize(
+    ("offline_at", "look_at", "is_live"),
+    [(None, at(3), True), (at(2), at(3), True), (at(4), at(3), False), (at(3), at(3), False)],
+)
+@pytest.mark.parametrize("offline_first", [True, False])
+def test_the_newest_look_decides_whether_it_is_live(
+    tx: Connection,
+    guild_id: int,
+    teller: Teller,
+    offline_at: datetime | None,
+    look_at: datetime,
+    is_live: bool,
+    offline_first: bool,
+) -> None:
+    look: list[StreamSeenLive] = [teller.seen_live(START, look_at), teller.seen_live(START, at(1))]
+    offline = [teller.seen_offline(offline_at), teller.seen_offline(at(0.5))] if offline_at else []
+    tell(tx, *(offline + look if offline_first else look + offline))
+    (stream,) = standings.list_newest_streams(tx, guild_id)
+    assert stream.is_live is is_live
+    assert (stream.started_at, stream.seen_at) == (START, look_at)
+
+
+def test_an_ended_stream_is_not_live_however_it_was_seen(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    tell(tx, teller.ended(START, at(5)), teller.seen_live(START, at(6)))
+    (stream,) = standings.list_newest_streams(tx, guild_id)
+    assert not stream.is_live
+    assert stream.ended_at == at(5)

@@ -1,0 +1,54 @@
+"""Presence windows, and who earns nothing."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from core.events import Sender
+from core.watchtime.rules import Presence, can_earn, names_in, presence_after
+
+TEN = timedelta(minutes=10)
+
+
+def test_a_window_within_a_day() -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert presence_after(noon, TEN) == (Presence(date(2026, 3, 1), noon, noon + TEN),)
+
+
+def test_a_window_over_midnight_is_cut() -> None:
+    late = datetime(2026, 2, 28, 23, 55, tzinfo=UTC)
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+    assert presence_after(late, TEN) == (
+        Presence(date(2026, 2, 28), late, midnight),
+        Presence(date(2026, 3, 1), midnight, midnight + timedelta(minutes=5)),
+    )
+
+
+def test_a_window_up_to_midnight_is_one_piece() -> None:
+    late = datetime(2026, 2, 28, 23, 50, tzinfo=UTC)
+    assert len(presence_after(late, TEN)) == 1
+
+
+def test_the_day_is_that_of_utc() -> None:
+    here = datetime(2026, 3, 1, 1, 0, tzinfo=timezone(timedelta(hours=2)))
+    assert [piece.day for piece in presence_after(here, TEN)] == [date(2026, 2, 28)]
+
+
+def test_names_are_compared_folded() -> None:
+    assert names_in(" KickBot, @BotRix,, ") == {"kickbot", "botrix"}
+    assert names_in("") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("sender", "earns"),
+    [
+        (Sender(user_id=5, name="madcats"), True),
+        (Sender(user_id=5, name="madcats", badges=("moderator", "vip")), True),
+        (Sender(user_id=5, name="Nora", is_broadcaster=True), False),
+        (Sender(user_id=5, name="Regulars", is_bot=True), False),
+        (Sender(user_id=5, name="helper", badges=("bot",)), False),
+        (Sender(user_id=5, name="kickBOT"), False),
+    ],
+)
+def test_who_can_earn(sender: Sender, earns: bool) -> None:
+    assert can_earn(sender, frozenset({"kickbot"})) is earns
