@@ -4,12 +4,22 @@ The header that names the type is not signed, so the body has to fit it: otherwi
 delivery could be relabelled. Fields that are `null` or empty in the wild are allowed to be.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-Instant = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _sensible(at: datetime) -> datetime:
+    """In UTC, and far enough from the ends of time that rules can reckon with it."""
+    if not _EARLIEST <= at < _LATEST:
+        raise ValueError("not of our time")
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_sensible)]
 KickId = Annotated[int, Field(gt=0, lt=2**63)]
 
 

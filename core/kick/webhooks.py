@@ -18,7 +18,6 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 | 503 | the database or Kick's key is out of reach | no |
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +32,7 @@ from core.kick.client import client_of
 from core.kick.public_key import KeyRing
 from core.kick.signature import is_genuine
 from core.kick.translate import guilds_of
+from core.kit import strict_json
 from core.kit.clock import parse_instant
 from core.kit.errors import Outage
 from core.kit.services import Services
@@ -60,7 +60,8 @@ class Declined(Exception):
 def pages(services: Services) -> Blueprint:
     """The blueprint with the one route that Kick calls."""
     blueprint = Blueprint("kick", __name__)
-    intake = Intake(services, KeyRing(client_of(services.settings), services.database))
+    keys = KeyRing(client_of(services.settings), services.database, services.clock)
+    intake = Intake(services, keys)
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
@@ -128,9 +129,10 @@ class Intake:
         return True
 
     def _check_signature(self, message_id: str, timestamp: str, raw: bytes, signature: str) -> None:
-        if is_genuine(self._keys.key(), message_id, timestamp, raw, signature):
+        key = self._keys.key()
+        if is_genuine(key, message_id, timestamp, raw, signature):
             return
-        newer = self._keys.newer_key()
+        newer = self._keys.newer_key(key)
         if newer is None or not is_genuine(newer, message_id, timestamp, raw, signature):
             raise Declined(401, "bad_signature", "The signature does not fit.")
 
@@ -162,8 +164,8 @@ def _header(request: Request, name: str) -> str:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
+        body = strict_json.decode(raw)
+    except ValueError:
         raise Declined(400, "bad_json", "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Declined(422, "wrong_shape", "The body is not an object.")
