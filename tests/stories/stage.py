@@ -91,6 +91,11 @@ class Stage:
         self._products.append(product)
         return product
 
+    @property
+    def product(self) -> Product:
+        """The one that was started last."""
+        return self._products[-1]
+
     def curtain(self) -> None:
         """End what still runs. A story's log has no traceback, whatever happened in it."""
         for product in self._products:
@@ -152,9 +157,7 @@ def button(message: Json, act: str) -> str:
 
 
 @contextmanager
-def open_stage(
-    folder: Path, server_url: str, key: SigningKey, **settings: str
-) -> Iterator[Stage]:
+def open_stage(folder: Path, server_url: str, key: SigningKey, **settings: str) -> Iterator[Stage]:
     """A stage with a database on this server and a world of its own."""
     port = free_port()
     with ExitStack() as stack:

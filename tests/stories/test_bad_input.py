@@ -1,0 +1,334 @@
+"""Whatever comes in: a stated answer, a counter, no traceback, and nothing else happens."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.post import NORA, Postman, chat, instant
+from tests.stories.product import Product, until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+pytestmark = pytest.mark.timeout(180)
+
+Headers = dict[str, str]
+Spoil = Callable[[Headers, SigningKey], object]
+"""Changes the headers of a delivery that was in order, or leaves one out."""
+
+STAMPS = ("Message-Id", "Message-Timestamp", "Signature", "Type")
+VERAS_DEN = 1_100_000_000_000_000_500
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file; its log is read at the end."""
+    folder = tmp_path_factory.mktemp("bad_input")
+    with open_stage(folder, postgres_url, signing_key, LOG_LEVEL="INFO") as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def product(stage: Stage) -> Product:
+    return stage.product
+
+
+@pytest.fixture(scope="module")
+def postman(stage: Stage, product: Product) -> Postman:
+    return Postman(product.url, stage.key)
+
+
+class Ledger:
+    """What the product has counted and stored, to see that a delivery changed just one count."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._before = self._look()
+
+    def assert_only(self, outcome: str) -> None:
+        """One more of this outcome, nothing stored, nothing posted."""
+        counts, rows, posts = self._look()
+        counts_before, rows_before, posts_before = self._before
+        label = f'{{outcome="{outcome}"}}'
+        assert counts == {**counts_before, label: counts_before.get(label, 0) + 1}
+        assert (rows, posts) == (rows_before, posts_before)
+
+    def _look(self) -> tuple[dict[str, float], int, int]:
+        stage = self._stage
+        rows = stage.scalar("SELECT count(*) FROM inbox_deliveries WHERE source = 'kick.webhook'")
+        return stage.product.metrics("kick_webhooks_total"), rows, len(stage.posts())
+
+
+@pytest.fixture
+def ledger(stage: Stage) -> Ledger:
+    stage.kick.settle()
+    return Ledger(stage)
+
+
+# -- the envelope -----------------------------------------------------------------------------
+
+
+def without(name: str) -> Spoil:
+    return lambda headers, _key: headers.pop(f"Kick-Event-{name}")
+
+
+def with_(**changes: str) -> Spoil:
+    named = {key.replace("_", "-"): value for key, value in changes.items()}
+    return lambda headers, _key: headers.update(named)
+
+
+def signed_by_a_stranger(headers: Headers, _key: SigningKey) -> None:
+    stranger = SigningKey()
+    parts = headers["Kick-Event-Message-Id"], headers["Kick-Event-Message-Timestamp"]
+    headers["Kick-Event-Signature"] = stranger.sign(*parts, json.dumps(BODY).encode())
+
+
+BODY = chat("!call Forged")
+
+ENVELOPES: dict[str, tuple[Spoil, int, str]] = {
+    **{f"no {name}": (without(name), 400, "missing_header") for name in STAMPS},
+    "empty signature": (with_(Kick_Event_Signature=""), 400, "missing_header"),
+    "not base64": (with_(Kick_Event_Signature="?"), 401, "bad_signature"),
+    "not a signature": (with_(Kick_Event_Signature="AAAA"), 401, "bad_signature"),
+    "a stranger's": (signed_by_a_stranger, 401, "bad_signature"),
+    "another id": (with_(Kick_Event_Message_Id="01J00000000000000000000000"), 401, "bad_signature"),
+    "another time": (with_(Kick_Event_Message_Timestamp=instant()), 401, "bad_signature"),
+    "endless id": (with_(Kick_Event_Message_Id="x" * 2000), 400, "missing_header"),
+    "a form": (with_(Content_Type="application/x-www-form-urlencoded"), 415, "not_json"),
+    "plain text": (with_(Content_Type="text/plain"), 415, "not_json"),
+    "no type at all": (lambda h, _: h.pop("Content-Type"), 415, "not_json"),
+}
+
+
+@pytest.mark.parametrize("case", ENVELOPES)
+def test_an_envelope_that_is_not_in_order(postman: Postman, ledger: Ledger, case: str) -> None:
+    spoil, status, outcome = ENVELOPES[case]
+    raw = json.dumps(BODY).encode()
+    headers = postman.headers(raw, at=instant(timedelta(seconds=7)))
+    spoil(headers, postman.key)
+    answer = postman.post(raw, headers)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    ledger.assert_only(outcome)
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "outcome"),
+    [
+        (instant(timedelta(hours=25)), 403, "stale"),
+        (instant(-timedelta(minutes=10)), 403, "stale"),
+        ("yesterday", 400, "bad_timestamp"),
+        ("2026-11-21T08:00:00", 400, "bad_timestamp"),
+        ("0001-01-01T00:00:00+23:59", 400, "bad_timestamp"),
+    ],
+)
+def test_a_good_signature_of_another_time(
+    postman: Postman, ledger: Ledger, at: str, status: int, outcome: str
+) -> None:
+    assert postman.deliver(chat("!call Yesterday"), at=at).status_code == status
+    ledger.assert_only(outcome)
+
+
+def test_a_late_delivery_is_still_taken(stage: Stage, postman: Postman) -> None:
+    answer = postman.deliver(chat("late, but true"), at=instant(timedelta(hours=23)))
+    assert (answer.status_code, answer.json()) == (200, {"status": "stored"})
+
+
+def test_a_replay_changes_nothing(stage: Stage, postman: Postman) -> None:
+    raw = json.dumps(chat("!call Once Only", sender=_stranger(1))).encode()
+    headers = postman.headers(raw)
+    assert postman.post(raw, headers).json() == {"status": "stored"}
+    stage.post_about("Once Only")
+    ledger = Ledger(stage)
+    assert postman.post(raw, headers).json() == {"status": "seen"}
+    ledger.assert_only("seen")
+
+
+def _stranger(number: int, name: str = "stranger") -> dict[str, object]:
+    """Somebody who has no cooldown yet."""
+    return {"user_id": 5_000_000 + number, "username": name, "identity": None}
+
+
+# -- the letter -------------------------------------------------------------------------------
+
+LIVE = {"broadcaster": {"user_id": NORA}, "is_live": True, "started_at": instant()}
+HUGE = chat("x" * 1_000_001)
+UNSTORABLE = b'{"extra": %s, ' + json.dumps(chat("!call Unstorable"))[1:].encode()
+
+LETTERS: dict[str, tuple[object, str, int, str]] = {
+    "not JSON": (b"{", "chat.message.sent", 400, "bad_json"),
+    "nothing": (b"", "chat.message.sent", 400, "bad_json"),
+    "not UTF-8": (b'{"a": "\xff"}', "chat.message.sent", 400, "bad_json"),
+    "an endless number": (b'{"a": ' + b"9" * 5000 + b"}", "chat.message.sent", 400, "bad_json"),
+    "nested objects": (b'{"a":' * 50_000, "chat.message.sent", 400, "bad_json"),
+    "nested lists": (b"[" * 200_000, "chat.message.sent", 400, "bad_json"),
+    "deep, but whole": (
+        b'{"a":' * 900 + b"1" + b"}" * 900,
+        "chat.message.sent",
+        422,
+        "wrong_shape",
+    ),
+    "a list": ([BODY], "chat.message.sent", 422, "wrong_shape"),
+    "null": (None, "chat.message.sent", 422, "wrong_shape"),
+    "empty": ({}, "chat.message.sent", 422, "wrong_shape"),
+    "relabelled": (BODY, "livestream.status.updated", 422, "wrong_shape"),
+    "relabelled back": (LIVE, "chat.message.sent", 422, "wrong_shape"),
+    "nobody's": (chat("!call X", sender=None), "chat.message.sent", 422, "wrong_shape"),
+    "a negative id": (
+        chat("x", sender=_stranger(-9_000_000)),
+        "chat.message.sent",
+        422,
+        "wrong_shape",
+    ),
+    "a huge id": (chat("x", sender=_stranger(10**30)), "chat.message.sent", 422, "wrong_shape"),
+    "no time": (chat("x", created_at="soon"), "chat.message.sent", 422, "wrong_shape"),
+    "before time": (
+        chat("x", created_at="0001-01-01T00:00:00+23:59"),
+        "chat.message.sent",
+        422,
+        "wrong_shape",
+    ),
+    "not a number": (UNSTORABLE % b"NaN", "chat.message.sent", 400, "bad_json"),
+    "infinite": (UNSTORABLE % b"1e999", "chat.message.sent", 400, "bad_json"),
+    "another channel": (
+        chat("!call X", broadcaster={"user_id": 77}),
+        "chat.message.sent",
+        404,
+        "unknown_channel",
+    ),
+    "of a later version": ({"a": 1}, "channel.followed", 200, "ignored"),
+    "unheard of": ({"a": 1}, "no.such.event", 200, "ignored"),
+}
+
+
+@pytest.mark.parametrize("case", LETTERS)
+def test_a_letter_that_is_not_in_order(postman: Postman, ledger: Ledger, case: str) -> None:
+    body, kind, status, outcome = LETTERS[case]
+    answer = postman.deliver(body, kind=kind)
+    assert answer.status_code == status, answer.text
+    ledger.assert_only(outcome)
+
+
+def test_too_large_with_its_length_told(postman: Postman, ledger: Ledger) -> None:
+    assert postman.deliver(HUGE).status_code == 413
+    ledger.assert_only("too_large")
+
+
+def test_too_large_in_chunks(postman: Postman, ledger: Ledger) -> None:
+    raw = json.dumps(HUGE).encode()
+    chunks = (raw[start : start + 65_536] for start in range(0, len(raw), 65_536))
+    assert postman.post(chunks, postman.headers(raw)).status_code == 413
+    ledger.assert_only("too_large")
+
+
+def test_a_length_that_is_a_lie_holds_nobody_up(product: Product, postman: Postman) -> None:
+    """A sender that announces more than it sends and waits: the others are served meanwhile."""
+    raw = b'{"half": '
+    headers = {**postman.headers(raw), "Host": "x", "Content-Length": "900000"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", product.port)) as waiting:
+        waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)
+        assert postman.deliver(chat("me first")).json() == {"status": "stored"}
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_other_methods_are_not_allowed(product: Product, method: str) -> None:
+    import requests
+
+    answer = requests.request(method, f"{product.url}/webhooks/kick", timeout=10)
+    assert answer.status_code == 405
+
+
+# -- chat text is data ------------------------------------------------------------------------
+
+
+def test_five_hundred_emoji_are_fine(stage: Stage, postman: Postman) -> None:
+    body = chat("🎰" * 500, sender=_stranger(2, "emoji🎉fan"))
+    assert postman.deliver(body).json() == {"status": "stored"}
+    until(lambda: _state(stage, body["message_id"]) == "done", "the emoji being handled")
+
+
+def test_five_hundred_emoji_are_no_slot(stage: Stage) -> None:
+    stage.kick.account("rocket", "RocketFan")
+    stage.kick.chat("rocket", "!call " + "🚀" * 494)
+    reply = stage.kick.wait_for_line("@RocketFan That name is too long", 15)
+    assert reply["by_bot"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(3, "a\x00b"), (4, "\ud83c"), (5, "\u202egnp.exe"), (6, "😀\ufe0f\u200d")],
+    ids=["nul", "half a character", "right to left", "joiners"],
+)
+def test_strange_characters_are_stored_or_refused(
+    stage: Stage, postman: Postman, number: int, text: str
+) -> None:
+    body = chat(f"!call Odd{number} {text}", sender=_stranger(number))
+    answer = postman.deliver(body)
+    assert answer.status_code == 200, answer.text
+    stage.post_about(f"Odd{number}")
+
+
+def test_markdown_and_mentions_are_harmless(stage: Stage) -> None:
+    stage.kick.account("evil", "__evil__")
+    stage.kick.chat("evil", "!call **Big** @everyone <@310000000000000003> [x](http://a.b)")
+    post = stage.post_about("Big")
+    embed, said = post["embeds"][0], json.dumps(post["embeds"])
+    assert embed["title"].startswith(r"🎰 \*\*Big\*\*")
+    assert "@everyone" not in said
+    assert "<@310000000000000003>" not in said
+    assert r"\[x](http" in embed["title"] or r"\[x\]" in embed["title"]
+    assert "**__evil__**" not in embed["description"]
+    assert post["content"] == ""
+    raw = next(m for m in _messages(stage) if m["id"] == post["message_id"])
+    assert raw["mention_everyone"] is False
+    assert raw["mentions"] == []
+
+
+def _messages(stage: Stage) -> list[dict[str, object]]:
+    guilds = stage.discord.state()["guilds"]
+    channels = next(g for g in guilds if g["id"] == str(GUILD))["channels"]
+    return [message for channel in channels for message in channel["messages"]]
+
+
+def test_a_message_from_the_end_of_time_is_survived(stage: Stage, postman: Postman) -> None:
+    for at in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+        body = chat("where am I", created_at=at, sender=_stranger(7))
+        assert postman.deliver(body).status_code in (200, 422)
+    body = chat("!call Back to Now", sender=_stranger(8))
+    assert postman.deliver(body).status_code == 200
+    stage.post_about("Back to Now")
+    assert stage.scalar("SELECT count(*) FROM inbox_retries") == 0
+
+
+def _state(stage: Stage, message_id: str) -> str | None:
+    found: str | None = stage.scalar(
+        "SELECT state FROM inbox_deliveries WHERE body->>'message_id' = :id", id=message_id
+    )
+    return found
+
+
+# -- and nobody else notices ------------------------------------------------------------------
+
+
+def test_the_other_server_is_not_touched(stage: Stage, postman: Postman) -> None:
+    vera = chat("!call Not Hers", broadcaster={"user_id": 4_100_007})
+    assert postman.deliver(vera).status_code == 404
+    assert stage.discord.transcript("slot-calls", guild="Vera's Den") == []
+    count = "SELECT count(*) FROM people_viewers WHERE guild_id = :guild"
+    assert stage.scalar(count, guild=VERAS_DEN) == 0
+
+
+def test_after_all_that_the_product_is_well(stage: Stage, product: Product) -> None:
+    stage.kick.account("last", "LastOne")
+    stage.kick.chat("last", "!call Still Here")
+    assert title(stage.post_about("Still Here")) == "🎰 Still Here"
+    assert product.health()[0] == 200
+    assert "Traceback" not in product.log()
+    assert "[error" not in product.log()
