@@ -6,13 +6,15 @@ Answers are `{"data": ..., "message": ...}`. Errors come in three shapes, and a 
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from core.kit.clock import parse_instant
 from core.kit.errors import Outage
@@ -22,6 +24,9 @@ TIMEOUT = (3.05, 8.0)
 """Seconds to connect and to wait for the answer; together below the outbox's lease."""
 
 USER_AGENT = "Regulars (self-hosted community bot)"
+
+_GATEWAY_TIMEOUTS = (504, 524)
+"""What the edge answers when Kick behind it took the request and said nothing in time."""
 
 
 class KickRejected(Exception):
@@ -110,7 +115,8 @@ class KickClient:
                 "client_secret": self._client_secret.get_secret_value(),
             },
         )
-        return str(answer["access_token"]), float(answer["expires_in"])
+        with _as_documented():
+            return str(answer["access_token"]), float(answer["expires_in"])
 
     def _as_app(self, method: str, path: str, **arguments: Any) -> Any:
         """With the app token; a token that Kick no longer takes is replaced once."""
@@ -127,7 +133,8 @@ class KickClient:
     def public_key(self) -> str:
         """Kick's signing key, in PEM."""
         answer = self._request("GET", f"{self._api}/public/v1/public-key")
-        return str(answer["data"]["public_key"])
+        with _as_documented():
+            return str(answer["data"]["public_key"])
 
     def find_channel(self, slug: str) -> tuple[int, str] | None:
         """The owner's user id and the slug of a channel, or None when there is none such.
@@ -140,8 +147,9 @@ class KickClient:
             if rejected.status in (400, 404):
                 return None
             raise
-        for channel in answer["data"] or ():
-            return int(channel["broadcaster_user_id"]), str(channel["slug"])
+        with _as_documented():
+            for channel in answer["data"] or ():
+                return int(channel["broadcaster_user_id"]), str(channel["slug"])
         return None
 
     def list_live(self, broadcaster_user_ids: Iterable[int]) -> list[Livestream]:
@@ -151,14 +159,15 @@ class KickClient:
             "/public/v1/users/livestreams",
             params=[("user_id", str(user_id)) for user_id in broadcaster_user_ids],
         )
-        return [
-            Livestream(
-                int(item["broadcaster_user"]["id"]),
-                parse_instant(item["started_at"]),
-                str(item.get("title") or ""),
-            )
-            for item in answer["data"] or ()
-        ]
+        with _as_documented():
+            return [
+                Livestream(
+                    int(item["broadcaster_user"]["id"]),
+                    parse_instant(item["started_at"]),
+                    str(item.get("title") or ""),
+                )
+                for item in answer["data"] or ()
+            ]
 
     def list_subscribed(self, broadcaster_user_id: int) -> list[str]:
         """The event types that this app is subscribed to for a channel."""
@@ -167,7 +176,8 @@ class KickClient:
             "/public/v1/events/subscriptions",
             params={"broadcaster_user_id": str(broadcaster_user_id)},
         )
-        return [str(item["event"]) for item in answer["data"] or ()]
+        with _as_documented():
+            return [str(item["event"]) for item in answer["data"] or ()]
 
     def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> dict[str, str]:
         """Subscribe to event types; returns kind -> error for those that Kick declined.
@@ -183,12 +193,15 @@ class KickClient:
                 "events": [{"name": kind, "version": 1} for kind in kinds],
             },
         )
-        return {item["name"]: item["error"] for item in answer["data"] or () if item.get("error")}
+        with _as_documented():
+            told = answer["data"] or ()
+            return {str(item["name"]): str(item["error"]) for item in told if item.get("error")}
 
     def account_of(self, user_token: str) -> Account:
         """Whose token this is."""
         answer = self._request("GET", f"{self._api}/public/v1/users", headers=_bearer(user_token))
-        return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
+        with _as_documented():
+            return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
 
     def send_chat(
         self, user_token: str, broadcaster_user_id: int, text: str, reply_to: str | None
@@ -205,25 +218,30 @@ class KickClient:
             answer = self._request(
                 "POST", f"{self._api}/public/v1/chat", headers=_bearer(user_token), json=body
             )
+            with _as_documented():
+                is_sent, message_id = answer["data"]["is_sent"], answer["data"].get("message_id")
         except _NoAnswer as error:
-            raise AnswerLost("Kick took the line and did not answer") from error
-        if not answer["data"]["is_sent"]:
+            raise AnswerLost(f"Kick may have the line: {error.reason}") from error
+        if not is_sent:
             raise Outage("Kick", "is_sent was false")
-        return str(answer["data"]["message_id"])
+        return str(message_id)
 
     def list_recent_lines(self, slug: str) -> list[Line]:
         """The last lines of a chat, by the website's own interface: unofficial, often blocked."""
         channel = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
-        answer = self._request("GET", f"{self._site}/api/v2/channels/{channel['id']}/messages")
-        return [
-            Line(
-                str(item["id"]),
-                int(item["sender"]["id"]),
-                str(item["content"]),
-                parse_instant(item["created_at"]),
-            )
-            for item in answer["data"]["messages"]
-        ]
+        with _as_documented():
+            history = f"{self._site}/api/v2/channels/{channel['id']}/messages"
+        answer = self._request("GET", history)
+        with _as_documented():
+            return [
+                Line(
+                    str(item["id"]),
+                    int(item["sender"]["id"]),
+                    str(item["content"]),
+                    parse_instant(item["created_at"]),
+                )
+                for item in answer["data"]["messages"]
+            ]
 
     # -- one request ------------------------------------------------------------------------
 
@@ -232,10 +250,8 @@ class KickClient:
             response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
         except requests.ReadTimeout as error:
             raise _NoAnswer("Kick", "no answer in time") from error
-        except requests.ConnectionError as error:
-            raise _lost_or_never_sent(error) from error
         except requests.RequestException as error:
-            raise Outage("Kick", type(error).__name__) from error
+            raise _lost_or_never_sent(error) from error
         if response.ok:
             return _decoded(response)
         raise _trouble(response)
@@ -248,13 +264,26 @@ def client_of(settings: Settings) -> KickClient:
 
 
 class _NoAnswer(Outage):
-    """The request was sent and the connection gave no answer."""
+    """The request was sent and no answer came that tells what became of it."""
 
 
-def _lost_or_never_sent(error: requests.ConnectionError) -> Outage:
-    """A refused connection carried nothing; one that broke later may have."""
-    refused = isinstance(error, requests.ConnectTimeout) or "Failed to establish" in str(error)
-    return (Outage if refused else _NoAnswer)("Kick", type(error).__name__)
+def _lost_or_never_sent(error: requests.RequestException) -> Outage:
+    """Without a connection nothing was sent; one that broke later, even in the middle of the
+    answer, may have carried the request."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    unconnected = isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, NewConnectionError
+    )
+    return (Outage if unconnected else _NoAnswer)("Kick", type(error).__name__)
+
+
+@contextmanager
+def _as_documented() -> Iterator[None]:
+    """Around reading an answer: another shape than documented is Kick's trouble, and passes."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise _NoAnswer("Kick", "the answer was not what Kick documents") from error
 
 
 def _bearer(token: str) -> dict[str, str]:
@@ -265,7 +294,7 @@ def _decoded(response: requests.Response) -> Any:
     try:
         return response.json()
     except ValueError:
-        raise Outage("Kick", "the answer was not JSON") from None
+        raise _NoAnswer("Kick", "the answer was not JSON") from None
 
 
 def _trouble(response: requests.Response) -> Outage | KickRejected:
@@ -275,6 +304,8 @@ def _trouble(response: requests.Response) -> Outage | KickRejected:
         body = None
     status = response.status_code
     from_edge = status == 403 and (not isinstance(body, dict) or "reference" in body)
+    if status in _GATEWAY_TIMEOUTS:
+        return _NoAnswer("Kick", f"HTTP {status}", _retry_after(response))
     if status == 429 or status >= 500 or from_edge:
         return Outage("Kick", f"HTTP {status}", _retry_after(response))
     return KickRejected(status, _reason(body))
@@ -282,7 +313,7 @@ def _trouble(response: requests.Response) -> Outage | KickRejected:
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isdecimal() else None
 
 
 def _reason(body: object) -> str:

@@ -28,6 +28,12 @@ GENTLE_SECONDS = 1.0
 """Between two lines in one chat. Kick publishes no limit; a busy chat would not read faster."""
 
 ASK_HISTORY = 3
+"""Attempts until a history that is out of reach counts as never to be had."""
+
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""Between Kick's clock and ours, at most."""
+
+NOBODY_CAN_TELL = "Nobody can tell whether this line reached the chat; it is not said twice."
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
@@ -88,19 +94,21 @@ class KickCourier:
             ours = list_bot_ids(tx)
         if channel is None:
             raise Refusal("The server follows no Kick channel any more.")
-        since = message.first_sending_at - timedelta(seconds=5)
         text = self._text(message)
         try:
             recent = self._client.list_recent_lines(channel.slug)
         except (Outage, KickRejected) as error:
             if isinstance(error, Outage) and message.attempts < ASK_HISTORY:
                 raise
-            raise Refusal(
-                "Nobody can tell whether this line reached the chat; it is not said twice."
-            ) from error
+            raise Refusal(NOBODY_CAN_TELL) from error
+        since = message.first_sending_at - CLOCKS_DIFFER
         for line in recent:
             if line.sender_id in ours and line.text == text and line.at >= since:
                 return {"message_id": line.message_id}
+        # A busy chat may have scrolled past it; and who does not know himself finds nothing.
+        reaches_back = not recent or min(line.at for line in recent) <= message.first_sending_at
+        if not ours or not reaches_back:
+            raise Refusal(NOBODY_CAN_TELL)
         return None
 
 

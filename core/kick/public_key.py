@@ -1,6 +1,7 @@
 """Kick's signing key: fetched, remembered, and fetched again when a signature does not fit."""
 
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -33,23 +34,25 @@ class KeyRing:
         Raises:
             Outage: it is nowhere to be had right now.
         """
+        key = self._key
+        if key is not None:
+            return key  # without the lock: others must not wait while one asks Kick
         with self._lock:
             if self._key is None:
                 self._key = self._remembered() or self._fetched()
             return self._key
 
-    def newer_key(self) -> RSAPublicKey | None:
-        """A key other than the one in use, asked of Kick at most every five minutes."""
+    def newer_key(self, tried: RSAPublicKey) -> RSAPublicKey | None:
+        """A key other than the one that was tried in vain, asked of Kick at most every five
+        minutes. Of deliveries that come at once after a rotation, the first one asks for all."""
         with self._lock:
-            now = self._clock()
-            if self._asked_at is not None and now - self._asked_at < LOOK_AGAIN:
-                return None
-            before = self._key
-            try:
-                self._key = self._fetched()
-            except Outage:
-                return None
-            return self._key if self._key != before else None
+            if self._key in (None, tried) and self._may_ask():
+                with suppress(Outage):
+                    self._key = self._fetched()
+            return self._key if self._key != tried else None
+
+    def _may_ask(self) -> bool:
+        return self._asked_at is None or self._clock() - self._asked_at >= LOOK_AGAIN
 
     def _remembered(self) -> RSAPublicKey | None:
         with self._database.begin() as tx:
@@ -61,7 +64,7 @@ class KeyRing:
         try:
             pem = self._client.public_key()
             key = load_key(pem)
-        except (KickRejected, ValueError, KeyError) as error:
+        except (KickRejected, ValueError) as error:
             raise Outage("Kick", "it did not give its public key") from error
         with self._database.begin() as tx:
             store.set_public_key(tx, pem, self._clock())
