@@ -169,18 +169,7 @@ def _decode(raw: bytes) -> dict[str, Any]:
         raise Declined(400, "bad_json", "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Declined(422, "wrong_shape", "The body is not an object.")
-    return storable(body) if b"\\u" in raw else body
-
-
-def storable(value: Any) -> Any:
-    """The same without what JSON can spell and PostgreSQL cannot keep: NUL, and half of a pair."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode(errors="replace").decode()
-    if isinstance(value, dict):
-        return {storable(key): storable(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [storable(inner) for inner in value]
-    return value
+    return body
 
 
 def _check_shape(kind: str, body: dict[str, Any]) -> int:

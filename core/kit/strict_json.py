@@ -20,7 +20,8 @@ def decode(raw: bytes) -> object:
         ValueError: this is not JSON, or nested beyond reason.
     """
     try:
-        value = json.loads(raw, parse_constant=_refuse, parse_float=_finite)
+        # Strictly UTF-8: left to itself, the decoder lets halves of characters through.
+        value = json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
         # Unescaped, these characters are no JSON at all, so most texts need no second look.
         return _storable(value) if b"\\u" in raw else value
     except RecursionError:
