@@ -28,8 +28,9 @@ from core.kit import discord_ui as ui
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.part import Part, State
 from core.kit.retry import backoff
-from core.kit.room import Part, Room, State
+from core.kit.room import Room
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _

@@ -35,7 +35,8 @@ from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
 from core.kit.log import name_guild, set_up_logging
-from core.kit.room import Part, Room
+from core.kit.part import Part
+from core.kit.room import Room
 from core.kit.sandbox_world import SandboxWorld
 from core.kit.services import Services
 from core.kit.settings import Settings, read_settings

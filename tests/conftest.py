@@ -1,4 +1,4 @@
-"""Real parts for every test: a PostgreSQL of its own for each test process, rolled back by savepoint."""
+"""Real parts for every test: each test process has a PostgreSQL of its own, rolled back after use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,7 @@ def database(postgres_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def tx(database: Database) -> Iterator[Connection]:
-    """A transaction that never happened once the test is over. Code under test may open savepoints."""
+    """A transaction that is rolled back in the end. Code under test may open savepoints in it."""
     with database.engine.connect() as connection:
         transaction = connection.begin()
         connection.info.clear()

@@ -10,7 +10,8 @@ from core.health import store
 from core.health.rules import Overall, merge, overall
 from core.inbox import actions as inbox
 from core.kit.errors import Outage
-from core.kit.room import Check, Part
+from core.kit.part import Part
+from core.kit.room import Check
 from core.kit.services import Services
 from core.outbox import actions as outbox
 

@@ -6,7 +6,7 @@ import discord
 
 from core.health.actions import Report
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
-from core.kit.room import Part
+from core.kit.part import Part
 from core.kit.words import _
 
 _MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}

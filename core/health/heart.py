@@ -9,7 +9,7 @@ import structlog
 
 from core.health import store
 from core.kit.errors import Outage
-from core.kit.room import Part
+from core.kit.part import Part
 from core.kit.services import Services
 
 BEAT_SECONDS = 5.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from core.kit.room import Part, State
+from core.kit.part import Part, State
 
 FRESH = timedelta(seconds=30)
 """A heartbeat older than this says that its process is gone or stuck."""

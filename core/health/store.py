@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.health.rules import Beat
 from core.health.tables import heartbeats
-from core.kit.room import Part
+from core.kit.part import Part
 
 KEEP = timedelta(minutes=10)
 """How long a process that fell silent is still spoken of."""

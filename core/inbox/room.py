@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.inbox import store
-from core.kit.room import Part, Room
+from core.kit.part import Part
+from core.kit.room import Room
 
 SLOW_SECONDS = 30
 

@@ -22,8 +22,8 @@ from core.inbox.store import Delivery, Retry
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, savepoint
 from core.kit.errors import Outage, Refusal
+from core.kit.part import Part
 from core.kit.retry import backoff
-from core.kit.room import Part
 
 Translator = Callable[[Connection, Delivery], list[Event]]
 

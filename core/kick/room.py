@@ -9,7 +9,8 @@ from core.inbox.store import find_newest
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
-from core.kit.room import Part, Room
+from core.kit.part import Part
+from core.kit.room import Room
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:

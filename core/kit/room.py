@@ -7,9 +7,11 @@ worker, the sender, the bot, the web server and the scheduler. A room never regi
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import Connection
+
+from core.kit.part import Part
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -79,26 +81,6 @@ class Task:
     name: str
     every: "Callable[[Settings], float]"
     run: "Callable[[Services], None]"
-
-
-State = Literal["ok", "warn", "down"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One line of the health page.
-
-    Attributes:
-        name: what it is, in a streamer's words.
-        state: `down` makes the whole answer 503; `warn` does not.
-        reason: one sentence.
-        age_seconds: how old the newest sign of life is, where that means something.
-    """
-
-    name: str
-    state: State
-    reason: str
-    age_seconds: float | None = None
 
 
 Check = Callable[[Connection, datetime], "list[Part]"]

@@ -13,7 +13,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.kit.errors import Outage, Refusal, trouble_code
-from core.kit.room import Part, Task
+from core.kit.part import Part
+from core.kit.room import Task
 from core.kit.services import Services
 
 AT_ONCE = 4

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from core.kit.room import Part, Room
+from core.kit.part import Part
+from core.kit.room import Room
 from core.outbox import store
 
 SLOW_SECONDS = 30

@@ -15,8 +15,8 @@ from prometheus_client import Counter, Histogram
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.part import Part
 from core.kit.retry import backoff
-from core.kit.room import Part
 from core.outbox import store
 from core.outbox.courier import Courier, Receipt, Unsure
 from core.outbox.store import Outgoing

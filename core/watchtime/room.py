@@ -12,7 +12,8 @@ from core.events import (
     StreamWentLive,
 )
 from core.guilds import store as guilds
-from core.kit.room import Part, Room
+from core.kit.part import Part
+from core.kit.room import Room
 from core.watchtime import handlers, standings
 from core.watchtime.commands import Watchtime
 from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES

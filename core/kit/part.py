@@ -1,0 +1,23 @@
+"""One line of the health page: the shape in which anything says how it is."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "warn", "down"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of the health page.
+
+    Attributes:
+        name: what it is, in a streamer's words.
+        state: `down` makes the whole answer 503; `warn` does not.
+        reason: one sentence.
+        age_seconds: how old the newest sign of life is, where that means something.
+    """
+
+    name: str
+    state: State
+    reason: str
+    age_seconds: float | None = None
