@@ -1,4 +1,4 @@
-"""Real parts for every test: each test process has a PostgreSQL of its own, rolled back after use."""
+"""Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
 
 from collections.abc import Iterator
 from pathlib import Path
