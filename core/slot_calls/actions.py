@@ -21,13 +21,18 @@ from core.slot_calls.store import Call
 Ending = Literal["done", "skipped"]
 
 REPEAT_EVERY = timedelta(minutes=1)
-"""Why a call is not taken is said at most once in this time, so that spam earns no echo."""
+"""Why a call is not taken is said once in each such stretch of time, so that spam earns no echo."""
 
 
 def call_slot(tx: Connection, message: ChatMessageSent, argument: str) -> None:
-    """A viewer wrote `!call <slot>`: put it on the list and say so, or say why not."""
+    """A viewer wrote `!call <slot>`: put it on the list and say so, or say why not.
+
+    Being told of the same line again changes nothing.
+    """
     viewer_id = people.meet_sender(tx, message)
     store.lock_list(tx, message.guild_id)
+    if store.is_taken(tx, message.guild_id, message.platform, message.message_id):
+        return
     slot = clean(argument)
     reason = why_not(slot, _situation(tx, message, viewer_id))
     if reason is None:
@@ -62,7 +67,7 @@ def _take(tx: Connection, message: ChatMessageSent, viewer_id: int, slot: str) -
         called_at=message.at,
         channel_id=channel_id,
     )
-    call = _get(tx, guild_id, number)
+    call = get_call(tx, guild_id, number)
     place = store.count_open(tx, guild_id)
     payload = {**_payload(call), "place": place}
     outbox.post_to_channel(tx, guild_id, channel_id, "slot_calls.post", _post_key(call), payload)
@@ -102,6 +107,18 @@ def _reply(
     )
 
 
+def get_call(tx: Connection, guild_id: int, number: int) -> Call:
+    """The call with this number.
+
+    Raises:
+        Refusal: there is no such call.
+    """
+    call = store.find_call(tx, guild_id, number)
+    if call is None:
+        raise Refusal(_("There is no call #{number}.").format(number=number))
+    return call
+
+
 def close_call(
     tx: Connection, guild_id: int, number: int, ending: Ending, actor: int, now: datetime
 ) -> Call:
@@ -110,13 +127,12 @@ def close_call(
     Raises:
         Refusal: there is no such call, or somebody was faster.
     """
-    if not store.end_call(tx, guild_id, number, ending, actor, now):
-        call = store.find_call(tx, guild_id, number)
-        if call is None:
-            raise Refusal(_("There is no call #{number}.").format(number=number))
+    store.lock_list(tx, guild_id)
+    ended = store.end_call(tx, guild_id, number, ending, actor, now)
+    call = get_call(tx, guild_id, number)
+    if not ended:
         raise Refusal(_("Call #{number} is already closed.").format(number=number))
     post_audit(tx, guild_id, actor, f"slot_calls.{ending}", f"#{number}")
-    call = _get(tx, guild_id, number)
     outbox.post_edit(
         tx,
         guild_id,
@@ -168,9 +184,7 @@ def block_caller(tx: Connection, guild_id: int, number: int, actor: int, now: da
     Raises:
         Refusal: there is no such call.
     """
-    call = store.find_call(tx, guild_id, number)
-    if call is None:
-        raise Refusal(_("There is no call #{number}.").format(number=number))
+    call = get_call(tx, guild_id, number)
     block_viewer(tx, guild_id, call.viewer_id, actor, now)
     return call.viewer
 
@@ -237,12 +251,6 @@ def set_limits(
     if most_open is not None:
         change_setting(tx, guild_id, MOST_OPEN, most_open, actor)
     return get_status(tx, guild_id)
-
-
-def _get(tx: Connection, guild_id: int, number: int) -> Call:
-    call = store.find_call(tx, guild_id, number)
-    assert call is not None, "the call was written in this very transaction"
-    return call
 
 
 def _post_key(call: Call) -> str:

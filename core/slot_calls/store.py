@@ -85,6 +85,18 @@ def add_call(
     return number
 
 
+def is_taken(tx: Connection, guild_id: int, platform: str, message_id: str) -> bool:
+    """Whether this line of chat has become a call."""
+    found = tx.execute(
+        select(calls.c.number).where(
+            calls.c.guild_id == guild_id,
+            calls.c.platform == platform,
+            calls.c.message_id == message_id,
+        )
+    )
+    return found.first() is not None
+
+
 def find_call(tx: Connection, guild_id: int, number: int) -> Call | None:
     """The call with this number."""
     row = (
