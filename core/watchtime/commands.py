@@ -30,7 +30,7 @@ class Watchtime(commands.Cog):
             found = await self._database.run(actions.standing_of_name, guild_id, kick_name, now)
             await answer(ctx, embeds.standing(found))
 
-    @commands.hybrid_command(name="leaderboard")
+    @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
     @commands.guild_only()
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(top="How many places, 1 to 25")

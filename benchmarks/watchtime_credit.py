@@ -1,0 +1,124 @@
+"""How long one credit takes for 1,000, 10,000 and 100,000 active viewers of one server.
+
+Every viewer is within their window, so each credit changes every row; all chatted since the last
+one, and a week of history lies beside. Times are whole transactions, commit included.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from sqlalchemy import Connection, text
+
+import core.rooms
+from core.guilds import store as guilds
+from core.kit.database import METADATA, Database
+from core.kit.embedded import EmbeddedPostgres
+from core.watchtime import actions
+
+SIZES = {"credit_1k_s": 1_000, "credit_10k_s": 10_000, "credit_100k_s": 100_000}
+ROUNDS = 5
+HISTORY_DAYS = 7
+FIRST_GUILD = 900_000_000
+"""Servers of the benchmark, out of the way of others in the same database."""
+
+START = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+_ADD_VIEWERS = text("""
+    INSERT INTO people_viewers
+           (guild_id, platform, platform_user_id, name, folded_name, named_at)
+    SELECT :guild_id, 'kick', n, 'viewer' || n, 'viewer' || n, now()
+      FROM generate_series(1, :viewers) AS n
+""")
+_ADD_HISTORY = text("""
+    INSERT INTO watchtime_days (guild_id, viewer_id, day, platform, present, spoke_at, watched)
+    SELECT guild_id, viewer_id, CAST(:start AS timestamptz)::date - ago, 'kick',
+           tstzmultirange(tstzrange(CAST(:start AS timestamptz) - ago * INTERVAL '1 day',
+                                    CAST(:start AS timestamptz) - ago * INTERVAL '23 hours')),
+           :start, INTERVAL '1 hour'
+      FROM people_viewers, generate_series(1, :days) AS ago
+     WHERE guild_id = :guild_id
+""")
+# As if every viewer had just written: as `store.add_presence`, for all of them at once. A third
+# of them came back after a break, so that not everybody's presence is one piece.
+_CHAT = text("""
+    INSERT INTO watchtime_days AS d (guild_id, viewer_id, day, platform, present, spoke_at)
+    SELECT guild_id, viewer_id, CAST(:now AS timestamptz)::date, 'kick',
+           tstzmultirange(
+               tstzrange(CAST(:now AS timestamptz) - viewer_id % 3 * INTERVAL '1 hour',
+                         CAST(:now AS timestamptz) - viewer_id % 3 * INTERVAL '1 hour'
+                             + INTERVAL '5 minutes'),
+               tstzrange(:now, CAST(:now AS timestamptz) + INTERVAL '10 minutes')),
+           :now
+      FROM people_viewers WHERE guild_id = :guild_id
+        ON CONFLICT ON CONSTRAINT watchtime_days_one_a_viewer
+        DO UPDATE SET present = d.present + excluded.present, spoke_at = excluded.spoke_at
+""")
+
+
+def run(database: Database) -> dict[str, float]:
+    """Seconds for one credit by name; needs the schema, leaves nothing behind."""
+    return {
+        name: _measure(database, FIRST_GUILD + index, viewers)
+        for index, (name, viewers) in enumerate(SIZES.items())
+    }
+
+
+def _measure(database: Database, guild_id: int, viewers: int) -> float:
+    """The median of some credits in a row, each a minute after the last."""
+    try:
+        with database.begin() as tx:
+            _prepare(tx, guild_id, viewers)
+        return median(_credit_once(database, guild_id, viewers, r) for r in range(ROUNDS))
+    finally:
+        with database.begin() as tx:
+            _clean_up(tx, guild_id)
+
+
+def _prepare(tx: Connection, guild_id: int, viewers: int) -> None:
+    guilds.set_guild(tx, guild_id, "benchmark")
+    tx.execute(_ADD_VIEWERS, {"guild_id": guild_id, "viewers": viewers})
+    tx.execute(_ADD_HISTORY, {"guild_id": guild_id, "start": START, "days": HISTORY_DAYS})
+    actions.note_live(tx, guild_id, "kick", START, START)
+
+
+def _credit_once(database: Database, guild_id: int, viewers: int, minute: int) -> float:
+    now = START + minute * MINUTE
+    with database.begin() as tx:
+        tx.execute(_CHAT, {"guild_id": guild_id, "now": now})
+        actions.note_live(tx, guild_id, "kick", START, now + MINUTE)
+    began = perf_counter()
+    with database.begin() as tx:
+        changed = actions.credit(tx, guild_id)
+    took = perf_counter() - began
+    if changed != viewers:
+        raise AssertionError(f"{changed} of {viewers} viewers were credited")
+    return took
+
+
+def _clean_up(tx: Connection, guild_id: int) -> None:
+    for table in reversed(METADATA.sorted_tables):
+        if table.name.startswith(("watchtime_", "people_viewers", "guilds")):
+            tx.execute(table.delete().where(table.c.guild_id == guild_id))
+
+
+def main() -> None:
+    """Measure on a PostgreSQL of its own and print the figures."""
+    core.rooms.open_rooms()
+    with TemporaryDirectory() as folder:
+        server = EmbeddedPostgres(Path(folder))
+        database = Database(server.start())
+        try:
+            METADATA.create_all(database.engine)
+            for name, seconds in run(database).items():
+                print(f"{name} {seconds:.4f}")
+        finally:
+            database.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The credit beside running handlers, and as a timed task: real transactions, really committed."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from core.kit.database import Database
+from core.kit.services import Services
+from core.watchtime import actions, tasks
+from tests.watchtime.model import Teller, at, tell, watched
+
+FIVE = timedelta(minutes=5)
+
+
+def credit(database: Database, guild_id: int) -> None:
+    with database.begin() as tx:
+        actions.credit(tx, guild_id)
+
+
+def credit_meanwhile(database: Database, guild_id: int) -> threading.Thread:
+    thread = threading.Thread(target=credit, args=(database, guild_id))
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("within_savepoints", [False, True])
+def test_a_message_not_yet_committed_is_not_passed_over(
+    database: Database, committed_guild: int, within_savepoints: bool
+) -> None:
+    """The stream is confirmed over a message that another transaction still holds. Were the stream
+    marked as credited now, the message's minutes would be lost for good.
+
+    With savepoints: the first of them is rolled back, and gives its lock back."""
+    teller = Teller(committed_guild)
+    with database.begin() as chat:
+        if within_savepoints:
+            savepoint = chat.begin_nested()
+            tell(chat, teller.says(6, at(0)))
+            savepoint.rollback()
+            with chat.begin_nested():
+                tell(chat, teller.says(5, at(0)))
+        else:
+            tell(chat, teller.says(5, at(0)))
+        with database.begin() as look:
+            tell(look, teller.seen_live(at(-60), at(5)))
+        thread = credit_meanwhile(database, committed_guild)
+        thread.join(timeout=0.3)
+        assert thread.is_alive(), "the credit waits for the message"
+    thread.join(timeout=5)
+    with database.begin() as tx:
+        assert watched(tx, committed_guild) == {5: FIVE}
+
+
+def test_messages_beside_messages_do_not_wait(database: Database, committed_guild: int) -> None:
+    teller = Teller(committed_guild)
+    with database.begin() as one, database.begin() as other:
+        other.execute(text("SET LOCAL lock_timeout = '1s'"))
+        tell(one, teller.says(5, at(0)))
+        tell(other, teller.says(6, at(0)))
+
+
+def test_credits_of_two_servers_do_not_wait(
+    database: Database, committed_guild: int, guild_id: int
+) -> None:
+    with database.begin() as tx:
+        actions.credit(tx, committed_guild)
+        thread = credit_meanwhile(database, guild_id)
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def test_the_task_credits_who_has_news(services: Services, committed_guild: int) -> None:
+    teller = Teller(committed_guild)
+    with services.database.begin() as tx:
+        tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
+        assert actions.list_uncredited(tx) == [committed_guild]
+    tasks.CREDIT.run(services)
+    with services.database.begin() as tx:
+        assert watched(tx, committed_guild) == {5: FIVE}
+        assert actions.list_uncredited(tx) == []
+
+
+def test_the_task_runs_as_often_as_set(services: Services) -> None:
+    assert tasks.CREDIT.every(services.settings) == services.settings.watch_interval_seconds
+
+
+def test_a_row_that_does_not_change_is_not_written(
+    database: Database, committed_guild: int
+) -> None:
+    """The credit passes by whoever was not there in the newly confirmed part."""
+    teller = Teller(committed_guild)
+    with database.begin() as tx:
+        tell(tx, teller.says(5, at(0)), teller.says(6, at(30)), teller.seen_live(at(0), at(35)))
+        assert actions.credit(tx, committed_guild) == 2
+        tell(tx, teller.seen_live(at(0), at(36)))
+        assert actions.credit(tx, committed_guild) == 1
+        tell(tx, teller.says(7, at(2)))
+        assert actions.credit(tx, committed_guild) == 1, "5 and 6 were looked at, and were right"
