@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.people.tables import viewers
@@ -42,18 +42,25 @@ def set_viewer(
     ).first()
     if known is not None and (known.name == name or known.named_at >= at):
         return int(known.viewer_id)
-    named = {"name": name, "folded_name": fold(name), "named_at": at}
+    written = upsert(viewers).values(
+        guild_id=guild_id,
+        platform=platform,
+        platform_user_id=platform_user_id,
+        name=name,
+        folded_name=fold(name),
+        named_at=at,
+    )
+    # Somebody may have been quicker since we looked, and with a newer name.
+    newer = written.excluded.named_at > viewers.c.named_at
+    named = {
+        column: case((newer, written.excluded[column]), else_=viewers.c[column])
+        for column in ("name", "folded_name", "named_at")
+    }
     return int(
         tx.execute(
-            upsert(viewers)
-            .values(
-                guild_id=guild_id,
-                platform=platform,
-                platform_user_id=platform_user_id,
-                **named,
-            )
-            .on_conflict_do_update(constraint="people_viewers_one_an_account", set_=named)
-            .returning(viewers.c.viewer_id)
+            written.on_conflict_do_update(
+                constraint="people_viewers_one_an_account", set_=named
+            ).returning(viewers.c.viewer_id)
         ).scalar_one()
     )
 

@@ -1,0 +1,69 @@
+"""Meeting viewers and finding them again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, event
+
+from core.events import ChatMessageSent, Sender
+from core.kit.errors import Refusal
+from core.people import actions, store
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def line(guild_id: int, name: str, *, key: str = "m1", user_id: int = 7) -> ChatMessageSent:
+    return ChatMessageSent(
+        key=key,
+        guild_id=guild_id,
+        at=NOON + timedelta(seconds=int(key[1:])),
+        platform="kick",
+        channel_id=1,
+        message_id=key,
+        sender=Sender(user_id=user_id, name=name),
+        text="hello",
+    )
+
+
+def test_who_writes_is_known_from_then_on(tx: Connection, guild_id: int) -> None:
+    viewer_id = actions.meet_sender(tx, line(guild_id, "MadCats"))
+    assert actions.get_by_name(tx, guild_id, "@madcats").viewer_id == viewer_id
+
+
+def test_two_rooms_that_meet_the_same_line_ask_once(tx: Connection, guild_id: int) -> None:
+    said = line(guild_id, "MadCats")
+    first = actions.meet_sender(tx, said)
+    statements: list[str] = []
+
+    def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(tx, "before_cursor_execute", count)
+    assert actions.meet_sender(tx, said) == first
+    assert statements == []
+    actions.meet_sender(tx, line(guild_id, "MadCats", key="m2"))
+    assert statements != []
+
+
+def test_the_same_line_in_two_servers_is_written_by_a_viewer_of_each(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    ours = actions.meet_sender(tx, line(guild_id, "MadCats"))
+    theirs = actions.meet_sender(tx, line(other_guild_id, "MadCats"))
+    assert ours != theirs
+    assert store.get_viewer(tx, other_guild_id, theirs).guild_id == other_guild_id
+
+
+def test_an_unknown_name_is_declined_in_words_that_help(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal) as declined:
+        actions.get_by_name(tx, guild_id, " Nobody ")
+    assert declined.value.what == "I have not seen anybody called “Nobody” in chat."
+    assert "Capitals do not matter" in declined.value.remedy
+
+
+def test_a_viewer_of_another_server_is_nobody_here(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    actions.meet_sender(tx, line(other_guild_id, "MadCats"))
+    with pytest.raises(Refusal):
+        actions.get_by_name(tx, guild_id, "MadCats")
