@@ -81,6 +81,16 @@ class Visit:
         if serious:
             pytest.fail(f"the page complained: {serious}")
 
+    def overflowing(self) -> list[str]:
+        """The page and the panes whose contents are wider than they are."""
+        found: list[str] = self.page.evaluate(
+            """() => ['html', '#messages', '#chat'].filter((name) => {
+                const box = document.querySelector(name);
+                return box.scrollWidth > box.clientWidth;
+            })"""
+        )
+        return found
+
     def write(self, text: str) -> None:
         """In the open Discord channel."""
         box = self.page.locator("#discord-box")

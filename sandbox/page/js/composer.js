@@ -1,7 +1,7 @@
 // Discord's message box: plain text, and slash commands when it begins with "/".
 import { messageBox } from "./box.js";
 import { h } from "./dom.js";
-import { commandForm, commandMenu, lacks, ownerName, parseTyped, typed } from "./slash.js";
+import { commandForm, commandMenu, lacks, ownerName, parseTyped, valueOf } from "./slash.js";
 import { permissionNames } from "./model.js";
 
 /** `app.interact(path, body, view)` sends and shows what the bot answers. */
@@ -41,9 +41,13 @@ export function composer(app) {
     menu.hide();
     box.input.value = "";
     if (!command.options.length || (parsed && !lacks(command, parsed.options))) {
-      run(command, typedOptions(command, parsed ? parsed.options : {}));
+      run(command, parsed ? named(command, parsed.options) : {});
     } else openForm(command, parsed ? parsed.options : {});
   }
+
+  const named = (command, options) => Object.fromEntries(command.options
+    .filter(({ name }) => name in options)
+    .map((option) => [option.name, valueOf(option, options[option.name], view)]));
 
   function run(command, options) {
     closeForm();
@@ -91,15 +95,6 @@ export function composer(app) {
 
   return { element, render, input: box.input, replyTo: box.replyTo };
 }
-
-function typedOptions(command, options) {
-  const declared = new Map(command.options.map((option) => [option.name, option]));
-  return Object.fromEntries(Object.entries(options)
-    .map(([name, text]) => [name, typed(declared.get(name), plainHandle(text))]));
-}
-
-// Typed mentions such as @MadCats; the sandbox knows people by handle, display names are mapped there.
-const plainHandle = (text) => String(text).replace(/^@/, "");
 
 /** A kind sentence for a command that cannot be used. */
 export function whyNot(view, text) {

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { permissionNames } from "./model.js";
 
-const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9;
+const INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, MENTIONABLE = 9;
 const NUMBER = 10;
 const SHOWN = 25;
 const TYPING_PAUSE_MS = 250;
@@ -187,18 +187,15 @@ function withSuggestions(input, option, suggest) {
   return h("span", {}, input, list);
 }
 
-// Empty options are left out; the rest in the type that the command declared.
+// Empty options are left out; the sandbox turns texts into the types that the command declared.
 function valuesOf(form, command) {
-  const values = {};
-  for (const option of command.options) {
-    const text = form.elements[option.name].value;
-    if (text !== "") values[option.name] = typed(option, text);
-  }
-  return values;
+  const given = command.options.map(({ name }) => [name, form.elements[name].value]);
+  return Object.fromEntries(given.filter(([, text]) => text !== ""));
 }
 
-export function typed(option, text) {
-  if (option.type === INTEGER || option.type === NUMBER) return Number(text);
-  if (option.type === BOOLEAN) return String(text) === "true";
-  return option.type === STRING ? String(text) : text;
+/** What was typed for an option: names such as "@MadCats" or "#raffle" become what is offered. */
+export function valueOf(option, text, view) {
+  const plain = (label) => label.replace(/^[@#]/, "").toLowerCase();
+  const offered = offeredBy(option, view)?.find(([, label]) => plain(label) === plain(text));
+  return offered ? offered[0] : text;
 }
