@@ -84,8 +84,8 @@ class RegularsBot(commands.Bot):
     async def add_rooms(self) -> None:
         """Add every room's commands and buttons."""
         for room in self._rooms:
-            if room.cog is not None:
-                await self.add_cog(room.cog(self.services))
+            for cog in room.cogs:
+                await self.add_cog(cog(self.services))
             self.add_dynamic_items(*room.buttons)
 
     async def setup_hook(self) -> None:

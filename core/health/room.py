@@ -12,6 +12,6 @@ def open_room(others: Iterable[Room]) -> Room:
     checks = tuple(check for room in others for check in room.checks)
     return Room(
         "health",
-        cog=lambda services: Health(services, checks),
+        cogs=(lambda services: Health(services, checks),),
         pages=lambda services: pages(services, checks),
     )

@@ -94,7 +94,7 @@ class Room:
     Attributes:
         name: the package below `core`.
         hears: event class -> hearer.
-        cog: builds the Discord commands.
+        cogs: each builds a group of Discord commands.
         pages: builds the web pages.
         chat_commands: what viewers can type in the streamer's chat.
         settings: what a server's admin can set.
@@ -108,7 +108,7 @@ class Room:
 
     name: str
     hears: Mapping[type, Hearer] = field(default_factory=dict)
-    cog: "Callable[[Services], commands.Cog] | None" = None
+    cogs: "tuple[Callable[[Services], commands.Cog], ...]" = ()
     pages: "Callable[[Services], Blueprint] | None" = None
     chat_commands: tuple[ChatCommand, ...] = ()
     settings: tuple[GuildSetting[Any], ...] = ()

@@ -9,7 +9,7 @@ from core.slot_calls.settings import SETTINGS
 
 ROOM = Room(
     "slot_calls",
-    cog=SlotCalls,
+    cogs=(SlotCalls,),
     chat_commands=(
         ChatCommand(
             ("call", "sr"),

@@ -60,7 +60,7 @@ ROOM = Room(
         StreamSeenLive: handlers.on_stream_seen_live,
         StreamSeenOffline: handlers.on_stream_seen_offline,
     },
-    cog=Watchtime,
+    cogs=(Watchtime,),
     settings=(ENABLED, WINDOW_MINUTES, IGNORED_NAMES),
     tasks=(CREDIT,),
     checks=(look,),

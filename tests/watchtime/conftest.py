@@ -52,8 +52,8 @@ async def type_line(services: Services, committed_guild: int) -> Type:
     # discord.py keeps cooldowns with the command, for as long as the process lives.
     asker = next(_askers)
     bot._connection.user = Mock(spec=discord.ClientUser, id=1)
-    assert ROOM.cog is not None
-    await bot.add_cog(ROOM.cog(services))
+    for cog in ROOM.cogs:
+        await bot.add_cog(cog(services))
 
     async def type_line(line: str) -> discord.Embed:
         message = Mock(spec=discord.Message, content=line, edited_at=None, attachments=[])
