@@ -12,7 +12,7 @@ from core.people.store import Viewer
 
 def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
     """The viewer id of who wrote this line; asked once a transaction and line."""
-    key = ("people.sender", message.guild_id, message.key)
+    key = ("people.sender", message.guild_id, message.platform, message.key)
     if key not in notes(tx):
         notes(tx)[key] = store.set_viewer(
             tx,

@@ -12,12 +12,14 @@ from core.people import actions, store
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def line(guild_id: int, name: str, *, key: str = "m1", user_id: int = 7) -> ChatMessageSent:
+def line(
+    guild_id: int, name: str, *, key: str = "m1", user_id: int = 7, platform: str = "kick"
+) -> ChatMessageSent:
     return ChatMessageSent(
         key=key,
         guild_id=guild_id,
         at=NOON + timedelta(seconds=int(key[1:])),
-        platform="kick",
+        platform=platform,
         channel_id=1,
         message_id=key,
         sender=Sender(user_id=user_id, name=name),
@@ -43,6 +45,13 @@ def test_two_rooms_that_meet_the_same_line_ask_once(tx: Connection, guild_id: in
     assert statements == []
     actions.meet_sender(tx, line(guild_id, "MadCats", key="m2"))
     assert statements != []
+
+
+def test_two_platforms_may_use_the_same_message_id(tx: Connection, guild_id: int) -> None:
+    on_kick = actions.meet_sender(tx, line(guild_id, "MadCats"))
+    on_twitch = actions.meet_sender(tx, line(guild_id, "MadCats", platform="twitch"))
+    assert store.get_viewer(tx, guild_id, on_kick).platform == "kick"
+    assert store.get_viewer(tx, guild_id, on_twitch).platform == "twitch"
 
 
 def test_the_same_line_in_two_servers_is_written_by_a_viewer_of_each(
