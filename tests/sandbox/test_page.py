@@ -269,9 +269,9 @@ def test_a_suggestion_really_does_it(nora: Visit) -> None:
     suggestion.click()
     expect(nora.chat.locator(".line", has_text="!call Book of Dead")).to_contain_text("MadCats")
     expect(nora.page.get_by_role("radio", name="MadCats")).to_be_checked()
+    expect(nora.page.locator("#channel-name")).to_have_text("slot-calls")
     expect(suggestion).to_have_class("try done")
     nora.page.get_by_role("button", name="Write /slotcalls status").click()
-    expect(nora.page.locator("#channel-name")).to_have_text("slot-calls")
     expect(nora.message("Slot calls are on")).to_be_visible()
 
 
@@ -390,3 +390,10 @@ def test_a_stopped_gateway_is_seen_and_the_bot_comes_back(place: Place, mia: Vis
     place.discord.wait_connected()
     mia.write("/leaderboard 7")
     expect(mia.message("Top 7")).to_be_visible()
+
+
+def test_a_note_says_who_is_typing(place: Place, mia: Visit) -> None:
+    place.discord.typing("leo", "general")
+    expect(mia.page.locator("#discord-box-hint")).to_have_text("lil bean is typing…")
+    place.discord.message("leo", "general", "there it is")
+    expect(mia.page.locator("#discord-box-hint")).to_contain_text("for commands")

@@ -132,4 +132,4 @@ def test_timestamps_are_in_the_readers_words(mia: Visit) -> None:
                 timestamp(1700000000, 'D').textContent];
         }"""
     )
-    assert words == ["1 minute ago", "in 2 hours", "in 0 seconds", "November 14, 2023"]
+    assert words == ["1 minute ago", "in 2 hours", "now", "November 14, 2023"]

@@ -18,6 +18,8 @@ export function composer(app) {
   });
   const menu = commandMenu({ input: box.input, onPick: pick });
   box.input.setAttribute("aria-controls", "slash-menu");
+  box.input.setAttribute("aria-haspopup", "listbox");
+  box.input.setAttribute("aria-autocomplete", "list");
   box.input.addEventListener("blur", () => menu.hide());
   const element = h("div", {}, menu.element, box.element);
 
@@ -89,8 +91,12 @@ export function composer(app) {
   function hint(typing) {
     if (hinted === typing.join()) return;
     hinted = typing.join();
-    if (typing.length) box.setHint(`${typing.join(" and ")} ${typing.length > 1 ? "are" : "is"} typing…`);
-    else box.setHint("Type ", h("code", {}, "/"), " for commands; ", h("code", {}, "!watchtime"), " works too.");
+    if (typing.length) {
+      box.setHint(`${typing.join(" and ")} ${typing.length > 1 ? "are" : "is"} typing…`);
+      return;
+    }
+    box.setHint("Type ", h("code", {}, "/"), " for commands; ", h("code", {}, "!watchtime"),
+      " works too.");
   }
 
   return { element, render, input: box.input, replyTo: box.replyTo };

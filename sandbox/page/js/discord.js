@@ -35,7 +35,8 @@ export function discordPane(app) {
       { person: view.me, message_id: message.id, emoji, remove }),
     reply: (message) => box.replyTo(message.id, `${message.author_name}: ${firstWords(message)}`),
     remove: (message) => app.act("discord/delete_message", { person: view.me, message_id: message.id }),
-    pin: (message, remove) => app.act("discord/pin", { person: view.me, message_id: message.id, remove }),
+    pin: (message, remove) => app.act("discord/pin",
+      { person: view.me, message_id: message.id, remove }),
     dismiss(message) { dismissed.add(message.id); render(view); },
     mayRemove: (message) => message.author_handle === view.me
       || (!view.inDm && view.may(MANAGE_MESSAGES)),
@@ -149,7 +150,8 @@ function placeItem(key, sign, name, current, news, onclick) {
   return { key, print: [name, current, news], draw: () => h("button", {
     type: "button", class: news ? "place news" : "place", "aria-current": current ? "true" : null,
     "aria-label": news ? `${name}, new messages` : null, data: { focus: "it" }, onclick },
-  sign === "#" ? h("span", { class: "sign", "aria-hidden": "true" }, "#") : sign, h("span", {}, name)) };
+  sign === "#" ? h("span", { class: "sign", "aria-hidden": "true" }, "#") : sign,
+  h("span", {}, name)) };
 }
 
 function open(app, channel) {
@@ -194,8 +196,10 @@ function welcome(view) {
   }
   return h("div", { class: "welcome" }, h("span", { class: "sign", "aria-hidden": "true" }, "#"),
     h("b", {}, `Welcome to #${view.channel.name}`),
-    h("p", {}, view.channel.topic ? `${view.channel.topic}. ` : "", "This is where the channel begins."));
+    h("p", {}, `${sentence(view.channel.topic)} This is where the channel begins.`));
 }
+
+const sentence = (text) => (text && !/[.!?]$/.test(text) ? `${text}.` : text ?? "");
 
 function nowhere(view, app) {
   const guild = view.discord.guilds[0];

@@ -4,7 +4,8 @@ import { byId, h } from "./dom.js";
 const GROUPS = [
   ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: what webhooks contain"],
   ["kick.chat", "Kick: chat"], ["kick", "Kick: API, tokens, site"],
-  ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"], ["discord", "Discord: other"],
+  ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
+  ["discord", "Discord: other"],
 ];
 const GATEWAY = [
   ["kill", "Kill", "Drop the bot's connection without a goodbye."],
@@ -38,7 +39,8 @@ export function faultsDrawer(app) {
       h("button", { type: "button", class: "icon-button", "aria-label": "Close",
         onclick: () => dialog.close() }, "×")),
     h("div", { class: "drawer-body" },
-      h("p", {}, "Real services fail in these ways. Switch one on and watch the bot cope: nothing may be lost or counted twice."),
+      h("p", {}, "Real services fail in these ways. Switch one on and watch the bot cope: "
+        + "nothing may be lost or counted twice."),
       h("h3", {}, "The bot's connection to Discord"), link, gatewayButtons(app), people,
       search, list));
   byId("open-faults").addEventListener("click", () => dialog.showModal());

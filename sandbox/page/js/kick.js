@@ -6,6 +6,7 @@ import { byId, h, keepAtEnd, reconcile } from "./dom.js";
 
 const BADGES = { broadcaster: "🎥", moderator: "🛡", subscriber: "★", vip: "VIP", og: "OG",
   sub_gifter: "🎁", verified: "✓", bot: "BOT", founder: "1st" };
+const REELS = ["🍒", "⭐", "🍋"];
 const EMOTE = /\[emote:\d+:([^\]\s]*)\]/g;
 
 /** `app` as in discord.js. Returns `render(view)` and the box. */
@@ -55,8 +56,9 @@ function screen(stream) {
   const live = stream.is_live;
   return h("div", { class: live ? "screen live" : "screen" },
     live && h("span", { class: "badge-live" }, "LIVE"),
-    live && h("span", { class: "viewers" }, `${stream.viewer_count} watching since ${clock(stream.started_at)}`),
-    live ? h("div", { class: "reels", "aria-hidden": "true" }, ["🍒", "⭐", "🍋"].map((one) => h("i", {}, one)))
+    live && h("span", { class: "viewers" },
+      `${stream.viewer_count} watching since ${clock(stream.started_at)}`),
+    live ? h("div", { class: "reels", "aria-hidden": "true" }, REELS.map((one) => h("i", {}, one)))
       : h("p", {}, `${stream.name} is offline`),
     !live && h("small", {}, "Watchtime counts only while the stream is live."));
 }

@@ -29,7 +29,7 @@ const app = {
   },
 
   /** Become `person`, show a tab and perhaps a channel by name; returns the new view. */
-  async be(person, { tab, named }) {
+  be(person, { tab, named }) {
     app.go({ as: person, tab, server: "", kick: undefined });
     if (named) app.go({ channel: view.channelNamed(named)?.id ?? "" });
     return view;

@@ -197,6 +197,7 @@ export function timestamp(unix, style) {
 
 export function relative(unix, now = Date.now() / 1000) {
   const seconds = Math.round(unix - now);
+  if (seconds === 0) return "now";
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? UNITS.at(-1);
   return new Intl.RelativeTimeFormat("en").format(Math.trunc(seconds / size), unit);
 }

@@ -32,8 +32,11 @@ export function parseTyped(commands, text) {
   const free = command.options.map((option) => option.name);
   while (words.length && free.length) {
     const [, name, value] = /^([-_\p{L}\p{N}]+):(.+)$/u.exec(words[0]) ?? [];
-    if (free.includes(name)) { words.shift(); options[name] = value; free.splice(free.indexOf(name), 1); }
-    else if (free.length === 1) options[free.shift()] = words.splice(0).join(" ");
+    if (free.includes(name)) {
+      words.shift();
+      options[name] = value;
+      free.splice(free.indexOf(name), 1);
+    } else if (free.length === 1) options[free.shift()] = words.splice(0).join(" ");
     else options[free.shift()] = words.shift();
   }
   return { command, options };
@@ -55,7 +58,9 @@ export function commandMenu({ input, onPick }) {
     at = (index + shown.length) % shown.length;
     [...element.querySelectorAll("[role=option]")].forEach((node, place) => {
       node.setAttribute("aria-selected", String(place === at));
-      if (place === at) { node.scrollIntoView({ block: "nearest" }); input.setAttribute("aria-activedescendant", node.id); }
+      if (place !== at) return;
+      node.scrollIntoView({ block: "nearest" });
+      input.setAttribute("aria-activedescendant", node.id);
     });
   }
 
@@ -95,7 +100,8 @@ export function commandMenu({ input, onPick }) {
 function item(command, index, onPick) {
   return h("div", { role: "option", id: `slash-${index}`, "aria-selected": "false",
     onmousedown: (event) => { event.preventDefault(); onPick(command); } },
-  h("b", {}, `/${command.path}`, command.options.map((option) => h("i", {}, ` ${option.name}${option.required ? "" : "?"}`))),
+  h("b", {}, `/${command.path}`, command.options.map(
+    (option) => h("i", {}, ` ${option.name}${option.required ? "" : "?"}`))),
   h("span", {}, command.description));
 }
 
@@ -104,7 +110,8 @@ function notes(view, shown, refused) {
   if (!shown.length && !refused.length) {
     lines.push(view.discord.bot?.connected
       ? "No command of that name. Text with ! at the front works too."
-      : "The bot is not connected, so it offers no commands yet. Start the product and they appear here.");
+      : "The bot is not connected, so it offers no commands yet. "
+        + "Start the product and they appear here.");
   }
   if (refused.length) lines.push(refusal(view, refused));
   return lines.map((line) => h("p", {}, line));
@@ -130,7 +137,8 @@ export function commandForm(command, { view, filled = {}, run, cancel, suggest }
     onkeydown: (event) => { if (event.key === "Escape") { event.stopPropagation(); cancel(); } } },
   h("div", { class: "slash-head" }, h("b", {}, `/${command.path}`), h("span", {}, command.description)),
   h("div", { class: "slash-fields" },
-    command.options.map((option) => field(option, { view, filled, suggest: (name) => suggest(valuesOf(form, command), name) }))),
+    command.options.map((option) => field(option, { view, filled,
+      suggest: (name) => suggest(valuesOf(form, command), name) }))),
   h("div", { class: "slash-foot" },
     h("button", { type: "button", class: "plain-button", onclick: cancel }, "Cancel"),
     h("button", { type: "submit", class: "main-button" }, "Run")));
@@ -183,7 +191,10 @@ function withSuggestions(input, option, suggest) {
     list.replaceChildren(...choices.map((one) => h("option", { value: one.value }, one.name)));
   };
   input.addEventListener("focus", refresh);
-  input.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(refresh, TYPING_PAUSE_MS); });
+  input.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(refresh, TYPING_PAUSE_MS);
+  });
   return h("span", {}, input, list);
 }
 

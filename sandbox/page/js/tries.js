@@ -3,16 +3,19 @@ import { byId, h } from "./dom.js";
 import { memory } from "./session.js";
 
 // `say` goes to Kick chat, `type` as text and `slash` as a command to Discord; `do` is a stream act.
+// `in` is the Discord channel to look at: there the bot answers.
 const TRIES = [
   { id: "live", as: "nora", do: "live", what: ["Go live"], where: "on Kick as NoraPlays" },
-  { id: "call", as: "mia", say: "!call Book of Dead", where: "in Kick chat as MadCats" },
-  { id: "sr", as: "leo", say: "!sr Wanted", where: "in Kick chat as lil bean" },
-  { id: "status", as: "nora", slash: "slotcalls status", in: "slot-calls", where: "in #slot-calls as NoraPlays" },
+  { id: "call", as: "mia", say: "!call Book of Dead", in: "slot-calls",
+    where: "in Kick chat as MadCats" },
+  { id: "sr", as: "leo", say: "!sr Wanted", in: "slot-calls", where: "in Kick chat as lil bean" },
+  { id: "status", as: "nora", slash: "slotcalls status", in: "slot-calls",
+    where: "in #slot-calls as NoraPlays" },
   { id: "board", as: "mia", type: "!leaderboard 5", in: "general", where: "in #general as MadCats" },
   { id: "health", as: "nora", slash: "health", in: "bot-log", where: "in #bot-log as NoraPlays" },
 ];
 
-/** `app` as in discord.js; `app.be(person, places)` switches and resolves with the new view. */
+/** `app` as in discord.js; `app.be(person, places)` switches and returns the new view. */
 export function tries(app) {
   const list = byId("tries");
   const done = new Set(memory.get("tried") ?? []);
@@ -35,7 +38,8 @@ export function tries(app) {
   }
 
   async function run(one) {
-    const view = await app.be(one.as, one.in ? { tab: "discord", named: one.in } : { tab: "kick" });
+    const tab = one.type || one.slash ? "discord" : "kick";
+    const view = app.be(one.as, { tab, named: one.in });
     if (!(await perform(one, view))) return;
     done.add(one.id);
     memory.set("tried", [...done]);
@@ -45,7 +49,10 @@ export function tries(app) {
 
   function perform(one, view) {
     const channel = view.stream?.handle;
-    if (one.do === "live" && view.stream?.is_live) { app.say("The stream is live already.", "good"); return true; }
+    if (one.do === "live" && view.stream?.is_live) {
+      app.say("The stream is live already.", "good");
+      return true;
+    }
     if (one.do === "live") return app.act("kick/live", { channel });
     if (one.say) return app.act("kick/chat", { person: view.me, channel, text: one.say });
     const where = { person: view.me, channel: view.channel.id };
