@@ -139,7 +139,7 @@ class RedisBus:
     def _deliver_text(self, text: str) -> None:
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if isinstance(message, dict) and isinstance(message.get("bell"), str):
             self._local.deliver(message)

@@ -1,0 +1,77 @@
+"""Events are written down and read back as the same events."""
+
+import dataclasses
+import inspect
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import core.events
+from core.events import Event, Sender
+from core.events.base import from_json, to_json
+
+EVENTS: list[type[Event]] = [
+    kind
+    for _name, kind in inspect.getmembers(core.events, inspect.isclass)
+    if issubclass(kind, Event) and kind is not Event
+]
+
+ids = st.integers(0, 2**63 - 1)  # snowflakes do not fit into a JavaScript number
+instants = st.datetimes(
+    datetime(2000, 1, 1),
+    datetime(2100, 1, 1),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
+)
+st.register_type_strategy(datetime, instants)
+st.register_type_strategy(int, ids)
+st.register_type_strategy(str, st.text(st.characters(exclude_categories=["Cs"])))
+events = st.sampled_from(EVENTS).flatmap(st.from_type)
+
+
+def test_every_event_class_is_found() -> None:
+    assert {kind.__name__ for kind in EVENTS} >= {"ChatMessageSent", "StreamWentLive"}
+    assert set(core.events.__all__) == {kind.__name__ for kind in EVENTS} | {"Event", "Sender"}
+
+
+@given(event=events)
+def test_what_was_written_down_is_read_back_as_the_same_event(event: Event) -> None:
+    written = json.dumps(to_json(event))
+    again = from_json(type(event), json.loads(written))
+    assert again == event
+    assert type(again) is type(event)
+    assert again.at.utcoffset() is not None
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_no_event_can_be_changed_or_given_a_new_attribute(kind: type[Event]) -> None:
+    example = _example(kind)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        example.key = "another"  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        object.__setattr__(example, "mood", "good")
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_an_event_without_its_server_is_not_read(kind: type[Event]) -> None:
+    written = to_json(_example(kind))
+    del written["guild_id"]
+    with pytest.raises(ValidationError):
+        from_json(kind, written)
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_what_later_versions_add_to_an_event_is_no_obstacle_now(kind: type[Event]) -> None:
+    example = _example(kind)
+    assert from_json(kind, {**to_json(example), "from_the_future": 1}) == example
+
+
+def _example(kind: type[Event]) -> Event:
+    at = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    given: dict[type, Any] = {int: 7, str: "x", datetime: at, Sender: Sender(user_id=7, name="Mia")}
+    fields = {field.name: given[field.type] for field in dataclasses.fields(kind)}  # type: ignore[index]
+    return kind(**fields)

@@ -1,0 +1,498 @@
+"""Every delivery is handled exactly once, in order, whoever fails."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from core.events import ChatMessageSent, Event
+from core.inbox import actions, store
+from core.inbox.hearers import Hearing
+from core.inbox.store import Delivery
+from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
+from core.kit.database import Database, notes
+from core.kit.errors import Outage, Refusal
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.inbox.conftest import Story, drain, effect, failing_on, hearer, said, translate
+
+BUG = RuntimeError("bug")
+
+
+# -- once -----------------------------------------------------------------------------------------
+
+
+def test_every_delivery_has_its_effects_once_and_in_order(story: Story) -> None:
+    story.told("1", "2", "3")
+    worker = story.worker(hearer("a"), hearer("b"))
+    drain(worker)
+    drain(worker)
+    assert story.keys("a") == story.keys("b") == ["1", "2", "3"]
+    assert story.states() == ["done"] * 3
+
+
+def test_an_empty_inbox_is_nothing_to_do(story: Story) -> None:
+    assert story.worker(hearer("a")).work_once() is False
+
+
+def test_the_same_fact_under_another_delivery_id_counts_once(story: Story) -> None:
+    story.told("sub", "sub")
+    worker = story.worker(hearer("a"))
+    drain(worker)
+    story.told("sub")
+    drain(worker)
+    assert story.keys() == ["sub"]
+    assert story.states() == ["done"] * 3
+
+
+def test_one_servers_fact_is_not_another_ones(story: Story) -> None:
+    story.told("sub", guilds=[GUILD])
+    story.told("sub", guilds=[GUILD, OTHER_GUILD])
+    drain(story.worker(hearer("a")))
+    assert sorted(story.effects()) == [("a", GUILD, "sub"), ("a", OTHER_GUILD, "sub")]
+
+
+def test_the_same_key_of_another_kind_of_event_is_another_fact(story: Story) -> None:
+    with story.database.begin() as tx:
+        assert store.add_fact(tx, said(GUILD, "x"), 1)
+        tx.execute(text("UPDATE inbox_facts SET event = 'StreamEnded'"))
+        assert store.add_fact(tx, said(GUILD, "x"), 2)
+
+
+def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
+    story.told("1")
+    drain(story.worker())
+    assert story.states() == ["done"]
+
+
+# -- lanes ----------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_of_one_lane_and_no_lane_is_forgotten(story: Story) -> None:
+    for lane in ("b", "a", "c"):
+        story.told(f"{lane}1", f"{lane}2", lane=lane)
+    drain(story.worker(hearer("a")))
+    assert sorted(story.keys()) == ["a1", "a2", "b1", "b2", "c1", "c2"]
+    heard = story.keys()
+    for lane in "abc":
+        assert [key for key in heard if key.startswith(lane)] == [f"{lane}1", f"{lane}2"]
+
+
+def test_a_long_lane_is_handled_in_batches_without_losing_its_order(story: Story) -> None:
+    keys = [f"{n:04}" for n in range(BATCH * 2 + 5)]
+    story.told(*keys)
+    assert drain(story.worker(hearer("a"))) == 3
+    assert story.keys() == keys
+
+
+def test_a_lane_in_somebody_elses_hands_is_left_alone_and_the_others_go_on(story: Story) -> None:
+    story.told("busy", lane="busy")
+    story.told("free", lane="free")
+    worker = story.worker(hearer("a"))
+    with story.database.begin() as elsewhere:
+        assert store.claim_lane(elsewhere) == "busy"
+        drain(worker)
+        assert story.keys() == ["free"]
+    drain(worker)
+    assert story.keys() == ["free", "busy"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_two_workers_side_by_side_never_handle_twice_and_keep_each_lanes_order(
+    story: Story, fails: bool
+) -> None:
+    lanes = [f"lane{n}" for n in range(6)]
+    for number in range(12):
+        for lane in lanes:
+            story.told(f"{lane}-{number:02}", lane=lane)
+
+    def slow(tx: Connection, event: Event) -> None:
+        effect(tx, "a", event)
+        time.sleep(0.0005)
+        if fails and event.key.endswith("-05"):
+            raise BUG
+
+    both = [story.worker(Hearing("a", slow), hearer("b")) for _ in range(2)]
+    threads = [threading.Thread(target=_until_done, args=(worker, story)) for worker in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    good = 11 if fails else 12
+    assert set(Counter(story.keys("b")).values()) == {1}
+    assert len(story.keys("b")) == 12 * len(lanes)
+    assert len(story.keys("a")) == len(set(story.keys("a"))) == good * len(lanes)
+    for lane in lanes:
+        of_lane = [key for key in story.keys("b") if key.startswith(lane)]
+        assert of_lane == sorted(of_lane)
+
+
+def _until_done(worker: Worker, story: Story) -> None:
+    while "waiting" in story.states():
+        with structlog.testing.capture_logs():
+            worker.work_once()
+
+
+# -- failures -------------------------------------------------------------------------------------
+
+
+def test_a_hearer_that_fails_is_tried_again_alone_and_the_others_effects_stand(
+    story: Story,
+) -> None:
+    failures: dict[str, Exception] = {"2": BUG}
+    worker = story.worker(hearer("a"), hearer("b", failing_on(failures)), hearer("c"))
+    story.told("1", "2", "3")
+    drain(worker)
+    assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
+    assert story.keys("b") == ["1", "3"]
+    assert story.counts().retrying == 1
+
+    failures.clear()
+    drain(worker)
+    assert story.keys("b") == ["1", "3"], "it was tried again too soon"
+    story.passes(seconds=2)
+    drain(worker)
+    assert story.keys("b") == ["1", "3", "2"]
+    assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
+    assert story.counts().retrying == 0
+
+
+def test_each_failure_doubles_the_wait_until_it_is_shelved(story: Story) -> None:
+    tries: list[float] = []
+
+    def fails(_event: Event) -> Exception:
+        tries.append((story.now - began).total_seconds())
+        return BUG
+
+    began = story.now
+    worker = story.worker(hearer("a", fails))
+    story.told("1")
+    while story.counts().shelved == 0:
+        drain(worker)
+        story.now = story.next_try() or story.now
+        assert story.now - began < timedelta(hours=2)
+    careful = tries[1:]  # the first one was the quick pass
+    assert len(careful) == MOST_ATTEMPTS
+    waits = [later - earlier for earlier, later in pairwise(careful)]
+    for number, wait in enumerate(waits):
+        assert 0.8 * 2**number <= wait <= 1.2 * 2**number
+    assert story.keys() == []
+
+
+def test_what_is_shelved_is_left_alone_until_somebody_takes_it_off(story: Story) -> None:
+    failures: dict[str, Exception] = {"1": BUG}
+    worker = story.worker(hearer("a", failing_on(failures)))
+    story.told("1")
+    for _ in range(MOST_ATTEMPTS + 3):
+        drain(worker)
+        story.passes(minutes=20)
+    assert story.counts().shelved == 1
+    assert story.counts().shelved_error == "RuntimeError: bug"
+    failures.clear()
+    drain(worker)
+    assert story.keys() == []
+
+    with story.database.begin() as tx:
+        assert actions.try_shelf_again(tx, story.now) == 1
+    drain(worker)
+    assert story.keys() == ["1"]
+    assert story.counts().shelved == 0
+
+
+def test_what_was_taken_off_the_shelf_may_fail_as_often_as_before(story: Story) -> None:
+    worker = story.worker(hearer("a", lambda _event: BUG))
+    story.told("1")
+    for _ in range(MOST_ATTEMPTS + 3):
+        drain(worker)
+        story.passes(minutes=20)
+    with story.database.begin() as tx:
+        actions.try_shelf_again(tx, story.now)
+    drain(worker)
+    assert (story.counts().retrying, story.counts().shelved) == (1, 0)
+
+
+def test_a_refusal_rolls_back_its_own_effects_only_and_is_the_end_of_it(story: Story) -> None:
+    declines = hearer("b", lambda event: Refusal("Too many.") if event.key == "2" else None)
+    worker = story.worker(hearer("a"), declines, hearer("c"))
+    story.told("1", "2", "3")
+    drain(worker)
+    story.passes(hours=1)
+    drain(worker)
+    assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
+    assert story.keys("b") == ["1", "3"]
+    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+
+
+def test_an_outage_of_one_hearers_service_does_not_hold_up_the_lane(story: Story) -> None:
+    failures: dict[str, Exception] = {"1": Outage("Kick")}
+    worker = story.worker(hearer("a", failing_on(failures)), hearer("b"))
+    story.told("1", "2")
+    drain(worker)
+    assert story.keys("b") == ["1", "2"]
+    assert story.keys("a") == ["2"]
+    failures.clear()
+    story.passes(seconds=2)
+    drain(worker)
+    assert story.keys("a") == ["2", "1"]
+
+
+def test_a_statement_that_fails_is_one_hearers_failure(story: Story) -> None:
+    def nonsense(tx: Connection, _event: Event) -> None:
+        tx.execute(text("SELECT nonsense"))
+
+    story.told("1", "2")
+    drain(story.worker(hearer("a"), Hearing("b", nonsense), hearer("c")))
+    assert story.keys("a") == story.keys("c") == ["1", "2"]
+    assert story.counts().retrying == 2
+
+
+def test_what_a_failed_hearer_noted_does_not_mislead_the_next_one(story: Story) -> None:
+    """It may have noted the id of a row that is rolled back with it."""
+
+    def meets(tx: Connection, event: Event) -> None:
+        if "met" not in notes(tx):
+            effect(tx, "met", event)
+            notes(tx)["met"] = True
+
+    def meets_and_fails(tx: Connection, event: Event) -> None:
+        meets(tx, event)
+        raise BUG
+
+    story.told("1")
+    drain(story.worker(Hearing("a", meets_and_fails), Hearing("b", meets)))
+    assert story.keys("met") == ["1"]
+
+
+def test_a_delivery_that_is_not_understood_is_shelved_and_the_lane_goes_on(story: Story) -> None:
+    broken = True
+
+    def understand(tx: Connection, delivery: Delivery) -> list[Event]:
+        if broken and delivery.body["key"] == "2":
+            effect(tx, "translator", said(GUILD, "half"))
+            raise KeyError("sender")
+        return translate(tx, delivery)
+
+    worker = story.worker(hearer("a"), test=understand)
+    story.told("1", "2", "3")
+    drain(worker)
+    assert story.keys() == ["1", "3"]
+    assert story.keys("translator") == []
+    assert story.states() == ["done", "shelved", "done"]
+    assert story.counts().shelved_error == "KeyError: 'sender'"
+
+    broken = False
+    with story.database.begin() as tx:
+        assert actions.try_shelf_again(tx, story.now) == 1
+    drain(worker)
+    assert story.keys() == ["1", "3", "2"]
+    assert story.counts().shelved_error is None
+
+
+def test_a_delivery_of_an_unknown_source_is_shelved(story: Story) -> None:
+    story.told("1", source="nobody.knows")
+    story.told("2")
+    drain(story.worker(hearer("a")))
+    assert story.states() == ["shelved", "done"]
+
+
+def test_a_retry_of_a_hearer_that_is_gone_is_shelved_with_words(story: Story) -> None:
+    story.told("1")
+    drain(story.worker(hearer("former", lambda _event: BUG)))
+    story.passes(seconds=2)
+    drain(story.worker(hearer("a")))
+    assert story.counts().shelved_error == "Nobody of this name listens any more."
+
+
+def test_a_retry_written_by_another_version_does_not_block_the_retries_behind_it(
+    story: Story,
+) -> None:
+    failures: dict[str, Exception] = {"old": BUG, "new": BUG}
+    worker = story.worker(hearer("a", failing_on(failures)))
+    story.told("old", "new")
+    drain(worker)
+    with story.database.begin() as tx:
+        tx.execute(
+            text(
+                "UPDATE inbox_retries SET payload = payload - 'platform', "
+                "try_at = try_at - interval '1 s' WHERE key = 'old'"
+            )
+        )
+    failures.clear()
+    story.passes(seconds=2)
+    drain(worker)
+    assert story.keys() == ["new"]
+    assert story.counts().shelved == 1
+    assert "former times" in (story.counts().shelved_error or "")
+
+
+# -- the database goes away -----------------------------------------------------------------------
+
+
+def test_a_database_that_goes_away_rolls_back_the_whole_batch_and_nothing_is_lost(
+    story: Story,
+) -> None:
+    gone = True
+
+    def cut_off(tx: Connection, event: Event) -> None:
+        effect(tx, "b", event)
+        if gone and event.key == "2":
+            own = tx.execute(text("SELECT pg_backend_pid()")).scalar()
+            with story.database.begin() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": own})
+            tx.execute(text("SELECT 1"))
+
+    worker = story.worker(hearer("a"), Hearing("b", cut_off))
+    story.told("1", "2", "3")
+    with pytest.raises(Outage):
+        drain(worker)
+    assert story.effects() == []
+    assert story.states() == ["waiting"] * 3
+    gone = False
+    drain(worker)
+    assert story.keys("a") == story.keys("b") == ["1", "2", "3"]
+    assert story.counts().retrying == 0
+
+
+# -- the quick and the careful path ---------------------------------------------------------------
+
+NAMES = ("a", "b", "c")
+outcomes = st.sampled_from(["ok", "ok", "ok", "bug", "refusal", "outage"])
+
+
+@st.composite
+def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]:
+    """(lane, key, servers); a few keys, so that facts are told again."""
+    guilds = st.sampled_from([(GUILD,), (OTHER_GUILD,), (GUILD, OTHER_GUILD)])
+    one = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
+    return draw(st.lists(one, max_size=10))
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    messages=lanes_of_messages(),
+    plan=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from("123456")), outcomes),
+)
+def test_whoever_fails_the_effects_are_those_of_the_slow_model(
+    story: Story,
+    messages: list[tuple[str, str, tuple[int, ...]]],
+    plan: dict[tuple[str, str], str],
+) -> None:
+    """The model: each fact is heard once by each hearer who does not fail on it; those who failed
+    with anything but a refusal have their effect once they are well again."""
+    _start_over(story)
+    errors = {"bug": BUG, "refusal": Refusal("No."), "outage": Outage("Kick")}
+    well_again = False
+
+    def plan_of(name: str) -> Callable[[Event], Exception | None]:
+        def fails(event: Event) -> Exception | None:
+            planned = plan.get((name, event.key), "ok")
+            return None if well_again and planned != "refusal" else errors.get(planned)
+
+        return fails
+
+    worker = story.worker(*(hearer(name, plan_of(name)) for name in NAMES))
+    for lane, key, guilds in messages:
+        story.told(key, lane=lane, guilds=guilds)
+    with structlog.testing.capture_logs():
+        drain(worker)
+
+    facts = {(guild, key) for _lane, key, guilds in messages for guild in guilds}
+    now = {(n, g, k) for g, k in facts for n in NAMES if plan.get((n, k), "ok") == "ok"}
+    later = {(n, g, k) for g, k in facts for n in NAMES if plan.get((n, k), "ok") != "refusal"}
+    assert sorted(story.effects()) == sorted(now)
+
+    well_again = True
+    story.passes(minutes=1)
+    drain(worker)
+    assert sorted(story.effects()) == sorted(later)
+    assert set(story.states()) <= {"done"}
+    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+
+
+def _start_over(story: Story) -> None:
+    with story.database.begin() as tx:
+        for table in ("inbox_deliveries", "inbox_facts", "inbox_retries", "test_inbox_effects"):
+            tx.execute(text(f"DELETE FROM {table}"))
+
+
+# -- the thread -----------------------------------------------------------------------------------
+
+
+def until(check: Callable[[], object], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+def test_the_worker_works_when_the_bell_rings_and_ends_when_told(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "POLL_SECONDS", 60)
+    worker = story.worker(hearer("a"))
+    assert worker.status().state == "down"
+    worker.start()
+    until(lambda: worker.status().state == "ok")
+    story.told("1")
+    worker.ring()
+    until(lambda: story.keys() == ["1"])
+    worker.stop()
+    assert worker.status().state == "down"
+
+
+def test_a_bell_that_was_lost_costs_a_moment_and_nothing_else(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
+    worker = story.worker(hearer("a"))
+    worker.start()
+    story.told("1")
+    until(lambda: story.keys() == ["1"])
+    worker.stop()
+
+
+class Unwell(Database):
+    """A gate whose database is away, or that has a bug, for as long as told."""
+
+    error: Exception | None = None
+
+    def begin(self):  # type: ignore[no-untyped-def]
+        if self.error is not None:
+            raise self.error
+        return super().begin()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Outage("the database", "refused"), "the database is not answering: refused"),
+        (BUG, "It met an error it does not know; see the log."),
+    ],
+)
+def test_the_worker_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(
+    story: Story, postgres_url: str, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
+    gate = Unwell(postgres_url, pool_size=1)
+    worker = Worker(gate, {"test": translate}, {ChatMessageSent: (hearer("a"),)}, story.clock)
+    gate.error = error
+    worker.start()
+    until(lambda: worker.status().state == "warn")
+    assert worker.status().reason == said
+    story.told("1")
+    gate.error = None
+    until(lambda: story.keys() == ["1"])
+    until(lambda: worker.status().state == "ok")
+    worker.stop()
+    gate.close()

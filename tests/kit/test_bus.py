@@ -1,0 +1,232 @@
+"""The doorbell, with a real Redis server that dies and comes back."""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from core.kit.bus import CHANNEL, LocalBus, RedisBus, connect_bus
+from tests.prerequisites import find_redis_server
+
+Messages = list[dict[str, Any]]
+
+
+class Server:
+    """A redis-server of our own that keeps its port over restarts."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = redis.Redis.from_url(self.url)
+
+    def start(self) -> None:
+        program = find_redis_server()
+        assert program is not None
+        self._process = subprocess.Popen(
+            [
+                *(str(program), "--port", str(self.port), "--bind", "127.0.0.1"),
+                *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.RedisError:
+            return False
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def hearers(self) -> int:
+        """How many are subscribed."""
+        return int(self.client.pubsub_numsub(CHANNEL)[0][1])
+
+
+def until(check: Callable[[], object], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path)
+    made.start()
+    yield made
+    made.kill()
+    made.client.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RedisBus, "RETRY_SECONDS", 0.1)
+
+
+@pytest.fixture
+def buses(server: Server, impatient: None) -> Iterator[tuple[RedisBus, RedisBus]]:
+    """Two processes' buses, both listening."""
+    pair = RedisBus(server.url), RedisBus(server.url)
+    for bus in pair:
+        bus.start()
+    until(lambda: server.hearers() == 2)
+    yield pair
+    for bus in pair:
+        bus.stop()
+
+
+def heard_by(bus: LocalBus | RedisBus, bell: str = "inbox") -> Messages:
+    heard: Messages = []
+    bus.listen(bell, heard.append)
+    return heard
+
+
+def test_without_an_address_the_process_is_its_own_bus() -> None:
+    assert isinstance(connect_bus(None), LocalBus)
+    assert isinstance(connect_bus(""), LocalBus)
+
+
+def test_the_local_bus_calls_who_listens_to_this_bell_at_once() -> None:
+    bus = LocalBus()
+    first, second, other = heard_by(bus), heard_by(bus), heard_by(bus, "outbox")
+    bus.start()
+    bus.publish("inbox", guild_id=7)
+    assert first == second == [{"bell": "inbox", "guild_id": 7}]
+    assert other == []
+    assert bus.trouble() is None
+    bus.stop()
+
+
+def test_without_a_server_news_goes_to_our_own_listeners_quickly_and_trouble_is_told() -> None:
+    bus = RedisBus("redis://127.0.0.1:1/0")
+    heard = heard_by(bus)
+    began = time.monotonic()
+    for _ in range(100):
+        bus.publish("inbox")
+    assert time.monotonic() - began < 0.5
+    assert len(heard) == 100
+    assert bus.trouble() == "ConnectionError"
+    with pytest.raises(redis.RedisError):
+        bus.ping()
+    bus.stop()
+
+
+@pytest.mark.redis
+def test_two_processes_hear_each_other_and_themselves_once(
+    buses: tuple[RedisBus, RedisBus],
+) -> None:
+    here, there = (heard_by(bus) for bus in buses)
+    elsewhere = heard_by(buses[1], "outbox")
+    buses[0].publish("inbox", guild_id=1)
+    buses[1].publish("inbox", guild_id=2)
+    until(lambda: len(here) == len(there) == 2)
+    assert sorted(m["guild_id"] for m in here) == [1, 2]
+    assert here == there
+    assert elsewhere == []
+    assert buses[0].trouble() is None
+
+
+GARBAGE = (
+    b"",
+    b"hello",
+    b"\xff\xfe\x00",
+    b"[1, 2]",
+    b'"inbox"',
+    b"null",
+    b"{}",
+    b'{"bell": []}',
+    b'{"bell": {"a": 1}}',
+    b'{"bell": null}',
+    b'{"bell": "nobody listens"}',
+    b"[" * 5000,
+)
+
+
+@pytest.mark.redis
+def test_garbage_on_the_channel_is_survived_and_nothing_after_it_is_missed(
+    server: Server, buses: tuple[RedisBus, RedisBus]
+) -> None:
+    here = heard_by(buses[0])
+    for number, garbage in enumerate(GARBAGE):
+        server.client.publish(CHANNEL, garbage)
+        server.client.publish(CHANNEL, json.dumps({"bell": "inbox", "after": number}))
+    until(lambda: len(here) >= len(GARBAGE))
+    assert [message["after"] for message in here] == list(range(len(GARBAGE)))
+    assert buses[0].trouble() is None
+
+
+@pytest.mark.redis
+def test_a_listener_with_a_bug_does_not_leave_the_process_deaf(
+    server: Server, buses: tuple[RedisBus, RedisBus]
+) -> None:
+    def broken(_message: dict[str, Any]) -> None:
+        raise RuntimeError("bug")
+
+    buses[0].listen("broken", broken)
+    here = heard_by(buses[0])
+    buses[1].publish("broken")
+
+    def rings_again() -> bool:
+        buses[1].publish("inbox")
+        return bool(here)
+
+    until(rings_again)
+
+
+@pytest.mark.redis
+def test_while_redis_is_away_we_ring_ourselves_say_so_and_come_back(
+    server: Server, buses: tuple[RedisBus, RedisBus]
+) -> None:
+    here, there = (heard_by(bus) for bus in buses)
+    server.kill()
+    buses[0].publish("inbox", n=1)
+    assert here == [{"bell": "inbox", "n": 1}]
+    until(lambda: all(bus.trouble() for bus in buses))
+    assert there == []
+
+    server.start()
+    until(lambda: server.hearers() == 2)
+    until(lambda: not any(bus.trouble() for bus in buses))
+    here.clear()
+    time.sleep(RedisBus.RETRY_SECONDS)
+    buses[0].publish("inbox", n=2)
+    until(lambda: here and there)
+    assert here == there == [{"bell": "inbox", "n": 2}]
+
+
+@pytest.mark.redis
+def test_redis_may_come_after_us(server: Server, impatient: None) -> None:
+    server.kill()
+    bus = RedisBus(server.url)
+    heard = heard_by(bus)
+    bus.start()
+    until(bus.trouble)
+    server.start()
+    until(lambda: server.hearers() == 1)
+    server.client.publish(CHANNEL, '{"bell": "inbox"}')
+    until(lambda: heard)
+    bus.stop()
+
+
+@pytest.mark.redis
+def test_stopping_is_quick_and_ends_the_thread(buses: tuple[RedisBus, RedisBus]) -> None:
+    began = time.monotonic()
+    buses[0].stop()
+    assert time.monotonic() - began < 1.5
+    assert not buses[0]._thread.is_alive()

@@ -1,0 +1,323 @@
+"""The gate to PostgreSQL, against a real one."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+from core.kit.database import (
+    Database,
+    normalise_url,
+    notes,
+    ring_after_commit,
+    savepoint,
+    violated,
+)
+from core.kit.errors import Outage, StartError
+
+PUT = text("INSERT INTO kit_notebook VALUES (:word)")
+READ = text("SELECT word FROM kit_notebook ORDER BY word")
+NOWHERE = "postgresql://user:hunter2hunter2@127.0.0.1:1/nowhere"
+
+
+class Bells:
+    """A gate that writes down which bells it rang."""
+
+    def __init__(self, url: str) -> None:
+        self.rung: list[str] = []
+        self.database = Database(url, ring=self.rung.append, pool_size=2)
+
+
+@pytest.fixture
+def bells(postgres_url: str) -> Iterator[Bells]:
+    made = Bells(postgres_url)
+    with made.database.begin() as tx:
+        tx.execute(
+            text(
+                "CREATE TABLE kit_notebook (word text, "
+                "CONSTRAINT kit_notebook_each_word_once PRIMARY KEY (word))"
+            )
+        )
+    yield made
+    with made.database.begin() as tx:
+        tx.execute(text("DROP TABLE kit_notebook"))
+    made.database.close()
+
+
+@pytest.fixture
+def gate(bells: Bells) -> Database:
+    return bells.database
+
+
+def words(gate: Database) -> list[str]:
+    with gate.begin() as tx:
+        return list(tx.execute(READ).scalars())
+
+
+def cut_off(gate: Database) -> None:
+    """End every connection that the gate's pool holds, from the server's side."""
+    with gate.engine.connect() as lone:
+        lone.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> "
+                "pg_backend_pid() AND state IN ('idle', 'idle in transaction') AND datname = "
+                "current_database()"
+            )
+        )
+
+
+# -- addresses ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"]
+)
+def test_every_usual_spelling_of_the_address_leads_to_our_driver(scheme: str) -> None:
+    given = f"{scheme}://bot:p%40ss@db.example:5433/regulars?sslmode=require"
+    wanted = "postgresql+psycopg2://bot:p%40ss@db.example:5433/regulars?sslmode=require"
+    assert normalise_url(given) == wanted
+
+
+@pytest.mark.parametrize("given", ["", "hunter2hunter2", "postgresql://u:hunter2hunter2@h:port/x"])
+def test_what_is_no_address_is_said_in_a_sentence_that_does_not_repeat_it(given: str) -> None:
+    with pytest.raises(StartError, match="DATABASE_URL") as caught:
+        normalise_url(given)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# -- threads --------------------------------------------------------------------------------------
+
+
+def test_the_end_of_the_block_commits(gate: Database) -> None:
+    with gate.begin() as tx:
+        tx.execute(PUT, {"word": "kept"})
+    assert words(gate) == ["kept"]
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), Outage("Kick"), KeyboardInterrupt()])
+def test_any_error_rolls_everything_back_and_goes_on_as_it_is(
+    gate: Database, error: BaseException
+) -> None:
+    with pytest.raises(type(error)) as caught, gate.begin() as tx:
+        tx.execute(PUT, {"word": "gone"})
+        raise error
+    assert caught.value is error
+    assert words(gate) == []
+
+
+def test_a_bug_in_a_statement_stays_a_bug(gate: Database) -> None:
+    with pytest.raises(ProgrammingError), gate.begin() as tx:
+        tx.execute(text("SELECT nonsense"))
+
+
+def test_the_violated_constraint_is_told_by_name(gate: Database) -> None:
+    with pytest.raises(IntegrityError) as caught, gate.begin() as tx:
+        tx.execute(PUT, {"word": "twice"})
+        tx.execute(PUT, {"word": "twice"})
+    assert violated(caught.value) == "kit_notebook_each_word_once"
+
+
+# -- bells and notes ------------------------------------------------------------------------------
+
+
+def test_bells_ring_once_each_and_only_when_others_can_see_what_they_are_about(
+    postgres_url: str, gate: Database
+) -> None:
+    seen: list[tuple[str, list[str]]] = []
+    ringing = Database(postgres_url, ring=lambda bell: seen.append((bell, words(gate))))
+    with ringing.begin() as tx:
+        ring_after_commit(tx, "inbox")
+        tx.execute(PUT, {"word": "news"})
+        ring_after_commit(tx, "inbox")
+        assert seen == []
+    ringing.close()
+    assert seen == [("inbox", ["news"])]
+
+
+def test_what_was_rolled_back_rings_no_bell_then_or_later(bells: Bells) -> None:
+    with pytest.raises(ValueError, match="bug"), bells.database.begin() as tx:
+        ring_after_commit(tx, "outbox")
+        raise ValueError("bug")
+    with bells.database.begin() as tx:
+        tx.execute(PUT, {"word": "next"})
+    assert bells.rung == []
+
+
+def test_notes_last_as_long_as_their_transaction(postgres_url: str) -> None:
+    gate = Database(postgres_url, pool_size=1)  # so that both use one connection
+    with gate.begin() as tx:
+        notes(tx)["settings"] = 1
+        assert notes(tx) == {"settings": 1}
+    with gate.begin() as tx:
+        assert notes(tx) == {}
+    gate.close()
+
+
+def test_a_savepoint_that_fails_takes_its_rows_and_all_notes_with_it(gate: Database) -> None:
+    with gate.begin() as tx:
+        tx.execute(PUT, {"word": "before"})
+        with pytest.raises(ValueError, match="bug"), savepoint(tx):
+            tx.execute(PUT, {"word": "inside"})
+            notes(tx)["id of inside"] = 7
+            raise ValueError("bug")
+        assert notes(tx) == {}
+        tx.execute(PUT, {"word": "later"})
+    assert words(gate) == ["before", "later"]
+
+
+def test_a_savepoint_that_works_keeps_its_rows_and_notes(gate: Database) -> None:
+    with gate.begin() as tx:
+        with savepoint(tx):
+            tx.execute(PUT, {"word": "inside"})
+            notes(tx)["id of inside"] = 7
+        assert notes(tx) == {"id of inside": 7}
+    assert words(gate) == ["inside"]
+
+
+# -- the event loop -------------------------------------------------------------------------------
+
+
+def add(tx: Connection, word: str, *, twice: bool = False) -> str:
+    """An action as rooms have them."""
+    for _ in range(2 if twice else 1):
+        tx.execute(PUT, {"word": word})
+    return f"{word} added in {threading.current_thread().name}"
+
+
+async def test_an_action_runs_in_a_thread_and_is_committed_when_it_returns(gate: Database) -> None:
+    told = await gate.run(add, "awaited")
+    assert told.startswith("awaited added in")
+    assert threading.current_thread().name not in told
+    assert words(gate) == ["awaited"]
+
+
+async def test_an_awaited_action_that_fails_leaves_nothing(gate: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await gate.run(add, "twice", twice=True)
+    assert words(gate) == []
+
+
+async def test_the_event_loop_goes_on_while_the_database_is_slow(gate: Database) -> None:
+    slow = asyncio.create_task(gate.run(lambda tx: tx.scalar(text("SELECT pg_sleep(0.2)"))))
+    beats = 0
+    while not slow.done():
+        await asyncio.sleep(0.01)
+        beats += 1
+    assert beats > 5
+
+
+# -- only one -------------------------------------------------------------------------------------
+
+
+def test_of_two_processes_only_one_is_the_only_one(postgres_url: str, gate: Database) -> None:
+    other = Database(postgres_url, pool_size=1)
+    with gate.only_one("task:credit") as ours, other.only_one("task:credit") as theirs:
+        assert (ours, theirs) == (True, False)
+        with other.only_one("task:another") as another:
+            assert another
+    with other.only_one("task:credit") as theirs:
+        assert theirs
+    other.close()
+
+
+def test_the_only_one_lets_go_after_an_error(postgres_url: str, gate: Database) -> None:
+    with pytest.raises(ValueError, match="bug"), gate.only_one("task:credit"):
+        raise ValueError("bug")
+    other = Database(postgres_url, pool_size=1)
+    with other.only_one("task:credit") as theirs:
+        assert theirs
+    other.close()
+
+
+def test_the_one_that_was_refused_does_not_open_the_lock_of_the_other(
+    postgres_url: str, gate: Database
+) -> None:
+    other = Database(postgres_url, pool_size=1)
+    with gate.only_one("task:credit"):
+        with other.only_one("task:credit"):
+            pass
+        with other.only_one("task:credit") as theirs:
+            assert not theirs
+    other.close()
+
+
+def test_the_only_one_holds_no_transaction_open(gate: Database) -> None:
+    with gate.only_one("task:credit"), gate.begin() as tx:
+        idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        assert tx.execute(text(idle)).scalar() == 0
+
+
+def test_the_connection_of_the_only_one_works_in_transactions_again(postgres_url: str) -> None:
+    gate = Database(postgres_url, pool_size=1)
+    with gate.only_one("task:credit"):
+        pass
+    with gate.begin() as tx:
+        assert tx.execute(text("SELECT 1 + 1")).scalar() == 2
+        assert tx.connection.dbapi_connection.autocommit is False  # type: ignore[union-attr]
+    gate.close()
+
+
+# -- outages --------------------------------------------------------------------------------------
+
+
+def test_a_database_that_is_away_is_an_outage_without_the_password() -> None:
+    away = Database(NOWHERE)
+    for use in (away.ping, lambda: away.begin().__enter__(), lambda: _enter_only_one(away)):
+        with pytest.raises(Outage) as caught:
+            use()
+        assert caught.value.service == "the database"
+        assert "hunter2" not in str(caught.value)
+        assert "\n" not in caught.value.reason
+
+
+def _enter_only_one(gate: Database) -> None:
+    with gate.only_one("task"):
+        raise AssertionError("it was let in")
+
+
+async def test_a_database_that_is_away_is_an_outage_for_the_event_loop_too() -> None:
+    with pytest.raises(Outage):
+        await Database(NOWHERE).run(add, "never")
+
+
+def test_a_connection_lost_in_the_middle_is_an_outage_and_nothing_has_happened(
+    bells: Bells,
+) -> None:
+    with pytest.raises(Outage), bells.database.begin() as tx:
+        tx.execute(PUT, {"word": "half"})
+        ring_after_commit(tx, "outbox")
+        cut_off(bells.database)
+        tx.execute(PUT, {"word": "other half"})
+    assert words(bells.database) == []
+    assert bells.rung == []
+
+
+def test_a_connection_lost_inside_a_savepoint_is_the_same_outage(gate: Database) -> None:
+    with pytest.raises(Outage), gate.begin() as tx, savepoint(tx):
+        cut_off(gate)
+        tx.execute(PUT, {"word": "never"})
+
+
+def test_connections_that_died_while_nobody_looked_are_replaced_silently(gate: Database) -> None:
+    words(gate)
+    cut_off(gate)
+    assert words(gate) == []
+
+
+def test_no_free_connection_is_an_outage(postgres_url: str) -> None:
+    gate = Database(postgres_url, pool_size=1)
+    gate.engine.pool._max_overflow = 0  # type: ignore[attr-defined]
+    gate.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+    with gate.begin(), pytest.raises(Outage):
+        gate.ping()
+    gate.close()
+
+
+def test_the_answer_of_a_ping_is_silence(gate: Database) -> None:
+    answer: Any = gate.ping()  # type: ignore[func-returns-value]
+    assert answer is None

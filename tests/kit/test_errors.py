@@ -1,0 +1,26 @@
+"""The two ways to decline, and the code that finds a log line."""
+
+import re
+
+from core.kit.errors import Outage, Refusal, trouble_code
+
+
+def test_a_refusal_reads_as_what_happened() -> None:
+    assert str(Refusal("That name is taken.", "Choose another one.")) == "That name is taken."
+
+
+def test_an_outage_says_who_and_why() -> None:
+    assert str(Outage("the database", "timeout")) == "the database is not answering: timeout"
+    assert str(Outage("Kick")) == "Kick is not answering"
+
+
+def test_only_the_first_letter_of_a_service_becomes_a_capital() -> None:
+    assert Outage("the database").who == "The database"
+    assert Outage("StreamElements").who == "StreamElements"
+
+
+def test_trouble_codes_are_short_unlike_each_other_and_free_of_look_alikes() -> None:
+    codes = {trouble_code() for _ in range(500)}
+    assert len(codes) == 500
+    assert all(re.fullmatch(r"RG-[2-9A-HJ-NP-Z]{6}", code) for code in codes)
+    assert not any(set(code[3:]) & set("01IO") for code in codes)

@@ -1,0 +1,117 @@
+"""Settings from outside: what they take, what they say when they do not fit."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from core.kit.errors import StartError
+from core.kit.settings import Settings, read_settings
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder and none of our variables."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = read_settings()
+    assert settings.discord_token is None
+    assert settings.port == 8080
+
+
+def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "")
+    assert read_settings() == Settings(_env_file=None)
+
+
+def test_an_empty_line_of_the_file_counts_as_not_set(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=\nDISCORD_TOKEN=\n")
+    assert read_settings().port == 8080
+    assert read_settings().discord_token is None
+
+
+def test_the_environment_stands_above_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("PORT=9001\nKICK_CHANNEL=fromfile\n")
+    monkeypatch.setenv("PORT", "9002")
+    settings = read_settings()
+    assert (settings.port, settings.kick_channel) == (9002, "fromfile")
+
+
+def test_a_file_with_other_programs_settings_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SOMETHING_ELSE=1\n")
+    assert read_settings() == Settings(_env_file=None)
+
+
+def test_everything_that_does_not_fit_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("OAUTH_BASE_URL", "bot.example")
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    for name in ("PORT", "LOG_LEVEL", "OAUTH_BASE_URL"):
+        assert name in str(caught.value)
+
+
+# Whichever setting a secret was pasted into by mistake.
+@pytest.mark.parametrize("name", ["PORT", "DISCORD_GUILD_ID", "OAUTH_BASE_URL", "LOG_LEVEL"])
+def test_what_was_given_is_never_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, SECRET)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert SECRET not in str(caught.value)
+    # Not in a traceback either: pydantic's own error, which shows its input, is cut off.
+    assert caught.value.__suppress_context__
+
+
+def test_every_secret_is_hidden_when_settings_are_printed_and_known_to_the_log() -> None:
+    secret_fields = [
+        n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)
+    ]
+    assert {"discord_token", "kick_client_secret", "kick_bot_user_token"} <= set(secret_fields)
+    values = {name: SecretStr(f"{SECRET}-{name}") for name in secret_fields}
+    settings = Settings(_env_file=None, **values)  # type: ignore[arg-type]
+    assert SECRET not in repr(settings)
+    assert set(settings.secrets()) == {f"{SECRET}-{name}" for name in secret_fields}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://bot.example", "https://bot.example"),
+        ("https://bot.example/", "https://bot.example"),
+        ("http://127.0.0.1:8081/kick/api//", "http://127.0.0.1:8081/kick/api"),
+    ],
+)
+def test_addresses_lose_their_last_slash(
+    given: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KICK_API_URL", given)
+    assert read_settings().kick_api_url == kept
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read_settings().port = 1  # type: ignore[misc]
+
+
+def test_every_setting_is_explained_in_a_sentence() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+
+
+def test_bounds_hold_at_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in itertools.product(["PORT"], ["0", "65536"]):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(StartError, match=name):
+            read_settings()

@@ -1,0 +1,222 @@
+"""Timed work: its rhythm outlives every failure, and two processes never do it at once."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+
+from core.kit import tasks
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal
+from core.kit.part import Part
+from core.kit.room import Task
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.tasks import TaskRunner
+
+
+def until(check: Callable[[], object], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def services(database: Database) -> Services:
+    return Services(Settings(_env_file=None), database, LocalBus())
+
+
+class Work:
+    """Timed work that fails when told to, and counts."""
+
+    def __init__(self, name: str = "room.work", every: float = 3600) -> None:
+        self.task = Task(name, lambda _settings: every, self.run)
+        self.runs = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.fails_with: Exception | None = None
+        self.lasts = 0.0
+        self._lock = threading.Lock()
+
+    def run(self, _services: Services) -> None:
+        with self._lock:
+            self.runs += 1
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        time.sleep(self.lasts)
+        with self._lock:
+            self.at_once -= 1
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+Runners = Callable[..., TaskRunner]
+
+
+@pytest.fixture
+def runner(services: Services) -> Iterator[Runners]:
+    made: list[TaskRunner] = []
+
+    def make(*works: Work) -> TaskRunner:
+        made.append(TaskRunner(services, [work.task for work in works]))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def test_every_task_runs_at_the_start_and_then_in_its_rhythm(runner: Runners) -> None:
+    quick, slow = Work("room.quick", every=0.05), Work("room.slow")
+    runner(quick, slow).start()
+    until(lambda: quick.runs >= 3)
+    assert slow.runs == 1
+
+
+def test_the_rhythm_comes_from_the_settings(services: Services) -> None:
+    seen: list[Settings] = []
+
+    def every(settings: Settings) -> float:
+        seen.append(settings)
+        return 60
+
+    one = TaskRunner(services, [Task("room.work", every, lambda _services: None)])
+    one.start()
+    one.stop()
+    assert seen == [services.settings]
+
+
+def test_a_task_is_handed_the_services(services: Services) -> None:
+    handed: list[Services] = []
+    TaskRunner(services, []).run_once(Task("room.work", lambda _settings: 60, handed.append))
+    assert handed == [services]
+
+
+def test_two_processes_never_do_the_same_work_at_once(runner: Runners) -> None:
+    work = Work(every=0.01)
+    work.lasts = 0.02
+    for _ in range(2):
+        runner(work).start()
+    until(lambda: work.runs >= 10)
+    assert work.most_at_once == 1
+
+
+def test_different_work_is_done_side_by_side(runner: Runners) -> None:
+    meeting = threading.Barrier(2, timeout=3)
+    met: list[int] = []
+
+    def meet(_services: Services) -> None:
+        met.append(meeting.wait())
+
+    both = [
+        cast(Work, type("W", (), {"task": Task(f"room.{n}", lambda _s: 60, meet)})) for n in "ab"
+    ]
+    runner(*both).start()
+    until(lambda: len(met) == 2)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Outage("Kick", "HTTP 503"), "Kick is not answering: HTTP 503"),
+        (Refusal("No channel is set."), "No channel is set."),
+        (ZeroDivisionError("division by zero"), "It failed; the log knows more under RG-"),
+    ],
+)
+def test_what_goes_wrong_is_told_until_it_is_well_again(
+    error: Exception, said: str, work: Work, runner: Runners
+) -> None:
+    one = runner(work)
+    work.fails_with = error
+    one.run_once(work.task)
+    (part,) = one.status()
+    assert (part.name, part.state) == ("Task room.work", "warn")
+    assert part.reason.startswith(said)
+    work.fails_with = None
+    one.run_once(work.task)
+    assert one.status() == [Part("Tasks", "ok", "1 running on time.")]
+
+
+def test_what_a_bug_says_is_for_the_log_and_not_for_the_health_page(
+    work: Work, runner: Runners
+) -> None:
+    one = runner(work)
+    work.fails_with = ValueError("of viewer 4711")
+    one.run_once(work.task)
+    assert "4711" not in one.status()[0].reason
+
+
+def test_a_database_that_is_away_is_told_too(work: Work) -> None:
+    away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
+    one = TaskRunner(away, [work.task])
+    one.run_once(work.task)
+    assert one.status()[0].reason.startswith("the database is not answering")
+    assert work.runs == 0
+
+
+def test_a_bug_does_not_end_the_rhythm(runner: Runners) -> None:
+    work = Work(every=0.02)
+    work.fails_with = ZeroDivisionError("bug")
+    one = runner(work)
+    one.start()
+    until(lambda: work.runs >= 3)
+    work.fails_with = None
+    until(lambda: one.status()[0].state == "ok")
+
+
+def test_slow_work_that_failed_is_tried_again_soon_and_then_keeps_its_own_rhythm(
+    runner: Runners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SOON_SECONDS", 0.05)
+    work = Work(every=3600)
+    work.fails_with = Outage("Kick")
+    one = runner(work)
+    one.start()
+    until(lambda: work.runs >= 2)
+    work.fails_with = None
+    until(lambda: one.status()[0].state == "ok")
+    runs = work.runs
+    time.sleep(0.2)
+    assert work.runs == runs
+
+
+def test_stopping_waits_for_what_runs_and_starts_nothing_more(runner: Runners) -> None:
+    work = Work(every=0.01)
+    work.lasts = 0.1
+    one = runner(work)
+    one.start()
+    until(lambda: work.at_once == 1)
+    one.stop()
+    assert work.at_once == 0
+    runs = work.runs
+    time.sleep(0.05)
+    assert work.runs == runs
+
+
+@pytest.mark.timeout(10)
+def test_work_that_fails_while_everything_stops_does_not_hold_up_the_end(runner: Runners) -> None:
+    work = Work()
+    work.lasts = 0.1
+    work.fails_with = Outage("the database")
+    one = runner(work)
+    one.start()
+    until(lambda: work.at_once == 1)
+    one.stop()
+    assert one.status()[0].state == "warn"
+
+
+def test_stopping_twice_or_before_the_start_is_no_error(runner: Runners, work: Work) -> None:
+    one = runner(work)
+    one.stop()
+    one.start()
+    one.stop()
+    one.stop()

@@ -1,0 +1,125 @@
+"""The edge of every page: failures are answered kindly, security headers are always there."""
+
+from typing import NoReturn
+
+import pytest
+import structlog
+from flask import Flask, Response, abort
+from flask.testing import FlaskClient
+
+from core.kit.errors import Outage, Refusal
+from core.kit.web import edge, problem
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    app = Flask("test", static_folder=None)
+    edge(app)
+
+    @app.get("/fine")
+    def fine() -> str:
+        return "<p>fine</p>"
+
+    @app.get("/refused")
+    def refused() -> NoReturn:
+        raise Refusal("That link has expired.", "Ask for a new one.")
+
+    @app.get("/away/<float:seconds>")
+    def away(seconds: float) -> NoReturn:
+        raise Outage("the database", "connection to 10.0.0.7 refused", seconds or None)
+
+    @app.get("/broken")
+    def broken() -> NoReturn:
+        raise RuntimeError("secret of viewer 4711")
+
+    @app.get("/abort/<int:status>")
+    def declined(status: int) -> NoReturn:
+        abort(status)
+
+    @app.get("/own")
+    def own() -> Response:
+        return Response("x", headers={"X-Frame-Options": "SAMEORIGIN"})
+
+    return app.test_client()
+
+
+def test_a_refusal_is_422_with_what_happened_and_what_to_do(client: FlaskClient) -> None:
+    answer = client.get("/refused")
+    assert answer.status_code == 422
+    assert answer.json == {"error": "That link has expired.", "remedy": "Ask for a new one."}
+
+
+def test_an_outage_is_503_says_when_to_come_back_and_keeps_the_reason(client: FlaskClient) -> None:
+    with structlog.testing.capture_logs() as logged:
+        answer = client.get("/away/7.2")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "8"
+    assert answer.json == {
+        "error": "The database is not answering.",
+        "remedy": "Please try again shortly.",
+    }
+    assert "10.0.0.7" in logged[0]["reason"]
+
+
+@pytest.mark.parametrize(("seconds", "header"), [("0.0", "5"), ("0.2", "1"), ("30.0", "30")])
+def test_retry_after_is_whole_seconds_and_never_zero(
+    seconds: str, header: str, client: FlaskClient
+) -> None:
+    assert client.get(f"/away/{seconds}").headers["Retry-After"] == header
+
+
+def test_a_bug_is_500_with_a_code_that_finds_the_log_line_and_nothing_else(
+    client: FlaskClient,
+) -> None:
+    with structlog.testing.capture_logs() as logged:
+        answer = client.get("/broken")
+    assert answer.status_code == 500
+    assert answer.json is not None
+    assert answer.json["code"].startswith("RG-")
+    assert "4711" not in answer.text
+    assert "RuntimeError" not in answer.text
+    assert [line["code"] for line in logged] == [answer.json["code"]]
+    assert logged[0]["exc_info"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/nowhere", 404, "Not Found"),
+        ("/abort/404", 404, "Not Found"),
+        ("/abort/403", 403, "Forbidden"),
+        ("/abort/413", 413, "Request Entity Too Large"),
+    ],
+)
+def test_what_is_declined_is_said_in_the_same_form(
+    path: str, status: int, said: str, client: FlaskClient
+) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json) == (status, {"error": said})
+    assert answer.content_type == "application/json"
+
+
+def test_a_wrong_method_is_told_the_right_ones(client: FlaskClient) -> None:
+    answer = client.post("/fine")
+    assert (answer.status_code, answer.json) == (405, {"error": "Method Not Allowed"})
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/fine", "/refused", "/away/1.0", "/broken", "/nowhere"])
+def test_every_answer_carries_the_security_headers(path: str, client: FlaskClient) -> None:
+    headers = client.get(path).headers
+    policy = {part.strip() for part in headers["Content-Security-Policy"].split(";")}
+    assert {"default-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= policy
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"].upper() == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_page_may_set_a_header_of_its_own(client: FlaskClient) -> None:
+    assert client.get("/own").headers.getlist("X-Frame-Options") == ["SAMEORIGIN"]
+
+
+def test_empty_parts_of_a_problem_are_left_out() -> None:
+    with Flask("test").app_context():
+        assert problem(400, "No.", code="RG-1").json == {"error": "No.", "code": "RG-1"}
