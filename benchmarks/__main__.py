@@ -1,0 +1,120 @@
+"""`python -m benchmarks`: measure, print a table, write results.json.
+
+Exit code 0 whatever the figures are, 1 when a benchmark could not be run.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ingest, latency, watchtime_credit, worker
+from benchmarks.figures import FIGURES, Figure, Results, verdict
+from benchmarks.ground import Ground, open_ground
+from benchmarks.wrk import CannotRun
+
+RESULTS = Path(__file__).with_name("results.json")
+
+_console = Console()
+_styles = {"reached": "green", "missed": "yellow", "": ""}
+
+
+def _credit(ground: Ground) -> Results:
+    with ground.database() as (_url, database):
+        return watchtime_credit.run(database)
+
+
+BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
+    "ingest": ("Webhooks, against a bare route", ingest.run),
+    "worker": ("The inbox worker, against plain INSERTs", worker.run),
+    "latency": ("From webhook to Discord (about a minute)", latency.run),
+    "credit": ("The watchtime credit", _credit),
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only",
+        choices=BENCHMARKS,
+        help="one of the benchmarks; results.json stays as it is, because it holds one whole run",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="less of everything: rougher figures in a minute"
+    )
+    return parser.parse_args()
+
+
+def measure(names: list[str], *, quick: bool) -> Results:
+    """Run these benchmarks one after the other."""
+    results: Results = {
+        "cpu_cores": os.cpu_count() or 1,
+        "load_before": os.getloadavg()[0],
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder,
+        open_ground(Path(folder), quick=quick) as ground,
+    ):
+        for name in names:
+            title, run = BENCHMARKS[name]
+            with _console.status(f"{title} …"):
+                results |= run(ground)
+            _console.print(f"[green]✓[/green] {title}")
+    return results
+
+
+def table(results: Results) -> Table:
+    """The figures as people read them."""
+    made = Table(title="Regulars: figures of this run", title_justify="left")
+    for name, justify in (("figure", "left"), ("value", "right"), ("unit", "left")):
+        made.add_column(name, justify=justify)  # type: ignore[arg-type]
+    made.add_column("aim")
+    made.add_column("")
+    for figure in _with_unnamed(results):
+        if figure.name in results:
+            reached = verdict(figure, results)
+            made.add_row(
+                figure.what,
+                written(results[figure.name]),
+                figure.unit,
+                str(figure.aim or ""),
+                reached,
+                style=_styles[reached],
+            )
+    return made
+
+
+def _with_unnamed(results: Results) -> list[Figure]:
+    named = {figure.name for figure in FIGURES}
+    return [*FIGURES, *(Figure(name, name, "") for name in results if name not in named)]
+
+
+def written(value: float) -> str:
+    """Three digits that count, and no more."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def main() -> int:
+    options = arguments()
+    names = [options.only] if options.only else list(BENCHMARKS)
+    try:
+        results = measure(names, quick=options.quick)
+    except CannotRun as reason:
+        print(f"\n{reason}\n", file=sys.stderr)
+        return 1
+    _console.print(table(results))
+    if not options.only:
+        rounded = {name: round(value, 4) for name, value in results.items()}
+        RESULTS.write_text(json.dumps(rounded, indent=2) + "\n")
+        _console.print(f"Written to {RESULTS.relative_to(Path.cwd())}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

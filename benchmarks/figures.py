@@ -1,0 +1,69 @@
+"""What is measured, in which unit, and what the aim is where there is one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Results = dict[str, float]
+"""Figure -> value, as written to results.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A bound that a figure should keep to: at least `least`, or below `below`."""
+
+    least: float | None = None
+    below: float | None = None
+
+    def is_reached(self, value: float) -> bool:
+        enough = self.least is None or value >= self.least
+        return enough and (self.below is None or value < self.below)
+
+    def __str__(self) -> str:
+        return f"at least {self.least:g}" if self.least is not None else f"below {self.below:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        name: its key in results.json; never changes, so that runs can be compared.
+        what: for people.
+        unit: of the value, empty for a ratio.
+        aim: None where none is set.
+    """
+
+    name: str
+    what: str
+    unit: str
+    aim: Aim | None = None
+
+
+FIGURES = (
+    Figure("ingest_per_s", "Signed chat webhooks, durable when answered", "per s"),
+    Figure("bare_route_per_s", "A Flask route that only reads the body", "per s"),
+    Figure("ingest_ratio", "Webhooks to bare route", "", Aim(least=0.6)),
+    Figure("ingest_p50_ms", "Answer to a webhook, 32 connections at full speed, median", "ms"),
+    Figure("ingest_p99_ms", "The same, 99 of 100", "ms"),
+    Figure("worker_events_per_s", "Events handled by one worker", "per s"),
+    Figure("insert_commits_per_s", "Plain INSERTs, each committed", "per s"),
+    Figure("worker_ratio", "Events to plain INSERTs", ""),
+    Figure("webhook_to_discord_p50_ms", "From Kick's webhook to Discord's message, median", "ms"),
+    Figure("webhook_to_discord_p99_ms", "The same, 99 of 100", "ms", Aim(below=100)),
+    Figure("webhook_to_discord_worst_ms", "The same, the slowest", "ms"),
+    Figure("webhook_answer_p99_ms", "Answer to a webhook meanwhile, 99 of 100", "ms"),
+    Figure("credit_1k_s", "Watchtime credit of 1,000 active viewers", "s"),
+    Figure("credit_10k_s", "Watchtime credit of 10,000 active viewers", "s"),
+    Figure("credit_100k_s", "Watchtime credit of 100,000 active viewers", "s", Aim(below=1)),
+    Figure("peak_rss_mb", "Most memory of the product's process meanwhile", "MB"),
+    Figure("cpu_cores", "Cores of this machine", ""),
+    Figure("load_before", "Load average before the run (below 0.5: nobody else worked)", ""),
+)
+"""In the order of the table. A benchmark may return further figures, which come last."""
+
+
+def verdict(figure: Figure, results: Mapping[str, float]) -> str:
+    """Whether the aim is reached, in a word; empty where there is no aim or no value."""
+    if figure.aim is None or figure.name not in results:
+        return ""
+    return "reached" if figure.aim.is_reached(results[figure.name]) else "missed"

@@ -1,0 +1,106 @@
+"""How many events a second one worker turns into effects, beside plain INSERTs that are committed
+one by one on the same server.
+
+The inbox holds what a busy chat says: of 100 deliveries 90 are lines of many viewers, 5 are slot
+calls, and 5 are looks at whether the channel is live. All have one lane, so the order is kept.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+
+from benchmarks.figures import Results
+from benchmarks.ground import Ground
+from benchmarks.webhooks import CHAT, NORA, chat
+from core.guilds import actions as guilds
+from core.inbox import store
+from core.inbox.hearers import collect
+from core.inbox.store import Delivery
+from core.inbox.worker import Worker
+from core.kit.database import Database
+from core.rooms import open_rooms
+from core.slot_calls.settings import CHANNEL
+from tests.stories.stage import GUILD
+
+LANE = f"kick:{NORA}"
+VIEWERS = 2000
+A_CHANNEL = 1_100_000_000_000_000_200
+AT_ONCE = 500
+
+
+def run(ground: Ground) -> Results:
+    """worker_events_per_s, insert_commits_per_s and worker_ratio."""
+    count = 1000 if ground.quick else 8000
+    with ground.database() as (_url, database):
+        with database.begin() as tx:
+            guilds.change_setting(tx, GUILD, CHANNEL, A_CHANNEL, actor=1)
+        _fill(database, count)
+        inserts = count // 4
+        insert_seconds = _insert(database, inserts)
+        seconds = _work(database, count)
+        insert_seconds += _insert(database, inserts)
+    events_per_s, commits_per_s = count / seconds, 2 * inserts / insert_seconds
+    return {
+        "worker_events_per_s": events_per_s,
+        "insert_commits_per_s": commits_per_s,
+        "worker_ratio": events_per_s / commits_per_s,
+    }
+
+
+def _fill(database: Database, count: int) -> None:
+    began = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    made = [_delivery(number, began) for number in range(count)]
+    for start in range(0, count, AT_ONCE):
+        with database.begin() as tx:
+            store.add_deliveries(tx, made[start : start + AT_ONCE])
+
+
+def _delivery(number: int, began: datetime) -> Delivery:
+    """Ten a second, from `began` on."""
+    at = began + timedelta(milliseconds=100 * number)
+    if number % 20 == 7:
+        return _look(number, began, at)
+    text = f"!call Slot {number}" if number % 20 == 13 else ""
+    body = chat(number, text, viewers=VIEWERS, at=at.isoformat())
+    return Delivery("kick.webhook", f"delivery-{number}", CHAT, LANE, body, at)
+
+
+def _look(number: int, began: datetime, at: datetime) -> Delivery:
+    body = {
+        "broadcaster": {"user_id": NORA},
+        "seen_at": at.isoformat(),
+        "started_at": began.isoformat(),
+        "title": "benchmark",
+    }
+    return Delivery("kick.poll", f"look-{number}", "poll.livestream", LANE, body, at)
+
+
+def _work(database: Database, count: int) -> float:
+    """Seconds until the inbox is empty."""
+    rooms = open_rooms()
+    translators = {source: how for room in rooms for source, how in room.translates.items()}
+    worker = Worker(database, translators, collect(rooms))
+    began = time.perf_counter()
+    while worker.work_once():
+        pass
+    seconds = time.perf_counter() - began
+    with database.begin() as tx:
+        done = text("SELECT count(*) FROM inbox_deliveries WHERE state = 'done'")
+        assert tx.execute(done).scalar_one() == count, "every delivery was handled"
+    return seconds
+
+
+def _insert(database: Database, count: int) -> float:
+    """Seconds for as many INSERTs, each with a COMMIT of its own, on one connection."""
+    with database.engine.connect() as connection:
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS plain (id bigserial PRIMARY KEY, body text)")
+        )
+        connection.commit()
+        insert = text("INSERT INTO plain (body) VALUES (:body)")
+        began = time.perf_counter()
+        for number in range(count):
+            connection.execute(insert, {"body": f"row {number}"})
+            connection.commit()
+        return time.perf_counter() - began
