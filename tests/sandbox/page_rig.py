@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,14 +103,19 @@ class Visit:
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """Everything running, for the length of the block."""
-    with on_thread() as sandbox, _bot(sandbox), sync_playwright() as playwright:
+def place(*, bot: bool = True) -> Iterator[Place]:
+    """Everything running, for the length of the block; on request without a bot."""
+    with (
+        on_thread() as sandbox,
+        _bot(sandbox) if bot else nullcontext(),
+        sync_playwright() as playwright,
+    ):
         chromium = find_chromium()
         assert chromium is not None, "no Chromium: see tests/prerequisites.py"
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         discord, kick = DiscordDriver(sandbox.base_url), KickDriver(sandbox.base_url)
-        discord.wait_command("slotcalls status")
+        if bot:
+            discord.wait_command("slotcalls status")
         yield Place(sandbox, browser, discord, kick)
         discord.close()
         kick.close()

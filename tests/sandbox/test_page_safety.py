@@ -17,7 +17,7 @@ NASTY = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Place]:
-    with page_rig.place() as there:
+    with page_rig.place(bot=False) as there:
         yield there
 
 
