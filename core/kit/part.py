@@ -15,9 +15,11 @@ class Part:
         state: `down` makes the whole answer 503; `warn` does not.
         reason: one sentence.
         age_seconds: how old the newest sign of life is, where that means something.
+        guild_id: the server it is about, which alone is shown it; None for what is about all.
     """
 
     name: str
     state: State
     reason: str
     age_seconds: float | None = None
+    guild_id: int | None = None
