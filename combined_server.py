@@ -6,6 +6,8 @@ stops them in the right order.
     python bot.py                                       everything but the web server
 """
 
+import logging
+import os
 import secrets
 import signal
 import socket
@@ -19,7 +21,9 @@ import redis
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker as GunicornWorker
 from sqlalchemy import make_url
 
 import setup_database
@@ -103,11 +107,17 @@ def secret_key(settings: Settings) -> str:
     if settings.flask_secret_key is not None:
         return settings.flask_secret_key.get_secret_value()
     file = settings.data_dir / "secret_key"
-    if not file.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(48))
-    return file.read_text()
+    try:
+        if not file.exists():
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(48))
+        return file.read_text()
+    except OSError as error:
+        raise StartError(
+            f"A key cannot be kept in {settings.data_dir.resolve()} ({error.strerror}). "
+            "Please set FLASK_SECRET_KEY, or DATA_DIR to a folder that belongs to you."
+        ) from error
 
 
 # -- the web server -----------------------------------------------------------------------------
@@ -127,7 +137,15 @@ def web(services: Services, rooms: Iterable[Room]) -> Flask:
 def create_web() -> Flask:
     """The web server alone, for a gunicorn with several workers. Needs DATABASE_URL, and REDIS_URL
     so that the worker elsewhere is told at once."""
-    settings = read_settings()
+    try:
+        return _create_web(read_settings())
+    except StartError as error:
+        print(f"\n{error}\n", file=sys.stderr)
+        # Any other end would make gunicorn start the worker again and again.
+        sys.exit(Arbiter.APP_LOAD_ERROR)
+
+
+def _create_web(settings: Settings) -> Flask:
     if settings.database_url is None:
         raise StartError("The web server alone needs DATABASE_URL.")
     rooms = open_rooms()
@@ -244,6 +262,7 @@ def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool)
         )
     if with_web:
         check_port(settings)
+        secret_key(settings)
     check_redis(settings)
     ground = Ground(settings, "", None, None)
     try:
@@ -279,11 +298,14 @@ class Server(BaseApplication):
             "workers": 1,
             "worker_class": "gthread",
             "threads": settings.web_threads,
+            # How long the master waits for the worker. The worker itself waits less for its
+            # requests, and has the rest for the bot, the worker and the sender.
             "graceful_timeout": 25,
+            "post_fork": lambda _arbiter, worker: worker.cfg.set("graceful_timeout", 2),
             "control_socket_disable": True,
             "logger_class": _OurLogs,
             "post_worker_init": lambda _worker: self._raise_curtain(),
-            "worker_exit": lambda _arbiter, _worker: self._drop_curtain(),
+            "worker_exit": lambda _arbiter, worker: self._drop_curtain(worker),
             "on_exit": lambda _arbiter: self._ground.close(),
             "when_ready": lambda _arbiter: print(welcome(self._ground), flush=True),
         }.items():
@@ -298,9 +320,15 @@ class Server(BaseApplication):
         assert self._backstage is not None, "load() comes first"
         self._backstage.start()
 
-    def _drop_curtain(self) -> None:
+    def _drop_curtain(self, worker: GunicornWorker) -> None:
+        """The last thing a worker does. It goes at once then: a client that never finishes its
+        request keeps a thread busy, and what is the master's is not ours to close."""
+        if not worker.booted:
+            return  # the exit code tells the master why
         if self._backstage is not None:
             self._backstage.stop()
+        logging.shutdown()
+        os._exit(0)
 
 
 class _OurLogs(Logger):
