@@ -5,13 +5,13 @@ through `Stage.database`.
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
 from typing import Any, TypeVar
 
 import psutil
@@ -94,9 +94,13 @@ class Process:
         except psutil.NoSuchProcess:
             return []
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal to the program alone, as `kill` does."""
         self._popen.send_signal(number)
+
+    def signal_group(self, number: Signals) -> None:
+        """Send a signal to the program and its children, as Ctrl-C in a terminal does."""
+        os.killpg(self.pid, number)
 
     def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
         """Its exit code; AssertionError with its log if it does not end."""
@@ -109,13 +113,13 @@ class Process:
     def stop(self) -> int:
         """SIGTERM, and its exit code."""
         if self.running:
-            self.signal(signal.SIGTERM)
+            self.signal(SIGTERM)
         return self.wait()
 
     def kill(self) -> None:
         """kill -9 to it and to all its children, as when the power goes."""
         if self.running:
-            os.killpg(self.pid, signal.SIGKILL)
+            os.killpg(self.pid, SIGKILL)
         self._popen.wait()
 
 
