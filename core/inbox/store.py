@@ -48,6 +48,14 @@ class Retry:
     attempts: int
 
 
+# Compiled once for any number of rows, which `values(rows)` would not be.
+_ADD_DELIVERIES = (
+    upsert(deliveries)
+    .on_conflict_do_nothing(constraint="inbox_deliveries_once")
+    .returning(deliveries.c.source, deliveries.c.delivery_id)
+)
+
+
 def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
     """Write them down; False for each whose delivery id was already here, or came twice."""
     rows = [
@@ -61,12 +69,7 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
         }
         for delivery in batch
     ]
-    added = tx.execute(
-        upsert(deliveries)
-        .values(rows)
-        .on_conflict_do_nothing(constraint="inbox_deliveries_once")
-        .returning(deliveries.c.source, deliveries.c.delivery_id)
-    )
+    added = tx.execute(_ADD_DELIVERIES, rows)
     news = {(row.source, row.delivery_id) for row in added}
     return [_take(news, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
