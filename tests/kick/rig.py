@@ -1,0 +1,154 @@
+"""What the tests of Kick's room share: a throw-away key, bodies as Kick sends them, a clock that
+stands still, and services around a real database."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick.webhooks import pages
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.web import edge
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NORA, VERA, MIA = 4_100_001, 4_100_007, 4_100_003
+
+Body = dict[str, Any]
+
+_numbers = count(1)
+
+
+@cache
+def new_key(_number: int = 0) -> rsa.RSAPrivateKey:
+    """A key as Kick's is, 2048 bits. Making one is slow: each number's is made once."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def pem_of(key: rsa.RSAPrivateKey) -> str:
+    """The public half, as Kick's public-key endpoint gives it."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def sign(key: rsa.RSAPrivateKey, message_id: str, timestamp: str, raw: bytes) -> str:
+    """Kick's recipe, written down independently of ours."""
+    signed = b".".join((message_id.encode(), timestamp.encode(), raw))
+    return base64.b64encode(key.sign(signed, padding.PKCS1v15(), hashes.SHA256())).decode()
+
+
+def person(user_id: int = MIA, name: str = "MadCats", **differs: Any) -> Body:
+    """A person as in Kick's documentation."""
+    return {
+        "is_anonymous": False,
+        "user_id": user_id,
+        "username": name,
+        "is_verified": False,
+        "profile_picture": "https://example.com/a.png",
+        "channel_slug": name.lower(),
+        "identity": {"username_color": "#FF5733", "badges": []},
+    } | differs
+
+
+def chat(text: str = "hello", *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `chat.message.sent`."""
+    return {
+        "message_id": f"chat-{next(_numbers)}",
+        "replies_to": None,
+        "broadcaster": person(channel, "NoraPlays"),
+        "sender": person(),
+        "content": text,
+        "emotes": [],
+        "created_at": "2026-05-01T11:59:59Z",
+    } | differs
+
+
+def status(is_live: bool, *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `livestream.status.updated`."""
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "is_live": is_live,
+        "title": "Slots & chill",
+        "started_at": "2026-05-01T10:00:00Z",
+        "ended_at": None if is_live else "2026-05-01T11:30:00Z",
+    } | differs
+
+
+@dataclass
+class StandingClock:
+    """Time that passes only when told to."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+def settings(**values: Any) -> Settings:
+    """Settings that read no `.env`."""
+    return Settings(_env_file=None, **values)
+
+
+def follow(database: Database, guild_id: int, channel: int = NORA, slug: str = "noraplays") -> None:
+    """The server follows this channel."""
+    with database.begin() as tx:
+        guilds.set_channel(tx, Channel(guild_id, "kick", channel, slug))
+
+
+@dataclass
+class Hook:
+    """Plays Kick towards our webhook, in Flask's test client."""
+
+    client: FlaskClient
+    clock: StandingClock
+    key: rsa.RSAPrivateKey = field(default_factory=new_key)
+
+    def send(
+        self,
+        body: Any = None,
+        *,
+        kind: str | None = "chat.message.sent",
+        message_id: str | None = None,
+        timestamp: str | None = None,
+        raw: bytes | None = None,
+        headers: dict[str, str | None] | None = None,
+        content_type: str = "application/json",
+    ) -> TestResponse:
+        """A delivery, signed well unless told otherwise; a header that is None is left out."""
+        raw = json.dumps(chat() if body is None else body).encode() if raw is None else raw
+        message_id = message_id or f"delivery-{next(_numbers)}"
+        timestamp = timestamp or self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        sent: dict[str, str | None] = {
+            "Kick-Event-Message-Id": message_id,
+            "Kick-Event-Message-Timestamp": timestamp,
+            "Kick-Event-Signature": sign(self.key, message_id, timestamp, raw),
+            "Kick-Event-Subscription-Id": "01J000000000000000000000AB",
+            "Kick-Event-Type": kind,
+            "Kick-Event-Version": "1",
+        } | (headers or {})
+        kept = {name: value for name, value in sent.items() if value is not None}
+        return self.client.post("/webhooks/kick", data=raw, headers=kept, content_type=content_type)
+
+
+def hook(database: Database, clock: StandingClock, our_settings: Settings) -> Hook:
+    """Our webhook on this database."""
+    app = Flask("webhooks")
+    edge(app)
+    app.register_blueprint(pages(Services(our_settings, database, LocalBus(), clock)))
+    return Hook(app.test_client(), clock)

@@ -1,0 +1,183 @@
+"""Bodies fit the type they are sent under, as tidy as documented or as odd as in the wild."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kick.bodies import (
+    SHAPES,
+    WEBHOOK_KINDS,
+    ChatMessage,
+    Look,
+    StreamStarted,
+    StreamStopped,
+    parse,
+)
+from tests.kick.rig import MIA, NORA, chat, person, status
+
+CHAT, STATUS = "chat.message.sent", "livestream.status.updated"
+KICKS_BODIES: dict[str, Any] = {CHAT: chat(), STATUS: status(True)}
+
+
+def test_a_line_of_chat_is_read() -> None:
+    badges = [{"text": "Subscriber", "type": "subscriber", "count": 3}, {"type": "vip"}]
+    body = parse(
+        CHAT,
+        chat("Hi [emote:37226:KEKW]", sender=person(identity={"badges": badges}), message_id="m"),
+    )
+    assert isinstance(body, ChatMessage)
+    assert (body.message_id, body.content) == ("m", "Hi [emote:37226:KEKW]")
+    assert (body.broadcaster.user_id, body.sender.user_id) == (NORA, MIA)
+    assert body.sender.badge_types() == ("subscriber", "vip")
+    assert body.created_at == datetime(2026, 5, 1, 11, 59, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wild",
+    [
+        chat(sender=person(is_verified=None, profile_picture="")),
+        chat(sender=person(identity=None)),
+        chat(sender=person(identity={"username_color": "#fff", "badges": None})),
+        chat(sender=person(identity={})),
+        chat(sender=person(name="mAdCaTs", channel_slug="madcats")),
+        chat(sender={"user_id": MIA, "username": "MadCats"}),
+        chat(emotes=None),
+        chat(emotes=[{"emote_id": "37226", "positions": [{"s": 3, "e": 20}]}]),
+        chat(replies_to={"message_id": "x", "content": "y", "sender": person()}),
+        chat(content=""),
+        chat("😀" * 500),
+        chat(created_at="2026-05-01T13:59:59.123456+02:00"),
+        chat(broadcaster={"user_id": NORA}),
+        chat() | {"something": {"new": [1, 2]}},
+    ],
+)
+def test_a_line_of_chat_as_in_the_wild_is_read(wild: dict[str, Any]) -> None:
+    body = parse(CHAT, wild)
+    assert isinstance(body, ChatMessage)
+    assert body.sender.badge_types() == ()
+    assert body.created_at.tzinfo is UTC
+    assert body.created_at.replace(microsecond=0) == datetime(2026, 5, 1, 11, 59, 59, tzinfo=UTC)
+
+
+def test_what_kick_leaves_out_may_be_absent_altogether() -> None:
+    bare = chat()
+    del bare["emotes"], bare["replies_to"], bare["sender"]["identity"]
+    assert isinstance(parse(CHAT, bare), ChatMessage)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        chat(message_id=""),
+        chat(message_id=None),
+        chat(sender=None),
+        chat(sender=person() | {"user_id": None}),
+        chat(sender=person(user_id=0)),
+        chat(sender=person(user_id=2**63)),
+        chat(sender=person(name="")),
+        chat(content=None),
+        chat(created_at="yesterday"),
+        chat(created_at="2026-05-01T11:59:59"),  # whose noon?
+        chat(created_at="0001-01-01T00:00:00+23:59"),
+        chat(broadcaster=None),
+        chat(broadcaster={"user_id": -1}),
+        {},
+        [],
+        None,
+        "text",
+        42,
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused(broken: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(CHAT, broken)
+
+
+def test_a_stream_that_begins_and_one_that_ends_are_told_apart() -> None:
+    began, ended = parse(STATUS, status(True)), parse(STATUS, status(False))
+    assert isinstance(began, StreamStarted)
+    assert began.title == "Slots & chill"
+    assert isinstance(ended, StreamStopped)
+    assert ended.started_at == began.started_at
+    assert ended.ended_at == datetime(2026, 5, 1, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        (status(True, title=None), StreamStarted),
+        (status(True, title=""), StreamStarted),
+        (status(False, ended_at=None), StreamStopped),
+        (status(False, title=None), StreamStopped),
+    ],
+)
+def test_a_stream_without_title_or_end_is_read(body: dict[str, Any], shape: type) -> None:
+    assert isinstance(parse(STATUS, body), shape)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        status(True, started_at=None),
+        status(True) | {"is_live": None},
+        status(True) | {"is_live": "yes"},
+        status(False, started_at="soon"),
+        {"broadcaster": {"user_id": NORA}},
+    ],
+)
+def test_a_status_that_does_not_fit_is_refused(broken: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(STATUS, broken)
+
+
+@pytest.mark.parametrize(("kind", "body"), [(CHAT, status(True)), (STATUS, chat())])
+def test_a_delivery_cannot_be_relabelled(kind: str, body: dict[str, Any]) -> None:
+    """The type stands in a header that Kick does not sign."""
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(kind, body)
+
+
+def test_an_unknown_kind_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        parse("kicks.gifted", {})
+
+
+def test_our_own_look_is_read_back() -> None:
+    body = parse(
+        "poll.livestream",
+        {"broadcaster": {"user_id": NORA}, "seen_at": "2026-05-01T12:00:00+00:00"},
+    )
+    assert isinstance(body, Look)
+    assert (body.started_at, body.title) == (None, None)
+
+
+def test_kick_cannot_deliver_what_only_we_write() -> None:
+    assert WEBHOOK_KINDS == (CHAT, STATUS)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(SHAPES)), JSON)
+def test_anything_else_is_a_value_error_and_nothing_worse(kind: str, body: Any) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(kind, body)
+
+
+@given(
+    st.sampled_from([CHAT, STATUS]),
+    st.sampled_from(["message_id", "sender", "content", "created_at", "is_live", "started_at"]),
+    JSON,
+)
+def test_one_odd_field_is_read_or_a_value_error(kind: str, field: str, value: Any) -> None:
+    try:
+        parse(kind, KICKS_BODIES[kind] | {field: value})
+    except ValueError:
+        return

@@ -1,0 +1,306 @@
+"""`POST /webhooks/kick`: every answer it has, and that nothing else happens."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from pytest_httpserver import HTTPServer
+from sqlalchemy import select
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from core.inbox.tables import deliveries
+from core.kick import store
+from core.kit.database import Database
+from tests.kick.rig import (
+    NOON,
+    NORA,
+    VERA,
+    Hook,
+    StandingClock,
+    chat,
+    follow,
+    hook,
+    new_key,
+    pem_of,
+    person,
+    settings,
+    status,
+)
+
+STATUS = "livestream.status.updated"
+
+
+@pytest.fixture
+def kick(clean: Database, clock: StandingClock, guild_id: int, httpserver: HTTPServer) -> Hook:
+    """Our webhook, for a server that follows Nora; Kick's key is known."""
+    follow(clean, guild_id)
+    with clean.begin() as tx:
+        store.set_public_key(tx, pem_of(new_key()), NOON)
+    api = httpserver.url_for("").rstrip("/")
+    return hook(clean, clock, settings(kick_api_url=api))
+
+
+def stored(database: Database) -> list[Any]:
+    with database.begin() as tx:
+        return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
+
+
+def counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("kick_webhooks_total", {"outcome": outcome}) or 0.0
+
+
+def test_a_genuine_delivery_is_written_down_as_it_came(
+    kick: Hook, clean: Database, clock: StandingClock
+) -> None:
+    body = chat("!call Book of Dead 🎰")
+    answer = kick.send(body, message_id="01JABC", timestamp="2026-05-01T11:59:58Z")
+    assert (answer.status_code, answer.json) == (200, {"status": "stored"})
+    (row,) = stored(clean)
+    assert (row.source, row.delivery_id, row.kind) == (
+        "kick.webhook",
+        "01JABC",
+        "chat.message.sent",
+    )
+    assert (row.lane, row.state) == (f"kick:{NORA}", "waiting")
+    assert row.body == body
+    assert row.sent_at == NOON.replace(hour=11, minute=59, second=58)
+
+
+def test_a_delivery_that_comes_again_is_seen_and_not_stored(kick: Hook, clean: Database) -> None:
+    body = chat()
+    first, second = (kick.send(body, message_id="01JABC") for _ in range(2))
+    assert (first.json, second.json) == ({"status": "stored"}, {"status": "seen"})
+    assert second.status_code == 200
+    assert len(stored(clean)) == 1
+
+
+def test_the_same_body_under_a_new_id_is_stored_again(kick: Hook, clean: Database) -> None:
+    """Two subscriptions make two deliveries; the worker knows the fact by the body's own id."""
+    body = chat()
+    assert [kick.send(body).json for _ in range(2)] == [{"status": "stored"}] * 2
+    assert len(stored(clean)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("chat.message.sent", chat(sender=person(is_verified=None, profile_picture=""))),
+        ("chat.message.sent", chat(sender=person(identity=None))),
+        ("chat.message.sent", chat(sender=person(identity={"badges": None}))),
+        ("chat.message.sent", chat(emotes=None)),
+        ("chat.message.sent", chat(sender=person(name="mADcATS"))),
+        ("chat.message.sent", chat("😀" * 500)),
+        (STATUS, status(True)),
+        (STATUS, status(False)),
+        (STATUS, status(False, ended_at=None)),
+    ],
+)
+def test_what_comes_in_the_wild_is_stored(
+    kick: Hook, clean: Database, kind: str, body: dict[str, Any]
+) -> None:
+    assert kick.send(body, kind=kind).json == {"status": "stored"}
+    assert stored(clean)[0].body == body
+
+
+@pytest.mark.parametrize(
+    "kind", ["kicks.gifted", "channel.followed", "some.future.event", "poll.livestream"]
+)
+def test_a_type_we_do_not_use_is_answered_kindly_and_not_kept(
+    kick: Hook, clean: Database, kind: str
+) -> None:
+    """An event type whose deliveries fail for a day is silently unsubscribed by Kick."""
+    answer = kick.send({"anything": 1}, kind=kind)
+    assert (answer.status_code, answer.json) == (200, {"status": "ignored"})
+    assert stored(clean) == []
+
+
+NOT_JSON = b"content=hello"
+
+DECLINED: dict[str, tuple[int, str, dict[str, Any]]] = {
+    "no id": (400, "missing_header", {"headers": {"Kick-Event-Message-Id": None}}),
+    "no timestamp": (400, "missing_header", {"headers": {"Kick-Event-Message-Timestamp": None}}),
+    "no signature": (400, "missing_header", {"headers": {"Kick-Event-Signature": None}}),
+    "no type": (400, "missing_header", {"kind": None}),
+    "endless id": (400, "missing_header", {"message_id": "x" * 1001}),
+    "garbage for a signature": (401, "bad_signature", {"headers": {"Kick-Event-Signature": "x"}}),
+    "another signature": (
+        401,
+        "bad_signature",
+        {"headers": {"Kick-Event-Message-Id": "01JANOTHER"}},
+    ),
+    "timestamp that is none": (400, "bad_timestamp", {"timestamp": "yesterday"}),
+    "timestamp without zone": (400, "bad_timestamp", {"timestamp": "2026-05-01T12:00:00"}),
+    "timestamp at the end of time": (
+        400,
+        "bad_timestamp",
+        {"timestamp": "9999-12-31T23:59:59-23:59"},
+    ),
+    "too old": (403, "stale", {"timestamp": "2026-04-30T11:59:59Z"}),
+    "from the future": (403, "stale", {"timestamp": "2026-05-01T12:05:01Z"}),
+    "form": (415, "not_json", {"content_type": "application/x-www-form-urlencoded"}),
+    "text": (415, "not_json", {"content_type": "text/plain"}),
+    "no content type": (415, "not_json", {"content_type": ""}),
+    "more than 1 MB": (413, "too_large", {"raw": b" " * 1_000_001}),
+    "not JSON": (400, "bad_json", {"raw": NOT_JSON}),
+    "half of JSON": (400, "bad_json", {"raw": b'{"message_id": "'}),
+    "nothing": (400, "bad_json", {"raw": b" "}),
+    "Latin-1": (400, "bad_json", {"raw": '{"content": "é"}'.encode("latin-1")}),
+    "half a character": (400, "bad_json", {"raw": b'{"content": "\xed\xa0\x80"}'}),
+    "UTF-16": (400, "bad_json", {"raw": json.dumps(chat()).encode("utf-16")}),
+    "not a number": (400, "bad_json", {"raw": b'{"content": NaN}'}),
+    "nested without end": (400, "bad_json", {"raw": b'{"a":' * 100_000 + b"}" * 100_000}),
+    "a number without end": (400, "bad_json", {"raw": b'{"a":' + b"9" * 5000 + b"}"}),
+    "gzip": (400, "bad_json", {"raw": gzip.compress(json.dumps(chat()).encode())}),
+    "a list": (422, "wrong_shape", {"body": [chat()]}),
+    "an empty object": (422, "wrong_shape", {"body": {}}),
+    "a status called chat": (422, "wrong_shape", {"body": status(True)}),
+    "a chat called status": (422, "wrong_shape", {"body": chat(), "kind": STATUS}),
+    "nobody's channel": (422, "wrong_shape", {"body": chat(broadcaster=None)}),
+    "a channel that nobody follows": (404, "unknown_channel", {"body": chat(channel=VERA)}),
+}
+
+
+@pytest.mark.parametrize("case", DECLINED)
+def test_what_is_declined_has_its_status_its_counter_and_no_effect(
+    kick: Hook, clean: Database, case: str
+) -> None:
+    expected, outcome, delivery = DECLINED[case]
+    body = delivery.get("body")
+    before = counted(outcome)
+    with capture_logs() as lines:
+        answer = kick.send(body, **{k: v for k, v in delivery.items() if k != "body"})
+    assert answer.status_code == expected
+    assert answer.json is not None
+    assert answer.json["error"].endswith(".")
+    assert "Traceback" not in answer.text
+    assert counted(outcome) == before + 1
+    assert stored(clean) == []
+    assert [(line["log_level"], line["reason"]) for line in lines] == [("info", outcome)]
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    ["2026-04-30T12:00:00Z", "2026-05-01T12:05:00Z", "2026-05-01T14:00:00+02:00"],
+)
+def test_a_delivery_at_the_edge_of_the_window_is_taken(kick: Hook, timestamp: str) -> None:
+    assert kick.send(timestamp=timestamp).json == {"status": "stored"}
+
+
+def test_the_window_is_a_setting(
+    clean: Database, clock: StandingClock, guild_id: int, kick: Hook
+) -> None:
+    strict = hook(clean, clock, settings(webhook_max_age_seconds=60, webhook_max_ahead_seconds=0))
+    assert strict.send(timestamp="2026-05-01T11:59:00Z").status_code == 200
+    assert strict.send(timestamp="2026-05-01T11:58:59Z").status_code == 403
+    assert strict.send(timestamp="2026-05-01T12:00:01Z").status_code == 403
+
+
+def test_a_replay_after_a_day_is_too_old_and_within_it_is_seen(
+    kick: Hook, clock: StandingClock, clean: Database
+) -> None:
+    body = chat()
+
+    def again() -> TestResponse:
+        return kick.send(body, message_id="01JABC", timestamp="2026-05-01T12:00:00Z")
+
+    assert again().json == {"status": "stored"}
+    clock.forward(hours=23, minutes=59)
+    assert again().json == {"status": "seen"}
+    clock.forward(minutes=2)
+    assert again().status_code == 403
+    assert len(stored(clean)) == 1
+
+
+def test_exactly_one_megabyte_passes(kick: Hook, clean: Database) -> None:
+    raw = json.dumps(chat()).encode()
+    assert kick.send(raw=raw + b" " * (1_000_000 - len(raw))).json == {"status": "stored"}
+
+
+def test_a_size_that_is_not_told_is_declined(kick: Hook) -> None:
+    """A chunked body could grow without end."""
+    answer = kick.send(headers={"Transfer-Encoding": "chunked"})
+    assert answer.status_code == 413
+
+
+def test_the_tenant_is_the_bodys_broadcaster_whatever_a_header_says(
+    kick: Hook, clean: Database
+) -> None:
+    """Only id, timestamp and body are signed."""
+    pretends = {"Kick-Event-Broadcaster-Id": str(VERA), "Kick-Event-Subscription-Id": "forged"}
+    assert kick.send(chat(channel=NORA), headers=dict(pretends)).status_code == 200
+    assert stored(clean)[0].lane == f"kick:{NORA}"
+
+
+def test_characters_that_cannot_be_kept_do_not_lose_the_message(
+    kick: Hook, clean: Database
+) -> None:
+    raw = json.dumps(chat("a#b")).replace("a#b", "a\\u0000b\\ud83d c").encode()
+    assert kick.send(raw=raw).json == {"status": "stored"}
+    (row,) = stored(clean)
+    assert row.body["content"].startswith("a")
+    assert "\0" not in row.body["content"]
+
+
+def test_a_channel_that_is_followed_from_now_on_is_heard_at_once(
+    kick: Hook, clean: Database, other_guild_id: int
+) -> None:
+    assert kick.send(chat(channel=VERA)).status_code == 404
+    follow(clean, other_guild_id, VERA, "veraspins")
+    assert kick.send(chat(channel=VERA)).status_code == 200
+
+
+def test_only_post_is_offered(kick: Hook) -> None:
+    assert kick.client.get("/webhooks/kick").status_code == 405
+
+
+# -- Kick's key and the database ----------------------------------------------------------------
+
+
+def gives_key(server: HTTPServer, number: int) -> None:
+    server.expect_request("/public/v1/public-key").respond_with_json(
+        {"data": {"public_key": pem_of(new_key(number))}, "message": "OK"}
+    )
+
+
+def test_after_a_rotation_the_new_key_is_asked_for(
+    kick: Hook, httpserver: HTTPServer, clean: Database
+) -> None:
+    gives_key(httpserver, 1)
+    kick.key = new_key(1)
+    assert kick.send().json == {"status": "stored"}
+    kick.key = new_key(0)
+    assert kick.send().status_code == 401
+
+
+def test_forgeries_make_us_ask_kick_once(kick: Hook, httpserver: HTTPServer) -> None:
+    gives_key(httpserver, 0)
+    kick.key = new_key(2)
+    assert [kick.send().status_code for _ in range(4)] == [401] * 4
+    assert len(httpserver.log) == 1
+
+
+def test_without_a_key_we_cannot_tell_and_say_so(
+    kick: Hook, clean: Database, clock: StandingClock, httpserver: HTTPServer
+) -> None:
+    with clean.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM kick_public_keys")
+    httpserver.expect_request("/public/v1/public-key").respond_with_data("away", 500)
+    before = counted("unavailable")
+    answer = kick.send()
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert counted("unavailable") == before + 1
+    assert stored(clean) == []
+
+
+def test_without_the_database_we_say_503_and_no_more(clock: StandingClock) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    answer = hook(away, clock, settings()).send()
+    assert answer.status_code == 503
+    assert answer.json == {
+        "error": "The database is not answering.",
+        "remedy": "Please try again shortly.",
+    }
