@@ -4,6 +4,7 @@ times, with credits in between wherever they fall."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
@@ -16,8 +17,12 @@ from core.watchtime.settings import WINDOW_MINUTES
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, expected, tell, watched
 
-# Few whole minutes, so that windows touch, overlap and end together; some odd microseconds.
-instants = st.builds(at, st.integers(0, 240), st.sampled_from([0, 0, 0, 1, 333_333, 999_999]))
+# Few instants, so that windows and streams touch, overlap and end together; some a little off.
+instants = st.builds(
+    lambda tens, off: at(10 * tens, off),
+    st.integers(0, 24),
+    st.sampled_from([0, 0, 0, 1, -1, 333_333, 250_000_001]),
+)
 teller = Teller(GUILD)
 messages = st.builds(teller.says, st.integers(1, 3), instants)
 
@@ -27,17 +32,20 @@ def streams(draw: st.DrawFn) -> list[Event]:
     """What we may come to know of one stream: any part of it may be missing, looks may
     contradict the end."""
     start = draw(instants)
-    later = st.builds(lambda minutes: start + timedelta(minutes=minutes), st.integers(0, 180))
-    told: list[Event] = [teller.went_live(start)] if draw(st.booleans()) else []
-    told += [teller.seen_live(start, look) for look in draw(st.lists(later, max_size=3))]
+    later = st.builds(lambda minutes: start + timedelta(minutes=minutes), st.integers(0, 120))
+    told: list[Event] = [
+        teller.seen_live(start, look) for look in draw(st.lists(later, max_size=3))
+    ]
     told += [teller.ended(start, end) for end in draw(st.lists(later, max_size=1))]
-    return told
+    return [*told, teller.went_live(start)] if draw(st.booleans()) else told
 
 
 @st.composite
 def stories(draw: st.DrawFn) -> list[Event]:
-    told = [event for stream in draw(st.lists(streams(), max_size=3)) for event in stream]
-    told += draw(st.lists(messages, max_size=12))
+    told = [
+        event for stream in draw(st.lists(streams(), min_size=1, max_size=3)) for event in stream
+    ]
+    told += draw(st.lists(messages, min_size=1, max_size=12))
     told += [teller.seen_offline(look) for look in draw(st.lists(instants, max_size=2))]
     again = draw(st.lists(st.sampled_from(told), max_size=5)) if told else []
     return draw(st.permutations([*told, *again]))
@@ -51,6 +59,7 @@ def play(tx: Connection, story: Sequence[Event], credit_after: frozenset[int]) -
     actions.credit(tx, GUILD)
 
 
+@pytest.mark.timeout(300)  # a failure takes a while to be made small
 @settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
