@@ -8,7 +8,6 @@ stops them in the right order.
 
 import logging
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -25,6 +24,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as GunicornWorker
 from sqlalchemy import make_url
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import setup_database
 from bot import DiscordThread
@@ -35,6 +35,7 @@ from core.inbox import actions as inbox
 from core.inbox.hearers import collect
 from core.inbox.worker import Worker
 from core.kit.bus import RedisBus, connect_bus
+from core.kit.crypto import signing_key, vault_of
 from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
@@ -102,32 +103,17 @@ def prepare_database(url: str, settings: Settings, rooms: Iterable[Room]) -> Non
         database.close()
 
 
-def secret_key(settings: Settings) -> str:
-    """FLASK_SECRET_KEY, or one of our own that is made once and kept in the data folder."""
-    if settings.flask_secret_key is not None:
-        return settings.flask_secret_key.get_secret_value()
-    file = settings.data_dir / "secret_key"
-    try:
-        if not file.exists():
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_text(secrets.token_urlsafe(48))
-        return file.read_text()
-    except OSError as error:
-        raise StartError(
-            f"A key cannot be kept in {settings.data_dir.resolve()} ({error.strerror}). "
-            "Please set FLASK_SECRET_KEY, or DATA_DIR to a folder that belongs to you."
-        ) from error
-
-
 # -- the web server -----------------------------------------------------------------------------
 
 
 def web(services: Services, rooms: Iterable[Room]) -> Flask:
     """The Flask application with every room's pages."""
     app = Flask("regulars", static_folder=None)
-    app.secret_key = secret_key(services.settings)
+    app.secret_key = signing_key(services.settings)
     edge(app)
+    if services.settings.oauth_base_url is not None:
+        # Exactly one proxy stands before us: what more a client claims about itself is not heard.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     for room in rooms:
         if room.pages is not None:
             app.register_blueprint(room.pages(services))
@@ -262,7 +248,8 @@ def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool)
         )
     if with_web:
         check_port(settings)
-        secret_key(settings)
+        signing_key(settings)
+        vault_of(settings)
     check_redis(settings)
     ground = Ground(settings, "", None, None)
     try:

@@ -7,6 +7,7 @@ equal. What a server's admin sets in Discord is not here but in `core/guilds`.
 from pathlib import Path
 from typing import Annotated, Literal
 
+from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -21,6 +22,29 @@ def _no_trailing_slash(url: str) -> str:
 
 Url = Annotated[str, AfterValidator(_no_trailing_slash)]
 """An http(s) address without a trailing slash, so that paths can be added to it."""
+
+
+def split_keys(text: str) -> tuple[str, ...]:
+    """A comma separated list of keys."""
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _fernet_keys(secret: SecretStr) -> SecretStr:
+    keys = split_keys(secret.get_secret_value())
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError:
+        keys = ()
+    if not keys:
+        raise ValueError(
+            "has to be one or more Fernet keys (32 bytes in URL-safe base64) separated by commas"
+        )
+    return secret
+
+
+FernetKeys = Annotated[SecretStr, AfterValidator(_fernet_keys)]
+"""One or more keys for sealing what is kept."""
 
 
 class Settings(BaseSettings):
@@ -72,8 +96,9 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address the web server listens on.")
     oauth_base_url: Url | None = Field(
         None,
-        description="Public https address of this server, without a path. Kick sends its "
-        "webhooks to <this address>/webhooks/kick.",
+        description="Public https address of this server, without a path, behind one proxy. Kick "
+        "sends its webhooks to <this address>/webhooks/kick and people who connect an account back "
+        "to <this address>/auth/kick/callback.",
     )
     flask_secret_key: SecretStr | None = Field(
         None, description="Signs cookies and links. Without it one is made and kept in DATA_DIR."
@@ -101,6 +126,11 @@ class Settings(BaseSettings):
     )
 
     # Safety
+    token_encryption_keys: FernetKeys | None = Field(
+        None,
+        description="Fernet keys that seal the tokens of connected accounts, comma separated: the "
+        "first one seals, all open. Without it one is made and kept in DATA_DIR.",
+    )
     webhook_max_age_seconds: int = Field(
         86_400,
         ge=60,
@@ -131,10 +161,18 @@ class Settings(BaseSettings):
     kick_auth_url: Url = Field("https://id.kick.com", description="Kick's OAuth server.")
     kick_site_url: Url = Field("https://kick.com", description="Kick's website.")
 
+    @property
+    def public_url(self) -> str:
+        """Where people's browsers find this server. Not 127.0.0.1, which Kick's page rewrites."""
+        return self.oauth_base_url or f"http://localhost:{self.port}"
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, so that the log can blank them out."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(v.get_secret_value() for v in values if isinstance(v, SecretStr))
+        texts = [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        if self.token_encryption_keys is not None:
+            texts += split_keys(self.token_encryption_keys.get_secret_value())
+        return tuple(texts)
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -1,0 +1,92 @@
+"""Secrets at rest: sealing what is kept, and the keys that are made once where none is given.
+
+Fernet (AES-128-CBC with HMAC-SHA256) from `cryptography`; several keys may be valid at a time, so
+that they can be changed without anybody having to connect again.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from core.kit.errors import StartError
+from core.kit.settings import Settings, split_keys
+
+
+class SealBroken(Exception):
+    """A sealed text was not sealed with any of our keys, or was changed since."""
+
+
+class Vault:
+    """Seals texts.
+
+    Args:
+        keys: Fernet keys. The first one seals, every one opens.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(key) for key in keys])
+
+    def seal(self, text: str) -> str:
+        """Unreadable without a key, and different each time."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The text that was sealed.
+
+        Raises:
+            SealBroken: none of the keys fits.
+        """
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            raise SealBroken("sealed with a key that is not among ours") from None
+
+
+@cache
+def vault_of(settings: Settings) -> Vault:
+    """The installation's vault: TOKEN_ENCRYPTION_KEYS, or one key kept in the data folder."""
+    if settings.token_encryption_keys is not None:
+        return Vault(split_keys(settings.token_encryption_keys.get_secret_value()))
+    return Vault([_kept(settings.data_dir / "token_key", lambda: Fernet.generate_key().decode())])
+
+
+def signing_key(settings: Settings) -> str:
+    """What signs cookies and links: FLASK_SECRET_KEY, or one kept in the data folder."""
+    if settings.flask_secret_key is not None:
+        return settings.flask_secret_key.get_secret_value()
+    return _kept(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """The text in this file; the first process to ask makes it, and all get the same.
+
+    Raises:
+        StartError: the folder cannot be used.
+    """
+    try:
+        if not file.exists():
+            _make_once(file, make())
+        return file.read_text().strip()
+    except OSError as error:
+        raise StartError(
+            f"A key cannot be kept in {file.parent.resolve()} ({error.strerror}). "
+            "Please set FLASK_SECRET_KEY and TOKEN_ENCRYPTION_KEYS, or DATA_DIR to a folder that "
+            "belongs to you."
+        ) from error
+
+
+def _make_once(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f".{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(text)
+        with suppress(FileExistsError):
+            os.link(draft, file)  # in one step, and not over one that is there
+    finally:
+        draft.unlink()
