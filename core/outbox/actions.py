@@ -27,6 +27,23 @@ def post_to_channel(
     )
 
 
+def post_to_user(
+    tx: Connection, guild_id: int, user_id: int, kind: str, key: str, payload: dict[str, Any]
+) -> bool:
+    """A direct message to a Discord user, on behalf of a server; False when this key was already
+    posted. Somebody who takes no direct messages leaves it on the shelf."""
+    return _post(
+        tx,
+        guild_id=guild_id,
+        key=key,
+        service="discord",
+        lane=f"discord:user:{user_id}",
+        target={"user_id": user_id},
+        kind=kind,
+        payload=payload,
+    )
+
+
 def post_edit(
     tx: Connection,
     guild_id: int,
@@ -78,9 +95,9 @@ def _post(tx: Connection, **message: Any) -> bool:
     return True
 
 
-def try_shelf_again(tx: Connection, now: datetime) -> int:
-    """Take everything off the shelf; returns how many will be tried again."""
-    count = store.set_shelf_waiting(tx, now)
+def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Take one server's things off the shelf, or everybody's; returns how many are tried again."""
+    count = store.set_shelf_waiting(tx, now, guild_id)
     if count:
         ring_after_commit(tx, BELL)
     return count

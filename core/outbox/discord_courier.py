@@ -81,7 +81,8 @@ class DiscordCourier:
         rendered = await self._render(message)
         if "edits" in message.target:
             return await self._edit(message, rendered)
-        sent = await self._channel(message).send(
+        channel = await self._channel(message)
+        sent = await channel.send(
             embed=rendered.embed,
             allowed_mentions=SILENT,
             nonce=str(message.id),
@@ -95,7 +96,8 @@ class DiscordCourier:
         )
         if original is None or "message_id" not in original:
             return {"skipped": "the original was never posted"}
-        partial = self._channel(message).get_partial_message(original["message_id"])
+        channel = await self._channel(message)
+        partial = channel.get_partial_message(original["message_id"])
         try:
             await partial.edit(embed=rendered.embed, view=rendered.view())
         except discord.NotFound as error:
@@ -109,7 +111,8 @@ class DiscordCourier:
         client = self._logged_in()
         wanted = (await self._render(message)).embed.to_dict()
         since = message.first_sending_at - timedelta(seconds=10)
-        async for found in self._channel(message).history(limit=100, after=since):
+        channel = await self._channel(message)
+        async for found in channel.history(limit=100, after=since):
             mine = client.user is not None and found.author.id == client.user.id
             if mine and any(_same(embed.to_dict(), wanted) for embed in found.embeds):
                 return {"message_id": found.id, "channel_id": found.channel.id}
@@ -120,8 +123,11 @@ class DiscordCourier:
         with speak(language):
             return self._renderers[message.kind](message.payload)
 
-    def _channel(self, message: Outgoing) -> discord.PartialMessageable:
-        return self._logged_in().get_partial_messageable(
+    async def _channel(self, message: Outgoing) -> discord.PartialMessageable | discord.DMChannel:
+        client = self._logged_in()
+        if "user_id" in message.target:
+            return await client.create_dm(discord.Object(message.target["user_id"]))
+        return client.get_partial_messageable(
             message.target["channel_id"], guild_id=message.guild_id
         )
 
@@ -133,7 +139,8 @@ class DiscordCourier:
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return await asyncio.wait_for(work, LONGEST_SECONDS)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                return await work
         except TimeoutError:
             raise Outage("Discord", "no answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
@@ -156,7 +163,7 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
         return Refusal(
             "The Discord channel does not exist any more.", "Choose another one for these posts."
         )
-    if error.code == 50007:
+    if error.code in (50007, 50278):
         return Refusal("This person does not take direct messages.")
     return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
 
