@@ -5,7 +5,7 @@ if the process dies in between, whoever takes it next asks the courier whether i
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 
@@ -72,8 +72,10 @@ class Sender:
             while True:
                 self._doorbell.clear()
                 if not await self._send_due():
+                    # Not wait_for(): in Python 3.11 it swallows a cancellation that meets a ring.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._doorbell.wait(), self.POLL_SECONDS)
+                        async with asyncio.timeout(self.POLL_SECONDS):
+                            await self._doorbell.wait()
         finally:
             self._running = False
             if self._active:
@@ -84,7 +86,7 @@ class Sender:
         if room <= 0:
             return False
         try:
-            due = await self._database.run(store.claim_due, self._clock(), room)
+            due = await self._claim(room)
             self._trouble = None
         except Outage as outage:
             self._complain(str(outage))
@@ -93,11 +95,25 @@ class Sender:
             self._complain("It met an error it does not know; see the log.")
             _log.exception("The outbox sender stumbled")
             return False
+        self._begin(due)
+        return bool(due)
+
+    async def _claim(self, most: int) -> list[Outgoing]:
+        claim = asyncio.create_task(self._database.run(store.claim_due, self._clock(), most))
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            # The thread goes on and marks what it takes: that is sent before we end, or it would
+            # be in doubt for as long as the lease lasts.
+            with suppress(Exception):
+                self._begin(await claim)
+            raise
+
+    def _begin(self, due: Iterable[Outgoing]) -> None:
         for message in due:
             task = asyncio.create_task(self._send(message))
             self._active.add(task)
             task.add_done_callback(self._finished)
-        return bool(due)
 
     def _complain(self, reason: str) -> None:
         if self._trouble != reason:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from structlog.testing import capture_logs
 
 from core.events import ChatMessageSent, Event, Sender
 from core.inbox import store
@@ -158,3 +159,10 @@ def drain(worker: Worker) -> int:
 def _steps(worker: Worker) -> Iterable[bool]:
     while True:
         yield worker.work_once()
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Failures that a test causes are not printed: with all their frames that takes seconds."""
+    with capture_logs():
+        yield

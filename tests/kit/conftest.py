@@ -1,0 +1,13 @@
+"""What the tests of the kit share."""
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Failures that a test causes are not printed: with all their frames that takes seconds."""
+    with capture_logs():
+        yield

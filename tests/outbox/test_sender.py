@@ -1,0 +1,356 @@
+"""What we owe is done once, in order, however the other side behaves."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal
+from core.outbox import actions
+from core.outbox.courier import Receipt, Unsure
+from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
+from core.outbox.store import LEASE, Outgoing
+from tests.conftest import GUILD
+from tests.outbox.conftest import Courier, Post, until
+
+BUG = RuntimeError("bug of viewer 4711")
+
+
+# -- in order, once -------------------------------------------------------------------------------
+
+
+async def test_what_is_posted_is_sent_and_the_receipt_kept(post: Post) -> None:
+    post.posted("hello")
+    await post.settles()
+    row = post.row("hello")
+    assert (row["state"], row["receipt"], row["attempts"]) == ("sent", {"message_id": 1}, 1)
+    assert row["error"] is None
+
+
+async def test_each_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(post: Post) -> None:
+    post.courier.lasts = 0.02
+    for channel in (1, 2, 3):
+        post.posted(*(f"{channel}-{n}" for n in range(3)), channel=channel)
+    await post.settles()
+    for lane in "123":
+        of_lane = [key for key in post.courier.delivered if key.startswith(lane)]
+        assert of_lane == [f"{lane}-0", f"{lane}-1", f"{lane}-2"]
+    assert post.courier.most_on_its_way == 3
+
+
+async def test_the_head_of_a_lane_that_waits_holds_up_its_own_lane_only(post: Post) -> None:
+    post.courier.fails["head"] = Outage("Discord")
+    post.posted("head", "tail", channel=1)
+    post.posted("other", channel=2)
+    await post.settles()
+    assert post.courier.delivered.count("head") == 1
+    assert post.states() == {"head": "waiting", "tail": "waiting", "other": "sent"}
+    post.courier.fails.clear()
+    post.passes(seconds=2)
+    await post.settles()
+    assert post.courier.delivered[-2:] == ["head", "tail"]
+
+
+async def test_no_more_than_a_few_are_on_their_way_at_once(post: Post) -> None:
+    post.courier.lasts = 0.02
+    for channel in range(AT_ONCE * 2):
+        post.posted(f"k{channel}", channel=channel)
+    await post.settles()
+    assert post.courier.most_on_its_way == AT_ONCE
+    assert len(post.courier.delivered) == AT_ONCE * 2
+
+
+async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
+    for channel in range(5):
+        post.posted(*(f"{channel}-{n}" for n in range(5)), channel=channel)
+    async with post.sending(), post.sending():
+        await until(lambda: set(post.states().values()) == {"sent"})
+    assert len(post.courier.delivered) == len(set(post.courier.delivered)) == 25
+
+
+async def test_the_doorbell_is_answered_at_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sender, "POLL_SECONDS", 60)
+    async with post.sending() as sender:
+        await until(lambda: sender.status().state == "ok")
+        post.posted("hello")
+        sender.ring()
+        await until(lambda: post.courier.delivered)
+
+
+# -- the other side is away -----------------------------------------------------------------------
+
+
+async def test_each_outage_doubles_the_wait(post: Post) -> None:
+    post.courier.fails["hello"] = Outage("Discord", "HTTP 503")
+    post.posted("hello")
+    for attempt in range(1, 6):
+        await post.settles()
+        row = post.row("hello")
+        assert (row["state"], row["attempts"]) == ("waiting", attempt)
+        assert row["error"] == "Discord is not answering: HTTP 503"
+        wait = (row["try_at"] - post.now).total_seconds()
+        assert 0.8 * 2 ** (attempt - 1) <= wait <= 1.2 * 2 ** (attempt - 1)
+        post.now = row["try_at"]
+
+
+async def test_a_wish_of_the_other_side_is_kept_to_the_second(post: Post) -> None:
+    post.courier.fails["hello"] = Outage("Kick", "HTTP 429", retry_after=37)
+    post.posted("hello")
+    await post.settles()
+    assert post.row("hello")["try_at"] == post.now + timedelta(seconds=37)
+
+
+async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None:
+    post.courier.fails["hello"] = Outage("Discord")
+    post.posted("hello", "next")
+    post.passes(hours=23)
+    await post.settles()
+    assert post.states()["hello"] == "waiting"
+    post.passes(hours=2)
+    assert timedelta(hours=25) > PATIENCE
+    await post.settles()
+    assert post.states() == {"hello": "shelved", "next": "sent"}
+
+
+# -- it will never work ---------------------------------------------------------------------------
+
+
+async def test_a_refusal_goes_to_the_shelf_with_its_words_and_the_lane_goes_on(post: Post) -> None:
+    post.courier.fails["hello"] = Refusal("The channel is gone.", "Choose another one.")
+    post.posted("hello", "next")
+    await post.settles()
+    assert post.states() == {"hello": "shelved", "next": "sent"}
+    assert post.row("hello")["error"] == "The channel is gone. Choose another one."
+
+
+async def test_a_service_that_nobody_carries_to_goes_to_the_shelf(post: Post) -> None:
+    post.posted("hello")
+    async with post.sending(kick=post.courier):
+        await until(lambda: post.states() == {"hello": "shelved"})
+    assert "discord" in post.row("hello")["error"]
+
+
+async def test_what_is_taken_off_the_shelf_is_sent(post: Post) -> None:
+    post.courier.fails["hello"] = Refusal("No.")
+    post.posted("hello")
+    await post.settles()
+    post.courier.fails.clear()
+    with post.database.begin() as tx:
+        assert actions.try_shelf_again(tx, post.now) == 1
+        assert actions.try_shelf_again(tx, post.now) == 0
+    await post.settles()
+    assert post.states() == {"hello": "sent"}
+
+
+# -- it may have worked ---------------------------------------------------------------------------
+
+
+async def test_a_doubt_is_cleared_by_asking_before_anything_is_repeated(post: Post) -> None:
+    post.courier.fails["hello"] = Unsure("timeout")
+    post.courier.arrived["hello"] = {"message_id": 99}
+    post.posted("hello")
+    await post.settles()
+    assert post.row("hello")["unsure"] is True
+    post.passes(seconds=6)
+    await post.settles()
+    assert post.courier.delivered == post.courier.confirmed == ["hello"]
+    assert (post.row("hello")["state"], post.row("hello")["receipt"]) == (
+        "sent",
+        {"message_id": 99},
+    )
+
+
+async def test_what_surely_did_not_arrive_is_repeated(post: Post) -> None:
+    post.courier.fails["hello"] = Unsure("timeout")
+    post.posted("hello")
+    await post.settles()
+    post.courier.fails.clear()
+    post.passes(seconds=6)
+    await post.settles()
+    assert (post.courier.delivered, post.courier.confirmed) == (["hello", "hello"], ["hello"])
+    assert post.states() == {"hello": "sent"}
+
+
+@pytest.mark.parametrize("error", [Outage("Kick"), BUG], ids=["outage", "bug"])
+async def test_a_doubt_stays_a_doubt_while_nobody_can_be_asked(
+    post: Post, error: Exception
+) -> None:
+    post.courier.fails["hello"] = Unsure("timeout")
+    post.courier.confirm_fails["hello"] = error
+    post.courier.arrived["hello"] = {"message_id": 99}
+    post.posted("hello")
+    for _ in range(3):
+        await post.settles()
+        post.passes(seconds=20)
+    post.courier.confirm_fails.clear()
+    await post.settles()
+    assert post.courier.delivered == ["hello"], "it was said twice"
+    assert post.states() == {"hello": "sent"}
+
+
+async def test_when_nobody_will_ever_know_it_is_shelved_and_not_repeated(post: Post) -> None:
+    post.courier.fails["hello"] = Unsure("timeout")
+    post.courier.confirm_fails["hello"] = Refusal("Nobody can tell.")
+    post.posted("hello")
+    await post.settles()
+    post.passes(seconds=6)
+    await post.settles()
+    assert post.courier.delivered == ["hello"]
+    assert post.states() == {"hello": "shelved"}
+
+
+async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_over(
+    post: Post,
+) -> None:
+    post.posted("hello", "next")
+    (taken,) = post.claim()
+    assert (taken.key, taken.unsure) == ("hello", False)
+    post.passes(seconds=LEASE.total_seconds() - 1)
+    assert post.claim() == []
+    post.passes(seconds=2)
+    post.courier.arrived["hello"] = {"message_id": 7}
+    await post.settles()
+    assert post.courier.confirmed == ["hello"]
+    assert post.courier.delivered == ["next"]
+    assert post.row("hello")["receipt"] == {"message_id": 7}
+
+
+# -- bugs -----------------------------------------------------------------------------------------
+
+
+async def test_a_bug_is_tried_a_few_times_and_shelved_without_its_words(post: Post) -> None:
+    post.courier.fails["hello"] = BUG
+    post.posted("hello")
+    with capture_logs() as logged:
+        for _ in range(MOST_ATTEMPTS):
+            await post.settles()
+            post.passes(minutes=11)
+    row = post.row("hello")
+    assert (row["state"], row["attempts"]) == ("shelved", MOST_ATTEMPTS)
+    assert row["error"].startswith("RuntimeError (RG-")
+    assert "4711" not in row["error"]
+    codes = [line["code"] for line in logged if "code" in line]
+    assert codes
+    assert codes[-1] in row["error"]
+
+
+class Absent(Database):
+    """A gate that is away, or has a bug, for as long as told."""
+
+    error: Exception | None = None
+
+    def begin(self):  # type: ignore[no-untyped-def]
+        if self.error is not None:
+            raise self.error
+        return super().begin()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Outage("the database", "refused"), "the database is not answering: refused"),
+        (BUG, "It met an error it does not know; see the log."),
+    ],
+    ids=["outage", "bug"],
+)
+async def test_the_sender_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(
+    post: Post, postgres_url: str, error: Exception, said: str
+) -> None:
+    gate = Absent(postgres_url, pool_size=1)
+    gate.error = error
+    sender = Sender(gate, {"discord": post.courier}, post.clock)
+    task = asyncio.create_task(sender.run())
+    await until(lambda: sender.status().state == "warn")
+    assert sender.status().reason == said
+    post.posted("hello")
+    gate.error = None
+    await until(lambda: post.states() == {"hello": "sent"})
+    await until(lambda: sender.status().state == "ok")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    gate.close()
+
+
+async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not_repeated(
+    post: Post, postgres_url: str
+) -> None:
+    gate = Absent(postgres_url, pool_size=1)
+
+    class GoesAway(Courier):
+        async def deliver(self, message: Outgoing) -> Receipt:
+            gate.error = Outage("the database")
+            return await super().deliver(message)
+
+    away = GoesAway()
+    sender = Sender(gate, {"discord": away}, post.clock)
+    post.posted("hello")
+    task = asyncio.create_task(sender.run())
+    await until(lambda: away.delivered)
+    await until(lambda: sender.status().state == "warn")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    gate.close()
+    assert post.states() == {"hello": "sending"}
+
+    post.passes(seconds=LEASE.total_seconds() + 1)
+    post.courier.arrived["hello"] = {"message_id": 7}
+    await post.settles()
+    assert post.courier.delivered == []
+    assert post.states() == {"hello": "sent"}
+
+
+# -- the end --------------------------------------------------------------------------------------
+
+
+async def test_what_is_on_its_way_when_it_stops_is_finished_and_noted(post: Post) -> None:
+    post.courier.lasts = 0.1
+    post.posted("hello")
+    async with post.sending() as sender:
+        await until(lambda: post.courier.on_its_way)
+    assert post.states() == {"hello": "sent"}
+    assert sender.status().state == "down"
+
+
+async def test_stopping_while_messages_are_being_taken_leaves_none_half_taken(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that takes them cannot be stopped: what it took has to be sent, or nobody would
+    know for a while whether it was."""
+    taking = asyncio.Event()
+    real = post.database.run
+
+    async def slow(work, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if work.__name__ != "claim_due":
+            return await real(work, *args, **kwargs)
+        taking.set()
+
+        def late(tx, *rest):  # type: ignore[no-untyped-def]
+            tx.execute(text("SELECT pg_sleep(0.1)"))
+            return work(tx, *rest)
+
+        return await real(late, *args)
+
+    post.posted("hello")
+    monkeypatch.setattr(post.database, "run", slow)
+    sender = post.sender()
+    task = asyncio.create_task(sender.run())
+    await taking.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0.2)
+    assert post.states() == {"hello": "sent"}
+    assert post.courier.delivered == ["hello"]
+
+
+async def test_before_it_runs_it_says_that_it_does_not(post: Post) -> None:
+    assert post.sender().status().state == "down"
+
+
+def test_a_servers_message_knows_its_server(post: Post) -> None:
+    post.posted("hello")
+    assert post.claim()[0].guild_id == GUILD
