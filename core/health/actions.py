@@ -25,17 +25,20 @@ class Report:
     at: datetime
 
 
-def examine(tx: Connection, checks: Iterable[Check], now: datetime) -> Report:
-    """Everything the heartbeats and the rooms have to say."""
+def examine(
+    tx: Connection, checks: Iterable[Check], now: datetime, guild_id: int | None = None
+) -> Report:
+    """What the heartbeats and the rooms have to say of all, and of this one server."""
     parts = [Part("Database", "ok", "Answering.")]
     parts += merge(store.list_beats(tx), now)
     for look in checks:
         parts += look(tx, now)
-    return Report(overall(parts), tuple(parts), now)
+    shown = [part for part in parts if part.guild_id in (None, guild_id)]
+    return Report(overall(shown), tuple(shown), now)
 
 
 def report(services: Services, checks: Iterable[Check]) -> Report:
-    """The same, told even while the database is away."""
+    """The same without any server's own matters, told even while the database is away."""
     now = services.clock()
     try:
         with services.database.begin() as tx:
@@ -45,6 +48,6 @@ def report(services: Services, checks: Iterable[Check]) -> Report:
         return Report("down", (part,), now)
 
 
-def try_shelves_again(tx: Connection, now: datetime) -> int:
-    """Take everything off both shelves; returns how many will be tried again."""
-    return inbox.try_shelf_again(tx, now) + outbox.try_shelf_again(tx, now)
+def try_shelves_again(tx: Connection, now: datetime, guild_id: int) -> int:
+    """Take a server's things off both shelves; returns how many are tried again."""
+    return inbox.try_shelf_again(tx, now, guild_id) + outbox.try_shelf_again(tx, now, guild_id)

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from core.health import actions, embeds
 from core.health.actions import Report
-from core.kit.discord_ui import PRIVATE, answer, card, kindly
+from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, kindly
 from core.kit.room import Check
 from core.kit.services import Services
 from core.kit.words import _
@@ -24,27 +24,31 @@ class Health(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def health(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show how the bot, its database, Redis and Kick are."""
-        found = await self.look()
-        view = HealthView(self, ctx.author.id, again=embeds.needs_retry(found.parts))
+        guild_id = guild_id_of(ctx)
+        found = await self.look(guild_id)
+        view = HealthView(self, guild_id, ctx.author.id, again=embeds.can_be_retried(found.parts))
         await answer(ctx, embeds.report(found), view)
 
-    async def look(self) -> Report:
-        """Take the pulse now."""
+    async def look(self, guild_id: int) -> Report:
+        """Take the pulse now, with what concerns this server."""
         return await self._services.database.run(
-            actions.examine, self._checks, self._services.clock()
+            actions.examine, self._checks, self._services.clock(), guild_id
         )
 
-    async def try_again(self) -> int:
-        """Take everything off the shelves."""
-        return await self._services.database.run(actions.try_shelves_again, self._services.clock())
+    async def try_again(self, guild_id: int) -> int:
+        """Take this server's things off the shelves."""
+        return await self._services.database.run(
+            actions.try_shelves_again, self._services.clock(), guild_id
+        )
 
 
 class HealthView(discord.ui.View):
     """Look again; and try again what was given up, where there is something."""
 
-    def __init__(self, cog: Health, asker_id: int, *, again: bool) -> None:
+    def __init__(self, cog: Health, guild_id: int, asker_id: int, *, again: bool) -> None:
         super().__init__(timeout=600)
         self._cog = cog
+        self._guild_id = guild_id
         self._asker_id = asker_id
         self.look_again.label = _("Look again")
         self.try_again.label = _("Try the failed ones again")
@@ -72,10 +76,10 @@ class HealthView(discord.ui.View):
     ) -> None:
         async with kindly(interaction):
             await interaction.response.defer()
-            await self._cog.try_again()
+            await self._cog.try_again(self._guild_id)
             self.remove_item(self.try_again)
             await self._show(interaction)
 
     async def _show(self, interaction: discord.Interaction) -> None:
-        found = await self._cog.look()
+        found = await self._cog.look(self._guild_id)
         await interaction.edit_original_response(embed=embeds.report(found), view=self)

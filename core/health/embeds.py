@@ -34,6 +34,6 @@ def _row(part: Part) -> str:
     return f"{_MARKS[part.state]} **{name}** · {words[part.state]} · {reason}{age}"
 
 
-def needs_retry(parts: Sequence[Part]) -> bool:
-    """Whether something lies on a shelf that could be tried again."""
-    return any(part.name in ("Inbox", "Outbox") and part.state != "ok" for part in parts)
+def can_be_retried(parts: Sequence[Part]) -> bool:
+    """Whether something lies on a shelf."""
+    return any(part.can_be_retried for part in parts)

@@ -28,9 +28,9 @@ def receive(tx: Connection, delivery: Delivery) -> bool:
     return receive_all(tx, [delivery])[0]
 
 
-def try_shelf_again(tx: Connection, now: datetime) -> int:
-    """Take everything off the shelf; returns how many will be tried again."""
-    count = store.set_shelf_waiting(tx, now)
+def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Take one server's things off the shelf, or everybody's; returns how many are tried again."""
+    count = store.set_shelf_waiting(tx, now, guild_id)
     if count:
         ring_after_commit(tx, BELL)
     return count

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events.base import Event, to_json
 from core.inbox.tables import deliveries, facts, retries
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
     return [_take(news, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
 
-def _take(news: set[tuple[str, str]], key: tuple[str, str]) -> bool:
+def _take(news: set[T], key: T) -> bool:
     """True for the first who asks."""
     if key not in news:
         return False
@@ -144,23 +146,30 @@ def set_shelved(tx: Connection, delivery: int, error: str) -> None:
     )
 
 
-_ADD_FACT = (
+_ADD_FACTS = (
     upsert(facts)
-    .values({c: bindparam(c) for c in ("guild_id", "event", "key", "at", "delivery")})
     .on_conflict_do_nothing(constraint="inbox_facts_once")
+    .returning(facts.c.guild_id, facts.c.event, facts.c.key)
 )
 
 
-def add_fact(tx: Connection, event: Event, delivery: int) -> bool:
-    """Remember the fact; False when it was already known under another delivery."""
-    row = {
-        "guild_id": event.guild_id,
-        "event": type(event).__name__,
-        "key": event.key,
-        "at": event.at,
-        "delivery": delivery,
-    }
-    return tx.execute(_ADD_FACT, row).rowcount == 1
+def add_facts(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
+    """Remember facts, each with the number of the delivery that told it; False for each that was
+    already known, under whatever delivery."""
+    if not told:
+        return []
+    rows = [
+        {
+            "guild_id": event.guild_id,
+            "event": type(event).__name__,
+            "key": event.key,
+            "at": event.at,
+            "delivery": delivery,
+        }
+        for event, delivery in told
+    ]
+    news = {(row.guild_id, row.event, row.key) for row in tx.execute(_ADD_FACTS, rows)}
+    return [_take(news, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 
 def add_retry(tx: Connection, event: Event, hearer: str, try_at: datetime, error: str) -> None:
@@ -213,21 +222,24 @@ def set_retry_failed(
     )
 
 
-def set_shelf_waiting(tx: Connection, now: datetime) -> int:
-    """Take everything off the shelf and try it again; returns how many."""
-    again = tx.execute(
+def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Take off the shelf what one server's hearers failed on, or everybody's; returns how many.
+
+    Deliveries that could not be understood belong to no server yet and are always tried again.
+    """
+    understood_again = (
         update(deliveries)
         .where(deliveries.c.state == "shelved")
         .values(state="waiting", error=None)
-    ).rowcount
-    return (
-        again
-        + tx.execute(
-            update(retries)
-            .where(retries.c.state == "shelved")
-            .values(state="waiting", attempts=0, try_at=now)
-        ).rowcount
     )
+    heard_again = (
+        update(retries)
+        .where(retries.c.state == "shelved")
+        .values(state="waiting", attempts=0, try_at=now)
+    )
+    if guild_id is not None:
+        heard_again = heard_again.where(retries.c.guild_id == guild_id)
+    return tx.execute(understood_again).rowcount + tx.execute(heard_again).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +269,30 @@ _COUNTS = text("""
 def get_counts(tx: Connection) -> Counts:
     """How many wait, fail and lie on the shelf."""
     return Counts(**tx.execute(_COUNTS).mappings().one())
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a server's hearers failed on. `error` is the newest reason."""
+
+    guild_id: int
+    retrying: int
+    shelved: int
+    error: str
+
+
+_LIST_TROUBLES = text("""
+    SELECT guild_id,
+           count(*) FILTER (WHERE state = 'waiting') AS retrying,
+           count(*) FILTER (WHERE state = 'shelved') AS shelved,
+           (array_agg(error ORDER BY id DESC))[1] AS error
+      FROM inbox_retries GROUP BY guild_id ORDER BY guild_id
+""")
+
+
+def list_troubles(tx: Connection) -> list[Trouble]:
+    """The servers whose hearers fail on something."""
+    return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
 
 
 def find_newest(tx: Connection, source: str) -> datetime | None:

@@ -6,7 +6,7 @@ left behind alone, to be retried and at last shelved, and the others' effects st
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -26,6 +26,8 @@ from core.kit.part import Part
 from core.kit.retry import backoff
 
 Translator = Callable[[Connection, Delivery], list[Event]]
+"""Makes events of a delivery. A whole batch is translated before anybody hears of it, so it must
+not read what hearers write."""
 
 BATCH = 100
 MOST_ATTEMPTS = 10
@@ -139,19 +141,20 @@ class Worker:
         translate = self._translate_carefully if careful else self._translate
         hear = self._hear_carefully if careful else self._hear
         batch = store.list_waiting(tx, lane, BATCH)
-        for delivery in batch:
-            for event in translate(tx, delivery):
-                if self._is_news(tx, event, delivery):
-                    for hearing in self._hearings.get(type(event), ()):
-                        hear(tx, event, hearing)
+        told = [(event, each.id) for each in batch for event in translate(tx, each)]
+        for event in self._news(tx, told):
+            for hearing in self._hearings.get(type(event), ()):
+                hear(tx, event, hearing)
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         return True
 
-    def _is_news(self, tx: Connection, event: Event, delivery: Delivery) -> bool:
-        news = store.add_fact(tx, event, delivery.id)
-        _events.labels(type(event).__name__, "new" if news else "known").inc()
-        return news
+    def _news(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
+        """The events that were not known, in order."""
+        news = store.add_facts(tx, told)
+        for (event, _delivery), new in zip(told, news, strict=True):
+            _events.labels(type(event).__name__, "new" if new else "known").inc()
+        return [event for (event, _delivery), new in zip(told, news, strict=True) if new]
 
     def _translate(self, tx: Connection, delivery: Delivery) -> list[Event]:
         return self._translators[delivery.source](tx, delivery)

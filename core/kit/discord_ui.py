@@ -140,6 +140,12 @@ async def private_word(interaction: discord.Interaction, embed: discord.Embed) -
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
+def guild_id_of(ctx: commands.Context[Any]) -> int:
+    """The server in which a `guild_only` command was given."""
+    assert ctx.guild is not None, "the command is guild_only"
+    return ctx.guild.id
+
+
 @asynccontextmanager
 async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
     """The error edge of buttons, selects and modals: discord.py has none for them."""

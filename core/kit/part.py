@@ -16,6 +16,7 @@ class Part:
         reason: one sentence.
         age_seconds: how old the newest sign of life is, where that means something.
         guild_id: the server it is about, which alone is shown it; None for what is about all.
+        can_be_retried: something lies on a shelf that an admin may try again.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Part:
     reason: str
     age_seconds: float | None = None
     guild_id: int | None = None
+    can_be_retried: bool = False

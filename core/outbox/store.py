@@ -135,13 +135,16 @@ def set_shelved(tx: Connection, message: int, error: str) -> None:
     )
 
 
-def set_shelf_waiting(tx: Connection, now: datetime) -> int:
-    """Take everything off the shelf and try it again; returns how many."""
-    return tx.execute(
+def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Take one server's messages off the shelf, or everybody's; returns how many."""
+    again = (
         update(messages)
         .where(messages.c.state == "shelved")
         .values(state="waiting", attempts=0, try_at=now)
-    ).rowcount
+    )
+    if guild_id is not None:
+        again = again.where(messages.c.guild_id == guild_id)
+    return tx.execute(again).rowcount
 
 
 def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | None:
@@ -160,23 +163,40 @@ class Counts:
 
     waiting: int
     oldest_at: datetime | None
-    waiting_error: str | None
-    shelved: int
-    shelved_error: str | None
 
 
 _COUNTS = text("""
-    SELECT (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending')) AS waiting,
-           (SELECT min(posted_at) FROM outbox_messages
-             WHERE state IN ('waiting', 'sending')) AS oldest_at,
-           (SELECT error FROM outbox_messages WHERE state IN ('waiting', 'sending')
-             ORDER BY id LIMIT 1) AS waiting_error,
-           (SELECT count(*) FROM outbox_messages WHERE state = 'shelved') AS shelved,
-           (SELECT error FROM outbox_messages WHERE state = 'shelved'
-             ORDER BY id DESC LIMIT 1) AS shelved_error
+    SELECT count(*) AS waiting, min(posted_at) AS oldest_at
+      FROM outbox_messages WHERE state IN ('waiting', 'sending')
 """)
 
 
 def get_counts(tx: Connection) -> Counts:
-    """How many wait and how many lie on the shelf."""
+    """How many wait."""
     return Counts(**tx.execute(_COUNTS).mappings().one())
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What of a server cannot be sent, or not yet. `error` is the newest reason."""
+
+    guild_id: int
+    failing: int
+    shelved: int
+    error: str
+
+
+_LIST_TROUBLES = text("""
+    SELECT guild_id,
+           count(*) FILTER (WHERE state <> 'shelved') AS failing,
+           count(*) FILTER (WHERE state = 'shelved') AS shelved,
+           (array_agg(error ORDER BY id DESC))[1] AS error
+      FROM outbox_messages
+     WHERE state IN ('waiting', 'sending', 'shelved') AND error IS NOT NULL
+     GROUP BY guild_id ORDER BY guild_id
+""")
+
+
+def list_troubles(tx: Connection) -> list[Trouble]:
+    """The servers for which something cannot be sent."""
+    return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]

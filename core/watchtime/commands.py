@@ -3,7 +3,7 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import PRIVATE, answer
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 from core.watchtime import actions, embeds
 
@@ -22,7 +22,7 @@ class Watchtime(commands.Cog):
     @app_commands.describe(kick_name="Name on Kick; without one, how counting works")
     async def watchtime(self, ctx: Context, *, kick_name: str | None = None) -> None:
         """Show how long a viewer has watched, or how counting works."""
-        now, guild_id = self._clock(), _guild(ctx)
+        now, guild_id = self._clock(), guild_id_of(ctx)
         if kick_name is None:
             current = await self._database.run(actions.overview, guild_id, now)
             await answer(ctx, embeds.overview(current))
@@ -38,10 +38,5 @@ class Watchtime(commands.Cog):
         self, ctx: Context, top: commands.Range[int, 1, actions.MOST_PLACES] = 10
     ) -> None:
         """Show who has watched longest."""
-        places = await self._database.run(actions.leaderboard, _guild(ctx), top)
+        places = await self._database.run(actions.leaderboard, guild_id_of(ctx), top)
         await answer(ctx, embeds.leaderboard(places))
-
-
-def _guild(ctx: Context) -> int:
-    assert ctx.guild is not None, "the commands are guild_only"
-    return ctx.guild.id

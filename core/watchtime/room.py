@@ -11,7 +11,6 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.guilds import store as guilds
 from core.kit.part import Part
 from core.kit.room import Room
 from core.watchtime import handlers, standings
@@ -25,26 +24,21 @@ UNCONFIRMED_AFTER = timedelta(minutes=5)
 
 def look(tx: Connection, now: datetime) -> list[Part]:
     """Which channels are live, for the health page."""
-    names = guilds.list_names(tx)
-    return [
-        _part(stream, names.get(stream.guild_id, ""), now)
-        for stream in standings.list_newest_streams(tx)
-    ]
+    return [_part(stream, now) for stream in standings.list_newest_streams(tx)]
 
 
-def _part(stream: Stream, server: str, now: datetime) -> Part:
-    name = f"Stream of {server} on {stream.platform.capitalize()}"
+def _part(stream: Stream, now: datetime) -> Part:
+    name = f"Stream on {stream.platform.capitalize()}"
     age = (now - stream.seen_at).total_seconds()
     if not stream.is_live:
         last = stream.ended_at or stream.seen_at
-        return Part(name, "ok", f"Offline; last live {_clock(last)}.")
+        return Part(name, "ok", f"Offline; last live {_clock(last)}.", guild_id=stream.guild_id)
     since = f"Live since {_clock(stream.started_at)}"
     if now - stream.seen_at > UNCONFIRMED_AFTER:
         waits = "minutes since then are credited once the platform confirms them"
-        return Part(
-            name, "warn", f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}.", age
-        )
-    return Part(name, "ok", f"{since}.", age)
+        reason = f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}."
+        return Part(name, "warn", reason, age, guild_id=stream.guild_id)
+    return Part(name, "ok", f"{since}.", age, guild_id=stream.guild_id)
 
 
 def _clock(instant: datetime) -> str:
