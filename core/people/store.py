@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, case, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, select, text
 
 from core.people.tables import viewers
 
@@ -25,44 +24,46 @@ def fold(name: str) -> str:
     return name.strip().removeprefix("@").casefold()
 
 
+# Most lines of chat change nothing, so it looks before it writes; both in one trip to the server.
+# Somebody may be quicker after the look, and with a newer name: hence the CASEs.
+_SET_VIEWER = text("""
+    WITH known AS (
+        SELECT viewer_id, name, named_at FROM people_viewers
+         WHERE guild_id = :guild_id AND platform = :platform AND platform_user_id = :user_id
+    ), written AS (
+        INSERT INTO people_viewers AS v
+               (guild_id, platform, platform_user_id, name, folded_name, named_at)
+        SELECT :guild_id, :platform, :user_id, :name, :folded_name, :at
+         WHERE NOT EXISTS (SELECT FROM known WHERE name = :name OR named_at >= :at)
+            ON CONFLICT ON CONSTRAINT people_viewers_one_an_account DO UPDATE
+           SET name = CASE WHEN excluded.named_at > v.named_at
+                           THEN excluded.name ELSE v.name END,
+               folded_name = CASE WHEN excluded.named_at > v.named_at
+                                  THEN excluded.folded_name ELSE v.folded_name END,
+               named_at = GREATEST(excluded.named_at, v.named_at)
+        RETURNING viewer_id
+    )
+    SELECT viewer_id FROM written UNION ALL SELECT viewer_id FROM known LIMIT 1
+""")
+
+
 def set_viewer(
     tx: Connection, guild_id: int, platform: str, platform_user_id: int, name: str, at: datetime
 ) -> int:
-    """Make sure the account is known under the newest name seen; returns the viewer id.
-
-    Most lines of chat change nothing, so it looks before it writes; a late event must not bring an
-    old name back.
-    """
-    known = tx.execute(
-        select(viewers.c.viewer_id, viewers.c.name, viewers.c.named_at).where(
-            viewers.c.guild_id == guild_id,
-            viewers.c.platform == platform,
-            viewers.c.platform_user_id == platform_user_id,
-        )
-    ).first()
-    if known is not None and (known.name == name or known.named_at >= at):
-        return int(known.viewer_id)
-    written = upsert(viewers).values(
-        guild_id=guild_id,
-        platform=platform,
-        platform_user_id=platform_user_id,
-        name=name,
-        folded_name=fold(name),
-        named_at=at,
-    )
-    # Somebody may have been quicker since we looked, and with a newer name.
-    newer = written.excluded.named_at > viewers.c.named_at
-    named = {
-        column: case((newer, written.excluded[column]), else_=viewers.c[column])
-        for column in ("name", "folded_name", "named_at")
-    }
-    return int(
-        tx.execute(
-            written.on_conflict_do_update(
-                constraint="people_viewers_one_an_account", set_=named
-            ).returning(viewers.c.viewer_id)
-        ).scalar_one()
-    )
+    """Make sure the account is known under the newest name seen; returns the viewer id. A late
+    event must not bring an old name back."""
+    viewer_id: int = tx.execute(
+        _SET_VIEWER,
+        {
+            "guild_id": guild_id,
+            "platform": platform,
+            "user_id": platform_user_id,
+            "name": name,
+            "folded_name": fold(name),
+            "at": at,
+        },
+    ).scalar_one()
+    return viewer_id
 
 
 _COLUMNS = (

@@ -61,9 +61,9 @@ def test_one_servers_fact_is_not_another_ones(story: Story) -> None:
 
 def test_the_same_key_of_another_kind_of_event_is_another_fact(story: Story) -> None:
     with story.database.begin() as tx:
-        assert store.add_fact(tx, said(GUILD, "x"), 1)
+        assert store.add_facts(tx, [(said(GUILD, "x"), 1)]) == [True]
         tx.execute(text("UPDATE inbox_facts SET event = 'StreamEnded'"))
-        assert store.add_fact(tx, said(GUILD, "x"), 2)
+        assert store.add_facts(tx, [(said(GUILD, "x"), 2)]) == [True]
 
 
 def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
