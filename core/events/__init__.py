@@ -7,13 +7,33 @@ taken from what the world sent, so that the same fact told twice is still one fa
 from core.events.base import Event
 from core.events.chat import ChatMessageSent, Sender
 from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
+from core.events.support import (
+    ChannelFollowed,
+    KicksGifted,
+    Person,
+    RewardRedeemed,
+    StreamChanged,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    ViewerBanned,
+)
 
 __all__ = [
+    "ChannelFollowed",
     "ChatMessageSent",
     "Event",
+    "KicksGifted",
+    "Person",
+    "RewardRedeemed",
     "Sender",
+    "StreamChanged",
     "StreamEnded",
     "StreamSeenLive",
     "StreamSeenOffline",
     "StreamWentLive",
+    "SubGifted",
+    "SubscriptionRenewed",
+    "SubscriptionStarted",
+    "ViewerBanned",
 ]
