@@ -35,12 +35,14 @@ class KickRejected(Exception):
     Attributes:
         status: the HTTP status.
         reason: Kick's own words, where it gave any.
+        code: the OAuth server's error code, such as `invalid_grant`.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, code: str = "") -> None:
         super().__init__(f"Kick said no ({status}): {reason}")
         self.status = status
         self.reason = reason
+        self.code = code
 
 
 class AnswerLost(Exception):
@@ -62,6 +64,15 @@ class Account:
 
     kick_user_id: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChannel:
+    """What only Kick's website knows of a channel."""
+
+    channel_id: int
+    owner_user_id: int
+    chatroom_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +106,37 @@ class KickClient:
 
     # -- the app's own token ----------------------------------------------------------------
 
-    def _app_headers(self, *, renew: bool = False) -> dict[str, str]:
+    def _app_headers(self, *, rejected: dict[str, str] | None = None) -> dict[str, str]:
         with self._token_lock:
             token, expires = self._app_token or ("", 0.0)
-            if renew or time.monotonic() > expires - 60:
+            # Another thread may have replaced the one that was rejected.
+            if _bearer(token) == rejected or time.monotonic() > expires - 60:
                 token, lifetime = self._mint_app_token()
                 self._app_token = (token, time.monotonic() + lifetime)
-        return {"Authorization": f"Bearer {token}"}
+        return _bearer(token)
 
     def _mint_app_token(self) -> tuple[str, float]:
-        if self._client_id is None or self._client_secret is None:
-            raise KickRejected(401, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set")
-        answer = self._request(
-            "POST",
-            f"{self._auth}/oauth/token",
-            data={
-                "grant_type": "client_credentials",
-                "client_id": self._client_id,
-                "client_secret": self._client_secret.get_secret_value(),
-            },
-        )
+        answer = self.ask_oauth("token", grant_type="client_credentials")
         with _as_documented():
             return str(answer["access_token"]), float(answer["expires_in"])
 
+    def ask_oauth(self, what: str, **fields: str) -> Any:
+        """POST a form to Kick's OAuth server as this app; the decoded answer."""
+        if self._client_id is None or self._client_secret is None:
+            raise KickRejected(401, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set")
+        secret = self._client_secret.get_secret_value()
+        form = {**fields, "client_id": self._client_id, "client_secret": secret}
+        return self._request("POST", f"{self._auth}/oauth/{what}", data=form)
+
     def _as_app(self, method: str, path: str, **arguments: Any) -> Any:
         """With the app token; a token that Kick no longer takes is replaced once."""
+        headers = self._app_headers()
         try:
-            return self._request(method, self._api + path, headers=self._app_headers(), **arguments)
+            return self._request(method, self._api + path, headers=headers, **arguments)
         except KickRejected as rejected:
-            if rejected.status != 401 or self._client_id is None:
+            if rejected.status != 401:
                 raise
-            headers = self._app_headers(renew=True)
+            headers = self._app_headers(rejected=headers)
             return self._request(method, self._api + path, headers=headers, **arguments)
 
     # -- what can be asked ------------------------------------------------------------------
@@ -151,6 +162,16 @@ class KickClient:
             for channel in answer["data"] or ():
                 return int(channel["broadcaster_user_id"]), str(channel["slug"])
         return None
+
+    def find_slug(self, broadcaster_user_id: int) -> str | None:
+        """The slug of this account's channel today: names change, ids do not."""
+        answer = self._as_app(
+            "GET",
+            "/public/v1/channels",
+            params={"broadcaster_user_id": str(broadcaster_user_id)},
+        )
+        with _as_documented():
+            return next((str(channel["slug"]) for channel in answer["data"] or ()), None)
 
     def list_live(self, broadcaster_user_ids: Iterable[int]) -> list[Livestream]:
         """Which of these channels are live, at most 100; who is absent is offline."""
@@ -226,6 +247,14 @@ class KickClient:
             raise Outage("Kick", "is_sent was false")
         return str(message_id)
 
+    def site_channel(self, slug: str) -> SiteChannel:
+        """A channel by the website's own interface: unofficial, often blocked."""
+        found = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
+        with _as_documented():
+            return SiteChannel(
+                int(found["id"]), int(found["user_id"]), int(found["chatroom"]["id"])
+            )
+
     def list_recent_lines(self, slug: str) -> list[Line]:
         """The last lines of a chat, by the website's own interface: unofficial, often blocked."""
         channel = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
@@ -291,6 +320,8 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def _decoded(response: requests.Response) -> Any:
+    if response.status_code == 204 or response.content == b"OK":
+        return None
     try:
         return response.json()
     except ValueError:
@@ -308,7 +339,7 @@ def _trouble(response: requests.Response) -> Outage | KickRejected:
         return _NoAnswer("Kick", f"HTTP {status}", _retry_after(response))
     if status == 429 or status >= 500 or from_edge:
         return Outage("Kick", f"HTTP {status}", _retry_after(response))
-    return KickRejected(status, _reason(body))
+    return KickRejected(status, _reason(body), _code(body))
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -322,3 +353,8 @@ def _reason(body: object) -> str:
         return "no reason given"
     words = (body.get(key) for key in ("data", "error_description", "error", "message"))
     return next((word for word in words if isinstance(word, str) and word), "no reason given")
+
+
+def _code(body: object) -> str:
+    found = body.get("error") if isinstance(body, dict) else None
+    return found if isinstance(found, str) else ""
