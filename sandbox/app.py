@@ -60,6 +60,7 @@ def build(settings: SandboxSettings) -> web.Application:
 
     async def end_long_requests(_app: web.Application) -> None:
         bell.close()
+        await kick.feed.close()
         await discord.close()
 
     app.on_shutdown.append(end_long_requests)

@@ -6,23 +6,28 @@ and ``at`` (RFC 3339, default now) where something has a time. Answers are JSON 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
 from aiohttp import web
 
-from sandbox.control import ControlError, body_of
+from sandbox.control import ControlError
 from sandbox.kick.accounts import Account, Channel, Redemption, Reward
-from sandbox.kick.bodies import ChatMessage
-from sandbox.kick.ids import now, parse_time, seconds, ulid
+from sandbox.kick.bodies import Body, ChatMessage
+from sandbox.kick.fields import (
+    Action,
+    Naming,
+    answering,
+    number,
+    number_or_none,
+    text,
+    text_or_none,
+    texts,
+    time_or_none,
+)
+from sandbox.kick.ids import now, seconds, ulid
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.webhooks import compact
 from sandbox.kick.world import KickWorld
-
-Body = dict[str, Any]
-Action = Callable[[Body], Awaitable[Body]]
 
 MOST_IDLE_SECONDS = 30.0
 
@@ -55,7 +60,7 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
         "rotate_key": control.rotate_key,
         "idle": control.idle,
     }
-    posts = [web.post(f"/control/kick/{name}", _answering(do)) for name, do in actions.items()]
+    posts = [web.post(f"/control/kick/{name}", answering(do)) for name, do in actions.items()]
     return [
         *posts,
         web.get("/control/kick/transcript", control.transcript),
@@ -63,36 +68,7 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
     ]
 
 
-def _answering(action: Action) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await action(await body_of(request)))
-        except ValueError as error:
-            raise ControlError(str(error), status=409) from None
-
-    return answer
-
-
-class _Control:
-    def __init__(self, world: KickWorld) -> None:
-        self.world = world
-
-    # what a request names
-
-    def _account(self, body: Body, name: str = "person") -> Account:
-        return self._by_handle(_text(body, name))
-
-    def _by_handle(self, handle: str) -> Account:
-        try:
-            return self.world.account_of(handle)
-        except KeyError:
-            raise ControlError(f"nobody has the handle {handle}", status=404) from None
-
-    def _channel(self, body: Body) -> Channel:
-        if body.get("channel") is None:
-            return next(iter(self.world.channels.values()))
-        return self.world.channels[self._account(body, "channel").user_id]
-
+class _Control(Naming):
     def _message(self, message_id: str) -> ChatMessage:
         message = self.world.find_message(message_id)
         if message is None:
@@ -106,41 +82,41 @@ class _Control:
         channel, sender = self._channel(body), self._account(body)
         if channel.is_banned(sender.user_id, now()):
             raise ControlError(f"{sender.username} is banned there", status=403)
-        reply_to = self._message(_text(body, "reply_to")) if body.get("reply_to") else None
+        reply_to = self._message(text(body, "reply_to")) if body.get("reply_to") else None
         message = self.world.say(
-            channel, sender, _text(body, "text"), at=_time(body, "at"), reply_to=reply_to
+            channel, sender, text(body, "text"), at=time_or_none(body, "at"), reply_to=reply_to
         )
         return {"message_id": message.message_id}
 
     async def delete_message(self, body: Body) -> Body:
         """{message_id}"""
-        self.world.delete_message(self._message(_text(body, "message_id")))
+        self.world.delete_message(self._message(text(body, "message_id")))
         return {}
 
     async def live(self, body: Body) -> Body:
         """{title?, started_at?, channel?} -> {started_at}; 409 if live already"""
         stream = self.world.go_live(
             self._channel(body),
-            title=_text_or_none(body, "title"),
-            started_at=_time(body, "started_at"),
+            title=text_or_none(body, "title"),
+            started_at=time_or_none(body, "started_at"),
         )
         return {"started_at": stream.started_at}
 
     async def offline(self, body: Body) -> Body:
         """{ended_at?, channel?}; 409 if not live"""
-        self.world.end_stream(self._channel(body), ended_at=_time(body, "ended_at"))
+        self.world.end_stream(self._channel(body), ended_at=time_or_none(body, "ended_at"))
         return {}
 
     async def metadata(self, body: Body) -> Body:
         """{title?, category_id?, tags?, language?, channel?}"""
-        category_id = _number_or_none(body, "category_id")
+        category_id = number_or_none(body, "category_id")
         try:
             self.world.describe(
                 self._channel(body),
-                title=_text_or_none(body, "title"),
+                title=text_or_none(body, "title"),
                 category_id=category_id,
-                tags=_texts(body, "tags") if "tags" in body else None,
-                language=_text_or_none(body, "language"),
+                tags=texts(body, "tags") if "tags" in body else None,
+                language=text_or_none(body, "language"),
             )
         except KeyError:
             raise ControlError(f"there is no category {category_id}", status=404) from None
@@ -151,7 +127,7 @@ class _Control:
         channel = self._channel(body)
         if channel.stream is None:
             raise ValueError(f"{channel.owner.username} is not live")
-        channel.stream.viewer_count = _number(body, "count")
+        channel.stream.viewer_count = number(body, "count")
         return {}
 
     # followers and money
@@ -163,13 +139,13 @@ class _Control:
 
     async def subscribe(self, body: Body) -> Body:
         """{person, at?, channel?}"""
-        self.world.subscribe(self._channel(body), self._account(body), at=_time(body, "at"))
+        self.world.subscribe(self._channel(body), self._account(body), at=time_or_none(body, "at"))
         return {}
 
     async def renew(self, body: Body) -> Body:
         """{person, months, at?, channel?}"""
-        months = _number(body, "months")
-        account, at = self._account(body), _time(body, "at")
+        months = number(body, "months")
+        account, at = self._account(body), time_or_none(body, "at")
         self.world.renew(self._channel(body), account, months, at=at)
         return {}
 
@@ -179,11 +155,11 @@ class _Control:
         Without ``person`` the gifter is anonymous.
         """
         gifter = self._account(body) if body.get("person") else None
-        giftees = [self._by_handle(handle) for handle in _texts(body, "giftees")]
-        giftees += self._strangers(_number_or_none(body, "count") or 0)
+        giftees = [self._by_handle(handle) for handle in texts(body, "giftees")]
+        giftees += self._strangers(number_or_none(body, "count") or 0)
         if not giftees:
             raise ControlError("name giftees or a count")
-        self.world.gift_subs(self._channel(body), gifter, giftees, at=_time(body, "at"))
+        self.world.gift_subs(self._channel(body), gifter, giftees, at=time_or_none(body, "at"))
         return {"giftees": [giftee.handle for giftee in giftees]}
 
     def _strangers(self, count: int) -> list[Account]:
@@ -201,7 +177,7 @@ class _Control:
             "message": body.get("message", ""),
             "pinned_time_seconds": body.get("pinned_time_seconds", 600),
         }
-        amount, at = _number(body, "amount"), _time(body, "at")
+        amount, at = number(body, "amount"), time_or_none(body, "at")
         self.world.give_kicks(self._channel(body), self._account(body), amount, details, at=at)
         return {}
 
@@ -212,9 +188,9 @@ class _Control:
         streamer, which the app cannot manage.
         """
         channel, account = self._channel(body), self._account(body)
-        reward = self._reward(channel, _text(body, "reward"), _number_or_none(body, "cost"))
+        reward = self._reward(channel, text(body, "reward"), number_or_none(body, "cost"))
         used = self.world.redeem(
-            channel, account, reward, _text_or_none(body, "input") or "", at=_time(body, "at")
+            channel, account, reward, text_or_none(body, "input") or "", at=time_or_none(body, "at")
         )
         return {"redemption_id": used.id, "reward_id": reward.id, "status": used.status}
 
@@ -228,10 +204,10 @@ class _Control:
 
     async def decide(self, body: Body) -> Body:
         """{redemption_id, status: accepted|rejected, channel?}: what the streamer clicks on Kick"""
-        channel, status = self._channel(body), _text(body, "status")
+        channel, status = self._channel(body), text(body, "status")
         if status not in ("accepted", "rejected"):
             raise ControlError("status must be accepted or rejected")
-        redemption = self._redemption(channel, _text(body, "redemption_id"))
+        redemption = self._redemption(channel, text(body, "redemption_id"))
         self.world.decide(channel, redemption, status)
         return {}
 
@@ -246,7 +222,7 @@ class _Control:
         """{person, moderator?, minutes?, reason?, channel?}; without minutes for ever"""
         channel = self._channel(body)
         moderator = self._account(body, "moderator") if body.get("moderator") else channel.owner
-        minutes, reason = _number_or_none(body, "minutes"), _text_or_none(body, "reason") or ""
+        minutes, reason = number_or_none(body, "minutes"), text_or_none(body, "reason") or ""
         self.world.ban(channel, moderator, self._account(body), minutes=minutes, reason=reason)
         return {}
 
@@ -266,12 +242,12 @@ class _Control:
     async def rename(self, body: Body) -> Body:
         """{person, name} -> {slug}"""
         account = self._account(body)
-        self.world.rename(account, _text(body, "name"))
+        self.world.rename(account, text(body, "name"))
         return {"slug": account.slug}
 
     async def account(self, body: Body) -> Body:
         """{handle, name} -> {user_id}: a further viewer; 409 if the handle is taken"""
-        added = self.world.add_account(_text(body, "handle"), _text(body, "name"))
+        added = self.world.add_account(text(body, "handle"), text(body, "name"))
         return {"user_id": str(added.user_id)}
 
     # webhooks, keys, tokens
@@ -283,10 +259,10 @@ class _Control:
         ``body``; in ``headers`` null leaves a header out. The answer is
         {status, body, ms, error, message_id}; ``status`` is null when nobody answered.
         """
-        raw = _text(body, "raw").encode() if "raw" in body else compact(body.get("body"))
-        message_id = _text_or_none(body, "message_id") or ulid()
-        timestamp = _text_or_none(body, "timestamp") or seconds(now())
-        kind = _text_or_none(body, "type") or "chat.message.sent"
+        raw = text(body, "raw").encode() if "raw" in body else compact(body.get("body"))
+        message_id = text_or_none(body, "message_id") or ulid()
+        timestamp = text_or_none(body, "timestamp") or seconds(now())
+        kind = text_or_none(body, "type") or "chat.message.sent"
         headers: Body = self.world.webhooks.sign(message_id, timestamp, kind, raw)
         headers["Kick-Event-Subscription-Id"] = ulid()
         headers |= {"Kick-Event-Signature": body["signature"]} if "signature" in body else {}
@@ -298,16 +274,16 @@ class _Control:
     async def app(self, body: Body) -> Body:
         """{webhook_url?, webhooks_enabled?, redirect_uris?}: as in the developer portal."""
         webhooks = self.world.webhooks
-        webhooks.url = _text_or_none(body, "webhook_url") or webhooks.url
+        webhooks.url = text_or_none(body, "webhook_url") or webhooks.url
         if "redirect_uris" in body:
-            self.world.redirect_uris = _texts(body, "redirect_uris")
+            self.world.redirect_uris = texts(body, "redirect_uris")
         if "webhooks_enabled" in body:
             webhooks.switch(bool(body["webhooks_enabled"]))
         return {**webhooks.snapshot(), "redirect_uris": self.world.redirect_uris}
 
     async def tokens(self, body: Body) -> Body:
         """{action: expire_access | end_all}: make tokens issued so far worthless"""
-        action = _text(body, "action")
+        action = text(body, "action")
         if action not in ("expire_access", "end_all"):
             raise ControlError("action must be expire_access or end_all")
         self.world.tokens.end_all(access_only=action == "expire_access")
@@ -341,42 +317,3 @@ class _Control:
         records = (asdict(record) for record in self.world.webhooks.records)
         found = [each for each in records if all(each[k] == v for k, v in wanted.items())]
         return web.json_response(found)
-
-
-def _text(body: Body, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str):
-        raise ControlError(f"{name} must be a text")
-    return value
-
-
-def _text_or_none(body: Body, name: str) -> str | None:
-    return None if body.get(name) is None else _text(body, name)
-
-
-def _texts(body: Body, name: str) -> list[str]:
-    values = body.get(name) or []
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ControlError(f"{name} must be a list of texts")
-    return values
-
-
-def _number(body: Body, name: str) -> int:
-    value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ControlError(f"{name} must be a whole number")
-    return value
-
-
-def _number_or_none(body: Body, name: str) -> int | None:
-    return None if body.get(name) is None else _number(body, name)
-
-
-def _time(body: Body, name: str) -> datetime | None:
-    text = _text_or_none(body, name)
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except ValueError:
-        raise ControlError(f"{name} is no RFC 3339 time: {text}") from None

@@ -178,6 +178,55 @@ class KickDriver:
     def reset_faults(self) -> None:
         self._post("/control/faults/reset", {})
 
+    # the realtime feed
+
+    def host(
+        self, person: str, viewers: int, *, message: str | None = None, channel: str | None = None
+    ) -> None:
+        """A streamer sends the viewers over."""
+        self._act("host", person=person, viewers=viewers, message=message, channel=channel)
+
+    def feed_kill(self, transport: str | None = None) -> int:
+        """Drop the feed's connections without a close frame; how many there were."""
+        return int(self._act("feed/kill", transport=transport)["count"])
+
+    def feed_close(
+        self, code: int | None = None, reason: str | None = None, *, transport: str | None = None
+    ) -> int:
+        """Close the feed's connections with a code (default 3011); how many there were."""
+        answer = self._act("feed/close", code=code, reason=reason, transport=transport)
+        return int(answer["count"])
+
+    def feed_unsubscribe(self, feed: str, code: int | None = None) -> None:
+        """Centrifugo takes a feed away from its listeners (default code 2500)."""
+        self._act("feed/unsubscribe", feed=feed, code=code)
+
+    def feed_publish(self, feed: str, event: str, data: object) -> None:
+        """An event made by hand."""
+        self._act("feed/publish", feed=feed, event=event, data=data)
+
+    def feed_events(self, **filters: str) -> list[Json]:
+        """What the feed said: {at, feed, name, data, fate, heard}; filters ``name``, ``feed``."""
+        return list(self._get("/control/kick/feed", **filters))
+
+    def feed_listeners(self) -> list[Json]:
+        """Who listens: {id, transport, since, feeds}."""
+        return list(self.state()["feed"]["listeners"])
+
+    def wait_for_listener(self, *feeds: str, timeout: float = 5.0) -> Json:
+        """The first listener that hears all these feeds; TimeoutError if there is none."""
+        until = time.monotonic() + timeout
+        while True:
+            listeners = self.feed_listeners()
+            for listener in listeners:
+                if set(feeds) <= set(listener["feeds"]):
+                    return listener
+            if time.monotonic() > until:
+                raise TimeoutError(
+                    f"nobody hears {feeds} within {timeout} s; there are {listeners}"
+                )
+            time.sleep(0.02)
+
     # what happened
 
     def transcript(self) -> list[Line]:

@@ -28,6 +28,12 @@ _FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
     ),
     ("kick.webhook.drop", int, 0, "The next N deliveries are lost without a trace."),
     (
+        "kick.webhook.drop_only",
+        str,
+        "",
+        "kick.webhook.drop hits only types that contain this text; empty means all.",
+    ),
+    (
         "kick.webhook.bad_signature",
         int,
         0,

@@ -5,6 +5,7 @@ from aiohttp import web
 from sandbox.kick import control, oauth, site
 from sandbox.kick.api import channels, chat, kicks, livestreams, moderation, rewards, subscriptions
 from sandbox.kick.api.frame import Frame
+from sandbox.kick.realtime import routes as realtime
 from sandbox.kick.world import KickWorld
 
 API_BASE = "/kick/api/public"
@@ -12,11 +13,9 @@ API_CHAPTERS = (channels, livestreams, chat, moderation, rewards, kicks, subscri
 
 
 def routes(world: KickWorld) -> list[web.RouteDef]:
-    """The API, the OAuth server, the website's own API, and the control routes.
-
-    The realtime feed's negotiation and WebSocket will be a further line here.
-    """
+    """The API, the OAuth server, the website's own API, the realtime feed, the control routes."""
     frame = Frame(world.faults, world.tokens)
     chapters = [chapter.routes(world, frame, API_BASE) for chapter in API_CHAPTERS]
     api = [route for chapter in chapters for route in chapter]
-    return [*api, *oauth.routes(world), *site.routes(world), *control.routes(world)]
+    site_and_feed = [*site.routes(world), *realtime.routes(world)]
+    return [*api, *oauth.routes(world), *site_and_feed, *control.routes(world)]

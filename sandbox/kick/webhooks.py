@@ -168,7 +168,8 @@ class Webhooks:
         return Parcel(ulid(), subscription.id, subscription.event, raw, channel, due)
 
     def _post(self, parcel: Parcel) -> None:
-        if self._faults.take("kick.webhook.drop"):
+        chosen = str(self._faults.get("kick.webhook.drop_only")) in parcel.type
+        if chosen and self._faults.take("kick.webhook.drop"):
             self._record(parcel, Answer(None, "", 0.0, "dropped"))
             return
         self._queue(parcel)

@@ -31,6 +31,7 @@ from sandbox.kick.accounts import (
 from sandbox.kick.bodies import Bodies, Body, ChatMessage, Sub, badges_of
 from sandbox.kick.faults import declare_faults
 from sandbox.kick.ids import now, seconds, ulid
+from sandbox.kick.realtime.feed import Feed
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.tokens import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, Tokens
 from sandbox.kick.webhooks import Webhooks
@@ -67,6 +68,7 @@ class KickWorld:
         self.tokens = Tokens(faults)
         self.bodies = Bodies(base_url, faults)
         self.webhooks = Webhooks(webhook_url, signing_key or SigningKey(), bell, faults)
+        self.feed = Feed(base_url, self.accounts, bell, faults)
         self._livestreams = 0
 
     async def running(self, _app: web.Application) -> AsyncIterator[None]:
@@ -85,6 +87,7 @@ class KickWorld:
             "KICK_CLIENT_SECRET": CLIENT_SECRET,
             "KICK_CHANNEL": next(iter(self.channels.values())).owner.slug,
             "KICK_BOT_USER_TOKEN": BOT_TOKEN,
+            **self.feed.env(),
         }
 
     # who is who
@@ -153,6 +156,7 @@ class KickWorld:
         self.messages.append(message)
         self.bell.ring("kick.chat", **line_of(message))
         self.publish(channel, "chat.message.sent", self.bodies.chat(message))
+        self.feed.chat(message)
         return message
 
     def find_message(self, message_id: str) -> ChatMessage | None:
@@ -166,6 +170,7 @@ class KickWorld:
         """Take a line out of chat. Kick has no webhook for it."""
         message.deleted = True
         self.bell.ring("kick.chat_deleted", message_id=message.message_id)
+        self.feed.deleted(message)
 
     def go_live(
         self, channel: Channel, *, title: str | None = None, started_at: datetime | None = None
@@ -180,16 +185,18 @@ class KickWorld:
         self.bell.ring("kick.live", channel=channel.owner.slug, is_live=True, title=channel.title)
         body = self.bodies.status(channel, started, None)
         self.publish(channel, "livestream.status.updated", body)
+        self.feed.live(channel, channel.stream)
         return channel.stream
 
     def end_stream(self, channel: Channel, *, ended_at: datetime | None = None) -> None:
         """End the stream; ValueError if there is none."""
         if channel.stream is None:
             raise ValueError(f"{channel.owner.username} is not live")
-        started, channel.stream = channel.stream.started_at, None
+        stream, channel.stream = channel.stream, None
         self.bell.ring("kick.live", channel=channel.owner.slug, is_live=False, title=channel.title)
-        body = self.bodies.status(channel, started, seconds(ended_at or now()))
+        body = self.bodies.status(channel, stream.started_at, seconds(ended_at or now()))
         self.publish(channel, "livestream.status.updated", body)
+        self.feed.ended(channel, stream)
 
     def describe(
         self,
@@ -219,6 +226,7 @@ class KickWorld:
         channel.months[account.user_id] = 1
         channel.active_subscribers += 1
         self._tell_sub(channel, "new", account, Sub(1, began, began + timedelta(days=SUB_DAYS)))
+        self.feed.subscribed(channel, account, 1)
 
     def renew(
         self, channel: Channel, account: Account, months: int, *, at: datetime | None = None
@@ -231,6 +239,7 @@ class KickWorld:
         began = renewed - timedelta(days=SUB_DAYS * (months - 1))
         sub = Sub(months, began, renewed + timedelta(days=SUB_DAYS))
         self._tell_sub(channel, "renewal", account, sub)
+        self.feed.subscribed(channel, account, months)
 
     def _tell_sub(self, channel: Channel, kind: str, account: Account, sub: Sub) -> None:
         body = self.bodies.subscription(channel, account, sub)
@@ -259,6 +268,7 @@ class KickWorld:
             chunk = giftees[start : start + size]
             body = self.bodies.gifts(channel, gifter, chunk, sub)
             self.publish(channel, "channel.subscription.gifts", body)
+        self.feed.gifted(channel, gifter, giftees)
         if self.faults.flag("kick.body.gift_echo"):
             for giftee in giftees:
                 self._tell_sub(channel, "new", giftee, sub)
@@ -276,6 +286,7 @@ class KickWorld:
         gift = KicksGift(sender.user_id, amount, at or now())
         channel.kicks.append(gift)
         self.publish(channel, "kicks.gifted", self.bodies.kicks(channel, sender, gift, details))
+        self.feed.kicks(channel, sender, gift, details, self.bodies.picture(sender))
 
     def redeem(
         self,
@@ -292,6 +303,7 @@ class KickWorld:
         used = Redemption(ulid(), reward, account.user_id, user_input, at or now(), status)
         channel.redemptions[used.id] = used
         self._tell_redemption(channel, used)
+        self.feed.redeemed(channel, account, used)
         return used
 
     def decide(self, channel: Channel, redemption: Redemption, status: str) -> None:
@@ -319,10 +331,11 @@ class KickWorld:
         channel.bans[account.user_id] = Ban(reason, began, until)
         body = self.bodies.banned(channel, moderator, account)
         self.publish(channel, "moderation.banned", body)
+        self.feed.banned(channel, moderator, account, channel.bans[account.user_id])
 
     def unban(self, channel: Channel, account: Account) -> None:
         """End a ban or timeout. Kick has no webhook for it."""
-        channel.bans.pop(account.user_id, None)
+        self.feed.unbanned(channel, account, channel.bans.pop(account.user_id, None))
         self.bell.ring("kick.unbanned", channel=channel.owner.slug, user_id=account.user_id)
 
     # what the page shows
@@ -341,6 +354,7 @@ class KickWorld:
             ],
             "chat": self.transcript()[-200:],
             "webhooks": self.webhooks.snapshot(),
+            "feed": self.feed.snapshot(),
             "app": {"client_id": CLIENT_ID, "redirect_uris": list(self.redirect_uris)},
         }
 

@@ -1,0 +1,174 @@
+"""Says on the realtime feed what happens in the pretend Kick.
+
+One thing that happens is up to five events, of which a client should count exactly one. Follows are
+not told at all: nobody saw ``FollowersUpdated`` in 2026.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sandbox.bell import Bell
+from sandbox.faults import Faults
+from sandbox.kick.accounts import Account, Ban, Channel, KicksGift, Redemption, Stream
+from sandbox.kick.bodies import Body, ChatMessage
+from sandbox.kick.realtime import payloads
+from sandbox.kick.realtime.faults import declare_feed_faults
+from sandbox.kick.realtime.feeds import (
+    FeedEvent,
+    channel_feed,
+    chat_feed,
+    old_chat_feed,
+    room_feed,
+    stream_feed,
+)
+from sandbox.kick.realtime.hub import Hub
+from sandbox.kick.realtime.tokens import GuestTokens
+
+APP = "App\\Events\\"
+PUSHER_KEY = "5a4db0c0ffee7e1d9b21"
+PUSHER_CLUSTER = "us2"
+
+
+class Feed:
+    """The realtime feed of all channels; ``hub`` has the listeners, ``guests`` their tokens."""
+
+    def __init__(
+        self, base_url: str, accounts: Mapping[int, Account], bell: Bell, faults: Faults
+    ) -> None:
+        declare_feed_faults(faults)
+        self.hub = Hub(bell, faults)
+        self.guests = GuestTokens()
+        self.faults = faults
+        self.websocket_url = f"ws{base_url.removeprefix('http')}/kick/realtime/connection/websocket"
+        self._base_url = base_url
+        self._accounts = accounts
+
+    def env(self) -> dict[str, str]:
+        """The product's settings that lead it here; ``KICK_PUSHER_HOST`` is ``host:port``."""
+        return {
+            "KICK_WEB_URL": f"{self._base_url}/kick/web",
+            "KICK_PUSHER_KEY": PUSHER_KEY,
+            "KICK_PUSHER_CLUSTER": PUSHER_CLUSTER,
+            "KICK_PUSHER_HOST": self._base_url.partition("://")[2],
+        }
+
+    async def close(self) -> None:
+        """Drop everybody."""
+        await self.hub.close()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Who listens and how events fared, see ``Hub.snapshot``; and the provider."""
+        return {"provider": self.faults.get("kick.feed.provider"), **self.hub.snapshot()}
+
+    # what happens
+
+    def chat(self, message: ChatMessage) -> None:
+        """A line of chat."""
+        self._say(chat_feed(message.channel), f"{APP}ChatMessageEvent", payloads.chat(message))
+
+    def deleted(self, message: ChatMessage) -> None:
+        """A line was taken out."""
+        data = payloads.deleted(message)
+        self._say(chat_feed(message.channel), f"{APP}MessageDeletedEvent", data)
+
+    def banned(self, channel: Channel, moderator: Account, account: Account, ban: Ban) -> None:
+        """A ban or a timeout."""
+        data = payloads.banned(moderator, account, ban)
+        self._say(chat_feed(channel), f"{APP}UserBannedEvent", data)
+
+    def unbanned(self, channel: Channel, account: Account, ban: Ban | None) -> None:
+        """The end of ``ban``; nothing if there was none. The streamer is taken for who ended it."""
+        if ban is None:
+            return
+        data = payloads.unbanned(channel.owner, account, permanent=ban.expires_at is None)
+        self._say(chat_feed(channel), f"{APP}UserUnbannedEvent", data)
+
+    def subscribed(self, channel: Channel, account: Account, months: int) -> None:
+        """A new subscription or a renewal: one event that counts and four siblings."""
+        where = channel_feed(channel)
+        ids = {
+            "user_ids": [account.user_id],
+            "username": account.username,
+            "channel_id": channel.channel_id,
+        }
+        self.hub.publish(
+            (
+                FeedEvent(
+                    chat_feed(channel),
+                    f"{APP}SubscriptionEvent",
+                    payloads.subscription(channel, account, months),
+                ),
+                FeedEvent(
+                    room_feed(channel),
+                    f"{APP}ChatMessageSentEvent",
+                    payloads.subscription_notice(account, months),
+                ),
+                FeedEvent(where, f"{APP}ChannelSubscriptionEvent", ids),
+                FeedEvent(
+                    where,
+                    f"{APP}NewSubscriberUpdatedEvent",
+                    payloads.new_subscriber(channel, account),
+                ),
+                FeedEvent(where, f"{APP}NewActivityFeedEvent", payloads.activity(channel, account)),
+            )
+        )
+
+    def gifted(self, channel: Channel, gifter: Account | None, giftees: Sequence[Account]) -> None:
+        """A drop of gifted subscriptions, in chunks if it is big.
+
+        That an anonymous drop changes no leaderboard is a guess.
+        """
+        size = max(1, self.faults.number("kick.feed.gift_chunk"))
+        for chunk in payloads.gift_chunks(channel, gifter, giftees, size):
+            self._say_gift(channel, chunk)
+        where = channel_feed(channel)
+        if self.faults.flag("kick.feed.gift_bundle"):
+            self._say(where, "SubscriptionGifted", payloads.gift_bundle(gifter, giftees))
+        if gifter is not None:
+            board = payloads.gifts_leaderboard(channel, gifter, self._names(), len(giftees))
+            self._say(where, "GiftsLeaderboardUpdated", board)
+
+    def _say_gift(self, channel: Channel, chunk: Body) -> None:
+        """Under the name of today, the older ones, or all; the feed of the older is a guess."""
+        names = str(self.faults.get("kick.feed.old_names"))
+        if names != "only":
+            self._say(room_feed(channel), "GiftedSubscriptionsEvent", chunk)
+        if names in ("both", "only"):
+            self._say(chat_feed(channel), f"{APP}GiftedSubscriptionsEvent", chunk)
+            lucky = {"usernames": chunk["gifted_usernames"]}
+            self._say(stream_feed(channel), f"{APP}LuckyUsersWhoGotGiftSubscriptionsEvent", lucky)
+
+    def kicks(
+        self, channel: Channel, sender: Account, gift: KicksGift, details: Body, picture: str
+    ) -> None:
+        """Kicks and their leaderboard."""
+        where = channel_feed(channel)
+        self._say(where, "KicksGifted", payloads.kicks(sender, gift, details, picture))
+        board = payloads.kicks_leaderboard(channel, self._names())
+        self._say(where, "KicksLeaderboardUpdated", board)
+
+    def redeemed(self, channel: Channel, account: Account, redemption: Redemption) -> None:
+        """A reward was redeemed."""
+        data = payloads.redeemed(channel, account, redemption)
+        self._say(room_feed(channel), "RewardRedeemedEvent", data)
+
+    def live(self, channel: Channel, stream: Stream) -> None:
+        """A stream begins."""
+        self._say(stream_feed(channel), f"{APP}StreamerIsLive", payloads.live(channel, stream))
+
+    def ended(self, channel: Channel, stream: Stream) -> None:
+        """A stream ends."""
+        data = payloads.ended(channel, stream)
+        self._say(stream_feed(channel), f"{APP}StopStreamBroadcast", data)
+
+    def hosted(self, channel: Channel, host: Account, viewers: int, message: str | None) -> None:
+        """A host arrives: told twice; the second event's data is a guess."""
+        data = payloads.hosted(channel, host, viewers, message)
+        self._say(chat_feed(channel), f"{APP}StreamHostEvent", data)
+        self._say(old_chat_feed(channel), f"{APP}StreamHostedEvent", data)
+
+    def _say(self, feed: str, name: str, data: Body) -> None:
+        self.hub.publish([FeedEvent(feed, name, data)])
+
+    def _names(self) -> dict[int, str]:
+        return {user_id: account.username for user_id, account in self._accounts.items()}

@@ -1,0 +1,143 @@
+"""Who listens to which feed, and the way of every event to them."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from sandbox.bell import Bell
+from sandbox.faults import Faults
+from sandbox.kick.ids import millis, now
+from sandbox.kick.realtime.feeds import FeedEvent
+
+EVENTS_KEPT = 20_000
+
+
+class Listener(Protocol):
+    """A client's connection over one of the transports."""
+
+    id: str
+    transport: str
+    since: str
+    feeds: set[str]
+
+    def hear(self, event: FeedEvent) -> None:
+        """Pass on an event of a feed it listens to."""
+
+    def unsubscribe(self, feed: str, code: int) -> None:
+        """Take a feed away from the client, if the transport can."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye with a code and close."""
+
+    def abort(self) -> None:
+        """Drop the connection without a word."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that happened: its fate is ``sent``, ``dropped`` or ``silent``.
+
+    ``heard`` is how many connections it was handed to.
+    """
+
+    at: str
+    feed: str
+    name: str
+    data: Any
+    fate: str
+    heard: int
+
+
+@dataclass
+class _Due:
+    event: FeedEvent
+    at: float = field(default_factory=time.monotonic)
+
+
+class Hub:
+    """Hands events to the listeners, late or not at all if the faults say so."""
+
+    def __init__(self, bell: Bell, faults: Faults) -> None:
+        self.listeners: dict[str, Listener] = {}
+        self.told: deque[Told] = deque(maxlen=EVENTS_KEPT)
+        self._bell = bell
+        self._faults = faults
+        self._late: deque[_Due] = deque()
+        self._pump: asyncio.Task[None] | None = None
+
+    def join(self, listener: Listener) -> None:
+        """A client has connected."""
+        self.listeners[listener.id] = listener
+        self.changed()
+
+    def leave(self, listener: Listener) -> None:
+        """A client is gone."""
+        self.listeners.pop(listener.id, None)
+        self.changed()
+
+    def changed(self) -> None:
+        """Somebody came, went, or listens to something else."""
+        self._bell.ring("kick.feed_listener", count=len(self.listeners))
+
+    def publish(self, events: Iterable[FeedEvent]) -> None:
+        """Send events in this order, each to whoever listens to its feed when it arrives."""
+        for event in events:
+            if self._is_dropped(event):
+                self._note(event, "dropped", 0)
+                continue
+            times = 2 if self._faults.take("kick.feed.duplicate") else 1
+            for _ in range(times):
+                self._send(event)
+
+    def _is_dropped(self, event: FeedEvent) -> bool:
+        chosen = str(self._faults.get("kick.feed.drop_only")) in event.name
+        return chosen and self._faults.take("kick.feed.drop")
+
+    def _send(self, event: FeedEvent) -> None:
+        delay = self._faults.number("kick.feed.delay_ms") / 1000
+        if delay <= 0 and not self._late:
+            self._tell(event)
+            return
+        self._late.append(_Due(event, time.monotonic() + delay))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.get_running_loop().create_task(self._tell_late())
+
+    async def _tell_late(self) -> None:
+        """One event after the other, so that a smaller delay overtakes nothing."""
+        while self._late:
+            await asyncio.sleep(max(0.0, self._late[0].at - time.monotonic()))
+            self._tell(self._late.popleft().event)
+
+    def _tell(self, event: FeedEvent) -> None:
+        if self._faults.flag("kick.feed.silent"):
+            self._note(event, "silent", 0)
+            return
+        hearing = [each for each in self.listeners.values() if event.feed in each.feeds]
+        for listener in hearing:
+            listener.hear(event)
+        self._note(event, "sent", len(hearing))
+
+    def _note(self, event: FeedEvent, fate: str, heard: int) -> None:
+        told = Told(millis(now()), event.feed, event.name, event.data, fate, heard)
+        self.told.append(told)
+        self._bell.ring("kick.feed", **{**asdict(told), "data": None})
+
+    async def close(self) -> None:
+        """Forget what is late and drop everybody, for the sandbox ends."""
+        self._late.clear()
+        if self._pump is not None:
+            self._pump.cancel()
+        for listener in list(self.listeners.values()):
+            listener.abort()
+
+    def snapshot(self) -> dict[str, Any]:
+        """``{listeners: [{id, transport, since, feeds}], fates: {sent, dropped, silent}}``."""
+        listeners = [
+            {"id": e.id, "transport": e.transport, "since": e.since, "feeds": sorted(e.feeds)}
+            for e in self.listeners.values()
+        ]
+        fates = Counter(each.fate for each in self.told)
+        return {"listeners": listeners, "fates": dict(fates)}
