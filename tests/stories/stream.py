@@ -1,0 +1,172 @@
+"""A scripted stream: what viewers write, told by an impatient postman, and what came of it.
+
+Everything happened in the past at stated instants, so the effects do not depend on when, how often
+and in which order between viewers it is told.
+"""
+
+import random
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from tests.stories.post import NORA, Json, Postman, chat
+from tests.stories.product import until
+from tests.stories.stage import Stage
+
+VIEWERS = ("Ann", "Bob", "Cleo")
+
+# Minutes before now, and what every viewer writes then. The stream lasts from 180 to 60.
+LINES: tuple[tuple[float, str], ...] = (
+    (190, "too early to count"),
+    (170, "hello"),
+    (165, "!call {name} Gold"),
+    (164.9, "!call {name} Silver"),  # too soon after the other
+    (150, "!sr {name} Silver"),
+    (140, "!call {name} gold"),  # is on the list already
+    (63, "bye"),
+    (30, "too late to count"),
+)
+KICK_REPLIES = 4 * len(VIEWERS)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A body to be delivered under a delivery id, as this event type."""
+
+    body: Json
+    id: str
+    kind: str = "chat.message.sent"
+
+    def again(self) -> "Letter":
+        """The same news under another delivery id."""
+        return Letter(self.body, str(uuid4()), self.kind)
+
+
+def write(stage: Stage, now: datetime) -> dict[str, list[Letter]]:
+    """Sender -> their letters, in order. The lines stand in Kick's chat, so they can be answered,
+    but Kick's own deliveries are lost: ours take their place."""
+    stage.kick.fault(webhook__drop=1_000_000)
+    letters = {"Kick": _stream(now)}
+    for name in VIEWERS:
+        user_id = stage.kick.account(name.lower(), name)
+        sender = {"user_id": user_id, "username": name, "identity": {"badges": []}}
+        letters[name] = [
+            _line(stage, sender, now - timedelta(minutes=ago), text.format(name=name))
+            for ago, text in LINES
+        ]
+    return letters
+
+
+def _stream(now: datetime) -> list[Letter]:
+    began, ended = (_text(now - timedelta(minutes=ago)) for ago in (180, 60))
+    about = {"broadcaster": {"user_id": NORA}, "title": "Slots", "started_at": began}
+    bodies = (
+        {**about, "is_live": True, "ended_at": None},
+        {**about, "is_live": False, "ended_at": ended},
+    )
+    return [Letter(body, str(uuid4()), "livestream.status.updated") for body in bodies]
+
+
+def _line(stage: Stage, sender: Json, at: datetime, text: str) -> Letter:
+    message_id = stage.kick.chat(sender["username"].lower(), text, at=_text(at))
+    body = chat(text, message_id=message_id, sender=sender, created_at=_text(at))
+    return Letter(body, str(uuid4()))
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Flood:
+    """Delivers everything, each sender on a thread of its own and in order. Nobody answers, or not
+    with 2xx: again. And everything is told three times, twice under one delivery id."""
+
+    def __init__(self, postman: Postman, letters: dict[str, list[Letter]], seed: int) -> None:
+        self._postman = postman
+        self._given_up = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._send, args=(batch, random.Random(f"{seed}{name}")))
+            for name, batch in letters.items()
+        ]
+        self.taken = 0
+        self.total = 3 * sum(map(len, letters.values()))
+
+    def __enter__(self) -> "Flood":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._given_up.set()
+        for thread in self._threads:
+            thread.join()
+
+    def wait(self, taken: int | None = None) -> None:
+        """Until so many have been taken; all of them if no number is given."""
+        wanted = self.total if taken is None else taken
+        until(lambda: self.taken >= wanted, f"{wanted} of {self.total} deliveries taken", 90)
+
+    def _send(self, letters: Iterable[Letter], dice: random.Random) -> None:
+        for letter in letters:
+            for one in (letter, letter, letter.again()):
+                while not self._given_up.is_set() and not self._deliver(one):
+                    self._given_up.wait(0.1)
+                with self._lock:
+                    self.taken += 1
+                self._given_up.wait(dice.uniform(0, 0.1))
+
+    def _deliver(self, letter: Letter) -> bool:
+        try:
+            answer = self._postman.deliver(letter.body, kind=letter.kind, id=letter.id)
+        except requests.RequestException:
+            return False
+        return answer.status_code == 200
+
+
+Effects = dict[str, list[Any]]
+
+
+def effects(stage: Stage) -> Effects:
+    """All that came of it, without what depends on who was quicker (numbers, places, our ids)."""
+    viewer = "JOIN people_viewers v USING (guild_id, viewer_id) ORDER BY"
+    return {
+        "calls": stage.rows(f"SELECT v.name, slot, called_at, state FROM slot_calls {viewer} 1, 2"),
+        "watched": stage.rows(
+            "SELECT v.name, sum(watched) FROM watchtime_days JOIN people_viewers v"
+            " USING (guild_id, viewer_id) GROUP BY 1 ORDER BY 1"
+        ),
+        "facts": stage.rows(
+            "SELECT event, at FROM inbox_facts WHERE event <> 'StreamSeenOffline'"
+            " ORDER BY 1, 2, key"
+        ),
+        "posts": sorted(
+            (post["embeds"][0]["title"], post["embeds"][0]["description"]) for post in stage.posts()
+        ),
+        "replies": sorted(re.sub(r", number \d+", "", line["text"]) for line in stage.replies()),
+        "shelves": stage.rows("SELECT error FROM outbox_messages WHERE state = 'shelved'")
+        + stage.rows("SELECT error FROM inbox_retries"),
+    }
+
+
+def wait_settled(stage: Stage, timeout: float) -> None:
+    """Until nothing waits to be handled, sent or credited."""
+    waiting = (
+        "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
+        " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"
+        " + (SELECT count(*) FROM watchtime_streams WHERE stale_from IS NOT NULL)"
+    )
+    until(lambda: stage.scalar(waiting) == 0, "all handled, sent and credited", timeout)
+
+
+def moments(dice: random.Random, count: int, total: int) -> Iterator[int]:
+    """After how many deliveries something happens: at random, spread over the first two thirds."""
+    share = total * 2 // 3 // count
+    for number in range(count):
+        yield number * share + dice.randint(1, share)

@@ -1,0 +1,81 @@
+"""Kill -9 at any moment, and tell everything several times: what comes of it is what would have
+come of it anyway."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.post import Postman
+from tests.stories.product import Product
+from tests.stories.stage import Stage, open_stage
+from tests.stories.stream import (
+    KICK_REPLIES,
+    VIEWERS,
+    Effects,
+    Flood,
+    effects,
+    moments,
+    wait_settled,
+    write,
+)
+
+pytestmark = pytest.mark.timeout(300)
+
+SEEDS = (20261121, 7)
+KILLS = 2
+
+SETTLED_SECONDS = 150
+"""A message that was being sent when the power went is taken up 20 s later."""
+
+
+def test_kill_9_at_random_moments(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    with ExitStack() as stack, ThreadPoolExecutor(len(SEEDS) + 1) as plays:
+        stages = []
+        for seed in (None, *SEEDS):
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            stages.append(stack.enter_context(open_stage(folder, postgres_url, signing_key)))
+        undisturbed, *others = plays.map(_play, stages, (None, *SEEDS), [now] * len(stages))
+        assert len(undisturbed["calls"]) == len(undisturbed["posts"]) == 2 * len(VIEWERS)
+        assert len(undisturbed["replies"]) == KICK_REPLIES
+        assert [time for _, time in undisturbed["watched"]] == [timedelta(minutes=38.1)] * 3
+        assert undisturbed["shelves"] == []
+        for seed, disturbed in zip(SEEDS, others, strict=True):
+            assert disturbed == undisturbed, f"seed {seed}"
+
+
+def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
+    product = stage.start()
+    product.wait_well()
+    stage.tuned_in()
+    letters = write(stage, now)
+    with Flood(Postman(product.url, stage.key), letters, seed or 0) as flood:
+        if seed is not None:
+            # Slow vendors: so that a kill meets something that is under way.
+            stage.discord.fault(rest_slow_ms=100)
+            stage.kick.fault(api__slow_ms=100)
+            product = _disturb(stage, product, flood, random.Random(seed))
+        flood.wait()
+    wait_settled(stage, SETTLED_SECONDS)
+    return effects(stage)
+
+
+def _disturb(stage: Stage, product: Product, flood: Flood, dice: random.Random) -> Product:
+    """Kill the whole house, or only gunicorn's worker, which the master starts again."""
+    for moment in moments(dice, KILLS, flood.total):
+        flood.wait(taken=moment)
+        if dice.random() < 0.5:
+            (worker,) = product.children()
+            worker.kill()
+        else:
+            product.kill()
+            product = stage.start()
+    return product
