@@ -116,9 +116,9 @@ def cut(text: str) -> str:
     """At most 500 characters, cut at a word where there is one."""
     if len(text) <= MOST_CHARACTERS:
         return text
-    head = text[: MOST_CHARACTERS - 1]
-    at_word = head.rsplit(" ", 1)[0]
-    return (at_word if len(at_word) > MOST_CHARACTERS // 2 else head) + "…"
+    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
+    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
+    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
 
 
 def _plain(rejected: KickRejected) -> str:

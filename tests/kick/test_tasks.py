@@ -1,0 +1,292 @@
+"""Keeping the channel and its subscriptions in order, and looking who is live."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlalchemy import select
+from werkzeug import Request, Response
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox.tables import deliveries
+from core.kick import store
+from core.kick.bodies import WEBHOOK_KINDS, parse
+from core.kick.client import client_of
+from core.kick.tasks import MOST_AT_ONCE, look_who_is_live, tune_in
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox
+from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings
+
+
+def services_for(
+    pretend: Sandbox, database: Database, clock: StandingClock, guild_id: int, **differs: Any
+) -> Services:
+    values = {k.lower(): v for k, v in pretend.env.items() if k.startswith("KICK_")}
+    ours = settings(**values | {"discord_guild_id": guild_id} | differs)
+    return Services(ours, database, LocalBus(), clock)
+
+
+@pytest.fixture
+def services(pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int) -> Services:
+    return services_for(pretend, clean, clock, guild_id)
+
+
+def subscriptions(kick: KickDriver) -> list[tuple[str, str]]:
+    """(channel, event type) of every subscription at Kick; twice is twice."""
+    found = kick.state()["webhooks"]["subscriptions"]
+    return sorted((str(one["broadcaster_user_id"]), str(one["event"])) for one in found)
+
+
+def looks(database: Database) -> list[Any]:
+    with database.begin() as tx:
+        return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
+
+
+# -- tuning in ----------------------------------------------------------------------------------
+
+
+def test_tuning_in_ties_the_channel_subscribes_and_learns_who_we_are(
+    services: Services, kick: KickDriver, clean: Database, guild_id: int
+) -> None:
+    tune_in(services)
+    with clean.begin() as tx:
+        assert guilds.find_channel(tx, guild_id, "kick") == Channel(
+            guild_id, "kick", NORA, "noraplays"
+        )
+        ours = store.list_bot_ids(tx)
+    token = services.settings.kick_bot_user_token
+    assert token is not None
+    account = client_of(services.settings).account_of(token.get_secret_value())
+    assert ours == {account.kick_user_id}
+    assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
+
+
+def test_tuning_in_again_changes_nothing(services: Services, kick: KickDriver) -> None:
+    """Kick allows the same subscription twice, and then delivers everything twice."""
+    for _ in range(3):
+        tune_in(services)
+    assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
+
+
+def test_only_what_is_missing_is_subscribed_to(services: Services, kick: KickDriver) -> None:
+    client_of(services.settings).subscribe(NORA, ["chat.message.sent", "channel.followed"])
+    tune_in(services)
+    assert subscriptions(kick) == [
+        (str(NORA), kind) for kind in ("channel.followed", *sorted(WEBHOOK_KINDS))
+    ]
+
+
+def test_what_kick_dropped_is_subscribed_to_again(services: Services, kick: KickDriver) -> None:
+    tune_in(services)
+    kick.app(webhooks_enabled=False)
+    kick.app(webhooks_enabled=True)
+    assert subscriptions(kick) == []
+    tune_in(services)
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
+
+
+def test_every_followed_channel_is_subscribed_to_once(
+    services: Services, kick: KickDriver, clean: Database, other_guild_id: int
+) -> None:
+    follow(clean, other_guild_id, VERA, "veraspins")
+    tune_in(services)
+    assert {channel for channel, _kind in subscriptions(kick)} == {str(NORA), str(VERA)}
+    follow(clean, other_guild_id, NORA)
+    tune_in(services)
+    assert len(subscriptions(kick)) == 2 * len(WEBHOOK_KINDS)
+
+
+@pytest.mark.parametrize("written", ["NoraPlays", "noraplays", "NORAPLAYS"])
+def test_the_channel_may_be_written_as_people_write_it(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, written: str
+) -> None:
+    tune_in(services_for(pretend, clean, clock, guild_id, kick_channel=written))
+    with clean.begin() as tx:
+        found = guilds.find_channel(tx, guild_id, "kick")
+    assert found is not None
+    assert found.slug == "noraplays"
+
+
+def test_an_underscore_in_a_name_is_a_hyphen_in_its_address(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    tune_in(services_for(pretend, clean, clock, guild_id, kick_channel="Tomas_TV"))
+    with clean.begin() as tx:
+        found = guilds.find_channel(tx, guild_id, "kick")
+    assert found is not None
+    assert found.slug == "tomas-tv"
+
+
+def test_another_channel_takes_the_place_of_the_former(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    for name, channel_id in (("NoraPlays", NORA), ("VeraSpins", VERA)):
+        tune_in(services_for(pretend, clean, clock, guild_id, kick_channel=name))
+        with clean.begin() as tx:
+            assert [one.channel_id for one in guilds.list_channels(tx, "kick")] == [channel_id]
+
+
+@pytest.mark.parametrize(
+    ("differs", "words"),
+    [
+        ({"kick_client_id": None}, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set"),
+        ({"kick_client_secret": None}, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set"),
+        ({"kick_channel": None}, "KICK_CHANNEL and DISCORD_GUILD_ID are not set"),
+        ({"discord_guild_id": None}, "KICK_CHANNEL and DISCORD_GUILD_ID are not set"),
+        ({"kick_channel": "Nobody_Here"}, "no channel called “Nobody_Here”.*KICK_CHANNEL"),
+        ({"kick_client_secret": "wrong"}, "Kick said no"),
+        ({"kick_bot_user_token": "worthless"}, "Kick said no.*401"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_in_words(
+    pretend: Sandbox,
+    clean: Database,
+    clock: StandingClock,
+    guild_id: int,
+    differs: dict[str, Any],
+    words: str,
+) -> None:
+    with pytest.raises(Refusal, match=words):
+        tune_in(services_for(pretend, clean, clock, guild_id, **differs))
+
+
+def test_without_an_account_of_its_own_it_listens_all_the_same(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, kick: KickDriver
+) -> None:
+    tune_in(services_for(pretend, clean, clock, guild_id, kick_bot_user_token=None))
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
+    with clean.begin() as tx:
+        assert store.list_bot_ids(tx) == frozenset()
+
+
+def test_what_kick_declines_is_named_and_the_rest_stands(
+    services: Services, kick: KickDriver
+) -> None:
+    kick.fault(subscriptions__item_error=1)
+    with pytest.raises(Refusal, match=r"Kick declined: chat\.message\.sent: "):
+        tune_in(services)
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS) - 1
+    tune_in(services)
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
+
+
+def test_while_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver) -> None:
+    kick.fault(api__500=1)
+    with pytest.raises(Outage, match="Kick"):
+        tune_in(services)
+
+
+# -- looking ------------------------------------------------------------------------------------
+
+
+def test_looks_are_written_down_like_everything_that_kick_says(
+    services: Services, kick: KickDriver, clean: Database, guild_id: int, other_guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    follow(clean, other_guild_id, VERA, "veraspins")
+    kick.live(title="Slots", started_at="2026-05-01T10:00:00Z")
+    look_who_is_live(services)
+    nora, vera = looks(clean)
+    assert (nora.source, nora.kind, nora.lane) == ("kick.poll", "poll.livestream", f"kick:{NORA}")
+    assert nora.sent_at == NOON
+    assert nora.body == {
+        "broadcaster": {"user_id": NORA},
+        "seen_at": NOON.isoformat(),
+        "started_at": "2026-05-01T10:00:00+00:00",
+        "title": "Slots",
+    }
+    assert vera.lane == f"kick:{VERA}"
+    assert (vera.body["started_at"], vera.body["title"]) == (None, None)
+    for row in (nora, vera):
+        parse(row.kind, row.body)
+
+
+def test_every_look_is_a_delivery_of_its_own(
+    services: Services, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    look_who_is_live(services)
+    look_who_is_live(services)
+    clock.forward(seconds=60)
+    look_who_is_live(services)
+    assert [row.sent_at for row in looks(clean)] == [NOON, NOON.replace(minute=1)]
+
+
+def test_two_servers_that_follow_one_channel_need_one_look(
+    services: Services, clean: Database, guild_id: int, other_guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    follow(clean, other_guild_id)
+    look_who_is_live(services)
+    assert len(looks(clean)) == 1
+
+
+def test_without_a_channel_nobody_is_asked(
+    services: Services, clean: Database, kick: KickDriver
+) -> None:
+    kick.fault(api__500=1)
+    look_who_is_live(services)
+    assert looks(clean) == []
+
+
+def test_a_look_that_failed_says_nothing_about_anybody(
+    services: Services, clean: Database, kick: KickDriver, guild_id: int
+) -> None:
+    """To take an outage for "offline" would end everybody's watchtime."""
+    follow(clean, guild_id)
+    kick.fault(api__500=1)
+    with pytest.raises(Outage):
+        look_who_is_live(services)
+    assert looks(clean) == []
+
+
+def test_a_no_is_said_in_words(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    with pytest.raises(Refusal, match="KICK_CLIENT_ID"):
+        look_who_is_live(services_for(pretend, clean, clock, guild_id, kick_client_id=None))
+
+
+def test_more_channels_than_kick_takes_at_once_are_asked_in_slices(
+    httpserver: HTTPServer, clean: Database, clock: StandingClock
+) -> None:
+    url = httpserver.url_for("").rstrip("/")
+    asked: list[list[str]] = []
+
+    def livestreams(request: Request) -> Response:
+        ids = request.args.getlist("user_id")
+        asked.append(ids)
+        live = {
+            "broadcaster_user": {"id": int(ids[0])},
+            "started_at": "2026-05-01T10:00:00Z",
+            "title": None,
+        }
+        return Response(json.dumps({"data": [live]}), content_type="application/json")
+
+    httpserver.expect_request("/oauth/token").respond_with_json(
+        {"access_token": "app-token", "expires_in": 5_184_000}
+    )
+    httpserver.expect_request("/public/v1/users/livestreams").respond_with_handler(livestreams)
+    with clean.begin() as tx:
+        for number in range(2 * MOST_AT_ONCE + 1):
+            guilds.set_guild(tx, 5000 + number, f"server {number}")
+            guilds.set_channel(tx, Channel(5000 + number, "kick", 100 + number, f"c{number}"))
+    ours = settings(
+        kick_api_url=url, kick_auth_url=url, kick_client_id="id", kick_client_secret="secret"
+    )
+    look_who_is_live(Services(ours, clean, LocalBus(), clock))
+
+    assert [len(slice_) for slice_ in asked] == [100, 100, 1]
+    rows = looks(clean)
+    assert len(rows) == 201
+    live = [row.body["broadcaster"]["user_id"] for row in rows if row.body["started_at"]]
+    assert live == [100, 200, 300]
+    assert datetime.fromisoformat(rows[0].body["seen_at"]) == NOON
