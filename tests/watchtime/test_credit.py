@@ -44,6 +44,7 @@ def test_a_message_not_yet_committed_is_not_passed_over(
         else:
             tell(chat, teller.says(5, at(0)))
         with database.begin() as look:
+            look.execute(text("SET LOCAL lock_timeout = '1s'"))
             tell(look, teller.seen_live(at(-60), at(5)))
         thread = credit_meanwhile(database, committed_guild)
         thread.join(timeout=0.3)

@@ -143,13 +143,25 @@ def test_servers_never_notice_each_other(
     assert standings.get_totals(tx, other_guild_id).viewers == 2
 
 
+def test_a_late_message_gives_another_server_nothing_to_credit(
+    tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
+) -> None:
+    """One channel may stream for both."""
+    for one in (teller, Teller(other_guild_id)):
+        tell(tx, one.went_live(at(0)), one.ended(at(0), at(60)))
+        actions.credit(tx, one.guild_id)
+    tell(tx, teller.says(5, at(55)))
+    assert actions.list_uncredited(tx) == [guild_id]
+
+
 def test_a_platform_counts_for_its_own_streams(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     twitch = Teller(guild_id, platform="twitch")
     tell(tx, teller.says(5, at(0)), twitch.says(6, at(0)), twitch.says(7, at(4)))
     tell(tx, twitch.went_live(at(0)), twitch.ended(at(0), at(5)))
-    assert credited(tx, guild_id) == {6: minutes(5), 7: minutes(1)}
+    tell(tx, teller.went_live(at(3)), teller.ended(at(3), at(5)))
+    assert credited(tx, guild_id) == {5: minutes(2), 6: minutes(5), 7: minutes(1)}
 
 
 # -- whether it is live now, whatever the order in which we learn of it ---------------------------

@@ -49,6 +49,13 @@ def test_equals_share_a_place(tx: Connection, guild_id: int, teller: Teller) -> 
     ]
 
 
+def test_the_next_place_is_the_nearest(tx: Connection, guild_id: int, teller: Teller) -> None:
+    tell(tx, teller.says(5, at(20)), teller.says(5, at(40)))
+    actions.credit(tx, guild_id)
+    rank = actions.standing_of_name(tx, guild_id, "viewer2", at(50)).rank
+    assert (rank.rank, rank.ranked, rank.ahead) == (3, 4, minutes(20))
+
+
 def test_who_never_watched_has_no_rank(tx: Connection, guild_id: int, teller: Teller) -> None:
     found = actions.standing_of_name(tx, guild_id, "viewer4", at(50))
     assert (found.rank.rank, found.rank.watched, found.rank.ranked) == (None, minutes(0), 3)
