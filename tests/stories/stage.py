@@ -16,7 +16,7 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
-from tests.stories.product import Product, free_port, until
+from tests.stories.product import ROOT, Product, free_port, until
 
 Json = dict[str, Any]
 
@@ -86,10 +86,26 @@ class Stage:
         """Start the product (or another program of ours); it is ended with the story."""
         port = port or self.port
         given = {**self.settings, "PORT": str(port), **settings}
-        script = command or (str(_root() / "combined_server.py"),)
+        script = command or (str(ROOT / "combined_server.py"),)
         product = Product(self.folder, name, script, given, port)
         self._products.append(product)
         return product
+
+    def set_up(self) -> None:
+        """Run setup_database.py."""
+        code = self.start(str(ROOT / "setup_database.py"), name="setup_database").wait()
+        assert code == 0
+
+    def start_web(self, name: str = "web", port: int | None = None) -> Product:
+        """The web server alone, as docs/deploy.md has it."""
+        port = port or self.port
+        gunicorn = ("-m", "gunicorn", "-k", "gthread", "--threads", "8")
+        bind = ("--bind", f"127.0.0.1:{port}", "combined_server:create_web()")
+        return self.start(*gunicorn, *bind, name=name, port=port)
+
+    def start_bot(self, name: str = "bot") -> Product:
+        """Everything but the web server."""
+        return self.start(str(ROOT / "bot.py"), name=name)
 
     @property
     def product(self) -> Product:
@@ -173,7 +189,3 @@ def open_stage(folder: Path, server_url: str, key: SigningKey, **settings: str) 
         stage = Stage(folder, port, discord, kick, key, database, given)
         stack.callback(stage.curtain)
         yield stage
-
-
-def _root() -> Path:
-    return Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 
 from core.kit.bus import CHANNEL
 from sandbox.kick.signing import SigningKey
-from tests.stories.conftest import RedisServer
 from tests.stories.product import Json, Product, until
+from tests.stories.servers import RedisServer
 from tests.stories.stage import GUILD, SLOT_CALLS, Stage, button, open_stage, title
 
 pytestmark = pytest.mark.redis

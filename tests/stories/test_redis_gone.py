@@ -1,0 +1,65 @@
+"""Redis is a bell, not a memory: without it everything works, a little slower, and says so."""
+
+import time
+
+import pytest
+
+from tests.stories.post import Postman, chat
+from tests.stories.product import Product, until
+from tests.stories.servers import RedisServer
+from tests.stories.stage import Stage
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(180)]
+
+A_FEW_SECONDS = 5.0
+
+
+def test_everything_works_without_redis_and_notices_when_it_is_back(
+    stage: Stage, redis_server: RedisServer
+) -> None:
+    """Web and bot are processes of their own here: only Redis, or looking, tells the bot."""
+    stage.settings["REDIS_URL"] = redis_server.url
+    stage.set_up()
+    web = stage.start_web()
+    stage.start_bot()
+    web.wait_well()
+    stage.tuned_in()
+    assert call(stage, "Before") < A_FEW_SECONDS
+    redis_is(web, "ok", "Answering.")
+
+    redis_server.kill()
+    assert call(stage, "Meanwhile") < A_FEW_SECONDS
+    redis_is(web, "warn", "Not answering")
+    assert web.health()[0] == 200
+    health = stage.asked("nora", "!health")
+    assert "Everything works, a little slower" in health["description"]
+    assert taken_in(web, stage) < 2.0
+
+    redis_server.start()
+    redis_is(web, "ok", "Answering.")
+    assert call(stage, "Afterwards") < A_FEW_SECONDS
+
+
+def call(stage: Stage, slot: str) -> float:
+    """Seconds from a call in chat to its post in Discord."""
+    stage.kick.account(slot.lower(), f"Fan_of_{slot}")
+    began = time.monotonic()
+    stage.kick.chat(slot.lower(), f"!call {slot}")
+    stage.post_about(slot)
+    return time.monotonic() - began
+
+
+def taken_in(web: Product, stage: Stage) -> float:
+    """Seconds a webhook takes, on average of three."""
+    postman = Postman(web.url, stage.key)
+    began = time.monotonic()
+    for number in range(3):
+        assert postman.deliver(chat(f"line {number}")).status_code == 200
+    return (time.monotonic() - began) / 3
+
+
+def redis_is(web: Product, state: str, reason: str) -> None:
+    until(
+        lambda: (part := web.part("Redis")).get("state") == state and reason in part["reason"],
+        f"Redis: {state}, {reason}",
+    )
