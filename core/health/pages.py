@@ -15,8 +15,6 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
         "health",
         __name__,
         template_folder="templates",
-        static_folder="static",
-        static_url_path="/health/static",
     )
 
     @blueprint.get("/")

@@ -1,10 +1,20 @@
-"""What every Flask page shares: one error edge, security headers, refusals as JSON or text."""
+"""What every Flask page shares: one look, one error edge, security headers. Refusals are JSON for
+machines and a page for people."""
 
 import math
 
 import secure
 import structlog
-from flask import Flask, Response, jsonify
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    has_request_context,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+)
 from werkzeug.exceptions import HTTPException
 
 from core.kit.errors import Outage, Refusal, trouble_code
@@ -25,14 +35,38 @@ _HEADERS = secure.Secure(
 
 def problem(status: int, what: str, remedy: str = "", code: str = "") -> Response:
     """A kind error: what happened, what can be done, and a code that finds the log line."""
+    if has_request_context() and _is_for_people():
+        return word(status, what, remedy, code=code)
     body = {"error": what, "remedy": remedy, "code": code}
     response = jsonify({key: value for key, value in body.items() if value})
     response.status_code = status
     return response
 
 
+def _is_for_people() -> bool:
+    """Whether a browser asks. Whoever takes anything gets JSON."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+
+
+def word(status: int, what: str, remedy: str = "", *, mark: str = "⚠️", code: str = "") -> Response:
+    """A page that says one thing. It is never cached."""
+    page = render_template("word.html", mark=mark, what=what, remedy=remedy, code=code)
+    response = make_response(page, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def edge(app: Flask) -> None:
-    """Make `app` answer every failure kindly and send the security headers."""
+    """Give `app` the look, kind answers to every failure, and the security headers."""
+    app.register_blueprint(
+        Blueprint(
+            "kit",
+            __name__,
+            template_folder="templates",
+            static_folder="static",
+            static_url_path="/static",
+        )
+    )
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
