@@ -75,7 +75,12 @@ class Database:
             max_overflow=10,
             pool_timeout=5,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "application_name": "regulars"},
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": "regulars",
+                # Our statements are short; compiling them costs more than running them.
+                "options": "-c jit=off",
+            },
         )
 
     @contextmanager

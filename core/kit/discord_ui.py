@@ -41,13 +41,19 @@ def safe(text: str, limit: int = 256) -> str:
     """Text written by somebody else, made harmless: on one line, markdown escaped, mentions
     broken, cut to `limit` characters (the escapes are not counted)."""
     text = " ".join(text.split())
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    return escape_mentions(escape_markdown(shown))
+    return escape_mentions(escape_markdown(shortened(text, limit)))
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most `limit` characters, with a sign that something is missing."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "") -> discord.Embed:
-    """An embed in the product's style."""
-    embed = discord.Embed(title=title, description=body or None, colour=COLOURS[tone])
+    """An embed in the product's style, cut to what Discord takes."""
+    embed = discord.Embed(
+        title=shortened(title, 256), description=shortened(body, 4096) or None, colour=COLOURS[tone]
+    )
     if footer:
         embed.set_footer(text=footer)
     return embed
