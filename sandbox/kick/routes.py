@@ -5,7 +5,7 @@ from aiohttp import web
 from sandbox.kick import control, oauth, site
 from sandbox.kick.api import channels, chat, kicks, livestreams, moderation, rewards, subscriptions
 from sandbox.kick.api.frame import Frame
-from sandbox.kick.realtime import routes as realtime
+from sandbox.kick.realtime.routes import routes as feed_routes
 from sandbox.kick.world import KickWorld
 
 API_BASE = "/kick/api/public"
@@ -17,5 +17,5 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
     frame = Frame(world.faults, world.tokens)
     chapters = [chapter.routes(world, frame, API_BASE) for chapter in API_CHAPTERS]
     api = [route for chapter in chapters for route in chapter]
-    site_and_feed = [*site.routes(world), *realtime.routes(world)]
+    site_and_feed = [*site.routes(world), *feed_routes(world)]
     return [*api, *oauth.routes(world), *site_and_feed, *control.routes(world)]

@@ -206,7 +206,7 @@ class Connection:
             "client": self.id,
             "version": VERSION,
             "expires": True,
-            "ttl": token.seconds_left(),
+            "ttl": max(1, round(token.seconds_left())),
         }
 
     def _read(self, text: str) -> GuestToken:

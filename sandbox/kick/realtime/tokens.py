@@ -22,11 +22,11 @@ class GuestToken:
     """What a token says: whose it is and until when, in Unix seconds."""
 
     client_id: str
-    expires_at: int
+    expires_at: float
 
-    def seconds_left(self) -> int:
-        """Whole seconds until its end; zero or less when it has expired."""
-        return self.expires_at - int(time.time())
+    def seconds_left(self) -> float:
+        """Zero or less when it has expired."""
+        return self.expires_at - time.time()
 
 
 class GuestTokens:
@@ -37,7 +37,7 @@ class GuestTokens:
 
     def issue(self, client_id: str, lifetime: int) -> str:
         """A token for ``lifetime`` seconds."""
-        now = int(time.time())
+        now = time.time()
         claims = {"sub": client_id, "iat": now, "exp": now + lifetime}
         signed = f"{_encode({'alg': 'HS256', 'typ': 'JWT'})}.{_encode(claims)}"
         return f"{signed}.{self._sign(signed)}"

@@ -1,0 +1,100 @@
+"""The feed's own faults, and those that part it from the webhooks."""
+
+import asyncio
+import time
+
+import pytest
+
+from sandbox.kick.driver import ControlRefused
+from tests.sandbox.kick_harness import Kick
+from tests.sandbox.kick_realtime_rig import (
+    APP,
+    NORA_CHANNEL,
+    NORA_CHAT,
+    centrifuge,
+    until,
+)
+
+
+def fates(kick: Kick, **filters: str) -> list[str]:
+    return [each["fate"] for each in kick.driver.feed_events(**filters)]
+
+
+def test_the_next_events_are_dropped(kick: Kick) -> None:
+    kick.driver.fault(feed__drop=2)
+    kick.driver.subscribe("mia")
+    assert fates(kick) == ["dropped", "dropped", "sent", "sent", "sent"]
+
+
+def test_only_some_are_dropped(kick: Kick) -> None:
+    kick.driver.fault(feed__drop=1, feed__drop_only="KicksGifted")
+    for _ in range(2):
+        kick.driver.kicks("mia", 5)
+    assert fates(kick, name="KicksGifted") == ["dropped", "sent"]
+    assert fates(kick, name="KicksLeaderboardUpdated") == ["sent", "sent"]
+
+
+def test_a_webhook_without_its_witness_and_the_reverse(kick: Kick) -> None:
+    """Drops of one type leave the others alone, so that either way can be silent."""
+    kick.subscribe("kicks.gifted", "chat.message.sent")
+    kick.driver.fault(webhook__drop=1, webhook__drop_only="kicks")
+    kick.driver.chat("mia", "hi")
+    kick.driver.kicks("mia", 5)
+    kick.driver.fault(feed__drop=9, feed__drop_only="Kicks")
+    kick.driver.kicks("mia", 7)
+    kick.receiver.wait_for(2)
+    assert kick.receiver.types() == ["chat.message.sent", "kicks.gifted"]
+    heard = [e["data"]["gift"]["amount"] for e in kick.driver.feed_events(name="KicksGifted")
+             if e["fate"] == "sent"]  # fmt: skip
+    assert heard == [5]
+
+
+def test_duplicates(kick: Kick) -> None:
+    kick.driver.fault(feed__duplicate=1)
+    kick.driver.chat("mia", "hi")
+    first, second = kick.driver.feed_events()
+    assert first["data"] == second["data"]
+
+
+async def test_delays_keep_the_order(kick: Kick) -> None:
+    async with centrifuge(kick, NORA_CHAT) as (_, ear):
+        await until(lambda: ear.count("subscribed"))
+        kick.driver.fault(feed__delay_ms=200)
+        began = time.monotonic()
+        kick.driver.chat("mia", "one")
+        kick.driver.fault(feed__delay_ms=0)
+        kick.driver.chat("mia", "two")
+        await until(lambda: len(ear.heard) == 2)
+    assert time.monotonic() - began >= 0.2
+    assert [data["content"] for _, data in ear.heard] == ["one", "two"]
+
+
+async def test_both_transports_at_once(kick: Kick) -> None:
+    """The time in which Kick ran both: whoever listens hears, over whichever."""
+    kick.driver.fault(feed__provider="both")
+    async with centrifuge(kick, NORA_CHAT) as (_, one), centrifuge(kick, NORA_CHANNEL) as (_, two):
+        await until(lambda: one.count("subscribed") and two.count("subscribed"))
+        kick.driver.subscribe("mia")
+        await until(lambda: one.heard and len(two.heard) == 3)
+        await asyncio.sleep(0.02)
+    assert [name for name, _ in one.heard] == [f"{APP}SubscriptionEvent"]
+    heard = {each["name"]: each["heard"] for each in kick.driver.feed_events()}
+    assert heard[f"{APP}SubscriptionEvent"] == 1
+    assert heard[f"{APP}ChatMessageSentEvent"] == 0
+
+
+def test_the_state_says_who_listens_and_what_became_of_events(kick: Kick) -> None:
+    kick.driver.fault(feed__drop=1)
+    kick.driver.kicks("mia", 5)
+    feed = kick.driver.state()["feed"]
+    assert feed == {"provider": "centrifugo", "listeners": [], "fates": {"dropped": 1, "sent": 1}}
+
+
+def test_nobody_listens(kick: Kick) -> None:
+    with pytest.raises(TimeoutError, match="nobody hears"):
+        kick.driver.wait_for_listener(NORA_CHAT, timeout=0.05)
+
+
+def test_a_close_code_must_be_a_servers(kick: Kick) -> None:
+    with pytest.raises(ControlRefused, match="3000 to 4999"):
+        kick.driver.feed_close(1000)

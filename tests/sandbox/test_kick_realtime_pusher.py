@@ -1,0 +1,145 @@
+"""The Pusher server, with ``pysher`` and by hand."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.sandbox.kick_harness import Kick
+from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_ROOM, pupil, until, wire
+
+CHAT = f"{APP}ChatMessageEvent"
+
+
+@pytest.fixture(autouse=True)
+def pusher(kick: Kick) -> None:
+    """The time before October 2026."""
+    kick.driver.fault(feed__provider="pusher")
+
+
+def url(kick: Kick, *, path: str = "/kick/pusher", key: str = "", protocol: str = "7") -> str:
+    key = key or kick.env["KICK_PUSHER_KEY"]
+    host = kick.env["KICK_PUSHER_HOST"]
+    return f"ws://{host}{path}/app/{key}?protocol={protocol}&client=js&version=8.4.0&flash=false"
+
+
+class TestClient:
+    async def test_it_hears_its_feed(self, kick: Kick) -> None:
+        with pupil(kick, NORA_CHAT, CHAT) as client:
+            await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+            kick.driver.chat("mia", "hällo")
+            await until(lambda: client.heard)
+            assert client.state == "connected"
+            assert kick.driver.feed_listeners()[0]["transport"] == "pusher"
+        assert client.heard[0][1]["content"] == "hällo"
+        await until(lambda: not kick.driver.feed_listeners())
+
+    async def test_killed_it_comes_back_and_hears(self, kick: Kick) -> None:
+        with pupil(kick, NORA_CHAT, CHAT) as client:
+            first = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+            assert kick.driver.feed_kill("pusher") == 1
+            await until(lambda: first not in kick.driver.feed_listeners())
+            await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+            kick.driver.chat("mia", "again")
+            await until(lambda: client.heard)
+
+    @pytest.mark.parametrize("code", [4100, 4200])
+    async def test_it_is_sent_away_and_comes_back(self, kick: Kick, code: int) -> None:
+        with pupil(kick, NORA_CHAT):
+            first = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+            kick.driver.feed_close(code, "over capacity")
+            await until(lambda: first not in kick.driver.feed_listeners())
+            second = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+        assert second["id"] != first["id"]
+
+    async def test_without_auto_sub_it_comes_back_deaf(self, kick: Kick) -> None:
+        """The library's known fault, so that nobody relies on the opposite."""
+        with pupil(kick, NORA_CHAT, auto_sub=False) as client:
+            await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+            kick.driver.feed_kill()
+            await until(lambda: [each["feeds"] for each in kick.driver.feed_listeners()] == [[]])
+            assert client.state == "connected"
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    async def test_a_retired_key_ends_it_for_good(self, kick: Kick) -> None:
+        kick.driver.fault(feed__wrong_key=True)
+        with pupil(kick, NORA_CHAT) as client:
+            await until(lambda: not client.pusher.connection.is_alive())
+        assert not kick.driver.feed_listeners()
+
+
+class TestProtocol:
+    @pytest.mark.parametrize("path", ["/kick/pusher", ""])
+    @pytest.mark.parametrize("protocol", ["6", "7"])
+    async def test_hello(self, kick: Kick, path: str, protocol: str) -> None:
+        async with wire(url(kick, path=path, protocol=protocol)) as line:
+            hello = await line.next()
+            (listener,) = kick.driver.feed_listeners()
+        assert hello["event"] == "pusher:connection_established"
+        data = json.loads(hello["data"])
+        assert data == {"socket_id": listener["id"], "activity_timeout": 120}
+
+    @pytest.mark.parametrize(
+        ("key", "protocol", "code"), [("wrong", "7", 4001), ("", "3", 4007), ("", "", 4007)]
+    )
+    async def test_it_refuses(self, kick: Kick, key: str, protocol: str, code: int) -> None:
+        async with wire(url(kick, key=key, protocol=protocol)) as line:
+            error = await line.next()
+            assert (error["event"], error["data"]["code"]) == ("pusher:error", code)
+            assert await line.closed() == code
+
+    @pytest.mark.parametrize("provider", ["centrifugo", "none"])
+    async def test_where_there_is_no_pusher(self, kick: Kick, provider: str) -> None:
+        kick.driver.fault(feed__provider=provider)
+        async with wire(url(kick)) as line:
+            assert await line.closed() == 4001
+
+    async def test_subscribe_hear_unsubscribe(self, kick: Kick) -> None:
+        subscribe = {"event": "pusher:subscribe", "data": {"auth": "", "channel": NORA_ROOM}}
+        async with wire(url(kick)) as line:
+            await line.next()
+            await line.send(subscribe)
+            assert await line.next() == {
+                "event": "pusher_internal:subscription_succeeded",
+                "data": "{}",
+                "channel": NORA_ROOM,
+            }
+            kick.driver.feed_publish(NORA_ROOM, "Odd", {"a": None})
+            frame = {"event": "Odd", "data": '{"a": null}', "channel": NORA_ROOM}
+            assert await line.next() == frame
+            await line.send(subscribe)
+            assert (await line.next())["data"]["message"].startswith("Existing subscription")
+            await line.send({"event": "pusher:unsubscribe", "data": {"channel": NORA_ROOM}})
+            await line.send({"event": "pusher:ping", "data": ""})
+            assert await line.next() == {"event": "pusher:pong", "data": "{}"}
+            kick.driver.feed_publish(NORA_ROOM, "Odd", {})
+            assert kick.driver.feed_events(name="Odd")[-1]["heard"] == 0
+
+    async def test_private_feeds_need_a_session(self, kick: Kick) -> None:
+        data = {"auth": "", "channel": "private-channel.2100001"}
+        async with wire(url(kick)) as line:
+            await line.next()
+            await line.send({"event": "pusher:subscribe", "data": data})
+            assert (await line.next())["event"] == "pusher:subscription_error"
+
+    async def test_a_silent_client_is_pinged(self, kick: Kick) -> None:
+        kick.driver.fault(feed__activity_timeout_s=1)
+        async with wire(url(kick)) as line:
+            await line.next()
+            assert await line.next() == {"event": "pusher:ping", "data": "{}"}
+
+    @pytest.mark.parametrize("text", ["no json", "[]", '{"event":"dance"}'])
+    async def test_nonsense_ends_nothing(self, kick: Kick, text: str) -> None:
+        async with wire(url(kick)) as line:
+            await line.next()
+            await line.send_text(text)
+            assert (await line.next())["data"]["code"] is None
+            await line.send({"event": "pusher:ping", "data": ""})
+            assert (await line.next())["event"] == "pusher:pong"
+
+    async def test_frozen_not_even_a_ping_is_answered(self, kick: Kick) -> None:
+        async with wire(url(kick)) as line:
+            await line.next()
+            kick.driver.fault(feed__silent=True)
+            await line.send({"event": "pusher:ping", "data": ""})
+            assert await line.silent()
