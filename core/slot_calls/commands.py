@@ -52,7 +52,8 @@ class SlotCalls(commands.Cog):
         )
         await answer(ctx, embeds.status(current))
 
-    @slotcalls.command(name="limits", extras=PRIVATE)
+    # What is typed and is no number is left over, and must not pass for an answer to nothing.
+    @slotcalls.command(name="limits", extras=PRIVATE, ignore_extra=False)
     @app_commands.describe(
         per_viewer="How many calls of one viewer may be on the list",
         cooldown="Seconds between two calls of one viewer",

@@ -52,11 +52,11 @@ def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any], value: Any
     change_setting(tx, guild_id, setting, value, MODERATOR)
 
 
-def open_for_calls(tx: Connection, *guild_ids: int, cooldown: int = 0) -> None:
+def open_for_calls(tx: Connection, *guild_ids: int, channel: int = CHANNEL_ID) -> None:
     """A channel is chosen, and nobody has to wait."""
     for guild_id in guild_ids:
-        choose(tx, guild_id, CHANNEL, CHANNEL_ID)
-        choose(tx, guild_id, COOLDOWN, cooldown)
+        choose(tx, guild_id, CHANNEL, channel)
+        choose(tx, guild_id, COOLDOWN, 0)
 
 
 def call(tx: Connection, guild_id: int, slot: str, **who_and_when: Any) -> ChatMessageSent:
