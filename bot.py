@@ -33,6 +33,7 @@ from core.kit.retry import backoff
 from core.kit.room import Room
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.turn import Turn
 from core.kit.words import _
 from core.outbox.courier import Courier
 from core.outbox.discord_courier import DiscordCourier
@@ -45,6 +46,9 @@ PATIENCE_SECONDS = 60
 """How long the bot may be away before the health page calls it down."""
 
 LONGEST_PAUSE_SECONDS = 60
+
+TURN_SECONDS = 2.0
+"""How soon another process takes over when the one that listened to Discord has ended."""
 
 THREADS = 32
 """For the database and the vendors' slow answers, so that the event loop never waits."""
@@ -217,6 +221,9 @@ class DiscordThread:
 
     discord.py reconnects by itself, but some failures end its client: it is built and started
     again, with growing pauses. The sender goes on meanwhile.
+
+    Of several processes one listens to Discord, or every command would be answered several times.
+    The others are logged in, so that their senders can send, and stand by to take over.
     """
 
     def __init__(self, services: Services, rooms: Iterable[Room]) -> None:
@@ -230,6 +237,8 @@ class DiscordThread:
         self._bot: RegularsBot | None = None
         self._trouble = "Connecting."
         self._since = services.clock()
+        self._turn = Turn(services.database, "discord")
+        self._standing_by = False
         self._sender = Sender(services.database, self._couriers(), services.clock)
 
     def start(self) -> None:
@@ -254,6 +263,9 @@ class DiscordThread:
             self._since = self._services.clock()
             servers = len(bot.guilds)
             return Part("Discord bot", "ok", f"Connected as {bot.user}, in {servers} server(s).")
+        if self._standing_by:
+            self._since = self._services.clock()
+            return Part("Discord bot", "ok", "Standing by: another process is connected.")
         away = (self._services.clock() - self._since).total_seconds()
         state: State = "warn" if away < PATIENCE_SECONDS else "down"
         return Part("Discord bot", state, self._trouble, away)
@@ -285,9 +297,8 @@ class DiscordThread:
         sender = asyncio.create_task(self._sender.run())
         supervisor = asyncio.create_task(self._keep_connected())
         await self._stopping.wait()
-        for task in (sender, supervisor):
-            task.cancel()
-        await asyncio.gather(sender, supervisor, return_exceptions=True)
+        await _end(sender, supervisor)
+        await asyncio.to_thread(self._turn.give_back)
 
     async def _keep_connected(self) -> None:
         attempts = 0
@@ -320,12 +331,35 @@ class DiscordThread:
         bot = RegularsBot(self._services, self._rooms)
         self._bot = bot
         async with bot:
-            await bot.start(token.get_secret_value())
+            await bot.login(token.get_secret_value())
+            await self._until_turn(ours=True)
+            line = asyncio.create_task(bot.connect())
+            lost = asyncio.create_task(self._until_turn(ours=False))
+            try:
+                await asyncio.wait({line, lost}, return_when=asyncio.FIRST_COMPLETED)
+                if line.done():
+                    line.result()
+            finally:
+                await _end(line, lost)
+
+    async def _until_turn(self, *, ours: bool) -> None:
+        try:
+            while await asyncio.to_thread(self._turn.take) is not ours:
+                self._standing_by = ours
+                await asyncio.sleep(TURN_SECONDS)
+        finally:
+            self._standing_by = False
 
     def _complain(self, trouble: str) -> None:
         if trouble != self._trouble:
             _log.warning("Not connected to Discord", reason=trouble)
         self._trouble = trouble
+
+
+async def _end(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _connected(bot: RegularsBot) -> bool:
