@@ -171,6 +171,7 @@ def _original(error: BaseException) -> BaseException:
     while isinstance(
         error,
         commands.CommandInvokeError
+        | commands.ConversionError
         | commands.HybridCommandError
         | discord.app_commands.CommandInvokeError,
     ):
@@ -247,7 +248,8 @@ class DiscordThread:
     def stop(self) -> None:
         """Finish what is being sent, say goodbye to Discord, end."""
         self._call(self._stopping.set)
-        self._thread.join(timeout=4)
+        if self._thread.is_alive():
+            self._thread.join(timeout=4)
 
     def ring(self) -> None:
         """There is something to send; callable from any thread."""

@@ -37,7 +37,8 @@ class Heart:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._thread.join(timeout=3)
+        if self._thread.is_alive():
+            self._thread.join(timeout=3)
         try:
             with self._services.database.begin() as tx:
                 store.end_beats(tx, self._process)

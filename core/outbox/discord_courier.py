@@ -20,7 +20,7 @@ from core.kit.discord_ui import SILENT
 from core.kit.errors import Outage, Refusal
 from core.kit.words import speak
 from core.outbox import store
-from core.outbox.courier import Receipt
+from core.outbox.courier import Receipt, Unsure
 from core.outbox.store import Outgoing
 
 T = TypeVar("T")
@@ -46,6 +46,10 @@ class Rendered:
 Renderer = Callable[[Mapping[str, Any]], Rendered]
 
 
+class _AnswerLost(Outage):
+    """The request was sent; whether it was carried out is not known."""
+
+
 class DiscordCourier:
     """Delivers messages with the service "discord".
 
@@ -69,7 +73,12 @@ class DiscordCourier:
         self._language_of = language_of
 
     async def deliver(self, message: Outgoing) -> Receipt:
-        return await self._guarded(self._deliver(message))
+        try:
+            return await self._guarded(self._deliver(message))
+        except _AnswerLost as lost:
+            if "edits" in message.target:
+                raise  # doing it again gives the same result
+            raise Unsure(str(lost)) from lost
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         age = datetime.now(UTC) - message.first_sending_at
@@ -142,9 +151,11 @@ class DiscordCourier:
             async with asyncio.timeout(LONGEST_SECONDS):
                 return await work
         except TimeoutError:
-            raise Outage("Discord", "no answer in time") from None
+            raise _AnswerLost("Discord", "no answer in time") from None
+        except aiohttp.ClientConnectorError as error:
+            raise Outage("Discord", "no connection") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Outage("Discord", type(error).__name__) from error
+            raise _AnswerLost("Discord", type(error).__name__) from error
         except discord.HTTPException as error:
             raise _translated(error) from error
 

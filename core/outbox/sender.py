@@ -26,6 +26,9 @@ MOST_ATTEMPTS = 8
 PATIENCE = timedelta(hours=24)
 """How long a service may be away before its messages go to the shelf."""
 
+UNSURE_SECONDS = 5.0
+"""What may have arrived gets some time to be seen before anybody is asked about it."""
+
 _log = structlog.get_logger(__name__)
 _outcomes = Counter("outbox_messages", "Messages by what became of them", ["service", "outcome"])
 _delay = Histogram("outbox_delay_seconds", "From posting to sent", ["service"])
@@ -135,7 +138,8 @@ class Sender:
         except Outage as outage:
             await self._wait(message, str(outage), outage.retry_after)
         except Unsure as doubt:
-            await self._wait(message, str(doubt), 5, unsure=True)
+            pause = max(backoff(message.attempts).total_seconds(), UNSURE_SECONDS)
+            await self._wait(message, str(doubt), pause, unsure=True)
         except Exception as error:  # a bug of ours, and the lane must go on
             await self._fail(message, error)
         else:

@@ -19,7 +19,6 @@ from core.outbox.store import Outgoing
 from tests.clean import cleaned
 from tests.conftest import GUILD
 
-
 # Without locks, which a sender at work would be noticed by.
 _DUE = text("""
     SELECT EXISTS (

@@ -1,0 +1,211 @@
+"""A server's settings: who says what, within which bounds, and the record of it."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from core.guilds import actions, store
+from core.guilds.actions import LANGUAGE, change_setting, language_of, setting
+from core.guilds.store import Channel
+from core.kit import log
+from core.kit.database import notes
+from core.kit.errors import Refusal
+from core.kit.room import GuildSetting
+from core.kit.settings import Settings
+
+NORA = 42
+LIMIT = GuildSetting("test.limit", int, 3, "How many.", least=1, most=50)
+FLAG = GuildSetting("test.flag", bool, True, "Whether.", least=1)
+CHANNEL = GuildSetting("test.channel", int, 0, "Where.", environment="slot_calls_channel_id")
+DECLARED = (LIMIT, FLAG, CHANNEL)
+
+
+def environment(guild_id: int | None, channel_id: int | None = None) -> Settings:
+    return Settings(_env_file=None, discord_guild_id=guild_id, slot_calls_channel_id=channel_id)
+
+
+def fresh(tx: Connection, guild_id: int, declared: GuildSetting[Any]) -> Any:
+    """As another transaction reads it."""
+    notes(tx).clear()
+    return setting(tx, guild_id, declared)
+
+
+def audit(tx: Connection, guild_id: int) -> list[tuple[int, str, Any, Any]]:
+    found = tx.execute(
+        text(
+            "SELECT actor, action, before, after FROM guild_audit_log "
+            "WHERE guild_id = :guild_id ORDER BY id"
+        ),
+        {"guild_id": guild_id},
+    )
+    return [tuple(row) for row in found]
+
+
+def test_what_nobody_has_set_has_its_default(tx: Connection, guild_id: int) -> None:
+    assert setting(tx, guild_id, LIMIT) == 3
+    assert setting(tx, guild_id, FLAG) is True
+
+
+def test_the_environment_stands_above_the_default_and_the_admin_above_both(
+    tx: Connection, guild_id: int
+) -> None:
+    actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 777
+    change_setting(tx, guild_id, CHANNEL, 888, NORA)
+    actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 888
+    actions.apply_environment(tx, environment(guild_id, None), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 888
+
+
+def test_what_the_environment_says_no_more_falls_back_to_the_default(
+    tx: Connection, guild_id: int
+) -> None:
+    actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
+    actions.apply_environment(tx, environment(guild_id, 778), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 778
+    actions.apply_environment(tx, environment(guild_id, None), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 0
+
+
+def test_the_environment_speaks_for_its_server_only(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
+    assert fresh(tx, other_guild_id, CHANNEL) == 0
+    actions.apply_environment(tx, environment(None, 777), DECLARED)
+    assert fresh(tx, other_guild_id, CHANNEL) == 0
+
+
+def test_the_environment_may_speak_of_a_server_before_the_bot_is_there(tx: Connection) -> None:
+    actions.apply_environment(tx, environment(55, 777), DECLARED)
+    assert fresh(tx, 55, CHANNEL) == 777
+    assert store.list_names(tx)[55] == "server 55"
+    actions.welcome(tx, 55, "Real Name")
+    actions.apply_environment(tx, environment(55, 777), DECLARED)
+    assert store.list_names(tx)[55] == "Real Name"
+
+
+def test_a_change_is_seen_at_once_and_is_one_line_of_the_audit_log(
+    tx: Connection, guild_id: int
+) -> None:
+    assert setting(tx, guild_id, LIMIT) == 3
+    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is True
+    assert setting(tx, guild_id, LIMIT) == 5
+    assert change_setting(tx, guild_id, FLAG, False, NORA) is True
+    assert audit(tx, guild_id) == [
+        (NORA, "test.limit", 3, 5),
+        (NORA, "test.flag", True, False),
+    ]
+
+
+def test_setting_what_was_set_already_changes_nothing_and_is_not_recorded(
+    tx: Connection, guild_id: int
+) -> None:
+    assert change_setting(tx, guild_id, LIMIT, 3, NORA) is False
+    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is True
+    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is False
+    assert len(audit(tx, guild_id)) == 1
+
+
+def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
+    tx: Connection, guild_id: int
+) -> None:
+    actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
+    notes(tx).clear()
+    assert change_setting(tx, guild_id, CHANNEL, 777, NORA) is False
+    actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
+    assert fresh(tx, guild_id, CHANNEL) == 777
+
+
+@pytest.mark.parametrize("value", [1, 50])
+def test_the_bounds_themselves_are_allowed(tx: Connection, guild_id: int, value: int) -> None:
+    change_setting(tx, guild_id, LIMIT, value, NORA)
+    assert fresh(tx, guild_id, LIMIT) == value
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "least is 1"), (-5, "least"), (51, "most is 50")])
+def test_what_is_out_of_bounds_is_refused_and_changes_nothing(
+    tx: Connection, guild_id: int, value: int, said: str
+) -> None:
+    with pytest.raises(Refusal, match=said):
+        change_setting(tx, guild_id, LIMIT, value, NORA)
+    assert fresh(tx, guild_id, LIMIT) == 3
+    assert audit(tx, guild_id) == []
+
+
+def test_a_yes_or_no_has_no_bounds(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, FLAG, False, NORA)
+    assert setting(tx, guild_id, FLAG) is False
+
+
+def test_servers_do_not_see_each_others_settings_or_records(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    change_setting(tx, guild_id, LANGUAGE, "de", NORA)
+    assert setting(tx, other_guild_id, LIMIT) == 3
+    assert language_of(tx, guild_id) == "de"
+    assert language_of(tx, other_guild_id) == "en"
+    assert audit(tx, other_guild_id) == []
+
+
+def test_a_servers_settings_are_read_once_a_transaction(
+    tx: Connection, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    real = store.list_settings
+
+    def counting(tx: Connection, guild_id: int) -> dict[str, Any]:
+        reads.append(guild_id)
+        return real(tx, guild_id)
+
+    monkeypatch.setattr(store, "list_settings", counting)
+    for _ in range(3):
+        setting(tx, guild_id, LIMIT)
+        setting(tx, guild_id, FLAG)
+    assert reads == [guild_id]
+
+
+def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
+    tx: Connection, guild_id: int
+) -> None:
+    left = text("SELECT left_at IS NOT NULL FROM guilds WHERE guild_id = :guild_id")
+    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    actions.bid_farewell(tx, guild_id)
+    assert tx.scalar(left, {"guild_id": guild_id}) is True
+    actions.welcome(tx, guild_id, "New Name")
+    assert tx.scalar(left, {"guild_id": guild_id}) is False
+    assert fresh(tx, guild_id, LIMIT) == 5
+    assert store.list_names(tx)[guild_id] == "New Name"
+    assert log._guild_names[guild_id] == "New Name"
+
+
+# -- channels -------------------------------------------------------------------------------------
+
+
+def test_a_server_has_one_channel_a_platform_and_the_newest_stands(
+    tx: Connection, guild_id: int
+) -> None:
+    assert store.set_channel(tx, Channel(guild_id, "kick", 1, "nora")) is True
+    assert store.set_channel(tx, Channel(guild_id, "kick", 1, "nora")) is False
+    assert store.set_channel(tx, Channel(guild_id, "kick", 1, "noraplays")) is True
+    assert store.set_channel(tx, Channel(guild_id, "kick", 2, "other")) is True
+    assert store.set_channel(tx, Channel(guild_id, "twitch", 1, "nora")) is True
+    assert store.find_channel(tx, guild_id, "kick") == Channel(guild_id, "kick", 2, "other")
+    assert store.list_guilds_of(tx, "kick", 1) == []
+
+
+def test_a_channel_may_stream_for_several_servers(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    for server in (other_guild_id, guild_id):
+        store.set_channel(tx, Channel(server, "kick", 7, "nora"))
+    assert store.list_guilds_of(tx, "kick", 7) == [guild_id, other_guild_id]
+    assert [channel.guild_id for channel in store.list_channels(tx, "kick")] == [
+        guild_id,
+        other_guild_id,
+    ]
+    assert store.list_guilds_of(tx, "twitch", 7) == []
+    assert store.find_channel(tx, 999, "kick") is None

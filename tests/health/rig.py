@@ -1,0 +1,57 @@
+"""The product's own bot, with some of its rooms, on the pretend Discord."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bot import RegularsBot
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.room import Room
+from core.kit.services import Services
+from core.kit.settings import Settings
+from sandbox.discord.driver import DiscordDriver
+from tests.sandbox.discord_rig import Hands, open_world
+
+
+@dataclass
+class BotRig:
+    bot: RegularsBot
+    hands: Hands
+
+    async def ask(self, person: str, text: str) -> dict[str, Any]:
+        """Type a command; the bot's next line in the channel."""
+        after = await self.hands.message(person, "general", text)
+        line: dict[str, Any] = await self.hands.wait_for(
+            "general", lambda line: line["author_name"] == "Regulars", after=after
+        )
+        return line
+
+
+@asynccontextmanager
+async def open_bot(database: Database, rooms: Iterable[Room]) -> AsyncIterator[BotRig]:
+    """A bot that is ready and has registered its commands."""
+    services = Services(Settings(_env_file=None), database, LocalBus())
+    async with open_world() as world:
+        bot = RegularsBot(services, rooms)
+        bot._connection.guild_ready_timeout = 0.02
+        driver = DiscordDriver(world.base_url)
+        run = asyncio.create_task(bot.start(world.token))
+        try:
+            await asyncio.wait(
+                {run, asyncio.create_task(_ready(bot))}, return_when="FIRST_COMPLETED"
+            )
+            yield BotRig(bot, Hands(driver))
+        finally:
+            await bot.close()
+            with contextlib.suppress(Exception):
+                await run
+            driver.close()
+
+
+async def _ready(bot: RegularsBot) -> None:
+    while not bot.is_ready():
+        await asyncio.sleep(0.005)

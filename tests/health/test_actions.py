@@ -1,0 +1,78 @@
+"""Taking the pulse, whoever asks and whatever is away."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from core.health.actions import Report, examine, report
+from core.health.embeds import can_be_retried
+from core.health.embeds import report as embed_of
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.part import Part, State
+from core.kit.services import Services
+from core.kit.settings import Settings
+
+NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
+
+
+def test_a_servers_own_troubles_are_told_to_that_server_only(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    mine = Part("Messages of this server", "warn", "No channel.", guild_id=guild_id)
+
+    def look(_tx: Connection, _now: datetime) -> list[Part]:
+        return [mine]
+
+    assert mine in examine(tx, [look], NOW, guild_id).parts
+    assert mine not in examine(tx, [look], NOW, other_guild_id).parts
+    assert examine(tx, [look], NOW, other_guild_id).overall == "ok"
+    assert mine not in examine(tx, [look], NOW).parts
+
+
+def test_there_is_a_report_even_without_a_database() -> None:
+    gate = Database("postgresql://u:hunter2hunter2@127.0.0.1:1/x")
+    found = report(Services(Settings(_env_file=None), gate, LocalBus()), ())
+    assert found.overall == "down"
+    assert found.parts[0].name == "Database"
+    assert "hunter2" not in found.parts[0].reason
+
+
+def test_rooms_are_asked_with_the_same_instant(tx: Connection) -> None:
+    asked: list[datetime] = []
+
+    def look(_tx: Connection, now: datetime) -> list[Part]:
+        asked.append(now)
+        return []
+
+    examine(tx, [look, look], NOW)
+    assert asked == [NOW, NOW]
+
+
+def _report(*states: State, reason: str = "Because.") -> Report:
+    parts = tuple(Part(f"Part {n}", state, reason, 75) for n, state in enumerate(states))
+    return Report("down", parts, NOW)
+
+
+def test_in_discord_the_parts_in_trouble_come_first_with_a_word_beside_the_mark() -> None:
+    body = embed_of(_report("ok", "warn", "down")).description or ""
+    first, second, third, *_rest = body.splitlines()
+    assert first == "🔴 **Part 2** · down · Because. · 1 min"
+    assert second.startswith("🟡 **Part 1** · look")
+    assert third.startswith("🟢 **Part 0** · ok")
+    assert "<t:" in body.splitlines()[-1]
+
+
+def test_any_report_fits_into_discords_limits_and_pings_nobody() -> None:
+    many: list[State] = ["warn"] * 60
+    embed = embed_of(_report(*many, reason="*@everyone*\n# Big " * 50))
+    assert len(embed.description or "") <= 4096
+    assert len(embed.title or "") <= 256
+    assert "@everyone" not in (embed.description or "")
+    assert "\n#" not in (embed.description or "")
+
+
+def test_only_what_lies_on_a_shelf_can_be_tried_again() -> None:
+    assert can_be_retried([Part("Inbox", "warn", "x", can_be_retried=True)])
+    assert not can_be_retried([Part("Inbox", "warn", "x")])
+    assert not can_be_retried([])

@@ -1,0 +1,83 @@
+"""`/health` in the pretend Discord, and its buttons."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.health.room import open_room
+from core.kit.database import Database
+from core.outbox import actions as outbox
+from core.outbox import store
+from core.outbox.room import ROOM as OUTBOX
+from sandbox.discord.scenery import NORAS_CORNER_ID
+from tests.clean import cleaned
+from tests.health.rig import BotRig, open_bot
+
+
+@pytest.fixture
+async def rig(database: Database) -> AsyncIterator[BotRig]:
+    with cleaned(database):
+        async with open_bot(database, [open_room([OUTBOX])]) as rig:
+            yield rig
+
+
+def shelve(database: Database, guild_id: int) -> None:
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    with database.begin() as tx:
+        outbox.post_to_channel(tx, guild_id, 5, "k", f"key{guild_id}", {})
+        (message,) = store.claim_due(tx, later, 1)
+        store.set_shelved(tx, message.id, "The channel is gone.")
+
+
+def buttons(line: dict[str, Any]) -> dict[str, str]:
+    """Label or emoji -> custom_id."""
+    found = [part for row in line["components"] for part in row["components"]]
+    return {part.get("label") or "": part["custom_id"] for part in found}
+
+
+async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons(
+    rig: BotRig,
+) -> None:
+    line = await rig.ask("tomas", "!health")
+    assert "Everything works" in line["embeds"][0]["title"]
+    assert list(buttons(line)) == ["Look again"]
+    pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Look again"])
+    assert pressed["response"]["ephemeral"]
+    assert "somebody else" in pressed["response"]["embeds"][0]["title"]
+
+
+async def test_trying_again_empties_this_servers_shelf_and_no_others(
+    rig: BotRig, database: Database
+) -> None:
+    other = 77
+    with database.begin() as tx:
+        tx.exec_driver_sql("INSERT INTO guilds (guild_id, name) VALUES (77, 'Other')")
+    shelve(database, NORAS_CORNER_ID)
+    shelve(database, other)
+    line = await rig.ask("nora", "!health")
+    assert "The channel is gone" in line["embeds"][0]["description"]
+    again = buttons(line)["Try the failed ones again"]
+    await rig.hands.click("nora", line["message_id"], again)
+    changed = await rig.hands.wait_for(
+        "general",
+        lambda one: (
+            one["message_id"] == line["message_id"] and list(buttons(one)) == ["Look again"]
+        ),
+    )
+    assert "The channel is gone" not in changed["embeds"][0]["description"]
+    with database.begin() as tx:
+        left = [trouble.guild_id for trouble in store.list_troubles(tx) if trouble.shelved]
+    assert left == [other]
+
+
+async def test_who_may_not_manage_the_server_is_told_what_it_takes(rig: BotRig) -> None:
+    line = await rig.ask("mia", "!health")
+    assert "for moderators" in line["embeds"][0]["title"]
+    assert "Manage Server" in line["embeds"][0]["description"]
+
+
+async def test_as_a_slash_command_the_answer_is_for_the_asker_alone(rig: BotRig) -> None:
+    answer = await rig.hands.slash("nora", "general", "health")
+    assert answer["response"]["ephemeral"]

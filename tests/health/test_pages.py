@@ -1,0 +1,73 @@
+"""`/health` for machines, the front page for people, and `health_check.py` between them."""
+
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+from sqlalchemy import Connection
+
+from combined_server import web
+from core.health.room import open_room
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.part import Part, State
+from core.kit.room import Room
+from core.kit.services import Services
+from core.kit.settings import Settings
+
+
+def client(database: Database, *parts: Part) -> FlaskClient:
+    def look(_tx: Connection, _now: datetime) -> list[Part]:
+        return list(parts)
+
+    settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
+    services = Services(settings, database, LocalBus())
+    return web(services, [open_room([Room("room", checks=(look,))])]).test_client()
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "code"),
+    [("ok", "ok", 200), ("warn", "degraded", 200), ("down", "down", 503)],
+)
+def test_only_what_is_down_is_an_error_for_docker(
+    database: Database, state: State, status: str, code: int
+) -> None:
+    answer = client(database, Part("Kick", state, "Because.", 3.14159)).get("/health")
+    assert answer.status_code == code
+    assert answer.json is not None
+    assert answer.json["status"] == status
+    assert datetime.fromisoformat(answer.json["at"]).tzinfo is not None
+    assert answer.json["parts"] == [
+        {"name": "Database", "state": "ok", "reason": "Answering."},
+        {"name": "Kick", "state": state, "reason": "Because.", "age_seconds": 3.1},
+    ]
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_database_that_is_away_is_told_and_not_a_traceback() -> None:
+    away = client(Database("postgresql://127.0.0.1:1/x"))
+    answer = away.get("/health")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["parts"][0]["state"] == "down"
+    assert away.get("/").status_code == 200
+
+
+def test_the_public_page_tells_nothing_of_a_single_server(database: Database) -> None:
+    part = Part("Messages of this server", "warn", "Channel #secret is gone.", guild_id=5)
+    for path in ("/health", "/"):
+        assert "secret" not in client(database, part).get(path).text
+
+
+def test_the_front_page_shows_every_part_and_escapes_it(database: Database) -> None:
+    page = client(database, Part("Kick", "warn", "<script>alert(1)</script>")).get("/").text
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "Kick" in page
+
+
+def test_prometheus_gets_its_figures(database: Database) -> None:
+    answer = client(database).get("/metrics")
+    assert answer.status_code == 200
+    assert b"python_info" in answer.data

@@ -1,0 +1,52 @@
+"""What heartbeats add up to."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.health.rules import FRESH, Beat, merge, overall
+from core.kit.part import Part, State
+
+NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
+ORDER: tuple[State, ...] = ("ok", "warn", "down")
+states: st.SearchStrategy[State] = st.sampled_from(ORDER)
+beats = st.builds(
+    lambda name, state, age: Beat(Part(name, state, f"{state}!"), NOW - timedelta(seconds=age)),
+    st.sampled_from(["Bot", "Web"]),
+    states,
+    st.integers(0, 90),
+)
+
+
+@given(told=st.lists(beats))
+def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_lives(
+    told: list[Beat],
+) -> None:
+    found = {part.name: part for part in merge(told, NOW)}
+    assert set(found) == {beat.part.name for beat in told}
+    for name, part in found.items():
+        mine = [beat for beat in told if beat.part.name == name]
+        alive = [beat for beat in mine if NOW - beat.at <= FRESH]
+        worst = max((ORDER.index(beat.part.state) for beat in alive), default=2)
+        assert part.state == ORDER[worst]
+        assert part.reason == (f"{ORDER[worst]}!" if alive else "No sign of life.")
+        assert part.age_seconds == min((NOW - beat.at).total_seconds() for beat in mine)
+
+
+@given(told=st.lists(beats))
+def test_the_order_of_the_heartbeats_means_nothing(told: list[Beat]) -> None:
+    assert merge(told, NOW) == merge(reversed(told), NOW)
+
+
+def test_a_heartbeat_is_fresh_for_half_a_minute_to_the_second() -> None:
+    beat = Beat(Part("Bot", "ok", "Fine."), NOW)
+    assert merge([beat], NOW + FRESH)[0].state == "ok"
+    assert merge([beat], NOW + FRESH + timedelta(seconds=1))[0].state == "down"
+
+
+@given(st.lists(states))
+def test_the_whole_is_as_bad_as_its_worst_part(told: list[State]) -> None:
+    parts = [Part("x", state, "") for state in told]
+    wanted = "down" if "down" in told else "degraded" if "warn" in told else "ok"
+    assert overall(parts) == wanted

@@ -1,0 +1,118 @@
+"""Receiving: once per source and delivery id, with a bell for the worker."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from core.inbox import actions, store
+from core.inbox.room import look
+from core.inbox.store import Delivery
+from core.kit.database import Database
+from tests.inbox.conftest import Story, hearer, said
+
+NOW = datetime.now(UTC)
+ONE = Delivery("kick.webhook", "01ABC", "chat.message.sent", "kick:1", {"text": "héllo"}, NOW)
+
+
+def test_a_delivery_is_written_down_once(tx: Connection) -> None:
+    assert actions.receive(tx, ONE) is True
+    assert actions.receive(tx, ONE) is False
+    assert actions.receive(tx, replace(ONE, body={"text": "another"}, kind="x")) is False
+    (kept,) = store.list_waiting(tx, "kick:1", 9)
+    assert replace(kept, id=0) == ONE
+
+
+def test_another_source_may_use_the_same_delivery_id(tx: Connection) -> None:
+    assert actions.receive(tx, ONE)
+    assert actions.receive(tx, replace(ONE, source="twitch.eventsub"))
+
+
+def test_of_doubles_that_arrive_together_the_first_is_news(tx: Connection) -> None:
+    two = replace(ONE, delivery_id="01DEF")
+    assert actions.receive_all(tx, [ONE, two, ONE]) == [True, True, False]
+    assert actions.receive_all(tx, [two, replace(ONE, delivery_id="01GHI")]) == [False, True]
+    ids = [d.delivery_id for d in store.list_waiting(tx, "kick:1", 9)]
+    assert ids == ["01ABC", "01DEF", "01GHI"]
+
+
+def test_the_worker_is_rung_after_the_commit_and_not_for_a_double(
+    story: Story, postgres_url: str
+) -> None:
+    rung: list[str] = []
+    ringing = Database(postgres_url, ring=lambda bell, **_data: rung.append(bell), pool_size=1)
+    for _ in range(2):
+        with ringing.begin() as tx:
+            actions.receive(tx, ONE)
+        assert rung == [actions.BELL]
+    ringing.close()
+
+
+def test_an_empty_shelf_rings_nobody(tx: Connection) -> None:
+    assert actions.try_shelf_again(tx, NOW) == 0
+
+
+def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:
+    assert store.find_newest(tx, "kick.webhook") is None
+    actions.receive(tx, ONE)
+    newest = store.find_newest(tx, "kick.webhook")
+    assert newest is not None
+    assert abs(newest - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_lanes_are_claimed_by_the_age_of_their_heads(tx: Connection) -> None:
+    for number, lane in enumerate(["z", "a", "m", "a"]):
+        actions.receive(tx, replace(ONE, delivery_id=str(number), lane=lane))
+    claimed = []
+    while (lane_ := store.claim_lane(tx)) is not None:
+        claimed.append(lane_)
+        store.set_done(tx, [d.id for d in store.list_waiting(tx, lane_, 9)], NOW)
+    assert claimed == ["z", "a", "m"]
+
+
+def test_what_is_done_stays_done_and_what_is_shelved_stays_shelved(tx: Connection) -> None:
+    actions.receive(tx, ONE)
+    (kept,) = store.list_waiting(tx, "kick:1", 9)
+    store.set_shelved(tx, kept.id, "KeyError")
+    store.set_done(tx, [kept.id], NOW)
+    assert tx.scalar(text("SELECT state FROM inbox_deliveries")) == "shelved"
+
+
+def test_claiming_reads_the_index_and_not_the_whole_inbox(tx: Connection) -> None:
+    tx.execute(
+        text(
+            "INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, state) "
+            "SELECT 's', n::text, 'k', 'lane' || n % 3, '{}', now(), "
+            "CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'done' END FROM generate_series(1, 5000) n"
+        )
+    )
+    tx.execute(text("ANALYZE inbox_deliveries"))
+    plan = "\n".join(tx.execute(text(f"EXPLAIN {store._CLAIM_LANE.text}")).scalars())
+    assert "Seq Scan on inbox_deliveries" not in plan
+    assert plan.count("inbox_deliveries_waiting") >= 3
+
+
+def test_the_health_page_tells_what_waits_what_is_retried_and_what_was_given_up(
+    tx: Connection, guild_id: int
+) -> None:
+    now = datetime.now(UTC)
+    assert look(tx, now)[0].reason == "0 waiting."
+    actions.receive(tx, ONE)
+    assert look(tx, now + timedelta(seconds=5))[0].state == "ok"
+    assert look(tx, now + timedelta(seconds=40))[0].state == "warn"
+    (kept,) = store.list_waiting(tx, "kick:1", 9)
+    store.set_shelved(tx, kept.id, "KeyError: 'sender'")
+    (whole,) = look(tx, now)
+    assert (whole.state, whole.can_be_retried) == ("warn", True)
+    assert whole.reason.startswith("1 deliveries were not understood")
+
+
+def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
+    now = datetime.now(UTC)
+    store.add_retry(tx, said(guild_id, "1"), hearer("a").name, now, "RuntimeError: bug")
+    whole, mine = look(tx, now)
+    assert (whole.state, mine.guild_id, mine.can_be_retried) == ("ok", guild_id, False)
+    assert mine.reason == "1 are being tried again: RuntimeError: bug"
+    tx.execute(text("UPDATE inbox_retries SET state = 'shelved'"))
+    _whole, mine = look(tx, now)
+    assert (mine.reason, mine.can_be_retried) == ("1 could not be handled: RuntimeError: bug", True)

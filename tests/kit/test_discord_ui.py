@@ -1,0 +1,169 @@
+"""The look of our messages: harmless names, readable times, texts that fit, kind errors."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from core.kit import discord_ui as ui
+from core.kit.errors import Outage, Refusal
+from core.kit.words import speak
+
+
+@pytest.mark.parametrize(
+    ("given_", "shown"),
+    [
+        ("MadCats", "MadCats"),
+        ("雪Yuki", "雪Yuki"),
+        ("_mad_cats_", r"\_mad\_cats\_"),
+        ("**x** `y` ~~z~~ ||s||", r"\*\*x\*\* \`y\` \~\~z\~\~ \|\|s\|\|"),
+        ("two\nlines", "two lines"),
+        ("\n# Big", r"\# Big"),
+        ("> quote", r"\> quote"),
+        ("-# small", r"\-# small"),
+        ("", ""),
+    ],
+)
+def test_names_are_shown_as_they_are_written(given_: str, shown: str) -> None:
+    assert ui.safe(given_) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["@everyone", "@here", "<@110000000000000001>", "<@&110000000000000001>"]
+)
+def test_no_name_pings_anybody(text: str) -> None:
+    assert text not in ui.safe(text)
+    assert "\u200b" in ui.safe(text)
+
+
+def test_a_link_cannot_hide_behind_other_words() -> None:
+    assert not ui.safe("[free](https://evil.example)").startswith("[")
+
+
+@given(text=st.text(max_size=400), limit=st.integers(1, 300))
+def test_whatever_it_is_given_it_is_one_line_and_not_longer_than_asked(
+    text: str, limit: int
+) -> None:
+    shown = ui.safe(text, limit)
+    assert len(shown.splitlines()) <= 1
+    # Each character may be escaped, and each @ is followed by a joiner.
+    assert len(shown) <= 2 * limit + shown.count("\u200b")
+
+
+def test_what_is_cut_ends_in_dots() -> None:
+    assert ui.safe("x" * 10, 5) == "xxxx…"
+    assert ui.safe("x" * 5, 5) == "xxxxx"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h 00 min"),
+        (43_500, "12 h 05 min"),
+        (3_600_000 * 5, "5,000 h 00 min"),
+    ],
+)
+def test_durations_are_hours_and_minutes(seconds: float, text: str) -> None:
+    assert ui.duration(seconds) == text
+
+
+def test_an_instant_is_shown_in_the_readers_own_zone() -> None:
+    assert ui.ago(datetime(2026, 11, 21, tzinfo=UTC)) == "<t:1795219200:R>"
+
+
+rows = st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=60))
+
+
+@given(rows=rows, limit=st.integers(60, 200))
+def test_pages_hold_every_row_in_order_and_none_is_too_long(rows: list[str], limit: int) -> None:
+    made = ui.pages(rows, limit)
+    assert all(len(page) <= limit for page in made)
+    assert "\n".join(made).split("\n") == (rows or [""])
+    # As few as they need: no page would have had room for the next row.
+    for page, following in pairwise(made):
+        assert len(page) + 1 + len(following.split("\n", 1)[0]) > limit
+
+
+@given(rows=rows, limit=st.integers(60, 200))
+def test_lines_that_do_not_fit_are_counted(rows: list[str], limit: int) -> None:
+    shown = ui.lines(rows, limit).split("\n") if rows else []
+    if shown != rows:
+        assert shown[-1] == f"… and {len(rows) - len(shown) + 1} more"
+        assert shown[:-1] == rows[: len(shown) - 1]
+    assert len("\n".join(shown)) <= limit + len("\n… and 1000 more")
+
+
+def test_cards_have_the_tones_of_the_house() -> None:
+    embed = ui.card("Title", "Body", tone="success", footer="Foot")
+    assert (embed.title, embed.description, embed.footer.text) == ("Title", "Body", "Foot")
+    assert embed.colour is not None
+    assert embed.colour.value == ui.COLOURS["success"]
+    assert ui.card("Title").description is None
+
+
+class Interaction:
+    """As much of one as an error edge touches."""
+
+    def __init__(self, *, acknowledged: bool) -> None:
+        self.guild_id = 7
+        self.sent: list[tuple[str, Any]] = []
+        self.response = SimpleNamespace(
+            is_done=lambda: acknowledged, send_message=self._sender("response")
+        )
+        self.followup = SimpleNamespace(send=self._sender("followup"))
+
+    def _sender(self, way: str) -> Any:
+        async def send(*, embed: Any, ephemeral: bool) -> None:
+            assert ephemeral
+            self.sent.append((way, embed))
+
+        return send
+
+
+def fail_with(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(("acknowledged", "way"), [(False, "response"), (True, "followup")])
+@pytest.mark.parametrize(
+    ("error", "title"),
+    [
+        (Refusal("It was played already."), "It was played already."),
+        (Outage("Discord"), "Discord is not answering"),
+        (RuntimeError("of viewer 4711"), "Something went wrong on our side"),
+    ],
+)
+async def test_a_button_that_fails_says_so_to_who_pressed_it(
+    error: Exception, title: str, acknowledged: bool, way: str
+) -> None:
+    interaction = Interaction(acknowledged=acknowledged)
+    with capture_logs() as logged:
+        async with ui.kindly(cast(Any, interaction)):
+            fail_with(error)
+    ((used, embed),) = interaction.sent
+    assert used == way
+    assert title in embed.title
+    assert "4711" not in f"{embed.title}{embed.description}"
+    if isinstance(error, RuntimeError):
+        assert logged[0]["code"] in embed.description
+
+
+async def test_a_button_that_works_says_nothing_by_itself() -> None:
+    interaction = Interaction(acknowledged=False)
+    async with ui.kindly(cast(Any, interaction)):
+        pass
+    assert interaction.sent == []
+
+
+def test_durations_speak_the_language() -> None:
+    with speak("xx"):
+        assert ui.duration(60) == "1 min"

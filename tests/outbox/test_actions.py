@@ -1,0 +1,119 @@
+"""Posting: once per key and server, with a bell for the sender, in the transaction of the cause."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.kit.database import Database
+from core.outbox import actions, store
+from core.outbox.room import look
+from tests.clean import cleaned
+from tests.outbox.conftest import Post
+
+NOW = datetime.now(UTC) + timedelta(minutes=5)
+
+
+def test_a_cause_that_is_told_twice_is_announced_once(post: Post) -> None:
+    assert post.posted("call:1", "call:1") == [True, False]
+    assert post.posted("call:1") == [False]
+    assert list(post.states()) == ["call:1"]
+
+
+def test_servers_do_not_share_keys(post: Post, guild_id: int, other_guild_id: int) -> None:
+    assert post.posted("call:1", guild_id=guild_id) == [True]
+    assert post.posted("call:1", guild_id=other_guild_id) == [True]
+
+
+def test_every_kind_of_post_goes_to_its_service_lane_and_target(
+    tx: Connection, guild_id: int
+) -> None:
+    actions.post_to_channel(tx, guild_id, 5, "k", "a", {"n": 1})
+    actions.post_edit(tx, guild_id, 6, "a", "k", "b", {"n": 2})
+    actions.post_to_kick(tx, guild_id, 7, "k", "c", {"n": 3}, reply_to="msg")
+    actions.post_to_user(tx, guild_id, 8, "k", "d", {"n": 4})
+    found = {m.key: (m.service, m.lane, m.target) for m in store.claim_due(tx, NOW, 9)}
+    assert found["a"] == ("discord", "discord:5", {"channel_id": 5})
+    assert found["b"] == ("discord", "discord:6", {"channel_id": 6, "edits": "a"})
+    assert found["c"] == ("kick", "kick:7", {"broadcaster_user_id": 7, "reply_to": "msg"})
+    assert found["d"][0] == "discord"
+    assert found["d"][2] == {"user_id": 8}
+
+
+def test_an_edit_waits_behind_its_original(tx: Connection, guild_id: int) -> None:
+    actions.post_to_channel(tx, guild_id, 5, "k", "original", {})
+    actions.post_edit(tx, guild_id, 5, "original", "k", "edit", {})
+    assert [message.key for message in store.claim_due(tx, NOW, 9)] == ["original"]
+
+
+def test_the_sender_is_rung_once_the_cause_is_committed_and_not_for_a_double(
+    database: Database, postgres_url: str, guild_id: int
+) -> None:
+    rung: list[str] = []
+    ringing = Database(postgres_url, ring=lambda bell, **_data: rung.append(bell), pool_size=1)
+    with cleaned(database):
+        with ringing.begin() as tx:
+            actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+            assert rung == []
+        assert rung == [actions.BELL]
+        with ringing.begin() as tx:
+            actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+            assert actions.try_shelf_again(tx, NOW) == 0
+        assert rung == [actions.BELL]
+    ringing.close()
+
+
+def test_what_was_rolled_back_with_its_cause_is_never_sent(post: Post, guild_id: int) -> None:
+    with pytest.raises(ValueError, match="bug"), post.database.begin() as tx:
+        actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+        raise ValueError("bug")
+    assert post.claim() == []
+
+
+def test_a_receipt_is_known_once_it_was_sent_and_only_to_its_server(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    assert store.find_receipt(tx, guild_id, "key") is None
+    (message,) = store.claim_due(tx, NOW, 1)
+    store.set_sent(tx, message.id, NOW, {"message_id": 9})
+    assert store.find_receipt(tx, guild_id, "key") == {"message_id": 9}
+    assert store.find_receipt(tx, other_guild_id, "key") is None
+
+
+def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
+    tx: Connection, guild_id: int
+) -> None:
+    now = datetime.now(UTC)
+    assert look(tx, now)[0].state == "ok"
+    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    assert look(tx, now + timedelta(seconds=10))[0].state == "ok"
+    (whole,) = look(tx, now + timedelta(seconds=40))
+    assert (whole.state, whole.reason) == ("warn", "1 waiting.")
+
+
+def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
+    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    (message,) = store.claim_due(tx, NOW, 1)
+    store.set_waiting(tx, message.id, try_at=NOW, error="Discord is away", unsure=False)
+    whole, mine = look(tx, NOW - timedelta(minutes=5))
+    assert (whole.state, whole.guild_id) == ("ok", None)
+    assert (mine.guild_id, mine.can_be_retried) == (guild_id, False)
+    assert "Discord is away" in mine.reason
+    store.set_shelved(tx, message.id, "The channel is gone.")
+    _whole, mine = look(tx, NOW)
+    assert (mine.state, mine.can_be_retried) == ("warn", True)
+    assert mine.reason == "1 could not be sent: The channel is gone."
+
+
+def test_the_shelf_of_another_server_stays_as_it_is(
+    post: Post, guild_id: int, other_guild_id: int
+) -> None:
+    for server in (guild_id, other_guild_id):
+        post.posted("key", guild_id=server, channel=server)
+    with post.database.begin() as tx:
+        for message in store.claim_due(tx, NOW, 9):
+            store.set_shelved(tx, message.id, "No.")
+        assert actions.try_shelf_again(tx, NOW, guild_id) == 1
+    assert post.row("key", guild_id)["state"] == "waiting"
+    assert post.row("key", other_guild_id)["state"] == "shelved"

@@ -1,0 +1,252 @@
+"""The Discord courier against the pretend Discord, over a real socket."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
+import pytest
+
+from core.kit.database import Database
+from core.kit.discord_ui import card
+from core.kit.errors import Outage, Refusal
+from core.outbox import discord_courier, store
+from core.outbox.courier import Unsure
+from core.outbox.discord_courier import DiscordCourier, Rendered
+from core.outbox.store import Outgoing
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from tests.clean import cleaned
+from tests.sandbox.discord_rig import Hands, open_world
+
+GENERAL = channel_id(NORAS_CORNER_ID, "general")
+
+
+def render(payload: Mapping[str, Any]) -> Rendered:
+    def view() -> discord.ui.View | None:
+        if "button" not in payload:
+            return None
+        made = discord.ui.View(timeout=None)
+        made.add_item(discord.ui.Button(label=payload["button"], custom_id="x"))
+        return made
+
+    return Rendered(card(payload["title"], payload.get("body", "")), view)
+
+
+def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
+    now = datetime.now(UTC)
+    made = Outgoing(
+        id=4711,
+        guild_id=NORAS_CORNER_ID,
+        key="key",
+        service="discord",
+        lane="discord:1",
+        target={"channel_id": GENERAL},
+        kind="test.card",
+        payload={"title": title},
+        attempts=1,
+        unsure=False,
+        posted_at=now,
+        first_sending_at=now,
+    )
+    return replace(made, **changes)
+
+
+class Rig:
+    """A logged-in client without a gateway connection, its courier, and people's hands."""
+
+    def __init__(self, client: discord.Client, hands: Hands, database: Database) -> None:
+        self.client, self.hands, self.database = client, hands, database
+        self.courier = DiscordCourier(
+            lambda: client, database, {"test.card": render}, lambda _tx, _guild_id: "en"
+        )
+
+    async def titles(self, channel: str = "general") -> list[str]:
+        lines = await self.hands.transcript(channel)
+        return [embed["title"] for line in lines for embed in line["embeds"]]
+
+
+@pytest.fixture
+async def rig(database: Database) -> AsyncIterator[Rig]:
+    with cleaned(database):
+        async with open_world() as world:
+            driver = DiscordDriver(world.base_url)
+            async with discord.Client(intents=discord.Intents.none()) as client:
+                await client.login(world.token)
+                yield Rig(client, Hands(driver), database)
+            driver.close()
+
+
+async def test_a_message_arrives_with_its_buttons_even_while_the_gateway_is_closed(
+    rig: Rig,
+) -> None:
+    await rig.hands.gateway("stop")
+    receipt = await rig.courier.deliver(
+        outgoing(payload={"title": "Hello", "body": "@everyone hi", "button": "Played"})
+    )
+    (line,) = await rig.hands.transcript("general")
+    assert receipt == {"message_id": int(line["message_id"]), "channel_id": GENERAL}
+    assert line["embeds"][0]["title"] == "Hello"
+    assert "Played" in str(line["components"])
+
+
+async def test_an_edit_changes_the_original_and_takes_its_buttons_away(rig: Rig) -> None:
+    payload = {"title": "Open", "button": "Played"}
+    receipt = await rig.courier.deliver(outgoing(payload=payload))
+    _keep_receipt(rig.database, receipt)
+    edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
+    assert await rig.courier.deliver(edit) == receipt
+    (line,) = await rig.hands.transcript("general")
+    assert line["embeds"][0]["title"] == "Played"
+    assert line["components"] == []
+
+
+async def test_an_edit_of_what_a_moderator_deleted_is_done(rig: Rig) -> None:
+    receipt = await rig.courier.deliver(outgoing())
+    _keep_receipt(rig.database, receipt)
+    await rig.hands.delete_message(str(receipt["message_id"]))
+    edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
+    assert await rig.courier.deliver(edit) == {"skipped": "the original was deleted"}
+    assert await rig.titles() == []
+
+
+async def test_an_edit_of_what_was_never_posted_is_done(rig: Rig) -> None:
+    edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
+    assert await rig.courier.deliver(edit) == {"skipped": "the original was never posted"}
+
+
+def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
+    with database.begin() as tx:
+        tx.exec_driver_sql(
+            "INSERT INTO guilds (guild_id, name) VALUES (%s, 'N') ON CONFLICT DO NOTHING",
+            (NORAS_CORNER_ID,),
+        )
+        store.add_message(
+            tx,
+            guild_id=NORAS_CORNER_ID,
+            key="original",
+            service="discord",
+            lane="discord:1",
+            target={"channel_id": GENERAL},
+            kind="test.card",
+            payload={},
+        )
+        (taken,) = store.claim_due(tx, datetime.now(UTC) + timedelta(seconds=1), 1)
+        store.set_sent(tx, taken.id, datetime.now(UTC), receipt)
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+async def test_a_missing_permission_is_refused_with_words_that_help(rig: Rig) -> None:
+    await rig.hands.fault(rest_missing_permission=1)
+    with pytest.raises(Refusal) as caught:
+        await rig.courier.deliver(outgoing())
+    assert "not allowed" in caught.value.what
+    assert "Send Messages" in caught.value.remedy
+
+
+async def test_an_unknown_channel_is_refused_with_words_that_help(rig: Rig) -> None:
+    with pytest.raises(Refusal) as caught:
+        await rig.courier.deliver(outgoing(target={"channel_id": 1}))
+    assert "does not exist" in caught.value.what
+    assert caught.value.remedy
+
+
+async def test_what_discord_never_takes_is_refused(rig: Rig) -> None:
+    with pytest.raises(Refusal, match="50035"):
+        await rig.courier.deliver(outgoing("x" * 300))
+
+
+# -- outages and doubts ---------------------------------------------------------------------------
+
+
+async def test_without_a_login_it_is_an_outage(database: Database) -> None:
+    courier = DiscordCourier(lambda: None, database, {"test.card": render}, lambda _t, _g: "en")
+    with pytest.raises(Outage, match="not logged in"):
+        await courier.deliver(outgoing())
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_discord_cannot_do_now_is_an_outage(status: int) -> None:
+    response = cast(Any, SimpleNamespace(status=status, reason="No"))
+    error = discord_courier._translated(discord.HTTPException(response, "no"))
+    assert isinstance(error, Outage)
+    assert error.reason == f"HTTP {status}"
+
+
+@pytest.mark.parametrize("fault", ["rest_500", "rest_429"])
+async def test_while_discord_gives_no_answer_in_time_the_message_is_in_doubt(
+    rig: Rig, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord_courier, "LONGEST_SECONDS", 0.2)
+    await rig.hands.fault(rest_429_retry_after=5)
+    await rig.hands.fault(**{fault: 9})
+    with pytest.raises(Unsure, match="no answer in time"):
+        await rig.courier.deliver(outgoing())
+
+
+async def test_a_short_rate_limit_is_waited_for(rig: Rig) -> None:
+    await rig.hands.fault(rest_429=1)
+    await rig.courier.deliver(outgoing())
+    assert await rig.titles() == ["Hello"]
+
+
+async def test_discord_that_is_not_there_surely_got_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:1/api")
+    with pytest.raises(Outage, match="no connection"):
+        await rig.courier.deliver(outgoing())
+
+
+async def test_a_lost_answer_leaves_a_doubt_and_repeating_soon_makes_no_second_message(
+    rig: Rig,
+) -> None:
+    await rig.hands.fault(rest_lost_answer=1)
+    message = outgoing()
+    with pytest.raises(Unsure):
+        await rig.courier.deliver(message)
+    assert await rig.titles() == ["Hello"]
+    assert await rig.courier.confirm(message) is None
+    receipt = await rig.courier.deliver(message)
+    (line,) = await rig.hands.transcript("general")
+    assert receipt["message_id"] == int(line["message_id"])
+
+
+async def test_two_messages_that_look_alike_are_two_messages(rig: Rig) -> None:
+    await rig.courier.deliver(outgoing(id=1))
+    await rig.courier.deliver(outgoing(id=2))
+    assert await rig.titles() == ["Hello", "Hello"]
+
+
+# -- after the nonce ------------------------------------------------------------------------------
+
+
+async def test_after_a_minute_the_channel_is_asked_whether_it_arrived(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = outgoing()
+    receipt = await rig.courier.deliver(message)
+    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
+    assert await rig.courier.confirm(message) == receipt
+
+
+async def test_what_others_wrote_what_is_older_and_what_looks_different_is_not_taken_for_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
+    await rig.hands.message("mia", "general", "Hello")
+    await rig.courier.deliver(outgoing("Another"))
+    assert await rig.courier.confirm(outgoing()) is None
+    await rig.courier.deliver(outgoing())
+    later = datetime.now(UTC) + timedelta(seconds=11)
+    assert await rig.courier.confirm(outgoing(first_sending_at=later)) is None
+
+
+async def test_an_edit_needs_no_asking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
+    edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
+    assert await rig.courier.confirm(edit) is None

@@ -1,0 +1,214 @@
+"""The Discord client: what it hears, what it says when something goes wrong, what it describes."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
+import pytest
+from discord import app_commands
+from discord.ext import commands
+from structlog.testing import capture_logs
+
+import bot
+from bot import DiscordThread, error_card
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.discord_ui import COLOURS
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.rooms import open_rooms
+
+
+def context(command: Any = None) -> commands.Context[Any]:
+    return cast(Any, SimpleNamespace(command=command, guild=SimpleNamespace(id=7)))
+
+
+def typed() -> commands.Command[Any, ..., Any]:
+    @commands.command(name="leaderboard")
+    async def leaderboard(ctx: commands.Context[Any], top: int = 10) -> None:
+        """Show who has watched longest."""
+
+    return leaderboard
+
+
+COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.BucketType.user)
+
+
+@pytest.mark.parametrize(
+    ("error", "title", "body"),
+    [
+        (Refusal("No stream yet.", "Come back later."), "No stream yet.", "Come back later."),
+        (Outage("the database", "refused by 10.0.0.7"), "The database is not", "Nothing is lost"),
+        (Outage("StreamElements"), "StreamElements is not answering", "try again"),
+        (COOLDOWN, "That was quick", "<t:"),
+        (commands.MissingPermissions(["manage_guild"]), "for moderators", "Manage Server"),
+        (commands.NoPrivateMessage(), "in a server only", ""),
+        (commands.BadArgument("x"), "did not understand", "`!leaderboard [top=10]`"),
+        (commands.TooManyArguments(), "did not understand", "`!leaderboard"),
+        (commands.ExpectedClosingQuoteError('"'), "did not understand", "`!leaderboard"),
+        (commands.CheckFailure(), "may not use", ""),
+        (app_commands.CheckFailure(), "may not use", ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_each_kind_of_error_is_told_kindly(error: Exception, title: str, body: str) -> None:
+    with capture_logs():
+        embed = error_card(context(typed()), error)
+    assert title in (embed.title or "")
+    assert body in (embed.description or "")
+    assert "10.0.0.7" not in f"{embed.title}{embed.description}"
+    assert embed.colour is not None
+    assert embed.colour.value == COLOURS["warning"]
+
+
+def test_a_bug_is_told_with_a_code_that_finds_the_log_line_and_without_its_words() -> None:
+    with capture_logs() as logged:
+        embed = error_card(context(typed()), RuntimeError("of viewer 4711"))
+    (line,) = logged
+    assert line["code"] in (embed.description or "")
+    assert line["command"] == "leaderboard"
+    assert isinstance(line["exc_info"], RuntimeError)
+    assert "4711" not in f"{embed.title}{embed.description}"
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        commands.CommandInvokeError,
+        lambda error: commands.HybridCommandError(
+            app_commands.CommandInvokeError(cast(Any, SimpleNamespace(name="x")), error)
+        ),
+        lambda error: commands.ConversionError(cast(Any, int), error),
+    ],
+)
+def test_what_discord_py_wraps_around_a_refusal_is_taken_off(wrap: Any) -> None:
+    refusal = Refusal("No.")
+    assert bot._original(wrap(refusal)) is refusal
+
+
+def test_it_asks_to_hear_what_the_features_need_and_nothing_else() -> None:
+    asked = {name for name, wanted in bot.intents() if wanted}
+    assert asked == {
+        *("guilds", "members", "guild_messages", "dm_messages", "message_content"),
+        "guild_reactions",
+    }
+
+
+# -- every command of the house -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def described() -> list[dict[str, Any]]:
+    return asyncio.run(bot._describe(open_rooms()))
+
+
+def test_every_command_says_in_a_sentence_what_it_is_for(described: list[dict[str, Any]]) -> None:
+    assert described
+    for command in described:
+        assert command["help"].endswith("."), command["name"]
+        assert len(command["help"]) <= 100, f"{command['name']}: Discord takes 100 characters"
+        assert command["who"]
+
+
+async def test_every_slash_command_is_one_that_discord_takes() -> None:
+    services = Services(Settings(_env_file=None), Database("postgresql://"), LocalBus())
+    client = bot.RegularsBot(services, open_rooms())
+    await client.add_rooms()
+    assert len(client.tree.get_commands()) <= 100
+    for command in client.tree.walk_commands():
+        assert 1 <= len(command.description) <= 100, command.qualified_name
+        if isinstance(command, app_commands.Group):
+            assert len(command.commands) <= 25
+            continue
+        assert len(command.parameters) <= 25
+        for parameter in command.parameters:
+            assert 1 <= len(str(parameter.description)) <= 100
+            assert str(parameter.description) != "…", f"{command.qualified_name} {parameter.name}"
+    await client.close()
+
+
+def test_commands_are_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bot.main(["--commands"]) == 0
+    names = [command["name"] for command in json.loads(capsys.readouterr().out)]
+    assert {"health", "help"} <= set(names)
+    assert names == sorted(names)
+
+
+def test_chat_commands_are_told_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bot.main(["--chat-commands"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert ["call", "sr"] in [command["names"] for command in found]
+    assert all(command["help"] and command["usage"].startswith("!") for command in found)
+
+
+def test_an_unknown_argument_is_answered_with_how_to_use_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert bot.main(["--nonsense"]) == 2
+    assert "--chat-commands" in capsys.readouterr().err
+
+
+# -- how it is ------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> Any:
+        return discord.utils.utcnow().replace(second=0) + discord.utils.datetime.timedelta(
+            seconds=self.seconds
+        )
+
+
+def thread(database: Database, clock: Any) -> DiscordThread:
+    return DiscordThread(Services(Settings(_env_file=None), database, LocalBus(), clock), ())
+
+
+def test_while_it_connects_it_warns_and_after_a_minute_it_is_down(database: Database) -> None:
+    clock = Clock()
+    one = thread(database, clock)
+    part, sender = one.status()
+    assert (part.name, part.state, part.reason) == ("Discord bot", "warn", "Connecting.")
+    assert (sender.name, sender.state) == ("Outbox sender", "down")
+    clock.seconds = 61
+    assert one.status()[0].state == "down"
+
+
+@pytest.mark.parametrize(
+    ("ready", "closed", "latency", "state"),
+    [
+        (True, False, 0.1, "ok"),
+        (True, False, float("inf"), "warn"),
+        (True, True, 0.1, "warn"),
+        (False, False, 0.1, "warn"),
+    ],
+)
+def test_it_is_well_while_discord_answers_its_heartbeats(
+    database: Database, ready: bool, closed: bool, latency: float, state: str
+) -> None:
+    one = thread(database, Clock())
+    one._bot = cast(
+        Any,
+        SimpleNamespace(
+            is_ready=lambda: ready,
+            is_closed=lambda: closed,
+            latency=latency,
+            ws=SimpleNamespace(open=True),
+            guilds=[1, 2],
+            user="Regulars",
+        ),
+    )
+    part = one.status()[0]
+    assert part.state == state
+    if state == "ok":
+        assert part.reason == "Connected as Regulars, in 2 server(s)."
+
+
+def test_ringing_or_stopping_what_never_started_is_no_error(database: Database) -> None:
+    one = thread(database, Clock())
+    one.ring()
+    one.stop()

@@ -1,0 +1,124 @@
+"""Creating and upgrading the schema: safe to run again, from two places at once, and after failures."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+import setup_database
+from core.kit.database import Database
+from core.kit.errors import StartError
+from core.kit.settings import Settings
+
+ENV = """
+from alembic import context
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()
+"""
+VERSION = """
+from alembic import op
+revision = {name!r}
+down_revision = {before!r}
+def upgrade():
+    op.execute({sql!r})
+"""
+
+
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A history of our own with one step."""
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "env.py").write_text(ENV)
+    monkeypatch.setattr(setup_database, "MIGRATIONS", tmp_path)
+    add(tmp_path, "one", None, "CREATE TABLE setup_kept (n int)")
+    return tmp_path
+
+
+def add(folder: Path, name: str, before: str | None, sql: str) -> None:
+    file = folder / "versions" / f"{name}.py"
+    file.write_text(VERSION.format(name=name, before=before, sql=sql))
+
+
+@pytest.fixture
+def url(postgres_url: str) -> Iterator[str]:
+    """An empty database of its own on the shared server."""
+    lone = Database(postgres_url, pool_size=1)
+    with lone.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS setup_tests WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE setup_tests"))
+    made = lone.engine.url.set(database="setup_tests").render_as_string(hide_password=False)
+    lone.close()
+    yield made
+
+
+def settings(url: str) -> Settings:
+    return Settings(_env_file=None, database_url=SecretStr(url))
+
+
+def test_an_empty_database_is_created_then_up_to_date_then_upgraded(
+    url: str, migrations: Path
+) -> None:
+    assert setup_database.set_up(settings(url)) == "The database was created (version one)."
+    again = setup_database.set_up(settings(url))
+    assert again == "The database is up to date (version one)."
+    add(migrations, "two", "one", "INSERT INTO setup_kept VALUES (7)")
+    upgraded = setup_database.set_up(settings(url))
+    assert upgraded == "The database was upgraded from version one to two."
+    gate = Database(url, pool_size=1)
+    with gate.begin() as tx:
+        assert tx.scalar(text("SELECT n FROM setup_kept")) == 7
+    gate.close()
+
+
+def test_two_that_start_at_once_take_turns(url: str, migrations: Path) -> None:
+    add(migrations, "two", "one", "SELECT pg_sleep(0.1)")
+    told: list[str] = []
+    both = [
+        threading.Thread(target=lambda: told.append(setup_database.set_up(settings(url))))
+        for _ in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(timeout=20)
+    assert sorted(told) == [
+        "The database is up to date (version two).",
+        "The database was created (version two).",
+    ]
+
+
+def test_an_upgrade_that_fails_halfway_leaves_everything_as_it_was(
+    url: str, migrations: Path
+) -> None:
+    setup_database.set_up(settings(url))
+    add(migrations, "two", "one", "DROP TABLE setup_kept; SELECT nonsense")
+    with pytest.raises(Exception, match="nonsense"):
+        setup_database.set_up(settings(url))
+    gate = Database(url, pool_size=1)
+    with gate.begin() as tx:
+        assert setup_database.version_of(tx) == "one"
+        assert tx.scalar(text("SELECT count(*) FROM setup_kept")) == 0
+    gate.close()
+
+
+def test_a_database_that_is_away_is_said_in_a_sentence_without_the_password() -> None:
+    with pytest.raises(StartError, match="check DATABASE_URL") as caught:
+        setup_database.set_up(settings("postgresql://u:hunter2hunter2@127.0.0.1:1/x"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_program_ends_with_a_sentence_and_a_code(
+    url: str,
+    migrations: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert setup_database.main() == 0
+    assert "created" in capsys.readouterr().out
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/x")
+    assert setup_database.main() == 1
+    assert "DATABASE_URL" in capsys.readouterr().err
