@@ -2,10 +2,10 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands
@@ -156,12 +156,10 @@ def test_an_unknown_argument_is_answered_with_how_to_use_it(
 
 class Clock:
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.now = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
-    def __call__(self) -> Any:
-        return discord.utils.utcnow().replace(second=0) + discord.utils.datetime.timedelta(
-            seconds=self.seconds
-        )
+    def __call__(self) -> datetime:
+        return self.now
 
 
 def thread(database: Database, clock: Any) -> DiscordThread:
@@ -174,7 +172,7 @@ def test_while_it_connects_it_warns_and_after_a_minute_it_is_down(database: Data
     part, sender = one.status()
     assert (part.name, part.state, part.reason) == ("Discord bot", "warn", "Connecting.")
     assert (sender.name, sender.state) == ("Outbox sender", "down")
-    clock.seconds = 61
+    clock.now += timedelta(seconds=61)
     assert one.status()[0].state == "down"
 
 

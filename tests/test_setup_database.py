@@ -1,7 +1,6 @@
-"""Creating and upgrading the schema: safe to run again, from two places at once, and after failures."""
+"""Creating and upgrading the schema: safe to run again, twice at once, after failures."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ def add(folder: Path, name: str, before: str | None, sql: str) -> None:
 
 
 @pytest.fixture
-def url(postgres_url: str) -> Iterator[str]:
+def url(postgres_url: str) -> str:
     """An empty database of its own on the shared server."""
     lone = Database(postgres_url, pool_size=1)
     with lone.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -51,7 +50,7 @@ def url(postgres_url: str) -> Iterator[str]:
         connection.execute(text("CREATE DATABASE setup_tests"))
     made = lone.engine.url.set(database="setup_tests").render_as_string(hide_password=False)
     lone.close()
-    yield made
+    return made
 
 
 def settings(url: str) -> Settings:
