@@ -115,8 +115,8 @@ def web(services: Services, rooms: Iterable[Room]) -> Flask:
         # Exactly one proxy stands before us: what more a client claims about itself is not heard.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     for room in rooms:
-        if room.pages is not None:
-            app.register_blueprint(room.pages(services))
+        for pages in room.pages:
+            app.register_blueprint(pages(services))
     return app
 
 

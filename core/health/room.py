@@ -13,5 +13,5 @@ def open_room(others: Iterable[Room]) -> Room:
     return Room(
         "health",
         cogs=(lambda services: Health(services, checks),),
-        pages=lambda services: pages(services, checks),
+        pages=(lambda services: pages(services, checks),),
     )

@@ -6,6 +6,12 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.inbox.store import find_newest
+from core.kick.accounts import embeds
+from core.kick.accounts import pages as accounts
+from core.kick.accounts.buttons import LinkButton
+from core.kick.accounts.checks import look as look_at_accounts
+from core.kick.accounts.commands import KickAccounts
+from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
@@ -29,8 +35,11 @@ def look(tx: Connection, now: datetime) -> list[Part]:
 
 ROOM = Room(
     "kick",
-    pages=pages,
-    tasks=TASKS,
+    cogs=(KickAccounts,),
+    pages=(pages, accounts.pages),
+    tasks=(*TASKS, *ACCOUNT_TASKS),
+    embeds={"kick.connected": embeds.connected, "kick.reconnect": embeds.reconnect},
+    buttons=(LinkButton,),
     translates={SOURCE: translate, POLL_SOURCE: translate},
-    checks=(look,),
+    checks=(look, look_at_accounts),
 )

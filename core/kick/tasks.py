@@ -3,10 +3,10 @@
 import structlog
 
 from core.guilds import store as guilds
-from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick import store
+from core.kick.accounts.channels import follow_environment
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import KickClient, KickRejected, Livestream, client_of
 from core.kick.translate import PLATFORM
@@ -32,23 +32,12 @@ def tune_in(services: Services) -> None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
     client = client_of(services.settings)
     try:
-        _tie_channel(services, client)
+        follow_environment(services)
         for broadcaster_user_id in _followed(services):
             _subscribe(client, broadcaster_user_id)
         _learn_own_account(services, client)
     except KickRejected as rejected:
         raise Refusal(str(rejected)) from rejected
-
-
-def _tie_channel(services: Services, client: KickClient) -> None:
-    slug, guild_id = services.settings.kick_channel, services.settings.discord_guild_id
-    if slug is None or guild_id is None:
-        raise Refusal("KICK_CHANNEL and DISCORD_GUILD_ID are not set.")
-    found = client.find_channel(slug.lower().replace("_", "-"))
-    if found is None:
-        raise Refusal(f"Kick knows no channel called “{slug}”. Please check KICK_CHANNEL.")
-    with services.database.begin() as tx:
-        guilds.set_channel(tx, Channel(guild_id, PLATFORM, *found))
 
 
 def _subscribe(client: KickClient, broadcaster_user_id: int) -> None:

@@ -95,7 +95,7 @@ class Room:
         name: the package below `core`.
         hears: event class -> hearer.
         cogs: each builds a group of Discord commands.
-        pages: builds the web pages.
+        pages: each builds a blueprint of web pages.
         chat_commands: what viewers can type in the streamer's chat.
         settings: what a server's admin can set.
         tasks: timed work.
@@ -109,7 +109,7 @@ class Room:
     name: str
     hears: Mapping[type, Hearer] = field(default_factory=dict)
     cogs: "tuple[Callable[[Services], commands.Cog], ...]" = ()
-    pages: "Callable[[Services], Blueprint] | None" = None
+    pages: "tuple[Callable[[Services], Blueprint], ...]" = ()
     chat_commands: tuple[ChatCommand, ...] = ()
     settings: tuple[GuildSetting[Any], ...] = ()
     tasks: tuple[Task, ...] = ()

@@ -1,0 +1,155 @@
+"""What one can do with a server's Kick account, inside a transaction. Network calls are made by
+`connect`, `channels` and `tokens`, between transactions."""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.guilds import store as guilds
+from core.kick.accounts import store
+from core.kick.accounts.links import Link
+from core.kick.accounts.store import Account, KnownChannel
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.outbox import actions as outbox
+
+PLATFORM = "kick"
+
+
+def open_link(
+    tx: Connection, guild_id: int, asked_by: int, asked_by_name: str, now: datetime
+) -> Link:
+    """An admin asks for a link with which the streamer can connect.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    get_channel(tx, guild_id)
+    link = Link(secrets.token_urlsafe(18), guild_id, asked_by)
+    store.add_attempt(tx, link.link_id, guild_id, asked_by, asked_by_name, now)
+    return link
+
+
+def get_channel(tx: Connection, guild_id: int) -> guilds.Channel:
+    """The configured channel.
+
+    Raises:
+        Refusal: there is none.
+    """
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    if channel is None:
+        raise Refusal(
+            _("No Kick channel is set for this server yet."),
+            _("Name it once: `/connect_kick channel:<name>`, as in kick.com/<name>."),
+        )
+    return channel
+
+
+def choose_channel(
+    tx: Connection, channel: guilds.Channel, chosen_by: int | None, *, known_as: str = ""
+) -> bool:
+    """This channel streams for the server from now on; what was known of another is dropped.
+
+    Args:
+        chosen_by: Discord id of the admin, or None when the environment says so.
+        known_as: for the audit log, where the name was typed otherwise.
+    """
+    before = guilds.find_channel(tx, channel.guild_id, PLATFORM)
+    changed = guilds.set_channel(tx, channel)
+    store.set_known_channel(tx, channel.guild_id, channel.channel_id, chosen_by)
+    if changed and chosen_by is not None:
+        guilds.post_audit(
+            tx,
+            channel.guild_id,
+            chosen_by,
+            "kick.channel",
+            target=known_as or channel.slug,
+            before=before.slug if before else None,
+            after=channel.slug,
+        )
+    return changed
+
+
+def is_chosen_by_admin(tx: Connection, guild_id: int) -> bool:
+    """Whether an admin's choice stands above KICK_CHANNEL."""
+    known = store.find_known_channel(tx, guild_id)
+    return known is not None and known.chosen_by is not None
+
+
+def get_known_channel(tx: Connection, guild_id: int) -> KnownChannel:
+    """What is known of the configured channel; made now for one that was configured before.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    channel = get_channel(tx, guild_id)
+    known = store.find_known_channel(tx, guild_id)
+    if known is None or known.broadcaster_user_id != channel.channel_id:
+        store.set_known_channel(
+            tx, guild_id, channel.channel_id, known.chosen_by if known else None
+        )
+        known = store.find_known_channel(tx, guild_id)
+    assert known is not None, "it was just written"
+    return known
+
+
+def type_chatroom(tx: Connection, guild_id: int, chatroom_id: int, actor: int) -> KnownChannel:
+    """An admin types in the chatroom's number; 0 forgets it.
+
+    Raises:
+        Refusal: no channel is configured, or this is no such number.
+    """
+    if not 0 <= chatroom_id < 2**63:
+        raise Refusal(_("A chatroom id is a positive number."), _("Use 0 to forget it."))
+    known = get_known_channel(tx, guild_id)
+    wanted = chatroom_id or None
+    store.set_chatroom(tx, known, wanted, "typed" if wanted else None)
+    if known.chatroom_id != wanted:
+        guilds.post_audit(
+            tx, guild_id, actor, "kick.chatroom", before=known.chatroom_id, after=wanted
+        )
+    return replace(known, chatroom_id=wanted, chatroom_from="typed" if wanted else None)
+
+
+def connect_account(tx: Connection, account: Account) -> None:
+    """The streamer said yes."""
+    store.set_account(tx, account)
+    guilds.post_audit(
+        tx, account.guild_id, account.connected_by, "kick.connect", target=account.name
+    )
+    _tell(tx, account, "connected", account.connected_at)
+
+
+def need_reconnect(tx: Connection, account: Account) -> bool:
+    """Kick has ended the grant. Whoever connected it is told once; False when it is known or
+    another account is connected by now."""
+    if not store.set_reconnect(tx, account):
+        return False
+    _tell(tx, account, "reconnect", account.connected_at)
+    return True
+
+
+def disconnect_account(tx: Connection, guild_id: int, actor: int) -> Account | None:
+    """Forget the account; what is returned is for telling Kick."""
+    account = store.find_account(tx, guild_id)
+    if account is None or not store.end_account(tx, guild_id):
+        return None
+    guilds.post_audit(tx, guild_id, actor, "kick.disconnect", target=account.name)
+    return account
+
+
+def _tell(tx: Connection, account: Account, kind: str, at: datetime) -> None:
+    outbox.post_to_user(
+        tx,
+        account.guild_id,
+        account.connected_by,
+        f"kick.{kind}",
+        f"kick.{kind}:{account.kick_user_id}:{at.isoformat()}",
+        {
+            "account": account.name,
+            "server": guilds.list_names(tx).get(account.guild_id, ""),
+            "scopes": list(account.scopes),
+        },
+    )

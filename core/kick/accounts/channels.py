@@ -1,0 +1,173 @@
+"""The channel that streams for a server: choosing it, and finding out its numbers at Kick.
+
+Three numbers that must never be mixed: the owner's user id (all of Kick's API and webhooks), the
+website's channel id and its chatroom id (the realtime feed only). The last two have no official
+endpoint, and the website often blocks servers, so nothing that works by webhook needs them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick.accounts import actions, store
+from core.kick.accounts.actions import PLATFORM
+from core.kick.accounts.rules import slug_of
+from core.kick.accounts.store import KnownChannel
+from core.kick.client import KickClient, KickRejected, SiteChannel, client_of
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.kit.words import _
+
+LOOK_AGAIN = timedelta(hours=6)
+"""How long the website is left in peace when it did not tell the chatroom."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What is known of a server's channel.
+
+    Attributes:
+        site_trouble: why the website did not tell the chatroom, or "".
+    """
+
+    slug: str
+    known: KnownChannel
+    site_trouble: str
+
+
+def ensure_channel(services: Services, guild_id: int) -> Channel:
+    """The configured channel; KICK_CHANNEL's, where none has been yet.
+
+    Raises:
+        Refusal: there is none, or Kick does not know it.
+        Outage: Kick does not answer.
+    """
+    with services.database.begin() as tx:
+        channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    name = services.settings.kick_channel
+    if channel is None and name is not None and services.settings.discord_guild_id == guild_id:
+        channel = find_at_kick(services, guild_id, name)
+        with services.database.begin() as tx:
+            actions.choose_channel(tx, channel, None)
+    if channel is not None:
+        return channel
+    with services.database.begin() as tx:
+        return actions.get_channel(tx, guild_id)
+
+
+def find_at_kick(services: Services, guild_id: int, name: str) -> Channel:
+    """The channel of this name.
+
+    Raises:
+        Refusal: Kick knows none.
+        Outage: Kick does not answer.
+    """
+    slug = slug_of(name)
+    try:
+        found = client_of(services.settings).find_channel(slug) if slug else None
+    except KickRejected as rejected:
+        raise Refusal(str(rejected)) from rejected
+    if found is None:
+        raise Refusal(
+            _("Kick knows no channel called “{name}”.").format(name=name),
+            _("Write it as in its address, kick.com/<name>."),
+        )
+    return Channel(guild_id, PLATFORM, *found)
+
+
+def follow_environment(services: Services) -> None:
+    """Tie KICK_CHANNEL to DISCORD_GUILD_ID, unless an admin has chosen a channel there.
+
+    Raises:
+        Refusal: a setting is missing, or Kick does not know the channel.
+        Outage: Kick does not answer.
+    """
+    name, guild_id = services.settings.kick_channel, services.settings.discord_guild_id
+    if name is None or guild_id is None:
+        with services.database.begin() as tx:
+            if guilds.list_channels(tx, PLATFORM):
+                return
+        raise Refusal(
+            "No Kick channel is set: run /connect_kick, or set KICK_CHANNEL and DISCORD_GUILD_ID."
+        )
+    with services.database.begin() as tx:
+        if actions.is_chosen_by_admin(tx, guild_id):
+            return
+    channel = find_at_kick(services, guild_id, name)
+    with services.database.begin() as tx:
+        if not actions.is_chosen_by_admin(tx, guild_id):
+            actions.choose_channel(tx, channel, None)
+
+
+def sync(services: Services, guild_id: int) -> Synced:
+    """Ask Kick for the channel's name of today and for its numbers, and keep them.
+
+    Raises:
+        Refusal: no channel is configured, or Kick declines.
+        Outage: Kick's API does not answer.
+    """
+    channel = ensure_channel(services, guild_id)
+    client = client_of(services.settings)
+    try:
+        # By the owner's id, which stays when the channel is renamed.
+        slug = client.find_slug(channel.channel_id) or channel.slug
+    except KickRejected as rejected:
+        raise Refusal(str(rejected)) from rejected
+    with services.database.begin() as tx:
+        guilds.set_channel(tx, Channel(guild_id, PLATFORM, channel.channel_id, slug))
+        known = actions.get_known_channel(tx, guild_id)
+    return look_at_site(services, client, slug, known)
+
+
+def look_at_site(services: Services, client: KickClient, slug: str, known: KnownChannel) -> Synced:
+    """Ask the website for its two numbers. It may well not tell them; that is no error."""
+    found, trouble = _ask_site(client, slug, known)
+    now = services.clock()
+    with services.database.begin() as tx:
+        if found is not None:
+            store.set_site_ids(tx, known, found.channel_id, found.chatroom_id, now)
+        else:
+            store.set_looked(tx, known, now)
+        known = store.find_known_channel(tx, known.guild_id) or known
+    return Synced(slug, known, trouble)
+
+
+def _ask_site(client: KickClient, slug: str, known: KnownChannel) -> tuple[SiteChannel | None, str]:
+    try:
+        found = client.site_channel(slug)
+    except Outage as outage:
+        return None, outage.reason
+    except KickRejected as rejected:
+        return None, f"HTTP {rejected.status}"
+    if found.owner_user_id != known.broadcaster_user_id:
+        return None, "it told about another channel"
+    return found, ""
+
+
+def look_up_missing(services: Services) -> None:
+    """Ask the website for the chatrooms that are not known, now and then."""
+    now = services.clock()
+    with services.database.begin() as tx:
+        tied = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
+        wanting = [known for known in store.list_known_channels(tx) if _is_wanting(known, now)]
+    client = client_of(services.settings)
+    for known in wanting:
+        channel = tied.get(known.guild_id)
+        if channel is not None and channel.channel_id == known.broadcaster_user_id:
+            synced = look_at_site(services, client, channel.slug, known)
+            if synced.site_trouble:
+                _log.info(
+                    "Kick's website did not tell the chatroom",
+                    reason=synced.site_trouble,
+                    guild_id=known.guild_id,
+                )
+
+
+def _is_wanting(known: KnownChannel, now: datetime) -> bool:
+    complete = known.chatroom_id is not None and known.site_channel_id is not None
+    return not complete and (known.looked_at is None or now - known.looked_at > LOOK_AGAIN)

@@ -1,0 +1,123 @@
+"""`/connect_kick`, `/disconnect_kick`, `/sync_kick` and `/set_chatroom`."""
+
+import asyncio
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kick.accounts import actions, channels, connect, embeds, store
+from core.kick.accounts.buttons import invite, link_button, sent_by_dm
+from core.kick.accounts.store import Account
+from core.kit.discord_ui import PRIVATE, answer, card, kindly
+from core.kit.services import Services
+from core.kit.words import _
+
+Context = commands.Context[commands.Bot]
+
+
+class KickAccounts(commands.Cog):
+    """The streamer's Kick account and channel."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._database = services.database
+
+    @commands.hybrid_command(name="connect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(3, 60, commands.BucketType.user)
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        channel="Name on Kick, as in kick.com/<name>; the one set before if empty"
+    )
+    async def connect_kick(self, ctx: Context, channel: str | None = None) -> None:
+        """Get a link with which the streamer connects the Kick channel to this server."""
+        guild = _guild(ctx)
+        await asyncio.to_thread(connect.choose, self._services, guild.id, channel, ctx.author.id)
+        embed, view = await invite(self._services, guild, ctx.author)
+        if await sent_by_dm(ctx.author, embed, view):
+            await answer(ctx, embeds.sent_by_dm())
+        elif ctx.interaction is not None:
+            await answer(ctx, embed, view)
+        else:
+            await answer(ctx, embeds.dms_are_closed(), link_button())
+
+    @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def disconnect_kick(self, ctx: Context) -> None:
+        """End the connection with the streamer's Kick account, and forget its tokens."""
+        account = await self._database.run(store.find_account, _guild(ctx).id)
+        if account is None:
+            await answer(ctx, embeds.not_connected())
+            return
+        view = DisconnectView(self._services, account, ctx.author.id)
+        await answer(ctx, embeds.ask_disconnect(account.name), view)
+
+    @commands.hybrid_command(name="sync_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(3, 60, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    async def sync_kick(self, ctx: Context) -> None:
+        """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
+        found = await asyncio.to_thread(channels.sync, self._services, _guild(ctx).id)
+        await answer(ctx, embeds.synced(found))
+
+    @commands.hybrid_command(name="set_chatroom", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(chatroom_id="The chatroom's number on Kick; 0 forgets it")
+    async def set_chatroom(self, ctx: Context, chatroom_id: int) -> None:
+        """Type in the chatroom id, where Kick's website does not tell it."""
+        known = await self._database.run(
+            actions.type_chatroom, _guild(ctx).id, chatroom_id, ctx.author.id
+        )
+        await answer(ctx, embeds.chatroom(known))
+
+
+class DisconnectView(discord.ui.View):
+    """Yes, or leave it."""
+
+    def __init__(self, services: Services, account: Account, asker_id: int) -> None:
+        super().__init__(timeout=300)
+        self._services = services
+        self._account = account
+        self._asker_id = asker_id
+        self.disconnect.label = _("Disconnect")
+        self.leave_it.label = _("Keep it")
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        if interaction.user.id == self._asker_id:
+            return True
+        embed = card(_("This question was put to somebody else"))
+        await interaction.response.send_message(embed=embed, ephemeral=True)
+        return False
+
+    @discord.ui.button(style=discord.ButtonStyle.danger)
+    async def disconnect(
+        self, interaction: discord.Interaction, _button: "discord.ui.Button[DisconnectView]"
+    ) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer()
+            self.stop()
+            ended = await asyncio.to_thread(
+                connect.disconnect, self._services, self._account.guild_id, self._asker_id
+            )
+            embed = (
+                embeds.disconnected(ended[0].name, ended[1]) if ended else embeds.not_connected()
+            )
+            await interaction.edit_original_response(embed=embed, view=None)
+
+    @discord.ui.button(style=discord.ButtonStyle.secondary)
+    async def leave_it(
+        self, interaction: discord.Interaction, _button: "discord.ui.Button[DisconnectView]"
+    ) -> None:
+        async with kindly(interaction):
+            self.stop()
+            embed = card("✅ " + _("It stays connected"))
+            await interaction.response.edit_message(embed=embed, view=None)
+
+
+def _guild(ctx: Context) -> discord.Guild:
+    assert ctx.guild is not None, "the commands are guild_only"
+    return ctx.guild

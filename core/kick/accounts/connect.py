@@ -1,0 +1,247 @@
+"""The round trip: a link, Kick's consent page, and back; and the end of a connection.
+
+The state of an attempt is consumed before Kick is asked for anything, so that whatever happens
+afterwards it has worked once. No transaction is open while Kick is asked.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick.accounts import actions, channels, oauth, store
+from core.kick.accounts.links import Link
+from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, hash_of, missing_scopes
+from core.kick.accounts.store import Account, Attempt
+from core.kick.client import Account as KickAccount
+from core.kick.client import KickClient, KickRejected, client_of
+from core.kit.crypto import SealBroken, vault_of
+from core.kit.errors import Outage
+from core.kit.services import Services
+
+_log = structlog.get_logger(__name__)
+
+
+class LinkUsed(Exception):
+    """Somebody has followed this link to Kick before."""
+
+
+class LinkForgotten(Exception):
+    """This link is older than our memory, or of another installation."""
+
+
+class StateUnknown(Exception):
+    """We never gave out this state."""
+
+
+class StateUsed(Exception):
+    """Somebody came back with this state before."""
+
+
+class StateExpired(Exception):
+    """The answer came too late."""
+
+
+class WrongPerson(Exception):
+    """Somebody else than the channel's streamer said yes.
+
+    Attributes:
+        came: the account that came.
+        needed: the slug of the channel whose streamer is needed.
+    """
+
+    def __init__(self, came: str, needed: str) -> None:
+        super().__init__("the account is not the channel's")
+        self.came = came
+        self.needed = needed
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a link's page tells."""
+
+    guild_id: int
+    server: str
+    channel: Channel
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Off to Kick. `state` also goes into a cookie, so that only this browser may come back."""
+
+    url: str = field(repr=False)
+    state: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """What has been tied together."""
+
+    server: str
+    account: str
+    missing: tuple[str, ...]
+
+
+def choose(services: Services, guild_id: int, name: str | None, actor: int) -> Channel:
+    """The channel to connect: the one named here, or the one configured already.
+
+    Raises:
+        Refusal: there is none, or Kick does not know it.
+        Outage: Kick does not answer.
+    """
+    if name is None:
+        return channels.ensure_channel(services, guild_id)
+    channel = channels.find_at_kick(services, guild_id, name)
+    with services.database.begin() as tx:
+        account = store.find_account(tx, guild_id)
+    if account is not None and account.kick_user_id != channel.channel_id:
+        disconnect(
+            services, guild_id, actor
+        )  # the former channel's streamer has nothing to do here
+    with services.database.begin() as tx:
+        actions.choose_channel(tx, channel, actor)
+    return channel
+
+
+def invite(services: Services, link: Link) -> Invitation:
+    """What the page of a link shows. Looking at it uses nothing up.
+
+    Raises:
+        LinkUsed, LinkForgotten: it leads nowhere any more.
+        Refusal: no channel is configured any more.
+    """
+    with services.database.begin() as tx:
+        attempt = store.find_attempt(tx, link.guild_id, link.link_id)
+        if attempt is None:
+            raise LinkForgotten
+        if attempt.started_at is not None:
+            raise LinkUsed
+        return Invitation(
+            link.guild_id,
+            guilds.list_names(tx).get(link.guild_id, ""),
+            actions.get_channel(tx, link.guild_id),
+            attempt.asked_by_name,
+        )
+
+
+def depart(services: Services, link: Link) -> Departure:
+    """Follow the link to Kick, which works once. Raises as `invite` does."""
+    invite(services, link)
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    sealed = vault_of(services.settings).seal(verifier)
+    with services.database.begin() as tx:
+        now = services.clock()
+        if not store.set_started(tx, link.guild_id, link.link_id, hash_of(state), sealed, now):
+            raise LinkUsed
+    return Departure(oauth.consent_url(services.settings, state, verifier), state)
+
+
+def take_state(services: Services, state: str) -> Attempt:
+    """The attempt that this state belongs to; it is used up by this, whatever follows.
+
+    Raises:
+        StateUnknown, StateUsed, StateExpired: there is none that counts.
+    """
+    now = services.clock()
+    with services.database.begin() as tx:
+        attempt = store.set_finished(tx, hash_of(state), now)
+        if attempt is None:
+            raise StateUsed if store.has_state(tx, hash_of(state)) else StateUnknown
+    if attempt.started_at is None or now - attempt.started_at > STATE_LASTS:
+        raise StateExpired
+    return attempt
+
+
+def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
+    """The streamer said yes: exchange the code, see who it is, and keep the account.
+
+    Raises:
+        WrongPerson: it is not the channel's streamer; nothing is kept.
+        oauth.GrantEnded: Kick does not take the code.
+        Refusal: no channel is configured any more, or Kick does not take our app.
+        Outage: Kick does not answer.
+    """
+    client, now = client_of(services.settings), services.clock()
+    tokens = oauth.redeem(client, services.settings, code, _verifier(services, attempt), now)
+    try:
+        who = client.account_of(tokens.access)
+    except (Outage, KickRejected) as error:
+        oauth.revoke(client, tokens.access, tokens.refresh)
+        if isinstance(error, Outage):
+            raise
+        raise oauth.GrantEnded(error.reason) from error
+    with services.database.begin() as tx:
+        channel = actions.get_channel(tx, attempt.guild_id)
+        server = guilds.list_names(tx).get(attempt.guild_id, "")
+        if who.kick_user_id == channel.channel_id:
+            actions.connect_account(tx, _account(services, attempt, who, tokens, now))
+    if who.kick_user_id != channel.channel_id:
+        oauth.revoke(client, tokens.access, tokens.refresh)
+        raise WrongPerson(who.name, channel.slug)
+    _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
+    _learn_numbers(services, client, channel)
+    return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
+
+
+def _verifier(services: Services, attempt: Attempt) -> str:
+    try:
+        return vault_of(services.settings).open(attempt.verifier or "")
+    except SealBroken:
+        # The key was changed within these minutes.
+        raise StateExpired from None
+
+
+def _account(
+    services: Services, attempt: Attempt, who: KickAccount, tokens: oauth.Tokens, now: datetime
+) -> Account:
+    vault = vault_of(services.settings)
+    return Account(
+        guild_id=attempt.guild_id,
+        kick_user_id=who.kick_user_id,
+        name=who.name,
+        scopes=tokens.scopes,
+        state="connected",
+        access_token=vault.seal(tokens.access),
+        refresh_token=vault.seal(tokens.refresh),
+        expires_at=tokens.expires_at,
+        connected_by=attempt.asked_by,
+        connected_at=now,
+        refreshed_at=now,
+    )
+
+
+def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> None:
+    with services.database.begin() as tx:
+        known = actions.get_known_channel(tx, channel.guild_id)
+    channels.look_at_site(services, client, channel.slug, known)
+
+
+def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, bool] | None:
+    """Forget the server's account and tell Kick that its tokens are done with.
+
+    Returns:
+        The account, and whether Kick could be told; None when no account was connected.
+    """
+    with services.database.begin() as tx:
+        account = actions.disconnect_account(tx, guild_id, actor)
+    if account is None:
+        return None
+    _log.info("A Kick account is disconnected", account=account.name, guild_id=guild_id)
+    if account.state == "reconnect":
+        return account, True  # there is nothing left to revoke
+    vault = vault_of(services.settings)
+    try:
+        access, refresh = vault.open(account.access_token), vault.open(account.refresh_token)
+    except SealBroken:
+        return account, False
+    return account, oauth.revoke(client_of(services.settings), access, refresh)
+
+
+def forget_old_attempts(services: Services) -> None:
+    """Links and states that are long over."""
+    with services.database.begin() as tx:
+        store.end_attempts(tx, services.clock() - KEEP_ATTEMPTS)

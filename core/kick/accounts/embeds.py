@@ -1,0 +1,119 @@
+"""How connecting looks in Discord, pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from core.kick.accounts.channels import Synced
+from core.kick.accounts.rules import missing_scopes, scope_words
+from core.kick.accounts.store import KnownChannel
+from core.kit.discord_ui import card, safe
+from core.kit.words import _
+from core.outbox.discord_courier import Rendered
+
+
+def invitation(server: str, slug: str) -> discord.Embed:
+    """Above the button with the link."""
+    return card(
+        "🔗 " + _("Connect Kick"),
+        _(
+            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
+            "channel has to say yes on Kick."
+        ).format(server=safe(server), channel=safe(slug))
+        + "\n-# "
+        + _("The link is yours, works once and for 15 minutes."),
+        tone="kick",
+    )
+
+
+def sent_by_dm() -> discord.Embed:
+    return card("📬 " + _("Look into your direct messages"), _("The link is there."), tone="kick")
+
+
+def dms_are_closed() -> discord.Embed:
+    """Openly, where a typed command cannot be answered privately."""
+    return card(
+        "📪 " + _("Your direct messages are closed"),
+        _("Press the button; only you will see the link."),
+        tone="warning",
+    )
+
+
+def connected(payload: Mapping[str, Any]) -> Rendered:
+    """To whoever asked for the link. Payload: `account`, `server`, `scopes`."""
+    missing = missing_scopes(payload["scopes"])
+    body = _("**{account}** on Kick is connected with **{server}**.").format(
+        account=safe(payload["account"]), server=safe(payload["server"])
+    )
+    if missing:
+        words = ", ".join(scope_words(scope) for scope in missing)
+        body += "\n" + _("Kick did not allow everything: {words}.").format(words=words)
+    tone = "warning" if missing else "success"
+    return Rendered(card("✅ " + _("Connected"), body, tone=tone))  # type: ignore[arg-type]
+
+
+def reconnect(payload: Mapping[str, Any]) -> Rendered:
+    """To whoever had connected the account. Payload: `account`, `server`."""
+    body = _(
+        "Kick has ended the connection of **{account}** with **{server}**. Events still arrive; "
+        "what acts in the streamer's name waits.\nRun `/connect_kick` in that server."
+    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
+    return Rendered(card("🔌 " + _("Kick has to be connected again"), body, tone="warning"))
+
+
+def ask_disconnect(name: str) -> discord.Embed:
+    return card(
+        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
+        _(
+            "What acts in the streamer's name stops. Watchtime, tickets and settings stay, and "
+            "chat is still heard."
+        ),
+        tone="warning",
+    )
+
+
+def disconnected(name: str, told: bool) -> discord.Embed:
+    body = _("Its tokens are revoked and forgotten.")
+    if not told:
+        body = _(
+            "Its tokens are forgotten here, but Kick did not answer: to be sure, the streamer can "
+            "remove the app under Settings, Connections on Kick."
+        )
+    title = _("{name} is disconnected").format(name=safe(name))
+    return card("🔌 " + title, body, tone="success" if told else "warning")
+
+
+def not_connected() -> discord.Embed:
+    return card("🔌 " + _("No Kick account is connected"), _("`/connect_kick` connects one."))
+
+
+def synced(found: Synced) -> discord.Embed:
+    """All that is known of the channel."""
+    known = found.known
+    rows = [
+        "🟢 " + _("Channel: **{slug}**").format(slug=safe(found.slug)),
+        "🟢 " + _("Broadcaster id: `{id}`").format(id=known.broadcaster_user_id),
+        _chatroom(known),
+    ]
+    if found.site_trouble and known.chatroom_id is None:
+        rows.append(
+            "-# "
+            + _(
+                "Kick's website did not tell it ({reason}). Nothing that works by webhook needs "
+                "it; `/set_chatroom` takes it by hand."
+            ).format(reason=safe(found.site_trouble))
+        )
+    return card("🔄 " + _("Kick is in sync"), "\n".join(rows), tone="kick")
+
+
+def _chatroom(known: KnownChannel) -> str:
+    if known.chatroom_id is None:
+        return "⚪ " + _("Chatroom id: not known")
+    words = {"site": _("from Kick's website"), "typed": _("typed in")}
+    origin = words.get(known.chatroom_from or "", "")
+    return "🟢 " + _("Chatroom id: `{id}` ({origin})").format(id=known.chatroom_id, origin=origin)
+
+
+def chatroom(known: KnownChannel) -> discord.Embed:
+    return card("💬 " + _("Chatroom"), _chatroom(known), tone="kick")

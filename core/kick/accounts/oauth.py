@@ -1,0 +1,143 @@
+"""Kick's OAuth 2.1: the address of its consent page, and the three grants.
+
+https://docs.kick.com/getting-started/generating-tokens-oauth2-flow. Written by hand on the one
+HTTP client of this room: a library would keep the verifier in the browser's cookie, where we keep
+it sealed in a row, and would save these few lines only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import structlog
+
+from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kick.client import KickClient, KickRejected
+from core.kit.errors import Outage, Refusal
+from core.kit.settings import Settings
+from core.kit.words import _
+
+CALLBACK = "/auth/kick/callback"
+
+_OUR_FAULT = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
+
+_log = structlog.get_logger(__name__)
+
+
+class GrantEnded(Exception):
+    """Kick does not take this code or refresh token (any more): only a new consent helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What Kick grants. `expires_at` is the access token's end."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_at: datetime
+    scopes: tuple[str, ...]
+
+
+def redirect_uri(settings: Settings) -> str:
+    """Where Kick sends people back to; it has to be registered with the Kick app."""
+    return f"{settings.public_url}{CALLBACK}"
+
+
+def consent_url(settings: Settings, state: str, verifier: str) -> str:
+    """Where the streamer says yes or no."""
+    query = {
+        "response_type": "code",
+        "client_id": settings.kick_client_id or "",
+        "redirect_uri": redirect_uri(settings),
+        "scope": " ".join(SCOPES),
+        "state": state,
+        "code_challenge": challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    return f"{settings.kick_auth_url}/oauth/authorize?{urlencode(query)}"
+
+
+def redeem(
+    client: KickClient, settings: Settings, code: str, verifier: str, now: datetime
+) -> Tokens:
+    """Exchange the code of a consent.
+
+    Raises:
+        GrantEnded: the code is wrong, used or too old.
+        Refusal: Kick does not take our app's id and secret.
+        Outage: Kick does not answer.
+    """
+    with _translated():
+        answer = client.ask_oauth(
+            "token",
+            grant_type="authorization_code",
+            redirect_uri=redirect_uri(settings),
+            code_verifier=verifier,
+            code=code,
+        )
+    return _tokens(answer, now, scopes=(), refresh="")
+
+
+def refresh(
+    client: KickClient, refresh_token: str, scopes: tuple[str, ...], now: datetime
+) -> Tokens:
+    """A new pair for an old one. `scopes` are what was granted, should Kick not repeat it.
+
+    Raises:
+        GrantEnded, Refusal, Outage: as above.
+    """
+    with _translated():
+        answer = client.ask_oauth("token", grant_type="refresh_token", refresh_token=refresh_token)
+    return _tokens(answer, now, scopes=scopes, refresh=refresh_token)
+
+
+def revoke(client: KickClient, access: str, refresh: str) -> bool:
+    """Tell Kick that both tokens are done with; False when Kick could not be told.
+
+    Sent as a form: in the address, where Kick's page shows them, they would end in logs.
+    """
+    try:
+        for token, kind in ((refresh, "refresh_token"), (access, "access_token")):
+            if token:
+                # The name of this field is Kick's; RFC 7009 has another.
+                client.ask_oauth("revoke", token=token, token_hint_type=kind)
+    except Outage as outage:
+        _log.warning("Tokens could not be revoked", reason=outage.reason)
+        return False
+    except KickRejected as rejected:
+        _log.warning("Kick declined to revoke tokens", status=rejected.status)
+        return False
+    return True
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Kick's errors: `{"error": "invalid_grant"}` in the wild, `{"error": "Invalid request"}` by
+    its documentation."""
+    try:
+        yield
+    except KickRejected as rejected:
+        if rejected.status == 400 and rejected.code not in _OUR_FAULT:
+            raise GrantEnded(rejected.code) from rejected
+        raise Refusal(
+            _("Kick does not accept this bot's app."),
+            _("Whoever runs the bot should check KICK_CLIENT_ID and KICK_CLIENT_SECRET."),
+        ) from rejected
+
+
+def _tokens(answer: Any, now: datetime, *, scopes: tuple[str, ...], refresh: str) -> Tokens:
+    try:
+        lifetime = timedelta(seconds=float(answer["expires_in"]))  # a text in Kick's own docs
+        granted = answer.get("scope")
+        return Tokens(
+            str(answer["access_token"]),
+            str(answer.get("refresh_token") or refresh),
+            now + lifetime,
+            tuple(str(granted).split()) if granted else scopes,
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        # Without the cause: it would carry what may hold a token.
+        raise Outage("Kick", "the answer was not what Kick documents") from None

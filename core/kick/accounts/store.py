@@ -1,0 +1,310 @@
+"""The statements about accounts, attempts and channels."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.kick.accounts.tables import accounts, attempts, channels
+
+AccountState = Literal["connected", "reconnect"]
+Source = Literal["site", "typed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The streamer's account that is connected with a server.
+
+    Attributes:
+        state: `reconnect` when Kick has ended the grant and the streamer has to connect again.
+        access_token: sealed; "" in the state `reconnect`.
+        refresh_token: sealed; "" in the state `reconnect`.
+        expires_at: of the access token.
+        connected_by: Discord id of the admin who asked for it.
+    """
+
+    guild_id: int
+    kick_user_id: int
+    name: str
+    scopes: tuple[str, ...]
+    state: AccountState
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime
+    connected_by: int
+    connected_at: datetime
+    refreshed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An admin's attempt to have an account connected, from its link on.
+
+    Attributes:
+        verifier: sealed; None until the link was followed to Kick.
+    """
+
+    link_id: str = field(repr=False)
+    guild_id: int
+    asked_by: int
+    asked_by_name: str
+    asked_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    verifier: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownChannel:
+    """What is known of the channel that streams for a server, beside its name and user id.
+
+    Attributes:
+        chosen_by: Discord id of the admin who chose it; None: the environment did.
+        site_channel_id: the website's number for the channel, in feeds called `channel.<id>`.
+        chatroom_from: who said what the chatroom is.
+        looked_at: when the website was last asked.
+    """
+
+    guild_id: int
+    broadcaster_user_id: int
+    chosen_by: int | None
+    site_channel_id: int | None
+    chatroom_id: int | None
+    chatroom_from: Source | None
+    looked_at: datetime | None
+
+
+# -- accounts -----------------------------------------------------------------------------------
+
+
+def find_account(tx: Connection, guild_id: int) -> Account | None:
+    """The account that is connected with this server."""
+    found = tx.execute(select(accounts).where(accounts.c.guild_id == guild_id)).mappings().first()
+    return _account(dict(found)) if found else None
+
+
+def list_accounts(tx: Connection) -> list[Account]:
+    """Every connected account, by server."""
+    found = tx.execute(select(accounts).order_by(accounts.c.guild_id)).mappings()
+    return [_account(dict(row)) for row in found]
+
+
+def set_account(tx: Connection, account: Account) -> None:
+    """Connect it, in the place of the one before."""
+    values = _values(account)
+    tx.execute(
+        upsert(accounts)
+        .values(**values)
+        .on_conflict_do_update(constraint="kick_accounts_one_a_server", set_=values)
+    )
+
+
+def set_tokens(
+    tx: Connection, before: Account, access: str, refresh: str, expires_at: datetime, now: datetime
+) -> bool:
+    """Put a new sealed pair in the place of that of `before`; False when it is no longer there."""
+    changed = tx.execute(
+        update(accounts)
+        .where(*_still(before))
+        .values(access_token=access, refresh_token=refresh, expires_at=expires_at, refreshed_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def set_reconnect(tx: Connection, before: Account) -> bool:
+    """Kick has ended the grant; its tokens are forgotten. False when they are no longer there."""
+    changed = tx.execute(
+        update(accounts)
+        .where(*_still(before))
+        .values(state="reconnect", access_token="", refresh_token="")
+    )
+    return changed.rowcount == 1
+
+
+def end_account(tx: Connection, guild_id: int) -> bool:
+    """Forget the server's account."""
+    return tx.execute(delete(accounts).where(accounts.c.guild_id == guild_id)).rowcount == 1
+
+
+def _still(account: Account) -> tuple[Any, ...]:
+    return (
+        accounts.c.guild_id == account.guild_id,
+        accounts.c.refresh_token == account.refresh_token,
+        accounts.c.state == "connected",
+    )
+
+
+def _account(row: dict[str, Any]) -> Account:
+    return Account(**{**row, "scopes": tuple(row["scopes"].split())})
+
+
+def _values(account: Account) -> dict[str, Any]:
+    values = {name: getattr(account, name) for name in accounts.c.keys()}  # noqa: SIM118
+    return {**values, "scopes": " ".join(account.scopes)}
+
+
+# -- attempts to connect ------------------------------------------------------------------------
+
+
+def add_attempt(
+    tx: Connection, link_id: str, guild_id: int, asked_by: int, asked_by_name: str, now: datetime
+) -> None:
+    """An admin has asked for a link."""
+    tx.execute(
+        insert(attempts).values(
+            link_id=link_id,
+            guild_id=guild_id,
+            asked_by=asked_by,
+            asked_by_name=asked_by_name,
+            asked_at=now,
+        )
+    )
+
+
+_ATTEMPT = [
+    attempts.c.link_id,
+    attempts.c.guild_id,
+    attempts.c.asked_by,
+    attempts.c.asked_by_name,
+    attempts.c.asked_at,
+    attempts.c.started_at,
+    attempts.c.finished_at,
+    attempts.c.verifier,
+]
+
+
+def find_attempt(tx: Connection, guild_id: int, link_id: str) -> Attempt | None:
+    """The attempt of this link."""
+    row = (
+        tx.execute(
+            select(*_ATTEMPT).where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id)
+        )
+        .mappings()
+        .first()
+    )
+    return Attempt(**row) if row else None
+
+
+def set_started(
+    tx: Connection, guild_id: int, link_id: str, state_hash: str, verifier: str, now: datetime
+) -> bool:
+    """Somebody follows the link to Kick; False when somebody did so before."""
+    changed = tx.execute(
+        update(attempts)
+        .where(
+            attempts.c.guild_id == guild_id,
+            attempts.c.link_id == link_id,
+            attempts.c.started_at.is_(None),
+        )
+        .values(state_hash=state_hash, verifier=verifier, started_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def set_finished(tx: Connection, state_hash: str, now: datetime) -> Attempt | None:
+    """Take the attempt of this state, which works once; its verifier is forgotten with it."""
+    taken = (
+        tx.execute(
+            update(attempts)
+            .where(attempts.c.state_hash == state_hash, attempts.c.finished_at.is_(None))
+            .values(finished_at=now)
+            .returning(*_ATTEMPT)
+        )
+        .mappings()
+        .first()
+    )
+    if taken is None:
+        return None
+    tx.execute(update(attempts).where(attempts.c.state_hash == state_hash).values(verifier=None))
+    return Attempt(**taken)
+
+
+def has_state(tx: Connection, state_hash: str) -> bool:
+    """Whether this state was ever given out and is remembered."""
+    found = select(attempts.c.link_id).where(attempts.c.state_hash == state_hash)
+    return tx.execute(found).first() is not None
+
+
+def end_attempts(tx: Connection, before: datetime) -> int:
+    """Forget the attempts that were asked for before then; returns how many."""
+    return tx.execute(delete(attempts).where(attempts.c.asked_at < before)).rowcount
+
+
+# -- channels -----------------------------------------------------------------------------------
+
+
+def find_known_channel(tx: Connection, guild_id: int) -> KnownChannel | None:
+    """What is known of the server's channel."""
+    row = tx.execute(select(channels).where(channels.c.guild_id == guild_id)).mappings().first()
+    return KnownChannel(**row) if row else None
+
+
+def list_known_channels(tx: Connection) -> list[KnownChannel]:
+    """What is known of every channel, by server."""
+    found = tx.execute(select(channels).order_by(channels.c.guild_id)).mappings()
+    return [KnownChannel(**row) for row in found]
+
+
+def set_known_channel(
+    tx: Connection, guild_id: int, broadcaster_user_id: int, chosen_by: int | None
+) -> bool:
+    """This channel streams for the server; True if another one did, whose ids are dropped."""
+    known = find_known_channel(tx, guild_id)
+    same = known is not None and known.broadcaster_user_id == broadcaster_user_id
+    stale: dict[str, Any] = {
+        "site_channel_id": None,
+        "chatroom_id": None,
+        "chatroom_from": None,
+        "looked_at": None,
+    }
+    values = {
+        "broadcaster_user_id": broadcaster_user_id,
+        "chosen_by": chosen_by,
+        **({} if same else stale),
+    }
+    tx.execute(
+        upsert(channels)
+        .values(guild_id=guild_id, **values)
+        .on_conflict_do_update(constraint="kick_channels_one_a_server", set_=values)
+    )
+    return known is not None and not same
+
+
+def set_chatroom(
+    tx: Connection, known: KnownChannel, chatroom_id: int | None, source: Source | None
+) -> bool:
+    """The channel's chatroom, or None to forget it; False when the channel has changed."""
+    return _set_ids(tx, known, chatroom_id=chatroom_id, chatroom_from=source)
+
+
+def set_site_ids(
+    tx: Connection, known: KnownChannel, site_channel_id: int, chatroom_id: int, now: datetime
+) -> bool:
+    """What the website says; False when the server has another channel by now."""
+    return _set_ids(
+        tx,
+        known,
+        site_channel_id=site_channel_id,
+        chatroom_id=chatroom_id,
+        chatroom_from="site",
+        looked_at=now,
+    )
+
+
+def set_looked(tx: Connection, known: KnownChannel, now: datetime) -> bool:
+    """The website was asked and did not say."""
+    return _set_ids(tx, known, looked_at=now)
+
+
+def _set_ids(tx: Connection, known: KnownChannel, **values: Any) -> bool:
+    changed = tx.execute(
+        update(channels)
+        .where(
+            channels.c.guild_id == known.guild_id,
+            channels.c.broadcaster_user_id == known.broadcaster_user_id,
+        )
+        .values(**values)
+    )
+    return changed.rowcount == 1

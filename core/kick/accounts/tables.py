@@ -1,0 +1,67 @@
+"""Connected accounts, attempts to connect one, and what is known of each server's channel."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+
+from core.kit.database import METADATA
+
+accounts = Table(
+    "kick_accounts",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("kick_user_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("scopes", Text, nullable=False, comment="as granted, separated by spaces"),
+    Column("state", Text, nullable=False, comment="connected, or reconnect: Kick ended the grant"),
+    Column("access_token", Text, nullable=False, comment="sealed"),
+    Column("refresh_token", Text, nullable=False, comment="sealed"),
+    Column("expires_at", DateTime(timezone=True), nullable=False, comment="of the access token"),
+    Column("connected_by", BigInteger, nullable=False, comment="Discord id of the admin"),
+    Column("connected_at", DateTime(timezone=True), nullable=False),
+    Column("refreshed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("guild_id", name="kick_accounts_one_a_server"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_accounts_guild"),
+    CheckConstraint("state IN ('connected', 'reconnect')", name="kick_accounts_state"),
+)
+
+attempts = Table(
+    "kick_connect_attempts",
+    METADATA,
+    Column("link_id", Text, nullable=False, comment="random, inside the signed link"),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("asked_by", BigInteger, nullable=False, comment="Discord id of the admin"),
+    Column("asked_by_name", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("state_hash", Text, comment="SHA-256 of the state, once the link was followed"),
+    Column("verifier", Text, comment="PKCE, sealed"),
+    Column("started_at", DateTime(timezone=True), comment="the link was followed to Kick"),
+    Column("finished_at", DateTime(timezone=True), comment="somebody came back with the state"),
+    PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
+    UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_connect_attempts_guild"),
+)
+
+channels = Table(
+    "kick_channels",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("broadcaster_user_id", BigInteger, nullable=False, comment="whose ids these are"),
+    Column("chosen_by", BigInteger, comment="Discord id; empty when it came from the environment"),
+    Column("site_channel_id", BigInteger, comment="Kick's third number, only on its website"),
+    Column("chatroom_id", BigInteger),
+    Column("chatroom_from", Text, comment="site, or typed in by an admin"),
+    Column("looked_at", DateTime(timezone=True), comment="when the website was last asked"),
+    PrimaryKeyConstraint("guild_id", name="kick_channels_one_a_server"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_channels_guild"),
+    CheckConstraint("chatroom_from IN ('site', 'typed')", name="kick_channels_chatroom_from"),
+)
