@@ -32,7 +32,10 @@ def test_after_a_change_of_keys_the_old_still_opens_and_the_new_seals() -> None:
     assert Vault([NEW]).open(both.seal("text")) == "text"
 
 
-@pytest.mark.parametrize("sealed", ["", "no seal", Vault([FOREIGN]).seal("text")])
+# With names: keys and seals differ from run to run, and pytest-xdist compares the tests' names.
+@pytest.mark.parametrize(
+    "sealed", ["", "no seal", Vault([FOREIGN]).seal("text")], ids=["empty", "no seal", "foreign"]
+)
 def test_what_no_key_of_ours_sealed_does_not_open(sealed: str) -> None:
     with pytest.raises(SealBroken):
         Vault([NEW, OLD]).open(sealed)
@@ -73,7 +76,11 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
         signing_key(settings(tmp_path))
 
 
-@pytest.mark.parametrize("keys", [",", "hunter2-hunter2", f"{NEW},hunter2-hunter2"])
+@pytest.mark.parametrize(
+    "keys",
+    [",", "hunter2-hunter2", f"{NEW},hunter2-hunter2"],
+    ids=["none", "no key", "one of them no key"],
+)
 def test_keys_that_are_none_are_refused_without_repeating_them(keys: str) -> None:
     with pytest.raises(StartError, match="TOKEN_ENCRYPTION_KEYS") as refused:
         read_settings(_env_file=None, token_encryption_keys=keys)
