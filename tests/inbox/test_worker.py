@@ -375,7 +375,7 @@ def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

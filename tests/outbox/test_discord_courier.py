@@ -10,7 +10,6 @@ import discord
 import pytest
 
 from core.kit.database import Database
-from core.kit.discord_ui import card
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_courier, store
 from core.outbox.courier import Unsure
@@ -32,7 +31,7 @@ def render(payload: Mapping[str, Any]) -> Rendered:
         made.add_item(discord.ui.Button(label=payload["button"], custom_id="x"))
         return made
 
-    return Rendered(card(payload["title"], payload.get("body", "")), view)
+    return Rendered(discord.Embed(title=payload["title"], description=payload.get("body")), view)
 
 
 def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
