@@ -5,7 +5,8 @@ between one commit a delivery and one commit for all who wait; alone, nothing ch
 """
 
 import threading
-from concurrent.futures import Future
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from core.inbox import actions
 from core.inbox.store import Delivery
@@ -16,16 +17,38 @@ MOST = 200
 """Deliveries in one transaction; more callers than this do not wait at the same time."""
 
 
+@dataclass(slots=True, eq=False)
+class _Letter:
+    """A delivery and what becomes of it.
+
+    Attributes:
+        turn: set when it is written or has failed, and when it is its turn to write for all.
+        new: whether it was, once written.
+    """
+
+    delivery: Delivery
+    turn: threading.Event = field(default_factory=threading.Event)
+    new: bool | None = None
+    error: Exception | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.new is None and self.error is None
+
+
 class Mailbox:
     """Writes deliveries down for many threads.
 
-    Whoever comes first writes for all who have come by then; the others find theirs written.
+    Whoever comes while nobody writes does so for all who have come by then, and afterwards gives
+    the turn to the first of those who came meanwhile. Nobody else is woken before his own delivery
+    is written.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writing = threading.Lock()
-        self._waiting: list[tuple[Delivery, Future[bool]]] = []
+        self._guard = threading.Lock()
+        self._waiting: list[_Letter] = []
+        self._writing = False
 
     def put(self, delivery: Delivery) -> bool:
         """Write it down; False when this delivery id was already here.
@@ -33,37 +56,58 @@ class Mailbox:
         Raises:
             Outage: the database is away; the delivery is not written.
         """
-        written: Future[bool] = Future()
-        self._waiting.append((delivery, written))
-        with self._writing:
-            if not written.done():
+        letter = _Letter(delivery)
+        if not self._is_first(letter):
+            letter.turn.wait()
+        if letter.is_open:
+            try:
                 self._write(self._take())
-        return written.result()
+            finally:
+                self._pass_on()
+        if letter.error is not None:
+            raise letter.error
+        return bool(letter.new)
 
-    def _take(self) -> list[tuple[Delivery, "Future[bool]"]]:
-        batch = self._waiting[:MOST]
-        del self._waiting[:MOST]
-        return batch
+    def _is_first(self, letter: _Letter) -> bool:
+        with self._guard:
+            self._waiting.append(letter)
+            first, self._writing = not self._writing, True
+            return first
 
-    def _write(self, batch: list[tuple[Delivery, "Future[bool]"]]) -> None:
+    def _take(self) -> list[_Letter]:
+        with self._guard:
+            batch = self._waiting[:MOST]
+            del self._waiting[:MOST]
+            return batch
+
+    def _pass_on(self) -> None:
+        with self._guard:
+            self._writing = bool(self._waiting)
+            if self._writing:
+                self._waiting[0].turn.set()
+
+    def _write(self, batch: Sequence[_Letter]) -> None:
         try:
             with self._database.begin() as tx:
-                news = actions.receive_all(tx, [delivery for delivery, _written in batch])
+                news = actions.receive_all(tx, [letter.delivery for letter in batch])
         except Outage as outage:
-            for _delivery, written in batch:
-                written.set_exception(outage)
+            self._fail(batch, outage)
         except Exception as error:
-            self._write_one_by_one(batch, error)
+            if len(batch) == 1:
+                self._fail(batch, error)
+            else:
+                self._write_one_by_one(batch)
         else:
-            for (_delivery, written), new in zip(batch, news, strict=True):
-                written.set_result(new)
+            for letter, new in zip(batch, news, strict=True):
+                letter.new = new
+                letter.turn.set()
 
-    def _write_one_by_one(
-        self, batch: list[tuple[Delivery, "Future[bool]"]], error: Exception
-    ) -> None:
+    def _write_one_by_one(self, batch: Sequence[_Letter]) -> None:
         """One that cannot be written must not take the others with it."""
-        if len(batch) == 1:
-            batch[0][1].set_exception(error)
-            return
-        for single in batch:
-            self._write([single])
+        for letter in batch:
+            self._write([letter])
+
+    def _fail(self, batch: Sequence[_Letter], error: Exception) -> None:
+        for letter in batch:
+            letter.error = error
+            letter.turn.set()
