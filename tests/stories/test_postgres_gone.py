@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.kick.signing import SigningKey
 from tests.stories.post import Postman, chat
-from tests.stories.product import until
+from tests.stories.product import ROOT, until
 from tests.stories.servers import PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
 
@@ -46,6 +46,9 @@ def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> 
     status, report = product.health()
     assert (status, report["status"]) == (503, "down")
     assert report["parts"][0]["name"] == "Database"
+    check = stage.start(str(ROOT / "health_check.py"), name="health_check")
+    assert check.wait() == 1
+    assert "  DOWN  Database: It is not answering" in check.log()
     embed = stage.asked("nora", "!slotcalls")
     assert embed["title"] == "⏳ The database is not answering"
     assert "Nothing is lost" in embed["description"]
@@ -55,7 +58,8 @@ def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> 
     postgres.start()
     until(lambda: product.health()[0] == 200, "health again")
     assert postman.deliver(late, id="retried-until-taken").status_code == 200
-    stage.post_about("Afterwards")
+    # If the crash came before the first post was noted as sent, its channel waits for the lease.
+    stage.post_about("Afterwards", timeout=60)
     assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot calls are on"
     stage.discord.click("tomas", post["message_id"], button(post, "done"))
     stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before", 15)
