@@ -93,12 +93,15 @@ def follow_environment(services: Services) -> None:
             if guilds.list_channels(tx, PLATFORM):
                 return
         raise Refusal(
-            "No Kick channel is set: run /connect_kick, or set KICK_CHANNEL and DISCORD_GUILD_ID."
+            "KICK_CHANNEL and DISCORD_GUILD_ID are not set, and /connect_kick has set no channel."
         )
     with services.database.begin() as tx:
         if actions.is_chosen_by_admin(tx, guild_id):
             return
-    channel = find_at_kick(services, guild_id, name)
+    try:
+        channel = find_at_kick(services, guild_id, name)
+    except Refusal as refusal:
+        raise Refusal(f"{refusal.what} Please check KICK_CHANNEL.") from refusal
     with services.database.begin() as tx:
         if not actions.is_chosen_by_admin(tx, guild_id):
             actions.choose_channel(tx, channel, None)
