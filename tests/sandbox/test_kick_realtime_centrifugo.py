@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from centrifuge import ClientState  # type: ignore[import-untyped]
 
+from sandbox.kick.realtime import centrifugo
 from tests.sandbox.kick_harness import Kick
 from tests.sandbox.kick_realtime_rig import (
     APP,
@@ -56,7 +57,7 @@ class TestClient:
         assert [name for name, _ in ear.log] == ["connecting", "connected", "disconnected"]
 
     async def test_a_token_is_refreshed_for_the_same_client(self, kick: Kick) -> None:
-        kick.driver.fault(feed__token_s=1)
+        kick.driver.fault(feed__token_s=1, feed__expired_close_s=0.3)
         client_id, asked = str(uuid.uuid4()), []
 
         async def get_token() -> str:
@@ -65,7 +66,7 @@ class TestClient:
 
         async with centrifuge(kick, get_token=get_token) as (client, ear):
             await until(lambda: len(asked) == 2)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.4)
             assert client.state is ClientState.CONNECTED
         assert ear.count("connected") == 1
 
@@ -203,6 +204,24 @@ class TestProtocol:
             await connected(line, kick)
             await line.send({"id": 9, "refresh": {"token": guest_token(kick)}})
             assert await line.closed() == 3500
+
+    async def test_an_expired_token_does_not_refresh(self, kick: Kick) -> None:
+        client_id = str(uuid.uuid4())
+        kick.driver.fault(feed__token_s=-1)
+        expired = guest_token(kick, client_id)
+        kick.driver.fault(feed__token_s=60)
+        async with wire(websocket_url(kick)) as line:
+            await line.send({"id": 1, "connect": {"token": guest_token(kick, client_id)}})
+            await line.next()
+            await line.send({"id": 2, "refresh": {"token": expired}})
+            assert await line.closed() == 3005
+
+    async def test_who_never_connects_is_stale(
+        self, kick: Kick, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(centrifugo, "CONNECT_SECONDS", 0.02)
+        async with wire(websocket_url(kick)) as line:
+            assert await line.closed() == 3502
 
     async def test_frozen_it_answers_nothing_at_all(self, kick: Kick) -> None:
         async with wire(websocket_url(kick)) as line:

@@ -1,18 +1,24 @@
 """The feed's own faults, and those that part it from the webhooks."""
 
 import asyncio
+import json
 import time
 
 import pytest
+import websocket
 
-from sandbox.kick.driver import ControlRefused
-from tests.sandbox.kick_harness import Kick
+from sandbox.kick.driver import ControlRefused, KickDriver
+from sandbox.serve import on_thread
+from tests.sandbox.kick_harness import KEY, Kick, Receiver
 from tests.sandbox.kick_realtime_rig import (
     APP,
     NORA_CHANNEL,
     NORA_CHAT,
     centrifuge,
+    guest_token,
+    pupil,
     until,
+    websocket_url,
 )
 
 
@@ -72,15 +78,31 @@ async def test_delays_keep_the_order(kick: Kick) -> None:
 async def test_both_transports_at_once(kick: Kick) -> None:
     """The time in which Kick ran both: whoever listens hears, over whichever."""
     kick.driver.fault(feed__provider="both")
-    async with centrifuge(kick, NORA_CHAT) as (_, one), centrifuge(kick, NORA_CHANNEL) as (_, two):
-        await until(lambda: one.count("subscribed") and two.count("subscribed"))
-        kick.driver.subscribe("mia")
-        await until(lambda: one.heard and len(two.heard) == 3)
-        await asyncio.sleep(0.02)
-    assert [name for name, _ in one.heard] == [f"{APP}SubscriptionEvent"]
+    with pupil(kick, NORA_CHAT, f"{APP}SubscriptionEvent") as old:
+        await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
+        async with centrifuge(kick, NORA_CHAT, NORA_CHANNEL) as (_, new):
+            await until(lambda: new.count("subscribed") == 2)
+            kick.driver.subscribe("mia")
+            await until(lambda: old.heard and len(new.heard) == 4)
+    assert old.heard[0] == new.heard[0]
     heard = {each["name"]: each["heard"] for each in kick.driver.feed_events()}
-    assert heard[f"{APP}SubscriptionEvent"] == 1
+    assert heard[f"{APP}SubscriptionEvent"] == 2
+    assert heard[f"{APP}ChannelSubscriptionEvent"] == 1
     assert heard[f"{APP}ChatMessageSentEvent"] == 0
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_the_sandbox_ends_at_once_with_listeners(silent: bool) -> None:
+    with on_thread(signing_key=KEY) as sandbox:
+        kick = Kick(sandbox, KickDriver(sandbox.base_url), Receiver())
+        line = websocket.create_connection(websocket_url(kick), 2, suppress_origin=True)
+        line.send(json.dumps({"id": 1, "connect": {"token": guest_token(kick)}}))
+        assert "connect" in json.loads(line.recv())
+        kick.driver.fault(feed__silent=silent)
+        kick.driver.close()
+        began = time.monotonic()
+    assert time.monotonic() - began < 0.5
+    line.shutdown()
 
 
 def test_the_state_says_who_listens_and_what_became_of_events(kick: Kick) -> None:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from sandbox.kick.realtime import pusher as pusher_server
 from tests.sandbox.kick_harness import Kick
 from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_ROOM, pupil, until, wire
 
@@ -88,6 +89,10 @@ class TestProtocol:
             assert (error["event"], error["data"]["code"]) == ("pusher:error", code)
             assert await line.closed() == code
 
+    async def test_a_protocol_must_be_named(self, kick: Kick) -> None:
+        async with wire(url(kick).partition("?")[0]) as line:
+            assert await line.closed() == 4008
+
     @pytest.mark.parametrize("provider", ["centrifugo", "none"])
     async def test_where_there_is_no_pusher(self, kick: Kick, provider: str) -> None:
         kick.driver.fault(feed__provider=provider)
@@ -122,11 +127,15 @@ class TestProtocol:
             await line.send({"event": "pusher:subscribe", "data": data})
             assert (await line.next())["event"] == "pusher:subscription_error"
 
-    async def test_a_silent_client_is_pinged(self, kick: Kick) -> None:
+    async def test_a_silent_client_is_pinged(
+        self, kick: Kick, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pusher_server, "PONG_SECONDS", 0.05)
         kick.driver.fault(feed__activity_timeout_s=1)
         async with wire(url(kick)) as line:
             await line.next()
             assert await line.next() == {"event": "pusher:ping", "data": "{}"}
+            assert await line.closed() == 4201
 
     @pytest.mark.parametrize("text", ["no json", "[]", '{"event":"dance"}'])
     async def test_nonsense_ends_nothing(self, kick: Kick, text: str) -> None:
