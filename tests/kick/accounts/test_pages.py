@@ -1,0 +1,376 @@
+"""Every way a connection can go, in the pages that people see: its status and its words."""
+
+import logging
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kit.crypto import vault_of
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.accounts.rig import ADMIN, PATH, Office, callback, query, words
+from tests.kick.rig import NORA, VERA, follow
+
+
+def test_the_page_says_what_will_be_tied_together(office: Office) -> None:
+    page = office.browser().open(office.link())
+    said = words(page)
+    assert page.status_code == 200
+    for part in ("Nora's Corner", "noraplays", "Tomas asked for it", "Writing in chat"):
+        assert part in said
+    assert page.text.count("<li>") >= len(SCOPES)
+    assert ">N</span>" in page.text
+
+
+def test_looking_at_the_page_uses_nothing_up(office: Office) -> None:
+    link = office.link()
+    for _time in range(3):
+        assert office.browser().open(link).status_code == 200
+    assert office.browser().round_trip(link).status_code == 200
+
+
+def test_the_way_to_kick_is_what_kick_documents(office: Office) -> None:
+    asked = query(office.browser().depart(office.link()))
+    assert asked["response_type"] == "code"
+    assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["scope"].split() == list(SCOPES)
+    [(state_hash, sealed)] = office.rows("SELECT state_hash, verifier FROM kick_connect_attempts")
+    verifier = vault_of(office.services.settings).open(sealed)
+    assert asked["code_challenge"] == challenge_of(verifier)
+    assert 43 <= len(verifier) <= 128
+    assert asked["state"] not in state_hash
+    assert len(state_hash) == 64
+
+
+def test_connected(office: Office) -> None:
+    page = office.browser().round_trip(office.link())
+    assert page.status_code == 200
+    assert "NoraPlays is connected with Nora's Corner" in words(page)
+    account = office.account()
+    assert account is not None
+    assert (account.kick_user_id, account.name, account.state) == (NORA, "NoraPlays", "connected")
+    assert account.scopes == SCOPES
+    assert account.connected_by == ADMIN
+    access, refresh = office.tokens()
+    assert access not in account.access_token
+    assert refresh not in account.refresh_token
+    audit = office.rows("SELECT actor, action, target FROM guild_audit_log")
+    assert audit == [(ADMIN, "kick.connect", "NoraPlays")]
+    [(target, payload)] = office.letters("kick.connected")
+    assert target == {"user_id": ADMIN}
+    assert payload["server"] == "Nora's Corner"
+
+
+def test_connecting_again_takes_the_place_of_the_former_tokens(office: Office) -> None:
+    first = office.connect()
+    second = office.connect()
+    assert second.access_token != first.access_token
+    assert len(office.letters("kick.connected")) == 2
+
+
+def test_one_channel_may_be_connected_with_two_servers(office: Office) -> None:
+    follow(office.services.database, OTHER_GUILD, NORA)
+    office.connect(GUILD)
+    office.connect(OTHER_GUILD)
+    assert office.tokens(GUILD) != office.tokens(OTHER_GUILD)
+
+
+def _used_link(office: Office) -> tuple[int, str]:
+    link = office.link()
+    office.browser().depart(link)
+    page = office.browser().open(link)
+    return page.status_code, words(page)
+
+
+def _used_link_pressed(office: Office) -> tuple[int, str]:
+    link = office.link()
+    office.browser().depart(link)
+    page = office.browser().open(f"{link}/continue")
+    return page.status_code, words(page)
+
+
+def _old_link(office: Office) -> tuple[int, str]:
+    link = office.link()
+    office.clock.forward(minutes=15, seconds=2)
+    page = office.browser().open(link)
+    return page.status_code, words(page)
+
+
+def _old_link_pressed(office: Office) -> tuple[int, str]:
+    link = office.link()
+    office.clock.forward(minutes=15, seconds=2)
+    page = office.browser().open(f"{link}/continue")
+    return page.status_code, words(page)
+
+
+def _changed_link(office: Office) -> tuple[int, str]:
+    link = office.link()
+    page = office.browser().open(link[:-4] + ("AAAA" if link[-4:] != "AAAA" else "BBBB"))
+    return page.status_code, words(page)
+
+
+def _other_payload(office: Office) -> tuple[int, str]:
+    """The content of one link under the signature of another."""
+    mine, other = office.link(), office.link(asked_by=1)
+    page = office.browser().open(mine.split(".", 1)[0] + "." + other.split(".", 1)[1])
+    return page.status_code, words(page)
+
+
+def _nonsense_link(office: Office) -> tuple[int, str]:
+    page = office.browser().open(f"{PATH}/%00%ff")
+    return page.status_code, words(page)
+
+
+def _forgotten_link(office: Office) -> tuple[int, str]:
+    link = office.link()
+    office.rows("DELETE FROM kick_connect_attempts RETURNING 1")
+    page = office.browser().open(link)
+    return page.status_code, words(page)
+
+
+def _denied(office: Office) -> tuple[int, str]:
+    page = office.browser().round_trip(office.link(), None)
+    return page.status_code, words(page)
+
+
+def _other_error(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    state = query(browser.depart(office.link()))["state"]
+    page = browser.open(callback(error="invalid_scope", state=state))
+    return page.status_code, words(page)
+
+
+def _other_browser(office: Office) -> tuple[int, str]:
+    began = office.browser()
+    back = began.return_from(began.depart(office.link()), "nora")
+    page = office.browser().open(back)
+    # The right browser still can.
+    assert began.open(back).status_code == 200
+    office.rows("DELETE FROM kick_accounts RETURNING 1")
+    return page.status_code, words(page)
+
+
+def _replayed(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    back = browser.return_from(browser.depart(office.link()), None)
+    assert browser.open(back).status_code == 403
+    browser.client.set_cookie("kick_connect", query(back)["state"], path="/auth/kick/callback")
+    page = browser.open(back)
+    return page.status_code, words(page)
+
+
+def _unknown_state(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    browser.client.set_cookie("kick_connect", "invented", path="/auth/kick/callback")
+    page = browser.open(callback(code="x", state="invented"))
+    return page.status_code, words(page)
+
+
+def _no_state(office: Office) -> tuple[int, str]:
+    page = office.browser().open(callback(code="x"))
+    return page.status_code, words(page)
+
+
+def _no_code(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    page = browser.open(callback(state=query(browser.depart(office.link()))["state"]))
+    return page.status_code, words(page)
+
+
+def _late(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    back = browser.return_from(browser.depart(office.link()), "nora")
+    office.clock.forward(minutes=10, seconds=1)
+    page = browser.open(back)
+    return page.status_code, words(page)
+
+
+def _invented_code(office: Office) -> tuple[int, str]:
+    browser = office.browser()
+    state = query(browser.depart(office.link()))["state"]
+    page = browser.open(callback(code="invented", state=state))
+    return page.status_code, words(page)
+
+
+def _invented_code_as_documented(office: Office) -> tuple[int, str]:
+    office.kick.fault(token__docs_error=True)
+    return _invented_code(office)
+
+
+def _wrong_person(office: Office) -> tuple[int, str]:
+    page = office.browser().round_trip(office.link(), "vera")
+    return page.status_code, words(page)
+
+
+def _kick_down_at_the_code(office: Office) -> tuple[int, str]:
+    office.kick.fault(token__500=1)
+    page = office.browser().round_trip(office.link())
+    return page.status_code, words(page)
+
+
+def _kick_down_at_the_name(office: Office) -> tuple[int, str]:
+    office.kick.fault(api__500=1)
+    page = office.browser().round_trip(office.link())
+    return page.status_code, words(page)
+
+
+def _blocked_by_the_edge(office: Office) -> tuple[int, str]:
+    office.kick.fault(api__cloudflare_403=1)
+    page = office.browser().round_trip(office.link())
+    return page.status_code, words(page)
+
+
+def _wrong_app(office: Office) -> tuple[int, str]:
+    changed = office.with_settings(kick_client_secret=_secret("wrong-secret"))
+    page = changed.browser().round_trip(changed.link())
+    return page.status_code, words(page)
+
+
+def _secret(text: str) -> object:
+    from pydantic import SecretStr
+
+    return SecretStr(text)
+
+
+def _too_often(office: Office) -> tuple[int, str]:
+    browser, link = office.browser(), office.link()
+    for _time in range(15):
+        browser.open(link)
+    page = browser.open(link)
+    assert page.headers["Retry-After"] == "60"
+    return page.status_code, words(page)
+
+
+OUTCOMES: list[tuple[Callable[[Office], tuple[int, str]], int, str]] = [
+    (_used_link, 410, "was used already"),
+    (_used_link_pressed, 410, "was used already"),
+    (_old_link, 410, "more than 15 minutes old"),
+    (_old_link_pressed, 410, "more than 15 minutes old"),
+    (_changed_link, 400, "it was changed"),
+    (_other_payload, 400, "it was changed"),
+    (_nonsense_link, 400, "it was changed"),
+    (_forgotten_link, 410, "no longer known"),
+    (_denied, 403, "You said no on Kick"),
+    (_other_error, 400, "did not accept this sign-in"),
+    (_other_browser, 400, "began in another browser"),
+    (_replayed, 410, "answer of Kick was used already"),
+    (_unknown_state, 400, "no answer to anything we asked"),
+    (_no_state, 400, "no answer to anything we asked"),
+    (_no_code, 400, "no answer to anything we asked"),
+    (_late, 410, "more than 10 minutes"),
+    (_invented_code, 400, "did not accept this sign-in"),
+    (_invented_code_as_documented, 400, "did not accept this sign-in"),
+    (_wrong_person, 403, "not the streamer of noraplays. You are signed in to Kick as VeraSpins"),
+    (_kick_down_at_the_code, 503, "Kick is not answering"),
+    (_kick_down_at_the_name, 503, "Kick is not answering"),
+    (_blocked_by_the_edge, 503, "Kick is not answering"),
+    (_wrong_app, 502, "KICK_CLIENT_ID and KICK_CLIENT_SECRET"),
+    (_too_often, 429, "Wait a minute"),
+]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "says"), OUTCOMES, ids=[outcome.__name__[1:] for outcome, *_ in OUTCOMES]
+)
+def test_what_goes_wrong_is_a_page_in_plain_words_and_connects_nothing(
+    office: Office, outcome: Callable[[Office], tuple[int, str]], status: int, says: str
+) -> None:
+    got, said = outcome(office)
+    assert (got, says in said) == (status, True), said
+    assert office.account() is None
+    if status not in (429, 502):
+        assert "/connect_kick" in said
+
+
+def test_a_state_is_used_up_whatever_happens_afterwards(office: Office) -> None:
+    browser = office.browser()
+    back = browser.return_from(browser.depart(office.link()), "nora")
+    office.kick.fault(token__500=1)
+    assert browser.open(back).status_code == 503
+    browser.client.set_cookie("kick_connect", query(back)["state"], path="/auth/kick/callback")
+    assert browser.open(back).status_code == 410
+    [(verifier,)] = office.rows("SELECT verifier FROM kick_connect_attempts")
+    assert verifier is None
+    assert office.account() is None
+
+
+def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(office: Office) -> None:
+    """`GET /users` with a token of theirs no longer works; we never kept one to try, so the
+    pretend Kick is asked what it revoked."""
+    with capture_logs() as lines:
+        assert office.browser().round_trip(office.link(), "vera").status_code == 403
+    assert not [line for line in lines if "could not be revoked" in line["event"]]
+    assert office.rows("SELECT 1 FROM kick_accounts") == []
+
+
+def test_the_channel_is_the_one_configured_when_the_streamer_comes_back(office: Office) -> None:
+    browser = office.browser()
+    back = browser.return_from(browser.depart(office.link()), "nora")
+    follow(office.services.database, GUILD, VERA, "veraspins")
+    assert browser.open(back).status_code == 403
+    assert office.account() is None
+
+
+@pytest.mark.parametrize("behind_https", [False, True])
+def test_the_cookie_is_for_the_way_back_only(office: Office, behind_https: bool) -> None:
+    if behind_https:
+        office = office.with_settings(oauth_base_url="https://bot.example")
+    answer = office.browser().open(f"{office.link()}/continue")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/auth/kick/callback" in cookie
+    assert ("Secure" in cookie) is behind_https
+
+
+def test_pages_carry_nothing_outside_and_are_kept_nowhere(office: Office) -> None:
+    link = office.link()
+    browser = office.browser()
+    pages = [browser.open(link), browser.round_trip(link), browser.open(link)]
+    for page in pages:
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        assert not re.search(r"<script|<style|style=|onclick|https?://", page.text)
+
+
+def test_a_name_with_markup_in_it_is_text(office: Office) -> None:
+    office.rows(
+        "UPDATE guilds SET name = '<b>x</b>\"' WHERE guild_id = :g RETURNING 1", g=OTHER_GUILD
+    )
+    follow(office.services.database, OTHER_GUILD, VERA, "veraspins")
+    page = office.browser().open(office.link(OTHER_GUILD))
+    office.rows(
+        "UPDATE guilds SET name = 'Vera''s Den' WHERE guild_id = :g RETURNING 1", g=OTHER_GUILD
+    )
+    assert "<b>x" not in page.text
+    assert "&lt;b&gt;x" in page.text
+
+
+def test_nothing_secret_is_said_in_logs_or_titles(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # as the product sets it
+    secrets: set[str] = set()
+    titles: list[str] = []
+    with capture_logs() as lines:
+        for person, fault in (("nora", {}), ("vera", {}), ("nora", {"api__500": 1}), (None, {})):
+            office.kick.fault(**fault)
+            link, browser = office.link(), office.browser()
+            titles.append(browser.open(link).text)
+            consent = browser.depart(link)
+            back = browser.return_from(consent, person)
+            titles.append(browser.open(back).text)
+            secrets |= {urlsplit(link).path.rsplit("/", 1)[1], query(consent)["state"]}
+            secrets |= {query(back)["code"]} if person else set()
+            if office.account():
+                secrets |= set(office.tokens())
+    said = caplog.text + repr(lines) + repr(office.account())
+    heads = "".join(re.findall(r"<title>.*?</title>", "".join(titles)))
+    assert len(secrets) >= 13
+    assert not [secret for secret in secrets if secret in said or secret in heads]

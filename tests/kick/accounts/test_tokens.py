@@ -1,0 +1,314 @@
+"""Tokens: renewed ahead, by one at a time, kept through outages, and given up once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from core.kick.accounts import checks, connect, oauth, store, tokens
+from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
+from core.kick.client import client_of
+from core.kit.crypto import SealBroken, Vault, vault_of
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.accounts.rig import ADMIN, Office
+from tests.kick.rig import NORA, VERA, follow
+
+
+def name_of(office: Office, token: str) -> str:
+    """Whose token Kick says this is."""
+    return client_of(office.services.settings).account_of(token).name
+
+
+def part(office: Office) -> tuple[str, str]:
+    with office.services.database.begin() as tx:
+        [found] = checks.look(tx, office.clock())
+    return found.state, found.reason
+
+
+def test_a_fresh_token_is_handed_out_without_asking_kick(office: Office) -> None:
+    office.connect()
+    office.kick.fault(token__500=9)
+    assert user_token(office.services, GUILD) == office.tokens()[0]
+
+
+def test_a_token_is_renewed_ahead_of_its_end(office: Office) -> None:
+    before = office.connect()
+    held = office.tokens()
+    office.expire(9 * 60)
+    token = user_token(office.services, GUILD)
+    assert token not in held
+    assert name_of(office, token) == "NoraPlays"
+    after = office.account()
+    assert after is not None
+    assert after.expires_at > before.expires_at - (office.clock() - before.connected_at)
+    assert office.tokens()[0] == token
+    assert after.refreshed_at > before.refreshed_at
+    assert part(office) == ("ok", "Connected as NoraPlays.")
+
+
+def test_the_new_pair_is_kept_before_anybody_uses_it(office: Office) -> None:
+    """With refresh tokens that work once, as Kick had them until November 2025."""
+    office.connect()
+    office.kick.fault(token__refresh_single_use=True)
+    for _time in range(3):
+        office.expire()
+        assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
+
+
+@pytest.fixture
+def processes(office: Office, postgres_url: str) -> Iterator[list[Services]]:
+    """Several processes on one database, as far as tokens are concerned."""
+    gates = [Database(postgres_url, pool_size=6) for _n in range(3)]
+    yield [replace(office.services, database=gate) for gate in gates]
+    for gate in gates:
+        gate.close()
+
+
+def test_processes_that_need_a_token_at_once_renew_it_once(
+    office: Office, processes: list[Services]
+) -> None:
+    office.connect()
+    office.expire()
+    # A second renewal with the same refresh token would end the connection.
+    office.kick.fault(token__refresh_single_use=True)
+    with ThreadPoolExecutor(9) as pool:
+        got = list(pool.map(lambda one: user_token(one, GUILD), processes * 3))
+    assert set(got) == {office.tokens()[0]}
+    assert part(office)[0] == "ok"
+
+
+def test_processes_that_meet_a_401_at_once_renew_it_once(
+    office: Office, processes: list[Services]
+) -> None:
+    office.connect()
+    office.kick.fault(token__refresh_single_use=True)
+    rejected = office.tokens()[0]
+    with ThreadPoolExecutor(9) as pool:
+        got = list(pool.map(lambda one: refresh_after_401(one, GUILD, rejected), processes * 3))
+    assert set(got) == {office.tokens()[0]}
+    assert rejected not in got
+
+
+def test_a_token_that_was_replaced_already_is_no_reason_to_renew(office: Office) -> None:
+    office.connect()
+    office.kick.fault(token__500=9)
+    assert refresh_after_401(office.services, GUILD, "an older one") == office.tokens()[0]
+
+
+def test_a_token_that_kick_ended_early_is_renewed_on_its_401(office: Office) -> None:
+    office.connect()
+    office.kick.tokens("expire_access")
+    token = refresh_after_401(office.services, GUILD, office.tokens()[0])
+    assert name_of(office, token) == "NoraPlays"
+
+
+def test_while_kick_is_away_a_token_that_still_works_is_used(office: Office) -> None:
+    office.connect()
+    office.expire(60)
+    office.kick.fault(token__500=1)
+    assert user_token(office.services, GUILD) == office.tokens()[0]
+
+
+def test_while_kick_is_away_an_ended_token_waits_and_nothing_is_forgotten(office: Office) -> None:
+    before = office.connect()
+    office.expire(-60)
+    office.kick.fault(token__500=2)
+    with pytest.raises(Outage):
+        user_token(office.services, GUILD)
+    with pytest.raises(Outage):
+        renew_due(office.services)
+    after = office.account()
+    assert after is not None
+    assert (after.state, after.refresh_token) == ("connected", before.refresh_token)
+    assert part(office) == (
+        "warn",
+        "Connected as NoraPlays, but its token could not be renewed yet.",
+    )
+    assert office.letters("kick.reconnect") == []
+    renew_due(office.services)
+    assert part(office)[0] == "ok"
+
+
+@pytest.mark.parametrize("documented", [False, True], ids=["as seen", "as documented"])
+def test_an_ended_grant_is_told_once_and_never_tried_again(
+    office: Office, documented: bool
+) -> None:
+    office.connect()
+    office.expire()
+    office.kick.tokens("end_all")
+    office.kick.fault(token__docs_error=documented)
+    with capture_logs() as lines, pytest.raises(ReconnectNeeded, match="NoraPlays"):
+        user_token(office.services, GUILD)
+    assert [line["log_level"] for line in lines] == ["warning"]
+    # Should Kick be asked again all the same, this is what the caller would meet.
+    office.kick.fault(token__docs_error=False, token__500=50)
+    for _time in range(3):
+        with pytest.raises(ReconnectNeeded):
+            user_token(office.services, GUILD)
+        renew_due(office.services)
+    [(target, payload)] = office.letters("kick.reconnect")
+    assert target == {"user_id": ADMIN}
+    assert payload["account"] == "NoraPlays"
+    assert part(office) == (
+        "warn",
+        "Kick has ended the connection of NoraPlays: run /connect_kick again.",
+    )
+    assert office.rows("SELECT access_token, refresh_token FROM kick_accounts") == [("", "")]
+
+
+def test_after_connecting_again_all_is_well_and_a_second_end_is_told_again(office: Office) -> None:
+    for _time in range(2):
+        office.connect()
+        assert part(office)[0] == "ok"
+        office.expire()
+        office.kick.tokens("end_all")
+        with pytest.raises(ReconnectNeeded):
+            user_token(office.services, GUILD)
+    assert len(office.letters("kick.reconnect")) == 2
+
+
+def test_an_app_that_kick_does_not_take_is_no_reason_to_connect_again(office: Office) -> None:
+    office.connect()
+    office.expire()
+    changed = office.with_settings(kick_client_secret=SecretStr("not-the-secret"))
+    with pytest.raises(Refusal, match="app") as refused:
+        user_token(changed.services, GUILD)
+    assert not isinstance(refused.value, ReconnectNeeded)
+    with pytest.raises(Refusal, match="app"):
+        renew_due(changed.services)
+    assert office.letters("kick.reconnect") == []
+    assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
+
+
+def test_keys_can_be_changed_without_connecting_again(office: Office) -> None:
+    office.connect()
+    old = office.services.settings.token_encryption_keys
+    assert old is not None
+    new = Fernet.generate_key().decode()
+    changed = office.with_settings(
+        token_encryption_keys=SecretStr(f"{new},{old.get_secret_value()}")
+    )
+    assert user_token(changed.services, GUILD) == office.tokens()[0]
+    changed.expire()
+    renewed = user_token(changed.services, GUILD)
+    account = changed.account()
+    assert account is not None
+    assert Vault([new]).open(account.access_token) == renewed
+    with pytest.raises(SealBroken):
+        vault_of(office.services.settings).open(account.refresh_token)
+
+
+def test_a_lost_key_is_said_and_forgets_nothing(office: Office) -> None:
+    before = office.connect()
+    changed = office.with_settings(token_encryption_keys=SecretStr(Fernet.generate_key().decode()))
+    with pytest.raises(Refusal, match="a key that is missing"):
+        user_token(changed.services, GUILD)
+    assert office.account() == before
+    ended = connect.disconnect(changed.services, GUILD, ADMIN)
+    assert ended is not None
+    assert ended[1] is False
+
+
+def test_without_an_account_one_is_asked_to_connect(office: Office) -> None:
+    with pytest.raises(ReconnectNeeded, match="No Kick account"):
+        user_token(office.services, GUILD)
+    assert part(office) == ("ok", "Not connected; /connect_kick connects noraplays.")
+
+
+def test_the_account_of_a_former_channel_is_not_used(office: Office) -> None:
+    office.connect()
+    follow(office.services.database, GUILD, VERA, "veraspins")
+    with pytest.raises(ReconnectNeeded, match="veraspins"):
+        user_token(office.services, GUILD)
+    assert part(office)[0] == "warn"
+
+
+def test_another_server_has_its_own(office: Office) -> None:
+    office.connect()
+    follow(office.services.database, OTHER_GUILD, NORA)
+    with pytest.raises(ReconnectNeeded):
+        user_token(office.services, OTHER_GUILD)
+
+
+def test_scopes_that_were_not_granted_are_named(office: Office) -> None:
+    office.connect()
+    office.rows("UPDATE kick_accounts SET scopes = 'user:read channel:read' RETURNING 1")
+    state, reason = part(office)
+    assert state == "warn"
+    assert "Writing in chat" in reason
+    assert "Name and picture" not in reason
+
+
+def test_all_due_accounts_are_renewed_even_if_one_cannot(office: Office) -> None:
+    follow(office.services.database, OTHER_GUILD, VERA, "veraspins")
+    office.connect(GUILD)
+    office.connect(OTHER_GUILD, "vera")
+    before = office.tokens(OTHER_GUILD)
+    office.expire(-1, GUILD)
+    office.expire(-1, OTHER_GUILD)
+    office.kick.fault(token__500=1)
+    with pytest.raises(Outage):
+        renew_due(office.services)
+    assert office.tokens(OTHER_GUILD) != before
+
+
+# -- the end of a connection --------------------------------------------------------------------
+
+
+def test_disconnecting_revokes_and_forgets(office: Office) -> None:
+    office.connect()
+    access, refresh = office.tokens()
+    ended = connect.disconnect(office.services, GUILD, ADMIN)
+    assert ended is not None
+    assert (ended[0].name, ended[1]) == ("NoraPlays", True)
+    assert office.account() is None
+    client = client_of(office.services.settings)
+    with pytest.raises(oauth.GrantEnded):
+        oauth.refresh(client, refresh, (), office.clock())
+    with pytest.raises(Exception, match="401"):
+        client.account_of(access)
+    audit = office.rows(
+        "SELECT actor, action, target FROM guild_audit_log ORDER BY id DESC LIMIT 1"
+    )
+    assert audit == [(ADMIN, "kick.disconnect", "NoraPlays")]
+    assert connect.disconnect(office.services, GUILD, ADMIN) is None
+
+
+def test_disconnecting_while_kick_is_away_forgets_anyway_and_says_so(office: Office) -> None:
+    office.connect()
+    away = office.with_settings(kick_auth_url="http://127.0.0.1:1")
+    ended = connect.disconnect(away.services, GUILD, ADMIN)
+    assert ended is not None
+    assert ended[1] is False
+    assert office.account() is None
+
+
+def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.connect()
+    office.expire()
+    real, seen = oauth.refresh, []
+
+    def meanwhile(*args: object) -> oauth.Tokens:
+        got = real(*args)  # type: ignore[arg-type]
+        with office.services.database.begin() as tx:
+            store.end_account(tx, GUILD)
+        seen.append(got)
+        return got
+
+    monkeypatch.setattr(tokens.oauth, "refresh", meanwhile)
+    with pytest.raises(ReconnectNeeded):
+        user_token(office.services, GUILD)
+    monkeypatch.undo()
+    assert office.account() is None
+    [got] = seen
+    with pytest.raises(Exception, match="401"):
+        name_of(office, got.access)
