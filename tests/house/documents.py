@@ -1,0 +1,203 @@
+"""The documents that are made from the code: `python -m tests.house.documents` writes them anew.
+
+`test_documentation.py` holds them to the code, so a setting or a command cannot be forgotten.
+"""
+
+import inspect
+import io
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import redirect_stdout
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Le
+from pydantic.fields import FieldInfo
+
+import bot
+from core.kit.room import GuildSetting
+from core.kit.settings import Settings
+from core.rooms import open_rooms
+
+ROOT = Path(__file__).parents[2]
+MADE = "<!-- Made by `python -m tests.house.documents`; edit the code instead. -->"
+
+
+# -- what the code says -------------------------------------------------------------------------
+
+
+def sections() -> Iterator[tuple[str, list[tuple[str, FieldInfo]]]]:
+    """The settings under the headings that stand as comments above them in the source."""
+    fields = Settings.model_fields
+    title, found = "", list[tuple[str, FieldInfo]]()
+    for line in inspect.getsource(Settings).splitlines():
+        if heading := re.fullmatch(r"    # (.+)", line):
+            if found:
+                yield title, found
+            title, found = heading[1], []
+        elif (field := re.match(r"    (\w+): ", line)) and field[1] in fields:
+            found.append((field[1], fields[field[1]]))
+    yield title, found
+
+
+def default_of(field: FieldInfo) -> str:
+    """As it is written in an environment file; empty where there is none."""
+    return "" if field.default is None else written(field.default)
+
+
+def written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def allowed(field: FieldInfo) -> str:
+    """Which values fit, where the type alone does not tell: `1 to 65535`, `text, json`."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
+    if field.annotation is bool:
+        return "`true`, `false`"
+    least = next((limit.ge for limit in field.metadata if isinstance(limit, Ge)), None)
+    most = next((limit.le for limit in field.metadata if isinstance(limit, Le)), None)
+    return bounds(least, most)
+
+
+def bounds(least: object, most: object) -> str:
+    if least is not None and most is not None:
+        return f"{least} to {most}"
+    return f"at least {least}" if least is not None else f"at most {most}" if most else ""
+
+
+def guild_settings() -> list[GuildSetting[Any]]:
+    """What a server's admin can set, by room."""
+    return [setting for room in open_rooms() for setting in room.settings]
+
+
+def told(argument: str) -> list[dict[str, Any]]:
+    """What `python bot.py <argument>` prints."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        assert bot.main([argument]) == 0
+    answer: list[dict[str, Any]] = json.loads(printed.getvalue())
+    return answer
+
+
+# -- the documents ------------------------------------------------------------------------------
+
+
+def env_example() -> str:
+    """`.env.example`: every setting with a sentence; what has a default is commented out."""
+    lines = [
+        "# Copy this file to .env and fill in what you need; an empty value counts as not set.",
+        "# Where a line is commented out, it shows the default. docs/deploy.md walks through the rest.",
+    ]
+    for title, fields in sections():
+        lines += ["", f"# == {title} =="]
+        for name, field in fields:
+            lines += ["", *(f"# {line}" for line in textwrap.wrap(str(field.description), 98))]
+            default = default_of(field)
+            lines.append(f"#{name.upper()}={default}" if default else f"{name.upper()}=")
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """`docs/settings.md`."""
+    parts = [
+        "# Settings",
+        MADE,
+        "There are two kinds. What belongs to an installation is set from outside, once; what "
+        "belongs to a server is set in Discord by its admins, at any time.",
+        "## Of an installation",
+        "Set them as environment variables or in `.env` (start from `.env.example`); they are read "
+        "at the start. An empty value counts as not set. Values that do not fit are all named at "
+        "once, and nothing starts.",
+    ]
+    for title, fields in sections():
+        rows = (
+            (f"`{n.upper()}`", _code(default_of(f)), allowed(f), str(f.description))
+            for n, f in fields
+        )
+        parts += [f"### {title}", table(("Variable", "Default", "Allowed", "What it does"), rows)]
+    parts += [
+        "## Of a server",
+        "Every Discord server has its own, kept in the database; each change is in its audit log. "
+        "Where a variable is named, it sets the value for `DISCORD_GUILD_ID` until an admin sets "
+        "one.",
+        table(
+            ("Setting", "Default", "Allowed", "What it does", "Variable"),
+            (
+                (
+                    f"`{one.key}`",
+                    _code(written(one.default)),
+                    "`true`, `false`" if one.kind is bool else bounds(one.least, one.most),
+                    one.help,
+                    _code((one.environment or "").upper()),
+                )
+                for one in guild_settings()
+            ),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def commands_page() -> str:
+    """`docs/commands.md`."""
+    parts = [
+        "# Commands",
+        MADE,
+        "In Discord every command works in two ways: as a slash command, and typed with an "
+        "exclamation mark. Slash commands that are for one person are answered so that only that "
+        "person sees it.",
+    ]
+    by_who = sorted(told("--commands"), key=lambda one: (one["who"] != "everyone", one["who"]))
+    for who, found in groupby(by_who, key=lambda one: one["who"]):
+        parts += [
+            f"## In Discord, for {who}" if who == "everyone" else f"## In Discord, with {who}",
+            table(
+                ("Slash", "Typed", "What it does"),
+                ((f"`{one['slash']}`", f"`{one['usage']}`", one["help"]) for one in found),
+            ),
+        ]
+    parts += [
+        "## In the stream's chat",
+        table(
+            ("Typed", "Also", "What it does"),
+            (
+                (
+                    f"`{one['usage']}`",
+                    ", ".join(f"`!{name}`" for name in one["names"][1:]),
+                    one["help"],
+                )
+                for one in told("--chat-commands")
+            ),
+        ),
+        "`python bot.py --commands` and `python bot.py --chat-commands` print the same as JSON.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(
+        "| " + " | ".join(c.replace("|", r"\|") for c in line) + " |" for line in lines
+    )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+DOCUMENTS: Mapping[str, Callable[[], str]] = {
+    ".env.example": env_example,
+    "docs/settings.md": settings_page,
+    "docs/commands.md": commands_page,
+}
+"""Path from the root -> what stands in it."""
+
+
+if __name__ == "__main__":
+    for path, made in DOCUMENTS.items():
+        (ROOT / path).write_text(made())
+        print(f"{path} is up to date.")

@@ -1,0 +1,221 @@
+"""The documents say what the code does, and lead where they say they lead."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from core.kit.settings import Settings
+from tests.house.documents import DOCUMENTS, default_of, guild_settings, told
+
+ROOT = Path(__file__).parents[2]
+
+LEFT_OUT = {"data", "node_modules", "__pycache__", "screenshots"}
+SECRET_FILES = re.compile(r"\.env(\..*)?")
+
+
+def our_files(*endings: str) -> Iterator[Path]:
+    """Every file of the tree that is ours to share: no caches, no data, no secrets."""
+    for folder, names, files in os.walk(ROOT):
+        names[:] = [n for n in names if n not in LEFT_OUT and (n == ".ci" or not n.startswith("."))]
+        for name in files:
+            secret = SECRET_FILES.fullmatch(name) and name != ".env.example"
+            if not secret and (not endings or name.endswith(endings)):
+                yield Path(folder, name)
+
+
+PAGES = sorted(our_files(".md"))
+
+
+def page_id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+# -- made from the code -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_a_made_document_is_up_to_date(path: str) -> None:
+    made = DOCUMENTS[path]()
+    assert (ROOT / path).read_text() == made, "run `python -m tests.house.documents`"
+
+
+def env_lines() -> dict[str, tuple[bool, str]]:
+    """Name -> (commented out, value) of every assignment in `.env.example`."""
+    found = re.findall(
+        r"^(#?)([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE
+    )
+    assert len({name for _, name, _ in found}) == len(found), "a name stands there twice"
+    return {name: (bool(commented), value) for commented, name, value in found}
+
+
+def test_the_example_and_the_settings_name_the_same_variables() -> None:
+    assert set(env_lines()) == {name.upper() for name in Settings.model_fields}
+
+
+def test_a_fresh_copy_of_the_example_changes_nothing(tmp_path: Path) -> None:
+    """What is not commented out is empty, so that later versions may change a default."""
+    copy = tmp_path / ".env"
+    copy.write_text((ROOT / ".env.example").read_text())
+    assert Settings(_env_file=copy) == Settings(_env_file=None)
+
+
+def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
+    for name, field in Settings.model_fields.items():
+        commented, value = env_lines()[name.upper()]
+        assert value == default_of(field)
+        assert commented == (field.default is not None)
+    shown = tmp_path / ".env"
+    shown.write_text((ROOT / ".env.example").read_text().replace("\n#", "\n"))
+    lines = [line for line in shown.read_text().splitlines() if re.match(r"[A-Z_0-9]+=", line)]
+    shown.write_text("\n".join(lines))
+    assert Settings(_env_file=shown) == Settings(_env_file=None)
+
+
+def test_every_setting_is_described_in_the_example_and_on_the_page() -> None:
+    example = " ".join((ROOT / ".env.example").read_text().replace("\n#", " ").split())
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert field.description in example, name
+        assert f"| `{name.upper()}` |" in page
+        assert field.description.replace("|", r"\|") in page
+
+
+def test_every_setting_of_a_server_is_described() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for setting in guild_settings():
+        assert setting.help.endswith("."), setting.key
+        assert f"| `{setting.key}` |" in page
+        assert setting.help in page
+        assert setting.environment is None or setting.environment in Settings.model_fields
+
+
+def test_every_command_is_described() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    for command in told("--commands"):
+        assert command["help"].endswith("."), command["name"]
+        assert f"| `{command['slash']}` |" in page
+    for command in told("--chat-commands"):
+        assert command["help"].endswith("."), command["names"]
+        assert command["usage"].startswith(f"!{command['names'][0]}")
+        assert all(f"`!{name}" in page for name in command["names"])
+
+
+def test_what_the_program_prints_is_what_the_page_is_made_of() -> None:
+    command = [sys.executable, "bot.py", "--commands"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(printed.stdout) == told("--commands")
+
+
+# -- written by hand ----------------------------------------------------------------------------
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    top = "\n".join((ROOT / "README.md").read_text().splitlines()[:20])
+    assert "make run" in top
+    assert "make test" in top
+    verbs = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+        assert named <= verbs, page_id(page)
+
+
+LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")
+
+
+def links(page: Path) -> list[str]:
+    """The targets of a page's links, but for those in examples of code."""
+    text = re.sub(r"^(```|~~~).*?^\1", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return LINK.findall(re.sub(r"`[^`\n]*`", "", text))
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings have in addresses, as GitHub makes them."""
+    titles = re.findall(r"^#{1,6} (.+?)\s*$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_within_the_tree_lead_somewhere(page: Path) -> None:
+    lost = []
+    for link in links(page):
+        target = urlsplit(link)
+        if target.scheme or target.netloc:
+            continue
+        file = (page.parent / unquote(target.path)).resolve() if target.path else page
+        if not file.exists() or (target.fragment and target.fragment not in anchors(file)):
+            lost.append(link)
+    assert lost == []
+
+
+def test_links_are_found_and_broken_ones_seen(tmp_path: Path) -> None:
+    """The test above would pass on a page whose links it does not see."""
+    page = tmp_path / "page.md"
+    page.write_text(
+        '# A Title, really\n[a](b.md) ![c](d.png "t") [e](<f.md#g>) `[no](x)`\n'
+        "```\n[no](y)\n```\n[h](#a-title-really)"
+    )
+    assert links(page) == ["b.md", "d.png", "f.md#g", "#a-title-really"]
+    assert anchors(page) == {"a-title-really"}
+
+
+# -- nothing of the machine it was made on ------------------------------------------------------
+
+TEXT = (
+    *(".py", ".md", ".txt", ".in", ".toml", ".yml", ".yaml", ".json", ".js", ".css", ".html"),
+    *(".mako", ".example", "Makefile", "Dockerfile", "setup", "run", ".svg", ".po"),
+)
+SERVICE_USER = "/home/regulars/"
+"""The user that docs/deploy.md makes on a machine of one's own."""
+
+MACHINE_PATH = re.compile(r"(?<![\w.\-/:}])/(?:home|Users|root|work|mnt|workspace)/[\w.\-]+")
+REGISTRY = re.compile(r"(?:index[-_]url|find[-_]links|trusted[-_]host|registry)\s*[= ]\s*\S*//\S+")
+
+
+def test_no_path_of_a_machine_stands_in_the_tree() -> None:
+    found = [
+        f"{page_id(file)}: {path}"
+        for file in our_files(*TEXT)
+        for path in MACHINE_PATH.findall(file.read_text())
+        if not path.startswith(SERVICE_USER[:-1])
+    ]
+    assert found == []
+
+
+def registries_of_this_machine() -> set[str]:
+    """Hosts from which packages come here and nowhere else."""
+    said = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
+    said += " ".join(v for k, v in os.environ.items() if re.search("INDEX|REGISTRY", k, re.I))
+    hosts = set(re.findall(r"https?://(?:[^@/\s']*@)?([\w\-]+\.[\w.\-]+)", said))
+    return hosts - {"pypi.org", "registry.npmjs.org", "localhost", "127.0.0.1"}
+
+
+def test_no_registry_of_a_machine_stands_in_the_tree() -> None:
+    private = registries_of_this_machine()
+    for file in our_files(*TEXT):
+        text = file.read_text()
+        assert not REGISTRY.search(text), page_id(file)
+        assert not [host for host in private if host in text], page_id(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("data = '/home/" + "nora/project'", True),
+        ("see /work" + "/main for more", True),
+        ("GET https://example.com/home/nora", False),
+        ("the folder /data", False),
+    ],
+)
+def test_a_path_of_a_machine_would_be_seen(line: str, seen: bool) -> None:
+    assert bool(MACHINE_PATH.search(line)) == seen
