@@ -23,7 +23,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.guilds import actions as guilds
 from core.help.commands import describe_chat_command, describe_command, each_command, usage
-from core.kick.courier import KickCourier
+from core.kick.speech.courier import KickCourier
 from core.kit import discord_ui as ui
 from core.kit.bus import LocalBus
 from core.kit.database import Database

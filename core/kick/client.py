@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from urllib3.exceptions import NewConnectionError
@@ -56,6 +56,24 @@ class Livestream:
     broadcaster_user_id: int
     started_at: datetime
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription of this app. `kind` names the version where it is not the first."""
+
+    id: str
+    broadcaster_user_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What became of one kind that was asked for: an id, or why not."""
+
+    kind: str
+    id: str | None
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,18 +208,19 @@ class KickClient:
                 for item in answer["data"] or ()
             ]
 
-    def list_subscribed(self, broadcaster_user_id: int) -> list[str]:
-        """The event types that this app is subscribed to for a channel."""
+    def list_subscriptions(self, broadcaster_user_id: int | None = None) -> list[Subscription]:
+        """What this app is subscribed to, for one channel or for all."""
+        one = {"broadcaster_user_id": str(broadcaster_user_id)}
         answer = self._as_app(
             "GET",
             "/public/v1/events/subscriptions",
-            params={"broadcaster_user_id": str(broadcaster_user_id)},
+            params={} if broadcaster_user_id is None else one,
         )
         with _as_documented():
-            return [str(item["event"]) for item in answer["data"] or ()]
+            return [_subscription(item) for item in answer["data"] or ()]
 
-    def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> dict[str, str]:
-        """Subscribe to event types; returns kind -> error for those that Kick declined.
+    def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> list[Subscribed]:
+        """Subscribe to event types; each has its own answer.
 
         Kick allows the same subscription twice and then delivers twice: list first.
         """
@@ -215,8 +234,15 @@ class KickClient:
             },
         )
         with _as_documented():
-            told = answer["data"] or ()
-            return {str(item["name"]): str(item["error"]) for item in told if item.get("error")}
+            return [_subscribed(item) for item in answer["data"] or ()]
+
+    def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
+        """Delete subscriptions, at most 50 at a time: about 330 failed every time."""
+        self._as_app(
+            "DELETE",
+            "/public/v1/events/subscriptions",
+            params=[("id", subscription_id) for subscription_id in subscription_ids],
+        )
 
     def account_of(self, user_token: str) -> Account:
         """Whose token this is."""
@@ -225,14 +251,23 @@ class KickClient:
             return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
 
     def send_chat(
-        self, user_token: str, broadcaster_user_id: int, text: str, reply_to: str | None
+        self,
+        user_token: str,
+        broadcaster_user_id: int,
+        text: str,
+        reply_to: str | None,
+        kind: Literal["user", "bot"] = "user",
     ) -> str:
-        """Write a line as the token's account; returns its message id.
+        """Write a line; returns its message id.
+
+        Args:
+            kind: `user` speaks as the token's account; `bot` as the app's bot, in the channel of
+                the token's account, wherever `broadcaster_user_id` points.
 
         Raises:
             AnswerLost: it may have been posted; Kick has no key to make a repetition harmless.
         """
-        body = {"type": "user", "content": text, "broadcaster_user_id": broadcaster_user_id}
+        body = {"type": kind, "content": text, "broadcaster_user_id": broadcaster_user_id}
         if reply_to:
             body["reply_to_message_id"] = reply_to
         try:
@@ -313,6 +348,20 @@ def _as_documented() -> Iterator[None]:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _NoAnswer("Kick", "the answer was not what Kick documents") from error
+
+
+def _subscription(item: dict[str, Any]) -> Subscription:
+    kind, version = str(item["event"]), item.get("version", 1)
+    named = kind if version == 1 else f"{kind} (version {version})"
+    return Subscription(str(item["id"]), int(item["broadcaster_user_id"]), named)
+
+
+def _subscribed(item: dict[str, Any]) -> Subscribed:
+    found, error = item.get("subscription_id"), item.get("error")
+    # Neither an id nor an error is not documented, and not a subscription that we know of.
+    return Subscribed(
+        str(item["name"]), None if error else str(found or "") or None, str(error or "")
+    )
 
 
 def _bearer(token: str) -> dict[str, str]:

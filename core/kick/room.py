@@ -12,6 +12,12 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import look as look_at_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
+from core.kick.intake import embeds as intake_embeds
+from core.kick.intake.commands import WebhookLogbook
+from core.kick.intake.health import look as look_at_intake
+from core.kick.intake.settings import DEAF_MINUTES
+from core.kick.settings import ADMIN_CHANNEL
+from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
@@ -35,11 +41,18 @@ def look(tx: Connection, now: datetime) -> list[Part]:
 
 ROOM = Room(
     "kick",
-    cogs=(KickAccounts,),
+    cogs=(KickAccounts, KickChecks, WebhookLogbook),
     pages=(pages, accounts.pages),
     tasks=(*TASKS, *ACCOUNT_TASKS),
-    embeds={"kick.connected": embeds.connected, "kick.reconnect": embeds.reconnect},
+    lines={"kick.line": lambda payload: str(payload["text"])},
+    embeds={
+        "kick.connected": embeds.connected,
+        "kick.reconnect": embeds.reconnect,
+        "kick.deaf": intake_embeds.deaf,
+        "kick.deaf_over": intake_embeds.deaf_over,
+    },
+    settings=(ADMIN_CHANNEL, DEAF_MINUTES),
     buttons=(LinkButton,),
     translates={SOURCE: translate, POLL_SOURCE: translate},
-    checks=(look, look_at_accounts),
+    checks=(look, look_at_accounts, look_at_intake),
 )

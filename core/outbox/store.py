@@ -1,10 +1,11 @@
 """The outbox's statements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import ColumnElement, Connection, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.outbox.tables import messages
@@ -108,13 +109,57 @@ def claim_due(tx: Connection, now: datetime, most: int) -> list[Outgoing]:
     return sorted((Outgoing(**row) for row in found.mappings()), key=lambda m: m.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A message that waits behind another in its lane."""
+
+    id: int
+    guild_id: int
+    kind: str
+    payload: dict[str, Any]
+    target: dict[str, Any]
+    carried_by: int | None
+
+
+def list_followers(tx: Connection, message: Outgoing, most: int) -> list[Follower]:
+    """The next messages of the lane, in order."""
+    found = tx.execute(
+        select(
+            messages.c.id,
+            messages.c.guild_id,
+            messages.c.kind,
+            messages.c.payload,
+            messages.c.target,
+            messages.c.carried_by,
+        )
+        .where(
+            messages.c.lane == message.lane,
+            messages.c.id > message.id,
+            messages.c.state == "waiting",
+        )
+        .order_by(messages.c.id)
+        .limit(most)
+    )
+    return [Follower(**row) for row in found.mappings()]
+
+
+def set_carried(tx: Connection, followers: Sequence[int], by: int) -> None:
+    """These are said by that one, and share its fate. Written before it is said, so that a
+    repetition says the same."""
+    tx.execute(update(messages).where(messages.c.id.in_(followers)).values(carried_by=by))
+
+
 def set_sent(tx: Connection, message: int, now: datetime, receipt: dict[str, Any]) -> None:
-    """The other side has it."""
+    """The other side has it, and what it carried."""
     tx.execute(
         update(messages)
-        .where(messages.c.id == message)
+        .where(_with_carried(message))
         .values(state="sent", sent_at=now, receipt=receipt, unsure=False, error=None)
     )
+
+
+def _with_carried(message: int) -> ColumnElement[bool]:
+    return (messages.c.id == message) | (messages.c.carried_by == message)
 
 
 def set_waiting(
@@ -129,10 +174,8 @@ def set_waiting(
 
 
 def set_shelved(tx: Connection, message: int, error: str) -> None:
-    """It keeps failing; its lane goes on without it."""
-    tx.execute(
-        update(messages).where(messages.c.id == message).values(state="shelved", error=error)
-    )
+    """It keeps failing; its lane goes on without it and what it carried."""
+    tx.execute(update(messages).where(_with_carried(message)).values(state="shelved", error=error))
 
 
 def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
@@ -155,6 +198,29 @@ def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | No
         )
     ).scalar()
     return receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a message so far. `receipt` is there once it was sent."""
+
+    state: str
+    receipt: dict[str, Any] | None
+    error: str | None
+
+
+def find_fate(tx: Connection, guild_id: int, key: str) -> Fate | None:
+    """What became of the message with this key."""
+    row = (
+        tx.execute(
+            select(messages.c.state, messages.c.receipt, messages.c.error).where(
+                messages.c.guild_id == guild_id, messages.c.key == key
+            )
+        )
+        .mappings()
+        .first()
+    )
+    return Fate(**row) if row else None
 
 
 @dataclass(frozen=True, slots=True)

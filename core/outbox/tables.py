@@ -43,6 +43,9 @@ messages = Table(
         server_default="false",
         comment="an earlier attempt may have gone through",
     ),
+    Column(
+        "carried_by", BigInteger, comment="the earlier message of its lane that says this one too"
+    ),
     Column("first_sending_at", DateTime(timezone=True)),
     Column("sending_at", DateTime(timezone=True)),
     Column("sent_at", DateTime(timezone=True)),
@@ -58,5 +61,10 @@ Index(
     messages.c.lane,
     messages.c.id,
     postgresql_where=text("state IN ('waiting', 'sending')"),
+)
+Index(
+    "outbox_messages_carried",
+    messages.c.carried_by,
+    postgresql_where=messages.c.carried_by.is_not(None),
 )
 Index("outbox_messages_shelved", messages.c.id, postgresql_where=text("state = 'shelved'"))

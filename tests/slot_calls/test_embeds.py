@@ -7,7 +7,7 @@ from typing import Any, get_args
 import discord
 import pytest
 
-from core.kick.courier import cut
+from core.kick.speech.rules import cut
 from core.kit.discord_ui import COLOURS
 from core.slot_calls import embeds
 from core.slot_calls.actions import Status

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kick import client as client_module
-from core.kick import courier as module
 from core.kick import store
 from core.kick.client import client_of
-from core.kick.courier import MOST_CHARACTERS, KickCourier, cut
+from core.kick.speech import courier as module
+from core.kick.speech.courier import KickCourier
+from core.kick.speech.rules import MOST_CHARACTERS, cut
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -122,7 +123,7 @@ async def test_without_a_token_lines_are_skipped_and_not_kept_waiting(
 ) -> None:
     services = services_for(pretend, clean, kick_bot_user_token=None)
     courier = KickCourier(services, {"test.line": say}, english)
-    assert await courier.deliver(outgoing()) == {"skipped": "KICK_BOT_USER_TOKEN is not set"}
+    assert await courier.deliver(outgoing()) == {"skipped": "there is no voice to speak with"}
     assert texts(kick) == []
 
 
@@ -239,7 +240,7 @@ async def test_an_account_that_may_not_write_is_told_from_a_worthless_token(
 
 async def test_another_no_is_told_in_kicks_words(courier: KickCourier, kick: KickDriver) -> None:
     kick.fault(chat__quota=1)
-    with pytest.raises(Refusal, match=r"Kick did not take the line \(400: .*quota"):
+    with pytest.raises(Refusal, match=r"the bot account \(400: .*quota"):
         await courier.deliver(outgoing())
 
 

@@ -1,0 +1,34 @@
+"""`/check_kick_config` and `/kick_selftest`."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from core.kick.speech import embeds, report, selftest
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.services import Services
+
+Context = commands.Context[commands.Bot]
+
+
+class KickChecks(commands.Cog):
+    """Whether Kick hears and is heard."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_command(name="check_kick_config", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def check_kick_config(self, ctx: Context) -> None:
+        """Show everything the Kick side needs, and what to do where something is missing."""
+        found = await self._services.database.run(report.examine, self._services, guild_id_of(ctx))
+        await answer(ctx, embeds.report(found))
+
+    @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(1, 30, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    async def kick_selftest(self, ctx: Context) -> None:
+        """Say a line in Kick's chat and wait for it to come back: proof that both ways work."""
+        result = await selftest.run(self._services, guild_id_of(ctx))
+        await answer(ctx, embeds.selftest(result))

@@ -1,0 +1,52 @@
+"""How the configuration and the self-test look in Discord."""
+
+from collections.abc import Sequence
+
+import discord
+
+from core.kick.speech.report import Line
+from core.kick.speech.selftest import Result
+from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.words import _
+
+_MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
+
+
+def report(found: Sequence[Line]) -> discord.Embed:
+    """Each thing with a mark, a word and what to do."""
+    states = {line.state for line in found}
+    rows = lines([_row(line) for line in found])
+    if "down" in states:
+        return card("❌ " + _("Something on Kick's side has to be mended"), rows, tone="error")
+    if "warn" in states:
+        return card("⚠️ " + _("Kick works, but something needs a look"), rows, tone="warning")
+    return card("✅ " + _("Everything on Kick's side is in order"), rows, tone="success")
+
+
+def _row(line: Line) -> str:
+    # Never colour alone: the word stands beside the mark.
+    words = {"ok": _("ok"), "warn": _("look"), "down": _("down")}
+    at = "" if line.at is None else f" · {ago(line.at)}"
+    row = f"{_MARKS[line.state]} **{safe(line.name)}** · {words[line.state]} · "
+    row += f"{safe(line.found)}{at}"
+    return row + (f"\n-# ↳ {line.remedy}" if line.remedy else "")
+
+
+def selftest(result: Result) -> discord.Embed:
+    """Whether a line was said and heard again."""
+    if result.heard_after is not None:
+        time = f"{result.heard_after:.1f}"
+        body = _("A line went to Kick's chat and came back as a webhook after {time} s.")
+        return card("✅ " + _("Kick hears and is heard"), body.format(time=time), tone="success")
+    if result.was_said:
+        return card(
+            "❌ " + _("The line was said, but no webhook came back"),
+            _("Kick's webhooks do not reach this server. Check the webhook URL of your Kick app, ")
+            + _("that it is switched on there, and `/check_kick_config`."),
+            tone="error",
+        )
+    return card(
+        "❌ " + _("The line could not be said"),
+        safe(result.trouble or _("It is still waiting; look at `/health`."), 1000),
+        tone="error",
+    )

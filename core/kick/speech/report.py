@@ -1,0 +1,114 @@
+"""What `/check_kick_config` looks at: one line a thing, with a mark and what to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.guilds import store as guilds
+from core.kick.accounts import store as accounts
+from core.kick.accounts.actions import PLATFORM
+from core.kick.accounts.rules import missing_scopes, scope_words
+from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.intake import store as intake
+from core.kick.speech import store
+from core.kick.speech.voices import why_mute
+from core.kit.part import State
+from core.kit.services import Services
+from core.kit.words import _
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing.
+
+    Attributes:
+        name: what it is.
+        state: `ok`, `warn` (works without, or partly), `down` (has to be mended).
+        found: what is there, where it can be told.
+        at: an instant that belongs to it, such as the last delivery.
+        remedy: what to do, or "".
+    """
+
+    name: str
+    state: State
+    found: str
+    at: datetime | None = None
+    remedy: str = ""
+
+
+def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
+    """Everything that the Kick side of a server needs."""
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    if channel is None:
+        remedy = _("Run `/connect_kick <channel>`.")
+        return [Line("kick_channel", "down", _("not set"), remedy=remedy)]
+    return [
+        Line("kick_channel", "ok", channel.slug),
+        Line("broadcaster id", "ok", str(channel.channel_id)),
+        _chatroom(tx, guild_id),
+        *_account(tx, guild_id, services.clock()),
+        *_webhooks(tx, channel.channel_id),
+        _chat(tx, services, guild_id),
+        _live(tx, channel.channel_id),
+    ]
+
+
+def _chatroom(tx: Connection, guild_id: int) -> Line:
+    known = accounts.find_known_channel(tx, guild_id)
+    if known is not None and known.chatroom_id is not None:
+        return Line("chatroom id", "ok", str(known.chatroom_id))
+    return Line(
+        "chatroom id",
+        "warn",
+        _("not known; only the realtime feed needs it"),
+        remedy=_("Run `/sync_kick`, or type it in with `/set_chatroom`."),
+    )
+
+
+def _account(tx: Connection, guild_id: int, now: datetime) -> list[Line]:
+    account = accounts.find_account(tx, guild_id)
+    if account is None:
+        again = _("The streamer connects with `/connect_kick`.")
+        return [Line("OAuth token", "warn", _("nobody is connected"), remedy=again)]
+    again = _("Run `/connect_kick` again.")
+    if account.state != "connected":
+        ended = _("{name}: Kick has ended the connection").format(name=account.name)
+        return [Line("OAuth token", "down", ended, remedy=again)]
+    state: State = "ok" if account.expires_at > now else "warn"
+    lines = [Line("OAuth token", state, account.name, at=account.expires_at)]
+    missing = ", ".join(scope_words(scope) for scope in missing_scopes(account.scopes))
+    if missing:
+        lines.append(Line("scopes", "warn", _("missing: {what}").format(what=missing), None, again))
+    return lines
+
+
+def _webhooks(tx: Connection, broadcaster_user_id: int) -> list[Line]:
+    held = {one.kind: one for one in intake.list_subscriptions(tx, broadcaster_user_id)}
+    lines = []
+    for kind in WEBHOOK_KINDS:
+        one = held.get(kind)
+        last = store.find_last_delivery(tx, broadcaster_user_id, kind)
+        if one is None or one.subscription_id is None:
+            why = one.trouble if one is not None and one.trouble else _("not subscribed yet")
+            mend = _("It is tried again every 10 minutes.")
+            lines.append(Line(kind, "down", why, last, mend))
+        else:
+            lines.append(Line(kind, "ok", _("subscribed"), last))
+    return lines
+
+
+def _chat(tx: Connection, services: Services, guild_id: int) -> Line:
+    mute = why_mute(tx, services, guild_id)
+    last = store.find_last_said_at(tx, guild_id)
+    if mute is not None:
+        return Line("chat", "down", _("nothing can be said"), last, mute)
+    return Line("chat", "ok", _("can speak"), last)
+
+
+def _live(tx: Connection, broadcaster_user_id: int) -> Line:
+    look = intake.find_look(tx, broadcaster_user_id)
+    if look is None:
+        return Line("live status", "warn", _("not looked yet"))
+    found = _("live") if look.started_at is not None else _("offline")
+    return Line("live status", "ok", found, look.seen_at)

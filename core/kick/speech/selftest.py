@@ -1,0 +1,78 @@
+"""The only end-to-end proof that Kick allows: say a line, and wait for its own webhook."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.guilds.store import Channel
+from core.kick.accounts import actions as accounts
+from core.kick.speech import store
+from core.kick.speech.actions import say
+from core.kick.speech.voices import why_mute
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.kit.words import _
+from core.outbox.store import find_fate
+
+WAIT_SECONDS = 30.0
+LOOK_SECONDS = 0.25
+
+CLOCKS_DIFFER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it went.
+
+    Attributes:
+        was_said: Kick took the line.
+        heard_after: seconds from saying to its webhook; None: it did not come.
+        trouble: why it was not said.
+    """
+
+    was_said: bool
+    heard_after: float | None = None
+    trouble: str | None = None
+
+
+async def run(services: Services, guild_id: int) -> Result:
+    """Say a line in the server's chat and wait until it comes back, at most half a minute.
+
+    Raises:
+        Refusal: there is no channel, or no voice.
+    """
+    started = services.clock()
+    key = f"kick.selftest:{secrets.token_hex(4)}"
+    channel = await services.database.run(_start, services, guild_id, key)
+    result = Result(was_said=False)
+    deadline = started + timedelta(seconds=WAIT_SECONDS)
+    while result.heard_after is None and services.clock() < deadline:
+        await asyncio.sleep(LOOK_SECONDS)
+        result = await services.database.run(_look, guild_id, channel, key, started)
+    return result
+
+
+def _start(tx: Connection, services: Services, guild_id: int, key: str) -> Channel:
+    channel = accounts.get_channel(tx, guild_id)
+    mute = why_mute(tx, services, guild_id)
+    if mute is not None:
+        raise Refusal(_("Nothing can be said in Kick's chat."), mute)
+    say(tx, services, guild_id, _("Self-test {code}: please ignore me.").format(code=key[-8:]), key)
+    return channel
+
+
+def _look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:
+    fate = find_fate(tx, guild_id, key)
+    assert fate is not None, "it was posted before"
+    if fate.receipt is None:
+        return Result(False, trouble=fate.error)
+    message_id = fate.receipt.get("message_id")
+    if message_id is None:
+        return Result(False, trouble=str(fate.receipt.get("skipped", "")))
+    heard_at = store.find_heard_at(tx, channel.channel_id, message_id, started - CLOCKS_DIFFER)
+    if heard_at is None:
+        return Result(True)
+    return Result(True, max((heard_at - started).total_seconds(), 0.0))

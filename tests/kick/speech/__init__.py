@@ -1,0 +1,1 @@
+"""Tests of speaking in Kick's chat."""

@@ -1,0 +1,193 @@
+"""Saying lines: once, in order, joined where several wait, and the self-test that proves it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kick import store as kick_store
+from core.kick.room import ROOM
+from core.kick.speech import embeds, report, selftest
+from core.kick.speech.actions import say, send_kick_message
+from core.kick.speech.courier import KickCourier
+from core.kick.speech.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.kit.services import Services
+from core.outbox.sender import Sender
+from core.outbox.store import find_fate, get_counts
+from sandbox.kick.driver import KickDriver
+from tests.kick.rig import NORA
+from tests.kick.speech.test_courier import english, texts
+from tests.kick.speech.test_voices import without_bot_account
+
+
+@asynccontextmanager
+async def sending(services: Services) -> AsyncIterator[Sender]:
+    """A sender at work with the room's own lines."""
+    courier = KickCourier(services, ROOM.lines, english)
+    sender = Sender(services.database, {"kick": courier}, services.clock)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not check():
+            await asyncio.sleep(0.02)
+
+
+def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None = None) -> None:
+    with services.database.begin() as tx:
+        for number, line in enumerate(lines):
+            assert say(tx, services, guild_id, line, f"test:{line}:{number}", reply_to)
+
+
+async def test_a_line_is_sent_and_told(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    assert send_kick_message(unconnected, "good evening", guild_id)
+    async with sending(unconnected):
+        await until(lambda: texts(kick) == ["good evening"])
+
+
+def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
+    unconnected: Services, guild_id: int, other_guild_id: int
+) -> None:
+    assert not send_kick_message(without_bot_account(unconnected), "hello", guild_id)
+    assert not send_kick_message(unconnected, "hello", other_guild_id)
+    with unconnected.database.begin() as tx:
+        assert get_counts(tx).waiting == 0
+
+
+async def test_lines_that_wait_are_said_together(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    say_all(unconnected, guild_id, "one", "two", "three")
+    async with sending(unconnected):
+        await until(lambda: bool(texts(kick)))
+        await until(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:2"))
+    assert texts(kick) == [BETWEEN.join(["one", "two", "three"])]
+
+
+def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
+    with services.database.begin() as tx:
+        fates = [find_fate(tx, guild_id, f"test:{key}") for key in keys]
+    return all(fate is not None and fate.state == "sent" for fate in fates)
+
+
+async def test_what_does_not_fit_is_said_next(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    lines = ["a" * 300, "b" * 150, "c" * 100]
+    say_all(unconnected, guild_id, *lines)
+    async with sending(unconnected):
+        await until(lambda: len(texts(kick)) == 2)
+    assert texts(kick) == [BETWEEN.join(lines[:2]), lines[2]]
+
+
+async def test_replies_stand_alone_and_keep_their_place(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    asked = kick.chat("mia", "!call x")
+    say_all(unconnected, guild_id, "before", "and more")
+    say_all(unconnected, guild_id, "the answer", reply_to=asked)
+    say_all(unconnected, guild_id, "after")
+    async with sending(unconnected):
+        await until(lambda: len(texts(kick)) == 4)
+    assert texts(kick)[1:] == ["before • and more", "the answer", "after"]
+
+
+async def test_joined_lines_whose_answer_was_lost_are_found_in_the_history_and_not_said_again(
+    unconnected: Services, kick: KickDriver, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.outbox.sender.UNSURE_SECONDS", 0.1)
+    with unconnected.database.begin() as tx:
+        kick_store.set_bot(tx, 4_200_001, "RegularsBot")
+    say_all(unconnected, guild_id, "one", "two")
+    kick.fault(chat__lost_reply=1)
+    async with sending(unconnected):
+        await until(lambda: bool(texts(kick)))
+        say_all(unconnected, guild_id, "three")
+        await until(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:0"))
+    assert texts(kick) == ["one • two", "three"]
+
+
+@given(st.lists(st.text(max_size=600), min_size=1, max_size=8))
+def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
+    fitting = how_many_fit(lines)
+    assert fitting == 1 or len(BETWEEN.join(lines[:fitting])) <= MOST_CHARACTERS
+    if fitting < len(lines):
+        assert len(BETWEEN.join(lines[: fitting + 1])) > MOST_CHARACTERS
+
+
+# -- the self-test ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "WAIT_SECONDS", 1.5)
+
+
+async def test_the_self_test_says_when_nothing_comes_back(
+    unconnected: Services, kick: KickDriver, guild_id: int, impatient: None
+) -> None:
+    async with sending(unconnected):
+        result = await selftest.run(unconnected, guild_id)
+    assert result == selftest.Result(was_said=True)
+    assert "no webhook came back" in str(embeds.selftest(result).title)
+
+
+async def test_the_self_test_says_why_nothing_was_said(
+    unconnected: Services, kick: KickDriver, guild_id: int, impatient: None
+) -> None:
+    kick.faults({"kick.api.401": 9})
+    async with sending(unconnected):
+        result = await selftest.run(unconnected, guild_id)
+    assert not result.was_said
+    assert "KICK_BOT_USER_TOKEN" in str(result.trouble)
+
+
+# -- the configuration --------------------------------------------------------------------------
+
+
+def states(services: Services, guild_id: int) -> dict[str, str]:
+    with services.database.begin() as tx:
+        return {line.name: line.state for line in report.examine(tx, services, guild_id)}
+
+
+def test_a_server_without_a_channel_is_told_to_choose_one(
+    unconnected: Services, other_guild_id: int
+) -> None:
+    assert states(unconnected, other_guild_id) == {"kick_channel": "down"}
+
+
+def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
+    found = states(unconnected, guild_id)
+    assert found["kick_channel"] == found["broadcaster id"] == "ok"
+    assert found["chatroom id"] == found["OAuth token"] == "warn"
+    assert found["chat.message.sent"] == "down"
+    assert found["chat"] == "ok"
+
+
+def test_a_connected_streamer_is_shown_with_the_tokens_end(
+    connected: Services, guild_id: int
+) -> None:
+    with connected.database.begin() as tx:
+        lines = report.examine(tx, connected, guild_id)
+    token = next(line for line in lines if line.name == "OAuth token")
+    assert (token.state, token.found) == ("ok", "NoraPlays")
+    ends_at = token.at
+    assert ends_at is not None
+    late = replace(connected, clock=lambda: ends_at)
+    assert states(late, guild_id)["OAuth token"] == "warn"
+    text = str(embeds.report(lines).to_dict())
+    assert "NoraPlays" in text
+    assert str(NORA) in text

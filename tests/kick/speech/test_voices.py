@@ -1,0 +1,139 @@
+"""With whose voice we speak: the app's bot first, and who steps in for it."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.kick.accounts import store as accounts
+from core.kick.speech import store
+from core.kick.speech.courier import KickCourier
+from core.kick.speech.voices import voices_of, why_mute
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.outbox.courier import Unsure
+from sandbox.kick.driver import KickDriver
+from tests.kick.speech.test_courier import english, outgoing, say, texts
+
+
+def courier_of(services: Services) -> KickCourier:
+    return KickCourier(services, {"test.line": say}, english)
+
+
+def without_bot_account(services: Services) -> Services:
+    return replace(
+        services, settings=services.settings.model_copy(update={"kick_bot_user_token": None})
+    )
+
+
+def names(services: Services, guild_id: int) -> list[str]:
+    return [voice.name for voice in voices_of(services, guild_id)]
+
+
+def senders(kick: KickDriver) -> list[str]:
+    return [line["sender"] for line in kick.transcript()]
+
+
+async def test_the_apps_bot_speaks_where_the_streamer_is_connected(
+    connected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    assert names(connected, guild_id) == ["app bot", "bot account", "streamer"]
+    receipt = await courier_of(connected).deliver(outgoing())
+    assert receipt["voice"] == "app bot"
+    assert (texts(kick), senders(kick)) == (["hello"], ["Regulars"])
+
+
+async def test_the_bot_account_speaks_where_nobody_is_connected(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    receipt = await courier_of(unconnected).deliver(outgoing())
+    assert receipt["voice"] == "bot account"
+    assert senders(kick) == ["RegularsBot"]
+
+
+@pytest.mark.parametrize("fault", ["chat__bot_500", "chat__bot_401", "chat__bot_missing"])
+async def test_where_the_bot_does_not_work_another_voice_steps_in_and_is_used_for_an_hour(
+    connected: Services, kick: KickDriver, guild_id: int, fault: str
+) -> None:
+    kick.fault(**{fault: True})
+    receipt = await courier_of(connected).deliver(outgoing())
+    assert receipt["voice"] == "bot account"
+    assert texts(kick) == ["hello"]
+    assert names(connected, guild_id) == ["bot account", "streamer"]
+    later = replace(connected, clock=lambda: connected.clock() + timedelta(hours=1, seconds=1))
+    assert names(later, guild_id)[0] == "app bot"
+
+
+async def test_at_last_the_streamer_speaks(
+    connected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.fault(chat__bot_missing=True)
+    receipt = await courier_of(without_bot_account(connected)).deliver(outgoing())
+    assert receipt["voice"] == "streamer"
+    assert senders(kick) == ["NoraPlays"]
+
+
+async def test_a_bot_that_fails_with_everybody_else_is_not_blamed(
+    connected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.faults({"kick.api.500": 5})
+    with pytest.raises(Outage):
+        await courier_of(connected).deliver(outgoing())
+    with connected.database.begin() as tx:
+        assert store.find_bot_failed_at(tx, guild_id) is None
+
+
+async def test_a_line_that_may_have_been_said_is_left_to_no_other_voice(
+    connected: Services, kick: KickDriver
+) -> None:
+    kick.fault(chat__lost_reply=1)
+    with pytest.raises(Unsure):
+        await courier_of(connected).deliver(outgoing())
+    assert texts(kick) == ["hello"]
+
+
+async def test_a_token_that_ended_early_is_renewed_and_the_line_said_once(
+    connected: Services, kick: KickDriver
+) -> None:
+    kick.tokens("expire_access")
+    receipt = await courier_of(without_bot_account(connected)).deliver(outgoing())
+    assert receipt["voice"] == "app bot"
+    assert texts(kick) == ["hello"]
+
+
+async def test_without_any_voice_it_is_skipped(unconnected: Services, kick: KickDriver) -> None:
+    receipt = await courier_of(without_bot_account(unconnected)).deliver(outgoing())
+    assert "skipped" in receipt
+    assert texts(kick) == []
+
+
+async def test_when_the_connection_ended_the_bot_account_goes_on(
+    connected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.tokens("end_all")
+    receipt = await courier_of(connected).deliver(outgoing())
+    assert receipt["voice"] == "bot account"
+    with connected.database.begin() as tx:
+        account = accounts.find_account(tx, guild_id)
+        assert account is not None
+        assert account.state == "reconnect"
+
+
+async def test_when_nobody_else_is_there_an_ended_connection_is_said_plainly(
+    connected: Services, kick: KickDriver
+) -> None:
+    kick.tokens("end_all")
+    with pytest.raises(Refusal, match="ended the connection"):
+        await courier_of(without_bot_account(connected)).deliver(outgoing())
+
+
+@pytest.mark.parametrize("with_bot_account", [True, False])
+def test_why_nothing_can_be_said(
+    unconnected: Services, guild_id: int, other_guild_id: int, with_bot_account: bool
+) -> None:
+    services = unconnected if with_bot_account else without_bot_account(unconnected)
+    with services.database.begin() as tx:
+        reason: Any = why_mute(tx, services, guild_id)
+        assert (reason is None) == with_bot_account
+        assert "No Kick channel" in str(why_mute(tx, services, other_guild_id))
