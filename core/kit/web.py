@@ -8,6 +8,7 @@ import structlog
 from flask import (
     Blueprint,
     Flask,
+    Request,
     Response,
     has_request_context,
     jsonify,
@@ -15,6 +16,7 @@ from flask import (
     render_template,
     request,
 )
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
 from core.kit.errors import Outage, Refusal, trouble_code
@@ -56,8 +58,19 @@ def word(status: int, what: str, remedy: str = "", *, mark: str = "⚠️", code
     return response
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's signed cookies. Where none came, as with every webhook, nothing is made ready to
+    read one: that was a tenth of a webhook's cost."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if app.secret_key and "Cookie" not in request.headers:
+            return self.session_class()
+        return super().open_session(app, request)
+
+
 def edge(app: Flask) -> None:
     """Give `app` the look, kind answers to every failure, and the security headers."""
+    app.session_interface = _Sessions()
     app.register_blueprint(
         Blueprint(
             "kit",

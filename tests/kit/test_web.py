@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import pytest
 import structlog
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, session
 from flask.testing import FlaskClient
 
 from core.kit.errors import Outage, Refusal
@@ -123,3 +123,18 @@ def test_a_page_may_set_a_header_of_its_own(client: FlaskClient) -> None:
 def test_empty_parts_of_a_problem_are_left_out() -> None:
     with Flask("test").app_context():
         assert problem(400, "No.", code="RG-1").json == {"error": "No.", "code": "RG-1"}
+
+
+def test_a_session_begins_without_a_cookie_and_is_found_again() -> None:
+    app = Flask("test", static_folder=None)
+    app.secret_key = "for tests only"
+    edge(app)
+
+    @app.get("/count")
+    def count() -> str:
+        session["count"] = session.get("count", 0) + 1
+        return str(session["count"])
+
+    visitor = app.test_client()
+    assert [visitor.get("/count").text for _ in range(3)] == ["1", "2", "3"]
+    assert app.test_client().get("/count").text == "1"
