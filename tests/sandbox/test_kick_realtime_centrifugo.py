@@ -223,6 +223,13 @@ class TestProtocol:
         async with wire(websocket_url(kick)) as line:
             assert await line.closed() == 3502
 
+    async def test_frozen_it_sends_no_ping(self, kick: Kick) -> None:
+        kick.driver.fault(feed__ping_s=0.1)
+        async with wire(websocket_url(kick)) as line:
+            await connected(line, kick)
+            kick.driver.fault(feed__silent=True)
+            assert await line.silent(0.3)
+
     async def test_frozen_it_answers_nothing_at_all(self, kick: Kick) -> None:
         async with wire(websocket_url(kick)) as line:
             await connected(line, kick, NORA_CHAT)

@@ -34,8 +34,10 @@ def test_the_next_events_are_dropped(kick: Kick) -> None:
 
 def test_only_some_are_dropped(kick: Kick) -> None:
     kick.driver.fault(feed__drop=1, feed__drop_only="KicksGifted")
+    kick.driver.chat("mia", "hi")
     for _ in range(2):
         kick.driver.kicks("mia", 5)
+    assert fates(kick, name=f"{APP}ChatMessageEvent") == ["sent"]
     assert fates(kick, name="KicksGifted") == ["dropped", "sent"]
     assert fates(kick, name="KicksLeaderboardUpdated") == ["sent", "sent"]
 

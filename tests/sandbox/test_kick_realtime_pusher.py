@@ -151,4 +151,6 @@ class TestProtocol:
             await line.next()
             kick.driver.fault(feed__silent=True)
             await line.send({"event": "pusher:ping", "data": ""})
+            await asyncio.sleep(0.1)
+            kick.driver.fault(feed__silent=False)
             assert await line.silent()
