@@ -95,12 +95,13 @@ class SiteChannel:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line in the history of a chat."""
+    """A line in the history of a chat. `by_bot`: Kick shows its sender with a bot's badge."""
 
     message_id: str
     sender_id: int
     text: str
     at: datetime
+    by_bot: bool
 
 
 class KickClient:
@@ -303,6 +304,7 @@ class KickClient:
                     int(item["sender"]["id"]),
                     str(item["content"]),
                     parse_instant(item["created_at"]),
+                    any(badge["type"] == "bot" for badge in _badges(item["sender"])),
                 )
                 for item in answer["data"]["messages"]
             ]
@@ -362,6 +364,10 @@ def _subscribed(item: dict[str, Any]) -> Subscribed:
     return Subscribed(
         str(item["name"]), None if error else str(found or "") or None, str(error or "")
     )
+
+
+def _badges(sender: dict[str, Any]) -> list[dict[str, Any]]:
+    return (sender.get("identity") or {}).get("badges") or []
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -163,7 +163,9 @@ class KickCourier:
             raise Refusal(NOBODY_CAN_TELL) from error
         since = message.first_sending_at - CLOCKS_DIFFER
         for line in recent:
-            if line.sender_id in ours and line.text == text and line.at >= since:
+            # The app's own bot has an account that Kick tells us nothing about.
+            is_ours = line.sender_id in ours or line.by_bot
+            if is_ours and line.text == text and line.at >= since:
                 return {"message_id": line.message_id}
         # A busy chat may have scrolled past it; and who does not know himself finds nothing.
         reaches_back = not recent or min(line.at for line in recent) <= message.first_sending_at

@@ -137,3 +137,14 @@ def test_why_nothing_can_be_said(
         reason: Any = why_mute(tx, services, guild_id)
         assert (reason is None) == with_bot_account
         assert "No Kick channel" in str(why_mute(tx, services, other_guild_id))
+
+
+async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
+    connected: Services, kick: KickDriver
+) -> None:
+    courier = courier_of(without_bot_account(connected))
+    receipt = await courier.deliver(outgoing())
+    assert receipt["voice"] == "app bot"
+    assert (await courier.confirm(outgoing(unsure=True)) or {})["message_id"] == receipt[
+        "message_id"
+    ]
