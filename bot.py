@@ -235,6 +235,7 @@ class DiscordThread:
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
+        self._stop_asked = threading.Event()
         self._bot: RegularsBot | None = None
         self._trouble = "Connecting."
         self._since = services.clock()
@@ -247,6 +248,7 @@ class DiscordThread:
 
     def stop(self) -> None:
         """Finish what is being sent, say goodbye to Discord, end."""
+        self._stop_asked.set()
         self._call(self._stopping.set)
         if self._thread.is_alive():
             self._thread.join(timeout=4)
@@ -294,6 +296,8 @@ class DiscordThread:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
+        if self._stop_asked.is_set():  # before there was a loop to be told on
+            self._stopping.set()
         # A vendor that hangs holds threads; commands must still find one for the database.
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "discord"))
         sender = asyncio.create_task(self._sender.run())

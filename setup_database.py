@@ -28,6 +28,7 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
     Raises:
         Outage: the database cannot be reached; nothing has changed.
     """
+    database.check_address()
     with database.begin() as tx:
         tx.execute(_LOCK)
         before = version_of(tx)

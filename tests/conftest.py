@@ -1,9 +1,11 @@
 """Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Connection, text
 
 import core.rooms
@@ -15,14 +17,25 @@ GUILD = 1001
 OTHER_GUILD = 2002
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_tracebacks() -> None:
+    """structlog's own set-up draws tracebacks with all local variables, which takes seconds."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.stdlib.add_log_level, plain])
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a fresh PostgreSQL server."""
-    folder: Path = tmp_path_factory.mktemp("pg")
-    server = EmbeddedPostgres(folder)
-    url = server.start()
-    yield url
-    server.stop()
+def postgres_url() -> Iterator[str]:
+    """The address of a fresh PostgreSQL server.
+
+    Not in pytest's own temporary folder: where root runs the tests, PostgreSQL runs as another
+    user, and pytest closes that folder to everybody else.
+    """
+    with tempfile.TemporaryDirectory(prefix="regulars-test-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        url = server.start()
+        yield url
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -135,10 +135,13 @@ class Database:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Outage("the database", _first_line(error)) from error
 
-    def ping(self) -> None:
-        """Ask the server for an answer. Raises Outage when there is none."""
-        with self.begin() as tx:
-            tx.execute(text("SELECT 1"))
+    def check_address(self) -> None:
+        """Connect once. Raises Outage also where the address has an option that is unknown here,
+        such as those of connection poolers."""
+        try:
+            self.engine.connect().close()
+        except (DBAPIError, PoolTimeout) as error:
+            raise Outage("the database", _first_line(error)) from error
 
     def close(self) -> None:
         self.engine.dispose()

@@ -137,6 +137,9 @@ class Settings(BaseSettings):
         description="Signed webhooks older than this are refused. Late money events must pass; "
         "replays are stopped by the delivery ids, which are kept longer.",
     )
+    webhook_log_days: int = Field(
+        7, ge=1, le=365, description="How long the log of Kick's deliveries is kept."
+    )
     webhook_max_ahead_seconds: int = Field(
         300, ge=0, description="Signed webhooks dated further in the future are refused."
     )

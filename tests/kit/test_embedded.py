@@ -40,7 +40,7 @@ def test_it_starts_keeps_what_was_written_and_ends(data_dir: Path) -> None:
     first.stop()
     first.stop()
     with pytest.raises(Outage):
-        gate.ping()
+        gate.check_address()
 
     again = EmbeddedPostgres(data_dir)
     gate = Database(again.start())

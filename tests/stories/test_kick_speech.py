@@ -1,0 +1,49 @@
+"""Proof that the bot is heard and hears: the self-test, and the report of what is missing."""
+
+from tests.stories.product import Json, until
+from tests.stories.stage import Stage
+
+
+def open_show(stage: Stage) -> None:
+    stage.start().wait_well()
+    stage.tuned_in()
+    stage.discord.wait_command("kick_selftest")
+
+
+def slash(stage: Stage, command: str) -> Json:
+    """What Nora sees. The answer comes after the acknowledgement, so it is looked up by its id."""
+    asked = stage.discord.slash("nora", "bot-log", command)
+    return dict(
+        until(
+            lambda: (stage.discord.interaction(asked["interaction_id"])["response"] or {}).get(
+                "embeds"
+            ),
+            f"an answer to /{command}",
+            40,
+        )[0]
+    )
+
+
+def test_a_line_goes_out_and_its_own_webhook_comes_back(stage: Stage) -> None:
+    open_show(stage)
+    assert "Kick hears and is heard" in slash(stage, "kick_selftest")["title"]
+    assert any("Self-test" in line["text"] for line in stage.replies())
+    assert stage.scalar("SELECT count(*) FROM people_viewers") == 0, "our own lines are no viewer's"
+
+
+def test_a_webhook_that_does_not_come_is_told(stage: Stage) -> None:
+    open_show(stage)
+    stage.kick.fault(webhook__drop=50)
+    assert "no webhook came back" in slash(stage, "kick_selftest")["title"]
+
+
+def test_the_report_says_what_is_missing_and_what_to_do(stage: Stage) -> None:
+    open_show(stage)
+    stage.kick.chat("mia", "hello")
+    stage.kick.settle()
+    found = slash(stage, "check_kick_config")
+    assert "noraplays" in found["description"]
+    assert "**chat\\.message\\.sent** · ok" in found["description"] or (
+        "**chat.message.sent** · ok" in found["description"]
+    )
+    assert "/connect_kick" in found["description"]
