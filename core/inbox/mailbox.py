@@ -5,8 +5,11 @@ between one commit a delivery and one commit for all who wait; alone, nothing ch
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
 
 from core.inbox import actions
 from core.inbox.store import Delivery
@@ -16,17 +19,22 @@ from core.kit.errors import Outage
 MOST = 200
 """Deliveries in one transaction; more callers than this do not wait at the same time."""
 
+Beside = Callable[[Connection, Sequence[tuple[Any, bool]]], None]
+"""Told in the transaction that writes: each delivery's note, and whether the delivery was new."""
+
 
 @dataclass(slots=True, eq=False)
 class _Letter:
     """A delivery and what becomes of it.
 
     Attributes:
+        note: what the caller wants told beside.
         turn: set when it is written or has failed, and when it is its turn to write for all.
         new: whether it was, once written.
     """
 
     delivery: Delivery
+    note: Any = None
     turn: threading.Event = field(default_factory=threading.Event)
     new: bool | None = None
     error: Exception | None = None
@@ -42,21 +50,25 @@ class Mailbox:
     Whoever comes while nobody writes does so for all who have come by then, and afterwards gives
     the turn to the first of those who came meanwhile. Nobody else is woken before his own delivery
     is written.
+
+    Args:
+        beside: writes down something else about the same deliveries, in the same transaction.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, beside: Beside | None = None) -> None:
         self._database = database
+        self._beside = beside
         self._guard = threading.Lock()
         self._waiting: list[_Letter] = []
         self._writing = False
 
-    def put(self, delivery: Delivery) -> bool:
+    def put(self, delivery: Delivery, note: Any = None) -> bool:
         """Write it down; False when this delivery id was already here.
 
         Raises:
             Outage: the database is away; the delivery is not written.
         """
-        letter = _Letter(delivery)
+        letter = _Letter(delivery, note)
         if not self._is_first(letter):
             letter.turn.wait()
         if letter.is_open:
@@ -90,6 +102,10 @@ class Mailbox:
         try:
             with self._database.begin() as tx:
                 news = actions.receive_all(tx, [letter.delivery for letter in batch])
+                if self._beside is not None:
+                    self._beside(
+                        tx, [(one.note, new) for one, new in zip(batch, news, strict=True)]
+                    )
         except Outage as outage:
             self._fail(batch, outage)
         except Exception as error:

@@ -172,6 +172,16 @@ def add_facts(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
     return [_take(news, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 
+def has_fact(tx: Connection, event: Event) -> bool:
+    """Whether the fact is known already."""
+    known = select(facts.c.key).where(
+        facts.c.guild_id == event.guild_id,
+        facts.c.event == type(event).__name__,
+        facts.c.key == event.key,
+    )
+    return tx.execute(known).first() is not None
+
+
 def add_retry(tx: Connection, event: Event, hearer: str, try_at: datetime, error: str) -> None:
     """This hearer failed on the event and is to hear it again."""
     tx.execute(
@@ -301,3 +311,48 @@ def find_newest(tx: Connection, source: str) -> datetime | None:
         select(func.max(deliveries.c.received_at)).where(deliveries.c.source == source)
     ).scalar()
     return newest
+
+
+def find_heard(tx: Connection, source: str, lane: str, since: datetime) -> datetime | None:
+    """When this source last told anything in this lane, if that was after `since`."""
+    heard: datetime | None = tx.execute(
+        select(deliveries.c.received_at)
+        .where(
+            deliveries.c.source == source,
+            deliveries.c.lane == lane,
+            deliveries.c.received_at > since,
+        )
+        .order_by(deliveries.c.received_at.desc())
+        .limit(1)
+    ).scalar()
+    return heard
+
+
+def end_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:
+    """Forget up to `most` handled deliveries of a kind that came before then; returns how many.
+
+    What waits, or lies on the shelf, stays.
+    """
+    old = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.kind == kind,
+            deliveries.c.state == "done",
+            deliveries.c.received_at < before,
+        )
+        .order_by(deliveries.c.received_at)
+        .limit(most)
+    )
+    return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
+
+
+_END_FACTS = text("""
+    DELETE FROM inbox_facts WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM inbox_facts WHERE event = :event AND at < :before ORDER BY at LIMIT :most))
+""")
+
+
+def end_facts(tx: Connection, event: str, before: datetime, most: int) -> int:
+    """Forget up to `most` facts of a kind that happened before then; returns how many. Their
+    doubles must be sure to be refused for their age by now."""
+    return tx.execute(_END_FACTS, {"event": event, "before": before, "most": most}).rowcount

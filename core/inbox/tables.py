@@ -49,6 +49,7 @@ Index(
 )
 Index("inbox_deliveries_shelved", deliveries.c.id, postgresql_where=text("state = 'shelved'"))
 Index("inbox_deliveries_newest", deliveries.c.source, deliveries.c.received_at.desc())
+Index("inbox_deliveries_by_age", deliveries.c.kind, deliveries.c.received_at)
 
 facts = Table(
     "inbox_facts",
@@ -60,6 +61,7 @@ facts = Table(
     Column("delivery", BigInteger, nullable=False, comment="the delivery that told it first"),
     PrimaryKeyConstraint("guild_id", "event", "key", name="inbox_facts_once"),
 )
+Index("inbox_facts_by_age", facts.c.event, facts.c.at)
 
 retries = Table(
     "inbox_retries",

@@ -4,10 +4,22 @@ The header that names the type is not signed, so the body has to fit it: otherwi
 delivery could be relabelled. Fields that are `null` or empty in the wild are allowed to be.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    model_validator,
+)
+
+from core.events.support import RedemptionStatus
+
+PLATFORM = "kick"
 
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -21,6 +33,21 @@ def _sensible(at: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, AfterValidator(_sensible)]
 KickId = Annotated[int, Field(gt=0, lt=2**63)]
+ShortText = Annotated[str, Field(min_length=1, max_length=100)]
+
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+
+ONE_MONTH = timedelta(days=45)
+"""Surely longer than one month, also with the three days by which Kick's ends are off (issue 368),
+and surely shorter than two."""
+
+
+def _instant_as_written(text: str) -> str:
+    """The text, once it is sure that it says a sensible instant."""
+    if len(text) > 40:
+        raise ValueError("not an instant")
+    _INSTANT.validate_python(text)
+    return text
 
 
 class Body(BaseModel):
@@ -35,6 +62,20 @@ class Broadcaster(BaseModel):
     user_id: KickId
 
 
+class Someone(BaseModel):
+    """A person. Only the user id is certain: names and pictures are missing or empty in the wild,
+    and the persons of Kicks have fewer fields than others."""
+
+    user_id: KickId
+    username: str | None = None
+    channel_slug: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name, else its form in addresses, else nothing."""
+        return self.username or self.channel_slug or ""
+
+
 class Badge(BaseModel):
     type: str
 
@@ -43,10 +84,14 @@ class Identity(BaseModel):
     badges: list[Badge] | None = None
 
 
-class ChatSender(BaseModel):
-    user_id: KickId
-    username: Annotated[str, Field(min_length=1)]
+class ChatSender(Someone):
     identity: Identity | None = None
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> "ChatSender":
+        if not self.name:
+            raise ValueError("nobody chats without a name")
+        return self
 
     def badge_types(self) -> tuple[str, ...]:
         """Such as `("moderator", "subscriber")`; empty when Kick sends none."""
@@ -57,7 +102,7 @@ class ChatSender(BaseModel):
 class ChatMessage(Body):
     """`chat.message.sent`."""
 
-    message_id: Annotated[str, Field(min_length=1, max_length=100)]
+    message_id: ShortText
     sender: ChatSender
     content: str
     created_at: Instant
@@ -79,6 +124,141 @@ class StreamStopped(Body):
     ended_at: Instant | None = None
 
 
+class Category(BaseModel):
+    name: str | None = None
+
+
+class Metadata(BaseModel):
+    title: str | None = None
+    language: str | None = None
+    category: Category | None = None
+
+
+class StreamAbout(Body):
+    """`livestream.metadata.updated`: the whole snapshot, without a time."""
+
+    metadata: Metadata
+
+
+class Followed(Body):
+    """`channel.followed`: neither a time nor an id."""
+
+    follower: Someone
+
+
+class _Subscription(Body):
+    """What a first month and a later one share, which is every field: only the numbers tell which
+    of the two it is, so they have to agree with the type."""
+
+    subscriber: Someone
+    duration: Annotated[int, Field(ge=1, lt=10_000)] | None = None
+    created_at: Instant
+    expires_at: Instant | None = None
+
+    @property
+    def months(self) -> int:
+        return self.duration or 1
+
+    def _spans_one_month(self) -> bool | None:
+        """From the very first day to the end, with the days by which Kick is off; None if there is
+        no end to tell by."""
+        return None if self.expires_at is None else self.expires_at - self.created_at <= ONE_MONTH
+
+
+class SubscriptionNew(_Subscription):
+    """`channel.subscription.new`."""
+
+    @model_validator(mode="after")
+    def _is_a_first_month(self) -> "SubscriptionNew":
+        if self.months > 1 and not self._spans_one_month():
+            raise ValueError("this is a renewal")
+        return self
+
+
+class SubscriptionRenewal(_Subscription):
+    """`channel.subscription.renewal`. `created_at` is when the subscription first began."""
+
+    @model_validator(mode="after")
+    def _is_a_later_month(self) -> "SubscriptionRenewal":
+        if self.months == 1 and self._spans_one_month():
+            raise ValueError("this is a first month")
+        return self
+
+
+class Anybody(BaseModel):
+    """A person, or nobody that can be named: an anonymous one has neither id nor name."""
+
+    is_anonymous: bool | None = None
+    user_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    username: str | None = None
+    channel_slug: str | None = None
+
+    def somebody(self) -> Someone | None:
+        """The person, unless anonymous."""
+        if self.is_anonymous or not self.user_id:
+            return None
+        return Someone(user_id=self.user_id, username=self.username, channel_slug=self.channel_slug)
+
+
+class SubscriptionGifts(Body):
+    """`channel.subscription.gifts`: a drop, or one of the deliveries that a big one is split
+    into."""
+
+    gifter: Anybody | None
+    giftees: Annotated[list[Someone], Field(min_length=1, max_length=1000)]
+    created_at: Instant
+    expires_at: Instant | None = None
+
+
+class KicksGift(BaseModel):
+    amount: Annotated[int, Field(ge=1, lt=2**31)]
+    name: str | None = None
+    message: str | None = None
+
+
+class Kicks(Body):
+    """`kicks.gifted`. The instant stays as written: with it two equal gifts are told apart."""
+
+    sender: Someone
+    gift: KicksGift
+    created_at: Annotated[str, AfterValidator(_instant_as_written)]
+
+    @property
+    def at(self) -> datetime:
+        return _INSTANT.validate_python(self.created_at)
+
+
+class Reward(BaseModel):
+    id: ShortText
+    title: str | None = None
+    cost: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+
+class Redemption(Body):
+    """`channel.reward.redemption.updated`: when redeemed, and again when decided."""
+
+    id: ShortText
+    status: RedemptionStatus
+    user_input: str | None = None
+    redeemed_at: Instant
+    reward: Reward
+    redeemer: Someone
+
+
+class BanDetails(BaseModel):
+    reason: str | None = None
+    created_at: Instant
+    expires_at: Instant | None = None
+
+
+class Banned(Body):
+    """`moderation.banned`: a time-out where it expires, a ban where not."""
+
+    moderator: Anybody | None = None
+    banned_user: Someone
+    metadata: BanDetails
+
+
 class Look(Body):
     """Not Kick's: how our own poll of the livestreams is written down (`poll.livestream`)."""
 
@@ -89,7 +269,15 @@ class Look(Body):
 
 SHAPES: dict[str, tuple[type[Body], ...]] = {
     "chat.message.sent": (ChatMessage,),
+    "channel.followed": (Followed,),
+    "channel.subscription.new": (SubscriptionNew,),
+    "channel.subscription.renewal": (SubscriptionRenewal,),
+    "channel.subscription.gifts": (SubscriptionGifts,),
+    "channel.reward.redemption.updated": (Redemption,),
     "livestream.status.updated": (StreamStarted, StreamStopped),
+    "livestream.metadata.updated": (StreamAbout,),
+    "moderation.banned": (Banned,),
+    "kicks.gifted": (Kicks,),
     "poll.livestream": (Look,),
 }
 """Kind -> the shapes it may have. What is not here is not understood by this version."""

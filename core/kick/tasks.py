@@ -1,14 +1,18 @@
 """Timed work for Kick: keep the channel and its subscriptions in order, look who is live."""
 
-import structlog
+from collections.abc import Callable
+from datetime import timedelta
 
 from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.channels import follow_environment
-from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.client import KickClient, KickRejected, Livestream, client_of
+from core.kick.client import KickRejected, Livestream, client_of
+from core.kick.intake import deafness
+from core.kick.intake import store as intake
+from core.kick.intake.pruning import prune
+from core.kick.intake.reconcile import reconcile
 from core.kick.translate import PLATFORM
 from core.kit.errors import Refusal
 from core.kit.room import Task
@@ -18,11 +22,13 @@ POLL_SOURCE = "kick.poll"
 MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""
 
-_log = structlog.get_logger(__name__)
+SHORT_GAP = timedelta(minutes=1)
+"""Beside three missed looks, how long we may not have looked and still have watched."""
 
 
 def tune_in(services: Services) -> None:
-    """Find the channel of KICK_CHANNEL, subscribe to what is missing, learn who our bot is.
+    """Find the channel of KICK_CHANNEL, put every channel's subscriptions in order, learn who our
+    bot is. Trouble with one of these does not stop the others.
 
     Raises:
         Refusal: a setting is missing or wrong, in words for the health page.
@@ -30,51 +36,57 @@ def tune_in(services: Services) -> None:
     """
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
-    client = client_of(services.settings)
+    steps = (follow_environment, reconcile, _learn_own_account)
+    troubles = [trouble for step in steps if (trouble := _attempt(step, services)) is not None]
+    if troubles:
+        raise troubles[0]
+
+
+def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | None:
     try:
-        follow_environment(services)
-        for broadcaster_user_id in _followed(services):
-            _subscribe(client, broadcaster_user_id)
-        _learn_own_account(services, client)
+        step(services)
+    except Refusal as refusal:
+        return refusal
     except KickRejected as rejected:
-        raise Refusal(str(rejected)) from rejected
+        return Refusal(str(rejected))
+    return None
 
 
-def _subscribe(client: KickClient, broadcaster_user_id: int) -> None:
-    missing = set(WEBHOOK_KINDS) - set(client.list_subscribed(broadcaster_user_id))
-    if not missing:
-        return
-    declined = client.subscribe(broadcaster_user_id, sorted(missing))
-    if declined:
-        raise Refusal("Kick declined: " + "; ".join(f"{k}: {why}" for k, why in declined.items()))
-    _log.info("Subscribed at Kick", kinds=sorted(missing))
-
-
-def _learn_own_account(services: Services, client: KickClient) -> None:
+def _learn_own_account(services: Services) -> None:
     token = services.settings.kick_bot_user_token
     if token is None:
         return
-    account = client.account_of(token.get_secret_value())
+    account = client_of(services.settings).account_of(token.get_secret_value())
     with services.database.begin() as tx:
         store.set_bot(tx, account.kick_user_id, account.name)
 
 
 def look_who_is_live(services: Services) -> None:
-    """Ask Kick, and write the answer into the inbox like everything else the world says."""
+    """Ask Kick, write the answer into the inbox like everything else the world says, and notice a
+    live channel that is not heard."""
     followed = _followed(services)
     client = client_of(services.settings)
+    refusals: list[Refusal] = []
     for start in range(0, len(followed), MOST_AT_ONCE):
         some = followed[start : start + MOST_AT_ONCE]
         try:
             live = {one.broadcaster_user_id: one for one in client.list_live(some)}
         except KickRejected as rejected:
-            raise Refusal(str(rejected)) from rejected
-        _write_down(services, some, live)
+            refusals.append(Refusal(str(rejected)))
+        else:
+            _write_down(services, some, live)
+    with services.database.begin() as tx:
+        deafness.watch(tx, services.clock())
+    if refusals:
+        raise refusals[0]
 
 
 def _write_down(services: Services, asked: list[int], live: dict[int, Livestream]) -> None:
     now = services.clock()
+    starts = {user_id: live[user_id].started_at if user_id in live else None for user_id in asked}
+    gap = timedelta(seconds=3 * services.settings.live_poll_seconds) + SHORT_GAP
     with services.database.begin() as tx:
+        intake.set_looks(tx, starts, now, now - gap)
         for user_id in asked:
             stream = live.get(user_id)
             body = {
@@ -103,5 +115,6 @@ def _followed(services: Services) -> list[int]:
 
 TASKS = (
     Task("kick.tune_in", every=lambda _settings: 600, run=tune_in),
+    Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=look_who_is_live),
 )

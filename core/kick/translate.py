@@ -1,6 +1,9 @@
 """From what Kick says to what happened: one delivery becomes one event for each server that the
 channel streams for."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from core.events import (
@@ -15,10 +18,11 @@ from core.events import (
 from core.guilds import store as guilds
 from core.inbox.store import Delivery
 from core.kick import store
+from core.kick.bodies import PLATFORM as PLATFORM
 from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopped, parse
+from core.kick.intake.sieve import sift
+from core.kick.support import support_events
 from core.kit.database import notes
-
-PLATFORM = "kick"
 
 
 def translate(tx: Connection, delivery: Delivery) -> list[Event]:
@@ -26,7 +30,8 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     body = parse(delivery.kind, delivery.body)
     guild_ids = guilds_of(tx, body.broadcaster.user_id)
     ours = _own_accounts(tx)
-    return [_event(body, guild_id, ours, delivery) for guild_id in guild_ids]
+    told = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
+    return sift(tx, body.broadcaster.user_id, delivery, told)
 
 
 def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
@@ -47,31 +52,39 @@ def _own_accounts(tx: Connection) -> frozenset[int]:
     return found
 
 
-def _event(body: Body, guild_id: int, ours: frozenset[int], delivery: Delivery) -> Event:
+def _events(body: Body, guild_id: int, ours: frozenset[int], delivery: Delivery) -> Sequence[Event]:
     match body:
         case ChatMessage():
-            return _chat(body, guild_id, ours)
+            return (_chat(body, guild_id, ours),)
         case StreamStarted():
-            return StreamWentLive(
-                key=body.started_at.isoformat(),
-                guild_id=guild_id,
-                at=body.started_at,
-                platform=PLATFORM,
-                started_at=body.started_at,
-                title=body.title or "",
-            )
+            return (_live(body, guild_id),)
         case StreamStopped():
-            return StreamEnded(
-                key=body.started_at.isoformat(),
-                guild_id=guild_id,
-                # Without an end of its own the delivery's instant is the best Kick tells us.
-                at=body.ended_at or delivery.sent_at,
-                platform=PLATFORM,
-                started_at=body.started_at,
-            )
+            return (_ended(body, guild_id, delivery.sent_at),)
         case Look():
-            return _seen(body, guild_id)
-    raise TypeError(f"no event for {type(body).__name__}")
+            return (_seen(body, guild_id),)
+    return support_events(body, guild_id, delivery.sent_at)
+
+
+def _live(body: StreamStarted, guild_id: int) -> StreamWentLive:
+    return StreamWentLive(
+        key=body.started_at.isoformat(),
+        guild_id=guild_id,
+        at=body.started_at,
+        platform=PLATFORM,
+        started_at=body.started_at,
+        title=body.title or "",
+    )
+
+
+def _ended(body: StreamStopped, guild_id: int, sent_at: datetime) -> StreamEnded:
+    return StreamEnded(
+        key=body.started_at.isoformat(),
+        guild_id=guild_id,
+        # Without an end of its own the delivery's instant is the best Kick tells us.
+        at=body.ended_at or sent_at,
+        platform=PLATFORM,
+        started_at=body.started_at,
+    )
 
 
 def _chat(body: ChatMessage, guild_id: int, ours: frozenset[int]) -> ChatMessageSent:
@@ -85,7 +98,7 @@ def _chat(body: ChatMessage, guild_id: int, ours: frozenset[int]) -> ChatMessage
         message_id=body.message_id,
         sender=Sender(
             user_id=body.sender.user_id,
-            name=body.sender.username,
+            name=body.sender.name,
             badges=badges,
             is_broadcaster=body.sender.user_id == body.broadcaster.user_id,
             is_bot=body.sender.user_id in ours or "bot" in badges,

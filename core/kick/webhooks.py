@@ -29,6 +29,7 @@ from core.inbox.mailbox import Mailbox
 from core.inbox.store import Delivery
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
+from core.kick.intake.log import Slip, WebhookLog
 from core.kick.public_key import KeyRing
 from core.kick.signature import is_genuine
 from core.kick.translate import guilds_of
@@ -65,11 +66,13 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
+        slip = Slip(services.clock())
         try:
-            outcome = intake.take(request)
+            outcome = intake.take(request, slip)
         except Declined as declined:
             _received.labels(declined.outcome).inc()
             _log.info("A delivery was declined", reason=declined.outcome)
+            intake.log.write_other(slip, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()
@@ -85,48 +88,55 @@ class Intake:
 
     def __init__(self, services: Services, keys: KeyRing) -> None:
         settings = services.settings
+        self.log = WebhookLog(services.database)
         self._database = services.database
-        self._mailbox = Mailbox(services.database)
-        self._followed: dict[int, datetime] = {}
+        self._mailbox = Mailbox(services.database, self.log.write_stored)
+        self._followed: dict[int, tuple[datetime, tuple[int, ...]]] = {}
         self._clock = services.clock
         self._keys = keys
         self._max_age = timedelta(seconds=settings.webhook_max_age_seconds)
         self._max_ahead = timedelta(seconds=settings.webhook_max_ahead_seconds)
 
-    def take(self, request: Request) -> str:
-        """What became of it: `stored`, `seen` or `ignored`.
+    def take(self, request: Request, slip: Slip) -> str:
+        """What became of it: `stored`, `seen` or `ignored`. What is found out goes on the slip.
 
         Raises:
             Declined: it is not taken.
             Outage: it cannot be taken right now.
         """
         raw = _read(request)
-        message_id = _header(request, "Message-Id")
+        slip.delivery_id = _header(request, "Message-Id")
         timestamp = _header(request, "Message-Timestamp")
-        self._check_signature(message_id, timestamp, raw, _header(request, "Signature"))
-        sent_at = self._check_age(timestamp)
-        kind = _header(request, "Type")
+        self._check_signature(slip.delivery_id, timestamp, raw, _header(request, "Signature"))
+        slip.subscription_id = request.headers.get("Kick-Event-Subscription-Id", "")
+        slip.sent_at = sent_at = _instant(timestamp)
+        slip.kind = _header(request, "Type")
         body = _decode(raw)
-        if kind not in WEBHOOK_KINDS:
+        if slip.kind not in WEBHOOK_KINDS:
+            self._check_age(sent_at)
+            self.log.write_other(slip, "ignored")
             return "ignored"
-        broadcaster_user_id = _check_shape(kind, body)
-        lane = f"kick:{broadcaster_user_id}"
-        delivery = Delivery(SOURCE, message_id, kind, lane, body, sent_at)
-        if not self._is_followed(broadcaster_user_id):
+        broadcaster_user_id = _check_shape(slip.kind, body)
+        slip.guild_ids = self._guilds_of(broadcaster_user_id)
+        self._check_age(sent_at)
+        if not slip.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
-        return "stored" if self._mailbox.put(delivery) else "seen"
+        lane = f"kick:{broadcaster_user_id}"
+        delivery = Delivery(SOURCE, slip.delivery_id, slip.kind, lane, body, sent_at)
+        return "stored" if self._mailbox.put(delivery, slip) else "seen"
 
-    def _is_followed(self, broadcaster_user_id: int) -> bool:
+    def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
         """Asked of the database at most once a minute for a channel that is followed. One that was
         given up in between does no harm: it becomes no event."""
         now = self._clock()
-        if now - self._followed.get(broadcaster_user_id, LONG_AGO) < REMEMBER_FOLLOWED:
-            return True
+        asked_at, found = self._followed.get(broadcaster_user_id, (LONG_AGO, ()))
+        if now - asked_at < REMEMBER_FOLLOWED:
+            return found
         with self._database.begin() as tx:
-            if not guilds_of(tx, broadcaster_user_id):
-                return False
-        self._followed[broadcaster_user_id] = now
-        return True
+            found = tuple(guilds_of(tx, broadcaster_user_id))
+        if found:
+            self._followed[broadcaster_user_id] = (now, found)
+        return found
 
     def _check_signature(self, message_id: str, timestamp: str, raw: bytes, signature: str) -> None:
         key = self._keys.key()
@@ -136,15 +146,17 @@ class Intake:
         if newer is None or not is_genuine(newer, message_id, timestamp, raw, signature):
             raise Declined(401, "bad_signature", "The signature does not fit.")
 
-    def _check_age(self, timestamp: str) -> datetime:
-        try:
-            sent_at = parse_instant(timestamp)
-        except ValueError:
-            raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
+    def _check_age(self, sent_at: datetime) -> None:
         age = self._clock() - sent_at
         if age > self._max_age or -age > self._max_ahead:
             raise Declined(403, "stale", "The delivery is too old, or from the future.")
-        return sent_at
+
+
+def _instant(timestamp: str) -> datetime:
+    try:
+        return parse_instant(timestamp)
+    except ValueError:
+        raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
 
 
 def _read(request: Request) -> bytes:

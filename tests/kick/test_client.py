@@ -67,20 +67,43 @@ def test_who_is_live_is_told_with_the_streams_own_start(
 
 
 def test_subscriptions_are_made_and_listed_by_channel(client: KickClient) -> None:
-    assert client.list_subscribed(NORA) == []
-    assert client.subscribe(NORA, [CHAT, STATUS]) == {}
-    assert sorted(client.list_subscribed(NORA)) == [CHAT, STATUS]
-    assert client.list_subscribed(VERA) == []
+    assert client.list_subscriptions() == []
+    made = client.subscribe(NORA, [CHAT, STATUS])
+    assert [(one.kind, one.error) for one in made] == [(CHAT, ""), (STATUS, "")]
+    (theirs,) = client.subscribe(VERA, [CHAT])
+    listed = client.list_subscriptions(NORA)
+    assert [(one.id, one.broadcaster_user_id, one.kind) for one in listed] == [
+        (one.id, NORA, one.kind) for one in made
+    ]
+    assert [one.id for one in client.list_subscriptions(VERA)] == [theirs.id]
+    assert client.list_subscriptions() == listed + client.list_subscriptions(VERA)
+
+
+def test_only_the_named_subscriptions_are_deleted(client: KickClient) -> None:
+    first, second, third = client.subscribe(NORA, [CHAT, STATUS, "kicks.gifted"])
+    assert first.id
+    assert third.id
+    client.unsubscribe([first.id, third.id])
+    assert [one.id for one in client.list_subscriptions()] == [second.id]
+
+
+def test_another_version_of_an_event_is_another_kind(httpserver: HTTPServer) -> None:
+    give_token(httpserver)
+    item = {"id": "01J", "broadcaster_user_id": NORA, "event": CHAT, "version": 2}
+    httpserver.expect_request("/public/v1/events/subscriptions").respond_with_json({"data": [item]})
+    (found,) = canned(httpserver).list_subscriptions()
+    assert found.kind == f"{CHAT} (version 2)"
 
 
 def test_subscriptions_that_kick_declines_are_told_with_its_words(
     client: KickClient, kick: KickDriver
 ) -> None:
     kick.fault(subscriptions__item_error=1)
-    declined = client.subscribe(NORA, [CHAT, STATUS])
-    assert list(declined) == [CHAT]
-    assert declined[CHAT]
-    assert client.list_subscribed(NORA) == [STATUS]
+    declined, made = client.subscribe(NORA, [CHAT, STATUS])
+    assert (declined.kind, declined.id) == (CHAT, None)
+    assert declined.error
+    assert (made.kind, made.error) == (STATUS, "")
+    assert [one.kind for one in client.list_subscriptions(NORA)] == [STATUS]
 
 
 def test_a_token_tells_whose_it_is(client: KickClient, token: str) -> None:
@@ -137,8 +160,8 @@ def test_what_passes_by_itself_is_an_outage(
 ) -> None:
     kick.faults({f"kick.{name}": value for name, value in fault.items()})
     with pytest.raises(expected, match=words):
-        client.list_subscribed(NORA)
-    assert client.list_subscribed(NORA) == []
+        client.list_subscriptions(NORA)
+    assert client.list_subscriptions(NORA) == []
 
 
 def test_the_wait_that_kick_asks_for_is_passed_on(client: KickClient, kick: KickDriver) -> None:
@@ -222,7 +245,7 @@ ODD = ["", "<html>", "[]", "null", "{}", '{"data": 7}', '{"data": [7]}', '{"data
         lambda client: client.public_key(),
         lambda client: client.find_channel("noraplays"),
         lambda client: client.list_live([NORA]),
-        lambda client: client.list_subscribed(NORA),
+        lambda client: client.list_subscriptions(NORA),
         lambda client: client.subscribe(NORA, [CHAT]),
         lambda client: client.account_of("token"),
         lambda client: client.list_recent_lines("noraplays"),
@@ -242,7 +265,7 @@ def test_an_answer_of_another_shape_is_an_outage_and_no_bug(
 def test_a_token_without_a_value_is_an_outage(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/oauth/token").respond_with_json({"token_type": "Bearer"})
     with pytest.raises(Outage, match="documents"):
-        canned(httpserver).list_subscribed(NORA)
+        canned(httpserver).list_subscriptions(NORA)
 
 
 # -- the app's own token ------------------------------------------------------------------------
@@ -260,7 +283,7 @@ def test_the_app_token_is_minted_once(httpserver: HTTPServer, expires_in: object
     ).respond_with_json({"data": []})
     client = canned(httpserver)
     for _ in range(3):
-        assert client.list_subscribed(NORA) == []
+        assert client.list_subscriptions(NORA) == []
     assert minted(httpserver) == 1
     form = next(request.form for request, _ in httpserver.log if request.path == "/oauth/token")
     assert dict(form) == {
@@ -275,7 +298,7 @@ def test_a_token_that_is_about_to_expire_is_replaced(httpserver: HTTPServer) -> 
     httpserver.expect_request("/public/v1/events/subscriptions").respond_with_json({"data": []})
     client = canned(httpserver)
     for _ in range(2):
-        client.list_subscribed(NORA)
+        client.list_subscriptions(NORA)
     assert minted(httpserver) == 2
 
 
@@ -283,7 +306,7 @@ def test_a_token_that_kick_no_longer_takes_is_replaced_once(httpserver: HTTPServ
     give_token(httpserver)
     httpserver.expect_request("/public/v1/events/subscriptions").respond_with_data("{}", 401)
     with pytest.raises(KickRejected):
-        canned(httpserver).list_subscribed(NORA)
+        canned(httpserver).list_subscriptions(NORA)
     assert minted(httpserver) == 2
 
 
@@ -292,9 +315,9 @@ def test_after_a_token_died_the_next_question_is_answered(
 ) -> None:
     client.subscribe(NORA, [CHAT])
     kick.tokens("expire_access")
-    assert client.list_subscribed(NORA) == [CHAT]
+    assert [one.kind for one in client.list_subscriptions(NORA)] == [CHAT]
     kick.fault(api__401=1)
-    assert client.list_subscribed(NORA) == [CHAT]
+    assert [one.kind for one in client.list_subscriptions(NORA)] == [CHAT]
 
 
 @pytest.mark.parametrize("missing", ["kick_client_id", "kick_client_secret"])
@@ -303,7 +326,7 @@ def test_without_the_apps_credentials_the_settings_are_named(
 ) -> None:
     client = client_for(pretend.env, **{missing: None})
     with pytest.raises(KickRejected, match="KICK_CLIENT_ID and KICK_CLIENT_SECRET"):
-        client.list_subscribed(NORA)
+        client.list_subscriptions(NORA)
 
 
 def test_an_installation_has_one_client() -> None:

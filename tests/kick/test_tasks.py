@@ -78,9 +78,7 @@ def test_tuning_in_again_changes_nothing(services: Services, kick: KickDriver) -
 def test_only_what_is_missing_is_subscribed_to(services: Services, kick: KickDriver) -> None:
     client_of(services.settings).subscribe(NORA, ["chat.message.sent", "channel.followed"])
     tune_in(services)
-    assert subscriptions(kick) == [
-        (str(NORA), kind) for kind in ("channel.followed", *sorted(WEBHOOK_KINDS))
-    ]
+    assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
 
 
 def test_what_kick_dropped_is_subscribed_to_again(services: Services, kick: KickDriver) -> None:
@@ -100,7 +98,7 @@ def test_every_followed_channel_is_subscribed_to_once(
     assert {channel for channel, _kind in subscriptions(kick)} == {str(NORA), str(VERA)}
     follow(clean, other_guild_id, NORA)
     tune_in(services)
-    assert len(subscriptions(kick)) == 2 * len(WEBHOOK_KINDS)
+    assert subscriptions(kick) == [(str(NORA), kind) for kind in sorted(WEBHOOK_KINDS)]
 
 
 @pytest.mark.parametrize("written", ["NoraPlays", "noraplays", "NORAPLAYS"])
@@ -166,12 +164,11 @@ def test_without_an_account_of_its_own_it_listens_all_the_same(
         assert store.list_bot_ids(tx) == frozenset()
 
 
-def test_what_kick_declines_is_named_and_the_rest_stands(
+def test_what_kick_declines_is_tried_again_and_the_rest_stands(
     services: Services, kick: KickDriver
 ) -> None:
     kick.fault(subscriptions__item_error=1)
-    with pytest.raises(Refusal, match=r"Kick declined: chat\.message\.sent: "):
-        tune_in(services)
+    tune_in(services)
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS) - 1
     tune_in(services)
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)

@@ -1,0 +1,28 @@
+"""Telling a server's admins something that they did not ask for."""
+
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from core.guilds import actions as guilds
+from core.kick.accounts import store as accounts
+from core.kick.settings import ADMIN_CHANNEL
+from core.outbox import actions as outbox
+
+_log = structlog.get_logger(__name__)
+
+
+def tell_admins(
+    tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
+) -> bool:
+    """Say it once in the configured channel, or else to whoever connected the account; False when
+    it was said before, or there is nobody to tell."""
+    channel_id = guilds.setting(tx, guild_id, ADMIN_CHANNEL)
+    if channel_id:
+        return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
+    account = accounts.find_account(tx, guild_id)
+    if account is not None:
+        return outbox.post_to_user(tx, guild_id, account.connected_by, kind, key, payload)
+    _log.warning("There is nobody to tell; set kick.admin_channel", kind=kind, guild_id=guild_id)
+    return False

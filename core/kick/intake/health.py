@@ -1,0 +1,82 @@
+"""What being told by Kick adds to the health page, server by server."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.guilds import store as guilds
+from core.kick.bodies import PLATFORM
+from core.kick.intake import log_store, store
+from core.kick.intake.log_store import Odd
+from core.kick.intake.rules import LATE
+from core.kick.intake.store import Episode, Subscription
+from core.kit.part import Part
+
+UNKNOWN_FOR = timedelta(hours=1)
+DELAYS_FOR = timedelta(minutes=15)
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """Subscriptions of every server; what is late, unknown, silent or set aside where there is."""
+    odd = log_store.list_odd(
+        tx,
+        since=now - UNKNOWN_FOR,
+        delays_since=now - DELAYS_FOR,
+        late_seconds=LATE.total_seconds(),
+    )
+    return [
+        *_subscriptions(tx, now),
+        *(part for one in odd for part in _odd(one)),
+        *(_silent(one) for one in store.list_open_episodes(tx).values()),
+        *(_parked(guild_id, count) for guild_id, count in store.count_parked(tx).items()),
+    ]
+
+
+def _subscriptions(tx: Connection, now: datetime) -> list[Part]:
+    by_channel: dict[int, list[Subscription]] = {}
+    for one in store.list_subscriptions(tx):
+        by_channel.setdefault(one.broadcaster_user_id, []).append(one)
+    return [
+        _subscribed(channel.guild_id, by_channel.get(channel.channel_id, ()), now)
+        for channel in guilds.list_channels(tx, PLATFORM)
+    ]
+
+
+def _subscribed(guild_id: int, known: Sequence[Subscription], now: datetime) -> Part:
+    name = "Kick subscriptions"
+    if not known:
+        return Part(
+            name, "warn", "Kick has not been asked to tell us anything yet.", None, guild_id
+        )
+    age = (now - min(one.checked_at for one in known)).total_seconds()
+    troubles = sorted({one.trouble for one in known if one.trouble})
+    if troubles:
+        kinds = ", ".join(one.kind for one in known if one.trouble)
+        return Part(name, "warn", f"{' '.join(troubles)} Not in order: {kinds}.", age, guild_id)
+    return Part(name, "ok", f"All {len(known)} in place.", age, guild_id)
+
+
+def _odd(odd: Odd) -> list[Part]:
+    parts: list[Part] = []
+    if odd.slowest_seconds > LATE.total_seconds():
+        minutes = odd.slowest_seconds / 60
+        reason = f"Kick delivers late: up to {minutes:.0f} min in the last quarter of an hour."
+        parts.append(Part("Kick delays", "warn", reason, guild_id=odd.guild_id))
+    if odd.unknown:
+        reason = (
+            f"{odd.unknown} in the last hour came by a subscription that is not ours. They are "
+            "counted once all the same; see `/webhooklog`."
+        )
+        parts.append(Part("Kick deliveries", "warn", reason, guild_id=odd.guild_id))
+    return parts
+
+
+def _silent(episode: Episode) -> Part:
+    reason = f"Live, but nothing was heard since {episode.since:%H:%M} UTC."
+    return Part("Kick hearing", "warn", reason, guild_id=episode.guild_id)
+
+
+def _parked(guild_id: int, count: int) -> Part:
+    reason = f"{count} set aside because they may have been told twice; see `/missed list`."
+    return Part("Kick doubts", "warn", reason, guild_id=guild_id)

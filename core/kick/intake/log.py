@@ -1,0 +1,114 @@
+"""The log of webhook deliveries: what came when, how late, and what became of it.
+
+What is stored is written in the transaction that stores it. Everything else can be caused by
+anybody who finds the address, so of that only so many lines are written in a minute; the rest is
+counted and told in one line each.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from core.kick.intake import log_store
+from core.kick.intake.log_store import Line, Nobodys
+from core.kit.database import Database
+from core.kit.errors import Outage
+
+MOST_A_MINUTE = 60
+"""Lines about what was not stored, of one process."""
+
+MOST_CHARACTERS = 100
+"""Of what a header says."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Slip:
+    """What is known so far of a delivery that is being looked at.
+
+    Attributes:
+        at: when it arrived.
+        guild_ids: whose it is, once the body could be trusted and read.
+    """
+
+    at: datetime
+    kind: str = ""
+    delivery_id: str = ""
+    subscription_id: str = ""
+    sent_at: datetime | None = None
+    guild_ids: tuple[int, ...] = ()
+
+    def lines(self, outcome: str) -> list[Line | Nobodys]:
+        """A line for each server whose it is, or one of nobody's."""
+        if not self.guild_ids:
+            return [Nobodys(self.at, outcome)]
+        return [
+            Line(
+                guild_id,
+                self.at,
+                self.sent_at,
+                self.kind[:MOST_CHARACTERS],
+                self.delivery_id[:MOST_CHARACTERS],
+                self.subscription_id[:MOST_CHARACTERS],
+                outcome,
+            )
+            for guild_id in self.guild_ids
+        ]
+
+
+class WebhookLog:
+    """Writes the log; safe to use from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._minute: datetime | None = None
+        self._left = 0
+        self._untold: Counter[str] = Counter()
+
+    def write_stored(self, tx: Connection, written: Sequence[tuple[Slip, bool]]) -> None:
+        """Beside the deliveries themselves: each was news, or seen before."""
+        lines: list[Line | Nobodys] = []
+        for slip, is_news in written:
+            lines += slip.lines("stored") if is_news else self._ration(slip, "seen")
+        log_store.add_lines(tx, lines)
+
+    def write_other(self, slip: Slip, outcome: str) -> None:
+        """One that was not stored. While the database is away nothing is written."""
+        lines = self._ration(slip, outcome)
+        if not lines:
+            return
+        try:
+            with self._database.begin() as tx:
+                log_store.add_lines(tx, lines)
+        except Outage:
+            _log.info("A line of the webhook log is lost", outcome=outcome)
+
+    def _ration(self, slip: Slip, outcome: str) -> list[Line | Nobodys]:
+        """The lines that may be written: none once the minute's are used up, and in the next
+        minute those that tell how many there were."""
+        minute = slip.at.replace(second=0, microsecond=0)
+        lines = slip.lines(outcome)
+        with self._lock:
+            if minute != self._minute:
+                summary = self._summary()
+                self._minute, self._left = minute, MOST_A_MINUTE
+            else:
+                summary = []
+            if self._left < len(lines):
+                self._untold[outcome] += 1
+                return summary
+            self._left -= len(lines)
+        return summary + lines
+
+    def _summary(self) -> list[Line | Nobodys]:
+        untold, self._untold = self._untold, Counter()
+        if self._minute is None:
+            return []
+        return [Nobodys(self._minute, outcome, count) for outcome, count in sorted(untold.items())]

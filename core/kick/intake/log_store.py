@@ -1,0 +1,155 @@
+"""The statements about the log of webhook deliveries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, text
+
+from core.kick.intake.tables import nobodys, webhook_log
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A delivery in a server's log; never holds anything of a body.
+
+    Attributes:
+        at: when it arrived.
+        sent_at: as signed, None when that could not be read.
+        subscription_id: as in the header, which is not signed.
+        outcome: as in the table of `core/kick/webhooks.py`.
+    """
+
+    guild_id: int
+    at: datetime
+    sent_at: datetime | None
+    kind: str
+    delivery_id: str
+    subscription_id: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nobodys:
+    """Deliveries of which it is not known whose they are: nothing in them could be trusted, or no
+    server follows their channel."""
+
+    at: datetime
+    outcome: str
+    count: int = 1
+
+
+_COLUMNS = tuple(webhook_log.c[name] for name in Line.__dataclass_fields__)
+
+_ADD_LINES = insert(webhook_log)
+_ADD_NOBODYS = insert(nobodys)
+
+
+def add_lines(tx: Connection, lines: Sequence[Line | Nobodys]) -> None:
+    """Write them down."""
+    ours = [_values(line) for line in lines if isinstance(line, Line)]
+    if ours:
+        tx.execute(_ADD_LINES, ours)
+    others = [_values(line) for line in lines if isinstance(line, Nobodys)]
+    if others:
+        tx.execute(_ADD_NOBODYS, others)
+
+
+def _values(line: Line | Nobodys) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in line.__dataclass_fields__}
+
+
+def list_newest_lines(tx: Connection, guild_id: int, limit: int) -> list[Line]:
+    """A server's newest deliveries, the newest first."""
+    found = tx.execute(
+        select(*_COLUMNS)
+        .where(webhook_log.c.guild_id == guild_id)
+        .order_by(webhook_log.c.at.desc(), webhook_log.c.id.desc())
+        .limit(limit)
+    )
+    return [Line(**row) for row in found.mappings()]
+
+
+_NEWEST_OF_KIND = text("""
+    SELECT kinds.kind,
+           (SELECT l.at FROM kick_webhook_log l
+             WHERE l.guild_id = :guild_id AND l.kind = kinds.kind AND l.outcome = 'stored'
+             ORDER BY l.at DESC LIMIT 1) AS at
+      FROM unnest(CAST(:kinds AS text[])) AS kinds (kind)
+""")
+
+
+def list_newest_of_kinds(
+    tx: Connection, guild_id: int, kinds: Sequence[str]
+) -> dict[str, datetime | None]:
+    """Kind -> when it last came; None when the log knows of none."""
+    found = tx.execute(_NEWEST_OF_KIND, {"guild_id": guild_id, "kinds": list(kinds)})
+    return {row.kind: row.at for row in found}
+
+
+def count_nobodys(tx: Connection, since: datetime) -> dict[str, int]:
+    """Outcome -> how many deliveries of which it is not known whose they are."""
+    found = tx.execute(
+        select(nobodys.c.outcome, func.sum(nobodys.c.count))
+        .where(nobodys.c.at >= since)
+        .group_by(nobodys.c.outcome)
+    )
+    return {row[0]: int(row[1]) for row in found}
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """What is odd about a server's deliveries.
+
+    Attributes:
+        slowest_seconds: the longest way of one that was stored.
+        unknown: how many came by a subscription that we do not know.
+    """
+
+    guild_id: int
+    slowest_seconds: float
+    unknown: int
+
+
+# By the servers, so that each is one short walk over the index.
+_LIST_ODD = text("""
+    SELECT g.guild_id, odd.slowest_seconds, odd.unknown
+      FROM (SELECT DISTINCT guild_id FROM guild_channels WHERE platform = 'kick') g,
+   LATERAL (SELECT COALESCE(max(EXTRACT(epoch FROM l.at - l.sent_at))
+                              FILTER (WHERE l.at >= :delays_since), 0)::float AS slowest_seconds,
+                   count(*) FILTER (WHERE s.kind IS NULL) AS unknown
+              FROM kick_webhook_log l
+              LEFT JOIN kick_subscriptions s
+                ON s.subscription_id = l.subscription_id AND s.kind = l.kind
+             WHERE l.guild_id = g.guild_id AND l.at >= :since AND l.outcome = 'stored') odd
+     WHERE odd.slowest_seconds > :late OR odd.unknown > 0
+     ORDER BY g.guild_id
+""")
+
+
+def list_odd(
+    tx: Connection, *, since: datetime, delays_since: datetime, late_seconds: float
+) -> list[Odd]:
+    """The servers whose deliveries came late or by an unknown subscription."""
+    found = tx.execute(
+        _LIST_ODD, {"since": since, "delays_since": delays_since, "late": late_seconds}
+    )
+    return [Odd(**row) for row in found.mappings()]
+
+
+# Lines are written in the order of time, so the oldest are the first of the key.
+_END_LINES = text("""
+    DELETE FROM kick_webhook_log
+     WHERE id IN (SELECT id FROM kick_webhook_log ORDER BY id LIMIT :most) AND at < :before
+""")
+
+
+def end_lines(tx: Connection, before: datetime, most: int) -> int:
+    """Forget up to `most` of the oldest lines; returns how many."""
+    return tx.execute(_END_LINES, {"before": before, "most": most}).rowcount
+
+
+def end_nobodys(tx: Connection, before: datetime) -> int:
+    """Forget what nobody's was; returns how many lines. There are few: they are rationed."""
+    return tx.execute(delete(nobodys).where(nobodys.c.at < before)).rowcount

@@ -1,0 +1,62 @@
+"""Throwing away what is no longer needed, in small steps, so that nothing waits for a long lock."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
+from core.inbox import store as inbox
+from core.kick.intake import log_store, store
+from core.kick.intake.rules import CHAT, ECHO_WINDOW
+from core.kit.services import Services
+
+AT_ONCE = 1000
+"""Rows in one transaction."""
+
+MOST_STEPS = 500
+"""In one run; what is left comes with the next one."""
+
+FORGETTABLE_KINDS = (CHAT, "poll.livestream")
+"""Deliveries that no money hangs on."""
+
+FORGETTABLE_EVENTS = tuple(
+    kind.__name__ for kind in (ChatMessageSent, StreamSeenLive, StreamSeenOffline)
+)
+
+SPARE = timedelta(days=1)
+"""Beyond the age at which a delivery is refused, so that its double is always recognised."""
+
+_log = structlog.get_logger(__name__)
+
+
+def prune(services: Services) -> None:
+    """Old lines of the webhook log, and chat and looks that can no longer come again."""
+    settings, now = services.settings, services.clock()
+    logged = now - timedelta(days=settings.webhook_log_days)
+    window = timedelta(
+        seconds=settings.webhook_max_age_seconds + settings.webhook_max_ahead_seconds
+    )
+    old = now - window - SPARE
+    _in_steps(services, partial(log_store.end_lines, before=logged, most=AT_ONCE))
+    for kind in FORGETTABLE_KINDS:
+        _in_steps(services, partial(inbox.end_deliveries, kind=kind, before=old, most=AT_ONCE))
+    for event in FORGETTABLE_EVENTS:
+        _in_steps(services, partial(inbox.end_facts, event=event, before=old, most=AT_ONCE))
+    with services.database.begin() as tx:
+        log_store.end_nobodys(tx, logged)
+        store.end_recent(tx, old - ECHO_WINDOW)
+
+
+def _in_steps(services: Services, step: Callable[[Connection], int]) -> None:
+    total = 0
+    for _ in range(MOST_STEPS):
+        with services.database.begin() as tx:
+            gone = step(tx)
+        total += gone
+        if gone < AT_ONCE:
+            break
+    if total:
+        _log.info("Old rows were thrown away", rows=total)

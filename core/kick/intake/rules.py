@@ -1,0 +1,113 @@
+"""What follows from what Kick says of its subscriptions, and from its silence. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Authority = Literal["webhook", "feed"]
+
+CHAT = "chat.message.sent"
+
+MONEY = frozenset(
+    {
+        "channel.subscription.new",
+        "channel.subscription.renewal",
+        "channel.subscription.gifts",
+        "kicks.gifted",
+    }
+)
+"""What the realtime feed can tell too and what must not be counted from both."""
+
+ECHO_WINDOW = timedelta(minutes=10)
+"""Nobody buys a subscription this close to being given one: it is Kick telling the gift twice."""
+
+LATE = timedelta(minutes=1)
+"""A delivery that took longer than this is worth telling."""
+
+
+# -- subscriptions ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A subscription that Kick lists. Ids are ULIDs: the smaller one is the older one."""
+
+    id: str
+    broadcaster_user_id: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about one channel.
+
+    Attributes:
+        kept: kind -> the one subscription that stays.
+        missing: kinds to subscribe to, in a fixed order.
+        surplus: ids of subscriptions to delete.
+    """
+
+    kept: Mapping[str, str]
+    missing: tuple[str, ...]
+    surplus: tuple[str, ...]
+
+
+def plan(kinds: Collection[str], listed: Iterable[Listed], ours: Collection[str]) -> Plan:
+    """Exactly one subscription of each kind, and nothing else.
+
+    Args:
+        kinds: the event types that are wanted of this channel.
+        listed: what Kick has for it.
+        ours: ids that we know; of several doubles, the known one stays, else the oldest.
+    """
+    kept: dict[str, str] = {}
+    surplus: list[str] = []
+    for one in sorted(listed, key=lambda one: (one.id not in ours, one.id)):
+        if one.kind in kinds and one.kind not in kept:
+            kept[one.kind] = one.id
+        else:
+            surplus.append(one.id)
+    return Plan(kept, tuple(kind for kind in sorted(kinds) if kind not in kept), tuple(surplus))
+
+
+def strays(listed: Iterable[Listed], followed: Collection[int]) -> list[str]:
+    """Subscriptions for channels that no server follows. While none follows any, nothing is a
+    stray: a new installation must not clear the house of one that has not moved yet."""
+    if not followed:
+        return []
+    return [one.id for one in listed if one.broadcaster_user_id not in followed]
+
+
+def slices(ids: Sequence[str], most: int) -> list[Sequence[str]]:
+    """In pieces that Kick takes at a time."""
+    return [ids[start : start + most] for start in range(0, len(ids), most)]
+
+
+# -- authority ----------------------------------------------------------------------------------
+
+
+def authority(
+    kind: str, *, is_subscribed: bool, dual_mode: bool, chat_from_feed: bool
+) -> Authority:
+    """Whose word counts for a kind of event. What the feed does not carry is the webhook's."""
+    if kind == CHAT:
+        return "feed" if chat_from_feed else "webhook"
+    if kind in MONEY and dual_mode and not is_subscribed:
+        return "feed"
+    return "webhook"
+
+
+# -- silence ------------------------------------------------------------------------------------
+
+
+def silent_since(
+    started_at: datetime, watched_since: datetime, heard_at: datetime | None
+) -> datetime:
+    """Since when a live channel has not been heard; what was before we listened does not count."""
+    return max(started_at, watched_since, heard_at or started_at)
+
+
+def is_deaf(since: datetime, now: datetime, minutes: int) -> bool:
+    """Whether a silence has lasted long enough to be told; never with 0 minutes."""
+    return minutes > 0 and now - since >= timedelta(minutes=minutes)

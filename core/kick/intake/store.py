@@ -1,0 +1,432 @@
+"""The statements about subscriptions, authorities, looks, silence and what was set aside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.events import Event
+from core.events.base import to_json
+from core.kick.intake.rules import Authority
+from core.kick.intake.tables import (
+    authorities,
+    deafness,
+    looks,
+    parked,
+    recent_subs,
+    subscriptions,
+)
+
+# -- subscriptions ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What we know of one kind of event of one channel.
+
+    Attributes:
+        subscription_id: None while it is not subscribed.
+        trouble: why not, in plain words.
+    """
+
+    broadcaster_user_id: int
+    kind: str
+    subscription_id: str | None
+    checked_at: datetime
+    trouble: str | None
+
+
+def list_subscriptions(
+    tx: Connection, broadcaster_user_id: int | None = None
+) -> list[Subscription]:
+    """Those of one channel, or of all."""
+    wanted = select(subscriptions).order_by(
+        subscriptions.c.broadcaster_user_id, subscriptions.c.kind
+    )
+    if broadcaster_user_id is not None:
+        wanted = wanted.where(subscriptions.c.broadcaster_user_id == broadcaster_user_id)
+    return [Subscription(**row) for row in tx.execute(wanted).mappings()]
+
+
+def set_subscriptions(
+    tx: Connection,
+    broadcaster_user_id: int,
+    ids: Mapping[str, str | None],
+    troubles: Mapping[str, str],
+    now: datetime,
+) -> None:
+    """How the channel stands: kind -> id or None, and kind -> trouble. Other kinds are dropped."""
+    tx.execute(
+        delete(subscriptions).where(
+            subscriptions.c.broadcaster_user_id == broadcaster_user_id,
+            subscriptions.c.kind.not_in(ids),
+        )
+    )
+    statement = upsert(subscriptions)
+    tx.execute(
+        statement.on_conflict_do_update(
+            constraint="kick_subscriptions_one_of_each",
+            set_={
+                column: statement.excluded[column]
+                for column in ("subscription_id", "checked_at", "trouble")
+            },
+        ),
+        [
+            {
+                "broadcaster_user_id": broadcaster_user_id,
+                "kind": kind,
+                "subscription_id": subscription_id,
+                "checked_at": now,
+                "trouble": troubles.get(kind),
+            }
+            for kind, subscription_id in ids.items()
+        ],
+    )
+
+
+def set_trouble(
+    tx: Connection, broadcaster_user_id: int, kinds: Iterable[str], trouble: str, now: datetime
+) -> None:
+    """The channel could not be checked; the ids that are known stay."""
+    statement = upsert(subscriptions)
+    tx.execute(
+        statement.on_conflict_do_update(
+            constraint="kick_subscriptions_one_of_each", set_={"trouble": trouble}
+        ),
+        [
+            {
+                "broadcaster_user_id": broadcaster_user_id,
+                "kind": kind,
+                "checked_at": now,
+                "trouble": trouble,
+            }
+            for kind in kinds
+        ],
+    )
+
+
+def end_subscriptions_but(tx: Connection, followed: Sequence[int]) -> None:
+    """Forget channels that no server follows."""
+    for table in (subscriptions, authorities, looks):
+        tx.execute(delete(table).where(table.c.broadcaster_user_id.not_in(followed)))
+
+
+# -- authorities --------------------------------------------------------------------------------
+
+
+def list_authorities(tx: Connection, broadcaster_user_id: int) -> dict[str, Authority]:
+    """Kind -> whose word counts, where that was decided."""
+    found = tx.execute(
+        select(authorities.c.kind, authorities.c.authority).where(
+            authorities.c.broadcaster_user_id == broadcaster_user_id
+        )
+    )
+    return {row.kind: row.authority for row in found}
+
+
+def set_authorities(
+    tx: Connection,
+    broadcaster_user_id: int,
+    decided: Mapping[str, Authority],
+    now: datetime,
+    *,
+    overrule: bool,
+) -> None:
+    """Decide; where it was decided before, only if `overrule`."""
+    statement = upsert(authorities)
+    changes = {"authority": statement.excluded.authority, "decided_at": now}
+    only_new = statement.on_conflict_do_nothing(constraint="kick_authorities_one_a_kind")
+    all_of_them = statement.on_conflict_do_update(
+        constraint="kick_authorities_one_a_kind",
+        set_=changes,
+        where=authorities.c.authority != statement.excluded.authority,
+    )
+    tx.execute(
+        all_of_them if overrule else only_new,
+        [
+            {
+                "broadcaster_user_id": broadcaster_user_id,
+                "kind": kind,
+                "authority": whose,
+                "decided_at": now,
+            }
+            for kind, whose in decided.items()
+        ],
+    )
+
+
+# -- looks --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The newest look at a channel.
+
+    Attributes:
+        started_at: of the stream; None when it was offline.
+        watched_since: since when there was no gap in looking.
+    """
+
+    broadcaster_user_id: int
+    seen_at: datetime
+    started_at: datetime | None
+    watched_since: datetime
+
+
+_SET_LOOK = text("""
+    INSERT INTO kick_looks AS l (broadcaster_user_id, seen_at, started_at, watched_since)
+    VALUES (:broadcaster_user_id, :now, :started_at, :now)
+        ON CONFLICT (broadcaster_user_id) DO UPDATE
+       SET seen_at = excluded.seen_at,
+           started_at = excluded.started_at,
+           watched_since = CASE WHEN l.seen_at < :gap_before THEN excluded.seen_at
+                                ELSE l.watched_since END
+""")
+
+
+def set_looks(
+    tx: Connection,
+    seen: Mapping[int, datetime | None],
+    now: datetime,
+    gap_before: datetime,
+) -> None:
+    """Channel -> start of its stream, or None when offline. A look before `gap_before` is too old
+    for the time in between to count as watched."""
+    if not seen:
+        return
+    tx.execute(
+        _SET_LOOK,
+        [
+            {
+                "broadcaster_user_id": user_id,
+                "started_at": started_at,
+                "now": now,
+                "gap_before": gap_before,
+            }
+            for user_id, started_at in seen.items()
+        ],
+    )
+
+
+def find_look(tx: Connection, broadcaster_user_id: int) -> Look | None:
+    """The newest look at a channel."""
+    row = (
+        tx.execute(select(looks).where(looks.c.broadcaster_user_id == broadcaster_user_id))
+        .mappings()
+        .first()
+    )
+    return Look(**row) if row else None
+
+
+def list_looks(tx: Connection) -> dict[int, Look]:
+    """The newest look at each channel."""
+    found = tx.execute(select(looks)).mappings()
+    return {row["broadcaster_user_id"]: Look(**row) for row in found}
+
+
+# -- silence ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A time in which a server's live channel was not heard."""
+
+    guild_id: int
+    started_at: datetime
+    episode: int
+    since: datetime
+    noticed_at: datetime
+    over_at: datetime | None
+
+
+def list_open_episodes(tx: Connection) -> dict[int, Episode]:
+    """Server -> the silence that lasts."""
+    found = tx.execute(select(deafness).where(deafness.c.over_at.is_(None))).mappings()
+    return {row["guild_id"]: Episode(**row) for row in found}
+
+
+def add_episode(
+    tx: Connection, guild_id: int, started_at: datetime, since: datetime, now: datetime
+) -> int:
+    """The next silence of this stream has been noticed; its number, from 1."""
+    before = (
+        select(func.count())
+        .select_from(deafness)
+        .where(deafness.c.guild_id == guild_id, deafness.c.started_at == started_at)
+        .scalar_subquery()
+    )
+    number: int = tx.execute(
+        upsert(deafness)
+        .values(
+            guild_id=guild_id,
+            started_at=started_at,
+            episode=before + 1,
+            since=since,
+            noticed_at=now,
+        )
+        .returning(deafness.c.episode)
+    ).scalar_one()
+    return number
+
+
+def end_episode(tx: Connection, episode: Episode, now: datetime) -> bool:
+    """It is over; False when it was over before."""
+    ended = tx.execute(
+        update(deafness)
+        .where(
+            deafness.c.guild_id == episode.guild_id,
+            deafness.c.started_at == episode.started_at,
+            deafness.c.episode == episode.episode,
+            deafness.c.over_at.is_(None),
+        )
+        .values(over_at=now)
+    )
+    return ended.rowcount == 1
+
+
+# -- what was set aside -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A subscription of the last day, bought or received."""
+
+    guild_id: int
+    kick_user_id: int
+    gifted: bool
+    at: datetime
+    key: str
+    payload: dict[str, Any]
+
+
+def add_recent(tx: Connection, subs: Sequence[Recent]) -> None:
+    """Remember them for a day."""
+    if not subs:
+        return
+    tx.execute(
+        upsert(recent_subs).on_conflict_do_nothing(constraint="kick_recent_subs_once"),
+        [
+            {
+                "guild_id": sub.guild_id,
+                "kick_user_id": sub.kick_user_id,
+                "gifted": sub.gifted,
+                "at": sub.at,
+                "key": sub.key,
+                "payload": sub.payload,
+            }
+            for sub in subs
+        ],
+    )
+
+
+def list_recent(
+    tx: Connection,
+    guild_id: int,
+    kick_user_ids: Iterable[int],
+    *,
+    gifted: bool,
+    since: datetime,
+    until: datetime,
+) -> list[Recent]:
+    """What these people bought or received between the two instants."""
+    found = tx.execute(
+        select(recent_subs).where(
+            recent_subs.c.guild_id == guild_id,
+            recent_subs.c.kick_user_id.in_(kick_user_ids),
+            recent_subs.c.gifted.is_(gifted),
+            recent_subs.c.at.between(since, until),
+        )
+    )
+    return [Recent(**row) for row in found.mappings()]
+
+
+def end_recent(tx: Connection, before: datetime) -> int:
+    """Forget what is older than a day; returns how many."""
+    return tx.execute(delete(recent_subs).where(recent_subs.c.at < before)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that was set aside instead of counted.
+
+    Attributes:
+        event: its class name.
+        reason: `suspect_gift_echo` or `feed_is_authority`.
+        counted: it had been counted before it looked odd.
+        payload: the event, for `core.events.base.from_json`.
+    """
+
+    guild_id: int
+    event: str
+    key: str
+    reason: str
+    counted: bool
+    at: datetime
+    payload: dict[str, Any]
+    parked_at: datetime
+
+
+def add_parked(tx: Connection, event: Event, reason: str) -> bool:
+    """Set an event aside; False when it already lies there."""
+    return set_aside(
+        tx, event.guild_id, type(event).__name__, event.key, reason, event.at, to_json(event)
+    )
+
+
+def set_aside(
+    tx: Connection,
+    guild_id: int,
+    event: str,
+    key: str,
+    reason: str,
+    at: datetime,
+    payload: dict[str, Any],
+    *,
+    counted: bool = False,
+) -> bool:
+    """The same for an event that is written down."""
+    added = tx.execute(
+        upsert(parked)
+        .values(
+            guild_id=guild_id,
+            event=event,
+            key=key,
+            reason=reason,
+            counted=counted,
+            at=at,
+            payload=payload,
+        )
+        .on_conflict_do_nothing(constraint="kick_parked_once")
+    )
+    return added.rowcount == 1
+
+
+def list_parked(tx: Connection, guild_id: int) -> list[Parked]:
+    """A server's events that were set aside, the newest first."""
+    found = tx.execute(
+        select(parked).where(parked.c.guild_id == guild_id).order_by(parked.c.at.desc())
+    )
+    return [Parked(**row) for row in found.mappings()]
+
+
+def count_parked(tx: Connection) -> dict[int, int]:
+    """Server -> how many lie there."""
+    found = tx.execute(select(parked.c.guild_id, func.count()).group_by(parked.c.guild_id))
+    return {row[0]: row[1] for row in found}
+
+
+def end_parked(tx: Connection, guild_id: int, event: str, key: str) -> Parked | None:
+    """Take an event away, to count or to forget it."""
+    row = (
+        tx.execute(
+            delete(parked)
+            .where(parked.c.guild_id == guild_id, parked.c.event == event, parked.c.key == key)
+            .returning(parked)
+        )
+        .mappings()
+        .first()
+    )
+    return Parked(**row) if row else None

@@ -1,0 +1,142 @@
+"""What Kick was asked to tell, what it told when, and what was set aside."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from core.kit.database import METADATA
+
+subscriptions = Table(
+    "kick_subscriptions",
+    METADATA,
+    Column("broadcaster_user_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, comment="Kick's name of the event type"),
+    Column("subscription_id", Text, comment="Kick's id; empty while it is not subscribed"),
+    Column("checked_at", DateTime(timezone=True), nullable=False),
+    Column("trouble", Text, comment="why it is not subscribed, in plain words"),
+    PrimaryKeyConstraint("broadcaster_user_id", "kind", name="kick_subscriptions_one_of_each"),
+    comment="about a channel, whichever servers follow it",
+)
+
+authorities = Table(
+    "kick_authorities",
+    METADATA,
+    Column("broadcaster_user_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("authority", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("broadcaster_user_id", "kind", name="kick_authorities_one_a_kind"),
+    CheckConstraint("authority IN ('webhook', 'feed')", name="kick_authorities_authority"),
+    comment="about a channel, whichever servers follow it",
+)
+
+looks = Table(
+    "kick_looks",
+    METADATA,
+    Column("broadcaster_user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False, comment="of the newest look"),
+    Column("started_at", DateTime(timezone=True), comment="of the stream; empty when offline"),
+    Column(
+        "watched_since",
+        DateTime(timezone=True),
+        nullable=False,
+        comment="since when we have looked without a gap",
+    ),
+    comment="about a channel, whichever servers follow it",
+)
+
+webhook_log = Table(
+    "kick_webhook_log",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, comment="when it arrived"),
+    Column("sent_at", DateTime(timezone=True), comment="as signed"),
+    Column("kind", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("subscription_id", Text, nullable=False, comment="not signed"),
+    Column("outcome", Text, nullable=False),
+    comment="never holds a body",
+)
+Index("kick_webhook_log_newest", webhook_log.c.guild_id, webhook_log.c.at.desc())
+Index(
+    "kick_webhook_log_newest_of_kind",
+    webhook_log.c.guild_id,
+    webhook_log.c.kind,
+    webhook_log.c.at.desc(),
+)
+
+nobodys = Table(
+    "kick_nobodys_deliveries",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, comment="when it arrived"),
+    Column("outcome", Text, nullable=False),
+    Column("count", Integer, nullable=False, comment="many in one line"),
+    comment="came to our address, and it is not known whose they were",
+)
+Index("kick_nobodys_deliveries_at", nobodys.c.at)
+
+deafness = Table(
+    "kick_deafness",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False, comment="of the stream"),
+    Column("episode", Integer, nullable=False, comment="counts within the stream"),
+    Column("since", DateTime(timezone=True), nullable=False, comment="nothing was heard since"),
+    Column("noticed_at", DateTime(timezone=True), nullable=False),
+    Column("over_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("guild_id", "started_at", "episode", name="kick_deafness_episode"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_deafness_guild"),
+)
+Index(
+    "kick_deafness_open",
+    deafness.c.guild_id,
+    unique=True,
+    postgresql_where=deafness.c.over_at.is_(None),
+)
+
+recent_subs = Table(
+    "kick_recent_subs",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("kick_user_id", BigInteger, nullable=False, comment="who has the subscription"),
+    Column("gifted", Boolean, nullable=False, comment="received, not bought"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("key", Text, nullable=False, comment="of the event"),
+    Column("payload", JSONB, nullable=False, comment="the event"),
+    PrimaryKeyConstraint("guild_id", "kick_user_id", "gifted", "key", name="kick_recent_subs_once"),
+    comment="kept for a day, to recognise the echo of a gift",
+)
+Index("kick_recent_subs_at", recent_subs.c.at)
+
+parked = Table(
+    "kick_parked",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("event", Text, nullable=False, comment="class name"),
+    Column("key", Text, nullable=False, comment="of the event"),
+    Column("reason", Text, nullable=False),
+    Column("counted", Boolean, nullable=False, comment="it was counted before it looked odd"),
+    Column("at", DateTime(timezone=True), nullable=False, comment="when it happened"),
+    Column("payload", JSONB, nullable=False, comment="the event"),
+    Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("guild_id", "event", "key", name="kick_parked_once"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_parked_guild"),
+    CheckConstraint(
+        "reason IN ('suspect_gift_echo', 'feed_is_authority')", name="kick_parked_reason"
+    ),
+)

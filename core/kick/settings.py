@@ -1,0 +1,11 @@
+"""What a server's admin can set about Kick."""
+
+from core.kit.room import GuildSetting
+
+ADMIN_CHANNEL = GuildSetting(
+    "kick.admin_channel",
+    int,
+    0,
+    "Discord channel in which admins are told about trouble with Kick; 0 tells whoever connected "
+    "the account.",
+)
