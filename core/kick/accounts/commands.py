@@ -25,7 +25,7 @@ class KickAccounts(commands.Cog):
 
     @commands.hybrid_command(name="connect_kick", extras=PRIVATE)
     @commands.guild_only()
-    @commands.cooldown(3, 60, commands.BucketType.user)
+    @commands.cooldown(5, 60, commands.BucketType.user)
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
         channel="Name on Kick, as in kick.com/<name>; the one set before if empty"

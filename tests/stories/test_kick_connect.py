@@ -1,0 +1,222 @@
+"""A streamer connects the Kick channel: in Discord, in a real browser, and on Kick's own page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from sandbox.kick.signing import SigningKey
+from tests.prerequisites import find_chromium
+from tests.stories.product import until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+Json = dict[str, Any]
+
+pytestmark = pytest.mark.browser
+
+WELCOME = "Connect Kick"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("connect"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("connect_kick")
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser's page, on which nothing may be blocked or broken."""
+    complaints: list[str] = []
+    with browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme="dark"
+    ) as context:
+        opened = context.new_page()
+        opened.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type == "error" and "status of" not in said.text
+                else None
+            ),
+        )
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
+    assert not complaints
+
+
+def url_in(message: Json) -> str:
+    """The address behind a message's link button."""
+    buttons = [one for row in message["components"] for one in row["components"]]
+    return str(next(one["url"] for one in buttons if one.get("url")))
+
+
+def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str:
+    """Ask for a link and take it out of one's direct messages."""
+    before = len(letters(stage, person, WELCOME))
+    assert "direct messages" in stage.asked(person, command)["title"]
+    return url_in(
+        until(lambda: letters(stage, person, WELCOME)[before:], f"a link for {person}")[0]
+    )
+
+
+def letters(stage: Stage, person: str, words: str) -> list[Json]:
+    """The bot's direct messages to somebody with these words in the title."""
+    return [one for one in stage.discord.transcript(f"dm:{person}") if words in title(one)]
+
+
+def part(stage: Stage) -> str:
+    return str(stage.product.part("Kick account of Nora's Corner").get("reason", ""))
+
+
+def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
+    link = link_by_dm(stage, "nora")
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Connect this Discord server")
+    expect(page.get_by_text("Nora's Corner")).to_be_visible()
+    expect(page.get_by_text("noraplays", exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.get_by_role("link", name="Continue on Kick").click()
+    page.get_by_role("button", name="NoraPlays").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "NoraPlays is connected with Nora's Corner"
+    )
+    until(lambda: letters(stage, "nora", "✅ Connected"), "a word of it in Discord")
+    until(lambda: part(stage) == "Connected as NoraPlays.", "a word of it on the health page")
+    numbers = stage.rows(
+        "SELECT broadcaster_user_id, chatroom_id, chatroom_from FROM kick_channels"
+    )
+    nora = next(one for one in stage.kick.state()["channels"] if one["slug"] == "noraplays")
+    assert numbers == [(4_100_001, int(nora["chatroom_id"]), "site")]
+
+    answer = page.goto(link)
+    assert answer is not None
+    assert answer.status == 410
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+
+    _disconnect(stage, "nora")
+    assert stage.rows("SELECT 1 FROM kick_accounts") == []
+
+
+def _disconnect(stage: Stage, person: str) -> None:
+    asked = stage.discord.message(person, "general", "!disconnect_kick")
+    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    danger = question["components"][0]["components"][0]
+    assert danger["label"] == "Disconnect"
+    stage.discord.click(person, question["message_id"], danger["custom_id"])
+    stage.discord.wait_for(
+        "general",
+        lambda m: m["message_id"] == question["message_id"] and "is disconnected" in title(m),
+        10,
+    )
+
+
+def test_somebody_else_is_refused_and_a_no_is_a_no(stage: Stage, page: Page) -> None:
+    for name, words in (
+        ("VeraSpins", "This is not the streamer of noraplays."),
+        ("Deny", "You said no on Kick."),
+    ):
+        page.goto(link_by_dm(stage, "nora"))
+        page.get_by_role("link", name="Continue on Kick").click()
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(words)
+    assert stage.rows("SELECT 1 FROM kick_accounts") == []
+
+
+def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page: Page) -> None:
+    stage.discord.member("tomas", dms_open=False)
+    asked = stage.discord.message("tomas", "general", "!connect_kick")
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    assert "direct messages are closed" in title(said)
+    assert "url" not in str(said["components"])
+    custom_id = said["components"][0]["components"][0]["custom_id"]
+
+    pressed = stage.discord.click("mia", said["message_id"], custom_id)
+    assert "for admins" in str(pressed["response"])
+    pressed = stage.discord.click("tomas", said["message_id"], custom_id)
+    page.goto(url_in(until(lambda: _with_link(stage, pressed), "a private link")))
+    expect(page.get_by_text("Tomas asked for it")).to_be_visible()
+
+    by_slash = stage.discord.slash("tomas", "general", "connect_kick")
+    shown = until(lambda: _with_link(stage, by_slash), "a private answer")
+    assert page.goto(url_in(shown))
+    stage.discord.member("tomas", dms_open=True)
+
+
+def _with_link(stage: Stage, interaction: Json) -> Json | None:
+    """What answered an interaction, once there is a link in it; only the asker sees it."""
+    known = stage.discord.interaction(interaction["interaction_id"])
+    answers = [known["response"], *known["followups"]]
+    found = next((one for one in answers if one and one.get("components")), None)
+    assert found is None or found["flags"] & 64, "not ephemeral"
+    return found
+
+
+def test_the_numbers_can_be_looked_up_or_typed_in(stage: Stage) -> None:
+    stage.kick.fault(site__cloudflare_403=True)
+    stage.rows("DELETE FROM kick_channels RETURNING 1")
+    answer = stage.asked("nora", "!sync_kick")["description"]
+    assert "noraplays" in answer
+    assert "4100001" in answer
+    assert "/set_chatroom" in answer
+    assert "668668" in stage.asked("nora", "!set_chatroom 668668")["description"]
+    assert "668668" in stage.asked("nora", "!sync_kick")["description"]
+    assert "not known" in stage.asked("nora", "!set_chatroom 0")["description"]
+    stage.kick.reset_faults()
+    assert "from Kick's website" in stage.asked("nora", "!sync_kick")["description"]
+
+
+def test_a_server_without_a_channel_names_one_and_a_wrong_name_is_said(stage: Stage) -> None:
+    def asked(command: str) -> str:
+        sent = stage.discord.message("vera", "general", command, guild="Vera's Den")
+        found = stage.discord.wait_for(
+            "general", lambda m: m["author"] == "bot", 10, guild="Vera's Den", after=sent
+        )
+        return title(found)
+
+    assert "No Kick channel is set" in asked("!connect_kick")
+    assert "knows no channel called" in asked("!connect_kick nobody_here")
+    assert "direct messages" in asked("!connect_kick kick.com/VeraSpins")
+    slugs = stage.rows("SELECT slug FROM guild_channels ORDER BY slug")
+    assert slugs == [("noraplays",), ("veraspins",)]
+
+
+def test_an_ended_grant_is_told_in_discord_and_nothing_secret_was_logged(
+    stage: Stage, page: Page
+) -> None:
+    page.goto(link_by_dm(stage, "nora"))
+    page.get_by_role("link", name="Continue on Kick").click()
+    page.get_by_role("button", name="NoraPlays").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("is connected")
+    stage.kick.tokens("end_all")
+    stage.rows(
+        "UPDATE kick_accounts SET expires_at = now() WHERE guild_id = :g RETURNING 1", g=GUILD
+    )
+    stage.product.stop()
+    stage.start().wait_well()
+    told = until(lambda: letters(stage, "nora", "has to be connected again"), "a word of it")
+    assert len(told) == 1
+    until(lambda: "run /connect_kick again" in part(stage), "a word of it on the health page")
+    log = Path(stage.folder / "product.log").read_text()
+    for message in stage.discord.transcript("dm:nora"):
+        if WELCOME in title(message):
+            assert url_in(message).rsplit("/", 1)[1] not in log
+    assert "KJ" not in "".join(word for word in log.split() if len(word) > 40)
