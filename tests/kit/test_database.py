@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
@@ -267,7 +266,11 @@ def test_the_connection_of_the_only_one_works_in_transactions_again(postgres_url
 
 def test_a_database_that_is_away_is_an_outage_without_the_password() -> None:
     away = Database(NOWHERE)
-    for use in (away.ping, lambda: away.begin().__enter__(), lambda: _enter_only_one(away)):
+    for use in (
+        away.check_address,
+        lambda: away.begin().__enter__(),
+        lambda: _enter_only_one(away),
+    ):
         with pytest.raises(Outage) as caught:
             use()
         assert caught.value.service == "the database"
@@ -314,10 +317,11 @@ def test_no_free_connection_is_an_outage(postgres_url: str) -> None:
     gate.engine.pool._max_overflow = 0  # type: ignore[attr-defined]
     gate.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
     with gate.begin(), pytest.raises(Outage):
-        gate.ping()
+        gate.check_address()
     gate.close()
 
 
-def test_the_answer_of_a_ping_is_silence(gate: Database) -> None:
-    answer: Any = gate.ping()  # type: ignore[func-returns-value]
-    assert answer is None
+def test_an_address_with_an_option_of_a_pooler_is_an_outage(postgres_url: str) -> None:
+    gate = Database(f"{postgres_url}&pgbouncer=true")
+    with pytest.raises(Outage, match="pgbouncer"):
+        gate.check_address()

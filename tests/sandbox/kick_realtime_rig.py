@@ -9,9 +9,9 @@ from socket import SHUT_RDWR
 from typing import Any
 
 import aiohttp
-import pysher  # type: ignore[import-untyped]
+import pysher
 import requests
-from centrifuge import (  # type: ignore[import-untyped]
+from centrifuge import (
     Client,
     ClientEventHandler,
     ClientState,

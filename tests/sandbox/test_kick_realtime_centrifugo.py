@@ -6,7 +6,7 @@ import uuid
 
 import aiohttp
 import pytest
-from centrifuge import ClientState  # type: ignore[import-untyped]
+from centrifuge import ClientState
 
 from sandbox.kick.realtime import centrifugo
 from tests.sandbox.kick_harness import Kick
