@@ -129,7 +129,7 @@ class Category(BaseModel):
 
 
 class Metadata(BaseModel):
-    title: str | None = None
+    title: str | None  # always there: a ban has `metadata` too
     language: str | None = None
     category: Category | None = None
 

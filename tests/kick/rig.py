@@ -152,3 +152,127 @@ def hook(database: Database, clock: StandingClock, our_settings: Settings) -> Ho
     edge(app)
     app.register_blueprint(pages(Services(our_settings, database, LocalBus(), clock)))
     return Hook(app.test_client(), clock)
+
+
+# -- support ------------------------------------------------------------------------------------
+
+
+def bare(user_id: int = MIA, name: str = "MadCats", **differs: Any) -> Body:
+    """A person as in the body of Kicks: without `is_anonymous` and `identity`."""
+    whole = person(user_id, name, **differs)
+    return {key: whole[key] for key in whole if key not in ("is_anonymous", "identity")}
+
+
+ANONYMOUS: Body = {
+    "is_anonymous": True,
+    "user_id": None,
+    "username": None,
+    "is_verified": None,
+    "profile_picture": None,
+    "channel_slug": None,
+    "identity": None,
+}
+
+
+def subscription(months: int = 1, *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `channel.subscription.new`, and with more months of `.renewal`."""
+    began = NOON - timedelta(days=30 * (months - 1))
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "subscriber": person(),
+        "duration": months,
+        "created_at": f"{began:%Y-%m-%dT%H:%M:%SZ}",
+        "expires_at": "2026-05-31T12:00:00Z",
+    } | differs
+
+
+def gifts(*giftees: int, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `channel.subscription.gifts`, from Mia."""
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "gifter": person(),
+        "giftees": [person(giftee, f"viewer{giftee}") for giftee in giftees],
+        "created_at": "2026-05-01T12:00:00Z",
+        "expires_at": "2026-06-01T12:00:00Z",
+    } | differs
+
+
+def kicks_gifted(amount: int = 500, *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `kicks.gifted`."""
+    return {
+        "broadcaster": bare(channel, "NoraPlays"),
+        "sender": bare(),
+        "gift": {
+            "amount": amount,
+            "name": "Rage Quit",
+            "type": "LEVEL_UP",
+            "tier": "MID",
+            "message": "w",
+            "pinned_time_seconds": 600,
+        },
+        "created_at": "2026-05-01T12:00:08.634Z",
+    } | differs
+
+
+def followed(follower: int = MIA, *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `channel.followed`."""
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "follower": person(follower),
+    } | differs
+
+
+def redemption(state: str = "pending", *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `channel.reward.redemption.updated`."""
+    return {
+        "id": "01KBHE78QE4HZY1617DK5FC7YD",
+        "status": state,
+        "user_input": "Sweet Bonanza",
+        "redeemed_at": "2026-05-01T12:00:19.323Z",
+        "reward": {"id": "01KBHE7RZNHB0SKDV1H86CD4F3", "title": "Song", "cost": 1000},
+        "redeemer": person(),
+        "broadcaster": person(channel, "NoraPlays"),
+    } | differs
+
+
+def about(title: str | None = "Slots", *, channel: int = NORA, **metadata: Any) -> Body:
+    """The body of `livestream.metadata.updated`."""
+    category = {"id": 15, "name": "Slots & Casino", "thumbnail": ""}
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "metadata": {
+            "title": title,
+            "language": "en",
+            "has_mature_content": True,
+            "category": category,
+            "Category": category,
+        }
+        | metadata,
+    }
+
+
+def banned(expires_at: str | None = None, *, channel: int = NORA, **differs: Any) -> Body:
+    """The body of `moderation.banned`."""
+    return {
+        "broadcaster": person(channel, "NoraPlays"),
+        "moderator": person(4_100_009, "TomasTV"),
+        "banned_user": person(),
+        "metadata": {
+            "reason": "spam",
+            "created_at": "2026-05-01T12:00:00Z",
+            "expires_at": expires_at,
+        },
+    } | differs
+
+
+SUPPORT: dict[str, Body] = {
+    "channel.followed": followed(),
+    "channel.subscription.new": subscription(),
+    "channel.subscription.renewal": subscription(3),
+    "channel.subscription.gifts": gifts(1, 2, 3),
+    "channel.reward.redemption.updated": redemption(),
+    "livestream.metadata.updated": about(),
+    "moderation.banned": banned(),
+    "kicks.gifted": kicks_gifted(),
+}
+"""A tidy body of each kind beside chat and status."""

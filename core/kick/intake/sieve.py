@@ -1,8 +1,8 @@
-"""What must not be counted just because it came: it is set aside for somebody to look at.
+"""What must not be counted just because it came.
 
-Two things are. The *echo of a gift*: nobody knows whether Kick tells `channel.subscription.new` for
-somebody who was given a subscription, so one within ten minutes of a gift is not counted. And what
-the *feed* counts: where it is the authority, the webhook's word would count everything twice.
+The *echo of a gift* is set aside for somebody to look at: nobody knows whether Kick also tells
+`channel.subscription.new` for somebody who was given a subscription, so one within ten minutes of a
+gift is not counted. And *chat* is not taken twice, where the realtime feed is its source.
 """
 
 from collections.abc import Sequence
@@ -14,24 +14,20 @@ from core.events.base import to_json
 from core.inbox import store as inbox
 from core.inbox.store import Delivery
 from core.kick.intake import store
-from core.kick.intake.rules import CHAT, ECHO_WINDOW, MONEY
+from core.kick.intake.rules import CHAT, ECHO_WINDOW
 from core.kick.intake.store import Recent
 from core.kit.database import notes
 
 WEBHOOK = "kick.webhook"
 ECHO = "suspect_gift_echo"
-FEED = "feed_is_authority"
 
 
 def sift(
     tx: Connection, broadcaster_user_id: int, delivery: Delivery, events: Sequence[Event]
 ) -> list[Event]:
-    """The events that may be counted; the others are parked, or not needed."""
-    if delivery.source == WEBHOOK and delivery.kind in feed_kinds(tx, broadcaster_user_id):
-        if delivery.kind != CHAT:
-            for event in events:
-                _park_unless_counted(tx, event, FEED)
-        return []
+    """The events that may be counted."""
+    if delivery.kind == CHAT and delivery.source == WEBHOOK:
+        return [] if CHAT in feed_kinds(tx, broadcaster_user_id) else list(events)
     _note_gifts(tx, [event for event in events if isinstance(event, SubGifted)])
     return [event for event in events if not _is_parked_echo(tx, event)]
 
@@ -41,9 +37,7 @@ def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
     note = ("kick.feed_kinds", broadcaster_user_id)
     if note not in notes(tx):
         decided = store.list_authorities(tx, broadcaster_user_id)
-        notes(tx)[note] = frozenset(
-            kind for kind, whose in decided.items() if whose == "feed" and kind in MONEY | {CHAT}
-        )
+        notes(tx)[note] = frozenset(kind for kind, whose in decided.items() if whose == "feed")
     found = notes(tx)[note]
     assert isinstance(found, frozenset)
     return found
@@ -61,16 +55,12 @@ def _is_parked_echo(tx: Connection, event: Event) -> bool:
         until=event.at + ECHO_WINDOW,
     )
     if gifts:
-        _park_unless_counted(tx, event, ECHO)
+        # A repetition of what was counted before is neither counted again nor odd.
+        if not inbox.has_fact(tx, event):
+            store.add_parked(tx, event, ECHO)
         return True
     store.add_recent(tx, [_recent(event, event.subscriber.user_id, gifted=False)])
     return False
-
-
-def _park_unless_counted(tx: Connection, event: Event, reason: str) -> None:
-    """A repetition of what was counted before is neither counted nor odd."""
-    if not inbox.has_fact(tx, event):
-        store.add_parked(tx, event, reason)
 
 
 def _note_gifts(tx: Connection, gifts: Sequence[SubGifted]) -> None:

@@ -354,7 +354,7 @@ class Parked:
 
     Attributes:
         event: its class name.
-        reason: `suspect_gift_echo` or `feed_is_authority`.
+        reason: `suspect_gift_echo`.
         counted: it had been counted before it looked odd.
         payload: the event, for `core.events.base.from_json`.
     """

@@ -136,7 +136,5 @@ parked = Table(
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("guild_id", "event", "key", name="kick_parked_once"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_parked_guild"),
-    CheckConstraint(
-        "reason IN ('suspect_gift_echo', 'feed_is_authority')", name="kick_parked_reason"
-    ),
+    CheckConstraint("reason IN ('suspect_gift_echo')", name="kick_parked_reason"),
 )

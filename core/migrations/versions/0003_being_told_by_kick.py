@@ -152,9 +152,7 @@ def upgrade() -> None:
         sa.Column(
             "parked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
-        sa.CheckConstraint(
-            "reason IN ('suspect_gift_echo', 'feed_is_authority')", name="kick_parked_reason"
-        ),
+        sa.CheckConstraint("reason IN ('suspect_gift_echo')", name="kick_parked_reason"),
         sa.ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_parked_guild"),
         sa.PrimaryKeyConstraint("guild_id", "event", "key", name="kick_parked_once"),
     )

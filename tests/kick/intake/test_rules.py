@@ -1,0 +1,105 @@
+"""What follows from what Kick lists, and from its silence."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.intake.rules import (
+    CHAT,
+    MONEY,
+    Listed,
+    authority,
+    is_deaf,
+    plan,
+    silent_since,
+    slices,
+    strays,
+)
+from tests.kick.rig import NOON, NORA, VERA
+
+listings = st.lists(
+    st.builds(
+        Listed,
+        st.text("01234", min_size=4, max_size=4),
+        st.just(NORA),
+        st.sampled_from([*WEBHOOK_KINDS, "channel.raided"]),
+    ),
+    unique_by=lambda one: one.id,
+)
+
+
+@given(listings, st.sets(st.text("01234", min_size=4, max_size=4)))
+def test_after_the_plan_there_is_exactly_one_of_each(listed: list[Listed], ours: set[str]) -> None:
+    wanted = plan(WEBHOOK_KINDS, listed, ours)
+    left = [one.kind for one in listed if one.id not in wanted.surplus]
+    assert sorted([*left, *wanted.missing]) == sorted(WEBHOOK_KINDS)
+    assert set(wanted.kept.values()).isdisjoint(wanted.surplus)
+    assert len(wanted.kept) + len(wanted.surplus) == len(listed)
+
+
+def test_of_doubles_the_known_one_stays_else_the_oldest() -> None:
+    doubles = [Listed(id, NORA, CHAT) for id in ("03", "01", "02")]
+    assert plan([CHAT], doubles, ["02"]).kept == {CHAT: "02"}
+    assert plan([CHAT], doubles, ["02"]).surplus == ("01", "03")
+    assert plan([CHAT], doubles, []).kept == {CHAT: "01"}
+
+
+def test_strays_are_of_channels_that_nobody_follows() -> None:
+    listed = [Listed("1", NORA, CHAT), Listed("2", VERA, CHAT)]
+    assert strays(listed, [NORA]) == ["2"]
+    assert strays(listed, []) == []
+
+
+def test_slices_hold_everything_in_order() -> None:
+    ids = [str(number) for number in range(101)]
+    cut = slices(ids, 50)
+    assert [len(one) for one in cut] == [50, 50, 1]
+    assert [id for one in cut for id in one] == ids
+    assert slices([], 50) == []
+
+
+@pytest.mark.parametrize("kind", WEBHOOK_KINDS)
+@pytest.mark.parametrize("is_subscribed", [True, False])
+@pytest.mark.parametrize("dual_mode", [True, False])
+def test_the_feed_is_the_authority_only_where_it_must_and_can(
+    kind: str, is_subscribed: bool, dual_mode: bool
+) -> None:
+    whose = authority(kind, is_subscribed=is_subscribed, dual_mode=dual_mode, chat_from_feed=False)
+    feed = kind in MONEY and dual_mode and not is_subscribed
+    assert whose == ("feed" if feed else "webhook")
+
+
+def test_chat_is_the_feeds_only_when_asked_for() -> None:
+    for subscribed in (True, False):
+        assert (
+            authority(CHAT, is_subscribed=subscribed, dual_mode=False, chat_from_feed=True)
+            == "feed"
+        )
+
+
+def before(**time: float) -> datetime:
+    return NOON - timedelta(**time)
+
+
+@pytest.mark.parametrize(
+    ("started", "watched", "heard", "since"),
+    [
+        (before(hours=2), before(hours=1), before(minutes=3), before(minutes=3)),
+        (before(minutes=2), before(hours=1), before(minutes=9), before(minutes=2)),
+        (before(hours=2), before(minutes=1), None, before(minutes=1)),
+        (before(hours=2), before(hours=3), None, before(hours=2)),
+    ],
+)
+def test_a_silence_begins_when_one_could_have_heard(
+    started: datetime, watched: datetime, heard: datetime | None, since: datetime
+) -> None:
+    assert silent_since(started, watched, heard) == since
+
+
+def test_deaf_is_after_the_minutes_and_never_with_none() -> None:
+    assert not is_deaf(before(minutes=4, seconds=59), NOON, 5)
+    assert is_deaf(before(minutes=5), NOON, 5)
+    assert not is_deaf(before(days=1), NOON, 0)

@@ -1,0 +1,361 @@
+"""Subscriptions, gifts, Kicks and the rest: read as in the wild, and each fact with the same key
+however often and in whatever pieces it is told."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from core.events import (
+    ChannelFollowed,
+    Event,
+    KicksGifted,
+    Person,
+    RewardRedeemed,
+    StreamChanged,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    ViewerBanned,
+)
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox.store import Delivery
+from core.kick.bodies import SHAPES, WEBHOOK_KINDS, parse
+from core.kick.translate import translate
+from tests.kick.rig import (
+    ANONYMOUS,
+    MIA,
+    NOON,
+    NORA,
+    SUPPORT,
+    about,
+    banned,
+    bare,
+    chat,
+    followed,
+    gifts,
+    kicks_gifted,
+    person,
+    redemption,
+    status,
+    subscription,
+)
+
+MADCATS = Person(user_id=MIA, name="MadCats")
+NEW, RENEWAL = "channel.subscription.new", "channel.subscription.renewal"
+GIFTS, KICKS, FOLLOWED = "channel.subscription.gifts", "kicks.gifted", "channel.followed"
+REDEEMED, ABOUT = "channel.reward.redemption.updated", "livestream.metadata.updated"
+BANNED = "moderation.banned"
+
+
+@pytest.fixture(autouse=True)
+def follows(tx: Connection, guild_id: int) -> None:
+    guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
+
+
+def told(tx: Connection, kind: str, body: dict[str, Any], sent_at: datetime = NOON) -> list[Any]:
+    return list(translate(tx, Delivery("kick.webhook", "d", kind, "kick:1", body, sent_at)))
+
+
+def one(tx: Connection, kind: str, body: dict[str, Any], sent_at: datetime = NOON) -> Any:
+    (event,) = told(tx, kind, body, sent_at)
+    return event
+
+
+# -- what is read -------------------------------------------------------------------------------
+
+
+def test_every_kind_that_is_subscribed_to_becomes_an_event(tx: Connection) -> None:
+    bodies = SUPPORT | {"chat.message.sent": chat(), "livestream.status.updated": status(True)}
+    assert set(bodies) == set(WEBHOOK_KINDS)
+    for kind, body in bodies.items():
+        assert all(isinstance(event, Event) for event in told(tx, kind, body))
+        assert told(tx, kind, body)
+
+
+WILD = [
+    {"is_verified": None, "profile_picture": ""},
+    {"username": "", "channel_slug": None},
+    {"username": None},
+    {"identity": None},
+    {"something_new": [1]},
+]
+
+
+@pytest.mark.parametrize("odd", WILD)
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        (FOLLOWED, "follower"),
+        (NEW, "subscriber"),
+        (RENEWAL, "subscriber"),
+        (KICKS, "sender"),
+        (REDEEMED, "redeemer"),
+        (BANNED, "banned_user"),
+    ],
+)
+def test_a_person_as_in_the_wild_is_known_by_the_id(
+    kind: str, role: str, odd: dict[str, Any]
+) -> None:
+    body = SUPPORT[kind] | {role: person() | odd}
+    found = getattr(parse(kind, body), role)
+    assert found.user_id == MIA
+    assert found.name in ("MadCats", "madcats", "")
+
+
+@pytest.mark.parametrize("kind", sorted(SUPPORT))
+def test_a_person_needs_no_more_than_an_id(tx: Connection, kind: str) -> None:
+    def stripped(value: Any) -> Any:
+        match value:
+            case {"user_id": user_id}:
+                return {"user_id": user_id}
+            case dict():
+                return {key: stripped(inner) for key, inner in value.items()}
+            case list():
+                return [stripped(inner) for inner in value]
+        return value
+
+    before, after = told(tx, kind, SUPPORT[kind]), told(tx, kind, stripped(SUPPORT[kind]))
+    assert [event.key for event in before] == [event.key for event in after]
+
+
+@pytest.mark.parametrize("kind", sorted(SUPPORT))
+@pytest.mark.parametrize("other", sorted(SHAPES))
+def test_a_delivery_cannot_be_relabelled(kind: str, other: str) -> None:
+    """The type stands in a header that Kick does not sign."""
+    if other == kind:
+        return
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(other, SUPPORT[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "broken"),
+    [
+        (FOLLOWED, followed(follower=0)),
+        (NEW, subscription(subscriber=None)),
+        (NEW, subscription(created_at=None)),
+        (RENEWAL, subscription(3, duration=0)),
+        (GIFTS, gifts()),
+        (GIFTS, gifts(giftees=None)),
+        (GIFTS, gifts(giftees=[person(user_id=-1)])),
+        (KICKS, kicks_gifted(0)),
+        (KICKS, kicks_gifted(-5)),
+        (KICKS, kicks_gifted(created_at="2026-05-01T12:00:08")),
+        (KICKS, kicks_gifted(created_at=1_777_636_800)),
+        (KICKS, kicks_gifted(created_at=None)),
+        (REDEEMED, redemption("stolen")),
+        (REDEEMED, redemption(id="")),
+        (ABOUT, about() | {"metadata": None}),
+        (BANNED, banned(banned_user=None)),
+        (BANNED, banned("soon")),
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused(kind: str, broken: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
+        parse(kind, broken)
+
+
+# -- what becomes of it -------------------------------------------------------------------------
+
+
+def test_a_drop_is_one_gift_for_each_giftee(tx: Connection, guild_id: int) -> None:
+    found = told(tx, GIFTS, gifts(11, 12))
+    assert found[0] == SubGifted(
+        key=f"{MIA}|11|2026-05-01T12:00:00+00:00",
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=NORA,
+        gifter=MADCATS,
+        giftee=Person(user_id=11, name="viewer11"),
+        drop=f"{MIA}|2026-05-01T12:00:00+00:00",
+        expires_at=datetime(2026, 6, 1, 12, tzinfo=UTC),
+        source="webhook",
+    )
+    assert [gift.giftee.user_id for gift in found] == [11, 12]
+
+
+def test_chunks_of_a_drop_have_the_keys_of_the_whole(tx: Connection) -> None:
+    giftees = tuple(range(100, 150))
+    whole = {gift.key for gift in told(tx, GIFTS, gifts(*giftees))}
+    pieces = [giftees[:25], giftees[20:40], giftees[40:]]
+    assert {gift.key for piece in pieces for gift in told(tx, GIFTS, gifts(*piece))} == whole
+    assert len(whole) == 50
+
+
+def test_two_drops_a_second_apart_are_two(tx: Connection) -> None:
+    first, second = (one(tx, GIFTS, gifts(11, created_at=at)) for at in (
+        "2026-05-01T12:00:00Z", "2026-05-01T12:00:01Z"))  # fmt: skip
+    assert first.key != second.key
+    assert first.drop != second.drop
+
+
+@pytest.mark.parametrize(
+    "gifter", [ANONYMOUS, None, person() | {"is_anonymous": True}, ANONYMOUS | {"user_id": 0}]
+)
+def test_an_anonymous_gifter_is_nobody(tx: Connection, gifter: dict[str, Any] | None) -> None:
+    gift = one(tx, GIFTS, gifts(11, gifter=gifter))
+    assert gift.gifter is None
+    assert gift.key == "anon|11|2026-05-01T12:00:00+00:00"
+
+
+def test_a_renamed_gifter_is_the_same(tx: Connection) -> None:
+    renamed = one(tx, GIFTS, gifts(11, gifter=person(name="mAdCaTs")))
+    assert renamed.key == one(tx, GIFTS, gifts(11)).key
+
+
+def test_a_first_month(tx: Connection, guild_id: int) -> None:
+    assert one(tx, NEW, subscription()) == SubscriptionStarted(
+        key=f"{MIA}|2026-05-01T12:00:00+00:00",
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=NORA,
+        subscriber=MADCATS,
+        months=1,
+    )
+
+
+def test_a_later_month_happened_when_kick_told_it(tx: Connection, guild_id: int) -> None:
+    """`created_at` is when the subscription first began."""
+    later = NOON + timedelta(seconds=3)
+    assert one(tx, RENEWAL, subscription(3), later) == SubscriptionRenewed(
+        key=f"{MIA}|3|2026-05-31T12:00:00+00:00",
+        guild_id=guild_id,
+        at=later,
+        platform="kick",
+        channel_id=NORA,
+        subscriber=MADCATS,
+        months=3,
+    )
+
+
+def test_the_same_renewal_sent_again_later_is_the_same_fact(tx: Connection) -> None:
+    keys = {
+        one(tx, RENEWAL, subscription(3), NOON + timedelta(minutes=late)).key for late in (0, 9)
+    }
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("days_off", [-3, 0, 3])
+def test_an_end_that_is_days_off_does_not_make_a_first_month_a_renewal(days_off: int) -> None:
+    """Kick's issue 368."""
+    end = NOON + timedelta(days=31 + days_off)
+    parse(NEW, subscription(expires_at=end.isoformat()))
+    parse(NEW, subscription(expires_at=None))
+    parse(RENEWAL, subscription(2, expires_at=(end).isoformat()))
+
+
+def test_kicks(tx: Connection, guild_id: int) -> None:
+    assert one(tx, KICKS, kicks_gifted()) == KicksGifted(
+        key=f"{MIA}|500|Rage Quit|2026-05-01T12:00:08.634Z",
+        guild_id=guild_id,
+        at=datetime(2026, 5, 1, 12, 0, 8, 634_000, tzinfo=UTC),
+        platform="kick",
+        channel_id=NORA,
+        sender=MADCATS,
+        amount=500,
+        gift_name="Rage Quit",
+        message="w",
+    )
+
+
+def test_equal_kicks_are_told_apart_by_the_instant_as_written(tx: Connection) -> None:
+    instants = (
+        "2026-05-01T12:00:08.634Z",
+        "2026-05-01T12:00:09.634Z",
+        "2026-05-01T12:00:08.634000001Z",  # finer than our clock
+    )
+    keys = {one(tx, KICKS, kicks_gifted(created_at=at)).key for at in instants}
+    assert len(keys) == 3
+
+
+def test_kicks_without_a_name_or_a_message(tx: Connection) -> None:
+    gift = one(tx, KICKS, kicks_gifted(gift={"amount": 1, "name": None}, sender=bare(name="")))
+    assert (gift.amount, gift.gift_name, gift.message) == (1, "", "")
+    assert gift.sender == Person(user_id=MIA, name="")
+
+
+def test_a_follow_is_told_once_in_a_lifetime(tx: Connection, guild_id: int) -> None:
+    event = one(tx, FOLLOWED, followed())
+    assert event == ChannelFollowed(
+        key=f"{NORA}|{MIA}",
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=NORA,
+        follower=MADCATS,
+    )
+    assert one(tx, FOLLOWED, followed(), NOON + timedelta(days=99)).key == event.key
+
+
+def test_a_redemption_is_told_once_a_status(tx: Connection, guild_id: int) -> None:
+    pending, accepted = (one(tx, REDEEMED, redemption(s)) for s in ("pending", "accepted"))
+    assert pending == RewardRedeemed(
+        key="01KBHE78QE4HZY1617DK5FC7YD|pending",
+        guild_id=guild_id,
+        at=datetime(2026, 5, 1, 12, 0, 19, 323_000, tzinfo=UTC),
+        platform="kick",
+        channel_id=NORA,
+        redemption_id="01KBHE78QE4HZY1617DK5FC7YD",
+        reward_id="01KBHE7RZNHB0SKDV1H86CD4F3",
+        title="Song",
+        cost=1000,
+        redeemer=MADCATS,
+        user_input="Sweet Bonanza",
+        status="pending",
+    )
+    assert accepted.redemption_id == pending.redemption_id
+    assert accepted.key != pending.key
+
+
+def test_a_redemption_without_words(tx: Connection) -> None:
+    assert one(tx, REDEEMED, redemption(user_input=None)).user_input == ""
+
+
+def test_what_a_stream_is_about(tx: Connection, guild_id: int) -> None:
+    event = one(tx, ABOUT, about())
+    assert (event.title, event.category, event.language) == ("Slots", "Slots & Casino", "en")
+    assert isinstance(event, StreamChanged)
+    empty = one(tx, ABOUT, about(None, category=None, language=None))
+    assert (empty.title, empty.category, empty.language) == ("", "", "")
+
+
+def test_a_title_that_returns_is_news_and_one_told_twice_is_not(tx: Connection) -> None:
+    first, double = (one(tx, ABOUT, about()).key for _ in range(2))
+    assert first == double
+    assert one(tx, ABOUT, about(), NOON + timedelta(minutes=5)).key != first
+    assert one(tx, ABOUT, about("Bonus hunt")).key != first
+
+
+def test_a_ban_and_a_time_out(tx: Connection, guild_id: int) -> None:
+    for_good, timed = (one(tx, BANNED, banned(end)) for end in (None, "2026-05-01T12:10:00Z"))
+    assert for_good == ViewerBanned(
+        key=f"{MIA}|2026-05-01T12:00:00+00:00",
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=NORA,
+        viewer=MADCATS,
+        moderator=Person(user_id=4_100_009, name="TomasTV"),
+        reason="spam",
+        until=None,
+    )
+    assert timed.until == NOON + timedelta(minutes=10)
+    assert one(tx, BANNED, banned(moderator=None)).moderator is None
+
+
+@pytest.mark.parametrize("kind", sorted(SUPPORT))
+def test_two_servers_that_follow_one_channel_get_the_same_each(
+    tx: Connection, guild_id: int, other_guild_id: int, kind: str
+) -> None:
+    guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
+    found = told(tx, kind, SUPPORT[kind])
+    ours, theirs = (
+        [event.key for event in found if event.guild_id == guild]
+        for guild in (guild_id, other_guild_id)
+    )
+    assert ours == theirs != []
