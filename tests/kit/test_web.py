@@ -138,3 +138,22 @@ def test_a_session_begins_without_a_cookie_and_is_found_again() -> None:
     visitor = app.test_client()
     assert [visitor.get("/count").text for _ in range(3)] == ["1", "2", "3"]
     assert app.test_client().get("/count").text == "1"
+
+
+def test_a_browser_gets_a_page_and_everybody_else_json(client: FlaskClient) -> None:
+    browser = client.get(
+        "/refused", headers={"Accept": "text/html,application/xml;q=0.9,*/*;q=0.8"}
+    )
+    assert browser.status_code == 422
+    assert browser.mimetype == "text/html"
+    assert "<h1>That link has expired.</h1>" in browser.text
+    assert "Ask for a new one." in browser.text
+    assert browser.headers["Cache-Control"] == "no-store"
+    for accept in ("*/*", "application/json", "text/plain", ""):
+        assert client.get("/refused", headers={"Accept": accept}).mimetype == "application/json"
+
+
+def test_the_look_is_served_from_here(client: FlaskClient) -> None:
+    page = client.get("/refused", headers={"Accept": "text/html"}).text
+    assert 'href="/static/regulars.css"' in page
+    assert client.get("/static/regulars.css").mimetype == "text/css"

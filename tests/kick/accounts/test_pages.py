@@ -3,12 +3,18 @@
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from core.kick.accounts import connect, oauth
+from core.kick.accounts.links import read_link
 from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kick.client import KickRejected, client_of
 from core.kit.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, PATH, Office, callback, query, words
@@ -230,9 +236,7 @@ def _wrong_app(office: Office) -> tuple[int, str]:
     return page.status_code, words(page)
 
 
-def _secret(text: str) -> object:
-    from pydantic import SecretStr
-
+def _secret(text: str) -> SecretStr:
     return SecretStr(text)
 
 
@@ -298,13 +302,50 @@ def test_a_state_is_used_up_whatever_happens_afterwards(office: Office) -> None:
     assert office.account() is None
 
 
-def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(office: Office) -> None:
-    """`GET /users` with a token of theirs no longer works; we never kept one to try, so the
-    pretend Kick is asked what it revoked."""
-    with capture_logs() as lines:
-        assert office.browser().round_trip(office.link(), "vera").status_code == 403
-    assert not [line for line in lines if "could not be revoked" in line["event"]]
-    assert office.rows("SELECT 1 FROM kick_accounts") == []
+def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, granted = oauth.redeem, []
+
+    def redeem(*given: Any) -> oauth.Tokens:
+        granted.append(real(*given))
+        return granted[0]
+
+    monkeypatch.setattr(oauth, "redeem", redeem)
+    assert office.browser().round_trip(office.link(), "vera").status_code == 403
+    [tokens] = granted
+    client = client_of(office.services.settings)
+    with pytest.raises(KickRejected, match="401"):
+        client.account_of(tokens.access)
+    with pytest.raises(oauth.GrantEnded):
+        oauth.refresh(client, tokens.refresh, (), office.clock())
+
+
+def test_a_link_that_many_follow_at_once_leads_one_to_kick(office: Office) -> None:
+    url = urlsplit(office.link()).path
+    link = read_link(office.services.settings, url.rsplit("/", 1)[1], office.clock())
+
+    def depart(_number: int) -> bool:
+        try:
+            return bool(connect.depart(office.services, link))
+        except connect.LinkUsed:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(depart, range(8))) == 1
+
+
+def test_a_state_that_comes_back_many_times_at_once_is_taken_once(office: Office) -> None:
+    state = query(office.browser().depart(office.link()))["state"]
+
+    def take(_number: int) -> bool:
+        try:
+            return bool(connect.take_state(office.services, state))
+        except connect.StateUsed:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(8))) == 1
 
 
 def test_the_channel_is_the_one_configured_when_the_streamer_comes_back(office: Office) -> None:

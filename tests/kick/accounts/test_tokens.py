@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from core.kick.accounts import checks, connect, oauth, store, tokens
+from core.kick.accounts import checks, connect, oauth, store
 from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
 from core.kit.crypto import SealBroken, Vault, vault_of
@@ -304,7 +304,7 @@ def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
         seen.append(got)
         return got
 
-    monkeypatch.setattr(tokens.oauth, "refresh", meanwhile)
+    monkeypatch.setattr(oauth, "refresh", meanwhile)
     with pytest.raises(ReconnectNeeded):
         user_token(office.services, GUILD)
     monkeypatch.undo()

@@ -1,0 +1,167 @@
+"""The channel of a server and its three numbers: found out, typed in, dropped when stale."""
+
+import pytest
+
+from core.guilds import store as guilds
+from core.kick.accounts import actions, channels, connect, store
+from core.kick.accounts.channels import follow_environment, look_up_missing, sync
+from core.kick.accounts.store import KnownChannel
+from core.kit.errors import Outage, Refusal
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.accounts.rig import ADMIN, Office
+from tests.kick.rig import NORA, VERA
+
+
+def known(office: Office, guild_id: int = GUILD) -> KnownChannel:
+    with office.services.database.begin() as tx:
+        found = store.find_known_channel(tx, guild_id)
+    assert found is not None
+    return found
+
+
+def slug(office: Office, guild_id: int = GUILD) -> str:
+    with office.services.database.begin() as tx:
+        found = guilds.find_channel(tx, guild_id, "kick")
+    assert found is not None
+    return found.slug
+
+
+def type_chatroom(office: Office, number: int) -> None:
+    with office.services.database.begin() as tx:
+        actions.type_chatroom(tx, GUILD, number, ADMIN)
+
+
+def test_the_three_numbers_are_three(office: Office) -> None:
+    found = sync(office.services, GUILD)
+    assert (found.slug, found.site_trouble) == ("noraplays", "")
+    assert found.known == known(office)
+    numbers = {
+        found.known.broadcaster_user_id,
+        found.known.site_channel_id,
+        found.known.chatroom_id,
+    }
+    assert len(numbers) == 3
+    assert found.known.broadcaster_user_id == NORA
+    assert found.known.chatroom_from == "site"
+
+
+def test_a_website_that_blocks_us_is_no_error(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    found = sync(office.services, GUILD)
+    assert found.site_trouble == "HTTP 403"
+    assert found.known.chatroom_id is None
+    assert office.browser().round_trip(office.link()).status_code == 200
+
+
+def test_what_was_typed_in_stays_while_the_website_says_nothing(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    type_chatroom(office, 668)
+    assert (sync(office.services, GUILD).known.chatroom_id, known(office).chatroom_from) == (
+        668,
+        "typed",
+    )
+    type_chatroom(office, 0)
+    assert (known(office).chatroom_id, known(office).chatroom_from) == (None, None)
+    audit = office.rows("SELECT before, after FROM guild_audit_log WHERE action = 'kick.chatroom'")
+    assert audit == [(None, 668), (668, None)]
+
+
+@pytest.mark.parametrize("number", [-1, 2**63])
+def test_what_is_no_number_of_a_chatroom_is_refused(office: Office, number: int) -> None:
+    with pytest.raises(Refusal, match="positive number"):
+        type_chatroom(office, number)
+
+
+def test_another_channel_drops_the_numbers_of_the_former(office: Office) -> None:
+    sync(office.services, GUILD)
+    connect.choose(office.services, GUILD, "https://kick.com/VeraSpins", ADMIN)
+    found = known(office)
+    assert (found.broadcaster_user_id, found.chosen_by) == (VERA, ADMIN)
+    assert (found.chatroom_id, found.site_channel_id, found.chatroom_from) == (None, None, None)
+    audit = office.rows("SELECT actor, before, after FROM guild_audit_log")
+    assert audit == [(ADMIN, "noraplays", "veraspins")]
+
+
+def test_another_channel_ends_the_former_streamers_connection(office: Office) -> None:
+    office.connect()
+    connect.choose(office.services, GUILD, "veraspins", ADMIN)
+    assert office.account() is None
+
+
+def test_the_same_channel_again_keeps_the_connection_and_the_numbers(office: Office) -> None:
+    office.connect()
+    before = known(office)
+    connect.choose(office.services, GUILD, "NoraPlays", ADMIN)
+    assert office.account() is not None
+    assert known(office).chatroom_id == before.chatroom_id is not None
+
+
+def test_a_renamed_channel_is_followed_by_its_owner(office: Office) -> None:
+    office.connect()
+    before = known(office)
+    renamed = office.kick.rename("nora", "Nora_Live")
+    assert sync(office.services, GUILD).slug == renamed == slug(office)
+    assert known(office).chatroom_id == before.chatroom_id
+
+
+def test_an_unknown_name_changes_nothing(office: Office) -> None:
+    with pytest.raises(Refusal, match="knows no channel called “nobody”"):
+        connect.choose(office.services, GUILD, "nobody", ADMIN)
+    assert slug(office) == "noraplays"
+
+
+def test_while_kick_is_away_nothing_changes(office: Office) -> None:
+    office.kick.fault(api__500=1)
+    with pytest.raises(Outage):
+        connect.choose(office.services, GUILD, "veraspins", ADMIN)
+    assert slug(office) == "noraplays"
+
+
+def test_the_environment_gives_the_first_channel(office: Office) -> None:
+    ours = office.with_settings(discord_guild_id=OTHER_GUILD, kick_channel="VeraSpins")
+    assert channels.ensure_channel(ours.services, OTHER_GUILD).channel_id == VERA
+    assert known(office, OTHER_GUILD).chosen_by is None
+
+
+def test_the_environment_is_for_its_own_server_only(office: Office) -> None:
+    ours = office.with_settings(discord_guild_id=GUILD)
+    with pytest.raises(Refusal, match="No Kick channel is set"):
+        channels.ensure_channel(ours.services, OTHER_GUILD)
+
+
+def test_an_admins_choice_stands_above_the_environment(office: Office) -> None:
+    ours = office.with_settings(discord_guild_id=GUILD, kick_channel="noraplays")
+    follow_environment(ours.services)
+    connect.choose(ours.services, GUILD, "veraspins", ADMIN)
+    follow_environment(ours.services)
+    assert slug(office) == "veraspins"
+
+
+def test_a_changed_environment_is_followed_where_no_admin_chose(office: Office) -> None:
+    ours = office.with_settings(discord_guild_id=GUILD, kick_channel="noraplays")
+    follow_environment(ours.services)
+    sync(ours.services, GUILD)
+    changed = office.with_settings(discord_guild_id=GUILD, kick_channel="veraspins")
+    follow_environment(changed.services)
+    assert slug(office) == "veraspins"
+    assert known(office).chatroom_id is None
+
+
+def test_missing_numbers_are_looked_up_now_and_then(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    sync(office.services, GUILD)
+    office.kick.reset_faults()
+    look_up_missing(office.services)
+    assert known(office).chatroom_id is None, "the website is left in peace for some hours"
+    office.clock.forward(hours=6, seconds=1)
+    look_up_missing(office.services)
+    assert known(office).chatroom_id is not None
+
+
+def test_old_attempts_are_forgotten(office: Office) -> None:
+    office.link()
+    connect.forget_old_attempts(office.services)
+    assert len(office.rows("SELECT 1 FROM kick_connect_attempts")) == 1
+    office.clock.forward(hours=25)
+    connect.forget_old_attempts(office.services)
+    assert office.rows("SELECT 1 FROM kick_connect_attempts") == []

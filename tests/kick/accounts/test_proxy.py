@@ -1,0 +1,28 @@
+"""Whose address counts: the one our own proxy saw, and nothing that a client claims."""
+
+import pytest
+from flask import Blueprint, request
+
+from combined_server import web
+from core.kit.room import Room
+from tests.kick.accounts.rig import Office
+
+
+def _whoami(_services: object) -> Blueprint:
+    blueprint = Blueprint("whoami", __name__)
+    blueprint.get("/whoami")(lambda: f"{request.remote_addr} {request.scheme}")
+    return blueprint
+
+
+@pytest.mark.parametrize(
+    ("public_url", "seen"),
+    [("https://bot.example", "203.0.113.9 https"), (None, "127.0.0.1 http")],
+    ids=["behind one proxy", "without"],
+)
+def test_one_hop_is_believed_and_only_behind_a_proxy(
+    office: Office, public_url: str | None, seen: str
+) -> None:
+    services = office.with_settings(oauth_base_url=public_url).services
+    client = web(services, (Room("probe", pages=(_whoami,)),)).test_client()
+    claimed = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9", "X-Forwarded-Proto": "https"}
+    assert client.get("/whoami", headers=claimed).text == seen

@@ -1,0 +1,32 @@
+"""How often somebody may ask, with and without Redis."""
+
+import pytest
+from limits import RateLimitItemPerMinute
+
+from core.kit.rate import RateLimit, network_of
+from core.kit.settings import Settings
+
+TWICE = RateLimitItemPerMinute(2)
+
+
+@pytest.mark.parametrize("redis_url", [None, "redis://127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
+def test_each_is_counted_alone_also_while_redis_is_away(redis_url: str | None) -> None:
+    rate = RateLimit(Settings(_env_file=None, redis_url=redis_url))
+    assert [rate.allows(TWICE, "page", "mia") for _time in range(3)] == [True, True, False]
+    assert rate.allows(TWICE, "page", "leo")
+    assert rate.allows(TWICE, "other page", "mia")
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::ffff", "2001:db8:1:2::/64"),
+        ("not an address", "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_household_counts_as_one(address: str | None, network: str) -> None:
+    assert network_of(address) == network
