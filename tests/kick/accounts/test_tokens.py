@@ -312,3 +312,26 @@ def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
     [got] = seen
     with pytest.raises(Exception, match="401"):
         name_of(office, got.access)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["renewed", "grant ended"])
+def test_a_renewal_that_ends_after_a_new_connection_leaves_that_alone(
+    office: Office, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    office.connect()
+    office.expire()
+    real = oauth.refresh
+
+    def meanwhile(*args: object) -> oauth.Tokens:
+        got = real(*args)  # type: ignore[arg-type]
+        office.connect()
+        if ends:
+            raise oauth.GrantEnded("invalid_grant")
+        return got
+
+    monkeypatch.setattr(oauth, "refresh", meanwhile)
+    token = user_token(office.services, GUILD)
+    assert token == office.tokens()[0]
+    assert name_of(office, token) == "NoraPlays"
+    assert part(office) == ("ok", "Connected as NoraPlays.")
+    assert office.letters("kick.reconnect") == []
