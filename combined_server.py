@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ import redis
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as GunicornWorker
@@ -268,6 +270,10 @@ def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool)
     return ground
 
 
+READ_SECONDS = 10
+"""How long a client may be silent in the middle of its request."""
+
+
 class Server(BaseApplication):
     """Gunicorn with one worker, so that the bot exists once. The worker is started again if it
     dies; the master keeps the embedded PostgreSQL and the sandbox."""
@@ -294,9 +300,18 @@ class Server(BaseApplication):
             "post_worker_init": lambda _worker: self._raise_curtain(),
             "worker_exit": lambda _arbiter, worker: self._drop_curtain(worker),
             "on_exit": lambda _arbiter: self._ground.close(),
-            "when_ready": lambda _arbiter: print(welcome(self._ground), flush=True),
+            "when_ready": self._open_doors,
         }.items():
             self.cfg.set(key, value)
+
+    def _open_doors(self, arbiter: Arbiter) -> None:
+        """Requests are let in only as slowly as this: gunicorn's threads wait for ever for the rest
+        of one, and whoever sends halves of requests could keep them all."""
+        for listener in arbiter.LISTENERS:
+            # Sockets inherit it from the one that accepts them.
+            patience = struct.pack("ll", READ_SECONDS, 0)
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        print(welcome(self._ground), flush=True)
 
     def load(self) -> Flask:  # type: ignore[override]
         services = open_services(self._ground.settings, self._ground.database_url)

@@ -3,7 +3,9 @@
 import json
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -333,3 +335,25 @@ def test_after_all_that_the_product_is_well(stage: Stage, product: Product) -> N
     assert product.health()[0] == 200
     assert "Traceback" not in product.log()
     assert "[error" not in product.log()
+
+
+def test_clients_that_never_finish_their_request_do_not_keep_the_others_out(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    """More of them than there are threads."""
+    with ExitStack() as stack:
+        stage = stack.enter_context(open_stage(tmp_path, postgres_url, signing_key))
+        product = stage.start(WEB_THREADS="4")
+        product.wait_well()
+        head = b"POST /webhooks/kick HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        for rest in [b"Content-Le", b"Content-Length: 100\r\n\r\n{"] * 4:
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", stage.port)))
+            client.sendall(head + rest)
+        stage.tuned_in()
+        stage.kick.chat("mia", "still here?")
+        until(
+            lambda: stage.scalar(
+                "SELECT count(*) FROM inbox_facts WHERE event = 'ChatMessageSent'"
+            ),
+            "the line in the inbox",
+        )
