@@ -1,0 +1,247 @@
+"""The rooms fit together: no name twice, nothing posted that nobody can say, nothing starts by
+itself."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+import pytest
+from ruamel.yaml import YAML
+
+import core.events
+from core.events import Event
+from core.kit.room import Room
+from core.rooms import FLOORS, open_rooms
+from tests.house.documents import told
+from tests.house.posting import posted_kinds
+from tests.house.tree import ROOT, STARTERS, modules, source_of
+
+ROOMS = open_rooms()
+NAMES = [name for floor in FLOORS for name in floor]
+
+
+def room_id(room: Room) -> str:
+    return room.name
+
+
+def doubles(names: Iterator[str]) -> list[str]:
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+# -- names --------------------------------------------------------------------------------------
+
+
+def test_no_two_discord_commands_share_a_name() -> None:
+    found = told("--commands")
+    assert doubles(command["name"] for command in found) == []
+    assert doubles(command["slash"] for command in found) == []
+
+
+def test_no_two_chat_commands_share_a_name() -> None:
+    commands = [command for room in ROOMS for command in room.chat_commands]
+    assert doubles(name for command in commands for name in command.names) == []
+    assert all(name == name.lower() for command in commands for name in command.names)
+
+
+def test_no_two_rooms_share_a_setting_a_task_a_kind_or_a_source() -> None:
+    for names in (
+        (setting.key for room in ROOMS for setting in room.settings),
+        (task.name for room in ROOMS for task in room.tasks),
+        (kind for room in ROOMS for kind in (*room.embeds, *room.lines)),
+        (source for room in ROOMS for source in room.translates),
+        (room.name for room in ROOMS),
+    ):
+        assert doubles(names) == []
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=room_id)
+def test_what_a_room_names_begins_with_its_own_name(room: Room) -> None:
+    """They are kept in the database, where nothing else tells whose they are."""
+    named = [
+        *(setting.key for setting in room.settings),
+        *(task.name for task in room.tasks),
+        *room.embeds,
+        *room.lines,
+        *room.translates,
+    ]
+    assert [name for name in named if not name.startswith(f"{room.name}.")] == []
+
+
+def test_every_door_bears_the_name_of_its_room() -> None:
+    assert [room.name for room in ROOMS] == [n for n in NAMES if n not in ("kit", "events")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_room_says_what_it_is_for(name: str) -> None:
+    """The docstring is all that stands in `__init__.py`, so importing rules stays cheap."""
+    tree = ast.parse(source_of(f"core.{name}"))
+    assert ast.get_docstring(tree)
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert name == "events" or imports == []
+
+
+@pytest.mark.parametrize("module", [*modules(), *STARTERS])
+def test_a_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(ast.parse(source_of(module)))
+
+
+@pytest.mark.parametrize("module", modules())
+def test_what_the_store_offers_is_explained(module: str) -> None:
+    """Others use a room through its store and its actions; the names alone do not tell enough."""
+    if not module.endswith((".store", ".actions")):
+        return
+    for node in ast.parse(source_of(module)).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{module}.{node.name}"
+
+
+# -- events and messages ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=room_id)
+def test_a_room_hears_events_that_there_are(room: Room) -> None:
+    known = [getattr(core.events, name) for name in core.events.__all__]
+    for event, hearer in room.hears.items():
+        assert event in known
+        assert issubclass(event, Event)
+        assert len(inspect.signature(hearer).parameters) == 2
+
+
+def test_events_are_frozen_and_in_the_past_tense() -> None:
+    for name in core.events.__all__:
+        event = getattr(core.events, name)
+        if not issubclass(event, Event) or event is Event:
+            continue
+        assert is_dataclass(event)
+        assert {"key", "guild_id", "at"} <= {field.name for field in fields(event)}
+        assert event.__hash__ is not None, f"{name} is not frozen"
+        words = re.findall("[A-Z][a-z]+", name)
+        past = {"Sent", "Went", "Ended", "Seen", "Began", "Given", "Won", "Left", "Told"}
+        assert any(word in past or word.endswith("ed") for word in words), name
+
+
+POSTED = sorted(set(posted_kinds()))
+
+
+@pytest.mark.parametrize(("module", "how", "kind"), POSTED)
+def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
+    for_chat = how == "post_to_kick"
+    said = {kind for room in ROOMS for kind in (room.lines if for_chat else room.embeds)}
+    assert kind in said
+    assert kind.split(".")[0] == module.split(".")[1], "a room posts its own kinds only"
+
+
+def test_what_can_be_said_is_posted_somewhere() -> None:
+    said = {kind for room in ROOMS for kind in (*room.lines, *room.embeds)}
+    assert said == {kind for _module, _how, kind in POSTED}
+
+
+# -- nothing starts by itself -------------------------------------------------------------------
+
+GUARD = '''
+import importlib, json, os, sys, threading
+
+root, modules = sys.argv[1], sys.argv[2:]
+sys.path.insert(0, root)
+found = []
+
+def ours(directly=False):
+    """The line of our own code that did it, unless it was done by a library being imported, or
+    (directly) by a library that our code called."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib"):
+            return None
+        if name.startswith(root) and "/.venv/" not in name:
+            return f"{os.path.relpath(name, root)}:{frame.f_lineno}"
+        if directly and not name.startswith("<frozen"):
+            return None
+        frame = frame.f_back
+    return None
+
+WATCHED = {"subprocess.Popen", "os.system", "os.fork", "socket.connect", "socket.bind", "os.mkdir",
+           "os.remove", "os.rename"}
+
+def watch(event, arguments):
+    writes = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if (event in WATCHED or writes) and ours():
+        found.append(f"{event} in {ours()}")
+
+def look(method, what, directly=False):
+    def looked(self, *arguments):
+        if ours(directly):
+            found.append(f"{what} in {ours(directly)}")
+        return method(self, *arguments)
+    return looked
+
+# A library may look up a variable of its own when we define a class; going through all of them
+# is what reading settings does.
+environment = type(os.environ)
+environment.__getitem__ = look(environment.__getitem__, "the environment", directly=True)
+environment.__iter__ = look(environment.__iter__, "the environment")
+threading.Thread.start = look(threading.Thread.start, "a thread")
+sys.addaudithook(watch)
+for module in modules:
+    importlib.import_module(module)
+print(json.dumps(found))
+'''
+
+
+def what_happens_on_import(root: str, *names: str) -> list[str]:
+    """What importing these modules does besides defining things."""
+    command = [sys.executable, "-W", "ignore", "-B", "-c", GUARD, root, *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def test_importing_starts_nothing_and_reads_no_environment() -> None:
+    assert what_happens_on_import(str(ROOT), *modules(), *STARTERS) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("import threading; threading.Thread(target=print, daemon=True).start()", "a thread"),
+        ("import os; os.environ.get('PORT')", "environment"),
+        ("import os; 'PORT' in os.environ", "environment"),
+        ("from core.kit.settings import Settings; Settings()", "environment"),
+        ("open('made', 'w').close()", "open"),
+        ("import subprocess; subprocess.run(['true'])", "Popen"),
+        ("import socket; socket.socket().bind(('127.0.0.1', 0))", "bind"),
+    ],
+)
+def test_a_module_that_starts_something_would_be_seen(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    seen: str,
+) -> None:
+    folder = tmp_path_factory.mktemp("house")
+    (folder / "eager.py").write_text(line + "\n")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(folder)
+    assert any(seen in one for one in what_happens_on_import(str(folder), "eager"))
+
+
+# -- what is deployed ---------------------------------------------------------------------------
+
+
+def test_no_secret_has_a_default_in_the_compose_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    secret = re.compile("PASSWORD|SECRET|TOKEN|KEY")
+    defaults = re.findall(r"\$\{(\w+):?-", text)
+    assert [name for name in defaults if secret.search(name)] == []
+    for service in YAML(typ="safe").load(text)["services"].values():
+        environment = service.get("environment") or {}
+        for name, value in environment.items():
+            if secret.search(name):
+                assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", str(value)), name

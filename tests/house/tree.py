@@ -1,0 +1,35 @@
+"""Reading the tree: which modules there are, and what stands in them."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+STARTERS = ("bot", "combined_server", "setup_database", "health_check")
+"""The programs at the top."""
+
+
+def modules(folder: str = "core") -> list[str]:
+    """The names of all modules below a folder; versions of the schema are no modules of ours."""
+    files = (f for f in sorted((ROOT / folder).rglob("*.py")) if "migrations" not in f.parts)
+    names = (".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files)
+    return [name.removesuffix(".__init__") for name in names]
+
+
+def source_of(module: str) -> str:
+    path = ROOT.joinpath(*module.split("."))
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+
+def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
+    """Every call of a function with one of these names, however it is reached."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and called(node) in names:
+            yield node
+
+
+def called(call: ast.Call) -> str:
+    """`post` of `outbox.post(...)` and of `post(...)`."""
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
