@@ -1,0 +1,21 @@
+"""Messages to a person."""
+
+from sqlalchemy import Connection, select
+
+from core.outbox import actions
+from core.outbox.tables import messages
+from tests.conftest import GUILD, OTHER_GUILD
+
+
+def test_a_message_to_a_person_is_posted_once_in_a_lane_of_their_own(tx: Connection) -> None:
+    for guild_id in (GUILD, GUILD, OTHER_GUILD):
+        actions.post_to_user(tx, guild_id, 4711, "kick.connected", "key", {"a": 1})
+    actions.post_to_channel(tx, GUILD, 4711, "kick.connected", "another key", {})
+    found = tx.execute(
+        select(messages.c.guild_id, messages.c.lane, messages.c.target).order_by(messages.c.id)
+    ).all()
+    assert [tuple(row) for row in found] == [
+        (GUILD, "discord:user:4711", {"user_id": 4711}),
+        (OTHER_GUILD, "discord:user:4711", {"user_id": 4711}),
+        (GUILD, "discord:4711", {"channel_id": 4711}),
+    ]
