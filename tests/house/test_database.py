@@ -39,7 +39,7 @@ NUMBERED = {
 """Tables whose rows belong to a server, but whose keys do not hold it, and why."""
 
 ACROSS_SERVERS = {
-    "kick_connect_attempts_state": "the secret by which Kick's answer is known again, made at random",
+    "kick_connect_attempts_state": "made at random, so that Kick's answer finds it",
 }
 """Keys without the server in tables whose rows belong to one, and why."""
 
