@@ -22,7 +22,6 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker as GunicornWorker
 from sqlalchemy import make_url
@@ -172,7 +171,8 @@ def bus_status(services: Services) -> Part:
 
 
 class Backstage:
-    """Everything of a process but the web server: bot, sender, worker, timed work, heart."""
+    """Everything of a process but the web server: bot, sender, worker, timed work, what rooms run,
+    heart."""
 
     def __init__(
         self, services: Services, rooms: tuple[Room, ...], *, with_web: bool = False
@@ -187,6 +187,7 @@ class Backstage:
             services.clock,
         )
         self._tasks = TaskRunner(services, (task for room in rooms for task in room.tasks))
+        self._runners = [run(services) for room in rooms for run in room.runs]
         self._heart = Heart(services, self.status)
 
     def start(self) -> None:
@@ -200,11 +201,15 @@ class Backstage:
         self._discord.start()
         self._worker.start()
         self._tasks.start()
+        for runner in self._runners:
+            runner.start()
         self._heart.start()
 
     def stop(self) -> None:
         """Take no new work, finish what is in hand, say goodbye."""
         self._tasks.stop()
+        for runner in self._runners:
+            runner.stop()
         self._worker.stop()
         self._discord.stop()
         self._heart.stop()
@@ -213,6 +218,7 @@ class Backstage:
 
     def status(self) -> list[Part]:
         parts = [*self._discord.status(), self._worker.status(), *self._tasks.status()]
+        parts += [part for runner in self._runners for part in runner.status()]
         if self._with_web:
             parts.append(Part("Web", "ok", "Answering."))
         return [*parts, bus_status(self._services)]

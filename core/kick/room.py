@@ -12,10 +12,21 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import look as look_at_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
+from core.kick.feed.frames import SOURCE as FEED_SOURCE
+from core.kick.feed.listener import FeedListener
+from core.kick.feed.translate import translate as translate_feed
 from core.kick.intake import embeds as intake_embeds
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import look as look_at_intake
 from core.kick.intake.settings import DEAF_MINUTES
+from core.kick.misses import credit as misses
+from core.kick.misses.buttons import MissButton
+from core.kick.misses.buttons import alarm as miss_alarm
+from core.kick.misses.checks import look as look_at_misses
+from core.kick.misses.commands import Missed
+from core.kick.misses.handlers import HEARS as MISSES_HEAR
+from core.kick.misses.settings import HOLDOFF_MINUTES
+from core.kick.misses.tasks import TASKS as MISSES_TASKS
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
@@ -41,18 +52,26 @@ def look(tx: Connection, now: datetime) -> list[Part]:
 
 ROOM = Room(
     "kick",
-    cogs=(KickAccounts, KickChecks, WebhookLogbook),
+    hears=MISSES_HEAR,
+    cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ACCOUNT_TASKS),
+    tasks=(*TASKS, *ACCOUNT_TASKS, *MISSES_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
         "kick.connected": embeds.connected,
         "kick.reconnect": embeds.reconnect,
         "kick.deaf": intake_embeds.deaf,
         "kick.deaf_over": intake_embeds.deaf_over,
+        "kick.missed": miss_alarm,
     },
-    settings=(ADMIN_CHANNEL, DEAF_MINUTES),
-    buttons=(LinkButton,),
-    translates={SOURCE: translate, POLL_SOURCE: translate},
-    checks=(look, look_at_accounts, look_at_intake),
+    settings=(ADMIN_CHANNEL, DEAF_MINUTES, HOLDOFF_MINUTES),
+    buttons=(LinkButton, MissButton),
+    translates={
+        SOURCE: translate,
+        POLL_SOURCE: translate,
+        FEED_SOURCE: translate_feed,
+        misses.SOURCE: misses.translate,
+    },
+    checks=(look, look_at_accounts, look_at_intake, look_at_misses),
+    runs=(FeedListener,),
 )

@@ -7,7 +7,7 @@ worker, the sender, the bot, the web server and the scheduler. A room never regi
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -83,6 +83,19 @@ class Task:
     run: "Callable[[Services], None]"
 
 
+class Runner(Protocol):
+    """Something that runs on threads of its own for as long as the process does."""
+
+    def start(self) -> None:
+        """Begin. Returns at once."""
+
+    def stop(self) -> None:
+        """End within a few seconds; what is in hand is finished."""
+
+    def status(self) -> list[Part]:
+        """For the health page; callable from any thread."""
+
+
 Check = Callable[[Connection, datetime], "list[Part]"]
 """`look(tx, now)`: what a room has to say on the health page."""
 
@@ -104,6 +117,7 @@ class Room:
         lines: outbox kind -> function that says the payload as one line of chat.
         checks: what the room tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
+        runs: what runs as long as the process does, beside the timed work.
     """
 
     name: str
@@ -118,3 +132,4 @@ class Room:
     lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()
+    runs: "tuple[Callable[[Services], Runner], ...]" = ()

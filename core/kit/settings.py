@@ -74,10 +74,14 @@ class Settings(BaseSettings):
         "Without it the bot reads chat but stays silent there.",
     )
     use_dual_mode: bool = Field(
-        True, description="Also listen to Kick's realtime feed. Not used yet by this version."
+        True,
+        description="Also listen to Kick's realtime feed, to notice what its webhooks leave out. "
+        "Switched off, a gift whose webhook is lost is lost unseen.",
     )
     kick_use_kickpython_ws: bool = Field(
-        False, description="Read chat from the realtime feed. Not used yet by this version."
+        False,
+        description="Read chat from Kick's realtime feed instead of from webhooks, for a server "
+        "without a public address. Commands are answered with KICK_BOT_USER_TOKEN.",
     )
 
     # Where things are kept
@@ -108,6 +112,12 @@ class Settings(BaseSettings):
     # Features
     watch_interval_seconds: int = Field(
         60, ge=1, description="How often watchtime is credited. Totals never depend on it."
+    )
+    subscription_check_seconds: int = Field(
+        600,
+        ge=1,
+        le=600,
+        description="How often Kick is asked whether it still tells us everything.",
     )
     live_poll_seconds: int = Field(
         60, ge=1, description="How often Kick is asked who is live, beside its webhooks."
@@ -163,6 +173,19 @@ class Settings(BaseSettings):
     kick_api_url: Url = Field("https://api.kick.com", description="Kick's public API.")
     kick_auth_url: Url = Field("https://id.kick.com", description="Kick's OAuth server.")
     kick_site_url: Url = Field("https://kick.com", description="Kick's website.")
+    kick_web_url: Url = Field(
+        "https://web.kick.com", description="Kick's server that says where the realtime feed is."
+    )
+    kick_pusher_key: str | None = Field(
+        None,
+        description="App key of the feed at Pusher, tried when Kick does not say where the feed "
+        "is. Kick's own key ended in October 2026.",
+    )
+    kick_pusher_cluster: str = Field("us2", description="Pusher's cluster for that key.")
+    kick_pusher_host: str | None = Field(
+        None,
+        description="Host (or host:port, then without TLS) in place of ws-<cluster>.pusher.com.",
+    )
 
     @property
     def public_url(self) -> str:

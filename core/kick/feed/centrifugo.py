@@ -1,0 +1,163 @@
+"""The feed over Centrifugo, with `centrifuge-python`.
+
+The library answers pings, renews the guest's token and takes back feeds that the server took away.
+What it does not do here is reconnect: its first step towards that ends the session.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from centrifuge import (
+    Client,
+    ClientEventHandler,
+    SubscriptionEventHandler,
+)
+
+from core.kick.feed.rules import Provider, is_terminal
+from core.kick.feed.session import Ended, Hear, Patience
+
+ORIGIN = "https://kick.com"
+
+_CONNECT_CALLED = 0
+
+_log = structlog.get_logger(__name__)
+
+
+class CentrifugoSession:
+    """One connection; see `session.Session`.
+
+    Args:
+        url: of the WebSocket, from the negotiation.
+        get_token: gives a guest's token, always for the same client id.
+        feeds: what to listen to.
+        hear: called for each publication.
+    """
+
+    provider: Provider = "centrifugo"
+
+    def __init__(
+        self,
+        url: str,
+        get_token: Callable[[], Awaitable[str]],
+        feeds: Collection[str],
+        hear: Hear,
+        patience: Patience,
+    ) -> None:
+        self._patience = patience
+        self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._up = asyncio.Event()
+        self._connected = False
+        self._refused: dict[str, str] = {}
+        self._hear = hear
+        self._feeds = set(feeds)
+        self._client = Client(
+            url,
+            events=_Connection(self._establish, self._end),
+            get_token=get_token,
+            name="js",
+            max_server_ping_delay=patience.after_ping,
+            headers={"Origin": ORIGIN},
+        )
+
+    async def live(self, connected: Callable[[], None]) -> Ended:
+        try:
+            for feed in sorted(self._feeds):
+                await self._subscribe(feed)
+            await self._client.connect()
+            await self._until_up()
+            if self._connected:
+                connected()
+            return await self._over
+        finally:
+            await self._client.disconnect()
+
+    async def _until_up(self) -> None:
+        """Connected, over, or out of patience, whichever comes first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience.connect):
+                await self._up.wait()
+        if not self._connected:
+            self._end(Ended("no connection in time"))
+
+    async def follow(self, feeds: Collection[str]) -> None:
+        wanted = set(feeds)
+        added, dropped = wanted - self._feeds, self._feeds - wanted
+        self._feeds = wanted
+        for feed in sorted(added):
+            await self._subscribe(feed)
+        for feed in sorted(dropped):
+            await self._unsubscribe(feed)
+
+    def refused(self) -> dict[str, str]:
+        return dict(self._refused)
+
+    async def _subscribe(self, feed: str) -> None:
+        self._refused.pop(feed, None)
+        subscription = self._client.new_subscription(
+            feed, events=_Subscription(feed, self._hear, self._refused)
+        )
+        await subscription.subscribe()
+
+    async def _unsubscribe(self, feed: str) -> None:
+        subscription = self._client.get_subscription(feed)
+        if subscription is not None:
+            await subscription.unsubscribe()
+            self._client.remove_subscription(subscription)
+
+    def _establish(self) -> None:
+        self._connected = True
+        self._up.set()
+
+    def _end(self, why: Ended) -> None:
+        if not self._over.done():
+            self._over.set_result(why)
+        self._up.set()  # nobody needs to wait for it any more
+
+
+class _Connection(ClientEventHandler):  # type: ignore[misc]  # published without types
+    """What the library reports of the connection."""
+
+    def __init__(self, establish: Callable[[], None], end: Callable[[Ended], None]) -> None:
+        self._establish = establish
+        self._end = end
+        self._connected = False
+
+    async def on_connected(self, _ctx: Any) -> None:
+        self._connected = True
+        self._establish()
+
+    async def on_connecting(self, ctx: Any) -> None:
+        if ctx.code != _CONNECT_CALLED:
+            self._end(Ended(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code)))
+
+    async def on_disconnected(self, ctx: Any) -> None:
+        self._end(Ended(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code)))
+
+    async def on_error(self, ctx: Any) -> None:
+        if not self._connected:
+            self._end(Ended(f"{type(ctx.error).__name__}: {ctx.error}"))
+
+
+class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]
+    """What the library reports of one feed."""
+
+    def __init__(self, feed: str, hear: Hear, refused: dict[str, str]) -> None:
+        self._feed = feed
+        self._hear = hear
+        self._refused = refused
+
+    async def on_publication(self, ctx: Any) -> None:
+        told = ctx.pub.data
+        if isinstance(told, dict) and isinstance(told.get("event"), str):
+            self._hear(self._feed, told["event"], told.get("data"))
+
+    async def on_subscribed(self, _ctx: Any) -> None:
+        self._refused.pop(self._feed, None)
+
+    async def on_unsubscribed(self, ctx: Any) -> None:
+        if ctx.code != 0:  # not by ourselves
+            self._refused[self._feed] = f"{ctx.reason} ({ctx.code})"
+            _log.warning("A feed is refused", feed=self._feed, code=ctx.code, reason=ctx.reason)

@@ -1,0 +1,153 @@
+"""The frames that are used, in their shapes, and how they are written into the inbox.
+
+One thing that happens is up to five frames; exactly one of each kind is taken. The shapes are those
+of facts/kick.md, section 7.5; fields that are not needed are not looked at.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.inbox.store import Delivery
+from core.kick.bodies import ChatMessage, Instant, KickId, ShortText
+
+SOURCE = "kick.feed"
+PREFIX = "App\\Events\\"
+CHAT = "chat.message.sent"
+"""Chat is written down as a webhook would have told it."""
+
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Id = Annotated[str, Field(min_length=1, max_length=100, coerce_numbers_to_str=True)]
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Subscription(_Frame):
+    """`SubscriptionEvent`: no user id, no number of its own, no time."""
+
+    username: ShortText
+    months: Count = 1
+
+
+class Gifts(_Frame):
+    """`GiftedSubscriptionsEvent`: a drop, or a chunk of one. Every chunk names its own giftees."""
+
+    correlation_id: Id | None = None
+    gifter_username: str | None = None
+    gifted_usernames: Annotated[list[ShortText], Field(min_length=1, max_length=1000)]
+
+
+class Sender(_Frame):
+    id: KickId
+    username: str | None = None
+
+
+class Gift(_Frame):
+    name: str | None = None
+    amount: Count
+
+
+class Kicks(_Frame):
+    """`KicksGifted`; `created_at` has nanoseconds, of which the first six digits are kept."""
+
+    gift_transaction_id: Id | None = None
+    message: str | None = None
+    sender: Sender
+    gift: Gift
+    created_at: Instant
+
+
+class Live(_Frame):
+    """`StreamerIsLive` and `StopStreamBroadcast`: a reason to look, no more."""
+
+    livestream: dict[str, Any]
+
+
+SHAPES: dict[str, tuple[str, type[_Frame]]] = {
+    "SubscriptionEvent": ("feed.subscription", Subscription),
+    "GiftedSubscriptionsEvent": ("feed.gifts", Gifts),
+    "KicksGifted": ("feed.kicks", Kicks),
+    "StreamerIsLive": ("feed.live", Live),
+    "StopStreamBroadcast": ("feed.live", Live),
+}
+"""Name without prefix -> kind in the inbox and shape."""
+
+KINDS: dict[str, type[_Frame]] = dict(SHAPES.values())
+_CHAT_EVENT = "ChatMessageEvent"
+
+
+def is_used(event: str, *, chat: bool) -> bool:
+    """Whether a frame of this name is worth decoding. With `chat` the feed is where chat comes
+    from."""
+    name = event.removeprefix(PREFIX)
+    return name in SHAPES or (chat and name == _CHAT_EVENT)
+
+
+def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: datetime) -> Delivery:
+    """How a used frame is written down.
+
+    Args:
+        broadcaster_user_id: whose feed it came on.
+        data: JSON, as text or decoded.
+
+    Raises:
+        ValueError: the frame has not the shape that is known of its kind.
+    """
+    decoded = json.loads(data) if isinstance(data, str | bytes) else data
+    name = event.removeprefix(PREFIX)
+    if name == _CHAT_EVENT:
+        return _chat(broadcaster_user_id, decoded, heard_at)
+    kind, shape = SHAPES[name]
+    frame = shape.model_validate(decoded)
+    content = frame.model_dump(mode="json")
+    return Delivery(
+        SOURCE,
+        f"{broadcaster_user_id}|{kind}|{_number(frame, content, heard_at)}",
+        kind,
+        f"kick:{broadcaster_user_id}",
+        {
+            "broadcaster": {"user_id": broadcaster_user_id},
+            "heard_at": heard_at.isoformat(),
+            "data": content,
+        },
+        heard_at,
+    )
+
+
+def _number(frame: _Frame, content: dict[str, Any], heard_at: datetime) -> str:
+    """The platform's number of it; without one, the content and the minute."""
+    if isinstance(frame, Kicks) and frame.gift_transaction_id:
+        return frame.gift_transaction_id
+    text = json.dumps(content, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    if isinstance(frame, Gifts) and frame.correlation_id:
+        return f"{frame.correlation_id}|{digest}"
+    return f"{digest}|{heard_at:%Y-%m-%dT%H:%M}"
+
+
+def _chat(broadcaster_user_id: int, decoded: object, heard_at: datetime) -> Delivery:
+    if not isinstance(decoded, dict) or not isinstance(decoded.get("sender"), dict):
+        raise ValueError("not a line of chat")
+    sender = decoded["sender"]
+    identity = sender.get("identity")
+    badges = identity.get("badges") if isinstance(identity, dict) else None
+    body = {
+        "broadcaster": {"user_id": broadcaster_user_id},
+        "message_id": decoded.get("id"),
+        "sender": {
+            "user_id": sender.get("id"),
+            "username": sender.get("username"),
+            "channel_slug": sender.get("slug"),
+            "identity": {"badges": badges},
+        },
+        "content": decoded.get("content"),
+        "created_at": decoded.get("created_at"),
+    }
+    line = ChatMessage.model_validate(body)
+    lane = f"kick:{broadcaster_user_id}"
+    return Delivery(SOURCE, line.message_id, CHAT, lane, body, heard_at)

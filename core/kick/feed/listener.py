@@ -1,0 +1,249 @@
+"""Listens to the feed of every channel, on one thread, in one of several processes.
+
+Nothing here decides what counts: frames are written into the inbox, and that is all.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import structlog
+
+from core.kick.feed import frames, store
+from core.kick.feed.connection import Connection, Timing
+from core.kick.feed.desk import Desk
+from core.kick.feed.negotiation import SERVICE, Negotiator
+from core.kick.feed.rules import share_out
+from core.kick.feed.store import Followed
+from core.kick.tasks import look_who_is_live
+from core.kit.errors import Outage, Refusal
+from core.kit.part import Part
+from core.kit.services import Services
+from core.kit.turn import Turn
+
+STOP_SECONDS = 6.0
+SETTLE_SECONDS = 2.0
+LIVE_KIND = "feed.live"
+
+_log = structlog.get_logger(__name__)
+
+
+class FeedListener:
+    """Started and stopped with the process.
+
+    Args:
+        services: of this process.
+        timing: how it reckons with time.
+    """
+
+    def __init__(self, services: Services, timing: Timing | None = None) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._timing = timing or Timing()
+        self._negotiator = Negotiator(self._settings.kick_web_url)
+        self._turn = Turn(services.database, "kick.feed")
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._has_turn = False
+        self._connections: list[Connection] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._shares: list[list[int]] = []
+        self._followed: dict[int, Followed] = {}
+        self._by_feed: dict[str, int] = {}
+        self._heard_at: dict[int, float] = {}
+        self._not_understood: dict[str, str] = {}
+        self._trouble = ""
+        self._look_soon = asyncio.Event()
+
+    # -- the thread -------------------------------------------------------------------------
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self._settings.use_dual_mode or self._settings.kick_use_kickpython_ws
+
+    def start(self) -> None:
+        """Begin to listen, unless the settings say not to."""
+        if self._is_wanted:
+            self._thread = threading.Thread(target=self._run, name="kick-feed", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Hang up; what was heard is written down first."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                asyncio.run(self._listen())
+            except Exception:  # the thread's edge: it must outlive every bug
+                self._trouble = "It met an error it does not know; see the log."
+                _log.exception("The feed's listener stumbled")
+                self._stopping.wait(self._timing.look)
+        self._turn.give_back()
+
+    async def _listen(self) -> None:
+        desk = Desk(self._services.database)
+        helpers = [asyncio.create_task(desk.run()), asyncio.create_task(self._look_when_live())]
+        try:
+            while not self._stopping.is_set():
+                await self._arrange(desk)
+                await asyncio.to_thread(self._stopping.wait, self._timing.look)
+        finally:
+            await self._hang_up()
+            for helper in helpers:
+                helper.cancel()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await desk.empty()
+
+    # -- who is listened to -----------------------------------------------------------------
+
+    async def _arrange(self, desk: Desk) -> None:
+        """Bring the connections into line with the channels of today."""
+        self._has_turn = await asyncio.to_thread(self._turn.take)
+        if not self._has_turn:
+            await self._hang_up()
+            return
+        try:
+            followed = await self._services.database.run(store.list_followed)
+        except Outage as outage:
+            self._trouble = str(outage)
+            return  # what is connected stays so
+        self._trouble = ""
+        self._followed = {each.channel_id: each for each in followed}
+        self._by_feed = {feed: each.channel_id for each in followed for feed in each.feeds}
+        feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
+        self._shares = share_out(feeds, self._shares)
+        await self._share(feeds, desk)
+
+    async def _share(self, feeds: dict[int, tuple[str, ...]], desk: Desk) -> None:
+        for place, share in enumerate(self._shares):
+            if place == len(self._connections):
+                self._connections.append(self._new_connection(desk))
+            connection = self._connections[place]
+            await connection.follow([feed for each in share for feed in feeds[each]])
+            if place == len(self._tasks):
+                self._tasks.append(asyncio.create_task(connection.keep_up()))
+            elif self._tasks[place].done():
+                self._restart(place)
+
+    def _new_connection(self, desk: Desk) -> Connection:
+        def hear(feed: str, event: str, data: object) -> None:
+            self._hear(desk, feed, event, data)
+
+        return Connection(self._settings, self._negotiator, hear, self._timing)
+
+    def _restart(self, place: int) -> None:
+        """Only a bug ends a connection for good."""
+        error = self._tasks[place].exception()
+        _log.error("A connection to the feed ended", exc_info=error)
+        self._tasks[place] = asyncio.create_task(self._connections[place].keep_up())
+
+    async def _hang_up(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        self._connections, self._shares = [], []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS / 2)
+
+    # -- what is heard ----------------------------------------------------------------------
+
+    def _hear(self, desk: Desk, feed: str, event: str, data: object) -> None:
+        channel_id = self._by_feed.get(feed)
+        if channel_id is None:
+            return
+        self._heard_at[channel_id] = time.monotonic()
+        if not frames.is_used(event, chat=self._settings.kick_use_kickpython_ws):
+            return
+        try:
+            delivery = frames.to_delivery(channel_id, event, data, self._services.clock())
+        except (ValueError, RecursionError) as error:
+            self._complain(event, error)
+            return
+        self._not_understood.pop(event, None)
+        desk.put(delivery)
+        if delivery.kind == LIVE_KIND:
+            self._look_soon.set()
+
+    def _complain(self, event: str, error: Exception) -> None:
+        """The feed is nobody's promise: its frames may change any day."""
+        if event not in self._not_understood:
+            _log.warning(
+                "A frame of the feed has another shape", event_name=event, reason=repr(error)
+            )
+        self._not_understood[event] = type(error).__name__
+
+    async def _look_when_live(self) -> None:
+        """A stream begins or ends: ask Kick's API at once instead of at the next minute."""
+        while True:
+            await self._look_soon.wait()
+            self._look_soon.clear()
+            try:
+                await asyncio.to_thread(look_who_is_live, self._services)
+            except (Refusal, Outage) as expected:
+                _log.info("Who is live is asked again later", reason=str(expected))
+            await asyncio.sleep(SETTLE_SECONDS)
+
+    # -- how it is --------------------------------------------------------------------------
+
+    def status(self) -> list[Part]:
+        """For the health page: one line in general, and one for each server."""
+        if not self._is_wanted:
+            return [
+                Part(SERVICE, "ok", "Off (USE_DUAL_MODE): what a webhook loses is not noticed.")
+            ]
+        if self._thread is None or not self._thread.is_alive():
+            return [Part(SERVICE, "warn", "It is not running.")]
+        if not self._has_turn:
+            return [Part(SERVICE, "ok", "Another process listens.")]
+        return [self._whole(), *self._of_servers()]
+
+    def _whole(self) -> Part:
+        if self._trouble:
+            return Part(SERVICE, "warn", self._trouble)
+        if self._not_understood:
+            names = ", ".join(sorted(self._not_understood))
+            return Part(SERVICE, "warn", f"Kick has changed the shape of: {names}.")
+        connections = list(self._connections)
+        up = sum(each.connected_over is not None for each in connections)
+        return Part(SERVICE, "ok", f"{up} of {len(connections)} connections stand.")
+
+    def _of_servers(self) -> Iterator[Part]:
+        by_channel = {
+            channel_id: connection
+            for connection, share in zip(list(self._connections), list(self._shares), strict=False)
+            for channel_id in share
+        }
+        for channel_id, followed in list(self._followed.items()):
+            part = self._of_channel(followed, by_channel.get(channel_id))
+            for guild_id in followed.guild_ids:
+                yield Part(SERVICE, part.state, part.reason, part.age_seconds, guild_id=guild_id)
+
+    def _of_channel(self, followed: Followed, connection: Connection | None) -> Part:
+        heard_at = self._heard_at.get(followed.channel_id)
+        age = None if heard_at is None else time.monotonic() - heard_at
+        if not followed.feeds:
+            reason = "Not listened to: the chatroom's number is not known (/set_chatroom)."
+            return Part(SERVICE, "warn", reason)
+        if connection is None or connection.connected_over is None:
+            trouble = connection.trouble if connection is not None else ""
+            reason = f"Not connected{f' ({trouble})' if trouble else ''}; it is tried again."
+            return Part(SERVICE, "warn", reason, age)
+        refused = sorted(set(connection.refused()) & set(followed.feeds))
+        if refused:
+            return Part(SERVICE, "warn", f"Kick refuses: {', '.join(refused)}.", age)
+        over = connection.connected_over.capitalize()
+        return Part(SERVICE, "ok", f"Listening over {over}{_lacking(followed)}.", age)
+
+
+def _lacking(followed: Followed) -> str:
+    if followed.chatroom_id is None:
+        return ", to Kicks only: the chatroom's number is not known (/set_chatroom)"
+    if followed.site_channel_id is None:
+        return ", without Kicks: the website did not tell the channel's number"
+    return ""

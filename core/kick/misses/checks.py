@@ -1,0 +1,22 @@
+"""What suspected misses have to say on the health page."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.kick.misses import store
+from core.kit.part import Part
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """One line for each server in which something waits for an admin."""
+    return [
+        Part(
+            "Kick's missing webhooks",
+            "warn",
+            f"{open_.drops} suspected; an admin decides with /missed.",
+            (now - open_.oldest_at).total_seconds(),
+            guild_id=open_.guild_id,
+        )
+        for open_ in store.list_open(tx)
+    ]

@@ -1,0 +1,190 @@
+"""Matching: whatever comes first, and however often."""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from core.kick.misses import actions
+from core.kick.misses.rules import WINDOWS
+from core.kit.errors import Refusal
+from tests.conftest import GUILD
+from tests.kick.misses.scene import Scene, at
+
+ADMIN = 77
+
+
+def test_a_witness_whose_webhook_came_is_matched(scene: Scene) -> None:
+    seen = scene.sees_gift("MIA", "Tom_X", 3)
+    scene.tell(scene.gift("Mia", "tom-x"))
+    scene.see(seen)
+    assert scene.state(seen) == "matched"
+    assert scene.misses() == []
+
+
+def test_the_webhook_may_come_after(scene: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    assert scene.state(seen) == "waiting"
+    scene.tell(scene.gift("Mia", "Tom", -5))
+    assert scene.state(seen) == "matched"
+
+
+def test_without_its_webhook_it_is_suspected_after_the_holdoff_and_not_before(
+    scene: Scene,
+) -> None:
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert scene.misses(14.9) == []
+    (miss,) = scene.misses(15)
+    assert (miss.number, miss.first.receiver) == (1, "Tom")
+
+
+def test_a_drop_is_one_miss_with_only_the_missing_giftees(scene: Scene) -> None:
+    scene.see(*(scene.sees_gift("Mia", name, drop="d") for name in ("Tom", "Ann", "Bob")))
+    scene.tell(scene.gift("Mia", "Ann"))
+    (miss,) = scene.misses()
+    assert sorted(seen.receiver for seen in miss.witnesses) == ["Bob", "Tom"]
+
+
+def test_numbers_stay_and_are_not_given_again(scene: Scene) -> None:
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert [miss.number for miss in scene.misses()] == [1]
+    scene.see(scene.sees_gift("Mia", "Ann", 60))
+    assert [miss.number for miss in scene.misses(17)] == [1, 2]
+    actions.dismiss(scene.tx, scene.guild_id, 2, ADMIN, at(0))
+    scene.see(scene.sees_gift("Mia", "Bob", 120))
+    assert [miss.number for miss in scene.misses(18)] == [1, 3]
+
+
+def test_anonymous_gifts_are_matched(scene: Scene) -> None:
+    seen = scene.sees_gift(None, "Tom")
+    scene.see(seen)
+    scene.tell(scene.gift(None, "tom"))
+    assert scene.state(seen) == "matched"
+
+
+@pytest.mark.parametrize(("apart", "state"), [(600, "matched"), (601, "waiting")])
+def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
+    seen = scene.sees_gift("Mia", "Tom", apart)
+    scene.tell(scene.gift("Mia", "Tom"))
+    scene.see(seen)
+    assert scene.state(seen) == state
+
+
+@pytest.mark.parametrize(("apart", "state"), [(2, "matched"), (2.1, "waiting")])
+def test_kicks_are_the_same_within_two_seconds(scene: Scene, apart: float, state: str) -> None:
+    seen = scene.sees_kicks("Mia", 500, apart)
+    scene.tell(scene.kicks("Mia", 500))
+    scene.see(seen)
+    assert scene.state(seen) == state
+
+
+def test_two_equal_gifts_of_kicks_one_second_apart_are_two(scene: Scene) -> None:
+    first, second = scene.sees_kicks("Mia", 500, 0), scene.sees_kicks("Mia", 500, 1)
+    scene.see(first, second)
+    scene.tell(scene.kicks("Mia", 500, 0.4))
+    assert Counter(scene.states().values()) == {"matched": 1, "waiting": 1}
+    scene.tell(scene.kicks("Mia", 500, 1.4))
+    assert Counter(scene.states().values()) == {"matched": 2}
+
+
+def test_kicks_of_another_amount_or_sender_are_others(scene: Scene) -> None:
+    seen = scene.sees_kicks("Mia", 500)
+    scene.see(seen)
+    scene.tell(scene.kicks("Mia", 501), scene.kicks("Tom", 500))
+    assert scene.state(seen) == "waiting"
+
+
+def test_a_subscription_is_the_same_month_within_a_day(scene: Scene) -> None:
+    seen, other = scene.sees_sub("Mia", 13), scene.sees_sub("Mia", 14)
+    scene.see(seen, other)
+    scene.tell(scene.sub("MIA", 13, 86_000))
+    assert (scene.state(seen), scene.state(other)) == ("matched", "waiting")
+
+
+def test_a_subscription_told_twice_by_the_feed_is_one(scene: Scene) -> None:
+    """It has no number of its own."""
+    scene.see(scene.sees_sub("Mia", 3), scene.sees_sub("mia", 3, 90))
+    assert len(scene.misses(30)) == 1
+
+
+def test_a_late_webhook_takes_a_suspicion_back(scene: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    assert scene.misses()
+    scene.tell(scene.gift("Mia", "Tom"))
+    assert scene.state(seen) == "matched"
+    with pytest.raises(Refusal, match="come after all"):
+        actions.dismiss(scene.tx, scene.guild_id, 1, ADMIN, at(0))
+
+
+def test_another_server_is_not_concerned(scene: Scene, elsewhere: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    elsewhere.tell(elsewhere.gift("Mia", "Tom"))
+    assert scene.state(seen) == "waiting"
+    assert scene.misses()
+    assert elsewhere.misses() == []
+    with pytest.raises(Refusal, match="no suspected miss"):
+        actions.dismiss(elsewhere.tx, elsewhere.guild_id, 1, ADMIN, at(0))
+
+
+def test_what_the_feed_counted_itself_is_no_proof_of_a_webhook(scene: Scene) -> None:
+    from dataclasses import replace
+
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    actions.note_fact(scene.tx, replace(scene.gift("Mia", "Tom"), source="feed"))
+    assert scene.state(seen) == "waiting"
+
+
+moments = st.integers(0, 8)
+kicks_told = st.lists(moments, max_size=6)
+
+
+@given(kicks_told, kicks_told, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_order_of_arrival_makes_no_difference(
+    tx: Connection, told: list[int], shown: list[int], chance: Random
+) -> None:
+    """Two orders end with the same witnesses matched, and as many as there can be."""
+    outcomes = []
+    for _ in range(2):
+        with tx.begin_nested() as trial:
+            tx.info.clear()
+            scene = Scene(tx, GUILD)
+            facts = [scene.kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(told)]
+            seen = [
+                scene.sees_kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(shown)
+            ]
+            steps = [(scene.tell, fact) for fact in facts] + [(scene.see, each) for each in seen]
+            chance.shuffle(steps)
+            for do, what in steps:
+                do(what)
+            states = scene.states()
+            outcomes.append([states[each.key] for each in seen])
+            trial.rollback()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0].count("matched") == _most(
+        [s + n / 100 for n, s in enumerate(told)], [s + n / 100 for n, s in enumerate(shown)]
+    )
+
+
+def _most(facts: list[float], seen: list[float]) -> int:
+    """Slow and obvious: augmenting paths."""
+    taken: dict[int, int] = {}
+
+    def find(one: int, tried: set[int]) -> bool:
+        for fact, moment in enumerate(facts):
+            near = abs(moment - seen[one]) <= WINDOWS["kicks"].total_seconds() + 1e-9
+            if near and fact not in tried:
+                tried.add(fact)
+                if fact not in taken or find(taken[fact], tried):
+                    taken[fact] = one
+                    return True
+        return False
+
+    return sum(find(one, set()) for one in range(len(seen)))
