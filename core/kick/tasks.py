@@ -114,7 +114,7 @@ def _followed(services: Services) -> list[int]:
 
 
 TASKS = (
-    Task("kick.tune_in", every=lambda _settings: 600, run=tune_in),
+    Task("kick.tune_in", every=lambda settings: settings.subscription_check_seconds, run=tune_in),
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=look_who_is_live),
 )

@@ -1,0 +1,228 @@
+"""The alarm: live and silent is told once, and once when it is over."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, text
+
+from core.guilds import actions as guild_actions
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
+from core.kick.intake import deafness, embeds, store
+from core.kick.intake.health import look
+from core.kick.intake.settings import DEAF_MINUTES
+from core.kick.settings import ADMIN_CHANNEL
+from core.outbox.tables import messages
+from tests.kick.rig import NOON, NORA
+
+STARTED = NOON - timedelta(hours=1)
+ADMINS = 555
+
+
+class Channels:
+    """A server's channel over time."""
+
+    def __init__(self, tx: Connection, guild_id: int) -> None:
+        self.tx = tx
+        self.guild_id = guild_id
+        self.now = NOON
+        self._number = 0
+        guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
+        self.set(ADMIN_CHANNEL, ADMINS)
+
+    def set(self, declared: Any, value: Any) -> None:
+        guild_actions.change_setting(self.tx, self.guild_id, declared, value, 1)
+
+    def looked(self, started_at: datetime | None = STARTED, **time: float) -> None:
+        """Time passes; look and watch."""
+        self.now += timedelta(**time)
+        store.set_looks(self.tx, {NORA: started_at}, self.now, self.now - timedelta(minutes=4))
+        deafness.watch(self.tx, self.now)
+
+    def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
+        for _ in range(minutes):
+            self.looked(started_at, minutes=1)
+
+    def heard(self, source: str = "kick.webhook") -> None:
+        self._number += 1
+        kind, lane = "chat.message.sent", f"kick:{NORA}"
+        inbox.receive(self.tx, Delivery(source, f"d{self._number}", kind, lane, {}, self.now))
+        self.tx.execute(
+            text("UPDATE inbox_deliveries SET received_at = :now WHERE delivery_id = :id"),
+            {"now": self.now, "id": f"d{self._number}"},
+        )
+
+    def told(self, guild_id: int | None = None) -> list[Any]:
+        return list(
+            self.tx.execute(
+                select(messages)
+                .where(messages.c.guild_id == (guild_id or self.guild_id))
+                .order_by(messages.c.id)
+            )
+        )
+
+    def kinds(self) -> list[str]:
+        return [row.kind.removeprefix("kick.") for row in self.told()]
+
+
+@pytest.fixture
+def channel(tx: Connection, guild_id: int) -> Channels:
+    return Channels(tx, guild_id)
+
+
+def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(30)
+    (alarm,) = channel.told()
+    assert alarm.kind == "kick.deaf"
+    assert alarm.target == {"channel_id": ADMINS}
+    assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat()}
+
+
+def test_hearing_again_is_told_once(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    channel.heard()
+    channel.passes(3)
+    assert channel.kinds() == ["deaf", "deaf_over"]
+    assert channel.told()[1].payload["why"] == "heard"
+
+
+def test_a_second_silence_of_a_stream_is_told_again(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(2):
+        channel.passes(6)
+        channel.heard()
+        channel.passes(1)
+    assert channel.kinds() == ["deaf", "deaf_over"] * 2
+    assert len({row.key for row in channel.told()}) == 4
+
+
+def test_a_channel_that_is_heard_is_no_news(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(5):
+        channel.passes(4)
+        channel.heard()
+    assert channel.kinds() == []
+
+
+def test_our_own_looks_are_not_hearing(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(6):
+        channel.passes(1)
+        channel.heard("kick.poll")
+    assert channel.kinds() == ["deaf"]
+
+
+def test_the_feed_counts_as_hearing_only_where_chat_is_its(channel: Channels) -> None:
+    store.set_authorities(channel.tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
+    channel.looked()
+    for _ in range(6):
+        channel.passes(1)
+        channel.heard("kick.webhook")
+    channel.tx.info["notes"].clear()
+    assert channel.kinds() == ["deaf"]
+    channel.heard("kick.feed")
+    channel.passes(1)
+    assert channel.kinds() == ["deaf", "deaf_over"]
+
+
+def test_offline_is_not_silent(channel: Channels) -> None:
+    channel.looked(None)
+    channel.passes(30, None)
+    assert channel.kinds() == []
+
+
+def test_a_stream_that_ends_in_silence_ends_the_alarm(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    channel.passes(3, None)
+    assert channel.kinds() == ["deaf", "deaf_over"]
+    assert channel.told()[1].payload["why"] == "ended"
+
+
+def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    later = channel.now
+    channel.passes(6, later)
+    assert channel.kinds() == ["deaf", "deaf_over", "deaf"]
+
+
+def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
+    channel.looked(None)
+    channel.passes(30, None)
+    began = channel.now
+    channel.passes(4, began)
+    assert channel.kinds() == []
+    channel.passes(1, began)
+    assert channel.kinds() == ["deaf"]
+
+
+def test_what_was_while_we_did_not_look_is_not_silence(channel: Channels) -> None:
+    """After a night in which the product did not run, nothing was heard, and nobody is to blame."""
+    channel.looked()
+    channel.looked(hours=8)
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(1)
+    assert channel.kinds() == ["deaf"]
+
+
+def test_the_minutes_are_a_setting(channel: Channels) -> None:
+    channel.set(DEAF_MINUTES, 15)
+    channel.looked()
+    channel.passes(14)
+    assert channel.kinds() == []
+    channel.passes(1)
+    assert channel.kinds() == ["deaf"]
+    channel.set(DEAF_MINUTES, 0)
+    channel.passes(30)
+    assert channel.kinds() == ["deaf"]
+
+
+def test_every_server_is_told_of_its_own(
+    channel: Channels, tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
+    guild_actions.change_setting(tx, other_guild_id, ADMIN_CHANNEL, 777, 1)
+    guild_actions.change_setting(tx, other_guild_id, DEAF_MINUTES, 0, 1)
+    channel.looked()
+    channel.passes(6)
+    assert channel.kinds() == ["deaf"]
+    assert channel.told(other_guild_id) == []
+    silent = [part for part in look(tx, channel.now) if part.name == "Kick hearing"]
+    assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
+
+
+def test_a_server_that_gives_its_channel_up_has_no_alarm(channel: Channels, tx: Connection) -> None:
+    channel.looked()
+    channel.passes(6)
+    tx.execute(text("DELETE FROM guild_channels"))
+    deafness.watch(tx, channel.now)
+    assert store.list_open_episodes(tx) == {}
+
+
+def test_with_nobody_to_tell_it_is_still_on_the_health_page(
+    channel: Channels, tx: Connection, guild_id: int
+) -> None:
+    channel.set(ADMIN_CHANNEL, 0)
+    channel.looked()
+    channel.passes(6)
+    assert channel.kinds() == []
+    assert "Kick hearing" in {part.name for part in look(tx, channel.now)}
+
+
+def test_the_messages_say_what_to_do() -> None:
+    payload = {"slug": "nora_plays", "since": NOON.isoformat()}
+    alarm = embeds.deaf(payload)
+    assert r"nora\_plays" in str(alarm.description)
+    assert "/webhooklog" in str(alarm.description)
+    over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
+    assert "12 min" in str(embeds.deaf_over(payload | over | {"why": "heard"}).description)
+    assert "offline" in str(embeds.deaf_over(payload | over | {"why": "ended"}).description)

@@ -1,0 +1,276 @@
+"""The log of deliveries: every outcome, never a body, never another server's, never without end."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+
+from core.inbox.store import Delivery
+from core.kick import store as kick_store
+from core.kick.intake import embeds, log, log_store, store
+from core.kick.intake.commands import SHOWN
+from core.kick.intake.health import look
+from core.kick.intake.log_store import Line
+from core.kick.intake.tables import nobodys, webhook_log
+from core.kick.translate import translate
+from core.kit.database import Database
+from core.kit.part import Part
+from tests.kick.rig import (
+    NOON,
+    NORA,
+    VERA,
+    Hook,
+    StandingClock,
+    chat,
+    follow,
+    gifts,
+    hook,
+    new_key,
+    pem_of,
+    settings,
+    subscription,
+)
+
+CHAT = "chat.message.sent"
+
+
+@pytest.fixture
+def kick(clean: Database, clock: StandingClock, guild_id: int) -> Hook:
+    follow(clean, guild_id)
+    with clean.begin() as tx:
+        kick_store.set_public_key(tx, pem_of(new_key()), NOON)
+    return hook(clean, clock, settings())
+
+
+def lines(database: Database, guild_id: int) -> list[Line]:
+    with database.begin() as tx:
+        return log_store.list_newest_lines(tx, guild_id, 1000)
+
+
+def nobodys_count(database: Database) -> dict[str, int]:
+    with database.begin() as tx:
+        return log_store.count_nobodys(tx, NOON - timedelta(days=1))
+
+
+def rows(database: Database) -> int:
+    with database.begin() as tx:
+        return sum(
+            tx.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (webhook_log, nobodys)
+        )
+
+
+def test_a_stored_delivery_is_logged_with_its_delay(
+    kick: Hook, clean: Database, guild_id: int
+) -> None:
+    kick.send(message_id="01J", timestamp="2026-05-01T11:59:58Z")
+    assert lines(clean, guild_id) == [
+        Line(
+            guild_id,
+            NOON,
+            NOON - timedelta(seconds=2),
+            CHAT,
+            "01J",
+            "01J000000000000000000000AB",
+            "stored",
+        )
+    ]
+    with clean.begin() as tx:
+        found = log_store.list_newest_of_kinds(tx, guild_id, [CHAT, "kicks.gifted"])
+    assert found == {CHAT: NOON, "kicks.gifted": None}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "outcome"),
+    [
+        ({"timestamp": "2026-04-30T11:00:00Z"}, "stale"),
+        ({"timestamp": "2026-05-01T12:06:00Z"}, "stale"),
+    ],
+)
+def test_what_is_genuine_and_refused_is_in_its_servers_log(
+    kick: Hook, clean: Database, guild_id: int, delivery: dict[str, Any], outcome: str
+) -> None:
+    assert kick.send(**delivery).status_code == 403
+    assert [line.outcome for line in lines(clean, guild_id)] == [outcome]
+    assert nobodys_count(clean) == {}
+
+
+@pytest.mark.parametrize(
+    ("delivery", "outcome"),
+    [
+        ({"headers": {"Kick-Event-Signature": "forged"}}, "bad_signature"),
+        ({"headers": {"Kick-Event-Message-Id": None}}, "missing_header"),
+        ({"raw": b"nothing"}, "bad_json"),
+        ({"kind": "some.future.event"}, "ignored"),
+        ({"body": {}}, "wrong_shape"),
+        ({"body": chat(channel=VERA)}, "unknown_channel"),
+        ({"content_type": "text/plain"}, "not_json"),
+        ({"timestamp": "yesterday"}, "bad_timestamp"),
+    ],
+)
+def test_what_is_nobodys_is_only_counted(
+    kick: Hook, clean: Database, guild_id: int, delivery: dict[str, Any], outcome: str
+) -> None:
+    """An unsigned body could name any channel; it must not get into that server's log."""
+    kick.send(**delivery)
+    assert nobodys_count(clean) == {outcome: 1}
+    assert lines(clean, guild_id) == []
+
+
+def test_a_repetition_is_seen(kick: Hook, clean: Database, guild_id: int) -> None:
+    body = chat()
+    for _ in range(2):
+        kick.send(body, message_id="01J")
+    assert [line.outcome for line in lines(clean, guild_id)] == ["seen", "stored"]
+
+
+def test_nothing_of_a_body_is_kept(kick: Hook, clean: Database) -> None:
+    secret = "nobody may read this"
+    kick.send(chat(secret), timestamp="2026-04-30T11:00:00Z")
+    kick.send(chat(secret), headers={"Kick-Event-Signature": "forged"})
+    with clean.begin() as tx:
+        kept = [
+            str(row)
+            for table in ("kick_webhook_log", "kick_nobodys_deliveries")
+            for row in tx.execute(text(f"SELECT * FROM {table}"))
+        ]
+    assert len(kept) == 2
+    assert not any("nobody may" in row for row in kept)
+
+
+def test_a_server_sees_its_own_and_never_anothers(
+    kick: Hook, clean: Database, guild_id: int, other_guild_id: int
+) -> None:
+    kick.send(message_id="ours")
+    follow(clean, other_guild_id, VERA, "veraspins")
+    kick.send(chat(channel=VERA), message_id="theirs")
+    assert [line.delivery_id for line in lines(clean, guild_id)] == ["ours"]
+    assert [line.delivery_id for line in lines(clean, other_guild_id)] == ["theirs"]
+
+
+def test_two_servers_of_one_channel_have_a_line_each(
+    clean: Database, kick: Hook, guild_id: int, other_guild_id: int
+) -> None:
+    follow(clean, other_guild_id)
+    kick.send(message_id="01J")
+    for guild in (guild_id, other_guild_id):
+        assert [line.delivery_id for line in lines(clean, guild)] == ["01J"]
+
+
+def test_a_flood_cannot_fill_the_disk(
+    kick: Hook, clean: Database, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "MOST_A_MINUTE", 5)
+    for _ in range(20):
+        kick.send(headers={"Kick-Event-Signature": "forged"})
+    body = chat()
+    for _ in range(20):  # a genuine delivery, replayed
+        kick.send(body, message_id="01J")
+    assert rows(clean) == 5 + 1
+    clock.forward(minutes=1)
+    kick.send(headers={"Kick-Event-Signature": "forged"})
+    assert nobodys_count(clean) == {"bad_signature": 21, "seen": 19}
+    assert rows(clean) == 5 + 1 + 2 + 1
+
+
+def test_what_is_stored_is_logged_however_much_it_is(
+    kick: Hook, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "MOST_A_MINUTE", 0)
+    for _ in range(5):
+        kick.send()
+    assert len(lines(clean, guild_id)) == 5
+
+
+def test_headers_of_any_length_are_cut(kick: Hook, clean: Database, guild_id: int) -> None:
+    kick.send(message_id="x" * 900, headers={"Kick-Event-Subscription-Id": "y" * 5000})
+    (line,) = lines(clean, guild_id)
+    assert (line.delivery_id, line.subscription_id) == ("x" * 100, "y" * 100)
+
+
+def test_without_the_database_a_refusal_is_still_a_refusal(clock: StandingClock) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    answer = hook(away, clock, settings()).send(content_type="text/plain")
+    assert answer.status_code == 415
+
+
+# -- health -------------------------------------------------------------------------------------
+
+
+def told(database: Database, clock: StandingClock, name: str) -> list[Part]:
+    with database.begin() as tx:
+        return [part for part in look(tx, clock.now) if part.name == name]
+
+
+def test_late_deliveries_are_told_to_their_server(
+    kick: Hook, clean: Database, clock: StandingClock, guild_id: int, other_guild_id: int
+) -> None:
+    follow(clean, other_guild_id, VERA, "veraspins")
+    kick.send(chat(channel=VERA), timestamp="2026-05-01T11:59:30Z")
+    kick.send(timestamp="2026-05-01T11:56:00Z")
+    (part,) = told(clean, clock, "Kick delays")
+    assert (part.state, part.guild_id) == ("warn", guild_id)
+    assert "4 min" in part.reason
+    clock.forward(minutes=16)
+    assert told(clean, clock, "Kick delays") == []
+
+
+def test_deliveries_by_an_unknown_subscription_are_stored_and_told(
+    kick: Hook, clean: Database, clock: StandingClock, guild_id: int
+) -> None:
+    with clean.begin() as tx:
+        ids = {CHAT: "ours", "kicks.gifted": "other"}
+        store.set_subscriptions(tx, NORA, ids, {}, NOON)
+    for subscription_id in ("ours", "theirs", "other", ""):
+        assert kick.send(headers={"Kick-Event-Subscription-Id": subscription_id}).json == {
+            "status": "stored"
+        }
+    (part,) = told(clean, clock, "Kick deliveries")
+    assert part.guild_id == guild_id
+    assert part.reason.startswith("3 in the last hour"), "also one that is ours for another kind"
+    clock.forward(minutes=61)
+    assert told(clean, clock, "Kick deliveries") == []
+
+
+def test_what_was_set_aside_is_told(
+    clean: Database, clock: StandingClock, guild_id: int, kick: Hook
+) -> None:
+    for kind, body in (
+        ("channel.subscription.gifts", gifts(4_100_003)),
+        ("channel.subscription.new", subscription()),
+    ):
+        with clean.begin() as tx:
+            translate(tx, Delivery("kick.webhook", kind, kind, "kick:1", body, NOON))
+    (part,) = told(clean, clock, "Kick doubts")
+    assert (part.guild_id, part.reason[:11]) == (guild_id, "1 set aside")
+
+
+# -- how it looks -------------------------------------------------------------------------------
+
+
+def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
+    def line(outcome: str, delay: float, kind: str = CHAT) -> Line:
+        return Line(guild_id, NOON, NOON - timedelta(seconds=delay), kind, "d", "s", outcome)
+
+    embed = embeds.webhook_log(
+        [line("stored", 1), line("seen", 0), line("stale", 90_000), line("stored", 600, "a`b")],
+        {"bad_signature": 1200},
+    )
+    said = str(embed.description)
+    assert "🟢" in said
+    assert "taken" in said
+    assert "refused: too old" in said
+    assert "⚠️ after 10 min" in said
+    assert "`a`b`" not in said
+    assert "1,200" in str(embed.footer.text)
+    assert "not signed by Kick: 1200" in str(embed.footer.text)
+
+
+def test_an_empty_log_says_how_to_test() -> None:
+    assert "Write in your Kick chat" in str(embeds.webhook_log([], {}).description)
+
+
+def test_ten_long_lines_fit(guild_id: int) -> None:
+    long = Line(guild_id, NOON, NOON, "k" * 100, "d", "s", "o" * 100)
+    assert len(embeds.webhook_log([long] * SHOWN, {})) < 6000

@@ -1,0 +1,154 @@
+"""What is thrown away, and what stays for ever."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from core.inbox import actions as inbox
+from core.inbox.hearers import Hearings
+from core.inbox.store import Delivery
+from core.inbox.worker import Worker
+from core.kick.intake import log_store, pruning
+from core.kick.intake.log_store import Line, Nobodys
+from core.kick.intake.pruning import prune
+from core.kick.translate import translate
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from tests.kick.rig import (
+    NOON,
+    SUPPORT,
+    StandingClock,
+    chat,
+    follow,
+    settings,
+    status,
+)
+
+WINDOW = timedelta(days=2, seconds=300)
+"""The age at which deliveries are refused, the clocks' difference, and a day."""
+
+
+@pytest.fixture
+def services(clean: Database, clock: StandingClock, guild_id: int) -> Services:
+    follow(clean, guild_id)
+    return Services(settings(), clean, LocalBus(), clock)
+
+
+def deliver(database: Database, at: datetime, kind: str, body: dict[str, Any], number: int) -> None:
+    source = "kick.poll" if kind.startswith("poll") else "kick.webhook"
+    with database.begin() as tx:
+        inbox.receive(tx, Delivery(source, f"{kind}-{number}", kind, "kick:1", body, at))
+        tx.execute(
+            text("UPDATE inbox_deliveries SET received_at = :at WHERE delivery_id = :id"),
+            {"at": at, "id": f"{kind}-{number}"},
+        )
+
+
+def work(database: Database) -> None:
+    hearings: Hearings = {}
+    worker = Worker(database, {"kick.webhook": translate, "kick.poll": translate}, hearings)
+    while worker.work_once():
+        pass
+
+
+def left(database: Database, column: str, table: str) -> set[str]:
+    with database.begin() as tx:
+        return set(tx.execute(text(f"SELECT DISTINCT {column} FROM {table}")).scalars())
+
+
+def test_chat_and_looks_go_and_money_stays(services: Services, clean: Database) -> None:
+    old = NOON - WINDOW - timedelta(minutes=1)
+    seen = {"seen_at": old.isoformat(), "broadcaster": {"user_id": 4_100_001}}
+    bodies = SUPPORT | {
+        "chat.message.sent": chat(created_at=old.isoformat()),
+        "livestream.status.updated": status(True),
+        "poll.livestream": seen,
+    }
+    for number, (kind, body) in enumerate(bodies.items()):
+        deliver(clean, old, kind, body, number)
+    work(clean)
+    facts = left(clean, "event", "inbox_facts")
+    prune(services)
+    gone = {"chat.message.sent", "poll.livestream"}
+    assert left(clean, "kind", "inbox_deliveries") == set(bodies) - gone
+    assert left(clean, "event", "inbox_facts") == facts - {"ChatMessageSent", "StreamSeenOffline"}
+
+
+def test_what_could_still_come_again_stays(services: Services, clean: Database) -> None:
+    at = NOON - WINDOW + timedelta(minutes=1)
+    deliver(clean, at, "chat.message.sent", chat(created_at=at.isoformat()), 1)
+    work(clean)
+    prune(services)
+    assert left(clean, "kind", "inbox_deliveries") == {"chat.message.sent"}
+    assert left(clean, "event", "inbox_facts") == {"ChatMessageSent"}
+
+
+def test_what_waits_or_lies_on_the_shelf_stays(services: Services, clean: Database) -> None:
+    old = NOON - timedelta(days=30)
+    deliver(clean, old, "chat.message.sent", {"not": "understood"}, 1)
+    work(clean)
+    deliver(clean, old, "chat.message.sent", chat(), 2)
+    prune(services)
+    assert left(clean, "state", "inbox_deliveries") == {"shelved", "waiting"}
+
+
+def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild_id: int) -> None:
+    def line(days: float) -> Line:
+        at = NOON - timedelta(days=days)
+        return Line(guild_id, at, at, "k", f"{days}", "s", "stored")
+
+    with clean.begin() as tx:
+        log_store.add_lines(tx, [line(9), line(7.1), line(6.9), line(0)])
+        log_store.add_lines(tx, [Nobodys(NOON - timedelta(days=days), "stale") for days in (8, 6)])
+    prune(services)
+    assert left(clean, "delivery_id", "kick_webhook_log") == {"6.9", "0"}
+    assert len(left(clean, "id::text", "kick_nobodys_deliveries")) == 1
+
+
+def test_it_goes_in_small_steps(
+    services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "AT_ONCE", 3)
+    old = NOON - timedelta(days=30)
+    for number in range(8):
+        deliver(clean, old, "chat.message.sent", chat(created_at=old.isoformat()), number)
+    work(clean)
+    with clean.begin() as tx:
+        log_store.add_lines(
+            tx, [Line(guild_id, old, old, "k", str(n), "s", "stored") for n in range(8)]
+        )
+    prune(services)
+    for table, column in (
+        ("inbox_deliveries", "kind"),
+        ("inbox_facts", "event"),
+        ("kick_webhook_log", "kind"),
+    ):
+        assert left(clean, column, table) == set()
+
+
+def test_a_run_has_an_end(
+    services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "AT_ONCE", 1)
+    monkeypatch.setattr(pruning, "MOST_STEPS", 2)
+    old = NOON - timedelta(days=30)
+    with clean.begin() as tx:
+        log_store.add_lines(
+            tx, [Line(guild_id, old, old, "k", str(n), "s", "stored") for n in range(5)]
+        )
+    prune(services)
+    assert left(clean, "delivery_id", "kick_webhook_log") == {"2", "3", "4"}
+
+
+def test_what_helps_to_recognise_echoes_is_forgotten(services: Services, clean: Database) -> None:
+    kind = "channel.subscription.gifts"
+    deliver(clean, NOON, kind, SUPPORT[kind] | {"created_at": "2026-04-01T12:00:00Z"}, 1)
+    deliver(clean, NOON, kind, SUPPORT[kind], 2)
+    work(clean)
+    prune(services)
+    with clean.begin() as tx:
+        kept = tx.execute(text("SELECT count(*), min(at) FROM kick_recent_subs")).one()
+    assert tuple(kept) == (3, NOON)

@@ -1,0 +1,268 @@
+"""Exactly one subscription of each kind for each followed channel, whatever Kick has."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from sqlalchemy import Connection
+from werkzeug import Request, Response
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.client import KickRejected, client_of
+from core.kick.intake import store
+from core.kick.intake.health import look
+from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_channel
+from core.kick.intake.rules import CHAT, MONEY
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage
+from core.kit.part import Part
+from core.kit.services import Services
+from sandbox.kick.driver import KickDriver
+from tests.kick.intake.conftest import ServicesFor
+from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings
+
+ONE_OF_EACH = Counter(WEBHOOK_KINDS)
+
+
+def at_kick(kick: KickDriver, channel: int = NORA) -> Counter[str]:
+    """Kind -> how many subscriptions Kick has for the channel."""
+    found = kick.state()["webhooks"]["subscriptions"]
+    return Counter(one["event"] for one in found if one["broadcaster_user_id"] == channel)
+
+
+def known(services: Services, channel: int = NORA) -> dict[str, store.Subscription]:
+    with services.database.begin() as tx:
+        return {one.kind: one for one in store.list_subscriptions(tx, channel)}
+
+
+def authorities(services: Services, channel: int = NORA) -> dict[str, Any]:
+    with services.database.begin() as tx:
+        return dict(store.list_authorities(tx, channel))
+
+
+def part(services: Services, guild_id: int, name: str = "Kick subscriptions") -> Part:
+    with services.database.begin() as tx:
+        parts = look(tx, services.clock())
+    return next(one for one in parts if (one.name, one.guild_id) == (name, guild_id))
+
+
+def test_all_ten_are_subscribed_to_and_their_ids_kept(
+    services: Services, kick: KickDriver, guild_id: int
+) -> None:
+    reconcile(services)
+    assert at_kick(kick) == ONE_OF_EACH
+    ids = {one["event"]: one["id"] for one in kick.state()["webhooks"]["subscriptions"]}
+    assert {kind: one.subscription_id for kind, one in known(services).items()} == ids
+    assert all(one.checked_at == NOON and one.trouble is None for one in known(services).values())
+    assert part(services, guild_id) == Part(
+        "Kick subscriptions", "ok", "All 10 in place.", 0.0, guild_id
+    )
+
+
+def test_again_and_again_changes_nothing(services: Services, kick: KickDriver) -> None:
+    reconcile(services)
+    before = kick.state()["webhooks"]["subscriptions"]
+    for _ in range(2):
+        reconcile(services)
+    reconcile_channel(services, NORA)
+    assert kick.state()["webhooks"]["subscriptions"] == before
+
+
+def test_doubles_and_strays_are_deleted_in_slices(services: Services, kick: KickDriver) -> None:
+    reconcile(services)
+    ids = {one.subscription_id for one in known(services).values()}
+    client = client_of(services.settings)
+    for _ in range(7):
+        client.subscribe(NORA, WEBHOOK_KINDS)
+        client.subscribe(VERA, WEBHOOK_KINDS)
+    assert len(client.list_subscriptions()) == 150
+    reconcile(services)
+    left = client.list_subscriptions()
+    assert {one.id for one in left} == ids, "the known ones stay"
+    assert at_kick(kick) == ONE_OF_EACH
+
+
+def test_of_unknown_doubles_the_oldest_stays(services: Services, kick: KickDriver) -> None:
+    client = client_of(services.settings)
+    (first,) = client.subscribe(NORA, [CHAT])
+    client.subscribe(NORA, [CHAT])
+    reconcile(services)
+    assert known(services)[CHAT].subscription_id == first.id
+    assert at_kick(kick) == ONE_OF_EACH
+
+
+def test_a_channel_that_is_no_longer_followed_is_given_up(
+    services: Services, clean: Database, kick: KickDriver, guild_id: int
+) -> None:
+    reconcile(services)
+    follow(clean, guild_id, VERA, "veraspins")
+    reconcile(services)
+    assert at_kick(kick, NORA) == Counter()
+    assert at_kick(kick, VERA) == ONE_OF_EACH
+    assert known(services, NORA) == authorities(services, NORA) == {}
+
+
+def test_while_nobody_follows_anything_nothing_is_deleted(
+    services_for: ServicesFor, kick: KickDriver
+) -> None:
+    """A new installation on an empty database must not deafen the old one."""
+    services = services_for()
+    client_of(services.settings).subscribe(NORA, [CHAT])
+    reconcile(services)
+    assert at_kick(kick) == Counter([CHAT])
+
+
+def test_what_kick_dropped_is_mended(services: Services, kick: KickDriver) -> None:
+    reconcile(services)
+    gone = known(services)["kicks.gifted"].subscription_id
+    assert gone is not None
+    client_of(services.settings).unsubscribe([gone])
+    reconcile(services)
+    assert at_kick(kick) == ONE_OF_EACH
+    assert known(services)["kicks.gifted"].subscription_id not in (None, gone)
+
+
+def test_a_kind_that_kick_declines_is_told_and_the_others_stand(
+    services: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.fault(subscriptions__item_error=1)
+    reconcile(services)
+    ((kind, one),) = [(k, v) for k, v in known(services).items() if v.subscription_id is None]
+    assert one.trouble == "Kick declined: internal error."
+    assert at_kick(kick) == ONE_OF_EACH - Counter([kind])
+    told = part(services, guild_id)
+    assert (told.state, told.guild_id) == ("warn", guild_id)
+    assert "internal error" in told.reason
+    assert kind in told.reason
+    reconcile(services)
+    assert part(services, guild_id).state == "ok"
+
+
+def test_the_apps_limit_is_said_in_plain_words_and_costs_only_chat(
+    services: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.fault(subscriptions__chat_limit=0)
+    reconcile(services)
+    assert known(services)[CHAT].trouble == LIMIT_REACHED
+    assert at_kick(kick) == ONE_OF_EACH - Counter([CHAT])
+    assert "developers@kick.com" in part(services, guild_id).reason
+    kick.reset_faults()
+    reconcile(services)
+    assert at_kick(kick) == ONE_OF_EACH
+
+
+@pytest.mark.parametrize("trouble", [400, 500])
+def test_one_channels_trouble_does_not_stop_the_others(
+    trouble: int,
+    httpserver: HTTPServer,
+    clean: Database,
+    clock: StandingClock,
+    guild_id: int,
+    other_guild_id: int,
+) -> None:
+    """Kick as the test says: Nora's channel cannot be subscribed to."""
+    asked: list[int] = []
+
+    def subscribe(request: Request) -> Response:
+        body = request.get_json()
+        asked.append(body["broadcaster_user_id"])
+        if body["broadcaster_user_id"] == NORA:
+            return Response(json.dumps({"data": None, "message": "Bad request"}), trouble)
+        made = [{"name": e["name"], "subscription_id": e["name"]} for e in body["events"]]
+        return Response(json.dumps({"data": made}), content_type="application/json")
+
+    path, url = "/public/v1/events/subscriptions", httpserver.url_for("").rstrip("/")
+    httpserver.expect_request("/oauth/token").respond_with_json(
+        {"access_token": "t", "expires_in": 5_184_000}
+    )
+    httpserver.expect_request(path, method="GET").respond_with_json({"data": []})
+    httpserver.expect_request(path, method="POST").respond_with_handler(subscribe)
+    ours = settings(
+        kick_api_url=url, kick_auth_url=url, kick_client_id="id", kick_client_secret="secret"
+    )
+    services = Services(ours, clean, LocalBus(), clock)
+    follow(clean, guild_id, NORA)
+    follow(clean, other_guild_id, VERA, "veraspins")
+    reconcile(services)
+    assert asked == [NORA, VERA]
+    assert part(services, guild_id).state == "warn"
+    assert part(services, other_guild_id).state == "ok"
+
+
+def test_when_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver) -> None:
+    kick.fault(api__500=1)
+    with pytest.raises(Outage):
+        reconcile(services)
+
+
+def test_an_app_that_kick_does_not_know_is_told(services_for: ServicesFor) -> None:
+    with pytest.raises(KickRejected):
+        reconcile(services_for(kick_client_secret="wrong"))
+
+
+# -- authority ----------------------------------------------------------------------------------
+
+
+def test_the_webhook_is_the_authority_where_it_is_subscribed(services: Services) -> None:
+    reconcile(services)
+    assert authorities(services) == dict.fromkeys(WEBHOOK_KINDS, "webhook")
+
+
+def test_the_feed_stands_in_for_money_that_kick_does_not_tell(
+    services: Services, kick: KickDriver
+) -> None:
+    kick.fault(subscriptions__item_error=10)
+    reconcile(services)
+    feed = {kind for kind, whose in authorities(services).items() if whose == "feed"}
+    assert feed == MONEY
+    reconcile(services)
+    assert set(authorities(services).values()) == {"webhook"}
+
+
+def test_without_dual_mode_nothing_stands_in(
+    services: Services, services_for: ServicesFor, kick: KickDriver
+) -> None:
+    kick.fault(subscriptions__item_error=10)
+    reconcile(services_for(use_dual_mode=False))
+    assert set(authorities(services).values()) == {"webhook"}
+
+
+def test_chat_may_be_the_feeds(services: Services, services_for: ServicesFor) -> None:
+    reconcile(services_for(kick_use_kickpython_ws=True))
+    feed = {kind for kind, whose in authorities(services).items() if whose == "feed"}
+    assert feed == {CHAT}
+
+
+def test_authority_does_not_change_in_the_middle_of_a_stream(
+    services: Services, kick: KickDriver, tx: Connection
+) -> None:
+    def seen(started_at: Any) -> None:
+        with services.database.begin() as tx:
+            store.set_looks(tx, {NORA: started_at}, NOON, NOON)
+
+    reconcile(services)
+    seen(NOON)
+    client = client_of(services.settings)
+    client.unsubscribe(one.id for one in client.list_subscriptions(NORA))
+    kick.fault(subscriptions__item_error=10)
+    reconcile(services)
+    assert set(authorities(services).values()) == {"webhook"}
+    seen(None)
+    kick.fault(subscriptions__item_error=10)
+    reconcile(services)
+    assert {k for k, whose in authorities(services).items() if whose == "feed"} == MONEY
+
+
+def test_two_servers_of_one_channel_are_told_alike(
+    services: Services, clean: Database, kick: KickDriver, guild_id: int, other_guild_id: int
+) -> None:
+    with clean.begin() as tx:
+        guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
+    reconcile(services)
+    assert at_kick(kick) == ONE_OF_EACH
+    assert part(services, guild_id).state == part(services, other_guild_id).state == "ok"

@@ -1,0 +1,142 @@
+"""Being told by Kick, with real processes: everything is counted once, and what Kick drops without
+a word is mended."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.kick.bodies import EVENT_TYPES
+from sandbox.kick.signing import SigningKey
+from tests.stories.post import NORA, Postman, chat, instant
+from tests.stories.product import until
+from tests.stories.stage import GUILD, Stage, open_stage
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file; it looks after its subscriptions every second."""
+    folder = tmp_path_factory.mktemp("intake")
+    settings = {"SUBSCRIPTION_CHECK_SECONDS": "1"}
+    with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.start().wait_well()
+        until(lambda: at_kick(opened) == Counter(EVENT_TYPES), "all ten subscriptions")
+        yield opened
+
+
+def at_kick(stage: Stage) -> Counter[str]:
+    """Kind -> subscriptions for Nora's channel at Kick."""
+    found = stage.kick.state()["webhooks"]["subscriptions"]
+    return Counter(one["event"] for one in found if one["broadcaster_user_id"] == NORA)
+
+
+def facts(stage: Stage) -> Counter[str]:
+    """Event -> how many were counted for Nora's Corner."""
+    found = stage.rows(
+        "SELECT event, count(*) FROM inbox_facts WHERE guild_id = :guild GROUP BY event",
+        guild=GUILD,
+    )
+    return Counter(dict(found))
+
+
+def more(stage: Stage, before: Counter[str], wanted: dict[str, int]) -> None:
+    """Wait until exactly these have been counted since."""
+
+    def counted() -> dict[str, int]:
+        now = facts(stage)
+        ours = ("StreamSeenLive", "StreamSeenOffline")
+        return {name: now[name] - before[name] for name in now if name not in ours} | {}
+
+    def grown() -> bool:
+        return {name: count for name, count in counted().items() if count} == wanted
+
+    stage.kick.settle()
+    until(grown, f"{wanted}, not {counted()}")
+
+
+def test_everything_kick_tells_becomes_a_fact(stage: Stage) -> None:
+    before = facts(stage)
+    kick = stage.kick
+    kick.follow("mia")
+    kick.subscribe("leo")
+    kick.renew("yuki", 7)
+    kick.gift("mia", ["sam", "tomas"])
+    kick.kicks("mia", 500)
+    kick.metadata(title="Bonus hunt")
+    kick.ban("sam")
+    wanted = {
+        "ChannelFollowed": 1,
+        "SubscriptionStarted": 1,
+        "SubscriptionRenewed": 1,
+        "SubGifted": 2,
+        "KicksGifted": 1,
+        "StreamChanged": 1,
+        "ViewerBanned": 1,
+    }
+    more(stage, before, wanted)
+
+
+def test_a_kind_that_kick_dropped_is_mended(stage: Stage) -> None:
+    """Kick unsubscribes an event type whose deliveries failed for a day, without a word."""
+    dropped = "kicks.gifted"
+    stage.kick.fault(webhook__bad_signature=1, webhook__unsubscribe_after_s=0.0)
+    was = subscription_id(stage, dropped)
+    stage.kick.kicks("mia", 100)
+    until(lambda: subscription_id(stage, dropped) not in (None, was), "a new subscription")
+    stage.kick.reset_faults()
+    until(lambda: at_kick(stage) == Counter(EVENT_TYPES), "all ten subscriptions again")
+    until(lambda: known_id(stage, dropped) == subscription_id(stage, dropped), "its id, known")
+    before = facts(stage)
+    stage.kick.kicks("mia", 200)
+    more(stage, before, {"KicksGifted": 1})
+
+
+def subscription_id(stage: Stage, kind: str) -> str | None:
+    found = stage.kick.state()["webhooks"]["subscriptions"]
+    return next((one["id"] for one in found if one["event"] == kind), None)
+
+
+def known_id(stage: Stage, kind: str) -> Any:
+    return stage.scalar(
+        "SELECT subscription_id FROM kick_subscriptions WHERE kind = :kind", kind=kind
+    )
+
+
+def test_chunks_doubles_and_the_echo_of_a_gift_count_nothing_twice(stage: Stage) -> None:
+    before = facts(stage)
+    stage.kick.fault(body__gift_echo=True, body__gift_chunk=2, webhook__duplicate_new_id=4)
+    for number in range(5):
+        stage.kick.account(f"lucky{number}", f"Lucky{number}")
+    stage.kick.gift("mia", [f"lucky{number}" for number in range(5)])
+    more(stage, before, {"SubGifted": 5})
+    stage.kick.reset_faults()
+    until(lambda: parked(stage) == 5, "five echoes set aside")
+
+
+def parked(stage: Stage) -> Any:
+    return stage.scalar("SELECT count(*) FROM kick_parked WHERE guild_id = :guild", guild=GUILD)
+
+
+def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
+    postman = Postman(f"http://127.0.0.1:{stage.port}", stage.key)
+    stale = postman.deliver(chat("from long ago"), at="2026-01-01T00:00:00Z")
+    assert stale.status_code == 403
+    raw = b'{"nobody": "may read this"}'
+    forged = postman.post(raw, postman.headers(raw) | {"Kick-Event-Signature": "forged"})
+    assert forged.status_code == 401
+    assert postman.deliver(chat("hello"), at=instant()).status_code == 200
+
+    stage.discord.wait_command("webhooklog")
+    answer = stage.discord.slash("nora", "general", "webhooklog")["response"]
+    assert answer["ephemeral"] is True
+    (embed,) = answer["embeds"]
+    assert "chat.message.sent" in embed["description"]
+    assert "refused: too old" in embed["description"]
+    assert "not signed by Kick" in embed["footer"]["text"]
+    assert "may read" not in str(embed)
+
+    refused = stage.asked("mia", "!webhooklog")
+    assert "for moderators" in refused["title"] or "only" in refused["title"].lower()
