@@ -55,3 +55,5 @@ class Heart:
                     store.set_beats(tx, self._process, parts, self._services.clock())
             except Outage as outage:
                 _log.debug("A heartbeat could not be written", reason=outage.reason)
+            except Exception:  # the heart must outlive every bug of the parts it feels
+                _log.exception("A heartbeat failed")

@@ -41,6 +41,16 @@ def _merge_one(beats: list[Beat], now: datetime) -> Part:
     return Part(worst.name, worst.state, worst.reason, age)
 
 
+def one_a_name(parts: Iterable[Part]) -> list[Part]:
+    """The worst of each name: what is said twice is told once."""
+    worst: dict[str, Part] = {}
+    for part in parts:
+        known = worst.get(part.name)
+        if known is None or _WORSE[part.state] > _WORSE[known.state]:
+            worst[part.name] = part
+    return list(worst.values())
+
+
 def overall(parts: Iterable[Part]) -> Overall:
     """`down` if any part is down, `degraded` if any warns, else `ok`."""
     worst = max((_WORSE[part.state] for part in parts), default=0)

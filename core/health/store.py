@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.health.rules import Beat
+from core.health.rules import Beat, one_a_name
 from core.health.tables import heartbeats
 from core.kit.part import Part
 
@@ -19,7 +19,7 @@ def set_beats(tx: Connection, process: str, parts: Iterable[Part], now: datetime
     tx.execute(delete(heartbeats).where(heartbeats.c.process == process))
     rows = [
         {"process": process, "part": p.name, "state": p.state, "reason": p.reason, "at": now}
-        for p in parts
+        for p in one_a_name(parts)
     ]
     if rows:
         tx.execute(upsert(heartbeats).values(rows))

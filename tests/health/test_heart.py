@@ -78,3 +78,20 @@ def test_what_a_process_no_longer_speaks_of_is_dropped(tx: Connection) -> None:
     assert [beat.part.name for beat in store.list_beats(tx)] == ["Tasks"]
     store.set_beats(tx, "host:1", [], NOW)
     assert store.list_beats(tx) == []
+
+
+def test_a_part_that_cannot_be_felt_once_does_not_stop_the_heart(services: Services) -> None:
+    moods = iter([ValueError("a bug")])
+
+    def feel() -> list[Part]:
+        for bug in moods:
+            raise bug
+        return WELL
+
+    heart = Heart(services, feel)
+    heart.start()
+    deadline = time.monotonic() + 10
+    while told(services) != WELL:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    heart.stop()

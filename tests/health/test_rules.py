@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.health.rules import FRESH, Beat, merge, overall
+from core.health.rules import FRESH, Beat, merge, one_a_name, overall
 from core.kit.part import Part, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
@@ -50,3 +50,8 @@ def test_the_whole_is_as_bad_as_its_worst_part(told: list[State]) -> None:
     parts = [Part("x", state, "") for state in told]
     wanted = "down" if "down" in told else "degraded" if "warn" in told else "ok"
     assert overall(parts) == wanted
+
+
+def test_what_a_process_says_twice_is_told_once_and_the_worst_counts() -> None:
+    told = [Part("Feed", "ok", "fine"), Part("Feed", "warn", "hm"), Part("Bot", "ok", "fine")]
+    assert one_a_name(told) == [Part("Feed", "warn", "hm"), Part("Bot", "ok", "fine")]
