@@ -347,7 +347,7 @@ class _OurLogs(Logger):
         self.error_log.setLevel("WARNING")
         self.access_log.disabled = True
 
-    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+    def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
         """A client that went silent in the middle of its request is no fault of ours."""
         if isinstance(sys.exc_info()[1], BlockingIOError):
             _log.info("A request did not come to its end in time")
