@@ -1,0 +1,109 @@
+"""What the tests of the feed share: services that point at the pretend Kick, and a listener that is
+in a hurry."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox.tables import deliveries
+from core.kick.accounts.tables import channels
+from core.kick.feed.connection import Timing
+from core.kick.feed.listener import FeedListener
+from core.kick.feed.session import Patience
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox
+from tests.conftest import GUILD
+from tests.kick.rig import NORA, settings
+
+ROOM, SITE = 3_100_001, 2_100_001
+CHAT_FEED, GIFT_FEED = f"chatrooms.{ROOM}.v2", f"chatroom_{ROOM}"
+KICKS_FEED = f"channel_{SITE}"
+
+HASTE = Timing(
+    look=0.1,
+    steady=0.2,
+    patience=Patience(connect=3.0, after_ping=0.4, quiet=0.6, pong=0.4),
+    pause_factor=0.02,
+)
+
+
+def services(database: Database, sandbox: Sandbox, **differs: Any) -> Services:
+    """As a process has them, against the pretend Kick."""
+    environment = {name.lower(): value for name, value in sandbox.env.items()}
+    return Services(settings(**environment | differs), database, LocalBus())
+
+
+def follow(
+    database: Database,
+    guild_id: int = GUILD,
+    *,
+    channel_id: int = NORA,
+    site_channel_id: int | None = SITE,
+    chatroom_id: int | None = ROOM,
+) -> None:
+    """The server follows this channel and knows its numbers."""
+    with database.begin() as tx:
+        guilds.set_channel(tx, Channel(guild_id, "kick", channel_id, f"channel-{channel_id}"))
+        tx.execute(
+            channels.insert().values(
+                guild_id=guild_id,
+                broadcaster_user_id=channel_id,
+                site_channel_id=site_channel_id,
+                chatroom_id=chatroom_id,
+                chatroom_from="site" if chatroom_id else None,
+            )
+        )
+
+
+@contextmanager
+def listening(ours: Services, timing: Timing = HASTE) -> Iterator[FeedListener]:
+    """A listener for the length of the block."""
+    listener = FeedListener(ours, timing)
+    listener.start()
+    try:
+        yield listener
+    finally:
+        listener.stop()
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 15.0) -> None:
+    """AssertionError if it does not become true."""
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def wait_for_ears(kick: KickDriver, *feeds: str, transport: str | None = None) -> dict[str, Any]:
+    """Until somebody listens to all of these feeds."""
+    found: list[dict[str, Any]] = []
+
+    def heard() -> bool:
+        found[:] = [
+            each
+            for each in kick.feed_listeners()
+            if set(feeds) <= set(each["feeds"]) and transport in (None, each["transport"])
+        ]
+        return bool(found)
+
+    wait_until(heard)
+    return found[0]
+
+
+def inbox_kinds(database: Database) -> list[str]:
+    """What the feed has brought, in order."""
+    with database.begin() as tx:
+        found = tx.execute(
+            select(deliveries.c.kind)
+            .where(deliveries.c.source == "kick.feed")
+            .order_by(deliveries.c.id)
+        )
+        return list(found.scalars())

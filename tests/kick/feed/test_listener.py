@@ -1,0 +1,212 @@
+"""The listener against the pretend Kick's real sockets, over both transports."""
+
+import threading
+
+import pytest
+
+from core.kick.feed.connection import Timing
+from core.kick.feed.listener import FeedListener
+from core.kick.feed.session import Patience
+from core.kit.database import Database
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.feed.rig import (
+    CHAT_FEED,
+    GIFT_FEED,
+    HASTE,
+    KICKS_FEED,
+    follow,
+    inbox_kinds,
+    listening,
+    services,
+    wait_for_ears,
+    wait_until,
+)
+
+USED = (CHAT_FEED, GIFT_FEED, KICKS_FEED)
+
+
+@pytest.fixture(autouse=True)
+def followed(clean: Database) -> None:
+    follow(clean)
+
+
+def state(listener: FeedListener, guild_id: int = GUILD) -> str:
+    """What a server is told, nothing at first."""
+    told = [part.reason for part in listener.status() if part.guild_id == guild_id]
+    return told[0] if told else ""
+
+
+@pytest.mark.parametrize("transport", ["centrifugo", "pusher"])
+class TestOver:
+    def test_one_row_of_each_kind_and_no_chat(
+        self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
+    ) -> None:
+        """One subscription is five frames, a gift two, Kicks two."""
+        kick.fault(feed__provider=transport)
+        with listening(services(clean, pretend)):
+            wait_for_ears(kick, *USED, transport=transport)
+            kick.chat("mia", "hello")
+            kick.subscribe("mia")
+            kick.gift("mia", ["vera"])
+            kick.kicks("mia", 500)
+            wait_until(lambda: len(inbox_kinds(clean)) >= 3)
+        assert inbox_kinds(clean) == ["feed.subscription", "feed.gifts", "feed.kicks"]
+
+    def test_killed_it_comes_back_to_all_feeds(
+        self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
+    ) -> None:
+        kick.fault(feed__provider=transport)
+        with listening(services(clean, pretend)):
+            first = wait_for_ears(kick, *USED)
+            kick.feed_kill()
+            wait_until(lambda: first["id"] not in [e["id"] for e in kick.feed_listeners()])
+            second = wait_for_ears(kick, *USED)
+            assert first["id"] != second["id"]
+            assert inbox_kinds(clean) == []
+            kick.kicks("mia", 5)
+            wait_until(lambda: inbox_kinds(clean) == ["feed.kicks"])
+
+    def test_a_frozen_server_is_noticed(
+        self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
+    ) -> None:
+        """The sockets stay open, and not even a ping is answered."""
+        kick.fault(feed__provider=transport, feed__ping_s=1)
+        with listening(services(clean, pretend)) as listener:
+            first = wait_for_ears(kick, *USED)
+            wait_until(lambda: "Listening" in state(listener))
+            kick.fault(feed__silent=True)
+            wait_until(lambda: "Not connected" in state(listener))
+            kick.fault(feed__silent=False)
+            wait_until(lambda: "Listening" in state(listener))
+            assert wait_for_ears(kick, *USED)["id"] != first["id"]
+
+    def test_no_thread_stays_behind(
+        self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
+    ) -> None:
+        kick.fault(feed__provider=transport)
+        before = set(threading.enumerate())
+        with listening(services(clean, pretend)):
+            wait_for_ears(kick, *USED)
+            kick.feed_kill()
+            wait_for_ears(kick, *USED)
+        wait_until(lambda: not _ours(set(threading.enumerate()) - before))
+        wait_until(lambda: not kick.feed_listeners())
+
+
+def _ours(threads: set[threading.Thread]) -> list[str]:
+    return [each.name for each in threads if "ysher" in each.name or "kick-feed" in each.name]
+
+
+def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+    kick.fault(feed__provider="pusher")
+    with listening(services(clean, pretend)) as listener:
+        wait_for_ears(kick, *USED, transport="pusher")
+        kick.fault(feed__provider="centrifugo")
+        kick.feed_kill()
+        wait_for_ears(kick, *USED, transport="centrifugo")
+        wait_until(lambda: "over Centrifugo" in state(listener))
+
+
+def test_without_negotiation_the_configured_app_is_used(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    kick.fault(feed__provider="pusher", feed__refuse=True)
+    with listening(services(clean, pretend)) as listener:
+        wait_for_ears(kick, *USED, transport="pusher")
+        wait_until(lambda: "over Pusher" in state(listener))
+
+
+def test_a_retired_key_is_told_and_does_not_end_it(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """pysher's own thread dies of it."""
+    kick.fault(feed__provider="pusher", feed__wrong_key=True)
+    with listening(services(clean, pretend)) as listener:
+        wait_until(lambda: "4001" in state(listener))
+        kick.fault(feed__provider="centrifugo")
+        wait_for_ears(kick, *USED, transport="centrifugo")
+
+
+def test_sent_away_for_good_it_stays_away(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    ours = services(clean, pretend, kick_pusher_key=None)
+    timing = Timing(look=0.1, steady=0.2, patience=HASTE.patience, pause_factor=0.0001)
+    with listening(ours, timing) as listener:
+        wait_for_ears(kick, *USED)
+        kick.feed_close(3999, "banned")
+        # Pusher is still tried, and is not there; Centrifugo is left alone.
+        wait_until(lambda: "no pusher" in state(listener))
+        assert not kick.feed_listeners()
+
+
+def test_off_it_says_what_is_lost(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+    with listening(services(clean, pretend, use_dual_mode=False)) as listener:
+        (part,) = listener.status()
+        assert part.state == "ok"
+        assert "USE_DUAL_MODE" in part.reason
+        kick.kicks("mia", 5)
+        assert not kick.feed_listeners()
+    assert inbox_kinds(clean) == []
+
+
+def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
+    ours = services(clean, pretend)
+    with listening(ours) as first:
+        wait_for_ears(kick, *USED)
+        with listening(ours) as second:
+            wait_until(lambda: "Another process" in second.status()[0].reason)
+            first.stop()
+            wait_until(lambda: "stand" in second.status()[0].reason)
+            wait_for_ears(kick, *USED)
+            wait_until(lambda: len(kick.feed_listeners()) == 1)
+
+
+def test_chat_is_read_where_there_is_no_webhook(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
+        wait_for_ears(kick, *USED)
+        kick.chat("mia", "hello")
+        wait_until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
+
+
+def test_a_channel_more_joins_the_same_connection(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    with listening(services(clean, pretend)):
+        first = wait_for_ears(kick, *USED)
+        follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=88, chatroom_id=99)
+        second = wait_for_ears(kick, *USED, "chatroom_99", "channel_88")
+        assert second["id"] == first["id"]
+
+
+def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    with listening(services(clean, pretend)) as listener:
+        wait_for_ears(kick, *USED)
+        for data in ({"amount": 5}, [], "no json", None):
+            kick.feed_publish(KICKS_FEED, "KicksGifted", data)
+        wait_until(lambda: "KicksGifted" in listener.status()[0].reason)
+        assert listener.status()[0].state == "warn"
+        kick.kicks("mia", 5)
+        wait_until(lambda: inbox_kinds(clean) == ["feed.kicks"])
+        assert listener.status()[0].state == "ok"
+
+
+def test_a_channel_whose_numbers_are_unknown_is_named(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=None, chatroom_id=None)
+    with listening(services(clean, pretend)) as listener:
+        wait_for_ears(kick, *USED)
+        assert "/set_chatroom" in state(listener, OTHER_GUILD)
+        wait_until(lambda: "Listening" in state(listener))
+
+
+def test_the_defaults_bear_what_the_facts_say() -> None:
+    assert Patience().after_ping == 20
+    assert Patience().quiet == 120
