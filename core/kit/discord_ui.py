@@ -41,7 +41,9 @@ def safe(text: str, limit: int = 256) -> str:
     """Text written by somebody else, made harmless: on one line, markdown escaped, mentions
     broken, cut to `limit` characters (the escapes are not counted)."""
     text = " ".join(text.split())
-    return escape_mentions(escape_markdown(shortened(text, limit)))
+    # discord.py escapes the first bracket only; the others could still make a link.
+    no_link = shortened(text, limit).replace("](", "]\u200b(")
+    return escape_mentions(escape_markdown(no_link))
 
 
 def shortened(text: str, limit: int) -> str:
@@ -144,6 +146,21 @@ async def private_word(interaction: discord.Interaction, embed: discord.Embed) -
         await interaction.followup.send(embed=embed, ephemeral=True)
     else:
         await interaction.response.send_message(embed=embed, ephemeral=True)
+
+
+TO_POST = ("view_channel", "send_messages", "embed_links")
+"""What the bot needs in a channel where it posts."""
+
+
+def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) -> None:
+    """Raises Refusal, with their names, when the bot lacks permissions to post in a channel."""
+    held = channel.permissions_for(me)
+    missing = [name for name in TO_POST if not getattr(held, name)]
+    if missing:
+        raise Refusal(
+            _("I am not allowed to post in {channel}.").format(channel=channel.mention),
+            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
+        )
 
 
 def guild_id_of(ctx: commands.Context[Any]) -> int:

@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, safe
+from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, require_permissions, safe
 from core.kit.services import Services
 from core.kit.words import _
 from core.slot_calls import actions, embeds, store
@@ -47,6 +47,7 @@ class SlotCalls(commands.Cog):
     @app_commands.describe(channel="Where calls appear from now on")
     async def choose_channel(self, ctx: Context, channel: discord.TextChannel) -> None:
         """Choose the Discord channel where calls appear."""
+        require_permissions(channel, ctx.me)
         current = await self._database.run(
             actions.set_channel, guild_id_of(ctx), channel.id, ctx.author.id
         )

@@ -83,7 +83,10 @@ def letters(stage: Stage, person: str, words: str) -> list[Json]:
 
 
 def part(stage: Stage) -> str:
-    return str(stage.product.part("Kick account of Nora's Corner").get("reason", ""))
+    """What `/health` tells Nora about the account of her server."""
+    asked = stage.discord.slash("nora", "bot-log", "health")
+    lines = asked["response"]["embeds"][0]["description"].replace("\\", "").splitlines()
+    return next((line for line in lines if "Kick account" in line), "")
 
 
 def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
@@ -100,7 +103,7 @@ def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
         "NoraPlays is connected with Nora's Corner"
     )
     until(lambda: letters(stage, "nora", "✅ Connected"), "a word of it in Discord")
-    until(lambda: part(stage) == "Connected as NoraPlays.", "a word of it on the health page")
+    until(lambda: "Connected as NoraPlays." in part(stage), "a word of it on the health page")
     numbers = stage.rows(
         "SELECT broadcaster_user_id, chatroom_id, chatroom_from FROM kick_channels"
     )

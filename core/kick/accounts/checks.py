@@ -15,10 +15,9 @@ from core.kit.part import Part, State
 
 def look(tx: Connection, now: datetime) -> list[Part]:
     """Who is connected, what was not allowed, what has to be done."""
-    names = guilds.list_names(tx)
     held = {account.guild_id: account for account in store.list_accounts(tx)}
     return [
-        Part(f"Kick account of {names.get(channel.guild_id, '')}", *_word(channel, held, now))
+        Part("Kick account", *_word(channel, held, now), guild_id=channel.guild_id)
         for channel in guilds.list_channels(tx, PLATFORM)
     ]
 
