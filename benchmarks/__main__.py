@@ -8,11 +8,13 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from benchmarks import ingest, latency, watchtime_credit, worker
 from benchmarks.figures import FIGURES, Figure, Results, verdict
@@ -20,6 +22,9 @@ from benchmarks.ground import Ground, open_ground
 from benchmarks.wrk import CannotRun
 
 RESULTS = Path(__file__).with_name("results.json")
+
+LONGEST_REASON = 2000
+"""Characters; what waited in vain for a program shows its whole log."""
 
 _console = Console()
 _styles = {"reached": "green", "missed": "yellow", "": ""}
@@ -63,10 +68,20 @@ def measure(names: list[str], *, quick: bool) -> Results:
     ):
         for name in names:
             title, run = BENCHMARKS[name]
+            began = time.monotonic()
             with _console.status(f"{title} …"):
-                results |= run(ground)
-            _console.print(f"[green]✓[/green] {title}")
+                results |= _attempt(title, run, ground)
+            _console.print(f"[green]✓[/green] {title} ({time.monotonic() - began:.0f} s)")
     return results
+
+
+def _attempt(title: str, run: Callable[[Ground], Results], ground: Ground) -> Results:
+    """Raises CannotRun whatever goes wrong: the others' figures would not be those of one run."""
+    try:
+        return run(ground)
+    except (AssertionError, SQLAlchemyError, OSError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CannotRun(f"“{title}” could not be run.\n{reason[:LONGEST_REASON]}") from error
 
 
 def table(results: Results) -> Table:

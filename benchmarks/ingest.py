@@ -26,7 +26,7 @@ _GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "-
 def run(ground: Ground) -> Results:
     """ingest_per_s, bare_route_per_s, ingest_ratio and the latencies at that speed."""
     need_wrk()
-    rounds, each = (2, 1000) if ground.quick else (5, 6000)
+    rounds, each = (2, 1000) if ground.quick else (5, 4000)
     files = _prepare(ground, rounds + 1, each)
     with ExitStack() as stack:
         url, database = stack.enter_context(ground.database())

@@ -31,7 +31,7 @@ AT_ONCE = 500
 
 def run(ground: Ground) -> Results:
     """worker_events_per_s, insert_commits_per_s and worker_ratio."""
-    count = 1000 if ground.quick else 8000
+    count = 1000 if ground.quick else 5000
     with ground.database() as (_url, database):
         with database.begin() as tx:
             guilds.change_setting(tx, GUILD, CHANNEL, A_CHANNEL, actor=1)
