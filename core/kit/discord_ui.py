@@ -4,6 +4,7 @@ Colours and rules come from the product's style: never colour alone, one emoji a
 viewer's name escaped, no pings.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -33,6 +34,9 @@ COLOURS: dict[Tone, int] = {
     "error": 0xFF6B6B,
 }
 
+# discord.py escapes the first bracket of what looks like a link only; another could make one still.
+_BARE_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
+
 SILENT = discord.AllowedMentions.none()
 """Chat text is data: nothing we post pings anybody."""
 
@@ -41,9 +45,8 @@ def safe(text: str, limit: int = 256) -> str:
     """Text written by somebody else, made harmless: on one line, markdown escaped, mentions
     broken, cut to `limit` characters (the escapes are not counted)."""
     text = " ".join(text.split())
-    # discord.py escapes the first bracket only; the others could still make a link.
-    no_link = shortened(text, limit).replace("](", "]\u200b(")
-    return escape_mentions(escape_markdown(no_link))
+    escaped = escape_mentions(escape_markdown(shortened(text, limit)))
+    return _BARE_BRACKET.sub(r"\1\\[", escaped)
 
 
 def shortened(text: str, limit: int) -> str:
