@@ -1,6 +1,7 @@
 """The listener against the pretend Kick's real sockets, over both transports."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -188,7 +189,8 @@ def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(
 ) -> None:
     with listening(services(clean, pretend)) as listener:
         wait_for_ears(kick, *USED)
-        for data in ({"amount": 5}, [], "no json", None):
+        shapes: tuple[Any, ...] = ({"amount": 5}, [], "no json", None)
+        for data in shapes:
             kick.feed_publish(KICKS_FEED, "KicksGifted", data)
         wait_until(lambda: "KicksGifted" in listener.status()[0].reason)
         assert listener.status()[0].state == "warn"

@@ -1,6 +1,6 @@
 """Pairing, against every pairing there is."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -14,7 +14,7 @@ WINDOW = timedelta(seconds=2)
 few_instants = st.lists(st.integers(0, 12).map(at), max_size=5).map(sorted)
 
 
-def most_pairs(facts: list, witnesses: list) -> int:
+def most_pairs(facts: list[datetime], witnesses: list[datetime]) -> int:
     """Slow and obvious: try every order of the facts."""
     short, long = sorted((facts, witnesses), key=len)
     return max(
@@ -24,7 +24,9 @@ def most_pairs(facts: list, witnesses: list) -> int:
 
 
 @given(few_instants, few_instants)
-def test_there_are_as_many_pairs_as_there_can_be(facts: list, witnesses: list) -> None:
+def test_there_are_as_many_pairs_as_there_can_be(
+    facts: list[datetime], witnesses: list[datetime]
+) -> None:
     pairs = rules.pair(facts, witnesses, WINDOW)
     assert len(pairs) == most_pairs(facts, witnesses)
     assert len(set(pairs.values())) == len(pairs)
@@ -32,7 +34,9 @@ def test_there_are_as_many_pairs_as_there_can_be(facts: list, witnesses: list) -
 
 
 @given(few_instants, st.integers(0, 12).map(at))
-def test_nothing_outside_a_neighbourhood_reaches_into_it(instants: list, around: object) -> None:
+def test_nothing_outside_a_neighbourhood_reaches_into_it(
+    instants: list[datetime], around: datetime
+) -> None:
     first, last = rules.neighbourhood(instants, around, WINDOW)
     assert first <= around <= last
     outside = [each for each in instants if not first <= each <= last]
