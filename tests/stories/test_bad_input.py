@@ -205,7 +205,7 @@ LETTERS: dict[str, tuple[object, str, int, str]] = {
         404,
         "unknown_channel",
     ),
-    "of a later version": ({"a": 1}, "channel.followed", 200, "ignored"),
+    "of a later version": ({"a": 1}, "channel.raided", 200, "ignored"),
     "unheard of": ({"a": 1}, "no.such.event", 200, "ignored"),
 }
 

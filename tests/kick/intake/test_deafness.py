@@ -152,6 +152,7 @@ def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
     later = channel.now
     channel.passes(6, later)
     assert channel.kinds() == ["deaf", "deaf_over", "deaf"]
+    assert channel.told()[1].payload["why"] == "ended"
 
 
 def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:

@@ -77,10 +77,10 @@ def test_doubles_and_strays_are_deleted_in_slices(services: Services, kick: Kick
     reconcile(services)
     ids = {one.subscription_id for one in known(services).values()}
     client = client_of(services.settings)
-    for _ in range(7):
+    for _ in range(17):
         client.subscribe(NORA, WEBHOOK_KINDS)
         client.subscribe(VERA, WEBHOOK_KINDS)
-    assert len(client.list_subscriptions()) == 150
+    assert len(client.list_subscriptions()) == 350
     reconcile(services)
     left = client.list_subscriptions()
     assert {one.id for one in left} == ids, "the known ones stay"
