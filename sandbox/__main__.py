@@ -61,11 +61,11 @@ async def run(options: argparse.Namespace) -> None:
 
 
 def announce(sandbox: Sandbox, ready_file: Path | None) -> None:
-    """Print the ready line; write the file in one step so that nobody reads half of it."""
+    """Write the file in one step so that nobody reads half of it; then print the ready line."""
     line = json.dumps({"port": sandbox.port, "page_url": sandbox.page_url, "env": sandbox.env})
-    print(line, flush=True)
     if ready_file is not None:
         _write_atomically(ready_file, line + "\n")
+    print(line, flush=True)
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +193,10 @@ ENV = {
 }  # fmt: skip
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def start(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program; it is gone when the test is over, however that went."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "sandbox", *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -201,6 +204,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def ready(process: subprocess.Popen[str]) -> dict[str, Any]:
