@@ -7,7 +7,7 @@ from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick import store
-from core.kick.accounts.channels import follow_environment
+from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.client import KickRejected, Livestream, client_of
 from core.kick.intake import deafness
 from core.kick.intake import store as intake
@@ -36,7 +36,8 @@ def tune_in(services: Services) -> None:
     """
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
-    steps = (follow_environment, reconcile, _learn_own_account)
+    # The numbers of a channel that was tied just now: the realtime feed waits for them.
+    steps = (follow_environment, reconcile, look_up_missing, _learn_own_account)
     troubles = [trouble for step in steps if (trouble := _attempt(step, services)) is not None]
     if troubles:
         raise troubles[0]

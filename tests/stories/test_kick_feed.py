@@ -1,0 +1,124 @@
+"""The realtime feed beside the webhooks, with real processes: what Kick does not tell is seen,
+shown to an admin and counted once; Kick may change the transport; and it can be switched off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.product import Json, until
+from tests.stories.stage import GUILD, Stage, open_stage
+
+SERVICE = "Kick's realtime feed"
+NORA_FEEDS = {"chatrooms.3100001.v2", "chatroom_3100001", "channel.2100001", "channel_2100001"}
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for most tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("feed"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("missed list")
+        until(lambda: hears(opened, "centrifugo"), "somebody who listens to Nora's feeds")
+        yield opened
+
+
+def hears(stage: Stage, transport: str) -> bool:
+    """Whether the product listens to everything of Nora's over this transport."""
+    return any(
+        set(each["feeds"]) >= NORA_FEEDS and each["transport"] == transport
+        for each in stage.kick.feed_listeners()
+    )
+
+
+def count(stage: Stage, event: str) -> Any:
+    return stage.scalar(
+        "SELECT count(*) FROM inbox_facts WHERE guild_id = :guild AND event = :event",
+        guild=GUILD,
+        event=event,
+    )
+
+
+def witnesses(stage: Stage, kind: str) -> dict[str, int]:
+    """State -> how many."""
+    return dict(
+        stage.rows(
+            "SELECT state, count(*) FROM kick_witnesses WHERE kind = :kind GROUP BY state",
+            kind=kind,
+        )
+    )
+
+
+def sixteen_minutes_pass(stage: Stage) -> None:
+    """For what still waits for its webhook."""
+    with stage.database.begin() as tx:
+        tx.exec_driver_sql(
+            "UPDATE kick_witnesses SET at = at - interval '16 minutes' WHERE state = 'waiting'"
+        )
+
+
+def answer(stage: Stage, command: str) -> Json:
+    return stage.asked("nora", command)
+
+
+def test_a_gift_bomb_of_which_a_delivery_is_lost(stage: Stage) -> None:
+    names = [f"Lucky{number}" for number in range(6)]
+    for name in names:
+        stage.kick.account(name.lower(), name)
+    stage.kick.fault(body__gift_chunk=2, feed__gift_chunk=4, feed__old_names="both",
+                     webhook__drop=1, webhook__drop_only="gifts")  # fmt: skip
+    stage.kick.gift("mia", [name.lower() for name in names])
+    stage.kick.settle()
+    until(lambda: witnesses(stage, "gift") == {"matched": 4, "waiting": 2}, "four matched gifts")
+    assert count(stage, "SubGifted") == 4
+    stage.kick.reset_faults()
+
+    sixteen_minutes_pass(stage)
+    shown = answer(stage, "!missed")
+    assert shown["title"] == "🔍 1 suspected miss"
+    assert "gave 2 subscriptions: Lucky0, Lucky1" in shown["description"]
+
+    assert "credited" in answer(stage, "!missed credit 1")["title"]
+    until(lambda: count(stage, "SubGifted") == 6, "all six gifts counted")
+    assert "credited already" in answer(stage, "!missed credit 1")["title"]
+    assert answer(stage, "!missed")["title"] == "✅ Nothing is missing"
+    assert count(stage, "SubGifted") == 6
+
+
+def test_viewers_may_not_decide(stage: Stage) -> None:
+    assert "permission" in str(answer_of_a_viewer(stage)).lower()
+
+
+def answer_of_a_viewer(stage: Stage) -> Json:
+    return stage.asked("leo", "!missed credit 1")
+
+
+def test_kick_changes_the_transport_in_the_middle_of_a_stream(stage: Stage) -> None:
+    stage.kick.kicks("mia", 100)
+    until(lambda: witnesses(stage, "kicks") == {"matched": 1}, "the first Kicks matched")
+    stage.kick.fault(feed__provider="pusher")
+    stage.kick.feed_kill()
+    until(lambda: hears(stage, "pusher"), "somebody who listens over Pusher")
+    stage.kick.kicks("mia", 100)
+    until(lambda: witnesses(stage, "kicks") == {"matched": 2}, "the second Kicks matched")
+    assert count(stage, "KicksGifted") == 2
+    stage.kick.reset_faults()
+
+
+def test_switched_off_it_says_so_and_listens_to_nothing(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with open_stage(tmp_path, postgres_url, signing_key, USE_DUAL_MODE="false") as quiet:
+        product = quiet.start()
+        product.wait_well()
+        assert "USE_DUAL_MODE" in until(lambda: product.part(SERVICE), "its line")["reason"]
+        quiet.tuned_in()
+        quiet.kick.kicks("mia", 100)
+        quiet.kick.settle()
+        until(lambda: count(quiet, "KicksGifted") == 1, "the webhook counted")
+        assert quiet.kick.feed_listeners() == []
