@@ -5,6 +5,7 @@ needs one word in FLOORS and nothing here. Imports for type checkers only do not
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -203,7 +204,13 @@ def lint(house: House, config: Path) -> bool:
     The packages are looked for on `sys.path`, and are read, not imported.
     """
     config.write_text("\n".join(_toml(house)))
-    return lint_imports(str(config), no_cache=True, no_logo=True) == EXIT_STATUS_SUCCESS
+    try:
+        return lint_imports(str(config), no_cache=True, no_logo=True) == EXIT_STATUS_SUCCESS
+    finally:
+        # It sets up logging in a way that silences every logger there was before.
+        for logger in logging.root.manager.loggerDict.values():
+            if isinstance(logger, logging.Logger):
+                logger.disabled = False
 
 
 def _toml(house: House) -> Iterator[str]:
