@@ -18,6 +18,8 @@ from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, hash_of, missin
 from core.kick.accounts.store import Account, Attempt
 from core.kick.client import Account as KickAccount
 from core.kick.client import KickClient, KickRejected, client_of
+from core.kick.intake.reconcile import reconcile_channel
+from core.kick.speech import store as voices
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
 from core.kit.services import Services
@@ -179,11 +181,13 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
         server = guilds.list_names(tx).get(attempt.guild_id, "")
         if who.kick_user_id == channel.channel_id:
             actions.connect_account(tx, _account(services, attempt, who, tokens, now))
+            voices.end_bot_failed(tx, attempt.guild_id)
     if who.kick_user_id != channel.channel_id:
         oauth.revoke(client, tokens.access, tokens.refresh)
         raise WrongPerson(who.name, channel.slug)
     _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
     _learn_numbers(services, client, channel)
+    _listen(services, channel)
     return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
 
 
@@ -218,6 +222,18 @@ def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> 
     with services.database.begin() as tx:
         known = actions.get_known_channel(tx, channel.guild_id)
     channels.look_at_site(services, client, channel.slug, known)
+
+
+def _listen(services: Services, channel: Channel) -> None:
+    """Subscribe to the channel's events now; should that fail, the timer mends it."""
+    try:
+        reconcile_channel(services, channel.channel_id)
+    except (Outage, KickRejected) as error:
+        _log.warning(
+            "A channel was connected and could not be subscribed to yet",
+            reason=str(error),
+            guild_id=channel.guild_id,
+        )
 
 
 def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, bool] | None:

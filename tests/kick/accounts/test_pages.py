@@ -14,7 +14,10 @@ from structlog.testing import capture_logs
 from core.kick.accounts import connect, oauth
 from core.kick.accounts.links import read_link
 from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import KickRejected, client_of
+from core.kick.intake.store import list_subscriptions
+from core.kick.speech import store as voices
 from core.kit.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, PATH, Office, callback, query, words
@@ -69,6 +72,21 @@ def test_connected(office: Office) -> None:
     [(target, payload)] = office.letters("kick.connected")
     assert target == {"user_id": ADMIN}
     assert payload["server"] == "Nora's Corner"
+
+
+def test_a_channel_that_is_connected_is_subscribed_to_at_once(office: Office) -> None:
+    office.connect()
+    with office.services.database.begin() as tx:
+        held = {one.kind for one in list_subscriptions(tx, NORA) if one.subscription_id}
+    assert held == set(WEBHOOK_KINDS)
+
+
+def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Office) -> None:
+    with office.services.database.begin() as tx:
+        voices.set_bot_failed(tx, GUILD, "no bot", office.services.clock())
+    office.connect()
+    with office.services.database.begin() as tx:
+        assert voices.find_bot_failed_at(tx, GUILD) is None
 
 
 def test_connecting_again_takes_the_place_of_the_former_tokens(office: Office) -> None:
