@@ -129,6 +129,8 @@ def _attached(tx: Connection, event: Money) -> bool:
         return False
     store.lock(tx, event.guild_id)
     fact = told_by(event)
+    if not store.has_credited(tx, fact.guild_id, fact.kind, fact.subject):
+        return False
     if store.find_attached(tx, fact.guild_id, fact.kind, fact.key):
         return True
     window = WINDOWS[fact.kind]

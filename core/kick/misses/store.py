@@ -76,21 +76,20 @@ def add_told(tx: Connection, fact: Told) -> None:
     )
 
 
+_LIST_TOLD = text("""
+    SELECT guild_id, kind, key, subject, at FROM kick_told
+     WHERE guild_id = :guild_id AND kind = :kind AND subject = :subject
+       AND at BETWEEN :since AND :until
+     ORDER BY at, key
+""")
+
+
 def list_told(
     tx: Connection, guild_id: int, kind: Kind, subject: str, since: datetime, until: datetime
 ) -> list[Told]:
     """Of one subject, by time; equal times by key, so that the order is always the same."""
-    found = tx.execute(
-        select(told)
-        .where(
-            told.c.guild_id == guild_id,
-            told.c.kind == kind,
-            told.c.subject == subject,
-            told.c.at.between(since, until),
-        )
-        .order_by(told.c.at, told.c.key)
-    )
-    return [Told(**row) for row in found.mappings()]
+    given = {"guild_id": guild_id, "kind": kind, "subject": subject, "since": since, "until": until}
+    return [Told(*row) for row in tx.execute(_LIST_TOLD, given)]
 
 
 def end_told(tx: Connection, before: datetime) -> int:
@@ -120,26 +119,33 @@ def add_witness(tx: Connection, seen: FeedWitnessed) -> bool:
     return added.rowcount == 1
 
 
+_LIST_WITNESSES = text("""
+    SELECT payload, state, fact_key, number, settled_by, settled_at FROM kick_witnesses
+     WHERE guild_id = :guild_id AND kind = :kind AND subject = :subject
+       AND at BETWEEN :since AND :until
+     ORDER BY at, key
+""").columns(payload=witnesses.c.payload.type)
+
+
 def list_witnesses(
-    tx: Connection,
-    guild_id: int,
-    kind: Kind,
-    subject: str,
-    since: datetime,
-    until: datetime,
+    tx: Connection, guild_id: int, kind: Kind, subject: str, since: datetime, until: datetime
 ) -> list[Witness]:
     """Of one subject, by time; equal times by key, so that the order is always the same."""
-    found = tx.execute(
-        select(witnesses)
-        .where(
-            witnesses.c.guild_id == guild_id,
-            witnesses.c.kind == kind,
-            witnesses.c.subject == subject,
-            witnesses.c.at.between(since, until),
-        )
-        .order_by(witnesses.c.at, witnesses.c.key)
-    )
-    return [_witness(row) for row in found]
+    given = {"guild_id": guild_id, "kind": kind, "subject": subject, "since": since, "until": until}
+    return [_witness(row) for row in tx.execute(_LIST_WITNESSES, given)]
+
+
+_HAS_CREDITED = text("""
+    SELECT EXISTS (SELECT FROM kick_witnesses
+                    WHERE guild_id = :guild_id AND kind = :kind AND subject = :subject
+                      AND state = 'credited')
+""")
+
+
+def has_credited(tx: Connection, guild_id: int, kind: Kind, subject: str) -> bool:
+    """Whether anything of this subject was ever credited."""
+    given = {"guild_id": guild_id, "kind": kind, "subject": subject}
+    return bool(tx.execute(_HAS_CREDITED, given).scalar())
 
 
 def set_matches(
