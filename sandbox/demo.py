@@ -108,6 +108,9 @@ def play(show: Show) -> None:
         ),
     )
 
+    show.scene("A gift bomb: 50 subs in two deliveries, and in chunks on the realtime feed")
+    _gift_bomb(show)
+
     show.scene("The moderators at work")
     _moderators(show)
 
@@ -168,6 +171,21 @@ def _calls(show: Show) -> None:
 def _bare(messages: list[dict[str, Any]]) -> str:
     """The titles as Discord shows them: a backslash before markdown makes it plain text."""
     return " ".join(m["embeds"][0]["title"].replace("\\", "") for m in messages)
+
+
+def _gift_bomb(show: Show) -> None:
+    show.kick.gift("mia", count=50)
+    show.kick.settle()
+    show.discord.message("nora", "bot-log", "!webhooklog")
+    show.promise(
+        "both deliveries were taken",
+        lambda: show.last_embed("bot-log").count("channel.subscription.gifts") == 2,
+    )
+    show.discord.message("nora", "bot-log", "!missed list")
+    show.promise(
+        "what the feed saw is what the webhooks told: nobody's gift is missing",
+        lambda: "Nothing is missing" in show.last_embed("bot-log"),
+    )
 
 
 def _open_calls(show: Show) -> int:
