@@ -1,0 +1,77 @@
+"""How suspected misses look, and the buttons below them."""
+
+import re
+from typing import Any
+
+import pytest
+
+from core.kick.misses import embeds
+from core.kick.misses.actions import Miss, payload
+from core.kick.misses.buttons import MOST, MissButton, alarm, miss_buttons
+from core.kick.misses.credit import Credited
+from tests.kick.misses.scene import Scene
+
+
+@pytest.fixture
+def listed(scene: Scene) -> dict[str, Any]:
+    """One of each kind."""
+    drop = tuple(scene.sees_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
+    seen = (drop, (scene.sees_kicks("Tom", 1500),), (scene.sees_sub("Ann", 13),))
+    return payload([Miss(number, each) for number, each in enumerate(seen, 1)])
+
+
+def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
+    embed = embeds.listing(listed)
+    text = str(embed.description)
+    assert embed.title == "🔍 3 suspected misses"
+    assert "**#1** **Mia** gave 7 subscriptions: Lucky" in text
+    assert "Lucky\\_4, …" in text
+    assert "**#2** **Tom** gave 1,500 Kicks (Rage Quit)" in text
+    assert "**#3** **Ann** subscribed, month 13" in text
+
+
+def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
+    embed = embeds.listing(payload([Miss(1, (scene.sees_gift(None, "Tom"),))]))
+    assert "Somebody gave 1 subscription: Tom" in str(embed.description)
+
+
+def test_nothing_missing_is_good_news() -> None:
+    assert str(embeds.listing(payload([])).title).startswith("✅")
+
+
+def test_a_name_does_no_mischief(scene: Scene) -> None:
+    embed = embeds.listing(payload([Miss(1, (scene.sees_gift("@everyone", "**Tom**"),))]))
+    assert "@everyone" not in str(embed.description)
+    assert "\\*\\*Tom" in str(embed.description)
+
+
+def test_many_misses_fit_and_the_rest_is_counted(scene: Scene) -> None:
+    many = [Miss(n, (scene.sees_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
+    text = str(embeds.listing(payload(many)).description)
+    assert "… and 29 more" in text
+
+
+def test_who_could_not_be_found_is_said() -> None:
+    assert embeds.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
+    partly = embeds.credited(3, Credited(1, ("Gone",)))
+    assert "Gone" in str(partly.description)
+    assert str(partly.title).startswith("⚠️")
+
+
+async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
+    view = miss_buttons(range(1, 20))
+    assert len(view.children) == 2 * MOST
+    assert {item.row for item in view.children} == set(range(MOST))
+    shown = alarm(listed)
+    below = shown.view()
+    assert below is not None
+    assert len(below.children) == 6
+
+
+async def test_a_button_is_found_again_by_its_id() -> None:
+    template = MissButton.__discord_ui_compiled_template__
+    for act in ("credit", "dismiss"):
+        custom_id = str(MissButton(act, 12).custom_id)
+        match = re.fullmatch(template, custom_id)
+        assert match is not None
+        assert (match["act"], int(match["number"])) == (act, 12)
