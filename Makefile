@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench format lock clean runtime development
+.PHONY: help run demo test check bench format lock docs clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
@@ -41,6 +41,9 @@ lock: development ## renew the locks after an edit of requirements.in or require
 	    $(PY) -m uv pip compile $$name.in --output-file $$name.txt --quiet --universal --python-version 3.11 \
 	        --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' || exit; \
 	done
+
+docs: development ## write .env.example, docs/settings.md and docs/commands.md anew
+	$(PY) -m tests.house.documents
 
 clean: ## remove what set-up and tests made (your data stays)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -14,7 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 import bot
@@ -58,8 +57,8 @@ def allowed(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(field.annotation))
     if field.annotation is bool:
         return "`true`, `false`"
-    least = next((limit.ge for limit in field.metadata if isinstance(limit, Ge)), None)
-    most = next((limit.le for limit in field.metadata if isinstance(limit, Le)), None)
+    least = next((limit.ge for limit in field.metadata if hasattr(limit, "ge")), None)
+    most = next((limit.le for limit in field.metadata if hasattr(limit, "le")), None)
     return bounds(least, most)
 
 
