@@ -23,8 +23,8 @@ from core.kit.part import Part
 from core.kit.services import Services
 from core.kit.turn import Turn
 
-STOP_SECONDS = 6.0
-SETTLE_SECONDS = 2.0
+STOP_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
 LIVE_KIND = "feed.live"
 
 _log = structlog.get_logger(__name__)
