@@ -127,7 +127,7 @@ def main() -> int:
     if not options.only:
         rounded = {name: round(value, 4) for name, value in results.items()}
         RESULTS.write_text(json.dumps(rounded, indent=2) + "\n")
-        _console.print(f"Written to {RESULTS.relative_to(Path.cwd())}.")
+        _console.print(f"Written to benchmarks/{RESULTS.name}.")
     return 0
 
 
