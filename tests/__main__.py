@@ -18,7 +18,9 @@ def main(arguments: list[str]) -> NoReturn:
     if lacking and os.environ.get("CI") == "true":
         sys.exit(1)
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *left_out(lacking), *arguments])
+    # One process for each core; an `-n` among the arguments overrules it.
+    pytest = [sys.executable, "-m", "pytest", "-n", "auto", *left_out(lacking), *arguments]
+    os.execv(sys.executable, pytest)
 
 
 if __name__ == "__main__":
