@@ -46,6 +46,6 @@ async def test_the_last_ten_of_this_server_and_nobody_elses(
 
 
 def test_it_is_for_admins_and_private() -> None:
-    command = WebhookLogbook.webhooklog
+    command: Any = WebhookLogbook.webhooklog
     assert needed_permissions(command).manage_guild
     assert command.extras == PRIVATE
