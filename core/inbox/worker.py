@@ -123,16 +123,13 @@ class Worker:
         Raises:
             Outage: the database went away; nothing of the batch has happened.
         """
-        return self._work_batch() or self._work_retry()
-
-    def _work_batch(self) -> bool:
         try:
             with self._database.begin() as tx:
-                return self._handle_lane(tx, careful=False)
+                return self._handle_lane(tx, careful=False) or self._handle_retry(tx)
         except Exception as error:  # an Outage may be a hearer's; the database's comes again below
             _log.debug("A batch failed and is run again carefully", error=repr(error))
         with self._database.begin() as tx:
-            return self._handle_lane(tx, careful=True)
+            return self._handle_lane(tx, careful=True) or self._handle_retry(tx)
 
     def _handle_lane(self, tx: Connection, *, careful: bool) -> bool:
         lane = store.claim_lane(tx)
@@ -199,14 +196,13 @@ class Worker:
             return _summary(error)
         return None
 
-    def _work_retry(self) -> bool:
-        with self._database.begin() as tx:
-            now = self._clock()
-            retry = store.claim_retry(tx, now)
-            if retry is None:
-                return False
-            self._try_again(tx, retry, now)
-            return True
+    def _handle_retry(self, tx: Connection) -> bool:
+        now = self._clock()
+        retry = store.claim_retry(tx, now)
+        if retry is None:
+            return False
+        self._try_again(tx, retry, now)
+        return True
 
     def _try_again(self, tx: Connection, retry: Retry, now: datetime) -> None:
         error: str | None
