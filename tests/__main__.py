@@ -18,8 +18,10 @@ def main(arguments: list[str]) -> NoReturn:
     if lacking and os.environ.get("CI") == "true":
         sys.exit(1)
     sys.stderr.flush()
-    # One process for each core; an `-n` among the arguments overrules it.
-    pytest = [sys.executable, "-m", "pytest", "-n", "auto", *left_out(lacking), *arguments]
+    # One process for each core, which take work from each other in the end; an `-n` among the
+    # arguments overrules it.
+    spread = ["-n", "auto", "--dist", "worksteal"]
+    pytest = [sys.executable, "-m", "pytest", *spread, *left_out(lacking), *arguments]
     os.execv(sys.executable, pytest)
 
 
