@@ -6,13 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Dialog,
+    Locator,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
@@ -61,8 +69,14 @@ class Visit:
         """As if the page had just been opened by that person, which would take much longer."""
         for dialog in self.page.locator("dialog[open]").all():
             dialog.evaluate("dialog => dialog.close()")
-        self.page.evaluate("as => { location.hash = `as=${as}`; }", handle)
-        expect(self.page.locator(f"[data-person={handle}]")).to_be_checked()
+        # The page may be writing its own address at this very moment, over ours.
+        chosen = self.page.locator(f"[data-person={handle}][aria-checked=true]")
+        for _attempt in range(20):
+            self.page.evaluate("as => { location.hash = `as=${as}`; }", handle)
+            with suppress(TimeoutError):
+                chosen.wait_for(timeout=500)
+                break
+        expect(chosen).to_be_visible()
         for box in ("#discord-box", "#kick-box"):
             self.page.locator(box).fill("")
         self.page.locator("#toasts").evaluate("box => box.replaceChildren()")
