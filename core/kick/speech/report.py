@@ -10,6 +10,7 @@ from core.kick.accounts import store as accounts
 from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.intake import log_store
 from core.kick.intake import store as intake
 from core.kick.speech import store
 from core.kick.speech.voices import why_mute
@@ -48,7 +49,7 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
         Line("broadcaster id", "ok", str(channel.channel_id)),
         _chatroom(tx, guild_id),
         *_account(tx, guild_id, services.clock()),
-        *_webhooks(tx, channel.channel_id),
+        *_webhooks(tx, guild_id, channel.channel_id),
         _chat(tx, services, guild_id),
         _live(tx, channel.channel_id),
     ]
@@ -83,12 +84,12 @@ def _account(tx: Connection, guild_id: int, now: datetime) -> list[Line]:
     return lines
 
 
-def _webhooks(tx: Connection, broadcaster_user_id: int) -> list[Line]:
+def _webhooks(tx: Connection, guild_id: int, broadcaster_user_id: int) -> list[Line]:
     held = {one.kind: one for one in intake.list_subscriptions(tx, broadcaster_user_id)}
+    newest = log_store.list_newest_of_kinds(tx, guild_id, WEBHOOK_KINDS)
     lines = []
     for kind in WEBHOOK_KINDS:
-        one = held.get(kind)
-        last = store.find_last_delivery(tx, broadcaster_user_id, kind)
+        one, last = held.get(kind), newest[kind]
         if one is None or one.subscription_id is None:
             why = one.trouble if one is not None and one.trouble else _("not subscribed yet")
             mend = _("It is tried again every 10 minutes.")

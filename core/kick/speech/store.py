@@ -51,18 +51,6 @@ def find_heard_at(
     return heard_at
 
 
-def find_last_delivery(tx: Connection, broadcaster_user_id: int, kind: str) -> datetime | None:
-    """When a webhook of this kind last came for a channel."""
-    last: datetime | None = tx.execute(
-        select(func.max(deliveries.c.received_at)).where(
-            deliveries.c.source == SOURCE,
-            deliveries.c.lane == f"kick:{broadcaster_user_id}",
-            deliveries.c.kind == kind,
-        )
-    ).scalar()
-    return last
-
-
 def find_last_said_at(tx: Connection, guild_id: int) -> datetime | None:
     """When anything was last said in the server's chat."""
     said_at: datetime | None = tx.execute(
