@@ -16,7 +16,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("kick",),
     ("people",),
     ("slot_calls", "watchtime"),
-    ("health", "help"),
+    ("roles",),
+    ("health", "help", "settings"),
 )
 """Lowest first."""
 

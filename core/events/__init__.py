@@ -6,6 +6,7 @@ taken from what the world sent, so that the same fact told twice is still one fa
 
 from core.events.base import Event
 from core.events.chat import ChatMessageSent, Sender
+from core.events.people import AccountLinked, AccountUnlinked
 from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
 from core.events.support import (
     ChannelFollowed,
@@ -20,6 +21,8 @@ from core.events.support import (
 )
 
 __all__ = [
+    "AccountLinked",
+    "AccountUnlinked",
     "ChannelFollowed",
     "ChatMessageSent",
     "Event",

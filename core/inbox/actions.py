@@ -5,11 +5,17 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from core import events
+from core.events import Event
+from core.events.base import from_json, to_json
 from core.inbox import store
 from core.inbox.store import Delivery
 from core.kit.database import ring_after_commit
 
 BELL = "inbox"
+
+OWN_SOURCE = "inbox.told"
+"""What happened among ourselves, and the rooms above are to hear."""
 
 
 def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:
@@ -34,3 +40,25 @@ def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) 
     if count:
         ring_after_commit(tx, BELL)
     return count
+
+
+def tell(tx: Connection, event: Event) -> bool:
+    """Something happened among ourselves: it is heard once this transaction is committed, in order
+    for each server, and as surely as what the outside tells. False when it was told before."""
+    kind = type(event).__name__
+    return receive(
+        tx,
+        Delivery(
+            source=OWN_SOURCE,
+            delivery_id=f"{event.guild_id}|{kind}|{event.key}",
+            kind=kind,
+            lane=f"own:{event.guild_id}",
+            body=to_json(event),
+            sent_at=event.at,
+        ),
+    )
+
+
+def translate_own(_tx: Connection, delivery: Delivery) -> list[Event]:
+    """The event that was told."""
+    return [from_json(getattr(events, delivery.kind), delivery.body)]

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.inbox import store
+from core.inbox.actions import OWN_SOURCE, translate_own
 from core.inbox.store import Counts, Trouble
 from core.kit.part import Part
 from core.kit.room import Room
@@ -44,4 +45,4 @@ def _of_server(trouble: Trouble) -> Part:
     )
 
 
-ROOM = Room("inbox", checks=(look,))
+ROOM = Room("inbox", translates={OWN_SOURCE: translate_own}, checks=(look,))

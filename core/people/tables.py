@@ -33,3 +33,20 @@ viewers = Table(
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_viewers_guild"),
 )
 Index("people_viewers_by_name", viewers.c.guild_id, viewers.c.folded_name)
+
+links = Table(
+    "people_links",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("discord_id", BigInteger, nullable=False),
+    Column("platform", Text, nullable=False, comment="of the viewer"),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("linked_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("guild_id", "discord_id", "platform", name="people_links_one_a_member"),
+    UniqueConstraint("guild_id", "viewer_id", name="people_links_one_an_account"),
+    ForeignKeyConstraint(
+        ["guild_id", "viewer_id"],
+        ["people_viewers.guild_id", "people_viewers.viewer_id"],
+        name="people_links_viewer",
+    ),
+)

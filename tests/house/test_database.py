@@ -96,7 +96,8 @@ def test_the_migrations_keep_every_constraint_and_index(
     setup_database.upgrade(empty)
     migrated = described(empty)
     del migrated["alembic_version"]
-    assert migrated == described(database)
+    declared = {name: said for name, said in described(database).items() if name in METADATA.tables}
+    assert migrated == declared
 
 
 def test_upgrading_twice_changes_nothing(empty: Database) -> None:

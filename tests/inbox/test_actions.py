@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
+from core.events import AccountLinked, AccountUnlinked, Event
 from core.inbox import actions, store
+from core.inbox.hearers import Hearing
 from core.inbox.room import look
 from core.inbox.store import Delivery
+from core.inbox.worker import Worker
 from core.kit.database import Database
 from tests.inbox.conftest import Story, hearer, said
 
@@ -116,3 +119,34 @@ def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id:
     tx.execute(text("UPDATE inbox_retries SET state = 'shelved'"))
     _whole, mine = look(tx, now)
     assert (mine.reason, mine.can_be_retried) == ("1 could not be handled: RuntimeError: bug", True)
+
+
+def test_what_happened_among_ourselves_is_heard_once_and_in_order(story: Story) -> None:
+    linked = AccountLinked(
+        key="kick:4377:7",
+        guild_id=1001,
+        at=NOW,
+        platform="kick",
+        discord_id=7,
+        viewer_id=1,
+        name="é",
+    )
+    later = AccountUnlinked(
+        key="kick:4377:8", guild_id=1001, at=NOW, platform="kick", discord_id=7, viewer_id=1
+    )
+    heard: list[Event] = []
+    worker = Worker(
+        story.database,
+        {actions.OWN_SOURCE: actions.translate_own},
+        {
+            kind: (Hearing("toy", lambda _tx, event: heard.append(event)),)
+            for kind in (AccountLinked, AccountUnlinked)
+        },
+    )
+    with story.database.begin() as tx:
+        assert actions.tell(tx, linked) is True
+        assert actions.tell(tx, later) is True
+        assert actions.tell(tx, linked) is False
+    assert worker.work_once()
+    assert heard == [linked, later]
+    assert not worker.work_once()

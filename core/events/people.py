@@ -1,0 +1,37 @@
+"""Whose account on a streaming platform is whose on Discord."""
+
+from dataclasses import dataclass
+
+from core.events.base import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLinked(Event):
+    """A member of the Discord server proved that an account of a platform is theirs.
+
+    Attributes:
+        platform: "kick" (later "twitch").
+        discord_id: the member's.
+        viewer_id: our number of the account in this server.
+        name: the account's name of today.
+    """
+
+    platform: str
+    discord_id: int
+    viewer_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnlinked(Event):
+    """The two are separate again. What was earned stays with the account.
+
+    Attributes:
+        platform: "kick" (later "twitch").
+        discord_id: the former owner's.
+        viewer_id: our number of the account in this server.
+    """
+
+    platform: str
+    discord_id: int
+    viewer_id: int

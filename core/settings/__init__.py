@@ -1,0 +1,1 @@
+"""What a server's admin can set, of all rooms, in one place."""

@@ -1,0 +1,5 @@
+"""The front door of settings."""
+
+from core.kit.room import Room
+
+ROOM = Room("settings")
