@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection
 
 from core.guilds import store
+from core.guilds.rules import require_fitting
+from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.kit.database import notes
-from core.kit.errors import Refusal
 from core.kit.log import name_guild
 from core.kit.room import GuildSetting
 from core.kit.settings import Settings
-from core.kit.words import _
 
 T = TypeVar("T")
 
@@ -42,9 +43,11 @@ def change_setting(
     """Set it and write it into the audit log; False when it already had this value.
 
     Raises:
-        Refusal: the number is out of bounds.
+        Refusal: the value does not fit.
     """
-    _check_bounds(declared, value)
+    require_fitting(declared, value)
+    store.lock_settings(tx, guild_id)
+    notes(tx).pop(("guild_settings", guild_id), None)
     before = setting(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, actor)
     notes(tx).pop(("guild_settings", guild_id), None)
@@ -52,15 +55,6 @@ def change_setting(
         return False
     store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
     return True
-
-
-def _check_bounds(declared: GuildSetting[T], value: T) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return
-    if declared.least is not None and value < declared.least:
-        raise Refusal(_("That is too small. The least is {least}.").format(least=declared.least))
-    if declared.most is not None and value > declared.most:
-        raise Refusal(_("That is too much. The most is {most}.").format(most=declared.most))
 
 
 def apply_environment(
@@ -81,9 +75,15 @@ def apply_environment(
             store.set_setting_from_environment(tx, guild_id, one.key, value)
 
 
-LANGUAGE = GuildSetting("guilds.language", str, "en", "Language of public posts.")
-
-
 def language_of(tx: Connection, guild_id: int) -> str:
     """The language of the server's public posts, such as `en`."""
     return setting(tx, guild_id, LANGUAGE)
+
+
+def time_zone_of(tx: Connection, guild_id: int) -> ZoneInfo:
+    """Where the server's days, weeks and months begin."""
+    name = setting(tx, guild_id, TIME_ZONE)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):  # it was one when it was set, in other tables
+        return ZoneInfo(TIME_ZONE.default)

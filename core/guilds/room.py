@@ -1,6 +1,6 @@
 """The front door of the servers' room."""
 
-from core.guilds.actions import LANGUAGE
+from core.guilds.settings import SETTINGS
 from core.kit.room import Room
 
-ROOM = Room("guilds", settings=(LANGUAGE,))
+ROOM = Room("guilds", settings=SETTINGS)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.tables import audit_log, channels, guilds, settings
@@ -91,6 +91,15 @@ def list_guilds_of(tx: Connection, platform: str, channel_id: int) -> list[int]:
             .where(channels.c.platform == platform, channels.c.channel_id == channel_id)
             .order_by(channels.c.guild_id)
         ).scalars()
+    )
+
+
+def lock_settings(tx: Connection, guild_id: int) -> None:
+    """One change of a server's settings at a time, so that the record of it tells what was before.
+    Nothing else is locked under this lock."""
+    tx.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('guild_settings', :guild_id))"),
+        {"guild_id": guild_id},
     )
 
 

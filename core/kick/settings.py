@@ -6,6 +6,7 @@ ADMIN_CHANNEL = GuildSetting(
     "kick.admin_channel",
     int,
     0,
-    "Discord channel in which admins are told about trouble with Kick; 0 tells whoever connected "
-    "the account.",
+    "Discord channel in which admins are told about trouble with Kick; without one, whoever "
+    "connected the account is told.",
+    of="channel",
 )

@@ -7,38 +7,44 @@ worker, the sender, the bot, the web server and the scheduler. A room never regi
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from core.kit.part import Part
 
 if TYPE_CHECKING:
     from discord.ext import commands
     from flask import Blueprint
+    from sqlalchemy import Connection
 
     from core.kit.services import Services
     from core.kit.settings import Settings
 
 T = TypeVar("T")
 
-Hearer = Callable[[Connection, Any], None]
+Hearer: TypeAlias = "Callable[[Connection, Any], None]"
 """`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
+
+
+Shape = Literal["", "channel", "role", "time_zone", "language"]
+"""What a setting's value stands for, where its type alone does not tell."""
 
 
 @dataclass(frozen=True)
 class GuildSetting(Generic[T]):
-    """Something a server's admin can set; declared once, read through `guilds.actions.setting`.
+    """Something a server's admin can set; declared once, read through `guilds.actions.setting`,
+    shown and changed with `/settings`.
 
     Attributes:
         key: room first, such as `slot_calls.enabled`.
-        kind: the Python type of the value (bool, int or str); snowflakes are int.
+        kind: the Python type of the value (bool, int or str); snowflakes are int, and 0 is none.
         default: the value while nobody has set one.
-        help: one sentence for the admin.
+        help: one sentence for the admin, which `/settings` and the documentation show.
         environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
             admin sets one.
         least: smallest allowed number.
         most: largest allowed number.
+        of: what the value stands for; it is checked and shown accordingly.
+        choices: all that is allowed, where that is a handful of words.
     """
 
     key: str
@@ -48,6 +54,8 @@ class GuildSetting(Generic[T]):
     environment: str | None = None
     least: int | None = None
     most: int | None = None
+    of: Shape = ""
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class ChatCommand:
     """
 
     names: tuple[str, ...]
-    run: Callable[[Connection, Any, str], None]
+    run: "Callable[[Connection, Any, str], None]"
     usage: str
     help: str
 
@@ -96,7 +104,7 @@ class Runner(Protocol):
         """For the health page; callable from any thread."""
 
 
-Check = Callable[[Connection, datetime], "list[Part]"]
+Check: TypeAlias = "Callable[[Connection, datetime], list[Part]]"
 """`look(tx, now)`: what a room has to say on the health page."""
 
 
@@ -128,7 +136,7 @@ class Room:
     settings: tuple[GuildSetting[Any], ...] = ()
     tasks: tuple[Task, ...] = ()
     embeds: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
-    translates: Mapping[str, Callable[[Connection, Any], list[Any]]] = field(default_factory=dict)
+    translates: "Mapping[str, Callable[[Connection, Any], list[Any]]]" = field(default_factory=dict)
     lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()

@@ -21,6 +21,12 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation("regulars", LOCALE_DIR, [language], fallback=True)
 
 
+def languages() -> tuple[str, ...]:
+    """What can be spoken: English, and what there is a catalogue for."""
+    found = {path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/regulars.mo")}
+    return tuple(sorted({SOURCE_LANGUAGE, *found}))
+
+
 def _(message: str) -> str:
     """The message in the language being spoken."""
     return _catalogue(_language.get()).gettext(message)

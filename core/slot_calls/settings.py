@@ -11,6 +11,7 @@ CHANNEL = GuildSetting(
     0,
     "The Discord channel where calls appear.",
     environment="slot_calls_channel_id",
+    of="channel",
 )
 COOLDOWN = GuildSetting(
     "slot_calls.cooldown_seconds",

@@ -1,23 +1,28 @@
 """A server's settings: who says what, within which bounds, and the record of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, text
 
 from core.guilds import actions, store
-from core.guilds.actions import LANGUAGE, change_setting, language_of, setting
+from core.guilds.actions import change_setting, language_of, setting, time_zone_of
+from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
 from core.kit import log
-from core.kit.database import notes
+from core.kit.database import Database, notes
 from core.kit.errors import Refusal
 from core.kit.room import GuildSetting
 from core.kit.settings import Settings
+from tests.clean import cleaned
 
 NORA = 42
 LIMIT = GuildSetting("test.limit", int, 3, "How many.", least=1, most=50)
 FLAG = GuildSetting("test.flag", bool, True, "Whether.", least=1)
 CHANNEL = GuildSetting("test.channel", int, 0, "Where.", environment="slot_calls_channel_id")
+COLOUR = GuildSetting("test.colour", str, "green", "Which.", choices=("green", "blue"))
 DECLARED = (LIMIT, FLAG, CHANNEL)
 
 
@@ -140,12 +145,63 @@ def test_a_yes_or_no_has_no_bounds(tx: Connection, guild_id: int) -> None:
     assert setting(tx, guild_id, FLAG) is False
 
 
+@pytest.mark.parametrize("value", ["red", "", "GREEN", "green "])
+def test_what_is_not_among_the_choices_is_refused(
+    tx: Connection, guild_id: int, value: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        change_setting(tx, guild_id, COLOUR, value, NORA)
+    assert refused.value.remedy == "Choose one of these: `green`, `blue`."
+    assert change_setting(tx, guild_id, COLOUR, "blue", NORA) is True
+
+
+def test_a_language_has_to_be_translated(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal, match="choices"):
+        change_setting(tx, guild_id, LANGUAGE, "tlh", NORA)
+    assert change_setting(tx, guild_id, LANGUAGE, "en", NORA) is False
+
+
+@pytest.mark.parametrize("value", ["Europe/Atlantis", "../etc/passwd", "europe/stockholm", ""])
+def test_a_time_zone_has_to_be_one(tx: Connection, guild_id: int, value: str) -> None:
+    with pytest.raises(Refusal, match="no time zone"):
+        change_setting(tx, guild_id, TIME_ZONE, value, NORA)
+    assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
+
+
+def test_a_time_zone_that_is_no_more_does_not_stop_the_house(tx: Connection, guild_id: int) -> None:
+    store.set_setting(tx, guild_id, TIME_ZONE.key, "Europe/Atlantis", NORA)
+    assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
+
+
+def test_of_two_changes_at_once_each_is_recorded_with_what_was_before(
+    database: Database, guild_id: int
+) -> None:
+    with cleaned(database):
+        with ThreadPoolExecutor(4) as admins:
+            list(admins.map(lambda value: change(database, guild_id, value), range(10, 40)))
+        with database.begin() as tx:
+            steps = [(before, after) for _, _, before, after in audit(tx, guild_id)]
+            last = setting(tx, guild_id, LIMIT)
+    assert [before for before, _ in steps] == [3, *(after for _, after in steps[:-1])]
+    assert steps[-1][1] == last
+
+
+def change(database: Database, guild_id: int, value: int) -> None:
+    with database.begin() as tx:
+        setting(tx, guild_id, LIMIT)  # it may have been read before it is changed
+        change_setting(tx, guild_id, LIMIT, value, NORA)
+
+
 def test_servers_do_not_see_each_others_settings_or_records(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     change_setting(tx, guild_id, LIMIT, 5, NORA)
-    change_setting(tx, guild_id, LANGUAGE, "de", NORA)
+    change_setting(tx, guild_id, TIME_ZONE, "Europe/Stockholm", NORA)
+    store.set_setting(tx, guild_id, LANGUAGE.key, "de", NORA)
+    notes(tx).clear()
     assert setting(tx, other_guild_id, LIMIT) == 3
+    assert time_zone_of(tx, guild_id) == ZoneInfo("Europe/Stockholm")
+    assert time_zone_of(tx, other_guild_id) == ZoneInfo("UTC")
     assert language_of(tx, guild_id) == "de"
     assert language_of(tx, other_guild_id) == "en"
     assert audit(tx, other_guild_id) == []

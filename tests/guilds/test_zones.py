@@ -1,0 +1,57 @@
+"""Time zones, as people write them."""
+
+import pytest
+
+from core.guilds import zones
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("Europe/Stockholm", "Europe/Stockholm"),
+        ("europe/stockholm", "Europe/Stockholm"),
+        ("  Stockholm ", "Europe/Stockholm"),
+        ("new york", "America/New_York"),
+        ("America/new  york", "America/New_York"),
+        ("buenos_aires", None),  # there are two names of it
+        ("utc", "UTC"),
+        ("Atlantis", None),
+        ("", None),
+        ("../etc/passwd", None),
+        ("localtime", None),
+        ("\0", None),
+        ("🕰️" * 200, None),
+    ],
+)
+def test_a_zone_is_found_by_its_name_or_its_city(text: str, zone: str | None) -> None:
+    assert zones.find(text) == zone
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("Stokholm", "Europe/Stockholm"),
+        ("europe/berln", "Europe/Berlin"),
+        ("los angelos", "America/Los_Angeles"),
+        ("buenos aires", "America/Argentina/Buenos_Aires"),
+        ("tok", "Asia/Tokyo"),
+    ],
+)
+def test_the_zone_that_is_meant_is_among_the_near_ones(text: str, zone: str) -> None:
+    assert zone in zones.near(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 500, "🕰️"])
+def test_nothing_is_near_to_nonsense(text: str) -> None:
+    assert zones.near(text) == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 25])
+def test_no_more_are_named_than_asked_for(most: int) -> None:
+    near = zones.near("america", most)
+    assert len(near) == most
+    assert len(set(near)) == most
+
+
+def test_every_zone_is_found_by_its_own_name() -> None:
+    assert [zones.find(name) for name in zones.names()] == list(zones.names())
