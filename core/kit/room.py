@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from core.kit.part import Part
+from core.kit.personal import Personal
 
 if TYPE_CHECKING:
     from discord.ext import commands
@@ -126,6 +127,7 @@ class Room:
         checks: what the room tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
         runs: what runs as long as the process does, beside the timed work.
+        personal: what the room keeps about people, told and forgotten when they ask.
     """
 
     name: str
@@ -141,3 +143,4 @@ class Room:
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
+    personal: Personal | None = None

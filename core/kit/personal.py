@@ -1,0 +1,114 @@
+"""What the house keeps about one person: each room tells its part, and forgets its part.
+
+A room fills `Room.personal`; `/mydata` and `/forgetme` ask all of them. A house test holds that no
+table with people in it is left out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A platform account that is linked to the person."""
+
+    platform: str
+    user_id: int
+    viewer_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person as one server knows them. What another server knows is theirs to ask there.
+
+    Attributes:
+        discord_id: the member's.
+        discord_names: what they are called on Discord today.
+        accounts: what is linked to them now. Who never linked has proved no account to be theirs.
+    """
+
+    guild_id: int
+    discord_id: int
+    discord_names: tuple[str, ...] = ()
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def viewer_ids(self) -> tuple[int, ...]:
+        """Our numbers of the accounts."""
+        return tuple(account.viewer_id for account in self.accounts)
+
+    @property
+    def pseudonym(self) -> str:
+        """What stands in the place of the name afterwards."""
+        return pseudonym_of(self.viewer_ids[0]) if self.accounts else "forgotten"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name of theirs, for comparing."""
+        told = (*self.discord_names, *(account.name for account in self.accounts))
+        return frozenset(name.casefold() for name in told if name)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Every number that Discord or a platform knows them by."""
+        return frozenset({self.discord_id, *(account.user_id for account in self.accounts)})
+
+
+@dataclass(frozen=True)
+class Personal:
+    """A room's part.
+
+    Attributes:
+        tables: the tables that the two functions are about.
+        collect: `collect(tx, subject)`: what the room keeps about the person, in words that they
+            understand; empty where it keeps nothing.
+        forget: `forget(tx, subject)`: delete it, or cut it loose from the person. What penalises
+            (a block, an exclusion) stays with the viewer id, so that forgetting sheds nothing. It
+            runs in one transaction with all the others', the uppermost floor first.
+    """
+
+    tables: tuple[str, ...]
+    collect: "Callable[[Connection, Subject], dict[str, Any]]"
+    forget: "Callable[[Connection, Subject], None]"
+
+
+def pseudonym_of(viewer_id: int) -> str:
+    """The name of a viewer who was forgotten. Nobody can be called so on Kick, because of the
+    hyphen."""
+    return f"forgotten-{viewer_id}"
+
+
+def is_about(value: Any, subject: Subject, key: str = "") -> bool:
+    """Whether somewhere inside this JSON value the person is named or numbered."""
+    match value:
+        case Mapping():
+            return any(is_about(inner, subject, name) for name, inner in value.items())
+        case list():
+            return any(is_about(inner, subject, key) for inner in value)
+    return _is_theirs(value, subject, key)
+
+
+def redacted(value: Any, subject: Subject, key: str = "") -> Any:
+    """The same JSON value with the pseudonym in the place of every name, and 0 in that of every
+    number. The shape stays, so that whoever reads it still can."""
+    match value:
+        case Mapping():
+            return {name: redacted(inner, subject, name) for name, inner in value.items()}
+        case list():
+            return [redacted(inner, subject, key) for inner in value]
+    if not _is_theirs(value, subject, key):
+        return value
+    return 0 if isinstance(value, int) else subject.pseudonym
+
+
+def _is_theirs(value: Any, subject: Subject, key: str) -> bool:
+    if isinstance(value, str):
+        return value.casefold() in subject.names or value in {str(n) for n in subject.numbers}
+    # An amount may happen to be the same number as somebody's id.
+    names_somebody = key.endswith(("id", "ids", "_by", "actor"))
+    return names_somebody and not isinstance(value, bool) and value in subject.numbers
