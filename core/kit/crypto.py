@@ -4,6 +4,7 @@ Fernet (AES-128-CBC with HMAC-SHA256) from `cryptography`; several keys may be v
 that they can be changed without anybody having to connect again.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -15,6 +16,11 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from core.kit.errors import StartError
 from core.kit.settings import Settings, split_keys
+
+
+def hash_of(secret: str) -> str:
+    """What is kept of a secret that is only ever compared."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class SealBroken(Exception):

@@ -151,6 +151,23 @@ async def private_word(interaction: discord.Interaction, embed: discord.Embed) -
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
+CANNOT_DM = (50007, 50278)
+"""Discord's codes for a person who takes no direct messages from us."""
+
+
+async def sent_by_dm(
+    person: discord.User | discord.Member, embed: discord.Embed, view: discord.ui.View
+) -> bool:
+    """Whether the person could be written to."""
+    try:
+        await person.send(embed=embed, view=view)
+    except discord.Forbidden as error:
+        if error.code not in CANNOT_DM:
+            raise
+        return False
+    return True
+
+
 TO_POST = ("view_channel", "send_messages", "embed_links")
 """What the bot needs in a channel where it posts."""
 

@@ -1,5 +1,7 @@
 """Meeting viewers and finding them again."""
 
+import re
+
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
@@ -8,6 +10,9 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store
 from core.people.store import Viewer
+
+_MENTION = re.compile(r"<@!?([0-9]{1,19})>")
+_DISCORD_ID = re.compile(r"[0-9]{15,19}")
 
 
 def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
@@ -40,3 +45,32 @@ def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:
             _("Names are as on Kick. Capitals do not matter."),
         )
     return viewer
+
+
+def find_person(tx: Connection, guild_id: int, text: str) -> Viewer:
+    """The Kick account that is meant by a mention, a Discord id or a name on Kick.
+
+    Raises:
+        Refusal: the member has not linked an account, or nobody of this name was seen.
+    """
+    typed = text.strip()
+    discord_id = discord_id_in(typed)
+    if discord_id is not None:
+        link = store.find_link(tx, guild_id, discord_id)
+        if link is not None:
+            return store.get_viewer(tx, guild_id, link.viewer_id)
+        # A name on Kick may consist of digits.
+        if not (typed.isdigit() and store.find_by_name(tx, guild_id, typed)):
+            raise Refusal(
+                _("<@{discord_id}> has not linked a Kick account.").format(discord_id=discord_id),
+                _("`/link` does that. A name on Kick works as well."),
+            )
+    return get_by_name(tx, guild_id, typed)
+
+
+def discord_id_in(text: str) -> int | None:
+    """Whom a mention or a bare Discord id means; None for any other text."""
+    mention = _MENTION.fullmatch(text.strip())
+    if mention is not None:
+        return int(mention[1])
+    return int(text) if _DISCORD_ID.fullmatch(text.strip()) else None

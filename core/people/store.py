@@ -1,11 +1,11 @@
-"""The statements about viewers."""
+"""The statements about viewers, and about whose they are on Discord."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, delete, insert, select, text
 
-from core.people.tables import viewers
+from core.people.tables import links, viewers
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +102,79 @@ def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
         .one()
     )
     return Viewer(**row)
+
+
+# -- whose they are on Discord ------------------------------------------------------------------
+
+KICK = "kick"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A member of the server and the account that is theirs. `name` is the account's of today."""
+
+    guild_id: int
+    discord_id: int
+    platform: str
+    viewer_id: int
+    linked_at: datetime
+    name: str
+
+
+_LINKS = select(
+    links.c.guild_id,
+    links.c.discord_id,
+    links.c.platform,
+    links.c.viewer_id,
+    links.c.linked_at,
+    viewers.c.name,
+).join(
+    viewers, (viewers.c.guild_id == links.c.guild_id) & (viewers.c.viewer_id == links.c.viewer_id)
+)
+
+
+def find_link(tx: Connection, guild_id: int, discord_id: int, platform: str = KICK) -> Link | None:
+    """The member's account on this platform."""
+    found = _LINKS.where(
+        links.c.guild_id == guild_id,
+        links.c.discord_id == discord_id,
+        links.c.platform == platform,
+    )
+    row = tx.execute(found).mappings().first()
+    return Link(**row) if row else None
+
+
+def find_link_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Link | None:
+    """Whose account this is."""
+    found = _LINKS.where(links.c.guild_id == guild_id, links.c.viewer_id == viewer_id)
+    row = tx.execute(found).mappings().first()
+    return Link(**row) if row else None
+
+
+def add_link(
+    tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
+) -> None:
+    """From now on the account is the member's. Raises `IntegrityError`, naming
+    `people_links_one_a_member` or `people_links_one_an_account`, when one of them is taken."""
+    tx.execute(
+        insert(links).values(
+            guild_id=guild_id,
+            discord_id=discord_id,
+            platform=platform,
+            viewer_id=viewer_id,
+            linked_at=now,
+        )
+    )
+
+
+def end_link(tx: Connection, link: Link) -> bool:
+    """They are separate again; False when they were by then, or when it is another link."""
+    ended = tx.execute(
+        delete(links).where(
+            links.c.guild_id == link.guild_id,
+            links.c.discord_id == link.discord_id,
+            links.c.viewer_id == link.viewer_id,
+            links.c.linked_at == link.linked_at,
+        )
+    )
+    return ended.rowcount == 1

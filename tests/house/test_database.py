@@ -40,6 +40,7 @@ NUMBERED = {
 
 ACROSS_SERVERS = {
     "kick_connect_attempts_state": "made at random, so that Kick's answer finds it",
+    "people_link_attempts_state": "made at random, so that Kick's answer finds it",
 }
 """Keys without the server in tables whose rows belong to one, and why."""
 

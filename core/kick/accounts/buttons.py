@@ -13,9 +13,6 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 
-CANNOT_DM = (50007, 50278)
-"""Discord's codes for a person who takes no direct messages from us."""
-
 
 async def invite(
     services: Services, guild: discord.Guild, asker: discord.abc.User
@@ -33,19 +30,6 @@ async def invite(
     url = await asyncio.to_thread(make_link, services.settings, link)
     view.add_item(discord.ui.Button(label=_("Continue"), url=url))
     return embeds.invitation(guild.name, channel.slug), view
-
-
-async def sent_by_dm(
-    asker: discord.User | discord.Member, embed: discord.Embed, view: discord.ui.View
-) -> bool:
-    """Whether the person could be written to."""
-    try:
-        await asker.send(embed=embed, view=view)
-    except discord.Forbidden as error:
-        if error.code not in CANNOT_DM:
-            raise
-        return False
-    return True
 
 
 class LinkButton(

@@ -7,9 +7,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kick.accounts import actions, channels, connect, embeds, store
-from core.kick.accounts.buttons import invite, link_button, sent_by_dm
+from core.kick.accounts.buttons import invite, link_button
 from core.kick.accounts.store import Account
-from core.kit.discord_ui import PRIVATE, answer, card, kindly
+from core.kit.discord_ui import PRIVATE, answer, card, kindly, sent_by_dm
 from core.kit.services import Services
 from core.kit.words import _
 

@@ -1,0 +1,70 @@
+"""Addresses that carry what we wrote into them: signed (HMAC-SHA256), dated, and read by nobody but
+us. What may happen once only is kept in a row beside them."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from core.kit.crypto import signing_key
+from core.kit.settings import Settings
+
+
+class LinkBroken(Exception):
+    """This link was not made by us, or was changed."""
+
+
+class LinkExpired(Exception):
+    """This link is too old.
+
+    Attributes:
+        content: what it says nevertheless.
+    """
+
+    def __init__(self, content: Any) -> None:
+        super().__init__("the link is too old")
+        self.content = content
+
+
+@dataclass(frozen=True)
+class SignedLinks:
+    """One kind of link.
+
+    Attributes:
+        purpose: the key's salt, so that a link of another kind does not pass for one of these.
+        path: what stands before the token.
+        last: how long one is good for.
+    """
+
+    purpose: str
+    path: str
+    last: timedelta
+
+    def make(self, settings: Settings, content: Any) -> str:
+        """The address to hand out."""
+        return f"{settings.public_url}{self.path}/{self._signer(settings).dumps(content)}"
+
+    def read(self, settings: Settings, token: str, now: datetime) -> Any:
+        """What a link says.
+
+        Raises:
+            LinkBroken, LinkExpired: it says nothing that counts.
+        """
+        try:
+            # The age is told by our own clock, and not by the library's.
+            content, signed_at = self._signer(settings).loads(token, return_timestamp=True)
+        except BadData:
+            raise LinkBroken from None
+        if now - cast("datetime", signed_at).astimezone(UTC) > self.last:
+            raise LinkExpired(content)
+        return content
+
+    def _signer(self, settings: Settings) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(
+            signing_key(settings),
+            salt=self.purpose,
+            # The library's own choice is SHA-1.
+            signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+        )

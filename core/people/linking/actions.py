@@ -1,0 +1,222 @@
+"""What one can do with links, inside a transaction. Kick is asked by `trip`, between them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from core.events import AccountLinked, AccountUnlinked
+from core.guilds import store as guilds
+from core.inbox import actions as inbox
+from core.kit.attempts import new_link_id
+from core.kit.database import savepoint, violated
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.outbox import actions as outbox
+from core.people import store as people
+from core.people.linking import store
+from core.people.linking.happenings import Happening, Reason, note
+from core.people.linking.rules import GIVEN_UP_AFTER, WITHIN, free_again_at
+from core.people.linking.store import Attempt
+from core.people.store import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of a server, as Discord shows them there."""
+
+    guild_id: int
+    discord_id: int
+    name: str
+    avatar_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account on a platform, as the platform tells it."""
+
+    platform: str
+    user_id: int
+    name: str
+
+
+class Conflict(Refusal):
+    """One of the two is linked with somebody or something else.
+
+    Attributes:
+        reason: which.
+    """
+
+    def __init__(
+        self, reason: Literal["account_taken", "other_account"], what: str, remedy: str
+    ) -> None:
+        super().__init__(what, remedy)
+        self.reason: Reason = reason
+
+
+# -- asking for a link --------------------------------------------------------------------------
+
+
+def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> Attempt:
+    """A member asks for a link.
+
+    Raises:
+        Refusal: that was too often; it says when it works again.
+    """
+    store.lock_member(tx, member.guild_id, member.discord_id)
+    asked_at = store.list_asked_at(tx, member.guild_id, member.discord_id, now - WITHIN)
+    again_at = free_again_at(asked_at, now)
+    if again_at is not None:
+        raise Refusal(
+            _("You have asked for several links just now."),
+            _("Use the last one, or ask again <t:{at}:R>.").format(
+                at=int(again_at.timestamp()) + 1
+            ),
+        )
+    attempt = Attempt(
+        guild_id=member.guild_id,
+        link_id=new_link_id(),
+        discord_id=member.discord_id,
+        discord_name=member.name,
+        avatar_url=member.avatar_url,
+        by_dm=by_dm,
+        asked_at=now,
+    )
+    store.add_attempt(tx, attempt)
+    return attempt
+
+
+# -- the end of an attempt ----------------------------------------------------------------------
+
+
+def fail_attempt(
+    tx: Connection, attempt: Attempt, reason: Reason, now: datetime, kick_name: str = ""
+) -> bool:
+    """Nothing came of it; False when its end was known."""
+    if not store.set_outcome(tx, attempt.guild_id, attempt.link_id, reason):
+        return False
+    member = attempt.discord_id
+    note(tx, Happening(attempt.guild_id, "failed", member, kick_name, reason, member, now))
+    return True
+
+
+def finish_attempt(
+    tx: Connection, attempt: Attempt, account: Account, now: datetime
+) -> Link | Conflict:
+    """The owner of the account said yes: link it, or keep why that cannot be."""
+    try:
+        link = link_account(tx, attempt.guild_id, attempt.discord_id, account, now)
+    except Conflict as conflict:
+        fail_attempt(tx, attempt, conflict.reason, now, account.name)
+        return conflict
+    store.set_outcome(tx, attempt.guild_id, attempt.link_id, "linked")
+    if attempt.by_dm:
+        _confirm(tx, attempt, link)
+    return link
+
+
+def _confirm(tx: Connection, attempt: Attempt, link: Link) -> None:
+    outbox.post_to_user(
+        tx,
+        attempt.guild_id,
+        attempt.discord_id,
+        "people.linked",
+        f"people.linked:{attempt.link_id}",
+        {"account": link.name, "server": guilds.list_names(tx).get(attempt.guild_id, "")},
+    )
+
+
+def give_up_attempts(tx: Connection, now: datetime) -> int:
+    """Attempts of which nothing was heard since their member came back: the bot was stopped in the
+    middle. Returns how many."""
+    unsettled = store.list_unsettled(tx, now - GIVEN_UP_AFTER)
+    return sum(fail_attempt(tx, attempt, "interrupted", now) for attempt in unsettled)
+
+
+# -- links --------------------------------------------------------------------------------------
+
+
+def link_account(
+    tx: Connection, guild_id: int, discord_id: int, account: Account, now: datetime
+) -> Link:
+    """From now on the account is the member's. Doing it again changes nothing.
+
+    Whether the member is still in the server is not asked: the link holds for whoever comes back.
+
+    Raises:
+        Conflict: the account is another member's, or the member has linked another one.
+    """
+    platform = account.platform
+    viewer_id = people.set_viewer(tx, guild_id, platform, account.user_id, account.name, now)
+    try:
+        with savepoint(tx):
+            people.add_link(tx, guild_id, discord_id, platform, viewer_id, now)
+    except IntegrityError as error:
+        known = people.find_link(tx, guild_id, discord_id, platform)
+        if known is not None and known.viewer_id == viewer_id:
+            return known
+        raise _conflict(violated(error), known) from error
+    inbox.tell(
+        tx,
+        AccountLinked(
+            key=_key(platform, viewer_id, discord_id, now),
+            guild_id=guild_id,
+            at=now,
+            platform=platform,
+            discord_id=discord_id,
+            viewer_id=viewer_id,
+            name=account.name,
+        ),
+    )
+    note(tx, Happening(guild_id, "linked", discord_id, account.name, None, discord_id, now))
+    return Link(guild_id, discord_id, platform, viewer_id, now, account.name)
+
+
+def _conflict(broken: str | None, known: Link | None) -> Conflict:
+    if broken == "people_links_one_a_member":
+        return Conflict(
+            "other_account",
+            _("You have linked another Kick account in this server: {name}.").format(
+                name=known.name if known else "?"
+            ),
+            _("In Discord, run /unlink first, then /link again."),
+        )
+    assert broken == "people_links_one_an_account", broken
+    return Conflict(
+        "account_taken",
+        _("This Kick account is linked with somebody else in this server."),
+        _(
+            "If it is yours, run /unlink from the other Discord account, or ask a moderator of the "
+            "server for help. Then run /link again."
+        ),
+    )
+
+
+def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> bool:
+    """The two are separate again; what was earned stays with the account. False when they were
+    separate before."""
+    if not people.end_link(tx, link):
+        return False
+    guild_id, member = link.guild_id, link.discord_id
+    inbox.tell(
+        tx,
+        AccountUnlinked(
+            key=_key(link.platform, link.viewer_id, member, now),
+            guild_id=guild_id,
+            at=now,
+            platform=link.platform,
+            discord_id=member,
+            viewer_id=link.viewer_id,
+        ),
+    )
+    if actor != member:
+        guilds.post_audit(tx, guild_id, actor, "people.unlink", str(member), before=link.name)
+    note(tx, Happening(guild_id, "unlinked", member, link.name, None, actor, now))
+    return True
+
+
+def _key(platform: str, viewer_id: int, discord_id: int, at: datetime) -> str:
+    """Linking the same two again later is another fact."""
+    return f"{platform}:{viewer_id}:{discord_id}:{at.isoformat()}"

@@ -1,0 +1,112 @@
+"""The way to one's link, for commands and panels, and the buttons of it. They are found by their
+custom ids, so they outlive restarts."""
+
+import asyncio
+import re
+from typing import Any
+
+import discord
+from sqlalchemy import Connection
+
+from core.kit.discord_ui import kindly, sent_by_dm, services_of
+from core.kit.services import Services
+from core.kit.words import _
+from core.people import store as people
+from core.people.linking import actions, embeds, store
+from core.people.linking.links import make_link
+from core.people.linking.rules import LINK_LASTS
+from core.people.linking.store import Attempt
+from core.people.store import Link
+
+Invitation = tuple[discord.Embed, discord.ui.View]
+
+
+async def invite(services: Services, guild: discord.Guild, member: discord.abc.User) -> Invitation:
+    """The member's own link, as an embed with a button, for an answer that nobody else sees; or
+    which account is linked already.
+
+    Raises:
+        Refusal: the member has asked too often.
+    """
+    return await _invitation(services, guild, await _open(services, guild, member, by_dm=False))
+
+
+async def invite_by_dm(
+    services: Services, guild: discord.Guild, member: discord.User | discord.Member
+) -> bool:
+    """The same by direct message; False when the member takes none, and then nothing has happened.
+
+    Raises:
+        Refusal: the member has asked too often.
+    """
+    opened = await _open(services, guild, member, by_dm=True)
+    if await sent_by_dm(member, *await _invitation(services, guild, opened)):
+        return True
+    if isinstance(opened, Attempt):
+        await services.database.run(store.end_attempt, guild.id, opened.link_id)
+    return False
+
+
+async def _open(
+    services: Services, guild: discord.Guild, member: discord.abc.User, *, by_dm: bool
+) -> Attempt | Link:
+    who = actions.Member(
+        guild.id,
+        member.id,
+        member.display_name,
+        member.display_avatar.replace(size=128, static_format="png").url,
+    )
+
+    def open_attempt(tx: Connection) -> Attempt | Link:
+        link = people.find_link(tx, guild.id, member.id)
+        return link or actions.open_attempt(tx, who, by_dm, services.clock())
+
+    return await services.database.run(open_attempt)
+
+
+async def _invitation(
+    services: Services, guild: discord.Guild, opened: Attempt | Link
+) -> Invitation:
+    view = discord.ui.View(timeout=None)
+    if isinstance(opened, Link):
+        return embeds.already_linked(guild.name, opened), view
+    url = await asyncio.to_thread(make_link, services.settings, opened)
+    view.add_item(discord.ui.Button(label=_("Link with Kick"), url=url))
+    return embeds.invitation(guild.name, opened.asked_at + LINK_LASTS), view
+
+
+class StartButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"people:link"
+):
+    """Gives whoever presses it a link of their own, privately."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_("Link with Kick"),
+                style=discord.ButtonStyle.primary,
+                custom_id="people:link",
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], _match: re.Match[str]
+    ) -> "StartButton":
+        return cls()
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            assert interaction.guild is not None, "the button stands in servers only"
+            embed, view = await invite(
+                services_of(interaction), interaction.guild, interaction.user
+            )
+            await interaction.followup.send(embed=embed, view=view, ephemeral=True)
+
+
+def start_button() -> discord.ui.View:
+    """The button alone. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(StartButton())
+    return view

@@ -1,0 +1,87 @@
+"""How linking looks in Discord, pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import ago, card, safe
+from core.kit.words import _
+from core.outbox.discord_courier import Rendered
+from core.people.store import Link
+
+
+def invitation(server: str, expires_at: datetime) -> discord.Embed:
+    """Above the button with the link."""
+    return card(
+        "🔗 " + _("Link your Kick account"),
+        _(
+            "This tells **{server}** which Kick account is yours, so that what you do in the "
+            "stream counts for you here.\n"
+            "1. Press the button and check that it is you.\n"
+            "2. Say yes on Kick. The bot may see your name there and nothing else.\n"
+            "3. Come back; you will be told here."
+        ).format(server=safe(server))
+        + "\n-# "
+        + _("The link is yours alone and works once. It ends {when}.").format(when=ago(expires_at)),
+        tone="kick",
+    )
+
+
+def sent_by_dm() -> discord.Embed:
+    return card("📬 " + _("Look into your direct messages"), tone="kick")
+
+
+def dms_are_closed() -> discord.Embed:
+    """Openly, where a typed command cannot be answered privately."""
+    return card(
+        "📪 " + _("Your direct messages are closed"),
+        _("Press the button; only you will see what comes."),
+        tone="warning",
+    )
+
+
+def already_linked(server: str, link: Link) -> discord.Embed:
+    """To the member alone."""
+    return card(
+        "🔗 " + _("You are linked with {name} on Kick").format(name=safe(link.name)),
+        _("In **{server}**, since {when}. To link another account, run `/unlink` first.").format(
+            server=safe(server), when=ago(link.linked_at)
+        ),
+        tone="kick",
+    )
+
+
+def linked(payload: Mapping[str, Any]) -> Rendered:
+    """To the member. Payload: `account`, `server`."""
+    body = _(
+        "From now on what **{account}** does on Kick counts for you in **{server}**, and so does "
+        "the watchtime it has already.\n-# `/unlink` ends it at any time."
+    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
+    title = "✅ " + _("Linked with {name}").format(name=safe(payload["account"]))
+    return Rendered(card(title, body, tone="success"))
+
+
+def ask_unlink(who: str, name: str) -> discord.Embed:
+    """`who` and `name` are empty where others can read along."""
+    title = _("Unlink the Kick account?")
+    if name:
+        title = _("Unlink {name}?").format(name=safe(name))
+    body = _("Watchtime and tickets stay with the Kick account: linking again brings them back.")
+    return card("❓ " + title, f"{who}\n{body}" if who else body, tone="warning")
+
+
+def unlinked(relink: bool) -> discord.Embed:
+    body = _("What was earned stays with the Kick account.")
+    if relink:
+        body += " " + _("`/link` brings it back.")
+    return card("🔓 " + _("Unlinked"), body, tone="success")
+
+
+def not_linked() -> discord.Embed:
+    return card("🔓 " + _("No Kick account is linked"), _("`/link` links one."))
+
+
+def stays_linked() -> discord.Embed:
+    return card("✅ " + _("It stays linked"))

@@ -1,0 +1,103 @@
+"""The statements about attempts to link, beside those that every round trip has."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
+
+from core.people.linking.tables import attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A member's attempt to link an account.
+
+    Attributes:
+        by_dm: the member takes direct messages from us.
+    """
+
+    guild_id: int
+    link_id: str = field(repr=False)
+    discord_id: int
+    discord_name: str
+    avatar_url: str
+    by_dm: bool
+    asked_at: datetime
+
+
+def attempt_of(row: RowMapping) -> Attempt:
+    """The attempt that a row tells of."""
+    return Attempt(**{name: row[name] for name in Attempt.__dataclass_fields__})
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+def lock_member(tx: Connection, guild_id: int, discord_id: int) -> None:
+    """The member asks for one link at a time, until the transaction ends."""
+    tx.execute(_LOCK, {"name": f"people.linking:{guild_id}:{discord_id}"})
+
+
+def list_asked_at(
+    tx: Connection, guild_id: int, discord_id: int, after: datetime
+) -> list[datetime]:
+    """When the member has asked for links since then."""
+    found = select(attempts.c.asked_at).where(
+        attempts.c.guild_id == guild_id,
+        attempts.c.discord_id == discord_id,
+        attempts.c.asked_at > after,
+    )
+    return list(tx.execute(found).scalars())
+
+
+def add_attempt(tx: Connection, attempt: Attempt) -> None:
+    """A member has asked for a link."""
+    values = {name: getattr(attempt, name) for name in Attempt.__dataclass_fields__}
+    tx.execute(insert(attempts).values(**values))
+
+
+def end_attempt(tx: Connection, guild_id: int, link_id: str) -> bool:
+    """The link reached nobody."""
+    unused = delete(attempts).where(
+        attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _open()
+    )
+    return tx.execute(unused).rowcount == 1
+
+
+def set_declined(tx: Connection, guild_id: int, link_id: str, now: datetime) -> bool:
+    """Whoever opened the link says that it is not theirs; False when it was followed before."""
+    changed = tx.execute(
+        update(attempts)
+        .where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _open())
+        .values(finished_at=now)
+    )
+    return changed.rowcount == 1
+
+
+def set_outcome(tx: Connection, guild_id: int, link_id: str, outcome: str) -> bool:
+    """How the attempt ended; False when that was known."""
+    changed = tx.execute(
+        update(attempts)
+        .where(
+            attempts.c.guild_id == guild_id,
+            attempts.c.link_id == link_id,
+            attempts.c.outcome.is_(None),
+        )
+        .values(outcome=outcome)
+    )
+    return changed.rowcount == 1
+
+
+def list_unsettled(tx: Connection, before: datetime) -> list[Attempt]:
+    """Attempts whose member came back before then, and of which nothing was heard since."""
+    found = tx.execute(
+        select(attempts)
+        .where(attempts.c.finished_at < before, attempts.c.outcome.is_(None))
+        .order_by(attempts.c.finished_at)
+    )
+    return [attempt_of(row) for row in found.mappings()]
+
+
+def _open() -> Any:
+    return attempts.c.started_at.is_(None) & attempts.c.finished_at.is_(None)
