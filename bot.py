@@ -241,7 +241,8 @@ class DiscordThread:
         self._since = services.clock()
         self._turn = Turn(services.database, "discord")
         self._standing_by = False
-        self._sender = Sender(services.database, self._couriers(), services.clock)
+        settlers = {kind: settle for room in self._rooms for kind, settle in room.settles.items()}
+        self._sender = Sender(services.database, self._couriers(), services.clock, settlers)
 
     def start(self) -> None:
         self._thread.start()

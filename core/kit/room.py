@@ -126,6 +126,8 @@ class Room:
         lines: outbox kind -> function that says the payload as one line of chat.
         checks: what the room tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
+        settles: outbox kind -> what becomes of a message once the outside has answered; see
+            `core.outbox.courier.Settler`.
         runs: what runs as long as the process does, beside the timed work.
         personal: what the room keeps about people, told and forgotten when they ask.
     """
@@ -142,5 +144,8 @@ class Room:
     lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()
+    settles: "Mapping[str, Callable[[Connection, Any, dict[str, Any], datetime], None]]" = field(
+        default_factory=dict
+    )
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     personal: Personal | None = None

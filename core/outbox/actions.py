@@ -1,7 +1,9 @@
 """Posting what we owe: call these in the transaction of the cause."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -28,17 +30,26 @@ def post_to_channel(
 
 
 def post_to_user(
-    tx: Connection, guild_id: int, user_id: int, kind: str, key: str, payload: dict[str, Any]
+    tx: Connection,
+    guild_id: int,
+    user_id: int,
+    kind: str,
+    key: str,
+    payload: dict[str, Any],
+    *,
+    if_possible: bool = False,
 ) -> bool:
     """A direct message to a Discord user, on behalf of a server; False when this key was already
-    posted. Somebody who takes no direct messages leaves it on the shelf."""
+    posted. Somebody who takes no direct messages leaves it on the shelf, or with `if_possible`
+    simply does without."""
+    target: dict[str, Any] = {"user_id": user_id}
     return _post(
         tx,
         guild_id=guild_id,
         key=key,
         service="discord",
         lane=f"discord:user:{user_id}",
-        target={"user_id": user_id},
+        target={**target, "if_possible": True} if if_possible else target,
         kind=kind,
         payload=payload,
     )
@@ -86,6 +97,60 @@ def post_to_kick(
         kind=kind,
         payload=payload,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """A role to give to a member or to take away. Doing it twice is harmless.
+
+    Attributes:
+        key: of the change, as of a message.
+        reason: for Discord's own audit log.
+        payload: what the room that asked wants back when it is settled.
+    """
+
+    key: str
+    discord_id: int
+    role_id: int
+    act: Literal["give", "take"]
+    reason: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+def post_role_changes(
+    tx: Connection, guild_id: int, kind: str, changes: Sequence[RoleChange]
+) -> None:
+    """Changes of members' roles. Those of a server go out one after the other, in this order; what
+    becomes of each the room of this kind hears through `Room.settles`."""
+    rows = [
+        {
+            "guild_id": guild_id,
+            "key": change.key,
+            "service": "discord",
+            "lane": f"discord:roles:{guild_id}",
+            "target": {
+                "member_id": change.discord_id,
+                "role_id": change.role_id,
+                "act": change.act,
+                "reason": change.reason,
+            },
+            "kind": kind,
+            "payload": change.payload,
+        }
+        for change in changes
+    ]
+    if rows:
+        store.add_messages(tx, rows)
+        ring_after_commit(tx, BELL)
+
+
+def withdraw(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
+    """Let go of what waits or lies on the shelf under these keys, because it is out of date.
+
+    Returns the keys of which surely nothing has reached the outside. What is on its way right now
+    stays.
+    """
+    return store.set_withdrawn(tx, guild_id, keys) if keys else set()
 
 
 def _post(tx: Connection, **message: Any) -> bool:

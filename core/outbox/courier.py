@@ -1,11 +1,20 @@
 """What carries messages to one service. Each vendor's courier keeps to this."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Protocol
+
+from sqlalchemy import Connection
 
 from core.outbox.store import Outgoing
 
 Receipt = dict[str, Any]
 """The other side's ids of what was made, kept with the message."""
+
+
+Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
+"""`settle(tx, message, receipt, now)`: what a room makes of a receipt, in the transaction that
+notes it. A receipt with `skipped` says why there was nothing to do."""
 
 
 class Unsure(Exception):

@@ -76,28 +76,50 @@ class DiscordCourier:
         try:
             return await self._guarded(self._deliver(message))
         except _AnswerLost as lost:
-            if "edits" in message.target:
+            if _is_repeatable(message):
                 raise  # doing it again gives the same result
             raise Unsure(str(lost)) from lost
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         age = datetime.now(UTC) - message.first_sending_at
-        if "edits" in message.target or age < NONCE_LASTS:
+        if _is_repeatable(message) or age < NONCE_LASTS:
             return None  # doing it again gives the same result
         return await self._guarded(self._search(message))
 
     async def _deliver(self, message: Outgoing) -> Receipt:
+        if "role_id" in message.target:
+            return await self._change_role(message)
         rendered = await self._render(message)
         if "edits" in message.target:
             return await self._edit(message, rendered)
         channel = await self._channel(message)
-        sent = await channel.send(
-            embed=rendered.embed,
-            allowed_mentions=SILENT,
-            nonce=str(message.id),
-            **_view(rendered),
-        )
+        try:
+            sent = await channel.send(
+                embed=rendered.embed,
+                allowed_mentions=SILENT,
+                nonce=str(message.id),
+                **_view(rendered),
+            )
+        except discord.Forbidden as error:
+            if error.code not in _CLOSED or not message.target.get("if_possible"):
+                raise
+            return {"skipped": "closed"}
         return {"message_id": sent.id, "channel_id": sent.channel.id}
+
+    async def _change_role(self, message: Outgoing) -> Receipt:
+        """Give or take a role. Where that cannot be, the receipt says so: the room that asked knows
+        what to tell whom, and a thousand such changes make no thousand lines on the shelf."""
+        http, target = self._logged_in().http, message.target
+        change = http.add_role if target["act"] == "give" else http.remove_role
+        member_id, role_id = target["member_id"], target["role_id"]
+        try:
+            await change(message.guild_id, member_id, role_id, reason=target["reason"])
+        except discord.HTTPException as error:
+            if _passes(error):
+                raise
+            why = _NO_CHANGE.get(error.code, "forbidden")
+            return {"skipped": why, "error": f"{error.code}: {error.text[:200]}"}
+        return {"done": True}
 
     async def _edit(self, message: Outgoing, rendered: Rendered) -> Receipt:
         original = await self._database.run(
@@ -160,10 +182,27 @@ class DiscordCourier:
             raise _translated(error) from error
 
 
+_CLOSED = (50007, 50278)
+"""Discord's codes for somebody who takes no direct messages from us."""
+
+_NO_CHANGE = {10007: "member", 10013: "member", 10011: "role"}
+"""Discord's codes for a member who left and a role that was deleted."""
+
+
+def _passes(error: discord.HTTPException) -> bool:
+    """Whether it says nothing about the message: our login, too many requests, Discord's fault."""
+    return error.status in (401, 429) or error.status >= 500
+
+
+def _is_repeatable(message: Outgoing) -> bool:
+    """Whether doing it again gives the same result."""
+    return "edits" in message.target or "role_id" in message.target
+
+
 def _translated(error: discord.HTTPException) -> Refusal | Outage:
     """Discord's error in our two words; codes from
     https://discord.com/developers/docs/topics/opcodes-and-status-codes#json."""
-    if error.status == 429 or error.status >= 500:
+    if _passes(error):
         return Outage("Discord", f"HTTP {error.status}")
     if error.code in (50001, 50013):
         return Refusal(
@@ -174,7 +213,7 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
         return Refusal(
             "The Discord channel does not exist any more.", "Choose another one for these posts."
         )
-    if error.code in (50007, 50278):
+    if error.code in _CLOSED:
         return Refusal("This person does not take direct messages.")
     return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
 

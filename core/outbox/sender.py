@@ -11,14 +11,15 @@ from datetime import timedelta
 
 import structlog
 from prometheus_client import Counter, Histogram
+from sqlalchemy import Connection
 
 from core.kit.clock import Clock, utc_now
-from core.kit.database import Database
+from core.kit.database import Database, savepoint
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.part import Part
 from core.kit.retry import backoff
 from core.outbox import store
-from core.outbox.courier import Courier, Receipt, Unsure
+from core.outbox.courier import Courier, Receipt, Settler, Unsure
 from core.outbox.store import Outgoing
 
 AT_ONCE = 16
@@ -41,16 +42,22 @@ class Sender:
         database: the gate.
         couriers: service -> courier.
         clock: for retry times.
+        settlers: kind -> what its room makes of a receipt.
     """
 
     POLL_SECONDS = 1.0
 
     def __init__(
-        self, database: Database, couriers: Mapping[str, Courier], clock: Clock = utc_now
+        self,
+        database: Database,
+        couriers: Mapping[str, Courier],
+        clock: Clock = utc_now,
+        settlers: Mapping[str, Settler] | None = None,
     ) -> None:
         self._database = database
         self._couriers = couriers
         self._clock = clock
+        self._settlers = settlers or {}
         self._doorbell = asyncio.Event()
         self._active: set[asyncio.Task[None]] = set()
         self._trouble: str | None = None
@@ -143,11 +150,23 @@ class Sender:
         except Exception as error:  # a bug of ours, and the lane must go on
             await self._fail(message, error)
         else:
-            await self._database.run(store.set_sent, message.id, self._clock(), receipt)
+            await self._database.run(self._note_sent, message, receipt)
             _outcomes.labels(message.service, "sent").inc()
             _delay.labels(message.service).observe(
                 (self._clock() - message.posted_at).total_seconds()
             )
+
+    def _note_sent(self, tx: Connection, message: Outgoing, receipt: Receipt) -> None:
+        now, settle = self._clock(), self._settlers.get(message.kind)
+        if settle is not None:
+            try:
+                with savepoint(tx):
+                    settle(tx, message, receipt, now)
+            except Exception:  # a bug of that room: what was sent stays sent
+                if tx.invalidated:
+                    raise
+                _log.exception("A receipt was not understood", code=trouble_code(), key=message.key)
+        store.set_sent(tx, message.id, now, receipt)
 
     async def _hand_over(self, message: Outgoing) -> Receipt:
         courier = self._couriers.get(message.service)

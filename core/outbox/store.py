@@ -1,6 +1,6 @@
 """The outbox's statements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,6 +65,14 @@ def add_message(
         .on_conflict_do_nothing(constraint="outbox_messages_once")
     )
     return added.rowcount == 1
+
+
+def add_messages(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same for many at once; what was already posted stays as it is."""
+    tx.execute(
+        upsert(messages).on_conflict_do_nothing(constraint="outbox_messages_once"),
+        [dict(row) for row in rows],
+    )
 
 
 # The head of each lane that is due, or whose sender died. Taking it marks it, in one statement, so
@@ -171,6 +179,20 @@ def set_waiting(
         .where(messages.c.id == message)
         .values(state="waiting", try_at=try_at, error=error, unsure=unsure)
     )
+
+
+_SET_WITHDRAWN = text("""
+    UPDATE outbox_messages
+       SET state = 'sent', sent_at = now(), receipt = '{"skipped": "withdrawn"}', error = NULL
+     WHERE guild_id = :guild_id AND key = ANY(:keys) AND state IN ('waiting', 'shelved')
+    RETURNING key, attempts = 0 AS untouched
+""")
+
+
+def set_withdrawn(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
+    """End these without sending them; returns those of which no attempt was ever made."""
+    found = tx.execute(_SET_WITHDRAWN, {"guild_id": guild_id, "keys": list(keys)})
+    return {row.key for row in found if row.untouched}
 
 
 def set_shelved(tx: Connection, message: int, error: str) -> None:

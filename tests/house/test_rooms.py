@@ -53,7 +53,7 @@ def test_no_two_rooms_share_a_setting_a_task_a_kind_or_a_source() -> None:
     for names in (
         (setting.key for room in ROOMS for setting in room.settings),
         (task.name for room in ROOMS for task in room.tasks),
-        (kind for room in ROOMS for kind in (*room.embeds, *room.lines)),
+        (kind for room in ROOMS for kind in (*room.embeds, *room.lines, *room.settles)),
         (source for room in ROOMS for source in room.translates),
         (room.name for room in ROOMS),
     ):
@@ -68,6 +68,7 @@ def test_what_a_room_names_begins_with_its_own_name(room: Room) -> None:
         *(task.name for task in room.tasks),
         *room.embeds,
         *room.lines,
+        *room.settles,
         *room.translates,
     ]
     assert [name for name in named if not name.startswith(f"{room.name}.")] == []
@@ -132,14 +133,13 @@ POSTED = sorted(set(posted_kinds()))
 
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
 def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
-    for_chat = how == "post_to_kick"
-    said = {kind for room in ROOMS for kind in (room.lines if for_chat else room.embeds)}
-    assert kind in said
+    where = {"post_to_kick": "lines", "post_role_changes": "settles"}.get(how, "embeds")
+    assert kind in {kind for room in ROOMS for kind in getattr(room, where)}
     assert kind.split(".")[0] == module.split(".")[1], "a room posts its own kinds only"
 
 
 def test_what_can_be_said_is_posted_somewhere() -> None:
-    said = {kind for room in ROOMS for kind in (*room.lines, *room.embeds)}
+    said = {kind for room in ROOMS for kind in (*room.lines, *room.embeds, *room.settles)}
     assert said == {kind for _module, _how, kind in POSTED}
 
 

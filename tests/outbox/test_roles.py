@@ -1,0 +1,199 @@
+"""Changes of members' roles: in order, harmless to repeat, and told to the room that asked."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from core.kit.database import Database
+from core.kit.errors import Outage
+from core.outbox import actions, discord_courier
+from core.outbox.actions import RoleChange
+from core.outbox.courier import Receipt
+from core.outbox.sender import Sender
+from core.outbox.store import Outgoing
+from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.people import PEOPLE
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.outbox.conftest import Post, until
+from tests.outbox.test_discord_courier import Rig, outgoing, rig
+
+__all__ = ["rig"]
+
+REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
+MIA = next(person.discord_id for person in PEOPLE if person.handle == "mia")
+
+
+def change(key: str, act: Any = "give", discord_id: int = 7) -> RoleChange:
+    return RoleChange(key, discord_id, 5, act, "Watched 10 h", {"number": 1})
+
+
+def ask(database: Database, *changes: RoleChange, guild_id: int = GUILD) -> None:
+    with database.begin() as tx:
+        actions.post_role_changes(tx, guild_id, "test.change", changes)
+
+
+# -- in the outbox ------------------------------------------------------------------------------
+
+
+async def test_changes_go_out_in_order_and_each_once(post: Post) -> None:
+    ask(post.database, change("a"), change("b", "take"), change("c"))
+    ask(post.database, change("a"), change("d"))
+    await post.settles()
+    assert post.courier.delivered == ["a", "b", "c", "d"]
+    assert post.courier.most_on_its_way == 1
+    assert post.row("b")["target"] == {
+        "member_id": 7,
+        "role_id": 5,
+        "act": "take",
+        "reason": "Watched 10 h",
+    }
+
+
+async def test_servers_do_not_wait_for_each_other(post: Post) -> None:
+    post.courier.fails["a"] = Outage("Discord")
+    ask(post.database, change("a"))
+    ask(post.database, change("b"), guild_id=OTHER_GUILD)
+    await post.settles()
+    assert post.courier.delivered == ["a", "b"]
+    assert post.states() == {"a": "waiting", "b": "sent"}
+
+
+def test_what_waits_can_be_withdrawn(post: Post) -> None:
+    ask(post.database, change("a"), change("b"), change("c"))
+    ask(post.database, change("c"), guild_id=OTHER_GUILD)
+    (on_its_way, *_) = post.claim(most=1)
+    with post.database.begin() as tx:
+        assert actions.withdraw(tx, GUILD, {"a", "c", "unknown"}) == {"c"}
+        assert actions.withdraw(tx, GUILD, {"c"}) == set()
+        assert actions.withdraw(tx, GUILD, ()) == set()
+    assert on_its_way.key == "a"
+    assert (post.row("a")["state"], post.row("b")["state"]) == ("sending", "waiting")
+    assert post.row("c")["receipt"] == {"skipped": "withdrawn"}
+    assert post.row("c", OTHER_GUILD)["state"] == "waiting"
+
+
+async def test_what_was_tried_may_have_arrived(post: Post) -> None:
+    post.courier.fails["a"] = Outage("Discord")
+    ask(post.database, change("a"))
+    await post.settles()
+    with post.database.begin() as tx:
+        assert actions.withdraw(tx, GUILD, {"a"}) == set()
+    assert post.row("a")["state"] == "sent"
+
+
+# -- the room that asked ------------------------------------------------------------------------
+
+
+class Room:
+    """Notes what it is told, and breaks if it is to."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Receipt, datetime]] = []
+        self.breaks = False
+
+    def settle(self, tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+        tx.exec_driver_sql("UPDATE guilds SET name = %s WHERE guild_id = %s", ("told", GUILD))
+        self.told.append((message.key, receipt, now))
+        if self.breaks:
+            raise KeyError("a bug")
+
+
+@pytest.fixture
+def named(database: Database) -> Iterator[None]:
+    """The server has its name back afterwards."""
+    yield
+    with database.begin() as tx:
+        tx.exec_driver_sql("UPDATE guilds SET name = %s WHERE guild_id = %s", ("Nora's", GUILD))
+
+
+def name(database: Database) -> str:
+    with database.begin() as tx:
+        return str(tx.exec_driver_sql(f"SELECT name FROM guilds WHERE guild_id={GUILD}").scalar())
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+async def test_the_room_hears_what_became_of_it(post: Post, named: None, breaks: bool) -> None:
+    """And if it breaks, that is undone alone: what was sent is not sent again."""
+    room = Room()
+    room.breaks = breaks
+    ask(post.database, change("a"), change("b"))
+    settlers = {"test.change": room.settle}
+    sender = Sender(post.database, {"discord": post.courier}, post.clock, settlers)
+    post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
+    async with post.sending():
+        await until(lambda: post.states() == {"a": "sent", "b": "sent"})
+    assert room.told == [("a", {"message_id": 1}, post.now), ("b", {"message_id": 2}, post.now)]
+    assert (name(post.database) == "told") is not breaks
+
+
+async def test_nobody_hears_of_what_failed(post: Post) -> None:
+    room = Room()
+    post.courier.fails["a"] = Outage("Discord")
+    ask(post.database, change("a"))
+    sender = Sender(
+        post.database, {"discord": post.courier}, post.clock, {"test.change": room.settle}
+    )
+    post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
+    await post.settles()
+    assert room.told == []
+
+
+# -- at Discord ---------------------------------------------------------------------------------
+
+
+def at_discord(role_id: int, act: str = "give", member_id: int = 0) -> Outgoing:
+    return outgoing(
+        target={"member_id": member_id, "role_id": role_id, "act": act, "reason": "Watched ♥"},
+    )
+
+
+async def test_a_role_is_given_and_taken_and_again(rig: Rig) -> None:
+    for _time in range(2):
+        assert await rig.courier.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
+        assert await rig.hands.roles_of("mia") == ["Regular"]
+    for _time in range(2):
+        assert await rig.courier.deliver(at_discord(REGULAR, "take", MIA)) == {"done": True}
+        assert await rig.hands.roles_of("mia") == []
+
+
+@pytest.mark.parametrize(
+    ("role_id", "why"),
+    [(4_000, "role"), (MODERATOR, "forbidden"), (BOT_ROLE, "forbidden")],
+)
+async def test_what_cannot_be_is_said_in_the_receipt(rig: Rig, role_id: int, why: str) -> None:
+    receipt = await rig.courier.deliver(at_discord(role_id, "give", MIA))
+    assert receipt["skipped"] == why
+
+
+async def test_who_left_is_named_so(rig: Rig) -> None:
+    await rig.hands.member("mia", leave=True)
+    assert (await rig.courier.deliver(at_discord(REGULAR, "give", MIA)))["skipped"] == "member"
+
+
+async def test_too_many_requests_are_waited_for(rig: Rig) -> None:
+    await rig.hands.fault(rest_429=1)
+    assert await rig.courier.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
+
+
+async def test_a_change_in_doubt_is_simply_done_again(rig: Rig) -> None:
+    assert await rig.courier.confirm(at_discord(REGULAR)) is None
+
+
+async def test_no_answer_is_an_outage_and_no_doubt(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord_courier, "LONGEST_SECONDS", 0.2)
+    await rig.hands.fault(rest_slow_ms=400)
+    with pytest.raises(Outage):
+        await rig.courier.deliver(at_discord(REGULAR, "give", MIA))
+
+
+async def test_who_takes_no_messages_can_do_without(rig: Rig) -> None:
+    await rig.hands.member("mia", dms_open=False)
+    wish = outgoing(target={"user_id": MIA, "if_possible": True})
+    assert await rig.courier.deliver(wish) == {"skipped": "closed"}
+    await rig.hands.member("mia", dms_open=True)
+    assert "message_id" in await rig.courier.deliver(wish)
