@@ -13,10 +13,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("events",),
     ("inbox", "outbox"),
     ("guilds",),
-    ("kick",),
+    ("drand", "kick"),
     ("people",),
     ("slot_calls", "watchtime"),
-    ("roles",),
+    ("raffle", "roles"),
     ("health", "help", "settings"),
 )
 """Lowest first."""

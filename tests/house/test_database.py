@@ -41,6 +41,7 @@ NUMBERED = {
 ACROSS_SERVERS = {
     "kick_connect_attempts_state": "made at random, so that Kick's answer finds it",
     "people_link_attempts_state": "made at random, so that Kick's answer finds it",
+    "raffle_periods_public_id": "made at random, so that a public page need not name the server",
 }
 """Keys without the server in tables whose rows belong to one, and why."""
 
@@ -63,6 +64,17 @@ def empty(postgres_url: str) -> Iterator[Database]:
     server.close()
 
 
+# What SQLAlchemy's inspection leaves out.
+BEYOND = text("""
+    SELECT conrelid::regclass::text AS name, conname || ' ' || pg_get_constraintdef(oid) AS said
+      FROM pg_constraint WHERE contype = 'x'
+    UNION ALL
+    SELECT tgrelid::regclass::text, pg_get_triggerdef(t.oid) || p.prosrc
+      FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal
+    ORDER BY 1, 2
+""")
+
+
 def described(database: Database) -> dict[str, list[str]]:
     """Everything the database says about its tables; the order of columns does not count."""
     look = inspect(database.engine)
@@ -73,9 +85,12 @@ def described(database: Database) -> dict[str, list[str]]:
         look.get_check_constraints,
         look.get_indexes,
     )
+    with database.engine.connect() as connection:
+        beyond = [(row.name, row.said) for row in connection.execute(BEYOND)]
     return {
         table: [
             repr(look.get_pk_constraint(table)),
+            *(said for name, said in beyond if name == table),
             *(line for part in parts for line in sorted(repr(one) for one in part(table))),
         ]
         for table in sorted(look.get_table_names())

@@ -1,0 +1,59 @@
+"""Opening a period: from here on its seed is fixed, and everybody can hold us to it."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from core.kit.crypto import Vault
+from core.kit.database import savepoint, violated
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.raffle import store
+from core.raffle.store import Period
+
+SECRET_BYTES = 32
+
+
+def open_period(
+    tx: Connection,
+    vault: Vault,
+    guild_id: int,
+    starts_at: datetime,
+    ends_at: datetime,
+    *,
+    prize: str,
+    winners_wanted: int,
+    now: datetime,
+) -> Period:
+    """Open a period with a fresh seed, of which only the commitment is told.
+
+    Raises:
+        Refusal: another period runs at the same time.
+    """
+    store.lock_periods(tx, guild_id)
+    seed = secrets.token_bytes(SECRET_BYTES)
+    try:
+        with savepoint(tx):
+            return store.open_period(
+                tx,
+                guild_id,
+                starts_at,
+                ends_at,
+                prize=prize,
+                winners_wanted=winners_wanted,
+                sealed_seed=vault.seal(seed.hex()),
+                sealed_salt=vault.seal(secrets.token_hex(SECRET_BYTES)),
+                commitment=hashlib.sha256(seed).hexdigest(),
+                public_id=secrets.token_urlsafe(12),
+                now=now,
+            )
+    except IntegrityError as error:
+        if violated(error) != "raffle_periods_apart":
+            raise
+        raise Refusal(
+            _("Another raffle runs during that time."),
+            _("Choose other days, or end the running one first."),
+        ) from error

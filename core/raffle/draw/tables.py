@@ -1,0 +1,105 @@
+"""The frozen list of tickets, what was fixed with it, who was drawn, and who may not win."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+
+from core.kit.database import METADATA
+
+_PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
+_DRAW = ["raffle_draws.guild_id", "raffle_draws.period"]
+_VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
+
+draws = Table(
+    "raffle_draws",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("header", Text, nullable=False, comment="the snapshot's first lines"),
+    Column("snapshot_hash", Text, nullable=False, comment="SHA-256 of the snapshot, in hex"),
+    Column("entrants", Integer, nullable=False),
+    Column("tickets", BigInteger, nullable=False),
+    Column("left_out", Integer, nullable=False, comment="holders who were not allowed to win"),
+    Column("frozen_at", DateTime(timezone=True), nullable=False),
+    Column("frozen_by", BigInteger, comment="Discord id; empty when it froze by itself"),
+    Column("chain", Text, comment="hash of the beacon's chain; empty without beacon"),
+    Column("round", BigInteger, comment="of the beacon; empty without beacon"),
+    Column("round_at", DateTime(timezone=True), comment="when the round is made"),
+    Column("randomness", Text, comment="the round's, in hex, once it is known"),
+    Column("signature", Text, comment="the round's, in hex"),
+    Column("given_up_by", BigInteger, comment="Discord id of who drew without waiting for it"),
+    Column("given_up_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_draws_period"),
+)
+
+lines = Table(
+    "raffle_lines",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("pseudonym", Text, nullable=False),
+    Column("tickets", BigInteger, nullable=False),
+    PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_lines_once"),
+    UniqueConstraint("guild_id", "period", "pseudonym", name="raffle_lines_pseudonym"),
+    ForeignKeyConstraint(["guild_id", "period"], _DRAW, name="raffle_lines_draw"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_lines_viewer"),
+    CheckConstraint("tickets > 0", name="raffle_lines_tickets"),
+)
+
+picks = Table(
+    "raffle_picks",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("k", Integer, nullable=False, comment="counts the winners up, from 1"),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("pseudonym", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, comment="why skipped"),
+    Column("discord_id", BigInteger, comment="whose the account was when it was drawn"),
+    Column("drawn_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), comment="the last instant to claim"),
+    Column("claimed_at", DateTime(timezone=True)),
+    Column("delivered_at", DateTime(timezone=True)),
+    Column("delivered_by", BigInteger, comment="Discord id of the admin"),
+    PrimaryKeyConstraint("guild_id", "period", "k", name="raffle_picks_numbered"),
+    UniqueConstraint("guild_id", "period", "viewer_id", name="raffle_picks_never_twice"),
+    ForeignKeyConstraint(["guild_id", "period"], _DRAW, name="raffle_picks_draw"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_picks_viewer"),
+    CheckConstraint(
+        "state IN ('drawn', 'claimed', 'delivered', 'expired', 'skipped')",
+        name="raffle_picks_state",
+    ),
+    CheckConstraint(
+        "(state = 'skipped') = (reason IS NOT NULL)", name="raffle_picks_skipped_for_a_reason"
+    ),
+)
+
+exclusions = Table(
+    "raffle_exclusions",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("excluded_by", BigInteger, comment="Discord id; empty when it came with a ban"),
+    Column("excluded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("until", DateTime(timezone=True), comment="the end of a time-out"),
+    PrimaryKeyConstraint("guild_id", "viewer_id", "cause", name="raffle_exclusions_once"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_exclusions_viewer"),
+    CheckConstraint(
+        "cause IN ('admin', 'kick_ban', 'discord_ban')", name="raffle_exclusions_cause"
+    ),
+)

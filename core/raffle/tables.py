@@ -1,0 +1,139 @@
+"""Periods, the ledger of tickets, and the balances that the ledger adds up to."""
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+
+from core.kit.database import METADATA
+
+periods = Table(
+    "raffle_periods",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False, comment="counts up within the server"),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False, comment="the first instant after"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("prize", Text, nullable=False),
+    Column("winners_wanted", Integer, nullable=False),
+    Column("sealed_seed", Text, nullable=False, comment="secret until the draw"),
+    Column("sealed_salt", Text, nullable=False, comment="secret for good: makes the pseudonyms"),
+    Column("commitment", Text, nullable=False, comment="SHA-256 of the seed, in hex"),
+    Column("public_id", Text, nullable=False, comment="in the address of its public page"),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("frozen_at", DateTime(timezone=True)),
+    Column("drawn_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("guild_id", "number", name="raffle_periods_numbered"),
+    UniqueConstraint("public_id", name="raffle_periods_public_id"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="raffle_periods_guild"),
+    # At any instant at most one period runs, so a ticket's instant tells its period. The next one
+    # may be open while this one waits for its late events. A range around the server's number
+    # stands for equality, which saves an extension.
+    ExcludeConstraint(
+        (func.int8range(text("guild_id"), text("guild_id"), text("'[]'")), "&&"),
+        (func.tstzrange(text("starts_at"), text("ends_at")), "&&"),
+        name="raffle_periods_apart",
+    ),
+    CheckConstraint("starts_at <= ends_at", name="raffle_periods_in_order"),
+    CheckConstraint("state IN ('open', 'frozen', 'drawn', 'closed')", name="raffle_periods_state"),
+    CheckConstraint("winners_wanted > 0", name="raffle_periods_winners"),
+)
+
+_PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
+_VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
+
+entries = Table(
+    "raffle_entries",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False, comment="tickets; negative takes away"),
+    Column("source_key", Text, nullable=False, comment="natural key of the cause, counted once"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("actor", BigInteger, comment="Discord id of the admin, if one did it"),
+    Column("at", DateTime(timezone=True), nullable=False, comment="when it was earned"),
+    Column("posted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("guild_id", "id", name="raffle_entries_key"),
+    UniqueConstraint("guild_id", "source_key", name="raffle_entries_once"),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_entries_period"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_entries_viewer"),
+    CheckConstraint(
+        "source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction')",
+        name="raffle_entries_source",
+    ),
+    CheckConstraint("amount <> 0", name="raffle_entries_amount"),
+)
+Index(
+    "raffle_entries_of_viewer",
+    entries.c.guild_id,
+    entries.c.period,
+    entries.c.viewer_id,
+    entries.c.id,
+)
+
+balances = Table(
+    "raffle_balances",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("tickets", BigInteger, nullable=False, comment="the sum of the viewer's entries"),
+    PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_balances_once"),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_balances_period"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_balances_viewer"),
+    CheckConstraint("tickets >= 0", name="raffle_balances_never_below_zero"),
+)
+
+# The database itself holds the two promises on which the draw stands, even against a caller of ours
+# that is mistaken. The row lock makes an entry wait for a freeze that is under way, and the other
+# way round (`store.lock_period`).
+ENTRIES_ONLY_WHILE_OPEN = """
+    CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
+            FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this period takes no more tickets'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
+    BEFORE INSERT ON raffle_entries
+    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
+"""
+ENTRIES_FOR_GOOD = """
+    CREATE OR REPLACE FUNCTION raffle_entries_for_good() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'entries are neither changed nor deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_for_good';
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_for_good
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_for_good();
+"""
+event.listen(entries, "after_create", DDL(ENTRIES_ONLY_WHILE_OPEN))  # type: ignore[no-untyped-call]
+event.listen(entries, "after_create", DDL(ENTRIES_FOR_GOOD))  # type: ignore[no-untyped-call]

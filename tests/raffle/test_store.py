@@ -1,0 +1,216 @@
+"""What the database promises about periods and tickets."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.kit.database import Database, savepoint, violated
+from core.kit.errors import Refusal
+from core.raffle import store
+from core.raffle.tables import balances, entries
+from tests.clean import cleaned
+from tests.raffle.scene import END, MIDDLE, START, VAULT, give, period, viewer
+
+
+def promise_broken(broken: pytest.ExceptionInfo[IntegrityError]) -> str | None:
+    return violated(broken.value)
+
+
+# -- periods ------------------------------------------------------------------------------------
+
+
+def test_a_period_is_opened_with_a_commitment_to_a_secret_seed(
+    tx: Connection, guild_id: int
+) -> None:
+    opened = period(tx, guild_id)
+    sealed_seed, sealed_salt = store.get_sealed(tx, guild_id, opened.number)
+    seed = bytes.fromhex(VAULT.open(sealed_seed))
+    assert len(seed) == 32
+    assert hashlib.sha256(seed).hexdigest() == opened.commitment
+    assert seed.hex() not in sealed_seed
+    assert VAULT.open(sealed_salt) != seed.hex()
+
+
+def test_two_periods_have_nothing_in_common(tx: Connection, guild_id: int) -> None:
+    first = period(tx, guild_id)
+    second = period(tx, guild_id, END, END + timedelta(days=31))
+    assert (first.number, second.number) == (1, 2)
+    assert first.commitment != second.commitment
+    assert first.public_id != second.public_id
+
+
+@pytest.mark.parametrize("days", [-1, 1, 29])
+def test_no_two_periods_of_a_server_overlap(tx: Connection, guild_id: int, days: int) -> None:
+    period(tx, guild_id)
+    start = START + timedelta(days=days)
+    with pytest.raises(Refusal, match="Another raffle runs"):
+        period(tx, guild_id, start, start + timedelta(days=5))
+
+
+def test_another_server_has_its_own_calendar(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    assert period(tx, guild_id).number == 1
+    assert period(tx, other_guild_id).number == 1
+
+
+def test_an_instant_belongs_to_one_period(tx: Connection, guild_id: int) -> None:
+    first = period(tx, guild_id)
+    second = period(tx, guild_id, END, END + timedelta(days=31))
+    moment = timedelta(microseconds=1)
+    assert store.find_open(tx, guild_id, START - moment) is None
+    assert store.find_open(tx, guild_id, START) == first
+    assert store.find_open(tx, guild_id, END - moment) == first
+    assert store.find_open(tx, guild_id, END) == second
+
+
+# -- tickets ------------------------------------------------------------------------------------
+
+
+def test_a_cause_counts_once(tx: Connection, guild_id: int) -> None:
+    number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+    assert give(tx, guild_id, number, mia, 15, "gift:1")
+    assert not give(tx, guild_id, number, mia, 15, "gift:1")
+    assert give(tx, guild_id, number, mia, 10, "gift:2")
+    assert store.list_balances(tx, guild_id, number) == {mia: 25}
+
+
+def test_what_is_taken_away_is_a_row_of_its_own(tx: Connection, guild_id: int) -> None:
+    number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+    give(tx, guild_id, number, mia, 15, "gift:1")
+    give(tx, guild_id, number, mia, -15, "void:1")
+    assert store.list_balances(tx, guild_id, number) == {}
+    assert tx.execute(select(func.count()).select_from(entries)).scalar() == 2
+
+
+@pytest.mark.parametrize("before", [0, 14])
+def test_no_balance_falls_below_zero(tx: Connection, guild_id: int, before: int) -> None:
+    number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+    if before:
+        give(tx, guild_id, number, mia, before, "gift:1")
+    with pytest.raises(IntegrityError) as broken, savepoint(tx):
+        give(tx, guild_id, number, mia, -15, "void:1")
+    assert promise_broken(broken) == "raffle_balances_never_below_zero"
+    assert sum(store.list_balances(tx, guild_id, number).values()) == before
+
+
+def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+    for server in (guild_id, other_guild_id):
+        give(tx, server, period(tx, server).number, viewer(tx, server, "mia"), 5, "gift:1")
+    assert list(store.list_balances(tx, guild_id, 1).values()) == [5]
+
+
+@pytest.mark.parametrize("state", ["frozen", "drawn", "closed"])
+def test_no_tickets_after_the_freeze_even_from_a_mistaken_caller(
+    tx: Connection, guild_id: int, state: str
+) -> None:
+    number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+    store.set_period(tx, guild_id, number, state=state)
+    with pytest.raises(IntegrityError) as broken, savepoint(tx):
+        give(tx, guild_id, number, mia, 1, "late")
+    assert promise_broken(broken) == "raffle_entries_only_while_open"
+
+
+def test_entries_are_for_good(tx: Connection, guild_id: int) -> None:
+    number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+    give(tx, guild_id, number, mia, 15, "gift:1")
+    for statement in (update(entries).values(amount=1), delete(entries)):
+        with pytest.raises(IntegrityError) as broken, savepoint(tx):
+            tx.execute(statement)
+        assert promise_broken(broken) == "raffle_entries_for_good"
+
+
+# -- at the same time ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def committed(database: Database, guild_id: int) -> Iterator[tuple[int, int, int]]:
+    """A server, an open period and a viewer that every connection sees."""
+    with cleaned(database):
+        with database.begin() as tx:
+            number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
+        yield guild_id, number, mia
+
+
+def test_a_freeze_waits_for_an_entry_under_way(
+    database: Database, committed: tuple[int, int, int]
+) -> None:
+    guild_id, number, mia = committed
+    given, frozen = Event(), Event()
+
+    def freeze() -> dict[int, int]:
+        with database.begin() as tx:
+            given.wait(5)
+            store.lock_period(tx, guild_id, number)
+            frozen.set()
+            store.set_period(tx, guild_id, number, state="frozen")
+            return store.list_balances(tx, guild_id, number)
+
+    with ThreadPoolExecutor() as hands:
+        freezing = hands.submit(freeze)
+        with database.begin() as tx:
+            give(tx, guild_id, number, mia, 15, "gift:1")
+            given.set()
+            assert not frozen.wait(0.3), "it did not wait"
+        assert freezing.result(5) == {mia: 15}
+
+
+def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
+    database: Database, committed: tuple[int, int, int]
+) -> None:
+    guild_id, number, mia = committed
+
+    def late() -> str | None:
+        try:
+            with database.begin() as tx:
+                give(tx, guild_id, number, mia, 15, "gift:1")
+        except IntegrityError as error:
+            return violated(error)
+        return "it went in"
+
+    with ThreadPoolExecutor() as hands:
+        with database.begin() as tx:
+            store.lock_period(tx, guild_id, number)
+            trying = hands.submit(late)
+            with pytest.raises(TimeoutError):
+                trying.result(0.3)
+            store.set_period(tx, guild_id, number, state="frozen")
+        assert trying.result(5) == "raffle_entries_only_while_open"
+
+
+def test_many_hands_at_once_take_no_more_than_there_is(
+    database: Database, committed: tuple[int, int, int]
+) -> None:
+    guild_id, number, mia = committed
+    with database.begin() as tx:
+        give(tx, guild_id, number, mia, 10, "gift:1")
+
+    def take(turn: int) -> bool:
+        try:
+            with database.begin() as tx:
+                return give(tx, guild_id, number, mia, -3, f"take:{turn}")
+        except IntegrityError:
+            return False
+
+    with ThreadPoolExecutor(4) as hands:
+        assert sum(hands.map(take, range(12))) == 3
+    with database.begin() as tx:
+        assert store.list_balances(tx, guild_id, number) == {mia: 1}
+
+
+def test_balances_are_the_sums_of_entries(tx: Connection, guild_id: int) -> None:
+    number = period(tx, guild_id).number
+    names = ["mia", "leo", "sam"]
+    for turn in range(30):
+        whose = viewer(tx, guild_id, names[turn % 3])
+        give(tx, guild_id, number, whose, 5 - turn % 4, f"turn:{turn}")
+    sums = select(entries.c.viewer_id, func.sum(entries.c.amount)).group_by(entries.c.viewer_id)
+    cached = select(balances.c.viewer_id, balances.c.tickets)
+    assert {tuple(row) for row in tx.execute(sums)} == {tuple(row) for row in tx.execute(cached)}
+    assert store.find_open(tx, guild_id, MIDDLE) is not None
