@@ -46,15 +46,38 @@ def change_setting(
         Refusal: the value does not fit.
     """
     require_fitting(declared, value)
-    store.lock_settings(tx, guild_id)
-    notes(tx).pop(("guild_settings", guild_id), None)
-    before = setting(tx, guild_id, declared)
+    before = _before_a_change(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, actor)
-    notes(tx).pop(("guild_settings", guild_id), None)
+    _forget_what_was_read(tx, guild_id)
     if before == value:
         return False
     store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
     return True
+
+
+def reset_setting(
+    tx: Connection, settings: Settings, guild_id: int, declared: GuildSetting[T], actor: int
+) -> bool:
+    """Back to what the environment says, or else to the default; False when no admin has set it."""
+    before = _before_a_change(tx, guild_id, declared)
+    if not store.end_setting(tx, guild_id, declared.key):
+        return False
+    if settings.discord_guild_id == guild_id:
+        apply_environment(tx, settings, (declared,))
+    _forget_what_was_read(tx, guild_id)
+    after = setting(tx, guild_id, declared)
+    store.post_audit(tx, guild_id, actor, declared.key, "reset", before=before, after=after)
+    return True
+
+
+def _before_a_change(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
+    store.lock_settings(tx, guild_id)
+    _forget_what_was_read(tx, guild_id)
+    return setting(tx, guild_id, declared)
+
+
+def _forget_what_was_read(tx: Connection, guild_id: int) -> None:
+    notes(tx).pop(("guild_settings", guild_id), None)
 
 
 def apply_environment(

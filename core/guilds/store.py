@@ -1,6 +1,7 @@
 """The statements about servers."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
@@ -17,6 +18,16 @@ class Channel:
     platform: str
     channel_id: int
     slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The value of a setting that is not its default. `set_by` is None when the environment says
+    so."""
+
+    value: Any
+    set_by: int | None
+    set_at: datetime
 
 
 def set_guild(tx: Connection, guild_id: int, name: str) -> None:
@@ -111,6 +122,16 @@ def list_settings(tx: Connection, guild_id: int) -> dict[str, Any]:
     return {row.key: row.value for row in found}
 
 
+def list_held(tx: Connection, guild_id: int) -> dict[str, Held]:
+    """Key -> value and whose it is, for what has been set."""
+    found = tx.execute(
+        select(settings.c.key, settings.c.value, settings.c.set_by, settings.c.set_at).where(
+            settings.c.guild_id == guild_id
+        )
+    )
+    return {row.key: Held(row.value, row.set_by, row.set_at) for row in found}
+
+
 def set_setting(tx: Connection, guild_id: int, key: str, value: Any, set_by: int) -> None:
     """An admin has set it."""
     tx.execute(
@@ -121,6 +142,18 @@ def set_setting(tx: Connection, guild_id: int, key: str, value: Any, set_by: int
             set_={"value": value, "set_by": set_by, "set_at": func.now()},
         )
     )
+
+
+def end_setting(tx: Connection, guild_id: int, key: str) -> bool:
+    """Forget what an admin has set; False when no admin has set it."""
+    ended = tx.execute(
+        delete(settings).where(
+            settings.c.guild_id == guild_id,
+            settings.c.key == key,
+            settings.c.set_by.is_not(None),
+        )
+    )
+    return ended.rowcount == 1
 
 
 def set_setting_from_environment(tx: Connection, guild_id: int, key: str, value: Any) -> None:

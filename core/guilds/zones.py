@@ -29,11 +29,14 @@ def near(text: str, most: int = 3) -> list[str]:
     wanted = _plain(text)
     parts = [name for name in names() if wanted and wanted in _plain(name)]
     parts.sort(key=lambda name: (not _city(name).startswith(wanted), name))
+    return (parts or _alike(wanted))[:most]
+
+
+def _alike(wanted: str) -> list[str]:
     cities = {_city(name): name for name in names() if "/" in name}
-    close = [cities[city] for city in get_close_matches(_city(text), cities, n=most, cutoff=0.6)]
     whole = {_plain(name): name for name in names()}
-    alike = [whole[name] for name in get_close_matches(wanted, whole, n=most, cutoff=0.6)]
-    return list(dict.fromkeys([*parts, *close, *alike]))[:most]
+    by_city = [cities[city] for city in get_close_matches(_city(wanted), cities)]
+    return list(dict.fromkeys([*by_city, *(whole[n] for n in get_close_matches(wanted, whole))]))
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,13 @@ import pytest
 from sqlalchemy import Connection, text
 
 from core.guilds import actions, store
-from core.guilds.actions import change_setting, language_of, setting, time_zone_of
+from core.guilds.actions import (
+    change_setting,
+    language_of,
+    reset_setting,
+    setting,
+    time_zone_of,
+)
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
 from core.kit import log
@@ -122,6 +128,46 @@ def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
     assert change_setting(tx, guild_id, CHANNEL, 777, NORA) is False
     actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 777
+
+
+def test_a_reset_brings_the_default_back_and_is_recorded(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    assert reset_setting(tx, environment(guild_id), guild_id, LIMIT, NORA) is True
+    assert setting(tx, guild_id, LIMIT) == 3
+    assert audit(tx, guild_id)[1:] == [(NORA, "test.limit", 5, 3)]
+    assert reset_setting(tx, environment(guild_id), guild_id, LIMIT, NORA) is False
+    assert len(audit(tx, guild_id)) == 2
+
+
+def test_a_reset_brings_back_what_the_environment_says(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    said = environment(guild_id, 777)
+    for server in (guild_id, other_guild_id):
+        change_setting(tx, server, CHANNEL, 888, NORA)
+        assert reset_setting(tx, said, server, CHANNEL, NORA) is True
+    assert setting(tx, guild_id, CHANNEL) == 777
+    assert setting(tx, other_guild_id, CHANNEL) == 0
+    assert audit(tx, guild_id)[1:] == [(NORA, CHANNEL.key, 888, 777)]
+
+
+def test_what_the_environment_says_cannot_be_reset(tx: Connection, guild_id: int) -> None:
+    said = environment(guild_id, 777)
+    actions.apply_environment(tx, said, DECLARED)
+    assert reset_setting(tx, said, guild_id, CHANNEL, NORA) is False
+    assert setting(tx, guild_id, CHANNEL) == 777
+    assert audit(tx, guild_id) == []
+
+
+def test_a_reset_leaves_other_servers_and_other_settings_alone(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    change_setting(tx, other_guild_id, LIMIT, 5, NORA)
+    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    change_setting(tx, guild_id, FLAG, False, NORA)
+    reset_setting(tx, environment(None), guild_id, LIMIT, NORA)
+    assert setting(tx, other_guild_id, LIMIT) == 5
+    assert setting(tx, guild_id, FLAG) is False
 
 
 @pytest.mark.parametrize("value", [1, 50])

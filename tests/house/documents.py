@@ -20,6 +20,7 @@ import bot
 from core.kit.room import GuildSetting
 from core.kit.settings import Settings
 from core.rooms import open_rooms
+from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]
 MADE = "<!-- Made by `python -m tests.house.documents`; edit the code instead. -->"
@@ -73,6 +74,13 @@ def guild_settings() -> list[GuildSetting[Any]]:
     return [setting for room in open_rooms() for setting in room.settings]
 
 
+def as_set(declared: GuildSetting[Any]) -> str:
+    """The default, as one would write it for `/settings set`."""
+    if declared.kind is bool:
+        return "on" if declared.default else "off"
+    return "none" if declared.of in ("channel", "role") else str(declared.default)
+
+
 def told(argument: str) -> list[dict[str, Any]]:
     """What `python bot.py <argument>` prints."""
     printed = io.StringIO()
@@ -120,16 +128,22 @@ def settings_page() -> str:
         parts += [f"### {title}", table(("Variable", "Default", "Allowed", "What it does"), rows)]
     parts += [
         "## Of a server",
-        "Every Discord server has its own, kept in the database; each change is in its audit log. "
-        "Where a variable is named, it sets the value for `DISCORD_GUILD_ID` until an admin sets "
-        "one.",
+        "Every Discord server has its own, kept in the database. An admin (whoever has the "
+        "permission Manage Server) looks at them with `/settings list`, changes one with "
+        "`/settings set`, for example `/settings set slot_calls.cooldown_seconds 45`, and takes a "
+        "change back with `/settings reset`. Discord offers the keys and what fits while you type; "
+        "typed with an exclamation mark the same works as `!settings set watchtime.enabled off`. "
+        "Each change is in the server's audit log.",
+        "Channels and roles are written as mentions (`#general`, `@Regular`), and `none` takes "
+        "them away. Where a variable is named, it sets the value for `DISCORD_GUILD_ID` until an "
+        "admin sets one, and again after a reset.",
         table(
-            ("Setting", "Default", "Allowed", "What it does", "Variable"),
+            ("Setting", "Default", "Takes", "What it does", "Variable"),
             (
                 (
                     f"`{one.key}`",
-                    _code(written(one.default)),
-                    "`true`, `false`" if one.kind is bool else bounds(one.least, one.most),
+                    _code(as_set(one)),
+                    what_fits(one),
                     one.help,
                     _code((one.environment or "").upper()),
                 )

@@ -1,0 +1,99 @@
+"""`/settings`: what an admin can set about this server, of all rooms, in one place."""
+
+from collections.abc import Sequence
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.services import Services
+from core.settings import actions, embeds
+from core.settings.commands import places
+from core.settings.commands.choices import keys_like, rooms_like, values_like
+from core.settings.commands.turning import COG, turn_to, turning_buttons
+from core.settings.rules import Declared, get_declared, get_room, parse
+
+Context = commands.Context[commands.Bot]
+Choices = list[app_commands.Choice[str]]
+
+
+class Settings(commands.Cog, name=COG):
+    """What can be set about this server."""
+
+    def __init__(self, services: Services, known: Sequence[Declared]) -> None:
+        self._services = services
+        self._database = services.database
+        self.known = tuple(known)
+
+    @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(room="Of one part of the product only, such as watchtime")
+    async def settings(self, ctx: Context, *, room: str = "") -> None:
+        """Show what can be set about this server, and how it is set."""
+        # Typed, the name of the slash command's list is the first word of what follows.
+        wanted = room.removeprefix("list").strip()
+        only = get_room(wanted, self.known) if wanted else ""
+        page = await turn_to(self._database, _guild(ctx), self.known, only)
+        await answer(ctx, page.embed, turning_buttons(page))
+
+    @settings.command(name="show", extras=PRIVATE)
+    @app_commands.describe(key="Which setting")
+    async def show(self, ctx: Context, key: str) -> None:
+        """Show all about one setting: its value, what it takes, and where the value comes from."""
+        declared = get_declared(key, self.known)
+        current = await self._database.run(actions.get_current, guild_id_of(ctx), declared)
+        trouble = places.trouble(_guild(ctx), declared, current.value)
+        await answer(ctx, embeds.one(current, trouble))
+
+    @settings.command(name="set", extras=PRIVATE)
+    @app_commands.describe(key="Which setting", value="Its new value")
+    async def set(self, ctx: Context, key: str, *, value: str) -> None:
+        """Change a setting, such as `watchtime.enabled` to `off`."""
+        declared = get_declared(key, self.known)
+        meant = _meant(_guild(ctx), declared, value)
+        change = await self._database.run(
+            actions.change, guild_id_of(ctx), declared, meant, ctx.author.id
+        )
+        await self._tell(ctx, change)
+
+    @settings.command(name="reset", extras=PRIVATE)
+    @app_commands.describe(key="Which setting")
+    async def reset(self, ctx: Context, key: str) -> None:
+        """Take back what was set, so that the default holds again."""
+        declared = get_declared(key, self.known)
+        change = await self._database.run(
+            actions.reset, self._services.settings, guild_id_of(ctx), declared, ctx.author.id
+        )
+        await self._tell(ctx, change)
+
+    async def _tell(self, ctx: Context, change: actions.Change) -> None:
+        after = change.after
+        trouble = places.trouble(_guild(ctx), after.declared, after.value)
+        await answer(ctx, embeds.changed(change, trouble))
+
+    @settings.autocomplete("room")
+    async def _rooms(self, _interaction: discord.Interaction, typed: str) -> Choices:
+        return rooms_like(typed, self.known)
+
+    @show.autocomplete("key")
+    @set.autocomplete("key")
+    @reset.autocomplete("key")
+    async def _keys(self, _interaction: discord.Interaction, typed: str) -> Choices:
+        return keys_like(typed, self.known)
+
+    @set.autocomplete("value")
+    async def _values(self, interaction: discord.Interaction, typed: str) -> Choices:
+        return values_like(interaction, typed, self.known)
+
+
+def _guild(ctx: Context) -> discord.Guild:
+    assert ctx.guild is not None, "the command is guild_only"
+    return ctx.guild
+
+
+def _meant(guild: discord.Guild, declared: Declared, text: str) -> object:
+    if declared.of in ("channel", "role"):
+        return places.find_value(guild, declared, text)
+    return parse(declared, text)

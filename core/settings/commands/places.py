@@ -1,0 +1,112 @@
+"""Channels and roles as values of settings: found by mention, id or name, in this server only."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import discord
+
+from core.kit.discord_ui import permission_names, require_permissions
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.settings.rules import Declared, is_nothing, misfit, parse_id
+
+Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord.Thread)
+
+
+def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
+    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none.
+
+    Raises:
+        Refusal: there is no such thing in this server, or it cannot be used.
+    """
+    if is_nothing(text):
+        return 0
+    if declared.of == "channel":
+        return _find_channel(guild, declared, text).id
+    return _find_role(guild, declared, text).id
+
+
+def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discord.TextChannel:
+    found = _find([*guild.channels, *guild.threads], text)
+    if found is None:
+        raise Refusal(
+            _("There is no such channel in this server"),
+            _("Write it as a mention: type `#` and choose. `none` takes it away."),
+        )
+    if not isinstance(found, discord.TextChannel):
+        raise misfit(declared)
+    require_permissions(found, guild.me)
+    return found
+
+
+def is_fit_channel(guild: discord.Guild, channel: discord.TextChannel) -> bool:
+    """Whether the bot can post there."""
+    return not _trouble_with_channel(guild, channel.id)
+
+
+def is_fit_role(role: discord.Role) -> bool:
+    """Whether somebody else than Discord gives it."""
+    return not role.is_default() and not role.managed
+
+
+def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.Role:
+    found = _find(guild.roles, text)
+    if found is None:
+        raise Refusal(
+            _("There is no such role in this server"),
+            _("Write it as a mention: type `@` and choose. `none` takes it away."),
+        )
+    if found.is_default():
+        raise misfit(declared)
+    if found.managed:
+        raise Refusal(
+            _("Discord gives that role itself"),
+            _("It belongs to a bot, to a connected service or to boosting. Choose another one."),
+        )
+    return found
+
+
+def _find(places: Iterable[Place], text: str) -> Place | None:
+    wanted = parse_id(text)
+    if wanted is not None:
+        return next((place for place in places if place.id == wanted), None)
+    name = _plain(text)
+    named = [place for place in places if _plain(place.name) == name]
+    return named[0] if len(named) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return name.strip().lstrip("#@").casefold()
+
+
+def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
+    """Why a channel or role that was set cannot be used any more; "" when it can."""
+    if declared.of == "channel" and value:
+        return _trouble_with_channel(guild, value)
+    if declared.of == "role" and value:
+        return _trouble_with_role(guild, value)
+    return ""
+
+
+def _trouble_with_channel(guild: discord.Guild, channel_id: int) -> str:
+    channel = guild.get_channel(channel_id)
+    if not isinstance(channel, discord.TextChannel):
+        return _("This channel is gone. Choose another one.")
+    try:
+        require_permissions(channel, guild.me)
+    except Refusal as refusal:
+        return f"{refusal.what} {refusal.remedy}"
+    return ""
+
+
+def _trouble_with_role(guild: discord.Guild, role_id: int) -> str:
+    role = guild.get_role(role_id)
+    if role is None:
+        return _("This role is gone. Choose another one.")
+    if not guild.me.guild_permissions.manage_roles:
+        return _("I cannot give this role. I need the permission {needed}.").format(
+            needed=permission_names(["manage_roles"])
+        )
+    if role >= guild.me.top_role:
+        return _("I cannot give this role. Move mine above it in the server's list of roles.")
+    return ""

@@ -1,0 +1,111 @@
+"""How a server's settings look in Discord."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import ago, card, safe
+from core.kit.words import _
+from core.settings.actions import Change, Current
+from core.settings.rules import Declared, room_of, what_fits
+
+PER_PAGE = 8
+
+Troubles = Mapping[str, str]
+"""Key -> why the channel or role that is set there cannot be used."""
+
+
+def page(
+    settings: Sequence[Current], number: int, of_pages: int, troubles: Troubles
+) -> discord.Embed:
+    """One page of the list, grouped by room."""
+    parts: list[str] = []
+    for room, found in groupby(settings, key=lambda one: room_of(one.declared)):
+        parts += [f"### {_room_title(room)}", *(_row(one, troubles) for one in found)]
+    embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
+    advice = _("Change one with /settings set")
+    if of_pages > 1:
+        place = _("Page {number} of {of_pages}").format(number=number + 1, of_pages=of_pages)
+        advice = f"{place} · {advice}"
+    return embed.set_footer(text=advice)
+
+
+def _room_title(room: str) -> str:
+    return _("Server") if room == "guilds" else room.replace("_", " ").capitalize()
+
+
+def _row(current: Current, troubles: Troubles) -> str:
+    declared = current.declared
+    line = f"`{declared.key}` {shown(declared, current.value, 60)}{_mark(current)}"
+    if trouble := troubles.get(declared.key):
+        line += f"\n⚠️ {trouble}"
+    return f"{line}\n-# {declared.help}"
+
+
+def _mark(current: Current) -> str:
+    if current.by is not None:
+        return ""
+    return " · " + (_("environment") if current.variable else _("default"))
+
+
+def shown(declared: Declared, value: Any, limit: int = 900) -> str:
+    """A value as people read it."""
+    if isinstance(value, bool):
+        return f"**{_('on')}**" if value else f"**{_('off')}**"
+    if declared.of in ("channel", "role"):
+        return _mention(declared, value)
+    if value == "":
+        return "*" + _("empty") + "*"
+    return f"**{safe(str(value), limit)}**"
+
+
+def _mention(declared: Declared, value: int) -> str:
+    if not value:
+        return f"**{_('none')}**"
+    return f"<#{value}>" if declared.of == "channel" else f"<@&{value}>"
+
+
+def one(current: Current, trouble: str) -> discord.Embed:
+    """All there is to say about a setting."""
+    declared = current.declared
+    embed = card("⚙️ " + declared.key, declared.help)
+    embed.add_field(name=_("Now"), value=shown(declared, current.value))
+    embed.add_field(name=_("Default"), value=shown(declared, declared.default))
+    embed.add_field(name=_("Takes"), value=what_fits(declared), inline=False)
+    embed.add_field(name=_("Comes from"), value=_origin(current), inline=False)
+    if trouble:
+        embed.add_field(name="⚠️ " + _("Trouble"), value=trouble, inline=False)
+    return embed.set_footer(text=_("Change it with /settings set {key}").format(key=declared.key))
+
+
+def _origin(current: Current) -> str:
+    if current.by is not None and current.at is not None:
+        return _("set by <@{by}> {ago}").format(by=current.by, ago=ago(current.at))
+    if current.variable:
+        return _("the variable `{variable}`, until you set it here").format(
+            variable=current.variable
+        )
+    return _("the default")
+
+
+def changed(change: Change, trouble: str) -> discord.Embed:
+    """What a setting was, and what it is from now on."""
+    before, after = change.before, change.after
+    declared = after.declared
+    now = shown(declared, after.value) + _mark(after)
+    if before.value == after.value:
+        title, line = _unchanged(change), now
+    else:
+        title, line = "✅ " + _("Changed"), f"{shown(declared, before.value)} → {now}"
+    body = f"`{declared.key}`\n{line}\n-# {declared.help}"
+    if trouble:
+        return card(title, f"{body}\n\n⚠️ {trouble}", tone="warning")
+    return card(title, body, tone="success")
+
+
+def _unchanged(change: Change) -> str:
+    if (change.before.by is None) != (change.after.by is None):
+        return "✅ " + _("The value stays, its origin changed")
+    return "✅ " + _("That is how it was already")

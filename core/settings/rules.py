@@ -1,0 +1,181 @@
+"""How settings are written and read: keys, values, and what fits."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from core.guilds import zones
+from core.guilds.settings import choices_of
+from core.kit.errors import Refusal
+from core.kit.room import GuildSetting
+from core.kit.words import _
+
+Declared = GuildSetting[Any]
+
+LONGEST_TEXT = 1000
+
+_YES = {"on", "yes", "true", "1", "enable", "enabled", "y"}
+_NO = {"off", "no", "false", "0", "disable", "disabled", "n"}
+_NOTHING = {"none", "nothing", "nobody", "off", "no", "0", "-"}
+_EMPTY = {'""', "''", "“”"}
+_ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
+
+
+def room_of(declared: Declared) -> str:
+    """The room that a setting belongs to."""
+    return declared.key.split(".", 1)[0]
+
+
+def get_declared(text: str, known: Sequence[Declared]) -> Declared:
+    """The setting of this key; what stands before the dot may be left out where that is clear.
+
+    Raises:
+        Refusal: there is none; the nearest keys are named.
+    """
+    wanted = _plain(text)
+    for by in (_whole, _short):
+        found = [one for one in known if by(one) == wanted]
+        if len(found) == 1:
+            return found[0]
+    near = near_keys(wanted, known)
+    raise Refusal(
+        _("There is no such setting"),
+        _("Did you mean {near}?").format(near=", ".join(f"`{key}`" for key in near))
+        if near
+        else _("`/settings list` shows them all."),
+    )
+
+
+def near_keys(text: str, known: Sequence[Declared], most: int = 3) -> list[str]:
+    """Keys that might be meant, the likeliest first."""
+    wanted = _plain(text)
+    keys = [one.key for one in known]
+    holding = [key for key in keys if wanted and wanted in key]
+    short = {_short(one): one.key for one in known}
+    close = get_close_matches(wanted, keys, n=most, cutoff=0.5)
+    alike = [short[word] for word in get_close_matches(wanted, short, n=most, cutoff=0.6)]
+    return list(dict.fromkeys([*holding, *alike, *close]))[:most]
+
+
+def get_room(text: str, known: Sequence[Declared]) -> str:
+    """The room of this name.
+
+    Raises:
+        Refusal: it has no settings; those that have are named.
+    """
+    wanted = _plain(text)
+    rooms = list(dict.fromkeys(room_of(one) for one in known))
+    if wanted in rooms:
+        return wanted
+    raise Refusal(
+        _("Nothing of that name has settings"),
+        _("These have: {rooms}.").format(rooms=", ".join(f"`{room}`" for room in rooms)),
+    )
+
+
+def _plain(text: str) -> str:
+    return "_".join(text.split()).strip("`").casefold()
+
+
+def _whole(declared: Declared) -> str:
+    return declared.key.casefold()
+
+
+def _short(declared: Declared) -> str:
+    return _whole(declared).split(".", 1)[-1]
+
+
+def parse(declared: Declared, text: str) -> Any:
+    """The value that somebody has written, for all but channels and roles.
+
+    Bounds and choices are checked where the value is set.
+
+    Raises:
+        Refusal: it is not of this kind.
+    """
+    text = text.strip()
+    if declared.kind is bool:
+        return _parse_yes_or_no(declared, text)
+    if declared.kind is int:
+        return _parse_number(declared, text)
+    if declared.of == "time_zone":
+        return zones.find(text) or text
+    for choice in choices_of(declared):
+        if choice.casefold() == text.casefold():
+            return choice
+    return _parse_text(declared, text)
+
+
+def _parse_yes_or_no(declared: Declared, text: str) -> bool:
+    word = text.casefold()
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise misfit(declared)
+
+
+def _parse_number(declared: Declared, text: str) -> int:
+    if re.fullmatch(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})", text, re.ASCII):
+        return int(text.replace(",", ""))
+    raise misfit(declared)
+
+
+def _parse_text(declared: Declared, text: str) -> str:
+    if text in _EMPTY:
+        return ""
+    kept = "".join(letter for letter in text if letter == "\n" or not _unprintable(letter))
+    if not kept or len(kept) > LONGEST_TEXT:
+        raise misfit(declared)
+    return kept
+
+
+def _unprintable(letter: str) -> bool:
+    # Half a character and most control characters cannot be kept by the database.
+    return unicodedata.category(letter) in ("Cc", "Cs")
+
+
+def is_nothing(text: str) -> bool:
+    """Whether somebody has written that there is to be no channel, or no role."""
+    return text.strip().casefold() in _NOTHING
+
+
+def parse_id(text: str) -> int | None:
+    """The id in a mention such as `<#123>`, or an id alone."""
+    found = _ID.fullmatch(text.strip())
+    return int(found[1] or found[2]) if found else None
+
+
+def misfit(declared: Declared) -> Refusal:
+    """The refusal of a value that does not fit, with what does."""
+    return Refusal(
+        _("That does not fit this setting"),
+        _("`{key}` takes {what}.").format(key=declared.key, what=what_fits(declared)),
+    )
+
+
+def what_fits(declared: Declared) -> str:
+    """Which values fit, such as `a whole number from 1 to 50`."""
+    if declared.kind is bool:
+        return _("`on` or `off`")
+    if declared.of == "channel":
+        return _("a text channel, or `none`")
+    if declared.of == "role":
+        return _("a role, or `none`")
+    if declared.of == "time_zone":
+        return _("a time zone, such as `Europe/Stockholm`")
+    if declared.kind is int:
+        return _number_that_fits(declared.least, declared.most)
+    if choices := choices_of(declared):
+        return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
+    return _("text of up to {most} letters").format(most=LONGEST_TEXT)
+
+
+def _number_that_fits(least: int | None, most: int | None) -> str:
+    if least is not None and most is not None:
+        return _("a whole number from {least} to {most}").format(least=least, most=most)
+    if least is not None:
+        return _("a whole number of at least {least}").format(least=least)
+    if most is not None:
+        return _("a whole number of at most {most}").format(most=most)
+    return _("a whole number")

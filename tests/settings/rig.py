@@ -1,0 +1,29 @@
+"""What the tests of settings share: settings of every kind and shape, as a room would declare
+them."""
+
+from typing import Any
+
+from core.kit.room import GuildSetting, Room
+
+ENABLED = GuildSetting("game.enabled", bool, True, "Whether there is a game.")
+CHANNEL = GuildSetting(
+    "game.channel",
+    int,
+    0,
+    "Where the game is.",
+    environment="slot_calls_channel_id",
+    of="channel",
+)
+ROLE = GuildSetting("game.role", int, 0, "Who may play.", of="role")
+SECONDS = GuildSetting("game.seconds", int, 30, "How long a round is.", least=1, most=3600)
+LEAST = GuildSetting("game.least_players", int, 2, "How many it takes.", least=1)
+COUNT = GuildSetting("game.count", int, 0, "Any number.")
+GREETING = GuildSetting("game.greeting", str, "Hello", "Said at the beginning.")
+COLOUR = GuildSetting("game.colour", str, "green", "Which.", choices=("green", "dark blue"))
+ZONE = GuildSetting("clock.zone", str, "UTC", "When.", of="time_zone")
+LANGUAGE = GuildSetting("clock.language", str, "en", "In which words.", of="language")
+
+GAME = (ENABLED, CHANNEL, ROLE, SECONDS, LEAST, COUNT, GREETING, COLOUR)
+CLOCK = (ZONE, LANGUAGE)
+KNOWN: tuple[GuildSetting[Any], ...] = (*GAME, *CLOCK)
+ROOMS = (Room("game", settings=GAME), Room("clock", settings=CLOCK))

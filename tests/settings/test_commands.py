@@ -1,0 +1,355 @@
+"""`!settings` and `/settings` in the pretend Discord, by a real discord.py client."""
+
+from typing import Any
+
+import discord
+import pytest
+
+from core.guilds.actions import setting
+from core.kit.database import Database
+from core.kit.room import GuildSetting
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
+from tests.settings.rig import CHANNEL, ENABLED, GREETING, KNOWN, ROLE, SECONDS, ZONE
+
+RAFFLE = channel_id(NORAS_CORNER_ID, "raffle")
+MODS = channel_id(NORAS_CORNER_ID, "mods")
+REGULAR, BOTS_OWN, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 3, 4))
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def fresh(database: Database, discord_world: DiscordDriver) -> None:
+    """Nothing is set."""
+    with database.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM guild_settings")
+        tx.exec_driver_sql("DELETE FROM guild_audit_log")
+
+
+class Asker:
+    """Somebody who uses `/settings`, or types it."""
+
+    def __init__(self, driver: DiscordDriver, *, typing: bool) -> None:
+        self.driver = driver
+        self.typing = typing
+
+    def __call__(self, command: str, person: str = "nora", **options: str) -> Json:
+        """The bot's answer: a message."""
+        if not self.typing:
+            done = self.driver.slash(person, "general", f"settings {command}", options)
+            assert done["response"]["ephemeral"] is True
+            return dict(done["response"])
+        words = " ".join(options.values())
+        asked = self.driver.message(person, "general", f"!settings {command} {words}".strip())
+        return self.driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+
+    def embed(self, command: str, person: str = "nora", **options: str) -> Json:
+        return dict(self(command, person, **options)["embeds"][0])
+
+
+@pytest.fixture(params=["typed", "slash"])
+def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
+    return Asker(discord_world, typing=request.param == "typed")
+
+
+def now(database: Database, declared: GuildSetting[Any], guild_id: int = NORAS_CORNER_ID) -> Any:
+    with database.begin() as tx:
+        return setting(tx, guild_id, declared)
+
+
+def recorded(database: Database) -> list[tuple[Any, ...]]:
+    """The audit log: server, action, target, before, after."""
+    with database.begin() as tx:
+        rows = tx.exec_driver_sql(
+            "SELECT guild_id, action, target, before, after FROM guild_audit_log ORDER BY id"
+        )
+        return [tuple(row) for row in rows]
+
+
+# -- looking ------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_every_setting_by_room_on_pages(ask: Asker) -> None:
+    first = ask("list")
+    embed = first["embeds"][0]
+    assert embed["title"] == "⚙️ Settings of this server"
+    assert embed["footer"]["text"].startswith("Page 1 of 2")
+    assert embed["description"].startswith("### Game\n`game.enabled` **on** · default\n-# Whether")
+    assert "### Clock" not in embed["description"]
+
+    back, on = first["components"][0]["components"]
+    assert (back["disabled"], on.get("disabled", False)) == (True, False)
+    message_id = first["id"] if "id" in first else first["message_id"]
+    done = ask.driver.click("nora", message_id, on["custom_id"])
+    second = shown_after(ask, message_id, done)
+    assert second["embeds"][0]["description"].startswith("### Clock\n`clock.zone` **UTC**")
+    assert second["embeds"][0]["footer"]["text"].startswith("Page 2 of 2")
+    back, on = second["components"][0]["components"]
+    assert (back.get("disabled", False), on["disabled"]) == (False, True)
+
+
+def shown_after(ask: Asker, message_id: str, done: Json) -> Json:
+    """The message once it shows its second page."""
+    if not ask.typing:
+        return ask.driver.wait_until(
+            lambda: second_page(ask.driver.interaction(done["interaction_id"])["response"]),
+            5,
+            lambda: "no second page",
+        )
+    return ask.driver.wait_for(
+        "general", lambda m: m["message_id"] == message_id and bool(second_page(m))
+    )
+
+
+def second_page(message: Json | None) -> Json | None:
+    shown = message and message["embeds"] and "Page 2" in message["embeds"][0]["footer"]["text"]
+    return message if shown else None
+
+
+def test_a_room_alone_can_be_listed(ask: Asker) -> None:
+    answer = ask("list", room="Clock")
+    assert "`clock.zone`" in answer["embeds"][0]["description"]
+    assert "game." not in answer["embeds"][0]["description"]
+    assert answer["components"] == []
+    assert "`game`, `clock`" in ask.embed("list", room="raffle")["description"]
+
+
+def test_typed_the_name_alone_is_the_list(discord_world: DiscordDriver) -> None:
+    ask = Asker(discord_world, typing=True)
+    assert ask.embed("")["title"] == "⚙️ Settings of this server"
+    assert "`clock.zone`" in ask.embed("clock")["description"]
+    assert ask.embed("delete")["title"] == "⚠️ Nothing of that name has settings"
+
+
+def test_every_setting_stands_on_some_page_and_discord_takes_it(
+    discord_world: DiscordDriver, database: Database
+) -> None:
+    ask = Asker(discord_world, typing=True)
+    ask("set", key="game.greeting", value="*_~`|" * 200)
+    pages = [ask.embed("list", room=room)["description"] for room in ("game", "clock")]
+    assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
+
+
+def test_the_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
+    first = Asker(discord_world, typing=True)("list")
+    button = first["components"][0]["components"][1]["custom_id"]
+    refused = discord_world.click("mia", first["message_id"], button)["response"]
+    assert refused["ephemeral"] is True
+    assert "for moderators" in refused["embeds"][0]["title"]
+    [same] = [
+        m for m in discord_world.transcript("general") if m["message_id"] == first["message_id"]
+    ]
+    assert "Page 1" in same["embeds"][0]["footer"]["text"]
+
+
+def test_one_setting_is_shown_with_all_about_it(ask: Asker) -> None:
+    fields = {f["name"]: f["value"] for f in ask.embed("show", key="seconds")["fields"]}
+    assert fields == {
+        "Now": "**30**",
+        "Default": "**30**",
+        "Takes": "a whole number from 1 to 3600",
+        "Comes from": "the default",
+    }
+    ask("set", key="game.seconds", value="45")
+    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.seconds")["fields"]}
+    assert fields["Now"] == "**45**"
+    assert fields["Comes from"].startswith("set by <@")
+
+
+def test_what_the_environment_says_is_shown_as_such(ask: Asker, database: Database) -> None:
+    with database.begin() as tx:
+        tx.exec_driver_sql(
+            "INSERT INTO guild_settings (guild_id, key, value) VALUES (%s, 'game.channel', %s)",
+            (NORAS_CORNER_ID, str(RAFFLE)),
+        )
+    assert f"`game.channel` <#{RAFFLE}> · environment" in ask.embed("list")["description"]
+    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.channel")["fields"]}
+    assert fields["Comes from"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
+
+
+# -- changing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "value", "shown"),
+    [
+        (ENABLED, "off", False, "**on** → **off**"),
+        (SECONDS, "1,200", 1200, "**30** → **1200**"),
+        (GREETING, "Welcome *all* @everyone", "Welcome *all* @everyone", "**Hello** → **Welcome"),
+        (ZONE, "new york", "America/New_York", "**UTC** → **America/New\\_York**"),
+        (CHANNEL, f"<#{RAFFLE}>", RAFFLE, f"**none** → <#{RAFFLE}>"),
+        (CHANNEL, str(RAFFLE), RAFFLE, f"**none** → <#{RAFFLE}>"),
+        (CHANNEL, "#Raffle", RAFFLE, f"**none** → <#{RAFFLE}>"),
+        (ROLE, f"<@&{REGULAR}>", REGULAR, f"**none** → <@&{REGULAR}>"),
+        (ROLE, "@regular", REGULAR, f"**none** → <@&{REGULAR}>"),
+    ],
+)
+def test_a_change_is_echoed_and_recorded(
+    ask: Asker, database: Database, declared: Any, text: str, value: Any, shown: str
+) -> None:
+    embed = ask.embed("set", key=declared.key, value=text)
+    assert embed["title"] == "✅ Changed"
+    assert f"`{declared.key}`\n{shown}" in embed["description"]
+    assert "@everyone" not in embed["description"]
+    assert now(database, declared) == value
+    assert now(database, declared, VERAS_DEN_ID) == declared.default
+    assert recorded(database) == [(NORAS_CORNER_ID, declared.key, "", declared.default, value)]
+
+
+def test_the_same_again_is_no_change(ask: Asker, database: Database) -> None:
+    ask("set", key="game.seconds", value="45")
+    assert "was already" in ask.embed("set", key="game.seconds", value="45")["title"]
+    assert len(recorded(database)) == 1
+
+
+def test_a_reset_brings_the_default_back(ask: Asker, database: Database) -> None:
+    ask("set", key="game.seconds", value="45")
+    embed = ask.embed("reset", key="game.seconds")
+    assert "**45** → **30** · default" in embed["description"]
+    assert now(database, SECONDS) == 30
+    assert recorded(database)[1:] == [(NORAS_CORNER_ID, "game.seconds", "reset", 45, 30)]
+    assert "was already" in ask.embed("reset", key="game.seconds")["title"]
+
+
+def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
+    ask("set", key="game.channel", value="#raffle")
+    assert (
+        f"<#{RAFFLE}> → **none**"
+        in ask.embed("set", key="game.channel", value="none")["description"]
+    )
+    assert now(database, CHANNEL) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "title", "advice"),
+    [
+        ("game.enabled", "perhaps", "does not fit", "`on` or `off`"),
+        ("game.seconds", "soon", "does not fit", "a whole number from 1 to 3600"),
+        ("game.seconds", "0", "too small", ""),
+        ("game.colour", "red", "not one of the choices", "`green`, `dark blue`"),
+        ("clock.zone", "Stokholm", "no time zone", "`Europe/Stockholm`"),
+        ("game.secnds", "5", "no such setting", "`game.seconds`"),
+        ("game.channel", "#nowhere", "no such channel", "type `#`"),
+        ("game.channel", f"<#{channel_id(VERAS_DEN_ID, 'raffle')}>", "no such channel", "#"),
+        ("game.channel", str(channel_id(VERAS_DEN_ID, "raffle")), "no such channel", "#"),
+        ("game.role", f"<@&{VERAS_DEN_ID + 1}>", "no such role", "type `@`"),
+        ("game.role", "@everyone", "does not fit", "a role, or `none`"),
+        ("game.role", f"<@&{BOTS_OWN}>", "Discord gives that role itself", "another"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_does(
+    ask: Asker, database: Database, key: str, value: str, title: str, advice: str
+) -> None:
+    embed = ask.embed("set", key=key, value=value)
+    assert title in embed["title"]
+    assert advice in embed.get("description", "")
+    assert recorded(database) == []
+
+
+def test_a_channel_where_the_bot_may_not_post_is_refused(
+    ask: Asker, discord_world: DiscordDriver, database: Database
+) -> None:
+    discord_world.overwrite("raffle", "Regulars", deny=["EMBED_LINKS", "SEND_MESSAGES"])
+    try:
+        embed = ask.embed("set", key="game.channel", value=f"<#{RAFFLE}>")
+    finally:
+        discord_world.overwrite("raffle", "Regulars")
+    assert f"not allowed to post in <#{RAFFLE}>" in embed["title"]
+    assert "Send Messages, Embed Links" in embed["description"]
+    assert now(database, CHANNEL) == 0
+
+
+def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
+    embed = ask.embed("set", key="game.role", value=f"<@&{MODERATOR}>")
+    assert "⚠️ I cannot give this role. Move mine above it" in embed["description"]
+    assert now(database, ROLE) == MODERATOR
+    assert "Move mine above it" in ask.embed("list")["description"]
+
+
+def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database: Database) -> None:
+    ask = Asker(discord_world, typing=True)
+    made = discord_world.channel("short-lived", create=True)["channel_id"]
+    discord_world.wait_until(
+        lambda: ask.embed("set", key="game.channel", value=f"<#{made}>")["title"] == "✅ Changed",
+        5,
+        lambda: "the bot does not know the channel",
+    )
+    discord_world.channel("short-lived", delete=True)
+    discord_world.wait_until(
+        lambda: "⚠️ This channel is gone" in ask.embed("list")["description"],
+        5,
+        lambda: "it is not noticed",
+    )
+    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.channel")["fields"]}
+    assert "gone" in fields["⚠️ Trouble"]
+
+
+# -- who may, and what is offered ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", ["list", "show game.seconds", "set game.seconds 5", "reset game.seconds"]
+)
+def test_viewers_may_not(discord_world: DiscordDriver, database: Database, command: str) -> None:
+    """Typed, that is; the slash command Discord itself does not offer them, see below."""
+    embed = Asker(discord_world, typing=True).embed(command, person="mia")
+    assert embed["title"] == "⚠️ This command is for moderators"
+    assert now(database, SECONDS) == 30
+
+
+def test_discord_is_told_who_may(discord_world: DiscordDriver) -> None:
+    found = [c for c in discord_world.commands() if c["path"].startswith("settings ")]
+    assert {c["path"].split()[1] for c in found} == {"list", "show", "set", "reset"}
+    wanted = str(discord.Permissions(manage_guild=True).value)
+    assert all(str(c["default_member_permissions"]) == wanted for c in found)
+
+
+@pytest.mark.parametrize("wrong", ["show", "set", "set game.seconds", "reset"])
+def test_a_command_typed_wrong_is_explained(discord_world: DiscordDriver, wrong: str) -> None:
+    embed = Asker(discord_world, typing=True).embed(wrong)
+    assert embed["title"] == "⚠️ I did not understand that"
+    assert f"`!settings {wrong.split()[0]} <key>" in embed["description"]
+
+
+def offered(
+    driver: DiscordDriver, command: str, focused: str, person: str = "nora", **options: str
+) -> list[str]:
+    choices = driver.autocomplete(person, "general", f"settings {command}", focused, options)
+    return [choice["value"] for choice in choices]
+
+
+def test_keys_are_offered(discord_world: DiscordDriver) -> None:
+    every = [one.key for one in KNOWN]
+    assert offered(discord_world, "show", "key", key="") == every
+    assert offered(discord_world, "reset", "key", key="zone") == ["clock.zone"]
+    assert offered(discord_world, "set", "key", key="grting", value="") == ["game.greeting"]
+    assert offered(discord_world, "list", "room", room="") == ["game", "clock"]
+    assert offered(discord_world, "list", "room", room="Ga") == ["game"]
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "values"),
+    [
+        ("game.enabled", "", ["on", "off"]),
+        ("game.enabled", "of", ["off"]),
+        ("game.colour", "", ["green", "dark blue"]),
+        ("game.seconds", "4", []),
+        ("clock.zone", "stockh", ["Europe/Stockholm"]),
+        ("clock.language", "", ["en"]),
+        ("game.channel", "raf", [f"<#{RAFFLE}>"]),
+        ("game.channel", "#raf", [f"<#{RAFFLE}>"]),
+        ("game.role", "vip", [f"<@&{NORAS_CORNER_ID + 2}>"]),
+        ("game.role", "", [*(f"<@&{NORAS_CORNER_ID + place}>" for place in (4, 2, 1)), "none"]),
+        ("no.such_key_at_all", "", []),
+        ("", "", []),
+    ],
+)
+def test_values_are_offered(
+    discord_world: DiscordDriver, key: str, typed: str, values: list[str]
+) -> None:
+    assert offered(discord_world, "set", "value", key=key, value=typed) == values
+
+
+def test_large_cities_are_offered_before_anything_is_typed(discord_world: DiscordDriver) -> None:
+    assert "Europe/Stockholm" in offered(discord_world, "set", "value", key="clock.zone", value="")
