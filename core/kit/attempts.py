@@ -43,6 +43,10 @@ class StateExpired(Exception):
         self.row = row
 
 
+class OtherBrowser(Exception):
+    """The state came back in another browser than it left in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """What leaves with somebody: the state also goes into a cookie, so that only this browser may
@@ -86,15 +90,22 @@ def get_unused(tx: Connection, table: Table, guild_id: int, link_id: str) -> Row
 
 
 def start(
-    tx: Connection, table: Table, guild_id: int, link_id: str, vault: Vault, now: datetime
+    tx: Connection,
+    table: Table,
+    guild_id: int,
+    link_id: str,
+    vault: Vault,
+    now: datetime,
+    prefix: str = "",
 ) -> Departure:
-    """Somebody follows the link, which works once.
+    """Somebody follows the link, which works once. The state begins with `prefix`, for whom it
+    concerns when it comes back.
 
     Raises:
         LinkUsed, LinkForgotten: it leads nowhere any more.
     """
     get_unused(tx, table, guild_id, link_id)
-    departure = Departure(secrets.token_urlsafe(32), secrets.token_urlsafe(48))
+    departure = Departure(prefix + secrets.token_urlsafe(32), secrets.token_urlsafe(48))
     changed = tx.execute(
         update(table)
         .where(

@@ -97,7 +97,7 @@ class House:
                 "outbox.*",
                 "kit.discord_ui",
             ),
-            WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web"),
+            WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),
             # discord.py lets errors of its HTTP client through, so its courier has to know them.
             HTTP_CLIENTS: (*(f"{vendor}.*" for vendor in vendors), "outbox.discord_courier"),
             ("psycopg2",): ("kit.database",),

@@ -5,11 +5,11 @@ HTTP client of this room: a library would keep the verifier in the browser's coo
 it sealed in a row, and would save these few lines only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import structlog
@@ -20,7 +20,13 @@ from core.kit.errors import Outage, Refusal
 from core.kit.settings import Settings
 from core.kit.words import _
 
+if TYPE_CHECKING:
+    from flask import Blueprint, Response
+
 CALLBACK = "/auth/kick/callback"
+
+RETURNS = "kick.returns"
+"""In the web application's extensions: how a state begins -> what answers it."""
 
 _OUR_FAULT = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 
@@ -46,13 +52,23 @@ def redirect_uri(settings: Settings) -> str:
     return f"{settings.public_url}{CALLBACK}"
 
 
-def consent_url(settings: Settings, state: str, verifier: str) -> str:
-    """Where the streamer says yes or no."""
+def answer_states(blueprint: "Blueprint", prefix: str, view: "Callable[[], Response]") -> None:
+    """Let a view of another room answer Kick where the state begins so: an app at Kick has one
+    callback, which has to be registered there, whoever sends people away."""
+    blueprint.record_once(
+        lambda setup: setup.app.extensions.setdefault(RETURNS, {}).update({prefix: view})
+    )
+
+
+def consent_url(
+    settings: Settings, state: str, verifier: str, scopes: Iterable[str] = SCOPES
+) -> str:
+    """Where somebody says yes or no: by default the streamer, to everything that we need."""
     query = {
         "response_type": "code",
         "client_id": settings.kick_client_id or "",
         "redirect_uri": redirect_uri(settings),
-        "scope": " ".join(SCOPES),
+        "scope": " ".join(scopes),
         "state": state,
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",

@@ -23,7 +23,16 @@ from functools import wraps
 from typing import TypeVar
 
 import structlog
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from limits import RateLimitItemPerMinute
 
 from core.kick.accounts import connect, oauth
@@ -95,9 +104,13 @@ class _Desk:
         return response
 
     def arrive(self) -> Response:
-        """Back from Kick."""
-        self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
+        """Back from Kick, here or with whom the state belongs to."""
         state = request.args.get("state", "")
+        for prefix, view in current_app.extensions.get(oauth.RETURNS, {}).items():
+            if state.startswith(prefix):
+                answer: Response = view()
+                return answer
+        self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
         if not state:
             raise connect.StateUnknown
         known = request.cookies.get(COOKIE, "")

@@ -16,6 +16,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
 from core.people import store as people
+from core.people.actions import find_person
 from core.people.linking import store
 from core.people.linking.happenings import Happening, Reason, note
 from core.people.linking.rules import GIVEN_UP_AFTER, WITHIN, free_again_at
@@ -132,7 +133,22 @@ def give_up_attempts(tx: Connection, now: datetime) -> int:
     """Attempts of which nothing was heard since their member came back: the bot was stopped in the
     middle. Returns how many."""
     unsettled = store.list_unsettled(tx, now - GIVEN_UP_AFTER)
-    return sum(fail_attempt(tx, attempt, "interrupted", now) for attempt in unsettled)
+    return sum(_give_up(tx, attempt, now) for attempt in unsettled)
+
+
+def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
+    if not fail_attempt(tx, attempt, "interrupted", now):
+        return False
+    if attempt.by_dm:  # of every other failure the browser has told
+        outbox.post_to_user(
+            tx,
+            attempt.guild_id,
+            attempt.discord_id,
+            "people.interrupted",
+            f"people.interrupted:{attempt.link_id}",
+            {"server": guilds.list_names(tx).get(attempt.guild_id, "")},
+        )
+    return True
 
 
 # -- links --------------------------------------------------------------------------------------
@@ -192,6 +208,19 @@ def _conflict(broken: str | None, known: Link | None) -> Conflict:
             "server for help. Then run /link again."
         ),
     )
+
+
+def get_link(tx: Connection, guild_id: int, text: str) -> Link:
+    """The link that is meant by a mention, a Discord id or a name on Kick.
+
+    Raises:
+        Refusal: there is none.
+    """
+    viewer = find_person(tx, guild_id, text)
+    link = people.find_link_of_viewer(tx, guild_id, viewer.viewer_id)
+    if link is None:
+        raise Refusal(_("{name} on Kick is not linked with anybody.").format(name=viewer.name))
+    return link
 
 
 def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> bool:

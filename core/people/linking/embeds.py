@@ -63,24 +63,34 @@ def linked(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card(title, body, tone="success"))
 
 
-def ask_unlink(who: str, name: str) -> discord.Embed:
-    """`who` and `name` are empty where others can read along."""
+def interrupted(payload: Mapping[str, Any]) -> Rendered:
+    """To a member whose browser was not told what came of it. Payload: `server`."""
+    title = "⏳ " + _("Linking was interrupted")
+    body = _("Your Kick account was not linked. Run `/link` in **{server}** once more.").format(
+        server=safe(payload["server"])
+    )
+    return Rendered(card(title, body, tone="warning"))
+
+
+def ask_unlink(link: Link, *, own: bool, openly: bool) -> discord.Embed:
+    """Where others read along, the account is not named."""
     title = _("Unlink the Kick account?")
-    if name:
-        title = _("Unlink {name}?").format(name=safe(name))
+    if not openly:
+        title = _("Unlink {name}?").format(name=safe(link.name))
     body = _("Watchtime and tickets stay with the Kick account: linking again brings them back.")
-    return card("❓ " + title, f"{who}\n{body}" if who else body, tone="warning")
+    whose = "" if own else _("It is linked with {member}.").format(member=f"<@{link.discord_id}>")
+    return card("❓ " + title, f"{whose}\n{body}".strip(), tone="warning")
 
 
-def unlinked(relink: bool) -> discord.Embed:
+def unlinked(own: bool) -> discord.Embed:
     body = _("What was earned stays with the Kick account.")
-    if relink:
+    if own:
         body += " " + _("`/link` brings it back.")
     return card("🔓 " + _("Unlinked"), body, tone="success")
 
 
-def not_linked() -> discord.Embed:
-    return card("🔓 " + _("No Kick account is linked"), _("`/link` links one."))
+def not_linked(own: bool) -> discord.Embed:
+    return card("🔓 " + _("No Kick account is linked"), _("`/link` links one.") if own else "")
 
 
 def stays_linked() -> discord.Embed:

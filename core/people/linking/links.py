@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.kit.settings import Settings
-from core.kit.signed_links import LinkExpired, SignedLinks
+from core.kit.signed_links import SignedLinks
 from core.people.linking.rules import LINK_LASTS
 from core.people.linking.store import Attempt
 
@@ -22,26 +22,21 @@ class PersonalLink:
     discord_id: int
 
 
-class PersonalLinkExpired(Exception):
-    """This link is too old."""
-
-    def __init__(self, link: PersonalLink) -> None:
-        super().__init__("the link is too old")
-        self.link = link
-
-
 def make_link(settings: Settings, attempt: Attempt) -> str:
     """The address to hand out."""
-    return _LINKS.make(settings, [attempt.link_id, attempt.guild_id, attempt.discord_id])
+    return _LINKS.make(settings, attempt.link_id, attempt.guild_id, attempt.discord_id)
 
 
 def read_link(settings: Settings, token: str, now: datetime) -> PersonalLink:
     """What a link says.
 
     Raises:
-        LinkBroken, PersonalLinkExpired: it says nothing that counts.
+        LinkBroken, LinkExpired: it says nothing that counts.
     """
-    try:
-        return PersonalLink(*_LINKS.read(settings, token, now))
-    except LinkExpired as expired:
-        raise PersonalLinkExpired(PersonalLink(*expired.content)) from None
+    return link_of(_LINKS.read(settings, token, now))
+
+
+def link_of(content: tuple[str, ...]) -> PersonalLink:
+    """The link of what one says, expired or not."""
+    link_id, guild_id, discord_id = content
+    return PersonalLink(link_id, int(guild_id), int(discord_id))

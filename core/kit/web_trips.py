@@ -1,0 +1,254 @@
+"""The web's side of a round trip to another site's consent page: its cookies, its limits, and its
+failures in plain words.
+
+| outcome | status |
+|---|---|
+| the link or the state was changed, or is none of ours | 400 |
+| the answer came in another browser | 400 |
+| the link or the state is too old, or was used before | 410 |
+| too often | 429 |
+| the other site does not take our app | 502 |
+| the other site does not answer | 503 |
+
+Two cookies bind a trip to one browser. The first is set by the link's page, and without it nobody
+gets on: an address that somebody forwards always leads to that page first, which says what is about
+to be tied to whom. The second holds the state, so that an address of the consent page that somebody
+forwards leads nobody into something they have not seen the page of.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec
+
+import structlog
+from flask import Response, make_response, redirect, request
+from limits import RateLimitItemPerMinute
+
+from core.kit.attempts import (
+    LinkForgotten,
+    LinkUsed,
+    OtherBrowser,
+    StateExpired,
+    StateUnknown,
+    StateUsed,
+)
+from core.kit.crypto import hash_of
+from core.kit.errors import Outage, Refusal
+from core.kit.rate import RateLimit, network_of
+from core.kit.services import Services
+from core.kit.signed_links import LinkBroken, LinkExpired
+from core.kit.web import word
+from core.kit.words import _
+
+P = ParamSpec("P")
+
+PER_ADDRESS = RateLimitItemPerMinute(30)
+PER_PERSON = RateLimitItemPerMinute(15)
+
+_log = structlog.get_logger(__name__)
+
+
+class TooOften(Exception):
+    """This address or person asks too often."""
+
+
+class NotSeen(Exception):
+    """The link's page was not shown in this browser."""
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One kind of round trip.
+
+    Attributes:
+        name: of its cookies and its limits.
+        page: where its links begin, such as `/link/kick`.
+        callback: where the other site sends people back to.
+        link_lasts: from asking for a link to following it.
+        state_lasts: from leaving to coming back.
+    """
+
+    name: str
+    page: str
+    callback: str
+    link_lasts: timedelta
+    state_lasts: timedelta
+
+
+class Gate:
+    """Lets people out and in again."""
+
+    def __init__(self, services: Services, trip: Trip) -> None:
+        self._trip = trip
+        self._rate = RateLimit(services.settings)
+        self._secure = services.settings.public_url.startswith("https://")
+
+    # -- how often --------------------------------------------------------------------------
+
+    def count_address(self) -> None:
+        """Raises TooOften."""
+        self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
+
+    def count_person(self, discord_id: int) -> None:
+        """Raises TooOften."""
+        self._count(PER_PERSON, "person", str(discord_id))
+
+    def _count(self, limit: RateLimitItemPerMinute, *who: str) -> None:
+        if not self._rate.allows(limit, self._trip.name, *who):
+            raise TooOften
+
+    # -- the link's page --------------------------------------------------------------------
+
+    def seen(self) -> str:
+        """What the link's page gives to its way on."""
+        return request.cookies.get(self._seen, "") or secrets.token_urlsafe(18)
+
+    def show(self, page: str, seen: str) -> Response:
+        """The link's page, and the cookie that tells that it was shown here."""
+        response = make_response(page)
+        self._bake(response, self._seen, seen, self._trip.page, self._trip.link_lasts)
+        return response
+
+    def check_seen(self) -> None:
+        """Raises NotSeen."""
+        given, known = request.args.get("seen", ""), request.cookies.get(self._seen, "")
+        if not known or not hmac.compare_digest(hash_of(given), hash_of(known)):
+            raise NotSeen
+
+    # -- out and in -------------------------------------------------------------------------
+
+    def depart(self, url: str, state: str) -> Response:
+        """Off to the other site."""
+        response = make_response(redirect(url))
+        self._bake(response, self._state, state, self._trip.callback, self._trip.state_lasts)
+        return response
+
+    def check_browser(self, state: str) -> None:
+        """Raises OtherBrowser."""
+        known = request.cookies.get(self._state, "")
+        if not hmac.compare_digest(hash_of(known), hash_of(state)):
+            raise OtherBrowser
+
+    def close(self, response: Response) -> Response:
+        """The trip is over."""
+        response.delete_cookie(self._state, path=self._trip.callback)
+        return response
+
+    @property
+    def _seen(self) -> str:
+        return f"{self._trip.name}_seen"
+
+    @property
+    def _state(self) -> str:
+        return self._trip.name
+
+    def _bake(self, response: Response, name: str, value: str, path: str, last: timedelta) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=int(last.total_seconds()),
+            path=path,
+            httponly=True,
+            samesite="Lax",
+            secure=self._secure,
+        )
+
+
+# -- failures in plain words --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a trip's failures say.
+
+    Attributes:
+        again: how to get a new link.
+        nothing: that nothing came of it.
+    """
+
+    again: Callable[[], str]
+    nothing: Callable[[], str]
+
+
+def told(
+    view: Callable[P, Response],
+    trip: Trip,
+    words: Words,
+    own: Callable[[Exception], Response | None],
+) -> Callable[P, Response]:
+    """The view, every failure of which is a page in plain words; `own` knows those of one kind of
+    trip. Nothing of it is cached or found by search."""
+
+    @wraps(view)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
+        try:
+            response = view(*args, **kwargs)
+        except Exception as error:
+            failure = own(error) or _failure(error, trip, words)
+            if failure is None:
+                raise
+            response = failure
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
+
+    return answered
+
+
+def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
+    match error:
+        case Outage():
+            _log.warning("A round trip ended early", trip=trip.name, reason=str(error))
+            return _away(error, words)
+        case Refusal():
+            _log.warning("A round trip ended early", trip=trip.name, reason=error.what)
+            return word(502, error.what, error.remedy)
+        case TooOften():
+            response = word(429, _("That was quick."), _("Wait a minute and try again."))
+            response.headers["Retry-After"] = "60"
+            return response
+        case OtherBrowser():
+            hint = _("Open the link from Discord in the browser in which you are signed in there.")
+            return word(400, _("This began in another browser."), f"{hint} {words.again()}")
+    status = _STATUS.get(type(error))
+    return None if status is None else word(status, _what(error, trip), words.again())
+
+
+_STATUS: dict[type[Exception], int] = {
+    LinkBroken: 400,
+    LinkExpired: 410,
+    LinkUsed: 410,
+    LinkForgotten: 410,
+    StateUnknown: 400,
+    StateUsed: 410,
+    StateExpired: 410,
+}
+
+
+def _what(error: Exception, trip: Trip) -> str:
+    what = {
+        LinkBroken: _("This link is not complete, or it was changed."),
+        LinkExpired: _("This link is more than {minutes} minutes old."),
+        LinkUsed: _("This link was used already."),
+        LinkForgotten: _("This link is no longer known."),
+        StateUnknown: _("This is no answer to anything we asked."),
+        StateUsed: _("This answer was used already."),
+        StateExpired: _("That took more than {minutes} minutes."),
+    }
+    last = trip.link_lasts if isinstance(error, LinkExpired) else trip.state_lasts
+    return what[type(error)].format(minutes=int(last.total_seconds() // 60))
+
+
+def _away(outage: Outage, words: Words) -> Response:
+    response = word(
+        503,
+        _("{service} is not answering.").format(service=outage.who),
+        f"{words.nothing()} {_('Try again in some minutes.')} {words.again()}",
+        mark="⏳",
+    )
+    response.headers["Retry-After"] = str(max(1, int(outage.retry_after or 60)))
+    return response

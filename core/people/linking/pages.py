@@ -1,0 +1,159 @@
+"""The web's side of linking: the page of the personal link, the way to Kick, and the way back.
+
+Beside what `core/kit/web_trips.py` lists:
+
+| outcome | status |
+|---|---|
+| the link's page; linked; "that is not me" | 200 |
+| off to Kick; back to the link's page, which this browser has not seen | 302 |
+| Kick does not take the sign-in | 400 |
+| denied | 403 |
+| the member is linked already; the two are linked otherwise | 409 |
+"""
+
+import math
+
+import structlog
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from core.guilds import store as guilds
+from core.kick.accounts import oauth
+from core.kit.services import Services
+from core.kit.signed_links import LinkExpired
+from core.kit.web import word
+from core.kit.web_trips import Gate, NotSeen, Trip, Words, told
+from core.kit.words import _
+from core.people.linking import trip
+from core.people.linking.actions import Conflict
+from core.people.linking.links import PATH, PersonalLink, link_of, read_link
+from core.people.linking.rules import LINK_LASTS, STATE_LASTS
+from core.people.linking.trip import Denied, LinkedAlready, Taken
+
+TRIP = Trip("people_link", PATH, oauth.CALLBACK, LINK_LASTS, STATE_LASTS)
+
+WORDS = Words(
+    again=lambda: _("In Discord, run /link to get a new link."),
+    nothing=lambda: _("Nothing was linked."),
+)
+
+_log = structlog.get_logger(__name__)
+
+
+def pages(services: Services) -> Blueprint:
+    """The three addresses, and what answers Kick when a viewer comes back."""
+    blueprint = Blueprint("people_linking", __name__, template_folder="templates")
+    desk = _Desk(services)
+    blueprint.get(f"{PATH}/<token>", endpoint="show")(told(desk.show, TRIP, WORDS, _failure))
+    blueprint.get(f"{PATH}/<token>/continue", endpoint="depart")(
+        told(desk.depart, TRIP, WORDS, _failure)
+    )
+    blueprint.post(f"{PATH}/<token>/not-me", endpoint="decline")(
+        told(desk.decline, TRIP, WORDS, _failure)
+    )
+    oauth.answer_states(blueprint, trip.PREFIX, told(desk.arrive, TRIP, WORDS, _failure))
+    return blueprint
+
+
+class _Desk:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._gate = Gate(services, TRIP)
+
+    def show(self, token: str) -> Response:
+        """Which Discord account is about to be linked, and where: is this you?"""
+        question = trip.look(self._services, self._read(token))
+        seen = self._gate.seen()
+        left = question.attempt.asked_at + LINK_LASTS - self._services.clock()
+        page = render_template(
+            "people/link.html",
+            question=question,
+            # A GET link: a form would need leave to be redirected to Kick.
+            onward=url_for("people_linking.depart", token=token, seen=seen),
+            not_me=url_for("people_linking.decline", token=token),
+            minutes=max(1, math.ceil(left.total_seconds() / 60)),
+        )
+        return self._gate.show(page, seen)
+
+    def depart(self, token: str) -> Response:
+        """Off to Kick, once the page was seen here."""
+        link = self._read(token)
+        try:
+            self._gate.check_seen()
+        except NotSeen:
+            return make_response(redirect(url_for("people_linking.show", token=token)))
+        return self._gate.depart(*trip.depart(self._services, link))
+
+    def decline(self, token: str) -> Response:
+        """Somebody else's link."""
+        trip.decline(self._services, self._read(token))
+        return word(
+            200,
+            _("Good that you looked."),
+            _(
+                "Nothing was linked, and this link leads nowhere any more. To link an account of "
+                "your own, run /link in Discord."
+            ),
+            mark="👍",
+        )
+
+    def arrive(self) -> Response:
+        """Back from Kick."""
+        self._gate.count_address()
+        state = request.args.get("state", "")
+        taken = trip.take(self._services, state)
+        try:
+            self._gate.check_browser(state)
+            response = self._finish(taken)
+        except Exception as error:
+            trip.note_failure(self._services, taken.attempt, error)
+            raise
+        return self._gate.close(response)
+
+    def _finish(self, taken: Taken) -> Response:
+        error = request.args.get("error")
+        if error:
+            if error == "access_denied":
+                raise Denied
+            _log.info("Kick sent somebody back with an error", error=error[:40])
+            raise oauth.GrantEnded(error[:40])
+        link = trip.arrive(self._services, taken, request.args.get("code", ""))
+        with self._services.database.begin() as tx:
+            server = guilds.list_names(tx).get(link.guild_id, "")
+        return make_response(
+            render_template(
+                "people/linked.html",
+                link=link,
+                server=server,
+                discord_name=taken.attempt.discord_name,
+            )
+        )
+
+    def _read(self, token: str) -> PersonalLink:
+        self._gate.count_address()
+        try:
+            link = read_link(self._services.settings, token, self._services.clock())
+        except LinkExpired as expired:
+            trip.note_expired(self._services, link_of(expired.content))
+            raise
+        self._gate.count_person(link.discord_id)
+        return link
+
+
+def _failure(error: Exception) -> Response | None:
+    """The page for what can go wrong here alone; None for all else."""
+    match error:
+        case Conflict():
+            return word(409, error.what, error.remedy, mark="🚫")
+        case LinkedAlready():
+            return word(
+                409,
+                _("This Discord account is linked already."),
+                _("Run /link in Discord to see with which Kick account, /unlink to end it."),
+                mark="🔗",
+            )
+        case Denied():
+            hint = _("Nothing was linked. If that was a slip:")
+            return word(403, _("You said no on Kick."), f"{hint} {WORDS.again()}", mark="✋")
+        case oauth.GrantEnded():
+            return word(400, _("Kick did not accept this sign-in."), WORDS.again())
+    return None

@@ -1,0 +1,146 @@
+"""A server, members who ask for links, browsers, and the pretend Kick: what the tests of linking
+share."""
+
+import html
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from core.kick.accounts.pages import pages as kick_pages
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.web import edge
+from core.people import store as people
+from core.people.linking import actions
+from core.people.linking.actions import Member
+from core.people.linking.links import make_link
+from core.people.linking.pages import pages
+from core.people.store import Link
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox
+from tests.conftest import GUILD
+from tests.kick.accounts.rig import Browser, Shifted
+from tests.kick.rig import settings
+
+MIA, SAM = 310_000_000_000_000_003, 310_000_000_000_000_006
+AVATAR = "https://cdn.discordapp.com/avatars/3/0.png"
+NAMES = {MIA: "MadCats", SAM: "Sam"}
+
+
+@dataclass
+class Visitor(Browser):
+    """A browser that follows the ways which our pages offer."""
+
+    def way(self, page: TestResponse, words: str) -> str:
+        """Where the button with these words leads."""
+        found = re.search(rf'href="([^"]+)"[^>]*>{words}', page.text)
+        assert found, page.text
+        return html.unescape(found[1])
+
+    def depart(self, link: str) -> str:
+        """Look at the link's page and press its button; the address of Kick's consent page."""
+        page = self.open(link)
+        assert page.status_code == 200, page.text
+        return str(self.open(self.way(page, "Yes, continue")).headers["Location"])
+
+    def decline(self, link: str) -> TestResponse:
+        """Press the other button."""
+        found = re.search(r'action="([^"]+)"', self.open(link).text)
+        assert found
+        return self.client.post(
+            html.unescape(found[1]),
+            base_url="http://localhost:8080",
+            headers={"Accept": "text/html"},
+        )
+
+
+@dataclass
+class Desk:
+    """Our side.
+
+    Attributes:
+        services: with the pretend Kick's addresses.
+        clock: of these services.
+    """
+
+    services: Services
+    clock: Shifted
+    kick: KickDriver
+    app: Flask = field(repr=False)
+
+    def browser(self) -> Visitor:
+        return Visitor(self.app.test_client(), self.kick)
+
+    def ask(self, discord_id: int = MIA, guild_id: int = GUILD, *, by_dm: bool = True) -> str:
+        """What `/link` hands out."""
+        member = Member(guild_id, discord_id, NAMES[discord_id], AVATAR)
+        with self.services.database.begin() as tx:
+            attempt = actions.open_attempt(tx, member, by_dm, self.clock())
+        return make_link(self.services.settings, attempt)
+
+    def link(self, discord_id: int = MIA, person: str = "mia", guild_id: int = GUILD) -> Link:
+        """A member links an account."""
+        page = self.browser().round_trip(self.ask(discord_id, guild_id), person)
+        assert page.status_code == 200, page.text
+        found = self.find(discord_id, guild_id)
+        assert found is not None
+        return found
+
+    def find(self, discord_id: int = MIA, guild_id: int = GUILD) -> Link | None:
+        with self.services.database.begin() as tx:
+            return people.find_link(tx, guild_id, discord_id)
+
+    def rows(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        with self.services.database.begin() as tx:
+            return [tuple(row) for row in tx.execute(text(sql), values)]
+
+    def outcomes(self) -> list[str | None]:
+        """What came of the attempts, oldest first."""
+        found = self.rows("SELECT outcome FROM people_link_attempts ORDER BY asked_at, link_id")
+        return [outcome for (outcome,) in found]
+
+    def letters(self, kind: str) -> list[tuple[Any, ...]]:
+        """Direct messages of this kind: target and payload."""
+        return self.rows(
+            "SELECT target, payload FROM outbox_messages WHERE kind = :kind ORDER BY id", kind=kind
+        )
+
+    def told(self) -> list[tuple[str, int]]:
+        """The events that the other rooms will hear: which, and whose."""
+        return self.rows(
+            "SELECT kind, (body->>'discord_id')::bigint FROM inbox_deliveries"
+            " WHERE source = 'inbox.told' ORDER BY id"
+        )
+
+    def with_settings(self, **values: Any) -> "Desk":
+        """The same with other settings, as after a restart."""
+        changed = self.services.settings.model_copy(update=values)
+        services = replace(self.services, settings=changed)
+        return Desk(services, self.clock, self.kick, _app(services))
+
+
+def open_desk(database: Database, pretend: Sandbox, kick: KickDriver, folder: Path) -> Desk:
+    """A desk that knows the pretend Kick."""
+    clock = Shifted()
+    ours = settings(
+        **{name.lower(): value for name, value in pretend.env.items()},
+        data_dir=folder,
+        token_encryption_keys=Fernet.generate_key().decode(),
+    )
+    services = Services(ours, database, LocalBus(), clock)
+    return Desk(services, clock, kick, _app(services))
+
+
+def _app(services: Services) -> Flask:
+    app = Flask("linking", static_folder=None)
+    edge(app)
+    app.register_blueprint(kick_pages(services))
+    app.register_blueprint(pages(services))
+    return app

@@ -1,0 +1,529 @@
+"""Every way in which linking can go, in the pages that people see: its status and its words."""
+
+import logging
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from core.kick.accounts import oauth
+from core.kick.accounts.rules import challenge_of
+from core.kick.client import KickRejected, client_of
+from core.kit.attempts import LinkUsed, StateUsed
+from core.kit.crypto import vault_of
+from core.people.linking import actions, trip
+from core.people.linking.links import PATH, read_link
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.accounts.rig import callback, query, words
+from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
+
+COOKIE = "people_link"
+
+
+def test_the_page_asks_whether_it_is_you(desk: Desk) -> None:
+    page = desk.browser().open(desk.ask())
+    said = words(page)
+    assert page.status_code == 200
+    for part in ("Is this you?", "MadCats", "Nora's Corner", "another 60 min", "say no"):
+        assert part in said
+    assert AVATAR in page.text
+
+
+def test_looking_at_the_page_uses_nothing_up(desk: Desk) -> None:
+    link = desk.ask()
+    for _time in range(3):
+        assert desk.browser().open(link).status_code == 200
+    assert desk.browser().round_trip(link, "mia").status_code == 200
+
+
+def test_the_way_to_kick_is_what_kick_documents_and_asks_for_the_name_alone(desk: Desk) -> None:
+    asked = query(desk.browser().depart(desk.ask()))
+    assert asked["response_type"] == "code"
+    assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["scope"] == "user:read"
+    [(state_hash, sealed)] = desk.rows("SELECT state_hash, verifier FROM people_link_attempts")
+    verifier = vault_of(desk.services.settings).open(sealed)
+    assert asked["code_challenge"] == challenge_of(verifier)
+    assert 43 <= len(verifier) <= 128
+    assert asked["state"] not in state_hash
+    assert len(state_hash) == 64
+
+
+def test_linked(desk: Desk) -> None:
+    page = desk.browser().round_trip(desk.ask(), "mia")
+    assert page.status_code == 200
+    assert "Linked with MadCats" in words(page)
+    link = desk.find()
+    assert link is not None
+    assert (link.platform, link.name, link.discord_id) == ("kick", "MadCats", MIA)
+    [(user_id,)] = desk.rows("SELECT platform_user_id FROM people_viewers")
+    assert user_id == 4_100_003
+    assert desk.told() == [("AccountLinked", MIA)]
+    assert desk.letters("people.linked") == [
+        ({"user_id": MIA}, {"account": "MadCats", "server": "Nora's Corner"})
+    ]
+    assert desk.outcomes() == ["linked"]
+
+
+def test_who_takes_no_direct_messages_is_told_by_the_page_alone(desk: Desk) -> None:
+    desk.browser().round_trip(desk.ask(by_dm=False), "mia")
+    assert desk.find() is not None
+    assert desk.letters("people.linked") == []
+
+
+def test_each_server_has_its_own_link(desk: Desk) -> None:
+    here, there = desk.link(), desk.link(guild_id=OTHER_GUILD)
+    assert (here.guild_id, there.guild_id) == (GUILD, OTHER_GUILD)
+    assert here.viewer_id != there.viewer_id
+    with desk.services.database.begin() as tx:
+        assert actions.unlink_account(tx, here, MIA, desk.clock())
+    assert desk.find() is None
+    assert desk.find(guild_id=OTHER_GUILD) == there
+
+
+def test_who_was_renamed_meanwhile_is_the_same_under_the_new_name(desk: Desk) -> None:
+    before = desk.link()
+    with desk.services.database.begin() as tx:
+        actions.unlink_account(tx, before, MIA, desk.clock())
+    desk.kick.rename("mia", "WildCats")
+    after = desk.link()
+    assert (after.viewer_id, after.name) == (before.viewer_id, "WildCats")
+
+
+def test_an_answer_in_flight_is_for_the_streamers_page_where_the_state_is_not_ours(
+    desk: Desk,
+) -> None:
+    page = desk.browser().open(callback(code="x", state="not-ours"))
+    assert page.status_code == 400
+    assert "/connect_kick" in words(page)
+
+
+# -- what goes wrong ----------------------------------------------------------------------------
+
+Outcome = Callable[[Desk], TestResponse]
+
+
+def _used_link(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    desk.browser().depart(link)
+    return desk.browser().open(link)
+
+
+def _used_link_pressed(desk: Desk) -> TestResponse:
+    link, browser = desk.ask(), desk.browser()
+    onward = browser.way(browser.open(link), "Yes, continue")
+    assert browser.open(onward).status_code == 302
+    return browser.open(onward)
+
+
+def _declined_link(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    assert desk.browser().decline(link).status_code == 200
+    return desk.browser().open(link)
+
+
+def _old_link(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    desk.clock.forward(hours=1, seconds=2)
+    return desk.browser().open(link)
+
+
+def _old_link_pressed(desk: Desk) -> TestResponse:
+    link, browser = desk.ask(), desk.browser()
+    onward = browser.way(browser.open(link), "Yes, continue")
+    desk.clock.forward(hours=1, seconds=2)
+    return browser.open(onward)
+
+
+def _changed_link(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    return desk.browser().open(link[:-4] + ("AAAA" if link[-4:] != "AAAA" else "BBBB"))
+
+
+def _other_payload(desk: Desk) -> TestResponse:
+    """The content of one link under the signature of another."""
+    mine, other = desk.ask(), desk.ask(SAM)
+    return desk.browser().open(mine.rsplit(".", 2)[0] + "." + ".".join(other.split(".")[-2:]))
+
+
+def _streamers_link(desk: Desk) -> TestResponse:
+    """A link of another kind, signed with the same key."""
+    from core.kick.accounts.links import Link, make_link
+
+    other = make_link(desk.services.settings, Link("x", GUILD, MIA))
+    return desk.browser().open(f"http://localhost:8080{PATH}/" + other.rsplit("/", 1)[1])
+
+
+def _link_without_a_signature(desk: Desk) -> TestResponse:
+    return desk.browser().open(desk.ask().split(".", 1)[0])
+
+
+def _nonsense_link(desk: Desk) -> TestResponse:
+    return desk.browser().open(f"{PATH}/%00%ff")
+
+
+def _forgotten_link(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    desk.rows("DELETE FROM people_link_attempts RETURNING 1")
+    return desk.browser().open(link)
+
+
+def _linked_by_now(desk: Desk) -> TestResponse:
+    link = desk.ask()
+    desk.link()
+    page = desk.browser().open(link)
+    desk.rows("DELETE FROM people_links RETURNING 1")
+    return page
+
+
+def _denied(desk: Desk) -> TestResponse:
+    return desk.browser().round_trip(desk.ask(), None)
+
+
+def _other_error(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    state = query(browser.depart(desk.ask()))["state"]
+    return browser.open(callback(error="invalid_scope", state=state))
+
+
+def _other_browser(desk: Desk) -> TestResponse:
+    began = desk.browser()
+    back = began.return_from(began.depart(desk.ask()), "mia")
+    return desk.browser().open(back)
+
+
+def _replayed(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), None)
+    assert browser.open(back).status_code == 403
+    return browser.open(back)
+
+
+def _unknown_state(desk: Desk) -> TestResponse:
+    return desk.browser().open(callback(code="x", state="people.invented"))
+
+
+def _no_code(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    return browser.open(callback(state=query(browser.depart(desk.ask()))["state"]))
+
+
+def _late(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    desk.clock.forward(minutes=10, seconds=1)
+    return browser.open(back)
+
+
+def _key_changed(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    desk.rows("UPDATE people_link_attempts SET verifier = 'sealed otherwise' RETURNING 1")
+    return browser.open(back)
+
+
+def _invented_code(desk: Desk) -> TestResponse:
+    browser = desk.browser()
+    state = query(browser.depart(desk.ask()))["state"]
+    return browser.open(callback(code="invented", state=state))
+
+
+def _kick_down_at_the_code(desk: Desk) -> TestResponse:
+    desk.kick.fault(token__500=1)
+    return desk.browser().round_trip(desk.ask(), "mia")
+
+
+def _kick_down_at_the_name(desk: Desk) -> TestResponse:
+    desk.kick.fault(api__500=1)
+    return desk.browser().round_trip(desk.ask(), "mia")
+
+
+def _blocked_by_the_edge(desk: Desk) -> TestResponse:
+    desk.kick.fault(api__cloudflare_403=1)
+    return desk.browser().round_trip(desk.ask(), "mia")
+
+
+def _token_not_taken(desk: Desk) -> TestResponse:
+    desk.kick.fault(api__401=1)
+    return desk.browser().round_trip(desk.ask(), "mia")
+
+
+def _wrong_app(desk: Desk) -> TestResponse:
+    changed = desk.with_settings(kick_client_secret=SecretStr("wrong-secret"))
+    return changed.browser().round_trip(changed.ask(), "mia")
+
+
+def _too_often(desk: Desk) -> TestResponse:
+    browser, link = desk.browser(), desk.ask()
+    for _time in range(15):
+        browser.open(link)
+    page = browser.open(link)
+    assert page.headers["Retry-After"] == "60"
+    return page
+
+
+OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
+    (_used_link, 410, "was used already", None),
+    (_used_link_pressed, 410, "was used already", None),
+    (_declined_link, 410, "was used already", "not_me"),
+    (_old_link, 410, "more than 60 minutes old", "expired"),
+    (_old_link_pressed, 410, "more than 60 minutes old", "expired"),
+    (_changed_link, 400, "it was changed", None),
+    (_other_payload, 400, "it was changed", None),
+    (_streamers_link, 400, "it was changed", None),
+    (_link_without_a_signature, 400, "it was changed", None),
+    (_nonsense_link, 400, "it was changed", None),
+    (_forgotten_link, 410, "no longer known", None),
+    (_linked_by_now, 409, "is linked already", None),
+    (_denied, 403, "You said no on Kick", "denied"),
+    (_other_error, 400, "did not accept this sign-in", "not_accepted"),
+    (_other_browser, 400, "began in another browser", "other_browser"),
+    (_replayed, 410, "answer was used already", "denied"),
+    (_unknown_state, 400, "no answer to anything we asked", None),
+    (_no_code, 400, "did not accept this sign-in", "not_accepted"),
+    (_late, 410, "more than 10 minutes", "late"),
+    (_key_changed, 410, "more than 10 minutes", "late"),
+    (_invented_code, 400, "did not accept this sign-in", "not_accepted"),
+    (_kick_down_at_the_code, 503, "Kick is not answering", "kick_away"),
+    (_kick_down_at_the_name, 503, "Kick is not answering", "kick_away"),
+    (_blocked_by_the_edge, 503, "Kick is not answering", "kick_away"),
+    (_token_not_taken, 400, "did not accept this sign-in", "not_accepted"),
+    (_wrong_app, 502, "KICK_CLIENT_ID and KICK_CLIENT_SECRET", "bot_refused"),
+    (_too_often, 429, "Wait a minute", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "says", "noted"), OUTCOMES, ids=[one.__name__[1:] for one, *_ in OUTCOMES]
+)
+def test_what_goes_wrong_is_a_page_in_plain_words_and_links_nothing(
+    desk: Desk, outcome: Outcome, status: int, says: str, noted: str | None
+) -> None:
+    page = outcome(desk)
+    said = words(page)
+    assert (page.status_code, says in said) == (status, True), said
+    assert desk.find() is None
+    if status not in (429, 502):
+        assert "/link" in said
+    if noted is not None:
+        assert desk.outcomes()[0] == noted
+    assert desk.letters("people.linked") == [] or outcome is _linked_by_now
+
+
+def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) -> None:
+    with capture_logs() as lines:
+        _replayed(desk)
+    told = [line for line in lines if line["event"] == "A link"]
+    assert [(line["kind"], line["reason"], line["member"]) for line in told] == [
+        ("failed", "denied", MIA)
+    ]
+
+
+def test_a_no_on_the_page_ends_the_link_and_says_whose_it_was_to_nobody(desk: Desk) -> None:
+    page = desk.browser().decline(desk.ask())
+    assert page.status_code == 200
+    assert "Good that you looked" in words(page)
+    assert desk.outcomes() == ["not_me"]
+    again = desk.browser()
+    assert again.open(desk.ask()).status_code == 200
+
+
+def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_seen_it(
+    desk: Desk,
+) -> None:
+    """Somebody sends the way on, and not the page, to the owner of another Kick account."""
+    link, sender, receiver = desk.ask(), desk.browser(), desk.browser()
+    onward = sender.way(sender.open(link), "Yes, continue")
+    for address in (onward, link + "/continue", link + "/continue?seen="):
+        answer = receiver.open(address)
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == urlsplit(link).path
+    assert "Is this you?" in words(receiver.open(link))
+    assert receiver.open(onward).status_code == 302
+    assert desk.rows("SELECT started_at FROM people_link_attempts") == [(None,)]
+    assert sender.open(onward).headers["Location"].startswith("http")
+
+
+def test_a_kick_account_of_somebody_else_is_refused_without_telling_whose_it_is(desk: Desk) -> None:
+    desk.link(SAM, "mia")
+    page = desk.browser().round_trip(desk.ask(MIA), "mia")
+    said = words(page)
+    assert page.status_code == 409
+    assert "linked with somebody else in this server" in said
+    assert "Sam" not in said
+    assert desk.find(MIA) is None
+    assert desk.outcomes() == ["linked", "account_taken"]
+    assert desk.told() == [("AccountLinked", SAM)]
+
+
+def test_a_second_account_of_the_same_member_is_refused(desk: Desk) -> None:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), "sam")
+    desk.link(MIA, "mia")
+    page = browser.open(back)
+    assert page.status_code == 409
+    assert "another Kick account in this server: MadCats" in words(page)
+    assert desk.outcomes() == ["other_account", "linked"]
+
+
+def test_the_same_two_again_is_no_conflict(desk: Desk) -> None:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    first = desk.link()
+    assert browser.open(back).status_code == 200
+    assert desk.find() == first
+    assert desk.told() == [("AccountLinked", MIA)]
+
+
+# -- once, whatever happens ---------------------------------------------------------------------
+
+
+def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
+    browser = desk.browser()
+    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    desk.kick.fault(token__500=1)
+    assert browser.open(back).status_code == 503
+    browser.client.set_cookie(COOKIE, query(back)["state"], path="/auth/kick/callback")
+    assert browser.open(back).status_code == 410
+    assert desk.rows("SELECT verifier FROM people_link_attempts") == [(None,)]
+    assert desk.find() is None
+
+
+def test_a_link_that_many_follow_at_once_leads_one_to_kick(desk: Desk) -> None:
+    token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
+    link = read_link(desk.services.settings, token, desk.clock())
+
+    def depart(_number: int) -> bool:
+        try:
+            return bool(trip.depart(desk.services, link))
+        except LinkUsed:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(depart, range(8))) == 1
+
+
+def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) -> None:
+    state = query(desk.browser().depart(desk.ask()))["state"]
+
+    def take(_number: int) -> bool:
+        try:
+            return bool(trip.take(desk.services, state))
+        except StateUsed:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(8))) == 1
+
+
+@pytest.mark.parametrize("person", ["mia", "sam"])
+def test_no_token_is_left_behind_at_kick(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    desk.link(SAM, "sam")
+    real, granted = oauth.redeem, []
+
+    def redeem(*given: Any) -> oauth.Tokens:
+        granted.append(real(*given))
+        return granted[0]
+
+    monkeypatch.setattr(oauth, "redeem", redeem)
+    desk.browser().round_trip(desk.ask(), person)
+    [tokens] = granted
+    client = client_of(desk.services.settings)
+    with pytest.raises(KickRejected, match="401"):
+        client.account_of(tokens.access)
+    with pytest.raises(oauth.GrantEnded):
+        oauth.refresh(client, tokens.refresh, (), desk.clock())
+
+
+def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None:
+    """The product was stopped after the state had been used up."""
+    browser = desk.browser()
+    trip.take(desk.services, query(browser.depart(desk.ask()))["state"])
+    trip.give_up(desk.services)
+    assert desk.outcomes() == [None]
+    desk.clock.forward(minutes=6)
+    trip.give_up(desk.services)
+    trip.give_up(desk.services)
+    assert desk.outcomes() == ["interrupted"]
+    assert desk.letters("people.interrupted") == [({"user_id": MIA}, {"server": "Nora's Corner"})]
+
+
+def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
+    desk.ask()
+    desk.clock.forward(hours=23)
+    trip.forget_old_attempts(desk.services)
+    assert len(desk.outcomes()) == 1
+    desk.clock.forward(hours=2)
+    trip.forget_old_attempts(desk.services)
+    assert desk.outcomes() == []
+
+
+# -- nothing leaves -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("behind_https", [False, True])
+def test_the_cookies_are_for_their_way_only(desk: Desk, behind_https: bool) -> None:
+    if behind_https:
+        desk = desk.with_settings(oauth_base_url="https://bot.example")
+    browser = desk.browser()
+    page = browser.open(desk.ask())
+    left = browser.open(browser.way(page, "Yes, continue"))
+    for answer, path in ((page, "/link/kick"), (left, "/auth/kick/callback")):
+        cookie = answer.headers["Set-Cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert f"Path={path}" in cookie
+        assert ("Secure" in cookie) is behind_https
+
+
+def test_pages_carry_nothing_outside_and_are_kept_nowhere(desk: Desk) -> None:
+    link = desk.ask()
+    browser = desk.browser()
+    pages = [browser.open(link), browser.round_trip(link, "mia"), browser.open(link)]
+    for page in pages:
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        foreign = page.text.replace(AVATAR, "")
+        assert not re.search(r"<script|<style|style=|onclick|https?://", foreign)
+
+
+def test_a_name_with_markup_in_it_is_text(desk: Desk) -> None:
+    link = desk.ask()
+    desk.rows("UPDATE people_link_attempts SET discord_name = '<b>x</b>\"' RETURNING 1")
+    page = desk.browser().open(link)
+    assert "<b>x" not in page.text
+    assert "&lt;b&gt;x" in page.text
+
+
+def test_nothing_secret_is_said_in_logs_or_titles(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # as the product sets it
+    secrets: set[str] = set()
+    texts: list[str] = []
+    with capture_logs() as lines:
+        for person, fault in (("mia", {"api__500": 1}), (None, {}), ("mia", {})):
+            desk.kick.fault(**fault)
+            link, browser = desk.ask(), desk.browser()
+            texts.append(browser.open(link).text)
+            consent = browser.depart(link)
+            back = browser.return_from(consent, person)
+            texts.append(browser.open(back).text)
+            secrets |= {urlsplit(link).path.rsplit("/", 1)[1], query(consent)["state"]}
+            secrets |= {query(back)["code"]} if person else set()
+    assert desk.find() is not None
+    said = caplog.text + repr(lines)
+    heads = "".join(re.findall(r"<title>.*?</title>", "".join(texts)))
+    assert len(secrets) == 8
+    assert not [secret for secret in secrets if secret in said or secret in heads]
