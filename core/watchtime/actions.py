@@ -12,9 +12,10 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer
-from core.watchtime import rules, standings, store
+from core.watchtime import rules, standings, store, streams
 from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
-from core.watchtime.standings import Place, Rank, Stream, Totals
+from core.watchtime.standings import Place, Rank, Totals
+from core.watchtime.streams import Stream
 
 MOST_PLACES = 25
 """Lines of a leaderboard."""
@@ -127,8 +128,8 @@ class Standing:
 
 def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
     """How a viewer stands, as credited."""
-    streams = standings.list_newest_streams(tx, guild_id)
-    stream = next((s for s in streams if s.platform == viewer.platform), None)
+    newest = streams.list_newest_streams(tx, guild_id)
+    stream = next((s for s in newest if s.platform == viewer.platform), None)
     is_live = stream is not None and stream.is_live
     here = (tx, guild_id, viewer.viewer_id)
     return Standing(
@@ -136,10 +137,10 @@ def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> St
         rank=standings.get_rank(*here),
         stream=stream,
         watched_of_stream=(
-            standings.get_watched_of_stream(tx, stream, viewer.viewer_id) if stream else timedelta()
+            streams.get_watched_of_stream(tx, stream, viewer.viewer_id) if stream else timedelta()
         ),
-        spoke_at=standings.find_spoke_at(*here),
-        counted_until=standings.find_present_until(*here, now) if is_live else None,
+        spoke_at=streams.find_spoke_at(*here),
+        counted_until=streams.find_present_until(*here, now) if is_live else None,
         window=window(tx, guild_id),
     )
 
@@ -188,13 +189,13 @@ class Overview:
 
 def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
     """The server at a glance."""
-    streams = tuple(standings.list_newest_streams(tx, guild_id))
+    newest = tuple(streams.list_newest_streams(tx, guild_id))
     return Overview(
         enabled=setting(tx, guild_id, ENABLED),
-        streams=streams,
+        streams=newest,
         counted_now=sum(
-            standings.count_present(tx, guild_id, stream.platform, now)
-            for stream in streams
+            streams.count_present(tx, guild_id, stream.platform, now)
+            for stream in newest
             if stream.is_live
         ),
         totals=standings.get_totals(tx, guild_id),

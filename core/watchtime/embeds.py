@@ -8,7 +8,8 @@ import discord
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.watchtime.actions import Overview, Standing
-from core.watchtime.standings import Place, Rank, Stream
+from core.watchtime.standings import Place, Rank
+from core.watchtime.streams import Stream
 
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 _BAR_CELLS = 10

@@ -13,10 +13,10 @@ from core.events import (
 )
 from core.kit.part import Part
 from core.kit.room import Room
-from core.watchtime import handlers, standings
+from core.watchtime import handlers, streams
 from core.watchtime.commands import Watchtime
 from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
-from core.watchtime.standings import Stream
+from core.watchtime.streams import Stream
 from core.watchtime.tasks import CREDIT
 
 UNCONFIRMED_AFTER = timedelta(minutes=5)
@@ -24,7 +24,7 @@ UNCONFIRMED_AFTER = timedelta(minutes=5)
 
 def look(tx: Connection, now: datetime) -> list[Part]:
     """Which channels are live, for the health page."""
-    return [_part(stream, now) for stream in standings.list_newest_streams(tx)]
+    return [_part(stream, now) for stream in streams.list_newest_streams(tx)]
 
 
 def _part(stream: Stream, now: datetime) -> Part:

@@ -23,10 +23,41 @@ def presence_after(at: datetime, window: timedelta) -> tuple[Presence, ...]:
     pieces: list[Presence] = []
     start, end = at.astimezone(UTC), (at + window).astimezone(UTC)
     while start < end:
-        midnight = datetime.combine(start.date() + timedelta(days=1), time.min, UTC)
+        midnight = _midnight(start) + timedelta(days=1)
         pieces.append(Presence(start.date(), start, min(end, midnight)))
         start = midnight
     return tuple(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A period in whole UTC days, and what is left of it before and after them.
+
+    Attributes:
+        first_day: the first whole day.
+        last_day: the day after the last whole one; equal to `first_day` when there is none.
+        edges: half-open stretches, each within one day.
+    """
+
+    first_day: date
+    last_day: date
+    edges: tuple[tuple[datetime, datetime], ...]
+
+
+def cut_at_midnights(starts_at: datetime, ends_at: datetime) -> Cut:
+    """The period [starts_at, ends_at), which is not empty, in whole days and edges."""
+    start, end = starts_at.astimezone(UTC), ends_at.astimezone(UTC)
+    first, last = _midnight(start), _midnight(end)
+    if first < start:
+        first += timedelta(days=1)
+    if first > last:
+        return Cut(last.date(), last.date(), ((start, end),))
+    edges = ((start, first), (last, end))
+    return Cut(first.date(), last.date(), tuple(edge for edge in edges if edge[0] < edge[1]))
+
+
+def _midnight(instant: datetime) -> datetime:
+    return datetime.combine(instant.date(), time.min, UTC)
 
 
 def names_in(listed: str) -> frozenset[str]:

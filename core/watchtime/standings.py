@@ -1,58 +1,13 @@
-"""The statements that read watchtime: streams, a viewer's standing, the leaderboard.
+"""The statements that read who watched how long: totals, ranks, the leaderboard, members.
 
-What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind.
+What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind. Who is excluded
+has no place and is no member here, whatever their total says.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, text
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A channel's newest stream.
-
-    Attributes:
-        guild_id: the server it streams for.
-        platform: where it runs.
-        started_at: when it began; identifies it on its channel.
-        seen_at: when the platform last said that it is live.
-        ended_at: when the platform said that it ended; None when it has not told.
-        is_live: it has not ended, and no later look found the channel offline.
-    """
-
-    guild_id: int
-    platform: str
-    started_at: datetime
-    seen_at: datetime
-    ended_at: datetime | None
-    is_live: bool
-
-
-_NEWEST_STREAMS = """
-    SELECT DISTINCT ON (s.guild_id, s.platform)
-           s.guild_id, s.platform, s.started_at, s.seen_at, s.ended_at,
-           s.ended_at IS NULL AND s.seen_at > COALESCE(c.seen_offline_at, '-infinity') AS is_live
-      FROM watchtime_streams s
-      LEFT JOIN watchtime_channels c USING (guild_id, platform)
-"""
-_LIST_STREAMS = text(
-    _NEWEST_STREAMS + "ORDER BY s.guild_id, s.platform, s.started_at DESC",
-)
-_LIST_STREAMS_OF = text(
-    _NEWEST_STREAMS
-    + "WHERE s.guild_id = :guild_id ORDER BY s.guild_id, s.platform, s.started_at DESC"
-)
-
-
-def list_newest_streams(tx: Connection, guild_id: int | None = None) -> list[Stream]:
-    """The newest stream of every channel that has had one, of one server or of all."""
-    if guild_id is None:
-        found = tx.execute(_LIST_STREAMS)
-    else:
-        found = tx.execute(_LIST_STREAMS_OF, {"guild_id": guild_id})
-    return [Stream(**row) for row in found.mappings()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +28,24 @@ class Rank:
 
 
 _GET_RANK = text("""
-    WITH totals AS (
-        SELECT viewer_id, sum(watched) AS watched
-          FROM watchtime_days WHERE guild_id = :guild_id
-         GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
+    WITH ranking AS NOT MATERIALIZED (
+        SELECT watched FROM watchtime_totals t
+         WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+           AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                            WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
     ), mine AS (
-        SELECT COALESCE((SELECT watched FROM totals WHERE viewer_id = :viewer_id),
+        SELECT COALESCE((SELECT watched FROM watchtime_totals
+                          WHERE guild_id = :guild_id AND viewer_id = :viewer_id),
                         INTERVAL '0') AS watched
     )
     SELECT mine.watched,
-           CASE WHEN mine.watched > INTERVAL '0'
-                THEN 1 + count(*) FILTER (WHERE totals.watched > mine.watched) END AS rank,
-           count(totals.viewer_id) AS ranked,
-           min(totals.watched) FILTER (WHERE totals.watched > mine.watched) AS ahead
-      FROM mine LEFT JOIN totals ON TRUE
-     GROUP BY mine.watched
+           CASE WHEN mine.watched > INTERVAL '0' AND NOT EXISTS (
+                         SELECT FROM watchtime_exclusions
+                          WHERE guild_id = :guild_id AND viewer_id = :viewer_id)
+                THEN 1 + (SELECT count(*) FROM ranking WHERE watched > mine.watched) END AS rank,
+           (SELECT count(*) FROM ranking) AS ranked,
+           (SELECT min(watched) FROM ranking WHERE watched > mine.watched) AS ahead
+      FROM mine
 """)
 
 
@@ -95,82 +53,6 @@ def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
     """Where the viewer stands; a viewer who never watched has no rank."""
     row = tx.execute(_GET_RANK, {"guild_id": guild_id, "viewer_id": viewer_id}).mappings().one()
     return Rank(**row)
-
-
-# Never more than has been credited: the stale part is left out, as it is in the total.
-_GET_WATCHED_OF_STREAM = text("""
-    SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-      FROM watchtime_streams s
-      JOIN watchtime_days d
-        ON d.guild_id = s.guild_id AND d.platform = s.platform AND d.viewer_id = :viewer_id
-       AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
-                     AND (s.until AT TIME ZONE 'UTC')::date,
-           unnest(d.present * tstzmultirange(
-                      tstzrange(s.started_at, COALESCE(s.stale_from, s.until)))) AS part
-     WHERE s.guild_id = :guild_id AND s.platform = :platform AND s.started_at = :started_at
-""")
-
-
-def get_watched_of_stream(tx: Connection, stream: Stream, viewer_id: int) -> timedelta:
-    """What of one stream the viewer has been credited."""
-    watched: timedelta = tx.execute(
-        _GET_WATCHED_OF_STREAM,
-        {
-            "guild_id": stream.guild_id,
-            "viewer_id": viewer_id,
-            "platform": stream.platform,
-            "started_at": stream.started_at,
-        },
-    ).scalar_one()
-    return watched
-
-
-# Windows that touch at midnight lie in two rows and are one stretch of presence.
-_FIND_PRESENT_UNTIL = text("""
-    SELECT upper(stretch)
-      FROM unnest((SELECT range_agg(present) FROM watchtime_days
-                    WHERE guild_id = :guild_id AND viewer_id = :viewer_id
-                      AND day BETWEEN (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
-                                  AND (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date + 1
-                  )) AS stretch
-     WHERE stretch @> CAST(:now AS timestamptz)
-""")
-
-
-def find_present_until(
-    tx: Connection, guild_id: int, viewer_id: int, now: datetime
-) -> datetime | None:
-    """Until when the viewer counts as being there; None when that is not so now."""
-    key = {"guild_id": guild_id, "viewer_id": viewer_id, "now": now}
-    until: datetime | None = tx.execute(_FIND_PRESENT_UNTIL, key).scalar()
-    return until
-
-
-_FIND_SPOKE_AT = text("""
-    SELECT spoke_at FROM watchtime_days
-     WHERE guild_id = :guild_id AND viewer_id = :viewer_id ORDER BY day DESC LIMIT 1
-""")
-
-
-def find_spoke_at(tx: Connection, guild_id: int, viewer_id: int) -> datetime | None:
-    """When the viewer last chatted."""
-    key = {"guild_id": guild_id, "viewer_id": viewer_id}
-    spoke_at: datetime | None = tx.execute(_FIND_SPOKE_AT, key).scalar()
-    return spoke_at
-
-
-_COUNT_PRESENT = text("""
-    SELECT count(*) FROM watchtime_days
-     WHERE guild_id = :guild_id AND platform = :platform
-       AND day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
-       AND present @> CAST(:now AS timestamptz)
-""")
-
-
-def count_present(tx: Connection, guild_id: int, platform: str, now: datetime) -> int:
-    """How many viewers of a platform are there now."""
-    key = {"guild_id": guild_id, "platform": platform, "now": now}
-    return int(tx.execute(_COUNT_PRESENT, key).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +67,11 @@ class Place:
 
 _LIST_PLACES = text("""
     SELECT rank() OVER (ORDER BY t.watched DESC) AS rank, t.viewer_id, v.name, t.watched
-      FROM (SELECT viewer_id, sum(watched) AS watched
-              FROM watchtime_days WHERE guild_id = :guild_id
-             GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
-             ORDER BY sum(watched) DESC, viewer_id LIMIT :limit) AS t
+      FROM (SELECT viewer_id, watched FROM watchtime_totals t
+             WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+               AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                                WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+             ORDER BY watched DESC, viewer_id LIMIT :limit) AS t
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = t.viewer_id
      ORDER BY t.watched DESC, t.viewer_id
 """)
@@ -202,18 +85,57 @@ def list_places(tx: Connection, guild_id: int, limit: int) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Everything credited in a server, and to how many viewers."""
+    """Everything that counts in a server, and of how many viewers."""
 
     watched: timedelta
     viewers: int
 
 
 _GET_TOTALS = text("""
-    SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(DISTINCT viewer_id) AS viewers
-      FROM watchtime_days WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+    SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(*) AS viewers
+      FROM watchtime_totals t
+     WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                        WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
 """)
 
 
 def get_totals(tx: Connection, guild_id: int) -> Totals:
     """The sum over all viewers."""
     return Totals(**tx.execute(_GET_TOTALS, {"guild_id": guild_id}).mappings().one())
+
+
+# -- members of the Discord server ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member with a linked account, and what their accounts have watched together."""
+
+    discord_id: int
+    watched: timedelta
+
+
+_MEMBERS = """
+    SELECT l.discord_id, sum(COALESCE(t.watched, INTERVAL '0')) AS watched
+      FROM people_links l
+      LEFT JOIN watchtime_totals t USING (guild_id, viewer_id)
+     WHERE l.guild_id = :guild_id
+       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                        WHERE x.guild_id = l.guild_id AND x.viewer_id = l.viewer_id)
+"""
+_LIST_MEMBERS = text(_MEMBERS + "GROUP BY l.discord_id ORDER BY l.discord_id")
+_GET_MEMBER = text(_MEMBERS + "AND l.discord_id = :discord_id GROUP BY l.discord_id")
+
+
+def list_members(tx: Connection, guild_id: int) -> list[Member]:
+    """Every member with a linked account that is not excluded, also those who never watched."""
+    found = tx.execute(_LIST_MEMBERS, {"guild_id": guild_id})
+    return [Member(**row) for row in found.mappings()]
+
+
+def get_watched_of_member(tx: Connection, guild_id: int, discord_id: int) -> timedelta:
+    """What one member has watched; nothing for whoever is not linked or is excluded."""
+    key = {"guild_id": guild_id, "discord_id": discord_id}
+    row = tx.execute(_GET_MEMBER, key).mappings().first()
+    return row["watched"] if row else timedelta()

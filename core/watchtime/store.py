@@ -12,7 +12,7 @@ written but not yet committed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -191,16 +191,26 @@ def list_stale_days(tx: Connection, guild_id: int) -> list[StaleDay]:
 
 
 # The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is. The length is written twice: computing it once needs the table joined to
-# itself, which was no faster and has plans that read all history.
-_LENGTH = """(SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part)"""
-_SET_WATCHED = text(f"""
-    UPDATE watchtime_days AS d
-       SET watched = {_LENGTH}
-     WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
-       AND d.present && CAST(:stale AS tstzmultirange)
-       AND d.watched <> {_LENGTH}
+# history there is. The total changes by what the day changed, in the same statement; `list_drift`
+# proves that it is the sum.
+_SET_WATCHED = text("""
+    WITH looked AS (
+        SELECT d.ctid, d.watched AS before,
+               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                  FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part) AS after
+          FROM watchtime_days d
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
+           AND d.present && CAST(:stale AS tstzmultirange)
+    ), changed AS (
+        UPDATE watchtime_days AS d SET watched = looked.after
+          FROM looked
+         WHERE d.ctid = looked.ctid AND looked.after <> looked.before
+        RETURNING d.viewer_id, looked.after - looked.before AS gained
+    )
+    INSERT INTO watchtime_totals AS t (guild_id, viewer_id, credited)
+    SELECT :guild_id, viewer_id, gained FROM changed
+        ON CONFLICT ON CONSTRAINT watchtime_totals_one_a_viewer
+        DO UPDATE SET credited = t.credited + excluded.credited
 """)
 
 
@@ -227,3 +237,40 @@ _END_STALE = text("""
 def end_stale(tx: Connection, guild_id: int) -> None:
     """Everything of this server is credited."""
     tx.execute(_END_STALE, {"guild_id": guild_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A total that is not the sum it stands for; there is none unless something is broken."""
+
+    guild_id: int
+    viewer_id: int
+    credited: timedelta
+    days: timedelta
+    adjusted: timedelta
+    adjustments: timedelta
+
+
+_LIST_DRIFT = text("""
+    WITH of_days AS (
+        SELECT guild_id, viewer_id, sum(watched) AS days FROM watchtime_days GROUP BY 1, 2
+    ), of_adjustments AS (
+        SELECT guild_id, viewer_id, sum(amount) AS adjustments
+          FROM watchtime_adjustments GROUP BY 1, 2
+    ), both_sides AS (
+        SELECT guild_id, viewer_id,
+               COALESCE(credited, INTERVAL '0') AS credited, COALESCE(days, INTERVAL '0') AS days,
+               COALESCE(adjusted, INTERVAL '0') AS adjusted,
+               COALESCE(adjustments, INTERVAL '0') AS adjustments
+          FROM watchtime_totals
+          FULL JOIN of_days USING (guild_id, viewer_id)
+          FULL JOIN of_adjustments USING (guild_id, viewer_id)
+    )
+    SELECT * FROM both_sides WHERE credited <> days OR adjusted <> adjustments
+     ORDER BY guild_id, viewer_id
+""")
+
+
+def list_drift(tx: Connection) -> list[Drift]:
+    """Every total that is not what days and adjustments add up to. Reads all of them."""
+    return [Drift(**row) for row in tx.execute(_LIST_DRIFT).mappings()]

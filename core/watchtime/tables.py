@@ -1,8 +1,11 @@
 """Facts (who was there when, when the platform said it was live) and, beside them, what has been
-credited from them. Facts only grow, so the order in which they become known changes nothing."""
+credited from them. Facts only grow, so the order in which they become known changes nothing.
+
+Corrections by an admin are a ledger of their own, and a viewer's total is the sum of both."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -13,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    desc,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL, TSTZMULTIRANGE
 
@@ -28,11 +32,16 @@ days = Table(
     Column("present", TSTZMULTIRANGE, nullable=False, comment="union of the windows of this day"),
     Column("spoke_at", DateTime(timezone=True), nullable=False, comment="the newest message"),
     Column(
+        "counted",
+        TSTZMULTIRANGE,
+        comment="the part of present * live that a daily limit left; empty where nothing was cut",
+    ),
+    Column(
         "watched",
         INTERVAL,
         nullable=False,
         server_default="0",
-        comment="length of present * live, to the microsecond; always computed whole, never added",
+        comment="length of what counts, to the microsecond; always computed whole, never added",
     ),
     PrimaryKeyConstraint("guild_id", "viewer_id", "day", name="watchtime_days_one_a_viewer"),
     ForeignKeyConstraint(
@@ -99,4 +108,101 @@ channels = Table(
     ),
     PrimaryKeyConstraint("guild_id", "platform", name="watchtime_channels_one_a_platform"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="watchtime_channels_guild"),
+)
+
+limits = Table(
+    "watchtime_limits",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("holds_from", DateTime(timezone=True), nullable=False, comment="until the next row's"),
+    Column("most", INTERVAL, comment="counted of a calendar day; empty for all of it"),
+    Column("time_zone", Text, nullable=False, comment="whose midnights make the days"),
+    PrimaryKeyConstraint("guild_id", "holds_from", name="watchtime_limits_one_a_moment"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="watchtime_limits_guild"),
+)
+
+adjustments = Table(
+    "watchtime_adjustments",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False, comment="of the cause, so that it is counted once"),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("amount", INTERVAL, nullable=False, comment="negative takes away"),
+    Column("reason", Text, nullable=False),
+    Column("actor", BigInteger, nullable=False, comment="Discord id of who did it"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("guild_id", "key", name="watchtime_adjustments_once_a_cause"),
+    ForeignKeyConstraint(
+        ["guild_id", "viewer_id"],
+        ["people_viewers.guild_id", "people_viewers.viewer_id"],
+        name="watchtime_adjustments_viewer",
+    ),
+    CheckConstraint("amount <> INTERVAL '0'", name="watchtime_adjustments_change_something"),
+    CheckConstraint("reason <> ''", name="watchtime_adjustments_have_a_reason"),
+)
+Index(
+    "watchtime_adjustments_of_a_viewer",
+    adjustments.c.guild_id,
+    adjustments.c.viewer_id,
+    adjustments.c.at,
+)
+Index("watchtime_adjustments_by_time", adjustments.c.guild_id, adjustments.c.at)
+
+totals = Table(
+    "watchtime_totals",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column(
+        "credited", INTERVAL, nullable=False, server_default="0", comment="sum of the days' watched"
+    ),
+    Column(
+        "adjusted", INTERVAL, nullable=False, server_default="0", comment="sum of the adjustments"
+    ),
+    Column(
+        "watched",
+        INTERVAL,
+        Computed("GREATEST(credited + adjusted, INTERVAL '0')", persisted=True),
+        nullable=False,
+        comment="never below zero, also when a stream turns out shorter after time was taken away",
+    ),
+    PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_totals_one_a_viewer"),
+    ForeignKeyConstraint(
+        ["guild_id", "viewer_id"],
+        ["people_viewers.guild_id", "people_viewers.viewer_id"],
+        name="watchtime_totals_viewer",
+    ),
+)
+# The order of the leaderboard.
+Index("watchtime_totals_by_watched", totals.c.guild_id, desc(totals.c.watched), totals.c.viewer_id)
+
+exclusions = Table(
+    "watchtime_exclusions",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("viewer_id", BigInteger, nullable=False),
+    Column("actor", BigInteger, comment="Discord id of who did it; empty for a known chat bot"),
+    Column("at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_exclusions_one_a_viewer"),
+    ForeignKeyConstraint(
+        ["guild_id", "viewer_id"],
+        ["people_viewers.guild_id", "people_viewers.viewer_id"],
+        name="watchtime_exclusions_viewer",
+    ),
+)
+
+excluded_names = Table(
+    "watchtime_excluded_names",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("folded_name", Text, nullable=False, comment="for comparing"),
+    Column("name", Text, nullable=False, comment="as the admin wrote it"),
+    Column(
+        "excluded",
+        Boolean,
+        nullable=False,
+        comment="no: this known chat bot may earn here after all",
+    ),
+    PrimaryKeyConstraint("guild_id", "folded_name", name="watchtime_excluded_names_one_a_name"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="watchtime_excluded_names_guild"),
 )

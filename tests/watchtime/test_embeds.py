@@ -8,7 +8,8 @@ import pytest
 from core.people.store import Viewer
 from core.watchtime import embeds
 from core.watchtime.actions import Overview, Standing
-from core.watchtime.standings import Place, Rank, Stream, Totals
+from core.watchtime.standings import Place, Rank, Totals
+from core.watchtime.streams import Stream
 from tests.watchtime.model import at
 
 LIVE = Stream(1, "kick", at(0), at(50), None, is_live=True)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.events import StreamSeenLive
 from core.guilds import actions as guilds
-from core.watchtime import actions, standings
+from core.watchtime import actions, standings, streams
 from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
 from tests.watchtime.model import Teller, at, tell, watched
 
@@ -186,7 +186,7 @@ def test_the_newest_look_decides_whether_it_is_live(
     look: list[StreamSeenLive] = [teller.seen_live(START, look_at), teller.seen_live(START, at(1))]
     offline = [teller.seen_offline(offline_at), teller.seen_offline(at(0.5))] if offline_at else []
     tell(tx, *(offline + look if offline_first else look + offline))
-    (stream,) = standings.list_newest_streams(tx, guild_id)
+    (stream,) = streams.list_newest_streams(tx, guild_id)
     assert stream.is_live is is_live
     assert (stream.started_at, stream.seen_at) == (START, look_at)
 
@@ -195,6 +195,6 @@ def test_an_ended_stream_is_not_live_however_it_was_seen(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
     tell(tx, teller.ended(START, at(5)), teller.seen_live(START, at(6)))
-    (stream,) = standings.list_newest_streams(tx, guild_id)
+    (stream,) = streams.list_newest_streams(tx, guild_id)
     assert not stream.is_live
     assert stream.ended_at == at(5)

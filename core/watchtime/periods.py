@@ -1,0 +1,81 @@
+"""The statements that read watchtime within a period.
+
+A period is any stretch of instants. Whole days in UTC are read as they are credited; where it
+begins or ends within a day, what counts there is cut to it. So periods that touch add up to what
+was watched in all of them together.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from core.watchtime.rules import cut_at_midnights
+
+# Counted of a day is never more than credited: a confirmation that has not been credited yet does
+# not run ahead of the total.
+_EARNED = """
+    WITH edge AS (
+        SELECT (starts_at AT TIME ZONE 'UTC')::date AS day, s.platform,
+               range_agg(tstzrange(s.started_at, s.until))
+                   * tstzmultirange(tstzrange(starts_at, ends_at)) AS live
+          FROM unnest(CAST(:edge_starts AS timestamptz[]), CAST(:edge_ends AS timestamptz[]))
+                   AS edge (starts_at, ends_at)
+          JOIN watchtime_streams s
+            ON s.guild_id = :guild_id AND s.until > starts_at AND s.started_at < ends_at
+         GROUP BY starts_at, ends_at, s.platform
+    ), earned AS (
+        SELECT d.viewer_id, d.watched
+          FROM watchtime_days d
+         WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day
+           AND d.watched > INTERVAL '0' {viewers}
+        UNION ALL
+        SELECT d.viewer_id,
+               LEAST(d.watched, (
+                   SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                     FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part))
+          FROM edge
+          JOIN watchtime_days d
+            ON d.guild_id = :guild_id AND d.day = edge.day AND d.platform = edge.platform {viewers}
+        UNION ALL
+        SELECT d.viewer_id, d.amount
+          FROM watchtime_adjustments d
+         WHERE d.guild_id = :guild_id AND d.at >= :starts_at AND d.at < :ends_at {viewers}
+    ), period AS (
+        SELECT viewer_id, sum(watched) AS watched FROM earned
+         GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
+    )
+"""
+_WATCHED_BETWEEN = text(
+    _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
+    + "SELECT viewer_id, watched FROM period"
+)
+
+
+def watched_between(
+    tx: Connection,
+    guild_id: int,
+    viewer_ids: Collection[int],
+    starts_at: datetime,
+    ends_at: datetime,
+) -> dict[int, timedelta]:
+    """Viewer id -> what counts of [starts_at, ends_at), adjustments made within included; without
+    those who have nothing. Exclusions are not asked for here."""
+    if ends_at <= starts_at:
+        return {}
+    key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
+    found = tx.execute(_WATCHED_BETWEEN, key | _bounds(starts_at, ends_at))
+    return {row.viewer_id: row.watched for row in found}
+
+
+def _bounds(starts_at: datetime, ends_at: datetime) -> dict[str, Any]:
+    cut = cut_at_midnights(starts_at, ends_at)
+    return {
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "first_day": cut.first_day,
+        "last_day": cut.last_day,
+        "edge_starts": [start for start, _end in cut.edges],
+        "edge_ends": [end for _start, end in cut.edges],
+    }
