@@ -162,7 +162,7 @@ totals = Table(
     Column(
         "watched",
         INTERVAL,
-        Computed("GREATEST(credited + adjusted, INTERVAL '0')", persisted=True),
+        Computed("GREATEST((credited + adjusted), '00:00:00'::interval)", persisted=True),
         nullable=False,
         comment="never below zero, also when a stream turns out shorter after time was taken away",
     ),

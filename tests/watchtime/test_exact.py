@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from core.events import Event
 from core.guilds import actions as guilds
 from core.kit.database import Database
-from core.watchtime import actions
+from core.watchtime import actions, store
 from core.watchtime.settings import WINDOW_MINUTES
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, expected, tell, watched
@@ -80,6 +80,7 @@ def test_like_the_slow_model(
         assert actions.credit(tx, GUILD) == 0, "what is credited is not credited again"
         assert actions.list_uncredited(tx) == []
         assert presence_outside_its_day(tx) == 0
+        assert store.list_drift(tx) == []
         tx.rollback()
 
 
