@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -80,8 +81,9 @@ class RegularsBot(commands.Bot):
             allowed_mentions=ui.SILENT,
             case_insensitive=True,
         )
-        self.services = services
         self._rooms = tuple(rooms)
+        goals = tuple(room.next_goal for room in self._rooms if room.next_goal)
+        self.services = replace(services, goals=goals)
         self.before_invoke(_acknowledge)
         self.add_check(_may_use)
 

@@ -6,7 +6,7 @@ worker, the sender, the bot, the web server and the scheduler. A room never regi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from core.kit.part import Part
@@ -92,6 +92,23 @@ class Task:
     run: "Callable[[Services], None]"
 
 
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a viewer reaches next by watching.
+
+    Attributes:
+        name: as shown in Discord, such as a role's mention.
+        watched: how much it takes in all.
+    """
+
+    name: str
+    watched: timedelta
+
+
+NextGoal: TypeAlias = "Callable[[Connection, int, timedelta], Goal | None]"
+"""`next_goal(tx, guild_id, watched)`: the nearest goal above what somebody has watched."""
+
+
 class Runner(Protocol):
     """Something that runs on threads of its own for as long as the process does."""
 
@@ -129,6 +146,7 @@ class Room:
         settles: outbox kind -> what becomes of a message once the outside has answered; see
             `core.outbox.courier.Settler`.
         runs: what runs as long as the process does, beside the timed work.
+        next_goal: what this room promises for watchtime; it is shown beside what was watched.
         personal: what the room keeps about people, told and forgotten when they ask.
     """
 
@@ -148,4 +166,5 @@ class Room:
         default_factory=dict
     )
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
+    next_goal: "NextGoal | None" = None
     personal: Personal | None = None

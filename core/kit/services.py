@@ -5,14 +5,24 @@ from dataclasses import dataclass
 from core.kit.bus import Bus
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
+from core.kit.room import NextGoal
 from core.kit.settings import Settings
 
 
 @dataclass(frozen=True)
 class Services:
-    """Built by the composition root (`combined_server.py`, `bot.py`), handed to every room."""
+    """Built by the composition root (`combined_server.py`, `bot.py`), handed to every room.
+
+    Attributes:
+        settings: of the installation.
+        database: the gate to it.
+        bus: the bell.
+        clock: what time it is.
+        goals: what the rooms promise for watchtime.
+    """
 
     settings: Settings
     database: Database
     bus: Bus
     clock: Clock = utc_now
+    goals: tuple[NextGoal, ...] = ()

@@ -1,0 +1,66 @@
+"""What members of the Discord server have watched, from the accounts that are theirs."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert
+
+from core.people.tables import links
+from core.watchtime import actions, standings
+from core.watchtime.standings import Member
+from core.watchtime.tables import exclusions
+from tests.watchtime.model import Teller, at, tell, viewer_id
+
+MIA, LEO, NOBODY = 11, 12, 13
+
+
+def evening(tx: Connection, guild_id: int, *messages: tuple[int, float], **platform: str) -> None:
+    """Viewers write at these minutes of an hour that is live."""
+    teller = Teller(guild_id, **platform)
+    tell(tx, *(teller.says(viewer, at(minute)) for viewer, minute in messages))
+    tell(tx, teller.seen_live(at(0), at(60)))
+    actions.credit(tx, guild_id)
+
+
+def link(tx: Connection, guild_id: int, discord_id: int, viewer: int, platform: str) -> None:
+    tx.execute(
+        insert(links).values(
+            guild_id=guild_id,
+            discord_id=discord_id,
+            platform=platform,
+            viewer_id=viewer_id(tx, guild_id, viewer),
+            linked_at=at(0),
+        )
+    )
+
+
+def test_a_member_has_what_their_accounts_have(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    evening(tx, guild_id, (1, 0), (1, 20), (3, 0))
+    evening(tx, guild_id, (2, 55), platform="twitch")
+    evening(tx, other_guild_id, (1, 0))
+    link(tx, guild_id, MIA, 1, "kick")
+    link(tx, guild_id, MIA, 2, "twitch")
+    assert standings.list_members(tx, guild_id) == [Member(MIA, timedelta(minutes=25))]
+    assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta(minutes=25)
+    assert standings.list_members(tx, other_guild_id) == []
+    assert standings.get_watched_of_member(tx, other_guild_id, MIA) == timedelta()
+
+
+def test_a_member_who_never_watched_is_one(tx: Connection, guild_id: int) -> None:
+    tell(tx, Teller(guild_id).says(1, at(0)))
+    link(tx, guild_id, LEO, 1, "kick")
+    assert standings.list_members(tx, guild_id) == [Member(LEO, timedelta())]
+    assert standings.get_watched_of_member(tx, guild_id, NOBODY) == timedelta()
+
+
+def test_the_excluded_are_no_members(tx: Connection, guild_id: int) -> None:
+    evening(tx, guild_id, (1, 0))
+    link(tx, guild_id, MIA, 1, "kick")
+    tx.execute(
+        insert(exclusions).values(guild_id=guild_id, viewer_id=viewer_id(tx, guild_id, 1), at=at(0))
+    )
+    assert standings.list_members(tx, guild_id) == []
+    assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta()
+    assert actions.leaderboard(tx, guild_id) == []
+    assert standings.get_totals(tx, guild_id).viewers == 0
