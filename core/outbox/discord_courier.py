@@ -28,6 +28,9 @@ T = TypeVar("T")
 NONCE_LASTS = timedelta(minutes=1)
 """Discord speaks of "the past few minutes"; below this we rely on it."""
 
+NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
+"""All that discord.py raises when Discord declines, or cannot be reached."""
+
 LONGEST_SECONDS = 15.0
 """Shorter than the outbox's lease, so that nobody takes over a message that is still on its way."""
 

@@ -288,3 +288,19 @@ _LIST_TROUBLES = text("""
 def list_troubles(tx: Connection) -> list[Trouble]:
     """The servers for which something cannot be sent."""
     return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
+
+
+def find_trouble(tx: Connection, guild_id: int, kinds: Sequence[str]) -> str | None:
+    """Why the newest of a server's messages of these kinds that is not delivered could not be."""
+    trouble: str | None = tx.execute(
+        select(messages.c.error)
+        .where(
+            messages.c.guild_id == guild_id,
+            messages.c.kind.in_(kinds),
+            messages.c.state.in_(("waiting", "sending", "shelved")),
+            messages.c.error.is_not(None),
+        )
+        .order_by(messages.c.id.desc())
+        .limit(1)
+    ).scalar()
+    return trouble

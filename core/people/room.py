@@ -1,17 +1,32 @@
 """The front door of the viewers' room."""
 
 from core.kit.room import Room
+from core.people.forgetting import tables as _tables  # noqa: F401
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import KeepButton, StartButton, UnlinkButton
 from core.people.linking.commands import Linking
 from core.people.linking.pages import pages as linking_pages
 from core.people.linking.tasks import TASKS as LINKING_TASKS
+from core.people.linklog import embeds as linklog
+from core.people.linklog.commands import LinkLogs
+from core.people.linklog.settings import SETTINGS as LINK_LOG_SETTINGS
+from core.people.panels import actions as panels
+from core.people.panels.buttons import PanelButton
+from core.people.panels.commands.reactions import PanelReactions
+from core.people.panels.commands.setup import LinkPanels
 
 ROOM = Room(
     "people",
-    cogs=(Linking,),
+    cogs=(Linking, LinkPanels, PanelReactions, LinkLogs),
     pages=(linking_pages,),
-    embeds={"people.linked": linking.linked, "people.interrupted": linking.interrupted},
-    buttons=(StartButton, UnlinkButton, KeepButton),
+    settings=LINK_LOG_SETTINGS,
+    embeds={
+        "people.linked": linking.linked,
+        "people.interrupted": linking.interrupted,
+        "people.link_log": linklog.link_entry,
+        "people.panel_log": linklog.panel_entry,
+    },
+    checks=(panels.look,),
+    buttons=(StartButton, UnlinkButton, KeepButton, PanelButton),
     tasks=LINKING_TASKS,
 )

@@ -7,6 +7,8 @@ from typing import Literal
 import structlog
 from sqlalchemy import Connection
 
+from core.people.linklog import actions as linklog
+
 _log = structlog.get_logger(__name__)
 
 Kind = Literal["linked", "failed", "unlinked"]
@@ -46,8 +48,9 @@ class Happening:
     at: datetime
 
 
-def note(_tx: Connection, happening: Happening) -> None:
-    """Keep it, in the transaction in which it happens."""
+def note(tx: Connection, happening: Happening) -> None:
+    """Keep it, in the transaction in which it happens, and tell it in the link log."""
+    linklog.note_link(tx, happening)
     _log.info(
         "A link",
         kind=happening.kind,

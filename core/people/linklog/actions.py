@@ -1,0 +1,96 @@
+"""What one can do with the link log. Entries are written in the transaction of their cause."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import Connection
+
+from core.guilds.actions import change_setting, setting
+from core.outbox import actions as outbox
+from core.outbox import store as outbox_store
+from core.people.linklog.settings import CHANNEL, ENABLED
+
+if TYPE_CHECKING:
+    from core.people.linking.happenings import Happening
+
+LINK_KIND = "people.link_log"
+PANEL_KIND = "people.panel_log"
+
+PanelNews = Literal["posted", "withdrawn", "gone"]
+
+
+def note_link(tx: Connection, happening: "Happening") -> None:
+    """Something happened to a member's link, or to an attempt to make one."""
+    at = happening.at.isoformat()
+    payload = {
+        "kind": happening.kind,
+        "discord_id": happening.discord_id,
+        "kick_name": happening.kick_name,
+        "reason": happening.reason,
+        "actor": happening.actor,
+        "at": at,
+    }
+    key = f"{happening.kind}:{happening.discord_id}:{happening.kick_name}:{happening.reason}:{at}"
+    channel_id = _channel(tx, happening.guild_id)
+    if channel_id:
+        outbox.post_to_channel(
+            tx, happening.guild_id, channel_id, LINK_KIND, f"{LINK_KIND}:{key}", payload
+        )
+
+
+def note_panel(
+    tx: Connection,
+    guild_id: int,
+    news: PanelNews,
+    panel_channel: int,
+    actor: int | None,
+    at: datetime,
+) -> None:
+    """Something happened to a link panel; `actor` is None where Discord does not say who it was."""
+    channel_id = _channel(tx, guild_id)
+    if channel_id:
+        payload = {"news": news, "channel": panel_channel, "actor": actor, "at": at.isoformat()}
+        key = f"{PANEL_KIND}:{news}:{panel_channel}:{at.isoformat()}"
+        outbox.post_to_channel(tx, guild_id, channel_id, PANEL_KIND, key, payload)
+
+
+def _channel(tx: Connection, guild_id: int) -> int:
+    """Where entries go; 0 while they go nowhere."""
+    return setting(tx, guild_id, CHANNEL) if setting(tx, guild_id, ENABLED) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the log is set, and what of it could not be delivered.
+
+    Attributes:
+        channel_id: None while no channel is chosen.
+        trouble: the newest reason why an entry is not in the channel.
+    """
+
+    enabled: bool
+    channel_id: int | None
+    trouble: str | None
+
+
+def get_status(tx: Connection, guild_id: int) -> Status:
+    """How the log stands."""
+    return Status(
+        enabled=setting(tx, guild_id, ENABLED),
+        channel_id=setting(tx, guild_id, CHANNEL) or None,
+        trouble=outbox_store.find_trouble(tx, guild_id, (LINK_KIND, PANEL_KIND)),
+    )
+
+
+def switch_on(tx: Connection, guild_id: int, channel_id: int, actor: int) -> Status:
+    """Tell everything in this channel from now on."""
+    change_setting(tx, guild_id, CHANNEL, channel_id, actor)
+    change_setting(tx, guild_id, ENABLED, True, actor)
+    return get_status(tx, guild_id)
+
+
+def switch_off(tx: Connection, guild_id: int, actor: int) -> Status:
+    """Tell nothing more; the channel is remembered."""
+    change_setting(tx, guild_id, ENABLED, False, actor)
+    return get_status(tx, guild_id)

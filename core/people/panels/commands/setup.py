@@ -1,0 +1,154 @@
+"""`/setup_link_panel` and `/link_panels`."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds.actions import language_of
+from core.kit.discord_ui import PRIVATE, SILENT, answer, guild_id_of, permission_names
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.kit.words import _, speak
+from core.people.panels import actions, embeds, rules, store
+from core.people.panels.buttons import panel_buttons
+from core.people.panels.commands.care import missing_in, reaction_of, take_away
+from core.people.panels.store import Panel
+
+Context = commands.Context[commands.Bot]
+
+UNKNOWN_EMOJI = 10014
+TOO_MANY_PINS = 30003
+MISSING = (50001, 50013)
+"""Discord's codes."""
+
+
+class LinkPanels(commands.Cog):
+    """Link panels."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._database = services.database
+
+    @commands.hybrid_command(name="setup_link_panel", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
+    async def setup_link_panel(self, ctx: Context, *, emoji: str = rules.DEFAULT_EMOJI) -> None:
+        """Post and pin a panel in this channel with which members link their Kick account."""
+        channel = _text_channel(ctx)
+        written = await _emoji(channel.guild, emoji)
+        _require_permissions(channel)
+        message = await self._post(channel, written)
+        panel = Panel(
+            guild_id=channel.guild.id,
+            message_id=message.id,
+            channel_id=channel.id,
+            channel_name=channel.name,
+            emoji=written,
+            posted_by=ctx.author.id,
+            posted_at=self._services.clock(),
+        )
+        try:
+            former = await self._database.run(actions.put_panel, panel)
+        except Exception:
+            await message.delete()
+            raise
+        await take_away(self._services, channel.guild, former)
+        await answer(ctx, embeds.posted(panel, replaced=bool(former)))
+
+    async def _post(self, channel: discord.TextChannel, emoji: str) -> discord.Message:
+        """The message with its reaction, pinned; or nothing, and why.
+
+        Raises:
+            Refusal: Discord does not take it so.
+        """
+        language = await self._database.run(language_of, channel.guild.id)
+        privacy_url = f"{self._services.settings.public_url}/privacy"
+        with speak(language):
+            embed, view = embeds.panel(channel.guild.name, emoji, privacy_url), panel_buttons()
+        message = await channel.send(embed=embed, view=view, allowed_mentions=SILENT)
+        try:
+            await message.add_reaction(reaction_of(emoji))
+            await message.pin(reason=_("Link panel"))
+        except discord.HTTPException as error:
+            await message.delete()
+            raise _refusal(error, emoji) from error
+        return message
+
+    @commands.hybrid_group(name="link_panels", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def link_panels(self, ctx: Context) -> None:
+        """Show where this server has link panels, and whether they can do their work."""
+        panels = await self._database.run(store.list_panels, guild_id_of(ctx))
+        known = [panel for panel in panels if panel.state != "withdrawn"]
+        await answer(ctx, embeds.listed(known))
+
+    @link_panels.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(channel="Whose panel; this channel's if empty")
+    async def remove(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
+        """Delete a channel's link panel. Links that were made stay."""
+        where = channel or _text_channel(ctx)
+        former = await self._database.run(
+            actions.withdraw_panel,
+            where.guild.id,
+            where.id,
+            ctx.author.id,
+            self._services.clock(),
+        )
+        await take_away(self._services, where.guild, former)
+        await answer(ctx, embeds.withdrawn(where.id, found=bool(former)))
+
+
+def _text_channel(ctx: Context) -> discord.TextChannel:
+    if isinstance(ctx.channel, discord.TextChannel):
+        return ctx.channel
+    raise Refusal(
+        _("A link panel stands in a text channel."), _("Write the command in the one you want.")
+    )
+
+
+async def _emoji(guild: discord.Guild, typed: str) -> str:
+    # Asked only where somebody wants one: we do not listen to changes of a server's emojis.
+    found = await guild.fetch_emojis() if typed.isascii() else []
+    own = {one.id: (one.name, str(one)) for one in found if one.is_usable()}
+    written = rules.read_emoji(typed, own)
+    if written is None:
+        raise Refusal(
+            _("I cannot react with that."),
+            _("Give me one emoji, such as 🔗, or one of this server's own. None means 🔗."),
+        )
+    return written
+
+
+def _require_permissions(channel: discord.TextChannel) -> None:
+    missing = missing_in(channel)
+    if missing:
+        raise Refusal(
+            _("I am not allowed everything that a panel needs in {channel}.").format(
+                channel=channel.mention
+            ),
+            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
+        )
+
+
+def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
+    """Why Discord did not take it, in words; the error itself where that is not the admin's."""
+    if error.code == UNKNOWN_EMOJI:
+        return Refusal(
+            _("Discord does not know {emoji} as an emoji.").format(emoji=emoji),
+            _("Give me one emoji, such as 🔗, or one of this server's own."),
+        )
+    if error.code == TOO_MANY_PINS:
+        return Refusal(
+            _("This channel has as many pinned messages as Discord allows."),
+            _("Unpin one, then try again."),
+        )
+    if error.code in MISSING:
+        return Refusal(
+            _("Discord does not let me react or pin here."),
+            _("Give my role in this channel: {needed}.").format(
+                needed=permission_names(rules.NEEDED)
+            ),
+        )
+    return error

@@ -1,0 +1,88 @@
+"""How panels look."""
+
+from collections.abc import Sequence
+
+import discord
+
+from core.kit.discord_ui import ago, card, safe
+from core.kit.words import _
+from core.people.panels.store import Panel
+
+
+def panel(server: str, emoji: str, privacy_url: str) -> discord.Embed:
+    """What everybody sees."""
+    steps = _(
+        "**1.** Press **Link Kick** below, or react with {emoji}.\n"
+        "**2.** Open the link that I send you. It is yours alone and works for one hour.\n"
+        "**3.** Check that it is you, and say yes on Kick.\n"
+        "\n"
+        "From then on what you watch and win on Kick counts for you here in **{server}**."
+    ).format(emoji=emoji, server=safe(server))
+    embed = card("🔗 " + _("Link your Kick account"), steps, tone="kick")
+    embed.add_field(
+        name=_("What is stored"),
+        value=_(
+            "Your Discord and Kick ids and names, and when you linked. No password, and no access "
+            "to your Kick account.\n"
+            "`/mydata` shows everything, `/unlink` ends the link, `/forgetme` deletes it. "
+            "[How your data is treated]({url})"
+        ).format(url=privacy_url),
+        inline=False,
+    )
+    return embed
+
+
+def posted(panel: Panel, replaced: bool) -> discord.Embed:
+    """To the admin who asked for it."""
+    body = _("It is pinned in <#{channel}>. Reacting with {emoji} or pressing the button works.")
+    if replaced:
+        body += " " + _("The former panel of this channel is removed.")
+    return card(
+        "🔗 " + _("The link panel stands"),
+        body.format(channel=panel.channel_id, emoji=panel.emoji),
+        tone="success",
+    )
+
+
+def listed(panels: Sequence[Panel]) -> discord.Embed:
+    """Where the server has panels, and how they are."""
+    if not panels:
+        return card("🔗 " + _("There is no link panel"), _("`/setup_link_panel` posts one here."))
+    rows = [_row(panel) for panel in panels]
+    return card("🔗 " + _("Link panels"), "\n".join(rows))
+
+
+def _row(panel: Panel) -> str:
+    where = f"<#{panel.channel_id}>"
+    if panel.state == "gone" and panel.ended_at is not None:
+        return "⚠️ " + _(
+            "{where}: deleted {ago}. `/setup_link_panel` in the channel posts a new one."
+        ).format(where=f"#{safe(panel.channel_name)}", ago=ago(panel.ended_at))
+    link = f"https://discord.com/channels/{panel.guild_id}/{panel.channel_id}/{panel.message_id}"
+    row = _("{where}: [posted]({link}) {ago} by <@{admin}>, with {emoji}").format(
+        where=where, link=link, ago=ago(panel.posted_at), admin=panel.posted_by, emoji=panel.emoji
+    )
+    return f"⚠️ {row}\n-# {safe(panel.trouble)}" if panel.trouble else f"🟢 {row}"
+
+
+def withdrawn(channel_id: int, found: bool) -> discord.Embed:
+    """To the admin who took it away."""
+    if not found:
+        title = _("There is no link panel in this channel")
+        return card("🔗 " + title, _("`/link_panels` shows where there are some."))
+    body = _("Links that were made with it stay.")
+    title = _("The link panel is removed")
+    return card("🔗 " + title, f"<#{channel_id}>. {body}", tone="success")
+
+
+def sent_by_dm() -> discord.Embed:
+    """To whoever pressed the button."""
+    return card("📬 " + _("Look into your direct messages"), _("Your link is there."), tone="kick")
+
+
+def use_the_button(discord_id: int) -> str:
+    """Said openly for a moment to whoever reacted and takes no direct messages."""
+    return _(
+        "<@{who}> I cannot write to you: your direct messages are closed. Press **Link Kick** "
+        "above instead; only you will see the answer."
+    ).format(who=discord_id)

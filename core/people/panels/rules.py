@@ -1,0 +1,63 @@
+"""Which emoji a panel can have, and what the bot has to be allowed where it stands."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+
+DEFAULT_EMOJI = "🔗"
+
+NEEDED = (
+    "view_channel",
+    "send_messages",
+    "embed_links",
+    "read_message_history",
+    "add_reactions",
+    "manage_messages",
+    "pin_messages",
+)
+"""To post, to react, to take the reactions of others away, to pin."""
+
+MOST_CHARACTERS = 20
+"""Of an emoji; a family of four with skin tones has eleven."""
+
+_CUSTOM = re.compile(r"<a?:\w{2,32}:(?P<id>\d{15,20})>")
+_NAME = re.compile(r":?(?P<name>\w{2,32}):?")
+_VARIATION = "\ufe0f"
+
+
+def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
+    """The emoji as it is written in a message, or None: it is none, or one of another server.
+
+    Args:
+        typed: such as `🔗`, `<:hype:123>`, `:hype:` or `hype`.
+        own: the server's custom emojis: id -> (name, how it is written).
+    """
+    typed = typed.strip()
+    custom = _CUSTOM.fullmatch(typed)
+    if custom is not None:
+        known = own.get(int(custom["id"]))
+        return known[1] if known else None
+    named = _NAME.fullmatch(typed)
+    if named is not None and typed.isascii():
+        return next((written for name, written in own.values() if name == named["name"]), None)
+    return typed if _may_be_emoji(typed) else None
+
+
+def _may_be_emoji(typed: str) -> bool:
+    """Discord has the last word; this spares it what surely is none."""
+    if not typed or typed.isascii() or len(typed) > MOST_CHARACTERS:
+        return False
+    return not any(unicodedata.category(c)[0] in "LZ" for c in typed)
+
+
+def same_emoji(written: str, emoji_id: int | None, name: str | None) -> bool:
+    """Whether a reaction is with the panel's emoji."""
+    custom = _CUSTOM.fullmatch(written)
+    if custom is not None:
+        return emoji_id == int(custom["id"])
+    return emoji_id is None and _plain(written) == _plain(name or "")
+
+
+def _plain(emoji: str) -> str:
+    """Without the sign that asks for colours, which comes and goes on the way."""
+    return emoji.replace(_VARIATION, "")

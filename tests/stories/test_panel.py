@@ -1,0 +1,300 @@
+"""Link panels: posted, reacted to, pressed, deleted, replaced; with closed direct messages, after
+restarts, without permissions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.kick.signing import SigningKey
+from tests.stories.product import until
+from tests.stories.stage import Stage, open_stage, title
+
+Json = dict[str, Any]
+
+PANEL = "🔗 Link your Kick account"
+DEN = "Vera's Den"
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("panel"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.discord.wait_command("setup_link_panel")
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def everybody_may_ask_again(stage: Stage) -> Iterator[None]:
+    """Links are limited; each test begins with none asked for, and open direct messages."""
+    with stage.database.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM people_link_attempts")
+    for person in ("mia", "leo", "yuki", "tomas"):
+        stage.discord.member(person, dms_open=True)
+    yield
+    stage.discord.reset_faults()
+
+
+def set_up(
+    stage: Stage, channel: str, emoji: str | None = None, *, guild: str | None = None
+) -> Json:
+    """An admin sets up a panel; the panel's message."""
+    person = "vera" if guild else "nora"
+    options = {"emoji": emoji} if emoji else {}
+    done = stage.discord.slash(person, channel, "setup_link_panel", options, guild=guild)
+    assert done["response"]["ephemeral"] is True
+    assert "The link panel stands" in done["response"]["embeds"][0]["title"], done
+    return panels_in(stage, channel, guild=guild)[-1]
+
+
+def panels_in(stage: Stage, channel: str, *, guild: str | None = None) -> list[Json]:
+    """The bot's messages for everybody that look like a panel."""
+    lines = stage.discord.transcript(channel, guild=guild)
+    return [m for m in lines if title(m) == PANEL and "ephemeral_for" not in m]
+
+
+def seen(stage: Stage, channel: str, message_id: str) -> Json:
+    """The message as it is now."""
+    return next(m for m in stage.discord.transcript(channel) if m["message_id"] == message_id)
+
+
+def letters(stage: Stage, person: str) -> list[Json]:
+    """The bot's direct messages with a link."""
+    return [m for m in stage.discord.transcript(f"dm:{person}") if links_in(m)]
+
+
+def links_in(message: Json) -> list[str]:
+    found = [one.get("url") for row in message["components"] for one in row["components"]]
+    return [str(url) for url in found if url]
+
+
+def reactors(stage: Stage, channel: str, panel: Json) -> dict[str, list[str]]:
+    return dict(seen(stage, channel, panel["message_id"])["reactions"])
+
+
+def press(stage: Stage, person: str, panel: Json) -> Json:
+    custom_id = panel["components"][0]["components"][0]["custom_id"]
+    return stage.discord.click(person, panel["message_id"], custom_id)
+
+
+def refused(stage: Stage, channel: str, emoji: str | None = None) -> str:
+    """Setting up is refused: the words, and nothing was posted."""
+    before = panels_in(stage, channel)
+    options = {"emoji": emoji} if emoji else {}
+    done = stage.discord.slash("nora", channel, "setup_link_panel", options)
+    assert panels_in(stage, channel) == before
+    embed = done["response"]["embeds"][0]
+    return f"{embed['title']} {embed.get('description', '')}"
+
+
+def health(stage: Stage) -> str:
+    """What `/health` tells Nora."""
+    asked = stage.discord.slash("nora", "mods", "health")
+    return str(asked["response"]["embeds"][0]["description"]).replace("\\", "")
+
+
+def answered(stage: Stage, person: str, channel: str, panel: Json, before: int) -> None:
+    """One more link for them, and their reaction is gone."""
+    until(lambda: len(letters(stage, person)) > before, f"a link for {person}")
+    until(lambda: person not in str(reactors(stage, channel, panel)), "the reaction to go")
+    assert len(letters(stage, person)) == before + 1
+
+
+# -- what it does -------------------------------------------------------------------------------
+
+
+def test_what_everybody_sees(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    shown = panel["embeds"][0]
+    assert all(number in shown["description"] for number in ("**1.**", "**2.**", "**3.**"))
+    assert shown["fields"][0]["name"] == "What is stored"
+    assert panel["pinned"]
+    assert panel["components"][0]["components"][0]["label"] == "Link Kick"
+    assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
+
+
+def test_reacting_gives_a_link_and_takes_the_reaction(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    before = len(letters(stage, "mia"))
+    stage.discord.react("mia", panel["message_id"], "🔗")
+    answered(stage, "mia", "general", panel, before)
+    assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
+    assert "/link/kick/" in links_in(letters(stage, "mia")[-1])[0]
+
+
+def test_another_emoji_is_just_an_emoji(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    before = len(letters(stage, "mia"))
+    stage.discord.react("mia", panel["message_id"], "🎉")
+    stage.discord.react("leo", panel["message_id"], "🔗")
+    until(lambda: "leo" not in str(reactors(stage, "general", panel)), "leo to be answered")
+    assert reactors(stage, "general", panel)["🎉"] == ["mia"]
+    assert len(letters(stage, "mia")) == before
+
+
+def test_pressing_gives_a_link(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    before = len(letters(stage, "mia"))
+    answer = press(stage, "mia", panel)["response"]
+    assert answer["ephemeral"] is True
+    assert answer["embeds"][0]["title"] == "📬 Look into your direct messages"
+    assert len(letters(stage, "mia")) == before + 1
+
+
+def test_pressing_with_closed_direct_messages_answers_privately(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    stage.discord.member("mia", dms_open=False)
+    answer = press(stage, "mia", panel)["response"]
+    assert answer["ephemeral"] is True
+    assert "/link/kick/" in links_in(answer)[0]
+
+
+def test_reacting_with_closed_direct_messages_shows_the_way_to_the_button(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    stage.discord.member("mia", dms_open=False)
+    stage.discord.react("mia", panel["message_id"], "🔗")
+    said = stage.discord.wait_for("general", lambda m: "Press **Link Kick**" in m["content"], 10)
+    assert said["content"].startswith("<@")
+    assert "/link/kick/" not in str(said)
+    until(lambda: "mia" not in str(reactors(stage, "general", panel)), "the reaction to go")
+
+
+def test_who_reacts_too_often_is_told_when_it_works_again(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    for _time in range(5):
+        stage.discord.react("yuki", panel["message_id"], "🔗")
+        until(lambda: "yuki" not in str(reactors(stage, "general", panel)), "the reaction to go")
+    told = [title(m) for m in stage.discord.transcript("dm:yuki")]
+    assert len(letters(stage, "yuki")) == 3
+    assert "several links" in told[-1]
+    assert len(told) == 4, "the fifth time nobody is bothered"
+
+
+def test_a_storm_gives_each_one_link(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    people = ("mia", "leo", "tomas")
+    before = {person: len(letters(stage, person)) for person in people}
+    for person in people:
+        stage.discord.react(person, panel["message_id"], "🔗")
+    for person in people:
+        answered(stage, person, "general", panel, before[person])
+
+
+# -- which emoji --------------------------------------------------------------------------------
+
+
+def test_an_emoji_of_this_server(stage: Stage) -> None:
+    panel = set_up(stage, "raffle", f"<:hype:{NORAS_CORNER_ID + 90}>")
+    before = len(letters(stage, "mia"))
+    assert f"<:hype:{NORAS_CORNER_ID + 90}>" in panel["embeds"][0]["description"]
+    stage.discord.react("mia", panel["message_id"], f"hype:{NORAS_CORNER_ID + 90}")
+    answered(stage, "mia", "raffle", panel, before)
+    assert set_up(stage, "raffle", ":hype:")["reactions"]
+
+
+def test_what_is_no_emoji_here_is_kindly_refused(stage: Stage) -> None:
+    for typed in (f"<:hype:{VERAS_DEN_ID + 90}>", "banana", ":nope:", "🔗 please", "a", "你好"):
+        words = refused(stage, "slot-calls", typed)
+        assert "I cannot react with that." in words
+        assert "🔗" in words
+
+
+# -- what it needs ------------------------------------------------------------------------------
+
+
+def test_missing_permissions_are_named_before_anything_is_posted(stage: Stage) -> None:
+    stage.discord.overwrite(
+        "slot-calls", "bot", deny=["ADD_REACTIONS", "MANAGE_MESSAGES", "PIN_MESSAGES"]
+    )
+    words = refused(stage, "slot-calls")
+    assert "Add Reactions, Manage Messages, Pin Messages" in words
+    assert "Embed Links" not in words
+    stage.discord.overwrite("slot-calls", "bot")
+
+
+def test_a_permission_that_is_lost_later_is_named_on_the_health_page(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    stage.discord.overwrite("general", "bot", deny=["MANAGE_MESSAGES"])
+    before = len(letters(stage, "mia"))
+    stage.discord.react("mia", panel["message_id"], "🔗")
+    until(lambda: len(letters(stage, "mia")) == before + 1, "a link all the same")
+    until(lambda: "Give my role there: Manage Messages" in health(stage), "the health page")
+    listed = stage.discord.slash("nora", "mods", "link_panels list")["response"]["embeds"][0]
+    assert "⚠️ <#" in listed["description"]
+    stage.discord.overwrite("general", "bot")
+    set_up(stage, "general")
+    assert "Give my role there" not in health(stage)
+
+
+def test_only_who_manages_the_server_may(stage: Stage) -> None:
+    assert "moderators" in stage.asked("mia", "!setup_link_panel", "slot-calls")["title"]
+    assert panels_in(stage, "slot-calls") == []
+
+
+# -- what becomes of it -------------------------------------------------------------------------
+
+
+def test_a_second_one_takes_the_place_of_the_first(stage: Stage) -> None:
+    first = set_up(stage, "general")
+    second = set_up(stage, "general", "🎉")
+    assert [m["message_id"] for m in panels_in(stage, "general")] == [second["message_id"]]
+    assert first["message_id"] != second["message_id"]
+    assert "Link panel" not in health(stage)
+
+
+def test_a_removed_one_is_gone_and_nobody_complains(stage: Stage) -> None:
+    set_up(stage, "general")
+    done = stage.discord.slash("nora", "general", "link_panels remove")
+    assert "The link panel is removed" in done["response"]["embeds"][0]["title"]
+    assert panels_in(stage, "general") == []
+    assert "Link panel" not in health(stage)
+
+
+def test_a_deleted_one_is_noticed_and_a_new_one_settles_it(stage: Stage) -> None:
+    stage.discord.slash("nora", "bot-log", "linklogs on")
+    panel = set_up(stage, "general")
+    stage.discord.delete_message(panel["message_id"], person="nora")
+    stage.discord.wait_for("bot-log", lambda m: title(m) == "⚠️ A link panel was deleted", 10)
+    assert "Link panel in #general" in health(stage)
+    listed = stage.discord.slash("nora", "mods", "link_panels list")["response"]["embeds"][0]
+    assert "#general: deleted" in listed["description"]
+    set_up(stage, "general")
+    assert "Link panel in #general" not in health(stage)
+
+
+def test_a_deleted_channel_takes_its_panel_along(stage: Stage) -> None:
+    stage.discord.channel("welcome", create=True)
+    set_up(stage, "welcome")
+    stage.discord.channel("welcome", delete=True)
+    until(lambda: "Link panel in #welcome" in health(stage), "a word of it")
+
+
+def test_what_happens_while_the_bot_is_away_is_made_up_for(stage: Stage) -> None:
+    """A panel posted before works after: by reaction, by button, and for who reacted meanwhile."""
+    kept, lost = set_up(stage, "general"), set_up(stage, "raffle")
+    before = len(letters(stage, "mia"))
+    stage.product.kill()
+    stage.discord.react("mia", kept["message_id"], "🔗")
+    stage.discord.delete_message(lost["message_id"], person="nora")
+    stage.start().wait_well()
+    answered(stage, "mia", "general", kept, before)
+    until(lambda: "Link panel in #raffle" in health(stage), "the deleted panel to be noticed")
+    until(lambda: press(stage, "leo", kept)["response"], "an answer to the button")
+    stage.discord.react("yuki", kept["message_id"], "🔗")
+    until(lambda: "yuki" not in str(reactors(stage, "general", kept)), "an answer to yuki")
+
+
+def test_servers_are_apart(stage: Stage) -> None:
+    ours, theirs = set_up(stage, "general"), set_up(stage, "general", guild=DEN)
+    stage.discord.slash("vera", "general", "link_panels remove", guild=DEN)
+    assert panels_in(stage, "general", guild=DEN) == []
+    assert theirs["message_id"] != ours["message_id"]
+    assert [m["message_id"] for m in panels_in(stage, "general")] == [ours["message_id"]]
+    before = len(letters(stage, "leo"))
+    press(stage, "leo", ours)
+    assert len(letters(stage, "leo")) == before + 1
+    assert "Nora's Corner" in str(letters(stage, "leo")[-1]["embeds"])
