@@ -8,6 +8,8 @@ from sandbox import control
 from sandbox.bell import Bell
 from sandbox.discord.routes import routes as discord_routes
 from sandbox.discord.world import DiscordWorld
+from sandbox.drand.beacon import PretendBeacon
+from sandbox.drand.routes import routes as drand_routes
 from sandbox.faults import Faults
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
@@ -50,10 +52,12 @@ def build(settings: SandboxSettings) -> web.Application:
         signing_key=settings.signing_key,
     )
     discord = DiscordWorld(PEOPLE, bell, faults, settings.base_url)
+    beacon = PretendBeacon(faults, settings.base_url)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
-    app[ENV] = {**discord.env(), **kick.env()}
+    app[ENV] = {**discord.env(), **kick.env(), **beacon.env()}
     app.add_routes(kick_routes(kick))
     app.add_routes(discord_routes(discord))
+    app.add_routes(drand_routes(beacon))
     app.add_routes(page_routes())
     app.add_routes(control.routes(bell, faults, {"discord": discord, "kick": kick}))
     app.cleanup_ctx.append(kick.running)

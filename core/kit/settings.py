@@ -4,6 +4,7 @@ Every field here is a line in `.env.example` and in `docs/settings.md`; a test h
 equal. What a server's admin sets in Discord is not here but in `core/guilds`.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +23,20 @@ def _no_trailing_slash(url: str) -> str:
 
 Url = Annotated[str, AfterValidator(_no_trailing_slash)]
 """An http(s) address without a trailing slash, so that paths can be added to it."""
+
+
+def _urls(urls: str) -> str:
+    return ",".join(_no_trailing_slash(url.strip()) for url in urls.split(",") if url.strip())
+
+
+Urls = Annotated[str, AfterValidator(_urls)]
+"""One or more such addresses, separated by commas."""
+
+
+def _chain(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}:[0-9a-f]{192}:[0-9]{1,12}:[1-9][0-9]{0,5}:[0-9]{1,6}", text):
+        raise ValueError("has to be hash:public key:genesis:period:seconds ahead")
+    return text
 
 
 def split_keys(text: str) -> tuple[str, ...]:
@@ -129,10 +144,10 @@ class Settings(BaseSettings):
         600, ge=10, description="How often reward roles are checked. Not used yet by this version."
     )
     raffle_auto_draw: bool = Field(
-        False, description="Draw the raffle by itself. Not used yet by this version."
+        False, description="Draw raffles by themselves when they end, until `/settings` says else."
     )
     raffle_announcement_channel_id: int | None = Field(
-        None, description="Discord channel for raffle news. Not used yet by this version."
+        None, description="Discord channel for raffle news, until `/settings` chooses one."
     )
 
     # Safety
@@ -185,6 +200,17 @@ class Settings(BaseSettings):
     kick_pusher_host: str | None = Field(
         None,
         description="Host (or host:port, then without TLS) in place of ws-<cluster>.pusher.com.",
+    )
+    drand_url: Urls = Field(
+        "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"
+        "https://drand.cloudflare.com",
+        description="Addresses of the public randomness beacon that raffles are drawn with; the "
+        "first that answers is believed, because what it says is signed.",
+    )
+    drand_chain: Annotated[str, AfterValidator(_chain)] | None = Field(
+        None,
+        description="Another chain of the beacon than quicknet, for trying things out, as <hash>:"
+        "<public key>:<genesis>:<period>:<seconds between the frozen list and its round>.",
     )
 
     @property

@@ -5,7 +5,7 @@ const GROUPS = [
   ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: what webhooks contain"],
   ["kick.chat", "Kick: chat"], ["kick", "Kick: API, tokens, site"],
   ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
-  ["discord", "Discord: other"],
+  ["discord", "Discord: other"], ["drand", "The public beacon"],
 ];
 const GATEWAY = [
   ["kill", "Kill", "Drop the bot's connection without a goodbye."],

@@ -1,0 +1,87 @@
+"""Asks the beacon for a round: one address after the other, until one tells what was signed."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import requests
+import structlog
+
+from core.drand.rules import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
+from core.kit.errors import Outage
+from core.kit.settings import Settings
+from core.kit.strict_json import decode
+
+TIMEOUT = (3.05, 8.0)
+MOST_BYTES = 4096
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round of a chain, checked against its public key. Both texts are hex."""
+
+    chain: str
+    number: int
+    randomness: str
+    signature: str
+
+
+class DrandClient:
+    """Synchronous; never call it on the bot's event loop or inside a transaction.
+
+    Args:
+        settings: for DRAND_URL and DRAND_CHAIN.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.chain = chain_of(settings)
+        self._addresses = settings.drand_url.split(",")
+
+    def get_round(self, number: int) -> Round:
+        """The round, checked.
+
+        Raises:
+            Outage: no address tells it yet, or what they tell was not signed by the beacon.
+        """
+        reasons = []
+        for address in self._addresses:
+            try:
+                return self._ask(address, number)
+            except (requests.RequestException, BeaconWrong, ValueError) as error:
+                reasons.append(_reason(error))
+        _log.warning("The beacon does not answer", round=number, reasons=reasons)
+        raise Outage("drand", "; ".join(reasons))
+
+    def _ask(self, address: str, number: int) -> Round:
+        # The older of its two interfaces, which all of its addresses speak.
+        url = f"{address}/{self.chain.hash}/public/{number}"
+        with requests.get(url, timeout=TIMEOUT, stream=True) as answer:
+            answer.raise_for_status()
+            told = decode(answer.raw.read(MOST_BYTES, decode_content=True))
+        match told:
+            case {"round": int(said), "randomness": str(told_randomness), "signature": str(signed)}:
+                randomness = randomness_of(self.chain, number, signed)
+                if (said, told_randomness) != (number, randomness):
+                    raise BeaconWrong("the number is not that of its signature")
+                return Round(self.chain.hash, number, randomness, signed)
+        raise ValueError("this is no round")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.RequestException):
+        return type(error).__name__
+    return str(error)
+
+
+def chain_of(settings: Settings) -> Chain:
+    """The chain on which this installation draws."""
+    return parse_chain(settings.drand_chain) if settings.drand_chain else QUICKNET
+
+
+@cache
+def client_of(settings: Settings) -> DrandClient:
+    """The installation's client."""
+    return DrandClient(settings)

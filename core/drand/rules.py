@@ -1,0 +1,86 @@
+"""What the beacon promises, and how its word is checked (https://docs.drand.love).
+
+Every few seconds the members of the League of Entropy sign the number of the round together; its
+random number is the SHA-256 of that signature. Nobody can know it before enough of them have
+signed, and anybody can check it with the public key. On the chain `quicknet` a signature is a point
+of BLS12-381's first group, and what is signed is the SHA-256 of the round's number.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from py_arkworks_bls12381 import GT, G1Point, G2Point
+
+_DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
+
+
+class BeaconWrong(Exception):
+    """What was told is not what the beacon signed for this round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A beacon.
+
+    Attributes:
+        hash: names it, in its addresses too.
+        public_key: of its members together, in hex.
+        genesis: when its first round was made, in seconds since 1970.
+        period: seconds between two rounds.
+        ahead: seconds by which a round has to lie in the future when it is chosen.
+    """
+
+    hash: str
+    public_key: str
+    genesis: int
+    period: int
+    ahead: int = 300
+
+    def first_round_after(self, instant: datetime) -> int:
+        """The first round that is made at this instant or later."""
+        seconds = instant.timestamp() - self.genesis
+        return max(1, int(-(-seconds // self.period)) + 1)
+
+    def made_at(self, round_number: int) -> datetime:
+        """When a round is made."""
+        return datetime.fromtimestamp(self.genesis + self.period * (round_number - 1), UTC)
+
+    def choose_round(self, now: datetime) -> int:
+        """A round of which nobody can know anything yet."""
+        return self.first_round_after(now + timedelta(seconds=self.ahead))
+
+
+QUICKNET = Chain(
+    "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+    "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451"
+    "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+    genesis=1692803367,
+    period=3,
+)
+"""The League of Entropy's chain with a round every three seconds."""
+
+
+def parse_chain(text: str) -> Chain:
+    """A chain as the setting DRAND_CHAIN writes it: `hash:public key:genesis:period:ahead`."""
+    name, key, *numbers = text.split(":")
+    return Chain(name, key, *(int(number) for number in numbers))
+
+
+def randomness_of(chain: Chain, round_number: int, signature: str) -> str:
+    """The round's random number, in hex, if this is the chain's signature of the round.
+
+    Raises:
+        BeaconWrong: it is not.
+    """
+    try:
+        signed = bytes.fromhex(signature)
+        point = G1Point.from_compressed_bytes(signed)
+        key = G2Point.from_compressed_bytes(bytes.fromhex(chain.public_key))
+    except ValueError as error:
+        raise BeaconWrong("the signature is no signature") from error
+    digest = hashlib.sha256(round_number.to_bytes(8, "big")).digest()
+    message = G1Point.hash_to_curve(digest, _DOMAIN)
+    if signed.hex() != signature or not GT.pairing_check([point, -message], [G2Point(), key]):
+        raise BeaconWrong(f"round {round_number} was not signed like that")
+    return hashlib.sha256(signed).hexdigest()

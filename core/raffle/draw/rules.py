@@ -1,0 +1,194 @@
+"""The arithmetic of the draw. `docs/fairness.md` states it, `docs/verify_draw.py` and the public
+page do it again: the three must agree to the last bit.
+"""
+
+import hashlib
+import hmac
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any, Literal
+
+FORMAT = "regulars draw 1"
+
+RULE = (
+    "Winner k is whoever holds ticket HMAC-SHA256(seed, snapshot hash || beacon randomness || k || "
+    "counter) mod total, numbers at or above the highest multiple of total being thrown again with "
+    "the next counter; tickets are counted from 0 in the order of the snapshot, k and counter are "
+    "4 bytes, most significant first, counter starts at 0, and whoever was drawn leaves the pool."
+)
+"""As every bundle carries it. Not translated: it is part of what is checked."""
+
+WITHOUT_BEACON = bytes(32)
+"""Stands for the beacon's number where there is none."""
+
+Skipped = Literal["excluded", "banned", "unlinked", "won_already"]
+"""Why somebody who was drawn does not win, as everybody may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entrant in the frozen list."""
+
+    pseudonym: str
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is fixed together with the list, and stands above it.
+
+    Attributes:
+        server: pseudonym of the Discord server.
+        chain: hash of the beacon's chain; None together with `round` for a draw without beacon.
+        commitment: SHA-256 of the seed, as told at the opening, in hex.
+    """
+
+    server: str
+    period: int
+    starts_at: datetime
+    ends_at: datetime
+    prize: str
+    winners: int
+    commitment: str
+    chain: str | None
+    round: int | None
+
+
+# -- who is who ---------------------------------------------------------------------------------
+
+
+def server_pseudonym(guild_id: int) -> str:
+    """The same for all draws of a server."""
+    return hashlib.sha256(f"regulars server {guild_id}".encode()).hexdigest()[:16]
+
+
+def secret_number(salt: bytes, account: str) -> str:
+    """What only the owner of an account is told, and of winners everybody."""
+    return hmac.digest(salt, account.encode(), "sha256").hex()[:32]
+
+
+def pseudonym(secret: str, account: str) -> str:
+    """Binds a line to an account, such as `kick:123`: nobody can find another account that gives
+    the same, and without the secret number nobody can find this one."""
+    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:40]
+
+
+# -- the frozen list ----------------------------------------------------------------------------
+
+
+def header(terms: Terms, entrants: int, tickets: int) -> str:
+    """The first lines of a snapshot."""
+    beacon = "none" if terms.chain is None else f"{terms.chain} {terms.round}"
+    rows = (
+        FORMAT,
+        f"server {terms.server}",
+        f"period {terms.period} {_instant(terms.starts_at)} {_instant(terms.ends_at)}",
+        f"prize {json.dumps(terms.prize)}",
+        f"winners {terms.winners}",
+        f"commitment {terms.commitment}",
+        f"beacon {beacon}",
+        f"total {entrants} {tickets}",
+    )
+    return "".join(f"{row}\n" for row in rows)
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def snapshot(header: str, lines: Iterable[Line]) -> str:
+    """The published list: the header, then one line an entrant, by pseudonym. ASCII."""
+    ordered = sorted(lines, key=lambda line: line.pseudonym)
+    return header + "".join([f"{line.pseudonym} {line.tickets}\n" for line in ordered])
+
+
+def hash_of(snapshot: str) -> str:
+    """What is published before the beacon's number exists, in hex."""
+    return hashlib.sha256(snapshot.encode()).hexdigest()
+
+
+# -- the draw -----------------------------------------------------------------------------------
+
+
+def winners(
+    seed: bytes, snapshot_hash: str, randomness: bytes, lines: Iterable[Line]
+) -> Iterator[Line]:
+    """Everybody in the order in which they are drawn; whoever was drawn leaves the pool."""
+    pool = sorted(lines, key=lambda line: line.pseudonym)
+    message = bytes.fromhex(snapshot_hash) + randomness
+    for k in range(1, len(pool) + 1):
+        ends = list(accumulate(line.tickets for line in pool))
+        ticket = _ticket(seed, message, k, ends[-1])
+        yield pool.pop(bisect_right(ends, ticket))
+
+
+def _ticket(seed: bytes, message: bytes, k: int, total: int) -> int:
+    """A number below `total`, each equally likely: what lies above the highest multiple of `total`
+    is thrown again."""
+    fair = 2**256 - 2**256 % total
+    counter = 0
+    while True:
+        thrown = hmac.digest(seed, message + k.to_bytes(4) + counter.to_bytes(4), "sha256")
+        number = int.from_bytes(thrown)
+        if number < fair:
+            return number % total
+        counter += 1
+
+
+# -- the bundle ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    """The public number. Its randomness is the SHA-256 of its signature; both in hex."""
+
+    chain: str
+    round: int
+    randomness: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Somebody who was drawn, as published.
+
+    Attributes:
+        result: won, or waiting for the winner's word, expired, or skipped.
+        reason: why skipped.
+        account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`.
+    """
+
+    k: int
+    pseudonym: str
+    result: Literal["won", "waiting", "expired", "skipped"]
+    reason: Skipped | None = None
+    account: str | None = None
+    secret: str | None = None
+
+
+def bundle(
+    snapshot: str,
+    seed: bytes,
+    beacon: Beacon | None,
+    picks: Sequence[Pick],
+) -> bytes:
+    """Everything that is needed to do the draw again, in one canonical JSON text: keys in order, no
+    spaces, ASCII, one newline at the end."""
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "rule": RULE,
+        "snapshot": snapshot.split("\n")[:-1],
+        "snapshot_sha256": hash_of(snapshot),
+        "seed": seed.hex(),
+        "beacon": None if beacon is None else _told(beacon),
+        "picks": [_told(pick) for pick in picks],
+    }
+    return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def _told(part: Beacon | Pick) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.__dataclass_fields__}

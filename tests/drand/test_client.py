@@ -1,0 +1,119 @@
+"""Asking the beacon: the pretend one, with whatever can be wrong with it."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+
+from core.drand.client import DrandClient, chain_of
+from core.drand.rules import QUICKNET
+from core.kit.errors import Outage, StartError
+from core.kit.settings import read_settings
+from sandbox.serve import Sandbox, on_thread
+from tests.sandbox.kick_harness import KEY
+
+Misbehave = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def pretend() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KEY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(pretend: Sandbox) -> DrandClient:
+    return client_at(pretend)
+
+
+def client_at(pretend: Sandbox, address: str | None = None) -> DrandClient:
+    env = {name.lower(): value for name, value in pretend.env.items() if name.startswith("DRAND")}
+    return DrandClient(read_settings(**{**env, "drand_url": address or env["drand_url"]}))
+
+
+@pytest.fixture
+def misbehave(pretend: Sandbox) -> Iterator[Misbehave]:
+    """Set faults; everything is well again afterwards."""
+
+    def set_faults(**faults: object) -> None:
+        named = {name.replace("__", "."): value for name, value in faults.items()}
+        requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=5)
+
+    yield set_faults
+    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=5)
+
+
+def recent(client: DrandClient) -> int:
+    return client.chain.first_round_after(datetime.now(UTC)) - 5
+
+
+def test_a_round_is_told_and_checked(client: DrandClient) -> None:
+    number = recent(client)
+    told = client.get_round(number)
+    assert told.number == number
+    assert told.chain == client.chain.hash
+    assert told.randomness == hashlib.sha256(bytes.fromhex(told.signature)).hexdigest()
+    assert client.get_round(told.number) == told
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"drand__down": True},
+        {"drand__late_s": 60},
+        {"drand__wrong_randomness": True},
+        {"drand__wrong_signature": True},
+        {"drand__forged": True},
+    ],
+    ids=lambda fault: next(iter(fault)),
+)
+def test_what_is_wrong_is_an_outage(
+    client: DrandClient, misbehave: Misbehave, fault: dict[str, Any]
+) -> None:
+    number = recent(client)
+    misbehave(**fault)
+    with pytest.raises(Outage):
+        client.get_round(number)
+    misbehave(**{name: type(value)(0) for name, value in fault.items()})
+    assert client.get_round(number).number == number
+
+
+def test_a_round_to_come_is_not_told(client: DrandClient) -> None:
+    with pytest.raises(Outage, match="425"):
+        client.get_round(recent(client) + 60)
+
+
+def test_another_address_helps_out(pretend: Sandbox) -> None:
+    nobody = "http://127.0.0.1:9"
+    wrong = f"{pretend.base_url}/drand/there/is/nothing"
+    client = client_at(pretend, f"{nobody}, {wrong}/,{pretend.env['DRAND_URL']}")
+    assert client.get_round(recent(client)).chain == client.chain.hash
+    with pytest.raises(Outage, match="ConnectionError; HTTP 404"):
+        client_at(pretend, f"{nobody},{wrong}").get_round(recent(client))
+
+
+def test_the_pretend_chain_tells_its_facts(pretend: Sandbox, client: DrandClient) -> None:
+    base = pretend.env["DRAND_URL"]
+    assert requests.get(f"{base}/chains", timeout=5).json() == [client.chain.hash]
+    info = requests.get(f"{base}/{client.chain.hash}/info", timeout=5).json()
+    assert info["public_key"] == client.chain.public_key
+    assert (info["genesis_time"], info["period"]) == (client.chain.genesis, client.chain.period)
+    newest = requests.get(f"{base}/{client.chain.hash}/public/latest", timeout=5).json()
+    assert client.chain.made_at(newest["round"]).timestamp() <= time.time()
+    assert requests.get(f"{base}/{client.chain.hash}/public/x", timeout=5).status_code == 400
+
+
+def test_without_a_setting_it_is_quicknet() -> None:
+    assert chain_of(read_settings(drand_chain=None)) == QUICKNET
+
+
+@pytest.mark.parametrize(
+    "text", ["quicknet", "ab:cd:1:3:300", f"{QUICKNET.hash}:{'0' * 192}:1:0:1"]
+)
+def test_a_chain_that_is_none_stops_the_start(text: str) -> None:
+    with pytest.raises(StartError, match="DRAND_CHAIN"):
+        read_settings(drand_chain=text)

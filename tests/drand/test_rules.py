@@ -1,0 +1,64 @@
+"""The beacon's arithmetic, held against rounds that are published."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.drand.rules import QUICKNET, BeaconWrong, parse_chain, randomness_of
+
+# https://docs.drand.love/developer/http-api and https://pypi.org/project/drand-verify
+ROUND_42 = (
+    "95a9f9f5b231b7714de1553105d8ffdf3dcda24cfdb1e689319bccf79a9c8ce4"
+    "30a91b811fbfaf763900bc998b5d686a"
+)
+ROUND_657413 = (
+    "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be"
+    "41076862b98fad56e91a6b85b89cd97b"
+)
+
+
+def test_a_published_round_is_believed() -> None:
+    randomness_of(QUICKNET, 42, ROUND_42)
+    assert randomness_of(QUICKNET, 657413, ROUND_657413) == (
+        "fc1873a13f3545aeade8401532ef5519920652eee6b0d2b19ca12643b87b3587"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "signature"),
+    [
+        (43, ROUND_42),
+        (657413, ROUND_42),
+        (42, ROUND_42[:-1] + "b"),
+        (42, ROUND_42[:-2]),
+        (42, ROUND_42 + "00"),
+        (42, ROUND_42.upper()),
+        (42, ROUND_42[:48] + " " + ROUND_42[48:]),
+        (42, "c0" + "00" * 47),  # the point at infinity
+        (42, "no hex"),
+        (42, ""),
+    ],
+)
+def test_what_the_beacon_did_not_sign_is_not_believed(number: int, signature: str) -> None:
+    with pytest.raises(BeaconWrong):
+        randomness_of(QUICKNET, number, signature)
+
+
+def test_quicknets_rounds_are_where_they_are_published() -> None:
+    assert QUICKNET.made_at(1) == datetime(2023, 8, 23, 15, 9, 27, tzinfo=UTC)
+    assert QUICKNET.made_at(27946612) == datetime(2026, 4, 20, tzinfo=UTC)
+    assert QUICKNET.first_round_after(datetime(2026, 4, 20, tzinfo=UTC)) == 27946612
+
+
+@given(st.datetimes(datetime(2023, 8, 24), datetime(2100, 1, 1), timezones=st.just(UTC)))
+def test_the_chosen_round_is_the_first_that_is_far_enough_ahead(now: datetime) -> None:
+    chosen = QUICKNET.choose_round(now)
+    earliest = now + timedelta(seconds=300)
+    assert earliest <= QUICKNET.made_at(chosen) < earliest + timedelta(seconds=3)
+
+
+def test_a_chain_is_read_as_it_is_written() -> None:
+    written = f"{QUICKNET.hash}:{QUICKNET.public_key}:1692803367:3:300"
+    assert parse_chain(written) == QUICKNET

@@ -1,0 +1,93 @@
+"""A whole draw out of nothing but the rules, to test with."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+
+from core.raffle.draw.rules import (
+    WITHOUT_BEACON,
+    Beacon,
+    Line,
+    Pick,
+    Terms,
+    bundle,
+    hash_of,
+    header,
+    pseudonym,
+    secret_number,
+    server_pseudonym,
+    snapshot,
+    winners,
+)
+
+SEED = hashlib.sha256(b"a seed for tests").digest()
+SALT = hashlib.sha256(b"a salt for tests").digest()
+CHAIN = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+SIGNATURE = (
+    "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be"
+    "41076862b98fad56e91a6b85b89cd97b"
+)
+"""Of quicknet's round 657413, as its documentation shows it."""
+
+BEACON = Beacon(CHAIN, 657413, hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdigest(), SIGNATURE)
+TERMS = Terms(
+    server=server_pseudonym(1001),
+    period=3,
+    starts_at=datetime(2026, 11, 1, tzinfo=UTC),
+    ends_at=datetime(2026, 12, 1, tzinfo=UTC),
+    prize='A "gaming" chair — 250 € 🎁',
+    winners=2,
+    commitment=hashlib.sha256(SEED).hexdigest(),
+    chain=CHAIN,
+    round=657413,
+)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A draw among these accounts."""
+
+    tickets: dict[str, int]
+    terms: Terms = TERMS
+    beacon: Beacon | None = BEACON
+    seed: bytes = SEED
+
+    @property
+    def lines(self) -> list[Line]:
+        return [
+            Line(pseudonym(secret_number(SALT, account), account), amount)
+            for account, amount in self.tickets.items()
+        ]
+
+    @property
+    def snapshot(self) -> str:
+        head = header(self.terms, len(self.tickets), sum(self.tickets.values()))
+        return snapshot(head, self.lines)
+
+    def drawn(self, most: int | None = None) -> list[str]:
+        """The accounts in the order in which they are drawn."""
+        number = bytes.fromhex(self.beacon.randomness) if self.beacon else WITHOUT_BEACON
+        found = winners(self.seed, hash_of(self.snapshot), number, self.lines)
+        whose = {pseudonym(secret_number(SALT, a), a): a for a in self.tickets}
+        return [whose[line.pseudonym] for line in islice(found, most)]
+
+    def won(self, k: int, account: str) -> Pick:
+        secret = secret_number(SALT, account)
+        return Pick(k, pseudonym(secret, account), "won", None, account, secret)
+
+    def skipped(self, k: int, account: str) -> Pick:
+        return Pick(k, self.won(k, account).pseudonym, "skipped", "banned")
+
+    def expired(self, k: int, account: str) -> Pick:
+        return replace(self.won(k, account), result="expired")
+
+    def bundle(self, picks: list[Pick] | None = None) -> bytes:
+        """With as many winners as are wanted, or with these entries."""
+        if picks is None:
+            drawn = self.drawn(self.terms.winners)
+            picks = [self.won(k, account) for k, account in enumerate(drawn, 1)]
+        return bundle(self.snapshot, self.seed, self.beacon, picks)
+
+
+FIVE = Draw({"kick:11": 5, "kick:12": 1, "kick:13": 40, "kick:14": 7, "kick:15": 300})
