@@ -137,7 +137,7 @@ class TestControlRoot:
 
     def test_every_fault_explains_itself(self, sandbox: Sandbox) -> None:
         faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=5).json()
-        assert {name.split(".")[0] for name in faults} == {"discord", "kick"}
+        assert {name.split(".")[0] for name in faults} == {"discord", "drand", "kick"}
         for name, fault in faults.items():
             assert fault.keys() == {"value", "kind", "default", "help"}
             assert fault["value"] == fault["default"], name
