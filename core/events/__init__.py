@@ -17,6 +17,7 @@ from core.events.support import (
     SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
+    SupportTakenBack,
     ViewerBanned,
 )
 
@@ -38,5 +39,6 @@ __all__ = [
     "SubGifted",
     "SubscriptionRenewed",
     "SubscriptionStarted",
+    "SupportTakenBack",
     "ViewerBanned",
 ]

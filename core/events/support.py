@@ -145,3 +145,19 @@ class ViewerBanned(Event):
     moderator: Person | None
     reason: str
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportTakenBack(Event):
+    """An admin found that something was counted which had not happened: whoever gave something for
+    it takes that back, once. `key` is the class name and the key of what is taken back.
+
+    Attributes:
+        event: class name of what is taken back, such as `SubscriptionStarted`.
+        of: its key.
+    """
+
+    platform: str
+    channel_id: int
+    event: str
+    of: str

@@ -16,13 +16,22 @@ _log = structlog.get_logger(__name__)
 def tell_admins(
     tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
-    """Say it once in the configured channel, or else to whoever connected the account; False when
-    it was said before, or there is nobody to tell."""
+    """Say it once in the configured channel, or else to whoever looks after Kick; False when it
+    was said before, or there is nobody to tell."""
     channel_id = guilds.setting(tx, guild_id, ADMIN_CHANNEL)
     if channel_id:
         return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
-    account = accounts.find_account(tx, guild_id)
-    if account is not None:
-        return outbox.post_to_user(tx, guild_id, account.connected_by, kind, key, payload)
+    user_id = _caretaker(tx, guild_id)
+    if user_id is not None:
+        return outbox.post_to_user(tx, guild_id, user_id, kind, key, payload)
     _log.warning("There is nobody to tell; set kick.admin_channel", kind=kind, guild_id=guild_id)
     return False
+
+
+def _caretaker(tx: Connection, guild_id: int) -> int | None:
+    """Discord id of who connected the account, or else chose the channel."""
+    account = accounts.find_account(tx, guild_id)
+    if account is not None:
+        return account.connected_by
+    known = accounts.find_known_channel(tx, guild_id)
+    return known.chosen_by if known is not None else None

@@ -12,6 +12,7 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import look as look_at_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
+from core.kick.feed.checks import look as look_at_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.translate import translate as translate_feed
@@ -28,6 +29,7 @@ from core.kick.misses.handlers import HEARS as MISSES_HEAR
 from core.kick.misses.settings import HOLDOFF_MINUTES
 from core.kick.misses.tasks import TASKS as MISSES_TASKS
 from core.kick.settings import ADMIN_CHANNEL
+from core.kick.speech.checks import look as look_at_speech
 from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
@@ -70,8 +72,9 @@ ROOM = Room(
         SOURCE: translate,
         POLL_SOURCE: translate,
         FEED_SOURCE: translate_feed,
-        misses.SOURCE: misses.translate,
+        misses.BY_ADMIN: misses.translate_admins,
+        misses.BY_FEED: misses.translate_feeds,
     },
-    checks=(look, look_at_accounts, look_at_intake, look_at_misses),
+    checks=(look, look_at_accounts, look_at_intake, look_at_feed, look_at_speech, look_at_misses),
     runs=(FeedListener,),
 )

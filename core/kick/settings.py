@@ -7,6 +7,6 @@ ADMIN_CHANNEL = GuildSetting(
     int,
     0,
     "Discord channel in which admins are told about trouble with Kick; without one, whoever "
-    "connected the account is told.",
+    "connected the account, or else chose the channel, is told.",
     of="channel",
 )

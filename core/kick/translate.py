@@ -21,7 +21,7 @@ from core.kick import store
 from core.kick.bodies import PLATFORM as PLATFORM
 from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopped, parse
 from core.kick.intake.sieve import sift
-from core.kick.misses.actions import attach_late
+from core.kick.misses.actions import attach_late, note_set_aside
 from core.kick.support import support_events
 from core.kit.database import notes
 
@@ -32,7 +32,9 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     guild_ids = guilds_of(tx, body.broadcaster.user_id)
     ours = _own_accounts(tx)
     told = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
-    return attach_late(tx, sift(tx, body.broadcaster.user_id, delivery, told))
+    kept = sift(tx, body.broadcaster.user_id, delivery, told)
+    note_set_aside(tx, [event for event in told if event not in kept])
+    return attach_late(tx, kept)
 
 
 def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:

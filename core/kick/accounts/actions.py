@@ -4,6 +4,7 @@
 import secrets
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,7 @@ from core.guilds import store as guilds
 from core.kick.accounts import store
 from core.kick.accounts.links import Link
 from core.kick.accounts.store import Account, KnownChannel
+from core.kick.admins import tell_admins
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
@@ -95,22 +97,33 @@ def get_known_channel(tx: Connection, guild_id: int) -> KnownChannel:
     return known
 
 
-def type_chatroom(tx: Connection, guild_id: int, chatroom_id: int, actor: int) -> KnownChannel:
-    """An admin types in the chatroom's number; 0 forgets it.
+def type_numbers(
+    tx: Connection, guild_id: int, chatroom_id: int, site_channel_id: int | None, actor: int
+) -> KnownChannel:
+    """An admin types in the website's numbers; 0 forgets one, None leaves it as it is.
 
     Raises:
-        Refusal: no channel is configured, or this is no such number.
+        Refusal: no channel is configured, or these are no such numbers.
     """
-    if not 0 <= chatroom_id < 2**63:
-        raise Refusal(_("A chatroom id is a positive number."), _("Use 0 to forget it."))
-    known = get_known_channel(tx, guild_id)
-    wanted = chatroom_id or None
-    store.set_chatroom(tx, known, wanted, "typed" if wanted else None)
-    if known.chatroom_id != wanted:
-        guilds.post_audit(
-            tx, guild_id, actor, "kick.chatroom", before=known.chatroom_id, after=wanted
-        )
-    return replace(known, chatroom_id=wanted, chatroom_from="typed" if wanted else None)
+    if not all(0 <= number < 2**63 for number in (chatroom_id, site_channel_id or 0)):
+        raise Refusal(_("These ids are positive numbers."), _("Use 0 to forget one."))
+    before = get_known_channel(tx, guild_id)
+    wanted = replace(
+        before,
+        chatroom_id=chatroom_id or None,
+        chatroom_from="typed" if chatroom_id else None,
+        site_channel_id=(
+            before.site_channel_id if site_channel_id is None else site_channel_id or None
+        ),
+    )
+    store.set_numbers(tx, wanted)
+    for action, was, now in (
+        ("kick.chatroom", before.chatroom_id, wanted.chatroom_id),
+        ("kick.site_channel", before.site_channel_id, wanted.site_channel_id),
+    ):
+        if was != now:
+            guilds.post_audit(tx, guild_id, actor, action, before=was, after=now)
+    return wanted
 
 
 def connect_account(tx: Connection, account: Account) -> None:
@@ -119,15 +132,17 @@ def connect_account(tx: Connection, account: Account) -> None:
     guilds.post_audit(
         tx, account.guild_id, account.connected_by, "kick.connect", target=account.name
     )
-    _tell(tx, account, "connected", account.connected_at)
+    kind, key, payload = _news(tx, account, "connected")
+    outbox.post_to_user(tx, account.guild_id, account.connected_by, kind, key, payload)
 
 
 def need_reconnect(tx: Connection, account: Account) -> bool:
-    """Kick has ended the grant. Whoever connected it is told once; False when it is known or
+    """Kick has ended the grant. The server's admins are told once; False when it is known or
     another account is connected by now."""
     if not store.set_reconnect(tx, account):
         return False
-    _tell(tx, account, "reconnect", account.connected_at)
+    kind, key, payload = _news(tx, account, "reconnect")
+    tell_admins(tx, account.guild_id, kind, key, payload)
     return True
 
 
@@ -140,16 +155,9 @@ def disconnect_account(tx: Connection, guild_id: int, actor: int) -> Account | N
     return account
 
 
-def _tell(tx: Connection, account: Account, kind: str, at: datetime) -> None:
-    outbox.post_to_user(
-        tx,
-        account.guild_id,
-        account.connected_by,
-        f"kick.{kind}",
-        f"kick.{kind}:{account.kick_user_id}:{at.isoformat()}",
-        {
-            "account": account.name,
-            "server": guilds.list_names(tx).get(account.guild_id, ""),
-            "scopes": list(account.scopes),
-        },
-    )
+def _news(tx: Connection, account: Account, what: str) -> tuple[str, str, dict[str, Any]]:
+    """Kind, key and payload: told once for each time that an account was connected."""
+    kind = f"kick.{what}"
+    key = f"{kind}:{account.kick_user_id}:{account.connected_at.isoformat()}"
+    server = guilds.list_names(tx).get(account.guild_id, "")
+    return kind, key, {"account": account.name, "server": server, "scopes": list(account.scopes)}

@@ -66,13 +66,20 @@ class KickAccounts(commands.Cog):
     @commands.hybrid_command(name="set_chatroom", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
-    @app_commands.describe(chatroom_id="The chatroom's number on Kick; 0 forgets it")
-    async def set_chatroom(self, ctx: Context, chatroom_id: int) -> None:
-        """Type in the chatroom id, where Kick's website does not tell it."""
+    @app_commands.describe(
+        chatroom_id="The chatroom's number on Kick; 0 forgets it",
+        channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
+    )
+    async def set_chatroom(
+        self, ctx: Context, chatroom_id: int, channel_id: int | None = None
+    ) -> None:
+        """Type in the numbers that the realtime feed needs, where Kick's website blocks us."""
+        guild = _guild(ctx)
         known = await self._database.run(
-            actions.type_chatroom, _guild(ctx).id, chatroom_id, ctx.author.id
+            actions.type_numbers, guild.id, chatroom_id, channel_id, ctx.author.id
         )
-        await answer(ctx, embeds.chatroom(known))
+        channel = await self._database.run(actions.get_channel, guild.id)
+        await answer(ctx, embeds.numbers(known, channel.slug))
 
 
 class DisconnectView(discord.ui.View):

@@ -181,7 +181,7 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
         server = guilds.list_names(tx).get(attempt.guild_id, "")
         if who.kick_user_id == channel.channel_id:
             actions.connect_account(tx, _account(services, attempt, who, tokens, now))
-            voices.end_bot_failed(tx, attempt.guild_id)
+            voices.end_troubles(tx, attempt.guild_id)
     if who.kick_user_id != channel.channel_id:
         oauth.revoke(client, tokens.access, tokens.refresh)
         raise WrongPerson(who.name, channel.slug)

@@ -94,26 +94,40 @@ def synced(found: Synced) -> discord.Embed:
     rows = [
         "🟢 " + _("Channel: **{slug}**").format(slug=safe(found.slug)),
         "🟢 " + _("Broadcaster id: `{id}`").format(id=known.broadcaster_user_id),
-        _chatroom(known),
+        *_numbers(known),
     ]
-    if found.site_trouble and known.chatroom_id is None:
-        rows.append(
-            "-# "
-            + _(
-                "Kick's website did not tell it ({reason}). Nothing that works by webhook needs "
-                "it; `/set_chatroom` takes it by hand."
-            ).format(reason=safe(found.site_trouble))
-        )
+    if found.site_trouble and None in (known.chatroom_id, known.site_channel_id):
+        reason = _("Kick's website did not tell them ({reason}).")
+        rows.append("-# " + reason.format(reason=safe(found.site_trouble)))
+        rows.append(_where_they_stand(found.slug))
     return card("🔄 " + _("Kick is in sync"), "\n".join(rows), tone="kick")
 
 
-def _chatroom(known: KnownChannel) -> str:
-    if known.chatroom_id is None:
-        return "⚪ " + _("Chatroom id: not known")
+def _numbers(known: KnownChannel) -> list[str]:
     words = {"site": _("from Kick's website"), "typed": _("typed in")}
-    origin = words.get(known.chatroom_from or "", "")
-    return "🟢 " + _("Chatroom id: `{id}` ({origin})").format(id=known.chatroom_id, origin=origin)
+    rows = ["⚪ " + _("Chatroom id: not known"), "⚪ " + _("Website's channel id: not known")]
+    if known.chatroom_id is not None:
+        origin = words.get(known.chatroom_from or "", "")
+        row = _("Chatroom id: `{id}` ({origin})").format(id=known.chatroom_id, origin=origin)
+        rows[0] = "🟢 " + row
+    if known.site_channel_id is not None:
+        rows[1] = "🟢 " + _("Website's channel id: `{id}`").format(id=known.site_channel_id)
+    return rows
 
 
-def chatroom(known: KnownChannel) -> discord.Embed:
-    return card("💬 " + _("Chatroom"), _chatroom(known), tone="kick")
+def _where_they_stand(slug: str) -> str:
+    """Kick's website shows browsers what it keeps from servers."""
+    return _(
+        "-# Only the realtime feed needs these two; webhooks work without. Open "
+        "<https://kick.com/api/v2/channels/{slug}> in your browser: the number after the first "
+        '`"id":` is the channel\'s, the one after `"chatroom":{{"id":` the chatroom\'s. Type them '
+        "in with `/set_chatroom`."
+    ).format(slug=slug)
+
+
+def numbers(known: KnownChannel, slug: str) -> discord.Embed:
+    """After typing in."""
+    rows = _numbers(known)
+    if None in (known.chatroom_id, known.site_channel_id):
+        rows.append(_where_they_stand(slug))
+    return card("💬 " + _("For the realtime feed"), "\n".join(rows), tone="kick")

@@ -272,11 +272,15 @@ def set_known_channel(
     return known is not None and not same
 
 
-def set_chatroom(
-    tx: Connection, known: KnownChannel, chatroom_id: int | None, source: Source | None
-) -> bool:
-    """The channel's chatroom, or None to forget it; False when the channel has changed."""
-    return _set_ids(tx, known, chatroom_id=chatroom_id, chatroom_from=source)
+def set_numbers(tx: Connection, known: KnownChannel) -> bool:
+    """The website's numbers as they are here; False when the channel has changed."""
+    return _set_ids(
+        tx,
+        known,
+        site_channel_id=known.site_channel_id,
+        chatroom_id=known.chatroom_id,
+        chatroom_from=known.chatroom_from,
+    )
 
 
 def set_site_ids(

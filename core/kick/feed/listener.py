@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -16,7 +18,7 @@ from core.kick.feed.connection import Connection, Timing
 from core.kick.feed.desk import Desk
 from core.kick.feed.negotiation import SERVICE, Negotiator
 from core.kick.feed.rules import share_out
-from core.kick.feed.store import Followed
+from core.kick.feed.store import Followed, ListeningState
 from core.kick.tasks import look_who_is_live
 from core.kit.errors import Outage, Refusal
 from core.kit.part import Part
@@ -25,6 +27,7 @@ from core.kit.turn import Turn
 
 STOP_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
+WRITE_SECONDS = 15.0
 LIVE_KIND = "feed.live"
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +55,9 @@ class FeedListener:
         self._shares: list[list[int]] = []
         self._followed: dict[int, Followed] = {}
         self._by_feed: dict[str, int] = {}
-        self._heard_at: dict[int, float] = {}
+        self._heard_at: dict[int, datetime] = {}
+        self._written: list[ListeningState] = []
+        self._written_at = 0.0
         self._not_understood: dict[str, str] = {}
         self._trouble = ""
         self._look_soon = asyncio.Event()
@@ -119,6 +124,7 @@ class FeedListener:
         feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
         self._shares = share_out(feeds, self._shares)
         await self._share(feeds, desk)
+        await self._write_states()
 
     async def _share(self, feeds: dict[int, tuple[str, ...]], desk: Desk) -> None:
         for place, share in enumerate(self._shares):
@@ -157,7 +163,7 @@ class FeedListener:
         channel_id = self._by_feed.get(feed)
         if channel_id is None:
             return
-        self._heard_at[channel_id] = time.monotonic()
+        self._heard_at[channel_id] = self._services.clock()
         if not frames.is_used(event, chat=self._settings.kick_use_kickpython_ws):
             return
         try:
@@ -192,7 +198,7 @@ class FeedListener:
     # -- how it is --------------------------------------------------------------------------
 
     def status(self) -> list[Part]:
-        """For the health page: one line in general, and one for each server."""
+        """For the health page: one line in general. How each channel stands is in the database."""
         if not self._is_wanted:
             return [
                 Part(SERVICE, "ok", "Off (USE_DUAL_MODE): what a webhook loses is not noticed.")
@@ -201,7 +207,7 @@ class FeedListener:
             return [Part(SERVICE, "warn", "It is not running.")]
         if not self._has_turn:
             return [Part(SERVICE, "ok", "Another process listens.")]
-        return [self._whole(), *self._of_servers()]
+        return [self._whole()]
 
     def _whole(self) -> Part:
         if self._trouble:
@@ -213,37 +219,50 @@ class FeedListener:
         up = sum(each.connected_over is not None for each in connections)
         return Part(SERVICE, "ok", f"{up} of {len(connections)} connections stand.")
 
-    def _of_servers(self) -> Iterator[Part]:
+    async def _write_states(self) -> None:
+        """When something has changed, and now and then: what is old is not believed."""
+        found = list(self._states())
+        shape = [replace(one, heard_at=None) for one in found]
+        now = time.monotonic()
+        if shape == self._written and now - self._written_at < WRITE_SECONDS:
+            return
+        with suppress(Outage):
+            await self._services.database.run(store.set_states, found, self._services.clock())
+            self._written, self._written_at = shape, now
+
+    def _states(self) -> Iterator[ListeningState]:
         by_channel = {
             channel_id: connection
-            for connection, share in zip(list(self._connections), list(self._shares), strict=False)
+            for connection, share in zip(self._connections, self._shares, strict=False)
             for channel_id in share
         }
-        for channel_id, followed in list(self._followed.items()):
-            part = self._of_channel(followed, by_channel.get(channel_id))
-            for guild_id in followed.guild_ids:
-                yield Part(SERVICE, part.state, part.reason, part.age_seconds, guild_id=guild_id)
+        for channel_id, followed in self._followed.items():
+            connection = by_channel.get(channel_id)
+            is_well, reason = _how_it_is(followed, connection)
+            yield ListeningState(
+                channel_id,
+                is_well,
+                reason,
+                connection.connected_over if connection is not None else None,
+                self._heard_at.get(channel_id),
+            )
 
-    def _of_channel(self, followed: Followed, connection: Connection | None) -> Part:
-        heard_at = self._heard_at.get(followed.channel_id)
-        age = None if heard_at is None else time.monotonic() - heard_at
-        if not followed.feeds:
-            reason = "Not listened to: the chatroom's number is not known (/set_chatroom)."
-            return Part(SERVICE, "warn", reason)
-        if connection is None or connection.connected_over is None:
-            trouble = connection.trouble if connection is not None else ""
-            reason = f"Not connected{f' ({trouble})' if trouble else ''}; it is tried again."
-            return Part(SERVICE, "warn", reason, age)
-        refused = sorted(set(connection.refused()) & set(followed.feeds))
-        if refused:
-            return Part(SERVICE, "warn", f"Kick refuses: {', '.join(refused)}.", age)
-        over = connection.connected_over.capitalize()
-        return Part(SERVICE, "ok", f"Listening over {over}{_lacking(followed)}.", age)
+
+def _how_it_is(followed: Followed, connection: Connection | None) -> tuple[bool, str]:
+    if not followed.feeds:
+        return False, "Not listened to: the chatroom's number is not known (/set_chatroom)."
+    if connection is None or connection.connected_over is None:
+        trouble = connection.trouble if connection is not None else ""
+        return False, f"Not connected{f' ({trouble})' if trouble else ''}; it is tried again."
+    refused = sorted(set(connection.refused()) & set(followed.feeds))
+    if refused:
+        return False, f"Kick refuses: {', '.join(refused)}."
+    return True, f"Listening over {connection.connected_over.capitalize()}{_lacking(followed)}."
 
 
 def _lacking(followed: Followed) -> str:
     if followed.chatroom_id is None:
         return ", to Kicks only: the chatroom's number is not known (/set_chatroom)"
     if followed.site_channel_id is None:
-        return ", without Kicks: the website did not tell the channel's number"
+        return ", without Kicks: the channel's number is not known (/set_chatroom)"
     return ""

@@ -1,14 +1,17 @@
-"""Which channels are listened to."""
+"""Which channels are listened to, and how that stands."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
 from core.kick.accounts import store as accounts
 from core.kick.bodies import PLATFORM
-from core.kick.feed.rules import feeds_of
+from core.kick.feed.rules import Provider, feeds_of
+from core.kick.feed.tables import states
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +56,49 @@ def _knows(known: dict[int, accounts.KnownChannel], guild_id: int, channel_id: i
 
 def _first(numbers: Iterable[int | None]) -> int | None:
     return next((number for number in numbers if number is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningState:
+    """How listening to a channel stands.
+
+    Attributes:
+        reason: one sentence.
+        transport: over which it listens; None while it is not connected.
+        heard_at: when anything last came.
+    """
+
+    broadcaster_user_id: int
+    is_well: bool
+    reason: str
+    transport: Provider | None
+    heard_at: datetime | None
+
+
+def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -> None:
+    """Who listens says how every channel stands; what was said of others is dropped."""
+    listened = [one.broadcaster_user_id for one in found]
+    tx.execute(delete(states).where(states.c.broadcaster_user_id.not_in(listened)))
+    if not found:
+        return
+    statement = upsert(states)
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in states.columns
+        if not column.primary_key
+    }
+    # What another process heard before it handed over is still the newest.
+    changed["heard_at"] = func.coalesce(statement.excluded.heard_at, states.c.heard_at)
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["broadcaster_user_id"], set_=changed),
+        [{**asdict(one), "looked_at": now} for one in found],
+    )
+
+
+def list_states(tx: Connection, since: datetime) -> dict[int, ListeningState]:
+    """Channel -> how it stands, where that was looked at since then."""
+    found = tx.execute(select(*_STATE).where(states.c.looked_at >= since)).mappings()
+    return {row["broadcaster_user_id"]: ListeningState(**row) for row in found}
+
+
+_STATE = [states.c[name] for name in ListeningState.__slots__]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.kick.bodies import PLATFORM
-from core.kick.intake import log_store, store
+from core.kick.intake import echo_store, log_store, store
 from core.kick.intake.log_store import Odd
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import Episode, Subscription
@@ -29,7 +29,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
         *_subscriptions(tx, now),
         *(part for one in odd for part in _odd(one)),
         *(_silent(one) for one in store.list_open_episodes(tx).values()),
-        *(_parked(guild_id, count) for guild_id, count in store.count_parked(tx).items()),
+        *(_parked(guild_id, count) for guild_id, count in echo_store.count_open(tx).items()),
     ]
 
 

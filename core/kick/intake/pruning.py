@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import store as inbox
-from core.kick.intake import log_store, store
-from core.kick.intake.rules import CHAT, ECHO_WINDOW
+from core.kick.intake import echo_store, log_store
+from core.kick.intake.rules import CHAT, REMEMBERED
 from core.kit.services import Services
 
 AT_ONCE = 1000
@@ -47,7 +47,7 @@ def prune(services: Services) -> None:
         _in_steps(services, partial(inbox.end_facts, event=event, before=old, most=AT_ONCE))
     with services.database.begin() as tx:
         log_store.end_nobodys(tx, logged)
-        store.end_recent(tx, old - ECHO_WINDOW)
+        echo_store.end_recent(tx, now - REMEMBERED)
 
 
 def _in_steps(services: Services, step: Callable[[Connection], int]) -> None:

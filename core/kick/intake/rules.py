@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Authority = Literal["webhook", "feed"]
+Settled = Literal["credited", "taken_back", "dismissed"]
+"""What an admin decided about the echo of a gift."""
 
 CHAT = "chat.message.sent"
 
@@ -21,6 +23,9 @@ MONEY = frozenset(
 
 ECHO_WINDOW = timedelta(minutes=10)
 """Nobody buys a subscription this close to being given one: it is Kick telling the gift twice."""
+
+REMEMBERED = timedelta(days=30)
+"""How long subscriptions are kept to be compared: an admin may credit a gift weeks later."""
 
 LATE = timedelta(minutes=1)
 """A delivery that took longer than this is worth telling."""

@@ -1,6 +1,6 @@
 """What must not be counted just because it came.
 
-The *echo of a gift* is set aside for somebody to look at: nobody knows whether Kick also tells
+The *echo of a gift* is set aside for an admin to look at: nobody knows whether Kick also tells
 `channel.subscription.new` for somebody who was given a subscription, so one within ten minutes of a
 gift is not counted. And *chat* is not taken twice, where the realtime feed is its source.
 """
@@ -13,13 +13,12 @@ from core.events import Event, SubGifted, SubscriptionStarted
 from core.events.base import to_json
 from core.inbox import store as inbox
 from core.inbox.store import Delivery
-from core.kick.intake import store
+from core.kick.intake import echo_store, store
+from core.kick.intake.echo_store import Echo, Recent
 from core.kick.intake.rules import CHAT, ECHO_WINDOW
-from core.kick.intake.store import Recent
 from core.kit.database import notes
 
 WEBHOOK = "kick.webhook"
-ECHO = "suspect_gift_echo"
 
 
 def sift(
@@ -28,8 +27,7 @@ def sift(
     """The events that may be counted."""
     if delivery.kind == CHAT and delivery.source == WEBHOOK:
         return [] if CHAT in feed_kinds(tx, broadcaster_user_id) else list(events)
-    _note_gifts(tx, [event for event in events if isinstance(event, SubGifted)])
-    return [event for event in events if not _is_parked_echo(tx, event)]
+    return without_echoes(tx, events)
 
 
 def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
@@ -43,56 +41,70 @@ def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
     return found
 
 
-def _is_parked_echo(tx: Connection, event: Event) -> bool:
+def without_echoes(tx: Connection, events: Sequence[Event]) -> list[Event]:
+    """The events without echoes of gifts, which are set aside, whoever told them. Echoes of these
+    gifts that were counted before are set aside as such."""
+    _note_gifts(tx, [event for event in events if isinstance(event, SubGifted)])
+    return [event for event in events if not _is_echo(tx, event)]
+
+
+def note_decided(tx: Connection, events: Sequence[Event]) -> None:
+    """An admin had these counted, so they are no echoes; but their own echoes may come."""
+    _note_gifts(tx, [event for event in events if isinstance(event, SubGifted)])
+
+
+def _is_echo(tx: Connection, event: Event) -> bool:
     if not isinstance(event, SubscriptionStarted):
         return False
-    gifts = store.list_recent(
-        tx,
-        event.guild_id,
-        [event.subscriber.user_id],
-        gifted=True,
-        since=event.at - ECHO_WINDOW,
-        until=event.at + ECHO_WINDOW,
+    bought = Recent(
+        event.guild_id, event.subscriber.user_id, False, event.at, event.key, to_json(event)
     )
-    if gifts:
-        # A repetition of what was counted before is neither counted again nor odd.
-        if not inbox.has_fact(tx, event):
-            store.add_parked(tx, event, ECHO)
-        return True
-    store.add_recent(tx, [_recent(event, event.subscriber.user_id, gifted=False)])
-    return False
+    gifts = _around(tx, event, [event.subscriber.user_id], gifted=True)
+    if not gifts:
+        echo_store.add_recent(tx, [bought])
+        return False
+    # A repetition of what was counted before is neither counted again nor odd.
+    if not inbox.has_fact(tx, event):
+        _set_aside(tx, bought, gifts[0], counted=False)
+    return True
 
 
 def _note_gifts(tx: Connection, gifts: Sequence[SubGifted]) -> None:
     """Deliveries are not in order, so the echo may have come, and counted, before the gift."""
-    store.add_recent(tx, [_recent(gift, gift.giftee.user_id, gifted=True) for gift in gifts])
+    echo_store.add_recent(tx, [_received(gift) for gift in gifts])
     for guild_id in sorted({gift.guild_id for gift in gifts}):
-        given = [gift for gift in gifts if gift.guild_id == guild_id]
-        for echo in _counted_echoes(tx, guild_id, given):
-            store.set_aside(
-                tx,
-                guild_id,
-                SubscriptionStarted.__name__,
-                echo.key,
-                ECHO,
-                echo.at,
-                echo.payload,
-                counted=True,
-            )
+        mine = {gift.giftee.user_id: gift for gift in gifts if gift.guild_id == guild_id}
+        # The gifts of a delivery share their instant.
+        for bought in _around(tx, next(iter(mine.values())), list(mine), gifted=False):
+            _set_aside(tx, bought, _received(mine[bought.kick_user_id]), counted=True)
 
 
-def _counted_echoes(tx: Connection, guild_id: int, gifts: Sequence[SubGifted]) -> list[Recent]:
-    # The gifts of a delivery share their instant.
-    return store.list_recent(
-        tx,
-        guild_id,
-        [gift.giftee.user_id for gift in gifts],
-        gifted=False,
-        since=gifts[0].at - ECHO_WINDOW,
-        until=gifts[0].at + ECHO_WINDOW,
+def _around(
+    tx: Connection, event: Event, kick_user_ids: Sequence[int], *, gifted: bool
+) -> list[Recent]:
+    """What these people bought or received within ten minutes of the event."""
+    since, until = event.at - ECHO_WINDOW, event.at + ECHO_WINDOW
+    return echo_store.list_recent(
+        tx, event.guild_id, kick_user_ids, gifted=gifted, since=since, until=until
     )
 
 
-def _recent(event: Event, kick_user_id: int, *, gifted: bool) -> Recent:
-    payload = {} if gifted else to_json(event)
-    return Recent(event.guild_id, kick_user_id, gifted, event.at, event.key, payload)
+def _received(gift: SubGifted) -> Recent:
+    about = {"drop": gift.drop, "giver": gift.gifter.name if gift.gifter else ""}
+    return Recent(gift.guild_id, gift.giftee.user_id, True, gift.at, gift.key, about)
+
+
+def _set_aside(tx: Connection, bought: Recent, gift: Recent, *, counted: bool) -> None:
+    echo_store.add_echo(
+        tx,
+        Echo(
+            bought.guild_id,
+            SubscriptionStarted.__name__,
+            bought.key,
+            counted,
+            bought.at,
+            bought.payload,
+            drop=gift.payload.get("drop", gift.key),
+            giver=gift.payload.get("giver", ""),
+        ),
+    )

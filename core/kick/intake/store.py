@@ -1,24 +1,14 @@
-"""The statements about subscriptions, authorities, looks, silence and what was set aside."""
+"""The statements about subscriptions, authorities, looks and silence."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.events import Event
-from core.events.base import to_json
 from core.kick.intake.rules import Authority
-from core.kick.intake.tables import (
-    authorities,
-    deafness,
-    looks,
-    parked,
-    recent_subs,
-    subscriptions,
-)
+from core.kick.intake.tables import authorities, deafness, looks, subscriptions
 
 # -- subscriptions ------------------------------------------------------------------------------
 
@@ -285,148 +275,3 @@ def end_episode(tx: Connection, episode: Episode, now: datetime) -> bool:
         .values(over_at=now)
     )
     return ended.rowcount == 1
-
-
-# -- what was set aside -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """A subscription of the last day, bought or received."""
-
-    guild_id: int
-    kick_user_id: int
-    gifted: bool
-    at: datetime
-    key: str
-    payload: dict[str, Any]
-
-
-def add_recent(tx: Connection, subs: Sequence[Recent]) -> None:
-    """Remember them for a day."""
-    if not subs:
-        return
-    tx.execute(
-        upsert(recent_subs).on_conflict_do_nothing(constraint="kick_recent_subs_once"),
-        [
-            {
-                "guild_id": sub.guild_id,
-                "kick_user_id": sub.kick_user_id,
-                "gifted": sub.gifted,
-                "at": sub.at,
-                "key": sub.key,
-                "payload": sub.payload,
-            }
-            for sub in subs
-        ],
-    )
-
-
-def list_recent(
-    tx: Connection,
-    guild_id: int,
-    kick_user_ids: Iterable[int],
-    *,
-    gifted: bool,
-    since: datetime,
-    until: datetime,
-) -> list[Recent]:
-    """What these people bought or received between the two instants."""
-    found = tx.execute(
-        select(recent_subs).where(
-            recent_subs.c.guild_id == guild_id,
-            recent_subs.c.kick_user_id.in_(kick_user_ids),
-            recent_subs.c.gifted.is_(gifted),
-            recent_subs.c.at.between(since, until),
-        )
-    )
-    return [Recent(**row) for row in found.mappings()]
-
-
-def end_recent(tx: Connection, before: datetime) -> int:
-    """Forget what is older than a day; returns how many."""
-    return tx.execute(delete(recent_subs).where(recent_subs.c.at < before)).rowcount
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """An event that was set aside instead of counted.
-
-    Attributes:
-        event: its class name.
-        reason: `suspect_gift_echo`.
-        counted: it had been counted before it looked odd.
-        payload: the event, for `core.events.base.from_json`.
-    """
-
-    guild_id: int
-    event: str
-    key: str
-    reason: str
-    counted: bool
-    at: datetime
-    payload: dict[str, Any]
-    parked_at: datetime
-
-
-def add_parked(tx: Connection, event: Event, reason: str) -> bool:
-    """Set an event aside; False when it already lies there."""
-    return set_aside(
-        tx, event.guild_id, type(event).__name__, event.key, reason, event.at, to_json(event)
-    )
-
-
-def set_aside(
-    tx: Connection,
-    guild_id: int,
-    event: str,
-    key: str,
-    reason: str,
-    at: datetime,
-    payload: dict[str, Any],
-    *,
-    counted: bool = False,
-) -> bool:
-    """The same for an event that is written down."""
-    added = tx.execute(
-        upsert(parked)
-        .values(
-            guild_id=guild_id,
-            event=event,
-            key=key,
-            reason=reason,
-            counted=counted,
-            at=at,
-            payload=payload,
-        )
-        .on_conflict_do_nothing(constraint="kick_parked_once")
-    )
-    return added.rowcount == 1
-
-
-def list_parked(tx: Connection, guild_id: int) -> list[Parked]:
-    """A server's events that were set aside, the newest first."""
-    found = tx.execute(
-        select(parked).where(parked.c.guild_id == guild_id).order_by(parked.c.at.desc())
-    )
-    return [Parked(**row) for row in found.mappings()]
-
-
-def count_parked(tx: Connection) -> dict[int, int]:
-    """Server -> how many lie there."""
-    found = tx.execute(select(parked.c.guild_id, func.count()).group_by(parked.c.guild_id))
-    return {row[0]: row[1] for row in found}
-
-
-def end_parked(tx: Connection, guild_id: int, event: str, key: str) -> Parked | None:
-    """Take an event away, to count or to forget it."""
-    row = (
-        tx.execute(
-            delete(parked)
-            .where(parked.c.guild_id == guild_id, parked.c.event == event, parked.c.key == key)
-            .returning(parked)
-        )
-        .mappings()
-        .first()
-    )
-    return Parked(**row) if row else None

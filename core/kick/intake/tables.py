@@ -119,7 +119,7 @@ recent_subs = Table(
     Column("key", Text, nullable=False, comment="of the event"),
     Column("payload", JSONB, nullable=False, comment="the event"),
     PrimaryKeyConstraint("guild_id", "kick_user_id", "gifted", "key", name="kick_recent_subs_once"),
-    comment="kept for a day, to recognise the echo of a gift",
+    comment="kept for a month, to recognise the echo of a gift",
 )
 Index("kick_recent_subs_at", recent_subs.c.at)
 
@@ -134,7 +134,22 @@ parked = Table(
     Column("at", DateTime(timezone=True), nullable=False, comment="when it happened"),
     Column("payload", JSONB, nullable=False, comment="the event"),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("drop", Text, nullable=False, comment="of the gifts that it looks like"),
+    Column("giver", Text, nullable=False, comment="name of who gave them; empty: anonymous"),
+    Column("number", Integer, comment="by which admins name it; shared with kick_witnesses"),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("settled_by", BigInteger, comment="Discord id"),
+    Column("settled_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("guild_id", "event", "key", name="kick_parked_once"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_parked_guild"),
     CheckConstraint("reason IN ('suspect_gift_echo')", name="kick_parked_reason"),
+    CheckConstraint(
+        "state IN ('open', 'credited', 'taken_back', 'dismissed')", name="kick_parked_state"
+    ),
+    CheckConstraint(
+        "state <> CASE WHEN counted THEN 'credited' ELSE 'taken_back' END",
+        name="kick_parked_has_one_way",
+    ),
+    comment="settled ones stay, so that nothing is asked or counted twice",
 )
+Index("kick_parked_numbers", parked.c.guild_id, parked.c.number)

@@ -6,6 +6,7 @@ Lock order: the inbox's lane first, where one is held, then the server's lock he
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -56,6 +57,14 @@ def note_fact(tx: Connection, event: Money) -> None:
     fact = told_by(event)
     store.add_told(tx, fact)
     _match(tx, event.guild_id, fact.kind, fact.subject, fact.at)
+
+
+def note_set_aside(tx: Connection, events: Sequence[Event]) -> None:
+    """These were told, but are for an admin to decide about: what the feed saw of them is then not
+    missing as well."""
+    for event in events:
+        if isinstance(event, Money):
+            note_fact(tx, event)
 
 
 def told_by(event: Money) -> Told:
@@ -180,7 +189,7 @@ def list_misses(tx: Connection, guild_id: int, now: datetime) -> list[Miss]:
     return [Miss(number, tuple(seen)) for number, seen in misses.items()]
 
 
-def payload(misses: Sequence[Miss]) -> dict[str, object]:
+def payload(misses: Sequence[Miss]) -> dict[str, Any]:
     """What messages about them are made of."""
     shown = [
         {

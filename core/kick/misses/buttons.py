@@ -8,45 +8,56 @@ from typing import Any
 
 import discord
 
-from core.kick.misses import actions, credit, embeds
+from core.kick.intake.rules import Settled
+from core.kick.misses import actions, credit, echoes, embeds
 from core.kit.discord_ui import kindly, private_word, refusal_card, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.outbox.discord_courier import Rendered
 
-_TEMPLATE = r"kick\.missed:(?P<act>credit|dismiss):(?P<number>[0-9]{1,9})"
+_TEMPLATE = r"kick\.missed:(?P<act>credit|undo|dismiss):(?P<number>[0-9]{1,9})"
 
 MOST = 5
 """Discord has five rows of buttons; one miss takes one row."""
 
 
-def miss_buttons(numbers: Iterable[int]) -> discord.ui.View:
-    """Credit and Dismiss for the first few. Needs a running event loop."""
+_STATES: dict[str, Settled] = {
+    "credit": "credited",
+    "undo": "taken_back",
+    "dismiss": "dismissed",
+}
+
+
+def miss_buttons(rows: Iterable[Mapping[str, Any]]) -> discord.ui.View:
+    """What can be done about the first few of a list. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
-    for row, number in enumerate(list(numbers)[:MOST]):
-        view.add_item(MissButton("credit", number, row))
-        view.add_item(MissButton("dismiss", number, row))
+    for place, row in enumerate(list(rows)[:MOST]):
+        act = "undo" if row["kind"] == "counted_echo" else "credit"
+        view.add_item(MissButton(act, row["number"], place))
+        view.add_item(MissButton("dismiss", row["number"], place))
     return view
 
 
 def alarm(payload: Mapping[str, Any]) -> Rendered:
     """Said to the admins when something new is missing."""
-    numbers = [miss["number"] for miss in payload["misses"]]
-    return Rendered(embeds.alarm(payload), lambda: miss_buttons(numbers))
+    return Rendered(embeds.alarm(payload), lambda: miss_buttons(payload["misses"]))
 
 
 class MissButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_TEMPLATE):
     """One of the two, for the miss with this number in the server where it is pressed."""
 
     def __init__(self, act: str, number: int, row: int | None = None) -> None:
-        credits_it = act == "credit"
-        label = _("Credit #{number}") if credits_it else _("Dismiss #{number}")
-        style = discord.ButtonStyle.success if credits_it else discord.ButtonStyle.secondary
+        labels = {
+            "credit": _("Credit #{number}"),
+            "undo": _("Take back #{number}"),
+            "dismiss": _("Dismiss #{number}"),
+        }
+        style = {"credit": discord.ButtonStyle.success, "undo": discord.ButtonStyle.danger}
         super().__init__(
             discord.ui.Button(
-                label=label.format(number=number),
-                style=style,
+                label=labels[act].format(number=number),
+                style=style.get(act, discord.ButtonStyle.secondary),
                 custom_id=f"kick.missed:{act}:{number}",
                 row=row,
             )
@@ -85,14 +96,26 @@ class MissButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
 async def settle(
     services: Services, guild_id: int, act: str, number: int, actor: int
 ) -> discord.Embed:
-    """Credit or dismiss; what to answer.
+    """Credit, take back or dismiss; what to answer.
 
     Raises:
-        Refusal: it is settled.
+        Refusal: it is settled, or this cannot be done with it.
         Outage: Kick or the database does not answer.
     """
+    run, now = services.database.run, services.clock()
+    if await run(echoes.is_doubt, guild_id, number):
+        doubt = await run(echoes.decide, guild_id, number, _STATES[act], actor, now)
+        return embeds.decided(number, act, len(doubt.echoes))
     if act == "credit":
         result = await asyncio.to_thread(credit.credit, services, guild_id, number, actor)
         return embeds.credited(number, result)
-    await services.database.run(actions.dismiss, guild_id, number, actor, services.clock())
+    if act == "undo":
+        await run(actions.get_miss, guild_id, number)
+        raise Refusal(
+            _("Number {number} has not counted, so nothing can be taken back.").format(
+                number=number
+            ),
+            _("`/missed dismiss {number}` takes it off the list.").format(number=number),
+        )
+    await run(actions.dismiss, guild_id, number, actor, now)
     return embeds.dismissed(number)

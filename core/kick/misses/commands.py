@@ -1,9 +1,9 @@
-"""`/missed`: what the realtime feed saw and no webhook told."""
+"""`/missed`: what the realtime feed saw and no webhook told, and what Kick told twice."""
 
 from discord import app_commands
 from discord.ext import commands
 
-from core.kick.misses import actions, embeds
+from core.kick.misses import echoes, embeds
 from core.kick.misses.buttons import miss_buttons, settle
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
@@ -12,7 +12,7 @@ Context = commands.Context[commands.Bot]
 
 
 class Missed(commands.Cog):
-    """Gifts, subscriptions and Kicks that Kick's webhooks left out."""
+    """Gifts, subscriptions and Kicks that Kick left out or told twice."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -21,25 +21,31 @@ class Missed(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def missed(self, ctx: Context) -> None:
-        """Show what Kick's realtime feed saw and no webhook told."""
-        misses = await self._services.database.run(
-            actions.list_misses, guild_id_of(ctx), self._services.clock()
+        """Show what Kick seems to have left out or told twice, for you to decide."""
+        found = await self._services.database.run(
+            echoes.listing, guild_id_of(ctx), self._services.clock()
         )
-        view = miss_buttons(miss.number for miss in misses) if misses else None
-        await answer(ctx, embeds.listing(actions.payload(misses)), view)
+        view = miss_buttons(found["misses"]) if found["count"] else None
+        await answer(ctx, embeds.listing(found), view)
 
     @missed.command(name="credit", extras=PRIVATE)
     @app_commands.describe(number="The number in the list")
     async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
-        """Count a suspected miss as if its webhook had come. It counts once, whoever asks."""
+        """Count what was left out, as if Kick had told it. It counts once, whoever asks."""
         await ctx.defer(ephemeral=True)
         await self._settle(ctx, "credit", number)
 
     @missed.command(name="dismiss", extras=PRIVATE)
     @app_commands.describe(number="The number in the list")
     async def dismiss(self, ctx: Context, number: commands.Range[int, 1]) -> None:
-        """Take a suspected miss off the list without counting it."""
+        """Take it off the list and leave everything as it is."""
         await self._settle(ctx, "dismiss", number)
+
+    @missed.command(name="undo", extras=PRIVATE)
+    @app_commands.describe(number="The number in the list")
+    async def undo(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+        """Take back a subscription that counted although it was only the echo of a gift."""
+        await self._settle(ctx, "undo", number)
 
     async def _settle(self, ctx: Context, act: str, number: int) -> None:
         embed = await settle(self._services, guild_id_of(ctx), act, number, ctx.author.id)

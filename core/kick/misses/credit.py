@@ -1,7 +1,8 @@
 """Crediting what only the feed saw: find out who the named people are, then count it, once.
 
-A credit is a delivery of its own in the inbox (source `kick.credit`), so that it takes the same way
-to its effects as everything else the world says.
+A credit is a delivery of its own in the inbox, so that it takes the same way to its effects as
+everything else the world says: `kick.credit` where an admin decided, `kick.feed_credit` where the
+feed is the authority and nobody has looked at it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.bodies import PLATFORM
 from core.kick.client import KickClient, KickRejected, client_of
+from core.kick.intake.sieve import note_decided, without_echoes
 from core.kick.misses import actions, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.rules import giver_key, name_key
@@ -32,7 +34,8 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 
-SOURCE = "kick.credit"
+BY_ADMIN = "kick.credit"
+BY_FEED = "kick.feed_credit"
 
 _CREDITED: dict[str, type[Event]] = {
     kind.__name__: kind
@@ -106,24 +109,38 @@ def settle(
     for seen, event in named:
         if store.set_settled(tx, guild_id, [seen], "credited", actor, now):
             count += 1
-            inbox.receive(tx, _delivery(seen, event, now))
+            source = BY_FEED if actor == store.THE_FEED else BY_ADMIN
+            count_event(tx, source, f"{seen.kind}|{seen.key}", event, seen.channel_id, now)
     return count
 
 
-def _delivery(seen: FeedWitnessed, event: Event, now: datetime) -> Delivery:
-    return Delivery(
-        SOURCE,
-        f"{seen.guild_id}|{seen.kind}|{seen.key}",
-        type(event).__name__,
-        f"kick:{seen.channel_id}",
-        to_json(event),
-        now,
+def count_event(
+    tx: Connection, source: str, name: str, event: Event, channel_id: int, now: datetime
+) -> None:
+    """Have the event heard by everybody, once for each name."""
+    inbox.receive(
+        tx,
+        Delivery(
+            source,
+            f"{event.guild_id}|{name}",
+            type(event).__name__,
+            f"kick:{channel_id}",
+            to_json(event),
+            now,
+        ),
     )
 
 
-def translate(_tx: Connection, delivery: Delivery) -> list[Event]:
-    """The event that was credited, for the one server whose admin did."""
-    return [from_json(_CREDITED[delivery.kind], delivery.body)]
+def translate_admins(tx: Connection, delivery: Delivery) -> list[Event]:
+    """The event that an admin had counted, for this one server."""
+    events = [from_json(_CREDITED[delivery.kind], delivery.body)]
+    note_decided(tx, events)
+    return actions.attach_late(tx, events)
+
+
+def translate_feeds(tx: Connection, delivery: Delivery) -> list[Event]:
+    """The event that was counted because the feed is the authority for it."""
+    return without_echoes(tx, [from_json(_CREDITED[delivery.kind], delivery.body)])
 
 
 # -- who they are -------------------------------------------------------------------------------

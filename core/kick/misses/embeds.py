@@ -1,6 +1,6 @@
 """How suspected misses look in Discord."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import discord
@@ -19,7 +19,9 @@ def listing(payload: Mapping[str, Any]) -> discord.Embed:
     if not payload["count"]:
         return card(
             "✅ " + _("Nothing is missing"),
-            _("Everything that Kick's realtime feed saw was told by webhook, too."),
+            _(
+                "What Kick's realtime feed saw was told by webhook, too, and nothing was told twice."
+            ),
             tone="success",
         )
     return _card(payload)
@@ -30,18 +32,52 @@ def alarm(payload: Mapping[str, Any]) -> discord.Embed:
     return _card(payload)
 
 
+_ECHOES = ("echo", "counted_echo")
+
+
 def _card(payload: Mapping[str, Any]) -> discord.Embed:
-    title = plural("{count} suspected miss", "{count} suspected misses", payload["count"])
+    kinds = {miss["kind"] for miss in payload["misses"]}
     rows = [_row(miss) for miss in payload["misses"]]
     hidden = payload["count"] - len(rows)
     if hidden > 0:
         rows.append(_("… and {count} more").format(count=hidden))
-    why = _(
-        "Kick's realtime feed showed this, and no webhook came. "
-        "Credit what really happened: it then counts like everything else, once."
-    )
-    how = _("/missed credit <number> · /missed dismiss <number>")
-    return card("🔍 " + title, why + "\n\n" + lines(rows, 3500), tone="warning", footer=how)
+    body = "\n".join(_reasons(kinds)) + "\n\n" + lines(rows, 3500)
+    return card("🔍 " + _title(kinds, payload["count"]), body, tone="warning", footer=_how(kinds))
+
+
+def _title(kinds: Set[str], count: int) -> str:
+    if kinds.isdisjoint(_ECHOES):
+        return plural("{count} suspected miss", "{count} suspected misses", count)
+    return plural("{count} matter to decide", "{count} matters to decide", count)
+
+
+def _reasons(kinds: Set[str]) -> list[str]:
+    reasons = []
+    if not kinds <= set(_ECHOES):
+        reasons.append(
+            _(
+                "Kick's realtime feed showed this, and no webhook came. "
+                "Credit what really happened: it then counts like everything else, once."
+            )
+        )
+    if not kinds.isdisjoint(_ECHOES):
+        reasons.append(
+            _(
+                "A gift and a new subscription of the same viewer at the same time are most "
+                "likely one gift that Kick told twice. Unless they really bought one as well, "
+                "it should count as a gift only."
+            )
+        )
+    return reasons
+
+
+def _how(kinds: Set[str]) -> str:
+    ways = [_("/missed dismiss <number>")]
+    if "counted_echo" in kinds:
+        ways.insert(0, _("/missed undo <number>"))
+    if kinds != {"counted_echo"}:
+        ways.insert(0, _("/missed credit <number>"))
+    return " · ".join(ways)
 
 
 def _row(miss: Mapping[str, Any]) -> str:
@@ -58,11 +94,23 @@ def _what(miss: Mapping[str, Any]) -> str:
         return _("{name} subscribed, month {months}").format(
             name=_person(miss["receivers"][0]), months=miss["amount"]
         )
+    if miss["kind"] in _ECHOES:
+        return _echo(miss)
     return _("{giver} gave {count}: {names}").format(
         giver=_person(miss["giver"]),
         count=plural("{count} subscription", "{count} subscriptions", miss["count"]),
         names=_names(miss["receivers"], miss["count"]),
     )
+
+
+def _echo(miss: Mapping[str, Any]) -> str:
+    said = _("{giver} gave {names} a subscription, and Kick told them as new subscribers, too.")
+    state = {
+        "echo": _("Counted as gifts only."),
+        "counted_echo": _("⚠️ Counted as both."),
+    }
+    said = said.format(giver=_person(miss["giver"]), names=_names(miss["receivers"], miss["count"]))
+    return f"{said} {state[miss['kind']]}"
 
 
 def _person(name: str) -> str:
@@ -84,6 +132,25 @@ def credited(number: int, result: Credited) -> discord.Embed:
         names=", ".join(safe(name, 50) for name in result.unknown)
     )
     return card("⚠️ " + title, body, tone="warning")
+
+
+def decided(number: int, act: str, count: int) -> discord.Embed:
+    """After an admin's word about echoes of gifts."""
+    titles = {
+        "credit": _("Number {number} is credited"),
+        "undo": _("Number {number} is taken back"),
+        "dismiss": _("Number {number} is dismissed"),
+    }
+    bodies = {
+        "credit": plural("{count} is counted now.", "{count} are counted now.", count),
+        "undo": plural(
+            "{count} subscription no longer counts; the gift still does.",
+            "{count} subscriptions no longer count; the gifts still do.",
+            count,
+        ),
+        "dismiss": _("It stays as it was counted."),
+    }
+    return card("✅ " + titles[act].format(number=number), bodies[act], tone="success")
 
 
 def dismissed(number: int) -> discord.Embed:

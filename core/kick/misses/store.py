@@ -182,6 +182,7 @@ def set_attached(tx: Connection, guild_id: int, kind: Kind, key: str, fact_key: 
 
 
 # The drops that are overdue, in order of time; one of which a part is suspected keeps its number.
+# Echoes of gifts are numbered in the same row.
 _SET_SUSPECTED = text("""
     WITH due AS (
         SELECT guild_id, kind, key, drop FROM kick_witnesses
@@ -193,7 +194,10 @@ _SET_SUSPECTED = text("""
          GROUP BY w.kind, w.drop
     ), new AS (
         SELECT kind, drop,
-               (SELECT COALESCE(max(number), 0) FROM kick_witnesses WHERE guild_id = :guild_id)
+               GREATEST((SELECT COALESCE(max(number), 0) FROM kick_witnesses
+                          WHERE guild_id = :guild_id),
+                        (SELECT COALESCE(max(number), 0) FROM kick_parked
+                          WHERE guild_id = :guild_id))
                + row_number() OVER (ORDER BY at, kind, drop) AS number
           FROM numbered WHERE number IS NULL
     )

@@ -1,21 +1,19 @@
 """Timed work: witnesses whose webhook does not come, and those whose word counts at once."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection
 
 from core.kick.admins import tell_admins
 from core.kick.intake import store as intake
+from core.kick.intake.rules import REMEMBERED
 from core.kick.misses import actions, credit, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.store import THE_FEED
 from core.kit.room import Task
 from core.kit.services import Services
-
-KEPT = timedelta(days=30)
-"""How long what is matched is kept; far longer than any window."""
 
 AT_ONCE = 200
 
@@ -82,7 +80,7 @@ def _authoritative(tx: Connection, guild_id: int) -> list[FeedWitnessed]:
 
 def forget(services: Services) -> None:
     """Throw away what can no longer be matched with anything."""
-    before = services.clock() - KEPT
+    before = services.clock() - REMEMBERED
     with services.database.begin() as tx:
         store.end_told(tx, before)
         store.end_matched(tx, before)

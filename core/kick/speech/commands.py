@@ -1,9 +1,9 @@
-"""`/check_kick_config` and `/kick_selftest`."""
+"""`/check_kick_config`, `/kick_selftest` and `/say`."""
 
 from discord import app_commands
 from discord.ext import commands
 
-from core.kick.speech import embeds, report, selftest
+from core.kick.speech import actions, embeds, report, selftest
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 
@@ -11,7 +11,7 @@ Context = commands.Context[commands.Bot]
 
 
 class KickChecks(commands.Cog):
-    """Whether Kick hears and is heard."""
+    """Speaking in Kick's chat, and whether Kick hears and is heard."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -32,3 +32,15 @@ class KickChecks(commands.Cog):
         """Say a line in Kick's chat and wait for it to come back: proof that both ways work."""
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, embeds.selftest(result))
+
+    @commands.hybrid_command(name="say", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(10, 60, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
+    async def say(self, ctx: Context, *, line: str) -> None:
+        """Say a line in the streamer's Kick chat, as the bot."""
+        await self._services.database.run(
+            actions.say_for, self._services, guild_id_of(ctx), line, ctx.author.id
+        )
+        await answer(ctx, embeds.said(line))

@@ -12,13 +12,16 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
+from sqlalchemy import Connection
+
 from core.guilds import store as guilds
 from core.kick.accounts import store as accounts
 from core.kick.accounts.tokens import ReconnectNeeded
 from core.kick.client import AnswerLost, KickRejected, client_of
 from core.kick.speech import store
+from core.kick.speech.actions import note_unsaid
 from core.kick.speech.rules import BETWEEN, cut, how_many_fit
-from core.kick.speech.voices import Voice, voices_of
+from core.kick.speech.voices import Voice, voices_of, why_mute
 from core.kick.store import list_bot_ids
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -64,9 +67,14 @@ class KickCourier:
     async def deliver(self, message: Outgoing) -> Receipt:
         voices = await asyncio.to_thread(voices_of, self._services, message.guild_id)
         if not voices:
-            return {"skipped": "there is no voice to speak with"}
+            return await self._database.run(self._mute, message.guild_id)
         await self._be_gentle(message.lane)
         return await asyncio.to_thread(self._say, message, voices)
+
+    def _mute(self, tx: Connection, guild_id: int) -> Receipt:
+        reason = why_mute(tx, self._services, guild_id) or "There is no voice to speak with."
+        note_unsaid(tx, self._services, guild_id, reason)
+        return {"skipped": reason}
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         return await asyncio.to_thread(self._look_for, message)

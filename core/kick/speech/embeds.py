@@ -50,3 +50,8 @@ def selftest(result: Result) -> discord.Embed:
         safe(result.trouble or _("It is still waiting; look at `/health`."), 1000),
         tone="error",
     )
+
+
+def said(line: str) -> discord.Embed:
+    """After `/say`: it is said in a moment, in its turn."""
+    return card("💬 " + _("Kick's chat will read it in a moment"), safe(line, 500), tone="kick")

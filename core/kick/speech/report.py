@@ -6,10 +6,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.store import Channel
 from core.kick.accounts import store as accounts
 from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.feed import store as feed
+from core.kick.feed.checks import FRESH
 from core.kick.intake import log_store
 from core.kick.intake import store as intake
 from core.kick.speech import store
@@ -48,8 +51,9 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
         Line("kick_channel", "ok", channel.slug),
         Line("broadcaster id", "ok", str(channel.channel_id)),
         _chatroom(tx, guild_id),
-        *_account(tx, guild_id, services.clock()),
+        *_account(tx, channel, services.clock()),
         *_webhooks(tx, guild_id, channel.channel_id),
+        _feed(tx, services, channel.channel_id),
         _chat(tx, services, guild_id),
         _live(tx, channel.channel_id),
     ]
@@ -67,8 +71,8 @@ def _chatroom(tx: Connection, guild_id: int) -> Line:
     )
 
 
-def _account(tx: Connection, guild_id: int, now: datetime) -> list[Line]:
-    account = accounts.find_account(tx, guild_id)
+def _account(tx: Connection, channel: Channel, now: datetime) -> list[Line]:
+    account = accounts.find_account(tx, channel.guild_id)
     if account is None:
         again = _("The streamer connects with `/connect_kick`.")
         return [Line("OAuth token", "warn", _("nobody is connected"), remedy=again)]
@@ -76,6 +80,9 @@ def _account(tx: Connection, guild_id: int, now: datetime) -> list[Line]:
     if account.state != "connected":
         ended = _("{name}: Kick has ended the connection").format(name=account.name)
         return [Line("OAuth token", "down", ended, remedy=again)]
+    if account.kick_user_id != channel.channel_id:
+        other = _("{name}, who is not the streamer of this channel").format(name=account.name)
+        return [Line("OAuth token", "down", other, remedy=again)]
     state: State = "ok" if account.expires_at > now else "warn"
     lines = [Line("OAuth token", state, account.name, at=account.expires_at)]
     missing = ", ".join(scope_words(scope) for scope in missing_scopes(account.scopes))
@@ -97,6 +104,23 @@ def _webhooks(tx: Connection, guild_id: int, broadcaster_user_id: int) -> list[L
         else:
             lines.append(Line(kind, "ok", _("subscribed"), last))
     return lines
+
+
+def _feed(tx: Connection, services: Services, broadcaster_user_id: int) -> Line:
+    settings = services.settings
+    if not (settings.use_dual_mode or settings.kick_use_kickpython_ws):
+        lost = _("off (USE_DUAL_MODE=false): a gift whose webhook is lost is lost unseen")
+        return Line("feed", "ok", lost)
+    state = feed.list_states(tx, services.clock() - FRESH).get(broadcaster_user_id)
+    if state is None:
+        soon = _("It begins some seconds after the start; if not, see `/health`.")
+        return Line("feed", "warn", _("nobody listens right now"), remedy=soon)
+    if state.is_well:
+        return Line("feed", "ok", state.reason, state.heard_at)
+    # Where chat comes from the feed, nothing works without it.
+    is_needed = settings.kick_use_kickpython_ws
+    mend = _("It is tried again by itself. Missing numbers come with `/sync_kick`.")
+    return Line("feed", "down" if is_needed else "warn", state.reason, state.heard_at, mend)
 
 
 def _chat(tx: Connection, services: Services, guild_id: int) -> Line:

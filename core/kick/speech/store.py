@@ -1,12 +1,14 @@
 """The statements about voices, and what the self-test looks up."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.guilds.tables import guilds
 from core.inbox.tables import deliveries
-from core.kick.speech.tables import voices
+from core.kick.speech.tables import unsaid, voices
 from core.kick.webhooks import SOURCE
 from core.outbox.tables import messages
 
@@ -29,9 +31,43 @@ def set_bot_failed(tx: Connection, guild_id: int, reason: str, now: datetime) ->
     )
 
 
-def end_bot_failed(tx: Connection, guild_id: int) -> None:
-    """It may be tried again at once: somebody connected anew."""
+def end_troubles(tx: Connection, guild_id: int) -> None:
+    """Everything may be tried again at once: somebody connected anew."""
     tx.execute(delete(voices).where(voices.c.guild_id == guild_id))
+    end_unsaid(tx, guild_id)
+
+
+def set_unsaid(tx: Connection, guild_id: int, reason: str, now: datetime) -> None:
+    """A line was to be said and there is no way to. A server that we do not know is let go."""
+    values = {"reason": reason, "at": now}
+    known = select(guilds.c.guild_id, literal(reason), literal(now)).where(
+        guilds.c.guild_id == guild_id
+    )
+    tx.execute(
+        upsert(unsaid)
+        .from_select(["guild_id", *values], known)
+        .on_conflict_do_update(constraint="kick_unsaid_one_a_server", set_=values)
+    )
+
+
+def end_unsaid(tx: Connection, guild_id: int) -> None:
+    """Lines can be said again."""
+    tx.execute(delete(unsaid).where(unsaid.c.guild_id == guild_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """Why the newest line of a server could not be said."""
+
+    guild_id: int
+    reason: str
+    at: datetime
+
+
+def list_unsaid(tx: Connection) -> list[Unsaid]:
+    """The servers that wanted to say something and could not."""
+    found = tx.execute(select(unsaid).order_by(unsaid.c.guild_id)).mappings()
+    return [Unsaid(**row) for row in found]
 
 
 def find_heard_at(
