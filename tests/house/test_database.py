@@ -25,6 +25,7 @@ WITHOUT_A_SERVER = {
     "inbox_deliveries": "as the outside told it, before it is known whom it concerns",
     "kick_authorities": "about a channel, which several servers may follow",
     "kick_bots": "our own accounts, for all servers",
+    "kick_feed_states": "about a channel, which several servers may follow",
     "kick_looks": "about a channel, which several servers may follow",
     "kick_nobodys_deliveries": "what came to our address and nobody knows whose it is",
     "kick_public_keys": "Kick's one signing key",

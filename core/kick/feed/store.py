@@ -82,13 +82,15 @@ def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -
     if not found:
         return
     statement = upsert(states)
+    new = statement.excluded
     changed = {
-        column.name: statement.excluded[column.name]
-        for column in states.columns
-        if not column.primary_key
+        "is_well": new.is_well,
+        "reason": new.reason,
+        "transport": new.transport,
+        # What another process heard before it handed over is still the newest.
+        "heard_at": func.coalesce(new.heard_at, states.c.heard_at),
+        "looked_at": new.looked_at,
     }
-    # What another process heard before it handed over is still the newest.
-    changed["heard_at"] = func.coalesce(statement.excluded.heard_at, states.c.heard_at)
     tx.execute(
         statement.on_conflict_do_update(index_elements=["broadcaster_user_id"], set_=changed),
         [{**asdict(one), "looked_at": now} for one in found],

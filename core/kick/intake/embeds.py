@@ -80,7 +80,9 @@ def deaf(payload: Mapping[str, Any]) -> discord.Embed:
             "see `/webhooklog` and `/health`. What Kick does not send cannot be counted."
         ).format(channel=safe(payload["slug"]), since=_("since") + f" {ago(since)}"),
         tone="warning",
-        footer=_("How long, and where to tell: /settings set (kick.deaf_minutes, kick.admin_channel)"),
+        footer=_(
+            "How long, and where to tell: /settings set (kick.deaf_minutes, kick.admin_channel)"
+        ),
     )
 
 

@@ -19,9 +19,7 @@ def listing(payload: Mapping[str, Any]) -> discord.Embed:
     if not payload["count"]:
         return card(
             "✅ " + _("Nothing is missing"),
-            _(
-                "What Kick's realtime feed saw was told by webhook, too, and nothing was told twice."
-            ),
+            _("What Kick's realtime feed saw was told by webhook, too, and nothing twice."),
             tone="success",
         )
     return _card(payload)

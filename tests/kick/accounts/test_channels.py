@@ -28,7 +28,7 @@ def slug(office: Office, guild_id: int = GUILD) -> str:
 
 def type_chatroom(office: Office, number: int) -> None:
     with office.services.database.begin() as tx:
-        actions.type_chatroom(tx, GUILD, number, ADMIN)
+        actions.type_numbers(tx, GUILD, number, None, ADMIN)
 
 
 def test_the_three_numbers_are_three(office: Office) -> None:

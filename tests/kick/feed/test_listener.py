@@ -1,12 +1,13 @@
 """The listener against the pretend Kick's real sockets, over both transports."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from core.kick.feed.checks import look
 from core.kick.feed.connection import Timing
-from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Patience
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
@@ -33,9 +34,10 @@ def followed(clean: Database) -> None:
     follow(clean)
 
 
-def state(listener: FeedListener, guild_id: int = GUILD) -> str:
-    """What a server is told, nothing at first."""
-    told = [part.reason for part in listener.status() if part.guild_id == guild_id]
+def state(database: Database, guild_id: int = GUILD) -> str:
+    """What a server is told on the health page, nothing at first."""
+    with database.begin() as tx:
+        told = [p.reason for p in look(tx, datetime.now(UTC)) if p.guild_id == guild_id]
     return told[0] if told else ""
 
 
@@ -74,13 +76,13 @@ class TestOver:
     ) -> None:
         """The sockets stay open, and not even a ping is answered."""
         kick.fault(feed__provider=transport, feed__ping_s=1)
-        with listening(services(clean, pretend)) as listener:
+        with listening(services(clean, pretend)):
             first = wait_for_ears(kick, *USED)
-            wait_until(lambda: "Listening" in state(listener))
+            wait_until(lambda: "Listening" in state(clean))
             kick.fault(feed__silent=True)
-            wait_until(lambda: "Not connected" in state(listener))
+            wait_until(lambda: "Not connected" in state(clean))
             kick.fault(feed__silent=False)
-            wait_until(lambda: "Listening" in state(listener))
+            wait_until(lambda: "Listening" in state(clean))
             assert wait_for_ears(kick, *USED)["id"] != first["id"]
 
     def test_no_thread_stays_behind(
@@ -102,21 +104,21 @@ def _ours(threads: set[threading.Thread]) -> list[str]:
 
 def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
     kick.fault(feed__provider="pusher")
-    with listening(services(clean, pretend)) as listener:
+    with listening(services(clean, pretend)):
         wait_for_ears(kick, *USED, transport="pusher")
         kick.fault(feed__provider="centrifugo")
         kick.feed_kill()
         wait_for_ears(kick, *USED, transport="centrifugo")
-        wait_until(lambda: "over Centrifugo" in state(listener))
+        wait_until(lambda: "over Centrifugo" in state(clean))
 
 
 def test_without_negotiation_the_configured_app_is_used(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     kick.fault(feed__provider="pusher", feed__refuse=True)
-    with listening(services(clean, pretend)) as listener:
+    with listening(services(clean, pretend)):
         wait_for_ears(kick, *USED, transport="pusher")
-        wait_until(lambda: "over Pusher" in state(listener))
+        wait_until(lambda: "over Pusher" in state(clean))
 
 
 def test_a_retired_key_is_told_and_does_not_end_it(
@@ -124,8 +126,8 @@ def test_a_retired_key_is_told_and_does_not_end_it(
 ) -> None:
     """pysher's own thread dies of it."""
     kick.fault(feed__provider="pusher", feed__wrong_key=True)
-    with listening(services(clean, pretend)) as listener:
-        wait_until(lambda: "4001" in state(listener))
+    with listening(services(clean, pretend)):
+        wait_until(lambda: "4001" in state(clean))
         kick.fault(feed__provider="centrifugo")
         wait_for_ears(kick, *USED, transport="centrifugo")
 
@@ -135,11 +137,11 @@ def test_sent_away_for_good_it_stays_away(
 ) -> None:
     ours = services(clean, pretend, kick_pusher_key=None)
     timing = Timing(look=0.1, steady=0.2, patience=HASTE.patience, pause_factor=0.0001)
-    with listening(ours, timing) as listener:
+    with listening(ours, timing):
         wait_for_ears(kick, *USED)
         kick.feed_close(3999, "banned")
         # Pusher is still tried, and is not there; Centrifugo is left alone.
-        wait_until(lambda: "no pusher" in state(listener))
+        wait_until(lambda: "no pusher" in state(clean))
         assert not kick.feed_listeners()
 
 
@@ -203,10 +205,10 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=None, chatroom_id=None)
-    with listening(services(clean, pretend)) as listener:
+    with listening(services(clean, pretend)):
         wait_for_ears(kick, *USED)
-        assert "/set_chatroom" in state(listener, OTHER_GUILD)
-        wait_until(lambda: "Listening" in state(listener))
+        wait_until(lambda: "/set_chatroom" in state(clean, OTHER_GUILD))
+        wait_until(lambda: "Listening" in state(clean))
 
 
 def test_the_defaults_bear_what_the_facts_say() -> None:

@@ -145,7 +145,7 @@ def test_a_run_has_an_end(
 
 def test_what_helps_to_recognise_echoes_is_forgotten(services: Services, clean: Database) -> None:
     kind = "channel.subscription.gifts"
-    deliver(clean, NOON, kind, SUPPORT[kind] | {"created_at": "2026-04-01T12:00:00Z"}, 1)
+    deliver(clean, NOON, kind, SUPPORT[kind] | {"created_at": "2026-03-31T12:00:00Z"}, 1)
     deliver(clean, NOON, kind, SUPPORT[kind], 2)
     work(clean)
     prune(services)

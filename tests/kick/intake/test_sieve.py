@@ -12,7 +12,9 @@ from core.inbox import actions as inbox
 from core.inbox.hearers import Hearing, Hearings
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kick.intake import store
+from core.kick.intake import echo_store, store
+from core.kick.intake.echo_store import Echo
+from core.kick.misses import echoes
 from core.kick.translate import translate
 from core.kit.database import Database
 from tests.kick.rig import NOON, NORA, chat, gifts, person, subscription
@@ -48,9 +50,9 @@ class Intake:
     def names(self) -> list[str]:
         return [type(event).__name__ for event in self.counted]
 
-    def parked(self, guild_id: int) -> list[store.Parked]:
+    def parked(self, guild_id: int) -> list[Echo]:
         with self.database.begin() as tx:
-            return store.list_parked(tx, guild_id)
+            return echo_store.list_echoes(tx, guild_id)
 
 
 @pytest.fixture
@@ -68,11 +70,8 @@ def test_the_echo_of_a_gift_is_parked_and_not_counted(
     intake.bought(minutes)
     assert intake.names() == ["SubGifted", "SubGifted"]
     (parked,) = intake.parked(guild_id)
-    assert (parked.event, parked.reason, parked.counted) == (
-        "SubscriptionStarted",
-        "suspect_gift_echo",
-        False,
-    )
+    assert (parked.event, parked.counted) == ("SubscriptionStarted", False)
+    assert parked.giver == "MadCats"
     assert parked.payload["subscriber"]["user_id"] == GIFTEE
 
 
@@ -120,7 +119,9 @@ def test_a_repetition_of_what_was_counted_is_not_odd(intake: Intake, guild_id: i
     (parked,) = intake.parked(guild_id)
     assert parked.counted
     with intake.database.begin() as tx:
-        store.end_parked(tx, guild_id, parked.event, parked.key)
+        echoes.list_doubts(tx, guild_id)
+        echoes.decide(tx, guild_id, 1, "dismissed", 1, NOON)
+    intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)
     assert intake.parked(guild_id) == []
 
@@ -135,15 +136,6 @@ def test_every_server_has_its_own_doubts(
     assert [event.guild_id for event in intake.counted] == [guild_id, other_guild_id]
     assert len(intake.parked(guild_id)) == 1
     assert intake.parked(other_guild_id) == []
-
-
-def test_what_is_parked_can_be_taken_away_once(intake: Intake, guild_id: int) -> None:
-    intake.deliver(GIFTS, gifts(GIFTEE))
-    intake.bought(0)
-    (parked,) = intake.parked(guild_id)
-    with intake.database.begin() as tx:
-        assert store.end_parked(tx, guild_id, parked.event, parked.key) == parked
-        assert store.end_parked(tx, guild_id, parked.event, parked.key) is None
 
 
 def test_chat_is_not_taken_twice_where_the_feed_is_its_source(intake: Intake) -> None:

@@ -179,7 +179,7 @@ class Scene:
         """Delivery ids of what was credited."""
         found = self.tx.execute(
             select(deliveries.c.delivery_id)
-            .where(deliveries.c.source == "kick.credit")
+            .where(deliveries.c.source.in_(("kick.credit", "kick.feed_credit")))
             .order_by(deliveries.c.id)
         )
         return list(found.scalars())

@@ -35,6 +35,36 @@ def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
     assert "Somebody gave 1 subscription: Tom" in str(embed.description)
 
 
+def echoes(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
+    row = {"number": 4, "kind": kind, "giver": giver, "receivers": list(names)}
+    row |= {"count": len(names), "at": "2026-05-01T12:00:00+00:00"}
+    return {"misses": [row], "count": 1}
+
+
+def test_a_gift_told_twice_is_explained() -> None:
+    embed = embeds.listing(echoes("echo", "Tom", "**Ann**"))
+    text = str(embed.description)
+    assert embed.title == "🔍 1 matter to decide"
+    assert "**#4** **Mia** gave Tom, \\*\\*Ann\\*\\* a subscription" in text
+    assert "Counted as gifts only" in text
+    assert "realtime feed" not in text
+    assert embed.footer.text == "/missed credit <number> · /missed dismiss <number>"
+
+
+def test_what_counted_twice_can_be_taken_back() -> None:
+    embed = embeds.listing(echoes("counted_echo", "Tom", giver=""))
+    assert "Somebody gave Tom" in str(embed.description)
+    assert "Counted as both" in str(embed.description)
+    assert embed.footer.text == "/missed undo <number> · /missed dismiss <number>"
+
+
+async def test_the_buttons_fit_what_can_be_done() -> None:
+    for kind, label in (("echo", "Credit #4"), ("counted_echo", "Take back #4")):
+        view = miss_buttons(echoes(kind, "Tom")["misses"])
+        shown = [item.item.label for item in view.children if isinstance(item, MissButton)]
+        assert shown == [label, "Dismiss #4"]
+
+
 def test_nothing_missing_is_good_news() -> None:
     assert str(embeds.listing(payload([])).title).startswith("✅")
 
@@ -59,7 +89,7 @@ def test_who_could_not_be_found_is_said() -> None:
 
 
 async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
-    view = miss_buttons(range(1, 20))
+    view = miss_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
     assert len(view.children) == 2 * MOST
     assert {item.row for item in view.children} == set(range(MOST))
     shown = alarm(listed)
@@ -70,7 +100,7 @@ async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
 
 async def test_a_button_is_found_again_by_its_id() -> None:
     template = MissButton.__discord_ui_compiled_template__
-    for act in ("credit", "dismiss"):
+    for act in ("credit", "undo", "dismiss"):
         custom_id = str(MissButton(act, 12).custom_id)
         match = re.fullmatch(template, custom_id)
         assert match is not None

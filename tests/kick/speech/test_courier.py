@@ -123,7 +123,8 @@ async def test_without_a_token_lines_are_skipped_and_not_kept_waiting(
 ) -> None:
     services = services_for(pretend, clean, kick_bot_user_token=None)
     courier = KickCourier(services, {"test.line": say}, english)
-    assert await courier.deliver(outgoing()) == {"skipped": "there is no voice to speak with"}
+    receipt = await courier.deliver(outgoing())
+    assert receipt == {"skipped": "No Kick channel is set. Use /connect_kick."}
     assert texts(kick) == []
 
 
