@@ -182,7 +182,10 @@ def test_the_numbers_can_be_looked_up_or_typed_in(stage: Stage) -> None:
     assert "/set_chatroom" in answer
     assert "668668" in stage.asked("nora", "!set_chatroom 668668")["description"]
     assert "668668" in stage.asked("nora", "!sync_kick")["description"]
-    assert "not known" in stage.asked("nora", "!set_chatroom 0")["description"]
+    both = stage.asked("nora", "!set_chatroom 668668 77077")["description"]
+    assert "668668" in both
+    assert "77077" in both
+    assert "not known" in stage.asked("nora", "!set_chatroom 0 0")["description"]
     stage.kick.reset_faults()
     assert "from Kick's website" in stage.asked("nora", "!sync_kick")["description"]
 

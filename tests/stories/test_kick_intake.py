@@ -1,6 +1,7 @@
 """Being told by Kick, with real processes: everything is counted once, and what Kick drops without
 a word is mended."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -114,6 +115,40 @@ def test_chunks_doubles_and_the_echo_of_a_gift_count_nothing_twice(stage: Stage)
     more(stage, before, {"SubGifted": 5})
     stage.kick.reset_faults()
     until(lambda: parked(stage) == 5, "five echoes set aside")
+
+    # An admin sees one line for the whole drop, and decides once.
+    shown = stage.asked("nora", "!missed")
+    assert shown["title"] == "🔍 1 matter to decide"
+    assert "Counted as gifts only" in shown["description"]
+    which = number_in(shown["description"])
+    assert "has not counted" in stage.asked("nora", f"!missed undo {which}")["title"]
+    credited = stage.asked("nora", f"!missed credit {which}")
+    assert "5 are counted now" in credited["description"]
+    more(stage, before, {"SubGifted": 5, "SubscriptionStarted": 5})
+    assert "credited already" in stage.asked("nora", f"!missed credit {which}")["title"]
+
+
+def number_in(listed: str) -> str:
+    """By which the first line of a list is decided."""
+    found = re.search(r"\*\*#(\d+)\*\*", listed)
+    assert found is not None
+    return found[1]
+
+
+def test_what_counted_before_its_gift_was_told_is_taken_back(stage: Stage) -> None:
+    before = facts(stage)
+    stage.kick.account("early", "Early")
+    stage.kick.subscribe("early")
+    more(stage, before, {"SubscriptionStarted": 1})
+    stage.kick.gift("mia", ["early"])
+    more(stage, before, {"SubscriptionStarted": 1, "SubGifted": 1})
+    shown = stage.asked("nora", "!missed")["description"]
+    assert "Counted as both" in shown
+    done = stage.asked("nora", f"!missed undo {number_in(shown)}")
+    assert "no longer counts" in done["description"]
+    wanted = {"SubscriptionStarted": 1, "SubGifted": 1, "SupportTakenBack": 1}
+    more(stage, before, wanted)
+    assert stage.asked("nora", "!missed")["title"] == "✅ Nothing is missing"
 
 
 def parked(stage: Stage) -> Any:

@@ -46,3 +46,28 @@ def test_the_report_says_what_is_missing_and_what_to_do(stage: Stage) -> None:
     assert "**chat.message.sent** · ok · subscribed · <t:" in found["description"]
     assert "**kicks.gifted** · ok · subscribed\n" in found["description"]
     assert "/connect_kick" in found["description"]
+    assert "**feed** · ok · Listening over Centrifugo." in listening(stage)
+
+
+def listening(stage: Stage) -> str:
+    """The report, once somebody listens."""
+    return str(
+        until(
+            lambda: (
+                said
+                if "Listening" in (said := slash(stage, "check_kick_config")["description"])
+                else None
+            ),
+            "somebody who listens",
+        )
+    )
+
+
+def test_an_admin_lets_the_bot_speak(stage: Stage) -> None:
+    open_show(stage)
+    done = stage.discord.slash("nora", "bot-log", "say", {"line": "Welcome, everybody!"})
+    assert "in a moment" in str(done["response"])
+    until(lambda: any("Welcome" in line["text"] for line in stage.replies()), "the line")
+    refused = stage.asked("mia", "!say I am the bot")
+    assert "permission" in str(refused).lower()
+    assert not any(line["text"] == "I am the bot" for line in stage.replies())

@@ -132,8 +132,14 @@ def connect_account(tx: Connection, account: Account) -> None:
     guilds.post_audit(
         tx, account.guild_id, account.connected_by, "kick.connect", target=account.name
     )
-    kind, key, payload = _news(tx, account, "connected")
-    outbox.post_to_user(tx, account.guild_id, account.connected_by, kind, key, payload)
+    outbox.post_to_user(
+        tx,
+        account.guild_id,
+        account.connected_by,
+        "kick.connected",
+        f"kick.connected:{_once(account)}",
+        _about(tx, account),
+    )
 
 
 def need_reconnect(tx: Connection, account: Account) -> bool:
@@ -141,8 +147,8 @@ def need_reconnect(tx: Connection, account: Account) -> bool:
     another account is connected by now."""
     if not store.set_reconnect(tx, account):
         return False
-    kind, key, payload = _news(tx, account, "reconnect")
-    tell_admins(tx, account.guild_id, kind, key, payload)
+    key = f"kick.reconnect:{_once(account)}"
+    tell_admins(tx, account.guild_id, "kick.reconnect", key, _about(tx, account))
     return True
 
 
@@ -155,9 +161,11 @@ def disconnect_account(tx: Connection, guild_id: int, actor: int) -> Account | N
     return account
 
 
-def _news(tx: Connection, account: Account, what: str) -> tuple[str, str, dict[str, Any]]:
-    """Kind, key and payload: told once for each time that an account was connected."""
-    kind = f"kick.{what}"
-    key = f"{kind}:{account.kick_user_id}:{account.connected_at.isoformat()}"
+def _once(account: Account) -> str:
+    """Another one each time that an account is connected."""
+    return f"{account.kick_user_id}:{account.connected_at.isoformat()}"
+
+
+def _about(tx: Connection, account: Account) -> dict[str, Any]:
     server = guilds.list_names(tx).get(account.guild_id, "")
-    return kind, key, {"account": account.name, "server": server, "scopes": list(account.scopes)}
+    return {"account": account.name, "server": server, "scopes": list(account.scopes)}

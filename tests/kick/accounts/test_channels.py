@@ -3,7 +3,7 @@
 import pytest
 
 from core.guilds import store as guilds
-from core.kick.accounts import actions, channels, connect, store
+from core.kick.accounts import actions, channels, connect, embeds, store
 from core.kick.accounts.channels import follow_environment, look_up_missing, sync
 from core.kick.accounts.store import KnownChannel
 from core.kit.errors import Outage, Refusal
@@ -70,6 +70,37 @@ def test_what_was_typed_in_stays_while_the_website_says_nothing(office: Office) 
 def test_what_is_no_number_of_a_chatroom_is_refused(office: Office, number: int) -> None:
     with pytest.raises(Refusal, match="positive number"):
         type_chatroom(office, number)
+
+
+def test_the_channels_number_can_be_typed_in_beside_the_chatrooms(office: Office) -> None:
+    def typed(chatroom_id: int, site_channel_id: int | None) -> tuple[int | None, int | None]:
+        with office.services.database.begin() as tx:
+            given = actions.type_numbers(tx, GUILD, chatroom_id, site_channel_id, ADMIN)
+        assert given == known(office)
+        return given.chatroom_id, given.site_channel_id
+
+    assert typed(668, 77) == (668, 77)
+    assert typed(669, None) == (669, 77), "left out, it stays"
+    assert typed(669, 0) == (669, None)
+    with pytest.raises(Refusal, match="positive"):
+        typed(669, -1)
+    audit = office.rows("SELECT action, before, after FROM guild_audit_log ORDER BY id")
+    assert audit == [
+        ("kick.chatroom", None, 668),
+        ("kick.site_channel", None, 77),
+        ("kick.chatroom", 668, 669),
+        ("kick.site_channel", 77, None),
+    ]
+
+
+def test_who_must_type_them_in_is_told_where_they_stand(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    said = str(embeds.synced(sync(office.services, GUILD)).description)
+    assert "HTTP 403" in said
+    assert "https://kick.com/api/v2/channels/noraplays" in said
+    assert '"chatroom":{"id":' in said
+    office.kick.reset_faults()
+    assert "api/v2" not in str(embeds.synced(sync(office.services, GUILD)).description)
 
 
 def test_another_channel_drops_the_numbers_of_the_former(office: Office) -> None:

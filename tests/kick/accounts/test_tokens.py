@@ -9,9 +9,11 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from core.guilds import actions as guilds
 from core.kick.accounts import checks, connect, oauth, store
 from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
+from core.kick.settings import ADMIN_CHANNEL
 from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -161,6 +163,20 @@ def test_an_ended_grant_is_told_once_and_never_tried_again(
         "Kick has ended the connection of NoraPlays: run /connect_kick again.",
     )
     assert office.rows("SELECT access_token, refresh_token FROM kick_accounts") == [("", "")]
+
+
+def test_an_ended_grant_is_told_in_the_admins_channel_where_there_is_one(office: Office) -> None:
+    office.connect()
+    with office.services.database.begin() as tx:
+        guilds.change_setting(tx, GUILD, ADMIN_CHANNEL, 4711, ADMIN)
+    office.kick.tokens("end_all")
+    office.expire()
+    for _time in range(2):
+        with pytest.raises(ReconnectNeeded):
+            user_token(office.services, GUILD)
+    [(target, payload)] = office.letters("kick.reconnect")
+    assert target == {"channel_id": 4711}
+    assert payload["account"] == "NoraPlays"
 
 
 def test_after_connecting_again_all_is_well_and_a_second_end_is_told_again(office: Office) -> None:

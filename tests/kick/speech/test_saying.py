@@ -4,22 +4,32 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from core.guilds.tables import audit_log
 from core.kick import store as kick_store
+from core.kick.feed import store as feed
+from core.kick.feed.store import ListeningState
 from core.kick.room import ROOM
 from core.kick.speech import embeds, report, selftest
-from core.kick.speech.actions import say, send_kick_message
+from core.kick.speech.actions import say, say_for, send_kick_message
+from core.kick.speech.checks import look
+from core.kick.speech.commands import KickChecks
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.kit.discord_ui import PRIVATE, needed_permissions
+from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.outbox.sender import Sender
 from core.outbox.store import find_fate, get_counts
 from sandbox.kick.driver import KickDriver
-from tests.kick.rig import NORA
+from tests.kick.rig import NORA, VERA, follow
 from tests.kick.speech.test_courier import english, texts
 from tests.kick.speech.test_voices import without_bot_account
 
@@ -65,6 +75,80 @@ def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
     assert not send_kick_message(unconnected, "hello", other_guild_id)
     with unconnected.database.begin() as tx:
         assert get_counts(tx).waiting == 0
+
+
+def health(services: Services) -> list[tuple[int | None, str]]:
+    with services.database.begin() as tx:
+        return [(part.guild_id, part.reason) for part in look(tx, services.clock())]
+
+
+def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(
+    unconnected: Services, guild_id: int, other_guild_id: int
+) -> None:
+    mute = without_bot_account(unconnected)
+    assert health(mute) == []
+    assert not send_kick_message(mute, "hello", guild_id)
+    assert not send_kick_message(mute, "hello", other_guild_id)
+    assert not send_kick_message(mute, "hello", 404), "a server that is not ours"
+    assert health(mute) == [
+        (
+            guild_id,
+            "A line could not be said: Nobody is connected. Use /connect_kick, or set "
+            "KICK_BOT_USER_TOKEN.",
+        ),
+        (other_guild_id, "A line could not be said: No Kick channel is set. Use /connect_kick."),
+    ]
+    assert send_kick_message(unconnected, "hello", guild_id)
+    assert [told for told, _reason in health(mute)] == [other_guild_id]
+
+
+async def test_a_line_that_lost_its_voice_on_the_way_is_told_too(
+    unconnected: Services, guild_id: int
+) -> None:
+    assert send_kick_message(unconnected, "hello", guild_id)
+    mute = without_bot_account(unconnected)
+    async with sending(mute):
+        await until(lambda: bool(health(mute)))
+    assert "Nobody is connected" in health(mute)[0][1]
+
+
+# -- /say ---------------------------------------------------------------------------------------
+
+
+async def test_an_admin_has_the_bot_say_something(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    for _time in range(2):  # the same words twice are two lines
+        with unconnected.database.begin() as tx:
+            say_for(tx, unconnected, guild_id, "Welcome!", 77)
+    async with sending(unconnected):
+        await until(lambda: texts(kick) == ["Welcome! • Welcome!"])
+    with unconnected.database.begin() as tx:
+        noted = tx.execute(select(audit_log.c.action, audit_log.c.actor, audit_log.c.after))
+        assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
+)
+def test_what_kick_would_not_take_is_refused(
+    unconnected: Services, guild_id: int, line: str, words: str
+) -> None:
+    with unconnected.database.begin() as tx, pytest.raises(Refusal, match=words):
+        say_for(tx, unconnected, guild_id, line, 77)
+
+
+def test_without_a_voice_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
+    mute = without_bot_account(unconnected)
+    with mute.database.begin() as tx, pytest.raises(Refusal) as refused:
+        say_for(tx, mute, guild_id, "hello", 77)
+    assert "/connect_kick" in refused.value.remedy
+
+
+def test_say_is_for_admins_and_private() -> None:
+    command: Any = KickChecks.say
+    assert needed_permissions(command).manage_guild
+    assert command.extras == PRIVATE
 
 
 async def test_lines_that_wait_are_said_together(
@@ -175,6 +259,57 @@ def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) 
     assert found["chatroom id"] == found["OAuth token"] == "warn"
     assert found["chat.message.sent"] == "down"
     assert found["chat"] == "ok"
+
+
+def feed_line(services: Services, guild_id: int) -> report.Line:
+    with services.database.begin() as tx:
+        found = report.examine(tx, services, guild_id)
+    return next(line for line in found if line.name == "feed")
+
+
+def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: int) -> None:
+    now = unconnected.clock()
+
+    def stands(*, well: bool, reason: str) -> None:
+        state = ListeningState(NORA, well, reason, "centrifugo" if well else None, now)
+        with unconnected.database.begin() as tx:
+            feed.set_states(tx, [state], unconnected.clock())
+
+    assert feed_line(unconnected, guild_id).found == "nobody listens right now"
+    stands(well=True, reason="Listening over Centrifugo.")
+    line = feed_line(unconnected, guild_id)
+    assert (line.state, line.found, line.at) == ("ok", "Listening over Centrifugo.", now)
+    stands(well=False, reason="Not connected (HTTP 403); it is tried again.")
+    line = feed_line(unconnected, guild_id)
+    assert (line.state, line.at) == ("warn", now)
+    assert "HTTP 403" in line.found
+    assert line.remedy
+    later = replace(unconnected, clock=lambda: now + timedelta(minutes=2))
+    assert feed_line(later, guild_id).found == "nobody listens right now"
+
+
+def test_the_report_says_what_is_lost_without_the_feed(
+    unconnected: Services, guild_id: int
+) -> None:
+    def under(**values: bool) -> report.Line:
+        ours = unconnected.settings.model_copy(update=values)
+        return feed_line(replace(unconnected, settings=ours), guild_id)
+
+    off = under(use_dual_mode=False)
+    assert off.state == "ok"
+    assert "lost unseen" in off.found
+    assert under(use_dual_mode=False, kick_use_kickpython_ws=True).state == "warn"
+
+
+def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id: int) -> None:
+    follow(connected.database, guild_id, VERA, "veraspins")
+    with connected.database.begin() as tx:
+        lines = report.examine(tx, connected, guild_id)
+    token = next(line for line in lines if line.name == "OAuth token")
+    assert (token.state, token.found) == (
+        "down",
+        "NoraPlays, who is not the streamer of this channel",
+    )
 
 
 def test_a_connected_streamer_is_shown_with_the_tokens_end(
