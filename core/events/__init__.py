@@ -17,7 +17,7 @@ from core.events.support import (
     SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
-    SupportTakenBack,
+    SupportRevoked,
     ViewerBanned,
 )
 
@@ -39,6 +39,6 @@ __all__ = [
     "SubGifted",
     "SubscriptionRenewed",
     "SubscriptionStarted",
-    "SupportTakenBack",
+    "SupportRevoked",
     "ViewerBanned",
 ]

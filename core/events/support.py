@@ -148,7 +148,7 @@ class ViewerBanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SupportTakenBack(Event):
+class SupportRevoked(Event):
     """An admin found that something was counted which had not happened: whoever gave something for
     it takes that back, once. `key` is the class name and the key of what is taken back.
 

@@ -146,7 +146,7 @@ def test_what_counted_before_its_gift_was_told_is_taken_back(stage: Stage) -> No
     assert "Counted as both" in shown
     done = stage.asked("nora", f"!missed undo {number_in(shown)}")
     assert "no longer counts" in done["description"]
-    wanted = {"SubscriptionStarted": 1, "SubGifted": 1, "SupportTakenBack": 1}
+    wanted = {"SubscriptionStarted": 1, "SubGifted": 1, "SupportRevoked": 1}
     more(stage, before, wanted)
     assert stage.asked("nora", "!missed")["title"] == "✅ Nothing is missing"
 

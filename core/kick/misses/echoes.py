@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.events import SubscriptionStarted, SupportTakenBack
+from core.events import SubscriptionStarted, SupportRevoked
 from core.events.base import from_json
 from core.guilds import store as guild_store
 from core.inbox import actions as inbox
@@ -118,7 +118,7 @@ def _have_effect(tx: Connection, echo: Echo, state: Settled, now: datetime) -> N
     elif state == "taken_back":
         inbox.tell(
             tx,
-            SupportTakenBack(
+            SupportRevoked(
                 key=f"{echo.event}|{echo.key}",
                 guild_id=echo.guild_id,
                 at=now,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.events import SubscriptionStarted, SupportTakenBack
+from core.events import SubscriptionStarted, SupportRevoked
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.intake import store as intake
@@ -118,14 +118,14 @@ def test_taken_back_it_is_told_once_and_the_gift_stays(stage: Stage) -> None:
     assert "/missed undo 1" in refused.value.remedy
     assert stage.decide(1, "taken_back") == 1
     counted, *_, back = stage.counted
-    assert isinstance(back, SupportTakenBack)
+    assert isinstance(back, SupportRevoked)
     assert (back.event, back.of) == ("SubscriptionStarted", counted.key)
     assert back.guild_id == GUILD
     with pytest.raises(Refusal, match="taken back already"):
         stage.decide(1, "taken_back")
     given(stage)
     told(stage, BOTH[0])
-    assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted", "SupportTakenBack"]
+    assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted", "SupportRevoked"]
     assert stage.listing() == []
     assert stage.audit() == [("kick.missed.take_back", ADMIN)]
 

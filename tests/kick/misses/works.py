@@ -11,7 +11,7 @@ from core.events import (
     SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
-    SupportTakenBack,
+    SupportRevoked,
 )
 from core.guilds.tables import audit_log
 from core.inbox import actions as inbox
@@ -49,7 +49,7 @@ class Stage:
 
         both = (Hearing("misses", on_money), Hearing("count", count))
         hearings: dict[type[Event], tuple[Hearing, ...]] = dict.fromkeys(MONEY, both)
-        hearings[SupportTakenBack] = (Hearing("count", count),)
+        hearings[SupportRevoked] = (Hearing("count", count),)
         hearings[FeedWitnessed] = (Hearing("seen", on_feed_witnessed),)
         translators = {
             "kick.webhook": translate,
