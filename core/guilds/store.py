@@ -1,6 +1,6 @@
 """The statements about servers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,18 @@ class Held:
     value: Any
     set_by: int | None
     set_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a server's audit log. `actor` is the Discord id of who did it."""
+
+    at: datetime
+    actor: int
+    action: str
+    target: str
+    before: Any
+    after: Any
 
 
 def set_guild(tx: Connection, guild_id: int, name: str) -> None:
@@ -189,7 +201,8 @@ def post_audit(
     before: Any = None,
     after: Any = None,
 ) -> None:
-    """Write into the server's audit log who did what."""
+    """Write into the server's audit log who did what. `target` is what `/auditlog` shows: a name, a
+    Discord id, or `viewer:` and a viewer's id."""
     tx.execute(
         insert(audit_log).values(
             guild_id=guild_id,
@@ -200,3 +213,23 @@ def post_audit(
             after=after,
         )
     )
+
+
+def list_audit(tx: Connection, guild_id: int, count: int, skip: int = 0) -> list[Entry]:
+    """The audit log, newest first; so many entries after so many others."""
+    columns = [audit_log.c[field.name] for field in fields(Entry)]
+    found = tx.execute(
+        select(*columns)
+        .where(audit_log.c.guild_id == guild_id)
+        .order_by(audit_log.c.id.desc())
+        .limit(count)
+        .offset(skip)
+    )
+    return [Entry(**row) for row in found.mappings()]
+
+
+def count_audit(tx: Connection, guild_id: int) -> int:
+    """How many entries the audit log has."""
+    return tx.execute(
+        select(func.count()).select_from(audit_log).where(audit_log.c.guild_id == guild_id)
+    ).scalar_one()

@@ -1,4 +1,5 @@
-"""What one can do with a server's settings: look at them, change one, take a change back."""
+"""What one can do with a server's settings: look at them, change one, take a change back, and read
+who changed what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from sqlalchemy import Connection
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.kit.settings import Settings
-from core.settings.rules import Declared
+from core.settings import store
+from core.settings.rules import Declared, viewer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +79,28 @@ def reset(
     before = get_current(tx, guild_id, declared)
     taken = guilds.reset_setting(tx, settings, guild_id, declared, actor)
     return Change(before, get_current(tx, guild_id, declared), taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stretch of the audit log, newest first.
+
+    Attributes:
+        skipped: how many newer entries there are.
+        total: how many there are in all.
+        viewers: viewer id -> name, of those whom it is about.
+    """
+
+    entries: list[guild_store.Entry]
+    skipped: int
+    total: int
+    viewers: dict[int, str]
+
+
+def read_record(tx: Connection, guild_id: int, count: int, page: int) -> Record:
+    """A page of the audit log; the last one where there are no more so many."""
+    total = guild_store.count_audit(tx, guild_id)
+    skipped = min(page, max(0, total - 1) // count) * count
+    entries = guild_store.list_audit(tx, guild_id, count, skipped)
+    about = {viewer_of(entry.target) for entry in entries}
+    return Record(entries, skipped, total, store.list_viewer_names(tx, guild_id, about))

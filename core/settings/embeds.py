@@ -1,17 +1,22 @@
 """How a server's settings look in Discord."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import discord
 
+from core.guilds.store import Entry
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
-from core.settings.actions import Change, Current
-from core.settings.rules import Declared, room_of, what_fits
+from core.settings.actions import Change, Current, Record
+from core.settings.rules import Declared, room_of, viewer_of, what_fits
 
 PER_PAGE = 8
+
+Naming = Callable[[str], str]
+"""The mention of what has this id in the server; "" where the text is no id."""
 
 Troubles = Mapping[str, str]
 """Key -> why the channel or role that is set there cannot be used."""
@@ -109,3 +114,67 @@ def _unchanged(change: Change) -> str:
     if (change.before.by is None) != (change.after.by is None):
         return "✅ " + _("The value stays, its origin changed")
     return "✅ " + _("That is how it was already")
+
+
+# -- the audit log ------------------------------------------------------------------------------
+
+MOST_ENTRIES = 15
+"""More of the longest would not fit into an embed."""
+
+
+def record(
+    current: Record, count: int, known: Mapping[str, Declared], named: Naming
+) -> discord.Embed:
+    """A page of the audit log: who changed what, and when."""
+    title = "📜 " + _("What admins changed")
+    if not current.entries:
+        return card(title, _("Nothing yet. Every change of a setting will stand here."))
+    # What is escaped may become twice as long, and an entry may show four texts.
+    limit = min(120, (4000 // count - 140) // 8)
+    rows = [_entry(one, current.viewers, known, named, limit) for one in current.entries]
+    last = current.skipped + len(rows)
+    place = _("{first} to {last} of {total}").format(
+        first=current.skipped + 1, last=last, total=f"{current.total:,}"
+    )
+    return card(title, "\n".join(rows), footer=place)
+
+
+def _entry(
+    entry: Entry,
+    viewers: Mapping[int, str],
+    known: Mapping[str, Declared],
+    named: Naming,
+    limit: int,
+) -> str:
+    who = f"<@{entry.actor}>" if entry.actor else _("somebody")
+    declared = known.get(entry.action)
+    if declared is None:
+        what = _act(entry, viewers, named, limit)
+    else:
+        before, after = (shown(declared, value, limit) for value in (entry.before, entry.after))
+        what = f"`{declared.key}` {before} → {after}"
+        what += " · " + _("reset") if entry.target == "reset" else ""
+    return f"{ago(entry.at)} {who}: {what}"
+
+
+def _act(entry: Entry, viewers: Mapping[int, str], named: Naming, limit: int) -> str:
+    room, _dot, act = entry.action.partition(".")
+    words = f"**{_room_title(room)}** {safe(re.sub('[._]', ' ', act), limit)}"
+    viewer_id = viewer_of(entry.target)
+    target = viewers.get(viewer_id, "") if viewer_id else entry.target
+    if target:
+        words += " · " + _value(target, named, limit)
+    if entry.before is not None or entry.after is not None:
+        words += f" · {_value(entry.before, named, limit)} → {_value(entry.after, named, limit)}"
+    return words
+
+
+def _value(value: Any, named: Naming, limit: int) -> str:
+    """A value that no setting explains."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return named(str(value)) or safe(str(value), limit)

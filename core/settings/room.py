@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from core.kit.room import Room
 from core.settings.commands.cog import Settings
+from core.settings.commands.record import AuditLog
 from core.settings.commands.turning import TurningButton
 
 
@@ -12,6 +13,9 @@ def open_room(others: Iterable[Room]) -> Room:
     known = tuple(setting for room in others for setting in room.settings)
     return Room(
         "settings",
-        cogs=(lambda services: Settings(services, known),),
+        cogs=(
+            lambda services: Settings(services, known),
+            lambda services: AuditLog(services, known),
+        ),
         buttons=(TurningButton,),
     )

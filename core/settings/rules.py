@@ -179,3 +179,9 @@ def _number_that_fits(least: int | None, most: int | None) -> str:
     if most is not None:
         return _("a whole number of at most {most}").format(most=most)
     return _("a whole number")
+
+
+def viewer_of(target: str) -> int:
+    """The viewer whom an entry of the audit log is about, or 0, which is nobody's id."""
+    found = re.fullmatch(r"viewer:(\d{1,18})", target, re.ASCII)
+    return int(found[1]) if found else 0

@@ -162,7 +162,7 @@ def block_viewer(tx: Connection, guild_id: int, viewer_id: int, actor: int, now:
         if call.viewer_id == viewer_id:
             close_call(tx, guild_id, call.number, "skipped", actor, now)
     if blocked:
-        post_audit(tx, guild_id, actor, "slot_calls.block", str(viewer_id))
+        post_audit(tx, guild_id, actor, "slot_calls.block", f"viewer:{viewer_id}")
     return blocked
 
 
@@ -198,7 +198,7 @@ def unblock_by_name(tx: Connection, guild_id: int, name: str, actor: int) -> str
     viewer = people.get_by_name(tx, guild_id, name)
     if not store.end_block(tx, guild_id, viewer.viewer_id):
         raise Refusal(_("{name} is not blocked.").format(name=viewer.name))
-    post_audit(tx, guild_id, actor, "slot_calls.unblock", str(viewer.viewer_id))
+    post_audit(tx, guild_id, actor, "slot_calls.unblock", f"viewer:{viewer.viewer_id}")
     return viewer.name
 
 

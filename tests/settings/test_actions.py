@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
+from core.guilds import store as guilds
 from core.guilds.actions import apply_environment
 from core.kit.errors import Refusal
+from core.people import store as people
 from core.settings import actions
 from tests.kick.rig import settings as environment
 from tests.settings.rig import CHANNEL, ENABLED, KNOWN, SECONDS
@@ -62,3 +64,32 @@ def test_nothing_to_do_is_told_apart(tx: Connection, guild_id: int) -> None:
     assert actions.change(tx, guild_id, ENABLED, False, NORA).taken is False
     reset = actions.reset(tx, environment(), guild_id, ENABLED, NORA)
     assert (reset.before.value, reset.after.value, reset.taken) == (False, True, True)
+
+
+# -- the audit log ------------------------------------------------------------------------------
+
+
+def test_the_log_is_read_newest_first_page_by_page(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    assert actions.read_record(tx, guild_id, 3, 0) == actions.Record([], 0, 0, {})
+    for number in range(7):
+        guilds.post_audit(tx, guild_id, NORA, f"game.{number}")
+    guilds.post_audit(tx, other_guild_id, NORA, "game.other")
+    pages = [actions.read_record(tx, guild_id, 3, page) for page in range(4)]
+    acts = [[entry.action.removeprefix("game.") for entry in page.entries] for page in pages]
+    assert acts == [["6", "5", "4"], ["3", "2", "1"], ["0"], ["0"]]
+    assert [page.skipped for page in pages] == [0, 3, 6, 6]
+    assert {page.total for page in pages} == {7}
+
+
+def test_viewers_in_the_log_carry_todays_name(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    viewer_id = people.set_viewer(tx, guild_id, "kick", 7, "MadCats", noon)
+    stranger = people.set_viewer(tx, other_guild_id, "kick", 7, "Vera's", noon)
+    for target in (f"viewer:{viewer_id}", f"viewer:{stranger}", "viewer:x", str(viewer_id)):
+        guilds.post_audit(tx, guild_id, NORA, "game.block", target)
+    people.set_viewer(tx, guild_id, "kick", 7, "MadDogs", noon + timedelta(days=1))
+    assert actions.read_record(tx, guild_id, 10, 0).viewers == {viewer_id: "MadDogs"}

@@ -5,6 +5,7 @@ from typing import Any
 import discord
 import pytest
 
+from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.kit.database import Database
 from core.kit.room import GuildSetting
@@ -353,3 +354,68 @@ def test_values_are_offered(
 
 def test_large_cities_are_offered_before_anything_is_typed(discord_world: DiscordDriver) -> None:
     assert "Europe/Stockholm" in offered(discord_world, "set", "value", key="clock.zone", value="")
+
+
+# -- the audit log ------------------------------------------------------------------------------
+
+
+def log(ask: Asker, *count: str, person: str = "nora") -> Json:
+    """The answer to `/auditlog`."""
+    if ask.typing:
+        asked = ask.driver.message(person, "general", " ".join(("!auditlog", *count)))
+        return ask.driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+    options = {"count": count[0]} if count else {}
+    done = ask.driver.slash(person, "general", "auditlog", options)
+    assert done["response"]["ephemeral"] is True
+    return dict(done["response"])
+
+
+def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
+    assert log(ask)["embeds"][0]["description"].startswith("Nothing yet")
+    ask("set", key="game.channel", value=f"<#{RAFFLE}>")
+    ask("set", key="game.enabled", value="off")
+    ask("reset", "tomas", key="game.enabled")
+    with database.begin() as tx:
+        guilds.post_audit(tx, VERAS_DEN_ID, 1, "game.enabled", before=True, after=False)
+    embed = log(ask)["embeds"][0]
+    newest, older, oldest = embed["description"].split("\n")
+    assert newest.endswith("`game.enabled` **off** → **on** · reset")
+    assert older.endswith("`game.enabled` **on** → **off**")
+    assert oldest.endswith(f"`game.channel` **none** → <#{RAFFLE}>")
+    assert all(line.startswith("<t:") for line in (newest, older, oldest))
+    assert newest.split(" ")[1] != older.split(" ")[1] == oldest.split(" ")[1]
+    assert embed["footer"]["text"] == "1 to 3 of 3"
+
+
+def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None:
+    with database.begin() as tx:
+        for number in range(5):
+            guilds.post_audit(tx, NORAS_CORNER_ID, 1, "game.count", before=number, after=number + 1)
+    first = log(ask, "2")
+    assert first["embeds"][0]["footer"]["text"] == "1 to 2 of 5"
+    assert "**4** → **5**" in first["embeds"][0]["description"]
+    message_id = first["id"] if "id" in first else first["message_id"]
+    button = first["components"][0]["components"][1]["custom_id"]
+    done = ask.driver.click("nora", message_id, button)["interaction_id"]
+
+    def second() -> Json | None:
+        shown = ask.driver.interaction(done)["response"]
+        text = shown["embeds"][0]["footer"]["text"] if shown else ""
+        return shown if text == "3 to 4 of 5" else None
+
+    shown = ask.driver.wait_until(second, 5, lambda: "no second page")
+    assert "**2** → **3**" in shown["embeds"][0]["description"]
+    back, on = shown["components"][0]["components"]
+    assert not back.get("disabled")
+    assert not on.get("disabled")
+
+
+def test_the_log_is_for_admins(discord_world: DiscordDriver) -> None:
+    embed = log(Asker(discord_world, typing=True), person="mia")["embeds"][0]
+    assert embed["title"] == "⚠️ This command is for moderators"
+
+
+@pytest.mark.parametrize("count", ["0", "16", "many"])
+def test_a_count_that_does_not_fit_is_explained(discord_world: DiscordDriver, count: str) -> None:
+    embed = log(Asker(discord_world, typing=True), count)["embeds"][0]
+    assert "!auditlog" in embed["description"]

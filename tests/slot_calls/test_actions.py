@@ -293,7 +293,7 @@ def test_a_blocked_viewers_calls_are_skipped_and_new_ones_meet_silence(
     assert audited(tx, guild_id) == [
         "slot_calls.skipped #1",
         "slot_calls.skipped #3",
-        f"slot_calls.block {first.viewer_id}",
+        f"slot_calls.block viewer:{first.viewer_id}",
     ]
 
 

@@ -6,25 +6,26 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.discord_ui import PRIVATE, answer
 from core.kit.services import Services
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.commands.choices import keys_like, rooms_like, values_like
-from core.settings.commands.turning import COG, turn_to, turning_buttons
-from core.settings.rules import Declared, get_declared, get_room, parse
+from core.settings.commands.places import guild_of
+from core.settings.commands.turning import Page, turning_buttons
+from core.settings.rules import Declared, get_declared, get_room, parse, room_of
 
 Context = commands.Context[commands.Bot]
 Choices = list[app_commands.Choice[str]]
 
 
-class Settings(commands.Cog, name=COG):
+class Settings(commands.Cog, name="settings"):
     """What can be set about this server."""
 
     def __init__(self, services: Services, known: Sequence[Declared]) -> None:
         self._services = services
         self._database = services.database
-        self.known = tuple(known)
+        self._known = tuple(known)
 
     @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
     @commands.guild_only()
@@ -34,27 +35,40 @@ class Settings(commands.Cog, name=COG):
         """Show what can be set about this server, and how it is set."""
         # Typed, the name of the slash command's list is the first word of what follows.
         wanted = room.removeprefix("list").strip()
-        only = get_room(wanted, self.known) if wanted else ""
-        page = await turn_to(self._database, _guild(ctx), self.known, only)
+        only = get_room(wanted, self._known) if wanted else ""
+        page = await self.open_at(guild_of(ctx), only, 0)
         await answer(ctx, page.embed, turning_buttons(page))
+
+    async def open_at(self, guild: discord.Guild, chapter: str, number: int) -> Page:
+        """A page of the list: of a room's settings, or of all."""
+        wanted = [one for one in self._known if chapter in ("", room_of(one))]
+        of_pages = max(1, -(-len(wanted) // embeds.PER_PAGE))
+        number = min(number, of_pages - 1)
+        part = wanted[number * embeds.PER_PAGE :][: embeds.PER_PAGE]
+        current = await self._database.run(actions.list_current, guild.id, part)
+        troubles = {
+            one.declared.key: places.trouble(guild, one.declared, one.value) for one in current
+        }
+        embed = embeds.page(current, number, of_pages, troubles)
+        return Page("settings", chapter, number, number + 1 == of_pages, embed)
 
     @settings.command(name="show", extras=PRIVATE)
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
         """Show all about one setting: its value, what it takes, and where the value comes from."""
-        declared = get_declared(key, self.known)
-        current = await self._database.run(actions.get_current, guild_id_of(ctx), declared)
-        trouble = places.trouble(_guild(ctx), declared, current.value)
+        declared = get_declared(key, self._known)
+        current = await self._database.run(actions.get_current, guild_of(ctx).id, declared)
+        trouble = places.trouble(guild_of(ctx), declared, current.value)
         await answer(ctx, embeds.one(current, trouble))
 
     @settings.command(name="set", extras=PRIVATE)
     @app_commands.describe(key="Which setting", value="Its new value")
     async def set(self, ctx: Context, key: str, *, value: str) -> None:
         """Change a setting, such as `watchtime.enabled` to `off`."""
-        declared = get_declared(key, self.known)
-        meant = _meant(_guild(ctx), declared, value)
+        declared = get_declared(key, self._known)
+        meant = _meant(guild_of(ctx), declared, value)
         change = await self._database.run(
-            actions.change, guild_id_of(ctx), declared, meant, ctx.author.id
+            actions.change, guild_of(ctx).id, declared, meant, ctx.author.id
         )
         await self._tell(ctx, change)
 
@@ -62,35 +76,30 @@ class Settings(commands.Cog, name=COG):
     @app_commands.describe(key="Which setting")
     async def reset(self, ctx: Context, key: str) -> None:
         """Take back what was set, so that the default holds again."""
-        declared = get_declared(key, self.known)
+        declared = get_declared(key, self._known)
         change = await self._database.run(
-            actions.reset, self._services.settings, guild_id_of(ctx), declared, ctx.author.id
+            actions.reset, self._services.settings, guild_of(ctx).id, declared, ctx.author.id
         )
         await self._tell(ctx, change)
 
     async def _tell(self, ctx: Context, change: actions.Change) -> None:
         after = change.after
-        trouble = places.trouble(_guild(ctx), after.declared, after.value)
+        trouble = places.trouble(guild_of(ctx), after.declared, after.value)
         await answer(ctx, embeds.changed(change, trouble))
 
     @settings.autocomplete("room")
     async def _rooms(self, _interaction: discord.Interaction, typed: str) -> Choices:
-        return rooms_like(typed, self.known)
+        return rooms_like(typed, self._known)
 
     @show.autocomplete("key")
     @set.autocomplete("key")
     @reset.autocomplete("key")
     async def _keys(self, _interaction: discord.Interaction, typed: str) -> Choices:
-        return keys_like(typed, self.known)
+        return keys_like(typed, self._known)
 
     @set.autocomplete("value")
     async def _values(self, interaction: discord.Interaction, typed: str) -> Choices:
-        return values_like(interaction, typed, self.known)
-
-
-def _guild(ctx: Context) -> discord.Guild:
-    assert ctx.guild is not None, "the command is guild_only"
-    return ctx.guild
+        return values_like(interaction, typed, self._known)
 
 
 def _meant(guild: discord.Guild, declared: Declared, text: str) -> object:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 import discord
+from discord.ext import commands
 
 from core.kit.discord_ui import permission_names, require_permissions
 from core.kit.errors import Refusal
@@ -11,6 +12,12 @@ from core.kit.words import _
 from core.settings.rules import Declared, is_nothing, misfit, parse_id
 
 Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord.Thread)
+
+
+def guild_of(ctx: commands.Context[commands.Bot]) -> discord.Guild:
+    """The server in which a `guild_only` command was given."""
+    assert ctx.guild is not None, "the command is guild_only"
+    return ctx.guild
 
 
 def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
@@ -110,3 +117,13 @@ def _trouble_with_role(guild: discord.Guild, role_id: int) -> str:
     if role >= guild.me.top_role:
         return _("I cannot give this role. Move mine above it in the server's list of roles.")
     return ""
+
+
+def mention(guild: discord.Guild, text: str) -> str:
+    """The mention of what has this id: a role, a channel or else a person; "" where it is none."""
+    found = parse_id(text)
+    if found is None:
+        return ""
+    if guild.get_role(found):
+        return f"<@&{found}>"
+    return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
