@@ -141,7 +141,10 @@ class Settings(BaseSettings):
         None, description="Discord channel for slot calls, until `!slotcalls channel` sets one."
     )
     role_update_interval_seconds: int = Field(
-        600, ge=10, description="How often reward roles are checked. Not used yet by this version."
+        600,
+        ge=1,
+        description="How often all members are checked for reward roles. Whoever reaches one gets "
+        "it at once.",
     )
     raffle_auto_draw: bool = Field(
         False, description="Draw raffles by themselves when they end, until `/settings` says else."

@@ -1,5 +1,45 @@
 """The front door of roles."""
 
-from core.kit.room import Room
+from datetime import datetime
 
-ROOM = Room("roles")
+from sqlalchemy import Connection
+
+from core.events import AccountLinked, AccountUnlinked
+from core.kit.part import Part
+from core.kit.room import Room
+from core.roles import actions, embeds, handlers, store, updates
+from core.roles.buttons import PageButton
+from core.roles.commands import Roles
+from core.roles.personal import PERSONAL
+from core.roles.settings import SETTINGS
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """The roles that cannot be given, for the health page."""
+    return [
+        Part(
+            f"Role {stuck.name}",
+            "warn",
+            " ".join(embeds.obstacle_words(stuck.obstacle)),
+            (now - stuck.obstacle_since).total_seconds(),
+            guild_id=stuck.guild_id,
+        )
+        for stuck in store.list_stuck(tx)
+    ]
+
+
+ROOM = Room(
+    "roles",
+    hears={
+        AccountLinked: handlers.on_account_linked,
+        AccountUnlinked: handlers.on_account_unlinked,
+    },
+    cogs=(Roles,),
+    settings=SETTINGS,
+    embeds={"roles.reached": embeds.reached, "roles.stopped": embeds.stopped},
+    settles={"roles.change": updates.settle},
+    checks=(look,),
+    buttons=(PageButton,),
+    next_goal=actions.next_goal,
+    personal=PERSONAL,
+)

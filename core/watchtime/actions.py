@@ -17,6 +17,9 @@ from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
 from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Stream
 
+CREDITED = "watchtime.credited"
+"""Rung with `guild_id` once minutes of that server are credited."""
+
 MOST_PLACES = 25
 """Lines of a leaderboard."""
 

@@ -1,8 +1,10 @@
 """Timed work."""
 
+from core.kit.database import ring_after_commit
 from core.kit.room import Task
 from core.kit.services import Services
 from core.watchtime import actions
+from core.watchtime.actions import CREDITED
 
 
 def credit(services: Services) -> None:
@@ -11,7 +13,8 @@ def credit(services: Services) -> None:
         guild_ids = actions.list_uncredited(tx)
     for guild_id in guild_ids:
         with services.database.begin() as tx:
-            actions.credit(tx, guild_id)
+            if actions.credit(tx, guild_id):
+                ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)

@@ -1,0 +1,256 @@
+"""How roles look in Discord."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import ago, card, duration, lines, safe
+from core.kit.words import _, plural
+from core.outbox.discord_courier import Rendered
+from core.roles.actions import Status
+from core.roles.rules import Step
+from core.roles.store import Stored
+from core.roles.updates import Plan, Seen
+
+PAGE = 15
+"""Members on a page."""
+
+_MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
+
+
+def obstacle_words(obstacle: str) -> tuple[str, str]:
+    """Why a role cannot be given, and what to do."""
+    order = _("Server Settings → Roles: drag my role above it.")
+    sentences = {
+        "deleted": (
+            _("The role was deleted."),
+            _("Forget it with `/roles remove`, or choose another one with `/roles add`."),
+        ),
+        "everyone": (_("Everybody has that role."), _("Choose or create another one.")),
+        "managed": (
+            _("That role belongs to an app or to Discord, and nobody can give it."),
+            _("Choose or create another one."),
+        ),
+        "permission": (
+            _("I am not allowed to manage roles."),
+            _("Server Settings → Roles → my role: switch on Manage Roles."),
+        ),
+        "above": (_("That role stands above mine."), order),
+        "refused": (
+            _("Discord does not let me give that role."),
+            order + " " + _("Give my role Manage Roles. I try again within the hour."),
+        ),
+    }
+    return sentences[obstacle]
+
+
+def role_name(reward: Stored) -> str:
+    """A mention, or the last name of a role that is gone."""
+    return f"**{safe(reward.name)}**" if reward.obstacle == "deleted" else f"<@&{reward.role_id}>"
+
+
+def needs(minutes: int | None) -> str:
+    """What a role takes."""
+    return _("for linking") if minutes is None else duration(minutes * 60)
+
+
+# -- rewards ------------------------------------------------------------------------------------
+
+
+def rewards(current: Status, seen: Seen) -> discord.Embed:
+    """All rewards, with who has them and what is in the way."""
+    title = "🎖️ " + _("Reward roles")
+    if not current.rewards:
+        how = _("Add one with `/roles add <role> <minutes>`: whoever has watched so long gets it.")
+        return card(title, how)
+    holders = Counter(role_id for held in seen.held.values() for role_id in held or ())
+    rows = [
+        _row(reward, holders[reward.role_id], current.given.get(reward.role_id, 0))
+        for reward in current.rewards
+    ]
+    return card(title, lines([*rows, "", "-# " + _how(current)]), tone="kick")
+
+
+def _row(reward: Stored, holders: int, given: int) -> str:
+    have = plural("{count} member has it", "{count} members have it", holders)
+    ours = _("{given} from me").format(given=f"{given:,}")
+    states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being taken back")}
+    row = f"{_MARKS[reward.state]} {role_name(reward)} · **{needs(reward.minutes)}**"
+    row += f"{states[reward.state]} · {have}, {ours}"
+    if reward.obstacle is None:
+        return row
+    what, remedy = obstacle_words(reward.obstacle)
+    return f"{row}\n⚠️ {what} {remedy}"
+
+
+def _how(current: Status) -> str:
+    if current.mode == "highest":
+        return _("Only the role with the most minutes is kept. Change it with `/roles mode`.")
+    return _("Every role that is reached is kept. Change it with `/roles mode`.")
+
+
+def status(current: Status, every_seconds: int) -> discord.Embed:
+    """How roles are set and whether they keep up."""
+    stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
+    title = _("Some roles cannot be given") if stuck else _("Reward roles")
+    embed = card(
+        ("⚠️ " if stuck else "🎖️ ") + title,
+        lines([*(_stuck(reward) for reward in stuck), *([""] if stuck else []), _looked(current)]),
+        tone="warning" if stuck else "kick",
+        footer=_("Everybody is looked at every {time}, and whoever reaches a role at once.").format(
+            time=duration(every_seconds)
+        ),
+    )
+    on = sum(reward.state == "on" for reward in current.rewards)
+    embed.add_field(name=_("Rewards"), value=_("{on} on").format(on=on))
+    embed.add_field(name=_("Kept"), value=_modes()[current.mode])
+    embed.add_field(name=_("On their way"), value=f"{current.waiting:,}")
+    ways = {"off": _("off"), "dm": _("direct message"), "channel": _("in a channel")}
+    embed.add_field(name=_("Congratulation"), value=ways[current.congratulate])
+    by_hand = _("taken, too") if current.take_manual else _("left alone")
+    embed.add_field(name=_("Given by hand"), value=by_hand)
+    return embed
+
+
+def _modes() -> dict[str, str]:
+    return {"stack": _("every role that is reached"), "highest": _("the highest only")}
+
+
+def _stuck(reward: Stored) -> str:
+    what, remedy = obstacle_words(reward.obstacle or "refused")
+    return f"{role_name(reward)}: {what} {remedy}"
+
+
+def _looked(current: Status) -> str:
+    if current.look is None or current.look.looked_at is None:
+        return _("I have not looked at the members yet.")
+    return _("Last look at everybody {ago}: {given} given, {taken} taken.").format(
+        ago=ago(current.look.looked_at),
+        given=f"{current.look.given:,}",
+        taken=f"{current.look.taken:,}",
+    )
+
+
+def changed(what: str, body: str, warning: tuple[str, str] | None = None) -> discord.Embed:
+    """A reward was added or changed; what stands in its way is said at once."""
+    if warning is None:
+        return card("✅ " + what, body, tone="success")
+    return card("✅ " + what, f"{body}\n\n⚠️ **{warning[0]}** {warning[1]}", tone="warning")
+
+
+# -- pages of members ---------------------------------------------------------------------------
+
+
+def preview(plan: Plan, page: int) -> discord.Embed:
+    """Who would gain and lose what, page by page, the first being 0."""
+    asked = [step for step in plan.steps if step.asks]
+    title = "🔎 " + _("What would change now")
+    if not asked:
+        return card(title, _("Nothing: everybody has what they have earned."), tone="success")
+    shown = asked[page * PAGE : (page + 1) * PAGE]
+    rows = [*_sums(plan), "", *(_step(step, plan) for step in shown)]
+    return card(
+        title, lines(rows), footer=_page_of(page, len(asked)) + " · " + _("Nothing was done")
+    )
+
+
+def _sums(plan: Plan) -> list[str]:
+    gain = Counter(step.role_id for step in plan.steps if step.to == "giving")
+    loss = Counter(step.role_id for step in plan.steps if step.to == "taking")
+    return [
+        f"<@&{r.role_id}> · **+{gain[r.role_id]:,}** **−{loss[r.role_id]:,}**"
+        for r in plan.policy.rewards
+        if gain[r.role_id] or loss[r.role_id]
+    ]
+
+
+def _step(step: Step, plan: Plan) -> str:
+    sign = "➕" if step.to == "giving" else "➖"
+    watched = plan.members[step.discord_id].watched
+    long = "" if watched is None else f" ({duration(watched.total_seconds())})"
+    return f"{sign} <@{step.discord_id}> <@&{step.role_id}> · {reason_words(step.reason)}{long}"
+
+
+def reason_words(reason: str) -> str:
+    """Why somebody gets or loses a role, in a word or two."""
+    return {
+        "reached": _("watched enough"),
+        "linked": _("linked"),
+        "unlinked": _("not linked"),
+        "below": _("has not watched enough"),
+        "higher": _("has a higher one"),
+        "ended": _("no reward any more"),
+        "uncounted": _("excluded from watchtime"),
+        "": _("was there before"),
+    }[reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A member who has a role, or is about to get or lose it; how, and since when we know."""
+
+    discord_id: int
+    state: str
+    at: datetime | None
+
+
+def members(reward: Stored, holders: Sequence[Holder], page: int) -> discord.Embed:
+    """Who has a role, and from whom."""
+    title = "🎖️ " + safe(reward.name)
+    if not holders:
+        return card(title, _("Nobody has it yet."))
+    shown = holders[page * PAGE : (page + 1) * PAGE]
+    head = f"{role_name(reward)} · {needs(reward.minutes)}"
+    rows = [head, "", *(_holder(holder) for holder in shown)]
+    return card(title, lines(rows), tone="kick", footer=_page_of(page, len(holders)))
+
+
+def _holder(holder: Holder) -> str:
+    how = {
+        "giving": _("on its way"),
+        "taking": _("is being taken"),
+        "given": _("from me"),
+    }.get(holder.state, _("given by hand"))
+    since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
+    return f"<@{holder.discord_id}> · {how}{since}"
+
+
+def _page_of(page: int, rows: int) -> str:
+    return _("Page {page} of {pages}").format(page=page + 1, pages=pages_of(rows))
+
+
+def pages_of(rows: int) -> int:
+    """How many pages so many rows take."""
+    return max(1, -(-rows // PAGE))
+
+
+# -- posts --------------------------------------------------------------------------------------
+
+
+def reached(payload: Mapping[str, Any]) -> Rendered:
+    """The congratulation. A direct message knows no mentions of a server's roles."""
+    time = duration(payload["minutes"] * 60)
+    if payload["way"] == "dm":
+        words = _("You have watched **{time}** and now have the role **{role}** in **{server}**.")
+    else:
+        words = _("<@{discord_id}> has watched **{time}** and is now <@&{role_id}>.")
+    body = words.format(
+        time=time,
+        role=safe(payload["role"]),
+        server=safe(payload["server"]),
+        discord_id=payload["discord_id"],
+        role_id=payload["role_id"],
+    )
+    return Rendered(card("🎉 " + _("A new role"), body, tone="kick"))
+
+
+def stopped(payload: Mapping[str, Any]) -> Rendered:
+    """The notice that a role cannot be given any more."""
+    what, remedy = obstacle_words(payload["obstacle"])
+    title = _("I cannot give the role {role}").format(role=safe(payload["name"]))
+    later = _("Once that is done, everybody gets what they have earned.")
+    return Rendered(card("⚠️ " + title, f"{what} {remedy}\n{later}", tone="warning"))

@@ -1,0 +1,338 @@
+"""Who is to have which role, and what changes for that: examples, and a slow, obvious model."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.roles import rules
+from core.roles.rules import ECHO, Grant, Member, Policy, Reward, RewardState, State, Step
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=1)
+LINKED, BRONZE, SILVER, GOLD = 1, 10, 20, 30
+REWARDS = (Reward(LINKED, None), Reward(BRONZE, 60), Reward(SILVER, 600), Reward(GOLD, 6000))
+STACK, HIGHEST = Policy(REWARDS), Policy(REWARDS, "highest")
+
+
+def member(
+    minutes: float | None,
+    held: tuple[int, ...] | None = (),
+    *,
+    linked: bool = True,
+    **grants: State,
+) -> Member:
+    """Somebody; grants are given as `r10="given"`."""
+    return Member(
+        7,
+        None if held is None else frozenset(held),
+        linked,
+        None if minutes is None else timedelta(minutes=minutes),
+        {int(role[1:]): Grant(state, LONG_AGO, 1) for role, state in grants.items()},
+    )
+
+
+def asked(policy: Policy, who: Member) -> list[str]:
+    """`+10 -20`, in order."""
+    signs = {"giving": "+", "taking": "-"}
+    return [f"{signs[s.to]}{s.role_id}" for s in rules.steps(policy, who, NOW) if s.asks]
+
+
+def silent(policy: Policy, who: Member) -> dict[int, State]:
+    return {s.role_id: s.to for s in rules.steps(policy, who, NOW) if not s.asks}
+
+
+# -- what is earned -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("minutes", "stack", "highest"),
+    [
+        (0, {LINKED}, {LINKED}),
+        (59.999, {LINKED}, {LINKED}),
+        (60, {LINKED, BRONZE}, {LINKED, BRONZE}),
+        (600, {LINKED, BRONZE, SILVER}, {LINKED, SILVER}),
+        (90_000, {LINKED, BRONZE, SILVER, GOLD}, {LINKED, GOLD}),
+        (None, {LINKED}, {LINKED}),
+    ],
+)
+def test_what_is_earned(minutes: float | None, stack: set[int], highest: set[int]) -> None:
+    assert rules.earned(STACK, member(minutes)) == stack
+    assert rules.earned(HIGHEST, member(minutes)) == highest
+
+
+def test_two_roles_for_the_same_minutes_come_together() -> None:
+    policy = Policy((Reward(BRONZE, 60), Reward(SILVER, 60)), "highest")
+    assert rules.earned(policy, member(60)) == {BRONZE, SILVER}
+
+
+def test_what_is_switched_off_does_not_stand_in_the_way_of_what_is_lower() -> None:
+    policy = Policy((Reward(BRONZE, 60), Reward(GOLD, 600, "off")), "highest")
+    assert rules.earned(policy, member(700)) == {BRONZE}
+
+
+def test_a_role_that_cannot_be_given_costs_nobody_the_lower_one() -> None:
+    policy = replace(HIGHEST, stuck=frozenset({SILVER}))
+    assert asked(policy, member(700, (LINKED, BRONZE), r1="given", r10="given")) == []
+    with_both = member(700, (LINKED, BRONZE, SILVER), r1="given", r10="given", r20="given")
+    assert asked(policy, with_both) == ["-10"]
+
+
+# -- what changes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "who", "wanted"),
+    [
+        (STACK, member(700), ["+1", "+10", "+20"]),
+        (HIGHEST, member(700, (LINKED, BRONZE), r1="given", r10="given"), ["+20", "-10"]),
+        (STACK, member(700, (LINKED, BRONZE, SILVER), r1="given", r10="given", r20="given"), []),
+        # Below the threshold: what we gave is taken, what was given by hand is not.
+        (STACK, member(10, (LINKED, BRONZE), r1="given", r10="given"), ["-10"]),
+        (STACK, member(10, (LINKED, BRONZE), r1="given"), []),
+        (STACK, member(10, (LINKED, BRONZE), r1="given", r10="found"), []),
+        (STACK, member(10, (LINKED, BRONZE), r1="given", r10="taken"), []),
+        (replace(STACK, take_manual=True), member(10, (LINKED, BRONZE), r1="given"), ["-10"]),
+        # Unlinked: the minutes went with the account.
+        (
+            STACK,
+            member(None, (LINKED, BRONZE), linked=False, r1="given", r10="given"),
+            ["-1", "-10"],
+        ),
+        # Excluded, but linked.
+        (STACK, member(None, (LINKED, BRONZE), r1="given", r10="given"), ["-10"]),
+        # Taken away by hand: earned is earned.
+        (STACK, member(70, (LINKED,), r1="given", r10="given"), ["+10"]),
+        # Not in the server, or just back.
+        (STACK, member(700, None, r10="given"), []),
+        (STACK, member(70, (), r1="away", r10="away"), ["+1", "+10"]),
+        # What waits counts as done.
+        (STACK, member(70, (), r1="giving", r10="giving"), []),
+        (STACK, member(10, (LINKED, BRONZE), r1="given", r10="taking"), []),
+        # And is turned round when it is out of date.
+        (STACK, member(10, (), linked=False, r1="giving", r10="giving"), ["-1", "-10"]),
+        (STACK, member(70, (LINKED, BRONZE), r1="given", r10="taking"), ["+10"]),
+    ],
+)
+def test_what_changes(policy: Policy, who: Member, wanted: list[str]) -> None:
+    assert asked(policy, who) == wanted
+
+
+def test_who_has_it_already_is_noted_as_such() -> None:
+    assert silent(STACK, member(70, (LINKED, BRONZE))) == {LINKED: "found", BRONZE: "found"}
+    assert silent(STACK, member(10, (LINKED,), r1="found", r10="found")) == {BRONZE: "taken"}
+
+
+def test_who_leaves_has_nothing_any_more() -> None:
+    gone = member(70, None, r1="given", r10="found")
+    assert silent(STACK, gone) == {LINKED: "away", BRONZE: "away"}
+    assert silent(STACK, member(70, None)) == {LINKED: "away", BRONZE: "away"}
+    assert silent(STACK, member(70, None, r1="giving", r10="taking")) == {}
+
+
+@pytest.mark.parametrize(("state", "held"), [("given", ()), ("taken", (BRONZE,))])
+def test_discords_word_may_be_on_its_way(state: State, held: tuple[int, ...]) -> None:
+    """What was done a moment ago is not done again because the news of it is late."""
+    policy = Policy((Reward(BRONZE, 60),))
+    who = member(70 if state == "given" else 10, held)
+    fresh = replace(who, grants={BRONZE: Grant(state, NOW - ECHO / 2, 5)})
+    stale = replace(who, grants={BRONZE: Grant(state, NOW - ECHO, 5)})
+    assert asked(policy, fresh) == []
+    assert (asked(policy, stale) != []) is (state == "given")
+
+
+@pytest.mark.parametrize(
+    ("reward", "who", "why"),
+    [
+        (Reward(BRONZE, 60, "ending"), member(70), "ended"),
+        (Reward(BRONZE, 60), member(None, linked=False), "unlinked"),
+        (Reward(BRONZE, 60), member(None), "uncounted"),
+        (Reward(BRONZE, 60), member(70), "higher"),
+        (Reward(BRONZE, 60), member(10), "below"),
+    ],
+)
+def test_why_somebody_is_not_to_have_it(reward: Reward, who: Member, why: str) -> None:
+    assert rules.why_not(reward, who) == why
+
+
+# -- any order of things ------------------------------------------------------------------------
+
+REWARD_STATES: st.SearchStrategy[RewardState] = st.sampled_from(["on", "off", "ending"])
+GRANTS = st.builds(
+    Grant,
+    st.sampled_from(["giving", "given", "taking", "taken", "found", "away"]),
+    st.sampled_from([NOW, NOW - ECHO / 2, NOW - ECHO, LONG_AGO]),
+    st.just(1),
+)
+ROLES = st.sampled_from([LINKED, BRONZE, SILVER, GOLD])
+MINUTES = st.none() | st.sampled_from([0, 59, 60, 599, 600, 601, 6000])
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    rewards = tuple(replace(r, state=draw(REWARD_STATES)) for r in REWARDS if draw(st.booleans()))
+    return Policy(
+        rewards,
+        draw(st.sampled_from(["stack", "highest"])),
+        frozenset(draw(st.sets(ROLES, max_size=2))),
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def members(draw: st.DrawFn) -> Member:
+    linked = draw(st.booleans())
+    minutes = draw(MINUTES) if linked else None
+    return Member(
+        7,
+        draw(st.none() | st.frozensets(ROLES)),
+        linked,
+        None if minutes is None else timedelta(minutes=minutes),
+        draw(st.dictionaries(ROLES, GRANTS)),
+    )
+
+
+def applied(who: Member, steps: list[Step]) -> Member:
+    """As it is written down, before Discord has answered."""
+    new = {s.role_id: Grant(s.to, NOW, 2) for s in steps}
+    return replace(who, grants={**who.grants, **new})
+
+
+def answered(who: Member) -> Member:
+    """As it is once Discord has done everything that waited, and its word has come."""
+    held, grants = set(who.held or ()), dict(who.grants)
+    for role_id, grant in who.grants.items():
+        if grant.state == "giving":
+            held.add(role_id)
+            grants[role_id] = Grant("given", LONG_AGO, grant.number)
+        elif grant.state == "taking":
+            held.discard(role_id)
+            grants[role_id] = Grant("taken", LONG_AGO, grant.number)
+        else:
+            grants[role_id] = replace(grant, at=LONG_AGO)
+    return replace(who, held=frozenset(held), grants=grants)
+
+
+@given(policies(), members())
+def test_deciding_again_changes_nothing(policy: Policy, who: Member) -> None:
+    once = applied(who, list(rules.steps(policy, who, NOW)))
+    assert list(rules.steps(policy, once, NOW)) == []
+
+
+@given(policies(), members())
+def test_once_discord_is_done_nothing_is_left_to_do(policy: Policy, who: Member) -> None:
+    if who.held is None:
+        return
+    calm = answered(who)
+    done = answered(applied(calm, list(rules.steps(policy, calm, NOW))))
+    assert asked(policy, done) == []
+
+
+@given(policies(), members())
+def test_it_is_what_the_slow_model_says(policy: Policy, who: Member) -> None:
+    """Without anything under way: exactly the earned roles are added, and of the rest exactly those
+    are removed that are ours."""
+    if who.held is None:
+        return
+    calm = answered(who)
+    assert calm.held is not None
+    touchable = {
+        r.role_id for r in policy.rewards if r.state != "off" and r.role_id not in policy.stuck
+    }
+    steps = list(rules.steps(policy, calm, NOW))
+    earned = rules.earned(policy, calm)
+    assert {s.role_id for s in steps if s.to == "giving"} == (earned - calm.held) & touchable
+    ours = {role for role, grant in calm.grants.items() if grant.state == "given"}
+    takable = calm.held if policy.take_manual else calm.held & ours
+    assert {s.role_id for s in steps if s.to == "taking"} == (takable - earned) & touchable
+
+
+@given(policies(), members())
+def test_nobody_ever_loses_what_we_did_not_give(policy: Policy, who: Member) -> None:
+    shy = replace(policy, take_manual=False)
+    for step in rules.steps(shy, who, NOW):
+        if step.to == "taking":
+            assert who.grants[step.role_id].state in ("giving", "given")
+
+
+@given(policies(), members())
+def test_what_is_switched_off_or_stuck_is_left_alone(policy: Policy, who: Member) -> None:
+    touched = {step.role_id for step in rules.steps(policy, who, NOW)}
+    off = {r.role_id for r in policy.rewards if r.state == "off"}
+    assert not touched & (off | policy.stuck)
+
+
+@given(st.lists(st.sampled_from([0, 59, 60, 599, 600, 601, 5999, 6000])), st.booleans())
+def test_only_the_end_counts(minutes: list[int], highest: bool) -> None:
+    """However often somebody is looked at on the way, they end with the same roles."""
+    policy = HIGHEST if highest else STACK
+    often = member(0)
+    for watched in minutes:
+        often = replace(often, watched=timedelta(minutes=watched))
+        often = answered(applied(often, list(rules.steps(policy, often, NOW))))
+    if minutes:
+        assert often.held == rules.earned(policy, often)
+
+
+# -- the word -----------------------------------------------------------------------------------
+
+
+def loud(who: Mapping[int, Member], steps: list[Step]) -> set[int]:
+    rewards = {r.role_id: r for r in REWARDS}
+    worthy = [s for s in steps if rules.deserves_word(s, who[s.discord_id], rewards)]
+    return {s.role_id for s in rules.loudest(worthy, rewards)}
+
+
+def test_who_gets_several_roles_is_congratulated_on_the_highest() -> None:
+    who = member(700)
+    assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == {SILVER}
+
+
+def test_being_linked_has_its_own_word() -> None:
+    who = member(0)
+    assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == set()
+
+
+@pytest.mark.parametrize("state", ["given", "taken", "away", "found"])
+def test_what_comes_back_is_no_news(state: State) -> None:
+    who = member(70, (LINKED,), r1="given", r10=state)
+    assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == set()
+
+
+def test_who_earned_it_elsewhere_and_joins_is_congratulated() -> None:
+    who = replace(member(70), grants={BRONZE: Grant("away", LONG_AGO, 0)})
+    assert loud({7: who}, list(rules.steps(STACK, who, NOW))) == {BRONZE}
+
+
+# -- obstacles ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "obstacle"),
+    [
+        ("", None),
+        ("above", "above"),
+        ("permission", "permission"),
+        ("permission above", "permission"),
+        ("managed permission above", "managed"),
+        ("everyone managed permission above", "everyone"),
+    ],
+)
+def test_the_first_obstacle_is_named(facts: str, obstacle: str | None) -> None:
+    found = rules.obstacle_of(
+        everyone="everyone" in facts,
+        managed="managed" in facts,
+        may_manage="permission" not in facts,
+        above="above" in facts,
+    )
+    assert found == obstacle
+
+
+@pytest.mark.parametrize(
+    ("minutes", "wanted"), [(0, 60), (59.9, 60), (60, 600), (700, 6000), (6000, None)]
+)
+def test_the_next_goal(minutes: float, wanted: int | None) -> None:
+    assert rules.next_minutes([6000, 60, 600], timedelta(minutes=minutes)) == wanted

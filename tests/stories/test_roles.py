@@ -1,0 +1,297 @@
+"""Roles for watching, from a line in Kick chat to a role in Discord and back."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.events import AccountLinked, AccountUnlinked
+from core.guilds import store as guilds
+from core.inbox import actions as inbox
+from core.people import store as people
+from sandbox.kick.signing import SigningKey
+from sandbox.people import PEOPLE
+from tests.stories.product import Json, until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+VERAS_DEN = 1_100_000_000_000_000_500
+PERSONS = {person.handle: person for person in PEOPLE}
+REGULAR, VIP = "Regular", "VIP Regular"
+
+
+@pytest.fixture
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """A product that looks at everybody every two seconds; the stream began two hours ago."""
+    folder = tmp_path_factory.mktemp("roles")
+    settings = {"ROLE_UPDATE_INTERVAL_SECONDS": "2"}
+    with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("roles status")
+        opened.kick.live(title="Slots!", started_at=ago(120))
+        yield opened
+
+
+def ago(minutes: float) -> str:
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes)
+    return at.isoformat()
+
+
+# -- what happens -------------------------------------------------------------------------------
+
+
+def link(stage: Stage, person: str, guild_id: int = GUILD) -> None:
+    """The person's accounts are tied together; see the stories of linking for how."""
+    who, now = PERSONS[person], datetime.now(UTC)
+    with stage.database.begin() as tx:
+        viewer_id = people.set_viewer(tx, guild_id, "kick", who.kick_user_id, who.kick_name, now)
+        people.add_link(tx, guild_id, who.discord_id, "kick", viewer_id, now)
+        inbox.tell(
+            tx,
+            AccountLinked(
+                key=f"kick:{viewer_id}:{who.discord_id}:{now.isoformat()}",
+                guild_id=guild_id,
+                at=now,
+                platform="kick",
+                discord_id=who.discord_id,
+                viewer_id=viewer_id,
+                name=who.kick_name,
+            ),
+        )
+
+
+def unlink(stage: Stage, person: str, guild_id: int = GUILD) -> None:
+    who, now = PERSONS[person], datetime.now(UTC)
+    with stage.database.begin() as tx:
+        found = people.find_link(tx, guild_id, who.discord_id)
+        assert found is not None
+        people.end_link(tx, found)
+        inbox.tell(
+            tx,
+            AccountUnlinked(
+                key=f"kick:{found.viewer_id}:{who.discord_id}:{now.isoformat()}",
+                guild_id=guild_id,
+                at=now,
+                platform="kick",
+                discord_id=who.discord_id,
+                viewer_id=found.viewer_id,
+            ),
+        )
+
+
+def watches(stage: Stage, person: str, *minutes_ago: float) -> None:
+    """The person writes in chat, ten minutes each time."""
+    for minutes in minutes_ago:
+        stage.kick.chat(person, "hello", at=ago(minutes))
+
+
+def admin(stage: Stage, command: str, **options: object) -> Json:
+    """Nora's answer to a slash command."""
+    done = stage.discord.slash("nora", "general", command, options)
+    assert done["response"]["ephemeral"] is True
+    return dict(done["response"]["embeds"][0])
+
+
+def role_id(stage: Stage, name: str, guild: str = "Nora's Corner") -> str:
+    found = next(g for g in stage.discord.state()["guilds"] if g["name"] == guild)
+    return next(str(role["id"]) for role in found["roles"] if role["name"] == name)
+
+
+def has(stage: Stage, person: str, *roles: str, guild: str = "Nora's Corner") -> None:
+    """Until the person has exactly these roles."""
+    until(
+        lambda: stage.discord.roles_of(person, guild=guild) == sorted(roles),
+        f"{person} with {roles}, not {stage.discord.roles_of(person, guild=guild)}",
+    )
+
+
+def add(stage: Stage, name: str, minutes: int) -> Json:
+    return admin(stage, "roles add", role=role_id(stage, name), minutes=minutes)
+
+
+def looked_at(stage: Stage, since: datetime) -> None:
+    """Until everybody has been looked at."""
+    until(lambda: stage.scalar("SELECT looked_at FROM roles_looks") > since, "a look")
+
+
+def changes(stage: Stage) -> list[tuple[str, str]]:
+    """What was asked of Discord, and how it went."""
+    return stage.rows(
+        "SELECT target->>'act', state FROM outbox_messages WHERE kind = 'roles.change' ORDER BY id"
+    )
+
+
+# -- stories ------------------------------------------------------------------------------------
+
+
+def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
+    link(stage, "mia")
+    answer = add(stage, REGULAR, 25)
+    assert answer["title"] == "✅ 25 min of watching bring a role"
+    watches(stage, "mia", 100, 80)
+    has(stage, "mia")
+    watches(stage, "mia", 60)
+    has(stage, "mia", REGULAR)
+
+    unlink(stage, "mia")
+    has(stage, "mia")
+    link(stage, "mia")
+    has(stage, "mia", REGULAR)
+    assert changes(stage) == [("give", "sent"), ("take", "sent"), ("give", "sent")]
+
+
+def test_highest_takes_the_lower_one(stage: Stage) -> None:
+    link(stage, "mia")
+    add(stage, REGULAR, 10)
+    add(stage, VIP, 20)
+    assert "Only the role with the most minutes" in str(admin(stage, "roles mode", mode="highest"))
+    watches(stage, "mia", 100)
+    has(stage, "mia", REGULAR)
+    watches(stage, "mia", 60)
+    has(stage, "mia", VIP)
+    admin(stage, "roles mode", mode="stack")
+    has(stage, "mia", REGULAR, VIP)
+
+
+def test_the_role_for_linking(stage: Stage) -> None:
+    admin(stage, "roles linked", role=VIP)
+    link(stage, "leo")
+    has(stage, "leo", VIP)
+    admin(stage, "roles linked", role="off")
+    has(stage, "leo")
+    until(lambda: "Add one with" in str(admin(stage, "roles list")), "no reward any more")
+
+
+def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
+    link(stage, "mia")
+    watches(stage, "mia", 100)
+    stage.discord.role("Nobles", position=4)
+    answer = add(stage, "Nobles", 5)
+    assert "That role stands above mine." in answer["description"]
+    assert "drag my role above it" in answer["description"]
+    until(lambda: "cannot be given" in admin(stage, "roles status")["title"], "a warning")
+    assert changes(stage) == []
+    stage.discord.role("Nobles", position=1)
+    has(stage, "mia", "Nobles")
+    assert changes(stage) == [("give", "sent")]
+
+
+def test_a_deleted_role_is_noticed_and_can_be_forgotten(stage: Stage) -> None:
+    link(stage, "mia")
+    watches(stage, "mia", 100)
+    add(stage, REGULAR, 5)
+    has(stage, "mia", REGULAR)
+    stage.discord.role(REGULAR, delete=True)
+    until(lambda: "The role was deleted." in str(admin(stage, "roles list")), "a notice")
+    offered = stage.discord.autocomplete("nora", "general", "roles remove", "role", {"role": "reg"})
+    assert [choice["name"] for choice in offered] == ["Regular · 5 min"]
+    admin(stage, "roles remove", role=offered[0]["value"])
+    assert "Add one with" in str(admin(stage, "roles list"))
+
+
+def test_what_was_given_by_hand_stays(stage: Stage) -> None:
+    stage.discord.member("yuki", roles=[REGULAR])
+    add(stage, REGULAR, 5)
+    link(stage, "yuki")
+    watches(stage, "yuki", 100)
+    until(lambda: stage.rows("SELECT 1 FROM roles_grants WHERE state = 'found'"), "it was noted")
+    unlink(stage, "yuki")
+    looked_at(stage, datetime.now(UTC))
+    assert "given by hand" in str(admin(stage, "roles members", role=REGULAR))
+    assert changes(stage) == []
+    has(stage, "yuki", REGULAR)
+
+
+def test_leaving_and_coming_back(stage: Stage) -> None:
+    link(stage, "mia")
+    watches(stage, "mia", 100)
+    add(stage, REGULAR, 5)
+    has(stage, "mia", REGULAR)
+    stage.discord.member("mia", leave=True)
+    until(lambda: stage.rows("SELECT 1 FROM roles_grants WHERE state = 'away'"), "she is away")
+    stage.discord.member("mia", join=True)
+    has(stage, "mia", REGULAR)
+
+
+def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
+    link(stage, "mia")
+    watches(stage, "mia", 100)
+    until(lambda: stage.scalar("SELECT watched FROM watchtime_totals"), "minutes of mia's")
+    set_setting(stage, "roles.congratulate", "channel")
+    set_setting(stage, "roles.channel", GUILD + 20)
+    add(stage, REGULAR, 5)
+    has(stage, "mia", REGULAR)
+    looked_at(stage, datetime.now(UTC))
+    link(stage, "leo")
+    watches(stage, "leo", 100)
+    has(stage, "leo", REGULAR)
+    post = stage.discord.wait_for("general", lambda m: "A new role" in title(m), 10)
+    assert f"<@{PERSONS['leo'].discord_id}>" in post["embeds"][0]["description"]
+
+    set_setting(stage, "roles.congratulate", "dm")
+    stage.discord.member("yuki", dms_open=False)
+    link(stage, "yuki")
+    watches(stage, "yuki", 100)
+    has(stage, "yuki", REGULAR)
+    link(stage, "tomas")
+    watches(stage, "tomas", 100)
+    line = stage.discord.wait_for("dm:tomas", lambda m: "A new role" in title(m), 10)
+    assert "**Regular** in **Nora's Corner**" in line["embeds"][0]["description"]
+    words = [m for m in stage.discord.transcript("general") if "A new role" in title(m)]
+    assert len(words) == 1
+    assert stage.rows("SELECT 1 FROM outbox_messages WHERE state = 'shelved'") == []
+
+
+def set_setting(stage: Stage, key: str, value: object) -> None:
+    """As `/settings set` does."""
+    with stage.database.begin() as tx:
+        guilds.set_setting(tx, GUILD, key, value, 1)
+
+
+def test_two_servers_are_apart(stage: Stage) -> None:
+    link(stage, "leo")
+    link(stage, "leo", VERAS_DEN)
+    watches(stage, "leo", 100)
+    add(stage, REGULAR, 5)
+    answer = stage.discord.slash(
+        "vera",
+        "general",
+        "roles add",
+        {"role": role_id(stage, VIP, "Vera's Den"), "minutes": 5},
+        guild="Vera's Den",
+    )
+    assert "bring a role" in answer["response"]["embeds"][0]["title"]
+    has(stage, "leo", REGULAR)
+    assert stage.discord.roles_of("leo", guild="Vera's Den") == []
+    listed = str(admin(stage, "roles list"))
+    assert role_id(stage, REGULAR) in listed
+    assert role_id(stage, VIP, "Vera's Den") not in listed
+
+
+def test_a_kill_between_asking_and_giving_loses_and_doubles_nothing(stage: Stage) -> None:
+    for person in ("mia", "leo", "yuki"):
+        link(stage, person)
+        watches(stage, person, 100)
+    stage.discord.fault(rest_slow_ms=700)
+    add(stage, REGULAR, 5)
+    until(lambda: len(changes(stage)) == 3, "three changes asked for")
+    until(lambda: ("give", "sending") in changes(stage), "one on its way")
+    stage.product.kill()
+    stage.discord.fault(rest_slow_ms=0)
+    stage.start().wait_well()
+    for person in ("mia", "leo", "yuki"):
+        has(stage, person, REGULAR)
+    until(lambda: all(state == "sent" for _act, state in changes(stage)), "all settled")
+    assert len(changes(stage)) == 3
+
+
+def test_a_moderator_may_not_hand_out_what_stands_above_them(stage: Stage) -> None:
+    stage.discord.role("Low Mod", permissions=["MANAGE_GUILD"], position=1)
+    stage.discord.member("mia", roles=["Low Mod"])
+    answer = stage.discord.slash(
+        "mia", "general", "roles add", {"role": role_id(stage, VIP), "minutes": 5}
+    )
+    assert "stands above yours" in answer["response"]["embeds"][0]["title"]
+    assert "for moderators" in stage.asked("leo", "!roles status")["title"]
