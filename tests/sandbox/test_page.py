@@ -275,6 +275,45 @@ def test_a_suggestion_really_does_it(nora: Visit) -> None:
     expect(nora.message("Slot calls are on")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("button", "path", "told"),
+    [
+        ("Follow", "follow", {"person": "mia"}),
+        ("Subscribe", "subscribe", {"person": "mia"}),
+        ("500", "kicks", {"person": "mia", "amount": 500}),
+        ("50", "gift", {"person": "mia", "count": 50}),
+        ("5", "gift", {"person": "mia", "count": 5}),
+    ],
+)
+def test_a_viewer_supports_the_stream(
+    nora: Visit, button: str, path: str, told: dict[str, object]
+) -> None:
+    nora.become("MadCats")
+    row = nora.page.get_by_role("group", name="Support the stream")
+    with nora.page.expect_response(f"**/control/kick/{path}") as answered:
+        row.get_by_role("button", name=button, exact=True).click()
+    assert answered.value.ok
+    assert answered.value.request.post_data_json == {"channel": "nora", **told}
+    expect(nora.toasts).to_contain_text("Kick tells of")
+
+
+def test_an_anonymous_gift_names_nobody_and_the_choice_stays(nora: Visit) -> None:
+    nora.page.get_by_label("anonymously").check()
+    for _time in range(2):
+        with nora.page.expect_response("**/control/kick/gift") as answered:
+            nora.page.get_by_role("button", name="1", exact=True).click()
+        assert answered.value.ok
+        assert answered.value.request.post_data_json == {"channel": "nora", "count": 1}
+    nora.page.get_by_label("anonymously").uncheck()
+
+
+def test_the_faults_of_the_feed_stand_together(place: Place, nora: Visit) -> None:
+    nora.page.get_by_role("button", name="Make it misbehave").click()
+    group = nora.page.locator(".fault-group", has_text="Kick: realtime feed")
+    names = [name for name in _faults(place) if name.startswith("kick.feed.")]
+    expect(group.locator(".fault[data-name]")).to_have_count(len(names))
+
+
 def test_faults_are_switched_and_reset(place: Place, nora: Visit) -> None:
     nora.page.get_by_role("button", name="Make it misbehave").click()
     drawer = nora.page.get_by_role("dialog", name="Make it misbehave")

@@ -3,7 +3,8 @@ import { byId, h } from "./dom.js";
 
 const GROUPS = [
   ["kick.webhook", "Kick: webhooks"], ["kick.body", "Kick: what webhooks contain"],
-  ["kick.chat", "Kick: chat"], ["kick", "Kick: API, tokens, site"],
+  ["kick.chat", "Kick: chat"], ["kick.feed", "Kick: realtime feed"],
+  ["kick", "Kick: API, tokens, site"],
   ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
   ["discord", "Discord: other"], ["drand", "The public beacon"],
 ];

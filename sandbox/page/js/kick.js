@@ -3,6 +3,7 @@ import { avatar, hueOf } from "./avatar.js";
 import { messageBox } from "./box.js";
 import { wireEnd } from "./discord.js";
 import { byId, h, keepAtEnd, reconcile } from "./dom.js";
+import { supportRow } from "./support.js";
 
 const BADGES = { broadcaster: "🎥", moderator: "🛡", subscriber: "★", vip: "VIP", og: "OG",
   sub_gifter: "🎁", verified: "✓", bot: "BOT", founder: "1st" };
@@ -22,6 +23,7 @@ export function kickPane(app) {
   box.setHint("Try ", h("code", {}, "!call Book of Dead"), " or ", h("code", {}, "!sr Wanted"), ".");
   byId("kick-composer").append(box.element);
   wireEnd(chat, byId("kick-to-end"));
+  supportRow(app, () => view);
 
   function render(next) {
     view = next;
