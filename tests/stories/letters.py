@@ -1,0 +1,43 @@
+"""The bot's direct messages and private answers, as people find them in Discord."""
+
+from typing import Any
+
+from tests.stories.product import until
+from tests.stories.stage import Stage, title
+
+Json = dict[str, Any]
+
+
+def letters(stage: Stage, person: str, words: str) -> list[Json]:
+    """The bot's direct messages to somebody with these words in the title."""
+    return [one for one in stage.discord.transcript(f"dm:{person}") if words in title(one)]
+
+
+def next_letter(stage: Stage, person: str, words: str, seen: int) -> Json:
+    """The direct message that comes after so many of its kind."""
+    return until(lambda: letters(stage, person, words)[seen:], f"“{words}” for {person}")[0]
+
+
+def url_in(message: Json) -> str:
+    """The address behind a message's link button."""
+    buttons = [one for row in message["components"] for one in row["components"]]
+    return str(next(one["url"] for one in buttons if one.get("url")))
+
+
+def custom_id_of(message: Json, label: str) -> str:
+    """The button with this label."""
+    buttons = [one for row in message["components"] for one in row["components"]]
+    return str(next(one["custom_id"] for one in buttons if one["label"] == label))
+
+
+def private_answer(stage: Stage, interaction: Json, words: str) -> Json:
+    """What answered an interaction with these words in the title; only the asker may see it."""
+
+    def look() -> Json | None:
+        known = stage.discord.interaction(interaction["interaction_id"])
+        answers = [one for one in (known["response"], *known["followups"]) if one]
+        found = next((one for one in answers if words in title({"embeds": [], **one})), None)
+        assert found is None or found["flags"] & 64, "not ephemeral"
+        return found
+
+    return until(look, f"a private answer with “{words}”")

@@ -1,0 +1,359 @@
+"""A viewer links a Kick account: in Discord, in a real browser, on Kick's own page, and back."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from pathlib import Path
+from re import search
+from threading import Barrier
+from urllib.parse import urljoin
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from sandbox.kick.signing import SigningKey
+from sandbox.people import PEOPLE
+from tests.stories.letters import (
+    Json,
+    custom_id_of,
+    letters,
+    next_letter,
+    private_answer,
+    url_in,
+)
+from tests.stories.product import until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+pytestmark = pytest.mark.browser
+
+INVITATION = "Link your Kick account"
+HEADING = "Linked with"
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("link"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("unlink")
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_linked(stage: Stage) -> None:
+    for table in ("people_links", "people_link_attempts"):
+        stage.rows(f"DELETE FROM {table} RETURNING 1")
+    stage.discord.member("mia", dms_open=True)
+
+
+def link_by_dm(stage: Stage, person: str, guild: str = "Nora's Corner") -> str:
+    """Type `!link` and take the link out of one's direct messages."""
+    seen = len(letters(stage, person, INVITATION))
+    stage.discord.message(person, "general", "!link", guild=guild)
+    return url_in(next_letter(stage, person, INVITATION, seen))
+
+
+def follow(page: Page, link: str, choice: str = "MadCats") -> None:
+    """Say on our page that it is oneself, and choose on Kick's."""
+    page.goto(link)
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    page.get_by_role("button", name=choice).click()
+
+
+def linked(stage: Stage) -> list[tuple[str, str]]:
+    """Who is linked with what in Nora's server, by handle and name on Kick."""
+    people = {person.discord_id: person.handle for person in PEOPLE}
+    found = stage.rows(
+        "SELECT discord_id, name FROM people_links JOIN people_viewers USING (guild_id, viewer_id)"
+        " WHERE guild_id = :guild ORDER BY discord_id",
+        guild=GUILD,
+    )
+    return [(people[discord_id], name) for discord_id, name in found]
+
+
+def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
+    confirmed = len(letters(stage, "mia", HEADING))
+    link = link_by_dm(stage, "mia")
+    invitation = letters(stage, "mia", INVITATION)[-1]
+    assert ":R>" in invitation["embeds"][0]["description"]
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Is this you?")
+    expect(page.get_by_text("MadCats")).to_be_visible()
+    expect(page.get_by_text("On Discord, in Nora's Corner")).to_be_visible()
+    assert page.evaluate("document.images[0].naturalWidth") > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    page.get_by_role("button", name="MadCats").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
+    assert linked(stage) == [("mia", "MadCats")]
+    letter = next_letter(stage, "mia", HEADING, confirmed)
+    assert "Nora's Corner" in letter["embeds"][0]["description"]
+    done = "SELECT state FROM inbox_deliveries WHERE kind = 'AccountLinked'"
+    until(lambda: stage.rows(done) == [("done",)], "the other rooms heard of it")
+
+    answer = page.goto(link)
+    assert answer is not None
+    assert answer.status == 410
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+
+
+def test_asking_again_says_with_which_account_and_how_to_end_it(stage: Stage, page: Page) -> None:
+    follow(page, link_by_dm(stage, "mia"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    asked = stage.discord.slash("mia", "general", "link")
+    said = private_answer(stage, asked, "You are linked with MadCats on Kick")
+    assert "/unlink" in said["embeds"][0]["description"]
+    stage.discord.message("mia", "general", "!link")
+    assert next_letter(stage, "mia", "You are linked with MadCats", 0)
+
+
+def test_a_slash_with_closed_direct_messages_is_answered_privately(
+    stage: Stage, page: Page
+) -> None:
+    stage.discord.member("mia", dms_open=False)
+    asked = stage.discord.slash("mia", "general", "link")
+    follow(page, url_in(private_answer(stage, asked, INVITATION)))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    assert linked(stage) == [("mia", "MadCats")]
+    shelved = "SELECT 1 FROM outbox_messages WHERE state = 'shelved'"
+    assert stage.rows(shelved) == []
+
+
+def test_typed_with_closed_direct_messages_a_button_answers_privately(
+    stage: Stage, page: Page
+) -> None:
+    stage.discord.member("mia", dms_open=False)
+    asked = stage.discord.message("mia", "general", "!link")
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    assert "direct messages are closed" in title(said)
+    assert "url" not in str(said["components"])
+    custom_id = custom_id_of(said, "Link with Kick")
+    stage.product.stop()
+    stage.start().wait_well()  # the button outlives it
+
+    pressed = stage.discord.click("mia", said["message_id"], custom_id)
+    by_mia = url_in(private_answer(stage, pressed, INVITATION))
+    pressed = stage.discord.click("yuki", said["message_id"], custom_id)
+    page.goto(url_in(private_answer(stage, pressed, INVITATION)))
+    expect(page.get_by_text("雪Yuki")).to_be_visible()
+    follow(page, by_mia)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    assert linked(stage) == [("mia", "MadCats")]
+
+
+def test_who_asks_too_often_is_told_when_it_works_again(stage: Stage) -> None:
+    for _time in range(3):
+        link_by_dm(stage, "leo")
+    answer = stage.asked("leo", "!link")
+    assert "several links" in answer["title"]
+    assert "<t:" in answer["description"]
+    by_slash = stage.discord.slash("leo", "general", "link")
+    assert "several links" in str(by_slash["response"])
+    link_by_dm(stage, "yuki")
+
+
+def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
+    follow(page, link_by_dm(stage, "mia"), "Deny")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You said no on Kick.")
+    assert linked(stage) == []
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This answer was used already.")
+
+
+def test_an_old_link_and_a_changed_one_say_so(stage: Stage, page: Page) -> None:
+    link = link_by_dm(stage, "mia")
+    page.goto(link[:-3] + "abc")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
+    other = link_by_dm(stage, "leo")
+    page.goto(".".join([link.rsplit(".", 2)[0], *other.rsplit(".", 2)[1:]]))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
+    assert linked(stage) == []
+
+
+def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page: Page) -> None:
+    link = link_by_dm(stage, "mia")
+    page.goto(link)
+    expect(page.get_by_text("MadCats")).to_be_visible()
+    page.get_by_role("button", name="No, that is not me").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Good that you looked.")
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+    assert linked(stage) == []
+
+
+def test_a_forwarded_way_on_leads_to_the_page_first(
+    stage: Stage, page: Page, browser: Browser
+) -> None:
+    """Mia sends Sam what lies behind the page's button, and then what lies behind Kick's."""
+    link = link_by_dm(stage, "mia")
+    page.goto(link)
+    onward = page.get_by_role("link", name="Yes, continue on Kick").get_attribute("href")
+    with browser.new_context() as sams:
+        sam = sams.new_page()
+        sam.goto(urljoin(link, onward))
+        expect(sam.get_by_role("heading", level=1)).to_have_text("Is this you?")
+        page.get_by_role("link", name="Yes, continue on Kick").click()
+        sam.goto(page.url)
+        sam.get_by_role("button", name="SamOnKick").click()
+        expect(sam.get_by_role("heading", level=1)).to_contain_text("another browser")
+    assert linked(stage) == []
+
+
+def test_two_people_and_one_kick_account_at_the_same_moment(stage: Stage) -> None:
+    for _round in range(3):
+        ways = [at_the_door(stage, person, as_="sam") for person in ("mia", "leo")]
+        ready = Barrier(len(ways))
+
+        def come_back(way: tuple[requests.Session, str], ready: Barrier = ready) -> int:
+            session, back = way
+            ready.wait()
+            return session.get(back, timeout=30).status_code
+
+        with ThreadPoolExecutor(len(ways)) as pool:
+            assert sorted(pool.map(come_back, ways)) == [200, 409]
+        assert len(linked(stage)) == 1
+        stage.rows("DELETE FROM people_links RETURNING 1")
+
+
+def at_the_door(stage: Stage, person: str, as_: str) -> tuple[requests.Session, str]:
+    """A browser that has everything behind it but the way back from Kick."""
+    session = requests.Session()
+    session.headers["Accept"] = "text/html"
+    link = link_by_dm(stage, person)
+    shown = session.get(link, timeout=30).text
+    found = search(r'href="([^"]+continue[^"]+)"', shown)
+    assert found
+    left = session.get(urljoin(link, unescape(found[1])), allow_redirects=False, timeout=30)
+    back = stage.kick.consent(left.headers["Location"], as_)
+    return session, back
+
+
+def test_linked_elsewhere_is_for_each_server_alone(stage: Stage, page: Page) -> None:
+    follow(page, link_by_dm(stage, "mia"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    stage.discord.member("mia", guild="Vera's Den", join=True)
+    follow(page, link_by_dm(stage, "mia", guild="Vera's Den"))
+    expect(page.get_by_text("Vera's Den")).to_be_visible()
+    assert len(stage.rows("SELECT 1 FROM people_links")) == 2
+
+
+# -- unlinking ----------------------------------------------------------------------------------
+
+
+def ask_to_unlink(stage: Stage, person: str, command: str = "!unlink") -> Json:
+    asked = stage.discord.message(person, "general", command)
+    return stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+
+
+def press(stage: Stage, person: str, question: Json, label: str) -> Json:
+    """Press a button of a question; the message as it is afterwards."""
+    message_id = question["message_id"]
+    stage.discord.click(person, message_id, custom_id_of(question, label))
+    return stage.discord.wait_for(
+        "general", lambda m: m["message_id"] == message_id and not m["components"], 10
+    )
+
+
+def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
+    stage: Stage, page: Page
+) -> None:
+    follow(page, link_by_dm(stage, "mia"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    [(viewer_id,)] = stage.rows("SELECT viewer_id FROM people_links")
+    question = ask_to_unlink(stage, "mia")
+    assert "MadCats" not in str(question["embeds"]), "others read along"
+    assert "It stays linked" in title(press(stage, "mia", question, "Keep it"))
+    question = ask_to_unlink(stage, "mia")
+    assert "Unlinked" in title(press(stage, "mia", question, "Unlink"))
+    assert linked(stage) == []
+    gone = "SELECT 1 FROM inbox_deliveries WHERE kind = 'AccountUnlinked' AND state = 'done'"
+    until(lambda: stage.rows(gone), "the other rooms heard of it")
+
+    stage.kick.rename("mia", "WildCats")
+    follow(page, link_by_dm(stage, "mia"), "WildCats")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with WildCats")
+    assert stage.rows("SELECT viewer_id FROM people_links") == [(viewer_id,)]
+    stage.kick.rename("mia", "MadCats")
+    # Kick tells whole seconds, and this one must be later than the link.
+    later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    stage.kick.chat("mia", "back to the old name", at=later.isoformat())
+    until(lambda: linked(stage) == [("mia", "MadCats")], "the name follows")
+    assert "No Kick account is linked" in ask_to_unlink(stage, "yuki")["embeds"][0]["title"]
+
+
+def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page) -> None:
+    follow(page, link_by_dm(stage, "mia"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    refused = ask_to_unlink(stage, "leo", "!unlink madcats")
+    assert "for admins" in title(refused)
+    question = ask_to_unlink(stage, "nora", "!unlink madcats")
+    by_leo = stage.discord.click("leo", question["message_id"], custom_id_of(question, "Unlink"))
+    assert "put to somebody else" in str(by_leo["response"])
+    assert linked(stage) == [("mia", "MadCats")]
+    assert "Unlinked" in title(press(stage, "nora", question, "Unlink"))
+    assert linked(stage) == []
+    audit = "SELECT action, target, before FROM guild_audit_log WHERE action = 'people.unlink'"
+    assert stage.rows(audit) == [("people.unlink", "310000000000000003", "MadCats")]
+
+
+# -- stopped in between -------------------------------------------------------------------------
+
+
+def test_a_restart_between_the_invitation_and_the_way_back_spoils_nothing(
+    stage: Stage, page: Page
+) -> None:
+    link = link_by_dm(stage, "mia")
+    _restart(stage)
+    page.goto(link)
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    _restart(stage)
+    page.get_by_role("button", name="MadCats").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
+    assert linked(stage) == [("mia", "MadCats")]
+
+
+def _restart(stage: Stage) -> None:
+    stage.product.stop()
+    stage.start().wait_well()
+
+
+def test_killed_with_the_state_used_up_nothing_is_linked_and_it_is_told(stage: Stage) -> None:
+    told = len(letters(stage, "mia", "interrupted"))
+    session, back = at_the_door(stage, "mia", "mia")
+    stage.kick.fault(api__slow_ms=30_000)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(session.get, back, timeout=30)
+        taken = "SELECT 1 FROM people_link_attempts WHERE finished_at IS NOT NULL"
+        until(lambda: stage.rows(taken), "the state is used up")
+        stage.product.kill()
+        with pytest.raises(requests.RequestException):
+            answer.result()
+    stage.kick.reset_faults()
+    stage.rows(
+        "UPDATE people_link_attempts SET finished_at = finished_at - interval '6 minutes'"
+        " RETURNING 1"
+    )
+    stage.start().wait_well()
+    again = session.get(back, timeout=30)
+    assert again.status_code == 410
+    assert "/link" in again.text
+    assert linked(stage) == []
+    assert "/link" in str(next_letter(stage, "mia", "interrupted", told)["embeds"])
+    session, back = at_the_door(stage, "mia", "mia")
+    assert session.get(back, timeout=30).status_code == 200
+    assert linked(stage) == [("mia", "MadCats")]
+
+
+def test_nothing_secret_was_logged(stage: Stage) -> None:
+    log = Path(stage.folder / "product.log").read_text()
+    invitations = letters(stage, "mia", INVITATION)
+    assert invitations
+    for message in invitations:
+        assert url_in(message).rsplit("/", 1)[1] not in log
+    assert "people." not in "".join(word for word in log.split() if len(word) > 40)
