@@ -83,7 +83,8 @@ def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
     assert ":R>" in invitation["embeds"][0]["description"]
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("Is this you?")
-    expect(page.get_by_text("MadCats")).to_be_visible()
+    expect(page.get_by_text("MadCats", exact=True)).to_be_visible()
+    expect(page.get_by_text("@madcats")).to_be_visible()
     expect(page.get_by_text("On Discord, in Nora's Corner")).to_be_visible()
     assert page.evaluate("document.images[0].naturalWidth") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -141,7 +142,7 @@ def test_typed_with_closed_direct_messages_a_button_answers_privately(
     by_mia = url_in(private_answer(stage, pressed, INVITATION))
     pressed = stage.discord.click("yuki", said["message_id"], custom_id)
     page.goto(url_in(private_answer(stage, pressed, INVITATION)))
-    expect(page.get_by_text("雪Yuki")).to_be_visible()
+    expect(page.get_by_text("@yuki_snow")).to_be_visible()
     follow(page, by_mia)
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     assert linked(stage) == [("mia", "MadCats")]
@@ -179,7 +180,7 @@ def test_an_old_link_and_a_changed_one_say_so(stage: Stage, page: Page) -> None:
 def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "mia")
     page.goto(link)
-    expect(page.get_by_text("MadCats")).to_be_visible()
+    expect(page.get_by_text("@madcats")).to_be_visible()
     page.get_by_role("button", name="No, that is not me").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Good that you looked.")
     page.goto(link)

@@ -37,6 +37,7 @@ def upgrade() -> None:
             nullable=False,
             comment="as shown in the server, at asking",
         ),
+        sa.Column("discord_handle", sa.Text(), nullable=False, comment="which nobody else has"),
         sa.Column("avatar_url", sa.Text(), nullable=False),
         sa.Column(
             "by_dm",

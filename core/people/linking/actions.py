@@ -26,11 +26,12 @@ from core.people.store import Link
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a server, as Discord shows them there."""
+    """A member of a server, as Discord shows them there; the handle is the account's own."""
 
     guild_id: int
     discord_id: int
     name: str
+    handle: str
     avatar_url: str
 
 
@@ -81,6 +82,7 @@ def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> 
         link_id=new_link_id(),
         discord_id=member.discord_id,
         discord_name=member.name,
+        discord_handle=member.handle,
         avatar_url=member.avatar_url,
         by_dm=by_dm,
         asked_at=now,

@@ -56,6 +56,7 @@ async def _open(
         guild.id,
         member.id,
         member.display_name,
+        str(member),
         member.display_avatar.replace(size=128, static_format="png").url,
     )
 

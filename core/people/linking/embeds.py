@@ -20,7 +20,8 @@ def invitation(server: str, expires_at: datetime) -> discord.Embed:
             "This tells **{server}** which Kick account is yours, so that what you do in the "
             "stream counts for you here.\n"
             "1. Press the button and check that it is you.\n"
-            "2. Say yes on Kick. The bot may see your name there and nothing else.\n"
+            "2. Say yes on Kick. The bot reads your name there, keeps nothing else, and can do "
+            "nothing in your name.\n"
             "3. Come back; you will be told here."
         ).format(server=safe(server))
         + "\n-# "

@@ -14,6 +14,8 @@ class Attempt:
     """A member's attempt to link an account.
 
     Attributes:
+        discord_name: as shown in the server.
+        discord_handle: the account's own, which nobody else has.
         by_dm: the member takes direct messages from us.
     """
 
@@ -21,6 +23,7 @@ class Attempt:
     link_id: str = field(repr=False)
     discord_id: int
     discord_name: str
+    discord_handle: str
     avatar_url: str
     by_dm: bool
     asked_at: datetime

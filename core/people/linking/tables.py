@@ -21,6 +21,7 @@ attempts = Table(
     Column("guild_id", BigInteger, nullable=False),
     Column("discord_id", BigInteger, nullable=False, comment="of the member who asked"),
     Column("discord_name", Text, nullable=False, comment="as shown in the server, at asking"),
+    Column("discord_handle", Text, nullable=False, comment="which nobody else has"),
     Column("avatar_url", Text, nullable=False),
     Column("by_dm", Boolean, nullable=False, comment="the member takes direct messages from us"),
     *attempt_columns(),

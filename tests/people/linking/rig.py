@@ -80,7 +80,7 @@ class Desk:
 
     def ask(self, discord_id: int = MIA, guild_id: int = GUILD, *, by_dm: bool = True) -> str:
         """What `/link` hands out."""
-        member = Member(guild_id, discord_id, NAMES[discord_id], AVATAR)
+        member = Member(guild_id, discord_id, NAMES[discord_id], NAMES[discord_id].lower(), AVATAR)
         with self.services.database.begin() as tx:
             attempt = actions.open_attempt(tx, member, by_dm, self.clock())
         return make_link(self.services.settings, attempt)

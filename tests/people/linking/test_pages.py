@@ -30,7 +30,7 @@ def test_the_page_asks_whether_it_is_you(desk: Desk) -> None:
     page = desk.browser().open(desk.ask())
     said = words(page)
     assert page.status_code == 200
-    for part in ("Is this you?", "MadCats", "Nora's Corner", "another 60 min", "say no"):
+    for part in ("Is this you?", "MadCats @madcats", "Nora's Corner", "another 60 min", "say no"):
         assert part in said
     assert AVATAR in page.text
 
