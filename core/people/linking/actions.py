@@ -166,10 +166,10 @@ def link_account(
     Raises:
         Conflict: the account is another member's, or the member has linked another one.
     """
-    platform = account.platform
-    viewer_id = people.set_viewer(tx, guild_id, platform, account.user_id, account.name, now)
+    platform, user_id, viewer_id = account.platform, account.user_id, None
     try:
-        with savepoint(tx):
+        with savepoint(tx):  # nobody is kept for whom it cannot be
+            viewer_id = people.set_viewer(tx, guild_id, platform, user_id, account.name, now)
             people.add_link(tx, guild_id, discord_id, platform, viewer_id, now)
     except IntegrityError as error:
         known = people.find_link(tx, guild_id, discord_id, platform)

@@ -1,0 +1,214 @@
+"""Linking, unlinking and asking for it, in the database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from core.guilds.tables import audit_log
+from core.inbox.tables import deliveries
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.people.actions import find_person
+from core.people.linking import actions, store
+from core.people.linking.actions import Account, Conflict, Member
+from core.people.linking.store import Attempt
+from tests.people.linking.rig import AVATAR, MIA, SAM
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MADCATS = Account("kick", 4_100_003, "MadCats")
+BEAN = Account("kick", 4_100_004, "lil_bean")
+NORA = 310_000_000_000_000_001
+
+
+def told(tx: Connection) -> list[tuple[str, str]]:
+    """Event and key, as the other rooms will hear them."""
+    found = tx.execute(
+        select(deliveries.c.kind, deliveries.c.body["key"].astext).order_by(deliveries.c.id)
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def ask(tx: Connection, guild_id: int, at: datetime = NOON, discord_id: int = MIA) -> Attempt:
+    member = Member(guild_id, discord_id, "Mia", "mia", AVATAR)
+    return actions.open_attempt(tx, member, by_dm=True, now=at)
+
+
+# -- links --------------------------------------------------------------------------------------
+
+
+def test_a_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    assert people.find_link(tx, guild_id, MIA) == link
+    assert people.find_link_of_viewer(tx, guild_id, link.viewer_id) == link
+    assert (link.discord_id, link.name, link.linked_at) == (MIA, "MadCats", NOON)
+
+
+def test_a_viewer_known_from_chat_is_the_one_who_is_linked(tx: Connection, guild_id: int) -> None:
+    viewer_id = people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "OldName", NOON)
+    later = NOON + timedelta(minutes=1)
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, later)
+    assert link.viewer_id == viewer_id
+    assert people.get_viewer(tx, guild_id, viewer_id).name == "MadCats"
+
+
+def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "WildCats", NOON + timedelta(hours=1))
+    found = people.find_link(tx, guild_id, MIA)
+    assert found is not None
+    assert (found.viewer_id, found.name) == (link.viewer_id, "WildCats")
+
+
+def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: int) -> None:
+    first = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    second = actions.link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(days=1))
+    assert second == first
+    assert len(told(tx)) == 1
+
+
+@pytest.mark.parametrize(
+    ("discord_id", "account", "reason"),
+    [(SAM, MADCATS, "account_taken"), (MIA, BEAN, "other_account")],
+)
+def test_one_account_is_one_members_and_one_member_has_one(
+    tx: Connection, guild_id: int, discord_id: int, account: Account, reason: str
+) -> None:
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    with pytest.raises(Conflict) as conflict:
+        actions.link_account(tx, guild_id, discord_id, account, NOON)
+    assert conflict.value.reason == reason
+    assert "/unlink" in conflict.value.remedy
+    assert people.find_link(tx, guild_id, MIA) == link
+    assert people.find_link(tx, guild_id, SAM) is None
+    assert people.find_by_name(tx, guild_id, BEAN.name) is None, "nothing is kept of a no"
+    assert len(told(tx)) == 1
+
+
+def test_the_other_server_has_links_of_its_own(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    here = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    there = actions.link_account(tx, other_guild_id, SAM, MADCATS, NOON)
+    assert people.find_link(tx, other_guild_id, MIA) is None
+    assert people.find_link_of_viewer(tx, other_guild_id, here.viewer_id) is None
+    assert actions.unlink_account(tx, here, MIA, NOON)
+    assert people.find_link(tx, other_guild_id, SAM) == there
+
+
+def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None:
+    actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    actions.link_account(tx, guild_id, MIA, Account("twitch", 7, "mad_cats"), NOON)
+    names = [people.find_link(tx, guild_id, MIA, platform) for platform in ("kick", "twitch")]
+    assert [link.name for link in names if link] == ["MadCats", "mad_cats"]
+
+
+def test_unlinking_twice_is_done_once_and_linking_again_is_news(
+    tx: Connection, guild_id: int
+) -> None:
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    assert actions.unlink_account(tx, link, MIA, NOON + timedelta(minutes=1))
+    assert not actions.unlink_account(tx, link, MIA, NOON + timedelta(minutes=1))
+    again = actions.link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(minutes=2))
+    assert again.viewer_id == link.viewer_id
+    assert [kind for kind, _key in told(tx)] == [
+        "AccountLinked",
+        "AccountUnlinked",
+        "AccountLinked",
+    ]
+    assert len({key for _kind, key in told(tx)}) == 3
+    assert not actions.unlink_account(tx, link, MIA, NOON), "an old question ends no later link"
+
+
+def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
+    tx: Connection, guild_id: int
+) -> None:
+    for actor in (MIA, NORA):
+        link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+        actions.unlink_account(tx, link, actor, NOON)
+    logged = tx.execute(
+        select(audit_log.c.actor, audit_log.c.action, audit_log.c.target, audit_log.c.before)
+    ).all()
+    assert logged == [(NORA, "people.unlink", str(MIA), "MadCats")]
+
+
+# -- who is meant -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [f"<@{MIA}>", f"<@!{MIA}>", str(MIA), " @madcats ", "MADCATS"])
+def test_a_person_is_found_by_mention_id_or_name(tx: Connection, guild_id: int, text: str) -> None:
+    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    assert find_person(tx, guild_id, text).viewer_id == link.viewer_id
+    assert actions.get_link(tx, guild_id, text) == link
+
+
+def test_a_name_of_digits_is_a_name_where_nobody_has_that_id(tx: Connection, guild_id: int) -> None:
+    name = "123456789012345678"
+    viewer_id = people.set_viewer(tx, guild_id, "kick", 5, name, NOON)
+    assert find_person(tx, guild_id, name).viewer_id == viewer_id
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"<@{SAM}>", f"<@{SAM}> has not linked"),
+        (str(SAM), f"<@{SAM}> has not linked"),
+        ("nobody", "“nobody”"),
+        ("", "“”"),
+        ("<@99999999999999999999999>", "<@9999"),
+    ],
+)
+def test_who_is_not_known_is_declined(tx: Connection, guild_id: int, text: str, says: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        find_person(tx, guild_id, text)
+    assert says in refusal.value.what
+
+
+def test_a_member_of_another_server_is_nobody_here(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    actions.link_account(tx, other_guild_id, MIA, MADCATS, NOON)
+    for text in (f"<@{MIA}>", "MadCats"):
+        with pytest.raises(Refusal):
+            find_person(tx, guild_id, text)
+
+
+def test_an_account_that_is_nobodys_has_no_link(tx: Connection, guild_id: int) -> None:
+    people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "MadCats", NOON)
+    with pytest.raises(Refusal, match="not linked with anybody"):
+        actions.get_link(tx, guild_id, "madcats")
+
+
+# -- asking -------------------------------------------------------------------------------------
+
+
+def test_three_links_in_ten_minutes_and_the_fourth_says_when(tx: Connection, guild_id: int) -> None:
+    for minute in range(3):
+        ask(tx, guild_id, NOON + timedelta(minutes=minute))
+    with pytest.raises(Refusal) as refusal:
+        ask(tx, guild_id, NOON + timedelta(minutes=9))
+    free = NOON + timedelta(minutes=10)
+    assert f"<t:{int(free.timestamp()) + 1}:R>" in refusal.value.remedy
+    ask(tx, guild_id, free)
+
+
+def test_each_person_and_server_is_counted_alone(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    for _time in range(3):
+        ask(tx, guild_id)
+    ask(tx, guild_id, discord_id=SAM)
+    ask(tx, other_guild_id)
+
+
+def test_a_link_that_reached_nobody_is_not_counted(tx: Connection, guild_id: int) -> None:
+    for _time in range(5):
+        attempt = ask(tx, guild_id)
+        assert store.end_attempt(tx, guild_id, attempt.link_id)
+        assert not store.end_attempt(tx, guild_id, attempt.link_id)
+
+
+def test_an_attempt_ends_once(tx: Connection, guild_id: int) -> None:
+    attempt = ask(tx, guild_id)
+    assert actions.fail_attempt(tx, attempt, "denied", NOON)
+    assert not actions.fail_attempt(tx, attempt, "kick_away", NOON)

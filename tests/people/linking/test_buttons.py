@@ -1,0 +1,138 @@
+"""The buttons of linking: for whom they are, and what an old one does."""
+
+import re
+from typing import Any
+from unittest.mock import AsyncMock
+
+import discord
+import pytest
+
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.people import store as people
+from core.people.linking import actions
+from core.people.linking.buttons import KeepButton, StartButton, UnlinkButton, unlink_buttons
+from core.people.store import Link
+from tests.kick.rig import settings
+from tests.people.linking.rig import MIA, SAM
+from tests.people.linking.test_actions import BEAN, MADCATS, NOON, NORA
+
+NOBODY = discord.Permissions.none()
+ADMIN = discord.Permissions(manage_guild=True)
+
+
+def press(
+    database: Database, guild_id: int, person: int, permissions: discord.Permissions = NOBODY
+) -> AsyncMock:
+    """An interaction as discord.py hands it over; what we answer is noted in it."""
+    interaction = AsyncMock(spec=discord.Interaction)
+    interaction.guild_id = guild_id
+    interaction.permissions = permissions
+    interaction.user.id = person
+    services = Services(settings(), database, LocalBus(), lambda: NOON)
+    interaction.client = AsyncMock(spec=discord.Client, services=services)
+    interaction.response = AsyncMock(spec=discord.InteractionResponse)
+    interaction.response.is_done = lambda: interaction.response.defer.await_count > 0
+    return interaction
+
+
+def link(database: Database, guild_id: int, **who: Any) -> Link:
+    given = {"discord_id": MIA, "account": MADCATS, "now": NOON, **who}
+    with database.begin() as tx:
+        return actions.link_account(tx, guild_id, **given)
+
+
+def is_linked(database: Database, guild_id: int, discord_id: int = MIA) -> bool:
+    with database.begin() as tx:
+        return people.find_link(tx, guild_id, discord_id) is not None
+
+
+def shown(interaction: AsyncMock) -> str:
+    """The question as it is afterwards."""
+    (answer,) = interaction.edit_original_response.await_args_list
+    assert answer.kwargs["view"] is None
+    return str(answer.kwargs["embed"].title)
+
+
+async def test_the_question_has_two_buttons_that_outlive_a_restart(
+    clean: Database, guild_id: int
+) -> None:
+    found = link(clean, guild_id)
+    view = unlink_buttons(NORA, found)
+    assert view.is_persistent()
+    labels = [item.item.label for item in view.children if isinstance(item, discord.ui.DynamicItem)]
+    assert labels == ["Unlink", "Keep it"]
+    again = await known_again(UnlinkButton, f"people:unlink:{NORA}:{MIA}:{found.viewer_id}")
+    assert (again.asker_id, again.discord_id, again.viewer_id) == (NORA, MIA, found.viewer_id)
+    assert (await known_again(KeepButton, f"people:keep:{NORA}")).asker_id == NORA
+
+
+async def known_again(kind: Any, custom_id: str) -> Any:
+    template: re.Pattern[str] = kind.__discord_ui_compiled_template__
+    match = template.fullmatch(custom_id)
+    assert match is not None
+    interaction, item = AsyncMock(spec=discord.Interaction), AsyncMock(spec=discord.ui.Item)
+    return await kind.from_custom_id(interaction, item, match)
+
+
+def test_the_longest_id_fits_and_no_button_takes_anothers() -> None:
+    longest = f"people:unlink:{2**63}:{2**63}:{2**63}"
+    assert len(longest) <= 100
+    kinds: list[Any] = [StartButton, UnlinkButton, KeepButton]
+    for custom_id in ("people:link", longest, "people:keep:1"):
+        known = [k for k in kinds if k.__discord_ui_compiled_template__.fullmatch(custom_id)]
+        assert len(known) == 1
+
+
+@pytest.mark.parametrize(
+    ("presser", "permissions", "may"),
+    [(MIA, NOBODY, True), (SAM, NOBODY, False), (SAM, ADMIN, False)],
+)
+async def test_ones_own_question_is_ones_own(
+    clean: Database, guild_id: int, presser: int, permissions: discord.Permissions, may: bool
+) -> None:
+    for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA)):
+        interaction = press(clean, guild_id, presser, permissions)
+        assert await button.interaction_check(interaction) is may
+        assert interaction.response.send_message.await_count == (not may)
+
+
+@pytest.mark.parametrize(("permissions", "may"), [(ADMIN, True), (NOBODY, False)])
+async def test_who_is_no_admin_any_more_unlinks_nobody(
+    clean: Database, guild_id: int, permissions: discord.Permissions, may: bool
+) -> None:
+    interaction = press(clean, guild_id, NORA, permissions)
+    assert await UnlinkButton(NORA, MIA, 1).interaction_check(interaction) is may
+
+
+async def test_a_second_click_is_told_kindly(clean: Database, guild_id: int) -> None:
+    found = link(clean, guild_id)
+    said = []
+    for _click in range(2):
+        interaction = press(clean, guild_id, MIA)
+        await UnlinkButton(MIA, MIA, found.viewer_id).callback(interaction)
+        said.append(shown(interaction))
+    assert said == ["🔓 Unlinked", "🔓 No Kick account is linked"]
+    assert not is_linked(clean, guild_id)
+
+
+async def test_an_old_button_ends_no_link_with_another_account(
+    clean: Database, guild_id: int
+) -> None:
+    former = link(clean, guild_id)
+    with clean.begin() as tx:
+        actions.unlink_account(tx, former, MIA, NOON)
+    link(clean, guild_id, account=BEAN)
+    link(clean, guild_id, discord_id=SAM)
+    await UnlinkButton(MIA, MIA, former.viewer_id).callback(press(clean, guild_id, MIA))
+    assert is_linked(clean, guild_id, MIA)
+    assert is_linked(clean, guild_id, SAM)
+
+
+async def test_a_button_of_one_server_does_nothing_in_another(
+    clean: Database, guild_id: int, other_guild_id: int
+) -> None:
+    found = link(clean, guild_id)
+    await UnlinkButton(MIA, MIA, found.viewer_id).callback(press(clean, other_guild_id, MIA))
+    assert is_linked(clean, guild_id)

@@ -1,0 +1,75 @@
+"""Linking from many threads at once, with real commits."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Connection
+
+from core.kit.database import Database
+from core.kit.errors import Refusal
+from core.people.linking import actions
+from core.people.linking.actions import Account, Conflict
+from core.people.store import Link
+from tests.people.linking.test_actions import MADCATS, NOON, ask
+
+AT_ONCE = 8
+Act = Callable[[Connection], object]
+
+
+def all_at_once(gate: Database, acts: list[Act]) -> list[object]:
+    """Each in a transaction and thread of its own, started together; a Refusal is a result."""
+    ready = Barrier(len(acts))
+
+    def one(act: Act) -> object:
+        ready.wait()
+        try:
+            with gate.begin() as tx:
+                return act(tx)
+        except Refusal as refusal:
+            return refusal
+
+    with ThreadPoolExecutor(len(acts)) as threads:
+        return list(threads.map(one, acts))
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_one_account_and_many_members(clean: Database, guild_id: int, round_: int) -> None:
+    acts: list[Act] = [
+        partial(actions.link_account, guild_id=guild_id, discord_id=one, account=MADCATS, now=NOON)
+        for one in range(1, AT_ONCE + 1)
+    ]
+    ended = all_at_once(clean, acts)
+    assert sum(isinstance(one, Link) for one in ended) == 1
+    assert [one.reason for one in ended if isinstance(one, Conflict)] == ["account_taken"] * 7
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_one_member_and_many_accounts(clean: Database, guild_id: int, round_: int) -> None:
+    acts: list[Act] = [
+        partial(
+            actions.link_account,
+            guild_id=guild_id,
+            discord_id=1,
+            account=Account("kick", one, f"viewer{one}"),
+            now=NOON,
+        )
+        for one in range(1, AT_ONCE + 1)
+    ]
+    ended = all_at_once(clean, acts)
+    assert sum(isinstance(one, Link) for one in ended) == 1
+    assert [one.reason for one in ended if isinstance(one, Conflict)] == ["other_account"] * 7
+
+
+def test_a_second_click_at_the_same_moment_unlinks_once(clean: Database, guild_id: int) -> None:
+    with clean.begin() as tx:
+        link = actions.link_account(tx, guild_id, 1, MADCATS, NOON)
+    acts: list[Act] = [partial(actions.unlink_account, link=link, actor=1, now=NOON)] * AT_ONCE
+    assert sorted(map(bool, all_at_once(clean, acts))) == [False] * 7 + [True]
+
+
+def test_links_asked_for_at_once_are_counted(clean: Database, guild_id: int) -> None:
+    ended = all_at_once(clean, [partial(ask, guild_id=guild_id)] * AT_ONCE)
+    assert sum(isinstance(one, Refusal) for one in ended) == AT_ONCE - 3
