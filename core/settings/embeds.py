@@ -11,7 +11,7 @@ from core.guilds.store import Entry
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
 from core.settings.actions import Change, Current, Record
-from core.settings.rules import Declared, room_of, viewer_of, what_fits
+from core.settings.rules import LONGEST_TEXT, Declared, room_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
@@ -55,7 +55,11 @@ def _mark(current: Current) -> str:
     return " · " + (_("environment") if current.variable else _("default"))
 
 
-def shown(declared: Declared, value: Any, limit: int = 900) -> str:
+IN_A_FIELD = 500
+"""Letters of a text that fit into an embed's field, even if every one has to be escaped."""
+
+
+def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
     """A value as people read it."""
     if isinstance(value, bool):
         return f"**{_('on')}**" if value else f"**{_('off')}**"
@@ -76,6 +80,8 @@ def one(current: Current, trouble: str) -> discord.Embed:
     """All there is to say about a setting."""
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
+    if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
+        embed.description = f"{declared.help}\n\n{shown(declared, current.value, LONGEST_TEXT)}"
     embed.add_field(name=_("Now"), value=shown(declared, current.value))
     embed.add_field(name=_("Default"), value=shown(declared, declared.default))
     embed.add_field(name=_("Takes"), value=what_fits(declared), inline=False)

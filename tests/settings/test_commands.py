@@ -9,6 +9,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.kit.database import Database
 from core.kit.room import GuildSetting
+from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.settings.rig import CHANNEL, ENABLED, GREETING, KNOWN, ROLE, SECONDS, ZONE
@@ -167,6 +168,14 @@ def test_what_the_environment_says_is_shown_as_such(ask: Asker, database: Databa
     assert f"`game.channel` <#{RAFFLE}> · environment" in ask.embed("list")["description"]
     fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.channel")["fields"]}
     assert fields["Comes from"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
+
+
+@pytest.mark.parametrize("text", ["*" * LONGEST_TEXT, "🎰" * LONGEST_TEXT])
+def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
+    ask("set", key="game.greeting", value=text)
+    embed = ask.embed("show", key="game.greeting")
+    assert embed["description"].count(text[0]) == LONGEST_TEXT + (4 if text[0] == "*" else 0)
+    assert ask.embed("set", key="game.greeting", value="Hi")["title"] == "✅ Changed"
 
 
 # -- changing -----------------------------------------------------------------------------------

@@ -33,9 +33,10 @@ class Settings(commands.Cog, name="settings"):
     @app_commands.describe(room="Of one part of the product only, such as watchtime")
     async def settings(self, ctx: Context, *, room: str = "") -> None:
         """Show what can be set about this server, and how it is set."""
-        # Typed, the name of the slash command's list is the first word of what follows.
-        wanted = room.removeprefix("list").strip()
-        only = get_room(wanted, self._known) if wanted else ""
+        wanted = room.split()
+        if wanted[:1] == ["list"]:  # typed, it is not a command but the first word of the room
+            del wanted[0]
+        only = get_room(" ".join(wanted), self._known) if wanted else ""
         page = await self.open_at(guild_of(ctx), only, 0)
         await answer(ctx, page.embed, turning_buttons(page))
 
