@@ -16,7 +16,7 @@ from core.kit.room import Goal
 from core.kit.words import _
 from core.roles import holdings, store, updates
 from core.roles.rules import RewardState, next_minutes
-from core.roles.settings import CONGRATULATE, MODE, TAKE_MANUAL
+from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
 from core.roles.store import Look, Stored
 
 BELL = "roles"
@@ -164,6 +164,13 @@ def remove_reward(
     """
     store.lock(tx, guild_id)
     reward = get_reward(tx, guild_id, text)
+    _remove(tx, guild_id, reward, actor, now, take_back=take_back)
+    return reward
+
+
+def _remove(
+    tx: Connection, guild_id: int, reward: Stored, actor: int, now: datetime, *, take_back: bool
+) -> None:
     if take_back and reward.obstacle != "deleted":
         store.set_reward(tx, guild_id, reward.role_id, state="ending")
     else:
@@ -178,7 +185,6 @@ def remove_reward(
         before={"minutes": reward.minutes, "take_back": take_back},
     )
     look_again(tx, guild_id)
-    return reward
 
 
 def set_linked_role(
@@ -190,32 +196,34 @@ def set_linked_role(
         Refusal: the role is a reward for watching.
     """
     store.lock(tx, guild_id)
-    if any(r.role_id == role_id and r.state != "ending" for r in _linked(tx, guild_id)):
+    former = _linked_roles(tx, guild_id)
+    if any(reward.role_id == role_id for reward in former):
         raise Refusal(_("That is the role for being linked already."))
-    end_linked_role(tx, guild_id, actor, now, quiet=True)
+    for reward in former:
+        _remove(tx, guild_id, reward, actor, now, take_back=True)
     add_reward(tx, guild_id, role_id, name, None, actor, now)
 
 
-def end_linked_role(
-    tx: Connection, guild_id: int, actor: int, now: datetime, *, quiet: bool = False
-) -> None:
+def end_linked_role(tx: Connection, guild_id: int, actor: int, now: datetime) -> None:
     """Nobody gets a role for being linked any more, and those who got it from us lose it.
 
     Raises:
-        Refusal: there is none, unless `quiet`.
+        Refusal: there is none.
     """
     store.lock(tx, guild_id)
-    current = [reward for reward in _linked(tx, guild_id) if reward.state != "ending"]
-    if not current and not quiet:
+    current = _linked_roles(tx, guild_id)
+    if not current:
         raise Refusal(
             _("There is no role for being linked."), _("Choose one with `/roles linked <role>`.")
         )
     for reward in current:
-        remove_reward(tx, guild_id, str(reward.role_id), actor, now, take_back=True)
+        _remove(tx, guild_id, reward, actor, now, take_back=True)
 
 
-def _linked(tx: Connection, guild_id: int) -> list[Stored]:
-    return [reward for reward in store.list_rewards(tx, guild_id) if reward.minutes is None]
+def _linked_roles(tx: Connection, guild_id: int) -> list[Stored]:
+    """One or none."""
+    known = store.list_rewards(tx, guild_id)
+    return [reward for reward in known if reward.minutes is None and reward.state != "ending"]
 
 
 def set_mode(tx: Connection, guild_id: int, mode: str, actor: int) -> None:
@@ -234,7 +242,8 @@ class Status:
     Attributes:
         rewards: all of them.
         mode: stack or highest.
-        congratulate: where.
+        congratulate: off, dm or channel.
+        channel_id: where, in the last case; 0 while none is chosen.
         take_manual: roles given by hand are taken, too.
         look: the newest look at everybody.
         waiting: changes that Discord has not carried out yet.
@@ -244,6 +253,7 @@ class Status:
     rewards: tuple[Stored, ...]
     mode: str
     congratulate: str
+    channel_id: int
     take_manual: bool
     look: Look | None
     waiting: int
@@ -257,6 +267,7 @@ def get_status(tx: Connection, guild_id: int) -> Status:
         tuple(store.list_rewards(tx, guild_id)),
         setting(tx, guild_id, MODE),
         setting(tx, guild_id, CONGRATULATE),
+        setting(tx, guild_id, CHANNEL),
         setting(tx, guild_id, TAKE_MANUAL),
         store.find_look(tx, guild_id),
         sum(n for (_role, state), n in counts.items() if state in ("giving", "taking")),

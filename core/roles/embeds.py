@@ -109,11 +109,18 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
     embed.add_field(name=_("Rewards"), value=_("{on} on").format(on=on))
     embed.add_field(name=_("Kept"), value=_modes()[current.mode])
     embed.add_field(name=_("On their way"), value=f"{current.waiting:,}")
-    ways = {"off": _("off"), "dm": _("direct message"), "channel": _("in a channel")}
-    embed.add_field(name=_("Congratulation"), value=ways[current.congratulate])
+    embed.add_field(name=_("Congratulation"), value=_way(current))
     by_hand = _("taken, too") if current.take_manual else _("left alone")
     embed.add_field(name=_("Given by hand"), value=by_hand)
     return embed
+
+
+def _way(current: Status) -> str:
+    if current.congratulate != "channel":
+        return _("direct message") if current.congratulate == "dm" else _("off")
+    if current.channel_id:
+        return f"<#{current.channel_id}>"
+    return _("no channel is chosen: `/settings set roles.channel`")
 
 
 def _modes() -> dict[str, str]:

@@ -1,0 +1,317 @@
+"""`!roles` and `/roles` in the pretend Discord, by a real discord.py client."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import discord
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from sqlalchemy import select, text
+
+from bot import DiscordThread
+from core.guilds.tables import audit_log
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.roles import store
+from core.roles.room import ROOM
+from core.roles.tables import looks, rewards
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.kick.signing import SigningKey
+from sandbox.people import PEOPLE
+from sandbox.serve import on_thread
+from tests.clean import cleaned
+from tests.kick.rig import settings
+from tests.roles.scene import link
+
+REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
+MIA = next(person.discord_id for person in PEOPLE if person.handle == "mia")
+
+Embed = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def discord_world(database: Database) -> Iterator[DiscordDriver]:
+    """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
+    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    with (
+        cleaned(database),
+        on_thread(signing_key=SigningKey()) as world,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
+        bus = LocalBus()
+        patch.setattr(database, "_ring", bus.publish)
+        bot = DiscordThread(Services(settings(**env), database, bus), (ROOM,))
+        bot.start()
+        driver = DiscordDriver(world.base_url)
+        try:
+            driver.wait_connected()
+            driver.wait_command("roles status")
+            driver.wait_until(lambda: known(database), 10, lambda: "the servers are not known")
+            yield driver
+        finally:
+            bot.stop()
+            driver.close()
+            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
+
+
+def known(database: Database) -> bool:
+    with database.begin() as tx:
+        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
+        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+
+
+@pytest.fixture(autouse=True)
+def cleared(database: Database, discord_world: DiscordDriver) -> None:
+    """No rewards, nobody linked, nobody with a role."""
+    with database.begin() as tx:
+        tx.execute(rewards.delete())
+        tx.execute(looks.delete())
+        for table in (
+            "guild_settings",
+            "outbox_messages",
+            "guild_audit_log",
+            "people_links",
+            "watchtime_totals",
+            "people_viewers",
+        ):
+            tx.execute(text(f"DELETE FROM {table}"))
+    discord_world.member("mia", roles=[])
+
+
+class Asker:
+    """Somebody who uses `/roles`, or types it."""
+
+    def __init__(self, driver: DiscordDriver, *, typing: bool) -> None:
+        self._driver = driver
+        self.typing = typing
+
+    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
+        """The bot's answer."""
+        if not self.typing:
+            done = self._driver.slash(person, "general", f"roles {command}", options)
+            assert done["response"]["ephemeral"] is True
+            return dict(done["response"]["embeds"][0])
+        words = " ".join(str(value) for value in options.values())
+        asked = self._driver.message(person, "general", f"!roles {command} {words}".strip())
+        answer = self._driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+        return dict(answer["embeds"][0])
+
+
+@pytest.fixture(params=["typed", "slash"])
+def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
+    return Asker(discord_world, typing=request.param == "typed")
+
+
+def stored(database: Database) -> list[tuple[int, int | None, str]]:
+    with database.begin() as tx:
+        found = store.list_rewards(tx, NORAS_CORNER_ID)
+        return [(one.role_id, one.minutes, one.state) for one in found]
+
+
+def audited(database: Database) -> list[str]:
+    with database.begin() as tx:
+        found = tx.execute(select(audit_log).order_by(audit_log.c.id))
+        return [f"{row.action} {row.before} {row.after}" for row in found]
+
+
+def fields(embed: Embed) -> dict[str, str]:
+    return {field["name"]: field["value"] for field in embed["fields"]}
+
+
+def test_list_without_rewards_says_how_to_begin(ask: Asker) -> None:
+    assert "`/roles add <role> <minutes>`" in ask("list")["description"]
+
+
+def test_add_and_list(ask: Asker, database: Database) -> None:
+    embed = ask("add", role=REGULAR, minutes=600)
+    assert embed["title"] == "✅ 10 h 00 min of watching bring a role"
+    listed = ask("list")["description"]
+    assert f"🟢 <@&{REGULAR}> · **10 h 00 min** · 0 members have it, 0 from me" in listed
+    assert stored(database) == [(REGULAR, 600, "on")]
+    assert audited(database) == ["roles.add None 600"]
+
+
+def test_a_role_is_a_reward_once(ask: Asker, database: Database) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    assert "a reward already" in ask("add", role=REGULAR, minutes=60)["title"]
+    assert stored(database) == [(REGULAR, 600, "on")]
+
+
+@pytest.mark.parametrize("role", [NORAS_CORNER_ID, BOT_ROLE])
+def test_a_role_that_can_never_be_given_is_refused(
+    ask: Asker, database: Database, role: int
+) -> None:
+    assert ask("add", role=role, minutes=60)["title"].startswith("⚠️")
+    assert stored(database) == []
+
+
+def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
+    embed = ask("add", role=MODERATOR, minutes=60)
+    assert "That role stands above mine." in embed["description"]
+    assert stored(database) == [(MODERATOR, 60, "on")]
+
+
+def test_a_role_with_powers_is_taken_with_a_warning(
+    ask: Asker, discord_world: DiscordDriver
+) -> None:
+    made = discord_world.role("Cleaner", permissions=["MANAGE_MESSAGES"], position=1)
+    embed = ask("add", role=int(made["role_id"]), minutes=60)
+    assert "what only moderators may" in embed["description"]
+    discord_world.role("Cleaner", delete=True)
+
+
+def test_update(ask: Asker, database: Database) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    ask("update", role=REGULAR, minutes=1200)
+    assert stored(database) == [(REGULAR, 1200, "on")]
+    assert audited(database)[-1] == "roles.update 600 1200"
+    assert "not a reward" in ask("update", role=VIP, minutes=5)["title"]
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 10**9])
+def test_minutes_have_bounds(
+    discord_world: DiscordDriver, database: Database, minutes: int
+) -> None:
+    ask = Asker(discord_world, typing=True)
+    assert "did not understand" in ask("add", role=REGULAR, minutes=minutes)["title"]
+    assert stored(database) == []
+
+
+def test_disable_and_enable(ask: Asker, database: Database) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    assert f"<@&{REGULAR}> keeps it" in ask("disable", role=f"<@&{REGULAR}>")["description"]
+    assert "⏸️" in ask("list")["description"]
+    assert "off already" in ask("disable", role="Regular")["title"]
+    ask("enable", role="regular")
+    assert stored(database) == [(REGULAR, 600, "on")]
+    assert [line.split()[0] for line in audited(database)] == [
+        "roles.add",
+        "roles.disable",
+        "roles.enable",
+    ]
+
+
+def test_remove(ask: Asker, database: Database) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    assert "Members keep" in ask("remove", role=REGULAR)["description"]
+    assert stored(database) == []
+
+
+def test_linked_and_off(ask: Asker, database: Database) -> None:
+    assert "no role for being linked" in ask("linked", role="off")["title"]
+    ask("linked", role="VIP Regular")
+    assert stored(database) == [(VIP, None, "on")]
+    assert "for linking" in ask("list")["description"]
+    assert "already" in ask("linked", role=VIP)["title"]
+    assert "takes no minutes" in ask("update", role=VIP, minutes=5)["title"]
+    ask("linked", role=REGULAR)
+    assert (REGULAR, None, "on") in stored(database)
+    ask("linked", role="off")
+    assert all(state == "ending" for _role, _minutes, state in stored(database))
+
+
+def test_an_unknown_role_is_said_kindly(ask: Asker) -> None:
+    assert ask("linked", role="nothing of the kind")["title"].startswith("⚠️")
+
+
+def test_mode(ask: Asker) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
+    assert fields(ask("status"))["Kept"] == "the highest only"
+    assert "Every role that is reached" in ask("mode", mode="stack")["description"]
+
+
+def test_status(ask: Asker, discord_world: DiscordDriver) -> None:
+    ask("add", role=REGULAR, minutes=600)
+    discord_world.wait_until(
+        lambda: "Last look at everybody" in ask("status")["description"], 10, lambda: "no look"
+    )
+    shown = fields(ask("status"))
+    assert shown["Rewards"] == "1 on"
+    assert (shown["Congratulation"], shown["Given by hand"]) == ("off", "left alone")
+
+
+def test_preview_names_who_would_gain_what(
+    ask: Asker, discord_world: DiscordDriver, database: Database
+) -> None:
+    with database.begin() as tx:
+        link(tx, NORAS_CORNER_ID, MIA, 700)
+    assert "Nothing" in ask("preview")["description"]
+    with database.begin() as tx:
+        store.add_reward(tx, NORAS_CORNER_ID, REGULAR, 600, "Regular", 1, now())
+    embed = ask("preview")
+    assert f"<@&{REGULAR}> · **+1** **−0**" in embed["description"]
+    assert f"➕ <@{MIA}> <@&{REGULAR}> · watched enough (11 h 40 min)" in embed["description"]
+    assert "Nothing was done" in embed["footer"]["text"]
+    assert discord_world.roles_of("mia") == []
+
+
+def now() -> datetime:
+    return discord.utils.utcnow()
+
+
+def test_members_says_who_got_it_from_whom(
+    ask: Asker, discord_world: DiscordDriver, database: Database
+) -> None:
+    discord_world.member("mia", roles=["Regular"])
+    ask("add", role=REGULAR, minutes=600)
+    embed = ask("members", role=REGULAR)
+    assert f"<@{MIA}> · given by hand" in embed["description"]
+
+
+def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> None:
+    """Also long after they were posted: what is shown is looked up anew."""
+    made = [int(discord_world.role(f"R{n}", position=1)["role_id"]) for n in range(4)]
+    with database.begin() as tx:
+        for person in PEOPLE[:5]:
+            link(tx, NORAS_CORNER_ID, person.discord_id, 700)
+        for role_id in made:
+            store.add_reward(tx, NORAS_CORNER_ID, role_id, 600, "R", 1, now())
+    asked = discord_world.message("nora", "general", "!roles preview")
+    shown = discord_world.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+    assert "Page 1 of 2" in shown["embeds"][0]["footer"]["text"]
+    back, on = shown["components"][0]["components"]
+    assert (back["disabled"], on["disabled"]) == (True, False)
+
+    refused = discord_world.click("mia", shown["message_id"], on["custom_id"])["response"]
+    assert "for admins" in refused["embeds"][0]["title"]
+    discord_world.click("nora", shown["message_id"], on["custom_id"])
+    second = discord_world.wait_for("general", lambda m: "Page 2 of 2" in str(m), after=asked)
+    assert second["embeds"][0]["description"].count("➕") == 5
+    assert second["message_id"] == shown["message_id"]
+
+    with database.begin() as tx:
+        tx.execute(rewards.delete())
+    discord_world.click(
+        "nora", shown["message_id"], second["components"][0]["components"][0]["custom_id"]
+    )
+    discord_world.wait_for("general", lambda m: "Nothing" in str(m["embeds"]), after=asked)
+    for role_id in made:
+        discord_world.role(str(role_id), delete=True)
+
+
+@pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
+def test_viewers_may_not(discord_world: DiscordDriver, command: str) -> None:
+    embed = Asker(discord_world, typing=True)(command, person="mia")
+    assert embed["title"] == "⚠️ This command is for moderators"
+
+
+def test_what_is_offered_while_one_types(discord_world: DiscordDriver) -> None:
+    ask = Asker(discord_world, typing=False)
+    ask("add", role=REGULAR, minutes=600)
+    ask("add", role=VIP, minutes=60)
+
+    def offered(command: str, typed: str) -> list[str]:
+        given = {"role": typed, "minutes": 5} if command == "update" else {"role": typed}
+        found = discord_world.autocomplete("nora", "general", f"roles {command}", "role", given)
+        return [choice["name"] for choice in found]
+
+    assert offered("remove", "") == ["VIP Regular · 1 h 00 min", "Regular · 10 h 00 min"]
+    assert offered("update", "vip") == ["VIP Regular · 1 h 00 min"]
+    assert offered("linked", "")[:2] == ["off", "Moderator"]
+    assert offered("linked", "vip") == ["VIP Regular"]

@@ -1,0 +1,251 @@
+"""When the keeper looks, and that nothing ends it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+import discord
+import pytest
+from structlog.testing import capture_logs
+
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage
+from core.kit.services import Services
+from core.roles import actions, keeper, snapshot
+from core.roles.keeper import Keeper
+from core.watchtime.actions import CREDITED
+from tests.clean import cleaned
+from tests.kick.rig import settings
+from tests.roles.scene import BRONZE, NOON, link, reward, waiting
+
+
+class Member:
+    """As much of a member as is looked at."""
+
+    bot = False
+
+    def __init__(self, discord_id: int, *roles: int) -> None:
+        self.id = discord_id
+        self.roles = set(roles)
+
+    def get_role(self, role_id: int) -> int | None:
+        return role_id if role_id in self.roles else None
+
+
+class Role:
+    """A role that the bot can give."""
+
+    managed = False
+    permissions = discord.Permissions.none()
+
+    def __init__(self, role_id: int) -> None:
+        self.id = role_id
+        self.name = str(role_id)
+
+    def is_default(self) -> bool:
+        return False
+
+    def __ge__(self, other: object) -> bool:
+        return False
+
+
+class Guild:
+    """A server in the bot's cache."""
+
+    unavailable = False
+    chunked = True
+    owner_id = 1
+    me = SimpleNamespace(
+        id=2, guild_permissions=discord.Permissions(manage_roles=True), top_role=object()
+    )
+
+    def __init__(self, guild_id: int, *members: Member) -> None:
+        self.id = guild_id
+        self.members = list(members)
+
+    def get_member(self, discord_id: int) -> Member | None:
+        return next((m for m in self.members if m.id == discord_id), None)
+
+    def get_role(self, role_id: int) -> Role:
+        return Role(role_id)
+
+    async def chunk(self) -> None:
+        raise AssertionError("it is complete")
+
+
+@pytest.fixture
+def gate(database: Database, guild_id: int) -> Iterator[Database]:
+    """A server with a role for an hour, which member 7 has earned."""
+    with cleaned(database), capture_logs():
+        with database.begin() as tx:
+            reward(tx, guild_id, BRONZE, 60)
+            link(tx, guild_id, 7, 61)
+        yield database
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "GATHERING_SECONDS", 0.01)
+    monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.05)
+
+
+@asynccontextmanager
+async def keeping(
+    gate: Database, *guilds: Guild, every: float = 3600
+) -> AsyncIterator[tuple[Keeper, LocalBus]]:
+    """A keeper that knows these servers but was not told to look."""
+    bus = LocalBus()
+    given = settings().model_copy(update={"role_update_interval_seconds": every})
+    one = Keeper(Services(given, gate, bus, lambda: NOON))
+    one.start()
+    for guild in guilds:
+        one._guilds[guild.id] = cast(discord.Guild, guild)
+    try:
+        yield one, bus
+    finally:
+        one.stop()
+
+
+async def until(check: Callable[[], object]) -> None:
+    async with asyncio.timeout(5):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
+def asked(gate: Database, guild_id: int) -> list[str]:
+    with gate.begin() as tx:
+        return waiting(tx, guild_id)
+
+
+async def test_a_server_that_comes_is_looked_at(gate: Database, guild_id: int) -> None:
+    async with keeping(gate) as (one, _bus):
+        one.meet(cast(discord.Guild, Guild(guild_id, Member(7))))
+        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+
+
+async def test_a_server_that_is_gone_is_not(gate: Database, guild_id: int) -> None:
+    async with keeping(gate, Guild(guild_id, Member(7))) as (one, _bus):
+        one.lose(guild_id)
+        one.look(guild_id)
+        await asyncio.sleep(0.2)
+    assert asked(gate, guild_id) == []
+
+
+@pytest.mark.parametrize(
+    ("bell", "data"),
+    [
+        (actions.BELL, {}),
+        (actions.BELL, {"discord_id": "7"}),
+        (CREDITED, {}),
+    ],
+)
+async def test_a_bell_from_any_thread_is_heard(
+    gate: Database, guild_id: int, bell: str, data: dict[str, str]
+) -> None:
+    async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
+        ring = threading.Thread(
+            target=bus.publish, args=(bell,), kwargs={"guild_id": str(guild_id), **data}
+        )
+        ring.start()
+        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        ring.join()
+
+
+async def test_everybody_is_looked_at_from_time_to_time(gate: Database, guild_id: int) -> None:
+    async with keeping(gate, Guild(guild_id, Member(7)), every=0.05):
+        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+
+
+async def test_after_the_end_no_bell_is_heard(gate: Database, guild_id: int) -> None:
+    async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
+        pass
+    bus.publish(actions.BELL, guild_id=str(guild_id))
+    await asyncio.sleep(0.1)
+    assert asked(gate, guild_id) == []
+
+
+@pytest.mark.parametrize("failure", [Outage("the database"), KeyError("a bug")])
+async def test_what_fails_is_looked_at_again(
+    gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    failures = [failure, failure]
+    real = snapshot.see
+
+    async def see(*args: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await real(*args)
+
+    monkeypatch.setattr(keeper, "see", see)
+    async with keeping(gate, Guild(guild_id, Member(7))) as (one, _bus):
+        one.look(guild_id, 7)
+        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+    assert failures == []
+
+
+async def test_members_that_are_not_known_yet_are_fetched_first(
+    gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is missing would pass for somebody who left."""
+    guild = Guild(guild_id)
+    fetched = []
+
+    async def chunk() -> None:
+        fetched.append(True)
+        guild.members = [Member(7)]
+
+    monkeypatch.setattr(guild, "chunked", False)
+    monkeypatch.setattr(guild, "chunk", chunk)
+    async with keeping(gate, guild) as (one, _bus):
+        one.look(guild_id)
+        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+    assert fetched == [True]
+
+
+async def test_what_comes_together_is_looked_at_once(
+    gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Any] = []
+    real = snapshot.see
+
+    async def see(guild: Any, role_ids: Any, only: Any = None) -> Any:
+        looks.append(only)
+        return await real(guild, role_ids, only)
+
+    monkeypatch.setattr(keeper, "see", see)
+    async with keeping(gate, Guild(guild_id, Member(7), Member(8))) as (one, _bus):
+        for _time in range(50):
+            one.look(guild_id, 7)
+            one.look(guild_id, 8)
+        await until(lambda: looks)
+        assert looks == [{7, 8}]
+        one.look(guild_id, 7)
+        one.look(guild_id)
+        one.look(guild_id, 8)
+        await until(lambda: len(looks) > 1)
+    assert looks == [{7, 8}, None]
+
+
+async def test_a_server_of_ten_thousand_holds_nobody_up() -> None:
+    """The event loop breathes while it is looked at."""
+    guild = cast(discord.Guild, Guild(1, *(Member(n, BRONZE) for n in range(10_000))))
+    longest = 0.0
+
+    async def pulse() -> None:
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - before)
+
+    beating = asyncio.create_task(pulse())
+    seen = await snapshot.see(guild, list(range(10, 20)))
+    beating.cancel()
+    assert len(seen.held) == 10_000
+    assert seen.held[9_999] == frozenset({BRONZE})
+    assert longest < 0.1, f"{longest:.3f} s without a breath"
