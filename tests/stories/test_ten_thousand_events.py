@@ -1,0 +1,269 @@
+"""Ten thousand mixed events, of which some are lost, some told twice and some late, while the
+product is killed twice: every event that was told is counted once, and all that the feed saw and no
+webhook told is a suspected miss, and nothing else is."""
+
+import http.client
+import json
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import text
+
+from sandbox.kick.bodies import EVENT_TYPES
+from tests.stories import ten_thousand_effects as expected
+from tests.stories.post import Postman
+from tests.stories.product import Product, until
+from tests.stories.stage import GUILD, Stage
+from tests.stories.stream import wait_settled
+from tests.stories.ten_thousand import Call, Fact, Frame, Letter, Seen, stamp
+from tests.stories.ten_thousand_author import Author
+
+SEED = 20261134
+HANDS = 16
+CALLERS = 12
+KILLS = (0.3, 0.6)
+"""After how much of the post has been taken, at the earliest."""
+
+SETTLED_SECONDS = 150
+FEEDS = {"chatrooms.3100001.v2", "chatroom_3100001", "channel.2100001", "channel_2100001"}
+
+
+class Envelope(NamedTuple):
+    """A letter under one delivery id."""
+
+    letter: Letter
+    id: str
+
+
+class Post:
+    """Brings envelopes over many connections. What is not taken with 200 is brought again."""
+
+    def __init__(self, stage: Stage, letters: Iterable[Letter], dice: random.Random) -> None:
+        envelopes = [Envelope(letter, id) for letter in letters for id in letter.ids]
+        dice.shuffle(envelopes)
+        self.total = len(envelopes)
+        self.taken = 0
+        self.refused: list[str] = []
+        self._port = stage.port
+        self._postman = Postman(f"http://127.0.0.1:{stage.port}", stage.key)
+        self._waiting = deque(envelopes)
+        self._given_up = threading.Event()
+        self._lock = threading.Lock()
+        self._hands = [threading.Thread(target=self._bring) for _ in range(HANDS)]
+
+    def __enter__(self) -> "Post":
+        for hand in self._hands:
+            hand.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._given_up.set()
+        for hand in self._hands:
+            hand.join()
+
+    def wait(self, share: float = 1.0) -> None:
+        """Until this share of it has been taken."""
+        wanted = int(self.total * share)
+        until(
+            lambda: self.taken >= wanted or self.refused,
+            f"{wanted} of {self.total} deliveries taken, not {self.taken}",
+            SETTLED_SECONDS,
+        )
+        assert self.refused == []
+
+    def _bring(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        while not self._given_up.is_set():
+            try:
+                envelope = self._waiting.popleft()
+            except IndexError:
+                break
+            while not self._given_up.is_set() and not self._is_taken(connection, envelope):
+                self._given_up.wait(0.1)
+            with self._lock:
+                self.taken += 1
+        connection.close()
+
+    def _is_taken(self, connection: http.client.HTTPConnection, envelope: Envelope) -> bool:
+        letter = envelope.letter
+        raw = json.dumps(letter.body, separators=(",", ":")).encode()
+        headers = self._postman.headers(
+            raw, kind=letter.kind, id=envelope.id, at=stamp(letter.sent_at)
+        )
+        try:
+            connection.request("POST", "/webhooks/kick", raw, headers)
+            answer = connection.getresponse()
+            said = answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return False
+        if answer.status not in (200, 503):
+            self.refused.append(f"{answer.status} {said!r} {letter}")
+        return answer.status == 200
+
+
+@pytest.mark.timeout(300)
+def test_ten_thousand_events(stage: Stage) -> None:
+    dice = random.Random(SEED)
+    product = stage.start()
+    product.wait_well()
+    until(lambda: _is_told_everything(stage), "all subscriptions")
+    stage.kick.fault(webhook__drop=1_000_000)  # ours take the place of Kick's own deliveries
+    calls = [_call(stage, number) for number in range(CALLERS)]
+    letters = Author(SEED, datetime.now(UTC).replace(microsecond=0), calls).write()
+    assert len(letters) == 10_000
+
+    on_time = [letter for letter in letters if letter.fate in ("delivered", "twice")]
+    with Post(stage, on_time, dice) as post:
+        product = _see_everything(stage, product, post, expected.frames(letters), dice)
+        post.wait()
+    wait_settled(stage, SETTLED_SECONDS)
+
+    _time_passes(stage, minutes=10)
+    product.wait_well()
+    assert stage.asked("nora", "!missed")["title"] == "✅ Nothing is missing"
+    with Post(stage, [each for each in letters if each.fate == "late"], dice) as post:
+        post.wait()
+    wait_settled(stage, SETTLED_SECONDS)
+
+    _time_passes(stage, minutes=6)
+    shown = stage.asked("nora", "!missed")["title"]
+    assert shown == f"🔍 {expected.missed_drops(letters)} suspected misses"
+    _compare(stage, letters)
+
+
+def _is_told_everything(stage: Stage) -> bool:
+    found = stage.rows("SELECT kind FROM kick_subscriptions WHERE subscription_id IS NOT NULL")
+    return {kind for (kind,) in found} == set(EVENT_TYPES)
+
+
+def _call(stage: Stage, number: int) -> Call:
+    name, slot = f"Caller{number}", f"Slot number {number}"
+    user_id = stage.kick.account(name.lower(), name)
+    return Call(stage.kick.chat(name.lower(), f"!call {slot}"), user_id, name, slot)
+
+
+# -- the feed, and the kills --------------------------------------------------------------------
+
+
+def _see_everything(
+    stage: Stage, product: Product, post: Post, frames: Sequence[Frame], dice: random.Random
+) -> Product:
+    """The feed tells everything, a third of it before each kill. What is said while nobody listens
+    is gone for good, so it is silent then, and a kill waits until all of it is written down."""
+    share = len(frames) // 3 + 1
+    for number, least in enumerate((*KILLS, None)):
+        _wait_listened_to(stage)
+        for frame in frames[number * share : (number + 1) * share]:
+            stage.kick.feed_publish(*frame)
+        _wait_written_down(stage, expected.used(frames[: (number + 1) * share]))
+        if least is not None:
+            post.wait(least + dice.uniform(0, 0.1))
+            assert post.taken < post.total
+            product = _kill(stage, product, whole=number == 0)
+    return product
+
+
+def _wait_listened_to(stage: Stage) -> None:
+    def listened_to() -> bool:
+        return any(set(each["feeds"]) >= FEEDS for each in stage.kick.feed_listeners())
+
+    until(listened_to, "somebody who listens to Nora's feeds")
+
+
+def _wait_written_down(stage: Stage, frames: int) -> None:
+    written = "SELECT count(*) FROM inbox_deliveries WHERE source = 'kick.feed'"
+    until(lambda: stage.scalar(written) == frames, f"{frames} frames in the inbox")
+
+
+def _kill(stage: Stage, product: Product, *, whole: bool) -> Product:
+    """The whole house, or only gunicorn's worker, which the master starts again."""
+    before = _listeners(stage)
+    if whole:
+        product.kill()
+        product = stage.start()
+    else:
+        (worker,) = product.children()
+        worker.kill()
+    until(lambda: not before & _listeners(stage), "the end of the old connections")
+    return product
+
+
+def _listeners(stage: Stage) -> set[str]:
+    return {each["id"] for each in stage.kick.feed_listeners()}
+
+
+def _time_passes(stage: Stage, *, minutes: int) -> None:
+    """For what is matched with each other: all of it is so much older now."""
+    passed = {"passed": timedelta(minutes=minutes)}
+    with stage.database.begin() as tx:
+        tx.execute(text("UPDATE kick_told SET at = at - :passed"), passed)
+        tx.execute(
+            text("""
+                UPDATE kick_witnesses
+                   SET at = at - :passed,
+                       payload = jsonb_set(payload, '{at}', to_jsonb(at - :passed))
+            """),
+            passed,
+        )
+
+
+# -- what came of it ----------------------------------------------------------------------------
+
+
+def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
+    told, wanted = _facts(stage), expected.facts(letters)
+    assert told - wanted == Counter(), "counted, but not told, or more than once"
+    assert wanted - told == Counter(), "told, but not counted"
+    suspected, lost = _witnesses(stage, "suspected"), expected.missed(letters)
+    assert suspected - lost == Counter(), "suspected, but told"
+    assert lost - suspected == Counter(), "lost without a suspicion"
+    assert _witnesses(stage, "matched") == expected.matched(letters)
+    assert _witnesses(stage, "waiting") == Counter()
+    assert _watched(stage) == expected.watched(letters)
+    assert _called(stage) == expected.called(letters)
+    assert len(stage.posts()) == len(expected.called(letters))
+    for left in ("inbox_retries", "kick_parked", "inbox_deliveries WHERE state = 'shelved'"):
+        assert stage.rows(f"SELECT * FROM {left}") == []
+
+
+def _facts(stage: Stage) -> Counter[Fact]:
+    """Without what our own looks at the channel tell, and what the feed saw."""
+    found = stage.rows("""
+        SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
+          FROM inbox_facts
+         WHERE event NOT IN ('FeedWitnessed', 'StreamSeenLive', 'StreamSeenOffline')
+    """)
+    assert {row[0] for row in found} == {GUILD}
+    return Counter(Fact(*row[1:]) for row in found)
+
+
+def _witnesses(stage: Stage, state: str) -> Counter[Seen]:
+    found = stage.rows(
+        """
+        SELECT kind, payload->>'giver', payload->>'receiver', (payload->>'amount')::int
+          FROM kick_witnesses WHERE state = :state AND guild_id = :guild
+        """,
+        state=state,
+        guild=GUILD,
+    )
+    return Counter(Seen(*row) for row in found)
+
+
+def _watched(stage: Stage) -> dict[str, timedelta]:
+    found = stage.rows("""
+        SELECT v.name, sum(watched) FROM watchtime_days
+          JOIN people_viewers v USING (guild_id, viewer_id)
+         GROUP BY v.guild_id, v.viewer_id, v.name HAVING sum(watched) > INTERVAL '0'
+    """)
+    assert len(found) == len(dict(found)), "one of each name"
+    return dict(found)
+
+
+def _called(stage: Stage) -> list[str]:
+    return sorted(slot for (slot,) in stage.rows("SELECT slot FROM slot_calls"))
