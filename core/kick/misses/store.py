@@ -181,32 +181,31 @@ def set_attached(tx: Connection, guild_id: int, kind: Kind, key: str, fact_key: 
     tx.execute(update(witnesses).where(*_is(guild_id, kind, key)).values(fact_key=fact_key))
 
 
-# The drops that are overdue, in order of time; one of which a part is suspected keeps its number.
+# The drops that are overdue, in order of time; one of which a part was suspected keeps its number.
 # Echoes of gifts are numbered in the same row.
+# The rows are found again by their place: by key, the planner looks through the whole of a table
+# that has just grown, for each of them. Nobody moves them meanwhile, because of the server's lock.
 _SET_SUSPECTED = text("""
     WITH due AS (
-        SELECT guild_id, kind, key, drop FROM kick_witnesses
+        SELECT ctid AS place, kind, drop, at FROM kick_witnesses
          WHERE guild_id = :guild_id AND state = 'waiting' AND at <= :before
-    ), numbered AS (
-        SELECT w.kind, w.drop, max(w.number) AS number, min(w.at) AS at
-          FROM kick_witnesses w
-         WHERE w.guild_id = :guild_id AND (w.kind, w.drop) IN (SELECT kind, drop FROM due)
-         GROUP BY w.kind, w.drop
+    ), known AS (
+        SELECT kind, drop, max(number) AS number FROM kick_witnesses
+         WHERE guild_id = :guild_id AND number IS NOT NULL
+         GROUP BY kind, drop
     ), new AS (
         SELECT kind, drop,
-               GREATEST((SELECT COALESCE(max(number), 0) FROM kick_witnesses
-                          WHERE guild_id = :guild_id),
+               GREATEST((SELECT COALESCE(max(number), 0) FROM known),
                         (SELECT COALESCE(max(number), 0) FROM kick_parked
                           WHERE guild_id = :guild_id))
-               + row_number() OVER (ORDER BY at, kind, drop) AS number
-          FROM numbered WHERE number IS NULL
+               + row_number() OVER (ORDER BY min(at), kind, drop) AS number
+          FROM due WHERE (kind, drop) NOT IN (SELECT kind, drop FROM known)
+         GROUP BY kind, drop
     )
     UPDATE kick_witnesses w
-       SET state = 'suspected', number = COALESCE(n.number, new.number)
-      FROM due
-      JOIN numbered n ON n.kind = due.kind AND n.drop = due.drop
-      LEFT JOIN new ON new.kind = due.kind AND new.drop = due.drop
-     WHERE w.guild_id = due.guild_id AND w.kind = due.kind AND w.key = due.key
+       SET state = 'suspected', number = named.number
+      FROM due JOIN (SELECT * FROM known UNION ALL SELECT * FROM new) named USING (kind, drop)
+     WHERE w.ctid = due.place
     RETURNING w.number
 """)
 

@@ -1,4 +1,8 @@
-"""What the feed saw, and of what the webhooks told what it is matched with."""
+"""What the feed saw, and of what the webhooks told what it is matched with.
+
+In the indexes of subjects the kind comes late: of a table that has just grown the planner knows
+nothing, and would take an index that begins like the key for the key, and look through it all.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -29,7 +33,7 @@ told = Table(
     CheckConstraint("kind IN ('gift', 'sub', 'kicks')", name="kick_told_kind"),
     comment="facts that came by webhook; kept as long as a witness may still come",
 )
-Index("kick_told_subject", told.c.guild_id, told.c.kind, told.c.subject, told.c.at)
+Index("kick_told_subject", told.c.guild_id, told.c.subject, told.c.kind, told.c.at)
 
 witnesses = Table(
     "kick_witnesses",
@@ -61,8 +65,8 @@ witnesses = Table(
 Index(
     "kick_witnesses_subject",
     witnesses.c.guild_id,
-    witnesses.c.kind,
     witnesses.c.subject,
+    witnesses.c.kind,
     witnesses.c.at,
 )
 Index(

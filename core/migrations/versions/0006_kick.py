@@ -13,6 +13,7 @@ def upgrade() -> None:
     _listening()
     _unsaid()
     _decide_about_echoes()
+    _put_the_subject_first()
 
 
 def _listening() -> None:
@@ -84,3 +85,9 @@ def _decide_about_echoes() -> None:
         "kick_parked", "settled ones stay, so that nothing is asked or counted twice"
     )
     op.create_table_comment("kick_recent_subs", "kept for a month, to recognise the echo of a gift")
+
+
+def _put_the_subject_first() -> None:
+    for table in ("kick_told", "kick_witnesses"):
+        op.drop_index(f"{table}_subject", table_name=table)
+        op.create_index(f"{table}_subject", table, ["guild_id", "subject", "kind", "at"])
