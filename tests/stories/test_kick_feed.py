@@ -122,3 +122,46 @@ def test_switched_off_it_says_so_and_listens_to_nothing(
         quiet.kick.settle()
         until(lambda: count(quiet, "KicksGifted") == 1, "the webhook counted")
         assert quiet.kick.feed_listeners() == []
+
+
+def test_without_a_public_address_chat_comes_from_the_feed(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    """No webhook reaches us: commands in chat are heard, answered, and counted once all the same,
+    also when one webhook finds its way."""
+    with open_stage(tmp_path, postgres_url, signing_key, KICK_USE_KICKPYTHON_WS="true") as lone:
+        lone.kick.app(webhook_url="http://127.0.0.1:9/nobody")
+        lone.start().wait_well()
+        until(lambda: hears(lone, "centrifugo"), "somebody who listens to Nora's feeds")
+        lone.kick.live()
+        lone.kick.chat("mia", "!call Book of Dead")
+        lone.post_about("Book of Dead")
+        lone.kick.wait_for_line("@MadCats Book of Dead is on the list")
+        lone.discord.wait_command("kick_selftest")
+        asked = lone.discord.slash("nora", "bot-log", "kick_selftest")
+        tested = until(lambda: said_to(lone, asked), "the self-test", 40)
+        assert "over the realtime feed" in tested["description"]
+        lone.kick.app(webhook_url=f"http://127.0.0.1:{lone.port}/webhooks/kick")
+        lone.kick.chat("leo", "!call Sweet Bonanza")
+        lone.post_about("Sweet Bonanza")
+        lone.kick.settle()
+        until(lambda: heard(lone) == ["kick.feed", "kick.feed", "kick.webhook"], "all deliveries")
+        assert count(lone, "ChatMessageSent") == len(lone.kick.transcript())
+        assert lone.scalar("SELECT count(*) FROM slot_calls") == 2
+
+
+def said_to(stage: Stage, asked: Json) -> Json | None:
+    """The answer to a command that takes its time."""
+    answered = stage.discord.interaction(asked["interaction_id"])["response"] or {}
+    return next(iter(answered.get("embeds", [])), None)
+
+
+def heard(stage: Stage) -> list[str]:
+    """Who told of what people called, once everything was handled."""
+    return [
+        source
+        for (source,) in stage.rows(
+            "SELECT source FROM inbox_deliveries WHERE kind = 'chat.message.sent'"
+            " AND state = 'done' AND body->>'content' LIKE '!call%' ORDER BY source"
+        )
+    ]

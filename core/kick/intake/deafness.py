@@ -12,12 +12,10 @@ from core.inbox import store as inbox
 from core.kick.admins import tell_admins
 from core.kick.bodies import PLATFORM
 from core.kick.intake import store
-from core.kick.intake.rules import CHAT, is_deaf, silent_since
+from core.kick.intake.rules import is_deaf, silent_since
 from core.kick.intake.settings import DEAF_MINUTES
-from core.kick.intake.sieve import WEBHOOK, feed_kinds
+from core.kick.intake.sieve import source_of_chat
 from core.kick.intake.store import Episode, Look
-
-FEED = "kick.feed"
 
 _log = structlog.get_logger(__name__)
 
@@ -54,9 +52,8 @@ def _watch_one(
 
 
 def _heard_at(tx: Connection, broadcaster_user_id: int, since: datetime) -> datetime | None:
-    """When the channel's authority for chat last told anything: the other one hearing chat does
-    not help."""
-    source = FEED if CHAT in feed_kinds(tx, broadcaster_user_id) else WEBHOOK
+    """When the channel's authority for chat last told anything."""
+    source = source_of_chat(tx, broadcaster_user_id)
     return inbox.find_heard(tx, source, f"{PLATFORM}:{broadcaster_user_id}", since)
 
 

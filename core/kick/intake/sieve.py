@@ -19,6 +19,7 @@ from core.kick.intake.rules import CHAT, ECHO_WINDOW
 from core.kit.database import notes
 
 WEBHOOK = "kick.webhook"
+FEED = "kick.feed"
 
 
 def sift(
@@ -39,6 +40,11 @@ def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
     found = notes(tx)[note]
     assert isinstance(found, frozenset)
     return found
+
+
+def source_of_chat(tx: Connection, broadcaster_user_id: int) -> str:
+    """By whom this channel's chat is told: that the other one hears it does not help."""
+    return FEED if CHAT in feed_kinds(tx, broadcaster_user_id) else WEBHOOK
 
 
 def without_echoes(tx: Connection, events: Sequence[Event]) -> list[Event]:

@@ -35,14 +35,25 @@ def _row(line: Line) -> str:
 def selftest(result: Result) -> discord.Embed:
     """Whether a line was said and heard again."""
     if result.heard_after is not None:
-        time = f"{result.heard_after:.1f}"
-        body = _("A line went to Kick's chat and came back as a webhook after {time} s.")
-        return card("✅ " + _("Kick hears and is heard"), body.format(time=time), tone="success")
+        body = (
+            _("A line went to Kick's chat and came back over the realtime feed after {time} s.")
+            if result.by_feed
+            else _("A line went to Kick's chat and came back as a webhook after {time} s.")
+        ).format(time=f"{result.heard_after:.1f}")
+        return card("✅ " + _("Kick hears and is heard"), body, tone="success")
+    if result.was_said and result.by_feed:
+        return card(
+            "❌ " + _("The line was said, but the realtime feed did not show it"),
+            _("Your chat comes from there (KICK_USE_KICKPYTHON_WS): see `/check_kick_config`."),
+            tone="error",
+        )
     if result.was_said:
         return card(
             "❌ " + _("The line was said, but no webhook came back"),
-            _("Kick's webhooks do not reach this server. Check the webhook URL of your Kick app, ")
-            + _("that it is switched on there, and `/check_kick_config`."),
+            _(
+                "Kick's webhooks do not reach this server. Check the webhook URL of your Kick "
+                "app, that it is switched on there, and `/check_kick_config`."
+            ),
             tone="error",
         )
     return card(

@@ -1,4 +1,5 @@
-"""The only end-to-end proof that Kick allows: say a line, and wait for its own webhook."""
+"""The only end-to-end proof that Kick allows: say a line, and wait until it is heard again, by
+webhook or wherever chat comes from."""
 
 import asyncio
 import secrets
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from core.guilds.store import Channel
 from core.kick.accounts import actions as accounts
+from core.kick.intake.sieve import FEED, source_of_chat
 from core.kick.speech import store
 from core.kick.speech.actions import say
 from core.kick.speech.voices import why_mute
@@ -29,13 +31,15 @@ class Result:
 
     Attributes:
         was_said: Kick took the line.
-        heard_after: seconds from saying to its webhook; None: it did not come.
+        heard_after: seconds from saying to hearing; None: it did not come.
         trouble: why it was not said.
+        by_feed: chat comes from the realtime feed and not from webhooks.
     """
 
     was_said: bool
     heard_after: float | None = None
     trouble: str | None = None
+    by_feed: bool = False
 
 
 async def run(services: Services, guild_id: int) -> Result:
@@ -72,7 +76,9 @@ def _look(tx: Connection, guild_id: int, channel: Channel, key: str, started: da
     message_id = fate.receipt.get("message_id")
     if message_id is None:
         return Result(False, trouble=str(fate.receipt.get("skipped", "")))
-    heard_at = store.find_heard_at(tx, channel.channel_id, message_id, started - CLOCKS_DIFFER)
-    if heard_at is None:
-        return Result(True)
-    return Result(True, max((heard_at - started).total_seconds(), 0.0))
+    source = source_of_chat(tx, channel.channel_id)
+    heard_at = store.find_heard_at(
+        tx, source, channel.channel_id, message_id, started - CLOCKS_DIFFER
+    )
+    after = None if heard_at is None else max((heard_at - started).total_seconds(), 0.0)
+    return Result(True, after, by_feed=source == FEED)

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.guilds.tables import guilds
 from core.inbox.tables import deliveries
 from core.kick.speech.tables import unsaid, voices
-from core.kick.webhooks import SOURCE
 from core.outbox.tables import messages
 
 
@@ -71,13 +70,13 @@ def list_unsaid(tx: Connection) -> list[Unsaid]:
 
 
 def find_heard_at(
-    tx: Connection, broadcaster_user_id: int, message_id: str, since: datetime
+    tx: Connection, source: str, broadcaster_user_id: int, message_id: str, since: datetime
 ) -> datetime | None:
-    """When a webhook brought this line of chat."""
+    """When this source told of this line of chat."""
     heard_at: datetime | None = tx.execute(
         select(deliveries.c.received_at)
         .where(
-            deliveries.c.source == SOURCE,
+            deliveries.c.source == source,
             deliveries.c.received_at >= since,
             deliveries.c.lane == f"kick:{broadcaster_user_id}",
             deliveries.c.body["message_id"].astext == message_id,
