@@ -43,7 +43,7 @@ def test_the_report_says_what_is_missing_and_what_to_do(stage: Stage) -> None:
     stage.kick.settle()
     found = slash(stage, "check_kick_config")
     assert "noraplays" in found["description"]
-    assert "**chat.message.sent** · ok · subscribed · <t:" in found["description"]
+    assert "**chat.message.sent** · ok · subscribed · last <t:" in found["description"]
     assert "**kicks.gifted** · ok · subscribed\n" in found["description"]
     assert "/connect_kick" in found["description"]
     assert "**feed** · ok · Listening over Centrifugo." in listening(stage)

@@ -26,7 +26,7 @@ def report(found: Sequence[Line]) -> discord.Embed:
 def _row(line: Line) -> str:
     # Never colour alone: the word stands beside the mark.
     words = {"ok": _("ok"), "warn": _("look"), "down": _("down")}
-    at = "" if line.at is None else f" · {ago(line.at)}"
+    at = "" if line.at is None else f" · {line.dated} {ago(line.at)}"
     row = f"{_MARKS[line.state]} **{safe(line.name)}** · {words[line.state]} · "
     row += f"{safe(line.found)}{at}"
     return row + (f"\n-# ↳ {line.remedy}" if line.remedy else "")

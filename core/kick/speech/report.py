@@ -30,8 +30,9 @@ class Line:
         name: what it is.
         state: `ok`, `warn` (works without, or partly), `down` (has to be mended).
         found: what is there, where it can be told.
-        at: an instant that belongs to it, such as the last delivery.
+        at: an instant that belongs to it.
         remedy: what to do, or "".
+        dated: what `at` is the instant of, such as "last".
     """
 
     name: str
@@ -39,6 +40,7 @@ class Line:
     found: str
     at: datetime | None = None
     remedy: str = ""
+    dated: str = ""
 
 
 def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
@@ -84,7 +86,7 @@ def _account(tx: Connection, channel: Channel, now: datetime) -> list[Line]:
         other = _("{name}, who is not the streamer of this channel").format(name=account.name)
         return [Line("OAuth token", "down", other, remedy=again)]
     state: State = "ok" if account.expires_at > now else "warn"
-    lines = [Line("OAuth token", state, account.name, at=account.expires_at)]
+    lines = [Line("OAuth token", state, account.name, account.expires_at, dated=_("ends"))]
     missing = ", ".join(scope_words(scope) for scope in missing_scopes(account.scopes))
     if missing:
         lines.append(Line("scopes", "warn", _("missing: {what}").format(what=missing), None, again))
@@ -100,9 +102,9 @@ def _webhooks(tx: Connection, guild_id: int, broadcaster_user_id: int) -> list[L
         if one is None or one.subscription_id is None:
             why = one.trouble if one is not None and one.trouble else _("not subscribed yet")
             mend = _("It is tried again every 10 minutes.")
-            lines.append(Line(kind, "down", why, last, mend))
+            lines.append(Line(kind, "down", why, last, mend, _("last")))
         else:
-            lines.append(Line(kind, "ok", _("subscribed"), last))
+            lines.append(Line(kind, "ok", _("subscribed"), last, dated=_("last")))
     return lines
 
 
@@ -116,19 +118,21 @@ def _feed(tx: Connection, services: Services, broadcaster_user_id: int) -> Line:
         soon = _("It begins some seconds after the start; if not, see `/health`.")
         return Line("feed", "warn", _("nobody listens right now"), remedy=soon)
     if state.is_well:
-        return Line("feed", "ok", state.reason, state.heard_at)
+        return Line("feed", "ok", state.reason, state.heard_at, dated=_("last event"))
     # Where chat comes from the feed, nothing works without it.
     is_needed = settings.kick_use_kickpython_ws
     mend = _("It is tried again by itself. Missing numbers come with `/sync_kick`.")
-    return Line("feed", "down" if is_needed else "warn", state.reason, state.heard_at, mend)
+    return Line(
+        "feed", "down" if is_needed else "warn", state.reason, state.heard_at, mend, _("last event")
+    )
 
 
 def _chat(tx: Connection, services: Services, guild_id: int) -> Line:
     mute = why_mute(tx, services, guild_id)
     last = store.find_last_said_at(tx, guild_id)
     if mute is not None:
-        return Line("chat", "down", _("nothing can be said"), last, mute)
-    return Line("chat", "ok", _("can speak"), last)
+        return Line("chat", "down", _("nothing can be said"), last, mute, _("last said"))
+    return Line("chat", "ok", _("can speak"), last, dated=_("last said"))
 
 
 def _live(tx: Connection, broadcaster_user_id: int) -> Line:
@@ -136,4 +140,4 @@ def _live(tx: Connection, broadcaster_user_id: int) -> Line:
     if look is None:
         return Line("live status", "warn", _("not looked yet"))
     found = _("live") if look.started_at is not None else _("offline")
-    return Line("live status", "ok", found, look.seen_at)
+    return Line("live status", "ok", found, look.seen_at, dated=_("looked"))

@@ -324,5 +324,6 @@ def test_a_connected_streamer_is_shown_with_the_tokens_end(
     late = replace(connected, clock=lambda: ends_at)
     assert states(late, guild_id)["OAuth token"] == "warn"
     text = str(embeds.report(lines).to_dict())
+    assert f"NoraPlays · ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text
