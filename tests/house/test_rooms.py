@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from typing import get_type_hints
 
 import pytest
 from ruamel.yaml import YAML
@@ -17,6 +18,7 @@ from ruamel.yaml import YAML
 import core.events
 from core.events import Event
 from core.kit.room import Room
+from core.outbox.discord_courier import Rendered
 from core.rooms import FLOORS, open_rooms
 from tests.house.documents import told
 from tests.house.posting import posted_kinds
@@ -32,6 +34,16 @@ def room_id(room: Room) -> str:
 
 def doubles(names: Iterator[str]) -> list[str]:
     return [name for name, times in Counter(names).items() if times > 1]
+
+
+# -- what is posted -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", sorted(kind for room in ROOMS for kind in room.embeds))
+def test_what_renders_a_message_gives_what_the_courier_carries(kind: str) -> None:
+    """A bare embed would be found out only when it is to be sent."""
+    (render,) = (room.embeds[kind] for room in ROOMS if kind in room.embeds)
+    assert get_type_hints(render)["return"] is Rendered
 
 
 # -- names --------------------------------------------------------------------------------------

@@ -4,10 +4,12 @@ a word is mended."""
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.stories.post import NORA, Postman, chat, instant
@@ -175,3 +177,29 @@ def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
 
     refused = stage.asked("mia", "!webhooklog")
     assert "for moderators" in refused["title"] or "only" in refused["title"].lower()
+
+
+def test_a_live_channel_that_is_not_heard_is_told_to_the_admins_once(stage: Stage) -> None:
+    stage.discord.wait_command("settings set")
+    channel = channel_id(NORAS_CORNER_ID, "bot-log")
+    for key, value in (("kick.admin_channel", f"<#{channel}>"), ("kick.deaf_minutes", "1")):
+        assert "Changed" in stage.asked("nora", f"!settings set {key} {value}")["title"]
+    stage.kick.fault(webhook__drop=50)
+    stage.kick.live(started_at=instant(timedelta(minutes=10)))
+    for table, column in (("kick_looks", "watched_since"), ("inbox_deliveries", "received_at")):
+        stage.rows(f"UPDATE {table} SET {column} = now() - interval '5 minutes' RETURNING 1")
+    alarmed(stage, "I cannot hear your Kick channel")
+    stage.kick.reset_faults()
+    stage.kick.chat("mia", "hello?")
+    alarmed(stage, "I can hear your Kick channel again")
+    stage.kick.offline()
+
+
+def alarmed(stage: Stage, title: str) -> None:
+    """Exactly one such message reaches the admins' channel."""
+
+    def count() -> int:
+        posts = stage.discord.transcript("bot-log")
+        return sum(title in str(e.get("title")) for post in posts for e in post["embeds"])
+
+    until(lambda: count() == 1, title, 20)

@@ -10,6 +10,7 @@ from core.kick.intake.log_store import Line
 from core.kick.intake.rules import LATE
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
+from core.outbox.discord_courier import Rendered
 
 _MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪"}
 
@@ -69,10 +70,10 @@ def _row(line: Line) -> str:
     return f"{said} · {late}{_('after')} {duration(max(delay, 0))}"
 
 
-def deaf(payload: Mapping[str, Any]) -> discord.Embed:
+def deaf(payload: Mapping[str, Any]) -> Rendered:
     """A live channel is not heard."""
     since = datetime.fromisoformat(payload["since"])
-    return card(
+    embed = card(
         "🔇 " + _("I cannot hear your Kick channel"),
         _(
             "**{channel}** is live, but nothing has arrived from Kick {since}. If your chat is "
@@ -84,22 +85,23 @@ def deaf(payload: Mapping[str, Any]) -> discord.Embed:
             "How long, and where to tell: /settings set (kick.deaf_minutes, kick.admin_channel)"
         ),
     )
+    return Rendered(embed)
 
 
-def deaf_over(payload: Mapping[str, Any]) -> discord.Embed:
+def deaf_over(payload: Mapping[str, Any]) -> Rendered:
     """The silence is over."""
     since, at = (datetime.fromisoformat(payload[name]) for name in ("since", "at"))
     silence = duration((at - since).total_seconds())
     if payload["why"] == "ended":
         text = _("**{channel}** is offline now. It had not been heard for {silence}.")
-        return card(
-            "⚫ " + _("The stream ended in silence"),
-            text.format(channel=safe(payload["slug"]), silence=silence),
-        )
-    return card(
+        title = "⚫ " + _("The stream ended in silence")
+        body = text.format(channel=safe(payload["slug"]), silence=silence)
+        return Rendered(card(title, body))
+    embed = card(
         "🔊 " + _("I can hear your Kick channel again"),
         _("**{channel}** was silent for {silence}.").format(
             channel=safe(payload["slug"]), silence=silence
         ),
         tone="success",
     )
+    return Rendered(embed)

@@ -221,9 +221,9 @@ def test_with_nobody_to_tell_it_is_still_on_the_health_page(
 
 def test_the_messages_say_what_to_do() -> None:
     payload = {"slug": "nora_plays", "since": NOON.isoformat()}
-    alarm = embeds.deaf(payload)
+    alarm = embeds.deaf(payload).embed
     assert r"nora\_plays" in str(alarm.description)
     assert "/webhooklog" in str(alarm.description)
     over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
-    assert "12 min" in str(embeds.deaf_over(payload | over | {"why": "heard"}).description)
-    assert "offline" in str(embeds.deaf_over(payload | over | {"why": "ended"}).description)
+    assert "12 min" in str(embeds.deaf_over(payload | over | {"why": "heard"}).embed.description)
+    assert "offline" in str(embeds.deaf_over(payload | over | {"why": "ended"}).embed.description)
