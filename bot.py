@@ -67,6 +67,7 @@ def intents() -> discord.Intents:
     wanted.dm_messages = True
     wanted.message_content = True
     wanted.guild_reactions = True
+    wanted.moderation = True  # bans: who is banned wins nothing
     return wanted
 
 

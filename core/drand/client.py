@@ -6,7 +6,7 @@ from functools import cache
 import requests
 import structlog
 
-from core.drand.rules import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
+from core.drand.chain import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
 from core.kit.errors import Outage
 from core.kit.settings import Settings
 from core.kit.strict_json import decode

@@ -63,8 +63,11 @@ def post_edit(
     kind: str,
     key: str,
     payload: dict[str, Any],
+    *,
+    after_seconds: float = 0,
 ) -> bool:
-    """Change the Discord message that was posted in this channel under the key `original`."""
+    """Change the Discord message that was posted in this channel under the key `original`; with
+    `after_seconds` not before so many seconds have passed, and the channel waits for it."""
     return _post(
         tx,
         guild_id=guild_id,
@@ -74,6 +77,7 @@ def post_edit(
         target={"channel_id": channel_id, "edits": original},
         kind=kind,
         payload=payload,
+        after_seconds=after_seconds,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.outbox.tables import messages
@@ -49,8 +49,9 @@ def add_message(
     target: dict[str, Any],
     kind: str,
     payload: dict[str, Any],
+    after_seconds: float = 0,
 ) -> bool:
-    """Post it; False when a message with this key was already posted."""
+    """Post it, to be sent in so many seconds; False when a message with this key was posted."""
     added = tx.execute(
         upsert(messages)
         .values(
@@ -61,6 +62,7 @@ def add_message(
             target=target,
             kind=kind,
             payload=payload,
+            try_at=func.now() + timedelta(seconds=after_seconds),
         )
         .on_conflict_do_nothing(constraint="outbox_messages_once")
     )

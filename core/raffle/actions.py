@@ -7,11 +7,14 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from core.kit.crypto import Vault
+from core.guilds.actions import setting
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.outbox import actions as outbox
 from core.raffle import store
+from core.raffle.means import Means
+from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
 
 SECRET_BYTES = 32
@@ -19,7 +22,7 @@ SECRET_BYTES = 32
 
 def open_period(
     tx: Connection,
-    vault: Vault,
+    means: Means,
     guild_id: int,
     starts_at: datetime,
     ends_at: datetime,
@@ -37,15 +40,15 @@ def open_period(
     seed = secrets.token_bytes(SECRET_BYTES)
     try:
         with savepoint(tx):
-            return store.open_period(
+            opened = store.open_period(
                 tx,
                 guild_id,
                 starts_at,
                 ends_at,
                 prize=prize,
                 winners_wanted=winners_wanted,
-                sealed_seed=vault.seal(seed.hex()),
-                sealed_salt=vault.seal(secrets.token_hex(SECRET_BYTES)),
+                sealed_seed=means.vault.seal(seed.hex()),
+                sealed_salt=means.vault.seal(secrets.token_hex(SECRET_BYTES)),
                 commitment=hashlib.sha256(seed).hexdigest(),
                 public_id=secrets.token_urlsafe(12),
                 now=now,
@@ -57,3 +60,23 @@ def open_period(
             _("Another raffle runs during that time."),
             _("Choose other days, or end the running one first."),
         ) from error
+    announce(tx, means, opened)
+    return opened
+
+
+def announce(tx: Connection, means: Means, opened: Period) -> None:
+    """Tell the commitment in the raffle's channel, where there is one."""
+    channel_id = setting(tx, opened.guild_id, CHANNEL)
+    if not channel_id:
+        return
+    payload = {
+        "number": opened.number,
+        "prize": opened.prize,
+        "winners": opened.winners_wanted,
+        "starts_at": opened.starts_at.isoformat(),
+        "ends_at": opened.ends_at.isoformat(),
+        "commitment": opened.commitment,
+        "page": means.page_of(opened.public_id),
+    }
+    key = f"raffle.opened:{opened.number}"
+    outbox.post_to_channel(tx, opened.guild_id, channel_id, "raffle.opened", key, payload)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from core.drand.chain import QUICKNET
 from core.drand.client import DrandClient, chain_of
-from core.drand.rules import QUICKNET
 from core.kit.errors import Outage, StartError
 from core.kit.settings import read_settings
 from sandbox.serve import Sandbox, on_thread

@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection
 
+from core.drand.chain import QUICKNET
 from core.kit.crypto import Vault
 from core.people import store as people
 from core.raffle import actions, store
+from core.raffle.means import Means
 from core.raffle.store import Period
 
 VAULT = Vault([Fernet.generate_key().decode()])
+MEANS = Means(VAULT, QUICKNET, "https://regulars.example")
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 MIDDLE = START + timedelta(days=14)
@@ -34,7 +37,7 @@ def period(
     """An open period."""
     return actions.open_period(
         tx,
-        VAULT,
+        MEANS,
         guild_id,
         starts_at,
         ends_at,

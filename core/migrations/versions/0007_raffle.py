@@ -124,6 +124,9 @@ def upgrade() -> None:
             comment="Discord id; empty when it froze by itself",
         ),
         sa.Column(
+            "channel_id", sa.BigInteger(), nullable=False, comment="Discord channel of its posts"
+        ),
+        sa.Column(
             "chain",
             sa.Text(),
             nullable=True,

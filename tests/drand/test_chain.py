@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.drand.rules import QUICKNET, BeaconWrong, parse_chain, randomness_of
+from core.drand.chain import QUICKNET, BeaconWrong, parse_chain, randomness_of
 
 # https://docs.drand.love/developer/http-api and https://pypi.org/project/drand-verify
 ROUND_42 = (

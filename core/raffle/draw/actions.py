@@ -1,0 +1,335 @@
+"""Freezing the list of tickets, and drawing from it.
+
+Locks are taken in this order: the period's row, then what hangs on it. Each step is one transaction
+with its announcements, so that a process may die between any two of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from core.drand.client import Round
+from core.guilds.actions import setting
+from core.guilds.store import post_audit
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.people import store as people
+from core.raffle import store as raffle
+from core.raffle.draw import announcing, rules, store
+from core.raffle.draw.rules import Line, Skipped, Terms
+from core.raffle.draw.store import ALIVE, Draw, Holder
+from core.raffle.means import Means
+from core.raffle.settings import CHANNEL, CLAIM_MINUTES
+from core.raffle.store import Period
+
+BY_ITSELF = 0
+"""Who did it, in the audit log, where nobody did."""
+
+BEACON_PATIENCE = timedelta(hours=1)
+"""How long after its round was due the beacon has to be silent before an admin may draw without it:
+whoever could choose freely between two results could steer."""
+
+
+# -- which raffle -------------------------------------------------------------------------------
+
+
+def get_period_to_draw(tx: Connection, guild_id: int, now: datetime) -> Period:
+    """The oldest raffle that has ended and whose list is not frozen.
+
+    Raises:
+        Refusal: there is none, and why.
+    """
+    waiting = raffle.list_in_state(tx, "open", guild_id)
+    ended = [period for period in waiting if period.ends_at <= now]
+    if ended:
+        return ended[0]
+    if frozen := raffle.list_in_state(tx, "frozen", guild_id):
+        raise Refusal(
+            _("Raffle #{number} is frozen and will be drawn by itself.").format(
+                number=frozen[0].number
+            ),
+            _("It waits for the public beacon's round; an hour late, you may draw without it."),
+        )
+    if waiting:
+        raise Refusal(
+            _("Raffle #{number} still runs, until <t:{end}:f>.").format(
+                number=waiting[0].number, end=int(waiting[0].ends_at.timestamp())
+            ),
+            _("It can be drawn when it has ended."),
+        )
+    raise Refusal(_("There is no raffle to draw."))
+
+
+def find_overdue(tx: Connection, guild_id: int, now: datetime) -> Draw | None:
+    """A frozen list whose beacon has been silent for so long that an admin may draw without it."""
+    frozen = (
+        store.find_draw(tx, guild_id, period.number)
+        for period in raffle.list_in_state(tx, "frozen", guild_id)
+    )
+    return next((draw for draw in frozen if draw and _is_overdue(draw, now)), None)
+
+
+def _is_overdue(draw: Draw, now: datetime) -> bool:
+    due = draw.round_at
+    return draw.waits_for_beacon and due is not None and due + BEACON_PATIENCE <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a freeze would fix now."""
+
+    period: Period
+    entrants: int
+    tickets: int
+    left_out: int
+
+
+def preview(tx: Connection, guild_id: int, now: datetime) -> Preview:
+    """What would be drawn from.
+
+    Raises:
+        Refusal: there is nothing to draw, or no channel to announce it in.
+    """
+    period = get_period_to_draw(tx, guild_id, now)
+    _channel(tx, guild_id)
+    holders = store.list_holders(tx, guild_id, period.number, now)
+    entrants = _entrants(holders)
+    tickets = sum(holder.tickets for holder in entrants)
+    return Preview(period, len(entrants), tickets, len(holders) - len(entrants))
+
+
+# -- freezing -----------------------------------------------------------------------------------
+
+
+def freeze(
+    tx: Connection,
+    means: Means,
+    guild_id: int,
+    number: int,
+    actor: int,
+    now: datetime,
+    *,
+    with_beacon: bool = True,
+) -> Draw:
+    """Fix the list of a raffle that has ended, choose a round of the beacon that is still to come,
+    and publish the hash of both.
+
+    Raises:
+        Refusal: it is not over, it was frozen before, or nobody could read the announcement.
+    """
+    period = _open_and_over(raffle.lock_period(tx, guild_id, number), now)
+    channel_id = _channel(tx, guild_id)
+    holders = store.list_holders(tx, guild_id, number, now)
+    entrants = _entrants(holders)
+    lines = _lines(tx, means, period, entrants)
+    chosen = means.chain.choose_round(now) if with_beacon else None
+    tickets = sum(line.tickets for line in lines)
+    header = rules.header(_terms(period, means, chosen), len(lines), tickets)
+    draw = Draw(
+        guild_id=guild_id,
+        period=number,
+        header=header,
+        snapshot_hash=rules.hash_of(rules.snapshot(header, lines)),
+        entrants=len(lines),
+        tickets=tickets,
+        left_out=len(holders) - len(entrants),
+        frozen_at=now,
+        frozen_by=actor or None,
+        channel_id=channel_id,
+        chain=means.chain.hash if chosen else None,
+        round=chosen,
+        round_at=means.chain.made_at(chosen) if chosen else None,
+    )
+    store.add_draw(tx, draw)
+    store.add_lines(tx, guild_id, number, [holder.viewer_id for holder in entrants], lines)
+    raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=now)
+    post_audit(tx, guild_id, actor, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
+    announcing.frozen(tx, means, period, draw)
+    return draw
+
+
+def _open_and_over(period: Period | None, now: datetime) -> Period:
+    if period is None:
+        raise Refusal(_("There is no such raffle."))
+    if period.state != "open":
+        raise Refusal(_("Raffle #{number} is frozen already.").format(number=period.number))
+    if period.ends_at > now:
+        raise Refusal(_("Raffle #{number} has not ended.").format(number=period.number))
+    return period
+
+
+def _channel(tx: Connection, guild_id: int) -> int:
+    channel_id = setting(tx, guild_id, CHANNEL)
+    if not channel_id:
+        raise Refusal(
+            _("There is no channel in which the draw could be announced."),
+            _("Choose one: `/settings set raffle.channel`."),
+        )
+    return channel_id
+
+
+def _entrants(holders: Sequence[Holder]) -> list[Holder]:
+    return [holder for holder in holders if holder.linked and not holder.barred]
+
+
+def _lines(tx: Connection, means: Means, period: Period, entrants: Sequence[Holder]) -> list[Line]:
+    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
+    accounts = ((holder.account, holder.tickets) for holder in entrants)
+    return [
+        Line(rules.pseudonym(rules.secret_number(salt, account), account), tickets)
+        for account, tickets in accounts
+    ]
+
+
+def _terms(period: Period, means: Means, chosen: int | None) -> Terms:
+    return Terms(
+        server=rules.server_pseudonym(period.guild_id),
+        period=period.number,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        prize=period.prize,
+        winners=period.winners_wanted,
+        commitment=period.commitment,
+        chain=means.chain.hash if chosen else None,
+        round=chosen,
+    )
+
+
+# -- the beacon ---------------------------------------------------------------------------------
+
+
+def learn_beacon(tx: Connection, guild_id: int, number: int, told: Round) -> bool:
+    """Keep the number of the round that was promised; False when it is not waited for any more."""
+    raffle.lock_period(tx, guild_id, number)
+    draw = store.find_draw(tx, guild_id, number)
+    if draw is None or not draw.waits_for_beacon:
+        return False
+    if (told.chain, told.number) != (draw.chain, draw.round):
+        raise ValueError(f"round {draw.round} was promised, not {told.number}")
+    values = {"randomness": told.randomness, "signature": told.signature}
+    store.set_draw(tx, guild_id, number, **values)
+    return True
+
+
+def give_up_beacon(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> None:
+    """Draw without the round that was promised. Everybody is told so.
+
+    Raises:
+        Refusal: the beacon is not waited for, or has not been silent for long enough.
+    """
+    raffle.lock_period(tx, guild_id, number)
+    draw = store.find_draw(tx, guild_id, number)
+    if draw is None or not _is_overdue(draw, now):
+        raise Refusal(
+            _("The beacon's round was promised, so it is waited for."),
+            _("An hour after it was due, you may draw without."),
+        )
+    store.set_draw(tx, guild_id, number, given_up_by=actor, given_up_at=now)
+    post_audit(tx, guild_id, actor, "raffle.give_up_beacon", f"#{number}", before=draw.round)
+
+
+# -- drawing ------------------------------------------------------------------------------------
+
+
+def draw_winners(tx: Connection, means: Means, guild_id: int, number: int, now: datetime) -> bool:
+    """Draw from a frozen list, once its beacon is known or given up; False when there is nothing
+    to do (any more)."""
+    period = raffle.lock_period(tx, guild_id, number)
+    draw = store.find_draw(tx, guild_id, number)
+    if period is None or draw is None or period.state != "frozen" or draw.waits_for_beacon:
+        return False
+    raffle.set_period(tx, guild_id, number, state="drawn", drawn_at=now)
+    post_audit(tx, guild_id, BY_ITSELF, "raffle.draw", f"#{number}", after=draw.randomness)
+    pick_missing(tx, means, period, draw, now)
+    return True
+
+
+def pick_missing(tx: Connection, means: Means, period: Period, draw: Draw, now: datetime) -> None:
+    """Draw on until as many can win as there are prizes, or nobody is left; then see whether it is
+    all over. Hold the period's lock."""
+    picked = store.list_picks(tx, period.guild_id, period.number)
+    missing = period.winners_wanted - sum(pick.state in ALIVE for pick in picked)
+    order = order_of(tx, means, draw) if missing > 0 else iter(())
+    shown = 0
+    for k, line in enumerate(islice(order, len(picked), None), len(picked) + 1):
+        if _pick(tx, means, period, draw, k, line, shown, now):
+            shown += 1
+        if shown == missing:
+            break
+    if missing > 0 and shown == 0:
+        announcing.nobody(tx, means, period, draw)
+    close_if_over(tx, period, now)
+
+
+def order_of(tx: Connection, means: Means, draw: Draw) -> Iterator[Line]:
+    """Everybody in the order in which they are drawn."""
+    seed = means.open(raffle.get_sealed(tx, draw.guild_id, draw.period)[0])
+    number = bytes.fromhex(draw.randomness) if draw.randomness else rules.WITHOUT_BEACON
+    lines = store.list_lines(tx, draw.guild_id, draw.period)
+    return rules.winners(seed, draw.snapshot_hash, number, lines)
+
+
+def _pick(
+    tx: Connection,
+    means: Means,
+    period: Period,
+    draw: Draw,
+    k: int,
+    line: Line,
+    shown: int,
+    now: datetime,
+) -> bool:
+    """Write down who was drawn; whether they may win."""
+    guild_id, number = period.guild_id, period.number
+    viewer_id = store.get_viewer_of_line(tx, guild_id, number, line.pseudonym)
+    objection, discord_id = _objection(tx, guild_id, number, viewer_id, now)
+    window = timedelta(minutes=setting(tx, guild_id, CLAIM_MINUTES))
+    store.add_pick(
+        tx,
+        guild_id,
+        number,
+        k,
+        viewer_id=viewer_id,
+        pseudonym=line.pseudonym,
+        state="skipped" if objection else "drawn",
+        reason=objection,
+        discord_id=discord_id,
+        drawn_at=now,
+        expires_at=None if objection else now + window,
+    )
+    post_audit(tx, guild_id, BY_ITSELF, "raffle.pick", f"#{number}.{k}", after=objection or "drawn")
+    pick = store.find_pick(tx, guild_id, number, k)
+    assert pick is not None, "it was added above"
+    if objection:
+        announcing.skipped(tx, period, draw, pick)
+    else:
+        announcing.drawn(tx, means, period, draw, pick, line.tickets, shown)
+    return objection is None
+
+
+def _objection(
+    tx: Connection, guild_id: int, number: int, viewer_id: int, now: datetime
+) -> tuple[Skipped | None, int | None]:
+    """Why this viewer does not win, and whose the account is."""
+    causes = store.list_causes(tx, guild_id, viewer_id, now)
+    link = people.find_link_of_viewer(tx, guild_id, viewer_id)
+    discord_id = link.discord_id if link else None
+    earlier = store.list_picks(tx, guild_id, number)
+    winning = {pick.discord_id for pick in earlier if pick.state in ALIVE}
+    objections: tuple[tuple[bool, Skipped], ...] = (
+        ("admin" in causes, "excluded"),
+        (bool(causes), "banned"),
+        (discord_id is None, "unlinked"),
+        (discord_id in winning, "won_already"),
+    )
+    return next((why for objects, why in objections if objects), None), discord_id
+
+
+def close_if_over(tx: Connection, period: Period, now: datetime) -> None:
+    """When nothing is left to be claimed or delivered, the raffle is over. Hold the lock."""
+    picked = store.list_picks(tx, period.guild_id, period.number)
+    if not any(pick.state in ("drawn", "claimed") for pick in picked):
+        raffle.set_period(tx, period.guild_id, period.number, state="closed", closed_at=now)

@@ -1,0 +1,123 @@
+"""The winner's button and the admin's. They are found by their custom id, so they outlive restarts.
+
+The winner's stands under a direct message, too, where there is no server: its id tells which.
+"""
+
+import re
+from typing import Any
+
+import discord
+from sqlalchemy import Connection
+
+from core.kit.discord_ui import card, kindly, private_word, refusal_card, services_of
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.kit.words import _
+from core.raffle.draw import actions, winning
+from core.raffle.means import means_of
+
+_CLAIM = r"raffle:claim:(?P<guild>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)"
+_DRAW = r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)"
+
+_Button = discord.ui.Button[discord.ui.View]
+
+
+def claim_button(guild_id: int, number: int, k: int) -> "ClaimButton":
+    """Claim. Needs a running event loop."""
+    return ClaimButton(guild_id, number, k)
+
+
+class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
+    """The winner claims the prize with this."""
+
+    def __init__(self, guild_id: int, number: int, k: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_("Claim the prize"),
+                emoji="🎁",
+                style=discord.ButtonStyle.success,
+                custom_id=f"raffle:claim:{guild_id}:{number}:{k}",
+            )
+        )
+        self.guild_id, self.number, self.k = guild_id, number, k
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> "ClaimButton":
+        return cls(int(match["guild"]), int(match["number"]), int(match["k"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        services = services_of(interaction)
+        async with kindly(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await services.database.run(
+                winning.claim,
+                means_of(services.settings),
+                self.guild_id,
+                self.number,
+                self.k,
+                interaction.user.id,
+                services.clock(),
+            )
+            body = _("The streamer's team will be in touch.")
+            await private_word(interaction, card("🎁 " + _("It is yours"), body, tone="success"))
+
+
+def draw_view(number: int, how: str) -> discord.ui.View:
+    """The admin's button under the question whether to draw. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(DrawButton(number, how))
+    return view
+
+
+class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
+    """Freeze and draw, with the beacon or without; or draw what is frozen without it."""
+
+    def __init__(self, number: int, how: str) -> None:
+        label = {
+            "beacon": _("Freeze and draw"),
+            "without": _("Draw without beacon"),
+            "give_up": _("Draw without beacon"),
+        }[how]
+        super().__init__(
+            discord.ui.Button(
+                label=label,
+                style=discord.ButtonStyle.danger,
+                custom_id=f"raffle:draw:{number}:{how}",
+            )
+        )
+        self.number, self.how = number, how
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> "DrawButton":
+        return cls(int(match["number"]), match["how"])
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        if interaction.permissions.manage_guild:
+            return True
+        refusal = Refusal(
+            _("This button is for admins."), _("It needs the permission Manage Server.")
+        )
+        await interaction.response.send_message(embed=refusal_card(refusal), ephemeral=True)
+        return False
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        services = services_of(interaction)
+        async with kindly(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await services.database.run(self._act, interaction, services)
+            title = _("Raffle #{number} is frozen").format(number=self.number)
+            body = _("The announcement is on its way; the draw follows by itself.")
+            await private_word(interaction, card("🧊 " + title, body, tone="success"))
+
+    def _act(self, tx: Connection, interaction: discord.Interaction, services: Services) -> None:
+        guild_id, actor, now = interaction.guild_id or 0, interaction.user.id, services.clock()
+        if self.how == "give_up":
+            actions.give_up_beacon(tx, guild_id, self.number, actor, now)
+            return
+        means = means_of(services.settings)
+        with_beacon = self.how == "beacon"
+        actions.freeze(tx, means, guild_id, self.number, actor, now, with_beacon=with_beacon)

@@ -1,0 +1,311 @@
+"""How a draw looks in Discord."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import discord
+from discord.utils import format_dt
+
+from core.kit.clock import parse_instant
+from core.kit.discord_ui import Tone, ago, card, lines, safe
+from core.kit.words import _, plural
+from core.outbox.discord_courier import Rendered
+from core.raffle.draw.actions import Preview
+from core.raffle.draw.announcing import ROLL_NAMES, ROLLS
+from core.raffle.draw.buttons import claim_button
+from core.raffle.draw.publishing import Past, Proof
+from core.raffle.draw.store import Draw, Exclusion
+
+
+def opened(payload: Mapping[str, Any]) -> Rendered:
+    """A raffle is open, and its seed is fixed."""
+    starts, ends = parse_instant(payload["starts_at"]), parse_instant(payload["ends_at"])
+    embed = card(
+        "🎟️ " + _("Raffle #{number} is open").format(number=payload["number"]),
+        _("From {start} to {end} ({when}).").format(
+            start=format_dt(starts, "f"), end=format_dt(ends, "f"), when=ago(ends)
+        ),
+        tone="kick",
+    )
+    _prize(embed, payload["prize"])
+    embed.add_field(name=_("Winners"), value=f"{payload['winners']:,}")
+    embed.add_field(
+        name=_("SHA-256 of the secret seed"),
+        value=f"```\n{payload['commitment']}\n```"
+        + _("The seed is fixed from now on and shown after the draw, so nobody can choose it."),
+        inline=False,
+    )
+    return Rendered(embed, lambda: _page_button(payload["page"], _("How the draw works")))
+
+
+def frozen(payload: Mapping[str, Any]) -> Rendered:
+    """The list is fixed: its hash, and the number that will decide."""
+    embed = card(
+        "🧊 " + _("Raffle #{number}: the tickets are frozen").format(number=payload["number"]),
+        _how_it_goes_on(payload),
+        tone="system",
+    )
+    _prize(embed, payload["prize"])
+    embed.add_field(name=_("Entrants"), value=f"{payload['entrants']:,}")
+    embed.add_field(name=_("Tickets"), value=f"{payload['tickets']:,}")
+    if payload["left_out"]:
+        embed.add_field(name=_("Left out"), value=_left_out(payload["left_out"]))
+    embed.add_field(
+        name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
+    )
+    return Rendered(embed, lambda: _page_button(payload["page"], _("The list")))
+
+
+def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
+    if payload["round"] is None:
+        return "⚠️ " + _(
+            "An admin chose to draw without the public beacon. Whoever runs the bot could know "
+            "the result in advance."
+        )
+    return _(
+        "Round **{round}** of the public beacon [drand](https://drand.love) decides. It is made "
+        "{when}; until then nobody in the world knows it. No ticket can be added or taken any "
+        "more. `/raffleproof` shows your own line."
+    ).format(round=payload["round"], when=ago(parse_instant(payload["round_at"])))
+
+
+def _left_out(count: int) -> str:
+    return plural("{count} not linked or excluded", "{count} not linked or excluded", count)
+
+
+_STATES: dict[str, tuple[str, Tone]] = {
+    "rolling": ("🥁", "warning"),
+    "drawn": ("🎉", "kick"),
+    "claimed": ("🎁", "success"),
+    "delivered": ("✅", "success"),
+    "expired": ("⌛", "warning"),
+}
+
+
+def winner(payload: Mapping[str, Any]) -> Rendered:
+    """A winner's message, from the drum roll to the delivered prize."""
+    icon, tone = _STATES[payload["state"]]
+    if payload["state"] == "rolling":
+        return Rendered(_rolling(payload, icon, tone))
+    embed = card(f"{icon} {_title(payload)}", _what_now(payload), tone=tone)
+    _prize(embed, payload["prize"])
+    if payload["tickets"]:
+        share = payload["tickets"] / payload["total"]
+        embed.add_field(
+            name=_("Tickets"), value=f"{payload['tickets']:,} / {payload['total']:,} ({share:.1%})"
+        )
+    embed.set_footer(text=_footer(payload))
+    if payload["state"] != "drawn":
+        return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
+    return Rendered(embed, lambda: _claim_view(payload))
+
+
+def _rolling(payload: Mapping[str, Any], icon: str, tone: Tone) -> discord.Embed:
+    turn, names = payload["roll"], payload["names"]
+    shown = names[(turn - 1) * ROLL_NAMES :][:ROLL_NAMES] or names[:ROLL_NAMES]
+    bar = "▰" * turn + "▱" * (ROLLS - turn)
+    title = _("Raffle #{number}: drawing …").format(number=payload["number"])
+    among = plural("{count} ticket", "{count} tickets", payload["total"])
+    body = " · ".join(f"`{name}`" for name in shown)
+    return card(f"{icon} {title}", f"{bar} {among}\n{body}", tone=tone)
+
+
+def _title(payload: Mapping[str, Any]) -> str:
+    name = safe(payload["name"], 60)
+    titles = {
+        "drawn": _("{name} wins raffle #{number}!"),
+        "claimed": _("{name} has claimed the prize of raffle #{number}"),
+        "delivered": _("{name} has the prize of raffle #{number}"),
+        "expired": _("{name} did not claim the prize of raffle #{number}"),
+    }
+    return titles[payload["state"]].format(name=name, number=payload["number"])
+
+
+def _what_now(payload: Mapping[str, Any]) -> str:
+    whom = f"<@{payload['discord_id']}>"
+    if payload["state"] == "drawn":
+        return _("{whom}, claim your prize {when}, or the next one is drawn.").format(
+            whom=whom, when=_before(parse_instant(payload["expires_at"]))
+        )
+    if payload["state"] == "expired":
+        return _("The time is over, so the next one is drawn.")
+    return whom
+
+
+def _before(instant: datetime) -> str:
+    return _("by {when}").format(when=f"{format_dt(instant, 'f')} ({ago(instant)})")
+
+
+def _footer(payload: Mapping[str, Any]) -> str:
+    number = _("Number {k} of the draw").format(k=payload["k"])
+    if payload["with_beacon"]:
+        return number + " · " + _("drawn with the public beacon")
+    return number + " · ⚠️ " + _("drawn WITHOUT public beacon")
+
+
+def _prize(embed: discord.Embed, prize: str) -> None:
+    if prize:
+        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
+
+
+def won(payload: Mapping[str, Any]) -> Rendered:
+    """The direct message to the winner."""
+    embed = card(
+        "🎉 " + _("You won raffle #{number}!").format(number=payload["number"]),
+        _("In **{server}**, as {name} on Kick. Claim your prize {when}.").format(
+            server=safe(payload["server"]),
+            name=safe(payload["name"], 60),
+            when=_before(parse_instant(payload["expires_at"])),
+        ),
+        tone="kick",
+    )
+    _prize(embed, payload["prize"])
+    return Rendered(embed, lambda: _claim_view(payload))
+
+
+def skipped(payload: Mapping[str, Any]) -> Rendered:
+    """Somebody was drawn who cannot win."""
+    title = _("Number {k} of raffle #{number} cannot win").format(
+        k=payload["k"], number=payload["number"]
+    )
+    body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
+        pseudonym=payload["pseudonym"][:12], reason=reason_words(payload["reason"])
+    )
+    return Rendered(card("⏭️ " + title, body, tone="warning"))
+
+
+def reason_words(reason: str) -> str:
+    """Why somebody is skipped, as everybody may read it."""
+    return {
+        "excluded": _("excluded by an admin"),
+        "banned": _("banned"),
+        "unlinked": _("no longer linked to a Discord account"),
+        "won_already": _("won in this draw already"),
+    }[reason]
+
+
+def nobody(payload: Mapping[str, Any]) -> Rendered:
+    """Nobody is left."""
+    title = _("Raffle #{number}: nobody is left who could win").format(number=payload["number"])
+    embed = card("🍃 " + title, "", tone="warning")
+    _prize(embed, payload["prize"])
+    return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
+
+
+def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
+    view = _page_button(payload["page"], _("Check it yourself"))
+    view.add_item(claim_button(int(payload["guild_id"]), payload["number"], payload["k"]))
+    return view
+
+
+def _page_button(page: str, label: str) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label=label, url=page))
+    return view
+
+
+# -- answers ------------------------------------------------------------------------------------
+
+
+def question(found: Preview, with_beacon: bool) -> discord.Embed:
+    """What will happen when an admin says yes."""
+    body = [
+        _("The list of tickets is frozen and its hash posted; no ticket counts after that."),
+        _("A round of the public beacon, some minutes from now, decides by itself who wins.")
+        if with_beacon
+        else "⚠️ "
+        + _("Winners are drawn at once **without the public beacon**, and everybody is told so."),
+    ]
+    embed = card(
+        "🎟️ " + _("Draw raffle #{number}?").format(number=found.period.number),
+        "\n".join(body),
+        tone="warning",
+    )
+    _prize(embed, found.period.prize)
+    embed.add_field(name=_("Entrants"), value=f"{found.entrants:,}")
+    embed.add_field(name=_("Tickets"), value=f"{found.tickets:,}")
+    embed.add_field(name=_("Winners"), value=f"{found.period.winners_wanted:,}")
+    if found.left_out:
+        embed.add_field(name=_("Left out"), value=_left_out(found.left_out))
+    ended = _("Ended {when}").format(when=ago(found.period.ends_at))
+    embed.add_field(name=_("Period"), value=ended, inline=False)
+    return embed
+
+
+def give_up_question(waiting: Draw) -> discord.Embed:
+    """The promised number does not come."""
+    title = _("Draw raffle #{number} without the beacon?").format(number=waiting.period)
+    due = ago(waiting.round_at) if waiting.round_at else ""
+    body = _(
+        "Round {round} was due {due} and cannot be had. You can wait on: it is still tried every "
+        "few seconds. Without it, everybody is told that the draw was made **without the public "
+        "beacon**."
+    ).format(round=waiting.round, due=due)
+    return card("⚠️ " + title, body, tone="warning")
+
+
+def history(past: Sequence[Past]) -> discord.Embed:
+    """The last draws."""
+    if not past:
+        return card("🎟️ " + _("Nothing was drawn yet"), _("Here the winners will stand."))
+    rows = [_past(one) for one in past]
+    return card("🏆 " + _("The last raffles"), lines(rows), tone="kick")
+
+
+def _past(one: Past) -> str:
+    prize = safe(one.prize, 80) or _("no prize named")
+    head = f"**[#{one.number}]({one.page})** · {prize} · {format_dt(one.ended_at, 'd')}"
+    names = [f"{safe(name, 40)} {_STATES[state][0]}" for name, state in one.winners]
+    return head + "\n" + (", ".join(names) or _one_word(one.state))
+
+
+def _one_word(state: str) -> str:
+    return _("waits for the beacon") if state == "frozen" else _("no winner")
+
+
+def exclusions(excluded: Sequence[Exclusion]) -> discord.Embed:
+    """Who may not win."""
+    if not excluded:
+        return card(_("Nobody is excluded"), _("Exclude with `/raffleexclude add`."))
+    rows = [f"{safe(one.name)} · {_cause(one)}" for one in excluded]
+    title = plural(
+        "{count} may not win", "{count} may not win", len({e.viewer_id for e in excluded})
+    )
+    return card("🚫 " + title, lines(rows))
+
+
+def _cause(one: Exclusion) -> str:
+    if one.cause == "admin":
+        why = f" · {safe(one.reason, 80)}" if one.reason else ""
+        return _("by <@{admin}>").format(admin=one.excluded_by) + why
+    if one.cause == "discord_ban":
+        return _("banned on Discord")
+    until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""
+    return _("banned on Kick") + until
+
+
+def proof(found: Proof) -> discord.Embed:
+    """A viewer's own line in a frozen list."""
+    tickets = plural("{count} ticket", "{count} tickets", found.tickets)
+    steps = [
+        _("1. Your line is `{pseudonym}` with {tickets}.").format(
+            pseudonym=found.pseudonym, tickets=tickets
+        ),
+        _("2. It is yours: the SHA-256 of the following begins with it.")
+        + f"\n```\n{found.secret} {found.account}\n```",
+        _("3. It stands in [the list]({list}), whose hash was posted.").format(
+            list=f"{found.page}/snapshot.txt"
+        ),
+    ]
+    title = _("Your line in raffle #{number}").format(number=found.number)
+    embed = card("🔎 " + title, "\n".join(steps))
+    embed.set_footer(text=_("Keep this to yourself: who knows the number knows your line."))
+    return embed
+
+
+def proof_view(found: Proof) -> discord.ui.View:
+    """A link that shows the line; what follows # is told to no server."""
+    told = urlencode({"proof": f"{found.secret} {found.account}"})
+    return _page_button(f"{found.page}#{told}", _("Show my line"))

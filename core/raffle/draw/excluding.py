@@ -1,0 +1,82 @@
+"""Who may not win: by an admin's word, or because they are banned."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from core.events import ViewerBanned
+from core.guilds.store import post_audit
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.people import actions as people
+from core.people import store as people_store
+from core.raffle.draw import store
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def exclude(
+    tx: Connection, guild_id: int, person: str, reason: str, actor: int, now: datetime
+) -> str:
+    """This person does not win until an admin takes it back; returns the name.
+
+    Raises:
+        Refusal: nobody is called so, or they are excluded already.
+    """
+    viewer = people.find_person(tx, guild_id, person)
+    added = store.add_exclusion(
+        tx, guild_id, viewer.viewer_id, "admin", reason=reason, excluded_by=actor, now=now
+    )
+    if not added:
+        raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+    post_audit(tx, guild_id, actor, "raffle.exclude", str(viewer.viewer_id), after=reason)
+    return viewer.name
+
+
+def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
+    """This person may win again, whatever the cause was; returns the name.
+
+    Raises:
+        Refusal: nobody is called so, or they are not excluded.
+    """
+    viewer = people.find_person(tx, guild_id, person)
+    if not store.end_exclusion(tx, guild_id, viewer.viewer_id):
+        raise Refusal(_("{name} is not excluded.").format(name=viewer.name))
+    post_audit(tx, guild_id, actor, "raffle.include", str(viewer.viewer_id))
+    return viewer.name
+
+
+def on_viewer_banned(tx: Connection, event: ViewerBanned) -> None:
+    """Banned or timed out in the stream's chat."""
+    person = event.viewer
+    # Where the platform left the name out, it must not take the place of one that is known.
+    name, named_at = (person.name, event.at) if person.name else (str(person.user_id), _LONG_AGO)
+    viewer_id = people_store.set_viewer(
+        tx, event.guild_id, event.platform, person.user_id, name, named_at
+    )
+    store.add_exclusion(
+        tx,
+        event.guild_id,
+        viewer_id,
+        "kick_ban",
+        reason=event.reason,
+        excluded_by=None,
+        now=event.at,
+        until=event.until,
+    )
+
+
+def ban_member(tx: Connection, guild_id: int, discord_id: int, now: datetime) -> None:
+    """Banned from the Discord server."""
+    link = people_store.find_link(tx, guild_id, discord_id)
+    if link is not None:
+        store.add_exclusion(
+            tx, guild_id, link.viewer_id, "discord_ban", reason="", excluded_by=None, now=now
+        )
+
+
+def unban_member(tx: Connection, guild_id: int, discord_id: int) -> None:
+    """Welcome in the Discord server again."""
+    link = people_store.find_link(tx, guild_id, discord_id)
+    if link is not None:
+        store.end_exclusion(tx, guild_id, link.viewer_id, "discord_ban")

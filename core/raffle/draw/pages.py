@@ -1,0 +1,151 @@
+"""`/draws/<id>`: a draw's public page, its bundle, its list, and the verifier.
+
+| address | before the freeze | frozen | drawn |
+|---|---|---|---|
+| `/draws/<id>` | 200 | 200 | 200 |
+| `/draws/<id>/snapshot.txt` | 404 | 200 | 200 |
+| `/draws/<id>/bundle.json` | 404 | 404 | 200 |
+| `/draws/verify_draw.py` | 200 | 200 | 200 |
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, make_response, render_template, url_for
+
+from core.kit.services import Services
+from core.kit.web import word
+from core.kit.words import _
+from core.raffle.draw import publishing
+from core.raffle.draw.embeds import reason_words
+from core.raffle.draw.publishing import Public
+from core.raffle.draw.rules import RULE
+from core.raffle.means import PATH, means_of
+
+VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
+
+KEPT = 8
+"""So many lists and bundles are kept in memory: one of a hundred thousand entrants takes half a
+second to put together, and a draw that is shown on stream is asked for by many at once."""
+
+_DISCORD_EPOCH = 1420070400
+
+
+def pages(services: Services) -> Blueprint:
+    """The four addresses."""
+    blueprint = Blueprint(
+        "raffle_draws",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path=f"{PATH}/static",
+    )
+    desk = _Desk(services)
+    blueprint.get(f"{PATH}/<public_id>", endpoint="show")(desk.show)
+    blueprint.get(f"{PATH}/<public_id>/snapshot.txt", endpoint="snapshot")(desk.snapshot)
+    blueprint.get(f"{PATH}/<public_id>/bundle.json", endpoint="bundle")(desk.bundle)
+    blueprint.get(f"{PATH}/verify_draw.py", endpoint="verifier")(desk.verifier)
+    return blueprint
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The Discord message with the hash: its address, and when Discord took it."""
+
+    url: str
+    at: datetime
+    in_time: bool
+
+
+class _Desk:
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._means = means_of(services.settings)
+        self._beacon_url = services.settings.drand_url.split(",")[0]
+        self._kept_snapshot = lru_cache(KEPT)(self._make_snapshot)
+        self._kept_bundle = lru_cache(KEPT)(self._make_bundle)
+
+    def show(self, public_id: str) -> Response:
+        found = self._find(public_id)
+        if found is None:
+            return _unknown()
+        draw = found.draw
+        beacon = f"{self._beacon_url}/{draw.chain}/public/{draw.round}" if draw else ""
+        page = render_template(
+            "raffle/draw.html",
+            found=found,
+            period=found.period,
+            draw=draw,
+            posted=_posted(found),
+            winners=[pick for pick in found.picks if pick.state != "skipped"],
+            reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
+            beacon_url=beacon,
+            rule=RULE,
+            bundle_url=url_for("raffle_draws.bundle", public_id=public_id),
+            snapshot_url=url_for("raffle_draws.snapshot", public_id=public_id),
+            verifier_url=url_for("raffle_draws.verifier"),
+        )
+        return _fresh(make_response(page))
+
+    def snapshot(self, public_id: str) -> Response:
+        found = self._find(public_id)
+        if found is None or found.draw is None:
+            return _unknown()
+        text = self._kept_snapshot(public_id)
+        return _fresh(Response(text, content_type="text/plain; charset=us-ascii"))
+
+    def bundle(self, public_id: str) -> Response:
+        found = self._find(public_id)
+        if found is None or found.period.drawn_at is None:
+            return _unknown()
+        states = tuple((pick.k, pick.state) for pick in found.picks)
+        response = Response(self._kept_bundle(public_id, states), content_type="application/json")
+        name = f"raffle-{found.period.number}-{public_id}.json"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return _fresh(response)
+
+    def verifier(self) -> Response:
+        response = Response(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
+        response.headers["Content-Disposition"] = 'attachment; filename="verify_draw.py"'
+        return response
+
+    def _find(self, public_id: str) -> Public | None:
+        with self._database.begin() as tx:
+            return publishing.find_public(tx, public_id)
+
+    def _make_snapshot(self, public_id: str) -> str:
+        with self._database.begin() as tx:
+            found = publishing.find_public(tx, public_id)
+            assert found is not None
+            assert found.draw is not None
+            return publishing.snapshot_of(tx, found.draw)
+
+    def _make_bundle(self, public_id: str, _states: tuple[tuple[int, str], ...]) -> bytes:
+        with self._database.begin() as tx:
+            found = publishing.find_public(tx, public_id)
+            assert found is not None
+            made = publishing.bundle_of(tx, self._means, found)
+            assert made is not None
+            return made
+
+
+def _posted(found: Public) -> Posted | None:
+    if found.posted is None:
+        return None
+    channel_id, message_id = found.posted
+    at = datetime.fromtimestamp((message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
+    due = found.draw.round_at if found.draw else None
+    url = f"https://discord.com/channels/{found.period.guild_id}/{channel_id}/{message_id}"
+    return Posted(url, at, due is None or at < due)
+
+
+def _fresh(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _unknown() -> Response:
+    return word(404, _("There is nothing here (yet)."), _("Please check the address."), mark="🎟️")

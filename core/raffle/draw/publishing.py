@@ -1,0 +1,166 @@
+"""What is public about a draw, and a viewer's own line in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.guilds.store import list_names
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.outbox.store import find_receipt
+from core.people import store as people
+from core.raffle import store as raffle
+from core.raffle.draw import rules, store
+from core.raffle.draw.announcing import frozen_key
+from core.raffle.draw.rules import Beacon
+from core.raffle.draw.store import Draw
+from core.raffle.draw.store import Pick as Drawn
+from core.raffle.means import Means
+from core.raffle.store import Period
+
+_RESULTS = {
+    "drawn": "waiting",
+    "claimed": "won",
+    "delivered": "won",
+    "expired": "expired",
+    "skipped": "skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Everything that a draw's page shows.
+
+    Attributes:
+        draw: None while the list is not frozen.
+        posted: the Discord message with the hash, as (channel id, message id), once it is there.
+    """
+
+    server: str
+    period: Period
+    draw: Draw | None
+    picks: Sequence[Drawn]
+    posted: tuple[int, int] | None
+
+
+def find_public(tx: Connection, public_id: str) -> Public | None:
+    """What a page shows."""
+    period = raffle.find_by_public_id(tx, public_id)
+    if period is None:
+        return None
+    guild_id, number = period.guild_id, period.number
+    receipt = find_receipt(tx, guild_id, frozen_key(number)) or {}
+    posted = (receipt["channel_id"], receipt["message_id"]) if "message_id" in receipt else None
+    return Public(
+        list_names(tx).get(guild_id, ""),
+        period,
+        store.find_draw(tx, guild_id, number),
+        store.list_picks(tx, guild_id, number),
+        posted,
+    )
+
+
+def snapshot_of(tx: Connection, draw: Draw) -> str:
+    """The frozen list as published."""
+    return rules.snapshot(draw.header, store.list_lines(tx, draw.guild_id, draw.period))
+
+
+def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
+    """The bundle, or None before the draw: the seed is secret until then."""
+    draw, period = found.draw, found.period
+    if draw is None or period.drawn_at is None:
+        return None
+    sealed_seed, sealed_salt = raffle.get_sealed(tx, period.guild_id, period.number)
+    salt = means.open(sealed_salt)
+    beacon = None
+    if draw.chain and draw.round and draw.randomness and draw.signature:
+        beacon = Beacon(draw.chain, draw.round, draw.randomness, draw.signature)
+    picks = [_published(pick, salt) for pick in found.picks]
+    return rules.bundle(snapshot_of(tx, draw), means.open(sealed_seed), beacon, picks)
+
+
+def _published(pick: Drawn, salt: bytes) -> rules.Pick:
+    """A winner's account is shown, so that everybody sees whose line it is; of others nothing."""
+    shown = pick.state != "skipped"
+    return rules.Pick(
+        pick.k,
+        pick.pseudonym,
+        _RESULTS[pick.state],  # type: ignore[arg-type]
+        pick.reason,
+        pick.account if shown else None,
+        rules.secret_number(salt, pick.account) if shown else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A viewer's own line. `secret` is for the owner alone."""
+
+    number: int
+    pseudonym: str
+    tickets: int
+    secret: str
+    account: str
+    page: str
+
+
+def get_proof(
+    tx: Connection, means: Means, guild_id: int, discord_id: int, number: int | None
+) -> Proof:
+    """The line of a member in the newest frozen list that has one, or in that of a certain raffle.
+
+    Raises:
+        Refusal: there is none.
+    """
+    link = people.find_link(tx, guild_id, discord_id)
+    if link is None:
+        raise Refusal(_("You have not linked a Kick account."), _("`/link` does that."))
+    found = store.find_newest_line(tx, guild_id, link.viewer_id, number)
+    if found is None:
+        raise Refusal(
+            _("{name} is in no frozen list.").format(name=link.name),
+            _("Lists are frozen when a raffle has ended."),
+        )
+    number, line = found
+    period = raffle.find_period(tx, guild_id, number)
+    assert period is not None, "the line belongs to it"
+    account = people.get_viewer(tx, guild_id, link.viewer_id)
+    called = f"{account.platform}:{account.platform_user_id}"
+    salt = means.open(raffle.get_sealed(tx, guild_id, number)[1])
+    secret = rules.secret_number(salt, called)
+    page = means.page_of(period.public_id)
+    return Proof(number, line.pseudonym, line.tickets, secret, called, page)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A raffle that was frozen or drawn. `winners` are names with the state of the prize."""
+
+    number: int
+    prize: str
+    state: str
+    ended_at: datetime
+    page: str
+    winners: Sequence[tuple[str, str]]
+
+
+def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Past]:
+    """The last raffles, newest first."""
+    return [
+        Past(
+            period.number,
+            period.prize,
+            period.state,
+            period.ends_at,
+            means.page_of(period.public_id),
+            [
+                (pick.name, pick.state)
+                for pick in store.list_picks(tx, guild_id, period.number)
+                if pick.state in store.ALIVE
+            ],
+        )
+        for period in raffle.list_periods(tx, guild_id, most + 2)
+        if period.frozen_at is not None
+    ][:most]

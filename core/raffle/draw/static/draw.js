@@ -1,0 +1,71 @@
+// The draw's page: works the draw out again from its bundle, and finds a viewer's own line. Nothing
+// leaves this device. The same steps as docs/verify_draw.py, in the same order.
+import { Broken, sha256, verify } from "./verify.js";
+
+const byId = (id) => document.getElementById(id);
+
+for (const time of document.querySelectorAll("time")) {
+  time.title = time.textContent;
+  time.textContent = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+async function check(section) {
+  const verdict = byId("verdict");
+  if (!globalThis.crypto?.subtle) {
+    verdict.textContent = "Your browser does arithmetic like this on https pages only; the verifier below does the same.";
+    return;
+  }
+  verdict.textContent = "Working it out …";
+  const seen = [section.dataset.hash, section.dataset.commitment];
+  try {
+    const answer = await fetch(section.dataset.bundle);
+    if (!answer.ok) throw new Broken("the bundle cannot be had");
+    await verify(new Uint8Array(await answer.arrayBuffer()), (line) => tell(line), seen);
+    verdict.textContent = "✓ All is as promised: this draw had to come out like this.";
+    verdict.classList.add("ok");
+  } catch (error) {
+    const why = error instanceof Broken ? error.message : "the bundle is not as it has to be";
+    tell(why, "bad");
+    verdict.textContent = "✕ Not as promised.";
+    verdict.classList.add("bad");
+  }
+}
+
+function tell(line, look = "") {
+  const item = document.createElement("li");
+  item.textContent = line;
+  item.className = look;
+  byId("checks").append(item);
+}
+
+async function find(section, written) {
+  const found = byId("found");
+  const [secret, account] = written.trim().split(/\s+/);
+  if (!secret || !account) {
+    found.textContent = "That is not such a line.";
+    return;
+  }
+  const pseudonym = (await sha256(new TextEncoder().encode(`${secret} ${account}`))).slice(0, 40);
+  const list = await (await fetch(section.dataset.list)).text();
+  const line = list.split("\n").find((row) => row.startsWith(`${pseudonym} `));
+  found.textContent = line
+    ? `✓ ${account} is line ${pseudonym}, with ${Number(line.slice(41)).toLocaleString()} tickets.`
+    : "✕ There is no such line in this list.";
+}
+
+const section = byId("check");
+if (section) check(section);
+
+const mine = byId("mine");
+if (mine) {
+  mine.querySelector("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    find(mine, byId("proof").value);
+  });
+  // What follows # is not sent to any server: the link of /raffleproof keeps its secret.
+  const proof = new URLSearchParams(location.hash.slice(1)).get("proof");
+  if (proof) {
+    byId("proof").value = proof;
+    find(mine, proof);
+  }
+}

@@ -1,0 +1,384 @@
+"""The statements about frozen lists, those who were drawn, and those who may not win."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.people.tables import viewers
+from core.raffle.draw.rules import Line, Skipped
+from core.raffle.draw.tables import draws, exclusions, lines, picks
+from core.raffle.tables import periods
+
+PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
+Cause = Literal["admin", "kick_ban", "discord_ban"]
+
+ALIVE = ("drawn", "claimed", "delivered")
+"""The states of those who take one of the prizes."""
+
+
+# -- holders of tickets -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody with tickets. `linked` and `barred` say whether they may win."""
+
+    viewer_id: int
+    account: str
+    tickets: int
+    linked: bool
+    barred: bool
+
+
+_LIST_HOLDERS = text("""
+    SELECT b.viewer_id,
+           v.platform || ':' || v.platform_user_id AS account,
+           b.tickets,
+           l.discord_id IS NOT NULL AS linked,
+           EXISTS (SELECT FROM raffle_exclusions e
+                    WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
+                      AND (e.until IS NULL OR e.until > :now)) AS barred
+      FROM raffle_balances b
+      JOIN people_viewers v ON v.guild_id = b.guild_id AND v.viewer_id = b.viewer_id
+      LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
+     WHERE b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
+""")
+
+
+def list_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Holder]:
+    """Everybody with tickets in a period."""
+    found = tx.execute(_LIST_HOLDERS, {"guild_id": guild_id, "period": period, "now": now})
+    return [Holder(*row) for row in found]
+
+
+# -- the frozen list ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What was fixed when a list was frozen, and the beacon's number once it is known.
+
+    Attributes:
+        header: the first lines of the snapshot.
+        left_out: how many had tickets and were not allowed to win.
+        chain: None together with `round` and `round_at` for a draw without beacon.
+        given_up_by: who drew without waiting for the beacon.
+    """
+
+    guild_id: int
+    period: int
+    header: str
+    snapshot_hash: str
+    entrants: int
+    tickets: int
+    left_out: int
+    frozen_at: datetime
+    frozen_by: int | None
+    channel_id: int
+    chain: str | None
+    round: int | None
+    round_at: datetime | None
+    randomness: str | None = None
+    signature: str | None = None
+    given_up_by: int | None = None
+    given_up_at: datetime | None = None
+
+    @property
+    def waits_for_beacon(self) -> bool:
+        return self.round is not None and self.randomness is None and self.given_up_at is None
+
+
+_DRAWS: Select[Any] = select(draws)
+
+
+def add_draw(tx: Connection, draw: Draw) -> None:
+    """Write down what was fixed."""
+    tx.execute(
+        insert(draws).values({name: getattr(draw, name) for name in Draw.__dataclass_fields__})
+    )
+
+
+def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
+    """What was fixed for a period."""
+    wanted = _DRAWS.where(draws.c.guild_id == guild_id, draws.c.period == period)
+    row = tx.execute(wanted).mappings().first()
+    return Draw(**row) if row else None
+
+
+def list_frozen(tx: Connection) -> list[Draw]:
+    """Every list that has not been drawn from yet, the oldest first."""
+    found = tx.execute(
+        _DRAWS.join(
+            periods,
+            (periods.c.guild_id == draws.c.guild_id) & (periods.c.number == draws.c.period),
+        )
+        .where(periods.c.state == "frozen")
+        .order_by(draws.c.frozen_at)
+    )
+    return [Draw(**row) for row in found.mappings()]
+
+
+def set_draw(tx: Connection, guild_id: int, period: int, **values: Any) -> None:
+    """Change columns. Hold the period's lock."""
+    tx.execute(
+        update(draws).where(draws.c.guild_id == guild_id, draws.c.period == period).values(**values)
+    )
+
+
+_ADD_LINES = text("""
+    INSERT INTO raffle_lines (guild_id, period, viewer_id, pseudonym, tickets)
+    SELECT :guild_id, :period, line.viewer_id, line.pseudonym, line.tickets
+      FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:pseudonyms AS text[]),
+                  CAST(:tickets AS bigint[])) AS line (viewer_id, pseudonym, tickets)
+""")
+
+
+def add_lines(
+    tx: Connection, guild_id: int, period: int, viewer_ids: Sequence[int], frozen: Sequence[Line]
+) -> None:
+    """The list, in one statement: a hundred thousand lines are no exception."""
+    tx.execute(
+        _ADD_LINES,
+        {
+            "guild_id": guild_id,
+            "period": period,
+            "viewer_ids": list(viewer_ids),
+            "pseudonyms": [line.pseudonym for line in frozen],
+            "tickets": [line.tickets for line in frozen],
+        },
+    )
+
+
+def list_lines(tx: Connection, guild_id: int, period: int, most: int | None = None) -> list[Line]:
+    """The frozen list, in its order, or its first lines."""
+    wanted = select(lines.c.pseudonym, lines.c.tickets).where(
+        lines.c.guild_id == guild_id, lines.c.period == period
+    )
+    found = tx.execute(wanted.order_by(lines.c.pseudonym.collate("C")).limit(most))
+    return [Line(*row) for row in found]
+
+
+def get_viewer_of_line(tx: Connection, guild_id: int, period: int, pseudonym: str) -> int:
+    """Whose line it is."""
+    found = tx.execute(
+        select(lines.c.viewer_id).where(
+            lines.c.guild_id == guild_id,
+            lines.c.period == period,
+            lines.c.pseudonym == pseudonym,
+        )
+    )
+    return int(found.scalar_one())
+
+
+def find_newest_line(
+    tx: Connection, guild_id: int, viewer_id: int, period: int | None = None
+) -> tuple[int, Line] | None:
+    """The newest frozen list with this viewer in it, or that of a certain period: its number and
+    the line."""
+    wanted = select(lines.c.period, lines.c.pseudonym, lines.c.tickets).where(
+        lines.c.guild_id == guild_id, lines.c.viewer_id == viewer_id
+    )
+    if period is not None:
+        wanted = wanted.where(lines.c.period == period)
+    row = tx.execute(wanted.order_by(lines.c.period.desc()).limit(1)).first()
+    return (row.period, Line(row.pseudonym, row.tickets)) if row else None
+
+
+# -- who was drawn ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Somebody who was drawn. `name` is the account's of today."""
+
+    guild_id: int
+    period: int
+    k: int
+    viewer_id: int
+    pseudonym: str
+    state: PickState
+    reason: Skipped | None
+    discord_id: int | None
+    drawn_at: datetime
+    expires_at: datetime | None
+    claimed_at: datetime | None
+    delivered_at: datetime | None
+    account: str
+    name: str
+
+
+_PICKS: Select[Any] = select(
+    picks.c.guild_id,
+    picks.c.period,
+    picks.c.k,
+    picks.c.viewer_id,
+    picks.c.pseudonym,
+    picks.c.state,
+    picks.c.reason,
+    picks.c.discord_id,
+    picks.c.drawn_at,
+    picks.c.expires_at,
+    picks.c.claimed_at,
+    picks.c.delivered_at,
+    func.concat(viewers.c.platform, ":", viewers.c.platform_user_id).label("account"),
+    viewers.c.name,
+).join_from(
+    picks,
+    viewers,
+    (viewers.c.guild_id == picks.c.guild_id) & (viewers.c.viewer_id == picks.c.viewer_id),
+)
+
+
+def add_pick(tx: Connection, guild_id: int, period: int, k: int, **values: Any) -> None:
+    """Somebody was drawn."""
+    tx.execute(insert(picks).values(guild_id=guild_id, period=period, k=k, **values))
+
+
+def list_picks(tx: Connection, guild_id: int, period: int) -> list[Pick]:
+    """Everybody who was drawn, in order."""
+    found = tx.execute(
+        _PICKS.where(picks.c.guild_id == guild_id, picks.c.period == period).order_by(picks.c.k)
+    )
+    return [Pick(**row) for row in found.mappings()]
+
+
+def find_pick(tx: Connection, guild_id: int, period: int, k: int) -> Pick | None:
+    """Who was drawn as number k."""
+    wanted = _PICKS.where(picks.c.guild_id == guild_id, picks.c.period == period, picks.c.k == k)
+    row = tx.execute(wanted).mappings().first()
+    return Pick(**row) if row else None
+
+
+def find_pick_of(tx: Connection, guild_id: int, viewer_id: int, state: PickState) -> Pick | None:
+    """The oldest draw in which this viewer was drawn and stands like this."""
+    wanted = _PICKS.where(
+        picks.c.guild_id == guild_id, picks.c.viewer_id == viewer_id, picks.c.state == state
+    )
+    row = tx.execute(wanted.order_by(picks.c.period).limit(1)).mappings().first()
+    return Pick(**row) if row else None
+
+
+def list_silent(tx: Connection, now: datetime) -> list[Pick]:
+    """Everybody whose time to claim is over."""
+    found = tx.execute(
+        _PICKS.where(picks.c.state == "drawn", picks.c.expires_at <= now).order_by(
+            picks.c.expires_at
+        )
+    )
+    return [Pick(**row) for row in found.mappings()]
+
+
+def set_pick(
+    tx: Connection, pick: Pick, before: PickState, after: PickState, **values: Any
+) -> bool:
+    """From one state to the next; False when it was not in that state any more."""
+    changed = tx.execute(
+        update(picks)
+        .where(
+            picks.c.guild_id == pick.guild_id,
+            picks.c.period == pick.period,
+            picks.c.k == pick.k,
+            picks.c.state == before,
+        )
+        .values(state=after, **values)
+    )
+    return changed.rowcount == 1
+
+
+# -- who may not win ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why somebody may not win. `name` is the account's of today."""
+
+    viewer_id: int
+    name: str
+    cause: Cause
+    reason: str
+    excluded_by: int | None
+    excluded_at: datetime
+    until: datetime | None
+
+
+def add_exclusion(
+    tx: Connection,
+    guild_id: int,
+    viewer_id: int,
+    cause: Cause,
+    *,
+    reason: str,
+    excluded_by: int | None,
+    now: datetime,
+    until: datetime | None = None,
+) -> bool:
+    """Somebody may not win; False when that was so for the same cause. A later ban replaces an
+    earlier one."""
+    values = {"reason": reason, "excluded_by": excluded_by, "excluded_at": now, "until": until}
+    added = tx.execute(
+        upsert(exclusions)
+        .values(guild_id=guild_id, viewer_id=viewer_id, cause=cause, **values)
+        .on_conflict_do_update(
+            constraint="raffle_exclusions_once",
+            set_=values,
+            where=exclusions.c.until.is_not(None),
+        )
+    )
+    return added.rowcount == 1
+
+
+def end_exclusion(
+    tx: Connection, guild_id: int, viewer_id: int, cause: Cause | None = None
+) -> bool:
+    """They may win again, as far as this cause goes, or all; False when they could."""
+    ended = delete(exclusions).where(
+        exclusions.c.guild_id == guild_id, exclusions.c.viewer_id == viewer_id
+    )
+    if cause is not None:
+        ended = ended.where(exclusions.c.cause == cause)
+    return tx.execute(ended).rowcount > 0
+
+
+def list_exclusions(tx: Connection, guild_id: int, now: datetime) -> list[Exclusion]:
+    """Who may not win, by name."""
+    found = tx.execute(
+        select(
+            exclusions.c.viewer_id,
+            viewers.c.name,
+            exclusions.c.cause,
+            exclusions.c.reason,
+            exclusions.c.excluded_by,
+            exclusions.c.excluded_at,
+            exclusions.c.until,
+        )
+        .join_from(
+            exclusions,
+            viewers,
+            (viewers.c.guild_id == exclusions.c.guild_id)
+            & (viewers.c.viewer_id == exclusions.c.viewer_id),
+        )
+        .where(
+            exclusions.c.guild_id == guild_id,
+            exclusions.c.until.is_(None) | (exclusions.c.until > now),
+        )
+        .order_by(viewers.c.folded_name, exclusions.c.cause)
+    )
+    return [Exclusion(**row) for row in found.mappings()]
+
+
+def list_causes(tx: Connection, guild_id: int, viewer_id: int, now: datetime) -> list[Cause]:
+    """Why a viewer may not win."""
+    found = tx.execute(
+        select(exclusions.c.cause)
+        .where(
+            exclusions.c.guild_id == guild_id,
+            exclusions.c.viewer_id == viewer_id,
+            exclusions.c.until.is_(None) | (exclusions.c.until > now),
+        )
+        .order_by(exclusions.c.cause)
+    )
+    return list(found.scalars())

@@ -1,0 +1,92 @@
+"""A raffle that has ended, with linked viewers who hold tickets, ready to be drawn."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from core.drand.client import Round
+from core.guilds.actions import change_setting
+from core.guilds.tables import audit_log
+from core.people import store as people
+from core.raffle import store as raffle
+from core.raffle.draw import actions, store
+from core.raffle.draw.store import Draw, Pick
+from core.raffle.settings import CHANNEL
+from tests.raffle.scene import END, MEANS, START, give, period, viewer
+from tests.slot_calls.scene import posted
+
+__all__ = ["posted"]
+
+CHANNEL_ID = 777
+ADMIN = 900
+NAMES = ("mia", "leo", "yuki", "sam", "ana")
+TICKETS = (5, 1, 40, 7, 300)
+AFTER = END + timedelta(minutes=20)
+DUE = AFTER + timedelta(minutes=10)
+
+
+def discord_id(name: str) -> int:
+    return 10_000 + NAMES.index(name)
+
+
+def ended(
+    tx: Connection,
+    guild_id: int,
+    names: tuple[str, ...] = NAMES,
+    *,
+    winners: int = 1,
+    channel: int = CHANNEL_ID,
+) -> int:
+    """A raffle in which these viewers hold tickets; its number."""
+    if channel:
+        change_setting(tx, guild_id, CHANNEL, channel, ADMIN)
+    number = period(tx, guild_id, winners=winners).number
+    for name in names:
+        viewer_id = viewer(tx, guild_id, name)
+        people.add_link(tx, guild_id, discord_id(name), "kick", viewer_id, START)
+        amount = TICKETS[NAMES.index(name)]
+        give(tx, guild_id, number, viewer_id, amount, f"gift:{number}:{name}")
+    return number
+
+
+def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
+    return actions.freeze(tx, MEANS, guild_id, number, ADMIN, now)
+
+
+def beacon(draw: Draw, words: str = "a round") -> Round:
+    """The promised round, with some number: that it was signed is the client's business."""
+    signature = hashlib.sha384(words.encode()).hexdigest()
+    randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    return Round(draw.chain or "", draw.round or 0, randomness, signature)
+
+
+def drew(
+    tx: Connection, guild_id: int, number: int, words: str = "a round", now: datetime = DUE
+) -> list[Pick]:
+    """Freeze if that was not done, learn the beacon's number and draw."""
+    draw = store.find_draw(tx, guild_id, number) or froze(tx, guild_id, number)
+    actions.learn_beacon(tx, guild_id, number, beacon(draw, words))
+    assert actions.draw_winners(tx, MEANS, guild_id, number, now)
+    return store.list_picks(tx, guild_id, number)
+
+
+def state_of(tx: Connection, guild_id: int, number: int) -> str:
+    found = raffle.find_period(tx, guild_id, number)
+    assert found is not None
+    return found.state
+
+
+def states(tx: Connection, guild_id: int, number: int) -> list[tuple[str, str]]:
+    """Name and state of everybody who was drawn, in order."""
+    return [(pick.name, pick.state) for pick in store.list_picks(tx, guild_id, number)]
+
+
+def audited(tx: Connection, guild_id: int) -> list[str]:
+    """The audit log of the raffle, oldest first: `action target`."""
+    found = tx.execute(
+        select(audit_log.c.action, audit_log.c.target)
+        .where(audit_log.c.guild_id == guild_id, audit_log.c.target != "")
+        .order_by(audit_log.c.id)
+    )
+    return [f"{row.action} {row.target}" for row in found]

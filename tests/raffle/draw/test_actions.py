@@ -1,0 +1,361 @@
+"""Freezing and drawing, with a real database."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, func, select
+
+from core.kit.crypto import Vault
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.raffle import store as raffle
+from core.raffle.draw import actions, announcing, excluding, publishing, rules, store
+from core.raffle.draw.actions import BEACON_PATIENCE
+from core.raffle.draw.tables import draws
+from tests.raffle.draw.rig import (
+    ADMIN,
+    AFTER,
+    CHANNEL_ID,
+    DUE,
+    NAMES,
+    TICKETS,
+    audited,
+    beacon,
+    discord_id,
+    drew,
+    ended,
+    froze,
+    posted,
+    state_of,
+)
+from tests.raffle.draw.verifier import verify
+from tests.raffle.scene import END, MEANS, START, give, period, viewer
+
+
+def bundle(tx: Connection, guild_id: int, number: int) -> bytes:
+    """As the public page gives it."""
+    found = raffle.find_period(tx, guild_id, number)
+    assert found is not None
+    public = publishing.find_public(tx, found.public_id)
+    assert public is not None
+    made = publishing.bundle_of(tx, MEANS, public)
+    assert made is not None
+    return made
+
+
+# -- freezing -----------------------------------------------------------------------------------
+
+
+def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, guild_id: int) -> None:
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    assert (draw.entrants, draw.tickets, draw.left_out) == (5, sum(TICKETS), 0)
+    assert draw.round_at is not None
+    assert timedelta(seconds=300) <= draw.round_at - AFTER < timedelta(seconds=303)
+    assert rules.hash_of(publishing.snapshot_of(tx, draw)) == draw.snapshot_hash
+    assert f"beacon {draw.chain} {draw.round}\n" in draw.header
+    assert store.find_draw(tx, guild_id, draw.period) == draw
+    assert state_of(tx, guild_id, draw.period) == "frozen"
+
+
+def test_the_hash_and_the_round_are_published_with_it(tx: Connection, guild_id: int) -> None:
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    (message,) = posted(tx, guild_id, "raffle.frozen")
+    assert message.target == {"channel_id": CHANNEL_ID}
+    assert message.payload["hash"] == draw.snapshot_hash
+    assert message.payload["round"] == draw.round
+    assert audited(tx, guild_id) == [f"raffle.freeze #{draw.period}"]
+
+
+def test_the_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> None:
+    ended(tx, guild_id)
+    found = raffle.find_period(tx, guild_id, 1)
+    (message,) = posted(tx, guild_id, "raffle.opened")
+    assert found is not None
+    assert message.payload["commitment"] == found.commitment
+
+
+def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    froze(tx, guild_id, number)
+    with pytest.raises(Refusal, match="frozen already"):
+        froze(tx, guild_id, number, AFTER + timedelta(minutes=1))
+    assert tx.execute(select(func.count()).select_from(draws)).scalar() == 1
+
+
+def test_a_raffle_that_runs_is_not_frozen(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    with pytest.raises(Refusal, match="has not ended"):
+        froze(tx, guild_id, number, END - timedelta(microseconds=1))
+    froze(tx, guild_id, number, END)
+
+
+def test_without_a_channel_nobody_could_read_the_hash(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, channel=0)
+    with pytest.raises(Refusal, match="no channel"):
+        froze(tx, guild_id, number)
+
+
+def test_who_is_not_linked_or_excluded_is_left_out(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    give(tx, guild_id, number, viewer(tx, guild_id, "ghost"), 1000, "gift:ghost")
+    excluding.exclude(tx, guild_id, "ana", "staff", ADMIN, AFTER)
+    draw = froze(tx, guild_id, number)
+    assert (draw.entrants, draw.tickets, draw.left_out) == (4, 53, 2)
+    (message,) = posted(tx, guild_id, "raffle.frozen")
+    assert message.payload["left_out"] == 2
+
+
+def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: int) -> None:
+    """Viewers' numbers are few: with the seed, which is published, they could be tried out."""
+    number = ended(tx, guild_id)
+    drew(tx, guild_id, number)
+    told = bundle(tx, guild_id, number).decode()
+    winner = store.list_picks(tx, guild_id, number)[0]
+    seed = bytes.fromhex(verify(told.encode())[0]["seed"])
+    for name in NAMES:
+        account = next(
+            holder.account
+            for holder in store.list_holders(tx, guild_id, number, AFTER)
+            if holder.viewer_id == viewer(tx, guild_id, name)
+        )
+        guess = rules.pseudonym(rules.secret_number(seed, account), account)
+        assert guess not in told
+        assert (account in told) == (name == winner.name)
+
+
+def test_a_list_of_nobody_is_drawn_too(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, ())
+    assert drew(tx, guild_id, number) == []
+    assert state_of(tx, guild_id, number) == "closed"
+    assert len(posted(tx, guild_id, "raffle.nobody")) == 1
+    verify(bundle(tx, guild_id, number))
+
+
+def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    raffle.set_period(tx, guild_id, number, prize='💎 "grand"\nprix\\' + "é" * 500)
+    drew(tx, guild_id, number)
+    verify(bundle(tx, guild_id, number))
+
+
+# -- drawing ------------------------------------------------------------------------------------
+
+
+def test_a_draw_waits_for_its_round(tx: Connection, guild_id: int) -> None:
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    assert not actions.draw_winners(tx, MEANS, guild_id, draw.period, DUE)
+    assert state_of(tx, guild_id, draw.period) == "frozen"
+
+
+def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    told = beacon(draw)
+    for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
+        with pytest.raises(ValueError, match="was promised"):
+            actions.learn_beacon(tx, guild_id, draw.period, other)
+    assert actions.learn_beacon(tx, guild_id, draw.period, told)
+    assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw, "another number"))
+    found = store.find_draw(tx, guild_id, draw.period)
+    assert found is not None
+    assert found.randomness == told.randomness
+
+
+@pytest.mark.parametrize("winners", [1, 3, 5, 9])
+def test_what_is_drawn_is_what_the_verifier_draws(
+    tx: Connection, guild_id: int, winners: int
+) -> None:
+    number = ended(tx, guild_id, winners=winners)
+    picks = drew(tx, guild_id, number)
+    assert len(picks) == min(winners, 5)
+    assert len({pick.viewer_id for pick in picks}) == len(picks)
+    told, hashes = verify(bundle(tx, guild_id, number))
+    assert [pick["result"] for pick in told["picks"]] == ["waiting"] * len(picks)
+    draw = store.find_draw(tx, guild_id, number)
+    opened = raffle.find_period(tx, guild_id, number)
+    assert draw is not None
+    assert opened is not None
+    assert hashes == (draw.snapshot_hash, opened.commitment)
+
+
+def test_drawing_twice_draws_once(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    before = drew(tx, guild_id, number)
+    assert not actions.draw_winners(tx, MEANS, guild_id, number, DUE)
+    assert store.list_picks(tx, guild_id, number) == before
+
+
+def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None:
+    """The same list and seed with other numbers: another winner now and then."""
+    number = ended(tx, guild_id)
+    draw = froze(tx, guild_id, number)
+    firsts = set()
+    for words in map(str, range(30)):
+        told = replace(draw, randomness=beacon(draw, words).randomness)
+        firsts.add(next(actions.order_of(tx, MEANS, told)).pseudonym)
+    assert len(firsts) > 1
+
+
+def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    draw = froze(tx, guild_id, number)
+    told = replace(draw, randomness=beacon(draw).randomness)
+    before = list(actions.order_of(tx, MEANS, told))
+    mia = people.find_by_name(tx, guild_id, "mia")
+    assert mia is not None
+    people.set_viewer(tx, guild_id, "kick", mia.platform_user_id, "zoe", DUE)
+    following = period(tx, guild_id, END, END + timedelta(days=31)).number
+    give(tx, guild_id, following, mia.viewer_id, 10_000, "late")
+    assert list(actions.order_of(tx, MEANS, told)) == before
+
+
+def test_two_servers_draw_for_themselves(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    ours, theirs = ended(tx, guild_id), ended(tx, other_guild_id, ("mia",))
+    assert ours == theirs
+    drew(tx, guild_id, ours)
+    assert state_of(tx, other_guild_id, theirs) == "open"
+    assert store.list_picks(tx, other_guild_id, theirs) == []
+    assert posted(tx, other_guild_id, "raffle.frozen") == []
+    (pick,) = drew(tx, other_guild_id, theirs)
+    assert pick.name == "mia"
+
+
+def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    other = replace(MEANS, vault=Vault([Fernet.generate_key().decode()]))
+    with pytest.raises(Refusal, match="sealed with another key"):
+        actions.freeze(tx, other, guild_id, number, ADMIN, AFTER)
+
+
+# -- without beacon -----------------------------------------------------------------------------
+
+
+def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
+    assert actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+    (frozen,) = posted(tx, guild_id, "raffle.frozen")
+    assert frozen.payload["round"] is None
+    assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
+    told, _ = verify(bundle(tx, guild_id, number))
+    assert told["beacon"] is None
+    assert "beacon none" in told["snapshot"]
+
+
+def test_a_promised_round_is_given_up_only_when_it_does_not_come(
+    tx: Connection, guild_id: int
+) -> None:
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    assert draw.round_at is not None
+    early = draw.round_at + BEACON_PATIENCE - timedelta(seconds=1)
+    assert actions.find_overdue(tx, guild_id, early) is None
+    with pytest.raises(Refusal, match="waited for"):
+        actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, early)
+    late = draw.round_at + BEACON_PATIENCE
+    assert actions.find_overdue(tx, guild_id, late) == draw
+    actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, late)
+    assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
+    assert actions.draw_winners(tx, MEANS, guild_id, draw.period, late)
+    told, _ = verify(bundle(tx, guild_id, draw.period))
+    assert told["beacon"] is None
+    assert f"beacon {draw.chain} {draw.round}" in told["snapshot"]
+    assert f"raffle.give_up_beacon #{draw.period}" in audited(tx, guild_id)
+
+
+def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
+    """Who has seen the number must not have a second one to choose from."""
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
+    with pytest.raises(Refusal):
+        actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
+
+
+# -- who cannot win -----------------------------------------------------------------------------
+
+
+def order(tx: Connection, guild_id: int, number: int) -> list[str]:
+    """The names in the order in which they will be drawn."""
+    draw = froze(tx, guild_id, number)
+    told = replace(draw, randomness=beacon(draw).randomness)
+    lines = actions.order_of(tx, MEANS, told)
+    ids = [store.get_viewer_of_line(tx, guild_id, number, line.pseudonym) for line in lines]
+    return [people.get_viewer(tx, guild_id, viewer_id).name for viewer_id in ids]
+
+
+def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reason(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    first, second, third, fourth, _fifth = order(tx, guild_id, number)
+    excluding.exclude(tx, guild_id, first, "", ADMIN, DUE)
+    excluding.ban_member(tx, guild_id, discord_id(second), DUE)
+    link = people.find_link(tx, guild_id, discord_id(third))
+    assert link is not None
+    people.end_link(tx, link)
+    picks = drew(tx, guild_id, number)
+    assert [(pick.name, pick.reason) for pick in picks] == [
+        (first, "excluded"),
+        (second, "banned"),
+        (third, "unlinked"),
+        (fourth, None),
+    ]
+    reasons = [m.payload["reason"] for m in posted(tx, guild_id, "raffle.skipped")]
+    assert reasons == ["excluded", "banned", "unlinked"]
+    told, _ = verify(bundle(tx, guild_id, number))
+    assert [pick["reason"] for pick in told["picks"]] == ["excluded", "banned", "unlinked", None]
+
+
+def test_one_person_wins_once_in_a_draw_with_two_accounts(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, ("mia",), winners=2)
+    second = people.set_viewer(tx, guild_id, "twitch", 5, "mia_tv", START)
+    people.add_link(tx, guild_id, discord_id("mia"), "twitch", second, START)
+    give(tx, guild_id, number, second, 5, "gift:twitch")
+    picks = drew(tx, guild_id, number)
+    assert [pick.reason for pick in picks] == [None, "won_already"]
+
+
+def test_nobody_left_is_told(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, ("mia",))
+    froze(tx, guild_id, number)
+    excluding.exclude(tx, guild_id, "mia", "", ADMIN, DUE)
+    drew(tx, guild_id, number)
+    assert len(posted(tx, guild_id, "raffle.nobody")) == 1
+    assert state_of(tx, guild_id, number) == "closed"
+
+
+# -- what an admin is shown ---------------------------------------------------------------------
+
+
+def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal, match="no raffle"):
+        actions.get_period_to_draw(tx, guild_id, AFTER)
+    number = ended(tx, guild_id)
+    with pytest.raises(Refusal, match="still runs"):
+        actions.get_period_to_draw(tx, guild_id, END - timedelta(days=1))
+    period(tx, guild_id, END, END + timedelta(days=31))
+    found = actions.preview(tx, guild_id, END + timedelta(days=40))
+    assert (found.period.number, found.entrants, found.tickets) == (number, 5, sum(TICKETS))
+    froze(tx, guild_id, number)
+    with pytest.raises(Refusal, match="is frozen"):
+        actions.get_period_to_draw(tx, guild_id, END + timedelta(days=3))
+
+
+# -- a reveal with some drama -------------------------------------------------------------------
+
+
+def test_the_winner_is_told_after_a_drum_roll_in_one_message(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    roll = posted(tx, guild_id, "raffle.winner")
+    assert [m.payload["state"] for m in roll] == ["rolling"] * announcing.ROLLS + ["drawn"]
+    assert [m.target.get("edits") for m in roll] == [None] + [roll[0].key] * announcing.ROLLS
+    assert roll[-1].payload["name"] == pick.name
+    assert all(pick.name not in str(m.payload["names"]) for m in roll[:-1])
+    (message,) = posted(tx, guild_id, "raffle.won")
+    assert message.target["user_id"] == pick.discord_id
+    assert message.payload["server"] == "Nora's Corner"
