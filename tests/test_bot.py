@@ -93,7 +93,7 @@ def test_it_asks_to_hear_what_the_features_need_and_nothing_else() -> None:
     asked = {name for name, wanted in bot.intents() if wanted}
     assert asked == {
         *("guilds", "members", "guild_messages", "dm_messages", "message_content"),
-        "guild_reactions",
+        *("guild_reactions", "moderation"),
     }
 
 
