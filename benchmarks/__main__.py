@@ -5,6 +5,7 @@ Exit code 0 whatever the figures are, 1 when a benchmark could not be run.
 
 import argparse
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -12,14 +13,16 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmarks import ingest, latency, watchtime_credit, worker
+from benchmarks import ingest, kick_feed, latency, translation, watchtime_credit, worker
 from benchmarks.figures import FIGURES, Figure, Results, verdict
 from benchmarks.ground import Ground, open_ground
 from benchmarks.wrk import CannotRun
+from core.kit.database import Database
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -30,16 +33,23 @@ _console = Console()
 _styles = {"reached": "green", "missed": "yellow", "": ""}
 
 
-def _credit(ground: Ground) -> Results:
-    with ground.database() as (_url, database):
-        return watchtime_credit.run(database)
+def _on_a_database(run: Callable[[Database], Results]) -> Callable[[Ground], Results]:
+    """For a benchmark that needs nothing but a fresh database with the schema."""
+
+    def on_ground(ground: Ground) -> Results:
+        with ground.database() as (_url, database):
+            return run(database)
+
+    return on_ground
 
 
 BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "ingest": ("Webhooks, against a bare route", ingest.run),
     "worker": ("The inbox worker, against plain INSERTs", worker.run),
     "latency": ("From webhook to Discord (about a minute)", latency.run),
-    "credit": ("The watchtime credit", _credit),
+    "credit": ("The watchtime credit", _on_a_database(watchtime_credit.run)),
+    "translation": ("From webhooks to events", _on_a_database(translation.run)),
+    "feed": ("Kick's realtime feed", _on_a_database(kick_feed.run)),
 }
 
 
@@ -117,6 +127,8 @@ def written(value: float) -> str:
 
 def main() -> int:
     options = arguments()
+    # The table is what is to be seen here.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = [options.only] if options.only else list(BENCHMARKS)
     try:
         results = measure(names, quick=options.quick)

@@ -47,14 +47,14 @@ def translation_name(kind: str) -> str:
 _TRANSLATED = {
     "chat.message.sent": 30,
     "channel.followed": 30,
-    "channel.subscription.new": 300,
-    "channel.subscription.renewal": 300,
-    "channel.subscription.gifts": 300,
+    "channel.subscription.new": 600,
+    "channel.subscription.renewal": 150,
+    "channel.subscription.gifts": 600,
     "channel.reward.redemption.updated": 30,
     "livestream.status.updated": 30,
     "livestream.metadata.updated": 30,
     "moderation.banned": 30,
-    "kicks.gifted": 300,
+    "kicks.gifted": 150,
 }
 """Type of webhook -> how many times as long as `json.loads` of its body translating may take. Money
 asks the database whether it was counted in another way before."""
@@ -70,6 +70,21 @@ _TRANSLATION = tuple(
     )
 )
 
+_FEED = tuple(
+    figure
+    for transport in ("centrifugo", "pusher")
+    for figure in (
+        Figure(
+            f"feed_500_channels_{transport}_mb",
+            f"500 channels heard over {transport.capitalize()}",
+            "MB",
+            Aim(below=50),
+        ),
+        Figure(f"feed_500_channels_{transport}_threads", "Threads for that", ""),
+        Figure(f"feed_500_channels_{transport}_connect_s", "Until all of them are heard", "s"),
+    )
+)
+
 FIGURES = (
     Figure("ingest_per_s", "Signed chat webhooks, durable when answered", "per s"),
     Figure("bare_route_per_s", "A Flask route that only reads the body", "per s"),
@@ -81,6 +96,8 @@ FIGURES = (
     Figure("worker_ratio", "Events to plain INSERTs", ""),
     *_TRANSLATION,
     Figure("feed_match_1k_s", "1,000 gifts matched with their witnesses", "s"),
+    Figure("feed_match_ratio", "The same to plain INSERTs of both sides", "", Aim(below=25)),
+    *_FEED,
     Figure("webhook_to_discord_p50_ms", "Kick's webhook to Discord's message, median", "ms"),
     Figure("webhook_to_discord_p99_ms", "The same, 99 of 100", "ms", Aim(below=100)),
     Figure("webhook_to_discord_worst_ms", "The same, the slowest", "ms"),

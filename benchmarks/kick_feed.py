@@ -47,11 +47,15 @@ def run(database: Database) -> Results:
     """Needs the schema. Leaves no rows behind.
 
     Returns:
-        `feed_match_1k_s`, and for each transport `feed_500_channels_<transport>_mb`, `_threads` and
+        `feed_match_1k_s`, the same to plain `INSERT`s of both sides as `feed_match_ratio`, and for
+        each transport `feed_500_channels_<transport>_mb`, `_threads` and
         `_connect_s`.
     """
     try:
-        return {"feed_match_1k_s": _match(database), **_listen(database)}
+        seconds = _match(database)
+        ratio = seconds / _insert(database)
+        matching = {"feed_match_1k_s": seconds, "feed_match_ratio": ratio}
+        return {**matching, **_listen(database)}
     finally:
         _clear(database)
 
@@ -75,6 +79,22 @@ def _match(database: Database) -> float:
             {"g": FIRST_GUILD},
         ).scalar()
     assert matched == GIFTS, f"{matched} of {GIFTS} matched"
+    return seconds
+
+
+def _insert(database: Database) -> float:
+    """Seconds to insert as many short rows one by one, each side's in transactions of 100."""
+    with database.begin() as tx:
+        tx.execute(text("CREATE TABLE plain (id bigserial PRIMARY KEY, body text)"))
+    insert = text("INSERT INTO plain (body) VALUES (:body)")
+    began = perf_counter()
+    for _start in range(0, 2 * GIFTS, 100):
+        with database.begin() as tx:
+            for number in range(100):
+                tx.execute(insert, {"body": f"row {number}"})
+    seconds = perf_counter() - began
+    with database.begin() as tx:
+        tx.execute(text("DROP TABLE plain"))
     return seconds
 
 
@@ -188,7 +208,7 @@ def _measure(database: Database, environment: dict[str, str], transport: str) ->
     began = perf_counter()
     listener.start()
     try:
-        _wait_until_all_stand(listener)
+        _wait_until_all_are_heard(database, transport)
         name = f"feed_500_channels_{transport}"
         return {
             f"{name}_connect_s": perf_counter() - began,
@@ -199,20 +219,29 @@ def _measure(database: Database, environment: dict[str, str], transport: str) ->
         listener.stop()
 
 
-def _wait_until_all_stand(listener: FeedListener) -> None:
+def _wait_until_all_are_heard(database: Database, transport: str) -> None:
+    heard = text("""
+        SELECT count(*) FROM kick_feed_states
+         WHERE is_well AND transport = :transport
+           AND broadcaster_user_id BETWEEN :first AND :last
+    """)
+    given = {"transport": transport, "first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
-        parts = [part for part in listener.status() if part.guild_id is not None]
-        if len(parts) >= CHANNELS and all(part.state == "ok" for part in parts):
-            return
+        with database.begin() as tx:
+            if tx.execute(heard, given).scalar() == CHANNELS:
+                return
         assert time.monotonic() < until, "not all channels are listened to"
         time.sleep(0.05)
 
 
 def _clear(database: Database) -> None:
+    given = {"first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
     with database.begin() as tx:
         for table in ("kick_witnesses", "kick_told", "kick_channels", "guild_channels", "guilds"):
             tx.execute(
                 text(f"DELETE FROM {table} WHERE guild_id BETWEEN :first AND :last"),
-                {"first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS},
+                given,
             )
+        states = "DELETE FROM kick_feed_states WHERE broadcaster_user_id BETWEEN :first AND :last"
+        tx.execute(text(states), given)
