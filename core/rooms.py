@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("people",),
     ("slot_calls", "watchtime"),
     ("raffle", "roles"),
-    ("health", "help", "settings"),
+    ("health", "help", "privacy", "settings"),
 )
 """Lowest first."""
 

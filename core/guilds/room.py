@@ -1,6 +1,7 @@
 """The front door of the servers' room."""
 
+from core.guilds.personal import PERSONAL
 from core.guilds.settings import SETTINGS
 from core.kit.room import Room
 
-ROOM = Room("guilds", settings=SETTINGS)
+ROOM = Room("guilds", settings=SETTINGS, personal=PERSONAL)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from core.inbox import store
 from core.inbox.actions import OWN_SOURCE, translate_own
+from core.inbox.personal import PERSONAL
 from core.inbox.store import Counts, Trouble
 from core.kit.part import Part
 from core.kit.room import Room
@@ -45,4 +46,4 @@ def _of_server(trouble: Trouble) -> Part:
     )
 
 
-ROOM = Room("inbox", translates={OWN_SOURCE: translate_own}, checks=(look,))
+ROOM = Room("inbox", translates={OWN_SOURCE: translate_own}, checks=(look,), personal=PERSONAL)

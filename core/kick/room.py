@@ -28,6 +28,7 @@ from core.kick.misses.commands import Missed
 from core.kick.misses.handlers import HEARS as MISSES_HEAR
 from core.kick.misses.settings import HOLDOFF_MINUTES
 from core.kick.misses.tasks import TASKS as MISSES_TASKS
+from core.kick.personal import PERSONAL
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech.checks import look as look_at_speech
 from core.kick.speech.commands import KickChecks
@@ -77,4 +78,5 @@ ROOM = Room(
     },
     checks=(look, look_at_accounts, look_at_intake, look_at_feed, look_at_speech, look_at_misses),
     runs=(FeedListener,),
+    personal=PERSONAL,
 )

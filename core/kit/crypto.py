@@ -5,6 +5,7 @@ that they can be changed without anybody having to connect again.
 """
 
 import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -66,6 +67,12 @@ def signing_key(settings: Settings) -> str:
     if settings.flask_secret_key is not None:
         return settings.flask_secret_key.get_secret_value()
     return _kept(settings.data_dir / "secret_key", lambda: secrets.token_urlsafe(48))
+
+
+def fingerprint(key: str, text: str) -> str:
+    """The same for the same text, and no way back without the key: whoever has all fingerprints
+    but not the key cannot even try out every number there is."""
+    return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
 
 
 def _kept(file: Path, make: Callable[[], str]) -> str:

@@ -5,11 +5,23 @@ network call is made while one is open.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, make_url, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    MetaData,
+    Text,
+    create_engine,
+    false,
+    make_url,
+    or_,
+    text,
+)
+from sqlalchemy import cast as cast_sql
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -36,6 +48,7 @@ _Ring = tuple[str, tuple[tuple[str, str], ...]]
 
 _BELLS = "bells"
 _NOTES = "notes"
+_KEY = "key"
 
 
 def normalise_url(url: str) -> str:
@@ -63,12 +76,19 @@ class Database:
         url: a PostgreSQL address; any of the usual scheme spellings.
         ring: called as `ring(bell, **data)` after a commit, for each ring that the transaction
             asked for with `ring_after_commit`.
+        key: gives the installation's own key, which must not stand in the database, see `key_of`.
     """
 
     def __init__(
-        self, url: str, *, ring: Callable[..., None] | None = None, pool_size: int = 20
+        self,
+        url: str,
+        *,
+        ring: Callable[..., None] | None = None,
+        pool_size: int = 20,
+        key: Callable[[], str] = lambda: "",
     ) -> None:
         self._ring = ring or (lambda _bell, **_data: None)
+        self._key = key
         self.engine: Engine = create_engine(
             normalise_url(url),
             pool_size=pool_size,
@@ -96,6 +116,7 @@ class Database:
                 # `info` outlives the transaction: it belongs to the pooled connection.
                 tx.info[_BELLS] = bells
                 tx.info[_NOTES] = {}
+                tx.info[_KEY] = self._key
                 yield tx
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise Outage("the database", _first_line(error)) from error
@@ -160,6 +181,18 @@ def notes(tx: Connection) -> dict[object, Any]:
     """Scratch paper that lives as long as this transaction, so that a batch of events reads a
     server's settings once."""
     return cast("dict[object, Any]", tx.info.setdefault(_NOTES, {}))
+
+
+def key_of(tx: Connection) -> str:
+    """The installation's key, for what the database alone must not give away."""
+    give: Callable[[], str] = tx.info.get(_KEY, lambda: "")
+    return give()
+
+
+def contains_any(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bool]:
+    """Whether one of these texts stands somewhere in the column, a JSON one too; capitals do not
+    matter."""
+    return or_(false(), *(cast_sql(column, Text).icontains(one, autoescape=True) for one in texts))
 
 
 @contextmanager

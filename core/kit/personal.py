@@ -4,8 +4,11 @@ A room fills `Room.personal`; `/mydata` and `/forgetme` ask all of them. A house
 table with people in it is left out.
 """
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,10 +33,12 @@ class Subject:
         discord_id: the member's.
         discord_names: what they are called on Discord today.
         accounts: what is linked to them now. Who never linked has proved no account to be theirs.
+        at: when they asked.
     """
 
     guild_id: int
     discord_id: int
+    at: datetime
     discord_names: tuple[str, ...] = ()
     accounts: tuple[Account, ...] = ()
 
@@ -49,14 +54,21 @@ class Subject:
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name of theirs, for comparing."""
+        """Every name of theirs, for comparing; also as platforms write it in addresses."""
         told = (*self.discord_names, *(account.name for account in self.accounts))
-        return frozenset(name.casefold() for name in told if name)
+        folded = {name.casefold() for name in told if name}
+        return frozenset(folded | {name.replace("_", "-") for name in folded})
 
     @property
     def numbers(self) -> frozenset[int]:
         """Every number that Discord or a platform knows them by."""
         return frozenset({self.discord_id, *(account.user_id for account in self.accounts)})
+
+    @property
+    def traces(self) -> frozenset[str]:
+        """By what to look for them in texts, in those of JSON too."""
+        written = {json.dumps(name, ensure_ascii=False)[1:-1] for name in self.names}
+        return self.names | written | {str(number) for number in self.numbers}
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,19 @@ class Personal:
         forget: `forget(tx, subject)`: delete it, or cut it loose from the person. What penalises
             (a block, an exclusion) stays with the viewer id, so that forgetting sheds nothing. It
             runs in one transaction with all the others', the uppermost floor first.
+        sweep: `sweep(tx, subject)`: the same for what guards against counting twice, or is still on
+            its way. Called once, `SWEPT_AFTER` later; it takes nothing that is newer than
+            `subject.at`, for they may have come back.
     """
 
     tables: tuple[str, ...]
     collect: "Callable[[Connection, Subject], dict[str, Any]]"
     forget: "Callable[[Connection, Subject], None]"
+    sweep: "Callable[[Connection, Subject], None] | None" = None
+
+
+SWEPT_AFTER = timedelta(days=3)
+"""By then nothing that happened before can be told again: webhooks that old are refused."""
 
 
 def pseudonym_of(viewer_id: int) -> str:
@@ -106,9 +126,26 @@ def redacted(value: Any, subject: Subject, key: str = "") -> Any:
     return 0 if isinstance(value, int) else subject.pseudonym
 
 
+def redacted_key(key: str, subject: Subject) -> str:
+    """The same for a natural key, whose parts are divided by `|` or `:`."""
+    parts = re.split(r"([|:])", key)
+    return "".join(
+        subject.pseudonym if _is_theirs(part, subject, "name") else part for part in parts
+    )
+
+
+_NAMES = re.compile(
+    r"(name|viewer|account|giver|gifter|giftees?|members?|who|by|slug|user|winners?|target|before|after)$"
+)
+_NUMBERS = re.compile(r"(ids?|_by|actor)$")
+
+
 def _is_theirs(value: Any, subject: Subject, key: str) -> bool:
+    """The key decides what a value may be: somebody can be called like a platform, and an amount
+    can be the same number as an id."""
     if isinstance(value, str):
-        return value.casefold() in subject.names or value in {str(n) for n in subject.numbers}
-    # An amount may happen to be the same number as somebody's id.
-    names_somebody = key.endswith(("id", "ids", "_by", "actor"))
-    return names_somebody and not isinstance(value, bool) and value in subject.numbers
+        if value in {str(number) for number in subject.numbers}:
+            return True
+        return _NAMES.search(key) is not None and value.casefold() in subject.names
+    named = _NUMBERS.search(key) is not None
+    return named and not isinstance(value, bool) and value in subject.numbers

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from core.kit.part import Part
 from core.kit.room import Room
 from core.outbox import store
+from core.outbox.personal import PERSONAL
 from core.outbox.store import Trouble
 
 SLOW_SECONDS = 30
@@ -35,4 +36,4 @@ def _of_server(trouble: Trouble) -> Part:
     )
 
 
-ROOM = Room("outbox", checks=(look,))
+ROOM = Room("outbox", checks=(look,), personal=PERSONAL)

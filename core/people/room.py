@@ -1,7 +1,6 @@
 """The front door of the viewers' room."""
 
 from core.kit.room import Room
-from core.people.forgetting import tables as _tables  # noqa: F401
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import KeepButton, StartButton, UnlinkButton
 from core.people.linking.commands import Linking
@@ -14,6 +13,7 @@ from core.people.panels import actions as panels
 from core.people.panels.buttons import PanelButton
 from core.people.panels.commands.reactions import PanelReactions
 from core.people.panels.commands.setup import LinkPanels
+from core.people.personal import PERSONAL
 
 ROOM = Room(
     "people",
@@ -29,4 +29,5 @@ ROOM = Room(
     checks=(panels.look,),
     buttons=(StartButton, UnlinkButton, KeepButton, PanelButton),
     tasks=LINKING_TASKS,
+    personal=PERSONAL,
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, text
 
+from core.people.forgetting.store import find_forgotten, revive
 from core.people.tables import links, viewers
 
 
@@ -41,9 +42,10 @@ _SET_VIEWER = text("""
                folded_name = CASE WHEN excluded.named_at > v.named_at
                                   THEN excluded.folded_name ELSE v.folded_name END,
                named_at = GREATEST(excluded.named_at, v.named_at)
-        RETURNING viewer_id
+        RETURNING viewer_id, (xmax = 0) AS is_new
     )
-    SELECT viewer_id FROM written UNION ALL SELECT viewer_id FROM known LIMIT 1
+    SELECT viewer_id, is_new FROM written
+     UNION ALL SELECT viewer_id, false FROM known LIMIT 1
 """)
 
 
@@ -51,8 +53,8 @@ def set_viewer(
     tx: Connection, guild_id: int, platform: str, platform_user_id: int, name: str, at: datetime
 ) -> int:
     """Make sure the account is known under the newest name seen; returns the viewer id. A late
-    event must not bring an old name back."""
-    viewer_id: int = tx.execute(
+    event must not bring an old name back. Who was forgotten and comes back is the same viewer."""
+    met = tx.execute(
         _SET_VIEWER,
         {
             "guild_id": guild_id,
@@ -62,8 +64,12 @@ def set_viewer(
             "folded_name": fold(name),
             "at": at,
         },
-    ).scalar_one()
-    return viewer_id
+    ).one()
+    forgotten = find_forgotten(tx, guild_id, platform, platform_user_id) if met.is_new else None
+    if forgotten is None:
+        return int(met.viewer_id)
+    revive(tx, guild_id, forgotten, met.viewer_id)
+    return forgotten
 
 
 _COLUMNS = (

@@ -9,6 +9,7 @@ from core.raffle.draw.excluding import on_viewer_banned
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw.tasks import TASKS as DRAW_TASKS
 from core.raffle.draw.tasks import look as look_at_draws
+from core.raffle.personal import PERSONAL
 from core.raffle.settings import SETTINGS
 
 ROOM = Room(
@@ -28,4 +29,5 @@ ROOM = Room(
     },
     checks=(look_at_draws,),
     buttons=(ClaimButton, DrawButton),
+    personal=PERSONAL,
 )

@@ -5,6 +5,7 @@ from core.slot_calls import embeds
 from core.slot_calls.actions import call_slot
 from core.slot_calls.buttons import CallButton
 from core.slot_calls.commands import SlotCalls
+from core.slot_calls.personal import PERSONAL
 from core.slot_calls.settings import SETTINGS
 
 ROOM = Room(
@@ -22,4 +23,5 @@ ROOM = Room(
     embeds={"slot_calls.post": embeds.post},
     lines={"slot_calls.taken": embeds.taken, "slot_calls.declined": embeds.declined},
     buttons=(CallButton,),
+    personal=PERSONAL,
 )

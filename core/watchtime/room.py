@@ -15,6 +15,7 @@ from core.kit.part import Part
 from core.kit.room import Room
 from core.watchtime import handlers, streams
 from core.watchtime.commands import Watchtime
+from core.watchtime.personal import PERSONAL
 from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
 from core.watchtime.streams import Stream
 from core.watchtime.tasks import CREDIT
@@ -58,4 +59,5 @@ ROOM = Room(
     settings=(ENABLED, WINDOW_MINUTES, IGNORED_NAMES),
     tasks=(CREDIT,),
     checks=(look,),
+    personal=PERSONAL,
 )

@@ -1,10 +1,15 @@
 """Finding and replacing a person in what was written down."""
 
-from core.kit.personal import Account, Subject, is_about, redacted
+from datetime import UTC, datetime
+
+from core.kit.personal import Account, Subject, is_about, redacted, redacted_key
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 MADCATS = Subject(
     guild_id=1,
     discord_id=1_100_000_000_000_000_001,
+    at=NOON,
     discord_names=("mia", "Mia 🐈"),
     accounts=(Account("kick", 42, 7, "MadCats"),),
 )
@@ -36,11 +41,30 @@ def test_an_amount_that_equals_an_id_is_left_alone() -> None:
 
 
 def test_who_never_linked_has_a_pseudonym_too() -> None:
-    nobody = Subject(guild_id=1, discord_id=9, discord_names=("leo",))
+    nobody = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("leo",))
     assert redacted({"who": "Leo", "user_id": 9}, nobody) == {"who": "forgotten", "user_id": 0}
     assert nobody.viewer_ids == ()
 
 
 def test_an_empty_name_is_nobodys() -> None:
-    nameless = Subject(guild_id=1, discord_id=9, discord_names=("",))
+    nameless = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("",))
     assert not is_about({"who": ""}, nameless)
+
+
+def test_keys_are_replaced_part_by_part() -> None:
+    assert redacted_key("42|4200|2026-05-01T12:42:00Z", MADCATS) == (
+        "forgotten-7|4200|2026-05-01T12:42:00Z".replace(":42:", ":forgotten-7:")
+    )
+    assert redacted_key("roles.hello:1100000000000000001", MADCATS) == "roles.hello:forgotten-7"
+    assert redacted_key("madcats|sam", MADCATS) == "forgotten-7|sam"
+
+
+def test_who_is_called_like_a_word_of_ours_changes_no_such_word() -> None:
+    called_kick = Subject(guild_id=1, discord_id=9, at=NOON, discord_names=("Kick", "done"))
+    body = {"platform": "kick", "state": "done", "viewer": "kick"}
+    assert redacted(body, called_kick) == body | {"viewer": "forgotten"}
+
+
+def test_names_are_found_as_addresses_write_them() -> None:
+    subject = Subject(guild_id=1, discord_id=9, at=NOON, accounts=(Account("kick", 5, 8, "A_B"),))
+    assert redacted({"channel_slug": "a-b"}, subject) == {"channel_slug": "forgotten-8"}

@@ -148,10 +148,10 @@ def test_what_is_kept_about_a_person_is_told_and_forgotten(tx: Connection, guild
     reward(tx, guild_id, BRONZE, 60)
     look(tx, guild_id, seen({7: (), 8: ()}))
     answer(tx, guild_id)
-    mia = Subject(guild_id, 7, ("mia",), (Account("kick", 7, viewer_id, "mia"),))
+    mia = Subject(guild_id, 7, NOON, ("mia",), (Account("kick", 7, viewer_id, "mia"),))
     (told,) = personal.collect(tx, mia)["roles"]
     assert (told["name"], told["state"], told["reason"]) == ("Bronze", "given", "reached")
     personal.forget(tx, mia)
     assert waiting(tx, guild_id) == [f"take {BRONZE} to 7"]
     assert personal.collect(tx, mia) == {}
-    assert personal.collect(tx, Subject(guild_id, 8)) != {}
+    assert personal.collect(tx, Subject(guild_id, 8, NOON)) != {}

@@ -63,3 +63,14 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("guild_id", "viewer_id", name="people_tombstones_one_a_viewer"),
     )
+    op.create_table(
+        "privacy_wishes",
+        sa.Column("guild_id", sa.BigInteger(), nullable=False),
+        sa.Column("wish_id", sa.Text(), nullable=False, comment="random"),
+        sa.Column("subject", sa.Text(), nullable=False, comment="who it was, sealed"),
+        sa.Column("sweep_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="privacy_wishes_guild"),
+        sa.PrimaryKeyConstraint("guild_id", "wish_id", name="privacy_wishes_wish"),
+        comment="a row goes with the sweep, and with it the last trace",
+    )
+    op.create_index("privacy_wishes_due", "privacy_wishes", ["sweep_at"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import Connection
 
 from core.guilds.actions import change_setting, setting
+from core.kit.personal import Subject
 from core.outbox import actions as outbox
 from core.outbox import store as outbox_store
 from core.people.linklog.settings import CHANNEL, ENABLED
@@ -37,6 +38,23 @@ def note_link(tx: Connection, happening: "Happening") -> None:
         outbox.post_to_channel(
             tx, happening.guild_id, channel_id, LINK_KIND, f"{LINK_KIND}:{key}", payload
         )
+
+
+def note_forgotten(tx: Connection, subject: Subject) -> None:
+    """A member asked to be forgotten: the log says that somebody did, not who."""
+    at = subject.at.isoformat()
+    payload = {
+        "kind": "forgotten",
+        "discord_id": 0,
+        "kick_name": subject.pseudonym,
+        "reason": None,
+        "actor": 0,
+        "at": at,
+    }
+    channel_id = _channel(tx, subject.guild_id)
+    if channel_id:
+        key = f"{LINK_KIND}:forgotten:{subject.pseudonym}:{at}"
+        outbox.post_to_channel(tx, subject.guild_id, channel_id, LINK_KIND, key, payload)
 
 
 def note_panel(

@@ -16,6 +16,8 @@ _CONFLICTS = ("account_taken", "other_account")
 
 def link_entry(payload: Mapping[str, Any]) -> Rendered:
     """Payload: `kind`, `discord_id`, `kick_name`, `reason`, `actor`, `at`."""
+    if payload["kind"] == "forgotten":
+        return _forgotten(payload)
     member, actor = payload["discord_id"], payload["actor"]
     mark, title, tone = _title(payload)
     embed = card(f"{mark} {title}", tone=tone)
@@ -26,6 +28,14 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
     if actor != member:
         embed.add_field(name=_("By"), value=f"<@{actor}>")
     return _stamped(embed, payload, f"Discord {member}")
+
+
+def _forgotten(payload: Mapping[str, Any]) -> Rendered:
+    body = _("They are unlinked, and called {pseudonym} from now on.").format(
+        pseudonym=safe(payload["kick_name"])
+    )
+    embed = card("🧹 " + _("A member asked to be forgotten"), body)
+    return _stamped(embed, payload, _("At their own wish"))
 
 
 def _title(payload: Mapping[str, Any]) -> tuple[str, str, Tone]:

@@ -1,0 +1,64 @@
+"""What is kept about who changed what in a server."""
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from core.guilds.tables import audit_log, settings
+from core.kit.database import contains_any
+from core.kit.personal import Personal, Subject, is_about, redacted
+
+_PARTS = ("target", "before", "after")
+
+
+def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
+    """What they did as an admin, what admins did about them, and the settings they made."""
+    did = tx.execute(
+        select(audit_log.c.at, audit_log.c.action, audit_log.c.target)
+        .where(audit_log.c.guild_id == subject.guild_id, audit_log.c.actor == subject.discord_id)
+        .order_by(audit_log.c.id)
+    )
+    made = tx.execute(
+        select(settings.c.key, settings.c.set_at).where(
+            settings.c.guild_id == subject.guild_id, settings.c.set_by == subject.discord_id
+        )
+    )
+    return {
+        "what_you_did_as_an_admin": [dict(row) for row in did.mappings()],
+        "what_admins_did_about_you": [
+            {"at": row["at"], "action": row["action"]} for row in _about(tx, subject)
+        ],
+        "settings_you_made": [dict(row) for row in made.mappings()],
+    }
+
+
+def _about(tx: Connection, subject: Subject) -> list[dict[str, Any]]:
+    subject = _on_platforms(subject)
+    likely = or_(*(contains_any(audit_log.c[part], subject.traces) for part in _PARTS))
+    found = tx.execute(
+        select(audit_log)
+        .where(audit_log.c.guild_id == subject.guild_id, likely)
+        .order_by(audit_log.c.id)
+    )
+    return [
+        dict(row)
+        for row in found.mappings()
+        if any(is_about(row[part], subject, part) for part in _PARTS)
+    ]
+
+
+def forget(tx: Connection, subject: Subject) -> None:
+    """Entries keep what was done. Who did it as an admin stays: an admin answers for that."""
+    for row in _about(tx, subject):
+        words = {part: redacted(row[part], _on_platforms(subject), part) for part in _PARTS}
+        tx.execute(update(audit_log).where(audit_log.c.id == row["id"]).values(words))
+
+
+def _on_platforms(subject: Subject) -> Subject:
+    """The log knows members by number; a name that is like theirs on Discord is somebody else's,
+    or a word of a setting."""
+    return replace(subject, discord_names=())
+
+
+PERSONAL = Personal(tables=("guild_audit_log", "guild_settings"), collect=collect, forget=forget)

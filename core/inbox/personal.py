@@ -1,0 +1,112 @@
+"""What is kept of deliveries that tell about a person.
+
+A lane belongs to whoever fills it, so a vendor's room does this for its own lanes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, select, update
+
+from core.inbox.actions import OWN_SOURCE
+from core.inbox.tables import deliveries, facts, retries
+from core.kit.database import contains_any
+from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
+
+Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
+"""Takes out of a body what the person wrote, before names and numbers are replaced."""
+
+
+def list_about(tx: Connection, lane: str, subject: Subject) -> list[RowMapping]:
+    """The deliveries of a lane that tell about the person and came before they asked."""
+    found = tx.execute(
+        select(deliveries)
+        .where(
+            deliveries.c.lane == lane,
+            deliveries.c.received_at < subject.at,
+            contains_any(deliveries.c.body, subject.traces),
+        )
+        .order_by(deliveries.c.id)
+    )
+    return [row for row in found.mappings() if is_about(row["body"], subject)]
+
+
+def redact_lane(tx: Connection, lane: str, subject: Subject, scrub: Scrub) -> None:
+    """Replace the person in what is done. What waits or lies on the shelf is still needed."""
+    for row in list_about(tx, lane, subject):
+        if row["state"] == "done":
+            body = redacted(scrub(row["body"], subject), subject)
+            tx.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(body=body))
+
+
+def _own_lane(subject: Subject) -> str:
+    return f"own:{subject.guild_id}"
+
+
+def _retries(tx: Connection, subject: Subject) -> list[RowMapping]:
+    found = tx.execute(
+        select(retries).where(
+            retries.c.guild_id == subject.guild_id, contains_any(retries.c.payload, subject.traces)
+        )
+    )
+    return [row for row in found.mappings() if is_about(row["payload"], subject)]
+
+
+def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
+    """Links as they were told among ourselves, and what could not be handled yet."""
+    return {
+        "told_among_our_own_parts": [
+            {"at": row["sent_at"], "what": row["kind"]}
+            for row in list_about(tx, _own_lane(subject), subject)
+        ],
+        "not_handled_yet": [{"what": row["event"]} for row in _retries(tx, subject)],
+    }
+
+
+def forget(tx: Connection, subject: Subject) -> None:
+    """Lines of chat that could not be handled are not tried again."""
+    redact_lane(tx, _own_lane(subject), subject, lambda body, _subject: body)
+    for row in _retries(tx, subject):
+        if row["event"] == "ChatMessageSent" and is_about(row["payload"]["sender"], subject):
+            tx.execute(delete(retries).where(retries.c.id == row["id"]))
+
+
+def sweep(tx: Connection, subject: Subject) -> None:
+    """What happened among ourselves is thrown away, and the keys of what can be told no more carry
+    the pseudonym. That somebody followed is told once in a lifetime, so that key stays."""
+    tx.execute(
+        delete(deliveries).where(
+            deliveries.c.id.in_(
+                row["id"]
+                for row in list_about(tx, _own_lane(subject), subject)
+                if row["source"] == OWN_SOURCE and row["state"] == "done"
+            )
+        )
+    )
+    found = tx.execute(
+        select(facts.c.event, facts.c.key).where(
+            facts.c.guild_id == subject.guild_id,
+            facts.c.at < subject.at,
+            facts.c.event != "ChannelFollowed",
+            contains_any(facts.c.key, subject.traces),
+        )
+    ).all()
+    for row in found:
+        _replace(tx, subject, row.event, row.key)
+
+
+def _replace(tx: Connection, subject: Subject, event: str, key: str) -> None:
+    new = redacted_key(key, subject)
+    if new != key:
+        same = (
+            (facts.c.guild_id == subject.guild_id) & (facts.c.event == event) & (facts.c.key == key)
+        )
+        tx.execute(update(facts).where(same).values(key=new))
+
+
+PERSONAL = Personal(
+    tables=("inbox_deliveries", "inbox_facts", "inbox_retries"),
+    collect=collect,
+    forget=forget,
+    sweep=sweep,
+)

@@ -1,0 +1,88 @@
+"""What is kept of messages to a person, and of messages that name them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, or_, select, update
+
+from core.kit.database import contains_any
+from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
+from core.outbox.tables import messages
+
+
+def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
+    """Messages to them with what they say, and those that name them."""
+    rows = _about(tx, subject)
+    return {
+        "messages_to_you": [
+            {"at": row["posted_at"], "what": row["kind"], "content": row["payload"]}
+            for row in rows
+            if _is_to(row, subject)
+        ],
+        "messages_that_name_you": [
+            {"at": row["posted_at"], "what": row["kind"]}
+            for row in rows
+            if not _is_to(row, subject)
+        ],
+    }
+
+
+def _about(tx: Connection, subject: Subject) -> list[RowMapping]:
+    traces = subject.traces
+    likely = or_(contains_any(messages.c.payload, traces), contains_any(messages.c.target, traces))
+    found = tx.execute(
+        select(messages)
+        .where(messages.c.guild_id == subject.guild_id, likely)
+        .order_by(messages.c.id)
+    )
+    return [
+        row for row in found.mappings() if _is_to(row, subject) or is_about(row["payload"], subject)
+    ]
+
+
+def _is_to(row: RowMapping, subject: Subject) -> bool:
+    return bool(row["target"].get("user_id") == subject.discord_id)
+
+
+def forget(tx: Connection, subject: Subject) -> None:
+    """What was to be said to them is dropped; what names them says the pseudonym. What is just on
+    its way waits for the sweep, and so does what is to be done to them, such as taking a role."""
+    _cut_loose(tx, subject, _about(tx, subject))
+
+
+def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> None:
+    for row in rows:
+        is_over = row["state"] in ("sent", "shelved")
+        to_be_done = is_about(row["target"], subject) and not _is_to(row, subject) and not is_over
+        if row["state"] == "sending" or to_be_done:
+            continue
+        mine = (messages.c.id == row["id"]) & (messages.c.state == row["state"])
+        if _is_to(row, subject):
+            tx.execute(delete(messages).where(mine))
+        else:
+            target = redacted(row["target"], subject)
+            if is_over and "reply_to" in target:
+                target["reply_to"] = None
+            payload = redacted(row["payload"], subject)
+            tx.execute(update(messages).where(mine).values(target=target, payload=payload))
+
+
+def sweep(tx: Connection, subject: Subject) -> None:
+    """The same for what came late, and for keys: nothing is posted twice any more."""
+    before = [row for row in _about(tx, subject) if row["posted_at"] < subject.at]
+    _cut_loose(tx, subject, before)
+    found = tx.execute(
+        select(messages.c.id, messages.c.key).where(
+            messages.c.guild_id == subject.guild_id,
+            messages.c.posted_at < subject.at,
+            contains_any(messages.c.key, subject.traces),
+        )
+    ).all()
+    for row in found:
+        key = redacted_key(row.key, subject)
+        if key != row.key:
+            changed = update(messages).where(messages.c.id == row.id)
+            tx.execute(changed.values(key=f"{key}:{row.id}"))
+
+
+PERSONAL = Personal(tables=("outbox_messages",), collect=collect, forget=forget, sweep=sweep)

@@ -1,0 +1,167 @@
+"""The buttons of `/mydata` and `/forgetme`. They are found by their custom ids, so they outlive
+restarts; what all rooms keep is handed to them when the room opens."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+
+from core.kit.crypto import vault_of
+from core.kit.discord_ui import kindly, private_word, services_of
+from core.kit.errors import Refusal
+from core.kit.personal import Personal
+from core.kit.services import Services
+from core.kit.words import _
+from core.privacy import actions, embeds
+
+Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
+
+Kept = Sequence[Personal]
+
+
+def names_of(person: discord.abc.User) -> list[str]:
+    """What somebody is called on Discord."""
+    return [one for one in (person.name, person.global_name, person.display_name) if one]
+
+
+async def file_of(
+    services: Services, kept: Kept, guild: discord.Guild, person: discord.abc.User
+) -> discord.File:
+    """What is stored about the person in this server. A file can be sent once."""
+
+    def collected(tx: Any) -> bytes:
+        subject = actions.who_asks(tx, guild.id, person.id, names_of(person), services.clock())
+        return actions.as_file(actions.collect(tx, kept, subject))
+
+    return discord.File(io.BytesIO(await services.database.run(collected)), "my-data.json")
+
+
+def ask_view(asker_id: int, forget: type[Any], keep: type[Any]) -> discord.ui.View:
+    """Yes, or leave it. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(forget(asker_id))
+    view.add_item(keep(asker_id))
+    return view
+
+
+def _guild_of(interaction: discord.Interaction) -> discord.Guild:
+    if interaction.guild is None:
+        raise Refusal(_("This works in a server only."))
+    return interaction.guild
+
+
+async def _is_asker(interaction: discord.Interaction, asker_id: int) -> bool:
+    if interaction.user.id == asker_id:
+        return True
+    await private_word(interaction, embeds.not_yours())
+    return False
+
+
+def data_button(kept: Kept) -> type[Button]:
+    """Shows whoever presses it their own data, privately."""
+
+    class DataButton(Button, template=r"privacy:data"):
+        def __init__(self) -> None:
+            super().__init__(
+                discord.ui.Button(
+                    label=_("Show my data"),
+                    style=discord.ButtonStyle.primary,
+                    custom_id="privacy:data",
+                )
+            )
+
+        @classmethod
+        async def from_custom_id(
+            cls, _interaction: discord.Interaction, _item: Any, _match: re.Match[str]
+        ) -> "DataButton":
+            return cls()
+
+        async def callback(self, interaction: discord.Interaction) -> None:
+            async with kindly(interaction):
+                await interaction.response.defer(ephemeral=True, thinking=True)
+                guild = _guild_of(interaction)
+                file = await file_of(services_of(interaction), kept, guild, interaction.user)
+                await interaction.followup.send(
+                    embed=embeds.your_data(guild.name), file=file, ephemeral=True
+                )
+
+    return DataButton
+
+
+def forget_button(kept: Kept) -> type[Button]:
+    """Forgets the person to whom the question was put."""
+
+    class ForgetButton(Button, template=r"privacy:forget:(?P<asker>[0-9]+)"):
+        def __init__(self, asker_id: int) -> None:
+            super().__init__(
+                discord.ui.Button(
+                    label=_("Forget me"),
+                    style=discord.ButtonStyle.danger,
+                    custom_id=f"privacy:forget:{asker_id}",
+                )
+            )
+            self.asker_id = asker_id
+
+        @classmethod
+        async def from_custom_id(
+            cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str]
+        ) -> "ForgetButton":
+            return cls(int(match["asker"]))
+
+        async def interaction_check(self, interaction: discord.Interaction) -> bool:
+            return await _is_asker(interaction, self.asker_id)
+
+        async def callback(self, interaction: discord.Interaction) -> None:
+            async with kindly(interaction):
+                await interaction.response.defer()
+                services, guild = services_of(interaction), _guild_of(interaction)
+                await forget(services, kept, guild, interaction.user)
+                await interaction.edit_original_response(embed=embeds.forgotten(), view=None)
+
+    return ForgetButton
+
+
+async def forget(
+    services: Services, kept: Kept, guild: discord.Guild, person: discord.abc.User
+) -> None:
+    """Forget the person in this server.
+
+    Raises:
+        Refusal: something has to be done first.
+    """
+    vault = vault_of(services.settings)
+
+    def forgotten(tx: Any) -> None:
+        subject = actions.who_asks(tx, guild.id, person.id, names_of(person), services.clock())
+        actions.forget(tx, kept, subject, vault)
+
+    await services.database.run(forgotten)
+
+
+class KeepButton(Button, template=r"privacy:keep:(?P<asker>[0-9]+)"):
+    """Leaves everything as it is."""
+
+    def __init__(self, asker_id: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_("Keep everything"),
+                style=discord.ButtonStyle.secondary,
+                custom_id=f"privacy:keep:{asker_id}",
+            )
+        )
+        self.asker_id = asker_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str]
+    ) -> "KeepButton":
+        return cls(int(match["asker"]))
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await _is_asker(interaction, self.asker_id)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            await interaction.response.edit_message(embed=embeds.kept(), view=None)

@@ -1,0 +1,65 @@
+"""`/mydata` and `/forgetme`."""
+
+from typing import Any
+
+import discord
+from discord.ext import commands
+
+from core.kit.discord_ui import CANNOT_DM, PRIVATE, answer
+from core.kit.services import Services
+from core.privacy import embeds
+from core.privacy.buttons import KeepButton, Kept, ask_view, file_of
+
+Context = commands.Context[commands.Bot]
+
+
+class Privacy(commands.Cog):
+    """Your own data."""
+
+    def __init__(
+        self, services: Services, kept: Kept, data_button: type[Any], forget_button: type[Any]
+    ) -> None:
+        self._services = services
+        self._kept = kept
+        self._data_button = data_button
+        self._forget_button = forget_button
+
+    @commands.hybrid_command(name="mydata", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(2, 60, commands.BucketType.member)
+    async def mydata(self, ctx: Context) -> None:
+        """Get a file with everything that is stored about you in this server."""
+        guild = _guild(ctx)
+        embed = embeds.your_data(guild.name)
+        if await self._sent_by_dm(ctx, guild, embed):
+            await answer(ctx, embeds.sent_by_dm())
+        elif ctx.interaction is not None:
+            file = await file_of(self._services, self._kept, guild, ctx.author)
+            await ctx.send(embed=embed, file=file, ephemeral=True)
+        else:
+            view = discord.ui.View(timeout=None)
+            view.add_item(self._data_button())
+            await answer(ctx, embeds.dms_are_closed(), view)
+
+    async def _sent_by_dm(self, ctx: Context, guild: discord.Guild, embed: discord.Embed) -> bool:
+        file = await file_of(self._services, self._kept, guild, ctx.author)
+        try:
+            await ctx.author.send(embed=embed, file=file)
+        except discord.Forbidden as error:
+            if error.code not in CANNOT_DM:
+                raise
+            return False
+        return True
+
+    @commands.hybrid_command(name="forgetme", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(2, 60, commands.BucketType.member)
+    async def forgetme(self, ctx: Context) -> None:
+        """Delete what is stored about you in this server, after a question."""
+        view = ask_view(ctx.author.id, self._forget_button, KeepButton)
+        await answer(ctx, embeds.ask_forget(_guild(ctx).name), view)
+
+
+def _guild(ctx: Context) -> discord.Guild:
+    assert ctx.guild is not None, "the commands are guild_only"
+    return ctx.guild

@@ -1,0 +1,78 @@
+"""How the answers look."""
+
+import discord
+
+from core.kit.discord_ui import card, safe
+from core.kit.words import _
+
+
+def your_data(server: str) -> discord.Embed:
+    """Above the file."""
+    return card(
+        "🗂️ " + _("Your data"),
+        _(
+            "This is everything that I have stored about you in **{server}**. It is a text file; "
+            "any editor opens it.\n`/forgetme` deletes it."
+        ).format(server=safe(server)),
+    )
+
+
+def sent_by_dm() -> discord.Embed:
+    return card("📬 " + _("Look into your direct messages"), _("The file is there."))
+
+
+def dms_are_closed() -> discord.Embed:
+    """Openly, where a typed command cannot be answered privately."""
+    return card(
+        "📪 " + _("Your direct messages are closed"),
+        _("Press the button; only you will see the file."),
+        tone="warning",
+    )
+
+
+def ask_forget(server: str) -> discord.Embed:
+    """What goes and what stays, above the buttons."""
+    embed = card(
+        "🧹 " + _("Forget me?"),
+        _("This cannot be undone. It is about **{server}** alone.").format(server=safe(server)),
+        tone="warning",
+    )
+    embed.add_field(
+        name=_("What goes"),
+        value=_(
+            "• the link between your Discord and your Kick account, and your names\n"
+            "• all your watchtime\n"
+            "• what you wrote in the stream's chat, as far as it is stored\n"
+            "• messages to you, and your name in others\n"
+            "• roles that you have for the link or for watchtime"
+        ),
+        inline=False,
+    )
+    embed.add_field(
+        name=_("What stays"),
+        value=_(
+            "• sums that others depend on, such as tickets of a raffle, under a made-up name\n"
+            "• blocks and exclusions: they hold again when you come back\n"
+            "• what you changed in the server as an admin\n"
+            "• what was posted in channels; ask a moderator to delete it\n"
+            "For three more days some numbers stay that keep things from counting twice."
+        ),
+        inline=False,
+    )
+    return embed
+
+
+def forgotten() -> discord.Embed:
+    return card(
+        "🧹 " + _("You are forgotten"),
+        _("If you chat on the stream again, counting begins anew. `/link` links you again."),
+        tone="success",
+    )
+
+
+def kept() -> discord.Embed:
+    return card("✅ " + _("Everything stays as it is"))
+
+
+def not_yours() -> discord.Embed:
+    return card("⚠️ " + _("This question was put to somebody else"), tone="warning")

@@ -1,0 +1,65 @@
+"""What is kept about who had tickets, and who won."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, select, update
+
+from core.kit.personal import Personal, Subject
+from core.raffle.draw.tables import exclusions, lines, picks
+from core.raffle.tables import entries
+
+
+def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
+    """Every ticket with its cause, the pseudonym in each draw, what was won."""
+    got = select(
+        entries.c.period, entries.c.at, entries.c.source, entries.c.amount, entries.c.reason
+    )
+    won = select(
+        picks.c.period, picks.c.k.label("place"), picks.c.state, picks.c.drawn_at, picks.c.reason
+    )
+    return {
+        "raffle_tickets": _rows(tx, subject, entries, got.order_by(entries.c.id)),
+        "raffle_pseudonyms": _rows(
+            tx, subject, lines, select(lines.c.period, lines.c.pseudonym, lines.c.tickets)
+        ),
+        "raffle_draws_with_you": _rows(tx, subject, picks, won),
+        "excluded_from_raffles": _rows(
+            tx, subject, exclusions, select(exclusions.c.excluded_at, exclusions.c.cause)
+        ),
+    }
+
+
+def _rows(tx: Connection, subject: Subject, table: Table, wanted: Any) -> list[dict[str, Any]]:
+    found = tx.execute(
+        wanted.where(
+            table.c.guild_id == subject.guild_id, table.c.viewer_id.in_(subject.viewer_ids)
+        )
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+def forget(tx: Connection, subject: Subject) -> None:
+    """Tickets stay under the pseudonym, or a draw could not be checked any more; so do exclusions.
+    Whose account it was on Discord goes, unless a prize is still on its way to them."""
+    tx.execute(
+        update(picks)
+        .where(
+            picks.c.guild_id == subject.guild_id,
+            picks.c.discord_id == subject.discord_id,
+            picks.c.state.not_in(("drawn", "claimed")),
+        )
+        .values(discord_id=None)
+    )
+
+
+PERSONAL = Personal(
+    tables=(
+        "raffle_entries",
+        "raffle_balances",
+        "raffle_lines",
+        "raffle_picks",
+        "raffle_exclusions",
+    ),
+    collect=collect,
+    forget=forget,
+)

@@ -1,0 +1,201 @@
+"""A viewer with a life in two servers: everything that the house keeps about people."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, Text, cast, insert, literal_column, select
+
+from core.events import ChatMessageSent, Sender
+from core.guilds import store as guilds
+from core.guilds.actions import change_setting
+from core.inbox.store import Delivery, add_deliveries
+from core.inbox.tables import deliveries, facts, retries
+from core.kick.accounts.tables import attempts as connect_attempts
+from core.kick.misses.tables import witnesses
+from core.kit.clock import utc_now
+from core.kit.crypto import Vault
+from core.kit.database import METADATA
+from core.kit.personal import Personal, Subject
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people import store as viewers
+from core.people.linking import actions as linking
+from core.people.linklog import settings as linklog
+from core.privacy import actions
+from core.rooms import open_rooms
+from core.slot_calls import actions as slot_calls
+from core.slot_calls import store as slot_store
+from core.slot_calls.settings import CHANNEL
+from core.watchtime import actions as watchtime
+from core.watchtime.tables import adjustments, days, exclusions, totals
+
+ADMIN = 900
+MIA = 1_100_000_000_000_000_003
+MADCATS = 4_100_003
+NAME = "Mad_Cats"
+KICK_CHANNEL = 4_100_001
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+_numbers = count(1)
+
+VAULT = Vault([Fernet.generate_key().decode()])
+
+KEPT: Sequence[Personal] = tuple(
+    room.personal for room in open_rooms() if room.personal is not None
+)
+
+
+def line(guild_id: int, text: str, *, user_id: int = MADCATS, name: str = NAME) -> ChatMessageSent:
+    """A line of chat, which every room may hear."""
+    key = f"line-{next(_numbers)}"
+    return ChatMessageSent(
+        key=key,
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=KICK_CHANNEL,
+        message_id=key,
+        sender=Sender(user_id=user_id, name=name),
+        text=text,
+    )
+
+
+def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = NAME) -> int:
+    """Chat, call, watch, be corrected, be blocked, be excluded, link; returns the viewer id."""
+    for channel, value in ((CHANNEL, 555), (linklog.CHANNEL, 556)):
+        change_setting(tx, guild_id, channel, value, ADMIN)
+    change_setting(tx, guild_id, linklog.ENABLED, True, ADMIN)
+    guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
+    said = line(guild_id, "Book of Dead", user_id=user_id, name=name)
+    viewer_id = people.meet_sender(tx, said)
+    slot_calls.call_slot(tx, said, "Book of Dead")
+    slot_store.add_block(tx, guild_id, viewer_id, ADMIN)
+    _watch(tx, guild_id, viewer_id)
+    _tell(tx, guild_id, user_id, name)
+    discord_id = MIA if user_id == MADCATS else user_id
+    member = linking.Member(guild_id, discord_id, "Mia", "mia", "https://cdn.example/mia.png")
+    linking.open_attempt(tx, member, True, utc_now())
+    linking.link_account(
+        tx, guild_id, discord_id, linking.Account("kick", user_id, name), utc_now()
+    )
+    outbox.post_to_user(
+        tx,
+        guild_id,
+        discord_id,
+        "people.linked",
+        f"people.linked:{next(_numbers)}",
+        {"account": name},
+    )
+    return viewer_id
+
+
+def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
+    mine = {"guild_id": guild_id, "viewer_id": viewer_id}
+    watchtime.note_presence(tx, line(guild_id, "watching", user_id=_user_id(tx, **mine)))
+    watchtime.note_live(tx, guild_id, "kick", NOON, NOON + timedelta(hours=1))
+    watchtime.credit(tx, guild_id)
+    tx.execute(
+        insert(adjustments).values(
+            **mine,
+            key=f"k{next(_numbers)}",
+            amount=timedelta(minutes=5),
+            reason="x",
+            actor=1,
+            at=NOON,
+        )
+    )
+    tx.execute(insert(exclusions).values(**mine, actor=ADMIN, at=NOON))
+
+
+def _user_id(tx: Connection, guild_id: int, viewer_id: int) -> int:
+    return viewers.get_viewer(tx, guild_id, viewer_id).platform_user_id
+
+
+def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
+    """Kick's own words, done; a fact of a gift; a hearer that failed; what the feed saw."""
+    number = next(_numbers)
+    body = {
+        "message_id": f"m{number}",
+        "sender": {"user_id": user_id, "username": name, "channel_slug": name.replace("_", "-")},
+        "content": "my secret",
+    }
+    told = Delivery("kick.webhook", f"d{number}", "chat", _lane(), body, NOON)
+    add_deliveries(tx, [told])
+    tx.execute(deliveries.update().values(state="done"))
+    same: dict[str, Any] = {"guild_id": guild_id, "at": NOON}
+    for event in ("SubGifted", "ChannelFollowed"):
+        key = f"{user_id}|{number}|{NOON.isoformat()}"
+        tx.execute(insert(facts).values(**same, event=event, key=key, delivery=1))
+    tx.execute(
+        insert(retries).values(
+            guild_id=guild_id,
+            event="ChatMessageSent",
+            key=f"r{number}",
+            hearer="x",
+            payload={"sender": {"user_id": user_id, "name": name}},
+            try_at=NOON,
+            error="x",
+        )
+    )
+    tx.execute(
+        insert(witnesses).values(
+            **same,
+            kind="gift",
+            key=f"w|{name}|{number}",
+            subject=f"|{name.lower()}",
+            drop="d",
+            channel_id=KICK_CHANNEL,
+            payload={"giftee": name},
+            state="dismissed",
+        )
+    )
+    tx.execute(
+        insert(connect_attempts).values(
+            guild_id=guild_id, link_id=f"l{number}", asked_by=MIA, asked_by_name="mia"
+        )
+    )
+
+
+def _lane() -> str:
+    return f"kick:{KICK_CHANNEL}"
+
+
+def ask(tx: Connection, guild_id: int) -> Subject:
+    """Mia asks, now."""
+    return actions.who_asks(tx, guild_id, MIA, ["mia", "Mia 🐈"], utc_now())
+
+
+def forget(tx: Connection, guild_id: int) -> None:
+    actions.forget(tx, KEPT, ask(tx, guild_id), VAULT)
+
+
+def traces(tx: Connection, guild_id: int) -> dict[str, int]:
+    """Table -> rows of this server, or of none, in which Mia can still be found."""
+    found = {}
+    wanted = (str(MIA), str(MADCATS), NAME, NAME.replace("_", "-"), "my secret", "mia.png")
+    for table in METADATA.sorted_tables:
+        row = cast(literal_column(f'"{table.name}"'), Text)
+        rows = select(row).select_from(table)
+        if "guild_id" in table.c:
+            rows = rows.where(table.c.guild_id == guild_id)
+        texts = [text.casefold() for text in tx.execute(rows).scalars()]
+        count = sum(any(one.casefold() in text for one in wanted) for text in texts)
+        if count:
+            found[table.name] = count
+    return found
+
+
+def watched(tx: Connection, guild_id: int, viewer_id: int) -> int:
+    """Rows of watchtime that a viewer has."""
+    return sum(
+        len(
+            tx.execute(
+                select(table.c.viewer_id).where(
+                    table.c.guild_id == guild_id, table.c.viewer_id == viewer_id
+                )
+            ).all()
+        )
+        for table in (days, adjustments, totals)
+    )

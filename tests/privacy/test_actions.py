@@ -1,0 +1,228 @@
+"""Being told everything, being forgotten, and coming back."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, select
+
+from core.guilds import store as guilds
+from core.guilds.tables import audit_log
+from core.inbox.tables import deliveries
+from core.kick.accounts.tables import accounts
+from core.kit.clock import utc_now
+from core.kit.database import contains_any
+from core.kit.errors import Refusal
+from core.kit.personal import SWEPT_AFTER
+from core.outbox.tables import messages
+from core.people import actions as people
+from core.people import store as viewers
+from core.people.forgetting.tables import tombstones
+from core.privacy import actions, store
+from core.slot_calls import store as slot_calls
+from core.watchtime.tables import exclusions
+from tests.privacy.scene import (
+    KEPT,
+    MADCATS,
+    MIA,
+    NAME,
+    NOON,
+    VAULT,
+    ask,
+    forget,
+    line,
+    live,
+    traces,
+    watched,
+)
+
+
+def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild_id: int) -> None:
+    live(tx, guild_id)
+    text = actions.as_file(actions.collect(tx, KEPT, ask(tx, guild_id))).decode()
+    told = json.loads(text)
+    assert told["about"]["server"] == "Nora's Corner"
+    assert told["linked_accounts"][0]["user_id_there"] == MADCATS
+    assert told["attempts_to_link"][0]["your_picture"].endswith("mia.png")
+    assert told["slot_calls"][0]["slot"] == "Book of Dead"
+    assert told["blocked_from_slot_calls_since"]
+    assert told["watchtime"] == [{"watched": "10.00 minutes"}]
+    assert told["watchtime_by_day"][0]["day_in_utc"] == "2026-05-01"
+    assert told["watchtime_corrections"][0]["reason"] == "x"
+    assert told["excluded_from_watchtime_since"]
+    assert told["what_kick_told"][0]["content"] == "my secret"
+    assert told["messages_to_you"][0]["content"] == {"account": NAME}
+    assert told["gifts_and_subscriptions_seen"]
+    assert told["not_handled_yet"]
+    assert all(key == key.lower() and " " not in key for key in told)
+
+
+def test_of_others_nothing_is_told(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+    live(tx, guild_id)
+    live(tx, guild_id, user_id=5_555_555, name="Sam_Other")
+    live(tx, other_guild_id)
+    text = actions.as_file(actions.collect(tx, KEPT, ask(tx, guild_id))).decode()
+    assert "5555555" not in text
+    assert "Sam_Other" not in text
+    assert str(other_guild_id) not in text
+
+
+def test_who_never_linked_is_told_what_is_there(tx: Connection, guild_id: int) -> None:
+    told = actions.collect(tx, KEPT, ask(tx, guild_id))
+    assert told["linked_accounts"] == []
+    forget(tx, guild_id)
+    assert traces(tx, guild_id) == {}
+
+
+def test_no_trace_stays_but_what_guards_against_counting_twice(
+    tx: Connection, guild_id: int
+) -> None:
+    live(tx, guild_id)
+    assert set(traces(tx, guild_id)) >= {"people_viewers", "outbox_messages", "inbox_deliveries"}
+    forget(tx, guild_id)
+    left = traces(tx, guild_id)
+    assert set(left) <= {"inbox_facts", "inbox_deliveries", "kick_witnesses", "outbox_messages"}
+    keys = tx.execute(select(messages.c.key).where(contains_any(messages.c.key, [str(MIA)])))
+    assert len(keys.all()) == left["outbox_messages"], "nothing but keys of what was told"
+    assert left["inbox_facts"] == 2
+    told = tx.execute(
+        select(deliveries.c.kind, deliveries.c.state).where(deliveries.c.state == "waiting")
+    ).all()
+    assert {kind for kind, _state in told} == {"AccountLinked", "AccountUnlinked"}
+
+
+def test_three_days_later_only_a_follow_is_left(tx: Connection, guild_id: int) -> None:
+    live(tx, guild_id)
+    forget(tx, guild_id)
+    tx.execute(deliveries.update().values(state="done"))
+    tx.execute(deliveries.update().values(received_at=NOON))
+    wish = store.list_due(tx, utc_now() + SWEPT_AFTER)[0]
+    assert actions.sweep(tx, KEPT, wish, VAULT) is True
+    assert traces(tx, guild_id) == {"inbox_facts": 1}
+    assert actions.sweep(tx, KEPT, wish, VAULT) is False
+
+
+def test_it_is_not_swept_before_its_time(tx: Connection, guild_id: int) -> None:
+    live(tx, guild_id)
+    forget(tx, guild_id)
+    assert store.list_due(tx, utc_now() + SWEPT_AFTER - timedelta(hours=1)) == []
+
+
+def test_the_wish_does_not_tell_whose_it_is(tx: Connection, guild_id: int) -> None:
+    live(tx, guild_id)
+    forget(tx, guild_id)
+    sealed = store.list_due(tx, utc_now() + SWEPT_AFTER)[0].subject
+    assert str(MIA) not in sealed
+    assert str(MADCATS) in VAULT.open(sealed)
+
+
+def test_other_people_and_other_servers_are_left_alone(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    mine = live(tx, guild_id)
+    others = live(tx, guild_id, user_id=5_555_555, name="Sam_Other")
+    elsewhere = live(tx, other_guild_id)
+    forget(tx, guild_id)
+    assert watched(tx, guild_id, mine) == 0
+    assert watched(tx, guild_id, others) == 3
+    assert watched(tx, other_guild_id, elsewhere) == 3
+    assert viewers.get_viewer(tx, guild_id, others).name == "Sam_Other"
+    assert viewers.get_viewer(tx, other_guild_id, elsewhere).platform_user_id == MADCATS
+    assert viewers.find_link(tx, other_guild_id, MIA) is not None
+    assert viewers.find_link(tx, guild_id, MIA) is None
+    assert {"people_viewers", "people_links"} <= set(traces(tx, other_guild_id))
+
+
+def test_an_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_id: int) -> None:
+    viewer_id = live(tx, guild_id)
+    forget(tx, guild_id)
+    call = slot_calls.find_call(tx, guild_id, 1)
+    assert call is not None
+    assert (call.state, call.slot, call.viewer) == (
+        "skipped",
+        "Book of Dead",
+        f"forgotten-{viewer_id}",
+    )
+    posts = tx.execute(
+        select(messages.c.payload).where(messages.c.kind == "slot_calls.post")
+    ).scalars()
+    assert {post["viewer"] for post in posts} == {f"forgotten-{viewer_id}"}
+
+
+def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
+    tx: Connection, guild_id: int
+) -> None:
+    viewer_id = live(tx, guild_id)
+    forget(tx, guild_id)
+    again = people.meet_sender(tx, line(guild_id, "hello again", name="MadCats2"))
+    assert again == viewer_id
+    assert viewers.get_viewer(tx, guild_id, viewer_id).name == "MadCats2"
+    assert slot_calls.is_blocked(tx, guild_id, viewer_id)
+    assert tx.execute(select(exclusions.c.viewer_id)).scalars().all() == [viewer_id]
+    assert watched(tx, guild_id, viewer_id) == 0
+    assert tx.execute(select(tombstones)).all() == []
+
+
+def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_id: int) -> None:
+    viewer_id = live(tx, guild_id)
+    forget(tx, guild_id)
+    tx.execute(exclusions.delete())
+    live(tx, guild_id)
+    before = watched(tx, guild_id, viewer_id)
+    actions.sweep(tx, KEPT, store.list_due(tx, utc_now() + SWEPT_AFTER)[0], VAULT)
+    assert watched(tx, guild_id, viewer_id) == before > 0
+    assert viewers.find_link(tx, guild_id, MIA) is not None
+
+
+def test_somebody_else_does_not_inherit(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+    viewer_id = live(tx, guild_id)
+    forget(tx, guild_id)
+    assert people.meet_sender(tx, line(guild_id, "hi", user_id=MADCATS + 1)) != viewer_id
+    assert people.meet_sender(tx, line(other_guild_id, "hi")) != viewer_id
+
+
+def test_forgetting_twice_finds_nothing(tx: Connection, guild_id: int) -> None:
+    viewer_id = live(tx, guild_id)
+    forget(tx, guild_id)
+    forget(tx, guild_id)
+    assert viewers.get_viewer(tx, guild_id, viewer_id).name == f"forgotten-{viewer_id}"
+    people.meet_sender(tx, line(guild_id, "back"))
+    live(tx, guild_id, user_id=9_999_999, name="Another")
+    assert viewers.get_viewer(tx, guild_id, viewer_id).platform_user_id == MADCATS
+
+
+def test_who_connected_the_channel_is_told_what_to_do_first(tx: Connection, guild_id: int) -> None:
+    live(tx, guild_id)
+    tx.execute(
+        accounts.insert().values(
+            guild_id=guild_id,
+            kick_user_id=1,
+            name="NoraPlays",
+            scopes="",
+            state="connected",
+            access_token="x",
+            refresh_token="x",
+            expires_at=NOON,
+            connected_by=MIA,
+            connected_at=NOON,
+            refreshed_at=NOON,
+        )
+    )
+    with pytest.raises(Refusal, match="connected this server's Kick channel") as refused:
+        forget(tx, guild_id)
+    assert "/disconnect_kick" in refused.value.remedy
+
+
+def test_the_audit_log_says_that_somebody_was_forgotten(tx: Connection, guild_id: int) -> None:
+    viewer_id = live(tx, guild_id)
+    guilds.post_audit(tx, guild_id, MIA, "slot_calls.on", "x")
+    guilds.post_audit(tx, guild_id, 900, "watchtime.adjust", NAME, before=str(MADCATS), after=NAME)
+    forget(tx, guild_id)
+    found = tx.execute(
+        select(audit_log.c.actor, audit_log.c.action, audit_log.c.target).where(
+            audit_log.c.guild_id == guild_id
+        )
+    ).all()
+    assert (0, "privacy.forget", f"forgotten-{viewer_id}") in found
+    assert (900, "watchtime.adjust", f"forgotten-{viewer_id}") in found
+    assert (MIA, "slot_calls.on", "x") in found
