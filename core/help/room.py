@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from core.help.commands import Help
+from core.help.commands import Help, TopicMenu
 from core.kit.room import Room
 
 
 def open_room(others: Iterable[Room]) -> Room:
     """The room, told what the others offer in the stream's chat."""
     chat_commands = tuple(command for room in others for command in room.chat_commands)
-    return Room("help", cogs=(lambda _services: Help(chat_commands),))
+    return Room("help", cogs=(lambda _services: Help(chat_commands),), buttons=(TopicMenu,))

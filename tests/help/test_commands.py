@@ -3,15 +3,19 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import discord
 import pytest
 from discord.ext import commands
 
 from core.health.room import open_room as open_health
+from core.help import embeds
 from core.help.commands import Help, describe_chat_command, describe_command, usage
 from core.help.room import open_room as open_help
 from core.kit.database import Database
 from core.kit.room import ChatCommand, Room
 from tests.health.rig import BotRig, open_bot
+
+EPHEMERAL = 64
 
 CALL = ChatCommand(("call", "sr"), lambda *_: None, "!call <slot>", "Ask for a slot.")
 MANY = tuple(
@@ -31,19 +35,61 @@ def text_of(line: dict[str, Any]) -> str:
     return "\n".join(field["value"] for field in line["embeds"][0]["fields"])
 
 
-async def test_one_sees_what_one_may_use(rig: BotRig) -> None:
-    viewers = text_of(await rig.ask("mia", "!help"))
-    assert "`/help`" in viewers
-    assert "/health" not in viewers
-    assert "`!call <slot>` Ask for a slot." in viewers
-    assert "/health" in text_of(await rig.ask("tomas", "!help"))
+def menu_of(line: dict[str, Any]) -> dict[str, Any]:
+    menu: dict[str, Any] = line["components"][0]["components"][0]
+    return menu
+
+
+def topics_of(line: dict[str, Any]) -> list[str]:
+    return [option["label"] for option in menu_of(line)["options"]]
+
+
+async def test_help_begins_with_what_everybody_may_do(rig: BotRig) -> None:
+    for person in ("mia", "tomas"):
+        text = text_of(await rig.ask(person, "!help"))
+        assert "`/help`" in text
+        assert "/health" not in text
+        assert "`!call <slot>` Ask for a slot." in text
+
+
+async def test_one_sees_the_topics_in_which_one_may_do_something(rig: BotRig) -> None:
+    assert topics_of(await rig.ask("mia", "!help")) == ["Help"]
+    assert topics_of(await rig.ask("tomas", "!help")) == ["Health", "Help"]
+
+
+async def test_a_topic_shows_all_that_one_may_do_there(rig: BotRig) -> None:
+    line = await rig.ask("tomas", "!help HEALTH")
+    assert "🔧 `/health`" in text_of(line)
+    assert line["embeds"][0]["title"] == "👋 Health"
+    assert "`/help`" in text_of(await rig.ask("mia", "!help health"))  # not hers: the beginning
+
+
+async def test_the_menu_answers_whoever_chooses_privately_and_by_their_own_permissions(
+    rig: BotRig,
+) -> None:
+    line = await rig.ask("tomas", "!help")
+    for person, sees_it in (("tomas", True), ("mia", False)):
+        chosen = await rig.hands.click(
+            person, line["message_id"], menu_of(line)["custom_id"], ["Health"]
+        )
+        answer = chosen["response"]
+        assert answer["flags"] & EPHEMERAL
+        assert ("/health" in text_of(answer)) is sees_it
 
 
 async def test_however_many_commands_there_are_the_answer_fits(rig: BotRig) -> None:
-    fields = (await rig.ask("mia", "!HELP"))["embeds"][0]["fields"]
-    assert len(fields) <= 25
-    assert all(len(field["value"]) <= 1024 for field in fields)
-    assert "!c39" in fields[-1]["value"]
+    embed = (await rig.ask("mia", "!HELP"))["embeds"][0]
+    assert len(embed["fields"]) <= 25
+    assert all(len(field["value"]) <= 1024 for field in embed["fields"])
+    assert "!c39" in embed["fields"][-1]["value"]
+    assert len(discord.Embed.from_dict(embed)) <= 6000
+
+
+def test_what_does_not_fit_is_under_its_topic() -> None:
+    many = [{"slash": f"/c{n}", "who": "everyone", "help": "Does it well. " * 6} for n in range(99)]
+    embed = embeds.overview(many, [], more=True)
+    assert 4000 < len(embed) <= 6000
+    assert embed.footer.text == "There is more: choose a topic below."
 
 
 def test_a_command_is_described_with_how_it_is_typed_and_by_whom() -> None:
