@@ -1,5 +1,6 @@
 """What one can do with watchtime: note presence and streams, credit, look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,9 @@ from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer
 from core.watchtime import rules, standings, store, streams
-from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from core.watchtime.exclusions import is_sender_excluded
+from core.watchtime.limits import current_limits
+from core.watchtime.settings import ENABLED, WINDOW_MINUTES
 from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Stream
 
@@ -31,11 +34,12 @@ def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
     however late they become known.
     """
     guild_id = message.guild_id
-    ignored = rules.names_in(setting(tx, guild_id, IGNORED_NAMES))
-    if not setting(tx, guild_id, ENABLED) or not rules.can_earn(message.sender, ignored):
+    if not setting(tx, guild_id, ENABLED) or not rules.can_earn(message.sender):
+        return False
+    viewer_id = people.meet_sender(tx, message)
+    if is_sender_excluded(tx, message, viewer_id):
         return False
     pieces = rules.presence_after(message.at, window(tx, guild_id))
-    viewer_id = people.meet_sender(tx, message)
     _hold_off_credit(tx, guild_id)
     store.add_presence(tx, guild_id, viewer_id, message.platform, pieces, message.at)
     return True
@@ -96,11 +100,20 @@ def credit(tx: Connection, guild_id: int) -> int:
     transaction of its own, since the server's chat waits meanwhile.
     """
     store.lock_for_credit(tx, guild_id)
-    changed = sum(
-        store.set_watched(tx, guild_id, day) for day in store.list_stale_days(tx, guild_id)
-    )
+    limits = current_limits(tx, guild_id)
+    stale = store.list_stale_days(tx, guild_id, limited=bool(limits))
+    changed = sum(_credit_day(tx, guild_id, day, limits) for day in stale)
     store.end_stale(tx, guild_id)
     return changed
+
+
+def _credit_day(
+    tx: Connection, guild_id: int, stale: store.StaleDay, limits: Sequence[rules.Limit]
+) -> int:
+    within = rules.limited_days(limits, *rules.utc_day(stale.day)) if limits else []
+    if not within:
+        return store.set_watched(tx, guild_id, stale)
+    return store.set_watched_within(tx, guild_id, stale, within)
 
 
 # -- looking --------------------------------------------------------------------------------------

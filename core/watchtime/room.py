@@ -16,7 +16,7 @@ from core.kit.room import Room
 from core.watchtime import handlers, streams
 from core.watchtime.commands import Watchtime
 from core.watchtime.personal import PERSONAL
-from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from core.watchtime.settings import SETTINGS
 from core.watchtime.streams import Stream
 from core.watchtime.tasks import CREDIT
 
@@ -56,7 +56,7 @@ ROOM = Room(
         StreamSeenOffline: handlers.on_stream_seen_offline,
     },
     cogs=(Watchtime,),
-    settings=(ENABLED, WINDOW_MINUTES, IGNORED_NAMES),
+    settings=SETTINGS,
     tasks=(CREDIT,),
     checks=(look,),
     personal=PERSONAL,

@@ -1,10 +1,12 @@
-"""What counts as presence, and whose. Pure: no clock, no database.
+"""What counts as presence, and whose; days, weeks and months. Pure: no clock, no database.
 
 The overlap of presence and stream is PostgreSQL's multirange arithmetic and stands in the store.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Literal
 
 from core.events import Sender
 
@@ -60,18 +62,126 @@ def _midnight(instant: datetime) -> datetime:
     return datetime.combine(instant.date(), time.min, UTC)
 
 
-def names_in(listed: str) -> frozenset[str]:
-    """`"KickBot, @BotRix"` -> the names in the form in which they are compared."""
-    names = (_fold(name) for name in listed.split(","))
-    return frozenset(name for name in names if name)
+def utc_day(day: date) -> tuple[datetime, datetime]:
+    """Its first instant, and the next one's."""
+    midnight = datetime.combine(day, time.min, UTC)
+    return midnight, midnight + timedelta(days=1)
 
 
-def can_earn(sender: Sender, ignored: frozenset[str]) -> bool:
-    """False for the broadcaster, our own bot, and whoever is marked or listed as a bot."""
-    if sender.is_broadcaster or sender.is_bot:
-        return False
-    return "bot" not in sender.badges and _fold(sender.name) not in ignored
+CHAT_BOTS = (
+    "BotRix",
+    "KickBot",
+    "KicksBot",
+    "StreamElements",
+    "Streamlabs",
+    "Nightbot",
+    "Fossabot",
+    "Moobot",
+    "Wizebot",
+    "MixItUp",
+    "Streamer.bot",
+    "Firebot",
+    "Lumia",
+    "CommanderRoot",
+)
+"""Known chat bots, which earn nothing until an admin says otherwise."""
+
+_FOLDED_CHAT_BOTS = frozenset(name.casefold() for name in CHAT_BOTS)
 
 
-def _fold(name: str) -> str:
-    return name.strip().removeprefix("@").casefold()
+def is_chat_bot(folded_name: str) -> bool:
+    """Whether this is the name of a known chat bot."""
+    return folded_name in _FOLDED_CHAT_BOTS
+
+
+def is_name_excluded(folded_name: str, listed: Mapping[str, bool]) -> bool:
+    """Whether whoever has this name earns nothing; `listed` is what admins said of names."""
+    return listed.get(folded_name, is_chat_bot(folded_name))
+
+
+def can_earn(sender: Sender) -> bool:
+    """False for the broadcaster, our own bot, and whoever the platform marks as a bot."""
+    return not (sender.is_broadcaster or sender.is_bot or "bot" in sender.badges)
+
+
+# -- calendar -------------------------------------------------------------------------------------
+
+Period = Literal["all", "month", "week"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A half-open stretch of time."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+def day_start(day: date, zone: tzinfo) -> datetime:
+    """The first instant of a calendar day; where clocks leap over midnight, that of the leap."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
+    """The calendar month or the week (from Monday on) that `now` lies in; None for all time."""
+    today = now.astimezone(zone).date()
+    if period == "week":
+        first = today - timedelta(days=today.weekday())
+        return Stretch(day_start(first, zone), day_start(first + timedelta(days=7), zone))
+    if period == "month":
+        first = today.replace(day=1)
+        following = (first + timedelta(days=31)).replace(day=1)
+        return Stretch(day_start(first, zone), day_start(following, zone))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How much of each calendar day counts, from a moment on until the next limit's.
+
+    Attributes:
+        holds_from: a day that began before counts anew from here.
+        most: counted of a day, its first minutes; None for all of it.
+        zone: whose midnights make the days.
+    """
+
+    holds_from: datetime
+    most: timedelta | None
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedDay:
+    """A calendar day, or the part of one during which a limit held."""
+
+    starts_at: datetime
+    ends_at: datetime
+    most: timedelta
+
+
+def limited_days(
+    limits: Sequence[Limit], starts_at: datetime, ends_at: datetime
+) -> list[LimitedDay]:
+    """The limited days that [starts_at, ends_at) touches, whole; `limits` in order of time."""
+    found: list[LimitedDay] = []
+    for index, limit in enumerate(limits):
+        until = limits[index + 1].holds_from if index + 1 < len(limits) else None
+        begin = max(limit.holds_from, starts_at)
+        end = ends_at if until is None else min(until, ends_at)
+        if limit.most is not None and begin < end:
+            found += _days(limit, limit.most, begin, end, until)
+    return found
+
+
+def _days(
+    limit: Limit, most: timedelta, begin: datetime, end: datetime, until: datetime | None
+) -> Iterator[LimitedDay]:
+    day = begin.astimezone(limit.zone).date()
+    while (midnight := day_start(day, limit.zone)) < end:
+        day += timedelta(days=1)
+        next_midnight = day_start(day, limit.zone)
+        yield LimitedDay(
+            max(midnight, limit.holds_from),
+            next_midnight if until is None else min(next_midnight, until),
+            most,
+        )

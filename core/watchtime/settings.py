@@ -13,10 +13,14 @@ WINDOW_MINUTES = GuildSetting(
     most=60,
 )
 
-IGNORED_NAMES = GuildSetting(
-    "watchtime.ignored_names",
-    str,
-    "BotRix, KickBot, KicksBot, StreamElements, Streamlabs, Nightbot, Fossabot, Moobot, Wizebot, "
-    "MixItUp, Streamer.bot, Firebot, Lumia, CommanderRoot",
-    "Chat bots that earn no watchtime: names on the platform, separated by commas.",
+DAILY_LIMIT_MINUTES = GuildSetting(
+    "watchtime.daily_limit_minutes",
+    int,
+    0,
+    "How many minutes of each calendar day count for one viewer, in the server's time zone: the "
+    "first ones. 0 for all of them. A change holds from that moment on; nothing is taken away.",
+    least=0,
+    most=1440,
 )
+
+SETTINGS = (ENABLED, WINDOW_MINUTES, DAILY_LIMIT_MINUTES)

@@ -55,6 +55,18 @@ def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
     return Rank(**row)
 
 
+_GET_WATCHED = text(
+    "SELECT watched FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id"
+)
+
+
+def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
+    """Everything credited and adjusted of one viewer, excluded or not."""
+    key = {"guild_id": guild_id, "viewer_id": viewer_id}
+    watched: timedelta | None = tx.execute(_GET_WATCHED, key).scalar()
+    return watched or timedelta()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One line of the leaderboard."""

@@ -13,11 +13,12 @@ written but not yet committed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.watchtime.rules import Presence
+from core.watchtime.rules import LimitedDay, Presence
 from core.watchtime.tables import channels, streams
 
 _LOCK_FOR_FACTS = text(
@@ -162,14 +163,16 @@ class StaleDay:
 
 
 # What was credited before lies no later than `until` or, when the end turned out to be earlier
-# than a look had said, no later than `seen_at`.
+# than a look had said, no later than `seen_at`. Where a limit holds, what changes in a day changes
+# what is left of it: `reach` is as long as the longest day, and zero elsewhere.
 _LIST_STALE_DAYS = text("""
     WITH stale AS (
         SELECT platform, day::date AS day,
-               range_agg(tstzrange(stale_from, GREATEST(until, seen_at))) AS span
+               range_agg(tstzrange(stale_from, GREATEST(until, seen_at) + :reach)) AS span
           FROM watchtime_streams,
                generate_series(date_trunc('day', stale_from AT TIME ZONE 'UTC'),
-                               GREATEST(until, seen_at) AT TIME ZONE 'UTC', '1 day') AS day
+                               (GREATEST(until, seen_at) + :reach) AT TIME ZONE 'UTC',
+                               '1 day') AS day
          WHERE guild_id = :guild_id AND stale_from IS NOT NULL
          GROUP BY platform, day
     )
@@ -177,55 +180,120 @@ _LIST_STALE_DAYS = text("""
            (SELECT COALESCE(range_agg(tstzrange(s.started_at, s.until)), '{}')::text
               FROM watchtime_streams s
              WHERE s.guild_id = :guild_id AND s.platform = stale.platform
-               AND s.until > stale.day::timestamp AT TIME ZONE 'UTC'
+               AND s.until > stale.day::timestamp AT TIME ZONE 'UTC' - :reach
                AND s.started_at < (stale.day + 1)::timestamp AT TIME ZONE 'UTC') AS live
       FROM stale
      ORDER BY platform, day
 """)
 
+LONGEST_DAY = timedelta(hours=25)
+"""When clocks are set back."""
 
-def list_stale_days(tx: Connection, guild_id: int) -> list[StaleDay]:
+
+def list_stale_days(tx: Connection, guild_id: int, *, limited: bool = False) -> list[StaleDay]:
     """What to credit: one day as a rule, two around midnight."""
-    found = tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id})
+    reach = LONGEST_DAY if limited else timedelta()
+    found = tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach})
     return [StaleDay(**row) for row in found.mappings()]
 
 
-# The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is. The total changes by what the day changed, in the same statement; `list_drift`
-# proves that it is the sum.
-_SET_WATCHED = text("""
-    WITH looked AS (
-        SELECT d.ctid, d.watched AS before,
-               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                  FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part) AS after
-          FROM watchtime_days d
-         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
-           AND d.present && CAST(:stale AS tstzmultirange)
-    ), changed AS (
-        UPDATE watchtime_days AS d SET watched = looked.after
+# The total changes by what the day changed, in the same statement; `list_drift` proves that it is
+# the sum of all days. Rows are found again by where they lie: the lock keeps them there.
+_SET = """
+    , changed AS (
+        UPDATE watchtime_days AS d SET watched = looked.after, counted = looked.counted
           FROM looked
-         WHERE d.ctid = looked.ctid AND looked.after <> looked.before
+         WHERE d.ctid = looked.ctid
+           AND (looked.after <> looked.before OR looked.counted IS DISTINCT FROM d.counted)
         RETURNING d.viewer_id, looked.after - looked.before AS gained
     )
     INSERT INTO watchtime_totals AS t (guild_id, viewer_id, credited)
     SELECT :guild_id, viewer_id, gained FROM changed
         ON CONFLICT ON CONSTRAINT watchtime_totals_one_a_viewer
         DO UPDATE SET credited = t.credited + excluded.credited
-""")
+"""
+
+# The parts are constants of the statement, so that it goes by the index on the day however much
+# history there is.
+_SET_WATCHED = text(
+    """
+    WITH looked AS (
+        SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted,
+               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                  FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part) AS after
+          FROM watchtime_days d
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
+           AND d.present && CAST(:stale AS tstzmultirange)
+    )"""
+    + _SET
+)
 
 
 def set_watched(tx: Connection, guild_id: int, stale: StaleDay) -> int:
     """Compute anew what the stale part touches; returns how many rows changed."""
-    return tx.execute(
-        _SET_WATCHED,
-        {
-            "guild_id": guild_id,
-            "platform": stale.platform,
-            "day": stale.day,
-            "stale": stale.stale,
-            "live": stale.live,
-        },
-    ).rowcount
+    return tx.execute(_SET_WATCHED, _key(guild_id, stale)).rowcount
+
+
+# A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
+# parts in order of time, those beyond the limit are cut off.
+_SET_WATCHED_WITHIN = text(
+    """
+    WITH span AS (
+        SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+                             CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
+    ), touched AS (
+        SELECT d.ctid, d.viewer_id, d.day, d.watched, d.present * CAST(:live AS tstzmultirange)
+                   AS whole
+          FROM watchtime_days d
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
+           AND d.present && CAST(:stale AS tstzmultirange)
+    ), part AS (
+        SELECT t.viewer_id, span.most, part,
+               sum(upper(part) - lower(part))
+                   OVER (PARTITION BY t.viewer_id, span.starts_at ORDER BY part) AS up_to_here
+          FROM touched t
+          JOIN watchtime_days d
+            ON d.guild_id = :guild_id AND d.viewer_id = t.viewer_id
+           AND d.day BETWEEN t.day - 2 AND t.day,
+               span,
+               unnest(d.present * CAST(:live AS tstzmultirange)
+                      * tstzmultirange(tstzrange(starts_at, ends_at))) AS part
+    ), cut AS (
+        SELECT viewer_id, range_agg(tstzrange(
+                   GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
+          FROM part WHERE up_to_here > most
+         GROUP BY viewer_id
+    ), looked AS (
+        SELECT t.ctid, t.watched AS before, NULLIF(t.whole - COALESCE(cut.cut, '{}'), t.whole)
+                   AS counted,
+               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                  FROM unnest(t.whole - COALESCE(cut.cut, '{}')) AS part) AS after
+          FROM touched t LEFT JOIN cut USING (viewer_id)
+    )"""
+    + _SET
+)
+
+
+def set_watched_within(
+    tx: Connection, guild_id: int, stale: StaleDay, days: Sequence[LimitedDay]
+) -> int:
+    """The same where limits hold; `days` are those that the stale day touches."""
+    spans = {
+        "starts": [day.starts_at for day in days],
+        "ends": [day.ends_at for day in days],
+        "mosts": [day.most for day in days],
+    }
+    return tx.execute(_SET_WATCHED_WITHIN, _key(guild_id, stale) | spans).rowcount
+
+
+def _key(guild_id: int, stale: StaleDay) -> dict[str, Any]:
+    return {
+        "guild_id": guild_id,
+        "platform": stale.platform,
+        "day": stale.day,
+        "stale": stale.stale,
+        "live": stale.live,
+    }
 
 
 _END_STALE = text("""

@@ -60,7 +60,7 @@ _GET_WATCHED_OF_STREAM = text("""
         ON d.guild_id = s.guild_id AND d.platform = s.platform AND d.viewer_id = :viewer_id
        AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
                      AND (s.until AT TIME ZONE 'UTC')::date,
-           unnest(d.present * tstzmultirange(
+           unnest(COALESCE(d.counted, d.present) * tstzmultirange(
                       tstzrange(s.started_at, COALESCE(s.stale_from, s.until)))) AS part
      WHERE s.guild_id = :guild_id AND s.platform = :platform AND s.started_at = :started_at
 """)

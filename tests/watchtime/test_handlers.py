@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from core.events import StreamSeenLive
 from core.guilds import actions as guilds
 from core.watchtime import actions, standings, streams
-from core.watchtime.settings import ENABLED, IGNORED_NAMES, WINDOW_MINUTES
+from core.watchtime.settings import ENABLED, WINDOW_MINUTES
 from tests.watchtime.model import Teller, at, tell, watched
 
 
@@ -48,13 +48,6 @@ def test_some_earn_nothing(
     tell(tx, teller.went_live(at(0)), teller.says(5, at(1), **sender))
     tell(tx, teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {}
-
-
-def test_the_list_of_bots_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
-    guilds.change_setting(tx, guild_id, IGNORED_NAMES, "Viewer5", actor=1)
-    tell(tx, teller.says(5, at(1)), teller.says(6, at(1), name="Nightbot"))
-    tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(60)))
-    assert credited(tx, guild_id) == {6: minutes(10)}
 
 
 def test_switched_off_nobody_earns(tx: Connection, guild_id: int, teller: Teller) -> None:

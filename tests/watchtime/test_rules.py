@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from core.events import Sender
-from core.watchtime.rules import Presence, can_earn, names_in, presence_after
+from core.watchtime.rules import Presence, can_earn, presence_after
 
 TEN = timedelta(minutes=10)
 
@@ -34,11 +34,6 @@ def test_the_day_is_that_of_utc() -> None:
     assert [piece.day for piece in presence_after(here, TEN)] == [date(2026, 2, 28)]
 
 
-def test_names_are_compared_folded() -> None:
-    assert names_in(" KickBot, @BotRix,, ") == {"kickbot", "botrix"}
-    assert names_in("") == frozenset()
-
-
 @pytest.mark.parametrize(
     ("sender", "earns"),
     [
@@ -47,8 +42,7 @@ def test_names_are_compared_folded() -> None:
         (Sender(user_id=5, name="Nora", is_broadcaster=True), False),
         (Sender(user_id=5, name="Regulars", is_bot=True), False),
         (Sender(user_id=5, name="helper", badges=("bot",)), False),
-        (Sender(user_id=5, name="kickBOT"), False),
     ],
 )
 def test_who_can_earn(sender: Sender, earns: bool) -> None:
-    assert can_earn(sender, frozenset({"kickbot"})) is earns
+    assert can_earn(sender) is earns
