@@ -1,30 +1,21 @@
-"""What one can do with watchtime: note presence and streams, credit, look."""
+"""What one can do with watchtime: note presence and streams, credit. Looking is in `looks.py`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
-from core.guilds.actions import setting
+from core.guilds.actions import change_setting, setting
 from core.kit.database import notes
-from core.kit.errors import Refusal
-from core.kit.words import _
 from core.people import actions as people
-from core.people.store import Viewer
-from core.watchtime import rules, standings, store, streams
+from core.watchtime import rules, store
 from core.watchtime.exclusions import is_sender_excluded
 from core.watchtime.limits import current_limits
 from core.watchtime.settings import ENABLED, WINDOW_MINUTES
-from core.watchtime.standings import Place, Rank, Totals
-from core.watchtime.streams import Stream
 
 CREDITED = "watchtime.credited"
 """Rung with `guild_id` once minutes of that server are credited."""
-
-MOST_PLACES = 25
-"""Lines of a leaderboard."""
 
 
 def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
@@ -48,6 +39,11 @@ def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
 def window(tx: Connection, guild_id: int) -> timedelta:
     """For how long a message counts in this server."""
     return timedelta(minutes=setting(tx, guild_id, WINDOW_MINUTES))
+
+
+def set_tracking(tx: Connection, guild_id: int, on: bool, actor: int) -> bool:
+    """Let messages earn watchtime, or not; False when that was so already."""
+    return change_setting(tx, guild_id, ENABLED, on, actor)
 
 
 def note_live(
@@ -114,106 +110,3 @@ def _credit_day(
     if not within:
         return store.set_watched(tx, guild_id, stale)
     return store.set_watched_within(tx, guild_id, stale, within)
-
-
-# -- looking --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A viewer's card.
-
-    Attributes:
-        viewer: whose.
-        rank: total and place.
-        stream: the newest stream of the viewer's platform; None before the first.
-        watched_of_stream: what of that stream has been credited.
-        spoke_at: the newest message; None when the viewer never earned.
-        counted_until: minutes count right now, and do so until then without another message.
-        window: for how long a message counts.
-    """
-
-    viewer: Viewer
-    rank: Rank
-    stream: Stream | None
-    watched_of_stream: timedelta
-    spoke_at: datetime | None
-    counted_until: datetime | None
-    window: timedelta
-
-
-def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
-    """How a viewer stands, as credited."""
-    newest = streams.list_newest_streams(tx, guild_id)
-    stream = next((s for s in newest if s.platform == viewer.platform), None)
-    is_live = stream is not None and stream.is_live
-    here = (tx, guild_id, viewer.viewer_id)
-    return Standing(
-        viewer=viewer,
-        rank=standings.get_rank(*here),
-        stream=stream,
-        watched_of_stream=(
-            streams.get_watched_of_stream(tx, stream, viewer.viewer_id) if stream else timedelta()
-        ),
-        spoke_at=streams.find_spoke_at(*here),
-        counted_until=streams.find_present_until(*here, now) if is_live else None,
-        window=window(tx, guild_id),
-    )
-
-
-def standing_of_name(tx: Connection, guild_id: int, name: str, now: datetime) -> Standing:
-    """The standing of whoever carries this name on the platform.
-
-    Raises:
-        Refusal: nobody of this name has been seen.
-    """
-    return standing(tx, guild_id, people.get_by_name(tx, guild_id, name), now)
-
-
-def leaderboard(tx: Connection, guild_id: int, limit: int = 10) -> list[Place]:
-    """Who watched longest.
-
-    Raises:
-        Refusal: the limit is not 1 to 25.
-    """
-    if not 1 <= limit <= MOST_PLACES:
-        raise Refusal(
-            _("A leaderboard has 1 to {most} places.").format(most=MOST_PLACES),
-            _("Try `!leaderboard 10`."),
-        )
-    return standings.list_places(tx, guild_id, limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """How watchtime stands in a server.
-
-    Attributes:
-        enabled: chatting earns watchtime here.
-        streams: the newest stream of each platform.
-        counted_now: viewers whose minutes count right now.
-        totals: everything credited.
-        window: for how long a message counts.
-    """
-
-    enabled: bool
-    streams: tuple[Stream, ...]
-    counted_now: int
-    totals: Totals
-    window: timedelta
-
-
-def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
-    """The server at a glance."""
-    newest = tuple(streams.list_newest_streams(tx, guild_id))
-    return Overview(
-        enabled=setting(tx, guild_id, ENABLED),
-        streams=newest,
-        counted_now=sum(
-            streams.count_present(tx, guild_id, stream.platform, now)
-            for stream in newest
-            if stream.is_live
-        ),
-        totals=standings.get_totals(tx, guild_id),
-        window=window(tx, guild_id),
-    )

@@ -1,42 +1,169 @@
-"""`/watchtime` and `/leaderboard`."""
+"""`/watchtime`, `/leaderboard`, `/watchhistory`, and what admins have for watchtime."""
 
+import discord
 from discord import app_commands
 from discord.ext import commands
+from sqlalchemy import Connection
 
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
-from core.watchtime import actions, embeds
+from core.people.linking.buttons import start_button
+from core.watchtime import adjustments, embeds, exclusions, looks
+from core.watchtime.actions import set_tracking
+from core.watchtime.buttons import board_view, history_view
+from core.watchtime.looks import History, Overview, Standing
 
 Context = commands.Context[commands.Bot]
+
+_WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
+_ANYBODY = "A mention, a Discord id or a name on Kick"
 
 
 class Watchtime(commands.Cog):
     """How long viewers watched."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._database = services.database
         self._clock = services.clock
 
+    # -- for everybody ----------------------------------------------------------------------
+
     @commands.hybrid_command(name="watchtime", extras=PRIVATE)
     @commands.guild_only()
-    @app_commands.describe(kick_name="Name on Kick; without one, how counting works")
-    async def watchtime(self, ctx: Context, *, kick_name: str | None = None) -> None:
-        """Show how long a viewer has watched, or how counting works."""
-        now, guild_id = self._clock(), guild_id_of(ctx)
-        if kick_name is None:
-            current = await self._database.run(actions.overview, guild_id, now)
-            await answer(ctx, embeds.overview(current))
+    @app_commands.describe(who=_WHO)
+    async def watchtime(self, ctx: Context, *, who: str | None = None) -> None:
+        """Your time: you are counted for 10 minutes after each message while the stream is live.
+
+        Ten minutes is the default; the answer says what holds in this server.
+        """
+        found = await self._database.run(self._look, ctx, who)
+        if isinstance(found, Overview):
+            await answer(ctx, embeds.not_linked(found), start_button())
         else:
-            found = await self._database.run(actions.standing_of_name, guild_id, kick_name, now)
             await answer(ctx, embeds.standing(found))
+
+    def _look(self, tx: Connection, ctx: Context, who: str | None) -> Standing | Overview:
+        now, guild_id = self._clock(), guild_id_of(ctx)
+        viewer = looks.find_asked(
+            tx, guild_id, who, ctx.author.id, is_admin=ctx.permissions.manage_guild
+        )
+        if viewer is None:
+            return looks.overview(tx, guild_id, now)
+        return looks.standing(tx, viewer, now, self._services.goals)
 
     @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
     @commands.guild_only()
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(top="How many places, 1 to 25")
+    @app_commands.describe(top="How many places on a page, 1 to 25")
     async def leaderboard(
-        self, ctx: Context, top: commands.Range[int, 1, actions.MOST_PLACES] = 10
+        self, ctx: Context, top: commands.Range[int, 1, looks.MOST_PLACES] = 10
     ) -> None:
-        """Show who has watched longest."""
-        places = await self._database.run(actions.leaderboard, guild_id_of(ctx), top)
-        await answer(ctx, embeds.leaderboard(places))
+        """Show who has watched longest: of all time, this month or this week."""
+        board = await self._database.run(
+            looks.leaderboard, guild_id_of(ctx), ctx.author.id, self._clock(), size=top
+        )
+        await answer(ctx, embeds.leaderboard(board), board_view(board, ctx.author.id))
+
+    @commands.hybrid_command(name="watchhistory", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO)
+    async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show when and why your minutes came: stream by stream, and every correction."""
+        found = await self._database.run(self._look_back, ctx, who)
+        if isinstance(found, Overview):
+            await answer(ctx, embeds.not_linked(found), start_button())
+        else:
+            await answer(ctx, embeds.history(found), history_view(found, ctx.author.id))
+
+    def _look_back(self, tx: Connection, ctx: Context, who: str | None) -> History | Overview:
+        guild_id = guild_id_of(ctx)
+        viewer = looks.find_asked(
+            tx, guild_id, who, ctx.author.id, is_admin=ctx.permissions.manage_guild
+        )
+        if viewer is None:
+            return looks.overview(tx, guild_id, self._clock())
+        return looks.history_of(tx, guild_id, viewer.viewer_id)
+
+    # -- for admins -------------------------------------------------------------------------
+
+    @commands.hybrid_group(name="tracking", fallback="status", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def tracking(self, ctx: Context) -> None:
+        """Show whether watchtime is counted, for whom right now, and what is set."""
+        current = await self._database.run(looks.overview, guild_id_of(ctx), self._clock())
+        await answer(ctx, embeds.overview(current))
+
+    @tracking.command(name="on", extras=PRIVATE)
+    async def switch_on(self, ctx: Context) -> None:
+        """Let viewers earn watchtime."""
+        await self._switch(ctx, True)
+
+    @tracking.command(name="off", extras=PRIVATE)
+    async def switch_off(self, ctx: Context) -> None:
+        """Let messages earn nothing from now on; totals stay."""
+        await self._switch(ctx, False)
+
+    async def _switch(self, ctx: Context, on: bool) -> None:
+        guild_id = guild_id_of(ctx)
+        await self._database.run(set_tracking, guild_id, on, ctx.author.id)
+        current = await self._database.run(looks.overview, guild_id, self._clock())
+        await answer(ctx, embeds.overview(current))
+
+    @commands.hybrid_group(name="watchexclude", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def watchexclude(self, ctx: Context) -> None:
+        """Show who earns no watchtime, chat bots among them."""
+        found = await self._database.run(exclusions.list_excluded, guild_id_of(ctx))
+        await answer(ctx, embeds.exclusions(found))
+
+    @watchexclude.command(name="add", extras=PRIVATE)
+    @app_commands.describe(who=_ANYBODY + ", also one that was never seen")
+    async def exclude(self, ctx: Context, *, who: str) -> None:
+        """Let somebody earn nothing and have no place, whatever they are called later."""
+        name = await self._database.run(
+            exclusions.exclude, guild_id_of(ctx), who, ctx.author.id, self._clock()
+        )
+        await answer(ctx, embeds.excluded(name))
+
+    @watchexclude.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(who=_ANYBODY)
+    async def include(self, ctx: Context, *, who: str) -> None:
+        """Let somebody earn again; what they had before is back."""
+        name = await self._database.run(exclusions.include, guild_id_of(ctx), who, ctx.author.id)
+        await answer(ctx, embeds.included(name))
+
+    @commands.hybrid_command(name="watchadjust", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        who=_ANYBODY, minutes="To give; negative takes away", reason="Shown in the history"
+    )
+    async def watchadjust(
+        self,
+        ctx: Context,
+        who: str,
+        minutes: commands.Range[int, -adjustments.MOST_MINUTES, adjustments.MOST_MINUTES],
+        *,
+        reason: str,
+    ) -> None:
+        """Give somebody minutes or take some away, with a reason that stays in the history."""
+        done = await self._database.run(
+            adjustments.adjust,
+            guild_id_of(ctx),
+            who,
+            minutes,
+            reason,
+            ctx.author.id,
+            _cause(ctx),
+            self._clock(),
+        )
+        await answer(ctx, embeds.adjusted(done))
+
+
+def _cause(ctx: Context) -> str:
+    """What makes a correction this one and no other."""
+    told: discord.Interaction | discord.Message = ctx.interaction or ctx.message
+    return f"discord:{told.id}"

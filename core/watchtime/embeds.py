@@ -1,14 +1,20 @@
-"""How watchtime looks in Discord."""
+"""How watchtime looks in Discord and sounds in chat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import discord
 
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.watchtime.actions import Overview, Standing
-from core.watchtime.standings import Place, Rank
+from core.watchtime.adjustments import Adjusted
+from core.watchtime.exclusions import Excluded
+from core.watchtime.history import Entry
+from core.watchtime.looks import Board, History, Overview, Own, Standing
+from core.watchtime.periods import Place
+from core.watchtime.rules import Period
+from core.watchtime.standings import Rank
 from core.watchtime.streams import Stream
 
 _MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
@@ -16,26 +22,40 @@ _BAR_CELLS = 10
 
 
 def standing(current: Standing) -> discord.Embed:
-    """A viewer's card: how long, which place, how far to the next, counted now or not."""
-    parts = [_total(current.rank), _way_up(current.rank), _now(current), _history(current)]
+    """A viewer's card: how long, which place, what comes next, counted now or not."""
+    parts = [
+        _total(current.rank),
+        _next(current),
+        _this_month(current),
+        _now(current),
+        _history(current),
+        _rule(current.window),
+    ]
     return card(
-        f"⏱️ {safe(current.viewer.name)}",
-        "\n".join(part for part in [*parts, _rule(current.window)] if part),
-        tone="kick",
+        f"⏱️ {safe(current.viewer.name)}", "\n".join(part for part in parts if part), tone="kick"
     )
 
 
 def _total(rank: Rank) -> str:
-    if rank.rank is None:
+    if not rank.watched:
         return _("No watchtime yet. It fills while the stream is live.")
+    total = f"## {_long(rank.watched)}"
+    if rank.rank is None:
+        return total
     place = _("rank **{rank}** of {ranked}").format(
         rank=f"{rank.rank:,}", ranked=f"{rank.ranked:,}"
     )
-    return f"## {_long(rank.watched)}\n{_MEDALS.get(rank.rank, '🏅')} {place}"
+    return f"{total}\n{_MEDALS.get(rank.rank, '🏅')} {place}"
 
 
-def _way_up(rank: Rank) -> str:
-    """A bar towards the next better place, and what is missing."""
+def _next(current: Standing) -> str:
+    """A bar towards the next goal, or where there is none towards the next better place."""
+    rank, goal = current.rank, current.goal
+    if goal is not None and not current.excluded:
+        missing = _("{time} to {goal}").format(
+            time=_long(goal.watched - rank.watched), goal=goal.name
+        )
+        return f"`{_bar(rank.watched / goal.watched)}` {missing}"
     if rank.rank is None or rank.ahead is None:
         return ""
     missing = _("{time} behind the next place").format(time=_long(rank.ahead - rank.watched))
@@ -48,14 +68,27 @@ def _bar(share: float) -> str:
     return "▰" * filled + "▱" * (_BAR_CELLS - filled) + f" {int(share * 100)} %"
 
 
+def _this_month(current: Standing) -> str:
+    if not current.rank.watched:
+        return ""
+    return "📅 " + _("This month: {time}").format(time=_long(current.this_month))
+
+
 def _now(current: Standing) -> str:
+    if current.excluded:
+        return "🚫 " + _("Not counted: this account is excluded from watchtime here.")
+    if not current.enabled:
+        return "⏸️ " + _("Not counted: watchtime is switched off in this server.")
     if current.counted_until is not None:
-        until = ago(current.counted_until)
         return "🟢 " + _("Counted right now; without another message it stops {until}.").format(
-            until=until
+            until=ago(current.counted_until)
         )
     if current.stream is None or not current.stream.is_live:
         return "⚫ " + _("Not counted: the stream is offline.")
+    if current.limit_ends_at is not None:
+        return "⚪ " + _("Today's limit is reached; it goes on {when}.").format(
+            when=ago(current.limit_ends_at)
+        )
     return "⚪ " + _("Not counted right now: one message in chat and it goes on.")
 
 
@@ -69,36 +102,109 @@ def _history(current: Standing) -> str:
     return " · ".join(rows)
 
 
-def leaderboard(places: Sequence[Place]) -> discord.Embed:
-    """Who watched longest; the first three carry medals."""
-    title = "🏆 " + _("Most watchtime")
-    if not places:
-        return card(title, _("No watchtime yet. It fills while the stream is live."), tone="kick")
-    rows = [f"{_mark(p.rank)} **{safe(p.name)}** · {_long(p.watched)}" for p in places]
-    more = "-# " + _("Your own time: `/watchtime <your name on Kick>`")
-    return card(title, f"{lines(rows, limit=3800)}\n{more}", tone="kick")
+def not_linked(current: Overview) -> discord.Embed:
+    """For a member whose account we do not know: how to link, and how counting works."""
+    body = [
+        _("Link your Kick account and you see your own time, your rank and what comes next."),
+        _("Nothing is lost until then: minutes are kept with your name on Kick."),
+        "",
+        *_state(current),
+        _rule(current.window),
+    ]
+    return card("🔗 " + _("I do not know yet who you are on Kick"), "\n".join(body), tone="system")
+
+
+# -- the leaderboard ------------------------------------------------------------------------------
+
+
+def period_names() -> dict[Period, str]:
+    """In the order in which they are offered."""
+    return {"all": _("All time"), "month": _("This month"), "week": _("This week")}
+
+
+def leaderboard(board: Board) -> discord.Embed:
+    """Who watched longest; the first three carry medals, the asker's own line is below."""
+    title = "🏆 " + _("Most watchtime") + " · " + period_names()[board.period]
+    if not board.places:
+        text = _("No watchtime yet. It fills while the stream is live.")
+        return card(title, "\n".join([text, *_below(board)]), tone="kick")
+    rows = [_place(place) for place in board.places]
+    return card(title, "\n".join([lines(rows, limit=3700), *_below(board)]), tone="kick")
+
+
+def _place(place: Place) -> str:
+    return f"{_mark(place.rank)} **{safe(place.name)}** · {_long(place.watched)}"
 
 
 def _mark(rank: int) -> str:
-    return _MEDALS.get(rank, f"`#{rank}`")
+    return _MEDALS.get(rank, f"`#{rank:,}`")
+
+
+def _below(board: Board) -> list[str]:
+    rows = ["", _own_line(board.own)]
+    if board.stretch is not None:
+        rows.append("-# " + _("It begins anew {when}.").format(when=ago(board.stretch.ends_at)))
+    return rows
+
+
+def _own_line(own: Own | None) -> str:
+    if own is None:
+        return "-# " + _("Your own place appears here once you have linked: `/link`")
+    if own.rank is None:
+        return "👉 " + _("You: no watchtime yet")
+    return "👉 " + _("You: {rank} **{name}** · {time}").format(
+        rank=_mark(own.rank), name=safe(own.name), time=_long(own.watched)
+    )
+
+
+# -- the server at a glance -----------------------------------------------------------------------
 
 
 def overview(current: Overview) -> discord.Embed:
-    """The server at a glance, and how counting works."""
-    status = [_status(stream) for stream in current.streams] or [
-        "⚫ " + _("I have not seen a stream yet.")
-    ]
-    if not current.enabled:
-        status.append("⏸️ " + _("Watchtime is switched off in this server."))
+    """What is counted, the stream, the totals, what is set: for an admin."""
+    title = _("Watchtime is on") if current.enabled else _("Watchtime is off")
     embed = card(
-        "⏱️ " + _("Watchtime"),
-        "\n".join([*status, "", _how_to_look(), _rule(current.window)]),
-        tone="kick" if any(stream.is_live for stream in current.streams) else "system",
+        ("🟢 " if current.enabled else "⏸️ ") + title,
+        "\n".join([*_streams(current), "", _what_counts(current), _rule(current.window)]),
+        tone="kick" if current.enabled else "system",
     )
     embed.add_field(name=_("Counted right now"), value=f"{current.counted_now:,}")
     embed.add_field(name=_("Watched in all"), value=_long(current.totals.watched))
     embed.add_field(name=_("Viewers"), value=f"{current.totals.viewers:,}")
+    embed.add_field(name=_("Window"), value=_long(current.window))
+    embed.add_field(name=_("Daily limit"), value=_limit(current))
+    embed.add_field(
+        name=_("Excluded"),
+        value=plural("{count} name", "{count} names", current.excluded) + " · `/watchexclude list`",
+    )
     return embed
+
+
+def _limit(current: Overview) -> str:
+    if not current.daily_limit:
+        return _("none")
+    return _("{time} of each day ({zone})").format(
+        time=_long(current.daily_limit), zone=current.time_zone
+    )
+
+
+def _what_counts(current: Overview) -> str:
+    if not current.enabled:
+        return _("Messages in chat earn nothing; totals stay. Switch on with `/tracking on`.")
+    return _("Change the window with `/settings set watchtime.window_minutes`.")
+
+
+def _state(current: Overview) -> list[str]:
+    rows = _streams(current)
+    if not current.enabled:
+        rows.append("⏸️ " + _("Watchtime is switched off in this server."))
+    return rows
+
+
+def _streams(current: Overview) -> list[str]:
+    return [_status(stream) for stream in current.streams] or [
+        "⚫ " + _("I have not seen a stream yet.")
+    ]
 
 
 def _status(stream: Stream) -> str:
@@ -109,13 +215,6 @@ def _status(stream: Stream) -> str:
         )
     return "⚫ " + _("Offline on {platform}; last live {ago}").format(
         platform=platform, ago=ago(stream.ended_at or stream.seen_at)
-    )
-
-
-def _how_to_look() -> str:
-    return _(
-        "Look anybody up with `/watchtime <name on Kick>`, yourself too: "
-        "linking your account comes with a later version."
     )
 
 
@@ -131,3 +230,120 @@ def _rule(window: timedelta) -> str:
 
 def _long(time: timedelta) -> str:
     return duration(time.total_seconds())
+
+
+# -- when and why ---------------------------------------------------------------------------------
+
+
+def history(found: History) -> discord.Embed:
+    """A page of the streams watched and of the corrections, the newest first."""
+    title = "🗓️ " + _("Watchtime of {name}").format(name=safe(found.viewer.name))
+    if not found.entries:
+        return card(title, _("No watchtime yet. It fills while the stream is live."), tone="kick")
+    total = "**" + _("{time} in all").format(time=_long(found.watched)) + "**"
+    rows = [_entry(entry) for entry in found.entries]
+    return card(title, "\n".join([total, "", lines(rows, limit=3700)]), tone="kick")
+
+
+def _entry(entry: Entry) -> str:
+    if entry.until is None:
+        return _("✏️ **{amount}** · {at} by <@{actor}>: {reason}").format(
+            amount=_signed(entry.amount),
+            at=_moment(entry.at.timestamp(), "f"),
+            actor=entry.actor,
+            reason=safe(entry.reason),
+        )
+    pieces = plural("in one go", "in {count} pieces", entry.stretches)
+    return _("📺 **{amount}** · {since} to {until}, {pieces}").format(
+        amount=_signed(entry.amount),
+        since=_moment(entry.at.timestamp(), "f"),
+        until=_moment(entry.until.timestamp(), "t"),
+        pieces=pieces,
+    )
+
+
+def _moment(timestamp: float, style: str) -> str:
+    """In the reader's own zone."""
+    return f"<t:{int(timestamp)}:{style}>"
+
+
+def _signed(amount: timedelta) -> str:
+    return ("−" if amount < timedelta() else "+") + _long(abs(amount))
+
+
+# -- for admins -----------------------------------------------------------------------------------
+
+
+def adjusted(done: Adjusted) -> discord.Embed:
+    """What a correction came to."""
+    name = safe(done.viewer.name)
+    if done.amount < timedelta():
+        title = _("{time} taken from {name}").format(time=_long(-done.amount), name=name)
+    else:
+        title = _("{time} given to {name}").format(time=_long(done.amount), name=name)
+    body = _("Now {time} in all. Reason: {reason}").format(
+        time=_long(done.watched), reason=safe(done.reason)
+    )
+    return card("✏️ " + title, body, tone="success")
+
+
+def excluded(name: str) -> discord.Embed:
+    """After `/watchexclude add`."""
+    return card(
+        "🚫 " + _("{name} earns no watchtime").format(name=safe(name)),
+        _("No place, no rank, no minutes, also under another name. Undo: `/watchexclude remove`."),
+        tone="success",
+    )
+
+
+def included(name: str) -> discord.Embed:
+    """After `/watchexclude remove`."""
+    return card(
+        "✅ " + _("{name} earns watchtime again").format(name=safe(name)),
+        _("What was earned before is back; nothing was earned meanwhile."),
+        tone="success",
+    )
+
+
+def exclusions(found: Sequence[Excluded]) -> discord.Embed:
+    """Who earns nothing."""
+    accounts = [one for one in found if one.at is not None]
+    names = [safe(one.name) for one in found if one.at is None]
+    title = plural("{count} name earns nothing", "{count} names earn nothing", len(found))
+    rows = [_excluded_line(one) for one in accounts]
+    if names:
+        rows += ["", _("Not seen here yet: {names}").format(names=", ".join(names))]
+    rows += ["", "-# " + _("The streamer and accounts marked as bots never earn anything.")]
+    return card("🚫 " + title, lines(rows, limit=3900))
+
+
+def _excluded_line(one: Excluded) -> str:
+    assert one.at is not None
+    if one.actor is None:
+        return _("**{name}** · a listed name, seen {ago}").format(
+            name=safe(one.name), ago=ago(one.at)
+        )
+    return _("**{name}** · by <@{actor}> {ago}").format(
+        name=safe(one.name), actor=one.actor, ago=ago(one.at)
+    )
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+def told(payload: Mapping[str, Any]) -> str:
+    """The answer to `!watchtime` in chat."""
+    if payload["rank"] is None:
+        nothing = plural(
+            "you are counted for {count} minute after each message while the stream is live.",
+            "you are counted for {count} minutes after each message while the stream is live.",
+            payload["window"],
+        )
+        return _("@{viewer} no watchtime yet: {rule}").format(
+            viewer=payload["viewer"], rule=nothing
+        )
+    return _("@{viewer} you have watched {time}, rank {rank}.").format(
+        viewer=payload["viewer"],
+        time=duration(payload["seconds"]),
+        rank=f"{payload['rank']:,}",
+    )

@@ -6,12 +6,13 @@ was watched in all of them together.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from core.watchtime.rules import cut_at_midnights
+from core.watchtime.rules import Stretch, cut_at_midnights
 
 # Counted of a day is never more than credited: a confirmation that has not been credited yet does
 # not run ahead of the total.
@@ -26,7 +27,7 @@ _EARNED = """
             ON s.guild_id = :guild_id AND s.until > starts_at AND s.started_at < ends_at
          GROUP BY starts_at, ends_at, s.platform
     ), earned AS (
-        SELECT d.viewer_id, d.watched
+        SELECT d.viewer_id, d.watched, FALSE AS adjusted
           FROM watchtime_days d
          WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day
            AND d.watched > INTERVAL '0' {viewers}
@@ -34,12 +35,12 @@ _EARNED = """
         SELECT d.viewer_id,
                LEAST(d.watched, (
                    SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                     FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part))
+                     FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part)), FALSE
           FROM edge
           JOIN watchtime_days d
             ON d.guild_id = :guild_id AND d.day = edge.day AND d.platform = edge.platform {viewers}
         UNION ALL
-        SELECT d.viewer_id, d.amount
+        SELECT d.viewer_id, d.amount, TRUE
           FROM watchtime_adjustments d
          WHERE d.guild_id = :guild_id AND d.at >= :starts_at AND d.at < :ends_at {viewers}
     ), period AS (
@@ -50,6 +51,12 @@ _EARNED = """
 _WATCHED_BETWEEN = text(
     _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
     + "SELECT viewer_id, watched FROM period"
+)
+
+
+_EARNED_BETWEEN = text(
+    _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
+    + "SELECT COALESCE(sum(watched), INTERVAL '0') FROM earned WHERE NOT adjusted"
 )
 
 
@@ -67,6 +74,75 @@ def watched_between(
     key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
     found = tx.execute(_WATCHED_BETWEEN, key | _bounds(starts_at, ends_at))
     return {row.viewer_id: row.watched for row in found}
+
+
+def earned_between(
+    tx: Connection, guild_id: int, viewer_id: int, starts_at: datetime, ends_at: datetime
+) -> timedelta:
+    """What one viewer was credited of [starts_at, ends_at), without adjustments."""
+    key = {"guild_id": guild_id, "viewer_ids": [viewer_id]} | _bounds(starts_at, ends_at)
+    earned: timedelta = tx.execute(_EARNED_BETWEEN, key).scalar_one()
+    return earned
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line of a leaderboard."""
+
+    rank: int
+    viewer_id: int
+    name: str
+    watched: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines of a period's leaderboard, how many it has in all, and one viewer's own."""
+
+    places: list[Place]
+    ranked: int
+    own: Place | None
+
+
+_LIST_PLACES = text(
+    _EARNED.format(viewers="")
+    + """
+    , ranked AS (
+        SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
+               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
+               count(*) OVER () AS ranked
+          FROM period
+         WHERE NOT EXISTS (SELECT FROM watchtime_exclusions x
+                            WHERE x.guild_id = :guild_id AND x.viewer_id = period.viewer_id)
+    )
+    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
+           r.line > :offset AND r.line <= :offset + :limit AS on_page
+      FROM ranked r
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     WHERE r.line > :offset AND r.line <= :offset + :limit
+        OR r.viewer_id = :own_viewer_id OR r.line = 1
+     ORDER BY r.line
+"""
+)
+
+
+def read_page(
+    tx: Connection,
+    guild_id: int,
+    stretch: Stretch,
+    limit: int,
+    offset: int,
+    own_viewer_id: int | None,
+) -> Page:
+    """Who watched longest within the stretch; all of it is added up anew."""
+    key = {"guild_id": guild_id, "limit": limit, "offset": offset, "own_viewer_id": own_viewer_id}
+    found = list(tx.execute(_LIST_PLACES, key | _bounds(stretch.starts_at, stretch.ends_at)))
+    places = [(Place(r.rank, r.viewer_id, r.name, r.watched), r.on_page) for r in found]
+    return Page(
+        [place for place, on_page in places if on_page],
+        found[0].ranked if found else 0,
+        next((place for place, _on_page in places if place.viewer_id == own_viewer_id), None),
+    )
 
 
 def _bounds(starts_at: datetime, ends_at: datetime) -> dict[str, Any]:

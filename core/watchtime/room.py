@@ -12,8 +12,10 @@ from core.events import (
     StreamWentLive,
 )
 from core.kit.part import Part
-from core.kit.room import Room
-from core.watchtime import handlers, streams
+from core.kit.room import ChatCommand, Room
+from core.watchtime import embeds, handlers, streams
+from core.watchtime.buttons import ChoosePeriod, TurnBoard, TurnHistory
+from core.watchtime.chat import tell_watchtime
 from core.watchtime.commands import Watchtime
 from core.watchtime.personal import PERSONAL
 from core.watchtime.settings import SETTINGS
@@ -56,8 +58,18 @@ ROOM = Room(
         StreamSeenOffline: handlers.on_stream_seen_offline,
     },
     cogs=(Watchtime,),
+    chat_commands=(
+        ChatCommand(
+            ("watchtime",),
+            tell_watchtime,
+            usage="!watchtime",
+            help="Tells how long you have watched, and your rank.",
+        ),
+    ),
     settings=SETTINGS,
     tasks=(CREDIT,),
     checks=(look,),
     personal=PERSONAL,
+    lines={"watchtime.told": embeds.told},
+    buttons=(TurnBoard, ChoosePeriod, TurnHistory),
 )

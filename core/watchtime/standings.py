@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
+from core.watchtime.periods import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Rank:
@@ -27,26 +29,52 @@ class Rank:
     ahead: timedelta | None
 
 
-_GET_RANK = text("""
-    WITH ranking AS NOT MATERIALIZED (
-        SELECT watched FROM watchtime_totals t
-         WHERE guild_id = :guild_id AND watched > INTERVAL '0'
-           AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                            WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
-    ), mine AS (
+# Who is excluded is left out by subtraction, a few rows each time: so the count goes by the index
+# of the totals alone.
+_PLACES_ABOVE = """
+    (SELECT count(*) FROM watchtime_totals
+      WHERE guild_id = :guild_id AND watched > mine.watched)
+  - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
+      WHERE guild_id = :guild_id AND watched > mine.watched)
+"""
+_MINE = f"""
+    WITH mine AS (
         SELECT COALESCE((SELECT watched FROM watchtime_totals
                           WHERE guild_id = :guild_id AND viewer_id = :viewer_id),
                         INTERVAL '0') AS watched
+    ), place AS (
+        SELECT mine.watched,
+               CASE WHEN mine.watched > INTERVAL '0' AND NOT EXISTS (
+                             SELECT FROM watchtime_exclusions
+                              WHERE guild_id = :guild_id AND viewer_id = :viewer_id)
+                    THEN 1 + {_PLACES_ABOVE} END AS rank
+          FROM mine
     )
-    SELECT mine.watched,
-           CASE WHEN mine.watched > INTERVAL '0' AND NOT EXISTS (
-                         SELECT FROM watchtime_exclusions
-                          WHERE guild_id = :guild_id AND viewer_id = :viewer_id)
-                THEN 1 + (SELECT count(*) FROM ranking WHERE watched > mine.watched) END AS rank,
-           (SELECT count(*) FROM ranking) AS ranked,
-           (SELECT min(watched) FROM ranking WHERE watched > mine.watched) AS ahead
-      FROM mine
-""")
+"""
+_GET_PLACE = text(_MINE + "SELECT rank, watched FROM place")
+_GET_RANK = text(
+    _MINE
+    + """
+    SELECT place.watched, place.rank,
+           (SELECT count(*) FROM watchtime_totals
+             WHERE guild_id = :guild_id AND watched > INTERVAL '0')
+         - (SELECT count(*) FROM watchtime_exclusions
+              JOIN watchtime_totals USING (guild_id, viewer_id)
+             WHERE guild_id = :guild_id AND watched > INTERVAL '0') AS ranked,
+           (SELECT t.watched FROM watchtime_totals t
+             WHERE t.guild_id = :guild_id AND t.watched > place.watched
+               AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                                WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+             ORDER BY t.watched LIMIT 1) AS ahead
+      FROM place
+"""
+)
+
+
+def get_place(tx: Connection, guild_id: int, viewer_id: int) -> tuple[int | None, timedelta]:
+    """The viewer's rank, None without one, and what they have watched."""
+    row = tx.execute(_GET_PLACE, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
+    return row.rank, row.watched
 
 
 def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
@@ -67,32 +95,39 @@ def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
     return watched or timedelta()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One line of the leaderboard."""
-
-    rank: int
-    viewer_id: int
-    name: str
-    watched: timedelta
-
-
 _LIST_PLACES = text("""
-    SELECT rank() OVER (ORDER BY t.watched DESC) AS rank, t.viewer_id, v.name, t.watched
-      FROM (SELECT viewer_id, watched FROM watchtime_totals t
+    SELECT t.rank, t.viewer_id, v.name, t.watched
+      FROM (SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched
+              FROM watchtime_totals t
              WHERE guild_id = :guild_id AND watched > INTERVAL '0'
                AND NOT EXISTS (SELECT FROM watchtime_exclusions x
                                 WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
-             ORDER BY watched DESC, viewer_id LIMIT :limit) AS t
+             ORDER BY watched DESC, viewer_id LIMIT :limit OFFSET :offset) AS t
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = t.viewer_id
      ORDER BY t.watched DESC, t.viewer_id
 """)
 
 
-def list_places(tx: Connection, guild_id: int, limit: int) -> list[Place]:
+def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> list[Place]:
     """The viewers who watched longest; of equals the one who was known first comes first."""
-    found = tx.execute(_LIST_PLACES, {"guild_id": guild_id, "limit": limit})
+    found = tx.execute(_LIST_PLACES, {"guild_id": guild_id, "limit": limit, "offset": offset})
     return [Place(**row) for row in found.mappings()]
+
+
+_COUNT_RANKED = text("""
+    SELECT count(*) FROM (
+        SELECT FROM watchtime_totals t
+         WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+           AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                            WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+         LIMIT :at_most) AS ranked
+""")
+
+
+def count_ranked(tx: Connection, guild_id: int, at_most: int) -> int:
+    """How many viewers have a place; counting ends at `at_most`."""
+    key = {"guild_id": guild_id, "at_most": at_most}
+    return int(tx.execute(_COUNT_RANKED, key).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ def test_a_viewer_gains_watchtime_while_the_stream_is_live(stage: Stage) -> None
 
 
 def _standing(stage: Stage, name: str, wanted: str) -> Json | None:
-    embed = stage.asked("mia", f"!watchtime {name}")
+    embed = stage.asked("nora", f"!watchtime {name}")
     return embed if wanted in str(embed.get("description")) else None
 
 

@@ -2,13 +2,20 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from core.kit.room import Goal
 from core.people.store import Viewer
 from core.watchtime import embeds
-from core.watchtime.actions import Overview, Standing
-from core.watchtime.standings import Place, Rank, Totals
+from core.watchtime.adjustments import Adjusted
+from core.watchtime.exclusions import Excluded
+from core.watchtime.history import Entry
+from core.watchtime.looks import Board, History, Overview, Own, Standing
+from core.watchtime.periods import Place
+from core.watchtime.rules import Stretch
+from core.watchtime.standings import Rank, Totals
 from core.watchtime.streams import Stream
 from tests.watchtime.model import at
 
@@ -18,6 +25,7 @@ OVER = Stream(1, "kick", at(0), at(50), at(55), is_live=False)
 CARD = Standing(
     viewer=Viewer(1, 5, "kick", 77, "*mad*cats"),
     rank=Rank(timedelta(hours=12, minutes=5), 4, 120, timedelta(hours=20)),
+    this_month=timedelta(hours=2),
     stream=LIVE,
     watched_of_stream=timedelta(minutes=35),
     spoke_at=at(48),
@@ -40,6 +48,7 @@ def test_the_card_of_a_viewer() -> None:
         "## 12 h 05 min",
         "🏅 rank **4** of 120",
         "`▰▰▰▰▰▰▱▱▱▱ 60 %` 7 h 55 min behind the next place",
+        "📅 This month: 2 h 00 min",
         "🟢 Counted right now; without another message it stops <t:1772405880:R>.",
         "This stream: 35 min · last seen <t:1772405280:R>",
         "-# You are counted for 10 minutes after each message while the stream is live.",
@@ -85,24 +94,66 @@ def test_the_card_of_who_never_watched() -> None:
     assert text_of(never).startswith("No watchtime yet. It fills while the stream is live.")
 
 
+def test_the_bar_leads_to_the_next_goal() -> None:
+    shown = text_of(replace(CARD, goal=Goal("<@&77>", timedelta(hours=24, minutes=10))))
+    assert "`▰▰▰▰▰▱▱▱▱▱ 50 %` 12 h 05 min to <@&77>" in shown
+    assert "next place" not in shown
+
+
+def test_the_excluded_are_told_so_and_promised_nothing() -> None:
+    goal = Goal("<@&77>", timedelta(hours=24))
+    shown = text_of(
+        replace(CARD, rank=Rank(timedelta(hours=3), None, 3, None), excluded=True, goal=goal)
+    )
+    assert "🚫 Not counted: this account is excluded" in shown
+    assert "<@&77>" not in shown
+    assert "rank" not in shown
+
+
+def test_off_and_limits_are_named() -> None:
+    assert "⏸️ Not counted" in text_of(replace(CARD, enabled=False))
+    reached = replace(CARD, counted_until=None, limit_ends_at=at(120))
+    assert "Today's limit is reached; it goes on <t:1772409600:R>." in text_of(reached)
+
+
+def board(*places: Place, **differs: Any) -> Board:
+    return replace(Board("all", None, 10, 1, 1, places, None), **differs)
+
+
 def test_the_leaderboard() -> None:
     places = [
         Place(rank, rank, f"_{rank}_ @everyone", timedelta(hours=30 - rank)) for rank in range(1, 6)
     ]
-    rows = str(embeds.leaderboard(places).description).split("\n")
+    rows = str(embeds.leaderboard(board(*places)).description).split("\n")
     assert rows[0] == "🥇 **\\_1\\_ @\u200beveryone** · 29 h 00 min"
     assert [row.split(" ")[0] for row in rows[:5]] == ["🥇", "🥈", "🥉", "`#4`", "`#5`"]
-    assert rows[-1].startswith("-# ")
+    assert rows[-1] == "-# Your own place appears here once you have linked: `/link`"
+
+
+def test_the_askers_own_line_is_below() -> None:
+    own = Own("mad_cats", 1_204, timedelta(minutes=3))
+    place = Place(1, 1, "first", timedelta(hours=1))
+    shown = str(embeds.leaderboard(board(place, own=own)).description)
+    assert shown.split("\n")[-1] == r"👉 You: `#1,204` **mad\_cats** · 3 min"
+    nothing = str(embeds.leaderboard(board(place, own=Own("mad_cats"))).description)
+    assert nothing.split("\n")[-1] == "👉 You: no watchtime yet"
+
+
+def test_a_period_says_when_it_begins_anew() -> None:
+    shown = embeds.leaderboard(board(period="week", stretch=Stretch(at(0), at(60))))
+    assert shown.title == "🏆 Most watchtime · This week"
+    assert "It begins anew <t:1772406000:R>." in str(shown.description)
 
 
 def test_the_longest_leaderboard_fits() -> None:
     places = [Place(rank, rank, "_" * 256, timedelta(hours=1)) for rank in range(1, 26)]
-    assert len(str(embeds.leaderboard(places).description)) <= 4096
+    own = Own("_" * 256, 1_000_000, timedelta(hours=1))
+    assert len(str(embeds.leaderboard(board(*places, own=own)).description)) <= 4096
 
 
 def test_an_empty_leaderboard_is_friendly() -> None:
-    shown = embeds.leaderboard([])
-    assert shown.description == "No watchtime yet. It fills while the stream is live."
+    shown = embeds.leaderboard(board())
+    assert str(shown.description).startswith("No watchtime yet. It fills while the stream is live.")
 
 
 OVERVIEW = Overview(
@@ -111,20 +162,82 @@ OVERVIEW = Overview(
     counted_now=1234,
     totals=Totals(timedelta(hours=5000), 2048),
     window=timedelta(minutes=1),
+    excluded=14,
 )
 
 
 def test_the_overview() -> None:
     embed = embeds.overview(OVERVIEW)
+    assert embed.title == "🟢 Watchtime is on"
     assert "🟢 Live on Kick since <t:1772402400:R>" in str(embed.description)
     assert "counted for 1 minute after" in str(embed.description)
-    assert [field.value for field in embed.fields] == ["1,234", "5,000 h 00 min", "2,048"]
+    assert [field.value for field in embed.fields] == [
+        *("1,234", "5,000 h 00 min", "2,048", "1 min", "none", "14 names · `/watchexclude list`")
+    ]
 
 
 def test_the_overview_while_offline_or_off() -> None:
-    shown = str(embeds.overview(replace(OVERVIEW, streams=(OVER,), enabled=False)).description)
-    assert "⚫ Offline on Kick; last live <t:1772405700:R>" in shown
-    assert "⏸️ Watchtime is switched off in this server." in shown
+    shown = embeds.overview(replace(OVERVIEW, streams=(OVER,), enabled=False))
+    assert shown.title == "⏸️ Watchtime is off"
+    assert "⚫ Offline on Kick; last live <t:1772405700:R>" in str(shown.description)
     assert "have not seen a stream" in str(
         embeds.overview(replace(OVERVIEW, streams=())).description
+    )
+
+
+def test_the_overview_names_the_limit_and_whose_day() -> None:
+    limited = replace(OVERVIEW, daily_limit=timedelta(hours=2), time_zone="Europe/Stockholm")
+    values = [field.value for field in embeds.overview(limited).fields]
+    assert "2 h 00 min of each day (Europe/Stockholm)" in values
+
+
+def test_who_is_not_linked_learns_how_and_what_counts() -> None:
+    shown = embeds.not_linked(replace(OVERVIEW, enabled=False))
+    assert "Link your Kick account" in str(shown.description)
+    assert "🟢 Live on Kick" in str(shown.description)
+    assert "switched off" in str(shown.description)
+
+
+def test_a_history_tells_streams_and_corrections() -> None:
+    entries = [
+        Entry(at(60), None, timedelta(minutes=-30), 0, "*twice* @everyone", 900),
+        Entry(at(0), at(55), timedelta(minutes=35), 2, "", None),
+    ]
+    shown = embeds.history(History(CARD.viewer, timedelta(minutes=5), 1, 1, entries))
+    assert shown.title == r"🗓️ Watchtime of \*mad\*cats"
+    assert str(shown.description).split("\n") == [
+        "**5 min in all**",
+        "",
+        "✏️ **−30 min** · <t:1772406000:f> by <@900>: \\*twice\\* @\u200beveryone",
+        "📺 **+35 min** · <t:1772402400:f> to <t:1772405700:t>, in 2 pieces",
+    ]
+
+
+def test_a_correction_says_what_it_came_to() -> None:
+    taken = Adjusted(CARD.viewer, timedelta(minutes=-30), timedelta(hours=2), "counted twice")
+    embed = embeds.adjusted(taken)
+    assert embed.title == r"✏️ 30 min taken from \*mad\*cats"
+    assert embed.description == "Now 2 h 00 min in all. Reason: counted twice"
+    given = embeds.adjusted(replace(taken, amount=timedelta(minutes=90)))
+    assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
+
+
+def test_the_list_of_the_excluded() -> None:
+    found = [Excluded("KickBot", None, at(0)), Excluded("mad_cats", 900, at(0)), Excluded("Moobot")]
+    embed = embeds.exclusions(found)
+    assert embed.title == "🚫 3 names earn nothing"
+    assert str(embed.description).split("\n")[:4] == [
+        "**KickBot** · a listed name, seen <t:1772402400:R>",
+        r"**mad\_cats** · by <@900> <t:1772402400:R>",
+        "",
+        "Not seen here yet: Moobot",
+    ]
+
+
+def test_what_is_said_in_chat() -> None:
+    payload = {"viewer": "MadCats", "seconds": 43_500.0, "rank": 1_204, "window": 10}
+    assert embeds.told(payload) == "@MadCats you have watched 12 h 05 min, rank 1,204."
+    assert embeds.told({**payload, "rank": None}) == (
+        "@MadCats no watchtime yet: "
+        "you are counted for 10 minutes after each message while the stream is live."
     )

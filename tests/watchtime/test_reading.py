@@ -1,13 +1,16 @@
 """Standings, the leaderboard, the overview and the health page."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
 from core.kit.errors import Refusal
 from core.kit.part import Part
-from core.watchtime import actions
+from core.people import actions as people
+from core.watchtime import actions, looks
+from core.watchtime.looks import Board, Standing
 from core.watchtime.room import ROOM
 from tests.watchtime.model import Teller, at, tell
 
@@ -23,12 +26,24 @@ def teller(tx: Connection, guild_id: int) -> Teller:
     return teller
 
 
+def card(tx: Connection, guild_id: int, name: str, now: datetime) -> Standing:
+    return looks.standing(tx, people.find_person(tx, guild_id, name), now)
+
+
+def board(tx: Connection, guild_id: int, size: int = 10, **which: Any) -> Board:
+    return looks.leaderboard(tx, guild_id, NOBODY, at(60), size=size, **which)
+
+
+NOBODY = 99
+"""A member who has linked nothing."""
+
+
 def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
 def test_a_standing(tx: Connection, guild_id: int, teller: Teller) -> None:
-    found = actions.standing_of_name(tx, guild_id, "@VIEWER1 ", at(50))
+    found = card(tx, guild_id, "@VIEWER1 ", at(50))
     assert found.rank.watched == minutes(30)
     assert (found.rank.rank, found.rank.ranked, found.rank.ahead) == (1, 3, None)
     assert found.watched_of_stream == minutes(30)
@@ -39,9 +54,9 @@ def test_a_standing(tx: Connection, guild_id: int, teller: Teller) -> None:
 
 def test_equals_share_a_place(tx: Connection, guild_id: int, teller: Teller) -> None:
     for name in ("viewer2", "viewer3"):
-        rank = actions.standing_of_name(tx, guild_id, name, at(50)).rank
+        rank = card(tx, guild_id, name, at(50)).rank
         assert (rank.rank, rank.ahead) == (2, minutes(30))
-    places = actions.leaderboard(tx, guild_id)
+    places = board(tx, guild_id).places
     assert [(p.rank, p.name, p.watched) for p in places] == [
         (1, "viewer1", minutes(30)),
         (2, "viewer2", minutes(10)),
@@ -52,12 +67,12 @@ def test_equals_share_a_place(tx: Connection, guild_id: int, teller: Teller) -> 
 def test_the_next_place_is_the_nearest(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(5, at(20)), teller.says(5, at(40)))
     actions.credit(tx, guild_id)
-    rank = actions.standing_of_name(tx, guild_id, "viewer2", at(50)).rank
+    rank = card(tx, guild_id, "viewer2", at(50)).rank
     assert (rank.rank, rank.ranked, rank.ahead) == (3, 4, minutes(20))
 
 
 def test_who_never_watched_has_no_rank(tx: Connection, guild_id: int, teller: Teller) -> None:
-    found = actions.standing_of_name(tx, guild_id, "viewer4", at(50))
+    found = card(tx, guild_id, "viewer4", at(50))
     assert (found.rank.rank, found.rank.watched, found.rank.ranked) == (None, minutes(0), 3)
     assert found.spoke_at == at(-60)
 
@@ -66,35 +81,35 @@ def test_who_never_watched_has_no_rank(tx: Connection, guild_id: int, teller: Te
 def test_counted_until_the_window_closes(
     tx: Connection, guild_id: int, teller: Teller, now: datetime, until: datetime | None
 ) -> None:
-    assert actions.standing_of_name(tx, guild_id, "viewer1", now).counted_until == until
+    assert card(tx, guild_id, "viewer1", now).counted_until == until
 
 
 def test_nobody_is_counted_while_offline(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.seen_offline(at(56)), teller.says(1, at(57)))
-    assert actions.standing_of_name(tx, guild_id, "viewer1", at(58)).counted_until is None
-    assert actions.overview(tx, guild_id, at(58)).counted_now == 0
+    assert card(tx, guild_id, "viewer1", at(58)).counted_until is None
+    assert looks.overview(tx, guild_id, at(58)).counted_now == 0
 
 
 def test_counted_over_midnight(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(1, at(115)), teller.seen_live(at(-5), at(118)))
-    assert actions.standing_of_name(tx, guild_id, "viewer1", at(116)).counted_until == at(125)
-    assert actions.standing_of_name(tx, guild_id, "viewer1", at(121)).counted_until == at(125)
-    assert actions.overview(tx, guild_id, at(121)).counted_now == 1
+    assert card(tx, guild_id, "viewer1", at(116)).counted_until == at(125)
+    assert card(tx, guild_id, "viewer1", at(121)).counted_until == at(125)
+    assert looks.overview(tx, guild_id, at(121)).counted_now == 1
 
 
 def test_this_stream_is_not_the_last_one(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.ended(at(-5), at(56)), teller.went_live(at(60)), teller.says(1, at(61)))
     tell(tx, teller.seen_live(at(60), at(65)))
-    before = actions.standing_of_name(tx, guild_id, "viewer1", at(65))
+    before = card(tx, guild_id, "viewer1", at(65))
     assert before.watched_of_stream == minutes(0), "confirmed, but not credited yet"
     actions.credit(tx, guild_id)
-    found = actions.standing_of_name(tx, guild_id, "viewer1", at(65))
+    found = card(tx, guild_id, "viewer1", at(65))
     assert found.watched_of_stream == minutes(4)
     assert found.rank.watched == minutes(34)
 
 
 def test_the_overview(tx: Connection, guild_id: int, teller: Teller) -> None:
-    found = actions.overview(tx, guild_id, at(50))
+    found = looks.overview(tx, guild_id, at(50))
     assert found.counted_now == 2
     assert (found.totals.watched, found.totals.viewers) == (minutes(50), 3)
     assert [(s.started_at, s.is_live) for s in found.streams] == [(at(-5), True)]
@@ -102,24 +117,24 @@ def test_the_overview(tx: Connection, guild_id: int, teller: Teller) -> None:
 
 
 def test_an_empty_server(tx: Connection, other_guild_id: int) -> None:
-    found = actions.overview(tx, other_guild_id, at(0))
+    found = looks.overview(tx, other_guild_id, at(0))
     assert (found.streams, found.counted_now, found.totals.viewers) == ((), 0, 0)
-    assert actions.leaderboard(tx, other_guild_id) == []
+    assert board(tx, other_guild_id).places == []
 
 
 def test_the_leaderboard_ends_where_asked(tx: Connection, guild_id: int, teller: Teller) -> None:
-    assert [p.name for p in actions.leaderboard(tx, guild_id, 2)] == ["viewer1", "viewer2"]
+    assert [p.name for p in board(tx, guild_id, 2).places] == ["viewer1", "viewer2"]
 
 
 @pytest.mark.parametrize("limit", [0, 26, -1])
 def test_a_leaderboard_has_bounds(tx: Connection, guild_id: int, limit: int) -> None:
     with pytest.raises(Refusal):
-        actions.leaderboard(tx, guild_id, limit)
+        board(tx, guild_id, limit)
 
 
 def test_an_unknown_name_is_refused(tx: Connection, guild_id: int, teller: Teller) -> None:
     with pytest.raises(Refusal, match="nobody_here"):
-        actions.standing_of_name(tx, guild_id, "nobody_here", at(50))
+        card(tx, guild_id, "nobody_here", at(50))
 
 
 def look(tx: Connection, guild_id: int, now: datetime) -> Part:

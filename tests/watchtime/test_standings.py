@@ -62,5 +62,5 @@ def test_the_excluded_are_no_members(tx: Connection, guild_id: int) -> None:
     )
     assert standings.list_members(tx, guild_id) == []
     assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta()
-    assert actions.leaderboard(tx, guild_id) == []
+    assert standings.list_places(tx, guild_id, 10) == []
     assert standings.get_totals(tx, guild_id).viewers == 0
