@@ -1,13 +1,8 @@
-"""A server of its own for tests that commit, and the bot's commands without a network."""
+"""A server of its own for tests that commit."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
-from itertools import count
-from unittest.mock import AsyncMock, Mock
+from collections.abc import Iterator
 
-import discord
 import pytest
-from discord.ext import commands
 from sqlalchemy import text
 
 from core.guilds import store as guilds
@@ -15,12 +10,9 @@ from core.kit.bus import LocalBus
 from core.kit.database import METADATA, Database
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.watchtime.room import ROOM
 from tests.watchtime.model import at
 
 COMMITTED_GUILD = 3003
-
-_askers = count(start=42)
 
 
 @pytest.fixture
@@ -42,34 +34,3 @@ def services(database: Database) -> Services:
     """What the room is opened with; its clock stands an hour after the evening began."""
     settings = Settings(_env_file=None)
     return Services(settings, database, LocalBus(), clock=lambda: at(60))
-
-
-Type = Callable[[str], Awaitable[discord.Embed]]
-
-
-@pytest.fixture
-async def type_line(services: Services, committed_guild: int) -> Type:
-    """`await type_line("!leaderboard 5")`: the bot's own parsing, checks and cooldowns, and the
-    embed it would send. Only Discord's network is pretended."""
-    bot = commands.Bot("!", intents=discord.Intents.none(), help_command=None)
-    # discord.py keeps cooldowns with the command, for as long as the process lives.
-    asker = next(_askers)
-    bot._connection.user = Mock(spec=discord.ClientUser, id=1)
-    for cog in ROOM.cogs:
-        await bot.add_cog(cog(services))
-
-    async def type_line(line: str) -> discord.Embed:
-        message = Mock(spec=discord.Message, content=line, edited_at=None, attachments=[])
-        message.created_at = datetime.now(UTC)
-        message.author = Mock(spec=discord.Member, id=asker)
-        message.guild = Mock(spec=discord.Guild, id=committed_guild)
-        ctx = await bot.get_context(message)
-        ctx.send = AsyncMock(spec=ctx.send)  # type: ignore[method-assign]
-        assert ctx.command is not None
-        await ctx.command.invoke(ctx)
-        sent = ctx.send.await_args_list[-1].kwargs
-        assert sent["allowed_mentions"].to_dict() == {"parse": []}
-        embed: discord.Embed = sent["embed"]
-        return embed
-
-    return type_line

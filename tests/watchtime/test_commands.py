@@ -1,81 +1,413 @@
-"""`!watchtime` and `!leaderboard` through discord.py's own parsing, checks and cooldowns."""
+"""The commands of watchtime in the pretend Discord, by a real discord.py client."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import discord
 import pytest
-from discord import app_commands
-from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from sqlalchemy import Connection
 
-from core.kit.errors import Refusal
+from bot import DiscordThread
+from core.guilds.tables import audit_log
+from core.kit.bus import LocalBus
+from core.kit.database import METADATA, Database
+from core.kit.room import Goal
 from core.kit.services import Services
-from core.watchtime import actions
-from core.watchtime.commands import Watchtime
-from tests.watchtime.conftest import Type
-from tests.watchtime.model import Teller, at, tell
+from core.people import store as people
+from core.people.room import ROOM as PEOPLE
+from core.watchtime import actions, standings
+from core.watchtime.room import ROOM
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.kick.signing import SigningKey
+from sandbox.people import PEOPLE as CAST
+from sandbox.serve import on_thread
+from tests.clean import cleaned
+from tests.kick.rig import settings
+from tests.watchtime.model import Teller, at, tell, viewer_id
 
-pytestmark = pytest.mark.usefixtures("evening")
+KEY = SigningKey()
+DISCORD_ID = {person.handle: person.discord_id for person in CAST}
+MIA, LEO, FAN = 1, 2, 30
+"""Platform user ids; mia and leo are linked."""
+
+Embed = dict[str, Any]
+Answer = dict[str, Any]
+
+
+def next_goal(_tx: Connection, guild_id: int, watched: timedelta) -> Goal | None:
+    """As a room above would promise it."""
+    goal = timedelta(minutes=50)
+    return Goal("<@&77>", goal) if guild_id == NORAS_CORNER_ID and watched < goal else None
+
+
+class World:
+    """The bot with the rooms that matter here, connected to the pretend Discord."""
+
+    def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
+        self.database = database
+        self.driver = driver
+        self.bot = bot
+
+    def start_over(self) -> None:
+        """An evening of three linked and thirty other viewers; live, and it is 23:00."""
+        with self.database.begin() as tx:
+            for table in reversed(METADATA.sorted_tables):
+                if table.name.startswith(("watchtime_", "people_", "guild_settings", "outbox_")):
+                    tx.execute(table.delete())
+            evening(tx)
+        found = self.bot._bot
+        assert found is not None
+        command = found.get_command("leaderboard")
+        assert command is not None
+        command._buckets._cache.clear()
+
+    def count(self, person: str) -> timedelta:
+        with self.database.begin() as tx:
+            return standings.get_watched_of_member(tx, NORAS_CORNER_ID, DISCORD_ID[person])
+
+
+def evening(tx: Connection) -> None:
+    teller = Teller(NORAS_CORNER_ID)
+    tell(tx, *(teller.says(MIA, at(minute)) for minute in (0, 10, 55)))
+    tell(tx, teller.says(LEO, at(20), name="__leo__"))
+    tell(tx, *(teller.says(FAN + n, at(59)) for n in range(30)))
+    tell(tx, teller.seen_live(at(0), at(60)))
+    actions.credit(tx, NORAS_CORNER_ID)
+    link(tx, NORAS_CORNER_ID, "mia", MIA)
+    link(tx, NORAS_CORNER_ID, "leo", LEO, "__leo__")
+    elsewhere = Teller(VERAS_DEN_ID)
+    tell(tx, elsewhere.says(LEO, at(0)), elsewhere.seen_live(at(0), at(5)))
+    actions.credit(tx, VERAS_DEN_ID)
+
+
+def link(tx: Connection, guild_id: int, person: str, viewer: int, name: str = "") -> None:
+    found = people.find_by_name(tx, guild_id, name) if name else None
+    number = found.viewer_id if found else viewer_id(tx, guild_id, viewer)
+    people.add_link(tx, guild_id, DISCORD_ID[person], "kick", number, at(0))
+
+
+@pytest.fixture(scope="module")
+def running(database: Database) -> Iterator[World]:
+    """One for all tests here."""
+    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    with cleaned(database), on_thread(signing_key=KEY) as world:
+        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
+        services = Services(settings(**env), database, LocalBus(), clock=lambda: at(60))
+        promising = type(ROOM)("promising", next_goal=next_goal)
+        bot = DiscordThread(services, (PEOPLE, ROOM, promising))
+        bot.start()
+        driver = DiscordDriver(world.base_url)
+        try:
+            driver.wait_connected()
+            driver.wait_command("watchtime")
+            driver.wait_until(lambda: known(database), 5, lambda: "the servers are not known")
+            yield World(database, driver, bot)
+        finally:
+            bot.stop()
+            driver.close()
+            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
+
+
+def known(database: Database) -> bool:
+    with database.begin() as tx:
+        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
+        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
 
 
 @pytest.fixture
-def evening(services: Services, committed_guild: int) -> None:
-    """Two viewers, one of them with a name that means something to Discord; live at 23:00."""
-    teller = Teller(committed_guild)
-    with services.database.begin() as tx:
-        tell(tx, *(teller.says(1, at(minute), name="__mad__ cats") for minute in (0, 10, 55)))
-        tell(tx, teller.says(2, at(20)), teller.seen_live(at(0), at(60)))
-        actions.credit(tx, committed_guild)
+def world(running: World) -> World:
+    running.start_over()
+    return running
 
 
-async def test_watchtime_of_somebody(type_line: Type) -> None:
-    embed = await type_line("!watchtime __MAD__ cats")
-    assert embed.title == r"⏱️ \_\_mad\_\_ cats"
-    assert "25 min" in str(embed.description)
+class Asker:
+    """Somebody who chooses a command, or types it."""
+
+    def __init__(self, world: World, *, typing: bool) -> None:
+        self.world = world
+        self.typing = typing
+
+    def answer(
+        self, command: str, person: str = "nora", guild: str | None = None, **options: Any
+    ) -> Answer:
+        """The bot's answer, with its buttons."""
+        driver = self.world.driver
+        if not self.typing:
+            done = driver.slash(person, "general", command, options, guild=guild)
+            return dict(done["response"])
+        words = " ".join(str(value) for value in options.values())
+        asked = driver.message(person, "general", f"!{command} {words}".strip(), guild=guild)
+        return driver.wait_for("general", lambda m: m["author"] == "bot", guild=guild, after=asked)
+
+    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
+        return dict(self.answer(command, person, **options)["embeds"][0])
 
 
-async def test_watchtime_without_a_name_explains(type_line: Type) -> None:
-    embed = await type_line("!watchtime")
-    assert "counted for 10 minutes after each message" in str(embed.description)
-    assert [field.value for field in embed.fields] == ["1", "35 min", "2"]
+@pytest.fixture(params=["typed", "slash"])
+def ask(request: pytest.FixtureRequest, world: World) -> Asker:
+    return Asker(world, typing=request.param == "typed")
 
 
-async def test_watchtime_of_a_stranger_is_refused(type_line: Type) -> None:
-    with pytest.raises(commands.CommandInvokeError) as raised:
-        await type_line("!watchtime stranger")
-    assert isinstance(raised.value.original, Refusal)
+@pytest.fixture
+def choose(world: World) -> Asker:
+    return Asker(world, typing=False)
 
 
-async def test_leaderboard(type_line: Type) -> None:
-    embed = await type_line("!leaderboard")
-    assert str(embed.description).split("\n")[:2] == [
-        r"🥇 **\_\_mad\_\_ cats** · 25 min",
-        "🥈 **viewer2** · 10 min",
+def text_of(embed: Embed) -> str:
+    return str(embed.get("description", ""))
+
+
+def ids(answer: Answer) -> dict[str, str]:
+    """What is written on a button, or "period" -> custom id."""
+    items = [item for row in answer["components"] for item in row["components"]]
+    return {item.get("label") or "period": item["custom_id"] for item in items}
+
+
+# -- one's own ------------------------------------------------------------------------------------
+
+
+def test_ones_own(ask: Asker) -> None:
+    embed = ask("watchtime", "mia")
+    assert embed["title"] == "⏱️ viewer1"
+    assert text_of(embed).split("\n") == [
+        "## 25 min",
+        "🥇 rank **1** of 32",
+        "`▰▰▰▰▰▱▱▱▱▱ 50 %` 25 min to <@&77>",
+        "📅 This month: 25 min",
+        f"🟢 Counted right now; without another message it stops <t:{int(at(65).timestamp())}:R>.",
+        f"This stream: 25 min · last seen <t:{int(at(55).timestamp())}:R>",
+        "-# You are counted for 10 minutes after each message while the stream is live.",
     ]
 
 
-async def test_leaderboard_of_one(type_line: Type) -> None:
-    assert "viewer2" not in str((await type_line("!leaderboard 1")).description)
+def test_chosen_it_is_for_ones_own_eyes(choose: Asker) -> None:
+    assert choose.answer("watchtime", "mia")["ephemeral"] is True
+    assert choose.answer("watchhistory", "mia")["ephemeral"] is True
 
 
-@pytest.mark.parametrize("top", ["0", "26"])
-async def test_leaderboard_has_bounds(type_line: Type, top: str) -> None:
-    with pytest.raises(commands.RangeError):
-        await type_line(f"!leaderboard {top}")
-    assert await type_line("!leaderboard"), "a slip costs no cooldown"
+def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
+    answer = ask.answer("watchtime", "yuki")
+    embed = answer["embeds"][0]
+    assert embed["title"] == "🔗 I do not know yet who you are on Kick"
+    assert "🟢 Live on Kick" in text_of(embed)
+    assert ids(answer) == {"Link with Kick": "people:link"}
+    assert ask.answer("watchhistory", "yuki")["embeds"][0]["title"] == embed["title"]
 
 
-async def test_leaderboard_every_ten_seconds(type_line: Type) -> None:
-    await type_line("!leaderboard")
-    with pytest.raises(commands.CommandOnCooldown) as raised:
-        await type_line("!leaderboard")
-    assert 9 < raised.value.retry_after <= 10
+@pytest.mark.parametrize("who", ["viewer1", "@VIEWER1", f"<@{DISCORD_ID['mia']}>"])
+def test_an_admin_looks_anybody_up(ask: Asker, who: str) -> None:
+    assert ask("watchtime", who=who)["title"] == "⏱️ viewer1"
+    assert ask("watchhistory", who=who)["title"] == "🗓️ Watchtime of viewer1"
 
 
-async def test_both_are_slash_commands_too(services: Services) -> None:
-    bot = commands.Bot("!", intents=discord.Intents.none())
-    await bot.add_cog(Watchtime(services))
-    slash = {command.name: command for command in bot.tree.get_commands()}
-    assert set(slash) == {"watchtime", "leaderboard"}
-    leaderboard = slash["leaderboard"]
-    assert isinstance(leaderboard, app_commands.Command)
-    (top,) = leaderboard.parameters
-    assert (top.min_value, top.max_value, top.required) == (1, 25, False)
-    assert leaderboard.guild_only
+def test_names_mean_nothing_to_discord(ask: Asker) -> None:
+    assert ask("watchtime", who="__leo__")["title"] == r"⏱️ \_\_leo\_\_"
+
+
+@pytest.mark.parametrize("command", ["watchtime", "watchhistory"])
+def test_others_are_for_admins(ask: Asker, command: str) -> None:
+    embed = ask(command, "leo", who="viewer1")
+    assert "for moderators" in embed["title"]
+    stranger = ask(command, "leo", who="nobody_at_all")
+    assert stranger["title"] == embed["title"], "and whether there is such a name stays unsaid"
+
+
+@pytest.mark.parametrize("who", ["viewer1", "@Viewer1", f"<@{DISCORD_ID['mia']}>"])
+def test_oneself_by_name(ask: Asker, who: str) -> None:
+    assert ask("watchtime", "mia", who=who)["title"] == "⏱️ viewer1"
+
+
+def test_a_stranger_is_refused_kindly(ask: Asker) -> None:
+    assert "I have not seen anybody called “stranger”" in ask("watchtime", who="stranger")["title"]
+    assert "has not linked" in ask("watchtime", who=f"<@{DISCORD_ID['yuki']}>")["title"]
+
+
+def test_servers_do_not_mix(ask: Asker) -> None:
+    there = ask.answer("watchtime", "leo", guild="Vera's Den")["embeds"][0]
+    assert there["title"] == "🔗 I do not know yet who you are on Kick"
+    vera = ask.answer("watchtime", "vera", guild="Vera's Den", who="viewer1")["embeds"][0]
+    assert "I have not seen anybody" in vera["title"]
+
+
+# -- the leaderboard ------------------------------------------------------------------------------
+
+
+def test_the_leaderboard(ask: Asker) -> None:
+    answer = ask.answer("leaderboard", "leo")
+    assert not answer.get("ephemeral")
+    embed = answer["embeds"][0]
+    rows = text_of(embed).split("\n")
+    assert embed["title"] == "🏆 Most watchtime · All time"
+    assert rows[:2] == ["🥇 **viewer1** · 25 min", r"🥈 **\_\_leo\_\_** · 10 min"]
+    assert len(rows) == 10 + 2
+    assert rows[-1] == r"👉 You: 🥈 **\_\_leo\_\_** · 10 min"
+    assert list(ids(answer)) == ["Previous", "1/4", "Next", "period"]
+
+
+def test_the_leaderboard_of_few(ask: Asker) -> None:
+    rows = text_of(ask("leaderboard", "yuki", top=1)).split("\n")
+    assert rows == [
+        "🥇 **viewer1** · 25 min",
+        "",
+        "-# Your own place appears here once you have linked: `/link`",
+    ]
+
+
+@pytest.mark.parametrize("top", ["0", "26", "many"])
+def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(world: World, top: str) -> None:
+    typing = Asker(world, typing=True)
+    assert typing("leaderboard", "mia", top=top)["title"] == "⚠️ I did not understand that"
+    assert typing("leaderboard", "mia")["title"].startswith("🏆")
+
+
+def test_a_leaderboard_every_ten_seconds(ask: Asker) -> None:
+    ask("leaderboard", "mia")
+    embed = ask("leaderboard", "mia")
+    assert embed["title"] == "⚠️ That was quick"
+    assert "Try again <t:" in text_of(embed)
+
+
+def board(world: World, message_id: str) -> Answer:
+    lines = world.driver.transcript("general")
+    return next(line for line in lines if line["message_id"] == message_id)
+
+
+def wait_for_board(world: World, message_id: str, words: str) -> Answer:
+    """The message, once these words stand in its title or on a button."""
+
+    def shown() -> Answer | None:
+        found = board(world, message_id)
+        is_there = words in ids(found) or words in found["embeds"][0]["title"]
+        return found if is_there else None
+
+    return world.driver.wait_until(shown, 5, lambda: f"no {words}: {board(world, message_id)}")
+
+
+def test_whoever_asked_turns_the_pages(world: World) -> None:
+    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    message = asked["message_id"]
+    world.driver.click("mia", message, ids(asked)["Next"])
+    second = wait_for_board(world, message, "2/4")
+    assert text_of(second["embeds"][0]).startswith("🥉 **viewer38**"), "equals share a place"
+    world.driver.click("mia", message, ids(second)["Previous"])
+    wait_for_board(world, message, "1/4")
+
+
+def test_others_turn_a_copy_of_their_own(world: World) -> None:
+    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    copy = world.driver.click("leo", asked["message_id"], ids(asked)["Next"])["response"]
+    assert copy["ephemeral"] is True
+    assert "2/4" in ids(copy)
+    assert r"👉 You: 🥈 **\_\_leo\_\_**" in text_of(copy["embeds"][0])
+    assert "1/4" in ids(board(world, asked["message_id"])), "the one that was asked for stays"
+
+
+def test_periods_can_be_chosen(world: World) -> None:
+    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    message = asked["message_id"]
+    for period, name in (("week", "This week"), ("month", "This month"), ("all", "All time")):
+        world.driver.click("mia", message, ids(asked)["period"], [period])
+        shown = wait_for_board(world, message, name)
+        assert "🥇 **viewer1** · 25 min" in text_of(shown["embeds"][0])
+
+
+# -- the history ----------------------------------------------------------------------------------
+
+
+def test_a_history_is_turned_by_who_asked_and_by_nobody_else(world: World) -> None:
+    with world.database.begin() as tx:
+        for day in range(1, 12):
+            teller, start = Teller(NORAS_CORNER_ID), at(-day * 24 * 60)
+            tell(tx, teller.says(MIA, start), teller.ended(start, start + timedelta(minutes=day)))
+        actions.credit(tx, NORAS_CORNER_ID)
+    answer = Asker(world, typing=True).answer("watchhistory", "mia")
+    embed = answer["embeds"][0]
+    assert embed["title"] == "🗓️ Watchtime of viewer1"
+    assert len(text_of(embed).split("\n")) == 2 + 8
+    assert "1/2" in ids(answer)
+    refused = world.driver.click("nora", answer["message_id"], ids(answer)["Next"])["response"]
+    assert "belongs to somebody else" in refused["embeds"][0]["title"]
+    world.driver.click("mia", answer["message_id"], ids(answer)["Next"])
+    wait_for_board(world, answer["message_id"], "2/2")
+
+
+# -- for admins -----------------------------------------------------------------------------------
+
+ADMINS_ONLY = [
+    *("tracking", "tracking on", "tracking off", "watchexclude", "watchexclude add viewer1"),
+    *("watchexclude remove viewer1", "watchadjust viewer1 5 because"),
+]
+
+
+@pytest.mark.parametrize("command", ADMINS_ONLY)
+def test_viewers_may_not(world: World, command: str) -> None:
+    embed = Asker(world, typing=True)(command, "mia")
+    assert embed["title"] == "⚠️ This command is for moderators"
+
+
+def test_discord_is_told_who_may(world: World) -> None:
+    admins = str(discord.Permissions(manage_guild=True).value)
+    found = {c["path"]: c["default_member_permissions"] for c in world.driver.commands()}
+    for path in ("tracking status", "tracking on", "watchexclude add", "watchadjust"):
+        assert str(found[path]) == admins
+    assert not any(found[path] for path in ("watchtime", "leaderboard", "watchhistory"))
+
+
+def test_tracking_tells_and_switches(ask: Asker) -> None:
+    embed = ask("tracking status")
+    assert embed["title"] == "🟢 Watchtime is on"
+    values = {field["name"]: field["value"] for field in embed["fields"]}
+    assert values["Counted right now"] == "31"
+    assert values["Watched in all"] == "1 h 04 min"
+    assert ask("tracking off")["title"] == "⏸️ Watchtime is off"
+    assert "switched off" in text_of(ask("watchtime", "mia"))
+    assert ask("tracking on")["title"] == "🟢 Watchtime is on"
+
+
+def test_excluded_and_back_again(ask: Asker) -> None:
+    assert ask("watchexclude add", who=f"<@{DISCORD_ID['mia']}>")["title"] == (
+        "🚫 viewer1 earns no watchtime"
+    )
+    assert ask("watchexclude add", who="viewer1")["title"] == "⚠️ viewer1 is excluded already."
+    assert "**viewer1** · by <@" in text_of(ask("watchexclude list"))
+    assert "viewer1" not in text_of(ask("leaderboard", "tomas"))
+    assert "excluded from watchtime here" in text_of(ask("watchtime", "mia"))
+    assert ask("watchexclude remove", who="viewer1")["title"] == "✅ viewer1 earns watchtime again"
+    assert "rank **1** of 32" in text_of(ask("watchtime", "mia"))
+
+
+def test_a_name_that_was_never_seen_is_excluded(ask: Asker) -> None:
+    assert ask("watchexclude add", who="@SpamBot")["title"] == "🚫 SpamBot earns no watchtime"
+    assert "SpamBot" in text_of(ask("watchexclude list"))
+
+
+def test_a_correction(ask: Asker) -> None:
+    embed = ask("watchadjust", who="viewer1", minutes=90, reason="won the quiz")
+    assert embed["title"] == "✏️ 1 h 30 min given to viewer1"
+    assert text_of(embed) == "Now 1 h 55 min in all. Reason: won the quiz"
+    shown = text_of(ask("watchhistory", "mia"))
+    assert f"by <@{DISCORD_ID['nora']}>: won the quiz" in shown
+    with ask.world.database.begin() as tx:
+        done = [row for row in tx.execute(audit_log.select()) if row.action == "watchtime.adjust"]
+    assert done[-1].before == {"minutes": 25}
+    assert done[-1].after == {"minutes": 115, "reason": "won the quiz"}
+
+
+def test_more_than_there_is_cannot_be_taken(ask: Asker) -> None:
+    embed = ask("watchadjust", who="viewer1", minutes=-26, reason="too much")
+    assert embed["title"] == "⚠️ viewer1 has 25 min; more cannot be taken away."
+    assert ask.world.count("mia") == timedelta(minutes=25)
+    taken = ask("watchadjust", who="viewer1", minutes=-25, reason="all of it")
+    assert taken["title"] == "✏️ 25 min taken from viewer1"
+    assert ask.world.count("mia") == timedelta()
+
+
+def test_a_correction_needs_its_parts(world: World) -> None:
+    typing = Asker(world, typing=True)
+    assert typing("watchadjust viewer1 5")["title"] == "⚠️ I did not understand that"
+    assert typing("watchadjust viewer1 many because")["title"] == "⚠️ I did not understand that"
+    assert "needs a number of minutes" in typing("watchadjust viewer1 0 because")["title"]
