@@ -362,7 +362,7 @@ def test_tracking_tells_and_switches(ask: Asker) -> None:
     assert embed["title"] == "🟢 Watchtime is on"
     values = {field["name"]: field["value"] for field in embed["fields"]}
     assert values["Counted right now"] == "31"
-    assert values["Watched in all"] == "1 h 04 min"
+    assert values["Watched in all"] == "1 h 05 min"
     assert ask("tracking off")["title"] == "⏸️ Watchtime is off"
     assert "switched off" in text_of(ask("watchtime", "mia"))
     assert ask("tracking on")["title"] == "🟢 Watchtime is on"
