@@ -69,9 +69,9 @@ class Transcript:
         head = f"  [blue]#{channel}[/blue] {who}{edited}: {escape(message['content'])}"
         body = [self._plain(row) for embed in message["embeds"] for row in _embed_rows(embed)]
         buttons = [
-            f"[{button['label']}]"
+            f"[{_words_on(one)}]"
             for row in message["components"]
-            for button in row.get("components", ())
+            for one in row.get("components", ())
         ]
         if buttons:
             body.append(" ".join(buttons))
@@ -81,6 +81,15 @@ class Transcript:
         """Without markdown; a moment becomes a word, since it differs from reader to reader."""
         named = _MENTION.sub(lambda match: self._names.get(match[1], match[0]), text)
         return _MARKDOWN.sub(r"\1", _TIMESTAMP.sub("just now", named)).removeprefix("-# ")
+
+
+def _words_on(component: dict[str, Any]) -> str:
+    """A button's label, or what is chosen in a select."""
+    if "label" in component:
+        return str(component["label"])
+    options = component.get("options", ())
+    chosen = [option["label"] for option in options if option.get("default")]
+    return f"{', '.join(chosen) or component.get('placeholder', '')} ▾"
 
 
 def _embed_rows(embed: dict[str, Any]) -> Iterator[str]:
