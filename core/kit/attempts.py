@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, DateTime, RowMapping, Table, Text, delete, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    RowMapping,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    update,
+)
 
 from core.kit.crypto import SealBroken, Vault, hash_of
 
@@ -32,15 +43,7 @@ class StateUsed(Exception):
 
 
 class StateExpired(Exception):
-    """The answer came too late.
-
-    Attributes:
-        row: the attempt.
-    """
-
-    def __init__(self, row: RowMapping) -> None:
-        super().__init__("the answer came too late")
-        self.row = row
+    """The answer came too late."""
 
 
 class OtherBrowser(Exception):
@@ -56,16 +59,16 @@ class Departure:
     verifier: str = field(repr=False)
 
 
-def attempt_columns() -> tuple[Column[Any], ...]:
-    """What a table of attempts has, beside whose they are; `guild_id` and `link_id` are its key and
-    `state_hash` is unique."""
+def attempt_columns(to: str) -> tuple[Column[Any], ...]:
+    """What a table of attempts to go there has, beside whose they are; `guild_id` and `link_id` are
+    its key and `state_hash` is unique."""
     return (
         Column("link_id", Text, nullable=False, comment="random, inside the signed link"),
-        Column("asked_at", DateTime(timezone=True), nullable=False),
+        Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         Column("state_hash", Text, comment="SHA-256 of the state, once the link was followed"),
         Column("verifier", Text, comment="PKCE, sealed"),
-        Column("started_at", DateTime(timezone=True), comment="the link was followed"),
-        Column("finished_at", DateTime(timezone=True), comment="somebody came back"),
+        Column("started_at", DateTime(timezone=True), comment=f"the link was followed to {to}"),
+        Column("finished_at", DateTime(timezone=True), comment="somebody came back with the state"),
     )
 
 
@@ -152,11 +155,11 @@ def verifier_of(row: RowMapping, vault: Vault, now: datetime, last: timedelta) -
             changed meanwhile.
     """
     if now - row["started_at"] > last:
-        raise StateExpired(row)
+        raise StateExpired
     try:
         return vault.open(row["verifier"])
     except SealBroken:
-        raise StateExpired(row) from None
+        raise StateExpired from None
 
 
 def end_before(tx: Connection, table: Table, before: datetime) -> int:

@@ -3,6 +3,7 @@ failures in plain words.
 
 | outcome | status |
 |---|---|
+| the link's page was not seen in this browser: there it is | 302 |
 | the link or the state was changed, or is none of ours | 400 |
 | the answer came in another browser | 400 |
 | the link or the state is too old, or was used before | 410 |
@@ -46,7 +47,9 @@ from core.kit.words import _
 
 P = ParamSpec("P")
 
-PER_ADDRESS = RateLimitItemPerMinute(30)
+PER_ADDRESS = RateLimitItemPerMinute(120)
+"""A trip takes three pages, and a mobile network may show all its people under one address."""
+
 PER_PERSON = RateLimitItemPerMinute(15)
 
 _log = structlog.get_logger(__name__)
@@ -57,7 +60,7 @@ class TooOften(Exception):
 
 
 class NotSeen(Exception):
-    """The link's page was not shown in this browser."""
+    """The link's page was not shown in this browser; it lies one step above the way on."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,8 @@ def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
         case Refusal():
             _log.warning("A round trip ended early", trip=trip.name, reason=error.what)
             return word(502, error.what, error.remedy)
+        case NotSeen():
+            return make_response(redirect(request.path.rsplit("/", 1)[0]))
         case TooOften():
             response = word(429, _("That was quick."), _("Wait a minute and try again."))
             response.headers["Retry-After"] = "60"

@@ -1,7 +1,6 @@
 """What one can do with a server's Kick account, inside a transaction. Network calls are made by
 `connect`, `channels` and `tokens`, between transactions."""
 
-import secrets
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +12,7 @@ from core.kick.accounts import store
 from core.kick.accounts.links import Link
 from core.kick.accounts.store import Account, KnownChannel
 from core.kick.admins import tell_admins
+from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
@@ -29,7 +29,7 @@ def open_link(
         Refusal: no channel is configured.
     """
     get_channel(tx, guild_id)
-    link = Link(secrets.token_urlsafe(18), guild_id, asked_by)
+    link = Link(new_link_id(), guild_id, asked_by)
     store.add_attempt(tx, link.link_id, guild_id, asked_by, asked_by_name, now)
     return link
 

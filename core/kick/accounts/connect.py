@@ -4,47 +4,29 @@ The state of an attempt is consumed before Kick is asked for anything, so that w
 afterwards it has worked once. No transaction is open while Kick is asked.
 """
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from sqlalchemy import RowMapping
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
 from core.kick.accounts.links import Link
-from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, hash_of, missing_scopes
-from core.kick.accounts.store import Account, Attempt
+from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, missing_scopes
+from core.kick.accounts.store import Account
+from core.kick.accounts.tables import attempts as table
 from core.kick.client import Account as KickAccount
 from core.kick.client import KickClient, KickRejected, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.speech import store as voices
+from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
 from core.kit.services import Services
 
 _log = structlog.get_logger(__name__)
-
-
-class LinkUsed(Exception):
-    """Somebody has followed this link to Kick before."""
-
-
-class LinkForgotten(Exception):
-    """This link is older than our memory, or of another installation."""
-
-
-class StateUnknown(Exception):
-    """We never gave out this state."""
-
-
-class StateUsed(Exception):
-    """Somebody came back with this state before."""
-
-
-class StateExpired(Exception):
-    """The answer came too late."""
 
 
 class WrongPerson(Exception):
@@ -72,11 +54,12 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """Off to Kick. `state` also goes into a cookie, so that only this browser may come back."""
+class Attempt:
+    """An admin's attempt to have an account connected, whose state came back."""
 
-    url: str = field(repr=False)
-    state: str = field(repr=False)
+    guild_id: int
+    asked_by: int
+    row: RowMapping = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,58 +100,49 @@ def invite(services: Services, link: Link) -> Invitation:
         Refusal: no channel is configured any more.
     """
     with services.database.begin() as tx:
-        attempt = store.find_attempt(tx, link.guild_id, link.link_id)
-        if attempt is None:
-            raise LinkForgotten
-        if attempt.started_at is not None:
-            raise LinkUsed
+        row = attempts.get_unused(tx, table, link.guild_id, link.link_id)
         return Invitation(
             link.guild_id,
             guilds.list_names(tx).get(link.guild_id, ""),
             actions.get_channel(tx, link.guild_id),
-            attempt.asked_by_name,
+            row["asked_by_name"],
         )
 
 
-def depart(services: Services, link: Link) -> Departure:
-    """Follow the link to Kick, which works once. Raises as `invite` does."""
+def depart(services: Services, link: Link) -> tuple[str, str]:
+    """Follow the link to Kick, which works once: the address there, and the state. Raises as
+    `invite` does."""
     invite(services, link)
-    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    sealed = vault_of(services.settings).seal(verifier)
+    vault = vault_of(services.settings)
     with services.database.begin() as tx:
-        now = services.clock()
-        if not store.set_started(tx, link.guild_id, link.link_id, hash_of(state), sealed, now):
-            raise LinkUsed
-    return Departure(oauth.consent_url(services.settings, state, verifier), state)
+        left = attempts.start(tx, table, link.guild_id, link.link_id, vault, services.clock())
+    return oauth.consent_url(services.settings, left.state, left.verifier), left.state
 
 
 def take_state(services: Services, state: str) -> Attempt:
     """The attempt that this state belongs to; it is used up by this, whatever follows.
 
     Raises:
-        StateUnknown, StateUsed, StateExpired: there is none that counts.
+        StateUnknown, StateUsed: there is none that counts.
     """
-    now = services.clock()
     with services.database.begin() as tx:
-        attempt = store.set_finished(tx, hash_of(state), now)
-        if attempt is None:
-            raise StateUsed if store.has_state(tx, hash_of(state)) else StateUnknown
-    if attempt.started_at is None or now - attempt.started_at > STATE_LASTS:
-        raise StateExpired
-    return attempt
+        row = attempts.take(tx, table, state, services.clock())
+    return Attempt(row["guild_id"], row["asked_by"], row)
 
 
 def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
     """The streamer said yes: exchange the code, see who it is, and keep the account.
 
     Raises:
+        StateExpired: that came too late.
         WrongPerson: it is not the channel's streamer; nothing is kept.
         oauth.GrantEnded: Kick does not take the code.
         Refusal: no channel is configured any more, or Kick does not take our app.
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()
-    tokens = oauth.redeem(client, services.settings, code, _verifier(services, attempt), now)
+    verifier = attempts.verifier_of(attempt.row, vault_of(services.settings), now, STATE_LASTS)
+    tokens = oauth.redeem(client, services.settings, code, verifier, now)
     try:
         who = client.account_of(tokens.access)
     except (Outage, KickRejected) as error:
@@ -189,14 +163,6 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
     _learn_numbers(services, client, channel)
     _listen(services, channel)
     return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
-
-
-def _verifier(services: Services, attempt: Attempt) -> str:
-    try:
-        return vault_of(services.settings).open(attempt.verifier or "")
-    except SealBroken:
-        # The key was changed within these minutes.
-        raise StateExpired from None
 
 
 def _account(
@@ -260,4 +226,4 @@ def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, 
 def forget_old_attempts(services: Services) -> None:
     """Links and states that are long over."""
     with services.database.begin() as tx:
-        store.end_attempts(tx, services.clock() - KEEP_ATTEMPTS)
+        attempts.end_before(tx, table, services.clock() - KEEP_ATTEMPTS)

@@ -62,11 +62,6 @@ def slug_of(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def hash_of(state: str) -> str:
-    """What is kept of a state."""
-    return hashlib.sha256(state.encode()).hexdigest()
-
-
 def challenge_of(verifier: str) -> str:
     """PKCE, S256: https://datatracker.ietf.org/doc/html/rfc7636#section-4.2."""
     digest = hashlib.sha256(verifier.encode()).digest()

@@ -1,4 +1,5 @@
-"""The statements about accounts, attempts and channels."""
+"""The statements about accounts, attempts and channels. Those that every round trip has are in
+`core/kit/attempts.py`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,24 +37,6 @@ class Account:
     connected_by: int
     connected_at: datetime
     refreshed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An admin's attempt to have an account connected, from its link on.
-
-    Attributes:
-        verifier: sealed; None until the link was followed to Kick.
-    """
-
-    link_id: str = field(repr=False)
-    guild_id: int
-    asked_by: int
-    asked_by_name: str
-    asked_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    verifier: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,75 +144,6 @@ def add_attempt(
             asked_at=now,
         )
     )
-
-
-_ATTEMPT = [
-    attempts.c.link_id,
-    attempts.c.guild_id,
-    attempts.c.asked_by,
-    attempts.c.asked_by_name,
-    attempts.c.asked_at,
-    attempts.c.started_at,
-    attempts.c.finished_at,
-    attempts.c.verifier,
-]
-
-
-def find_attempt(tx: Connection, guild_id: int, link_id: str) -> Attempt | None:
-    """The attempt of this link."""
-    row = (
-        tx.execute(
-            select(*_ATTEMPT).where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id)
-        )
-        .mappings()
-        .first()
-    )
-    return Attempt(**row) if row else None
-
-
-def set_started(
-    tx: Connection, guild_id: int, link_id: str, state_hash: str, verifier: str, now: datetime
-) -> bool:
-    """Somebody follows the link to Kick; False when somebody did so before."""
-    changed = tx.execute(
-        update(attempts)
-        .where(
-            attempts.c.guild_id == guild_id,
-            attempts.c.link_id == link_id,
-            attempts.c.started_at.is_(None),
-        )
-        .values(state_hash=state_hash, verifier=verifier, started_at=now)
-    )
-    return changed.rowcount == 1
-
-
-def set_finished(tx: Connection, state_hash: str, now: datetime) -> Attempt | None:
-    """Take the attempt of this state, which works once; its verifier is forgotten with it."""
-    taken = (
-        tx.execute(
-            update(attempts)
-            .where(attempts.c.state_hash == state_hash, attempts.c.finished_at.is_(None))
-            .values(finished_at=now)
-            .returning(*_ATTEMPT)
-        )
-        .mappings()
-        .first()
-    )
-    if taken is None:
-        return None
-    tx.execute(update(attempts).where(attempts.c.state_hash == state_hash).values(verifier=None))
-    return Attempt(**taken)
-
-
-def has_state(tx: Connection, state_hash: str) -> bool:
-    """Whether this state was ever given out and is remembered."""
-    found = select(attempts.c.link_id).where(attempts.c.state_hash == state_hash)
-    return tx.execute(found).first() is not None
-
-
-def end_attempts(tx: Connection, before: datetime) -> int:
-    """Forget the attempts that were asked for before then; returns how many."""
-    return tx.execute(delete(attempts).where(attempts.c.asked_at < before)).rowcount
 
 
 # -- channels -----------------------------------------------------------------------------------

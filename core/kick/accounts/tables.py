@@ -10,9 +10,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
 )
 
+from core.kit.attempts import attempt_columns
 from core.kit.database import METADATA
 
 accounts = Table(
@@ -37,15 +37,10 @@ accounts = Table(
 attempts = Table(
     "kick_connect_attempts",
     METADATA,
-    Column("link_id", Text, nullable=False, comment="random, inside the signed link"),
     Column("guild_id", BigInteger, nullable=False),
     Column("asked_by", BigInteger, nullable=False, comment="Discord id of the admin"),
     Column("asked_by_name", Text, nullable=False),
-    Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("state_hash", Text, comment="SHA-256 of the state, once the link was followed"),
-    Column("verifier", Text, comment="PKCE, sealed"),
-    Column("started_at", DateTime(timezone=True), comment="the link was followed to Kick"),
-    Column("finished_at", DateTime(timezone=True), comment="somebody came back with the state"),
+    *attempt_columns("Kick"),
     PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
     UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_connect_attempts_guild"),

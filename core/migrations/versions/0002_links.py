@@ -46,7 +46,9 @@ def upgrade() -> None:
             comment="the member takes direct messages from us",
         ),
         sa.Column("link_id", sa.Text(), nullable=False, comment="random, inside the signed link"),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
+        ),
         sa.Column(
             "state_hash",
             sa.Text(),
@@ -58,10 +60,13 @@ def upgrade() -> None:
             "started_at",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="the link was followed",
+            comment="the link was followed to Kick",
         ),
         sa.Column(
-            "finished_at", sa.DateTime(timezone=True), nullable=True, comment="somebody came back"
+            "finished_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="somebody came back with the state",
         ),
         sa.Column(
             "outcome",

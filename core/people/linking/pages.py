@@ -5,7 +5,7 @@ Beside what `core/kit/web_trips.py` lists:
 | outcome | status |
 |---|---|
 | the link's page; linked; "that is not me" | 200 |
-| off to Kick; back to the link's page, which this browser has not seen | 302 |
+| off to Kick | 302 |
 | Kick does not take the sign-in | 400 |
 | denied | 403 |
 | the member is linked already; the two are linked otherwise | 409 |
@@ -14,14 +14,14 @@ Beside what `core/kit/web_trips.py` lists:
 import math
 
 import structlog
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from core.guilds import store as guilds
 from core.kick.accounts import oauth
 from core.kit.services import Services
 from core.kit.signed_links import LinkExpired
 from core.kit.web import word
-from core.kit.web_trips import Gate, NotSeen, Trip, Words, told
+from core.kit.web_trips import Gate, Trip, Words, told
 from core.kit.words import _
 from core.people.linking import trip
 from core.people.linking.actions import Conflict
@@ -77,10 +77,7 @@ class _Desk:
     def depart(self, token: str) -> Response:
         """Off to Kick, once the page was seen here."""
         link = self._read(token)
-        try:
-            self._gate.check_seen()
-        except NotSeen:
-            return make_response(redirect(url_for("people_linking.show", token=token)))
+        self._gate.check_seen()
         return self._gate.depart(*trip.depart(self._services, link))
 
     def decline(self, token: str) -> Response:

@@ -24,7 +24,7 @@ attempts = Table(
     Column("discord_handle", Text, nullable=False, comment="which nobody else has"),
     Column("avatar_url", Text, nullable=False),
     Column("by_dm", Boolean, nullable=False, comment="the member takes direct messages from us"),
-    *attempt_columns(),
+    *attempt_columns("Kick"),
     Column("outcome", Text, comment="linked, or why not; empty while it is open"),
     PrimaryKeyConstraint("guild_id", "link_id", name="people_link_attempts_link"),
     UniqueConstraint("state_hash", name="people_link_attempts_state"),

@@ -62,9 +62,16 @@ class Browser:
             path, base_url="http://localhost:8080", headers={"Accept": "text/html"}
         )
 
+    def onward(self, link: str) -> str:
+        """Look at the link's page; where its button leads."""
+        page = self.open(link)
+        found = re.search(r'href="([^"]+)"[^>]*>[^<]*continue on Kick', page.text, re.IGNORECASE)
+        assert found, page.text
+        return html.unescape(found[1])
+
     def depart(self, link: str) -> str:
         """Press the page's button; the address of Kick's consent page."""
-        return str(self.open(f"{link}/continue").headers["Location"])
+        return str(self.open(self.onward(link)).headers["Location"])
 
     def return_from(self, consent_url: str, person: str | None) -> str:
         """Say yes (or no, as nobody) at Kick; the address it sends one back to."""

@@ -36,19 +36,7 @@ NAMES = {MIA: "MadCats", SAM: "Sam"}
 
 @dataclass
 class Visitor(Browser):
-    """A browser that follows the ways which our pages offer."""
-
-    def way(self, page: TestResponse, words: str) -> str:
-        """Where the button with these words leads."""
-        found = re.search(rf'href="([^"]+)"[^>]*>{words}', page.text)
-        assert found, page.text
-        return html.unescape(found[1])
-
-    def depart(self, link: str) -> str:
-        """Look at the link's page and press its button; the address of Kick's consent page."""
-        page = self.open(link)
-        assert page.status_code == 200, page.text
-        return str(self.open(self.way(page, "Yes, continue")).headers["Location"])
+    """A browser in which somebody may also say that it is not them."""
 
     def decline(self, link: str) -> TestResponse:
         """Press the other button."""

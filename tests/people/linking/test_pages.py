@@ -118,7 +118,7 @@ def _used_link(desk: Desk) -> TestResponse:
 
 def _used_link_pressed(desk: Desk) -> TestResponse:
     link, browser = desk.ask(), desk.browser()
-    onward = browser.way(browser.open(link), "Yes, continue")
+    onward = browser.onward(link)
     assert browser.open(onward).status_code == 302
     return browser.open(onward)
 
@@ -137,7 +137,7 @@ def _old_link(desk: Desk) -> TestResponse:
 
 def _old_link_pressed(desk: Desk) -> TestResponse:
     link, browser = desk.ask(), desk.browser()
-    onward = browser.way(browser.open(link), "Yes, continue")
+    onward = browser.onward(link)
     desk.clock.forward(hours=1, seconds=2)
     return browser.open(onward)
 
@@ -340,7 +340,7 @@ def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_s
 ) -> None:
     """Somebody sends the way on, and not the page, to the owner of another Kick account."""
     link, sender, receiver = desk.ask(), desk.browser(), desk.browser()
-    onward = sender.way(sender.open(link), "Yes, continue")
+    onward = sender.onward(link)
     for address in (onward, link + "/continue", link + "/continue?seen="):
         answer = receiver.open(address)
         assert answer.status_code == 302
@@ -475,8 +475,9 @@ def test_the_cookies_are_for_their_way_only(desk: Desk, behind_https: bool) -> N
     if behind_https:
         desk = desk.with_settings(oauth_base_url="https://bot.example")
     browser = desk.browser()
-    page = browser.open(desk.ask())
-    left = browser.open(browser.way(page, "Yes, continue"))
+    link = desk.ask()
+    page = browser.open(link)
+    left = browser.open(browser.onward(link))
     for answer, path in ((page, "/link/kick"), (left, "/auth/kick/callback")):
         cookie = answer.headers["Set-Cookie"]
         assert "HttpOnly" in cookie

@@ -1,0 +1,71 @@
+"""Links that nobody but us can make, and that grow old."""
+
+import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kit.signed_links import LinkBroken, LinkExpired, SignedLinks
+from tests.kick.rig import settings
+
+KEY = "a-key-for-tests-only"
+SETTINGS = settings(flask_secret_key=KEY)
+LINKS = SignedLinks("tests", "/l", timedelta(minutes=15))
+
+words = st.text("abcXYZ0189-_", min_size=1, max_size=20)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def token(*content: object) -> str:
+    return LINKS.make(SETTINGS, *content).removeprefix(f"{SETTINGS.public_url}/l/")
+
+
+@given(st.lists(words, min_size=1, max_size=4))
+def test_what_was_written_is_read(content: list[str]) -> None:
+    assert LINKS.read(SETTINGS, token(*content), now()) == tuple(content)
+
+
+@given(st.integers(0, 200), st.sampled_from("abcXYZ019-_.~"))
+def test_any_change_is_noticed(place: int, letter: str) -> None:
+    made = token("link", 12, 34)
+    place %= len(made)
+    changed = made[:place] + letter + made[place + 1 :]
+    if changed != made:
+        with pytest.raises(LinkBroken):
+            LINKS.read(SETTINGS, changed, now())
+
+
+@given(st.text(max_size=60))
+def test_nonsense_is_no_link(text: str) -> None:
+    with pytest.raises(LinkBroken):
+        LINKS.read(SETTINGS, text, now())
+
+
+def test_a_link_grows_old_and_still_says_whose_it_was() -> None:
+    made = token("link", 12)
+    assert LINKS.read(SETTINGS, made, now() + timedelta(minutes=14)) == ("link", "12")
+    with pytest.raises(LinkExpired) as expired:
+        LINKS.read(SETTINGS, made, now() + timedelta(minutes=15, seconds=2))
+    assert expired.value.content == ("link", "12")
+
+
+def test_a_link_of_another_kind_or_installation_is_none() -> None:
+    made = token("link", 12)
+    with pytest.raises(LinkBroken):
+        SignedLinks("others", "/l", timedelta(minutes=15)).read(SETTINGS, made, now())
+    with pytest.raises(LinkBroken):
+        LINKS.read(settings(flask_secret_key="another-key-for-tests"), made, now())
+
+
+def test_the_signature_is_hmac_with_sha256() -> None:
+    signed, signature = token("link", 12).rsplit(".", 1)
+    key = hmac.digest(KEY.encode(), b"tests", hashlib.sha256)
+    wanted = hmac.digest(key, signed.encode(), hashlib.sha256)
+    assert signature == base64.urlsafe_b64encode(wanted).rstrip(b"=").decode()
