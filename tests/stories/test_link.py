@@ -46,6 +46,7 @@ def stage(
 
 @pytest.fixture(autouse=True)
 def nobody_is_linked(stage: Stage) -> None:
+    """The pages count how often somebody comes, so the parts are given to several people."""
     for table in ("people_links", "people_link_attempts"):
         stage.rows(f"DELETE FROM {table} RETURNING 1")
     stage.discord.member("mia", dms_open=True)
@@ -105,13 +106,13 @@ def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
 
 
 def test_asking_again_says_with_which_account_and_how_to_end_it(stage: Stage, page: Page) -> None:
-    follow(page, link_by_dm(stage, "mia"))
+    follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
-    asked = stage.discord.slash("mia", "general", "link")
+    asked = stage.discord.slash("leo", "general", "link")
     said = private_answer(stage, asked, "You are linked with MadCats on Kick")
     assert "/unlink" in said["embeds"][0]["description"]
-    stage.discord.message("mia", "general", "!link")
-    assert next_letter(stage, "mia", "You are linked with MadCats", 0)
+    stage.discord.message("leo", "general", "!link")
+    assert next_letter(stage, "leo", "You are linked with MadCats", 0)
 
 
 def test_a_slash_with_closed_direct_messages_is_answered_privately(
@@ -160,7 +161,7 @@ def test_who_asks_too_often_is_told_when_it_works_again(stage: Stage) -> None:
 
 
 def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
-    follow(page, link_by_dm(stage, "mia"), "Deny")
+    follow(page, link_by_dm(stage, "yuki"), "Deny")
     expect(page.get_by_role("heading", level=1)).to_have_text("You said no on Kick.")
     assert linked(stage) == []
     page.reload()
@@ -208,7 +209,7 @@ def test_a_forwarded_way_on_leads_to_the_page_first(
 
 def test_two_people_and_one_kick_account_at_the_same_moment(stage: Stage) -> None:
     for _round in range(3):
-        ways = [at_the_door(stage, person, as_="sam") for person in ("mia", "leo")]
+        ways = [at_the_door(stage, person, as_="sam") for person in ("tomas", "leo")]
         ready = Barrier(len(ways))
 
         def come_back(way: tuple[requests.Session, str], ready: Barrier = ready) -> int:
@@ -264,43 +265,43 @@ def press(stage: Stage, person: str, question: Json, label: str) -> Json:
 def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
     stage: Stage, page: Page
 ) -> None:
-    follow(page, link_by_dm(stage, "mia"))
+    follow(page, link_by_dm(stage, "yuki"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     [(viewer_id,)] = stage.rows("SELECT viewer_id FROM people_links")
-    question = ask_to_unlink(stage, "mia")
+    question = ask_to_unlink(stage, "yuki")
     assert "MadCats" not in str(question["embeds"]), "others read along"
-    assert "It stays linked" in title(press(stage, "mia", question, "Keep it"))
-    question = ask_to_unlink(stage, "mia")
-    assert "Unlinked" in title(press(stage, "mia", question, "Unlink"))
+    assert "It stays linked" in title(press(stage, "yuki", question, "Keep it"))
+    question = ask_to_unlink(stage, "yuki")
+    assert "Unlinked" in title(press(stage, "yuki", question, "Unlink"))
     assert linked(stage) == []
     gone = "SELECT 1 FROM inbox_deliveries WHERE kind = 'AccountUnlinked' AND state = 'done'"
     until(lambda: stage.rows(gone), "the other rooms heard of it")
 
     stage.kick.rename("mia", "WildCats")
-    follow(page, link_by_dm(stage, "mia"), "WildCats")
+    follow(page, link_by_dm(stage, "yuki"), "WildCats")
     expect(page.get_by_role("heading", level=1)).to_have_text("Linked with WildCats")
     assert stage.rows("SELECT viewer_id FROM people_links") == [(viewer_id,)]
     stage.kick.rename("mia", "MadCats")
     # Kick tells whole seconds, and this one must be later than the link.
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
     stage.kick.chat("mia", "back to the old name", at=later.isoformat())
-    until(lambda: linked(stage) == [("mia", "MadCats")], "the name follows")
-    assert "No Kick account is linked" in ask_to_unlink(stage, "yuki")["embeds"][0]["title"]
+    until(lambda: linked(stage) == [("yuki", "MadCats")], "the name follows")
+    assert "No Kick account is linked" in ask_to_unlink(stage, "leo")["embeds"][0]["title"]
 
 
 def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page) -> None:
-    follow(page, link_by_dm(stage, "mia"))
+    follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
-    refused = ask_to_unlink(stage, "leo", "!unlink madcats")
+    refused = ask_to_unlink(stage, "yuki", "!unlink madcats")
     assert "for admins" in title(refused)
     question = ask_to_unlink(stage, "nora", "!unlink madcats")
-    by_leo = stage.discord.click("leo", question["message_id"], custom_id_of(question, "Unlink"))
-    assert "put to somebody else" in str(by_leo["response"])
-    assert linked(stage) == [("mia", "MadCats")]
+    by_yuki = stage.discord.click("yuki", question["message_id"], custom_id_of(question, "Unlink"))
+    assert "put to somebody else" in str(by_yuki["response"])
+    assert linked(stage) == [("leo", "MadCats")]
     assert "Unlinked" in title(press(stage, "nora", question, "Unlink"))
     assert linked(stage) == []
     audit = "SELECT action, target, before FROM guild_audit_log WHERE action = 'people.unlink'"
-    assert stage.rows(audit) == [("people.unlink", "310000000000000003", "MadCats")]
+    assert stage.rows(audit) == [("people.unlink", "310000000000000004", "MadCats")]
 
 
 # -- stopped in between -------------------------------------------------------------------------
