@@ -12,7 +12,7 @@ RUN python3 -m venv --without-pip /opt/regulars \
  && python3 -m pip --python /opt/regulars/bin/python install --no-cache-dir --require-hashes -r /build/requirements.txt
 
 # Compiled here, because the running container cannot write beside its code.
-COPY bot.py combined_server.py setup_database.py health_check.py /app/
+COPY bot.py combined_server.py setup_database.py health_check.py PRIVACY_POLICY.md TERMS_OF_SERVICE.md /app/
 COPY core /app/core
 RUN /opt/regulars/bin/python -m compileall -q /app
 

@@ -1,0 +1,55 @@
+"""The two texts that everybody can read, on the web."""
+
+import re
+
+from flask.testing import FlaskClient
+from pydantic import SecretStr
+
+from combined_server import web
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.privacy.pages import TEXTS
+from core.privacy.room import open_room
+from core.privacy.rules import Block, blocks
+from tests.house.documents import told
+
+
+def client() -> FlaskClient:
+    settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
+    services = Services(settings, Database("postgresql://127.0.0.1:1/x"), LocalBus())
+    return web(services, [open_room([])]).test_client()
+
+
+def test_the_texts_are_told_without_a_database() -> None:
+    for path, heading in (("/privacy", "Privacy"), ("/terms", "Terms")):
+        page = client().get(path)
+        assert page.status_code == 200
+        assert f"<h1>{heading}</h1>" in page.text
+        assert "**" not in page.text
+        assert page.text.count("<h1>") == 1
+
+
+def test_every_command_that_the_texts_name_is_there() -> None:
+    known = {command["slash"] for command in told("--commands")}
+    for file in ("PRIVACY_POLICY.md", "TERMS_OF_SERVICE.md"):
+        named = set(re.findall(r"`(/\w+)`", (TEXTS / file).read_text()))
+        assert named
+        assert named <= known
+
+
+def test_the_little_of_markdown_that_is_used() -> None:
+    text = "# A & B\n\nOne\ntwo **bold** `code`.\n\n- first\n  goes on\n- *second*\n\n## Next"
+    assert list(blocks(text)) == [
+        Block("h1", ("A &amp; B",)),
+        Block("p", ("One two <strong>bold</strong> <code>code</code>.",)),
+        Block("ul", ("first goes on", "<em>second</em>")),
+        Block("h2", ("Next",)),
+    ]
+
+
+def test_nothing_of_a_text_becomes_markup() -> None:
+    assert next(blocks("<script>alert(1)</script>")).items == (
+        "&lt;script&gt;alert(1)&lt;/script&gt;",
+    )

@@ -1,0 +1,144 @@
+"""Somebody asks for their data and to be forgotten, in Discord."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.product import until
+from tests.stories.stage import Stage, open_stage, title
+
+Json = dict[str, Any]
+
+MIA_ON_KICK = 4_100_003
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("privacy"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("forgetme")
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def open_messages(stage: Stage) -> None:
+    for person in ("mia", "leo"):
+        stage.discord.member(person, dms_open=True)
+
+
+def link(stage: Stage) -> int:
+    """Mia has chatted and is linked; her viewer id."""
+    stage.kick.chat("mia", "hello from mia")
+    viewer_id = until(
+        lambda: stage.scalar(
+            "SELECT viewer_id FROM people_viewers WHERE platform_user_id = :id", id=MIA_ON_KICK
+        ),
+        "mia to be seen in chat",
+    )
+    with stage.database.begin() as tx:
+        tx.exec_driver_sql(
+            "INSERT INTO people_links SELECT guild_id, %(mia)s, platform, viewer_id, now()"
+            "  FROM people_viewers WHERE viewer_id = %(viewer)s ON CONFLICT DO NOTHING",
+            {"mia": discord_id(stage, "mia"), "viewer": viewer_id},
+        )
+    return int(viewer_id)
+
+
+def discord_id(stage: Stage, person: str) -> int:
+    members = (m for guild in stage.discord.state()["guilds"] for m in guild["members"])
+    return int(next(m["id"] for m in members if m["handle"] == person))
+
+
+def file_in(message: Json) -> Json:
+    """What is in the attached file."""
+    url = message["attachments"][0]["url"]
+    return dict(json.loads(requests.get(url, timeout=10).content))
+
+
+def buttons(message: Json) -> dict[str, str]:
+    """Label -> custom id."""
+    return {
+        one["label"]: one["custom_id"] for row in message["components"] for one in row["components"]
+    }
+
+
+def test_my_data_comes_by_direct_message(stage: Stage) -> None:
+    link(stage)
+    answer = stage.discord.slash("mia", "general", "mydata")["response"]
+    assert answer["ephemeral"] is True
+    letter = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]), 10)
+    told = file_in(letter)
+    assert told["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
+    assert any(one.get("content") == "hello from mia" for one in told["what_kick_told"])
+
+
+def test_with_closed_messages_it_comes_privately(stage: Stage) -> None:
+    stage.discord.member("leo", dms_open=False)
+    answer = stage.discord.slash("leo", "general", "mydata")["response"]
+    assert answer["ephemeral"] is True
+    assert file_in(answer)["linked_accounts"] == []
+    asked = stage.discord.message("leo", "general", "!mydata")
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    assert said["attachments"] == []
+    pressed = stage.discord.click("leo", said["message_id"], buttons(said)["Show my data"])
+    answer = until(lambda: stage.discord.interaction(pressed["interaction_id"]), "an answer")
+    found = [answer["response"], *answer["followups"]]
+    assert any(one and one.get("attachments") and one["ephemeral"] for one in found), answer
+
+
+def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
+    viewer_id = link(stage)
+    asked = stage.discord.message("mia", "general", "!forgetme")
+    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    names = [field["name"] for field in question["embeds"][0]["fields"]]
+    assert names == ["What goes", "What stays"]
+    yes = buttons(question)["Forget me"]
+
+    nosy = stage.discord.click("leo", question["message_id"], yes)["response"]
+    assert nosy["ephemeral"] is True
+    assert "somebody else" in nosy["embeds"][0]["title"]
+    assert stage.scalar("SELECT count(*) FROM people_links") == 1
+
+    stage.product.kill()
+    stage.start().wait_well()
+    until(lambda: stage.discord.click("mia", question["message_id"], yes), "a button that lives on")
+    stage.discord.wait_for("general", lambda m: title(m) == "🧹 You are forgotten", 10)
+    assert stage.scalar("SELECT count(*) FROM people_links") == 0
+    assert stage.rows("SELECT name, platform_user_id FROM people_viewers") == [
+        (f"forgotten-{viewer_id}", -viewer_id)
+    ]
+    assert stage.scalar("SELECT count(*) FROM watchtime_days") == 0
+    chat = "SELECT count(*) FROM inbox_deliveries WHERE body::text ILIKE '%hello from mia%'"
+    assert stage.scalar(chat) == 0
+
+    stage.kick.chat("mia", "back again")
+    until(
+        lambda: (
+            stage.scalar(
+                "SELECT viewer_id FROM people_viewers WHERE platform_user_id = :id", id=MIA_ON_KICK
+            )
+            == viewer_id
+        ),
+        "the same viewer again: the key is the installation's, and outlives a restart",
+    )
+    assert stage.scalar("SELECT count(*) FROM people_tombstones") == 0
+
+
+def test_thinking_better_of_it(stage: Stage) -> None:
+    link(stage)
+    answer = stage.discord.slash("mia", "general", "forgetme")["response"]
+    stage.discord.click("mia", answer["id"], buttons(answer)["Keep everything"])
+    assert stage.scalar("SELECT count(*) FROM people_links") == 1
+
+
+def test_the_texts_are_there(stage: Stage) -> None:
+    assert "<h1>Privacy</h1>" in stage.product.get("/privacy").text
+    assert "<h1>Terms</h1>" in stage.product.get("/terms").text
