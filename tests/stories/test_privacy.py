@@ -13,7 +13,7 @@ from tests.stories.stage import Stage, open_stage, title
 
 Json = dict[str, Any]
 
-MIA_ON_KICK = 4_100_003
+MIA, MIA_ON_KICK = 310_000_000_000_000_003, 4_100_003
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,9 @@ def link(stage: Stage) -> int:
         tx.exec_driver_sql(
             "INSERT INTO people_links SELECT guild_id, %(mia)s, platform, viewer_id, now()"
             "  FROM people_viewers WHERE viewer_id = %(viewer)s ON CONFLICT DO NOTHING",
-            {"mia": discord_id(stage, "mia"), "viewer": viewer_id},
+            {"mia": MIA, "viewer": viewer_id},
         )
     return int(viewer_id)
-
-
-def discord_id(stage: Stage, person: str) -> int:
-    members = (m for guild in stage.discord.state()["guilds"] for m in guild["members"])
-    return int(next(m["id"] for m in members if m["handle"] == person))
 
 
 def file_in(message: Json) -> Json:
