@@ -13,9 +13,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("events",),
     ("inbox", "outbox"),
     ("guilds",),
-    ("drand", "kick"),
+    ("drand", "kick", "shuffle"),
     ("people",),
-    ("slot_calls", "watchtime"),
+    ("slot_calls", "wagers", "watchtime"),
     ("raffle", "roles"),
     ("health", "help", "privacy", "settings"),
 )

@@ -20,6 +20,7 @@ from core.events.support import (
     SupportRevoked,
     ViewerBanned,
 )
+from core.events.wagers import WagerCounted
 
 __all__ = [
     "AccountLinked",
@@ -41,4 +42,5 @@ __all__ = [
     "SubscriptionStarted",
     "SupportRevoked",
     "ViewerBanned",
+    "WagerCounted",
 ]

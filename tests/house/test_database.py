@@ -30,6 +30,7 @@ WITHOUT_A_SERVER = {
     "kick_nobodys_deliveries": "what came to our address and nobody knows whose it is",
     "kick_public_keys": "Kick's one signing key",
     "kick_subscriptions": "about a channel, which several servers may follow",
+    "wagers_polls": "the installation asks once for all servers",
 }
 """Tables whose rows belong to no single server, and why."""
 
