@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from core.kit.database import Database
-from core.kit.errors import Outage
+from core.kit.errors import Outage, Refusal
 from core.outbox import actions, discord_courier
 from core.outbox.actions import RoleChange
 from core.outbox.courier import Receipt
@@ -195,5 +195,7 @@ async def test_who_takes_no_messages_can_do_without(rig: Rig) -> None:
     await rig.hands.member("mia", dms_open=False)
     wish = outgoing(target={"user_id": MIA, "if_possible": True})
     assert await rig.courier.deliver(wish) == {"skipped": "closed"}
+    with pytest.raises(Refusal, match="direct messages"):
+        await rig.courier.deliver(outgoing(target={"user_id": MIA}))
     await rig.hands.member("mia", dms_open=True)
     assert "message_id" in await rig.courier.deliver(wish)
