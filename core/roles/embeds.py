@@ -79,12 +79,13 @@ def _row(reward: Stored, holders: int, given: int) -> str:
     have = plural("{count} member has it", "{count} members have it", holders)
     ours = _("{given} from me").format(given=f"{given:,}")
     states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being taken back")}
-    row = f"{_MARKS[reward.state]} {role_name(reward)} · **{needs(reward.minutes)}**"
+    mark = "⚠️" if reward.obstacle else _MARKS[reward.state]
+    row = f"{mark} {role_name(reward)} · **{needs(reward.minutes)}**"
     row += f"{states[reward.state]} · {have}, {ours}"
     if reward.obstacle is None:
         return row
     what, remedy = obstacle_words(reward.obstacle)
-    return f"{row}\n⚠️ {what} {remedy}"
+    return f"{row}\n-# {what} {remedy}"
 
 
 def _how(current: Status) -> str:
@@ -160,9 +161,10 @@ def preview(plan: Plan, page: int) -> discord.Embed:
         return card(title, _("Nothing: everybody has what they have earned."), tone="success")
     shown = asked[page * PAGE : (page + 1) * PAGE]
     rows = [*_sums(plan), "", *(_step(step, plan) for step in shown)]
-    return card(
-        title, lines(rows), footer=_page_of(page, len(asked)) + " · " + _("Nothing was done")
+    footer = " · ".join(
+        part for part in (_page_of(page, len(asked)), _("Nothing was done")) if part
     )
+    return card(title, lines(rows), footer=footer)
 
 
 def _sums(plan: Plan) -> list[str]:
@@ -227,7 +229,9 @@ def _holder(holder: Holder) -> str:
 
 
 def _page_of(page: int, rows: int) -> str:
-    return _("Page {page} of {pages}").format(page=page + 1, pages=pages_of(rows))
+    """Which page it is, where there are several."""
+    pages = pages_of(rows)
+    return _("Page {page} of {pages}").format(page=page + 1, pages=pages) if pages > 1 else ""
 
 
 def pages_of(rows: int) -> int:

@@ -295,6 +295,26 @@ def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> N
         discord_world.role(str(role_id), delete=True)
 
 
+def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
+    discord_world: DiscordDriver,
+) -> None:
+    ask = Asker(discord_world, typing=False)
+    ask("add", role=REGULAR, minutes=600)
+    may = next(
+        role["permissions"]
+        for guild in discord_world.state()["guilds"]
+        for role in guild["roles"]
+        if role["id"] == str(BOT_ROLE)
+    )
+    for permissions, wanted in (("0", "⚠️ Some roles cannot be given"), (may, "🎖️ Reward roles")):
+        discord_world.role("Regulars", permissions=int(permissions))
+        discord_world.wait_until(
+            lambda wanted=wanted: ask("status")["title"] == wanted,
+            10,
+            lambda: str(ask("status")),
+        )
+
+
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
 def test_viewers_may_not(discord_world: DiscordDriver, command: str) -> None:
     embed = Asker(discord_world, typing=True)(command, person="mia")

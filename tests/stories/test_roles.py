@@ -9,12 +9,12 @@ from core.events import AccountLinked, AccountUnlinked
 from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.people import store as people
+from sandbox.discord.scenery import VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
 from tests.stories.product import Json, until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
-VERAS_DEN = 1_100_000_000_000_000_500
 PERSONS = {person.handle: person for person in PEOPLE}
 REGULAR, VIP = "Regular", "VIP Regular"
 
@@ -167,11 +167,13 @@ def test_the_role_for_linking(stage: Stage) -> None:
 def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
     link(stage, "mia")
     watches(stage, "mia", 100)
+    set_setting(stage, "kick.admin_channel", channel_id(GUILD, "bot-log"))
     stage.discord.role("Nobles", position=4)
     answer = add(stage, "Nobles", 5)
     assert "That role stands above mine." in answer["description"]
     assert "drag my role above it" in answer["description"]
     until(lambda: "cannot be given" in admin(stage, "roles status")["title"], "a warning")
+    stage.discord.wait_for("bot-log", lambda m: "cannot give the role Nobles" in title(m), 10)
     assert changes(stage) == []
     stage.discord.role("Nobles", position=1)
     has(stage, "mia", "Nobles")
@@ -220,7 +222,7 @@ def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
     watches(stage, "mia", 100)
     until(lambda: stage.scalar("SELECT watched FROM watchtime_totals"), "minutes of mia's")
     set_setting(stage, "roles.congratulate", "channel")
-    set_setting(stage, "roles.channel", GUILD + 20)
+    set_setting(stage, "roles.channel", channel_id(GUILD, "general"))
     add(stage, REGULAR, 5)
     has(stage, "mia", REGULAR)
     looked_at(stage, datetime.now(UTC))
@@ -252,7 +254,7 @@ def set_setting(stage: Stage, key: str, value: object) -> None:
 
 def test_two_servers_are_apart(stage: Stage) -> None:
     link(stage, "leo")
-    link(stage, "leo", VERAS_DEN)
+    link(stage, "leo", VERAS_DEN_ID)
     watches(stage, "leo", 100)
     add(stage, REGULAR, 5)
     answer = stage.discord.slash(
