@@ -306,13 +306,16 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
         for role in guild["roles"]
         if role["id"] == str(BOT_ROLE)
     )
-    for permissions, wanted in (("0", "⚠️ Some roles cannot be given"), (may, "🎖️ Reward roles")):
-        discord_world.role("Regulars", permissions=int(permissions))
+
+    def becomes(title: str) -> None:
         discord_world.wait_until(
-            lambda wanted=wanted: ask("status")["title"] == wanted,
-            10,
-            lambda: str(ask("status")),
+            lambda: ask("status")["title"] == title, 10, lambda: str(ask("status"))
         )
+
+    discord_world.role("Regulars", permissions=0)
+    becomes("⚠️ Some roles cannot be given")
+    discord_world.role("Regulars", permissions=int(may))
+    becomes("🎖️ Reward roles")
 
 
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
