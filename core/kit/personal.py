@@ -144,8 +144,8 @@ def _is_theirs(value: Any, subject: Subject, key: str) -> bool:
     """The key decides what a value may be: somebody can be called like a platform, and an amount
     can be the same number as an id."""
     if isinstance(value, str):
-        if value in {str(number) for number in subject.numbers}:
-            return True
+        if value in {str(n) for n in subject.numbers} or str(subject.discord_id) in value:
+            return True  # also inside the address of a picture, or a mention
         return _NAMES.search(key) is not None and value.casefold() in subject.names
     named = _NUMBERS.search(key) is not None
     return named and not isinstance(value, bool) and value in subject.numbers

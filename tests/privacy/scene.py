@@ -75,7 +75,9 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     _watch(tx, guild_id, viewer_id)
     _tell(tx, guild_id, user_id, name)
     discord_id = MIA if user_id == MADCATS else user_id
-    member = linking.Member(guild_id, discord_id, "Mia", "mia", "https://cdn.example/mia.png")
+    member = linking.Member(
+        guild_id, discord_id, "Mia", "mia", f"https://cdn.example/avatars/{discord_id}/mia.png"
+    )
     linking.open_attempt(tx, member, True, utc_now())
     linking.link_account(
         tx, guild_id, discord_id, linking.Account("kick", user_id, name), utc_now()

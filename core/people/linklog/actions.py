@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.guilds.actions import change_setting, setting
 from core.kit.personal import Subject
 from core.outbox import actions as outbox
 from core.outbox import store as outbox_store
+from core.people.linking.tables import attempts
 from core.people.linklog.settings import CHANNEL, ENABLED
 
 if TYPE_CHECKING:
@@ -23,21 +24,36 @@ PanelNews = Literal["posted", "withdrawn", "gone"]
 
 def note_link(tx: Connection, happening: "Happening") -> None:
     """Something happened to a member's link, or to an attempt to make one."""
+    channel_id = _channel(tx, happening.guild_id)
+    if not channel_id:
+        return
     at = happening.at.isoformat()
     payload = {
         "kind": happening.kind,
         "discord_id": happening.discord_id,
+        **_looks(tx, happening.guild_id, happening.actor),
         "kick_name": happening.kick_name,
         "reason": happening.reason,
         "actor": happening.actor,
         "at": at,
     }
     key = f"{happening.kind}:{happening.discord_id}:{happening.kick_name}:{happening.reason}:{at}"
-    channel_id = _channel(tx, happening.guild_id)
-    if channel_id:
-        outbox.post_to_channel(
-            tx, happening.guild_id, channel_id, LINK_KIND, f"{LINK_KIND}:{key}", payload
-        )
+    outbox.post_to_channel(
+        tx, happening.guild_id, channel_id, LINK_KIND, f"{LINK_KIND}:{key}", payload
+    )
+
+
+def _looks(tx: Connection, guild_id: int, discord_id: int) -> dict[str, str]:
+    """Name and picture as of the newest time that they asked for a link; empty for who never did,
+    such as an admin."""
+    row = tx.execute(
+        select(attempts.c.discord_name, attempts.c.avatar_url)
+        .where(attempts.c.guild_id == guild_id, attempts.c.discord_id == discord_id)
+        .order_by(attempts.c.asked_at.desc())
+        .limit(1)
+    ).first()
+    name, picture = row if row else ("", "")
+    return {"actor_name": name, "actor_picture": picture}
 
 
 def note_forgotten(tx: Connection, subject: Subject) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import Tone, card, permission_names, safe
+from core.kit.discord_ui import Tone, card, permission_names, safe, shortened
 from core.kit.words import _
 from core.outbox.discord_courier import Rendered
 from core.people.linklog.actions import Status
@@ -15,12 +15,16 @@ _CONFLICTS = ("account_taken", "other_account")
 
 
 def link_entry(payload: Mapping[str, Any]) -> Rendered:
-    """Payload: `kind`, `discord_id`, `kick_name`, `reason`, `actor`, `at`."""
+    """Payload: `kind`, `discord_id`, `kick_name`, `reason`, `at`, and `actor` with `actor_name` and
+    `actor_picture`, which are empty where they are not known."""
     if payload["kind"] == "forgotten":
         return _forgotten(payload)
     member, actor = payload["discord_id"], payload["actor"]
     mark, title, tone = _title(payload)
     embed = card(f"{mark} {title}", tone=tone)
+    if payload["actor_name"]:
+        picture = payload["actor_picture"] or None
+        embed.set_author(name=shortened(payload["actor_name"], 256), icon_url=picture)
     embed.add_field(name=_("Member"), value=f"<@{member}>")
     embed.add_field(name=_("On Kick"), value=safe(payload["kick_name"]) or _("not known"))
     if payload["reason"]:

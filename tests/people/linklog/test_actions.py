@@ -1,0 +1,158 @@
+"""What is written into the link log, and that it is written with its cause."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, update
+
+from core.guilds.tables import audit_log
+from core.kit.clock import utc_now
+from core.kit.personal import Account, Subject
+from core.outbox.tables import messages
+from core.people.linking import actions as linking
+from core.people.linking.happenings import Happening, Kind, Reason, note
+from core.people.linklog import actions, embeds
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ADMIN, MIA, CHANNEL = 900, 77, 555
+
+
+def happening(guild_id: int, kind: Kind = "linked", **differs: Any) -> Happening:
+    return Happening(
+        **{
+            "guild_id": guild_id,
+            "kind": kind,
+            "discord_id": MIA,
+            "kick_name": "MadCats",
+            "reason": None,
+            "actor": MIA,
+            "at": NOON,
+        }
+        | differs
+    )
+
+
+def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
+    found = tx.execute(
+        select(messages.c.payload)
+        .where(messages.c.guild_id == guild_id, messages.c.kind == actions.LINK_KIND)
+        .order_by(messages.c.id)
+    )
+    return list(found.scalars())
+
+
+def test_nothing_is_told_while_it_is_off(tx: Connection, guild_id: int) -> None:
+    note(tx, happening(guild_id))
+    assert entries(tx, guild_id) == []
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    note(tx, happening(guild_id))
+    actions.switch_off(tx, guild_id, ADMIN)
+    note(tx, happening(guild_id, "unlinked"))
+    assert [entry["kind"] for entry in entries(tx, guild_id)] == ["linked"]
+
+
+def test_a_real_link_is_told_with_name_and_picture(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    mia = linking.Member(guild_id, MIA, "Mia 🐈", "mia", "https://cdn.example/mia.png")
+    linking.open_attempt(tx, mia, True, utc_now())
+    linking.link_account(tx, guild_id, MIA, linking.Account("kick", 5, "MadCats"), NOON)
+    assert entries(tx, other_guild_id) == []
+    embed = embeds.link_entry(entries(tx, guild_id)[0]).embed
+    assert embed.title == "✅ Linked"
+    assert embed.author.name == "Mia 🐈"
+    assert embed.author.icon_url == "https://cdn.example/mia.png"
+    assert [field.value for field in embed.fields] == [f"<@{MIA}>", "MadCats"]
+    assert embed.footer.text == f"Discord {MIA}"
+    assert embed.timestamp == NOON
+
+
+def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
+    tx: Connection, guild_id: int
+) -> None:
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    for at in (NOON, NOON, NOON + timedelta(microseconds=1)):
+        note(tx, happening(guild_id, "failed", reason="denied", at=at))
+    assert len(entries(tx, guild_id)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "actor", "title"),
+    [
+        ("linked", None, MIA, "✅ Linked"),
+        ("unlinked", None, MIA, "🔌 Unlinked"),
+        ("unlinked", None, ADMIN, "🔌 Unlinked by an admin"),
+        ("failed", "denied", MIA, "❌ Linking failed"),
+        ("failed", "account_taken", MIA, "⚔️ Conflict: not linked"),
+        ("failed", "other_account", MIA, "⚔️ Conflict: not linked"),
+    ],
+)
+def test_each_happening_has_its_own_look(
+    tx: Connection, guild_id: int, kind: Kind, reason: Reason | None, actor: int, title: str
+) -> None:
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    note(tx, happening(guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_"))
+    embed = embeds.link_entry(entries(tx, guild_id)[0]).embed
+    told = {field.name: field.value for field in embed.fields}
+    assert embed.title == title
+    assert told["On Kick"] == r"\*Mad\*\_Cats\_"
+    assert ("Reason" in told) == (reason is not None)
+    assert told.get("By") == (None if actor == MIA else f"<@{ADMIN}>")
+
+
+def test_every_reason_is_told_in_words() -> None:
+    for reason in Reason.__args__:  # type: ignore[attr-defined]
+        assert " " in embeds._reason(reason), reason
+
+
+def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    account = Account("kick", 5, 7, "MadCats")
+    actions.note_forgotten(tx, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
+    entry = entries(tx, guild_id)[0]
+    assert str(MIA) not in str(entry)
+    assert "MadCats" not in str(entry)
+    embed = embeds.link_entry(entry).embed
+    assert embed.title == "🧹 A member asked to be forgotten"
+    assert "forgotten-7" in str(embed.description)
+
+
+def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
+    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    actions.switch_off(tx, guild_id, ADMIN)
+    found = tx.execute(select(audit_log.c.action).where(audit_log.c.guild_id == guild_id))
+    assert found.scalars().all() == [
+        "people.link_log_channel",
+        "people.link_log",
+        "people.link_log",
+    ]
+
+
+def test_status_names_what_could_not_be_delivered(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    for guild in (guild_id, other_guild_id):
+        actions.switch_on(tx, guild, CHANNEL, ADMIN)
+        note(tx, happening(guild))
+    tx.execute(
+        update(messages)
+        .where(messages.c.guild_id == guild_id)
+        .values(state="shelved", error="The Discord channel does not exist any more.")
+    )
+    current = actions.get_status(tx, guild_id)
+    assert current.trouble == "The Discord channel does not exist any more."
+    assert actions.get_status(tx, other_guild_id).trouble is None
+    shown = embeds.status(current, None)
+    assert str(shown.title).startswith("⚠️")
+    assert "does not exist any more. Choose one" in str(shown.description)
+    assert "Not delivered" in str(shown.description)
+
+
+def test_status_names_missing_permissions_and_is_green_without() -> None:
+    current = actions.Status(enabled=True, channel_id=CHANNEL, trouble=None)
+    assert "Embed Links" in str(embeds.status(current, ["embed_links"]).description)
+    assert str(embeds.status(current, []).title).startswith("🟢")
+    off = actions.Status(enabled=False, channel_id=None, trouble=None)
+    assert "`/linklogs on`" in str(embeds.status(off, None).description)

@@ -1,0 +1,74 @@
+"""The link log, as admins see it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.kick.signing import SigningKey
+from tests.stories.product import until
+from tests.stories.stage import Stage, open_stage, title
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """One product for all tests of this file."""
+    with open_stage(tmp_path_factory.mktemp("linklog"), postgres_url, signing_key) as opened:
+        opened.start().wait_well()
+        opened.discord.wait_command("linklogs on")
+        yield opened
+
+
+def ask(stage: Stage, command: str, **options: Any) -> Json:
+    """Nora's private answer."""
+    done = stage.discord.slash("nora", "mods", f"linklogs {command}", options)
+    assert done["response"]["ephemeral"] is True
+    return dict(done["response"]["embeds"][0])
+
+
+def panel(stage: Stage, channel: str) -> None:
+    """Something that the log tells."""
+    done = stage.discord.slash("nora", channel, "setup_link_panel")
+    assert "stands" in done["response"]["embeds"][0]["title"]
+
+
+def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:
+    assert ask(stage, "status")["title"] == "⚫ The link log is off"
+    stage.discord.slash("nora", "bot-log", "linklogs on")
+    assert ask(stage, "status")["title"] == "🟢 The link log is on"
+    panel(stage, "general")
+    entry = stage.discord.wait_for("bot-log", lambda m: title(m) == "🔗 Link panel posted", 10)
+    assert entry["embeds"][0]["timestamp"]
+    assert ask(stage, "off")["title"] == "⚫ The link log is off"
+
+
+def test_missing_permissions_are_named_before_it_is_switched_on(stage: Stage) -> None:
+    stage.discord.overwrite("slot-calls", "bot", deny=["EMBED_LINKS"])
+    refused = stage.discord.slash("nora", "slot-calls", "linklogs on")["response"]["embeds"][0]
+    assert "not allowed to post" in refused["title"]
+    assert "Embed Links" in refused["description"]
+    stage.discord.overwrite("slot-calls", "bot")
+
+
+def test_a_channel_that_is_gone_or_closed_is_named(stage: Stage) -> None:
+    stage.discord.channel("link-log", create=True)
+    stage.discord.slash("nora", "link-log", "linklogs on")
+    stage.discord.overwrite("link-log", "bot", deny=["SEND_MESSAGES"])
+    panel(stage, "general")
+    until(lambda: "Not delivered" in ask(stage, "status").get("description", ""), "the shelf")
+    said = ask(stage, "status")
+    assert said["title"] == "⚠️ The link log is on"
+    assert "Give my role: Send Messages" in said["description"]
+    stage.discord.channel("link-log", delete=True)
+    until(
+        lambda: "does not exist any more" in ask(stage, "status").get("description", ""),
+        "a word of the channel",
+    )
+
+
+def test_only_admins_see_it(stage: Stage) -> None:
+    assert "moderators" in stage.asked("mia", "!linklogs status")["title"]
