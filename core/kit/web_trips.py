@@ -127,27 +127,28 @@ class Gate:
     def depart(self, url: str, state: str) -> Response:
         """Off to the other site."""
         response = make_response(redirect(url))
-        self._bake(response, self._state, state, self._trip.callback, self._trip.state_lasts)
+        name = self._state_cookie(state)
+        self._bake(response, name, state, self._trip.callback, self._trip.state_lasts)
         return response
 
     def check_browser(self, state: str) -> None:
         """Raises OtherBrowser."""
-        known = request.cookies.get(self._state, "")
+        known = request.cookies.get(self._state_cookie(state), "")
         if not hmac.compare_digest(hash_of(known), hash_of(state)):
             raise OtherBrowser
 
-    def close(self, response: Response) -> Response:
+    def close(self, response: Response, state: str) -> Response:
         """The trip is over."""
-        response.delete_cookie(self._state, path=self._trip.callback)
+        response.delete_cookie(self._state_cookie(state), path=self._trip.callback)
         return response
 
     @property
     def _seen(self) -> str:
         return f"{self._trip.name}_seen"
 
-    @property
-    def _state(self) -> str:
-        return self._trip.name
+    def _state_cookie(self, state: str) -> str:
+        """One for each trip: somebody may be on two at a time, for two servers."""
+        return f"{self._trip.name}_{hash_of(state)[:12]}"
 
     def _bake(self, response: Response, name: str, value: str, path: str, last: timedelta) -> None:
         response.set_cookie(

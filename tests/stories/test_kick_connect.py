@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from sandbox.kick.signing import SigningKey
-from tests.prerequisites import find_chromium
+from tests.stories.letters import letters, next_letter, private_answer, url_in
 from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
@@ -17,16 +17,6 @@ Json = dict[str, Any]
 pytestmark = pytest.mark.browser
 
 WELCOME = "Connect Kick"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -41,45 +31,11 @@ def stage(
         yield opened
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh browser's page, on which nothing may be blocked or broken."""
-    complaints: list[str] = []
-    with browser.new_context(
-        viewport={"width": 390, "height": 844}, color_scheme="dark"
-    ) as context:
-        opened = context.new_page()
-        opened.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text)
-                if said.type == "error" and "status of" not in said.text
-                else None
-            ),
-        )
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        yield opened
-    assert not complaints
-
-
-def url_in(message: Json) -> str:
-    """The address behind a message's link button."""
-    buttons = [one for row in message["components"] for one in row["components"]]
-    return str(next(one["url"] for one in buttons if one.get("url")))
-
-
 def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str:
     """Ask for a link and take it out of one's direct messages."""
     before = len(letters(stage, person, WELCOME))
     assert "direct messages" in stage.asked(person, command)["title"]
-    return url_in(
-        until(lambda: letters(stage, person, WELCOME)[before:], f"a link for {person}")[0]
-    )
-
-
-def letters(stage: Stage, person: str, words: str) -> list[Json]:
-    """The bot's direct messages to somebody with these words in the title."""
-    return [one for one in stage.discord.transcript(f"dm:{person}") if words in title(one)]
+    return url_in(next_letter(stage, person, WELCOME, before))
 
 
 def part(stage: Stage) -> str:
@@ -155,22 +111,12 @@ def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page
     pressed = stage.discord.click("mia", said["message_id"], custom_id)
     assert "for admins" in str(pressed["response"])
     pressed = stage.discord.click("tomas", said["message_id"], custom_id)
-    page.goto(url_in(until(lambda: _with_link(stage, pressed), "a private link")))
+    page.goto(url_in(private_answer(stage, pressed, WELCOME)))
     expect(page.get_by_text("Tomas asked for it")).to_be_visible()
 
     by_slash = stage.discord.slash("tomas", "general", "connect_kick")
-    shown = until(lambda: _with_link(stage, by_slash), "a private answer")
-    assert page.goto(url_in(shown))
+    assert page.goto(url_in(private_answer(stage, by_slash, WELCOME)))
     stage.discord.member("tomas", dms_open=True)
-
-
-def _with_link(stage: Stage, interaction: Json) -> Json | None:
-    """What answered an interaction, once there is a link in it; only the asker sees it."""
-    known = stage.discord.interaction(interaction["interaction_id"])
-    answers = [known["response"], *known["followups"]]
-    found = next((one for one in answers if one and one.get("components")), None)
-    assert found is None or found["flags"] & 64, "not ephemeral"
-    return found
 
 
 def test_the_numbers_can_be_looked_up_or_typed_in(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from html import unescape
 from pathlib import Path
 from re import search
@@ -11,6 +12,7 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
+from itsdangerous import TimestampSigner
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox.kick.signing import SigningKey
@@ -176,6 +178,51 @@ def test_an_old_link_and_a_changed_one_say_so(stage: Stage, page: Page) -> None:
     page.goto(".".join([link.rsplit(".", 2)[0], *other.rsplit(".", 2)[1:]]))
     expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
     assert linked(stage) == []
+
+
+class YesterdaysSigner(TimestampSigner):
+    """Signs as the product does, with an old date."""
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() - 3700
+
+
+def test_a_link_that_is_too_old_says_so(stage: Stage, page: Page) -> None:
+    made = link_by_dm(stage, "yuki")
+    before, content = made.rsplit("/", 1)[0], made.rsplit("/", 1)[1].rsplit(".", 2)[0]
+    signer = YesterdaysSigner(
+        stage.settings["FLASK_SECRET_KEY"],
+        salt="people.link",
+        key_derivation="hmac",
+        digest_method=sha256,
+    )
+    answer = page.goto(f"{before}/{signer.sign(content).decode()}")
+    assert answer is not None
+    assert answer.status == 410
+    expect(page.get_by_role("heading", level=1)).to_contain_text("more than 60 minutes old")
+    expect(page.get_by_text("run /link to get a new link")).to_be_visible()
+
+
+def test_who_comes_back_from_kick_too_late_is_told(stage: Stage, page: Page) -> None:
+    page.goto(link_by_dm(stage, "tomas"))
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    page.get_by_role("button", name="MadCats").wait_for()
+    stage.rows(
+        "UPDATE people_link_attempts SET started_at = started_at - interval '11 minutes'"
+        " RETURNING 1"
+    )
+    page.get_by_role("button", name="MadCats").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("more than 10 minutes")
+    assert linked(stage) == []
+
+
+def test_kick_away_is_said_and_the_next_try_works(stage: Stage, page: Page) -> None:
+    stage.kick.fault(token__500=1)
+    follow(page, link_by_dm(stage, "yuki"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Kick is not answering")
+    assert linked(stage) == []
+    follow(page, link_by_dm(stage, "yuki"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
 
 
 def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page: Page) -> None:

@@ -87,7 +87,7 @@ class _Desk:
         self._gate.count_address()
         attempt = connect.take_state(self._services, state)
         self._gate.check_browser(state)
-        return self._gate.close(self._finish(attempt))
+        return self._gate.close(self._finish(attempt), state)
 
     def _finish(self, attempt: Attempt) -> Response:
         if request.args.get("error"):

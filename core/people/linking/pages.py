@@ -104,7 +104,7 @@ class _Desk:
         except Exception as error:
             trip.note_failure(self._services, taken.attempt, error)
             raise
-        return self._gate.close(response)
+        return self._gate.close(response, state)
 
     def _finish(self, taken: Taken) -> Response:
         error = request.args.get("error")
