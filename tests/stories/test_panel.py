@@ -13,6 +13,7 @@ from tests.stories.stage import Stage, open_stage, title
 
 Json = dict[str, Any]
 
+LEO = 310_000_000_000_000_004
 PANEL = "🔗 Link your Kick account"
 DEN = "Vera's Den"
 
@@ -76,9 +77,9 @@ def reactors(stage: Stage, channel: str, panel: Json) -> dict[str, list[str]]:
     return dict(seen(stage, channel, panel["message_id"])["reactions"])
 
 
-def press(stage: Stage, person: str, panel: Json) -> Json:
-    custom_id = panel["components"][0]["components"][0]["custom_id"]
-    return stage.discord.click(person, panel["message_id"], custom_id)
+def press(stage: Stage, person: str, panel: Json, label: str = "Link Kick") -> Json:
+    buttons = {one["label"]: one["custom_id"] for one in panel["components"][0]["components"]}
+    return stage.discord.click(person, panel["message_id"], buttons[label])
 
 
 def refused(stage: Stage, channel: str, emoji: str | None = None) -> str:
@@ -113,7 +114,8 @@ def test_what_everybody_sees(stage: Stage) -> None:
     assert all(number in shown["description"] for number in ("**1.**", "**2.**", "**3.**"))
     assert shown["fields"][0]["name"] == "What is stored"
     assert panel["pinned"]
-    assert panel["components"][0]["components"][0]["label"] == "Link Kick"
+    labels = [one["label"] for one in panel["components"][0]["components"]]
+    assert labels == ["Link Kick", "Unlink"]
     assert reactors(stage, "general", panel) == {"🔗": ["bot"]}
 
 
@@ -143,6 +145,30 @@ def test_pressing_gives_a_link(stage: Stage) -> None:
     assert answer["ephemeral"] is True
     assert answer["embeds"][0]["title"] == "📬 Look into your direct messages"
     assert len(letters(stage, "mia")) == before + 1
+
+
+def test_who_is_linked_is_told_so_and_can_unlink(stage: Stage) -> None:
+    panel = set_up(stage, "general")
+    nothing = press(stage, "leo", panel, "Unlink")["response"]["embeds"][0]
+    assert "No Kick account is linked" in nothing["title"]
+    with stage.database.begin() as tx:
+        tx.exec_driver_sql(
+            "WITH made AS (INSERT INTO people_viewers"
+            " (guild_id, platform, platform_user_id, name, folded_name, named_at)"
+            " VALUES (%(guild)s, 'kick', 77, 'LeoOnKick', 'leoonkick', now()) RETURNING *)"
+            " INSERT INTO people_links"
+            " SELECT guild_id, %(leo)s, platform, viewer_id, now() FROM made",
+            {"guild": NORAS_CORNER_ID, "leo": LEO},
+        )
+    before = len(letters(stage, "leo"))
+    answer = press(stage, "leo", panel)["response"]
+    assert "LeoOnKick" in str(answer["embeds"])
+    assert len(letters(stage, "leo")) == before
+    question = press(stage, "leo", panel, "Unlink")["response"]
+    assert question["ephemeral"] is True
+    yes = question["components"][0]["components"][0]
+    stage.discord.click("leo", question["id"], yes["custom_id"])
+    until(lambda: stage.scalar("SELECT count(*) FROM people_links") == 0, "the end of the link")
 
 
 def test_pressing_with_closed_direct_messages_answers_privately(stage: Stage) -> None:

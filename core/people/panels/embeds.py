@@ -24,7 +24,7 @@ def panel(server: str, emoji: str, privacy_url: str) -> discord.Embed:
         value=_(
             "Your Discord and Kick ids and names, and when you linked. No password, and no access "
             "to your Kick account.\n"
-            "`/mydata` shows everything, `/unlink` ends the link, `/forgetme` deletes it. "
+            "**Unlink** ends it, `/mydata` shows everything, `/forgetme` deletes it. "
             "[How your data is treated]({url})"
         ).format(url=privacy_url),
         inline=False,

@@ -13,6 +13,9 @@ from core.outbox.discord_courier import NO_ANSWER
 from core.people.panels import actions, rules, store
 from core.people.panels.store import Panel
 
+UNKNOWN_EMOJI = 10014
+"""Discord's code."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -56,6 +59,9 @@ async def look_at(
     except discord.NotFound:
         await _note_gone(services, panel)
     except NO_ANSWER as error:
+        if getattr(error, "code", None) == UNKNOWN_EMOJI:
+            trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
+            await _note_trouble(services, panel, trouble.format(emoji=panel.emoji))
         _log.info("A panel cannot be looked at", reason=str(error), guild_id=guild.id)
 
 
@@ -92,6 +98,10 @@ async def note_missing(services: Services, panel: Panel, missing: Iterable[str])
         trouble = _("I am not allowed everything it needs. Give my role there: {needed}.").format(
             needed=permission_names(names)
         )
+    await _note_trouble(services, panel, trouble)
+
+
+async def _note_trouble(services: Services, panel: Panel, trouble: str | None) -> None:
     await services.database.run(store.set_trouble, panel.guild_id, panel.message_id, trouble)
 
 

@@ -11,12 +11,11 @@ from core.kit.services import Services
 from core.kit.words import _, speak
 from core.people.panels import actions, embeds, rules, store
 from core.people.panels.buttons import panel_buttons
-from core.people.panels.commands.care import missing_in, reaction_of, take_away
+from core.people.panels.commands.care import UNKNOWN_EMOJI, missing_in, reaction_of, take_away
 from core.people.panels.store import Panel
 
 Context = commands.Context[commands.Bot]
 
-UNKNOWN_EMOJI = 10014
 TOO_MANY_PINS = 30003
 MISSING = (50001, 50013)
 """Discord's codes."""
