@@ -116,7 +116,8 @@ def set_minutes(tx: Connection, guild_id: int, text: str, minutes: int, actor: i
             _("That role comes with being linked and takes no minutes."),
             _("To make it a reward for watching: `/roles linked off`, then `/roles add`."),
         )
-    store.set_reward(tx, guild_id, reward.role_id, minutes=minutes, state="on")
+    state = "on" if reward.state == "ending" else reward.state
+    store.set_reward(tx, guild_id, reward.role_id, minutes=minutes, state=state)
     if minutes != reward.minutes:
         post_audit(
             tx,

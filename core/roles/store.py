@@ -148,18 +148,20 @@ def end_reward(tx: Connection, guild_id: int, role_id: int) -> bool:
     return ended.rowcount == 1
 
 
-def end_finished_rewards(tx: Connection, guild_id: int) -> None:
-    """Forget the rewards that have been taken from everybody."""
+def end_finished_rewards(tx: Connection, guild_id: int, role_id: int | None = None) -> None:
+    """Forget the rewards (or this one) that have been taken from everybody, if only by deleting
+    the role."""
     open_for = select(grants.c.role_id).where(
         grants.c.guild_id == guild_id, grants.c.state.in_(("giving", "given", "taking"))
     )
-    tx.execute(
-        delete(rewards).where(
-            rewards.c.guild_id == guild_id,
-            rewards.c.state == "ending",
-            rewards.c.role_id.not_in(open_for),
-        )
+    finished = delete(rewards).where(
+        rewards.c.guild_id == guild_id,
+        rewards.c.state == "ending",
+        rewards.c.role_id.not_in(open_for) | rewards.c.obstacle.is_not_distinct_from("deleted"),
     )
+    if role_id is not None:
+        finished = finished.where(rewards.c.role_id == role_id)
+    tx.execute(finished)
 
 
 # -- looks --------------------------------------------------------------------------------------

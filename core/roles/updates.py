@@ -246,9 +246,11 @@ def settle(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -
     number = message.payload["number"]
     store.lock(tx, guild_id)
     match receipt.get("skipped"):
+        case None if message.target["act"] == "take":
+            holdings.set_settled(tx, guild_id, number, "taken", now)
+            store.end_finished_rewards(tx, guild_id, role_id)
         case None:
-            state = "given" if message.target["act"] == "give" else "taken"
-            if holdings.set_settled(tx, guild_id, number, state, now) and message.payload["loud"]:
+            if holdings.set_settled(tx, guild_id, number, "given", now) and message.payload["loud"]:
                 congratulations.post(tx, guild_id, message.target["member_id"], role_id, number)
         case "member":
             holdings.set_settled(tx, guild_id, number, "away", now)

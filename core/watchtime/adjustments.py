@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from core.guilds.store import post_audit
+from core.kit.database import ring_after_commit
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer
 from core.watchtime import standings, store
+from core.watchtime.actions import CREDITED
 from core.watchtime.tables import adjustments
 
 MOST_MINUTES = 600_000
@@ -65,6 +67,7 @@ def adjust(
         return Adjusted(viewer, amount, before, reason)
     _require_enough(viewer, before, amount)
     _post(tx, guild_id, key, viewer.viewer_id, amount, reason, actor, now)
+    ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
     after = standings.get_watched(tx, guild_id, viewer.viewer_id)
     post_audit(
         tx,

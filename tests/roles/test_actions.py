@@ -14,6 +14,9 @@ from core.kit.room import Goal
 from core.roles import actions, handlers, personal, store
 from core.roles.room import look as health
 from core.roles.rules import Role
+from core.watchtime.actions import CREDITED
+from core.watchtime.adjustments import adjust
+from tests.clean import cleaned
 from tests.roles.scene import (
     ADMIN,
     BRONZE,
@@ -66,6 +69,29 @@ def test_a_reward_that_is_being_taken_back_can_be_a_reward_again(
     actions.add_reward(tx, guild_id, BRONZE, "Bronze", 90, ADMIN, NOON)
     (found,) = store.list_rewards(tx, guild_id)
     assert (found.minutes, found.state, found.spread) == (90, "on", None)
+
+
+def test_other_minutes_switch_nothing_on(tx: Connection, guild_id: int) -> None:
+    reward(tx, guild_id, BRONZE, 60)
+    actions.set_state(tx, guild_id, "Bronze", "off", ADMIN, NOON)
+    actions.set_minutes(tx, guild_id, "Bronze", 90, ADMIN)
+    assert [(r.minutes, r.state) for r in store.list_rewards(tx, guild_id)] == [(90, "off")]
+    actions.remove_reward(tx, guild_id, "Bronze", ADMIN, NOON, take_back=True)
+    actions.set_minutes(tx, guild_id, "Bronze", 60, ADMIN)
+    assert [(r.minutes, r.state) for r in store.list_rewards(tx, guild_id)] == [(60, "on")]
+
+
+def test_a_correction_may_bring_a_role_at_once(
+    database: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rings: list[str] = []
+    monkeypatch.setattr(database, "_ring", lambda bell, **_data: rings.append(bell))
+    with cleaned(database):
+        with database.begin() as tx:
+            link(tx, guild_id, 7)
+        with database.begin() as tx:
+            adjust(tx, guild_id, "viewer7", 60, "a prize", ADMIN, "key", NOON)
+    assert CREDITED in rings
 
 
 def test_every_change_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:

@@ -319,9 +319,25 @@ def test_a_removed_reward_is_taken_back_if_so_wished_and_then_forgotten(
     actions.remove_reward(tx, server, "Bronze", ADMIN, NOON, take_back=True)
     held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
     look(tx, server, seen(held), LATER)
+    assert store.find_reward(tx, server, BRONZE) is not None
     assert answer(tx, server) == [f"take {BRONZE} to 3"]  # number 2 had it before us
-    look(tx, server, seen(everybody(m2=(BRONZE,), m3=(SILVER,))), LATER)
     assert store.find_reward(tx, server, BRONZE) is None
+
+
+def test_a_reward_that_nobody_got_is_forgotten_by_the_next_look(
+    tx: Connection, server: int
+) -> None:
+    actions.remove_reward(tx, server, "Bronze", ADMIN, NOON, take_back=True)
+    look(tx, server, seen(everybody(m2=(BRONZE,), m3=(BRONZE,))))
+    assert [r.role_id for r in store.list_rewards(tx, server)] == [SILVER]
+
+
+def test_a_role_deleted_while_it_is_taken_back_is_forgotten(tx: Connection, server: int) -> None:
+    look(tx, server, seen(everybody()))
+    answer(tx, server)
+    actions.remove_reward(tx, server, "Bronze", ADMIN, NOON, take_back=True)
+    look(tx, server, seen(everybody(), roles={BRONZE: Role("", "deleted")}), LATER)
+    assert [r.role_id for r in store.list_rewards(tx, server)] == [SILVER]
 
 
 def test_a_removed_reward_stays_with_those_who_have_it(tx: Connection, server: int) -> None:

@@ -23,9 +23,10 @@ REGULAR, VIP = "Regular", "VIP Regular"
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """A product that looks at everybody every two seconds; the stream began two hours ago."""
+    """A product that looks at everybody once an hour: what happens here it has to notice at once.
+    The stream began two hours ago."""
     folder = tmp_path_factory.mktemp("roles")
-    settings = {"ROLE_UPDATE_INTERVAL_SECONDS": "2"}
+    settings = {"ROLE_UPDATE_INTERVAL_SECONDS": "3600"}
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.start().wait_well()
         opened.tuned_in()
@@ -111,8 +112,10 @@ def add(stage: Stage, name: str, minutes: int) -> Json:
     return admin(stage, "roles add", role=role_id(stage, name), minutes=minutes)
 
 
-def looked_at(stage: Stage, since: datetime) -> None:
-    """Until everybody has been looked at."""
+def look_at_everybody(stage: Stage) -> None:
+    """And wait until that is done."""
+    since = datetime.now(UTC)
+    admin(stage, "roles mode", mode="stack")
     until(lambda: stage.scalar("SELECT looked_at FROM roles_looks") > since, "a look")
 
 
@@ -200,7 +203,7 @@ def test_what_was_given_by_hand_stays(stage: Stage) -> None:
     watches(stage, "yuki", 100)
     until(lambda: stage.rows("SELECT 1 FROM roles_grants WHERE state = 'found'"), "it was noted")
     unlink(stage, "yuki")
-    looked_at(stage, datetime.now(UTC))
+    look_at_everybody(stage)
     assert "given by hand" in str(admin(stage, "roles members", role=REGULAR))
     assert changes(stage) == []
     has(stage, "yuki", REGULAR)
@@ -225,7 +228,7 @@ def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
     set_setting(stage, "roles.channel", channel_id(GUILD, "general"))
     add(stage, REGULAR, 5)
     has(stage, "mia", REGULAR)
-    looked_at(stage, datetime.now(UTC))
+    look_at_everybody(stage)
     link(stage, "leo")
     watches(stage, "leo", 100)
     has(stage, "leo", REGULAR)
@@ -297,3 +300,20 @@ def test_a_moderator_may_not_hand_out_what_stands_above_them(stage: Stage) -> No
     )
     assert "stands above yours" in answer["response"]["embeds"][0]["title"]
     assert "for moderators" in stage.asked("leo", "!roles status")["title"]
+
+
+def test_what_was_missed_is_made_good_in_its_time(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> None:
+    """Nobody tells of a link that is written in by hand; the look at everybody finds it."""
+    folder = tmp_path_factory.mktemp("missed")
+    settings = {"ROLE_UPDATE_INTERVAL_SECONDS": "1", "WATCH_INTERVAL_SECONDS": "3600"}
+    with open_stage(folder, postgres_url, signing_key, **settings) as stage:
+        stage.start().wait_well()
+        stage.discord.wait_command("roles status")
+        admin(stage, "roles linked", role=REGULAR)
+        who, now = PERSONS["mia"], datetime.now(UTC)
+        with stage.database.begin() as tx:
+            viewer_id = people.set_viewer(tx, GUILD, "kick", who.kick_user_id, "MadCats", now)
+            people.add_link(tx, GUILD, who.discord_id, "kick", viewer_id, now)
+        has(stage, "mia", REGULAR)
