@@ -12,8 +12,10 @@ from core.raffle import actions, store
 from core.raffle.means import Means
 from core.raffle.store import Period
 
-VAULT = Vault([Fernet.generate_key().decode()])
-MEANS = Means(VAULT, QUICKNET, "https://regulars.example")
+KEY = Fernet.generate_key().decode()
+VAULT = Vault([KEY])
+PUBLIC_URL = "https://regulars.example"
+MEANS = Means(VAULT, QUICKNET, PUBLIC_URL)
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 MIDDLE = START + timedelta(days=14)

@@ -8,6 +8,7 @@
 | `/draws/verify_draw.py` | 200 | 200 | 200 |
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -30,6 +31,7 @@ KEPT = 8
 """So many lists and bundles are kept in memory: one of a hundred thousand entrants takes half a
 second to put together, and a draw that is shown on stream is asked for by many at once."""
 
+_PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
 _DISCORD_EPOCH = 1420070400
 
 
@@ -112,6 +114,8 @@ class _Desk:
         return response
 
     def _find(self, public_id: str) -> Public | None:
+        if not _PUBLIC_ID.fullmatch(public_id):
+            return None
         with self._database.begin() as tx:
             return publishing.find_public(tx, public_id)
 

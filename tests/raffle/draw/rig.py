@@ -14,9 +14,7 @@ from core.raffle.draw import actions, store
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.settings import CHANNEL
 from tests.raffle.scene import END, MEANS, START, give, period, viewer
-from tests.slot_calls.scene import posted
-
-__all__ = ["posted"]
+from tests.slot_calls.scene import posted as posted
 
 CHANNEL_ID = 777
 ADMIN = 900

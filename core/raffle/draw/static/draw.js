@@ -53,6 +53,22 @@ async function find(section, written) {
     : "✕ There is no such line in this list.";
 }
 
+/** Until the beacon's number is there; then the page is asked for again until it shows the draw. */
+function countDown(label) {
+  const left = Math.ceil((new Date(label.dataset.due) - Date.now()) / 1000);
+  if (left <= 0) {
+    label.textContent = "drawing …";
+    setTimeout(() => location.reload(), 5000);
+    return;
+  }
+  const minutes = Math.floor(left / 60);
+  label.textContent = `the number is made in ${minutes}:${String(left % 60).padStart(2, "0")}`;
+  setTimeout(() => countDown(label), 1000);
+}
+
+const countdown = byId("countdown");
+if (countdown?.dataset.due) countDown(countdown);
+
 const section = byId("check");
 if (section) check(section);
 

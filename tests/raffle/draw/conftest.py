@@ -1,0 +1,61 @@
+"""A web server with the raffle's pages alone, on a real database."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection
+from werkzeug.serving import make_server
+
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.settings import read_settings
+from core.kit.web import edge
+from core.raffle import store as raffle
+from core.raffle.draw.pages import pages
+from tests.clean import cleaned
+from tests.raffle.scene import KEY, PUBLIC_URL
+
+
+@dataclass(frozen=True)
+class Site:
+    """The pages, and a committed database behind them."""
+
+    services: Services
+    app: Flask
+    url: str
+
+    def committed(self, work: Callable[[Connection], object]) -> None:
+        with self.services.database.begin() as tx:
+            work(tx)
+
+    def path(self, guild_id: int, number: int) -> str:
+        """The address of a draw's page, on this site."""
+        with self.services.database.begin() as tx:
+            found = raffle.find_period(tx, guild_id, number)
+            assert found is not None
+            return f"/draws/{found.public_id}"
+
+
+@pytest.fixture
+def site(database: Database, tmp_path: Path) -> Iterator[Site]:
+    """The site on a port of its own."""
+    settings = read_settings(
+        token_encryption_keys=KEY, oauth_base_url=PUBLIC_URL, data_dir=tmp_path
+    )
+    services = Services(settings, database, LocalBus())
+    app = Flask("draws", static_folder=None)
+    edge(app)
+    app.register_blueprint(pages(services))
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with cleaned(database):
+        yield Site(services, app, f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,262 @@
+"""A draw's public page: what it shows when, and what a browser works out."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from sqlalchemy import Connection, text
+
+from core.raffle import store as raffle
+from core.raffle.draw import actions, excluding, publishing, store, winning
+from tests.conftest import OTHER_GUILD
+from tests.prerequisites import find_chromium
+from tests.raffle.draw.conftest import Site
+from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze
+from tests.raffle.draw.verifier import FILE, verify
+from tests.raffle.scene import MEANS
+
+NUMBER = 1
+
+
+def posted_at(site: Site, seconds_before_the_round: float) -> None:
+    """Discord took the announcement so long before the round."""
+    with site.services.database.begin() as tx:
+        draw = store.list_frozen(tx)[0]
+        assert draw.round_at is not None
+        at = draw.round_at.timestamp() - seconds_before_the_round
+        tx.execute(
+            text(
+                "UPDATE outbox_messages SET state = 'sent', receipt = jsonb_build_object("
+                "'channel_id', 777, 'message_id', CAST(:id AS bigint))"
+                " WHERE key LIKE 'raffle.frozen:%'"
+            ),
+            {"id": int((at - 1420070400) * 1000) << 22},
+        )
+
+
+# -- what is there when -------------------------------------------------------------------------
+
+
+def test_what_there_is_to_see(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: ended(tx, guild_id))
+    page = site.path(guild_id, NUMBER)
+    web = site.app.test_client()
+
+    def status() -> list[int]:
+        return [web.get(page + part).status_code for part in ("", "/snapshot.txt", "/bundle.json")]
+
+    assert status() == [200, 404, 404]
+    site.committed(lambda tx: froze(tx, guild_id, NUMBER))
+    assert status() == [200, 200, 404]
+    site.committed(lambda tx: drew(tx, guild_id, NUMBER))
+    assert status() == [200, 200, 200]
+
+
+@pytest.mark.parametrize("path", ["nothing", "nothing/bundle.json", "%00", "../health", "a" * 500])
+def test_there_is_nothing_else(site: Site, path: str) -> None:
+    assert site.app.test_client().get(f"/draws/{path}").status_code == 404
+
+
+def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    with site.services.database.begin() as tx:
+        seed, salt = (MEANS.open(one).hex() for one in raffle.get_sealed(tx, guild_id, NUMBER))
+    page, web = site.path(guild_id, NUMBER), site.app.test_client()
+    for part in ("", "/snapshot.txt"):
+        told = web.get(page + part).text
+        assert seed not in told
+        assert salt not in told
+    site.committed(lambda tx: drew(tx, guild_id, NUMBER))
+    told = web.get(page + "/bundle.json").text
+    assert seed in told
+    assert salt not in told
+
+
+def test_the_list_has_the_hash_that_was_posted(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    page, web = site.path(guild_id, NUMBER), site.app.test_client()
+    digest = hashlib.sha256(web.get(page + "/snapshot.txt").data).hexdigest()
+    assert digest in web.get(page).text
+
+
+def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    page, web = site.path(guild_id, NUMBER), site.app.test_client()
+
+    def results() -> list[str]:
+        told, _hashes = verify(web.get(page + "/bundle.json").data)
+        return [pick["result"] for pick in told["picks"]]
+
+    assert results() == ["waiting"]
+    late = DUE + timedelta(days=3)
+    site.committed(lambda tx: winning.expire(tx, MEANS, guild_id, NUMBER, 1, late))
+    assert results() == ["expired", "waiting"]
+
+
+def test_the_verifier_can_be_had(site: Site) -> None:
+    answer = site.app.test_client().get("/draws/verify_draw.py")
+    assert answer.data == FILE.read_bytes()
+    assert "attachment" in answer.headers["Content-Disposition"]
+
+
+def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
+    def work(tx: Connection) -> None:
+        number = ended(tx, guild_id, ("mia",))
+        raffle.set_period(tx, guild_id, number, prize="<script>alert(1)</script>")
+        drew(tx, guild_id, number)
+
+    site.committed(work)
+    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
+    assert "<script>alert" not in told
+    assert "&lt;script&gt;alert" in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(60, "before the beacon"), (-1, "only after the beacon")]
+)
+def test_whether_the_hash_was_public_in_time_is_told(
+    site: Site, guild_id: int, seconds: float, words: str
+) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    posted_at(site, seconds)
+    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
+    assert f"{words}'s number existed" in told
+    assert f"https://discord.com/channels/{guild_id}/777/" in told
+
+
+def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
+    def work(tx: Connection) -> None:
+        number = ended(tx, guild_id)
+        actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
+        actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+
+    site.committed(work)
+    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
+    assert "<strong>without the public beacon</strong>" in told
+    assert "/public/None" not in told
+
+
+# -- in a browser -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox"]
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A phone on which nothing may be blocked or broken."""
+    complaints: list[str] = []
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        opened = context.new_page()
+        opened.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type == "error" and "status of" not in said.text
+                else None
+            ),
+        )
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        yield opened
+    assert complaints == []
+
+
+@pytest.mark.browser
+def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -> None:
+    def work(tx: Connection) -> None:
+        number = ended(tx, guild_id, winners=3)
+        raffle.set_period(tx, guild_id, number, prize='A "chair" — 250 € 🎁\x7f')
+        froze(tx, guild_id, number)
+        excluding.exclude(tx, guild_id, "ana", "", ADMIN, DUE)
+        drew(tx, guild_id, number)
+
+    site.committed(work)
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    expect(page.locator("#verdict")).to_have_text(re.compile("All is as promised"))
+    assert page.locator("#checks li").count() >= 7
+    assert page.locator("#checks .bad").count() == 0
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+@pytest.mark.browser
+def test_a_viewer_finds_the_own_line_by_the_private_link(
+    site: Site, guild_id: int, page: Page
+) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    with site.services.database.begin() as tx:
+        proof = publishing.get_proof(tx, MEANS, guild_id, discord_id("yuki"), None)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    link = urlencode({"proof": f"{proof.secret} {proof.account}"})
+    page.goto(f"{site.url}{site.path(guild_id, NUMBER)}#{link}")
+    expect(page.locator("#found")).to_have_text(
+        re.compile(f"line {proof.pseudonym}, with 40 tickets")
+    )
+    assert all(proof.secret not in url.split("#")[0] for url in asked)
+    page.fill("#proof", "0123 kick:1")
+    page.click("text=Find my line")
+    expect(page.locator("#found")).to_have_text(re.compile("no such line"))
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+@pytest.mark.browser
+def test_a_page_that_waits_counts_down(site: Site, guild_id: int, page: Page) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    expect(page.locator("#countdown")).to_have_text(re.compile(r"in [0-9]+:[0-9]{2}|drawing"))
+
+
+FLIP = """
+async ([bytes, places]) => {
+  const { verify } = await import("/draws/static/verify.js");
+  const raw = Uint8Array.from(bytes);
+  await verify(raw);
+  const missed = [];
+  for (const place of places) {
+    const changed = raw.slice();
+    changed[place >> 3] ^= 1 << (place & 7);
+    let taken = true;
+    try { await verify(changed); } catch { taken = false; }
+    if (taken) missed.push(place);
+  }
+  return missed;
+}
+"""
+
+
+@pytest.mark.browser
+def test_the_browser_finds_every_flipped_bit(site: Site, guild_id: int, page: Page) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia", "leo"))))
+    address = site.path(guild_id, NUMBER)
+    raw = site.app.test_client().get(address + "/bundle.json").data
+    page.goto(site.url + address)
+    assert page.evaluate(FLIP, [list(raw), list(range(8 * len(raw)))]) == []
+
+
+@pytest.mark.browser
+def test_a_bundle_that_does_not_fit_the_page_is_refused(
+    site: Site, guild_id: int, page: Page
+) -> None:
+    """A bundle that is right in itself, but not of the hashes that stand here."""
+
+    def other(route: Route) -> None:
+        route.fulfill(body=site.app.test_client().get(addresses[1] + "/bundle.json").data)
+
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    site.committed(lambda tx: drew(tx, OTHER_GUILD, ended(tx, OTHER_GUILD, ("mia",))))
+    addresses = [site.path(guild_id, NUMBER), site.path(OTHER_GUILD, NUMBER)]
+    page.route("**/bundle.json", other)
+    page.goto(site.url + addresses[0])
+    expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
+    expect(page.locator("#checks .bad")).to_have_text("this page shows other hashes")
