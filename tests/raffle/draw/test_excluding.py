@@ -1,0 +1,114 @@
+"""Who may not win, and until when."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.events import Person, ViewerBanned
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.raffle.draw import excluding, store
+from tests.raffle.draw.rig import ADMIN, AFTER, audited, discord_id, ended, froze
+from tests.raffle.scene import MIDDLE, viewer
+
+
+def excluded(tx: Connection, guild_id: int) -> list[tuple[str, str]]:
+    return [(one.name, one.cause) for one in store.list_exclusions(tx, guild_id, AFTER)]
+
+
+def banned(
+    tx: Connection, guild_id: int, name: str, *, minutes: int | None = None, told: bool = True
+) -> None:
+    """Kick says that this viewer was banned, or timed out."""
+    known = people.get_viewer(tx, guild_id, viewer(tx, guild_id, name))
+    until = None if minutes is None else AFTER + timedelta(minutes=minutes)
+    event = ViewerBanned(
+        key=f"{name}:{minutes}",
+        guild_id=guild_id,
+        at=MIDDLE,
+        platform="kick",
+        channel_id=1,
+        viewer=Person(user_id=known.platform_user_id, name=name if told else ""),
+        moderator=None,
+        reason="spam",
+        until=until,
+    )
+    excluding.on_viewer_banned(tx, event)
+
+
+def test_an_admin_excludes_and_takes_it_back(tx: Connection, guild_id: int) -> None:
+    ended(tx, guild_id)
+    assert (
+        excluding.exclude(tx, guild_id, f"<@{discord_id('mia')}>", "staff", ADMIN, AFTER) == "mia"
+    )
+    with pytest.raises(Refusal, match="excluded already"):
+        excluding.exclude(tx, guild_id, "MIA", "again", ADMIN, AFTER)
+    assert excluded(tx, guild_id) == [("mia", "admin")]
+    assert excluding.include(tx, guild_id, "mia", ADMIN) == "mia"
+    with pytest.raises(Refusal, match="not excluded"):
+        excluding.include(tx, guild_id, "mia", ADMIN)
+    assert excluded(tx, guild_id) == []
+    assert [line.split()[0] for line in audited(tx, guild_id)] == [
+        "raffle.exclude",
+        "raffle.include",
+    ]
+
+
+def test_a_stranger_cannot_be_excluded(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal):
+        excluding.exclude(tx, guild_id, "nobody_here", "", ADMIN, AFTER)
+
+
+def test_another_server_decides_for_itself(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    viewer(tx, other_guild_id, "mia")
+    excluding.exclude(tx, other_guild_id, "mia", "", ADMIN, AFTER)
+    assert excluded(tx, guild_id) == []
+    assert froze(tx, guild_id, number).left_out == 0
+
+
+def test_a_ban_on_kick_excludes_until_an_admin_takes_it_back(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    banned(tx, guild_id, "mia")
+    banned(tx, guild_id, "mia")
+    assert excluded(tx, guild_id) == [("mia", "kick_ban")]
+    assert froze(tx, guild_id, number).left_out == 1
+    excluding.include(tx, guild_id, "mia", ADMIN)
+    assert excluded(tx, guild_id) == []
+
+
+@pytest.mark.parametrize(("minutes", "left_out"), [(1, 1), (0, 0), (-1, 0)])
+def test_a_time_out_excludes_until_its_end(
+    tx: Connection, guild_id: int, minutes: int, left_out: int
+) -> None:
+    number = ended(tx, guild_id)
+    banned(tx, guild_id, "mia", minutes=minutes)
+    assert froze(tx, guild_id, number).left_out == left_out
+
+
+def test_a_ban_after_a_time_out_lasts(tx: Connection, guild_id: int) -> None:
+    ended(tx, guild_id)
+    banned(tx, guild_id, "mia", minutes=-5)
+    assert excluded(tx, guild_id) == []
+    banned(tx, guild_id, "mia")
+    banned(tx, guild_id, "mia", minutes=-5)
+    assert excluded(tx, guild_id) == [("mia", "kick_ban")]
+
+
+def test_a_ban_without_a_name_renames_nobody(tx: Connection, guild_id: int) -> None:
+    ended(tx, guild_id)
+    banned(tx, guild_id, "mia", told=False)
+    assert excluded(tx, guild_id) == [("mia", "kick_ban")]
+
+
+def test_a_ban_on_discord_holds_until_it_is_lifted(tx: Connection, guild_id: int) -> None:
+    ended(tx, guild_id)
+    banned(tx, guild_id, "mia")
+    excluding.ban_member(tx, guild_id, discord_id("mia"), AFTER)
+    excluding.ban_member(tx, guild_id, 4711, AFTER)
+    assert excluded(tx, guild_id) == [("mia", "discord_ban"), ("mia", "kick_ban")]
+    excluding.unban_member(tx, guild_id, discord_id("mia"))
+    assert excluded(tx, guild_id) == [("mia", "kick_ban")]

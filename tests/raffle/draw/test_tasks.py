@@ -1,0 +1,192 @@
+"""What moves by itself: on time, once, and without one server stopping another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import Connection
+
+from core.drand.client import chain_of
+from core.guilds.actions import change_setting
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage, Refusal
+from core.kit.services import Services
+from core.kit.settings import read_settings
+from core.raffle import store as raffle
+from core.raffle.draw import store, tasks
+from core.raffle.draw.tasks import LATE, look, move_on
+from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
+from sandbox.serve import Sandbox, on_thread
+from tests.clean import cleaned
+from tests.raffle.draw.rig import ADMIN, ended, state_of, states
+from tests.raffle.scene import END, KEY, PUBLIC_URL
+from tests.sandbox.kick_harness import KEY as KICK_KEY
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KICK_KEY) as sandbox:
+        yield sandbox
+
+
+@dataclass
+class Hall:
+    """The task, a clock to turn, and a beacon that can be switched off.
+
+    The pretend beacon's rounds follow the real time, so the clock may not run ahead of it when
+    a round is asked for: the raffle ended long ago.
+    """
+
+    services: Services
+    world: Sandbox
+    now: datetime
+
+    def run(self) -> None:
+        move_on(replace(self.services, clock=lambda: self.now))
+
+    def set(self, guild_id: int, **values: object) -> None:
+        known = {"auto": AUTO_DRAW, "grace": GRACE_MINUTES, "channel": CHANNEL}
+        with self.services.database.begin() as tx:
+            for name, value in values.items():
+                change_setting(tx, guild_id, known[name], value, ADMIN)  # type: ignore[arg-type]
+
+    def state(self, guild_id: int) -> str:
+        with self.services.database.begin() as tx:
+            return state_of(tx, guild_id, 1)
+
+    def misbehave(self, **faults: object) -> None:
+        named = {f"drand.{name}": value for name, value in faults.items()}
+        requests.post(f"{self.world.base_url}/control/faults", json=named, timeout=5)
+
+    def troubles(self, guild_id: int) -> list[str]:
+        with self.services.database.begin() as tx:
+            return [part.reason for part in look(tx, self.now) if part.guild_id == guild_id]
+
+
+@pytest.fixture
+def hall(
+    database: Database, world: Sandbox, tmp_path: Path, guild_id: int, other_guild_id: int
+) -> Iterator[Hall]:
+    drand = {k.lower(): v for k, v in world.env.items() if k.startswith("DRAND")}
+    settings = read_settings(
+        **drand, token_encryption_keys=KEY, oauth_base_url=PUBLIC_URL, data_dir=tmp_path
+    )
+    with cleaned(database):
+        with database.begin() as tx:
+            ended(tx, guild_id)
+            ended(tx, other_guild_id)
+        yield Hall(Services(settings, database, LocalBus()), world, END)
+        requests.post(f"{world.base_url}/control/faults/reset", timeout=5)
+
+
+def test_nothing_is_drawn_by_itself_unless_an_admin_wants_it(hall: Hall, guild_id: int) -> None:
+    hall.now = END + timedelta(days=9)
+    hall.run()
+    assert hall.state(guild_id) == "open"
+
+
+def test_a_raffle_is_frozen_after_its_grace(hall: Hall, guild_id: int, other_guild_id: int) -> None:
+    hall.set(guild_id, auto=True, grace=30)
+    hall.now = END + timedelta(minutes=30) - timedelta(microseconds=1)
+    hall.run()
+    assert hall.state(guild_id) == "open"
+    hall.now = END + timedelta(minutes=30)
+    hall.run()
+    assert hall.state(guild_id) == "frozen"
+    assert hall.state(other_guild_id) == "open"
+
+
+def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
+    hall.set(guild_id, auto=True, grace=0)
+    hall.now = datetime.now(UTC) - timedelta(seconds=30)
+    with hall.services.database.begin() as tx:
+        _ended_before(tx, guild_id, hall.now)
+    hall.run()
+    assert hall.state(guild_id) == "frozen"
+    hall.run()
+    assert hall.state(guild_id) == "frozen", "its round is not made yet"
+    hall.now += timedelta(seconds=chain_of(hall.services.settings).ahead + 1)
+    hall.run()
+    assert hall.state(guild_id) == "drawn"
+    hall.run()
+    with hall.services.database.begin() as tx:
+        before = states(tx, guild_id, 1)
+    assert [state for _name, state in before] == ["drawn"]
+    hall.now += timedelta(days=2)
+    hall.run()
+    with hall.services.database.begin() as tx:
+        after = states(tx, guild_id, 1)
+    assert [state for _name, state in after] == ["expired", "drawn"]
+
+
+def _ended_before(tx: Connection, guild_id: int, now: datetime) -> None:
+    raffle.set_period(tx, guild_id, 1, ends_at=now, starts_at=now - timedelta(days=1))
+
+
+@pytest.mark.parametrize("fault", ["down", "wrong_randomness", "wrong_signature", "forged"])
+def test_a_draw_waits_while_the_beacon_is_not_to_be_believed(
+    hall: Hall, guild_id: int, fault: str
+) -> None:
+    hall.set(guild_id, auto=True, grace=0)
+    hall.now = datetime.now(UTC) - timedelta(seconds=30)
+    with hall.services.database.begin() as tx:
+        _ended_before(tx, guild_id, hall.now)
+    hall.run()
+    hall.now += timedelta(seconds=20)
+    hall.misbehave(**{fault: True})
+    with pytest.raises(Outage):
+        hall.run()
+    assert hall.state(guild_id) == "frozen"
+    assert hall.troubles(guild_id) == []
+    hall.now += LATE
+    assert "waits for the public beacon" in hall.troubles(guild_id)[0]
+    hall.misbehave(**{fault: False})
+    hall.run()
+    assert hall.state(guild_id) == "drawn"
+    assert hall.troubles(guild_id) == []
+
+
+def test_one_servers_trouble_is_its_own(hall: Hall, guild_id: int, other_guild_id: int) -> None:
+    hall.set(guild_id, auto=True, grace=0, channel=0)
+    hall.set(other_guild_id, auto=True, grace=0)
+    hall.now = END
+    with pytest.raises(Refusal, match="no channel"):
+        hall.run()
+    assert hall.state(guild_id) == "open"
+    assert hall.state(other_guild_id) == "frozen"
+    assert "no channel is chosen" in hall.troubles(guild_id)[0]
+    assert hall.troubles(other_guild_id) == []
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("step", ["_freeze_due", "_learn_beacons", "_draw_due", "_expire_silent"])
+def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
+    hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall.set(guild_id, auto=True, grace=0)
+    hall.now = datetime.now(UTC) - timedelta(seconds=30)
+    with hall.services.database.begin() as tx:
+        _ended_before(tx, guild_id, hall.now)
+
+    def die(*_given: object) -> None:
+        raise Killed
+
+    for seconds in (0, 10, 20, 200_000):
+        hall.now += timedelta(seconds=seconds)
+        with monkeypatch.context() as patched:
+            patched.setattr(tasks, step, die)
+            with pytest.raises(Killed):
+                hall.run()
+        if seconds < 100:
+            hall.run()
+    hall.run()
+    with hall.services.database.begin() as tx:
+        assert [state for _name, state in states(tx, guild_id, 1)] == ["expired", "drawn"]
+        assert len(store.list_picks(tx, guild_id, 1)) == 2
