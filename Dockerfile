@@ -14,6 +14,7 @@ RUN python3 -m venv --without-pip /opt/regulars \
 # Compiled here, because the running container cannot write beside its code.
 COPY bot.py combined_server.py setup_database.py health_check.py PRIVACY_POLICY.md TERMS_OF_SERVICE.md /app/
 COPY core /app/core
+COPY docs/verify_draw.py /app/docs/
 RUN /opt/regulars/bin/python -m compileall -q /app
 
 

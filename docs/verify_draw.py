@@ -78,13 +78,14 @@ def check_pick(pick, k, expected):
     parts = ["account", "k", "pseudonym", "reason", "result", "secret"]
     need(list(pick) == parts and pick["k"] == k, f"number {k} is not as it has to be")
     need(pick["pseudonym"] == expected, f"by the rule, number {k} is {expected}")
-    if pick["result"] == "skipped":
-        known = pick["reason"] in ("banned", "excluded", "unlinked", "won_already")
-        need(known and pick["account"] is pick["secret"] is None, f"why is number {k} skipped?")
-    else:
-        known = pick["result"] in ("won", "waiting", "expired") and pick["reason"] is None
-        account = sha256(f"{pick['secret']} {pick['account']}".encode())[:40]
-        need(known and account == expected, f"number {k} is another account")
+    results = ("skipped",) if pick["reason"] else ("won", "waiting", "expired")
+    need(pick["result"] in results, f"what became of number {k}?")
+    need(pick["reason"] in (None, "banned", "excluded", "unlinked", "won_already"), "why skipped?")
+    if pick["account"] is pick["secret"] is None and pick["result"] != "waiting":
+        return " (the account is not shown)"
+    account = sha256(f"{pick['secret']} {pick['account']}".encode())[:40]
+    need(account == expected and not pick["reason"], f"number {k} is another account")
+    return f" ({pick['account']})"
 
 
 def verify(raw, say=str):
@@ -95,8 +96,7 @@ def verify(raw, say=str):
     say(f"1. The bundle is whole, and follows this rule:\n   {bundle['rule']}")
     snapshot_hash, seed = sha256(snapshot.encode("ascii")), bytes.fromhex(bundle["seed"])
     need(snapshot_hash == bundle["snapshot_sha256"], "the list has another hash")
-    say(f"2. {terms['entrants']} entrants, {terms['tickets']} tickets; the list has the hash")
-    say(f"   {snapshot_hash}")
+    say(f"2. {terms['entrants']} entrants, {terms['tickets']} tickets; hash:\n   {snapshot_hash}")
     promised = (seed.hex(), sha256(seed)) == (bundle["seed"], terms["commitment"])
     need(promised, "the seed is not the one that was promised")
     say(f"3. The seed is the one promised at the opening by\n   {terms['commitment']}")
@@ -115,9 +115,9 @@ def verify(raw, say=str):
     alive, wanted, picks = 0, int(terms["winners"]), bundle["picks"]
     for k, (pick, expected) in enumerate(zip(picks, order), 1):
         need(alive < wanted, "more were drawn than can win")
-        check_pick(pick, k, expected)
+        account = check_pick(pick, k, expected)
         alive += pick["result"] in ("won", "waiting")
-        say(f"5. Number {k} is {expected}: {pick['reason'] or pick['result']}")
+        say(f"5. Number {k} is {expected}: {pick['reason'] or pick['result']}{account}")
     enough = len(picks) == len(pool) or (len(picks) < len(pool) and alive == wanted)
     need(enough, "too few were drawn, or too many")
     return bundle, (snapshot_hash, terms["commitment"])

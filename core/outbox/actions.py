@@ -38,10 +38,11 @@ def post_to_user(
     payload: dict[str, Any],
     *,
     if_possible: bool = False,
+    after_seconds: float = 0,
 ) -> bool:
     """A direct message to a Discord user, on behalf of a server; False when this key was already
     posted. Somebody who takes no direct messages leaves it on the shelf, or with `if_possible`
-    simply does without."""
+    simply does without. With `after_seconds` it is not sent before so many seconds have passed."""
     target: dict[str, Any] = {"user_id": user_id}
     return _post(
         tx,
@@ -52,6 +53,7 @@ def post_to_user(
         target={**target, "if_possible": True} if if_possible else target,
         kind=kind,
         payload=payload,
+        after_seconds=after_seconds,
     )
 
 

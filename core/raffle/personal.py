@@ -5,23 +5,25 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, update
 
 from core.kit.personal import Personal, Subject
-from core.raffle.draw.tables import exclusions, lines, picks
+from core.raffle.draw.tables import exclusions, picks
 from core.raffle.tables import entries
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """Every ticket with its cause, the pseudonym in each draw, what was won."""
+    """Every ticket with its cause, what was drawn and won."""
     got = select(
         entries.c.period, entries.c.at, entries.c.source, entries.c.amount, entries.c.reason
     )
     won = select(
-        picks.c.period, picks.c.k.label("place"), picks.c.state, picks.c.drawn_at, picks.c.reason
+        picks.c.period,
+        picks.c.k.label("place"),
+        picks.c.pseudonym,
+        picks.c.state,
+        picks.c.drawn_at,
+        picks.c.reason,
     )
     return {
         "raffle_tickets": _rows(tx, subject, entries, got.order_by(entries.c.id)),
-        "raffle_pseudonyms": _rows(
-            tx, subject, lines, select(lines.c.period, lines.c.pseudonym, lines.c.tickets)
-        ),
         "raffle_draws_with_you": _rows(tx, subject, picks, won),
         "excluded_from_raffles": _rows(
             tx, subject, exclusions, select(exclusions.c.excluded_at, exclusions.c.cause)
@@ -40,6 +42,7 @@ def _rows(tx: Connection, subject: Subject, table: Table, wanted: Any) -> list[d
 
 def forget(tx: Connection, subject: Subject) -> None:
     """Tickets stay under the pseudonym, or a draw could not be checked any more; so do exclusions.
+    A winner's account is shown in the bundle no more, because it cannot be worked out any more.
     Whose account it was on Discord goes, unless a prize is still on its way to them."""
     tx.execute(
         update(picks)
@@ -56,7 +59,6 @@ PERSONAL = Personal(
     tables=(
         "raffle_entries",
         "raffle_balances",
-        "raffle_lines",
         "raffle_picks",
         "raffle_exclusions",
     ),

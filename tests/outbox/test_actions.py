@@ -117,3 +117,15 @@ def test_the_shelf_of_another_server_stays_as_it_is(
         assert actions.try_shelf_again(tx, NOW, guild_id) == 1
     assert post.row("key", guild_id)["state"] == "waiting"
     assert post.row("key", other_guild_id)["state"] == "shelved"
+
+
+def test_what_is_to_come_later_waits_and_its_channel_with_it(tx: Connection, guild_id: int) -> None:
+    actions.post_to_channel(tx, guild_id, 5, "k", "original", {})
+    [first] = store.claim_due(tx, NOW, 9)
+    store.set_sent(tx, first.id, NOW, {})
+    actions.post_edit(tx, guild_id, 5, "original", "k", "edit", {}, after_seconds=3600)
+    actions.post_to_channel(tx, guild_id, 5, "k", "behind", {})
+    actions.post_to_user(tx, guild_id, 8, "k", "letter", {}, after_seconds=3600)
+    assert store.claim_due(tx, NOW, 9) == []
+    later = NOW + timedelta(hours=1)
+    assert [message.key for message in store.claim_due(tx, later, 9)] == ["edit", "letter"]

@@ -107,7 +107,7 @@ def upgrade() -> None:
         "raffle_draws",
         sa.Column("guild_id", sa.BigInteger(), nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
-        sa.Column("header", sa.Text(), nullable=False, comment="the snapshot's first lines"),
+        sa.Column("snapshot", sa.Text(), nullable=False, comment="the list, as it was published"),
         sa.Column(
             "snapshot_hash", sa.Text(), nullable=False, comment="SHA-256 of the snapshot, in hex"
         ),
@@ -239,32 +239,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("guild_id", "viewer_id", "cause", name="raffle_exclusions_once"),
     )
     op.create_table(
-        "raffle_lines",
-        sa.Column("guild_id", sa.BigInteger(), nullable=False),
-        sa.Column("period", sa.Integer(), nullable=False),
-        sa.Column("viewer_id", sa.BigInteger(), nullable=False),
-        sa.Column("pseudonym", sa.Text(), nullable=False),
-        sa.Column("tickets", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("tickets > 0", name="raffle_lines_tickets"),
-        sa.ForeignKeyConstraint(
-            ["guild_id", "period"],
-            ["raffle_draws.guild_id", "raffle_draws.period"],
-            name="raffle_lines_draw",
-        ),
-        sa.ForeignKeyConstraint(
-            ["guild_id", "viewer_id"],
-            ["people_viewers.guild_id", "people_viewers.viewer_id"],
-            name="raffle_lines_viewer",
-        ),
-        sa.PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_lines_once"),
-        sa.UniqueConstraint("guild_id", "period", "pseudonym", name="raffle_lines_pseudonym"),
-    )
-    op.create_table(
         "raffle_picks",
         sa.Column("guild_id", sa.BigInteger(), nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
         sa.Column("k", sa.Integer(), nullable=False, comment="counts the winners up, from 1"),
-        sa.Column("viewer_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "viewer_id",
+            sa.BigInteger(),
+            nullable=True,
+            comment="empty for who was forgotten before the draw",
+        ),
         sa.Column("pseudonym", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True, comment="why skipped"),

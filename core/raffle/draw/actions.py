@@ -20,7 +20,7 @@ from core.people import store as people
 from core.raffle import store as raffle
 from core.raffle.draw import announcing, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
-from core.raffle.draw.store import ALIVE, Draw, Holder
+from core.raffle.draw.store import ALIVE, Draw, Holder, Pick
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from core.raffle.store import Period
@@ -128,11 +128,11 @@ def freeze(
     chosen = means.chain.choose_round(now) if with_beacon else None
     tickets = sum(line.tickets for line in lines)
     header = rules.header(_terms(period, means, chosen), len(lines), tickets)
+    snapshot = rules.snapshot(header, lines)
     draw = Draw(
         guild_id=guild_id,
         period=number,
-        header=header,
-        snapshot_hash=rules.hash_of(rules.snapshot(header, lines)),
+        snapshot_hash=rules.hash_of(snapshot),
         entrants=len(lines),
         tickets=tickets,
         left_out=len(holders) - len(entrants),
@@ -143,8 +143,7 @@ def freeze(
         round=chosen,
         round_at=means.chain.made_at(chosen) if chosen else None,
     )
-    store.add_draw(tx, draw)
-    store.add_lines(tx, guild_id, number, [holder.viewer_id for holder in entrants], lines)
+    store.add_draw(tx, draw, snapshot)
     raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=now)
     post_audit(tx, guild_id, actor, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
     announcing.frozen(tx, means, period, draw)
@@ -252,39 +251,60 @@ def pick_missing(tx: Connection, means: Means, period: Period, draw: Draw, now: 
     all over. Hold the period's lock."""
     picked = store.list_picks(tx, period.guild_id, period.number)
     missing = period.winners_wanted - sum(pick.state in ALIVE for pick in picked)
-    order = order_of(tx, means, draw) if missing > 0 else iter(())
-    shown = 0
-    for k, line in enumerate(islice(order, len(picked), None), len(picked) + 1):
-        if _pick(tx, means, period, draw, k, line, shown, now):
-            shown += 1
-        if shown == missing:
-            break
-    if missing > 0 and shown == 0:
+    if missing > 0 and _pick_on(tx, means, period, draw, len(picked), missing, now) == 0:
         announcing.nobody(tx, means, period, draw)
     close_if_over(tx, period, now)
 
 
-def order_of(tx: Connection, means: Means, draw: Draw) -> Iterator[Line]:
-    """Everybody in the order in which they are drawn."""
-    seed = means.open(raffle.get_sealed(tx, draw.guild_id, draw.period)[0])
-    number = bytes.fromhex(draw.randomness) if draw.randomness else rules.WITHOUT_BEACON
-    lines = store.list_lines(tx, draw.guild_id, draw.period)
-    return rules.winners(seed, draw.snapshot_hash, number, lines)
-
-
-def _pick(
+def _pick_on(
     tx: Connection,
     means: Means,
     period: Period,
     draw: Draw,
-    k: int,
-    line: Line,
-    shown: int,
+    picked: int,
+    missing: int,
     now: datetime,
-) -> bool:
-    """Write down who was drawn; whether they may win."""
+) -> int:
+    """Go on behind those who were drawn; returns how many of the new ones may win."""
+    lines = rules.lines_of(store.get_snapshot(tx, draw.guild_id, draw.period))
+    owners = _owners(tx, means, period)
+    following = islice(order_of(tx, means, draw, lines), picked, None)
+    names = [line.pseudonym for line in lines[: announcing.NAMES]]
+    found = 0
+    for k, line in enumerate(following, picked + 1):
+        pick = _pick(tx, period, k, line, owners.get(line.pseudonym), now)
+        if pick.reason is not None:
+            announcing.skipped(tx, period, draw, pick)
+            continue
+        announcing.drawn(tx, means, period, draw, pick, line.tickets, found, names)
+        found += 1
+        if found == missing:
+            break
+    return found
+
+
+def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) -> Iterator[Line]:
+    """Everybody in the order in which they are drawn."""
+    seed = means.open(raffle.get_sealed(tx, draw.guild_id, draw.period)[0])
+    number = bytes.fromhex(draw.randomness) if draw.randomness else rules.WITHOUT_BEACON
+    return rules.winners(seed, draw.snapshot_hash, number, lines)
+
+
+def _owners(tx: Connection, means: Means, period: Period) -> dict[str, int]:
+    """Pseudonym -> viewer id. It is worked out again, so that nothing which could be exchanged is
+    kept beside the published list."""
+    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
+    return {
+        rules.pseudonym(rules.secret_number(salt, account), account): viewer_id
+        for viewer_id, account in store.list_accounts(tx, period.guild_id, period.number)
+    }
+
+
+def _pick(
+    tx: Connection, period: Period, k: int, line: Line, viewer_id: int | None, now: datetime
+) -> Pick:
+    """Write down who was drawn, and whether they may win."""
     guild_id, number = period.guild_id, period.number
-    viewer_id = store.get_viewer_of_line(tx, guild_id, number, line.pseudonym)
     objection, discord_id = _objection(tx, guild_id, number, viewer_id, now)
     window = timedelta(minutes=setting(tx, guild_id, CLAIM_MINUTES))
     store.add_pick(
@@ -303,17 +323,15 @@ def _pick(
     post_audit(tx, guild_id, BY_ITSELF, "raffle.pick", f"#{number}.{k}", after=objection or "drawn")
     pick = store.find_pick(tx, guild_id, number, k)
     assert pick is not None, "it was added above"
-    if objection:
-        announcing.skipped(tx, period, draw, pick)
-    else:
-        announcing.drawn(tx, means, period, draw, pick, line.tickets, shown)
-    return objection is None
+    return pick
 
 
 def _objection(
-    tx: Connection, guild_id: int, number: int, viewer_id: int, now: datetime
+    tx: Connection, guild_id: int, number: int, viewer_id: int | None, now: datetime
 ) -> tuple[Skipped | None, int | None]:
     """Why this viewer does not win, and whose the account is."""
+    if viewer_id is None:  # they asked to be forgotten
+        return "unlinked", None
     causes = store.list_causes(tx, guild_id, viewer_id, now)
     link = people.find_link_of_viewer(tx, guild_id, viewer_id)
     discord_id = link.discord_id if link else None

@@ -3,13 +3,13 @@
 A winner's message is one message from the drum roll to "delivered": posted once, then edited.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from core.guilds.store import list_names
 from core.outbox import actions as outbox
-from core.raffle.draw import store
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period
@@ -20,6 +20,8 @@ MOST_ROLLS = 5
 ROLLS = 3
 ROLL_SECONDS = 1.5
 ROLL_NAMES = 4
+NAMES = ROLLS * ROLL_NAMES
+"""So many pseudonyms roll by; they say nothing about who wins."""
 
 
 def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
@@ -52,14 +54,18 @@ def drawn(
     pick: Pick,
     tickets: int,
     place: int,
+    names: Sequence[str],
 ) -> None:
-    """A drum roll, then the winner; `place` counts those of the same draw, from 0."""
+    """A drum roll with these pseudonyms, then the winner; `place` counts those of the same draw,
+    from 0."""
     payload = _of_winner(means, period, draw, pick) | {"tickets": tickets}
     key, guild_id, channel_id = _key(pick), period.guild_id, draw.channel_id
+    revealed_after = (place + 1) * ROLLS * ROLL_SECONDS
     if place >= MOST_ROLLS:
+        revealed_after = 0
         outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, payload)
     else:
-        rolling = {**payload, "state": "rolling", "names": _some_names(tx, draw)}
+        rolling = {**payload, "state": "rolling", "names": [name[:8] for name in names]}
         first = {**rolling, "roll": 1}
         outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, first)
         _roll(tx, draw, key, rolling, payload, place)
@@ -71,6 +77,7 @@ def drawn(
         f"raffle.won:{period.number}:{pick.k}",
         {**payload, "server": list_names(tx).get(guild_id, "")},
         if_possible=True,
+        after_seconds=revealed_after,
     )
 
 
@@ -95,12 +102,6 @@ def _roll(
             final if last else {**rolling, "roll": turn},
             after_seconds=start + (turn - 1) * ROLL_SECONDS,
         )
-
-
-def _some_names(tx: Connection, draw: Draw) -> list[str]:
-    """A few of the pseudonyms that roll by; they say nothing about who wins."""
-    lines = store.list_lines(tx, draw.guild_id, draw.period, most=ROLLS * ROLL_NAMES)
-    return [line.pseudonym[:8] for line in lines]
 
 
 def changed(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:

@@ -195,8 +195,9 @@ def nobody(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
-    view = _page_button(payload["page"], _("Check it yourself"))
+    view = discord.ui.View(timeout=None)
     view.add_item(claim_button(int(payload["guild_id"]), payload["number"], payload["k"]))
+    view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
     return view
 
 

@@ -19,7 +19,7 @@ from flask import Blueprint, Response, make_response, render_template, url_for
 from core.kit.services import Services
 from core.kit.web import word
 from core.kit.words import _
-from core.raffle.draw import publishing
+from core.raffle.draw import publishing, store
 from core.raffle.draw.embeds import reason_words
 from core.raffle.draw.publishing import Public
 from core.raffle.draw.rules import RULE
@@ -123,8 +123,7 @@ class _Desk:
         with self._database.begin() as tx:
             found = publishing.find_public(tx, public_id)
             assert found is not None
-            assert found.draw is not None
-            return publishing.snapshot_of(tx, found.draw)
+            return store.get_snapshot(tx, found.period.guild_id, found.period.number)
 
     def _make_bundle(self, public_id: str, _states: tuple[tuple[int, str], ...]) -> bytes:
         with self._database.begin() as tx:

@@ -62,11 +62,6 @@ def find_public(tx: Connection, public_id: str) -> Public | None:
     )
 
 
-def snapshot_of(tx: Connection, draw: Draw) -> str:
-    """The frozen list as published."""
-    return rules.snapshot(draw.header, store.list_lines(tx, draw.guild_id, draw.period))
-
-
 def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
     """The bundle, or None before the draw: the seed is secret until then."""
     draw, period = found.draw, found.period
@@ -78,19 +73,23 @@ def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
     if draw.chain and draw.round and draw.randomness and draw.signature:
         beacon = Beacon(draw.chain, draw.round, draw.randomness, draw.signature)
     picks = [_published(pick, salt) for pick in found.picks]
-    return rules.bundle(snapshot_of(tx, draw), means.open(sealed_seed), beacon, picks)
+    snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
+    return rules.bundle(snapshot, means.open(sealed_seed), beacon, picks)
 
 
 def _published(pick: Drawn, salt: bytes) -> rules.Pick:
-    """A winner's account is shown, so that everybody sees whose line it is; of others nothing."""
-    shown = pick.state != "skipped"
+    """A winner's account is shown, so that everybody sees whose line it is; of those who were
+    skipped, or asked to be forgotten since, nothing."""
+    secret = rules.secret_number(salt, pick.account)
+    is_theirs = rules.pseudonym(secret, pick.account) == pick.pseudonym
+    shown = pick.state != "skipped" and is_theirs
     return rules.Pick(
         pick.k,
         pick.pseudonym,
         _RESULTS[pick.state],  # type: ignore[arg-type]
         pick.reason,
         pick.account if shown else None,
-        rules.secret_number(salt, pick.account) if shown else None,
+        secret if shown else None,
     )
 
 
@@ -117,21 +116,27 @@ def get_proof(
     link = people.find_link(tx, guild_id, discord_id)
     if link is None:
         raise Refusal(_("You have not linked a Kick account."), _("`/link` does that."))
-    found = store.find_newest_line(tx, guild_id, link.viewer_id, number)
-    if found is None:
-        raise Refusal(
-            _("{name} is in no frozen list.").format(name=link.name),
-            _("Lists are frozen when a raffle has ended."),
-        )
-    number, line = found
-    period = raffle.find_period(tx, guild_id, number)
-    assert period is not None, "the line belongs to it"
-    account = people.get_viewer(tx, guild_id, link.viewer_id)
-    called = f"{account.platform}:{account.platform_user_id}"
-    salt = means.open(raffle.get_sealed(tx, guild_id, number)[1])
-    secret = rules.secret_number(salt, called)
-    page = means.page_of(period.public_id)
-    return Proof(number, line.pseudonym, line.tickets, secret, called, page)
+    viewer = people.get_viewer(tx, guild_id, link.viewer_id)
+    account = f"{viewer.platform}:{viewer.platform_user_id}"
+    for period in raffle.list_periods(tx, guild_id):
+        if period.frozen_at is not None and number in (None, period.number):
+            proof = _find_proof(tx, means, period, account)
+            if proof is not None:
+                return proof
+    raise Refusal(
+        _("{name} is in no frozen list.").format(name=link.name),
+        _("Lists are frozen when a raffle has ended."),
+    )
+
+
+def _find_proof(tx: Connection, means: Means, period: Period, account: str) -> Proof | None:
+    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
+    secret = rules.secret_number(salt, account)
+    name = rules.pseudonym(secret, account)
+    tickets = store.find_tickets_of_line(tx, period.guild_id, period.number, name)
+    if tickets is None:
+        return None
+    return Proof(period.number, name, tickets, secret, account, means.page_of(period.public_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ RULE = (
 )
 """As every bundle carries it. Not translated: it is part of what is checked."""
 
+PSEUDONYM = 40
+"""Characters of a line's name."""
+
+HEADER_LINES = 8
+
 WITHOUT_BEACON = bytes(32)
 """Stands for the beacon's number where there is none."""
 
@@ -74,7 +79,7 @@ def secret_number(salt: bytes, account: str) -> str:
 def pseudonym(secret: str, account: str) -> str:
     """Binds a line to an account, such as `kick:123`: nobody can find another account that gives
     the same, and without the secret number nobody can find this one."""
-    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:40]
+    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM]
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -104,6 +109,12 @@ def snapshot(header: str, lines: Iterable[Line]) -> str:
     """The published list: the header, then one line an entrant, by pseudonym. ASCII."""
     ordered = sorted(lines, key=lambda line: line.pseudonym)
     return header + "".join([f"{line.pseudonym} {line.tickets}\n" for line in ordered])
+
+
+def lines_of(snapshot: str) -> list[Line]:
+    """The list that stands in a snapshot, in its order."""
+    rows = snapshot.split("\n")[HEADER_LINES:-1]
+    return [Line(row[:PSEUDONYM], int(row[PSEUDONYM + 1 :])) for row in rows]
 
 
 def hash_of(snapshot: str) -> str:
@@ -159,7 +170,8 @@ class Pick:
     Attributes:
         result: won, or waiting for the winner's word, expired, or skipped.
         reason: why skipped.
-        account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`.
+        account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`;
+            neither is shown of who was skipped, or asked to be forgotten.
     """
 
     k: int

@@ -1,6 +1,5 @@
 """The statements about frozen lists, those who were drawn, and those who may not win."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -9,12 +8,14 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, text, u
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.people.tables import viewers
-from core.raffle.draw.rules import Line, Skipped
-from core.raffle.draw.tables import draws, exclusions, lines, picks
-from core.raffle.tables import periods
+from core.raffle.draw.rules import Skipped
+from core.raffle.draw.tables import draws, exclusions, picks
+from core.raffle.tables import balances, periods
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
 Cause = Literal["admin", "kick_ban", "discord_ban"]
+
+_ACCOUNT = func.concat(viewers.c.platform, ":", viewers.c.platform_user_id).label("account")
 
 ALIVE = ("drawn", "claimed", "delivered")
 """The states of those who take one of the prizes."""
@@ -63,7 +64,6 @@ class Draw:
     """What was fixed when a list was frozen, and the beacon's number once it is known.
 
     Attributes:
-        header: the first lines of the snapshot.
         left_out: how many had tickets and were not allowed to win.
         chain: None together with `round` and `round_at` for a draw without beacon.
         given_up_by: who drew without waiting for the beacon.
@@ -71,7 +71,6 @@ class Draw:
 
     guild_id: int
     period: int
-    header: str
     snapshot_hash: str
     entrants: int
     tickets: int
@@ -92,14 +91,50 @@ class Draw:
         return self.round is not None and self.randomness is None and self.given_up_at is None
 
 
-_DRAWS: Select[Any] = select(draws)
+_DRAWS: Select[Any] = select(*(draws.c[name] for name in Draw.__dataclass_fields__))
 
 
-def add_draw(tx: Connection, draw: Draw) -> None:
-    """Write down what was fixed."""
-    tx.execute(
-        insert(draws).values({name: getattr(draw, name) for name in Draw.__dataclass_fields__})
+def add_draw(tx: Connection, draw: Draw, snapshot: str) -> None:
+    """Write down what was fixed, and the list as it is published."""
+    values = {name: getattr(draw, name) for name in Draw.__dataclass_fields__}
+    tx.execute(insert(draws).values(**values, snapshot=snapshot))
+
+
+def get_snapshot(tx: Connection, guild_id: int, period: int) -> str:
+    """The frozen list. It is read only where it is needed: it may have megabytes."""
+    found = tx.execute(
+        select(draws.c.snapshot).where(draws.c.guild_id == guild_id, draws.c.period == period)
     )
+    return str(found.scalar_one())
+
+
+_FIND_LINE = text("""
+    SELECT split_part(substring(snapshot FROM nullif(position(:start IN snapshot), 0)
+                                              + length(:start) FOR 20), E'\\n', 1)
+      FROM raffle_draws WHERE guild_id = :guild_id AND period = :period
+""")
+
+
+def find_tickets_of_line(tx: Connection, guild_id: int, period: int, pseudonym: str) -> int | None:
+    """How many tickets stand behind a pseudonym in a frozen list."""
+    whose = {"guild_id": guild_id, "period": period, "start": f"\n{pseudonym} "}
+    found = tx.execute(_FIND_LINE, whose).scalar()
+    return int(found) if found else None
+
+
+def list_accounts(tx: Connection, guild_id: int, period: int) -> list[tuple[int, str]]:
+    """Viewer id and account of everybody with tickets in a period."""
+    found = tx.execute(
+        select(viewers.c.viewer_id, _ACCOUNT)
+        .join_from(
+            balances,
+            viewers,
+            (viewers.c.guild_id == balances.c.guild_id)
+            & (viewers.c.viewer_id == balances.c.viewer_id),
+        )
+        .where(balances.c.guild_id == guild_id, balances.c.period == period, balances.c.tickets > 0)
+    )
+    return [(row.viewer_id, row.account) for row in found]
 
 
 def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
@@ -129,76 +164,18 @@ def set_draw(tx: Connection, guild_id: int, period: int, **values: Any) -> None:
     )
 
 
-_ADD_LINES = text("""
-    INSERT INTO raffle_lines (guild_id, period, viewer_id, pseudonym, tickets)
-    SELECT :guild_id, :period, line.viewer_id, line.pseudonym, line.tickets
-      FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:pseudonyms AS text[]),
-                  CAST(:tickets AS bigint[])) AS line (viewer_id, pseudonym, tickets)
-""")
-
-
-def add_lines(
-    tx: Connection, guild_id: int, period: int, viewer_ids: Sequence[int], frozen: Sequence[Line]
-) -> None:
-    """The list, in one statement: a hundred thousand lines are no exception."""
-    tx.execute(
-        _ADD_LINES,
-        {
-            "guild_id": guild_id,
-            "period": period,
-            "viewer_ids": list(viewer_ids),
-            "pseudonyms": [line.pseudonym for line in frozen],
-            "tickets": [line.tickets for line in frozen],
-        },
-    )
-
-
-def list_lines(tx: Connection, guild_id: int, period: int, most: int | None = None) -> list[Line]:
-    """The frozen list, in its order, or its first lines."""
-    wanted = select(lines.c.pseudonym, lines.c.tickets).where(
-        lines.c.guild_id == guild_id, lines.c.period == period
-    )
-    found = tx.execute(wanted.order_by(lines.c.pseudonym.collate("C")).limit(most))
-    return [Line(*row) for row in found]
-
-
-def get_viewer_of_line(tx: Connection, guild_id: int, period: int, pseudonym: str) -> int:
-    """Whose line it is."""
-    found = tx.execute(
-        select(lines.c.viewer_id).where(
-            lines.c.guild_id == guild_id,
-            lines.c.period == period,
-            lines.c.pseudonym == pseudonym,
-        )
-    )
-    return int(found.scalar_one())
-
-
-def find_newest_line(
-    tx: Connection, guild_id: int, viewer_id: int, period: int | None = None
-) -> tuple[int, Line] | None:
-    """The newest frozen list with this viewer in it, or that of a certain period: its number and
-    the line."""
-    wanted = select(lines.c.period, lines.c.pseudonym, lines.c.tickets).where(
-        lines.c.guild_id == guild_id, lines.c.viewer_id == viewer_id
-    )
-    if period is not None:
-        wanted = wanted.where(lines.c.period == period)
-    row = tx.execute(wanted.order_by(lines.c.period.desc()).limit(1)).first()
-    return (row.period, Line(row.pseudonym, row.tickets)) if row else None
-
-
 # -- who was drawn ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Somebody who was drawn. `name` is the account's of today."""
+    """Somebody who was drawn. `name` and `account` are today's; nobody's for who was forgotten
+    before the draw."""
 
     guild_id: int
     period: int
     k: int
-    viewer_id: int
+    viewer_id: int | None
     pseudonym: str
     state: PickState
     reason: Skipped | None
@@ -224,12 +201,13 @@ _PICKS: Select[Any] = select(
     picks.c.expires_at,
     picks.c.claimed_at,
     picks.c.delivered_at,
-    func.concat(viewers.c.platform, ":", viewers.c.platform_user_id).label("account"),
-    viewers.c.name,
+    _ACCOUNT,
+    func.coalesce(viewers.c.name, "").label("name"),
 ).join_from(
     picks,
     viewers,
     (viewers.c.guild_id == picks.c.guild_id) & (viewers.c.viewer_id == picks.c.viewer_id),
+    isouter=True,
 )
 
 

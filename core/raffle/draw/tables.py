@@ -25,7 +25,7 @@ draws = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("period", Integer, nullable=False),
-    Column("header", Text, nullable=False, comment="the snapshot's first lines"),
+    Column("snapshot", Text, nullable=False, comment="the list, as it was published"),
     Column("snapshot_hash", Text, nullable=False, comment="SHA-256 of the snapshot, in hex"),
     Column("entrants", Integer, nullable=False),
     Column("tickets", BigInteger, nullable=False),
@@ -44,28 +44,13 @@ draws = Table(
     ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_draws_period"),
 )
 
-lines = Table(
-    "raffle_lines",
-    METADATA,
-    Column("guild_id", BigInteger, nullable=False),
-    Column("period", Integer, nullable=False),
-    Column("viewer_id", BigInteger, nullable=False),
-    Column("pseudonym", Text, nullable=False),
-    Column("tickets", BigInteger, nullable=False),
-    PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_lines_once"),
-    UniqueConstraint("guild_id", "period", "pseudonym", name="raffle_lines_pseudonym"),
-    ForeignKeyConstraint(["guild_id", "period"], _DRAW, name="raffle_lines_draw"),
-    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_lines_viewer"),
-    CheckConstraint("tickets > 0", name="raffle_lines_tickets"),
-)
-
 picks = Table(
     "raffle_picks",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("period", Integer, nullable=False),
     Column("k", Integer, nullable=False, comment="counts the winners up, from 1"),
-    Column("viewer_id", BigInteger, nullable=False),
+    Column("viewer_id", BigInteger, comment="empty for who was forgotten before the draw"),
     Column("pseudonym", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, comment="why skipped"),

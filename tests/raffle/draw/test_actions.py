@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
 from core.people import store as people
+from core.people.tables import viewers
 from core.raffle import store as raffle
-from core.raffle.draw import actions, announcing, excluding, publishing, rules, store
+from core.raffle.draw import actions, announcing, excluding, publishing, rules, store, winning
 from core.raffle.draw.actions import BEACON_PATIENCE
+from core.raffle.draw.store import Draw
 from core.raffle.draw.tables import draws
 from tests.raffle.draw.rig import (
     ADMIN,
@@ -45,6 +47,23 @@ def bundle(tx: Connection, guild_id: int, number: int) -> bytes:
     return made
 
 
+def order(tx: Connection, draw: Draw) -> list[str]:
+    """The pseudonyms in the order in which they are drawn."""
+    lines = rules.lines_of(store.get_snapshot(tx, draw.guild_id, draw.period))
+    return [line.pseudonym for line in actions.order_of(tx, MEANS, draw, lines)]
+
+
+def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
+    """Pseudonym -> name."""
+    salt = MEANS.open(raffle.get_sealed(tx, guild_id, number)[1])
+    return {
+        rules.pseudonym(rules.secret_number(salt, account), account): people.get_viewer(
+            tx, guild_id, viewer_id
+        ).name
+        for viewer_id, account in store.list_accounts(tx, guild_id, number)
+    }
+
+
 # -- freezing -----------------------------------------------------------------------------------
 
 
@@ -53,8 +72,9 @@ def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, gui
     assert (draw.entrants, draw.tickets, draw.left_out) == (5, sum(TICKETS), 0)
     assert draw.round_at is not None
     assert timedelta(seconds=300) <= draw.round_at - AFTER < timedelta(seconds=303)
-    assert rules.hash_of(publishing.snapshot_of(tx, draw)) == draw.snapshot_hash
-    assert f"beacon {draw.chain} {draw.round}\n" in draw.header
+    snapshot = store.get_snapshot(tx, guild_id, draw.period)
+    assert rules.hash_of(snapshot) == draw.snapshot_hash
+    assert f"beacon {draw.chain} {draw.round}\n" in snapshot
     assert store.find_draw(tx, guild_id, draw.period) == draw
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
@@ -193,7 +213,7 @@ def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None
     firsts = set()
     for words in map(str, range(30)):
         told = replace(draw, randomness=beacon(draw, words).randomness)
-        firsts.add(next(actions.order_of(tx, MEANS, told)).pseudonym)
+        firsts.add(order(tx, told)[0])
     assert len(firsts) > 1
 
 
@@ -203,13 +223,13 @@ def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
     told = replace(draw, randomness=beacon(draw).randomness)
-    before = list(actions.order_of(tx, MEANS, told))
+    before = order(tx, told)
     mia = people.find_by_name(tx, guild_id, "mia")
     assert mia is not None
     people.set_viewer(tx, guild_id, "kick", mia.platform_user_id, "zoe", DUE)
     following = period(tx, guild_id, END, END + timedelta(days=31)).number
     give(tx, guild_id, following, mia.viewer_id, 10_000, "late")
-    assert list(actions.order_of(tx, MEANS, told)) == before
+    assert order(tx, told) == before
 
 
 def test_two_servers_draw_for_themselves(
@@ -278,20 +298,14 @@ def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None
 # -- who cannot win -----------------------------------------------------------------------------
 
 
-def order(tx: Connection, guild_id: int, number: int) -> list[str]:
-    """The names in the order in which they will be drawn."""
-    draw = froze(tx, guild_id, number)
-    told = replace(draw, randomness=beacon(draw).randomness)
-    lines = actions.order_of(tx, MEANS, told)
-    ids = [store.get_viewer_of_line(tx, guild_id, number, line.pseudonym) for line in lines]
-    return [people.get_viewer(tx, guild_id, viewer_id).name for viewer_id in ids]
-
-
 def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reason(
     tx: Connection, guild_id: int
 ) -> None:
     number = ended(tx, guild_id)
-    first, second, third, fourth, _fifth = order(tx, guild_id, number)
+    draw = froze(tx, guild_id, number)
+    told = replace(draw, randomness=beacon(draw).randomness)
+    owners = owner_names(tx, guild_id, number)
+    first, second, third, fourth, _fifth = (owners[line] for line in order(tx, told))
     excluding.exclude(tx, guild_id, first, "", ADMIN, DUE)
     excluding.ban_member(tx, guild_id, discord_id(second), DUE)
     link = people.find_link(tx, guild_id, discord_id(third))
@@ -306,8 +320,47 @@ def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reaso
     ]
     reasons = [m.payload["reason"] for m in posted(tx, guild_id, "raffle.skipped")]
     assert reasons == ["excluded", "banned", "unlinked"]
-    told, _ = verify(bundle(tx, guild_id, number))
-    assert [pick["reason"] for pick in told["picks"]] == ["excluded", "banned", "unlinked", None]
+    published, _ = verify(bundle(tx, guild_id, number))
+    assert [pick["reason"] for pick in published["picks"]] == [
+        "excluded",
+        "banned",
+        "unlinked",
+        None,
+    ]
+
+
+def forget(tx: Connection, guild_id: int, name: str) -> None:
+    """What is left of an account that asked to be forgotten."""
+    known = people.find_by_name(tx, guild_id, name)
+    assert known is not None
+    tx.execute(
+        update(viewers)
+        .where(viewers.c.guild_id == guild_id, viewers.c.viewer_id == known.viewer_id)
+        .values(platform_user_id=-known.viewer_id, name="gone", folded_name="gone")
+    )
+
+
+def test_who_is_forgotten_before_the_draw_is_skipped(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, ("mia",))
+    froze(tx, guild_id, number)
+    forget(tx, guild_id, "mia")
+    (pick,) = drew(tx, guild_id, number)
+    assert (pick.viewer_id, pick.reason, pick.name) == (None, "unlinked", "")
+    verify(bundle(tx, guild_id, number))
+
+
+def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, DUE)
+    account = pick.account
+    assert account in bundle(tx, guild_id, number).decode()
+    forget(tx, guild_id, pick.name)
+    told = bundle(tx, guild_id, number)
+    verify(told)
+    assert account not in told.decode()
 
 
 def test_one_person_wins_once_in_a_draw_with_two_accounts(tx: Connection, guild_id: int) -> None:

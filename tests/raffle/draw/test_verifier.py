@@ -112,7 +112,22 @@ def test_nobody_is_skipped_without_a_known_reason() -> None:
     moody = Pick(1, FIVE.won(1, first).pseudonym, "skipped", "disliked")  # type: ignore[arg-type]
     assert "why" in refused(FIVE.bundle([moody, *rest]))
     silent = Pick(1, FIVE.won(1, first).pseudonym, "skipped")
-    assert "why" in refused(FIVE.bundle([silent, *rest]))
+    assert "what became" in refused(FIVE.bundle([silent, *rest]))
+    both = replace(FIVE.won(1, first), reason="banned")
+    assert "what became" in refused(FIVE.bundle([both, *rest]))
+
+
+def test_a_winner_may_be_forgotten_but_not_one_who_is_waited_for() -> None:
+    first, second, *_ = FIVE.drawn()
+    gone = replace(FIVE.won(1, first), account=None, secret=None)
+    said: list[str] = []
+    verify(FIVE.bundle([gone, FIVE.won(2, second)]), said.append)
+    assert [line.rsplit("(", 1)[1] for line in said[-2:]] == [
+        "the account is not shown)",
+        f"{second})",
+    ]
+    waiting = replace(gone, result="waiting")
+    assert "another account" in refused(FIVE.bundle([waiting, FIVE.won(2, second)]))
 
 
 def test_another_seed_another_list_or_another_round_is_found() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.guilds.actions import change_setting
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.raffle.draw import actions, store, winning
+from core.raffle.draw import actions, rules, store, winning
 from core.raffle.draw.store import Pick
 from core.raffle.settings import CLAIM_MINUTES
 from tests.clean import cleaned
@@ -110,7 +110,8 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     first, second = drew(tx, guild_id, number)
     draw = store.find_draw(tx, guild_id, number)
     assert draw is not None
-    order = [line.pseudonym for line in actions.order_of(tx, MEANS, draw)]
+    lines = rules.lines_of(store.get_snapshot(tx, guild_id, number))
+    order = [line.pseudonym for line in actions.order_of(tx, MEANS, draw, lines)]
     claim(tx, second)
     assert winning.expire(tx, MEANS, guild_id, number, first.k, LATE)
     after = store.list_picks(tx, guild_id, number)

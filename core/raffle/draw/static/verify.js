@@ -91,13 +91,13 @@ async function checkBeacon(beacon, terms) {
 async function checkPick(pick, k, expected) {
   need(has(pick, "account", "k", "pseudonym", "reason", "result", "secret") && pick.k === k, `number ${k} is not as it has to be`);
   need(pick.pseudonym === expected, `by the rule, number ${k} is ${expected}`);
-  if (pick.result === "skipped") {
-    need(SKIPPED.includes(pick.reason) && pick.account === null && pick.secret === null, `why is number ${k} skipped?`);
-    return;
-  }
-  need(["won", "waiting", "expired"].includes(pick.result) && pick.reason === null, `what became of number ${k}?`);
+  const results = pick.reason === null ? ["won", "waiting", "expired"] : ["skipped"];
+  need(results.includes(pick.result), `what became of number ${k}?`);
+  need(pick.reason === null || SKIPPED.includes(pick.reason), `why is number ${k} skipped?`);
+  if (pick.account === null && pick.secret === null && pick.result !== "waiting") return "the account is not shown";
   const account = await sha256(utf8(`${pick.secret} ${pick.account}`));
-  need(account.slice(0, 40) === expected, `number ${k} is another account`);
+  need(account.slice(0, 40) === expected && pick.reason === null, `number ${k} is another account`);
+  return pick.account;
 }
 
 /** Check everything; throws what is wrong. `seen` are hashes that the bundle has to hold. */
@@ -126,9 +126,9 @@ export async function verify(raw, say = () => {}, seen = []) {
     need(alive < wanted, "more were drawn than can win");
     const { value, done } = await order.next();
     need(!done, "more were drawn than there are");
-    await checkPick(pick, index + 1, value);
+    const account = await checkPick(pick, index + 1, value);
     alive += ["won", "waiting"].includes(pick.result) ? 1 : 0;
-    say(`Number ${index + 1} is ${value.slice(0, 12)}…: ${pick.reason ?? pick.result}.`);
+    say(`Number ${index + 1} is ${value.slice(0, 12)}…: ${pick.reason ?? pick.result} (${account}).`);
   }
   need(alive === wanted || bundle.picks.length === pool.length, "too few were drawn");
   return bundle;

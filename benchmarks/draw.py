@@ -1,0 +1,134 @@
+"""Freeze and draw among 100,000 holders of 10,000,000 tickets, and what checking that takes.
+
+python -m benchmarks.draw
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography.fernet import Fernet
+from sqlalchemy import Connection, text
+
+from core.drand.chain import QUICKNET
+from core.drand.client import Round
+from core.guilds import store as guilds
+from core.guilds.actions import change_setting
+from core.kit.crypto import Vault
+from core.kit.database import METADATA, Database
+from core.kit.embedded import EmbeddedPostgres
+from core.raffle import actions as raffles
+from core.raffle.draw import actions, publishing
+from core.raffle.means import Means
+from core.raffle.settings import CHANNEL
+from core.rooms import open_rooms
+
+GUILD = 1
+HOLDERS = 100_000
+TICKETS = 10_000_000
+WINNERS = 3
+END = datetime(2026, 12, 1, tzinfo=UTC)
+VERIFIER = Path(__file__).parents[1] / "docs" / "verify_draw.py"
+
+T = TypeVar("T")
+
+_VIEWERS = text("""
+    INSERT INTO people_viewers
+           (guild_id, platform, platform_user_id, name, folded_name, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+      FROM generate_series(1, :holders) AS n
+""")
+_LINKS = text("""
+    INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
+    SELECT guild_id, platform_user_id, platform, viewer_id, :at FROM people_viewers
+""")
+_BALANCES = text("""
+    INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets)
+    SELECT guild_id, :number, viewer_id,
+           CASE WHEN platform_user_id % 2 = 0 THEN 1 ELSE 2 * :tickets / :holders - 1 END
+      FROM people_viewers
+""")
+
+
+def measure() -> dict[str, float]:
+    """Seconds of each part."""
+    open_rooms()
+    with tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        database = Database(server.start())
+        METADATA.create_all(database.engine)
+        try:
+            return _measured(database, Path(folder))
+        finally:
+            database.close()
+            server.stop()
+
+
+def _measured(database: Database, folder: Path) -> dict[str, float]:
+    means = Means(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
+    with database.begin() as tx:
+        number = _fill(tx, means)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
+        lone.execute(text("ANALYZE"))
+    figures: dict[str, float] = {}
+    with database.begin() as tx:
+        frozen = _timed(figures, "freeze", lambda: actions.freeze(tx, means, GUILD, number, 1, END))
+    assert (frozen.entrants, frozen.tickets) == (HOLDERS, TICKETS)
+    signature = hashlib.sha384(b"a round").digest()
+    told = Round(
+        frozen.chain or "",
+        frozen.round or 0,
+        hashlib.sha256(signature).hexdigest(),
+        signature.hex(),
+    )
+    later = END + timedelta(minutes=10)
+    with database.begin() as tx:
+        actions.learn_beacon(tx, GUILD, number, told)
+        _timed(figures, "draw", lambda: actions.draw_winners(tx, means, GUILD, number, later))
+    with database.begin() as tx:
+        found = publishing.find_public(tx, _public_id(tx))
+        assert found is not None
+        made = _timed(figures, "bundle", lambda: publishing.bundle_of(tx, means, found))
+    assert made is not None
+    file = folder / "bundle.json"
+    file.write_bytes(made)
+    figures["bundle_megabytes"] = len(made) / 1e6
+    command = [sys.executable, str(VERIFIER), str(file)]
+    _timed(figures, "verifier", lambda: subprocess.run(command, check=True, capture_output=True))
+    return figures
+
+
+def _fill(tx: Connection, means: Means) -> int:
+    guilds.set_guild(tx, GUILD, "A large server")
+    change_setting(tx, GUILD, CHANNEL, 1, 1)
+    start = END - timedelta(days=30)
+    opened = raffles.open_period(
+        tx, means, GUILD, start, END, prize="A car", winners_wanted=WINNERS, now=start
+    )
+    tx.execute(_VIEWERS, {"guild": GUILD, "holders": HOLDERS, "at": start})
+    tx.execute(_LINKS, {"at": start})
+    values = {"number": opened.number, "tickets": TICKETS, "holders": HOLDERS}
+    tx.execute(_BALANCES, values)
+    return opened.number
+
+
+def _public_id(tx: Connection) -> str:
+    return str(tx.execute(text("SELECT public_id FROM raffle_periods")).scalar_one())
+
+
+def _timed(figures: dict[str, float], name: str, work: Callable[[], T]) -> T:
+    start = time.perf_counter()
+    result = work()
+    figures[name] = time.perf_counter() - start
+    return result
+
+
+if __name__ == "__main__":
+    for name, figure in measure().items():
+        print(f"{name:18} {figure:8.2f}")

@@ -1,0 +1,242 @@
+"""A raffle is drawn: from the admin's question to the delivered prize, and checked by a viewer."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+from playwright.sync_api import Page, expect
+
+from core.drand.chain import parse_chain
+from core.kit.crypto import Vault
+from core.people import store as people
+from core.raffle import actions as raffles
+from core.raffle import store as raffle
+from core.raffle.means import Means
+from sandbox.kick.signing import SigningKey
+from sandbox.people import BY_HANDLE
+from tests.stories.letters import (
+    custom_id_of,
+    next_letter,
+    private_answer,
+    url_in,
+)
+from tests.stories.product import until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+Json = dict[str, Any]
+
+KEY = Fernet.generate_key().decode()
+CHANNEL = "raffle"
+TICKETS = {"mia": 12, "leo": 30, "yuki": 1, "sam": 300}
+
+
+@contextmanager
+def raffle_stage(
+    folder: Path, postgres_url: str, signing_key: SigningKey, **settings: str
+) -> Iterator[Stage]:
+    """A stage whose seeds this test could open."""
+    with open_stage(
+        folder, postgres_url, signing_key, TOKEN_ENCRYPTION_KEYS=KEY, **settings
+    ) as stage:
+        yield stage
+
+
+def ended_raffle(stage: Stage, winners: int = 1) -> int:
+    """A raffle that ended just now, in which four viewers hold tickets; its number."""
+    means = Means(
+        Vault([KEY]),
+        parse_chain(stage.settings["DRAND_CHAIN"]),
+        f"http://localhost:{stage.port}",
+    )
+    end = datetime.now(UTC)
+    start = end - timedelta(days=1)
+    with stage.database.begin() as tx:
+        opened = raffles.open_period(
+            tx,
+            means,
+            GUILD,
+            start,
+            end,
+            prize="A chair",
+            winners_wanted=winners,
+            now=start,
+        )
+        for handle, tickets in TICKETS.items():
+            person = BY_HANDLE[handle]
+            viewer_id = people.set_viewer(
+                tx, GUILD, "kick", person.kick_user_id, person.kick_name, start
+            )
+            if people.find_link_of_viewer(tx, GUILD, viewer_id) is None:
+                people.add_link(tx, GUILD, person.discord_id, "kick", viewer_id, start)
+            key = f"{opened.number}:{handle}"
+            raffle.post_entry(tx, GUILD, opened.number, viewer_id, "bonus", tickets, key, at=start)
+    return opened.number
+
+
+def asked_to_draw(stage: Stage, person: str = "nora", **options: Any) -> None:
+    """Ask, and say yes."""
+    asked = stage.discord.slash(person, "mods", "raffledraw", options)
+    private_answer(stage, asked, "Draw raffle")
+    question = stage.discord.wait_for("mods", lambda m: "Draw raffle" in title(m))
+    label = "Draw without beacon" if options else "Freeze and draw"
+    pressed = stage.discord.click(person, question["message_id"], custom_id_of(question, label))
+    private_answer(stage, pressed, "is frozen")
+
+
+def post(stage: Stage, words: str) -> Json:
+    """The newest of the bot's posts in the raffle's channel with these words in its title."""
+    return until(
+        lambda: next(
+            (m for m in reversed(stage.discord.transcript(CHANNEL)) if words in title(m)), None
+        ),
+        f"“{words}” in the raffle's channel",
+    )
+
+
+def fields(message: Json) -> dict[str, str]:
+    return {one["name"]: one["value"] for one in message["embeds"][0].get("fields", [])}
+
+
+def drawn(stage: Stage, number: int) -> list[tuple[str, str]]:
+    """Name on Discord and state of everybody who was drawn, in order."""
+    handles = {person.discord_id: person.handle for person in BY_HANDLE.values()}
+    found = stage.rows(
+        "SELECT discord_id, state FROM raffle_picks WHERE guild_id = :guild AND period = :number"
+        " ORDER BY k",
+        guild=GUILD,
+        number=number,
+    )
+    return [(handles[discord_id], state) for discord_id, state in found]
+
+
+def beacon_is_away(stage: Stage, away: bool) -> None:
+    faults = f"{stage.settings['DRAND_URL'].removesuffix('/drand')}/control/faults"
+    requests.post(faults, json={"drand.down": away}, timeout=5).raise_for_status()
+
+
+def here(stage: Stage, url: str) -> str:
+    """The same page, at the product's own port."""
+    parts = urlsplit(url)
+    return f"http://127.0.0.1:{stage.port}{parts.path}" + (
+        f"#{parts.fragment}" if parts.fragment else ""
+    )
+
+
+@pytest.mark.browser
+def test_a_raffle_from_the_question_to_the_prize(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        stage.start().wait_well()
+        stage.discord.wait_command("raffledraw")
+        number = ended_raffle(stage)
+
+        assert "for moderators" in stage.asked("mia", "!raffledraw")["title"]
+        asked_to_draw(stage)
+
+        frozen = post(stage, "the tickets are frozen")
+        assert fields(frozen)["Tickets"] == "343"
+        posted_hash = fields(frozen)["SHA-256 of the frozen list"].strip("`\n")
+        address = here(stage, url_in(frozen))
+        page.goto(address)
+        expect(page.locator(".badge")).to_contain_text("Frozen")
+
+        [(winner, _state)] = until(lambda: drawn(stage, number), "a winner")
+        name = BY_HANDLE[winner].kick_name
+        won = next_letter(stage, winner, "You won raffle", 0)
+        shown = post(stage, f"wins raffle #{number}")
+        assert name in title(shown).replace("\\", "")
+        assert len([m for m in stage.discord.transcript(CHANNEL) if "🥁" in title(m)]) == 0
+
+        other = next(handle for handle in TICKETS if handle != winner)
+        claim = custom_id_of(shown, "Claim the prize")
+        private_answer(stage, stage.discord.click(other, shown["message_id"], claim), "not yours")
+        assert custom_id_of(won, "Claim the prize") == claim
+        stage.discord.click(winner, won["message_id"], claim)
+        post(stage, f"has claimed the prize of raffle #{number}")
+        delivered = stage.asked("nora", f"!raffledelivered {name}", "mods")
+        assert "has the prize" in delivered["title"]
+        post(stage, f"has the prize of raffle #{number}")
+        assert stage.scalar("SELECT state FROM raffle_periods") == "closed"
+        assert name in stage.asked("mia", "!rafflehistory")["description"].replace("\\", "")
+
+        # A viewer checks it: the private link, the page, and the verifier on the bundle.
+        proof = stage.discord.slash(other, "general", "raffleproof")
+        mine = private_answer(stage, proof, "Your line in raffle")
+        page.goto(here(stage, url_in(mine)))
+        expect(page.locator("#verdict")).to_contain_text("All is as promised")
+        expect(page.locator("#found")).to_contain_text(f"with {TICKETS[other]} tickets")
+        bundle, verifier = tmp_path / "bundle.json", tmp_path / "verify_draw.py"
+        bundle.write_bytes(requests.get(address + "/bundle.json", timeout=5).content)
+        verifier.write_bytes(
+            requests.get(address.rsplit("/", 1)[0] + "/verify_draw.py", timeout=5).content
+        )
+        checked = subprocess.run(
+            [sys.executable, "-I", str(verifier), str(bundle), "--seen", posted_hash],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stdout
+        account = f"kick:{BY_HANDLE[winner].kick_user_id}"
+        assert json.loads(bundle.read_bytes())["picks"][0]["account"] == account
+
+
+def test_a_kill_while_the_beacon_is_away_changes_nothing(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key, RAFFLE_AUTO_DRAW="true") as stage:
+        first = stage.start()
+        first.wait_well()
+        beacon_is_away(stage, True)
+        number = ended_raffle(stage, winners=2)
+        stage.rows(
+            "INSERT INTO guild_settings (guild_id, key, value, set_by)"
+            " VALUES (:guild, 'raffle.grace_minutes', '0', 1) RETURNING 1",
+            guild=GUILD,
+        )
+        frozen = fields(post(stage, "the tickets are frozen"))
+        first.signal_group(SIGKILL)
+        first.wait()
+
+        second, third = stage.start(), stage.start_bot()
+        second.wait_well()
+        until(lambda: "drand" in str(second.health()[1]), "the trouble on the health page")
+        assert drawn(stage, number) == []
+        beacon_is_away(stage, False)
+        until(lambda: len(drawn(stage, number)) == 2, "two winners")
+        post(stage, "wins raffle")
+        assert third.running
+        until(
+            lambda: sum("wins raffle" in title(m) for m in stage.discord.transcript(CHANNEL)) == 2,
+            "both winners' messages",
+        )
+        titles = [title(m) for m in stage.discord.transcript(CHANNEL)]
+        assert sum("frozen" in one for one in titles) == 1
+        assert sum("wins raffle" in one for one in titles) == 2
+        assert fields(post(stage, "the tickets are frozen")) == frozen
+        assert len({handle for handle, _state in drawn(stage, number)}) == 2
+
+
+def test_an_admin_may_draw_without_the_beacon_and_everybody_is_told(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        stage.start().wait_well()
+        stage.discord.wait_command("raffledraw")
+        number = ended_raffle(stage)
+        asked_to_draw(stage, without_beacon=True)
+        frozen = post(stage, "the tickets are frozen")
+        assert "without the public beacon" in frozen["embeds"][0]["description"]
+        shown = post(stage, f"wins raffle #{number}")
+        assert "WITHOUT public beacon" in str(shown["embeds"][0]["footer"])
