@@ -128,6 +128,7 @@ def _confirm(tx: Connection, attempt: Attempt, link: Link) -> None:
         "people.linked",
         f"people.linked:{attempt.link_id}",
         {"account": link.name, "server": guilds.list_names(tx).get(attempt.guild_id, "")},
+        if_possible=True,
     )
 
 
@@ -149,6 +150,7 @@ def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
             "people.interrupted",
             f"people.interrupted:{attempt.link_id}",
             {"server": guilds.list_names(tx).get(attempt.guild_id, "")},
+            if_possible=True,
         )
     return True
 

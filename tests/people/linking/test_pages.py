@@ -65,7 +65,7 @@ def test_linked(desk: Desk) -> None:
     assert user_id == 4_100_003
     assert desk.told() == [("AccountLinked", MIA)]
     assert desk.letters("people.linked") == [
-        ({"user_id": MIA}, {"account": "MadCats", "server": "Nora's Corner"})
+        ({"user_id": MIA, "if_possible": True}, {"account": "MadCats", "server": "Nora's Corner"})
     ]
     assert desk.outcomes() == ["linked"]
 
@@ -460,7 +460,9 @@ def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None
     trip.give_up(desk.services)
     trip.give_up(desk.services)
     assert desk.outcomes() == ["interrupted"]
-    assert desk.letters("people.interrupted") == [({"user_id": MIA}, {"server": "Nora's Corner"})]
+    assert desk.letters("people.interrupted") == [
+        ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
+    ]
 
 
 def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
