@@ -12,7 +12,8 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.roles import actions, embeds, holdings, store, updates
-from core.roles.embeds import Holder, pages_of
+from core.roles.embeds import pages_of
+from core.roles.holdings import Holder
 from core.roles.snapshot import see
 
 _TEMPLATE = r"roles:(?P<what>preview|[0-9]{1,20}):(?P<page>[0-9]{1,6}):(?P<go>back|on)"
@@ -44,11 +45,7 @@ async def show_members(services: Services, guild: discord.Guild, role: str, page
     known = await services.database.run(holdings.list_holders, guild.id, reward.role_id)
     seen = await see(guild, [reward.role_id])
     having = {who for who, held in seen.held.items() if held}
-    rows = [
-        Holder(one.discord_id, one.state, one.at)
-        for one in known
-        if one.discord_id in having or one.state == "giving"
-    ]
+    rows = [one for one in known if one.discord_id in having or one.state == "giving"]
     strangers = having - {one.discord_id for one in rows}
     rows += [Holder(who, "found", None) for who in sorted(strangers)]
     pages = pages_of(len(rows))

@@ -2,8 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import discord
@@ -12,6 +10,7 @@ from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
 from core.roles.actions import Status
+from core.roles.holdings import Holder
 from core.roles.rules import Step
 from core.roles.store import Stored
 from core.roles.updates import Plan, Seen
@@ -194,17 +193,7 @@ def reason_words(reason: str) -> str:
         "higher": _("has a higher one"),
         "ended": _("no reward any more"),
         "uncounted": _("excluded from watchtime"),
-        "": _("was there before"),
     }[reason]
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A member who has a role, or is about to get or lose it; how, and since when we know."""
-
-    discord_id: int
-    state: str
-    at: datetime | None
 
 
 def members(reward: Stored, holders: Sequence[Holder], page: int) -> discord.Embed:

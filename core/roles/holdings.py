@@ -148,19 +148,18 @@ def count_grants(tx: Connection, guild_id: int) -> dict[tuple[int, str], int]:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A member and how they come to a role."""
+    """A member who has a role, or is about to get or lose it; how, and since when we know."""
 
     discord_id: int
     state: str
-    reason: str
-    at: datetime
+    at: datetime | None
 
 
 def list_holders(tx: Connection, guild_id: int, role_id: int) -> list[Holder]:
     """Everybody of whom we know something about this role."""
     columns = grants.c
     found = tx.execute(
-        select(columns.discord_id, columns.state, columns.reason, columns.at)
+        select(columns.discord_id, columns.state, columns.at)
         .where(columns.guild_id == guild_id, columns.role_id == role_id)
         .order_by(columns.at.desc(), columns.discord_id)
     )
