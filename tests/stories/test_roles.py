@@ -134,6 +134,8 @@ def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
     answer = add(stage, REGULAR, 25)
     assert answer["title"] == "✅ 25 min of watching bring a role"
     watches(stage, "mia", 100, 80)
+    goal = f"5 min to <@&{role_id(stage, REGULAR)}>"
+    until(lambda: goal in str(stage.asked("nora", "!watchtime MadCats")), "the role as the goal")
     has(stage, "mia")
     watches(stage, "mia", 60)
     has(stage, "mia", REGULAR)
