@@ -70,6 +70,12 @@ def list_names(tx: Connection) -> dict[int, str]:
     return {row.guild_id: row.name for row in tx.execute(select(guilds.c.guild_id, guilds.c.name))}
 
 
+def list_present(tx: Connection) -> list[int]:
+    """The servers that the bot is in, in order."""
+    found = select(guilds.c.guild_id).where(guilds.c.left_at.is_(None)).order_by(guilds.c.guild_id)
+    return list(tx.execute(found).scalars())
+
+
 def set_channel(tx: Connection, channel: Channel) -> bool:
     """Tie a channel to a server, in the place of the platform's former one; True if that changed
     anything."""

@@ -1,10 +1,11 @@
 """Meeting viewers and finding them again."""
 
 import re
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from core.events import ChatMessageSent
+from core.events import ChatMessageSent, Person
 from core.kit.database import notes
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -30,6 +31,16 @@ def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
     viewer_id = notes(tx)[key]
     assert isinstance(viewer_id, int)
     return viewer_id
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at: datetime) -> int:
+    """The viewer id of whom an event names. Where the platform left the name out, it must not take
+    the place of one that is known."""
+    name, named_at = (person.name, at) if person.name else (str(person.user_id), _LONG_AGO)
+    return store.set_viewer(tx, guild_id, platform, person.user_id, name, named_at)
 
 
 def get_by_name(tx: Connection, guild_id: int, name: str) -> Viewer:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Table, select, update
 
 from core.kit.personal import Personal, Subject
 from core.raffle.draw.tables import exclusions, picks
+from core.raffle.ledger.tables import gifts
 from core.raffle.tables import entries
 
 
@@ -25,6 +26,9 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "raffle_tickets": _rows(tx, subject, entries, got.order_by(entries.c.id)),
         "raffle_draws_with_you": _rows(tx, subject, picks, won),
+        "raffle_gifted_subs": _rows(
+            tx, subject, gifts, select(gifts.c.at, gifts.c.credited_in, gifts.c.tickets)
+        ),
         "excluded_from_raffles": _rows(
             tx, subject, exclusions, select(exclusions.c.excluded_at, exclusions.c.cause)
         ),
@@ -61,6 +65,8 @@ PERSONAL = Personal(
         "raffle_balances",
         "raffle_picks",
         "raffle_exclusions",
+        "raffle_gifts",
+        "raffle_watched",
     ),
     collect=collect,
     forget=forget,

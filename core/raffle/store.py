@@ -135,6 +135,29 @@ def list_in_state(tx: Connection, state: State, guild_id: int | None = None) -> 
     return [Period(**row) for row in found.mappings()]
 
 
+def list_meeting(
+    tx: Connection, guild_id: int, starts_at: datetime, ends_at: datetime
+) -> list[Period]:
+    """The periods that have an instant in common with [starts_at, ends_at), by time."""
+    found = tx.execute(
+        _PERIODS.where(
+            periods.c.guild_id == guild_id,
+            periods.c.starts_at < periods.c.ends_at,
+            periods.c.starts_at < ends_at,
+            periods.c.ends_at > starts_at,
+        ).order_by(periods.c.starts_at)
+    )
+    return [Period(**row) for row in found.mappings()]
+
+
+def find_last_end(tx: Connection, guild_id: int) -> datetime | None:
+    """Up to where the server's periods reach; None before the first."""
+    reach = select(func.max(periods.c.ends_at)).where(
+        periods.c.guild_id == guild_id, periods.c.starts_at < periods.c.ends_at
+    )
+    return tx.execute(reach).scalar()
+
+
 def lock_period(tx: Connection, guild_id: int, number: int) -> Period | None:
     """The period as it stands now; until the end of the transaction it neither changes nor takes
     an entry from anybody else."""
@@ -220,6 +243,14 @@ def _add_to_balance(tx: Connection, whose: Mapping[str, int], amount: int) -> No
     )
     same = (balances.c[name] == value for name, value in whose.items())
     tx.execute(update(balances).where(*same).values(tickets=balances.c.tickets + amount))
+
+
+def has_entry(tx: Connection, guild_id: int, source_key: str) -> bool:
+    """Whether this cause was counted before."""
+    found = select(entries.c.id).where(
+        entries.c.guild_id == guild_id, entries.c.source_key == source_key
+    )
+    return tx.execute(found).first() is not None
 
 
 def list_balances(tx: Connection, guild_id: int, period: int) -> dict[int, int]:

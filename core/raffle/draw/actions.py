@@ -21,6 +21,7 @@ from core.raffle import store as raffle
 from core.raffle.draw import announcing, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
 from core.raffle.draw.store import ALIVE, Draw, Holder, Pick
+from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from core.raffle.store import Period
@@ -122,6 +123,7 @@ def freeze(
     """
     period = _open_and_over(raffle.lock_period(tx, guild_id, number), now)
     channel_id = _channel(tx, guild_id)
+    earning.settle(tx, period, now)
     holders = store.list_holders(tx, guild_id, number, now)
     entrants = _entrants(holders)
     lines = _lines(tx, means, period, entrants)

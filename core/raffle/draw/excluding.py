@@ -1,6 +1,6 @@
 """Who may not win: by an admin's word, or because they are banned."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -11,8 +11,6 @@ from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
 from core.raffle.draw import store
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def exclude(
@@ -48,12 +46,7 @@ def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
 
 def on_viewer_banned(tx: Connection, event: ViewerBanned) -> None:
     """Banned or timed out in the stream's chat."""
-    person = event.viewer
-    # Where the platform left the name out, it must not take the place of one that is known.
-    name, named_at = (person.name, event.at) if person.name else (str(person.user_id), _LONG_AGO)
-    viewer_id = people_store.set_viewer(
-        tx, event.guild_id, event.platform, person.user_id, name, named_at
-    )
+    viewer_id = people.meet_person(tx, event.guild_id, event.platform, event.viewer, event.at)
     store.add_exclusion(
         tx,
         event.guild_id,

@@ -1,0 +1,151 @@
+"""`/tickets` and what else viewers ask about raffles, and how admins change tickets."""
+
+from discord import app_commands
+from discord.ext import commands
+from sqlalchemy import Connection
+
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.services import Services
+from core.people.linking.buttons import start_button
+from core.people.store import Viewer
+from core.raffle.ledger import embeds, giving, looks, voiding
+from core.raffle.ledger.buttons import void_view, why_view
+from core.raffle.ledger.looks import Standing, Why
+from core.raffle.means import means_of
+
+Context = commands.Context[commands.Bot]
+
+_WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
+_ANYBODY = "A mention, a Discord id or a name on Kick"
+_REASON = "Shown in the log and to the viewer"
+
+Amount = commands.Range[int, 1, giving.MOST]
+
+
+class Tickets(commands.Cog):
+    """Tickets for the raffle."""
+
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._clock = services.clock
+        self._means = means_of(services.settings)
+
+    # -- for everybody ----------------------------------------------------------------------
+
+    @commands.hybrid_command(name="tickets", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO)
+    async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show your tickets: how many, from what, your chance, and when the next one comes."""
+        found = await self._database.run(self._look, ctx, who)
+        if found is None:
+            await answer(ctx, embeds.not_linked(), start_button())
+        else:
+            await answer(ctx, embeds.standing(found))
+
+    def _look(self, tx: Connection, ctx: Context, who: str | None) -> Standing | None:
+        viewer = self._find_asked(tx, ctx, who)
+        if viewer is None:
+            return None
+        return looks.standing(tx, guild_id_of(ctx), viewer, self._clock())
+
+    def _find_asked(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | None:
+        is_admin = ctx.permissions.manage_guild
+        return looks.find_asked(tx, guild_id_of(ctx), who, ctx.author.id, is_admin=is_admin)
+
+    @commands.hybrid_command(name="why", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO)
+    async def why(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show every entry behind your tickets."""
+        found = await self._database.run(self._look_behind, ctx, who)
+        if found is None:
+            await answer(ctx, embeds.not_linked(), start_button())
+        else:
+            await answer(ctx, embeds.why(found), why_view(found, ctx.author.id))
+
+    def _look_behind(self, tx: Connection, ctx: Context, who: str | None) -> Why | None:
+        viewer = self._find_asked(tx, ctx, who)
+        if viewer is None:
+            return None
+        return looks.why(tx, guild_id_of(ctx), viewer.viewer_id, None, 1, self._clock())
+
+    @commands.hybrid_command(name="raffleboard", cooldown_after_parsing=True)
+    @commands.guild_only()
+    @commands.cooldown(1, 10, commands.BucketType.user)
+    @app_commands.describe(limit="How many places, 1 to 25")
+    async def raffle_board(
+        self, ctx: Context, limit: commands.Range[int, 1, looks.MOST_PLACES] = 10
+    ) -> None:
+        """Show who has most tickets."""
+        found = await self._database.run(
+            looks.board, guild_id_of(ctx), ctx.author.id, limit, self._clock()
+        )
+        await answer(ctx, embeds.board(found))
+
+    @commands.hybrid_command(name="raffleinfo")
+    @commands.guild_only()
+    async def raffle_info(self, ctx: Context) -> None:
+        """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
+        found = await self._database.run(looks.info, self._means, guild_id_of(ctx), self._clock())
+        await answer(ctx, embeds.info(found))
+
+    @commands.hybrid_command(name="rafflestats")
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO + "; the whole server if empty")
+    async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show raffles in numbers: those of the server, or yours if you name yourself."""
+        found = await self._database.run(self._count, ctx, who)
+        await answer(ctx, embeds.not_linked() if found is None else embeds.stats(found))
+
+    def _count(self, tx: Connection, ctx: Context, who: str | None) -> looks.Stats | None:
+        viewer = None if who is None else self._find_asked(tx, ctx, who)
+        if who is not None and viewer is None:
+            return None
+        return looks.stats(tx, guild_id_of(ctx), viewer, self._clock())
+
+    # -- for admins -------------------------------------------------------------------------
+
+    @commands.hybrid_command(name="rafflegive", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    async def raffle_give(
+        self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
+    ) -> None:
+        """Give somebody tickets."""
+        await self._change(ctx, giving.give, who, amount, reason)
+
+    @commands.hybrid_command(name="raffleremove", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    async def raffle_remove(
+        self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
+    ) -> None:
+        """Take tickets from somebody, at most what is there."""
+        await self._change(ctx, giving.remove, who, amount, reason)
+
+    async def _change(
+        self, ctx: Context, action: giving.Change, who: str, amount: int, reason: str
+    ) -> None:
+        done = await self._database.run(
+            action,
+            guild_id_of(ctx),
+            who,
+            amount,
+            reason,
+            ctx.author.id,
+            str((ctx.interaction or ctx.message).id),
+            self._clock(),
+        )
+        await answer(ctx, embeds.changed_now(done))
+
+    @commands.hybrid_command(name="rafflevoid", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY)
+    async def raffle_void(self, ctx: Context, *, who: str) -> None:
+        """Take back what a gift brought whose payment failed: shows the last ones and asks."""
+        given = await self._database.run(voiding.list_given, guild_id_of(ctx), who)
+        await answer(ctx, embeds.given(given), void_view(given))

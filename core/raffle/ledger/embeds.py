@@ -1,0 +1,382 @@
+"""How tickets look in Discord."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import discord
+from discord.utils import format_dt
+
+from core.kit.clock import parse_instant
+from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.words import _, plural
+from core.outbox.discord_courier import Rendered
+from core.raffle.ledger.giving import Done
+from core.raffle.ledger.looks import Board, Info, Standing, Stats, Why
+from core.raffle.ledger.reading import Place, Pool, Row, Taken
+from core.raffle.ledger.voiding import Given, Voided
+from core.raffle.store import Period
+
+_MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
+
+
+def tickets_words(count: int) -> str:
+    """`1 ticket`, `1,200 tickets`."""
+    return plural("{count} ticket", "{count} tickets", count)
+
+
+def source_words(source: str) -> str:
+    """What tickets came from."""
+    return {
+        "watchtime": "⏱️ " + _("Watching"),
+        "gifted_sub": "🎁 " + _("Gifted subs"),
+        "wager": "🎰 " + _("Wagers"),
+        "bonus": "⭐ " + _("Given by an admin"),
+        "correction": "✏️ " + _("Corrections"),
+    }[source]
+
+
+# -- one's own ------------------------------------------------------------------------------------
+
+
+def not_linked() -> discord.Embed:
+    """Who is not linked has no tickets that could win."""
+    body = _(
+        "Link your Kick account, and everything you have earned in this raffle so far counts: "
+        "gifted subs and the time you watched."
+    )
+    return card("🎟️ " + _("Whose tickets are yours?"), body)
+
+
+def standing(current: Standing) -> discord.Embed:
+    """A viewer's card: how many, which place, which chance, from what, when the next."""
+    own = current.own
+    parts = [f"## {tickets_words(own.tickets)}", _place(current), *_sources(own.sources)]
+    if (more := _next(current)) is not None:
+        parts += ["", more]
+    embed = card(
+        f"🎟️ {safe(current.viewer.name, 60)}",
+        "\n".join(parts),
+        tone="kick",
+        footer=_("Every entry: /why"),
+    )
+    embed.add_field(
+        name=_("Raffle #{number}").format(number=current.period.number), value=_when(current.period)
+    )
+    if current.period.prize:
+        embed.add_field(name=_("Prize"), value=safe(current.period.prize, 300))
+    return embed
+
+
+def _place(current: Standing) -> str:
+    own = current.own
+    if own.rank is None:
+        if own.tickets == 0:
+            return _("No tickets in this raffle yet.")
+        if not own.linked:
+            return "⏳ " + _("They count once the account is linked: `/link`.")
+        return "🚫 " + _("They are left out: excluded from winning by the server's team.")
+    rank = _("rank **{rank}** of {viewers}").format(
+        rank=f"{own.rank:,}", viewers=f"{own.pool.viewers:,}"
+    )
+    odds = _("chance **{chance}** of {tickets}").format(
+        chance=_share(own.tickets, own.pool), tickets=tickets_words(own.pool.tickets)
+    )
+    return f"{_MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
+
+
+def _share(tickets: int, pool: Pool) -> str:
+    """`4.2 %`; never 0 for who has a ticket."""
+    share = tickets / pool.tickets if pool.tickets else 0.0
+    return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
+
+
+def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
+    return [f"{source_words(source)}: **{tickets:,}**" for source, tickets in sources]
+
+
+def _next(current: Standing) -> str | None:
+    if current.until_next is None:
+        return None
+    return "-# " + _("Next ticket after {time} more of watching.").format(
+        time=duration(max(1.0, current.until_next.total_seconds()))
+    )
+
+
+def _when(period: Period) -> str:
+    if period.state == "frozen":
+        return _("frozen, waits for its draw")
+    if period.state in ("drawn", "closed"):
+        return _("drawn · ended {when}").format(when=ago(period.ends_at))
+    if period.frozen_at is None and period.starts_at > period.opened_at:
+        return _("{start} to {end}").format(
+            start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
+        )
+    return _("ends {when}").format(when=ago(period.ends_at))
+
+
+def why(found: Why) -> discord.Embed:
+    """A page of entries, newest first."""
+    title = _("{name}: {tickets} in raffle #{number}").format(
+        name=safe(found.viewer.name, 60), tickets=tickets_words(found.tickets), number=found.number
+    )
+    rows = [_row(row) for row in found.rows]
+    footer = ""
+    if found.pages > 1:
+        footer = _("Page {page} of {pages}").format(page=found.page, pages=f"{found.pages:,}")
+    body = lines(rows) or _("Nothing yet. `/raffleinfo` tells how tickets are earned.")
+    return card("🔎 " + title, body, footer=footer)
+
+
+def _row(row: Row) -> str:
+    parts = [f"`{row.amount:+,}`", source_words(row.source), format_dt(row.at, "f")]
+    if row.actor is not None:
+        parts.append(f"<@{row.actor}>")
+    if row.reason:
+        parts.append(safe(row.reason, 120))
+    return " · ".join(parts)
+
+
+# -- everybody's ----------------------------------------------------------------------------------
+
+
+def board(found: Board) -> discord.Embed:
+    """Who has most; the asker's own place below."""
+    title = "🏆 " + _("Raffle #{number}: most tickets").format(number=found.period.number)
+    if not found.places:
+        return card(title, _("Nobody has a ticket yet. `/raffleinfo` tells how."), tone="kick")
+    rows = [_board_row(place, found.pool) for place in found.places]
+    if found.own is not None:
+        rows += ["…", _board_row(found.own, found.pool)]
+    together = plural("{count} viewer", "{count} viewers", found.pool.viewers)
+    rows.append(f"-# {together} · {tickets_words(found.pool.tickets)} · {_when(found.period)}")
+    return card(title, lines(rows), tone="kick")
+
+
+def _board_row(place: Place, pool: Pool) -> str:
+    mark = _MEDALS.get(place.rank, f"`#{place.rank}`")
+    share = _share(place.tickets, pool)
+    return f"{mark} **{safe(place.name, 40)}** · {place.tickets:,} · {share}"
+
+
+def info(found: Info) -> discord.Embed:
+    """The raffle as everybody may know it."""
+    period = found.period
+    if period is None:
+        body = _("An admin opens the first one with `/rafflestart`.")
+        return card("🎟️ " + _("There is no raffle yet"), body)
+    embed = card(
+        "🎟️ " + _("Raffle #{number}").format(number=period.number),
+        "\n".join([_span(period), "", *_ways(found)]),
+        tone="kick",
+    )
+    embed.add_field(
+        name=_("Prize"), value=safe(period.prize, 300) or _("not named yet"), inline=False
+    )
+    embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
+    if found.pool is not None:
+        embed.add_field(name=_("Entrants"), value=f"{found.pool.viewers:,}")
+        embed.add_field(name=_("Tickets"), value=f"{found.pool.tickets:,}")
+    embed.add_field(
+        name=_("SHA-256 of the secret seed"),
+        value=f"```\n{period.commitment}\n```"
+        + _("[How the draw works, and how to check it]({page})").format(page=found.page),
+        inline=False,
+    )
+    if winners := _last_winners(found):
+        embed.add_field(name=_("Last winners"), value=winners, inline=False)
+    return embed
+
+
+def _span(period: Period) -> str:
+    if period.state != "open":
+        return _when(period)
+    span = _("From {start} to {end}").format(
+        start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
+    )
+    return f"{span} ({ago(period.ends_at)})"
+
+
+def _ways(found: Info) -> list[str]:
+    ways = []
+    if found.per_gift:
+        ways.append(
+            "🎁 "
+            + _("**{tickets}** for each gifted sub").format(tickets=tickets_words(found.per_gift))
+        )
+    if found.per_hour:
+        minutes = plural("{count} minute", "{count} minutes", found.window_minutes)
+        ways.append(
+            "⏱️ "
+            + _(
+                "**{tickets}** for each hour watched: you are counted for {minutes} after each "
+                "message in chat while the stream is live"
+            ).format(tickets=tickets_words(found.per_hour), minutes=minutes)
+        )
+    ways.append(
+        "-# " + _("Tickets count for linked accounts (`/link`); anonymous gifts earn none.")
+    )
+    return ways
+
+
+def _last_winners(found: Info) -> str:
+    rows = [
+        f"[#{past.number}]({past.page}) "
+        + ", ".join(safe(name, 40) for name, _state in past.winners)
+        for past in found.past
+        if past.winners
+    ]
+    return lines(rows, limit=1000)
+
+
+def stats(found: Stats) -> discord.Embed:
+    """Raffles in numbers."""
+    if found.viewer is None:
+        title = "📊 " + _("Raffles in numbers")
+    else:
+        title = "📊 " + _("{name} in raffles").format(name=safe(found.viewer.name, 60))
+    rows = _sources(found.sources) or [_("No tickets yet.")]
+    if found.pool is not None:
+        rows.insert(
+            0,
+            _("In this raffle **{tickets}** of {viewers} can win.").format(
+                tickets=tickets_words(found.pool.tickets),
+                viewers=plural("{count} viewer", "{count} viewers", found.pool.viewers),
+            ),
+        )
+    rows += ["", *(_taken(one, found.viewer is None) for one in found.raffles)]
+    return card(title, lines(rows), tone="kick")
+
+
+def _taken(one: Taken, of_all: bool) -> str:
+    parts = [f"`#{one.number}`", format_dt(one.ends_at, "d"), tickets_words(one.tickets)]
+    if of_all:
+        parts.append(plural("{count} viewer", "{count} viewers", one.viewers))
+    if one.won:
+        parts.append("🏆 " + plural("{count} prize", "{count} prizes", one.won))
+    return " · ".join(parts)
+
+
+# -- answers to admins ----------------------------------------------------------------------------
+
+
+def changed_now(done: Done) -> discord.Embed:
+    """Tickets were given or taken."""
+    title = _("{name} has {tickets} now").format(
+        name=safe(done.viewer.name, 60), tickets=tickets_words(done.tickets)
+    )
+    body = f"`{done.amount:+,}` · " + _("raffle #{number}").format(number=done.number)
+    if not done.linked:
+        body += "\n⏳ " + _("The account is not linked: the tickets count once it is (`/link`).")
+    return card("✅ " + title, body, tone="success")
+
+
+def given(found: Given) -> discord.Embed:
+    """What somebody gave last."""
+    rows = [_gift_row(drop.at, drop.gifts, drop.voided, drop.tickets) for drop in found.drops]
+    title = _("Gifts by {name}").format(name=safe(found.viewer.name, 60))
+    hint = _(
+        "Choose the one whose payment failed: its tickets are taken back, and the log shows it."
+    )
+    return card("🎁 " + title, lines([*rows, "", hint], limit=3800), tone="warning")
+
+
+def _gift_row(at: datetime, gifts: int, voided: int, tickets: int) -> str:
+    parts = [format_dt(at, "f"), plural("{count} gifted sub", "{count} gifted subs", gifts)]
+    parts.append(tickets_words(tickets))
+    if voided:
+        parts.append("↩️ " + plural("{count} voided", "{count} voided", voided))
+    return " · ".join(parts)
+
+
+def voided(done: Voided) -> discord.Embed:
+    """A gift was taken back."""
+    title = _("{tickets} of {name} taken back").format(
+        tickets=tickets_words(done.taken), name=safe(done.name, 60)
+    )
+    body = plural("For {count} gifted sub.", "For {count} gifted subs.", done.gifts)
+    if done.missing:
+        body += "\n⚠️ " + plural(
+            "{count} ticket was not there any more.",
+            "{count} tickets were not there any more.",
+            done.missing,
+        )
+    return card("↩️ " + title, body, tone="success")
+
+
+# -- posts ----------------------------------------------------------------------------------------
+
+
+def gift(payload: Mapping[str, Any]) -> Rendered:
+    """Thanks for what somebody gave at once."""
+    gifts = plural("{count} sub", "{count} subs", payload["gifts"])
+    if not payload["name"]:
+        title = _("Somebody gave {gifts}: thank you!").format(gifts=gifts)
+        body = _("An anonymous gift earns no tickets, because nobody knows whose they would be.")
+        return Rendered(card("🎁 " + title, body, tone="system"))
+    title = _("{name} gave {gifts}").format(name=safe(payload["name"], 60), gifts=gifts)
+    body = _("**+{tickets}** in raffle #{number}").format(
+        tickets=tickets_words(payload["tickets"]), number=payload["number"]
+    )
+    if not payload["linked"]:
+        body += "\n⏳ " + _("They are kept, and count once the Kick account is linked: `/link`.")
+    return Rendered(card("🎁 " + title, body, tone="kick"))
+
+
+def waited(payload: Mapping[str, Any]) -> Rendered:
+    """The direct message to somebody who has just linked."""
+    title = _("{tickets} waited for you").format(tickets=tickets_words(payload["tickets"]))
+    body = _("They count in raffle #{number} now, which ends {when}.").format(
+        number=payload["number"], when=ago(parse_instant(payload["ends_at"]))
+    )
+    embed = card("🎟️ " + title, body, tone="kick")
+    if payload["prize"]:
+        embed.add_field(name=_("Prize"), value=safe(payload["prize"], 300))
+    return Rendered(embed)
+
+
+_CHANGES: dict[str, tuple[str, Tone]] = {
+    "bonus": ("⭐", "success"),
+    "correction": ("✏️", "warning"),
+    "void": ("↩️", "warning"),
+    "open": ("🎟️", "success"),
+    "end": ("🏁", "system"),
+    "cancel": ("✖️", "warning"),
+    "move": ("📅", "system"),
+}
+
+
+def change(payload: Mapping[str, Any]) -> Rendered:
+    """What an admin changed, for the log."""
+    icon, tone = _CHANGES[payload["what"]]
+    embed = card(f"{icon} {_change_title(payload)}", tone=tone)
+    embed.add_field(name=_("By"), value=f"<@{payload['actor']}>")
+    if payload["number"]:
+        embed.add_field(name=_("Raffle"), value=f"#{payload['number']}")
+    if "tickets" in payload:
+        embed.add_field(name=_("Has now"), value=tickets_words(payload["tickets"]))
+    if payload.get("reason"):
+        embed.add_field(name=_("Reason"), value=safe(payload["reason"], 300), inline=False)
+    if "ends_at" in payload:
+        dates = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
+        value = " – ".join(format_dt(instant, "f") for instant in dates)
+        embed.add_field(name=_("Dates"), value=value, inline=False)
+    embed.timestamp = parse_instant(payload["at"])
+    return Rendered(embed)
+
+
+def _change_title(payload: Mapping[str, Any]) -> str:
+    titles = {
+        "bonus": _("{name} was given {tickets}"),
+        "correction": _("{tickets} were taken from {name}"),
+        "void": _("A gift by {name} was voided: {tickets} taken back"),
+        "open": _("Raffle #{number} was opened"),
+        "end": _("Raffle #{number} was ended"),
+        "cancel": _("Raffle #{number} was called off"),
+        "move": _("Raffle #{number} has other dates"),
+    }
+    return titles[payload["what"]].format(
+        name=safe(payload.get("name", ""), 60),
+        tickets=tickets_words(abs(payload.get("amount", 0))),
+        number=payload["number"],
+    )

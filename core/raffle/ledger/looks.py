@@ -1,0 +1,226 @@
+"""What viewers see of their tickets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.guilds.actions import setting, time_zone_of
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.people import actions as people
+from core.people import store as people_store
+from core.people.store import Viewer
+from core.raffle.current import find_shown, get_shown
+from core.raffle.draw import publishing
+from core.raffle.draw.publishing import Past
+from core.raffle.ledger import earning, reading
+from core.raffle.ledger.reading import Own, Place, Pool, Row
+from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
+from core.raffle.means import Means
+from core.raffle.store import Period
+from core.watchtime.actions import window
+
+MOST_PLACES = 25
+ROWS_A_PAGE = 12
+PAST_SHOWN = 3
+
+
+def find_asked(
+    tx: Connection, guild_id: int, who: str | None, asker_id: int, *, is_admin: bool
+) -> Viewer | None:
+    """Whose tickets are meant: the asker's own (None where they are not linked), or anybody's for
+    an admin.
+
+    Raises:
+        Refusal: nobody is called so, or the asker may not ask about others.
+    """
+    if who is not None and is_admin:
+        return people.find_person(tx, guild_id, who)
+    link = people_store.find_link(tx, guild_id, asker_id)
+    if who is not None and not _is_own(who, asker_id, link.name if link else ""):
+        raise Refusal(
+            _("Only moderators see the tickets of others."),
+            _("`/raffleboard` shows who has most."),
+        )
+    return people_store.get_viewer(tx, guild_id, link.viewer_id) if link else None
+
+
+def _is_own(who: str, asker_id: int, name: str) -> bool:
+    return people.discord_id_in(who) == asker_id or people_store.fold(who) == people_store.fold(
+        name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A viewer's card.
+
+    Attributes:
+        own: tickets, place, and where they came from.
+        until_next: how much more watching brings a ticket; None where none does.
+        per_gift: tickets for a gifted sub.
+        per_hour: tickets for an hour watched.
+    """
+
+    viewer: Viewer
+    period: Period
+    own: Own
+    until_next: timedelta | None
+    per_gift: int
+    per_hour: int
+
+
+def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
+    """How a viewer stands in the raffle that runs, or in the last one.
+
+    Raises:
+        Refusal: there has been none.
+    """
+    period = get_shown(tx, guild_id, now)
+    takes = period.state == "open" and period.starts_at <= now < period.ends_at
+    return Standing(
+        viewer,
+        period,
+        reading.get_own(tx, guild_id, period.number, viewer.viewer_id, now),
+        earning.until_next(tx, period, viewer.viewer_id, now) if takes else None,
+        setting(tx, guild_id, PER_GIFT),
+        setting(tx, guild_id, PER_HOUR),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A page of the entries behind somebody's tickets, newest first."""
+
+    viewer: Viewer
+    number: int
+    tickets: int
+    rows: Sequence[Row]
+    page: int
+    pages: int
+
+
+def why(
+    tx: Connection, guild_id: int, viewer_id: int, number: int | None, page: int, now: datetime
+) -> Why:
+    """Why somebody has so many tickets, in the raffle of this number or the present one.
+
+    Raises:
+        Refusal: there has been no raffle.
+    """
+    number = get_shown(tx, guild_id, now).number if number is None else number
+    count, tickets = reading.count_rows(tx, guild_id, number, viewer_id)
+    pages = max(1, -(-count // ROWS_A_PAGE))
+    page = min(max(1, page), pages)
+    rows = reading.list_rows(tx, guild_id, number, viewer_id, ROWS_A_PAGE, (page - 1) * ROWS_A_PAGE)
+    viewer = people_store.get_viewer(tx, guild_id, viewer_id)
+    return Why(viewer, number, tickets, rows, page, pages)
+
+
+def turn_why(
+    tx: Connection,
+    guild_id: int,
+    viewer_id: int,
+    asker_id: int,
+    number: int,
+    page: int,
+    now: datetime,
+    *,
+    is_admin: bool,
+) -> Why:
+    """Another page, for whom it may be shown to still.
+
+    Raises:
+        Refusal: it is somebody else's.
+    """
+    link = people_store.find_link(tx, guild_id, asker_id)
+    if not is_admin and (link is None or link.viewer_id != viewer_id):
+        raise Refusal(_("These are somebody else's tickets."), _("Use `/why`."))
+    return why(tx, guild_id, viewer_id, number, page, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Who has most tickets. `own` is the asker's, where they are not among the places."""
+
+    period: Period
+    places: Sequence[Place]
+    pool: Pool
+    own: Place | None
+
+
+def board(tx: Connection, guild_id: int, asker_id: int, limit: int, now: datetime) -> Board:
+    """The first places of the raffle that runs, or of the last one.
+
+    Raises:
+        Refusal: there has been none.
+    """
+    period = get_shown(tx, guild_id, now)
+    link = people_store.find_link(tx, guild_id, asker_id)
+    own_id = link.viewer_id if link else None
+    places = reading.list_places(tx, guild_id, period.number, limit, own_id, now)
+    own = places[limit] if len(places) > limit else None
+    pool = reading.get_pool(tx, guild_id, period.number, now)
+    return Board(period, places[:limit], pool, own)
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The raffle as everybody may know it. `period` is None before the first."""
+
+    period: Period | None
+    pool: Pool | None
+    page: str
+    per_gift: int
+    per_hour: int
+    window_minutes: int
+    zone: str
+    past: Sequence[Past]
+
+
+def info(tx: Connection, means: Means, guild_id: int, now: datetime) -> Info:
+    """What runs, how one earns, what can be won, and who won last."""
+    period = find_shown(tx, guild_id, now)
+    return Info(
+        period,
+        reading.get_pool(tx, guild_id, period.number, now) if period else None,
+        means.page_of(period.public_id) if period else "",
+        setting(tx, guild_id, PER_GIFT),
+        setting(tx, guild_id, PER_HOUR),
+        int(window(tx, guild_id).total_seconds()) // 60,
+        time_zone_of(tx, guild_id).key,
+        publishing.list_past(tx, means, guild_id, PAST_SHOWN),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The raffle in numbers, or a viewer's raffles.
+
+    Attributes:
+        sources: where all tickets came from.
+        raffles: newest first.
+    """
+
+    viewer: Viewer | None
+    pool: Pool | None
+    sources: Sequence[tuple[str, int]]
+    raffles: Sequence[reading.Taken]
+
+
+def stats(tx: Connection, guild_id: int, viewer: Viewer | None, now: datetime) -> Stats:
+    """All raffles of a viewer, or of the server.
+
+    Raises:
+        Refusal: there has been no raffle.
+    """
+    period = get_shown(tx, guild_id, now)
+    viewer_id = viewer.viewer_id if viewer else None
+    return Stats(
+        viewer,
+        reading.get_pool(tx, guild_id, period.number, now) if viewer is None else None,
+        reading.list_sources(tx, guild_id, viewer_id, None if viewer else period.number),
+        reading.list_taken(tx, guild_id, viewer_id),
+    )

@@ -1,0 +1,86 @@
+"""`/rafflestart`, `/raffleend`, `/rafflerestart`, `/rafflesetdate`."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds.actions import setting
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.services import Services
+from core.raffle.means import means_of
+from core.raffle.periods import actions, embeds
+from core.raffle.periods.rules import parse_date
+from core.raffle.settings import CHANNEL
+from core.raffle.store import Period
+
+Context = commands.Context[commands.Bot]
+
+Day = commands.Range[int, 1, 31]
+
+
+class RaffleCalendar(commands.Cog):
+    """When raffles begin and end."""
+
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._clock = services.clock
+        self._means = means_of(services.settings)
+
+    @commands.hybrid_command(name="rafflestart", extras=PRIVATE, ignore_extra=False)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        start_day="Day of this month; now if empty",
+        end_day="Its last day, included; the month's last if empty",
+    )
+    async def raffle_start(
+        self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
+    ) -> None:
+        """Open a raffle; after it one opens by itself on each 1st."""
+        guild_id = guild_id_of(ctx)
+        opened = await self._database.run(
+            actions.start, self._means, guild_id, start_day, end_day, ctx.author.id, self._clock()
+        )
+        await self._tell_opened(ctx, opened)
+
+    async def _tell_opened(self, ctx: Context, opened: Period) -> None:
+        announced = await self._database.run(setting, opened.guild_id, CHANNEL)
+        await answer(ctx, embeds.opened(opened, bool(announced)))
+
+    @commands.hybrid_command(name="raffleend", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def raffle_end(self, ctx: Context) -> None:
+        """End the raffle now; none opens by itself any more until `/rafflestart`."""
+        ended = await self._database.run(
+            actions.end, guild_id_of(ctx), ctx.author.id, self._clock()
+        )
+        await answer(ctx, embeds.ended(ended))
+
+    @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def raffle_restart(self, ctx: Context) -> None:
+        """End the raffle now and open the next one, up to the same end, from zero."""
+        _ended, opened = await self._database.run(
+            actions.restart, self._means, guild_id_of(ctx), ctx.author.id, self._clock()
+        )
+        await self._tell_opened(ctx, opened)
+
+    @commands.hybrid_command(name="rafflesetdate", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
+    )
+    async def raffle_set_date(self, ctx: Context, start: str, end: str) -> None:
+        """Give the raffle that runs or comes next other dates, or open one with them."""
+        moved = await self._database.run(
+            actions.set_dates,
+            self._means,
+            guild_id_of(ctx),
+            parse_date(start),
+            parse_date(end),
+            ctx.author.id,
+            self._clock(),
+        )
+        await answer(ctx, embeds.moved(moved))

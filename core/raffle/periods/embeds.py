@@ -1,0 +1,74 @@
+"""How the calendar looks in Discord."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import discord
+from discord.utils import format_dt
+
+from core.kit.clock import parse_instant
+from core.kit.discord_ui import ago, card, safe
+from core.kit.words import _
+from core.outbox.discord_courier import Rendered
+from core.raffle.store import Period
+
+
+def dates(payload: Mapping[str, Any]) -> Rendered:
+    """A raffle's dates were changed, for everybody who takes part."""
+    ends = parse_instant(payload["ends_at"])
+    number = payload["number"]
+    if payload["what"] == "cancel":
+        embed = card(
+            "✖️ " + _("Raffle #{number} is called off").format(number=number), tone="warning"
+        )
+    elif payload["what"] == "end":
+        title, body = _("Raffle #{number} has ended").format(number=number), _("It is drawn next.")
+        embed = card("🏁 " + title, body, tone="system")
+    else:
+        title = _("Raffle #{number} has other dates").format(number=number)
+        embed = card(
+            "📅 " + title, _from_to(parse_instant(payload["starts_at"]), ends), tone="system"
+        )
+    if payload["prize"]:
+        embed.add_field(name=_("Prize"), value=safe(payload["prize"], 300))
+    return Rendered(embed)
+
+
+def _from_to(starts: datetime, ends: datetime) -> str:
+    return _("From {start} to {end} ({when}).").format(
+        start=format_dt(starts, "f"), end=format_dt(ends, "f"), when=ago(ends)
+    )
+
+
+def opened(period: Period, announced: bool) -> discord.Embed:
+    """The answer to whoever opened it."""
+    title = _("Raffle #{number} is open").format(number=period.number)
+    body = _from_to(period.starts_at, period.ends_at)
+    if not period.prize:
+        body += "\n⚠️ " + _("No prize is named. Next time: `/settings set raffle.prize`.")
+    if not announced:
+        body += "\n⚠️ " + _(
+            "It was not announced: choose a channel with `/settings set raffle.channel`."
+        )
+    return card("🎟️ " + title, body, tone="success")
+
+
+def moved(period: Period) -> discord.Embed:
+    """The answer to whoever changed the dates."""
+    title = _("Raffle #{number} has these dates now").format(number=period.number)
+    return card("📅 " + title, _from_to(period.starts_at, period.ends_at), tone="success")
+
+
+def ended(period: Period) -> discord.Embed:
+    """The answer to whoever ended it."""
+    if period.state == "closed":
+        title = _("Raffle #{number} is called off").format(number=period.number)
+        return card("✖️ " + title, _no_more(), tone="success")
+    title = _("Raffle #{number} has ended").format(number=period.number)
+    body = _("Draw it with `/raffledraw`.")
+    return card("🏁 " + title, f"{body}\n{_no_more()}", tone="success")
+
+
+def _no_more() -> str:
+    return _("No other one opens until `/rafflestart`.")

@@ -1,0 +1,129 @@
+"""When raffles begin and end. Pure: the present and the zone are given.
+
+Days begin at midnight in the server's time zone; where clocks leap over midnight, at the first
+instant after it, and where midnight comes twice, at the first.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from core.kit.errors import Refusal
+from core.kit.words import _, plural
+
+LONGEST = timedelta(days=366)
+"""A raffle lasts no longer than this, and begins no later than this from now."""
+
+NEARLY = timedelta(hours=20)
+"""The turn of the month moves by less than this when a server changes its time zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Half-open: `ends_at` is the first instant after it."""
+
+    starts_at: datetime
+    ends_at: datetime
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a day."""
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
+
+
+def month_around(now: datetime, zone: ZoneInfo) -> Stretch:
+    """The calendar month in which an instant lies, from the 1st to the 1st."""
+    first = now.astimezone(zone).date().replace(day=1)
+    return Stretch(midnight(first, zone), midnight(_first_of_next(first), zone))
+
+
+def monthly_after(last_end: datetime | None, now: datetime, zone: ZoneInfo) -> Stretch | None:
+    """The monthly raffle that is to be open now; None while another one is to come or to end, and
+    for the rest of a month in which one has ended.
+
+    The first one begins now. Later ones begin with their month, also when that was noticed late;
+    or at the end of the one before, where a change of the time zone moved the turn of the month.
+    """
+    month = month_around(now, zone)
+    if last_end is None:
+        return Stretch(now, month.ends_at)
+    if last_end > now:
+        return None
+    if abs(last_end - month.starts_at) < NEARLY:
+        return Stretch(last_end, month.ends_at)
+    return month if last_end < month.starts_at else None
+
+
+def between_days(
+    now: datetime, zone: ZoneInfo, start_day: int | None, end_day: int | None
+) -> Stretch:
+    """From a day of this month, or from now, to the end of the next such day, or of the month.
+
+    Raises:
+        Refusal: the first day has passed, or the month has no such day.
+    """
+    today = now.astimezone(zone).date()
+    first = today if start_day is None else _day_of_month(today, start_day)
+    if first < today:
+        raise Refusal(
+            _("{day} has passed.").format(day=first.isoformat()),
+            _("Choose today ({today}) or later; `/rafflesetdate` takes any dates to come.").format(
+                today=today.isoformat()
+            ),
+        )
+    after = _first_of_next(first) if end_day is None else _day_after(first, end_day)
+    return Stretch(max(midnight(first, zone), now), midnight(after, zone))
+
+
+def _day_of_month(today: date, day: int) -> date:
+    try:
+        return today.replace(day=day)
+    except ValueError:
+        most = monthrange(today.year, today.month)[1]
+        raise Refusal(
+            plural("This month has {count} day.", "This month has {count} days.", most),
+            _("`/rafflesetdate` takes dates of other months."),
+        ) from None
+
+
+def _day_after(first: date, end_day: int) -> date:
+    """The day after the last one. The 31st of a shorter month is its last day."""
+    if end_day < first.day:
+        first = _first_of_next(first)
+    most = monthrange(first.year, first.month)[1]
+    return first.replace(day=min(end_day, most)) + timedelta(days=1)
+
+
+def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:
+    """From the first date to the end of the last one; from now where the first one is today.
+
+    Raises:
+        Refusal: they are in the wrong order, or too far away.
+    """
+    if last < first:
+        raise Refusal(_("The end lies before the start."), _("Give the start first."))
+    today = now.astimezone(zone).date()
+    if last - first > LONGEST or first - today > LONGEST:
+        raise Refusal(_("That is more than a year."), _("Check the years."))
+    start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    return Stretch(max(start, now) if first == today else start, end)
+
+
+def parse_date(text: str) -> date:
+    """`2026-12-24`.
+
+    Raises:
+        Refusal: it is none.
+    """
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise Refusal(
+            _("“{text}” is no date.").format(text=text.strip()[:40]),
+            _("Write it like this: `2026-12-24`."),
+        ) from None
+
+
+def _first_of_next(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

@@ -1,0 +1,22 @@
+"""The calendar's timed work."""
+
+from core.guilds.store import list_present
+from core.kit.room import Task
+from core.kit.services import Services
+from core.raffle.means import means_of
+from core.raffle.periods import actions
+
+EVERY_SECONDS = 3.0
+
+
+def open_months(services: Services) -> None:
+    """Open the raffles whose month has begun. Gifts of the meantime are not lost."""
+    means, now = means_of(services.settings), services.clock()
+    with services.database.begin() as tx:
+        guild_ids = list_present(tx)
+    for guild_id in guild_ids:
+        with services.database.begin() as tx:
+            actions.open_due(tx, means, guild_id, now)
+
+
+TASKS = (Task("raffle.periods", lambda _settings: EVERY_SECONDS, open_months),)
