@@ -46,8 +46,8 @@ class NewEntry:
 
 _READY_BALANCES = text("""
     INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets)
-    SELECT DISTINCT :guild_id, :period, viewer_id, 0
-      FROM unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id
+    SELECT :guild_id, :period, viewer_id, 0
+      FROM (SELECT DISTINCT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) AS holders
         ON CONFLICT ON CONSTRAINT raffle_balances_once DO NOTHING
 """)
 _POST_ENTRIES = text("""

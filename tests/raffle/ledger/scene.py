@@ -1,0 +1,139 @@
+"""A raffle in which viewers gift and watch."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from core.events import AccountLinked, Person, SubGifted
+from core.guilds.actions import change_setting
+from core.kit.room import GuildSetting
+from core.people import store as people
+from core.raffle.ledger import handlers, reading, store
+from core.raffle.settings import CHANNEL
+from core.raffle.tables import entries
+from core.watchtime import actions as watchtime
+from tests.raffle.scene import END, MEANS, MIDDLE, START, period
+from tests.slot_calls.scene import posted
+from tests.watchtime.model import Teller, tell
+
+__all__ = ["END", "MEANS", "MIDDLE", "START", "period", "posted"]
+
+ADMIN = 900
+CHANNEL_ID = 777
+MIA, LEO, YUKI = 11, 22, 33
+NAMES = {MIA: "MadCats", LEO: "lil_bean", YUKI: "yuki_snow"}
+HOUR = timedelta(hours=1)
+
+_giftees = count(100_000)
+
+
+def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any], value: Any) -> None:
+    """An admin has set this."""
+    change_setting(tx, guild_id, setting, value, ADMIN)
+
+
+def with_channel(tx: Connection, guild_id: int) -> None:
+    choose(tx, guild_id, CHANNEL, CHANNEL_ID)
+
+
+def viewer(tx: Connection, guild_id: int, user_id: int) -> int:
+    """Our number of a Kick account."""
+    return people.set_viewer(tx, guild_id, "kick", user_id, NAMES[user_id], START)
+
+
+def link(tx: Connection, guild_id: int, user_id: int, at: datetime = START) -> int:
+    """The account is a member's from now on, and everybody hears of it."""
+    viewer_id, discord_id = viewer(tx, guild_id, user_id), discord_of(user_id)
+    people.add_link(tx, guild_id, discord_id, "kick", viewer_id, at)
+    event = AccountLinked(
+        key=f"kick:{viewer_id}:{discord_id}:{at.isoformat()}",
+        guild_id=guild_id,
+        at=at,
+        platform="kick",
+        discord_id=discord_id,
+        viewer_id=viewer_id,
+        name=NAMES[user_id],
+    )
+    handlers.on_account_linked(tx, event)
+    return viewer_id
+
+
+def discord_of(user_id: int) -> int:
+    return 10_000 + user_id
+
+
+def gifted(
+    guild_id: int, user_id: int | None, subs: int = 1, at: datetime = MIDDLE
+) -> list[SubGifted]:
+    """Somebody gives so many subs at once."""
+    gifter = None if user_id is None else Person(user_id=user_id, name=NAMES[user_id])
+    drop = f"{user_id or 'anon'}|{at.isoformat()}"
+    return [
+        SubGifted(
+            key=f"{user_id or 'anon'}|{giftee}|{at.isoformat()}",
+            guild_id=guild_id,
+            at=at,
+            platform="kick",
+            channel_id=1,
+            gifter=gifter,
+            giftee=Person(user_id=giftee, name=f"viewer{giftee}"),
+            drop=drop,
+        )
+        for _n in range(subs)
+        for giftee in [next(_giftees)]
+    ]
+
+
+def hear(tx: Connection, events: Sequence[SubGifted]) -> None:
+    for event in events:
+        handlers.on_sub_gifted(tx, event)
+
+
+def gives(
+    tx: Connection, guild_id: int, user_id: int | None, subs: int = 1, at: datetime = MIDDLE
+) -> list[SubGifted]:
+    events = gifted(guild_id, user_id, subs, at)
+    hear(tx, events)
+    return events
+
+
+def watches(
+    tx: Connection, guild_id: int, user_id: int, start: datetime, length: timedelta
+) -> None:
+    """Somebody watches a stream of exactly this length from its start, and it is credited."""
+    teller = Teller(guild_id)
+    tell(tx, teller.went_live(start))
+    said = (
+        start + timedelta(minutes=10 * n) for n in range(int(length / timedelta(minutes=10)) + 1)
+    )
+    tell(tx, *(teller.says(user_id, at, name=NAMES[user_id]) for at in said))
+    tell(tx, teller.ended(start, start + length))
+    watchtime.credit(tx, guild_id)
+
+
+def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> int:
+    """As kept; everything kept is the sum of its entries."""
+    drift = [one for one in store.list_drift(tx) if one.guild_id == guild_id]
+    assert drift == []
+    return store.get_balance(tx, guild_id, number, viewer_id)
+
+
+def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> dict[str, int]:
+    return dict(reading.list_sources(tx, guild_id, viewer_id, number))
+
+
+def rows(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> list[tuple[str, int]]:
+    """Source and amount of every entry, oldest first."""
+    found = tx.execute(
+        select(entries.c.source, entries.c.amount)
+        .where(
+            entries.c.guild_id == guild_id,
+            entries.c.viewer_id == viewer_id,
+            entries.c.period == number,
+        )
+        .order_by(entries.c.id)
+    )
+    return [(row.source, row.amount) for row in found]

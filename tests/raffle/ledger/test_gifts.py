@@ -1,0 +1,312 @@
+"""Gifted subs: counted by giftee, once, in the raffle in which they were given."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, text
+
+from core.events import SupportRevoked
+from core.kit.errors import Refusal
+from core.raffle import store as raffle
+from core.raffle.ledger import announcing, earning, giving, handlers, store, voiding
+from core.raffle.ledger.settings import PER_GIFT
+from tests.raffle.ledger.scene import (
+    ADMIN,
+    CHANNEL_ID,
+    END,
+    LEO,
+    MIA,
+    MIDDLE,
+    START,
+    choose,
+    discord_of,
+    gifted,
+    gives,
+    hear,
+    link,
+    period,
+    posted,
+    rows,
+    sources,
+    tickets,
+    viewer,
+    with_channel,
+)
+
+SECOND = timedelta(seconds=1)
+
+
+def freeze(tx: Connection, guild_id: int, number: int = 1) -> None:
+    """No entry is taken any more; how that comes about does not matter here."""
+    raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=END)
+
+
+# -- counting -------------------------------------------------------------------------------------
+
+
+def test_fifteen_for_each_giftee_at_once(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    gives(tx, guild_id, MIA, 5)
+    assert tickets(tx, guild_id, mia) == 75
+    assert rows(tx, guild_id, mia) == [("gifted_sub", 15)] * 5
+
+
+def test_the_same_gift_told_again_counts_once(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    events = gifted(guild_id, MIA, 3)
+    hear(tx, events + events[:2])
+    hear(tx, events)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 45
+
+
+def test_an_anonymous_gift_earns_nothing(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, None, 5)
+    assert raffle.list_balances(tx, guild_id, 1) == {}
+
+
+def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 1)
+    choose(tx, guild_id, PER_GIFT, 20)
+    gives(tx, guild_id, MIA, 1, MIDDLE + SECOND)
+    choose(tx, guild_id, PER_GIFT, 0)
+    gives(tx, guild_id, MIA, 1, MIDDLE + 2 * SECOND)
+    assert rows(tx, guild_id, viewer(tx, guild_id, MIA)) == [("gifted_sub", 15), ("gifted_sub", 20)]
+
+
+def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+    period(tx, guild_id)
+    period(tx, other_guild_id)
+    gives(tx, guild_id, MIA, 2)
+    there = viewer(tx, other_guild_id, MIA)
+    assert tickets(tx, other_guild_id, there) == 0
+    same = gifted(other_guild_id, MIA, 1)
+    hear(tx, same)
+    assert tickets(tx, other_guild_id, there) == 15
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 30
+
+
+# -- which raffle ---------------------------------------------------------------------------------
+
+
+def test_the_instant_of_the_gift_tells_its_raffle(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    period(tx, guild_id, END, END + timedelta(days=31))
+    mia = viewer(tx, guild_id, MIA)
+    gives(tx, guild_id, MIA, 1, END - timedelta(microseconds=1))
+    gives(tx, guild_id, MIA, 2, END)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
+
+
+def test_until_the_freeze_a_late_gift_counts_where_it_was_given(
+    tx: Connection, guild_id: int
+) -> None:
+    period(tx, guild_id)
+    period(tx, guild_id, END, END + timedelta(days=31))
+    mia = viewer(tx, guild_id, MIA)
+    gives(tx, guild_id, MIA, 1, END - SECOND)
+    freeze(tx, guild_id)
+    gives(tx, guild_id, MIA, 2, END - 2 * SECOND)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
+
+
+def test_a_gift_before_its_raffle_was_opened_is_credited_when_it_is(
+    tx: Connection, guild_id: int
+) -> None:
+    gives(tx, guild_id, MIA, 2, START + SECOND)
+    gives(tx, guild_id, MIA, 1, START - SECOND)
+    opened = period(tx, guild_id)
+    mia = viewer(tx, guild_id, MIA)
+    assert tickets(tx, guild_id, mia) == 0
+    earning.settle(tx, opened, MIDDLE)
+    earning.settle(tx, opened, MIDDLE)
+    assert tickets(tx, guild_id, mia) == 30, "and what was given before it is not"
+
+
+def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
+    tx: Connection, guild_id: int
+) -> None:
+    opened = period(tx, guild_id)
+    freeze(tx, guild_id)
+    store.add_gift(tx, guild_id, "late", viewer(tx, guild_id, MIA), "late", MIDDLE)
+    earning.settle(tx, opened, END)
+    assert raffle.list_balances(tx, guild_id, 1) == {}
+
+
+# -- linking --------------------------------------------------------------------------------------
+
+
+def test_gifts_wait_for_the_link_and_are_told_then(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id, prize="A mouse")
+    gives(tx, guild_id, MIA, 3)
+    mia = link(tx, guild_id, MIA, MIDDLE + SECOND)
+    assert tickets(tx, guild_id, mia) == 45
+    (told,) = [m for m in posted(tx, guild_id) if m.kind == "raffle.waited"]
+    assert told.payload["tickets"] == 45
+    assert told.target == {"user_id": discord_of(MIA), "if_possible": True}
+
+
+def test_nobody_is_told_that_nothing_waited(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    link(tx, guild_id, MIA, MIDDLE)
+    assert [m for m in posted(tx, guild_id) if m.kind == "raffle.waited"] == []
+
+
+# -- thanks ---------------------------------------------------------------------------------------
+
+
+def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
+    """Name, gifts and tickets of each thanks, edits included."""
+    return [
+        (m.payload["name"], m.payload["gifts"], m.payload["tickets"])
+        for m in posted(tx, guild_id)
+        if m.kind == "raffle.gift"
+    ]
+
+
+def announce(tx: Connection) -> None:
+    for guild_id, drop in store.list_unannounced(tx):
+        announcing.announce_drop(tx, guild_id, drop)
+
+
+def test_one_message_for_a_bomb_edited_for_its_chunks(tx: Connection, guild_id: int) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    events = gifted(guild_id, MIA, 50)
+    hear(tx, events[:20])
+    announce(tx)
+    hear(tx, events[20:])
+    announce(tx)
+    announce(tx)
+    assert told(tx, guild_id) == [("MadCats", 20, 300), ("MadCats", 50, 750)]
+    first, second = (m for m in posted(tx, guild_id) if m.kind == "raffle.gift")
+    assert second.target == {"channel_id": CHANNEL_ID, "edits": first.key}
+
+
+def test_an_anonymous_gift_is_thanked_for_while_a_raffle_runs(
+    tx: Connection, guild_id: int
+) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    gives(tx, guild_id, None, 2)
+    gives(tx, guild_id, None, 2, END + SECOND)
+    announce(tx)
+    assert told(tx, guild_id) == [("", 2, 0)]
+
+
+def test_without_raffle_or_channel_nothing_is_said(tx: Connection, guild_id: int) -> None:
+    gives(tx, guild_id, MIA, 2, END)
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 2)
+    announce(tx)
+    with_channel(tx, guild_id)
+    announce(tx)
+    assert told(tx, guild_id) == []
+
+
+def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: int) -> None:
+    with_channel(tx, guild_id)
+    gives(tx, guild_id, MIA, 2)
+    announce(tx)
+    earning.settle(tx, period(tx, guild_id), MIDDLE)
+    announce(tx)
+    assert told(tx, guild_id) == [("MadCats", 2, 30)]
+
+
+# -- taking back ----------------------------------------------------------------------------------
+
+
+def drop_of(tx: Connection, guild_id: int, user_id: int) -> str:
+    return store.list_drops(tx, guild_id, viewer(tx, guild_id, user_id), 1)[0].drop
+
+
+def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id: int) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 2)
+    mia = viewer(tx, guild_id, MIA)
+    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+    assert (done.name, done.gifts, done.taken, done.missing) == ("MadCats", 2, 30, 0)
+    assert rows(tx, guild_id, mia) == [("gifted_sub", a) for a in (15, 15, -15, -15)]
+    assert tickets(tx, guild_id, mia) == 0
+    (shown,) = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    assert (shown.payload["what"], shown.payload["actor"]) == ("void", str(ADMIN))
+
+
+def test_it_is_voided_once(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 1)
+    gives(tx, guild_id, MIA, 1, MIDDLE + SECOND)
+    drop = drop_of(tx, guild_id, MIA)
+    voiding.void_drop(tx, guild_id, drop, ADMIN, MIDDLE)
+    with pytest.raises(Refusal, match="voided before"):
+        voiding.void_drop(tx, guild_id, drop, ADMIN, MIDDLE)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
+
+
+def test_only_what_is_there_is_taken_back(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 2)
+    giving.remove(tx, guild_id, "madcats", 20, "", ADMIN, "1", MIDDLE)
+    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+    assert (done.taken, done.missing) == (10, 20)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
+
+
+def test_a_frozen_gift_is_not_voided(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 1)
+    freeze(tx, guild_id)
+    with pytest.raises(Refusal, match="is frozen"):
+        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
+
+
+def test_a_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:
+    gives(tx, guild_id, MIA, 1)
+    voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+    earning.settle(tx, period(tx, guild_id), MIDDLE)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
+
+
+def test_of_another_server_nothing_is_voided(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 1)
+    with pytest.raises(Refusal, match="do not know"):
+        voiding.void_drop(tx, other_guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+
+
+def test_what_an_admin_finds_not_to_have_happened_is_taken_back_once(
+    tx: Connection, guild_id: int
+) -> None:
+    period(tx, guild_id)
+    first, _second = gives(tx, guild_id, LEO, 2)
+    revoked = SupportRevoked(
+        key=f"SubGifted|{first.key}",
+        guild_id=guild_id,
+        at=MIDDLE + SECOND,
+        platform="kick",
+        channel_id=1,
+        event="SubGifted",
+        of=first.key,
+    )
+    handlers.on_support_revoked(tx, revoked)
+    handlers.on_support_revoked(tx, revoked)
+    leo = viewer(tx, guild_id, LEO)
+    assert sources(tx, guild_id, leo) == {"gifted_sub": 15}
+    assert tickets(tx, guild_id, leo) == 15
+
+
+def test_nothing_kept_names_an_account_by_its_number(tx: Connection, guild_id: int) -> None:
+    """Entries are for good, so they must not tell who somebody was who is forgotten."""
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 1)
+    for table, column in (("raffle_gifts", "key"), ("raffle_gifts", "drop")):
+        kept = tx.execute(text(f"SELECT {column} FROM {table}")).scalars()
+        assert all(len(value) == 64 for value in kept)
+    keys = tx.execute(text("SELECT source_key FROM raffle_entries")).scalars()
+    assert all(key.startswith("gift:") and len(key) == 69 for key in keys)

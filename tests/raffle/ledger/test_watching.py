@@ -1,0 +1,205 @@
+"""Tickets for watching: whole ones as soon as they are earned, the remainder to the microsecond."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from core.kit.database import notes
+from core.raffle import store as raffle
+from core.raffle.ledger import earning, giving
+from core.raffle.ledger.settings import PER_HOUR
+from core.raffle.store import Period
+from core.watchtime.tables import adjustments, exclusions
+from tests.raffle.ledger.scene import (
+    ADMIN,
+    END,
+    HOUR,
+    LEO,
+    MIA,
+    MIDDLE,
+    START,
+    choose,
+    link,
+    period,
+    rows,
+    tickets,
+    watches,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+def credit(tx: Connection, of: Period, now: datetime = END) -> int:
+    return earning.credit_watching(tx, of, now)
+
+
+def test_ten_an_hour_and_the_remainder_is_kept(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, timedelta(minutes=65))
+    assert credit(tx, opened) == 1
+    assert tickets(tx, guild_id, mia) == 10
+    watches(tx, guild_id, MIA, MIDDLE + 5 * HOUR, timedelta(seconds=59))
+    assert credit(tx, opened) == 0
+    watches(tx, guild_id, MIA, MIDDLE + 6 * HOUR, timedelta(seconds=1))
+    assert credit(tx, opened) == 1
+    assert credit(tx, opened) == 0
+    assert rows(tx, guild_id, mia) == [("watchtime", 10), ("watchtime", 1)]
+
+
+def test_only_what_was_watched_within_the_raffle(tx: Connection, guild_id: int) -> None:
+    mia = link(tx, guild_id, MIA)
+    first = period(tx, guild_id)
+    second = period(tx, guild_id, END, END + timedelta(days=31))
+    watches(tx, guild_id, MIA, START - HOUR, 2 * HOUR)
+    watches(tx, guild_id, MIA, END - HOUR, timedelta(minutes=90))
+    for one in (first, second):
+        credit(tx, one, END + HOUR)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [20, 5]
+
+
+def test_minutes_before_the_link_count_with_the_link(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    watches(tx, guild_id, MIA, MIDDLE, HOUR)
+    credit(tx, opened)
+    assert raffle.list_balances(tx, guild_id, 1) == {}
+    mia = link(tx, guild_id, MIA, MIDDLE + 2 * HOUR)
+    assert tickets(tx, guild_id, mia) == 10
+
+
+def test_who_earns_no_watchtime_earns_no_tickets(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, HOUR)
+    tx.execute(exclusions.insert().values(guild_id=guild_id, viewer_id=mia, at=MIDDLE))
+    credit(tx, opened)
+    assert tickets(tx, guild_id, mia) == 0
+
+
+def adjust(tx: Connection, guild_id: int, viewer_id: int, minutes: int, key: str) -> None:
+    tx.execute(
+        adjustments.insert().values(
+            guild_id=guild_id,
+            key=key,
+            viewer_id=viewer_id,
+            amount=minutes * MINUTE,
+            reason="a test",
+            actor=ADMIN,
+            at=MIDDLE + HOUR,
+        )
+    )
+
+
+def test_corrected_time_corrects_tickets_again_and_again(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, HOUR)
+    for minutes, there in ((0, 10), (-12, 8), (12, 10), (-12, 8), (-48, 0), (60, 10)):
+        if minutes:
+            adjust(tx, guild_id, mia, minutes, f"{minutes}:{there}:{len(rows(tx, guild_id, mia))}")
+        credit(tx, opened)
+        assert tickets(tx, guild_id, mia) == there
+    amounts = [amount for _source, amount in rows(tx, guild_id, mia)]
+    assert amounts == [10, -2, 2, -2, -8, 10]
+
+
+def test_a_correction_takes_no_more_than_is_there_and_the_rest_later(
+    tx: Connection, guild_id: int
+) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, HOUR)
+    credit(tx, opened)
+    giving.remove(tx, guild_id, "madcats", 9, "", ADMIN, "1", MIDDLE)
+    adjust(tx, guild_id, mia, -30, "less")
+    credit(tx, opened)
+    assert tickets(tx, guild_id, mia) == 0
+    giving.give(tx, guild_id, "madcats", 20, "", ADMIN, "2", MIDDLE)
+    credit(tx, opened)
+    assert tickets(tx, guild_id, mia) == 5 - 9 + 20
+
+
+def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> None:
+    """1.5 h at 10, 1 h at 20, 1 h at 0, half an hour at 3: 15 + 20 + 0 + 1.5."""
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
+    credit(tx, opened, MIDDLE)
+    for hours, rate in ((1.5, 20), (2.5, 0), (3.5, 3)):
+        choose(tx, guild_id, PER_HOUR, rate)
+        credit(tx, opened, MIDDLE + hours * HOUR)
+    credit(tx, opened)
+    assert tickets(tx, guild_id, mia) == 36
+
+
+def test_an_ended_raffle_counts_up_to_its_end(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
+    raffle.set_period(tx, guild_id, 1, ends_at=MIDDLE + HOUR)
+    shorter = raffle.find_period(tx, guild_id, 1)
+    assert shorter is not None
+    credit(tx, shorter)
+    assert tickets(tx, guild_id, mia) == 10
+    assert opened.ends_at == END
+
+
+@pytest.mark.parametrize("state", ["frozen", "drawn", "closed"])
+def test_after_the_freeze_nothing_is_added(tx: Connection, guild_id: int, state: str) -> None:
+    opened = period(tx, guild_id)
+    link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, MIDDLE, HOUR)
+    raffle.set_period(tx, guild_id, 1, state=state)
+    assert credit(tx, opened) == 0
+
+
+def test_until_next(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    assert earning.until_next(tx, opened, mia, MIDDLE) == 6 * MINUTE
+    watches(tx, guild_id, MIA, MIDDLE, 8 * MINUTE)
+    assert earning.until_next(tx, opened, mia, MIDDLE + HOUR) == 4 * MINUTE
+    choose(tx, guild_id, PER_HOUR, 0)
+    assert earning.until_next(tx, opened, mia, MIDDLE + HOUR) is None
+    assert earning.until_next(tx, opened, mia, END) is None
+
+
+stretches = st.lists(
+    st.tuples(st.sampled_from([MIA, LEO]), st.integers(-300, 900), st.integers(1, 400)), max_size=6
+)
+
+
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stretches=stretches, looks=st.lists(st.integers(0, 5), max_size=6))
+def test_however_often_somebody_looks_it_is_floor_of_the_time(
+    tx: Connection, guild_id: int, stretches: list[tuple[int, int, int]], looks: list[int]
+) -> None:
+    """Stretches before, in and across the raffle; looked at in between as it pleases. The model
+    asks of each minute whether somebody was there."""
+    begin = MIDDLE
+    end = MIDDLE + 600 * MINUTE
+    undo = tx.begin_nested()
+    try:
+        opened = period(tx, guild_id, begin, end)
+        ids = {one: link(tx, guild_id, one) for one in (MIA, LEO)}
+        minutes: dict[int, set[int]] = {MIA: set(), LEO: set()}
+        live: set[int] = set()
+        for n, (who, start, length) in enumerate(stretches):
+            if live & set(range(start - 1, start + length + 1)):
+                continue  # two streams do not run at once
+            live |= set(range(start, start + length))
+            watches(tx, guild_id, who, begin + start * MINUTE, length * MINUTE)
+            minutes[who] |= set(range(start, start + length)) & set(range(600))
+            if n in looks:
+                credit(tx, opened)
+        credit(tx, opened)
+        for who, viewer_id in ids.items():
+            assert tickets(tx, guild_id, viewer_id) == len(minutes[who]) // 6
+    finally:
+        undo.rollback()
+        notes(tx).clear()

@@ -1,0 +1,171 @@
+"""When raffles begin and end: by the month, in five time zones with clocks that change."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.kit.errors import Refusal
+from core.raffle.periods import rules
+from core.raffle.periods.rules import Stretch
+
+ZONES = [
+    ZoneInfo(name)
+    for name in (
+        "Europe/Stockholm",
+        "America/New_York",
+        "Australia/Lord_Howe",  # by half an hour
+        "America/Havana",  # at midnight
+        "Africa/Cairo",  # at midnight; in 2015 to 2022 not at all
+    )
+]
+zones = st.sampled_from(ZONES)
+instants = st.datetimes(datetime(2024, 1, 1), datetime(2031, 1, 1), timezones=st.just(UTC))
+STOCKHOLM = ZONES[0]
+
+
+def at(text: str) -> datetime:
+    """An instant in Stockholm."""
+    return datetime.fromisoformat(text).replace(tzinfo=STOCKHOLM).astimezone(UTC)
+
+
+@given(instants, zones)
+def test_a_month_is_where_the_calendar_says_so(now: datetime, zone: ZoneInfo) -> None:
+    month = rules.month_around(now, zone)
+    assert month.starts_at <= now < month.ends_at
+    here = now.astimezone(zone)
+    for edge, inside in ((month.starts_at, 0), (month.ends_at, -1)):
+        first = (edge + timedelta(seconds=inside)).astimezone(zone)
+        assert (first.year, first.month) == (here.year, here.month)
+        before = (edge - timedelta(seconds=1 - inside)).astimezone(zone)
+        assert inside or (before.year, before.month) != (here.year, here.month)
+    after = month.ends_at.astimezone(zone)
+    assert after.day == 1
+
+
+@given(zones, instants, st.lists(st.integers(1, 60 * 24 * 20), min_size=5, max_size=60))
+def test_looked_at_whenever_raffles_follow_each_other_without_gap(
+    zone: ZoneInfo, begin: datetime, pauses: list[int]
+) -> None:
+    """Whenever somebody looks, at most one is opened, and never twice the same month."""
+    now, opened = begin, list[Stretch]()
+    for pause in pauses:
+        for _twice in range(2):
+            last_end = opened[-1].ends_at if opened else None
+            due = rules.monthly_after(last_end, now, zone)
+            if due is not None:
+                opened.append(due)
+        assert opened[-1].starts_at <= now < opened[-1].ends_at
+        now += timedelta(minutes=pause)
+    for before, after in pairwise(opened):
+        assert before.ends_at == after.starts_at
+        assert after.ends_at.astimezone(zone).day == 1
+    months = [one.starts_at.astimezone(zone).strftime("%Y-%m") for one in opened]
+    assert len(months) == len(set(months))
+
+
+def test_a_month_that_was_slept_through_is_left_out() -> None:
+    due = rules.monthly_after(at("2026-11-01"), at("2027-01-20T12:00"), STOCKHOLM)
+    assert due == Stretch(at("2027-01-01"), at("2027-02-01"))
+
+
+def test_after_a_raffle_of_some_days_the_rest_of_the_month_is_free() -> None:
+    assert rules.monthly_after(at("2026-11-21"), at("2026-11-25"), STOCKHOLM) is None
+    due = rules.monthly_after(at("2026-11-21"), at("2026-12-01"), STOCKHOLM)
+    assert due == Stretch(at("2026-12-01"), at("2027-01-01"))
+
+
+def test_while_one_is_to_come_none_opens() -> None:
+    assert rules.monthly_after(at("2027-02-01"), at("2027-01-02"), STOCKHOLM) is None
+
+
+@pytest.mark.parametrize("new", ["UTC", "Pacific/Kiritimati", "Pacific/Midway"])
+def test_no_second_is_lost_when_the_time_zone_changes(new: str) -> None:
+    """From Stockholm's turn of the month to another zone's."""
+    ended = at("2026-12-01")
+    looks = (ended + timedelta(minutes=10 * n) for n in range(6 * 30))
+    due = next(found for n in looks if (found := rules.monthly_after(ended, n, ZoneInfo(new))))
+    assert due.starts_at == ended
+    assert due.ends_at.astimezone(ZoneInfo(new)).day == 1
+
+
+# -- by the day -----------------------------------------------------------------------------------
+
+NOON = at("2026-11-22T12:00")
+
+
+def days(start: int | None, end: int | None, now: datetime = NOON) -> Stretch:
+    return rules.between_days(now, STOCKHOLM, start, end)
+
+
+def test_without_days_it_lasts_from_now_to_the_first() -> None:
+    assert days(None, None) == Stretch(NOON, at("2026-12-01"))
+
+
+def test_days_are_included() -> None:
+    assert days(23, 28) == Stretch(at("2026-11-23"), at("2026-11-29"))
+
+
+def test_today_begins_now() -> None:
+    assert days(22, 22) == Stretch(NOON, at("2026-11-23"))
+
+
+def test_an_end_before_the_start_lies_in_the_next_month() -> None:
+    assert days(25, 5) == Stretch(at("2026-11-25"), at("2026-12-06"))
+
+
+def test_the_31st_of_a_short_month_is_its_last_day() -> None:
+    assert days(None, 31) == Stretch(NOON, at("2026-12-01"))
+    february = days(None, 31, at("2027-02-10"))
+    assert february.ends_at == at("2027-03-01")
+
+
+def test_in_december_the_next_month_is_january() -> None:
+    assert days(None, 3, at("2026-12-20")).ends_at == at("2027-01-04")
+
+
+@pytest.mark.parametrize(("start", "words"), [(21, "has passed"), (31, "This month has 30 days")])
+def test_a_day_that_does_not_fit_is_refused(start: int, words: str) -> None:
+    with pytest.raises(Refusal, match=words) as raised:
+        days(start, None)
+    assert "/rafflesetdate" in raised.value.remedy
+
+
+# -- by dates -------------------------------------------------------------------------------------
+
+
+def test_dates_are_included() -> None:
+    found = rules.between_dates(date(2026, 12, 1), date(2026, 12, 24), NOON, STOCKHOLM)
+    assert found == Stretch(at("2026-12-01"), at("2026-12-25"))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("2026-12-24", "2026-12-01", "before the start"),
+        ("2026-12-24", "2028-01-01", "more than a year"),
+        ("2028-12-24", "2028-12-25", "more than a year"),
+        ("9999-12-31", "9999-12-31", "more than a year"),
+    ],
+)
+def test_dates_that_make_no_sense_are_refused(first: str, last: str, words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        rules.between_dates(date.fromisoformat(first), date.fromisoformat(last), NOON, STOCKHOLM)
+
+
+@pytest.mark.parametrize("text", ["", "24.12.2026", "tomorrow", "2026-02-30", "💣" * 500])
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(Refusal, match="is no date") as raised:
+        rules.parse_date(text)
+    assert "2026-12-24" in raised.value.remedy
+    assert len(raised.value.what) < 100
+
+
+def test_midnight_where_the_clock_leaps_over_it() -> None:
+    """On 2026-03-08 Havana's clocks went from 0:00 to 1:00; on 2026-11-01 0:00 came twice."""
+    havana = ZoneInfo("America/Havana")
+    assert rules.midnight(date(2026, 3, 8), havana) == datetime(2026, 3, 8, 5, tzinfo=UTC)
+    assert rules.midnight(date(2026, 11, 1), havana) == datetime(2026, 11, 1, 4, tzinfo=UTC)
