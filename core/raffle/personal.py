@@ -66,7 +66,7 @@ PERSONAL = Personal(
         "raffle_picks",
         "raffle_exclusions",
         "raffle_gifts",
-        "raffle_watched",
+        "raffle_reached",
     ),
     collect=collect,
     forget=forget,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, select
 
-from core.wagers.tables import changes
+from core.wagers.tables import accounts, changes
 
 
 def wagered_between(
@@ -37,3 +37,13 @@ def list_wagered_between(
         .order_by(changes.c.viewer_id)
     )
     return {viewer_id: Decimal(amount) for viewer_id, amount in found}
+
+
+def has_verified(tx: Connection, guild_id: int) -> bool:
+    """Whether anybody's wagers count in this server."""
+    found = select(accounts.c.account_id).where(
+        accounts.c.guild_id == guild_id,
+        accounts.c.verified_at.is_not(None),
+        accounts.c.ended_at.is_(None),
+    )
+    return tx.execute(found.limit(1)).first() is not None

@@ -1,4 +1,4 @@
-"""The raffle's ledger: gifted subs, what an hour is worth, tickets for watching"""
+"""The raffle's ledger: gifted subs, rates, tickets for watching and wagers"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -78,29 +78,36 @@ def upgrade() -> None:
         postgresql_where=sa.text("credited_in IS NULL"),
     )
     op.create_table(
-        "raffle_hours",
+        "raffle_rates",
         sa.Column("guild_id", sa.BigInteger(), nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column(
             "holds_from", sa.DateTime(timezone=True), nullable=False, comment="until the next row's"
         ),
-        sa.Column("tickets", sa.BigInteger(), nullable=False, comment="for an hour watched"),
+        sa.Column(
+            "tickets",
+            sa.BigInteger(),
+            nullable=False,
+            comment="for an hour, or whatever the unit is",
+        ),
         sa.ForeignKeyConstraint(
             ["guild_id", "period"],
             ["raffle_periods.guild_id", "raffle_periods.number"],
-            name="raffle_hours_period",
+            name="raffle_rates_period",
         ),
         sa.PrimaryKeyConstraint(
-            "guild_id", "period", "holds_from", name="raffle_hours_one_a_moment"
+            "guild_id", "period", "source", "holds_from", name="raffle_rates_one_a_moment"
         ),
     )
     op.create_table(
-        "raffle_watched",
+        "raffle_reached",
         sa.Column("guild_id", sa.BigInteger(), nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("viewer_id", sa.BigInteger(), nullable=False),
         sa.Column(
-            "tickets", sa.BigInteger(), nullable=False, comment="sum of the entries for watching"
+            "tickets", sa.BigInteger(), nullable=False, comment="sum of the entries of this source"
         ),
         sa.Column(
             "step", sa.Integer(), nullable=False, comment="counts those entries; part of their keys"
@@ -108,12 +115,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["guild_id", "period"],
             ["raffle_periods.guild_id", "raffle_periods.number"],
-            name="raffle_watched_period",
+            name="raffle_reached_period",
         ),
         sa.ForeignKeyConstraint(
             ["guild_id", "viewer_id"],
             ["people_viewers.guild_id", "people_viewers.viewer_id"],
-            name="raffle_watched_viewer",
+            name="raffle_reached_viewer",
         ),
-        sa.PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_watched_once"),
+        sa.PrimaryKeyConstraint(
+            "guild_id", "period", "source", "viewer_id", name="raffle_reached_once"
+        ),
     )

@@ -1,156 +1,161 @@
-"""Tickets that viewers earn by themselves: for gifted subs at once, for watching as soon as a whole
-ticket is reached.
+"""Tickets for what adds up bit by bit: for watching and for wagers, as soon as a whole one is
+reached.
 
-Both are derived from facts: what is due is worked out anew each time, and the ledger gets what is
-missing, under a key of its cause. So it does not matter who asks first, how often, or after what
-interruption. The natural keys of gifts name accounts, and entries are for good: hence only their
-hashes are kept.
+What is due is worked out anew each time from what was watched and wagered within the raffle, and
+the ledger gets the difference. So it does not matter who asks first, how often, or after what
+interruption, and a remainder is carried without being kept anywhere.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from sqlalchemy import Connection
 
-from core.events import SubGifted
 from core.guilds.actions import setting
-from core.kit.crypto import hash_of
-from core.people import actions as people
-from core.raffle import store as raffle
-from core.raffle.ledger import rules, store
-from core.raffle.ledger.rules import Earned, Rate
-from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
-from core.raffle.ledger.store import NewEntry, Posted
-from core.raffle.store import Period
+from core.kit.room import GuildSetting
+from core.raffle.ledger import gifting, rules, store
+from core.raffle.ledger.rules import MICROSECOND, Amount, Earned, Rate
+from core.raffle.ledger.settings import PER_HOUR, PER_THOUSAND
+from core.raffle.ledger.store import NewEntry, Reached
+from core.raffle.store import Period, Source
+from core.wagers.store import list_wagered_between
 from core.watchtime.periods import watched_between
 
-# -- gifted subs ----------------------------------------------------------------------------------
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Something that tickets are given for by the unit.
+
+    Attributes:
+        rate: the setting with the tickets for a unit.
+        unit: how much of an amount that is.
+        read: `read(tx, guild_id, start, end, viewer_ids)`: viewer id -> amount, for these viewers
+            or for all.
+    """
+
+    source: Source
+    rate: GuildSetting[int]
+    unit: int
+    read: Callable[[Connection, int, datetime, datetime, Collection[int] | None], dict[int, Amount]]
 
 
-def note_gift(tx: Connection, event: SubGifted) -> None:
-    """Somebody gave a sub: keep it, and credit it if a raffle takes it."""
-    viewer_id = _giver(tx, event)
-    key, drop = hash_of(event.key), hash_of(event.drop)
-    if store.add_gift(tx, event.guild_id, key, viewer_id, drop, event.at):
-        credit_gifts(tx, event.guild_id)
+def _read_watched(
+    tx: Connection,
+    guild_id: int,
+    start: datetime,
+    end: datetime,
+    viewer_ids: Collection[int] | None,
+) -> dict[int, Amount]:
+    """Of everybody who is linked: minutes from before the link count as well, because they are
+    asked for anew each time."""
+    watchers = store.list_watchers(tx, guild_id)
+    wanted = [one for one in watchers if viewer_ids is None or one in viewer_ids]
+    watched = watched_between(tx, guild_id, wanted, start, end)
+    return {one: watched.get(one, timedelta()) // MICROSECOND for one in wanted}
 
 
-def _giver(tx: Connection, event: SubGifted) -> int | None:
-    if event.gifter is None:
-        return None
-    return people.meet_person(tx, event.guild_id, event.platform, event.gifter, event.at)
+def _read_wagered(
+    tx: Connection,
+    guild_id: int,
+    start: datetime,
+    end: datetime,
+    viewer_ids: Collection[int] | None,
+) -> dict[int, Amount]:
+    wagered = list_wagered_between(tx, guild_id, start, end)
+    return {
+        viewer_id: Fraction(amount)
+        for viewer_id, amount in wagered.items()
+        if viewer_ids is None or viewer_id in viewer_ids
+    }
 
 
-def credit_gifts(tx: Connection, guild_id: int) -> None:
-    """Put every gift into the ledger that an open raffle is to take."""
-    for period in raffle.list_in_state(tx, "open", guild_id):
-        credit_gifts_of(tx, period)
+WATCHING = Measure("watchtime", PER_HOUR, rules.HOUR, _read_watched)
+WAGERING = Measure("wager", PER_THOUSAND, 1000, _read_wagered)
+MEASURES = (WATCHING, WAGERING)
 
 
-def credit_gifts_of(tx: Connection, period: Period) -> None:
-    """The same for one raffle."""
-    guild_id, number = period.guild_id, period.number
-    if not store.hold_open(tx, guild_id, number):
-        return
-    waiting = store.list_waiting_gifts(tx, period)
-    if not waiting:
-        return
-    each = setting(tx, guild_id, PER_GIFT)
-    new = [
-        NewEntry(gift.viewer_id, each, gift_key(gift.key), gift.at)
-        for gift in waiting
-        if gift.viewer_id is not None and each > 0
-    ]
-    store.post_entries(tx, guild_id, number, "gifted_sub", new)
-    store.set_gifts_credited(tx, guild_id, [gift.key for gift in waiting], number, each)
-
-
-def gift_key(key: str) -> str:
-    """Under which a gifted sub stands in the ledger."""
-    return f"gift:{key}"
-
-
-# -- watching -------------------------------------------------------------------------------------
-
-
-def credit_watching(
+def settle(
     tx: Connection, period: Period, now: datetime, viewer_ids: Collection[int] | None = None
 ) -> int:
-    """Bring the ledger up to what was watched, for everybody who is linked or for some of them;
-    returns how many entries that took.
-
-    Minutes from before the link count as well, because they are asked for anew each time.
-    """
-    guild_id, number = period.guild_id, period.number
-    if period.starts_at > now or not store.hold_open(tx, guild_id, number):
+    """Bring the ledger up to everything that is known now, for everybody or for some; returns how
+    many entries that took beside those for gifts. A period that is frozen stays as it is."""
+    if period.starts_at > now or not store.hold_open(tx, period.guild_id, period.number):
         return 0
-    rates = _rates(tx, period, now)
-    wanted = store.list_watchers(tx, guild_id)
-    if viewer_ids is not None:
-        wanted = [viewer_id for viewer_id in wanted if viewer_id in viewer_ids]
-    earned = list_earned(tx, period, rates, wanted)
-    due = {viewer_id: rules.tickets_for(one) for viewer_id, one in earned.items()}
-    return _post_missing(tx, period, due, now)
+    gifting.credit_gifts_of(tx, period)
+    return sum(_credit(tx, period, measure, now, viewer_ids) for measure in MEASURES)
 
 
-def _rates(tx: Connection, period: Period, now: datetime) -> list[Rate]:
-    """What an hour is worth, a change of the setting written down with the instant of it."""
-    rates = store.list_rates(tx, period.guild_id, period.number)
-    per_hour = setting(tx, period.guild_id, PER_HOUR)
-    if rates and (rates[-1].tickets == per_hour or rates[-1].holds_from >= now):
+def _credit(
+    tx: Connection,
+    period: Period,
+    measure: Measure,
+    now: datetime,
+    viewer_ids: Collection[int] | None,
+) -> int:
+    rates = _rates(tx, period, measure, now)
+    earned = _list_earned(tx, period, measure, rates, viewer_ids)
+    due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
+    return _post_missing(tx, period, measure.source, due, now)
+
+
+def _rates(tx: Connection, period: Period, measure: Measure, now: datetime) -> list[Rate]:
+    """What a unit is worth, a change of the setting written down with the instant of it."""
+    where = (tx, period.guild_id, period.number, measure.source)
+    rates, today = store.list_rates(*where), setting(tx, period.guild_id, measure.rate)
+    if rates and (rates[-1].tickets == today or rates[-1].holds_from >= now):
         return rates
-    new = Rate(now if rates else period.starts_at, per_hour)
-    store.add_rate(tx, period.guild_id, period.number, new)
+    new = Rate(now if rates else period.starts_at, today)
+    store.add_rate(*where, new)
     return [*rates, new]
 
 
-def list_earned(
-    tx: Connection, period: Period, rates: list[Rate], viewer_ids: Collection[int]
+def _list_earned(
+    tx: Connection,
+    period: Period,
+    measure: Measure,
+    rates: list[Rate],
+    viewer_ids: Collection[int] | None,
 ) -> dict[int, list[Earned]]:
-    """Viewer id -> what was watched within the period, and what an hour of it is worth."""
-    earned: dict[int, list[Earned]] = {viewer_id: [] for viewer_id in viewer_ids}
-    for start, end, per_hour in rules.parts(rates, period.starts_at, period.ends_at):
-        found = watched_between(tx, period.guild_id, viewer_ids, start, end)
-        for viewer_id, time in found.items():
-            earned[viewer_id].append((time, per_hour))
+    """Viewer id -> what was earned within the period, and what a unit of it is worth."""
+    earned: dict[int, list[Earned]] = {}
+    for start, end, tickets in rules.parts(rates, period.starts_at, period.ends_at):
+        found = measure.read(tx, period.guild_id, start, end, viewer_ids)
+        for viewer_id, amount in found.items():
+            earned.setdefault(viewer_id, []).append((amount, tickets))
     return earned
 
 
-def _post_missing(tx: Connection, period: Period, due: dict[int, int], now: datetime) -> int:
-    guild_id, number = period.guild_id, period.number
-    nothing = Posted(0, 0)
-    posted = store.list_posted(tx, guild_id, number, due)
-    behind = {v: d for v, d in due.items() if d != posted.get(v, nothing).tickets}
+def _post_missing(
+    tx: Connection, period: Period, source: Source, due: dict[int, int], now: datetime
+) -> int:
+    guild_id, number, nothing = period.guild_id, period.number, Reached(0, 0)
+    reached = store.list_reached(tx, guild_id, number, source, due)
+    behind = {v: d for v, d in due.items() if d != reached.get(v, nothing).tickets}
     balances = store.get_balances(tx, guild_id, number, behind)
     new: list[NewEntry] = []
-    after: dict[int, Posted] = {}
+    after: dict[int, Reached] = {}
     for viewer_id, tickets in sorted(behind.items()):
-        before = posted.get(viewer_id, nothing)
+        before = reached.get(viewer_id, nothing)
         amount = rules.change(tickets, before.tickets, balances.get(viewer_id, 0))
         if amount != 0:
             step = before.step + 1
-            new.append(NewEntry(viewer_id, amount, f"watch:{number}:{viewer_id}:{step}", now))
-            after[viewer_id] = Posted(before.tickets + amount, step)
+            key = f"{source}:{number}:{viewer_id}:{step}"
+            new.append(NewEntry(viewer_id, amount, key, now))
+            after[viewer_id] = Reached(before.tickets + amount, step)
     if new:
-        store.post_entries(tx, guild_id, number, "watchtime", new)
-        store.set_posted(tx, guild_id, number, after)
+        store.post_entries(tx, guild_id, number, source, new)
+        store.set_reached(tx, guild_id, number, source, after)
     return len(new)
 
 
 def until_next(tx: Connection, period: Period, viewer_id: int, now: datetime) -> timedelta | None:
     """How much more watching brings somebody the next ticket; None where none does."""
-    rates = store.list_rates(tx, period.guild_id, period.number)
+    if period.ends_at <= now:
+        return None
     per_hour = setting(tx, period.guild_id, PER_HOUR)
-    if not rates or period.ends_at <= now:
-        return rules.until_next((), per_hour) if period.ends_at > now else None
-    earned = list_earned(tx, period, rates, [viewer_id])
-    return rules.until_next(earned[viewer_id], per_hour)
-
-
-# -- both -----------------------------------------------------------------------------------------
-
-
-def settle(tx: Connection, period: Period, now: datetime) -> None:
-    """Everything that is known up to now is in the ledger: the last word before a freeze."""
-    credit_gifts_of(tx, period)
-    credit_watching(tx, period, now)
+    rates = store.list_rates(tx, period.guild_id, period.number, WATCHING.source)
+    rates = rates or [Rate(period.starts_at, per_hour)]
+    earned = _list_earned(tx, period, WATCHING, rates, [viewer_id])
+    return rules.until_next(earned.get(viewer_id, []), per_hour)

@@ -213,6 +213,14 @@ def _ways(found: Info) -> list[str]:
                 "message in chat while the stream is live"
             ).format(tickets=tickets_words(found.per_hour), minutes=minutes)
         )
+    if found.per_thousand:
+        tickets = tickets_words(found.per_thousand)
+        ways.append(
+            "🎰 "
+            + _("**{tickets}** for each $1,000 wagered with a verified account (18+)").format(
+                tickets=tickets
+            )
+        )
     ways.append(
         "-# " + _("Tickets count for linked accounts (`/link`); anonymous gifts earn none.")
     )

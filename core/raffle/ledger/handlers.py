@@ -3,12 +3,12 @@
 from sqlalchemy import Connection
 
 from core.events import AccountLinked, SubGifted, SupportRevoked
-from core.raffle.ledger import earning, voiding, welcome
+from core.raffle.ledger import gifting, voiding, welcome
 
 
 def on_sub_gifted(tx: Connection, event: SubGifted) -> None:
     """One sub was given."""
-    earning.note_gift(tx, event)
+    gifting.note_gift(tx, event)
 
 
 def on_support_revoked(tx: Connection, event: SupportRevoked) -> None:

@@ -17,9 +17,10 @@ from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
 from core.raffle.ledger import earning, reading
 from core.raffle.ledger.reading import Own, Place, Pool, Row
-from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
+from core.raffle.ledger.settings import PER_GIFT, PER_HOUR, PER_THOUSAND
 from core.raffle.means import Means
 from core.raffle.store import Period
+from core.wagers.store import has_verified
 from core.watchtime.actions import window
 
 MOST_PLACES = 25
@@ -60,16 +61,12 @@ class Standing:
     Attributes:
         own: tickets, place, and where they came from.
         until_next: how much more watching brings a ticket; None where none does.
-        per_gift: tickets for a gifted sub.
-        per_hour: tickets for an hour watched.
     """
 
     viewer: Viewer
     period: Period
     own: Own
     until_next: timedelta | None
-    per_gift: int
-    per_hour: int
 
 
 def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
@@ -85,8 +82,6 @@ def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> St
         period,
         reading.get_own(tx, guild_id, period.number, viewer.viewer_id, now),
         earning.until_next(tx, period, viewer.viewer_id, now) if takes else None,
-        setting(tx, guild_id, PER_GIFT),
-        setting(tx, guild_id, PER_HOUR),
     )
 
 
@@ -168,13 +163,19 @@ def board(tx: Connection, guild_id: int, asker_id: int, limit: int, now: datetim
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """The raffle as everybody may know it. `period` is None before the first."""
+    """The raffle as everybody may know it.
+
+    Attributes:
+        period: None before the first.
+        per_thousand: tickets for $1,000 wagered; 0 where nobody's wagers count.
+    """
 
     period: Period | None
     pool: Pool | None
     page: str
     per_gift: int
     per_hour: int
+    per_thousand: int
     window_minutes: int
     zone: str
     past: Sequence[Past]
@@ -189,6 +190,7 @@ def info(tx: Connection, means: Means, guild_id: int, now: datetime) -> Info:
         means.page_of(period.public_id) if period else "",
         setting(tx, guild_id, PER_GIFT),
         setting(tx, guild_id, PER_HOUR),
+        setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
         int(window(tx, guild_id).total_seconds()) // 60,
         time_zone_of(tx, guild_id).key,
         publishing.list_past(tx, means, guild_id, PAST_SHOWN),

@@ -1,19 +1,23 @@
-"""What watching is worth. Pure, and exact to the microsecond."""
+"""What watching and wagers are worth. Pure, and exact."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
-Earned = tuple[timedelta, int]
-"""A time watched, and the tickets for an hour of it."""
+Amount = int | Fraction
+"""Microseconds watched, or dollars wagered."""
+
+Earned = tuple[Amount, int]
+"""An amount, and the tickets for a unit of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How many tickets an hour is worth from an instant on, until the next rate holds."""
+    """How many tickets a unit is worth from an instant on, until the next rate holds."""
 
     holds_from: datetime
     tickets: int
@@ -22,7 +26,7 @@ class Rate:
 def parts(
     rates: Sequence[Rate], starts_at: datetime, ends_at: datetime
 ) -> list[tuple[datetime, datetime, int]]:
-    """A period cut where the rate changed: start, end, tickets an hour. The first rate holds from
+    """A period cut where the rate changed: start, end, tickets a unit. The first rate holds from
     the start, whenever it was written down."""
     cuts = [starts_at, *(rate.holds_from for rate in rates[1:]), ends_at]
     return [
@@ -32,22 +36,22 @@ def parts(
     ]
 
 
-def tickets_for(earned: Iterable[Earned]) -> int:
-    """Whole tickets for what was watched; the remainder is not lost, because it is added up anew
+def tickets_for(earned: Iterable[Earned], unit: int) -> int:
+    """Whole tickets for what was earned; the remainder is not lost, because it is added up anew
     every time."""
-    return max(0, _worth(earned)) // HOUR
+    return int(max(0, _worth(earned)) // unit)
 
 
 def until_next(earned: Sequence[Earned], per_hour: int) -> timedelta | None:
     """How much more watching makes the next ticket, rounded up; None where watching earns none."""
     if per_hour == 0:
         return None
-    missing = HOUR - max(0, _worth(earned)) % HOUR
+    missing = HOUR - int(max(0, _worth(earned))) % HOUR
     return -(-missing // per_hour) * MICROSECOND
 
 
-def _worth(earned: Iterable[Earned]) -> int:
-    return sum((time // MICROSECOND) * per_hour for time, per_hour in earned)
+def _worth(earned: Iterable[Earned]) -> Amount:
+    return sum((amount * rate for amount, rate in earned), start=0)
 
 
 def change(due: int, posted: int, balance: int) -> int:

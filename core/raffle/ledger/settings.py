@@ -22,4 +22,14 @@ PER_HOUR = GuildSetting(
     most=MOST_RATE,
 )
 
-SETTINGS = (PER_GIFT, PER_HOUR)
+PER_THOUSAND = GuildSetting(
+    "raffle.tickets_per_1000_wagered",
+    int,
+    20,
+    "Tickets for each $1,000 wagered with a verified account; a change counts for wagers from then "
+    "on.",
+    least=0,
+    most=MOST_RATE,
+)
+
+SETTINGS = (PER_GIFT, PER_HOUR, PER_THOUSAND)

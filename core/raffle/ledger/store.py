@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.people.tables import links
 from core.raffle.ledger.rules import Rate
-from core.raffle.ledger.tables import gifts, hours, watched
+from core.raffle.ledger.tables import gifts, rates, reached
 from core.raffle.store import Period, Source
 from core.raffle.tables import balances, entries
 from core.watchtime.tables import exclusions
@@ -117,7 +117,7 @@ class Drift:
     """A number that is not the sum it stands for; there is none unless something is broken.
 
     Attributes:
-        what: which number.
+        what: the balance, or the source whose tickets are kept besides.
         kept: as it was kept.
         summed: as the entries add up.
     """
@@ -132,19 +132,21 @@ class Drift:
 
 _LIST_DRIFT = text("""
     WITH sums AS (
-        SELECT guild_id, period, viewer_id, sum(amount) AS summed,
-               COALESCE(sum(amount) FILTER (WHERE source = 'watchtime'), 0) AS watching
+        SELECT guild_id, period, viewer_id, sum(amount) AS summed
           FROM raffle_entries GROUP BY 1, 2, 3
+    ), sums_of_sources AS (
+        SELECT guild_id, period, viewer_id, source, sum(amount) AS summed
+          FROM raffle_entries WHERE source IN ('watchtime', 'wager') GROUP BY 1, 2, 3, 4
     )
     SELECT 'balance' AS what, guild_id, period, viewer_id,
-           COALESCE(tickets, 0) AS kept, COALESCE(summed, 0) AS summed
+           COALESCE(tickets, 0) AS kept, COALESCE(summed, 0)::bigint AS summed
       FROM raffle_balances FULL JOIN sums USING (guild_id, period, viewer_id)
      WHERE COALESCE(tickets, 0) <> COALESCE(summed, 0)
     UNION ALL
-    SELECT 'tickets for watching', guild_id, period, viewer_id,
-           COALESCE(tickets, 0), COALESCE(watching, 0)
-      FROM raffle_watched FULL JOIN sums USING (guild_id, period, viewer_id)
-     WHERE COALESCE(tickets, 0) <> COALESCE(watching, 0)
+    SELECT source, guild_id, period, viewer_id, COALESCE(tickets, 0), COALESCE(summed, 0)::bigint
+      FROM raffle_reached
+      FULL JOIN sums_of_sources USING (guild_id, period, viewer_id, source)
+     WHERE COALESCE(tickets, 0) <> COALESCE(summed, 0)
      ORDER BY 2, 3, 4, 1
 """)
 
@@ -345,24 +347,28 @@ def set_voided(tx: Connection, guild_id: int, keys: Collection[str], now: dateti
     )
 
 
-# -- watching -------------------------------------------------------------------------------------
+# -- watching and wagers --------------------------------------------------------------------------
 
 
-def list_rates(tx: Connection, guild_id: int, period: int) -> list[Rate]:
-    """What an hour was worth from when on, oldest first."""
+def list_rates(tx: Connection, guild_id: int, period: int, source: Source) -> list[Rate]:
+    """What an hour, or whatever the unit is, was worth from when on, oldest first."""
     found = tx.execute(
-        select(hours.c.holds_from, hours.c.tickets)
-        .where(hours.c.guild_id == guild_id, hours.c.period == period)
-        .order_by(hours.c.holds_from)
+        select(rates.c.holds_from, rates.c.tickets)
+        .where(rates.c.guild_id == guild_id, rates.c.period == period, rates.c.source == source)
+        .order_by(rates.c.holds_from)
     )
     return [Rate(**row) for row in found.mappings()]
 
 
-def add_rate(tx: Connection, guild_id: int, period: int, rate: Rate) -> None:
-    """From then on an hour is worth this."""
+def add_rate(tx: Connection, guild_id: int, period: int, source: Source, rate: Rate) -> None:
+    """From then on it is worth this."""
     tx.execute(
-        insert(hours).values(
-            guild_id=guild_id, period=period, holds_from=rate.holds_from, tickets=rate.tickets
+        insert(rates).values(
+            guild_id=guild_id,
+            period=period,
+            source=source,
+            holds_from=rate.holds_from,
+            tickets=rate.tickets,
         )
     )
 
@@ -377,44 +383,50 @@ def list_watchers(tx: Connection, guild_id: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """How far the ledger is with somebody's watching."""
+class Reached:
+    """How far the ledger is with what somebody earned from one source."""
 
     tickets: int
     step: int
 
 
-def list_posted(
-    tx: Connection, guild_id: int, period: int, viewer_ids: Collection[int]
-) -> dict[int, Posted]:
-    """Viewer id -> what watching has brought so far."""
+def list_reached(
+    tx: Connection, guild_id: int, period: int, source: Source, viewer_ids: Collection[int]
+) -> dict[int, Reached]:
+    """Viewer id -> what the source has brought so far."""
     found = tx.execute(
-        select(watched.c.viewer_id, watched.c.tickets, watched.c.step).where(
-            watched.c.guild_id == guild_id,
-            watched.c.period == period,
-            watched.c.viewer_id == func.any(list(viewer_ids)),
+        select(reached.c.viewer_id, reached.c.tickets, reached.c.step).where(
+            reached.c.guild_id == guild_id,
+            reached.c.period == period,
+            reached.c.source == source,
+            reached.c.viewer_id == func.any(list(viewer_ids)),
         )
     )
-    return {row.viewer_id: Posted(row.tickets, row.step) for row in found}
+    return {row.viewer_id: Reached(row.tickets, row.step) for row in found}
 
 
-def set_posted(tx: Connection, guild_id: int, period: int, posted: Mapping[int, Posted]) -> None:
-    """The ledger is so far with everybody's watching. Hold the period with `hold_open`."""
-    new = upsert(watched).values(
-        [
-            {
-                "guild_id": guild_id,
-                "period": period,
-                "viewer_id": viewer_id,
-                "tickets": one.tickets,
-                "step": one.step,
-            }
-            for viewer_id, one in posted.items()
-        ]
-    )
+_SET_REACHED = text("""
+    INSERT INTO raffle_reached AS r (guild_id, period, source, viewer_id, tickets, step)
+    SELECT :guild_id, :period, :source, viewer_id, tickets, step
+      FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:tickets AS bigint[]),
+                  CAST(:steps AS integer[])) AS now (viewer_id, tickets, step)
+        ON CONFLICT ON CONSTRAINT raffle_reached_once
+        DO UPDATE SET tickets = excluded.tickets, step = excluded.step
+""")
+
+
+def set_reached(
+    tx: Connection, guild_id: int, period: int, source: Source, now: Mapping[int, Reached]
+) -> None:
+    """The ledger is so far with everybody. Hold the period with `hold_open`."""
     tx.execute(
-        new.on_conflict_do_update(
-            constraint="raffle_watched_once",
-            set_={"tickets": new.excluded.tickets, "step": new.excluded.step},
-        )
+        _SET_REACHED,
+        {
+            "guild_id": guild_id,
+            "period": period,
+            "source": source,
+            "viewer_ids": list(now),
+            "tickets": [one.tickets for one in now.values()],
+            "steps": [one.step for one in now.values()],
+        },
     )

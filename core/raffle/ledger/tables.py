@@ -1,5 +1,5 @@
-"""The facts from which tickets are derived: gifted subs, what an hour was worth when, and how many
-tickets of watching are in the ledger already."""
+"""The facts from which tickets are derived: gifted subs, and what an hour or a wager was worth
+when; and how many tickets of the latter are in the ledger already."""
 
 from sqlalchemy import (
     BigInteger,
@@ -53,26 +53,30 @@ Index("raffle_gifts_of_drop", gifts.c.guild_id, gifts.c.drop)
 Index("raffle_gifts_of_viewer", gifts.c.guild_id, gifts.c.viewer_id, gifts.c.at)
 Index("raffle_gifts_unannounced", gifts.c.at, postgresql_where=~gifts.c.announced)
 
-hours = Table(
-    "raffle_hours",
+rates = Table(
+    "raffle_rates",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("period", Integer, nullable=False),
+    Column("source", Text, nullable=False),
     Column("holds_from", DateTime(timezone=True), nullable=False, comment="until the next row's"),
-    Column("tickets", BigInteger, nullable=False, comment="for an hour watched"),
-    PrimaryKeyConstraint("guild_id", "period", "holds_from", name="raffle_hours_one_a_moment"),
-    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_hours_period"),
+    Column("tickets", BigInteger, nullable=False, comment="for an hour, or whatever the unit is"),
+    PrimaryKeyConstraint(
+        "guild_id", "period", "source", "holds_from", name="raffle_rates_one_a_moment"
+    ),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_rates_period"),
 )
 
-watched = Table(
-    "raffle_watched",
+reached = Table(
+    "raffle_reached",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("period", Integer, nullable=False),
+    Column("source", Text, nullable=False),
     Column("viewer_id", BigInteger, nullable=False),
-    Column("tickets", BigInteger, nullable=False, comment="sum of the entries for watching"),
+    Column("tickets", BigInteger, nullable=False, comment="sum of the entries of this source"),
     Column("step", Integer, nullable=False, comment="counts those entries; part of their keys"),
-    PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_watched_once"),
-    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_watched_period"),
-    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_watched_viewer"),
+    PrimaryKeyConstraint("guild_id", "period", "source", "viewer_id", name="raffle_reached_once"),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_reached_period"),
+    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_reached_viewer"),
 )

@@ -13,7 +13,7 @@ from core.people import actions as people
 from core.people.store import Viewer
 from core.raffle import store as raffle
 from core.raffle.ledger import store
-from core.raffle.ledger.earning import gift_key
+from core.raffle.ledger.gifting import gift_key
 from core.raffle.ledger.store import Credited, Drop
 from core.raffle.showing import show_change
 

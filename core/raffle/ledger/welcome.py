@@ -12,7 +12,7 @@ def count_in(tx: Connection, event: AccountLinked) -> None:
     """Credit what was watched before the link, and tell them what waited for them."""
     guild_id, viewer_id = event.guild_id, event.viewer_id
     for period in raffle.list_in_state(tx, "open", guild_id):
-        earning.credit_watching(tx, period, event.at, [viewer_id])
+        earning.settle(tx, period, event.at, [viewer_id])
     running = raffle.find_open(tx, guild_id, event.at)
     tickets = store.get_balance(tx, guild_id, running.number, viewer_id) if running else 0
     if running is None or tickets == 0:

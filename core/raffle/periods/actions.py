@@ -73,7 +73,7 @@ def _open(
     )
     _note(tx, opened, "open", actor, now)
     # What happened before it was noticed that it should be open.
-    earning.credit_gifts_of(tx, opened)
+    earning.settle(tx, opened, now)
     return opened
 
 
@@ -136,7 +136,7 @@ def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period
         store.set_period(tx, guild_id, period.number, **calls_off)
         what = "cancel"
     else:
-        earning.credit_watching(tx, period, now)
+        earning.settle(tx, period, now)
         store.set_period(tx, guild_id, period.number, ends_at=now)
         what = "end"
     return _changed(tx, period, what, actor, now)

@@ -1,6 +1,8 @@
 """What watching is worth, to the microsecond."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -13,32 +15,46 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
-times = st.timedeltas(timedelta(0), timedelta(days=31))
+amounts = st.integers(0, timedelta(days=31) // rules.MICROSECOND)
 rates = st.integers(0, 100)
 
 
+def micro(**parts: float) -> int:
+    return timedelta(**parts) // rules.MICROSECOND
+
+
+def hourly(*earned: rules.Earned) -> int:
+    return rules.tickets_for(earned, rules.HOUR)
+
+
 def test_a_ticket_comes_with_its_last_microsecond() -> None:
-    six_minutes = timedelta(minutes=6)
-    assert rules.tickets_for([(six_minutes - rules.MICROSECOND, 10)]) == 0
-    assert rules.tickets_for([(six_minutes, 10)]) == 1
-    assert rules.tickets_for([(timedelta(hours=2, minutes=59), 10)]) == 29
+    assert hourly((micro(minutes=6) - 1, 10)) == 0
+    assert hourly((micro(minutes=6), 10)) == 1
+    assert hourly((micro(hours=2, minutes=59), 10)) == 29
 
 
 def test_remainders_of_two_rates_add_up() -> None:
     """3 of 6 minutes at 10, then 1.5 of 3 minutes at 20: one ticket."""
-    halves = [(timedelta(minutes=3), 10), (timedelta(minutes=1, seconds=30), 20)]
-    assert rules.tickets_for(halves) == 1
+    assert hourly((micro(minutes=3), 10), (micro(minutes=1, seconds=30), 20)) == 1
 
 
-@given(st.lists(st.tuples(times, rates), max_size=5), rates)
+def test_dollars_are_exact() -> None:
+    """A ticket for each $50 at 20 per $1,000; thirds of a cent are not lost."""
+    third = Fraction(Decimal("16.66666666666666666666666666666666"))
+    assert rules.tickets_for([(third, 20)] * 3, 1000) == 0
+    assert rules.tickets_for([(third, 20)] * 3 + [(Fraction(Decimal("4e-32")), 20)], 1000) == 1
+    assert rules.tickets_for([(Fraction("12345.67"), 20)], 1000) == 246
+
+
+@given(st.lists(st.tuples(amounts, rates), max_size=5), rates)
 def test_until_next_is_exactly_that(earned: list[rules.Earned], per_hour: int) -> None:
     missing = rules.until_next(earned, per_hour)
     if missing is None:
         assert per_hour == 0
         return
-    now = rules.tickets_for(earned)
-    assert rules.tickets_for([*earned, (missing, per_hour)]) > now
-    assert rules.tickets_for([*earned, (missing - rules.MICROSECOND, per_hour)]) == now
+    now, more = hourly(*earned), missing // rules.MICROSECOND
+    assert hourly(*earned, (more, per_hour)) > now
+    assert hourly(*earned, (more - 1, per_hour)) == now
 
 
 def test_a_period_is_cut_where_the_rate_changed() -> None:

@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def credit(tx: Connection, of: Period, now: datetime = END) -> int:
-    return earning.credit_watching(tx, of, now)
+    return earning.settle(tx, of, now)
 
 
 def test_ten_an_hour_and_the_remainder_is_kept(tx: Connection, guild_id: int) -> None:

@@ -1,0 +1,70 @@
+"""Proves that every balance is the sum of its entries.
+
+    python -m core.raffle audit
+
+The exit code is 0 when all of it adds up, 1 when something does not, 2 when it could not be asked.
+It works on DATABASE_URL, or on the built-in PostgreSQL under DATA_DIR, also while the product runs.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from core.kit.database import Database
+from core.kit.embedded import EmbeddedPostgres
+from core.kit.errors import Outage, StartError
+from core.kit.settings import Settings, read_settings
+from core.raffle.ledger.store import Drift, count_ledger, list_drift
+
+ADDS_UP, DRIFTS, NOT_ASKED = range(3)
+
+
+def audit(database: Database) -> tuple[list[Drift], str]:
+    """What does not add up, and a sentence about how much was looked at."""
+    with database.begin() as tx:
+        entries, balances = count_ledger(tx)
+        return list_drift(tx), f"{entries:,} entries, {balances:,} balances"
+
+
+def report(drift: Sequence[Drift], looked_at: str) -> str:
+    """What to print."""
+    if not drift:
+        return f"Every balance is the sum of its entries ({looked_at})."
+    lines = [
+        f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
+        f"{one.what} is {one.kept:,}, the entries add up to {one.summed:,}"
+        for one in drift
+    ]
+    return f"{len(drift):,} numbers are not the sum of their entries ({looked_at}):\n" + "\n".join(
+        lines
+    )
+
+
+def run(settings: Settings) -> int:
+    """Look, print, and return the exit code."""
+    embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+    url = settings.database_url.get_secret_value() if settings.database_url else ""
+    database = Database(embedded.start() if embedded else url, pool_size=1)
+    try:
+        drift, looked_at = audit(database)
+    finally:
+        database.close()
+        if embedded:
+            embedded.stop()
+    print(report(drift, looked_at))
+    return DRIFTS if drift else ADDS_UP
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m core.raffle", description=__doc__)
+    parser.add_argument("what", choices=["audit"], help="look through the whole ledger")
+    parser.parse_args(arguments)
+    try:
+        return run(read_settings())
+    except (Outage, StartError) as trouble:
+        print(trouble, file=sys.stderr)
+        return NOT_ASKED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
