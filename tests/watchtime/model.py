@@ -6,7 +6,7 @@ asks of each piece: did this viewer write within the window before it, and was a
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 
 from sqlalchemy import Connection, text
@@ -22,6 +22,7 @@ from core.events import (
 )
 from core.people import store as people
 from core.watchtime.room import ROOM
+from core.watchtime.rules import Limit
 
 EVENING = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 """Two hours before a midnight."""
@@ -111,31 +112,78 @@ def viewer_id(tx: Connection, guild_id: int, viewer: int) -> int:
     return found.viewer_id
 
 
+Piece = tuple[datetime, datetime]
+
+
 def expected(events: Iterable[Event], window: timedelta) -> dict[int, timedelta]:
     """The same, from the model."""
+    return {
+        viewer: time
+        for viewer, pieces in counted(events, window).items()
+        if (time := length(pieces))
+    }
+
+
+def length(pieces: Iterable[Piece]) -> timedelta:
+    return sum((end - start for start, end in pieces), timedelta())
+
+
+def within(pieces: Iterable[Piece], starts_at: datetime, ends_at: datetime) -> timedelta:
+    """What of the pieces lies in [starts_at, ends_at)."""
+    cut = ((max(start, starts_at), min(end, ends_at)) for start, end in pieces)
+    return length((start, end) for start, end in cut if start < end)
+
+
+def counted(
+    events: Iterable[Event], window: timedelta, limits: Sequence[Limit] = ()
+) -> dict[int, list[Piece]]:
+    """Platform user id -> the time that counts, in order."""
     told = list(events)
     messages = [e for e in told if isinstance(e, ChatMessageSent)]
     live = _live(told)
-    cuts = sorted(
-        {e.at for e in messages}
-        | {e.at + window for e in messages}
-        | {instant for stream in live for instant in stream}
-    )
-    result: dict[int, timedelta] = {}
+    instants = {e.at for e in messages} | {instant for stream in live for instant in stream}
+    instants |= {e.at + window for e in messages} | {one.holds_from for one in limits}
+    instants |= {m for one in limits for m in _midnights(instants, one.zone)}
+    result: dict[int, list[Piece]] = {}
     for viewer in {e.sender.user_id for e in messages}:
         written = [e.at for e in messages if e.sender.user_id == viewer]
-        time = sum(
-            (
-                end - start
-                for start, end in pairwise(cuts)
-                if any(w <= start < w + window for w in written)
-                and any(begin <= start < until for begin, until in live)
-            ),
-            timedelta(),
-        )
-        if time:
-            result[viewer] = time
+        pieces = [
+            (start, end)
+            for start, end in pairwise(sorted(instants))
+            if any(w <= start < w + window for w in written)
+            and any(begin <= start < until for begin, until in live)
+        ]
+        result[viewer] = _first_of_each_day(pieces, limits)
     return result
+
+
+def _midnights(instants: Iterable[datetime], zone: tzinfo) -> set[datetime]:
+    """Found by looking at the clock every minute, instead of asking when midnight is."""
+    first, last = min(instants, default=EVENING), max(instants, default=EVENING)
+    minute = first.replace(second=0, microsecond=0)
+    found, day = set(), minute.astimezone(zone).date()
+    while minute < last:
+        minute += timedelta(minutes=1)
+        if (today := minute.astimezone(zone).date()) != day:
+            found.add(minute)
+            day = today
+    return found
+
+
+def _first_of_each_day(pieces: Iterable[Piece], limits: Sequence[Limit]) -> list[Piece]:
+    left: dict[object, timedelta] = {}
+    kept: list[Piece] = []
+    for start, end in pieces:
+        limit = next((one for one in reversed(limits) if one.holds_from <= start), None)
+        if limit is None or limit.most is None:
+            kept.append((start, end))
+            continue
+        day = (limit.holds_from, start.astimezone(limit.zone).date())
+        until = min(end, start + left.get(day, limit.most))
+        left[day] = left.get(day, limit.most) - (until - start)
+        if start < until:
+            kept.append((start, until))
+    return kept
 
 
 def _live(told: Sequence[Event]) -> list[tuple[datetime, datetime]]:

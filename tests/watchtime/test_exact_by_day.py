@@ -1,0 +1,233 @@
+"""Daily limits, periods, corrections and exclusions, compared with the slow model around midnights
+at which clocks change."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, insert
+
+from core.events import Event
+from core.guilds import actions as guilds
+from core.guilds.settings import TIME_ZONE
+from core.kit.database import Database
+from core.people import store as people
+from core.watchtime import actions, adjustments, exclusions, looks, periods, standings, store
+from core.watchtime.rules import Limit, Stretch, stretch_of
+from core.watchtime.settings import DAILY_LIMIT_MINUTES
+from core.watchtime.tables import limits as limits_table
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.watchtime.model import EVENING, Piece, Teller, counted, length, tell, within
+from tests.watchtime.test_exact import play, stories
+
+TEN = timedelta(minutes=10)
+NOBODY = 99
+
+
+@dataclass(frozen=True)
+class Place:
+    """A zone, and an evening there of which something can be learned."""
+
+    zone: str
+    evening: datetime
+
+    def __str__(self) -> str:
+        return self.zone
+
+
+PLACES = (
+    Place("UTC", datetime(2026, 3, 1, 22, 0, tzinfo=UTC)),
+    # Clocks leap in the night, at 2:00.
+    Place("Europe/Stockholm", datetime(2026, 3, 28, 22, 0, tzinfo=UTC)),
+    # Clocks are set back in the night, and the month ends at midnight.
+    Place("America/New_York", datetime(2026, 11, 1, 3, 0, tzinfo=UTC)),
+    # Clocks leap at midnight: the day begins at 1:00.
+    Place("America/Havana", datetime(2026, 3, 8, 4, 0, tzinfo=UTC)),
+    Place("Africa/Cairo", datetime(2026, 4, 23, 20, 30, tzinfo=UTC)),
+    # By half an hour.
+    Place("Australia/Lord_Howe", datetime(2026, 4, 4, 12, 30, tzinfo=UTC)),
+)
+
+
+def moved(event: Event, by: timedelta) -> Event:
+    """The same, told of another evening."""
+    instants: dict[str, Any] = {"at": event.at + by}
+    if hasattr(event, "started_at"):
+        instants["started_at"] = event.started_at + by
+    return replace(event, **instants)
+
+
+@st.composite
+def limits(draw: st.DrawFn, place: Place) -> list[Limit]:
+    """Up to three, of which the last one holds at the end."""
+    minutes = draw(st.lists(st.integers(-60, 300), unique=True, max_size=3))
+    mosts = st.sampled_from([None, timedelta(minutes=7), timedelta(minutes=25), timedelta(hours=2)])
+    zones = st.sampled_from([ZoneInfo(place.zone), ZoneInfo(place.zone), ZoneInfo("Asia/Tokyo")])
+    return [
+        Limit(place.evening + timedelta(minutes=m), draw(mosts), draw(zones))
+        for m in sorted(minutes)
+    ]
+
+
+def write_down(tx: Connection, known: Sequence[Limit], zone: str) -> None:
+    """As if an admin had set them, one after the other."""
+    last = known[-1] if known else Limit(EVENING, None, ZoneInfo(zone))
+    name = last.zone.key if isinstance(last.zone, ZoneInfo) else zone
+    guilds.change_setting(tx, GUILD, TIME_ZONE, name, actor=1)
+    most = last.most or timedelta()
+    guilds.change_setting(tx, GUILD, DAILY_LIMIT_MINUTES, int(most.total_seconds()) // 60, actor=1)
+    for one in known:
+        assert isinstance(one.zone, ZoneInfo)
+        row = {"holds_from": one.holds_from, "most": one.most, "time_zone": one.zone.key}
+        tx.execute(insert(limits_table).values(guild_id=GUILD, **row))
+
+
+def our_ids(tx: Connection) -> dict[int, int]:
+    """Platform user id -> our number."""
+    found = tx.exec_driver_sql(
+        f"SELECT platform_user_id, viewer_id FROM people_viewers WHERE guild_id = {GUILD}"
+    )
+    return {row[0]: row[1] for row in found}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("place", PLACES, ids=str)
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(data=st.data())
+def test_limits_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
+    story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
+    known = data.draw(limits(place))
+    credit_after = data.draw(st.frozensets(st.integers(0, 30), max_size=5))
+    with database.engine.connect() as tx:
+        tx.info.clear()
+        write_down(tx, known, place.zone)
+        play(tx, story, credit_after)
+        pieces = counted(story, TEN, known)
+        ids = our_ids(tx)
+        for viewer, theirs in pieces.items():
+            assert standings.get_watched(tx, GUILD, ids[viewer]) == length(theirs)
+        check_periods(tx, pieces, ids, place, data)
+        assert store.list_drift(tx) == []
+        assert actions.credit(tx, GUILD) == 0
+        tx.rollback()
+
+
+def check_periods(
+    tx: Connection,
+    pieces: dict[int, list[Piece]],
+    ids: dict[int, int],
+    place: Place,
+    data: st.DataObject,
+) -> None:
+    """Any stretch of time, and three that touch."""
+    cut = st.integers(-30, 300).map(lambda m: place.evening + timedelta(minutes=m, microseconds=m))
+    first, second = sorted((data.draw(cut), data.draw(cut)))
+    ends = (place.evening - timedelta(days=40), first, second, place.evening + timedelta(days=40))
+    for start, end in pairwise(ends):
+        found = periods.watched_between(tx, GUILD, list(ids.values()), start, end)
+        model = {ids[v]: within(theirs, start, end) for v, theirs in pieces.items()}
+        assert found == {number: time for number, time in model.items() if time}
+    assert periods.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("place", PLACES, ids=str)
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+@given(data=st.data())
+def test_boards_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
+    """All time, month and week, with corrections and without the excluded."""
+    zone = ZoneInfo(place.zone)
+    story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
+    minute = st.integers(-60, 300).map(lambda m: place.evening + timedelta(minutes=m))
+    gifts = data.draw(
+        st.lists(st.tuples(st.integers(1, 3), st.integers(-30, 90), minute), max_size=4)
+    )
+    excluded = data.draw(st.sets(st.integers(1, 3), max_size=1))
+    now = data.draw(minute)
+    with database.engine.connect() as tx:
+        tx.info.clear()
+        guilds.change_setting(tx, GUILD, TIME_ZONE, place.zone, actor=1)
+        play(tx, story, frozenset())
+        pieces, ids = counted(story, TEN), our_ids(tx)
+        given_to = correct(tx, gifts, pieces, ids)
+        for viewer in excluded & ids.keys():
+            exclusions.exclude(tx, GUILD, f"viewer{viewer}", 1, now)
+        for period in ("all", "month", "week"):
+            stretch = stretch_of(period, now, zone)
+            board = looks.leaderboard(tx, GUILD, NOBODY, now, period=period, size=25)
+            model = {
+                f"viewer{v}": summed(theirs, given_to.get(v, []), stretch)
+                for v, theirs in pieces.items()
+                if v not in excluded
+            }
+            assert {p.name: p.watched for p in board.places} == {
+                name: time for name, time in model.items() if time > timedelta()
+            }
+            times = [p.watched for p in board.places]
+            assert times == sorted(times, reverse=True)
+            assert [p.rank for p in board.places] == [1 + sum(t > u for t in times) for u in times]
+        assert store.list_drift(tx) == []
+        tx.rollback()
+
+
+Gift = tuple[datetime, timedelta]
+
+
+def correct(
+    tx: Connection,
+    gifts: Sequence[tuple[int, int, datetime]],
+    pieces: dict[int, list[Piece]],
+    ids: dict[int, int],
+) -> dict[int, list[Gift]]:
+    """Make those corrections that leave nobody below zero; returns them."""
+    done: dict[int, list[Gift]] = {}
+    for number, (viewer, minutes, when) in enumerate(gifts):
+        amount = timedelta(minutes=minutes)
+        total = length(pieces.get(viewer, ())) + sum((a for _, a in done.get(viewer, ())), amount)
+        if viewer in ids and minutes and total >= timedelta():
+            name = f"viewer{viewer}"
+            for _ in range(2):  # told twice
+                adjustments.adjust(tx, GUILD, name, minutes, "for fun", 1, f"test:{number}", when)
+            done.setdefault(viewer, []).append((when, amount))
+    return done
+
+
+def summed(theirs: list[Piece], given_to: list[Gift], stretch: Stretch | None) -> timedelta:
+    if stretch is None:
+        return length(theirs) + sum((amount for _when, amount in given_to), timedelta())
+    start, end = stretch.starts_at, stretch.ends_at
+    corrected = (amount for when, amount in given_to if start <= when < end)
+    return within(theirs, start, end) + sum(corrected, timedelta())
+
+
+def test_a_limit_holds_from_when_it_was_set_and_takes_nothing_away(
+    tx: Connection, guild_id: int
+) -> None:
+    """The database's own clock says when; here that is now."""
+    teller_now = datetime.now(UTC).replace(microsecond=0)
+    start = teller_now - timedelta(minutes=30)
+    teller = Teller(guild_id)
+    tell(tx, *(teller.says(1, start + timedelta(minutes=m)) for m in range(0, 90, 5)))
+    tell(tx, teller.seen_live(start, teller_now))
+    actions.credit(tx, guild_id)
+    viewer = people.find_by_name(tx, guild_id, "viewer1")
+    assert viewer is not None
+    before = standings.get_watched(tx, guild_id, viewer.viewer_id)
+    assert before >= timedelta(minutes=29)
+    guilds.change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 15, actor=1)
+    tell(tx, teller.seen_live(start, teller_now + timedelta(minutes=60)))
+    actions.credit(tx, guild_id)
+    after = standings.get_watched(tx, guild_id, viewer.viewer_id)
+    assert before < after
+    assert after - before <= timedelta(minutes=31), "fifteen before and after a midnight at most"
+    assert store.list_drift(tx) == []
