@@ -23,7 +23,7 @@ from core.watchtime.rules import Limit, Stretch, stretch_of
 from core.watchtime.settings import DAILY_LIMIT_MINUTES
 from core.watchtime.tables import limits as limits_table
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.watchtime.model import EVENING, Piece, Teller, counted, length, tell, within
+from tests.watchtime.model import EVENING, Piece, Teller, at, counted, length, tell, watched, within
 from tests.watchtime.test_exact import play, stories
 
 TEN = timedelta(minutes=10)
@@ -66,8 +66,8 @@ def moved(event: Event, by: timedelta) -> Event:
 @st.composite
 def limits(draw: st.DrawFn, place: Place) -> list[Limit]:
     """Up to three, of which the last one holds at the end."""
-    minutes = draw(st.lists(st.integers(-60, 300), unique=True, max_size=3))
-    mosts = st.sampled_from([None, timedelta(minutes=7), timedelta(minutes=25), timedelta(hours=2)])
+    minutes = draw(st.lists(st.integers(-60, 200), unique=True, min_size=1, max_size=3))
+    mosts = st.sampled_from([timedelta(minutes=7), timedelta(minutes=15), timedelta(hours=1), None])
     zones = st.sampled_from([ZoneInfo(place.zone), ZoneInfo(place.zone), ZoneInfo("Asia/Tokyo")])
     return [
         Limit(place.evening + timedelta(minutes=m), draw(mosts), draw(zones))
@@ -96,10 +96,49 @@ def our_ids(tx: Connection) -> dict[int, int]:
     return {row[0]: row[1] for row in found}
 
 
+def limited_evening(tx: Connection) -> Teller:
+    """In Stockholm the day begins at at(60), an hour before that of UTC; seven minutes of it
+    count."""
+    zone = "Europe/Stockholm"
+    write_down(tx, [Limit(at(-60), timedelta(minutes=7), ZoneInfo(zone))], zone)
+    return Teller(GUILD)
+
+
+def watched_now(tx: Connection) -> dict[int, timedelta]:
+    actions.credit(tx, GUILD)
+    assert store.list_drift(tx) == []
+    return watched(tx, GUILD)
+
+
+def test_a_limited_day_goes_on_over_the_midnight_of_utc(tx: Connection) -> None:
+    teller = limited_evening(tx)
+    tell(tx, teller.says(1, at(40)), teller.says(1, at(70)), teller.seen_live(at(0), at(125)))
+    assert watched_now(tx) == {1: timedelta(minutes=7 + 7)}
+    tell(tx, teller.says(1, at(130)), teller.seen_live(at(0), at(150)))
+    assert watched_now(tx) == {1: timedelta(minutes=14)}
+
+
+def test_a_late_message_takes_the_place_of_later_minutes(tx: Connection) -> None:
+    """The first minutes of the day count, in whatever order they become known."""
+    teller = limited_evening(tx)
+    tell(tx, teller.says(1, at(130)), teller.seen_live(at(0), at(150)))
+    assert watched_now(tx) == {1: timedelta(minutes=7)}
+    tell(tx, teller.says(1, at(70)))
+    assert watched_now(tx) == {1: timedelta(minutes=7)}
+    assert within_hour(tx, at(60)) == timedelta(minutes=7)
+    assert within_hour(tx, at(120)) == timedelta()
+
+
+def within_hour(tx: Connection, start: datetime) -> timedelta:
+    (number,) = our_ids(tx).values()
+    found = periods.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))
+    return found.get(number, timedelta())
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("place", PLACES, ids=str)
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 @given(data=st.data())
 def test_limits_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
