@@ -17,7 +17,7 @@ from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
 from core.roles import actions, store, updates
 from core.roles.snapshot import see
-from core.watchtime.actions import CREDITED
+from core.watchtime.store import CREDITED
 
 if TYPE_CHECKING:
     import discord

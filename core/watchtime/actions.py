@@ -14,9 +14,6 @@ from core.watchtime.exclusions import is_sender_excluded
 from core.watchtime.limits import current_limits
 from core.watchtime.settings import ENABLED, WINDOW_MINUTES
 
-CREDITED = "watchtime.credited"
-"""Rung with `guild_id` once minutes of that server are credited."""
-
 
 def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
     """A message opens or extends its sender's presence; False for those who earn nothing.

@@ -67,7 +67,11 @@ def adjust(
         return Adjusted(viewer, amount, before, reason)
     _require_enough(viewer, before, amount)
     _post(tx, guild_id, key, viewer.viewer_id, amount, reason, actor, now)
+<<<<<<< HEAD
     ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
+=======
+    store.ring_credited(tx, guild_id)
+>>>>>>> 44e2437 (Corrections and exclusions ring at once; their tests, and the story of watchtime)
     after = standings.get_watched(tx, guild_id, viewer.viewer_id)
     post_audit(
         tx,

@@ -21,6 +21,7 @@ from core.people import actions as people
 from core.people.store import Viewer, find_by_name, fold
 from core.people.tables import viewers
 from core.watchtime.rules import CHAT_BOTS, is_chat_bot, is_name_excluded
+from core.watchtime.store import ring_credited
 from core.watchtime.tables import excluded_names, exclusions
 
 LONGEST_NAME = 64
@@ -73,6 +74,7 @@ def exclude(tx: Connection, guild_id: int, who: str, actor: int, now: datetime) 
     if not changed:
         raise Refusal(_("{name} is excluded already.").format(name=name))
     post_audit(tx, guild_id, actor, "watchtime.exclude", name)
+    ring_credited(tx, guild_id)
     return name
 
 
@@ -94,6 +96,7 @@ def include(tx: Connection, guild_id: int, who: str, actor: int) -> str:
     if not (ended or was_listed):
         raise Refusal(_("{name} is not excluded.").format(name=name))
     post_audit(tx, guild_id, actor, "watchtime.include", name)
+    ring_credited(tx, guild_id)
     return name
 
 

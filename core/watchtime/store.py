@@ -18,8 +18,18 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.kit.database import ring_after_commit
 from core.watchtime.rules import LimitedDay, Presence
 from core.watchtime.tables import channels, streams
+
+CREDITED = "watchtime.credited"
+"""Rung with `guild_id` once what somebody in that server has watched has changed."""
+
+
+def ring_credited(tx: Connection, guild_id: int) -> None:
+    """Tell whoever gives something for watchtime, after the commit."""
+    ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
+
 
 _LOCK_FOR_FACTS = text(
     "SELECT pg_advisory_xact_lock_shared(hashtextextended('watchtime', :guild_id))"

@@ -1,10 +1,8 @@
 """Timed work."""
 
-from core.kit.database import ring_after_commit
 from core.kit.room import Task
 from core.kit.services import Services
-from core.watchtime import actions
-from core.watchtime.actions import CREDITED
+from core.watchtime import actions, store
 
 
 def credit(services: Services) -> None:
@@ -14,7 +12,7 @@ def credit(services: Services) -> None:
     for guild_id in guild_ids:
         with services.database.begin() as tx:
             if actions.credit(tx, guild_id):
-                ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
+                store.ring_credited(tx, guild_id)
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)

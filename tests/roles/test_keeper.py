@@ -18,7 +18,7 @@ from core.kit.errors import Outage
 from core.kit.services import Services
 from core.roles import actions, keeper, snapshot
 from core.roles.keeper import Keeper
-from core.watchtime.actions import CREDITED
+from core.watchtime.store import CREDITED
 from tests.clean import cleaned
 from tests.kick.rig import settings
 from tests.roles.scene import BRONZE, NOON, link, reward, waiting

@@ -129,6 +129,16 @@ def test_a_late_message_takes_the_place_of_later_minutes(tx: Connection) -> None
     assert within_hour(tx, at(120)) == timedelta()
 
 
+def test_a_late_message_reaches_the_days_later_streams(tx: Connection) -> None:
+    teller = limited_evening(tx)
+    tell(tx, teller.went_live(at(60)), teller.ended(at(60), at(100)))
+    tell(tx, teller.says(1, at(130)), teller.went_live(at(125)), teller.ended(at(125), at(150)))
+    assert watched_now(tx) == {1: timedelta(minutes=7)}
+    tell(tx, teller.says(1, at(70)))
+    assert watched_now(tx) == {1: timedelta(minutes=7)}
+    assert within_hour(tx, at(120)) == timedelta()
+
+
 def within_hour(tx: Connection, start: datetime) -> timedelta:
     (number,) = our_ids(tx).values()
     found = periods.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))

@@ -1,0 +1,116 @@
+"""Watchtime end to end: linked, counted, asked for in Discord and in chat, corrected, excluded."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.people import store as people
+from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.kick.signing import SigningKey
+from sandbox.people import BY_HANDLE
+from tests.stories.product import Json, until
+from tests.stories.stage import Stage, open_stage
+
+
+def instant(minutes_ago: float) -> str:
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes_ago)
+    return at.isoformat()
+
+
+@pytest.fixture(scope="module")
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """Mia watched fifteen minutes and leo ten; the stream is live, and mia is linked."""
+    with open_stage(tmp_path_factory.mktemp("watchtime"), postgres_url, signing_key) as opened:
+        product = opened.start()
+        product.wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("watchtime")
+        opened.kick.live(title="Slots!", started_at=instant(60))
+        for person, minutes_ago in (("mia", 40), ("mia", 35), ("leo", 40)):
+            opened.kick.chat(person, "hello from long ago", at=instant(minutes_ago))
+        until(lambda: total(opened, "MadCats") == 15 * 60, "fifteen minutes for mia")
+        link(opened, "mia")
+        yield opened
+
+
+def total(stage: Stage, name: str) -> float:
+    seconds = stage.scalar(
+        "SELECT extract(epoch FROM watched) FROM watchtime_totals"
+        " JOIN people_viewers USING (guild_id, viewer_id) WHERE name = :name",
+        name=name,
+    )
+    return float(seconds or 0)
+
+
+def link(stage: Stage, person: str) -> None:
+    """As if they had come through Kick's pages, which other stories do."""
+    one = BY_HANDLE[person]
+    with stage.database.begin() as tx:
+        viewer = people.find_by_name(tx, NORAS_CORNER_ID, one.kick_name)
+        assert viewer is not None
+        now = datetime.now(UTC)
+        people.add_link(tx, NORAS_CORNER_ID, one.discord_id, "kick", viewer.viewer_id, now)
+
+
+def own(stage: Stage, person: str = "mia") -> str:
+    answer = stage.discord.slash(person, "general", "watchtime")["response"]
+    assert answer["ephemeral"] is True
+    return str(answer["embeds"][0]["description"])
+
+
+def board(stage: Stage, message_id: str) -> Json:
+    lines = stage.discord.transcript("general")
+    return next(line for line in lines if line["message_id"] == message_id)
+
+
+def test_ones_own_in_discord_and_in_chat(stage: Stage) -> None:
+    shown = own(stage)
+    assert "## 15 min" in shown
+    assert "🥇 rank **1** of 2" in shown
+    stage.kick.chat("mia", "!watchtime")
+    stage.kick.wait_for_line("@MadCats you have watched 15 min, rank 1.", 15)
+    assert "Counted right now" in own(stage), "the question was a message, too"
+
+
+def test_buttons_of_a_leaderboard_outlive_a_restart(stage: Stage) -> None:
+    asked = stage.discord.message("mia", "general", "!leaderboard 1")
+    posted = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    assert stage.product.stop() == 0
+    stage.start().wait_well()
+    forward = next(
+        item["custom_id"]
+        for row in posted["components"]
+        for item in row["components"]
+        if item.get("label") == "Next"
+    )
+    stage.discord.click("mia", posted["message_id"], forward)
+    second = until(
+        lambda: "lil\\_bean" in str(board(stage, posted["message_id"])["embeds"]), "the second page"
+    )
+    assert second
+
+
+def test_a_correction_is_in_the_history_and_an_exclusion_ends_the_rank(stage: Stage) -> None:
+    before = total(stage, "lil_bean")
+    done = stage.asked("nora", "!watchadjust lil_bean 30 won the quiz")
+    assert "30 min given" in done["title"]
+    assert total(stage, "lil_bean") == before + 30 * 60
+    assert "won the quiz" in stage.asked("nora", "!watchhistory lil_bean")["description"]
+    assert "rank **2**" in own(stage)
+    stage.asked("nora", "!watchexclude add lil_bean")
+    assert "rank **1** of 1" in own(stage)
+    stage.asked("nora", "!watchexclude remove lil_bean")
+    assert "rank **2** of 2" in own(stage)
+
+
+def test_switched_off_nobody_earns_and_on_again_they_do(stage: Stage) -> None:
+    assert stage.asked("nora", "!tracking off")["title"] == "⏸️ Watchtime is off"
+    stage.kick.chat("yuki", "does this count?", at=instant(30))
+    stage.kick.settle()
+    assert stage.asked("nora", "!tracking on")["title"] == "🟢 Watchtime is on"
+    stage.kick.chat("sam", "and this?", at=instant(30))
+    until(lambda: total(stage, "SamOnKick") == 600, "ten minutes for sam")
+    assert total(stage, "yuki_snow") == 0

@@ -1,0 +1,72 @@
+"""`!watchtime` in the stream's chat."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from core.guilds import actions as guilds
+from core.outbox.tables import messages
+from core.watchtime import actions, exclusions
+from core.watchtime.room import ROOM
+from core.watchtime.settings import ENABLED
+from tests.watchtime.model import Teller, at, tell
+
+
+@pytest.fixture
+def teller(tx: Connection, guild_id: int) -> Teller:
+    teller = Teller(guild_id)
+    tell(tx, *(teller.says(viewer, at(0)) for viewer in (1, 2)), teller.says(1, at(10)))
+    tell(tx, teller.seen_live(at(0), at(60)))
+    actions.credit(tx, guild_id)
+    return teller
+
+
+def ask(tx: Connection, teller: Teller, viewer: int, minute: float) -> None:
+    (command,) = ROOM.chat_commands
+    command.run(tx, teller.says(viewer, at(minute)), "")
+
+
+def answers(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
+    found = tx.execute(
+        select(messages.c.kind, messages.c.payload, messages.c.target)
+        .where(messages.c.guild_id == guild_id)
+        .order_by(messages.c.id)
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+def said(tx: Connection, guild_id: int) -> list[str]:
+    return [ROOM.lines[one["kind"]](one["payload"]) for one in answers(tx, guild_id)]
+
+
+def test_who_asks_is_told(
+    tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
+) -> None:
+    ask(tx, teller, 2, 30)
+    ask(tx, teller, 3, 30)
+    assert said(tx, guild_id) == [
+        "@viewer2 you have watched 10 min, rank 2.",
+        "@viewer3 no watchtime yet: "
+        "you are counted for 10 minutes after each message while the stream is live.",
+    ]
+    target = answers(tx, guild_id)[0]["target"]
+    assert target["reply_to"].startswith("2@")
+    assert said(tx, other_guild_id) == []
+
+
+def test_each_person_once_a_minute(tx: Connection, guild_id: int, teller: Teller) -> None:
+    for minute in (30, 30.2, 30.9, 31.1):
+        ask(tx, teller, 1, minute)
+    ask(tx, teller, 2, 30.5)
+    assert len(said(tx, guild_id)) == 3
+
+
+def test_nothing_is_said_where_nothing_is_earned(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    exclusions.exclude(tx, guild_id, "viewer1", 1, at(20))
+    ask(tx, teller, 1, 30)
+    guilds.change_setting(tx, guild_id, ENABLED, False, actor=1)
+    ask(tx, teller, 2, 30)
+    assert said(tx, guild_id) == []

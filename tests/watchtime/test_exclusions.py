@@ -1,0 +1,133 @@
+"""Who earns nothing, whatever they are called."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.watchtime import actions, exclusions, standings
+from core.watchtime.rules import CHAT_BOTS
+from tests.watchtime.model import Teller, at, tell, watched
+
+ADMIN = 900
+TEN = timedelta(minutes=10)
+
+
+@pytest.fixture
+def teller(tx: Connection, guild_id: int) -> Teller:
+    """A stream from 22:00 to 24:00; viewer 1 wrote at its beginning."""
+    teller = Teller(guild_id)
+    tell(tx, teller.says(1, at(0)), teller.went_live(at(0)), teller.ended(at(0), at(120)))
+    actions.credit(tx, guild_id)
+    return teller
+
+
+def names(tx: Connection, guild_id: int) -> list[str]:
+    return [place.name for place in standings.list_places(tx, guild_id, 25)]
+
+
+def listed(tx: Connection, guild_id: int) -> set[str]:
+    return {one.name for one in exclusions.list_excluded(tx, guild_id)}
+
+
+def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:
+    actions.credit(tx, guild_id)
+    return watched(tx, guild_id)
+
+
+def test_the_excluded_have_no_place_and_earn_nothing(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    assert exclusions.exclude(tx, guild_id, "@VIEWER1", ADMIN, at(20)) == "viewer1"
+    assert names(tx, guild_id) == []
+    tell(tx, teller.says(1, at(30)), teller.says(2, at(30)))
+    assert credited(tx, guild_id) == {1: TEN, 2: TEN}, "what was earned before stays written down"
+    assert names(tx, guild_id) == ["viewer2"]
+    number = people.find_by_name(tx, guild_id, "viewer2")
+    assert number is not None
+    assert standings.get_place(tx, guild_id, number.viewer_id) == (1, TEN)
+
+
+def test_what_was_earned_before_comes_back(tx: Connection, guild_id: int, teller: Teller) -> None:
+    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    tell(tx, teller.says(1, at(30)))
+    assert exclusions.include(tx, guild_id, "viewer1", ADMIN) == "viewer1"
+    tell(tx, teller.says(1, at(60)))
+    assert credited(tx, guild_id) == {1: 2 * TEN}
+    assert names(tx, guild_id) == ["viewer1"]
+
+
+def test_another_name_changes_nothing(tx: Connection, guild_id: int, teller: Teller) -> None:
+    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    tell(tx, teller.says(1, at(30), name="angel"), teller.says(2, at(30), name="viewer1"))
+    assert credited(tx, guild_id) == {1: TEN, 2: TEN}
+    assert names(tx, guild_id) == ["viewer1"], "who is called so now is somebody else"
+    assert "angel" in listed(tx, guild_id)
+
+
+def test_a_name_that_was_never_seen_waits_for_its_account(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    exclusions.exclude(tx, guild_id, "@Stranger", ADMIN, at(20))
+    assert "Stranger" in listed(tx, guild_id)
+    tell(tx, teller.says(3, at(30), name="stranger"), teller.says(3, at(40), name="angel"))
+    assert credited(tx, guild_id) == {1: TEN}
+    assert "angel" in listed(tx, guild_id)
+    tell(tx, teller.says(4, at(50), name="Stranger"))
+    assert 4 in credited(tx, guild_id), "one account was meant"
+
+
+@pytest.mark.parametrize("bot", ["NightBot", "kickbot"])
+def test_known_chat_bots_earn_nothing(
+    tx: Connection, guild_id: int, teller: Teller, bot: str
+) -> None:
+    tell(tx, teller.says(7, at(30), name=bot))
+    assert credited(tx, guild_id) == {1: TEN}
+    assert names(tx, guild_id) == ["viewer1"]
+
+
+def test_a_known_chat_bot_may_earn_when_an_admin_says_so(
+    tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
+) -> None:
+    assert listed(tx, guild_id) == set(CHAT_BOTS)
+    exclusions.include(tx, guild_id, "nightbot", ADMIN)
+    tell(tx, teller.says(7, at(30), name="Nightbot"))
+    assert 7 in credited(tx, guild_id)
+    assert "Nightbot" not in listed(tx, guild_id)
+    assert "Nightbot" in listed(tx, other_guild_id)
+    exclusions.exclude(tx, guild_id, "Nightbot", ADMIN, at(60))
+    assert "Nightbot" in listed(tx, guild_id)
+    exclusions.include(tx, guild_id, "Nightbot", ADMIN)
+    assert "Nightbot" not in listed(tx, guild_id), "also after it was seen"
+
+
+@pytest.mark.parametrize("who", ["", "two words", "@", "x" * 65])
+def test_what_is_no_name_is_refused(
+    tx: Connection, guild_id: int, teller: Teller, who: str
+) -> None:
+    with pytest.raises(Refusal, match="no name"):
+        exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
+
+
+def test_the_second_time_is_refused(tx: Connection, guild_id: int, teller: Teller) -> None:
+    for who in ("viewer1", "stranger"):
+        with pytest.raises(Refusal, match="is not excluded"):
+            exclusions.include(tx, guild_id, who, ADMIN)
+        exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
+        with pytest.raises(Refusal, match="already"):
+            exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
+        exclusions.include(tx, guild_id, who, ADMIN)
+    with pytest.raises(Refusal, match="already"):
+        exclusions.exclude(tx, guild_id, "Moobot", ADMIN, at(20))
+
+
+def test_servers_exclude_for_themselves(
+    tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
+) -> None:
+    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    other = Teller(other_guild_id)
+    tell(tx, other.says(1, at(0)), other.went_live(at(0)), other.ended(at(0), at(5)))
+    assert credited(tx, other_guild_id) == {1: timedelta(minutes=5)}
+    assert names(tx, other_guild_id) == ["viewer1"]
