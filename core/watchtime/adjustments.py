@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from core.guilds.store import post_audit
-from core.kit.database import ring_after_commit
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer
 from core.watchtime import standings, store
-from core.watchtime.actions import CREDITED
 from core.watchtime.tables import adjustments
 
 MOST_MINUTES = 600_000
@@ -67,11 +65,7 @@ def adjust(
         return Adjusted(viewer, amount, before, reason)
     _require_enough(viewer, before, amount)
     _post(tx, guild_id, key, viewer.viewer_id, amount, reason, actor, now)
-<<<<<<< HEAD
-    ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
-=======
     store.ring_credited(tx, guild_id)
->>>>>>> 44e2437 (Corrections and exclusions ring at once; their tests, and the story of watchtime)
     after = standings.get_watched(tx, guild_id, viewer.viewer_id)
     post_audit(
         tx,

@@ -14,8 +14,8 @@ from core.kit.room import Goal
 from core.roles import actions, handlers, personal, store
 from core.roles.room import look as health
 from core.roles.rules import Role
-from core.watchtime.actions import CREDITED
 from core.watchtime.adjustments import adjust
+from core.watchtime.store import CREDITED
 from tests.clean import cleaned
 from tests.roles.scene import (
     ADMIN,
