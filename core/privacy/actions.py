@@ -15,6 +15,8 @@ from core.people.forgetting.store import list_accounts
 from core.people.linking.store import lock_member
 from core.privacy import store
 from core.privacy.store import Wish
+from core.slot_calls import store as slot_calls
+from core.watchtime import store as watchtime
 
 _SUBJECT = TypeAdapter(Subject)
 
@@ -66,6 +68,9 @@ def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vaul
     Raises:
         Refusal: a room says what has to be done first; nothing has changed.
     """
+    # In the order of those who write down a line of chat, which hold both at once.
+    slot_calls.lock_list(tx, subject.guild_id)
+    watchtime.lock_for_credit(tx, subject.guild_id)
     for personal in reversed(personals):
         personal.forget(tx, subject)
     guilds.post_audit(tx, subject.guild_id, 0, "privacy.forget", subject.pseudonym)

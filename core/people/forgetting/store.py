@@ -16,7 +16,8 @@ from core.people.tables import links, viewers
 
 
 def list_accounts(tx: Connection, guild_id: int, discord_id: int) -> tuple[Account, ...]:
-    """The accounts that are linked to a member, locked until the transaction ends."""
+    """The accounts that are linked to a member. Their names and links do not change until the
+    transaction ends; rows may still be hung on them."""
     found = tx.execute(
         select(viewers.c.platform, viewers.c.platform_user_id, viewers.c.viewer_id, viewers.c.name)
         .join(
@@ -25,7 +26,7 @@ def list_accounts(tx: Connection, guild_id: int, discord_id: int) -> tuple[Accou
         )
         .where(links.c.guild_id == guild_id, links.c.discord_id == discord_id)
         .order_by(viewers.c.platform)
-        .with_for_update(of=viewers)
+        .with_for_update(of=viewers, key_share=True)
     )
     return tuple(Account(*row) for row in found)
 

@@ -1,0 +1,111 @@
+"""Being forgotten while the stream goes on: nobody waits in a circle, and nobody becomes two."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from sqlalchemy import select
+
+from core.kit.clock import utc_now
+from core.kit.database import Database, key_of
+from core.people import actions as people
+from core.people import store as viewers
+from core.people.forgetting.tables import tombstones
+from core.people.linking import actions as linking
+from core.people.tables import links
+from core.people.tables import viewers as viewers_table
+from core.slot_calls import actions as slot_calls
+from core.watchtime import actions as watchtime
+from tests.clean import cleaned
+from tests.privacy.scene import MADCATS, MIA, NAME, NOON, forget, line, live
+
+ROUNDS = 12
+
+
+def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
+    barrier = Barrier(4)
+
+    def chat(number: int) -> None:
+        with database.begin() as tx:
+            said = line(guild_id, f"Book of {number}")
+            viewer_id = people.meet_sender(tx, said)
+            assert viewer_id > 0
+            slot_calls.call_slot(tx, said, f"Book of {number}")
+            watchtime.note_presence(tx, said)
+
+    def credit(number: int) -> None:
+        with database.begin() as tx:
+            watchtime.note_live(tx, guild_id, "kick", NOON, NOON.replace(minute=number + 1))
+            watchtime.credit(tx, guild_id)
+
+    def link_and_forget(_number: int) -> None:
+        with database.begin() as tx:
+            account = linking.Account("kick", MADCATS, NAME)
+            linking.link_account(tx, guild_id, MIA, account, utc_now())
+        with database.begin() as tx:
+            forget(tx, guild_id)
+
+    def often(act: object) -> None:
+        barrier.wait()
+        for number in range(ROUNDS):
+            act(number)  # type: ignore[operator]
+
+    with cleaned(database):
+        with database.begin() as tx:
+            first = live(tx, guild_id)
+        with ThreadPoolExecutor(4) as crowd:
+            list(crowd.map(often, (chat, credit, link_and_forget, chat)))
+        with database.begin() as tx:
+            again = people.meet_sender(tx, line(guild_id, "still me"))
+            found = tx.execute(select(viewers_table.c.viewer_id)).scalars().all()
+    assert again == first
+    assert found == [first], "one viewer, through all of it"
+
+
+def test_who_comes_back_twice_at_once_is_one(database: Database, guild_id: int) -> None:
+    barrier = Barrier(4)
+
+    def come_back(number: int) -> int:
+        barrier.wait()
+        with database.begin() as tx:
+            return viewers.set_viewer(tx, guild_id, "kick", MADCATS, f"Mad{number}", utc_now())
+
+    with cleaned(database):
+        with database.begin() as tx:
+            first = live(tx, guild_id)
+            forget(tx, guild_id)
+        with ThreadPoolExecutor(4) as crowd:
+            assert set(crowd.map(come_back, range(4))) == {first}
+        with database.begin() as tx:
+            assert tx.execute(select(tombstones)).all() == []
+
+
+def test_two_presses_at_once_forget_once(database: Database, guild_id: int) -> None:
+    barrier = Barrier(2)
+
+    def press(_number: int) -> None:
+        barrier.wait()
+        with database.begin() as tx:
+            forget(tx, guild_id)
+
+    with cleaned(database):
+        with database.begin() as tx:
+            live(tx, guild_id)
+        with ThreadPoolExecutor(2) as hands:
+            list(hands.map(press, range(2)))
+        with database.begin() as tx:
+            assert len(tx.execute(select(tombstones)).all()) == 1
+            assert tx.execute(select(links)).all() == []
+
+
+def test_without_the_installations_key_nobody_is_recognised(
+    postgres_url: str, database: Database, guild_id: int
+) -> None:
+    keyed = Database(postgres_url, pool_size=1, key=lambda: "another key")
+    with cleaned(database):
+        with database.begin() as tx:
+            first = live(tx, guild_id)
+            forget(tx, guild_id)
+        with keyed.begin() as tx:
+            assert key_of(tx) == "another key"
+            assert people.meet_sender(tx, line(guild_id, "me?")) != first
+    keyed.close()
