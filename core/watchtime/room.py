@@ -20,7 +20,7 @@ from core.watchtime.commands import Watchtime
 from core.watchtime.personal import PERSONAL
 from core.watchtime.settings import SETTINGS
 from core.watchtime.streams import Stream
-from core.watchtime.tasks import CREDIT
+from core.watchtime.tasks import CREDIT, PROVE
 
 UNCONFIRMED_AFTER = timedelta(minutes=5)
 
@@ -67,7 +67,7 @@ ROOM = Room(
         ),
     ),
     settings=SETTINGS,
-    tasks=(CREDIT,),
+    tasks=(CREDIT, PROVE),
     checks=(look,),
     personal=PERSONAL,
     lines={"watchtime.told": embeds.told},

@@ -1,8 +1,12 @@
 """Timed work."""
 
+import structlog
+
 from core.kit.room import Task
 from core.kit.services import Services
 from core.watchtime import actions, store
+
+_log = structlog.get_logger(__name__)
 
 
 def credit(services: Services) -> None:
@@ -16,3 +20,16 @@ def credit(services: Services) -> None:
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)
+
+_A_DAY = 86_400.0
+
+
+def prove(services: Services) -> None:
+    """Say so in the log should a total ever not be the sum it stands for."""
+    with services.database.begin() as tx:
+        drift = store.list_drift(tx)
+    if drift:
+        _log.error("Totals are not the sums they stand for", viewers=len(drift), first=drift[0])
+
+
+PROVE = Task("watchtime.prove", lambda _settings: _A_DAY, prove)

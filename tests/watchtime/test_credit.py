@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from core.kit.database import Database
 from core.kit.services import Services
@@ -99,3 +100,19 @@ def test_a_row_that_does_not_change_is_not_written(
         assert actions.credit(tx, committed_guild) == 1
         tell(tx, teller.says(7, at(2)))
         assert actions.credit(tx, committed_guild) == 1, "5 and 6 were looked at, and were right"
+
+
+def test_a_total_that_is_not_the_sum_is_found(services: Services, committed_guild: int) -> None:
+    teller = Teller(committed_guild)
+    with services.database.begin() as tx:
+        tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
+        actions.credit(tx, committed_guild)
+    with capture_logs() as lines:
+        tasks.PROVE.run(services)
+    assert lines == []
+    with services.database.begin() as tx:
+        tx.execute(text("UPDATE watchtime_totals SET credited = credited + INTERVAL '1 second'"))
+    with capture_logs() as lines:
+        tasks.PROVE.run(services)
+    (line,) = lines
+    assert (line["log_level"], line["viewers"]) == ("error", 1)
