@@ -16,6 +16,8 @@ from sandbox.kick.signing import SigningKey
 from sandbox.kick.world import KickWorld
 from sandbox.page.page import routes as page_routes
 from sandbox.people import PEOPLE
+from sandbox.shuffle.routes import routes as shuffle_routes
+from sandbox.shuffle.world import ShuffleWorld
 
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings that lead it to this sandbox."""
@@ -53,13 +55,17 @@ def build(settings: SandboxSettings) -> web.Application:
     )
     discord = DiscordWorld(PEOPLE, bell, faults, settings.base_url)
     beacon = PretendBeacon(faults, settings.base_url)
+    shuffle = ShuffleWorld(bell, faults, settings.base_url)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
-    app[ENV] = {**discord.env(), **kick.env(), **beacon.env()}
+    app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
     app.add_routes(kick_routes(kick))
     app.add_routes(discord_routes(discord))
     app.add_routes(drand_routes(beacon))
+    app.add_routes(shuffle_routes(shuffle))
     app.add_routes(page_routes())
-    app.add_routes(control.routes(bell, faults, {"discord": discord, "kick": kick}))
+    app.add_routes(
+        control.routes(bell, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})
+    )
     app.cleanup_ctx.append(kick.running)
 
     async def end_long_requests(_app: web.Application) -> None:

@@ -62,6 +62,15 @@ FernetKeys = Annotated[SecretStr, AfterValidator(_fernet_keys)]
 """One or more keys for sealing what is kept."""
 
 
+def _secret_address(secret: SecretStr) -> SecretStr:
+    _no_trailing_slash(secret.get_secret_value())
+    return secret
+
+
+SecretUrl = Annotated[SecretStr, AfterValidator(_secret_address)]
+"""An http(s) address that is a key by itself."""
+
+
 class Settings(BaseSettings):
     """The settings of one installation. Empty values count as not set."""
 
@@ -151,6 +160,20 @@ class Settings(BaseSettings):
     )
     raffle_announcement_channel_id: int | None = Field(
         None, description="Discord channel for raffle news, until `/settings` chooses one."
+    )
+    shuffle_affiliate_url: SecretUrl | None = Field(
+        None,
+        description="Address of your affiliate statistics at Shuffle, from your affiliate page "
+        "there. Keep it to yourself: whoever has it can read them.",
+    )
+    shuffle_campaign_code: str | None = Field(
+        None, description="Your campaign code at Shuffle, until `/settings` sets another."
+    )
+    wager_check_seconds: int = Field(
+        300,
+        ge=1,
+        description="How often affiliate platforms are asked what was wagered. Amounts do not "
+        "depend on it; it is how exactly their time is known.",
     )
 
     # Safety

@@ -1,10 +1,14 @@
 """What is kept about a viewer's accounts on affiliate platforms, and about who verified them."""
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, select, update
 
 from core.kit.personal import Personal, Subject
+from core.outbox import personal as outbox
+from core.wagers import role, store
 from core.wagers.tables import accounts, changes
 
 
@@ -37,22 +41,51 @@ def _rows(tx: Connection, wanted: Any) -> list[dict[str, Any]]:
 
 
 def forget(tx: Connection, subject: Subject) -> None:
-    """Amounts stay under the pseudonym, for tickets stand on them; the account goes."""
-    gone = subject.at
-    theirs = (accounts.c.guild_id == subject.guild_id) & accounts.c.viewer_id.in_(
-        subject.viewer_ids
-    )
-    tx.execute(
-        update(accounts)
-        .where(theirs)
-        .values(
+    """Amounts stay under the pseudonym, for tickets stand on them. The accounts go, with the role;
+    that one was unlinked stays, so that nobody hops between accounts by being forgotten."""
+    theirs = [
+        account
+        for viewer_id in subject.viewer_ids
+        for account in store.list_all_of_viewer(tx, subject.guild_id, viewer_id)
+    ]
+    for account in theirs:
+        store.end_account(tx, account, subject.discord_id, subject.at)
+        role.take_back(tx, account, subject.at)
+        store.set_account(
+            tx,
+            subject.guild_id,
+            account.account_id,
             username=subject.pseudonym,
             folded_name=subject.pseudonym,
+        )
+    _cut_loose(tx, subject)
+    _forget_messages(tx, subject, {account.username for account in theirs})
+
+
+def _cut_loose(tx: Connection, subject: Subject) -> None:
+    # Both in one statement: whoever unlinked their own account is still seen to have done so.
+    tx.execute(
+        update(accounts)
+        .where(accounts.c.guild_id == subject.guild_id, accounts.c.discord_id == subject.discord_id)
+        .values(
             discord_id=0,
-            ended_at=func.coalesce(accounts.c.ended_at, gone),
-            ended_by=0,
+            ended_by=case(
+                (accounts.c.ended_by == subject.discord_id, 0), else_=accounts.c.ended_by
+            ),
         )
     )
+    for column in (accounts.c.verified_by, accounts.c.ended_by):
+        tx.execute(
+            update(accounts)
+            .where(accounts.c.guild_id == subject.guild_id, column == subject.discord_id)
+            .values({column: 0})
+        )
+
+
+def _forget_messages(tx: Connection, subject: Subject, names: Collection[str]) -> None:
+    """The outbox does not know these names to be theirs."""
+    if names:
+        outbox.forget(tx, replace(subject, discord_names=(*subject.discord_names, *names)))
 
 
 PERSONAL = Personal(("wagers_accounts", "wagers_changes"), collect, forget)

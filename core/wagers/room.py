@@ -1,6 +1,32 @@
 """The front door of wagers."""
 
+from core.events import AccountLinked, AccountUnlinked
 from core.kit.room import Room
+from core.wagers import embeds, handlers, role
+from core.wagers.buttons import VerifyButton, posted_claim
+from core.wagers.commands import Wagers
 from core.wagers.personal import PERSONAL
+from core.wagers.settings import SETTINGS
+from core.wagers.status import look
+from core.wagers.tasks import TASKS
 
-ROOM = Room("wagers", personal=PERSONAL)
+ROOM = Room(
+    "wagers",
+    hears={
+        AccountLinked: handlers.on_account_linked,
+        AccountUnlinked: handlers.on_account_unlinked,
+    },
+    cogs=(Wagers,),
+    settings=SETTINGS,
+    tasks=TASKS,
+    embeds={
+        "wagers.linked": posted_claim,
+        "wagers.verified": embeds.posted_verified,
+        "wagers.odd": embeds.posted_odd,
+        "wagers.role_refused": embeds.posted_role_refused,
+    },
+    settles={role.KIND: role.on_settled},
+    checks=(look,),
+    buttons=(VerifyButton,),
+    personal=PERSONAL,
+)

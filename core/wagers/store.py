@@ -1,11 +1,366 @@
 """The statements about accounts and what was counted with them."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, insert, or_, select, text, update
 
+from core.people.tables import links, viewers
+from core.wagers.rules import Change
 from core.wagers.tables import accounts, changes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A viewer's account on an affiliate platform.
+
+    Attributes:
+        discord_id: the member who linked it.
+        username: as they wrote it.
+        verified_at: from then on it counts; None while no admin has verified it.
+        campaign_code: folded, under which the total was read.
+        total: all that was ever wagered, by the newest reading.
+        fell_from: the total before it fell, until it rises again.
+        role_id: the role that was asked for, while they have it, and `role_holder` has it.
+        name: the viewer's on Kick.
+        owner: Discord id of whose the account on Kick is now.
+    """
+
+    guild_id: int
+    account_id: int
+    platform: str
+    viewer_id: int
+    discord_id: int
+    username: str
+    folded_name: str
+    linked_at: datetime
+    verified_at: datetime | None
+    campaign_code: str | None
+    total: Decimal | None
+    seen_at: datetime | None
+    fell_from: Decimal | None
+    role_id: int | None
+    role_holder: int | None
+    role_refused_at: datetime | None
+    ended_at: datetime | None
+    name: str
+    owner: int | None
+
+
+_COLUMNS = [accounts.c[name] for name in Account.__dataclass_fields__ if name in accounts.c]
+_ACCOUNTS: Select[Any] = (
+    select(*_COLUMNS, viewers.c.name, links.c.discord_id.label("owner"))
+    .join(
+        viewers,
+        (viewers.c.guild_id == accounts.c.guild_id) & (viewers.c.viewer_id == accounts.c.viewer_id),
+    )
+    .outerjoin(
+        links,
+        (links.c.guild_id == accounts.c.guild_id) & (links.c.viewer_id == accounts.c.viewer_id),
+    )
+)
+_LIVE = accounts.c.ended_at.is_(None)
+
+
+def lock(tx: Connection, guild_id: int) -> None:
+    """One change of a server's accounts at a time. Take it before every other lock but those of
+    the calendar of raffles."""
+    tx.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('wagers', :guild_id))"),
+        {"guild_id": guild_id},
+    )
+
+
+def _one(tx: Connection, wanted: Select[Any]) -> Account | None:
+    row = tx.execute(wanted).mappings().first()
+    return Account(**row) if row else None
+
+
+def _all(tx: Connection, wanted: Select[Any]) -> list[Account]:
+    found = tx.execute(wanted.order_by(accounts.c.account_id))
+    return [Account(**row) for row in found.mappings()]
+
+
+def find_account(tx: Connection, guild_id: int, account_id: int) -> Account | None:
+    """The account with this number, ended or not."""
+    return _one(
+        tx,
+        _ACCOUNTS.where(accounts.c.guild_id == guild_id, accounts.c.account_id == account_id),
+    )
+
+
+def find_of_viewer(tx: Connection, guild_id: int, platform: str, viewer_id: int) -> Account | None:
+    """The account that a viewer has there now."""
+    return _one(
+        tx,
+        _ACCOUNTS.where(
+            _LIVE,
+            accounts.c.guild_id == guild_id,
+            accounts.c.platform == platform,
+            accounts.c.viewer_id == viewer_id,
+        ),
+    )
+
+
+def find_by_name(tx: Connection, guild_id: int, platform: str, folded_name: str) -> Account | None:
+    """The account of this name, if somebody has linked it."""
+    return _one(
+        tx,
+        _ACCOUNTS.where(
+            _LIVE,
+            accounts.c.guild_id == guild_id,
+            accounts.c.platform == platform,
+            accounts.c.folded_name == folded_name,
+        ),
+    )
+
+
+def list_accounts(tx: Connection, guild_id: int, platform: str | None = None) -> list[Account]:
+    """Every account that is linked now, the oldest first."""
+    wanted = _ACCOUNTS.where(_LIVE, accounts.c.guild_id == guild_id)
+    if platform is not None:
+        wanted = wanted.where(accounts.c.platform == platform)
+    return _all(tx, wanted)
+
+
+def list_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> list[Account]:
+    """Every account that a viewer has now."""
+    return _all(
+        tx,
+        _ACCOUNTS.where(_LIVE, accounts.c.guild_id == guild_id, accounts.c.viewer_id == viewer_id),
+    )
+
+
+def list_all_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> list[Account]:
+    """The same with those that were unlinked."""
+    return _all(
+        tx, _ACCOUNTS.where(accounts.c.guild_id == guild_id, accounts.c.viewer_id == viewer_id)
+    )
+
+
+def list_with_role(tx: Connection, guild_id: int) -> list[Account]:
+    """Every account, ended or not, for which somebody has a role."""
+    return _all(
+        tx, _ACCOUNTS.where(accounts.c.guild_id == guild_id, accounts.c.role_id.is_not(None))
+    )
+
+
+def list_guilds(tx: Connection, platform: str | None = None) -> list[int]:
+    """The servers in which somebody has had a verified account."""
+    wanted = select(accounts.c.guild_id).where(accounts.c.verified_at.is_not(None))
+    if platform is not None:
+        wanted = wanted.where(accounts.c.platform == platform, _LIVE)
+    return list(tx.execute(wanted.distinct().order_by(accounts.c.guild_id)).scalars())
+
+
+def find_last_ended_at(
+    tx: Connection,
+    guild_id: int,
+    platform: str,
+    *,
+    viewer_id: int,
+    discord_id: int,
+    folded_name: str,
+) -> datetime | None:
+    """When this viewer or member last unlinked an account there, or somebody else this one after it
+    was verified. What an admin unlinked does not count: it puts a mistake right."""
+    verified_one = (accounts.c.folded_name == folded_name) & accounts.c.verified_at.is_not(None)
+    ended: datetime | None = tx.execute(
+        select(func.max(accounts.c.ended_at)).where(
+            accounts.c.guild_id == guild_id,
+            accounts.c.platform == platform,
+            accounts.c.ended_by == accounts.c.discord_id,
+            or_(
+                accounts.c.viewer_id == viewer_id,
+                accounts.c.discord_id == discord_id,
+                verified_one,
+            ),
+        )
+    ).scalar()
+    return ended
+
+
+def add_account(
+    tx: Connection,
+    guild_id: int,
+    platform: str,
+    *,
+    viewer_id: int,
+    discord_id: int,
+    username: str,
+    folded_name: str,
+    now: datetime,
+) -> int:
+    """Link an account; returns its number. Raises `IntegrityError`, naming
+    `wagers_accounts_one_a_viewer` or `wagers_accounts_one_a_name`, when one of them is taken."""
+    added = tx.execute(
+        insert(accounts)
+        .values(
+            guild_id=guild_id,
+            platform=platform,
+            viewer_id=viewer_id,
+            discord_id=discord_id,
+            username=username,
+            folded_name=folded_name,
+            linked_at=now,
+        )
+        .returning(accounts.c.account_id)
+    )
+    return int(added.scalar_one())
+
+
+def set_account(tx: Connection, guild_id: int, account_id: int, **values: Any) -> None:
+    """Change columns of an account. Hold `lock`."""
+    tx.execute(
+        update(accounts)
+        .where(accounts.c.guild_id == guild_id, accounts.c.account_id == account_id)
+        .values(**values)
+    )
+
+
+def set_seen(tx: Connection, guild_id: int, account_ids: Collection[int], at: datetime) -> None:
+    """These accounts were in an answer of then."""
+    tx.execute(
+        update(accounts)
+        .where(accounts.c.guild_id == guild_id, accounts.c.account_id.in_(account_ids))
+        .values(seen_at=at)
+    )
+
+
+def end_account(tx: Connection, account: Account, ended_by: int, now: datetime) -> bool:
+    """It is linked no more; False when it was not by then."""
+    ended = tx.execute(
+        update(accounts)
+        .where(
+            _LIVE,
+            accounts.c.guild_id == account.guild_id,
+            accounts.c.account_id == account.account_id,
+        )
+        .values(ended_at=now, ended_by=ended_by, discord_id=account.owner or account.discord_id)
+    )
+    return ended.rowcount == 1
+
+
+# -- what was counted -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """A total that fell, or a rise of which a part is held.
+
+    Attributes:
+        number: of the row; an admin names it.
+        released: an admin has counted what was held.
+    """
+
+    number: int
+    account_id: int
+    username: str
+    kind: str
+    at: datetime
+    total_before: Decimal
+    total: Decimal
+    amount: Decimal
+    held: Decimal
+    released: bool
+
+
+def post_change(tx: Connection, account: Account, found: Change, at: datetime) -> int:
+    """Note what a reading means, for good; returns the row's number."""
+    posted = tx.execute(
+        insert(changes)
+        .values(
+            guild_id=account.guild_id,
+            account_id=account.account_id,
+            viewer_id=account.viewer_id,
+            kind=found.kind,
+            since=account.seen_at,
+            at=at,
+            total_before=account.total,
+            total=found.after.total,
+            amount=found.amount,
+            held=found.held,
+        )
+        .returning(changes.c.id)
+    )
+    return int(posted.scalar_one())
+
+
+def post_release(tx: Connection, guild_id: int, number: int, now: datetime) -> Any | None:
+    """Count what is held in this row; the new row, or None when the row holds nothing. Raises
+    `IntegrityError`, naming `wagers_changes_released_once`, when it was counted before."""
+    whose = (changes.c.guild_id == guild_id) & (changes.c.id == number) & (changes.c.held > 0)
+    held = tx.execute(select(changes).where(whose)).mappings().first()
+    if held is None:
+        return None
+    same = {name: held[name] for name in ("guild_id", "account_id", "viewer_id", "total")}
+    posted = tx.execute(
+        insert(changes)
+        .values(
+            **same,
+            kind="release",
+            since=held["at"],
+            at=now,
+            total_before=held["total"],
+            amount=held["held"],
+            held=0,
+            releases=number,
+        )
+        .returning(*changes.columns)
+    )
+    return posted.mappings().one()
+
+
+def list_odd(
+    tx: Connection, guild_id: int, platform: str, after: datetime, most: int = 10
+) -> list[Odd]:
+    """What happened since then that an admin may want to know, and what is held, newest first."""
+    releases = changes.alias("releases")
+    found = tx.execute(
+        select(
+            changes.c.id.label("number"),
+            changes.c.account_id,
+            accounts.c.username,
+            changes.c.kind,
+            changes.c.at,
+            changes.c.total_before,
+            changes.c.total,
+            changes.c.amount,
+            changes.c.held,
+            releases.c.id.is_not(None).label("released"),
+        )
+        .join(
+            accounts,
+            (accounts.c.guild_id == changes.c.guild_id)
+            & (accounts.c.account_id == changes.c.account_id),
+        )
+        .outerjoin(
+            releases,
+            (releases.c.guild_id == changes.c.guild_id) & (releases.c.releases == changes.c.id),
+        )
+        .where(
+            changes.c.guild_id == guild_id,
+            accounts.c.platform == platform,
+            or_(changes.c.kind == "fall", changes.c.held > 0),
+            or_(changes.c.at > after, (changes.c.held > 0) & releases.c.id.is_(None)),
+        )
+        .order_by(changes.c.id.desc())
+        .limit(most)
+    )
+    return [Odd(**row) for row in found.mappings()]
+
+
+def get_counted(tx: Connection, guild_id: int, account_id: int) -> Decimal:
+    """All that was ever counted with an account."""
+    found = tx.execute(
+        select(func.coalesce(func.sum(changes.c.amount), 0)).where(
+            changes.c.guild_id == guild_id, changes.c.account_id == account_id
+        )
+    )
+    return Decimal(found.scalar_one())
 
 
 def wagered_between(

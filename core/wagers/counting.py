@@ -1,0 +1,156 @@
+"""Answers of a platform become amounts that count. The raffle makes tickets of them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from core.events import WagerCounted
+from core.guilds.actions import setting
+from core.guilds.store import post_audit
+from core.inbox import actions as inbox
+from core.kick.admins import tell_admins
+from core.kit.affiliate import Standings, fold
+from core.kit.database import savepoint, violated
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.wagers import rules, store
+from core.wagers.platforms import TITLES
+from core.wagers.rules import Baseline, Change
+from core.wagers.settings import CODES
+from core.wagers.store import Account, Odd
+
+TOLD_EVERY = timedelta(days=1)
+"""How often admins are told that the same account's total jumps about."""
+
+_TOLD_AT_ONCE = 10
+
+
+def count(tx: Connection, guild_id: int, platform: str, standings: Standings) -> int:
+    """Count what the server's verified accounts have wagered since they were last seen; returns how
+    many were in the answer. An answer that was asked for earlier than one known changes nothing."""
+    store.lock(tx, guild_id)
+    code = fold(setting(tx, guild_id, CODES[platform]))
+    if not code:
+        return 0
+    lately = standings.asked_at - TOLD_EVERY
+    told = [
+        one for one in store.list_odd(tx, guild_id, platform, lately, most=1000) if one.at > lately
+    ]
+    seen, odd = [], []
+    for account in store.list_accounts(tx, guild_id, platform):
+        total = standings.find_total(code, account.username)
+        if total is None or account.seen_at is None or standings.asked_at <= account.seen_at:
+            continue
+        seen.append(account.account_id)
+        found = _read(tx, account, code, total, standings.asked_at)
+        if found is not None and (found.kind == "fall" or found.held):
+            odd.append((account, found))
+    store.set_seen(tx, guild_id, seen, standings.asked_at)
+    _tell(tx, guild_id, platform, odd, told, standings.asked_at)
+    return len(seen)
+
+
+def _read(
+    tx: Connection, account: Account, code: str, total: Decimal, at: datetime
+) -> Change | None:
+    assert account.total is not None, "it was verified by a reading"
+    if account.campaign_code != code:
+        # Another code has totals of its own, which are nothing that was wagered since.
+        after, found = Baseline(total), None
+    else:
+        found = rules.change(Baseline(account.total, account.fell_from), total)
+        if found is None:
+            return None
+        after = found.after
+        _post(tx, account, found, at)
+    store.set_account(
+        tx,
+        account.guild_id,
+        account.account_id,
+        campaign_code=code,
+        total=after.total,
+        fell_from=after.fell_from,
+    )
+    return found
+
+
+def _post(tx: Connection, account: Account, found: Change, at: datetime) -> None:
+    store.post_change(tx, account, found, at)
+    if found.amount:
+        _tell_counted(tx, account, f"{account.account_id}:{at.isoformat()}", found.amount, at)
+
+
+def _tell_counted(
+    tx: Connection, account: Account, key: str, amount: Decimal, at: datetime
+) -> None:
+    inbox.tell(
+        tx,
+        WagerCounted(
+            key=key,
+            guild_id=account.guild_id,
+            at=at,
+            platform=account.platform,
+            viewer_id=account.viewer_id,
+            amount=amount,
+        ),
+    )
+
+
+def _tell(
+    tx: Connection,
+    guild_id: int,
+    platform: str,
+    odd: Sequence[tuple[Account, Change]],
+    told: Sequence[Odd],
+    at: datetime,
+) -> None:
+    """Tell the admins, but not of an account that they were told about within a day."""
+    known = {(one.account_id, one.kind) for one in told}
+    new = [(a, found) for a, found in odd if (a.account_id, found.kind) not in known]
+    if not new:
+        return
+    lines = [
+        {
+            "username": account.username,
+            "kind": found.kind,
+            "total_before": str(account.total),
+            "total": str(found.after.total),
+            "held": str(found.held),
+        }
+        for account, found in new[:_TOLD_AT_ONCE]
+    ]
+    payload = {"platform": TITLES[platform], "lines": lines, "more": len(new) - len(lines)}
+    key = f"wagers.odd:{platform}:{at.isoformat()}"
+    tell_admins(tx, guild_id, "wagers.odd", key, payload)
+
+
+def release(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Decimal:
+    """An admin says that what is held was wagered anew; returns how much counts now.
+
+    Raises:
+        Refusal: nothing is held under this number, or it was counted before.
+    """
+    store.lock(tx, guild_id)
+    try:
+        with savepoint(tx):
+            released = store.post_release(tx, guild_id, number, now)
+    except IntegrityError as error:
+        if violated(error) != "wagers_changes_released_once":
+            raise
+        raise Refusal(_("#{number} is counted already.").format(number=number)) from error
+    if released is None:
+        raise Refusal(
+            _("Nothing is held under #{number}.").format(number=number),
+            _("`/shuffle status` shows what is."),
+        )
+    account = store.find_account(tx, guild_id, released["account_id"])
+    assert account is not None, "a row belongs to an account"
+    amount = Decimal(released["amount"])
+    post_audit(
+        tx, guild_id, actor, "wagers.release", f"viewer:{account.viewer_id}", after=str(amount)
+    )
+    _tell_counted(tx, account, f"release:{number}", amount, now)
+    return amount

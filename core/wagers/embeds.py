@@ -1,0 +1,296 @@
+"""How accounts on affiliate platforms look in Discord. Wagering is for adults: nothing here cheers
+anybody on."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.words import _, plural
+from core.outbox.discord_courier import Rendered
+from core.wagers.settings import DEFAULT_ROLE_NAME
+from core.wagers.status import Status
+from core.wagers.store import Account, Odd
+
+
+def money(amount: Decimal) -> str:
+    """Dollars and cents, such as `$1,234.50`; what is below a cent is kept, but not shown."""
+    return f"${amount.quantize(Decimal('0.01'), ROUND_DOWN):,}"
+
+
+def _adults() -> str:
+    return _("For adults only (18+).")
+
+
+def linked(account: Account, title: str) -> discord.Embed:
+    """Said to a member whose account is linked and not verified yet."""
+    name = safe(account.username)
+    if account.verified_at is not None:
+        return own(account, title, None)
+    return card(
+        "🔗 " + _("{platform} account {name} is linked").format(platform=title, name=name),
+        _("An admin still has to verify it. What was wagered before that does not count."),
+        footer=_adults(),
+    )
+
+
+def own(account: Account | None, title: str, counted: Decimal | None) -> discord.Embed:
+    """A member's own account, as it stands."""
+    if account is None:
+        return card(
+            "🔗 " + _("No {platform} account is linked with you").format(platform=title),
+            _("Link it with `/linkshuffle` and your username there."),
+            footer=_adults(),
+        )
+    if account.verified_at is None:
+        return linked(account, title)
+    embed = card(
+        "✅ "
+        + _("{platform} account {name} is verified").format(
+            platform=title, name=safe(account.username)
+        ),
+        _("What was wagered since {since} counts.").format(since=ago(account.verified_at)),
+        tone="success",
+        footer=_adults(),
+    )
+    if counted is not None:
+        embed.add_field(name=_("Counted so far"), value=money(counted))
+    if account.seen_at is not None:
+        embed.add_field(name=_("Last looked at"), value=ago(account.seen_at))
+    return embed
+
+
+def unlinked(account: Account, title: str, *, by_admin: bool) -> discord.Embed:
+    """It is linked no more."""
+    stays = _("What was counted stays. Nothing more is counted with it.")
+    again = _("They can link again at once.") if by_admin else _("Link again in 24 hours.")
+    return card(
+        "✂️ "
+        + _("{platform} account {name} is unlinked").format(
+            platform=title, name=safe(account.username)
+        ),
+        stays + "\n" + again,
+    )
+
+
+def verified(account: Account, title: str, role: str, *, anew: bool) -> discord.Embed:
+    """Said to the admin. `role` is a sentence about the role."""
+    if anew:
+        counts = _("What is wagered from now on counts; what was before does not.")
+    else:
+        counts = _("It was before; nothing has changed about what counts.")
+    return card(
+        "✅ "
+        + _("{platform} account {name} is verified").format(
+            platform=title, name=safe(account.username)
+        ),
+        _("It belongs to <@{member}> ({viewer} on Kick).").format(
+            member=account.owner, viewer=safe(account.name)
+        )
+        + f"\n{counts}\n{role}",
+        tone="success",
+    )
+
+
+def role_given(role_id: int) -> str:
+    """The role is set and can be given."""
+    return _("They get the role <@&{role_id}>.").format(role_id=role_id)
+
+
+def no_role() -> str:
+    """There is no role to give."""
+    return _(
+        "No role is given: make one called “{name}”, or choose one with `/settings set` "
+        "(`wagers.verified_role`)."
+    ).format(name=DEFAULT_ROLE_NAME)
+
+
+def role_out_of_reach(role_id: int) -> str:
+    """There is a role, and Discord will not let us give it."""
+    return _(
+        "I cannot give <@&{role_id}>: I need the permission Manage Roles, and my role has to stand "
+        "above it."
+    ).format(role_id=role_id)
+
+
+def counted(amount: Decimal, number: int) -> discord.Embed:
+    """What was held counts."""
+    return card(
+        "✅ " + _("{amount} more is counted").format(amount=money(amount)),
+        _("That was held under #{number}.").format(number=number),
+        tone="success",
+    )
+
+
+# -- for admins -----------------------------------------------------------------------------------
+
+
+def status(current: Status, *, is_set_up: bool) -> discord.Embed:
+    """How the platform is doing here."""
+    problem = _problem(current, is_set_up)
+    embed = card(
+        ("⚠️ " if problem else "📊 ") + _("{platform} wagers").format(platform=current.platform),
+        problem or _("Members use `/linkshuffle`; you verify them with `/verifyshuffle`."),
+        tone="warning" if problem else "system",
+    )
+    role = f"<@&{current.role_id}>" if current.role_id else f"“{DEFAULT_ROLE_NAME}”"
+    embed.add_field(name=_("Campaign code"), value=safe(current.code) or _("not set"))
+    embed.add_field(name=_("Role"), value=role)
+    embed.add_field(name=_("Last answer"), value=_last(current))
+    embed.add_field(name=_("Accounts"), value=_accounts(current), inline=False)
+    if current.missing:
+        names = [safe(account.username) for account in current.missing]
+        embed.add_field(
+            name=_("Not in the last answer"), value=lines([", ".join(names)[:900]]), inline=False
+        )
+    if current.odd:
+        embed.add_field(name=_("Odd totals"), value=_odd(current.odd), inline=False)
+    if current.troubles:
+        rows = [f"{ago(poll.asked_at)} · {safe(poll.reason)}" for poll in current.troubles]
+        embed.add_field(name=_("No answer"), value=lines(rows, 1000), inline=False)
+    return embed
+
+
+def _problem(current: Status, is_set_up: bool) -> str:
+    if not is_set_up:
+        return _("Nothing can be asked: the bot's owner has to set SHUFFLE_AFFILIATE_URL.")
+    if not current.code:
+        return _("Set your campaign code with `/settings set` (`wagers.shuffle_code`).")
+    newest = current.troubles[0] if current.troubles else None
+    if newest and (current.last is None or newest.asked_at > current.last.asked_at):
+        return _("It is not answering right now. What is wagered meanwhile is counted later.")
+    return ""
+
+
+def _last(current: Status) -> str:
+    if current.last is None:
+        return _("none yet")
+    said = ago(current.last.asked_at)
+    if current.last.unreadable:
+        said += "\n" + plural(
+            "{count} line made no sense", "{count} lines made no sense", current.last.unreadable
+        )
+    return said
+
+
+def _accounts(current: Status) -> str:
+    verified = sum(account.verified_at is not None for account in current.accounts)
+    waiting = [one for one in current.accounts if one.verified_at is None]
+    said = plural("{count} verified", "{count} verified", verified)
+    if waiting:
+        said += ", " + plural("{count} waits for you", "{count} wait for you", len(waiting))
+        rows = [f"<@{one.owner or one.discord_id}> · `{one.username}`" for one in waiting]
+        said += "\n" + lines(rows, 800)
+    return said
+
+
+def _odd(odd: Sequence[Odd]) -> str:
+    return lines([_odd_line(one) for one in odd], 1000)
+
+
+def _odd_line(one: Odd) -> str:
+    went = f"{money(one.total_before)} → {money(one.total)}"
+    said = f"{ago(one.at)} · {safe(one.username)}: {went}"
+    if not one.held:
+        return said
+    if one.released:
+        return said + " · " + _("{amount} counted by an admin").format(amount=money(one.held))
+    return (
+        said
+        + " · "
+        + _("**{amount} held**, `/shuffle count {number}`").format(
+            amount=money(one.held), number=one.number
+        )
+    )
+
+
+def accounts(known: Sequence[Account], title: str) -> discord.Embed:
+    """Who has linked what."""
+    if not known:
+        return card(
+            "🔗 " + _("Nobody has linked a {platform} account").format(platform=title),
+            _("Members do it with `/linkshuffle`."),
+        )
+    rows = [
+        ("✅ " if one.verified_at else "⏳ ")
+        + f"`{one.username}` · {safe(one.name)}"
+        + (f" · <@{one.owner}>" if one.owner else "")
+        for one in known
+    ]
+    heading = plural("{count} account is linked", "{count} accounts are linked", len(known))
+    legend = _("✅ verified, ⏳ waits to be verified")
+    return card("🔗 " + heading, lines(rows), footer=legend)
+
+
+# -- posted by the outbox -------------------------------------------------------------------------
+
+
+def claimed(payload: Mapping[str, Any]) -> discord.Embed:
+    """For the admins: somebody wants to be verified."""
+    return card(
+        "🔗 " + _("Is this their {platform} account?").format(platform=payload["platform"]),
+        _("<@{member}> ({viewer} on Kick) says that `{username}` is theirs.").format(
+            member=payload["discord_id"],
+            viewer=safe(payload["viewer"]),
+            username=payload["username"],
+        )
+        + "\n"
+        + _("Once verified, what is wagered with it counts."),
+    )
+
+
+def posted_verified(payload: Mapping[str, Any]) -> Rendered:
+    """For the member."""
+    embed = card(
+        "✅ "
+        + _("{platform} account {name} is verified").format(
+            platform=payload["platform"], name=safe(payload["username"])
+        ),
+        _("From now on it counts in **{server}**.").format(server=safe(payload["server"])),
+        tone="success",
+        footer=_adults(),
+    )
+    return Rendered(embed)
+
+
+def posted_odd(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: totals that do what totals do not."""
+    rows = [_posted_odd_line(line) for line in payload["lines"]]
+    if payload["more"]:
+        rows.append(_("… and {count} more").format(count=payload["more"]))
+    embed = card(
+        "⚠️ "
+        + _("Totals at {platform} went down or jumped back").format(platform=payload["platform"]),
+        lines(rows)
+        + "\n\n"
+        + _("Where a total fell, counting goes on from the lower one. `/shuffle status` has more."),
+        tone="warning",
+    )
+    return Rendered(embed)
+
+
+def _posted_odd_line(line: Mapping[str, str]) -> str:
+    before, total = Decimal(line["total_before"]), Decimal(line["total"])
+    said = f"**{safe(line['username'])}**: {money(before)} → {money(total)}"
+    if line["kind"] == "fall":
+        return said
+    held = money(Decimal(line["held"]))
+    return (
+        said
+        + "\n"
+        + _(
+            "{held} of that was counted before it fell, and is held until you say it is new."
+        ).format(held=held)
+    )
+
+
+def posted_role_refused(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: the role cannot be given."""
+    if payload["deleted"]:
+        why = _("It was deleted. Choose another with `/settings set` (`wagers.verified_role`).")
+    else:
+        why = role_out_of_reach(payload["role_id"])
+    title = "⚠️ " + _("The role for verified accounts cannot be given")
+    return Rendered(card(title, why, tone="warning"))

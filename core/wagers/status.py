@@ -1,0 +1,96 @@
+"""How an affiliate platform is doing in a server: for its admins, and for the health page."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from core.guilds.actions import setting
+from core.kit.part import Part
+from core.kit.words import _, plural
+from core.wagers import polls, store
+from core.wagers.platforms import SHUFFLE, TITLES
+from core.wagers.polls import Poll
+from core.wagers.settings import CODES, VERIFIED_ROLE
+from core.wagers.store import Account, Odd
+
+LATELY = timedelta(days=7)
+LATE = 3
+"""So many looks have to fail before the health page says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an admin may want to know.
+
+    Attributes:
+        code: the server's campaign code; "" while there is none.
+        role_id: the role for verified members; None while none is chosen.
+        last: the newest poll that told something; None before the first.
+        troubles: those that did not, newest first.
+        missing: verified accounts that the newest answer did not have.
+        odd: totals that fell, and what is held.
+    """
+
+    platform: str
+    code: str
+    role_id: int | None
+    last: Poll | None
+    troubles: list[Poll]
+    accounts: list[Account]
+    missing: list[Account]
+    odd: list[Odd]
+
+
+def get_status(tx: Connection, guild_id: int, platform: str, now: datetime) -> Status:
+    """How it is now."""
+    accounts = store.list_accounts(tx, guild_id, platform)
+    last = polls.find_last(tx, platform, "ok")
+    return Status(
+        platform=TITLES[platform],
+        code=setting(tx, guild_id, CODES[platform]).strip(),
+        role_id=setting(tx, guild_id, VERIFIED_ROLE) or None,
+        last=last,
+        troubles=polls.list_troubles(tx, platform, now - timedelta(days=1)),
+        accounts=accounts,
+        missing=[one for one in accounts if _is_missing(one, last)],
+        odd=store.list_odd(tx, guild_id, platform, now - LATELY),
+    )
+
+
+def _is_missing(account: Account, last: Poll | None) -> bool:
+    return bool(last and account.seen_at and account.seen_at < last.asked_at)
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """A line for each server with verified accounts, for the health page."""
+    last, trouble = polls.find_last(tx, SHUFFLE, "ok"), polls.find_last(tx, SHUFFLE)
+    return [
+        _part(guild_id, setting(tx, guild_id, CODES[SHUFFLE]), last, trouble, now)
+        for guild_id in store.list_guilds(tx, SHUFFLE)
+    ]
+
+
+def _part(guild_id: int, code: str, last: Poll | None, newest: Poll | None, now: datetime) -> Part:
+    name, age = TITLES[SHUFFLE], (now - last.asked_at).total_seconds() if last else None
+    if not code.strip():
+        reason = _("Nothing is counted: the server has no campaign code (`wagers.shuffle_code`).")
+        return Part(name, "warn", reason, age, guild_id=guild_id)
+    if newest is None:
+        return Part(name, "warn", _("It was not asked yet."), guild_id=guild_id)
+    if _is_late(last, now):
+        reason = newest.reason or _("It was not asked for a while.")
+        wait = _("What is wagered meanwhile is counted once it answers.")
+        return Part(name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id=guild_id)
+    told = plural("It told about {count} account.", "It told about {count} accounts.", _told(last))
+    return Part(name, "ok", told, age, guild_id=guild_id)
+
+
+def _is_late(last: Poll | None, now: datetime) -> bool:
+    if last is None:
+        return True
+    return now > last.asked_at + LATE * (last.next_at - last.asked_at) + timedelta(minutes=1)
+
+
+def _told(last: Poll | None) -> int:
+    return last.accounts if last else 0

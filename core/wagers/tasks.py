@@ -1,0 +1,44 @@
+"""Timed work."""
+
+from core.kit.affiliate import AffiliatePlatform
+from core.kit.errors import Outage
+from core.kit.room import Task
+from core.kit.services import Services
+from core.wagers import asking, counting, role, store
+from core.wagers.platforms import platforms_of
+
+
+def check(services: Services) -> None:
+    """Ask every platform on which somebody has a verified account, and count what is new."""
+    for platform in platforms_of(services.settings):
+        with services.database.begin() as tx:
+            guild_ids = store.list_guilds(tx, platform.key)
+        if guild_ids and platform.is_set_up:
+            _check(services, platform, guild_ids)
+
+
+def _check(services: Services, platform: AffiliatePlatform, guild_ids: list[int]) -> None:
+    try:
+        standings = asking.ask(services, platform)
+    except Outage as outage:
+        if outage.retry_after is None:
+            raise
+        return  # it asked us to wait, so it is not asked again soon
+    for guild_id in guild_ids:
+        with services.database.begin() as tx:
+            counting.count(tx, guild_id, platform.key, standings)
+
+
+def keep_roles(services: Services) -> None:
+    """Put right who has the role and who has not."""
+    with services.database.begin() as tx:
+        guild_ids = store.list_guilds(tx)
+    for guild_id in guild_ids:
+        with services.database.begin() as tx:
+            role.settle_all(tx, guild_id, services.clock())
+
+
+TASKS = (
+    Task("wagers.check", lambda settings: settings.wager_check_seconds, check),
+    Task("wagers.roles", lambda settings: settings.role_update_interval_seconds, keep_roles),
+)

@@ -1,0 +1,113 @@
+"""The players who signed up under somebody's campaign code, and what they wagered in all."""
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sandbox.bell import Bell
+from sandbox.faults import FaultKind, Faults, FaultValue
+
+TOKEN = "b7c0e6d2-pretend"
+CODE = "NORA"
+
+_FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
+    ("shuffle.down", bool, False, "Shuffle answers 503."),
+    ("shuffle.busy_s", int, 0, "Shuffle answers 429 and asks for so many seconds of peace."),
+    ("shuffle.busy_object", bool, False, "Shuffle says it was asked too often, under 200."),
+    ("shuffle.error_object", bool, False, "Shuffle says that something failed, under 200."),
+    ("shuffle.page", bool, False, "Shuffle answers with a web page in the place of JSON."),
+    ("shuffle.empty", bool, False, "Shuffle tells about nobody."),
+    ("shuffle.leaves_out", str, "", "Shuffle leaves this player out."),
+    ("shuffle.twice", bool, False, "Every player comes twice, once with an older total."),
+    ("shuffle.zeroes", bool, False, "Shuffle tells zero for everybody."),
+    ("shuffle.slow_s", float, 0.0, "Shuffle takes so long to answer."),
+)
+
+
+@dataclass
+class Player:
+    """Somebody who signed up under a code. `before` is what they had before their last bet."""
+
+    username: str
+    campaign_code: str
+    wagered: Decimal
+    before: Decimal = Decimal(0)
+
+
+class ShuffleWorld:
+    """The players, and how often the address was asked.
+
+    Args:
+        bell: rung whenever somebody wagers.
+        faults: where it declares its own.
+        base_url: the sandbox's address.
+    """
+
+    def __init__(self, bell: Bell, faults: Faults, base_url: str) -> None:
+        for name, kind, default, text in _FAULTS:
+            faults.declare(name, kind=kind, default=default, help=text)
+        self.bell = bell
+        self.faults = faults
+        self.asked = 0
+        self._base_url = base_url
+        self._players: dict[str, Player] = {}
+        for name, wagered in (("MiaSpins", "1250.5"), ("leo_77", "90"), ("Yuki", "0")):
+            self.set(name, CODE, Decimal(wagered))
+        self.set("ZedElsewhere", "OTHER", Decimal("31000.25"))
+
+    def env(self) -> dict[str, str]:
+        """The product's settings that lead it here."""
+        return {
+            "SHUFFLE_AFFILIATE_URL": f"{self._base_url}/shuffle/stats/{TOKEN}",
+            "SHUFFLE_CAMPAIGN_CODE": CODE,
+        }
+
+    def set(self, username: str, code: str, wagered: Decimal) -> Player:
+        """The player has wagered so much in all, whatever it was before."""
+        known = self._players.get(username)
+        before = known.wagered if known else wagered
+        player = Player(username, code, wagered, min(before, wagered))
+        self._players[username] = player
+        self.bell.ring("shuffle.player")
+        return player
+
+    def wager(self, username: str, amount: Decimal) -> Player:
+        """The player wagers more. KeyError when nobody is called so."""
+        player = self._players[username]
+        return self.set(username, player.campaign_code, player.wagered + amount)
+
+    def told(self) -> str:
+        """The answer as JSON text; amounts to the last digit."""
+        lines = [self._line(player, player.wagered) for player in self._listed()]
+        if self.faults.flag("shuffle.twice"):
+            lines += [self._line(player, player.before) for player in self._listed()]
+        return f"[{','.join(lines)}]"
+
+    def _listed(self) -> list[Player]:
+        """Never in the same order twice running."""
+        if self.faults.flag("shuffle.empty"):
+            return []
+        left_out = self.faults.get("shuffle.leaves_out")
+        players = [one for one in self._players.values() if one.username != left_out]
+        turn = self.asked % max(1, len(players))
+        return players[turn:] + players[:turn]
+
+    def _line(self, player: Player, wagered: Decimal) -> str:
+        amount = Decimal(0) if self.faults.flag("shuffle.zeroes") else wagered
+        username, code = json.dumps(player.username), json.dumps(player.campaign_code)
+        return f'{{"username":{username},"campaignCode":{code},"wagerAmount":{amount:f}}}'
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, for the control API."""
+        return {
+            "asked": self.asked,
+            "players": [
+                {
+                    "username": player.username,
+                    "campaign_code": player.campaign_code,
+                    "wagered": str(player.wagered),
+                }
+                for player in self._players.values()
+            ],
+        }
