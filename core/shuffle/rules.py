@@ -13,10 +13,10 @@ from typing import NoReturn
 from core.kit.affiliate import Standing
 
 MOST = Decimal(10**15)
-FINEST = -30
+FINEST = -60
 """As exact as any currency; what has more decimals is no amount."""
 
-_AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,60})?", re.ASCII)
 _BUSY = re.compile(r"too.?many|rate.?limit|throttl", re.IGNORECASE)
 
 

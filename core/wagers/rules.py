@@ -67,11 +67,6 @@ def change(before: Baseline, total: Decimal) -> Change | None:
     return Change("rise", _EXACT.subtract(rose, held), held, Baseline(total))
 
 
-def add(one: Decimal, other: Decimal) -> Decimal:
-    """The exact sum."""
-    return _EXACT.add(one, other)
-
-
 def clean_name(text: str) -> str | None:
     """A name as somebody typed it, without an `@`; None when it can be nobody's."""
     name = unicodedata.normalize("NFC", text).strip().removeprefix("@")

@@ -1,0 +1,123 @@
+"""Asking the pretend Shuffle, with whatever can be wrong with it."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from core.kit.affiliate import AffiliatePlatform
+from core.kit.errors import Outage, StartError
+from core.kit.settings import read_settings
+from core.shuffle.client import ShuffleClient
+from sandbox.serve import Sandbox, on_thread
+from tests.kick.rig import NOON, settings
+from tests.sandbox.kick_harness import KEY
+
+Misbehave = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def pretend() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KEY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def client(pretend: Sandbox) -> AffiliatePlatform:
+    return ShuffleClient(settings(shuffle_affiliate_url=pretend.env["SHUFFLE_AFFILIATE_URL"]))
+
+
+@pytest.fixture
+def misbehave(pretend: Sandbox) -> Iterator[Misbehave]:
+    """Set faults; everything is well again afterwards."""
+
+    def set_faults(**faults: object) -> None:
+        named = {f"shuffle.{name}": value for name, value in faults.items()}
+        done = requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=5)
+        done.raise_for_status()
+
+    yield set_faults
+    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=5)
+
+
+def control(pretend: Sandbox, what: str, **body: Any) -> requests.Response:
+    return requests.post(f"{pretend.base_url}/control/shuffle/{what}", json=body, timeout=5)
+
+
+def test_totals_come_to_the_last_digit(pretend: Sandbox, client: AffiliatePlatform) -> None:
+    control(pretend, "player", username="Fine", wagered="0.1")
+    control(pretend, "wager", username="Fine", amount="0.2")
+    told = client.ask(NOON)
+    assert told.asked_at == NOON
+    assert told.find_total("nora", "fine") == Decimal("0.3")
+    assert told.find_total("NORA", "MiaSpins") == Decimal("1250.5")
+    assert told.find_total("NORA", "ZedElsewhere") is None
+    assert told.find_total("OTHER", "ZedElsewhere") == Decimal("31000.25")
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "wait"),
+    [
+        ({"down": True}, "HTTP 503", None),
+        ({"busy_s": 17}, "asked too often", 17),
+        ({"busy_object": True}, "TOO_MANY_REQUEST", 60),
+        ({"error_object": True}, "Internal error", None),
+        ({"page": True}, "no JSON", None),
+    ],
+)
+def test_what_is_wrong_is_an_outage(
+    client: AffiliatePlatform,
+    misbehave: Misbehave,
+    fault: dict[str, Any],
+    reason: str,
+    wait: float | None,
+) -> None:
+    misbehave(**fault)
+    with pytest.raises(Outage, match=reason) as outage:
+        client.ask(NOON)
+    assert outage.value.retry_after == wait
+
+
+def test_odd_answers_are_answers(client: AffiliatePlatform, misbehave: Misbehave) -> None:
+    misbehave(twice=True)
+    assert client.ask(NOON).find_total("NORA", "MiaSpins") == Decimal("1250.5")
+    misbehave(twice=False, leaves_out="MiaSpins")
+    assert client.ask(NOON).find_total("NORA", "MiaSpins") is None
+    misbehave(empty=True)
+    assert client.ask(NOON).totals == {}
+
+
+def test_the_address_stays_secret(pretend: Sandbox) -> None:
+    """Not even an error tells it, for it is a key by itself."""
+    secret = "http://127.0.0.1:9/stats/very-secret"
+    chosen = settings(shuffle_affiliate_url=secret)
+    assert secret in chosen.secrets()
+    assert "very-secret" not in repr(chosen)
+    with pytest.raises(Outage) as outage:
+        ShuffleClient(chosen).ask(NOON)
+    assert "secret" not in str(outage.value)
+    assert outage.value.__suppress_context__
+    with pytest.raises(Outage, match="INVALID_ID"):
+        wrong = pretend.env["SHUFFLE_AFFILIATE_URL"] + "x"
+        ShuffleClient(settings(shuffle_affiliate_url=wrong)).ask(NOON)
+
+
+def test_a_redirect_is_not_followed(pretend: Sandbox) -> None:
+    away = f"{pretend.base_url}/kick/site/nowhere"
+    with pytest.raises(Outage, match="HTTP"):
+        ShuffleClient(settings(shuffle_affiliate_url=away)).ask(NOON)
+
+
+def test_without_an_address_there_is_nobody_to_ask() -> None:
+    client = ShuffleClient(settings())
+    assert not client.is_set_up
+    with pytest.raises(Outage, match="SHUFFLE_AFFILIATE_URL"):
+        client.ask(NOON)
+
+
+def test_an_address_that_is_none_stops_the_start_and_is_not_repeated() -> None:
+    with pytest.raises(StartError, match="SHUFFLE_AFFILIATE_URL") as error:
+        read_settings(shuffle_affiliate_url="shuffle.example/very-secret")
+    assert "very-secret" not in str(error.value)

@@ -1,0 +1,168 @@
+"""Asking the pretend Shuffle in time: pauses are kept, and a stop in the middle loses nothing."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.errors import Outage
+from core.kit.services import Services
+from core.wagers import asking, counting, polls, store, tasks
+from core.wagers.platforms import get_platform
+from core.wagers.tables import polls as table
+from sandbox.serve import Sandbox, on_thread
+from tests.clean import cleaned
+from tests.kick.rig import StandingClock, settings
+from tests.sandbox.kick_harness import KEY
+from tests.wagers.scene import MIA, SHUFFLE, at, code, member, verify
+
+
+@pytest.fixture(scope="module")
+def pretend() -> Iterator[Sandbox]:
+    with on_thread(signing_key=KEY) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def services(database: Database, pretend: Sandbox, clock: StandingClock) -> Iterator[Services]:
+    chosen = settings(
+        shuffle_affiliate_url=pretend.env["SHUFFLE_AFFILIATE_URL"], wager_check_seconds=300
+    )
+    control(pretend, "shuffle/player", username="MiaSpins", wagered="1000")
+    with cleaned(database):
+        yield Services(chosen, database, LocalBus(), clock)
+    control(pretend, "faults/reset")
+
+
+def control(pretend: Sandbox, what: str, **body: Any) -> None:
+    done = requests.post(f"{pretend.base_url}/control/{what}", json=body, timeout=5)
+    done.raise_for_status()
+
+
+def asked(pretend: Sandbox) -> int:
+    state = requests.get(f"{pretend.base_url}/control/state", timeout=5).json()
+    return int(state["shuffle"]["asked"])
+
+
+def mia(services: Services, guild_id: int) -> int:
+    """Mia is verified by what Shuffle says now."""
+    with services.database.begin() as tx:
+        viewer_id = member(tx, guild_id, MIA)
+        code(tx, guild_id)
+    told = asking.ask(services, get_platform(services.settings, SHUFFLE))
+    with services.database.begin() as tx:
+        verify(tx, guild_id, MIA, told, "MiaSpins")
+    return viewer_id
+
+
+def wagered(services: Services, guild_id: int, viewer_id: int) -> Decimal:
+    with services.database.begin() as tx:
+        return store.wagered_between(tx, guild_id, viewer_id, at(0), at(10**4))
+
+
+def outcomes(services: Services) -> list[str]:
+    with services.database.begin() as tx:
+        return list(tx.execute(select(table.c.outcome).order_by(table.c.asked_at)).scalars())
+
+
+def test_nobody_is_asked_for_nobody(services: Services, pretend: Sandbox) -> None:
+    before = asked(pretend)
+    tasks.check(services)
+    assert asked(pretend) == before
+
+
+def test_one_question_serves_every_server(
+    services: Services,
+    pretend: Sandbox,
+    clock: StandingClock,
+    guild_id: int,
+    other_guild_id: int,
+) -> None:
+    first, second = mia(services, guild_id), mia(services, other_guild_id)
+    control(pretend, "shuffle/wager", username="MiaSpins", amount="0.125")
+    before = asked(pretend)
+    clock.forward(minutes=5)
+    tasks.check(services)
+    assert asked(pretend) == before + 1
+    assert wagered(services, guild_id, first) == Decimal("0.125")
+    assert wagered(services, other_guild_id, second) == Decimal("0.125")
+    assert outcomes(services) == ["ok", "ok"]
+
+
+def test_when_shuffle_asks_for_peace_it_has_it(
+    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int
+) -> None:
+    viewer_id = mia(services, guild_id)
+    control(pretend, "faults", **{"shuffle.busy_s": 90})
+    control(pretend, "shuffle/wager", username="MiaSpins", amount="7")
+    clock.forward(minutes=5)
+    before = asked(pretend)
+    tasks.check(services)
+    clock.forward(seconds=89)
+    tasks.check(services)
+    with pytest.raises(Outage, match="asked us to wait"):
+        asking.ask(services, get_platform(services.settings, SHUFFLE))
+    assert asked(pretend) == before + 1
+    control(pretend, "faults/reset")
+    clock.forward(seconds=1)
+    tasks.check(services)
+    assert wagered(services, guild_id, viewer_id) == 7
+    assert outcomes(services) == ["ok", "busy", "ok"]
+
+
+@pytest.mark.parametrize("fault", ["down", "error_object", "page"])
+def test_an_outage_is_noted_and_made_good(
+    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int, fault: str
+) -> None:
+    viewer_id = mia(services, guild_id)
+    control(pretend, "faults", **{f"shuffle.{fault}": True})
+    control(pretend, "shuffle/wager", username="MiaSpins", amount="3")
+    clock.forward(minutes=5)
+    with pytest.raises(Outage):
+        tasks.check(services)
+    control(pretend, "faults/reset")
+    clock.forward(minutes=5)
+    tasks.check(services)
+    assert wagered(services, guild_id, viewer_id) == 3
+    assert outcomes(services) == ["ok", "failed", "ok"]
+
+
+def test_a_stop_between_the_answer_and_the_count_loses_nothing(
+    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int
+) -> None:
+    """The answer is in, noted, and the process ends; the next look counts it, once."""
+    viewer_id = mia(services, guild_id)
+    control(pretend, "shuffle/wager", username="MiaSpins", amount="3")
+    clock.forward(minutes=5)
+    told = asking.ask(services, get_platform(services.settings, SHUFFLE))
+    with pytest.raises(KeyboardInterrupt), services.database.begin() as tx:
+        counting.count(tx, guild_id, SHUFFLE, told)
+        raise KeyboardInterrupt
+    assert wagered(services, guild_id, viewer_id) == 0
+    clock.forward(minutes=5)
+    tasks.check(services)
+    tasks.check(services)
+    assert wagered(services, guild_id, viewer_id) == 3
+
+
+def test_the_log_of_questions_does_not_grow_for_ever(
+    services: Services, clock: StandingClock, guild_id: int
+) -> None:
+    mia(services, guild_id)
+    clock.forward(days=31)
+    tasks.check(services)
+    with services.database.begin() as tx:
+        last = polls.find_last(tx, SHUFFLE)
+    assert outcomes(services) == ["ok"]
+    assert last is not None
+    assert last.accounts == 4
