@@ -12,7 +12,7 @@ from core.kit.services import Services
 from core.kit.words import _
 from core.people import store as people
 from core.people.actions import discord_id_in
-from core.wagers import actions, buttons, counting, embeds, status, store, verifying
+from core.wagers import actions, buttons, counted, counting, embeds, status, store, verifying
 from core.wagers.platforms import SHUFFLE, TITLES, get_platform
 from core.wagers.store import Account
 
@@ -115,4 +115,4 @@ def _own(tx: Connection, guild_id: int, discord_id: int) -> tuple[Account | None
     account = store.find_of_viewer(tx, guild_id, SHUFFLE, own.viewer_id) if own else None
     if account is None:
         return None, None
-    return account, store.get_counted(tx, guild_id, account.account_id)
+    return account, counted.get_counted(tx, guild_id, account.account_id)

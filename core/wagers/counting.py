@@ -16,11 +16,12 @@ from core.kit.affiliate import Standings, fold
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.wagers import rules, store
+from core.wagers import counted, rules, store
+from core.wagers.counted import Odd
 from core.wagers.platforms import TITLES
 from core.wagers.rules import Baseline, Change
 from core.wagers.settings import CODES
-from core.wagers.store import Account, Odd
+from core.wagers.store import Account
 
 TOLD_EVERY = timedelta(days=1)
 """How often admins are told that the same account's total jumps about."""
@@ -37,7 +38,9 @@ def count(tx: Connection, guild_id: int, platform: str, standings: Standings) ->
         return 0
     lately = standings.asked_at - TOLD_EVERY
     told = [
-        one for one in store.list_odd(tx, guild_id, platform, lately, most=1000) if one.at > lately
+        one
+        for one in counted.list_odd(tx, guild_id, platform, lately, most=1000)
+        if one.at > lately
     ]
     seen, odd = [], []
     for account in store.list_accounts(tx, guild_id, platform):
@@ -78,7 +81,7 @@ def _read(
 
 
 def _post(tx: Connection, account: Account, found: Change, at: datetime) -> None:
-    store.post_change(tx, account, found, at)
+    counted.post_change(tx, account, found, at)
     if found.amount:
         _tell_counted(tx, account, f"{account.account_id}:{at.isoformat()}", found.amount, at)
 
@@ -136,7 +139,7 @@ def release(tx: Connection, guild_id: int, number: int, actor: int, now: datetim
     store.lock(tx, guild_id)
     try:
         with savepoint(tx):
-            released = store.post_release(tx, guild_id, number, now)
+            released = counted.post_release(tx, guild_id, number, now)
     except IntegrityError as error:
         if violated(error) != "wagers_changes_released_once":
             raise

@@ -8,11 +8,12 @@ from sqlalchemy import Connection
 from core.guilds.actions import setting
 from core.kit.part import Part
 from core.kit.words import _, plural
-from core.wagers import polls, store
+from core.wagers import counted, polls, store
+from core.wagers.counted import Odd
 from core.wagers.platforms import SHUFFLE, TITLES
 from core.wagers.polls import Poll
 from core.wagers.settings import CODES, VERIFIED_ROLE
-from core.wagers.store import Account, Odd
+from core.wagers.store import Account
 
 LATELY = timedelta(days=7)
 LATE = 3
@@ -54,7 +55,7 @@ def get_status(tx: Connection, guild_id: int, platform: str, now: datetime) -> S
         troubles=polls.list_troubles(tx, platform, now - timedelta(days=1)),
         accounts=accounts,
         missing=[one for one in accounts if _is_missing(one, last)],
-        odd=store.list_odd(tx, guild_id, platform, now - LATELY),
+        odd=counted.list_odd(tx, guild_id, platform, now - LATELY),
     )
 
 

@@ -1,4 +1,4 @@
-"""The statements about accounts and what was counted with them."""
+"""The statements about accounts, and what the raffle asks: how much counts in a time."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, insert, or_, select, text, update
 
 from core.people.tables import links, viewers
-from core.wagers.rules import Change
 from core.wagers.tables import accounts, changes
 
 
@@ -244,123 +243,7 @@ def end_account(tx: Connection, account: Account, ended_by: int, now: datetime) 
     return ended.rowcount == 1
 
 
-# -- what was counted -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Odd:
-    """A total that fell, or a rise of which a part is held.
-
-    Attributes:
-        number: of the row; an admin names it.
-        released: an admin has counted what was held.
-    """
-
-    number: int
-    account_id: int
-    username: str
-    kind: str
-    at: datetime
-    total_before: Decimal
-    total: Decimal
-    amount: Decimal
-    held: Decimal
-    released: bool
-
-
-def post_change(tx: Connection, account: Account, found: Change, at: datetime) -> int:
-    """Note what a reading means, for good; returns the row's number."""
-    posted = tx.execute(
-        insert(changes)
-        .values(
-            guild_id=account.guild_id,
-            account_id=account.account_id,
-            viewer_id=account.viewer_id,
-            kind=found.kind,
-            since=account.seen_at,
-            at=at,
-            total_before=account.total,
-            total=found.after.total,
-            amount=found.amount,
-            held=found.held,
-        )
-        .returning(changes.c.id)
-    )
-    return int(posted.scalar_one())
-
-
-def post_release(tx: Connection, guild_id: int, number: int, now: datetime) -> Any | None:
-    """Count what is held in this row; the new row, or None when the row holds nothing. Raises
-    `IntegrityError`, naming `wagers_changes_released_once`, when it was counted before."""
-    whose = (changes.c.guild_id == guild_id) & (changes.c.id == number) & (changes.c.held > 0)
-    held = tx.execute(select(changes).where(whose)).mappings().first()
-    if held is None:
-        return None
-    same = {name: held[name] for name in ("guild_id", "account_id", "viewer_id", "total")}
-    posted = tx.execute(
-        insert(changes)
-        .values(
-            **same,
-            kind="release",
-            since=held["at"],
-            at=now,
-            total_before=held["total"],
-            amount=held["held"],
-            held=0,
-            releases=number,
-        )
-        .returning(*changes.columns)
-    )
-    return posted.mappings().one()
-
-
-def list_odd(
-    tx: Connection, guild_id: int, platform: str, after: datetime, most: int = 10
-) -> list[Odd]:
-    """What happened since then that an admin may want to know, and what is held, newest first."""
-    releases = changes.alias("releases")
-    found = tx.execute(
-        select(
-            changes.c.id.label("number"),
-            changes.c.account_id,
-            accounts.c.username,
-            changes.c.kind,
-            changes.c.at,
-            changes.c.total_before,
-            changes.c.total,
-            changes.c.amount,
-            changes.c.held,
-            releases.c.id.is_not(None).label("released"),
-        )
-        .join(
-            accounts,
-            (accounts.c.guild_id == changes.c.guild_id)
-            & (accounts.c.account_id == changes.c.account_id),
-        )
-        .outerjoin(
-            releases,
-            (releases.c.guild_id == changes.c.guild_id) & (releases.c.releases == changes.c.id),
-        )
-        .where(
-            changes.c.guild_id == guild_id,
-            accounts.c.platform == platform,
-            or_(changes.c.kind == "fall", changes.c.held > 0),
-            or_(changes.c.at > after, (changes.c.held > 0) & releases.c.id.is_(None)),
-        )
-        .order_by(changes.c.id.desc())
-        .limit(most)
-    )
-    return [Odd(**row) for row in found.mappings()]
-
-
-def get_counted(tx: Connection, guild_id: int, account_id: int) -> Decimal:
-    """All that was ever counted with an account."""
-    found = tx.execute(
-        select(func.coalesce(func.sum(changes.c.amount), 0)).where(
-            changes.c.guild_id == guild_id, changes.c.account_id == account_id
-        )
-    )
-    return Decimal(found.scalar_one())
+# -- what counts -------------------------------------------------------------------------------
 
 
 def wagered_between(

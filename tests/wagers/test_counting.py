@@ -15,7 +15,7 @@ from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database, violated
 from core.kit.errors import Refusal
-from core.wagers import counting, store
+from core.wagers import counted, counting, store
 from tests.clean import cleaned
 from tests.wagers.scene import (
     ADMIN,
@@ -104,7 +104,7 @@ def test_what_jumps_back_is_held_until_an_admin_counts_it(tx: Connection, guild_
     poll(tx, guild_id, 5, MiaSpins="0")
     poll(tx, guild_id, 10, MiaSpins="1000.25")
     assert rows(tx, guild_id)[1:] == [("rise", "0.25", "1000")]
-    odd = store.list_odd(tx, guild_id, SHUFFLE, at(100))
+    odd = counted.list_odd(tx, guild_id, SHUFFLE, at(100))
     assert [(one.held, one.released) for one in odd] == [(Decimal(1000), False)]
     assert len(posted(tx, guild_id, "wagers.odd")) == 2
 
@@ -114,7 +114,7 @@ def test_what_jumps_back_is_held_until_an_admin_counts_it(tx: Connection, guild_
     assert heard(tx, guild_id) == ["0.25", "1000"]
     with pytest.raises(Refusal, match="counted already"):
         counting.release(tx, guild_id, odd[0].number, ADMIN, at(21))
-    assert store.list_odd(tx, guild_id, SHUFFLE, at(100)) == []
+    assert counted.list_odd(tx, guild_id, SHUFFLE, at(100)) == []
     poll(tx, guild_id, 25, MiaSpins="1001.25")
     assert heard(tx, guild_id)[2:] == ["1.00"]
 
@@ -125,7 +125,7 @@ def test_only_what_is_held_here_can_be_counted(
     mia(tx, guild_id)
     poll(tx, guild_id, 5, MiaSpins="0")
     poll(tx, guild_id, 10, MiaSpins="1000")
-    (odd, _fall) = store.list_odd(tx, guild_id, SHUFFLE, at(0))
+    (odd, _fall) = counted.list_odd(tx, guild_id, SHUFFLE, at(0))
     for server, number in ((other_guild_id, odd.number), (guild_id, odd.number + 999)):
         with pytest.raises(Refusal, match="Nothing is held"):
             counting.release(tx, server, number, ADMIN, at(20))
@@ -156,7 +156,7 @@ def test_servers_do_not_notice_each_other(
         poll(tx, server, 5, MiaSpins="1040")
     assert heard(tx, guild_id) == ["40"]
     assert heard(tx, other_guild_id) == ["10"]
-    assert store.list_odd(tx, other_guild_id, SHUFFLE, at(-1)) == []
+    assert counted.list_odd(tx, other_guild_id, SHUFFLE, at(-1)) == []
 
 
 def test_unverified_and_unlinked_accounts_do_not_count(tx: Connection, guild_id: int) -> None:
