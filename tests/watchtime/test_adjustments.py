@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people import store as people
-from core.watchtime import actions, adjustments, standings, store
+from core.watchtime import actions, adjustments, periods, standings, store
 from core.watchtime.adjustments import Adjusted
 from tests.watchtime.model import Teller, at, tell
 
@@ -106,3 +106,13 @@ def test_servers_do_not_mix(tx: Connection, guild_id: int, other_guild_id: int) 
     adjust(tx, guild_id, 30)
     assert total(tx, other_guild_id) == timedelta(minutes=8)
     assert adjust(tx, other_guild_id, 5).watched == timedelta(minutes=13), "its own cause"
+
+
+def test_a_correction_belongs_to_the_period_that_begins_with_it(
+    tx: Connection, guild_id: int
+) -> None:
+    evening(tx, guild_id)
+    viewer = adjust(tx, guild_id, 30).viewer
+    before = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))
+    after = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(30), at(40))
+    assert (before, after) == ({}, {viewer.viewer_id: timedelta(minutes=30)})

@@ -1,11 +1,12 @@
 """Presence windows, and who earns nothing."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from core.events import Sender
-from core.watchtime.rules import Presence, can_earn, presence_after
+from core.watchtime.rules import Period, Presence, Stretch, can_earn, presence_after, stretch_of
 
 TEN = timedelta(minutes=10)
 
@@ -46,3 +47,28 @@ def test_the_day_is_that_of_utc() -> None:
 )
 def test_who_can_earn(sender: Sender, earns: bool) -> None:
     assert can_earn(sender) is earns
+
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "start", "end"),
+    [
+        # A Sunday evening in UTC is Monday in Stockholm already.
+        ("week", "2026-03-29T21:59Z", "2026-03-22T23:00Z", "2026-03-29T22:00Z"),
+        ("week", "2026-03-29T22:00Z", "2026-03-29T22:00Z", "2026-04-05T22:00Z"),
+        ("month", "2026-03-31T21:59Z", "2026-02-28T23:00Z", "2026-03-31T22:00Z"),
+        ("month", "2026-03-31T22:00Z", "2026-03-31T22:00Z", "2026-04-30T22:00Z"),
+        ("month", "2026-12-31T12:00Z", "2026-11-30T23:00Z", "2026-12-31T23:00Z"),
+    ],
+)
+def test_weeks_begin_on_monday_and_months_on_the_first(
+    period: Period, now: str, start: str, end: str
+) -> None:
+    instants = (datetime.fromisoformat(one) for one in (start, end))
+    assert stretch_of(period, datetime.fromisoformat(now), STOCKHOLM) == Stretch(*instants)
+
+
+def test_all_time_has_no_bounds() -> None:
+    assert stretch_of("all", datetime(2026, 3, 1, tzinfo=UTC), STOCKHOLM) is None
