@@ -31,10 +31,8 @@ def overview(here: Iterable[Described], there: Iterable[Described], *, more: boo
 
 def topic(name: str, about: Iterable[Described]) -> discord.Embed:
     """Everything that one may do about one topic."""
-    embed = ui.card("👋 " + name)
     rows = [_line(command["slash"], command, command["who"]) for command in about]
-    _fill(embed, "\u200b", rows)
-    return embed
+    return ui.card("👋 " + name, ui.lines(rows))
 
 
 def _line(typed: str, command: Described, who: str = "everyone") -> str:

@@ -32,7 +32,10 @@ async def rig(database: Database) -> AsyncIterator[BotRig]:
 
 
 def text_of(line: dict[str, Any]) -> str:
-    return "\n".join(field["value"] for field in line["embeds"][0]["fields"])
+    embed = line["embeds"][0]
+    return "\n".join(
+        [embed.get("description") or "", *(f["value"] for f in embed.get("fields", ()))]
+    )
 
 
 def menu_of(line: dict[str, Any]) -> dict[str, Any]:
