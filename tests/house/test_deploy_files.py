@@ -9,10 +9,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from ruamel.yaml import YAML
 
+from core.kit.discord_ui import TO_POST
 from core.kit.settings import Settings, read_settings
+from core.people.panels.rules import NEEDED as NEEDED_FOR_PANELS
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
@@ -260,3 +263,18 @@ def test_the_systemd_unit_runs_what_the_makefile_runs() -> None:
     assert command
     assert f"$(PY) {command[1].removeprefix('python ')}\n" in (ROOT / "Makefile").read_text()
     assert "ExecStartPre=/bin/sh .ci/setup requirements.txt" in GUIDE
+
+
+def test_the_invitation_asks_for_what_the_bot_needs_and_for_what_the_guide_says() -> None:
+    number = re.search(r"permissions=(\d+)", GUIDE)
+    assert number is not None
+    asked = {name for name, asked in discord.Permissions(int(number[1])) if asked}
+    asked = {"view_channel" if name == "read_messages" else name for name in asked}
+    assert asked == {*TO_POST, *NEEDED_FOR_PANELS, "attach_files", "manage_roles"}
+    sentence = re.search(r"these permissions and no more: (.*?) Do not give", GUIDE, re.DOTALL)
+    assert sentence is not None
+    told = " ".join(re.sub(r"\([^)]*\)", "", sentence[1]).split())
+    words = re.split(r", | and ", told.rstrip("."))
+    assert {word.strip().lower().replace(" ", "_") for word in words} == {
+        {"view_channel": "view_channels"}.get(name, name) for name in asked
+    }
