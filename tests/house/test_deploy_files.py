@@ -229,22 +229,6 @@ def test_the_guide_names_what_has_to_be_set() -> None:
     assert [name for name in needed if name not in GUIDE] == []
 
 
-def test_the_invitation_asks_for_the_permissions_that_are_listed() -> None:
-    """Bits: https://discord.com/developers/docs/topics/permissions."""
-    bits = {
-        "Add Reactions": 6,
-        "View Channels": 10,
-        "Send Messages": 11,
-        "Embed Links": 14,
-        "Attach Files": 15,
-        "Read Message History": 16,
-    }
-    asked = re.search(r"permissions=(\d+)", GUIDE)
-    assert asked
-    assert int(asked[1]) == sum(1 << bit for bit in bits.values())
-    assert [name for name in bits if name not in GUIDE.replace("\n   ", " ")] == []
-
-
 def test_links_inside_the_guide_lead_somewhere() -> None:
     titles = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
     slugs = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
