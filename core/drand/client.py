@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import requests
-import structlog
 
 from core.drand.chain import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
 from core.kit.errors import Outage
@@ -13,8 +12,6 @@ from core.kit.strict_json import decode
 
 TIMEOUT = (3.05, 8.0)
 MOST_BYTES = 4096
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,6 @@ class DrandClient:
                 return self._ask(address, number)
             except (requests.RequestException, BeaconWrong, ValueError) as error:
                 reasons.append(_reason(error))
-        _log.warning("The beacon does not answer", round=number, reasons=reasons)
         raise Outage("drand", "; ".join(reasons))
 
     def _ask(self, address: str, number: int) -> Round:

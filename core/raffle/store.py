@@ -158,6 +158,13 @@ def find_last_end(tx: Connection, guild_id: int) -> datetime | None:
     return tx.execute(reach).scalar()
 
 
+def list_ended(tx: Connection, now: datetime) -> list[Period]:
+    """Every period that is over and was not frozen yet, of all servers."""
+    over = _PERIODS.where(periods.c.state == "open", periods.c.ends_at <= now)
+    found = tx.execute(over.order_by(periods.c.guild_id, periods.c.number))
+    return [Period(**row) for row in found.mappings()]
+
+
 def lock_period(tx: Connection, guild_id: int, number: int) -> Period | None:
     """The period as it stands now; until the end of the transaction it neither changes nor takes
     an entry from anybody else."""

@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 KEY = Fernet.generate_key().decode()
 CHANNEL = "raffle"
-TICKETS = {"mia": 12, "leo": 30, "yuki": 1, "sam": 300}
+TICKETS = {"mia": 12, "leo": 30, "yuki": 1, "tomas": 300}
 
 
 @contextmanager
@@ -133,6 +133,7 @@ def here(stage: Stage, url: str) -> str:
 
 
 @pytest.mark.browser
+@pytest.mark.timeout(180)
 def test_a_raffle_from_the_question_to_the_prize(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
 ) -> None:
@@ -142,6 +143,9 @@ def test_a_raffle_from_the_question_to_the_prize(
         number = ended_raffle(stage)
 
         assert "for moderators" in stage.asked("mia", "!raffledraw")["title"]
+        assert "can no longer win" in stage.asked("nora", "!raffleexclude add yuki_snow")["title"]
+        assert "by <@" in stage.asked("nora", "!raffleexclude")["description"]
+        assert "can win again" in stage.asked("nora", "!raffleexclude remove yuki_snow")["title"]
         asked_to_draw(stage)
 
         frozen = post(stage, "the tickets are frozen")
@@ -192,6 +196,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         assert json.loads(bundle.read_bytes())["picks"][0]["account"] == account
 
 
+@pytest.mark.timeout(180)
 def test_a_kill_while_the_beacon_is_away_changes_nothing(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:

@@ -55,7 +55,7 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
-    return Rendered(embed, lambda: _page_button(payload["page"], _("The list")))
+    return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
 
 
 def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
@@ -65,10 +65,14 @@ def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
             "the result in advance."
         )
     return _(
-        "Round **{round}** of the public beacon [drand](https://drand.love) decides. It is made "
-        "{when}; until then nobody in the world knows it. No ticket can be added or taken any "
-        "more. `/raffleproof` shows your own line."
-    ).format(round=payload["round"], when=ago(parse_instant(payload["round_at"])))
+        "Round **{round}** of the public beacon [drand](https://drand.love) decides: {when}. "
+        "Before that, nobody in the world knows it. No ticket can be added or taken any more. "
+        "`/raffleproof` shows your own line."
+    ).format(round=payload["round"], when=_at(parse_instant(payload["round_at"])))
+
+
+def _at(instant: datetime) -> str:
+    return f"{format_dt(instant, 'T')} ({ago(instant)})"
 
 
 def _left_out(count: int) -> str:

@@ -102,8 +102,9 @@ class _Desk:
         found = self._find(public_id)
         if found is None or found.period.drawn_at is None:
             return _unknown()
-        states = tuple((pick.k, pick.state) for pick in found.picks)
-        response = Response(self._kept_bundle(public_id, states), content_type="application/json")
+        # An account takes part, because its owner may be forgotten in the meantime.
+        shown = tuple((pick.k, pick.state, pick.account) for pick in found.picks)
+        response = Response(self._kept_bundle(public_id, shown), content_type="application/json")
         name = f"raffle-{found.period.number}-{public_id}.json"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return _fresh(response)
@@ -125,7 +126,7 @@ class _Desk:
             assert found is not None
             return store.get_snapshot(tx, found.period.guild_id, found.period.number)
 
-    def _make_bundle(self, public_id: str, _states: tuple[tuple[int, str], ...]) -> bytes:
+    def _make_bundle(self, public_id: str, _shown: tuple[tuple[int, str, str], ...]) -> bytes:
         with self._database.begin() as tx:
             found = publishing.find_public(tx, public_id)
             assert found is not None

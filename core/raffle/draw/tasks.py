@@ -54,7 +54,7 @@ def list_due(tx: Connection, now: datetime) -> list[Period]:
     """The raffles that are to be frozen by themselves: over, with the grace for late tickets."""
     return [
         period
-        for period in raffle.list_in_state(tx, "open")
+        for period in raffle.list_ended(tx, now)
         if setting(tx, period.guild_id, AUTO_DRAW)
         and period.ends_at + timedelta(minutes=setting(tx, period.guild_id, GRACE_MINUTES)) <= now
     ]

@@ -97,6 +97,19 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
     assert results() == ["expired", "waiting"]
 
 
+def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
+    page, web = site.path(guild_id, NUMBER), site.app.test_client()
+    site.committed(lambda tx: winning.claim(tx, MEANS, guild_id, 1, 1, discord_id("mia"), DUE))
+    told, _hashes = verify(web.get(page + "/bundle.json").data)
+    account = told["picks"][0]["account"]
+    gone = text("UPDATE people_viewers SET platform_user_id = -viewer_id, name = 'gone'")
+    site.committed(lambda tx: tx.execute(gone))
+    after = web.get(page + "/bundle.json").data
+    verify(after)
+    assert account not in after.decode()
+
+
 def test_the_verifier_can_be_had(site: Site) -> None:
     answer = site.app.test_client().get("/draws/verify_draw.py")
     assert answer.data == FILE.read_bytes()
