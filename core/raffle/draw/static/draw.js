@@ -78,10 +78,14 @@ if (mine) {
     event.preventDefault();
     find(mine, byId("proof").value);
   });
-  // What follows # is not sent to any server: the link of /raffleproof keeps its secret.
+  findByLink();
+  addEventListener("hashchange", findByLink);
+}
+
+/** What follows # is not sent to any server: the link of /raffleproof keeps its secret. */
+function findByLink() {
   const proof = new URLSearchParams(location.hash.slice(1)).get("proof");
-  if (proof) {
-    byId("proof").value = proof;
-    find(mine, proof);
-  }
+  if (!proof) return;
+  byId("proof").value = proof;
+  find(mine, proof);
 }
