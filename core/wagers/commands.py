@@ -75,7 +75,6 @@ class Wagers(commands.Cog):
     )
     async def verify_shuffle(self, ctx: Context, person: str, username: str | None = None) -> None:
         """Say that a Shuffle account under your campaign code is theirs: wagers count from now."""
-        await ctx.defer(ephemeral=True)
         guild = ctx.guild
         assert guild is not None, "the command is guild_only"
         candidate = await self._database.run(

@@ -1,21 +1,19 @@
 """Asking the pretend Shuffle, with whatever can be wrong with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import requests
 
 from core.kit.affiliate import AffiliatePlatform
 from core.kit.errors import Outage, StartError
 from core.kit.settings import read_settings
 from core.shuffle.client import ShuffleClient
 from sandbox.serve import Sandbox, on_thread
+from sandbox.shuffle.driver import ShuffleDriver
 from tests.kick.rig import NOON, settings
 from tests.sandbox.kick_harness import KEY
-
-Misbehave = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -30,25 +28,16 @@ def client(pretend: Sandbox) -> AffiliatePlatform:
 
 
 @pytest.fixture
-def misbehave(pretend: Sandbox) -> Iterator[Misbehave]:
-    """Set faults; everything is well again afterwards."""
-
-    def set_faults(**faults: object) -> None:
-        named = {f"shuffle.{name}": value for name, value in faults.items()}
-        done = requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=5)
-        done.raise_for_status()
-
-    yield set_faults
-    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=5)
+def shuffle(pretend: Sandbox) -> Iterator[ShuffleDriver]:
+    """Our hands on it; everything is well again afterwards."""
+    driver = ShuffleDriver(pretend.base_url)
+    yield driver
+    driver.reset_faults()
 
 
-def control(pretend: Sandbox, what: str, **body: Any) -> requests.Response:
-    return requests.post(f"{pretend.base_url}/control/shuffle/{what}", json=body, timeout=5)
-
-
-def test_totals_come_to_the_last_digit(pretend: Sandbox, client: AffiliatePlatform) -> None:
-    control(pretend, "player", username="Fine", wagered="0.1")
-    control(pretend, "wager", username="Fine", amount="0.2")
+def test_totals_come_to_the_last_digit(shuffle: ShuffleDriver, client: AffiliatePlatform) -> None:
+    shuffle.player("Fine", "0.1")
+    shuffle.wager("Fine", "0.2")
     told = client.ask(NOON)
     assert told.asked_at == NOON
     assert told.find_total("nora", "fine") == Decimal("0.3")
@@ -69,23 +58,23 @@ def test_totals_come_to_the_last_digit(pretend: Sandbox, client: AffiliatePlatfo
 )
 def test_what_is_wrong_is_an_outage(
     client: AffiliatePlatform,
-    misbehave: Misbehave,
+    shuffle: ShuffleDriver,
     fault: dict[str, Any],
     reason: str,
     wait: float | None,
 ) -> None:
-    misbehave(**fault)
+    shuffle.fault(**fault)
     with pytest.raises(Outage, match=reason) as outage:
         client.ask(NOON)
     assert outage.value.retry_after == wait
 
 
-def test_odd_answers_are_answers(client: AffiliatePlatform, misbehave: Misbehave) -> None:
-    misbehave(twice=True)
+def test_odd_answers_are_answers(client: AffiliatePlatform, shuffle: ShuffleDriver) -> None:
+    shuffle.fault(twice=True)
     assert client.ask(NOON).find_total("NORA", "MiaSpins") == Decimal("1250.5")
-    misbehave(twice=False, leaves_out="MiaSpins")
+    shuffle.fault(twice=False, leaves_out="MiaSpins")
     assert client.ask(NOON).find_total("NORA", "MiaSpins") is None
-    misbehave(empty=True)
+    shuffle.fault(empty=True)
     assert client.ask(NOON).totals == {}
 
 

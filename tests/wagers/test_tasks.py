@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 import pytest
-import requests
 from sqlalchemy import select
 
 from core.kit.bus import LocalBus
@@ -16,6 +14,7 @@ from core.wagers import asking, counting, polls, store, tasks
 from core.wagers.platforms import get_platform
 from core.wagers.tables import polls as table
 from sandbox.serve import Sandbox, on_thread
+from sandbox.shuffle.driver import ShuffleDriver
 from tests.clean import cleaned
 from tests.kick.rig import StandingClock, settings
 from tests.sandbox.kick_harness import KEY
@@ -29,29 +28,26 @@ def pretend() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def shuffle(pretend: Sandbox) -> ShuffleDriver:
+    return ShuffleDriver(pretend.base_url)
+
+
+@pytest.fixture
 def clock() -> StandingClock:
     return StandingClock()
 
 
 @pytest.fixture
-def services(database: Database, pretend: Sandbox, clock: StandingClock) -> Iterator[Services]:
+def services(
+    database: Database, pretend: Sandbox, shuffle: ShuffleDriver, clock: StandingClock
+) -> Iterator[Services]:
     chosen = settings(
         shuffle_affiliate_url=pretend.env["SHUFFLE_AFFILIATE_URL"], wager_check_seconds=300
     )
-    control(pretend, "shuffle/player", username="MiaSpins", wagered="1000")
+    shuffle.player("MiaSpins", "1000")
     with cleaned(database):
         yield Services(chosen, database, LocalBus(), clock)
-    control(pretend, "faults/reset")
-
-
-def control(pretend: Sandbox, what: str, **body: Any) -> None:
-    done = requests.post(f"{pretend.base_url}/control/{what}", json=body, timeout=5)
-    done.raise_for_status()
-
-
-def asked(pretend: Sandbox) -> int:
-    state = requests.get(f"{pretend.base_url}/control/state", timeout=5).json()
-    return int(state["shuffle"]["asked"])
+    shuffle.reset_faults()
 
 
 def mia(services: Services, guild_id: int) -> int:
@@ -75,45 +71,45 @@ def outcomes(services: Services) -> list[str]:
         return list(tx.execute(select(table.c.outcome).order_by(table.c.asked_at)).scalars())
 
 
-def test_nobody_is_asked_for_nobody(services: Services, pretend: Sandbox) -> None:
-    before = asked(pretend)
+def test_nobody_is_asked_for_nobody(services: Services, shuffle: ShuffleDriver) -> None:
+    before = shuffle.asked()
     tasks.check(services)
-    assert asked(pretend) == before
+    assert shuffle.asked() == before
 
 
 def test_one_question_serves_every_server(
     services: Services,
-    pretend: Sandbox,
+    shuffle: ShuffleDriver,
     clock: StandingClock,
     guild_id: int,
     other_guild_id: int,
 ) -> None:
     first, second = mia(services, guild_id), mia(services, other_guild_id)
-    control(pretend, "shuffle/wager", username="MiaSpins", amount="0.125")
-    before = asked(pretend)
+    shuffle.wager("MiaSpins", "0.125")
+    before = shuffle.asked()
     clock.forward(minutes=5)
     tasks.check(services)
-    assert asked(pretend) == before + 1
+    assert shuffle.asked() == before + 1
     assert wagered(services, guild_id, first) == Decimal("0.125")
     assert wagered(services, other_guild_id, second) == Decimal("0.125")
     assert outcomes(services) == ["ok", "ok"]
 
 
 def test_when_shuffle_asks_for_peace_it_has_it(
-    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int
+    services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
     viewer_id = mia(services, guild_id)
-    control(pretend, "faults", **{"shuffle.busy_s": 90})
-    control(pretend, "shuffle/wager", username="MiaSpins", amount="7")
+    shuffle.fault(busy_s=90)
+    shuffle.wager("MiaSpins", "7")
     clock.forward(minutes=5)
-    before = asked(pretend)
+    before = shuffle.asked()
     tasks.check(services)
     clock.forward(seconds=89)
     tasks.check(services)
     with pytest.raises(Outage, match="asked us to wait"):
         asking.ask(services, get_platform(services.settings, SHUFFLE))
-    assert asked(pretend) == before + 1
-    control(pretend, "faults/reset")
+    assert shuffle.asked() == before + 1
+    shuffle.reset_faults()
     clock.forward(seconds=1)
     tasks.check(services)
     assert wagered(services, guild_id, viewer_id) == 7
@@ -122,15 +118,15 @@ def test_when_shuffle_asks_for_peace_it_has_it(
 
 @pytest.mark.parametrize("fault", ["down", "error_object", "page"])
 def test_an_outage_is_noted_and_made_good(
-    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int, fault: str
+    services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int, fault: str
 ) -> None:
     viewer_id = mia(services, guild_id)
-    control(pretend, "faults", **{f"shuffle.{fault}": True})
-    control(pretend, "shuffle/wager", username="MiaSpins", amount="3")
+    shuffle.fault(**{fault: True})
+    shuffle.wager("MiaSpins", "3")
     clock.forward(minutes=5)
     with pytest.raises(Outage):
         tasks.check(services)
-    control(pretend, "faults/reset")
+    shuffle.reset_faults()
     clock.forward(minutes=5)
     tasks.check(services)
     assert wagered(services, guild_id, viewer_id) == 3
@@ -138,11 +134,11 @@ def test_an_outage_is_noted_and_made_good(
 
 
 def test_a_stop_between_the_answer_and_the_count_loses_nothing(
-    services: Services, pretend: Sandbox, clock: StandingClock, guild_id: int
+    services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
     """The answer is in, noted, and the process ends; the next look counts it, once."""
     viewer_id = mia(services, guild_id)
-    control(pretend, "shuffle/wager", username="MiaSpins", amount="3")
+    shuffle.wager("MiaSpins", "3")
     clock.forward(minutes=5)
     told = asking.ask(services, get_platform(services.settings, SHUFFLE))
     with pytest.raises(KeyboardInterrupt), services.database.begin() as tx:

@@ -1,0 +1,263 @@
+"""From a name that a member writes to an amount that counts, over real sockets."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from core.events import AccountLinked
+from core.guilds import store as guilds
+from core.inbox import actions as inbox
+from core.people import store as people
+from sandbox.kick.signing import SigningKey
+from sandbox.people import PEOPLE
+from sandbox.shuffle.driver import ShuffleDriver
+from tests.stories.product import Json, free_port, until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+
+VERAS_DEN = 1_100_000_000_000_000_500
+PERSONS = {person.handle: person for person in PEOPLE}
+ROLE = "Shuffle Code User"
+
+
+@pytest.fixture
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """A product that asks Shuffle every second; Mia and Leo have linked Kick."""
+    folder = tmp_path_factory.mktemp("wagers")
+    settings = {"WAGER_CHECK_SECONDS": "1", "ROLE_UPDATE_INTERVAL_SECONDS": "2"}
+    with open_stage(folder, postgres_url, signing_key, **settings) as opened:
+        opened.discord.role(ROLE)
+        opened.start().wait_well()
+        opened.discord.wait_command("shuffle status")
+        for person in ("mia", "leo"):
+            linked_to_kick(opened, person)
+        yield opened
+
+
+@pytest.fixture
+def shuffle(stage: Stage) -> ShuffleDriver:
+    return ShuffleDriver(stage.kick.base_url)
+
+
+def linked_to_kick(stage: Stage, person: str, guild_id: int = GUILD) -> None:
+    """The person's accounts are tied together; see the stories of linking for how."""
+    who, now = PERSONS[person], datetime.now(UTC)
+    with stage.database.begin() as tx:
+        viewer_id = people.set_viewer(tx, guild_id, "kick", who.kick_user_id, who.kick_name, now)
+        people.add_link(tx, guild_id, who.discord_id, "kick", viewer_id, now)
+        event = AccountLinked(
+            key=f"kick:{viewer_id}:{who.discord_id}:{now.isoformat()}",
+            guild_id=guild_id,
+            at=now,
+            platform="kick",
+            discord_id=who.discord_id,
+            viewer_id=viewer_id,
+            name=who.kick_name,
+        )
+        inbox.tell(tx, event)
+
+
+def said(stage: Stage, who: str, command: str, /, **options: object) -> Json:
+    """The private answer to a slash command, once it is there."""
+    done = stage.discord.slash(who, "general", command, options)
+    return answered(stage, done)
+
+
+def answered(stage: Stage, done: Json) -> Json:
+    def embeds() -> list[Json]:
+        now = stage.discord.interaction(done["interaction_id"])
+        told = [now["response"] or {}, *now["followups"]]
+        return [embed for one in told for embed in one.get("embeds") or []]
+
+    return until(embeds, "an answer")[0]
+
+
+def verified(stage: Stage, person: str, username: str) -> Json:
+    answer = said(
+        stage,
+        "nora",
+        "verifyshuffle",
+        person=f"<@{PERSONS[person].discord_id}>",
+        username=username,
+    )
+    assert "is verified" in answer["title"], answer
+    return answer
+
+
+def counted(stage: Stage, guild_id: int = GUILD) -> Decimal:
+    return Decimal(
+        stage.scalar(
+            "SELECT coalesce(sum(amount), 0) FROM wagers_changes WHERE guild_id = :guild_id",
+            guild_id=guild_id,
+        )
+    )
+
+
+def counts(stage: Stage, amount: str, guild_id: int = GUILD) -> None:
+    """Until exactly this has counted."""
+    until(
+        lambda: counted(stage, guild_id) == Decimal(amount),
+        f"{amount} counted, not {counted(stage, guild_id)}",
+    )
+
+
+def has_role(stage: Stage, person: str, has: bool) -> None:
+    until(lambda: (ROLE in stage.discord.roles_of(person)) == has, f"{person} with the role: {has}")
+
+
+def looked(shuffle: ShuffleDriver, times: int = 2) -> None:
+    """Until Shuffle was asked so many times more."""
+    before = shuffle.asked()
+    until(lambda: shuffle.asked() >= before + times, "a look")
+
+
+# -- stories --------------------------------------------------------------------------------------
+
+
+def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) -> None:
+    answer = said(stage, "mia", "linkshuffle", username="@miaspins")
+    assert "is linked" in answer["title"]
+    assert "18+" in answer["footer"]["text"]
+    shuffle.wager("MiaSpins", "10")
+    assert "waits for you" in str(said(stage, "nora", "shuffle status"))
+    assert counted(stage) == 0
+
+    answer = verified(stage, "mia", "MiaSpins")
+    assert f"<@{PERSONS['mia'].discord_id}>" in answer["description"]
+    has_role(stage, "mia", True)
+    word = stage.discord.wait_for("dm:mia", lambda m: "is verified" in title(m), 10)
+    assert "Nora's Corner" in word["embeds"][0]["description"]
+
+    shuffle.wager("MiaSpins", "50.25")
+    counts(stage, "50.25")
+    shuffle.wager("MiaSpins", "0.001")
+    counts(stage, "50.251")
+    assert "$50.25" in str(said(stage, "mia", "linkshuffle"))
+    assert stage.product.part("Shuffle").get("state") in (None, "ok")
+
+    assert "is unlinked" in said(stage, "mia", "unlinkshuffle")["title"]
+    has_role(stage, "mia", False)
+    shuffle.wager("MiaSpins", "99")
+    assert "not long ago" in said(stage, "mia", "linkshuffle", username="MiaSpins")["title"]
+    assert counted(stage) == Decimal("50.251")
+
+
+def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -> None:
+    with stage.database.begin() as tx:
+        guilds.set_setting(tx, GUILD, "kick.admin_channel", GUILD + 20, 1)
+    said(stage, "leo", "linkshuffle", username="leo_77")
+    post = stage.discord.wait_for("general", lambda m: "Is this their" in title(m), 10)
+    (row,) = post["components"]
+    custom_id = row["components"][0]["custom_id"]
+    refused = stage.discord.click("mia", post["message_id"], custom_id)
+    assert "for admins" in answered(stage, refused)["title"]
+    done = stage.discord.click("nora", post["message_id"], custom_id)
+    assert "leo_77 is verified" in answered(stage, done)["title"].replace("\\", "")
+    has_role(stage, "leo", True)
+    shuffle.wager("leo_77", "5")
+    counts(stage, "5")
+
+
+def test_who_may_not_may_not(stage: Stage) -> None:
+    assert "for moderators" in stage.asked("leo", "!verifyshuffle mia MiaSpins")["title"]
+    answer = said(stage, "leo", "unlinkshuffle", person=f"<@{PERSONS['mia'].discord_id}>")
+    assert "Only admins" in answer["title"]
+    answer = said(stage, "yuki", "linkshuffle", username="Yuki")
+    assert "Link your Kick account first" in answer["title"]
+    answer = said(
+        stage, "nora", "verifyshuffle", person=PERSONS["mia"].kick_name, username="ZedElsewhere"
+    )
+    assert "knows no ZedElsewhere" in answer["title"]
+
+
+def test_whatever_shuffle_does_the_sum_is_right(stage: Stage, shuffle: ShuffleDriver) -> None:
+    """1000 before; then 7 + 3 + 2 + 5 + 1 = 18, and a drop to 100 from which 4 more come."""
+    shuffle.player("MiaSpins", "1000")
+    verified(stage, "mia", "MiaSpins")
+    shuffle.wager("MiaSpins", "7")
+    counts(stage, "7")
+    for fault in ({"down": True}, {"error_object": True}, {"page": True}, {"empty": True}):
+        shuffle.fault(**fault)
+        looked(shuffle)
+        shuffle.reset_faults()
+    shuffle.fault(busy_s=2)
+    shuffle.wager("MiaSpins", "3")
+    looked(shuffle, 1)
+    shuffle.reset_faults()
+    counts(stage, "10")
+    shuffle.fault(twice=True)
+    shuffle.wager("MiaSpins", "2")
+    counts(stage, "12")
+    shuffle.fault(leaves_out="MiaSpins")
+    shuffle.wager("MiaSpins", "5")
+    looked(shuffle)
+    shuffle.reset_faults()
+    counts(stage, "17")
+    shuffle.fault(zeroes=True)
+    looked(shuffle)
+    shuffle.wager("MiaSpins", "1")
+    shuffle.reset_faults()
+    counts(stage, "18")
+    assert "held" in str(said(stage, "nora", "shuffle status"))
+    shuffle.player("MiaSpins", "100")
+    looked(shuffle)
+    shuffle.wager("MiaSpins", "4")
+    counts(stage, "22")
+
+    number = stage.scalar("SELECT id FROM wagers_changes WHERE held > 0")
+    assert "$1,017.00 more" in said(stage, "nora", "shuffle count", number=number)["title"]
+    assert "counted already" in said(stage, "nora", "shuffle count", number=number)["title"]
+    counts(stage, "1039")
+
+
+def test_two_products_at_once_and_kills_count_once(stage: Stage, shuffle: ShuffleDriver) -> None:
+    shuffle.player("MiaSpins", "0")
+    verified(stage, "mia", "MiaSpins")
+    first = stage.product
+    second = stage.start(name="second", port=free_port())
+    second.wait_answering()
+    for number in range(6):
+        shuffle.wager("MiaSpins", "1.5")
+        if number == 2:
+            looked(shuffle, 1)
+            first.kill()
+            first = stage.start(name="third")
+        if number == 4:
+            second.kill()
+    first.wait_answering()
+    shuffle.wager("MiaSpins", "1")
+    counts(stage, "10")
+    looked(shuffle, 3)
+    heard = "SELECT count(*), sum((body->>'amount')::numeric) FROM inbox_deliveries"
+    told, amount = stage.rows(heard + " WHERE kind = 'WagerCounted'")[0]
+    assert amount == Decimal(10)
+    assert told == stage.scalar("SELECT count(*) FROM wagers_changes")
+
+
+def test_two_servers_are_apart(stage: Stage, shuffle: ShuffleDriver) -> None:
+    """Each has its own code, its own start, and its own admins."""
+    linked_to_kick(stage, "leo", VERAS_DEN)
+    with stage.database.begin() as tx:
+        guilds.set_setting(tx, VERAS_DEN, "wagers.shuffle_code", "other", 1)
+    shuffle.player("MiaSpins", "1000")
+    verified(stage, "mia", "MiaSpins")
+    done = stage.discord.slash(
+        "vera",
+        "general",
+        "verifyshuffle",
+        {"person": f"<@{PERSONS['leo'].discord_id}>", "username": "zedelsewhere"},
+        guild="Vera's Den",
+    )
+    answer = answered(stage, done)
+    assert "is verified" in answer["title"]
+    assert "No role is given" in answer["description"]
+    shuffle.wager("ZedElsewhere", "6")
+    shuffle.wager("MiaSpins", "8")
+    counts(stage, "6", VERAS_DEN)
+    counts(stage, "8")
+    listed = str(said(stage, "nora", "shuffle accounts"))
+    assert "MiaSpins" in listed
+    assert "zedelsewhere" not in listed.casefold()
