@@ -28,6 +28,7 @@ from core.kick.speech.courier import KickCourier
 from core.kit import discord_ui as ui
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.discord_pages import PageButton
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.part import Part, State
 from core.kit.retry import backoff
@@ -84,7 +85,8 @@ class RegularsBot(commands.Bot):
         )
         self._rooms = tuple(rooms)
         goals = tuple(room.next_goal for room in self._rooms if room.next_goal)
-        self.services = replace(services, goals=goals)
+        books = {book.name: book for room in self._rooms for book in room.books}
+        self.services = replace(services, goals=goals, books=books)
         self.before_invoke(_acknowledge)
         self.add_check(_may_use)
 
@@ -94,6 +96,7 @@ class RegularsBot(commands.Bot):
             for cog in room.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*room.buttons)
+        self.add_dynamic_items(PageButton)
 
     async def setup_hook(self) -> None:
         await self.add_rooms()
@@ -154,12 +157,7 @@ async def _may_use(ctx: commands.Context[Any]) -> bool:
         if ui.is_for_servers(ctx.command):
             raise commands.NoPrivateMessage
         return True
-    missing = [
-        name
-        for name, needed in ui.needed_permissions(ctx.command)
-        if needed and not getattr(ctx.permissions, name)
-    ]
-    if missing:
+    if missing := ui.missing_permissions(ctx.command, ctx.permissions):
         raise commands.MissingPermissions(missing)
     return True
 

@@ -75,6 +75,14 @@ def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Perm
     return permissions or discord.Permissions.none()
 
 
+def missing_permissions(
+    command: commands.Command[Any, ..., Any], held: discord.Permissions
+) -> list[str]:
+    """What somebody lacks to use a command."""
+    needed = (name for name, has in needed_permissions(command) if has)
+    return [name for name in needed if not getattr(held, name)]
+
+
 def is_for_servers(command: commands.Command[Any, ..., Any]) -> bool:
     """Whether a command works in servers only, as its outermost group says (`guild_only`)."""
     app_command = getattr(command.root_parent or command, "app_command", None)
@@ -205,9 +213,10 @@ async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
         await private_word(interaction, bug_card(code))
 
 
-def services_of(interaction: discord.Interaction) -> Services:
-    """What the bot that received this interaction was built with."""
-    services = getattr(interaction.client, "services", None)
+def services_of(told: discord.Interaction | commands.Context[Any]) -> Services:
+    """What the bot that received this press or command was built with."""
+    bot = told.client if isinstance(told, discord.Interaction) else told.bot
+    services = getattr(bot, "services", None)
     assert isinstance(services, Services), "interactions come to our own bot"
     return services
 

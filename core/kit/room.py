@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
+    from core.kit.discord_pages import Book
     from core.kit.services import Services
     from core.kit.settings import Settings
 
@@ -143,6 +144,7 @@ class Room:
         lines: outbox kind -> function that says the payload as one line of chat.
         checks: what the room tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
+        books: lists with pages that are turned by buttons.
         settles: outbox kind -> what becomes of a message once the outside has answered; see
             `core.outbox.courier.Settler`.
         runs: what runs as long as the process does, beside the timed work.
@@ -162,6 +164,7 @@ class Room:
     lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()
+    books: "tuple[Book, ...]" = ()
     settles: "Mapping[str, Callable[[Connection, Any, dict[str, Any], datetime], None]]" = field(
         default_factory=dict
     )

@@ -1,12 +1,17 @@
 """What a room is handed when it is opened: the few things that exist once per process."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from core.kit.bus import Bus
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.room import NextGoal
 from core.kit.settings import Settings
+
+if TYPE_CHECKING:
+    from core.kit.discord_pages import Book
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,7 @@ class Services:
         bus: the bell.
         clock: what time it is.
         goals: what the rooms promise for watchtime.
+        books: the rooms' lists with pages, by name.
     """
 
     settings: Settings
@@ -26,3 +32,4 @@ class Services:
     bus: Bus
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
+    books: "Mapping[str, Book]" = field(default_factory=dict)

@@ -8,13 +8,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, shortened
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.roles import actions, embeds, store
 from core.roles.actions import MOST_MINUTES
-from core.roles.buttons import page_buttons, show_members, show_preview
+from core.roles.books import MEMBERS, PREVIEW
 from core.roles.keeper import Keeper
 from core.roles.snapshot import role_of, see
 from core.roles.store import Stored
@@ -207,14 +208,12 @@ class Roles(commands.Cog):
     @app_commands.describe(role="The reward")
     async def members(self, ctx: Context, *, role: str) -> None:
         """Show who has a reward role, and whether they got it from me or by hand."""
-        shown = await show_members(self._services, _guild(ctx), role)
-        await answer(ctx, shown.embed, page_buttons(shown))
+        await show(ctx, MEMBERS, role)
 
     @roles.command(name="preview", extras=PRIVATE)
     async def preview(self, ctx: Context) -> None:
         """Show who would gain and lose which role now, without changing anything."""
-        shown = await show_preview(self._services, _guild(ctx))
-        await answer(ctx, shown.embed, page_buttons(shown))
+        await show(ctx, PREVIEW)
 
     # -- what is offered while one types --------------------------------------------------------
 

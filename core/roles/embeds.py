@@ -160,10 +160,7 @@ def preview(plan: Plan, page: int) -> discord.Embed:
         return card(title, _("Nothing: everybody has what they have earned."), tone="success")
     shown = asked[page * PAGE : (page + 1) * PAGE]
     rows = [*_sums(plan), "", *(_step(step, plan) for step in shown)]
-    footer = " · ".join(
-        part for part in (_page_of(page, len(asked)), _("Nothing was done")) if part
-    )
-    return card(title, lines(rows), footer=footer)
+    return card(title, lines(rows), footer=_("Nothing was done"))
 
 
 def _sums(plan: Plan) -> list[str]:
@@ -204,7 +201,7 @@ def members(reward: Stored, holders: Sequence[Holder], page: int) -> discord.Emb
     shown = holders[page * PAGE : (page + 1) * PAGE]
     head = f"{role_name(reward)} · {needs(reward.minutes)}"
     rows = [head, "", *(_holder(holder) for holder in shown)]
-    return card(title, lines(rows), tone="kick", footer=_page_of(page, len(holders)))
+    return card(title, lines(rows), tone="kick")
 
 
 def _holder(holder: Holder) -> str:
@@ -215,17 +212,6 @@ def _holder(holder: Holder) -> str:
     }.get(holder.state, _("given by hand"))
     since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
     return f"<@{holder.discord_id}> · {how}{since}"
-
-
-def _page_of(page: int, rows: int) -> str:
-    """Which page it is, where there are several."""
-    pages = pages_of(rows)
-    return _("Page {page} of {pages}").format(page=page + 1, pages=pages) if pages > 1 else ""
-
-
-def pages_of(rows: int) -> int:
-    """How many pages so many rows take."""
-    return max(1, -(-rows // PAGE))
 
 
 # -- posts --------------------------------------------------------------------------------------

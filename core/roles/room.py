@@ -8,7 +8,7 @@ from core.events import AccountLinked, AccountUnlinked
 from core.kit.part import Part
 from core.kit.room import Room
 from core.roles import actions, embeds, handlers, store, updates
-from core.roles.buttons import PageButton
+from core.roles.books import MEMBERS, PREVIEW
 from core.roles.commands import Roles
 from core.roles.personal import PERSONAL
 from core.roles.settings import SETTINGS
@@ -39,7 +39,7 @@ ROOM = Room(
     embeds={"roles.reached": embeds.reached, "roles.stopped": embeds.stopped},
     settles={"roles.change": updates.settle},
     checks=(look,),
-    buttons=(PageButton,),
+    books=(PREVIEW, MEMBERS),
     next_goal=actions.next_goal,
     personal=PERSONAL,
 )

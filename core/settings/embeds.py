@@ -22,19 +22,13 @@ Troubles = Mapping[str, str]
 """Key -> why the channel or role that is set there cannot be used."""
 
 
-def page(
-    settings: Sequence[Current], number: int, of_pages: int, troubles: Troubles
-) -> discord.Embed:
+def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
     """One page of the list, grouped by room."""
     parts: list[str] = []
     for room, found in groupby(settings, key=lambda one: room_of(one.declared)):
         parts += [f"### {_room_title(room)}", *(_row(one, troubles) for one in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
-    advice = _("Change one with /settings set")
-    if of_pages > 1:
-        place = _("Page {number} of {of_pages}").format(number=number + 1, of_pages=of_pages)
-        advice = f"{place} · {advice}"
-    return embed.set_footer(text=advice)
+    return embed.set_footer(text=_("Change one with /settings set"))
 
 
 def _room_title(room: str) -> str:

@@ -3,19 +3,20 @@
 from collections.abc import Iterable
 
 from core.kit.room import Room
+from core.settings.commands.books import audit_log_book, settings_book
 from core.settings.commands.cog import Settings
 from core.settings.commands.record import AuditLog
-from core.settings.commands.turning import TurningButton
 
 
 def open_room(others: Iterable[Room]) -> Room:
     """The room, told what each of the others lets an admin set."""
     known = tuple(setting for room in others for setting in room.settings)
+    settings, record = settings_book(known), audit_log_book(known)
     return Room(
         "settings",
         cogs=(
-            lambda services: Settings(services, known),
-            lambda services: AuditLog(services, known),
+            lambda services: Settings(services, known, settings),
+            lambda _services: AuditLog(record),
         ),
-        buttons=(TurningButton,),
+        books=(settings, record),
     )

@@ -95,6 +95,7 @@ class House:
                 "*.embeds",
                 "*.embeds.*",
                 "outbox.*",
+                "kit.discord_pages",
                 "kit.discord_ui",
             ),
             WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),

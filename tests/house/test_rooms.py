@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 import core.events
 from core.events import Event
+from core.kit.discord_pages import PageButton
 from core.kit.room import Room
 from core.outbox.discord_courier import Rendered
 from core.rooms import FLOORS, open_rooms
@@ -67,9 +68,21 @@ def test_no_two_rooms_share_a_setting_a_task_a_kind_or_a_source() -> None:
         (task.name for room in ROOMS for task in room.tasks),
         (kind for room in ROOMS for kind in (*room.embeds, *room.lines, *room.settles)),
         (source for room in ROOMS for source in room.translates),
+        (book.name for room in ROOMS for book in room.books),
         (room.name for room in ROOMS),
     ):
         assert doubles(names) == []
+
+
+def test_every_book_is_opened_by_a_command_and_its_buttons_find_it() -> None:
+    known = {command["name"] for command in told("--commands")}
+    for book in (book for room in ROOMS for book in room.books):
+        assert book.command in known
+        longest = f"page:{book.name}:{'9' * 50}:999999:{2**64}"
+        assert len(longest) <= 100
+        found = PageButton.__discord_ui_compiled_template__.fullmatch(longest)
+        assert found is not None
+        assert found["book"] == book.name
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=room_id)

@@ -6,14 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_pages import Book, show
 from core.kit.discord_ui import PRIVATE, answer
 from core.kit.services import Services
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.commands.choices import keys_like, rooms_like, values_like
 from core.settings.commands.places import guild_of
-from core.settings.commands.turning import Page, turning_buttons
-from core.settings.rules import Declared, get_declared, get_room, parse, room_of
+from core.settings.rules import Declared, get_declared, get_room, parse
 
 Context = commands.Context[commands.Bot]
 Choices = list[app_commands.Choice[str]]
@@ -22,10 +22,11 @@ Choices = list[app_commands.Choice[str]]
 class Settings(commands.Cog, name="settings"):
     """What can be set about this server."""
 
-    def __init__(self, services: Services, known: Sequence[Declared]) -> None:
+    def __init__(self, services: Services, known: Sequence[Declared], book: Book) -> None:
         self._services = services
         self._database = services.database
         self._known = tuple(known)
+        self._book = book
 
     @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
     @commands.guild_only()
@@ -37,21 +38,7 @@ class Settings(commands.Cog, name="settings"):
         if wanted[:1] == ["list"]:  # typed, it is not a command but the first word of the room
             del wanted[0]
         only = get_room(" ".join(wanted), self._known) if wanted else ""
-        page = await self.open_at(guild_of(ctx), only, 0)
-        await answer(ctx, page.embed, turning_buttons(page))
-
-    async def open_at(self, guild: discord.Guild, chapter: str, number: int) -> Page:
-        """A page of the list: of a room's settings, or of all."""
-        wanted = [one for one in self._known if chapter in ("", room_of(one))]
-        of_pages = max(1, -(-len(wanted) // embeds.PER_PAGE))
-        number = min(number, of_pages - 1)
-        part = wanted[number * embeds.PER_PAGE :][: embeds.PER_PAGE]
-        current = await self._database.run(actions.list_current, guild.id, part)
-        troubles = {
-            one.declared.key: places.trouble(guild, one.declared, one.value) for one in current
-        }
-        embed = embeds.page(current, number, of_pages, troubles)
-        return Page("settings", chapter, number, number + 1 == of_pages, embed)
+        await show(ctx, self._book, only)
 
     @settings.command(name="show", extras=PRIVATE)
     @app_commands.describe(key="Which setting")

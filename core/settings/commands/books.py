@@ -1,0 +1,44 @@
+"""The settings and the audit log, page by page."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from core.kit.discord_pages import Book, Page, Reader, nearest
+from core.settings import actions, embeds
+from core.settings.commands import places
+from core.settings.embeds import MOST_ENTRIES
+from core.settings.rules import Declared, room_of
+
+
+def settings_book(known: Sequence[Declared]) -> Book:
+    """What can be set; a chapter is a room."""
+    return Book("settings", "settings", partial(_open_settings, known))
+
+
+def audit_log_book(known: Sequence[Declared]) -> Book:
+    """Who changed what; the chapter says how many changes a page has."""
+    return Book("audit_log", "auditlog", partial(_open_record, known))
+
+
+async def _open_settings(
+    known: Sequence[Declared], reader: Reader, chapter: str, number: int
+) -> Page:
+    guild = reader.guild
+    wanted = [one for one in known if chapter in ("", room_of(one))]
+    number, pages = nearest(number, len(wanted), embeds.PER_PAGE)
+    part = wanted[(number - 1) * embeds.PER_PAGE :][: embeds.PER_PAGE]
+    current = await reader.services.database.run(actions.list_current, guild.id, part)
+    troubles = {one.declared.key: places.trouble(guild, one.declared, one.value) for one in current}
+    return Page(embeds.page(current, troubles), number, pages, chapter)
+
+
+async def _open_record(
+    known: Sequence[Declared], reader: Reader, chapter: str, number: int
+) -> Page:
+    count = min(int(chapter), MOST_ENTRIES)
+    found = await reader.services.database.run(
+        actions.read_record, reader.guild.id, count, max(0, number - 1)
+    )
+    about = {one.key: one for one in known}
+    embed = embeds.record(found, count, about, partial(places.mention, reader.guild))
+    return Page(embed, *nearest(number, found.total, count), chapter)
