@@ -39,11 +39,13 @@ LONGEST_SECONDS = 15.0
 class Rendered:
     """A payload made into what Discord shows.
 
-    `view` is a function because a view belongs to the running event loop.
+    `view` is a function because a view belongs to the running event loop. `calls` is the one member
+    who is called by name above the embed, and hears it; nobody else is ever pinged.
     """
 
     embed: discord.Embed
     view: Callable[[], discord.ui.View | None] = field(default=lambda: None)
+    calls: int | None = None
 
 
 Renderer = Callable[[Mapping[str, Any]], Rendered]
@@ -99,8 +101,8 @@ class DiscordCourier:
         try:
             sent = await channel.send(
                 embed=rendered.embed,
-                allowed_mentions=SILENT,
                 nonce=str(message.id),
+                **_call(rendered),
                 **_view(rendered),
             )
         except discord.Forbidden as error:
@@ -219,6 +221,14 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
     if error.code in _CLOSED:
         return Refusal("This person does not take direct messages.")
     return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
+
+
+def _call(rendered: Rendered) -> dict[str, Any]:
+    if rendered.calls is None:
+        return {"allowed_mentions": SILENT}
+    only = discord.AllowedMentions.none()
+    only.users = [discord.Object(rendered.calls)]
+    return {"content": f"<@{rendered.calls}>", "allowed_mentions": only}
 
 
 def _view(rendered: Rendered) -> dict[str, Any]:

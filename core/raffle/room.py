@@ -56,6 +56,7 @@ ROOM = Room(
         "raffle.waited": ledger_embeds.waited,
         "raffle.frozen": embeds.frozen,
         "raffle.winner": embeds.winner,
+        "raffle.called": embeds.called,
         "raffle.won": embeds.won,
         "raffle.skipped": embeds.skipped,
         "raffle.nobody": embeds.nobody,

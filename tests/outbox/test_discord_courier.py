@@ -17,6 +17,7 @@ from core.outbox.discord_courier import DiscordCourier, Rendered
 from core.outbox.store import Outgoing
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.people import BY_HANDLE
 from tests.clean import cleaned
 from tests.sandbox.discord_rig import Hands, open_world
 
@@ -31,7 +32,8 @@ def render(payload: Mapping[str, Any]) -> Rendered:
         made.add_item(discord.ui.Button(label=payload["button"], custom_id="x"))
         return made
 
-    return Rendered(discord.Embed(title=payload["title"], description=payload.get("body")), view)
+    embed = discord.Embed(title=payload["title"], description=payload.get("body"))
+    return Rendered(embed, view, payload.get("calls"))
 
 
 def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
@@ -89,6 +91,21 @@ async def test_a_message_arrives_with_its_buttons_even_while_the_gateway_is_clos
     assert receipt == {"message_id": int(line["message_id"]), "channel_id": GENERAL}
     assert line["embeds"][0]["title"] == "Hello"
     assert "Played" in str(line["components"])
+
+
+async def test_the_one_who_is_called_hears_it_and_nobody_else(rig: Rig) -> None:
+    mia, leo = BY_HANDLE["mia"].discord_id, BY_HANDLE["leo"].discord_id
+
+    async def pinged(**payload: Any) -> list[int]:
+        told = {"title": "Hello", "body": f"@everyone <@{leo}>", **payload}
+        receipt = await rig.courier.deliver(outgoing(id=len(payload), payload=told))
+        channel = rig.client.get_partial_messageable(GENERAL)
+        message = await channel.fetch_message(receipt["message_id"])
+        assert not message.mention_everyone
+        return [user.id for user in message.mentions]
+
+    assert await pinged() == []
+    assert await pinged(calls=mia) == [mia]
 
 
 async def test_an_edit_changes_the_original_and_takes_its_buttons_away(rig: Rig) -> None:

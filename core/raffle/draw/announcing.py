@@ -56,8 +56,8 @@ def drawn(
     place: int,
     names: Sequence[str],
 ) -> None:
-    """A drum roll with these pseudonyms, then the winner; `place` counts those of the same draw,
-    from 0."""
+    """A drum roll with these pseudonyms, then the winner, who is called: in the channel, and by a
+    direct message. `place` counts those of the same draw, from 0."""
     payload = _of_winner(means, period, draw, pick) | {"tickets": tickets}
     key, guild_id, channel_id = _key(pick), period.guild_id, draw.channel_id
     revealed_after = (place + 1) * ROLLS * ROLL_SECONDS
@@ -69,6 +69,8 @@ def drawn(
         first = {**rolling, "roll": 1}
         outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, first)
         _roll(tx, draw, key, rolling, payload, place)
+    called = f"raffle.called:{period.number}:{pick.k}"
+    outbox.post_to_channel(tx, guild_id, channel_id, "raffle.called", called, payload)
     outbox.post_to_user(
         tx,
         guild_id,

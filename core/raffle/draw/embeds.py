@@ -154,6 +154,19 @@ def _prize(embed: discord.Embed, prize: str) -> None:
         embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
 
 
+def called(payload: Mapping[str, Any]) -> Rendered:
+    """The winner is called in the channel: an edited message pings nobody, and not everybody takes
+    direct messages."""
+    embed = card(
+        "📣 " + _("Your prize is waiting"),
+        _("Press **Claim the prize** above {when}.").format(
+            when=_before(parse_instant(payload["expires_at"]))
+        ),
+        tone="kick",
+    )
+    return Rendered(embed, calls=int(payload["discord_id"]))
+
+
 def won(payload: Mapping[str, Any]) -> Rendered:
     """The direct message to the winner."""
     embed = card(

@@ -12,7 +12,16 @@ from core.kit.errors import Refusal
 from core.people import store as people
 from core.people.tables import viewers
 from core.raffle import store as raffle
-from core.raffle.draw import actions, announcing, excluding, publishing, rules, store, winning
+from core.raffle.draw import (
+    actions,
+    announcing,
+    embeds,
+    excluding,
+    publishing,
+    rules,
+    store,
+    winning,
+)
 from core.raffle.draw.actions import BEACON_PATIENCE
 from core.raffle.draw.store import Draw
 from core.raffle.draw.tables import draws
@@ -409,6 +418,12 @@ def test_the_winner_is_told_after_a_drum_roll_in_one_message(tx: Connection, gui
     assert [m.target.get("edits") for m in roll] == [None] + [roll[0].key] * announcing.ROLLS
     assert roll[-1].payload["name"] == pick.name
     assert all(pick.name not in str(m.payload["names"]) for m in roll[:-1])
+    (called,) = posted(tx, guild_id, "raffle.called")
+    assert embeds.called(called.payload).calls == pick.discord_id
+    assert [m.kind for m in posted(tx, guild_id, "raffle.winner", "raffle.called")][-2:] == [
+        "raffle.winner",
+        "raffle.called",
+    ], "first the reveal"
     (message,) = posted(tx, guild_id, "raffle.won")
     assert message.target["user_id"] == pick.discord_id
     assert message.payload["server"] == "Nora's Corner"
