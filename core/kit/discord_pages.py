@@ -72,13 +72,6 @@ class Book:
     open: Callable[[Reader, str, int], Awaitable[Page]]
 
 
-def nearest(number: int, rows: int, per_page: int) -> tuple[int, int]:
-    """The number of a page that is there, and how many there are: at least one, which is empty
-    where there are no rows."""
-    pages = max(1, -(-rows // per_page))
-    return min(max(1, number), pages), pages
-
-
 async def show(ctx: commands.Context[Any], book: Book, chapter: str = "") -> None:
     """Answer a command with the first page."""
     reader = _reader(ctx)

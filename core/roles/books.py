@@ -1,6 +1,7 @@
 """What would change now, and who has a role, page by page."""
 
-from core.kit.discord_pages import Book, Page, Reader, nearest
+from core.kit.discord_pages import Book, Page, Reader
+from core.kit.paging import nearest_page
 from core.roles import actions, embeds, holdings, store, updates
 from core.roles.embeds import PAGE
 from core.roles.holdings import Holder
@@ -12,7 +13,7 @@ async def _open_preview(reader: Reader, _chapter: str, number: int) -> Page:
     role_ids = await services.database.run(store.list_role_ids, guild.id)
     seen = await see(guild, role_ids)
     plan = await services.database.run(updates.preview, guild.id, seen, services.clock())
-    number, pages = nearest(number, sum(step.asks for step in plan.steps), PAGE)
+    number, pages = nearest_page(number, sum(step.asks for step in plan.steps), PAGE)
     return Page(embeds.preview(plan, number - 1), number, pages)
 
 
@@ -25,7 +26,7 @@ async def _open_members(reader: Reader, chapter: str, number: int) -> Page:
     rows = [one for one in known if one.discord_id in having or one.state == "giving"]
     strangers = having - {one.discord_id for one in rows}
     rows += [Holder(who, "found", None) for who in sorted(strangers)]
-    number, pages = nearest(number, len(rows), PAGE)
+    number, pages = nearest_page(number, len(rows), PAGE)
     return Page(embeds.members(reward, rows, number - 1), number, pages, str(reward.role_id))
 
 

@@ -5,13 +5,15 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 from core.people.linking.buttons import start_button
+from core.people.store import Viewer
 from core.watchtime import adjustments, embeds, exclusions, looks
 from core.watchtime.actions import set_tracking
-from core.watchtime.buttons import board_view, history_view
-from core.watchtime.looks import History, Overview, Standing
+from core.watchtime.buttons import HISTORY, LEADERBOARD
+from core.watchtime.looks import Overview, Standing
 
 Context = commands.Context[commands.Bot]
 
@@ -44,13 +46,10 @@ class Watchtime(commands.Cog):
             await answer(ctx, embeds.standing(found))
 
     def _look(self, tx: Connection, ctx: Context, who: str | None) -> Standing | Overview:
-        now, guild_id = self._clock(), guild_id_of(ctx)
-        viewer = looks.find_asked(
-            tx, guild_id, who, ctx.author.id, is_admin=ctx.permissions.manage_guild
-        )
-        if viewer is None:
-            return looks.overview(tx, guild_id, now)
-        return looks.standing(tx, viewer, now, self._services.goals)
+        found = self._find(tx, ctx, who)
+        if isinstance(found, Overview):
+            return found
+        return looks.standing(tx, found, self._clock(), self._services.goals)
 
     @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
     @commands.guild_only()
@@ -60,30 +59,23 @@ class Watchtime(commands.Cog):
         self, ctx: Context, top: commands.Range[int, 1, looks.MOST_PLACES] = 10
     ) -> None:
         """Show who has watched longest: of all time, this month or this week."""
-        board = await self._database.run(
-            looks.leaderboard, guild_id_of(ctx), ctx.author.id, self._clock(), size=top
-        )
-        await answer(ctx, embeds.leaderboard(board), board_view(board, ctx.author.id))
+        await show(ctx, LEADERBOARD, f"all.{top}")
 
     @commands.hybrid_command(name="watchhistory", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.describe(who=_WHO)
     async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
         """Show when and why your minutes came: stream by stream, and every correction."""
-        found = await self._database.run(self._look_back, ctx, who)
+        found = await self._database.run(self._find, ctx, who)
         if isinstance(found, Overview):
             await answer(ctx, embeds.not_linked(found), start_button())
         else:
-            await answer(ctx, embeds.history(found), history_view(found, ctx.author.id))
+            await show(ctx, HISTORY, str(found.viewer_id))
 
-    def _look_back(self, tx: Connection, ctx: Context, who: str | None) -> History | Overview:
-        guild_id = guild_id_of(ctx)
-        viewer = looks.find_asked(
-            tx, guild_id, who, ctx.author.id, is_admin=ctx.permissions.manage_guild
-        )
-        if viewer is None:
-            return looks.overview(tx, guild_id, self._clock())
-        return looks.history_of(tx, guild_id, viewer.viewer_id)
+    def _find(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | Overview:
+        guild_id, is_admin = guild_id_of(ctx), ctx.permissions.manage_guild
+        viewer = looks.find_asked(tx, guild_id, who, ctx.author.id, is_admin=is_admin)
+        return viewer or looks.overview(tx, guild_id, self._clock())
 
     # -- for admins -------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import setting, time_zone_of
 from core.kit.errors import Refusal
+from core.kit.paging import nearest_page
 from core.kit.room import Goal, NextGoal
 from core.kit.words import _
 from core.people import actions as people
@@ -207,11 +208,10 @@ def leaderboard(
     own = find_own(tx, guild_id, asker_id)
     look = _look_at_all_time if stretch is None else _look_at_period
     found = look(tx, guild_id, stretch, size, page, own)
-    last = _pages(min(found.ranked, MOST_PAGES * size), size)
-    if page not in range(1, last + 1):
-        page = min(max(1, page), last)
-        found = look(tx, guild_id, stretch, size, page, own)
-    return Board(period, stretch, size, page, last, found.places, _own(own, found.own))
+    there, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
+    if there != page:
+        found = look(tx, guild_id, stretch, size, there, own)
+    return Board(period, stretch, size, there, pages, found.places, _own(own, found.own))
 
 
 def _look_at_period(
@@ -242,11 +242,6 @@ def _own(viewer: Viewer | None, place: Place | None) -> Own | None:
     if viewer is None:
         return None
     return Own(viewer.name, place.rank, place.watched) if place else Own(viewer.name)
-
-
-def _pages(count: int, size: int) -> int:
-    """At least one, which is empty when there is nothing."""
-    return max(1, -(-count // size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,29 +299,20 @@ class History:
     entries: Sequence[Entry]
 
 
-def history_of(tx: Connection, guild_id: int, viewer_id: int, page: int = 1) -> History:
+def history_of(
+    tx: Connection, guild_id: int, viewer_id: int, asker_id: int, number: int, *, is_admin: bool
+) -> History:
     """The newest first; a page that is not there is the nearest one that is.
 
     Raises:
         NoResultFound: the server has no such viewer.
-    """
-    viewer = get_viewer(tx, guild_id, viewer_id)
-    pages = _pages(history.count_entries(tx, viewer), ENTRIES)
-    page = min(max(1, page), pages)
-    entries = history.list_entries(tx, viewer, ENTRIES, (page - 1) * ENTRIES)
-    watched = standings.get_watched(tx, guild_id, viewer_id)
-    return History(viewer, watched, page, pages, entries)
-
-
-def turn_history(
-    tx: Connection, guild_id: int, viewer_id: int, asker_id: int, page: int, *, is_admin: bool
-) -> History:
-    """Another page, for whoever may still see it.
-
-    Raises:
-        Refusal: the account is no longer the asker's, who is no admin either.
+        Refusal: the account is not, or no longer, the asker's, who is no admin either.
     """
     own = find_own(tx, guild_id, asker_id)
     if not is_admin and (own is None or own.viewer_id != viewer_id):
-        raise Refusal(_("This is no longer yours to see."), _("Yours is here: `/watchhistory`"))
-    return history_of(tx, guild_id, viewer_id, page)
+        raise Refusal(_("This is not yours to see."), _("Yours is here: `/watchhistory`"))
+    viewer = get_viewer(tx, guild_id, viewer_id)
+    page, pages = nearest_page(number, history.count_entries(tx, viewer), ENTRIES)
+    entries = history.list_entries(tx, viewer, ENTRIES, (page - 1) * ENTRIES)
+    watched = standings.get_watched(tx, guild_id, viewer_id)
+    return History(viewer, watched, page, pages, entries)

@@ -14,7 +14,7 @@ from core.events import (
 from core.kit.part import Part
 from core.kit.room import ChatCommand, Room
 from core.watchtime import embeds, handlers, streams
-from core.watchtime.buttons import ChoosePeriod, TurnBoard, TurnHistory
+from core.watchtime.buttons import HISTORY, LEADERBOARD, ChoosePeriod
 from core.watchtime.chat import tell_watchtime
 from core.watchtime.commands import Watchtime
 from core.watchtime.personal import PERSONAL
@@ -71,5 +71,6 @@ ROOM = Room(
     checks=(look,),
     personal=PERSONAL,
     lines={"watchtime.told": embeds.told},
-    buttons=(TurnBoard, ChoosePeriod, TurnHistory),
+    buttons=(ChoosePeriod,),
+    books=(LEADERBOARD, HISTORY),
 )

@@ -318,7 +318,7 @@ def test_periods_can_be_chosen(world: World) -> None:
 # -- the history ----------------------------------------------------------------------------------
 
 
-def test_a_history_is_turned_by_who_asked_and_by_nobody_else(world: World) -> None:
+def test_a_history_is_turned_by_who_asked_and_copied_for_admins_alone(world: World) -> None:
     with world.database.begin() as tx:
         for day in range(1, 12):
             teller, start = Teller(NORAS_CORNER_ID), at(-day * 24 * 60)
@@ -329,8 +329,12 @@ def test_a_history_is_turned_by_who_asked_and_by_nobody_else(world: World) -> No
     assert embed["title"] == "🗓️ Watchtime of viewer1"
     assert len(text_of(embed).split("\n")) == 2 + 8
     assert "1/2" in ids(answer)
-    refused = world.driver.click("nora", answer["message_id"], ids(answer)["Next"])["response"]
-    assert "belongs to somebody else" in refused["embeds"][0]["title"]
+    refused = world.driver.click("leo", answer["message_id"], ids(answer)["Next"])["response"]
+    assert refused["embeds"][0]["title"] == "⚠️ This is not yours to see."
+    copy = world.driver.click("nora", answer["message_id"], ids(answer)["Next"])["response"]
+    assert copy["ephemeral"] is True
+    assert "2/2" in ids(copy)
+    assert "1/2" in ids(board(world, answer["message_id"])), "the one that was asked for stays"
     world.driver.click("mia", answer["message_id"], ids(answer)["Next"])
     wait_for_board(world, answer["message_id"], "2/2")
 

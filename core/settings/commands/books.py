@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import partial
 
-from core.kit.discord_pages import Book, Page, Reader, nearest
+from core.kit.discord_pages import Book, Page, Reader
+from core.kit.paging import nearest_page
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.embeds import MOST_ENTRIES
@@ -25,7 +26,7 @@ async def _open_settings(
 ) -> Page:
     guild = reader.guild
     wanted = [one for one in known if chapter in ("", room_of(one))]
-    number, pages = nearest(number, len(wanted), embeds.PER_PAGE)
+    number, pages = nearest_page(number, len(wanted), embeds.PER_PAGE)
     part = wanted[(number - 1) * embeds.PER_PAGE :][: embeds.PER_PAGE]
     current = await reader.services.database.run(actions.list_current, guild.id, part)
     troubles = {one.declared.key: places.trouble(guild, one.declared, one.value) for one in current}
@@ -41,4 +42,4 @@ async def _open_record(
     )
     about = {one.key: one for one in known}
     embed = embeds.record(found, count, about, partial(places.mention, reader.guild))
-    return Page(embed, *nearest(number, found.total, count), chapter)
+    return Page(embed, *nearest_page(number, found.total, count), chapter)
