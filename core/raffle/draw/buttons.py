@@ -22,13 +22,8 @@ _DRAW = r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)"
 _Button = discord.ui.Button[discord.ui.View]
 
 
-def claim_button(guild_id: int, number: int, k: int) -> "ClaimButton":
-    """Claim. Needs a running event loop."""
-    return ClaimButton(guild_id, number, k)
-
-
 class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
-    """The winner claims the prize with this."""
+    """The winner claims the prize with this. Needs a running event loop."""
 
     def __init__(self, guild_id: int, number: int, k: int) -> None:
         super().__init__(

@@ -14,7 +14,7 @@ from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
 from core.raffle.draw.actions import Preview
 from core.raffle.draw.announcing import ROLL_NAMES, ROLLS
-from core.raffle.draw.buttons import claim_button
+from core.raffle.draw.buttons import ClaimButton
 from core.raffle.draw.publishing import Past, Proof
 from core.raffle.draw.store import Draw, Exclusion
 
@@ -213,7 +213,7 @@ def nobody(payload: Mapping[str, Any]) -> Rendered:
 
 def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
-    view.add_item(claim_button(int(payload["guild_id"]), payload["number"], payload["k"]))
+    view.add_item(ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"]))
     view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
     return view
 
