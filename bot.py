@@ -29,6 +29,7 @@ from core.kit import discord_ui as ui
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_pages import PageButton
+from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.part import Part, State
 from core.kit.retry import backoff
@@ -96,7 +97,7 @@ class RegularsBot(commands.Bot):
             for cog in room.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*room.buttons)
-        self.add_dynamic_items(PageButton)
+        self.add_dynamic_items(PageButton, KeepButton)
 
     async def setup_hook(self) -> None:
         await self.add_rooms()

@@ -2,7 +2,7 @@
 
 from core.kit.room import Room
 from core.people.linking import embeds as linking
-from core.people.linking.buttons import KeepButton, StartButton, UnlinkButton
+from core.people.linking.buttons import StartButton, UnlinkButton
 from core.people.linking.commands import Linking
 from core.people.linking.pages import pages as linking_pages
 from core.people.linking.tasks import TASKS as LINKING_TASKS
@@ -27,7 +27,7 @@ ROOM = Room(
         "people.panel_log": linklog.panel_entry,
     },
     checks=(panels.look,),
-    buttons=(StartButton, UnlinkButton, KeepButton, PanelButton),
+    buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=LINKING_TASKS,
     personal=PERSONAL,
 )

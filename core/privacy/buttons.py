@@ -9,7 +9,8 @@ from typing import Any
 import discord
 
 from core.kit.crypto import vault_of
-from core.kit.discord_ui import kindly, private_word, services_of
+from core.kit.discord_questions import was_asked
+from core.kit.discord_ui import kindly, services_of
 from core.kit.errors import Refusal
 from core.kit.personal import Personal
 from core.kit.services import Services
@@ -38,25 +39,10 @@ async def file_of(
     return discord.File(io.BytesIO(await services.database.run(collected)), "my-data.json")
 
 
-def ask_view(asker_id: int, forget: type[Any], keep: type[Any]) -> discord.ui.View:
-    """Yes, or leave it. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(forget(asker_id))
-    view.add_item(keep(asker_id))
-    return view
-
-
 def _guild_of(interaction: discord.Interaction) -> discord.Guild:
     if interaction.guild is None:
         raise Refusal(_("This works in a server only."))
     return interaction.guild
-
-
-async def _is_asker(interaction: discord.Interaction, asker_id: int) -> bool:
-    if interaction.user.id == asker_id:
-        return True
-    await private_word(interaction, embeds.not_yours())
-    return False
 
 
 def data_button(kept: Kept) -> type[Button]:
@@ -111,7 +97,7 @@ def forget_button(kept: Kept) -> type[Button]:
             return cls(int(match["asker"]))
 
         async def interaction_check(self, interaction: discord.Interaction) -> bool:
-            return await _is_asker(interaction, self.asker_id)
+            return await was_asked(interaction, self.asker_id)
 
         async def callback(self, interaction: discord.Interaction) -> None:
             async with kindly(interaction):
@@ -138,30 +124,3 @@ async def forget(
         actions.forget(tx, kept, subject, vault)
 
     await services.database.run(forgotten)
-
-
-class KeepButton(Button, template=r"privacy:keep:(?P<asker>[0-9]+)"):
-    """Leaves everything as it is."""
-
-    def __init__(self, asker_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=_("Keep everything"),
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"privacy:keep:{asker_id}",
-            )
-        )
-        self.asker_id = asker_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str]
-    ) -> "KeepButton":
-        return cls(int(match["asker"]))
-
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await _is_asker(interaction, self.asker_id)
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
-            await interaction.response.edit_message(embed=embeds.kept(), view=None)

@@ -5,10 +5,12 @@ from typing import Any
 import discord
 from discord.ext import commands
 
+from core.kit.discord_questions import question_view
 from core.kit.discord_ui import CANNOT_DM, PRIVATE, answer
 from core.kit.services import Services
+from core.kit.words import _
 from core.privacy import embeds
-from core.privacy.buttons import KeepButton, Kept, ask_view, file_of
+from core.privacy.buttons import Kept, file_of
 
 Context = commands.Context[commands.Bot]
 
@@ -56,7 +58,8 @@ class Privacy(commands.Cog):
     @commands.cooldown(2, 60, commands.BucketType.member)
     async def forgetme(self, ctx: Context) -> None:
         """Delete what is stored about you in this server, after a question."""
-        view = ask_view(ctx.author.id, self._forget_button, KeepButton)
+        asker = ctx.author.id
+        view = question_view(self._forget_button(asker), asker, _("Keep everything"))
         await answer(ctx, embeds.ask_forget(_guild(ctx).name), view)
 
 

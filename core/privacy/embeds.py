@@ -68,11 +68,3 @@ def forgotten() -> discord.Embed:
         _("If you chat on the stream again, counting begins anew. `/link` links you again."),
         tone="success",
     )
-
-
-def kept() -> discord.Embed:
-    return card("✅ " + _("Everything stays as it is"))
-
-
-def not_yours() -> discord.Embed:
-    return card("⚠️ " + _("This question was put to somebody else"), tone="warning")

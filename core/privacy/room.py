@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from core.kit.room import Room
-from core.privacy.buttons import KeepButton, data_button, forget_button
+from core.privacy.buttons import data_button, forget_button
 from core.privacy.commands import Privacy
 from core.privacy.pages import pages
 from core.privacy.tasks import sweeping
@@ -18,5 +18,5 @@ def open_room(others: Iterable[Room]) -> Room:
         cogs=(lambda services: Privacy(services, kept, data, forget),),
         pages=(lambda _services: pages(),),
         tasks=(sweeping(kept),),
-        buttons=(data, forget, KeepButton),
+        buttons=(data, forget),
     )

@@ -317,7 +317,7 @@ def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
     [(viewer_id,)] = stage.rows("SELECT viewer_id FROM people_links")
     question = ask_to_unlink(stage, "yuki")
     assert "MadCats" not in str(question["embeds"]), "others read along"
-    assert "It stays linked" in title(press(stage, "yuki", question, "Keep it"))
+    assert "Everything stays as it is" in title(press(stage, "yuki", question, "Keep it"))
     question = ask_to_unlink(stage, "yuki")
     assert "Unlinked" in title(press(stage, "yuki", question, "Unlink"))
     assert linked(stage) == []

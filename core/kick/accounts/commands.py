@@ -9,7 +9,8 @@ from discord.ext import commands
 from core.kick.accounts import actions, channels, connect, embeds, store
 from core.kick.accounts.buttons import invite, link_button
 from core.kick.accounts.store import Account
-from core.kit.discord_ui import PRIVATE, answer, card, kindly, sent_by_dm
+from core.kit.discord_questions import KeepButton, was_asked
+from core.kit.discord_ui import PRIVATE, answer, kindly, sent_by_dm
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -91,14 +92,10 @@ class DisconnectView(discord.ui.View):
         self._account = account
         self._asker_id = asker_id
         self.disconnect.label = _("Disconnect")
-        self.leave_it.label = _("Keep it")
+        self.add_item(KeepButton(asker_id, _("Keep it")))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.user.id == self._asker_id:
-            return True
-        embed = card(_("This question was put to somebody else"))
-        await interaction.response.send_message(embed=embed, ephemeral=True)
-        return False
+        return await was_asked(interaction, self._asker_id)
 
     @discord.ui.button(style=discord.ButtonStyle.danger)
     async def disconnect(
@@ -114,15 +111,6 @@ class DisconnectView(discord.ui.View):
                 embeds.disconnected(ended[0].name, ended[1]) if ended else embeds.not_connected()
             )
             await interaction.edit_original_response(embed=embed, view=None)
-
-    @discord.ui.button(style=discord.ButtonStyle.secondary)
-    async def leave_it(
-        self, interaction: discord.Interaction, _button: "discord.ui.Button[DisconnectView]"
-    ) -> None:
-        async with kindly(interaction):
-            self.stop()
-            embed = card("✅ " + _("It stays connected"))
-            await interaction.response.edit_message(embed=embed, view=None)
 
 
 def _guild(ctx: Context) -> discord.Guild:

@@ -9,7 +9,8 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
-from core.kit.discord_ui import card, kindly, private_word, refusal_card, sent_by_dm, services_of
+from core.kit.discord_questions import question_view, was_asked
+from core.kit.discord_ui import kindly, private_word, refusal_card, sent_by_dm, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -120,10 +121,8 @@ _UNLINK = r"people:unlink:(?P<asker>[0-9]+):(?P<member>[0-9]+):(?P<viewer>[0-9]+
 
 def unlink_buttons(asker_id: int, link: Link) -> discord.ui.View:
     """Unlink, or keep it. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(UnlinkButton(asker_id, link.discord_id, link.viewer_id))
-    view.add_item(KeepButton(asker_id))
-    return view
+    yes = UnlinkButton(asker_id, link.discord_id, link.viewer_id)
+    return question_view(yes, asker_id, _("Keep it"))
 
 
 class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_UNLINK):
@@ -148,7 +147,7 @@ class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
         return cls(int(match["asker"]), int(match["member"]), int(match["viewer"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if not await _was_asked(interaction, self.asker_id):
+        if not await was_asked(interaction, self.asker_id):
             return False
         if self.discord_id == self.asker_id or interaction.permissions.manage_guild:
             return True
@@ -171,43 +170,6 @@ class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
         if link is None or link.discord_id != self.discord_id:
             return False
         return actions.unlink_account(tx, link, self.asker_id, now)
-
-
-class KeepButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"people:keep:(?P<asker>[0-9]+)",
-):
-    """Leaves the link as it is."""
-
-    def __init__(self, asker_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=_("Keep it"),
-                style=discord.ButtonStyle.secondary,
-                custom_id=f"people:keep:{asker_id}",
-            )
-        )
-        self.asker_id = asker_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> "KeepButton":
-        return cls(int(match["asker"]))
-
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await _was_asked(interaction, self.asker_id)
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
-            await interaction.response.edit_message(embed=embeds.stays_linked(), view=None)
-
-
-async def _was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
-    if interaction.user.id == asker_id:
-        return True
-    await private_word(interaction, card(_("This question was put to somebody else")))
-    return False
 
 
 def for_admins() -> Refusal:

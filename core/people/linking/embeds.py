@@ -92,7 +92,3 @@ def unlinked(own: bool) -> discord.Embed:
 
 def not_linked(own: bool) -> discord.Embed:
     return card("🔓 " + _("No Kick account is linked"), _("`/link` links one.") if own else "")
-
-
-def stays_linked() -> discord.Embed:
-    return card("✅ " + _("It stays linked"))

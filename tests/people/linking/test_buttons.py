@@ -9,10 +9,11 @@ import pytest
 
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.discord_questions import KeepButton
 from core.kit.services import Services
 from core.people import store as people
 from core.people.linking import actions
-from core.people.linking.buttons import KeepButton, StartButton, UnlinkButton, unlink_buttons
+from core.people.linking.buttons import StartButton, UnlinkButton, unlink_buttons
 from core.people.store import Link
 from tests.kick.rig import settings
 from tests.people.linking.rig import MIA, SAM
@@ -65,7 +66,7 @@ async def test_the_question_has_two_buttons_that_outlive_a_restart(
     assert labels == ["Unlink", "Keep it"]
     again = await known_again(UnlinkButton, f"people:unlink:{NORA}:{MIA}:{found.viewer_id}")
     assert (again.asker_id, again.discord_id, again.viewer_id) == (NORA, MIA, found.viewer_id)
-    assert (await known_again(KeepButton, f"people:keep:{NORA}")).asker_id == NORA
+    assert (await known_again(KeepButton, f"question:keep:{NORA}")).asker_id == NORA
 
 
 async def known_again(kind: Any, custom_id: str) -> Any:
@@ -80,7 +81,7 @@ def test_the_longest_id_fits_and_no_button_takes_anothers() -> None:
     longest = f"people:unlink:{2**63}:{2**63}:{2**63}"
     assert len(longest) <= 100
     kinds: list[Any] = [StartButton, UnlinkButton, KeepButton]
-    for custom_id in ("people:link", longest, "people:keep:1"):
+    for custom_id in ("people:link", longest, "question:keep:1"):
         known = [k for k in kinds if k.__discord_ui_compiled_template__.fullmatch(custom_id)]
         assert len(known) == 1
 
@@ -92,7 +93,7 @@ def test_the_longest_id_fits_and_no_button_takes_anothers() -> None:
 async def test_ones_own_question_is_ones_own(
     clean: Database, guild_id: int, presser: int, permissions: discord.Permissions, may: bool
 ) -> None:
-    for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA)):
+    for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA, "Keep it")):
         interaction = press(clean, guild_id, presser, permissions)
         assert await button.interaction_check(interaction) is may
         assert interaction.response.send_message.await_count == (not may)
