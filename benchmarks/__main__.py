@@ -18,7 +18,18 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmarks import ingest, kick_feed, latency, translation, watchtime_credit, worker
+from benchmarks import (
+    draw,
+    ingest,
+    kick_feed,
+    latency,
+    leaderboard,
+    link_callback,
+    role_update,
+    translation,
+    watchtime_credit,
+    worker,
+)
 from benchmarks.figures import FIGURES, Figure, Results, verdict
 from benchmarks.ground import Ground, open_ground
 from benchmarks.wrk import CannotRun
@@ -50,6 +61,10 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "credit": ("The watchtime credit", _on_a_database(watchtime_credit.run)),
     "translation": ("From webhooks to events", _on_a_database(translation.run)),
     "feed": ("Kick's realtime feed", _on_a_database(kick_feed.run)),
+    "leaderboard": ("A leaderboard of a million", _on_a_database(leaderboard.run)),
+    "roles": ("A look at 10,000 members' roles", _on_a_database(role_update.run)),
+    "link": ("The last page of linking", _on_a_database(link_callback.run)),
+    "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
 }
 
 
@@ -61,7 +76,7 @@ def arguments() -> argparse.Namespace:
         help="one of the benchmarks; results.json stays as it is, because it holds one whole run",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="less of everything: rougher figures in a minute"
+        "--quick", action="store_true", help="less of what can be less: rougher figures"
     )
     return parser.parse_args()
 

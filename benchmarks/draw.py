@@ -1,7 +1,4 @@
-"""Freeze and draw among 100,000 holders of 10,000,000 tickets, and what checking that takes.
-
-python -m benchmarks.draw
-"""
+"""Freeze and draw among 100,000 holders of 10,000,000 tickets, and what checking that takes."""
 
 import hashlib
 import subprocess
@@ -16,18 +13,17 @@ from typing import TypeVar
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
+from benchmarks.figures import Results
 from core.drand.chain import QUICKNET
 from core.drand.client import Round
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.kit.crypto import Vault
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database import Database
 from core.raffle import actions as raffles
 from core.raffle.draw import actions, publishing
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
-from core.rooms import open_rooms
 
 GUILD = 1
 HOLDERS = 100_000
@@ -56,29 +52,18 @@ _BALANCES = text("""
 """)
 
 
-def measure() -> dict[str, float]:
-    """Seconds of each part."""
-    open_rooms()
-    with tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder))
-        database = Database(server.start())
-        METADATA.create_all(database.engine)
-        try:
-            return _measured(database, Path(folder))
-        finally:
-            database.close()
-            server.stop()
-
-
-def _measured(database: Database, folder: Path) -> dict[str, float]:
+def run(database: Database) -> Results:
+    """Give it a database of its own, with the schema: its holders are all viewers there are."""
     means = Means(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
     with database.begin() as tx:
         number = _fill(tx, means)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
         lone.execute(text("ANALYZE"))
-    figures: dict[str, float] = {}
+    figures: Results = {}
     with database.begin() as tx:
-        frozen = _timed(figures, "freeze", lambda: actions.freeze(tx, means, GUILD, number, 1, END))
+        frozen = _timed(
+            figures, "freeze_100k_s", lambda: actions.freeze(tx, means, GUILD, number, 1, END)
+        )
     assert (frozen.entrants, frozen.tickets) == (HOLDERS, TICKETS)
     signature = hashlib.sha384(b"a round").digest()
     told = Round(
@@ -90,18 +75,26 @@ def _measured(database: Database, folder: Path) -> dict[str, float]:
     later = END + timedelta(minutes=10)
     with database.begin() as tx:
         actions.learn_beacon(tx, GUILD, number, told)
-        _timed(figures, "draw", lambda: actions.draw_winners(tx, means, GUILD, number, later))
+        _timed(
+            figures, "draw_100k_s", lambda: actions.draw_winners(tx, means, GUILD, number, later)
+        )
     with database.begin() as tx:
         found = publishing.find_public(tx, _public_id(tx))
         assert found is not None
-        made = _timed(figures, "bundle", lambda: publishing.bundle_of(tx, means, found))
+        made = _timed(figures, "draw_bundle_s", lambda: publishing.bundle_of(tx, means, found))
     assert made is not None
-    file = folder / "bundle.json"
-    file.write_bytes(made)
-    figures["bundle_megabytes"] = len(made) / 1e6
-    command = [sys.executable, str(VERIFIER), str(file)]
-    _timed(figures, "verifier", lambda: subprocess.run(command, check=True, capture_output=True))
+    figures["draw_bundle_mb"] = len(made) / 1e6
+    _timed(figures, "draw_verifier_s", lambda: _verify(made))
+    figures["freeze_and_draw_100k_s"] = figures["freeze_100k_s"] + figures["draw_100k_s"]
     return figures
+
+
+def _verify(bundle: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bundle.json"
+        file.write_bytes(bundle)
+        command = [sys.executable, str(VERIFIER), str(file)]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 def _fill(tx: Connection, means: Means) -> int:
@@ -122,13 +115,8 @@ def _public_id(tx: Connection) -> str:
     return str(tx.execute(text("SELECT public_id FROM raffle_periods")).scalar_one())
 
 
-def _timed(figures: dict[str, float], name: str, work: Callable[[], T]) -> T:
+def _timed(figures: Results, name: str, work: Callable[[], T]) -> T:
     start = time.perf_counter()
     result = work()
     figures[name] = time.perf_counter() - start
     return result
-
-
-if __name__ == "__main__":
-    for name, figure in measure().items():
-        print(f"{name:18} {figure:8.2f}")

@@ -85,6 +85,18 @@ _FEED = tuple(
     )
 )
 
+_LEADERBOARD = tuple(
+    Figure(name, what, "ms", Aim(below=50))
+    for name, what in {
+        "leaderboard_1m_ms": "Leaderboard of 1,000,000 viewers, first page",
+        "leaderboard_1m_last_page_ms": "The same, last page",
+        "place_1m_top_ms": "One's own place among them, at the top",
+        "place_1m_bottom_ms": "The same, at the bottom",
+        "card_1m_bottom_ms": "The card of whoever is last",
+        "leaderboard_month_ms": "The month's, 20,000 active on ten days",
+    }.items()
+)
+
 FIGURES = (
     Figure("ingest_per_s", "Signed chat webhooks, durable when answered", "per s"),
     Figure("bare_route_per_s", "A Flask route that only reads the body", "per s"),
@@ -105,6 +117,20 @@ FIGURES = (
     Figure("credit_1k_s", "Watchtime credit, 1,000 active viewers", "s"),
     Figure("credit_10k_s", "Watchtime credit, 10,000 active viewers", "s"),
     Figure("credit_100k_s", "Watchtime credit, 100,000 active viewers", "s", Aim(below=1)),
+    *_LEADERBOARD,
+    Figure("role_look_10k_s", "A look at 10,000 members of whom 1 % have changed", "s"),
+    Figure("role_look_10k_without_news_s", "The same when nobody has", "s"),
+    Figure("role_changes_needed", "Roles that members lacked or had too much", ""),
+    Figure("role_calls_made", "Calls to Discord for them; the run fails unless as many", ""),
+    Figure("link_callback_p50_ms", "Back from Kick to the last page of linking, median", "ms"),
+    Figure("link_callback_p99_ms", "The same, 99 of 100", "ms"),
+    Figure("link_callback_own_ms", "Our part of it, median", "ms"),
+    Figure("freeze_100k_s", "Freezing a raffle, 100,000 holders of 10,000,000 tickets", "s"),
+    Figure("draw_100k_s", "Drawing three winners among them", "s"),
+    Figure("freeze_and_draw_100k_s", "Both together", "s", Aim(below=2)),
+    Figure("draw_bundle_s", "Writing what everybody can check", "s"),
+    Figure("draw_bundle_mb", "Its size", "MB"),
+    Figure("draw_verifier_s", "Checking it with the verifier", "s"),
     Figure("peak_rss_mb", "Most memory of the product's process", "MB"),
     Figure("cpu_cores", "Cores of this machine", ""),
     Figure("load_before", "Load before the run (idle: below 0.5)", ""),

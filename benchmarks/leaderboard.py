@@ -6,17 +6,14 @@ In the month 20,000 viewers were active on ten days each. Times are medians of w
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from sqlalchemy import Connection, text
 
-import core.rooms
+from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database import Database
 from core.watchtime import looks, standings
 
 GUILD = 910_000_000
@@ -53,7 +50,7 @@ _EDGE = text("""
 """)
 
 
-def run(database: Database) -> dict[str, float]:
+def run(database: Database) -> Results:
     """Milliseconds by name. Give it a database of its own, with the schema: its viewers stay."""
     with database.begin() as tx:
         _prepare(tx)
@@ -99,22 +96,3 @@ def _measure(database: Database, look: Callable[[Connection], object]) -> float:
             look(tx)
         times.append(perf_counter() - began)
     return median(times) * 1000
-
-
-def main() -> None:
-    """Measure on a PostgreSQL of its own and print the figures."""
-    core.rooms.open_rooms()
-    with TemporaryDirectory() as folder:
-        server = EmbeddedPostgres(Path(folder))
-        database = Database(server.start())
-        try:
-            METADATA.create_all(database.engine)
-            for name, milliseconds in run(database).items():
-                print(f"{name} {milliseconds:.2f}")
-        finally:
-            database.close()
-            server.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from flask import Flask
 from flask.testing import FlaskClient
 
-import core.rooms
 from benchmarks.figures import Results
 from core.guilds import store as guilds
 from core.kick.accounts.pages import pages as kick_pages
@@ -43,7 +42,6 @@ HERE = "http://localhost:8080"
 
 def run(database: Database) -> Results:
     """`link_callback_p50_ms`, `link_callback_p99_ms` and `link_callback_own_ms`."""
-    core.rooms.open_rooms()
     with database.begin() as tx:
         guilds.set_guild(tx, GUILD, "link callback")
     with TemporaryDirectory() as folder, on_thread(signing_key=SigningKey()) as world:

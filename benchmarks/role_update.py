@@ -10,16 +10,13 @@ roles that members lack or hold too much, which is computed apart, member by mem
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from sqlalchemy import text
 
-import core.rooms
+from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database import Database
 from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
@@ -96,7 +93,7 @@ class Discord:
         return None
 
 
-def run(database: Database) -> dict[str, float]:
+def run(database: Database) -> Results:
     """Seconds of the two looks, changes needed and calls made. Give it a database of its own."""
     minutes: Minutes = {n: n % 7000 for n in range(1, MEMBERS + 1)}
     _prepare(database)
@@ -177,22 +174,3 @@ def _asked(database: Database) -> int:
                 {"guild_id": GUILD},
             ).scalar_one()
         )
-
-
-def main() -> None:
-    """Measure on a PostgreSQL of its own and print the figures."""
-    core.rooms.open_rooms()
-    with TemporaryDirectory() as folder:
-        server = EmbeddedPostgres(Path(folder))
-        database = Database(server.start())
-        try:
-            METADATA.create_all(database.engine)
-            for name, figure in run(database).items():
-                print(f"{name} {figure:.4g}")
-        finally:
-            database.close()
-            server.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -5,17 +5,14 @@ one, and a week of history lies beside. Times are whole transactions, commit inc
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from sqlalchemy import Connection, text
 
-import core.rooms
+from benchmarks.figures import Results
 from core.guilds import store as guilds
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database import Database
 from core.watchtime import actions
 
 SIZES = {"credit_1k_s": 1_000, "credit_10k_s": 10_000, "credit_100k_s": 100_000}
@@ -59,7 +56,7 @@ _CHAT = text("""
 """)
 
 
-def run(database: Database) -> dict[str, float]:
+def run(database: Database) -> Results:
     """Seconds for one credit by name. Give it a database of its own, with the schema: its viewers
     stay, since taking 100,000 of them out again takes longer than everything else."""
     return {
@@ -97,22 +94,3 @@ def _credit_once(database: Database, guild_id: int, viewers: int, minute: int) -
     if changed != viewers:
         raise AssertionError(f"{changed} of {viewers} viewers were credited")
     return took
-
-
-def main() -> None:
-    """Measure on a PostgreSQL of its own and print the figures."""
-    core.rooms.open_rooms()
-    with TemporaryDirectory() as folder:
-        server = EmbeddedPostgres(Path(folder))
-        database = Database(server.start())
-        try:
-            METADATA.create_all(database.engine)
-            for name, seconds in run(database).items():
-                print(f"{name} {seconds:.4f}")
-        finally:
-            database.close()
-            server.stop()
-
-
-if __name__ == "__main__":
-    main()
