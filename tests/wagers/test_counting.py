@@ -141,7 +141,9 @@ def test_another_code_has_totals_of_its_own(tx: Connection, guild_id: int) -> No
     code(tx, guild_id, "")
     counting.count(tx, guild_id, SHUFFLE, told(8, "", MiaSpins="99999"))
     assert heard(tx, guild_id) == ["2"]
-    assert rows(tx, guild_id) == [("rise", "2", "0")]
+    code(tx, guild_id, "Vera")
+    counting.count(tx, guild_id, SHUFFLE, told(9, "Vera", MiaSpins="90003"))
+    assert rows(tx, guild_id) == [("rise", "2", "0"), ("rise", "1", "0")]
 
 
 def test_servers_do_not_notice_each_other(
