@@ -6,6 +6,7 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -13,6 +14,7 @@ from core.kit.words import _
 from core.people import store as people
 from core.people.actions import discord_id_in
 from core.wagers import actions, buttons, counted, counting, embeds, status, store, verifying
+from core.wagers.books import ACCOUNTS
 from core.wagers.platforms import SHUFFLE, TITLES, get_platform
 from core.wagers.store import Account
 
@@ -96,8 +98,7 @@ class Wagers(commands.Cog):
     @shuffle.command(name="accounts", extras=PRIVATE)
     async def show_accounts(self, ctx: Context) -> None:
         """Show every linked Shuffle account and whose it is."""
-        known = await self._database.run(store.list_accounts, guild_id_of(ctx), SHUFFLE)
-        await answer(ctx, embeds.accounts(known, TITLE))
+        await show(ctx, ACCOUNTS)
 
     @shuffle.command(name="count", extras=PRIVATE)
     @app_commands.describe(number="As `/shuffle status` shows it")

@@ -15,6 +15,9 @@ from core.wagers.settings import DEFAULT_ROLE_NAME
 from core.wagers.status import Status
 from core.wagers.store import Account
 
+PAGE = 20
+"""Accounts on one page of the list."""
+
 
 def money(amount: Decimal) -> str:
     """Dollars and cents, such as `$1,234.50`; what is below a cent is kept, but not shown."""
@@ -207,8 +210,8 @@ def _odd_line(one: Odd) -> str:
     )
 
 
-def accounts(known: Sequence[Account], title: str) -> discord.Embed:
-    """Who has linked what."""
+def accounts(known: Sequence[Account], title: str, page: int) -> discord.Embed:
+    """Who has linked what, one page of it."""
     if not known:
         return card(
             "🔗 " + _("Nobody has linked a {platform} account").format(platform=title),
@@ -218,7 +221,7 @@ def accounts(known: Sequence[Account], title: str) -> discord.Embed:
         ("✅ " if one.verified_at else "⏳ ")
         + f"`{one.username}` · {safe(one.name)}"
         + (f" · <@{one.owner}>" if one.owner else "")
-        for one in known
+        for one in known[page * PAGE : (page + 1) * PAGE]
     ]
     heading = plural("{count} account is linked", "{count} accounts are linked", len(known))
     legend = _("✅ verified, ⏳ waits to be verified")

@@ -3,6 +3,7 @@
 from core.events import AccountLinked, AccountUnlinked
 from core.kit.room import Room
 from core.wagers import embeds, handlers, role
+from core.wagers.books import ACCOUNTS
 from core.wagers.buttons import VerifyButton, posted_claim
 from core.wagers.commands import Wagers
 from core.wagers.personal import PERSONAL
@@ -17,6 +18,7 @@ ROOM = Room(
         AccountUnlinked: handlers.on_account_unlinked,
     },
     cogs=(Wagers,),
+    books=(ACCOUNTS,),
     settings=SETTINGS,
     tasks=TASKS,
     embeds={
