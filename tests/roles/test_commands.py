@@ -6,25 +6,17 @@ from typing import Any
 
 import discord
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 from sqlalchemy import select, text
 
-from bot import DiscordThread
 from core.guilds.tables import audit_log
-from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.services import Services
 from core.roles import store
 from core.roles.room import ROOM
 from core.roles.tables import looks, rewards
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
-from sandbox.kick.signing import SigningKey
+from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
-from sandbox.serve import on_thread
-from tests.clean import cleaned
-from tests.kick.rig import settings
+from tests.bot_rig import Asker, bot_in_discord
 from tests.roles.scene import link
 
 REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
@@ -36,33 +28,8 @@ Embed = dict[str, Any]
 @pytest.fixture(scope="module")
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
     """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
-    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    with (
-        cleaned(database),
-        on_thread(signing_key=SigningKey()) as world,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
-        bus = LocalBus()
-        patch.setattr(database, "_ring", bus.publish)
-        bot = DiscordThread(Services(settings(**env), database, bus), (ROOM,))
-        bot.start()
-        driver = DiscordDriver(world.base_url)
-        try:
-            driver.wait_connected()
-            driver.wait_command("roles status")
-            driver.wait_until(lambda: known(database), 10, lambda: "the servers are not known")
-            yield driver
-        finally:
-            bot.stop()
-            driver.close()
-            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
-
-
-def known(database: Database) -> bool:
-    with database.begin() as tx:
-        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
-        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+    with bot_in_discord(database, ROOM, until="roles status") as (driver, _bot):
+        yield driver
 
 
 @pytest.fixture(autouse=True)
@@ -83,28 +50,9 @@ def cleared(database: Database, discord_world: DiscordDriver) -> None:
     discord_world.member("mia", roles=[])
 
 
-class Asker:
-    """Somebody who uses `/roles`, or types it."""
-
-    def __init__(self, driver: DiscordDriver, *, typing: bool) -> None:
-        self._driver = driver
-        self.typing = typing
-
-    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
-        """The bot's answer."""
-        if not self.typing:
-            done = self._driver.slash(person, "general", f"roles {command}", options)
-            assert done["response"]["ephemeral"] is True
-            return dict(done["response"]["embeds"][0])
-        words = " ".join(str(value) for value in options.values())
-        asked = self._driver.message(person, "general", f"!roles {command} {words}".strip())
-        answer = self._driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
-        return dict(answer["embeds"][0])
-
-
 @pytest.fixture(params=["typed", "slash"])
 def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
-    return Asker(discord_world, typing=request.param == "typed")
+    return Asker(discord_world, "roles", typing=request.param == "typed")
 
 
 def stored(database: Database) -> list[tuple[int, int | None, str]]:
@@ -177,7 +125,7 @@ def test_update(ask: Asker, database: Database) -> None:
 def test_minutes_have_bounds(
     discord_world: DiscordDriver, database: Database, minutes: int
 ) -> None:
-    ask = Asker(discord_world, typing=True)
+    ask = Asker(discord_world, "roles", typing=True)
     assert "did not understand" in ask("add", role=REGULAR, minutes=minutes)["title"]
     assert stored(database) == []
 
@@ -300,7 +248,7 @@ def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> N
 def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
     discord_world: DiscordDriver,
 ) -> None:
-    ask = Asker(discord_world, typing=False)
+    ask = Asker(discord_world, "roles", typing=False)
     ask("add", role=REGULAR, minutes=600)
     may = next(
         role["permissions"]
@@ -322,12 +270,12 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
 
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
 def test_viewers_may_not(discord_world: DiscordDriver, command: str) -> None:
-    embed = Asker(discord_world, typing=True)(command, person="mia")
+    embed = Asker(discord_world, "roles", typing=True)(command, person="mia")
     assert embed["title"] == "⚠️ This command is for moderators"
 
 
 def test_what_is_offered_while_one_types(discord_world: DiscordDriver) -> None:
-    ask = Asker(discord_world, typing=False)
+    ask = Asker(discord_world, "roles", typing=False)
     ask("add", role=REGULAR, minutes=600)
     ask("add", role=VIP, minutes=60)
 

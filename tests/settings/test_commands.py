@@ -12,6 +12,7 @@ from core.kit.room import GuildSetting
 from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
+from tests.bot_rig import Asker
 from tests.settings.rig import CHANNEL, ENABLED, GREETING, KNOWN, ROLE, SECONDS, ZONE
 
 RAFFLE = channel_id(NORAS_CORNER_ID, "raffle")
@@ -29,30 +30,9 @@ def fresh(database: Database, discord_world: DiscordDriver) -> None:
         tx.exec_driver_sql("DELETE FROM guild_audit_log")
 
 
-class Asker:
-    """Somebody who uses `/settings`, or types it."""
-
-    def __init__(self, driver: DiscordDriver, *, typing: bool) -> None:
-        self.driver = driver
-        self.typing = typing
-
-    def __call__(self, command: str, person: str = "nora", **options: str) -> Json:
-        """The bot's answer: a message."""
-        if not self.typing:
-            done = self.driver.slash(person, "general", f"settings {command}", options)
-            assert done["response"]["ephemeral"] is True
-            return dict(done["response"])
-        words = " ".join(options.values())
-        asked = self.driver.message(person, "general", f"!settings {command} {words}".strip())
-        return self.driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
-
-    def embed(self, command: str, person: str = "nora", **options: str) -> Json:
-        return dict(self(command, person, **options)["embeds"][0])
-
-
 @pytest.fixture(params=["typed", "slash"])
 def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
-    return Asker(discord_world, typing=request.param == "typed")
+    return Asker(discord_world, "settings", typing=request.param == "typed")
 
 
 def now(database: Database, declared: GuildSetting[Any], guild_id: int = NORAS_CORNER_ID) -> Any:
@@ -73,7 +53,7 @@ def recorded(database: Database) -> list[tuple[Any, ...]]:
 
 
 def test_the_list_shows_every_setting_by_room_on_pages(ask: Asker) -> None:
-    first = ask("list")
+    first = ask.answer("list")
     embed = first["embeds"][0]
     assert embed["title"] == "⚙️ Settings of this server"
     assert embed["description"].startswith("### Game\n`game.enabled` **on** · default\n-# Whether")
@@ -108,31 +88,31 @@ def second_page(message: Json | None) -> Json | None:
 
 
 def test_a_room_alone_can_be_listed(ask: Asker) -> None:
-    answer = ask("list", room="Clock")
+    answer = ask.answer("list", room="Clock")
     assert "`clock.zone`" in answer["embeds"][0]["description"]
     assert "game." not in answer["embeds"][0]["description"]
     assert answer["components"] == []
-    assert "`game`, `clock`" in ask.embed("list", room="raffle")["description"]
+    assert "`game`, `clock`" in ask("list", room="raffle")["description"]
 
 
 def test_typed_the_name_alone_is_the_list(discord_world: DiscordDriver) -> None:
-    ask = Asker(discord_world, typing=True)
-    assert ask.embed("")["title"] == "⚙️ Settings of this server"
-    assert "`clock.zone`" in ask.embed("clock")["description"]
-    assert ask.embed("delete")["title"] == "⚠️ Nothing of that name has settings"
+    ask = Asker(discord_world, "settings", typing=True)
+    assert ask("")["title"] == "⚙️ Settings of this server"
+    assert "`clock.zone`" in ask("clock")["description"]
+    assert ask("delete")["title"] == "⚠️ Nothing of that name has settings"
 
 
 def test_every_setting_stands_on_some_page_and_discord_takes_it(
     discord_world: DiscordDriver, database: Database
 ) -> None:
-    ask = Asker(discord_world, typing=True)
-    ask("set", key="game.greeting", value="*_~`|" * 200)
-    pages = [ask.embed("list", room=room)["description"] for room in ("game", "clock")]
+    ask = Asker(discord_world, "settings", typing=True)
+    ask.answer("set", key="game.greeting", value="*_~`|" * 200)
+    pages = [ask("list", room=room)["description"] for room in ("game", "clock")]
     assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
 
 
 def test_the_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
-    first = Asker(discord_world, typing=True)("list")
+    first = Asker(discord_world, "settings", typing=True).answer("list")
     button = first["components"][0]["components"][2]["custom_id"]
     refused = discord_world.click("mia", first["message_id"], button)["response"]
     assert refused["ephemeral"] is True
@@ -144,7 +124,7 @@ def test_the_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> No
 
 
 def test_another_admin_turns_a_copy(discord_world: DiscordDriver) -> None:
-    first = Asker(discord_world, typing=True)("list")
+    first = Asker(discord_world, "settings", typing=True).answer("list")
     button = first["components"][0]["components"][2]["custom_id"]
     copy = discord_world.click("tomas", first["message_id"], button)["response"]
     assert copy["ephemeral"] is True
@@ -154,15 +134,15 @@ def test_another_admin_turns_a_copy(discord_world: DiscordDriver) -> None:
 
 
 def test_one_setting_is_shown_with_all_about_it(ask: Asker) -> None:
-    fields = {f["name"]: f["value"] for f in ask.embed("show", key="seconds")["fields"]}
+    fields = {f["name"]: f["value"] for f in ask("show", key="seconds")["fields"]}
     assert fields == {
         "Now": "**30**",
         "Default": "**30**",
         "Takes": "a whole number from 1 to 3600",
         "Comes from": "the default",
     }
-    ask("set", key="game.seconds", value="45")
-    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.seconds")["fields"]}
+    ask.answer("set", key="game.seconds", value="45")
+    fields = {f["name"]: f["value"] for f in ask("show", key="game.seconds")["fields"]}
     assert fields["Now"] == "**45**"
     assert fields["Comes from"].startswith("set by <@")
 
@@ -173,17 +153,17 @@ def test_what_the_environment_says_is_shown_as_such(ask: Asker, database: Databa
             "INSERT INTO guild_settings (guild_id, key, value) VALUES (%s, 'game.channel', %s)",
             (NORAS_CORNER_ID, str(RAFFLE)),
         )
-    assert f"`game.channel` <#{RAFFLE}> · environment" in ask.embed("list")["description"]
-    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.channel")["fields"]}
+    assert f"`game.channel` <#{RAFFLE}> · environment" in ask("list")["description"]
+    fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
     assert fields["Comes from"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
 
 
 @pytest.mark.parametrize("text", ["*" * LONGEST_TEXT, "🎰" * LONGEST_TEXT])
 def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
-    ask("set", key="game.greeting", value=text)
-    embed = ask.embed("show", key="game.greeting")
+    ask.answer("set", key="game.greeting", value=text)
+    embed = ask("show", key="game.greeting")
     assert embed["description"].count(text[0]) == LONGEST_TEXT + (4 if text[0] == "*" else 0)
-    assert ask.embed("set", key="game.greeting", value="Hi")["title"] == "✅ Changed"
+    assert ask("set", key="game.greeting", value="Hi")["title"] == "✅ Changed"
 
 
 # -- changing -----------------------------------------------------------------------------------
@@ -206,7 +186,7 @@ def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
 def test_a_change_is_echoed_and_recorded(
     ask: Asker, database: Database, declared: Any, text: str, value: Any, shown: str
 ) -> None:
-    embed = ask.embed("set", key=declared.key, value=text)
+    embed = ask("set", key=declared.key, value=text)
     assert embed["title"] == "✅ Changed"
     assert f"`{declared.key}`\n{shown}" in embed["description"]
     assert "@everyone" not in embed["description"]
@@ -216,26 +196,23 @@ def test_a_change_is_echoed_and_recorded(
 
 
 def test_the_same_again_is_no_change(ask: Asker, database: Database) -> None:
-    ask("set", key="game.seconds", value="45")
-    assert "was already" in ask.embed("set", key="game.seconds", value="45")["title"]
+    ask.answer("set", key="game.seconds", value="45")
+    assert "was already" in ask("set", key="game.seconds", value="45")["title"]
     assert len(recorded(database)) == 1
 
 
 def test_a_reset_brings_the_default_back(ask: Asker, database: Database) -> None:
-    ask("set", key="game.seconds", value="45")
-    embed = ask.embed("reset", key="game.seconds")
+    ask.answer("set", key="game.seconds", value="45")
+    embed = ask("reset", key="game.seconds")
     assert "**45** → **30** · default" in embed["description"]
     assert now(database, SECONDS) == 30
     assert recorded(database)[1:] == [(NORAS_CORNER_ID, "game.seconds", "reset", 45, 30)]
-    assert "was already" in ask.embed("reset", key="game.seconds")["title"]
+    assert "was already" in ask("reset", key="game.seconds")["title"]
 
 
 def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
-    ask("set", key="game.channel", value="#raffle")
-    assert (
-        f"<#{RAFFLE}> → **none**"
-        in ask.embed("set", key="game.channel", value="none")["description"]
-    )
+    ask.answer("set", key="game.channel", value="#raffle")
+    assert f"<#{RAFFLE}> → **none**" in ask("set", key="game.channel", value="none")["description"]
     assert now(database, CHANNEL) == 0
 
 
@@ -259,7 +236,7 @@ def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
 def test_what_does_not_fit_is_refused_with_what_does(
     ask: Asker, database: Database, key: str, value: str, title: str, advice: str
 ) -> None:
-    embed = ask.embed("set", key=key, value=value)
+    embed = ask("set", key=key, value=value)
     assert title in embed["title"]
     assert advice in embed.get("description", "")
     assert recorded(database) == []
@@ -270,7 +247,7 @@ def test_a_channel_where_the_bot_may_not_post_is_refused(
 ) -> None:
     discord_world.overwrite("raffle", "Regulars", deny=["EMBED_LINKS", "SEND_MESSAGES"])
     try:
-        embed = ask.embed("set", key="game.channel", value=f"<#{RAFFLE}>")
+        embed = ask("set", key="game.channel", value=f"<#{RAFFLE}>")
     finally:
         discord_world.overwrite("raffle", "Regulars")
     assert f"not allowed to post in <#{RAFFLE}>" in embed["title"]
@@ -279,27 +256,27 @@ def test_a_channel_where_the_bot_may_not_post_is_refused(
 
 
 def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
-    embed = ask.embed("set", key="game.role", value=f"<@&{MODERATOR}>")
+    embed = ask("set", key="game.role", value=f"<@&{MODERATOR}>")
     assert "⚠️ I cannot give this role. Move mine above it" in embed["description"]
     assert now(database, ROLE) == MODERATOR
-    assert "Move mine above it" in ask.embed("list")["description"]
+    assert "Move mine above it" in ask("list")["description"]
 
 
 def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database: Database) -> None:
-    ask = Asker(discord_world, typing=True)
+    ask = Asker(discord_world, "settings", typing=True)
     made = discord_world.channel("short-lived", create=True)["channel_id"]
     discord_world.wait_until(
-        lambda: ask.embed("set", key="game.channel", value=f"<#{made}>")["title"] == "✅ Changed",
+        lambda: ask("set", key="game.channel", value=f"<#{made}>")["title"] == "✅ Changed",
         5,
         lambda: "the bot does not know the channel",
     )
     discord_world.channel("short-lived", delete=True)
     discord_world.wait_until(
-        lambda: "⚠️ This channel is gone" in ask.embed("list")["description"],
+        lambda: "⚠️ This channel is gone" in ask("list")["description"],
         5,
         lambda: "it is not noticed",
     )
-    fields = {f["name"]: f["value"] for f in ask.embed("show", key="game.channel")["fields"]}
+    fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
     assert "gone" in fields["⚠️ Trouble"]
 
 
@@ -311,7 +288,7 @@ def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database
 )
 def test_viewers_may_not(discord_world: DiscordDriver, database: Database, command: str) -> None:
     """Typed, that is; the slash command Discord itself does not offer them, see below."""
-    embed = Asker(discord_world, typing=True).embed(command, person="mia")
+    embed = Asker(discord_world, "settings", typing=True)(command, person="mia")
     assert embed["title"] == "⚠️ This command is for moderators"
     assert now(database, SECONDS) == 30
 
@@ -325,7 +302,7 @@ def test_discord_is_told_who_may(discord_world: DiscordDriver) -> None:
 
 @pytest.mark.parametrize("wrong", ["show", "set", "set game.seconds", "reset"])
 def test_a_command_typed_wrong_is_explained(discord_world: DiscordDriver, wrong: str) -> None:
-    embed = Asker(discord_world, typing=True).embed(wrong)
+    embed = Asker(discord_world, "settings", typing=True)(wrong)
     assert embed["title"] == "⚠️ I did not understand that"
     assert f"`!settings {wrong.split()[0]} <key>" in embed["description"]
 
@@ -389,9 +366,9 @@ def log(ask: Asker, *count: str, person: str = "nora") -> Json:
 
 def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
     assert log(ask)["embeds"][0]["description"].startswith("Nothing yet")
-    ask("set", key="game.channel", value=f"<#{RAFFLE}>")
-    ask("set", key="game.enabled", value="off")
-    ask("reset", "tomas", key="game.enabled")
+    ask.answer("set", key="game.channel", value=f"<#{RAFFLE}>")
+    ask.answer("set", key="game.enabled", value="off")
+    ask.answer("reset", "tomas", key="game.enabled")
     with database.begin() as tx:
         guilds.post_audit(tx, VERAS_DEN_ID, 1, "game.enabled", before=True, after=False)
     embed = log(ask)["embeds"][0]
@@ -428,11 +405,11 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
 
 
 def test_the_log_is_for_admins(discord_world: DiscordDriver) -> None:
-    embed = log(Asker(discord_world, typing=True), person="mia")["embeds"][0]
+    embed = log(Asker(discord_world, "settings", typing=True), person="mia")["embeds"][0]
     assert embed["title"] == "⚠️ This command is for moderators"
 
 
 @pytest.mark.parametrize("count", ["0", "16", "many"])
 def test_a_count_that_does_not_fit_is_explained(discord_world: DiscordDriver, count: str) -> None:
-    embed = log(Asker(discord_world, typing=True), count)["embeds"][0]
+    embed = log(Asker(discord_world, "settings", typing=True), count)["embeds"][0]
     assert "!auditlog" in embed["description"]

@@ -5,25 +5,16 @@ from typing import Any
 
 import discord
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
-from bot import DiscordThread
-from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.services import Services
 from core.slot_calls import store
 from core.slot_calls.room import ROOM
 from core.slot_calls.tables import blocks, calls
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
-from sandbox.kick.signing import SigningKey
-from sandbox.serve import on_thread
-from tests.clean import cleaned
-from tests.kick.rig import settings
+from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from tests.bot_rig import Asker, bot_in_discord
 from tests.slot_calls.scene import call, open_for_calls, waiting
 
-KEY = SigningKey()
 SLOT_CALLS = channel_id(NORAS_CORNER_ID, "slot-calls")
 
 Embed = dict[str, Any]
@@ -32,28 +23,8 @@ Embed = dict[str, Any]
 @pytest.fixture(scope="module")
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
     """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
-    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    with cleaned(database), on_thread(signing_key=KEY) as world:
-        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
-        services = Services(settings(**env), database, LocalBus())
-        bot = DiscordThread(services, (ROOM,))
-        bot.start()
-        driver = DiscordDriver(world.base_url)
-        try:
-            driver.wait_connected()
-            driver.wait_command("slotcalls status")
-            driver.wait_until(lambda: known(database), 5, lambda: "the servers are not known")
-            yield driver
-        finally:
-            bot.stop()
-            driver.close()
-            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
-
-
-def known(database: Database) -> bool:
-    with database.begin() as tx:
-        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
-        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+    with bot_in_discord(database, ROOM, until="slotcalls status") as (driver, _bot):
+        yield driver
 
 
 @pytest.fixture(autouse=True)
@@ -67,28 +38,9 @@ def opened(database: Database, discord_world: DiscordDriver) -> None:
         open_for_calls(tx, NORAS_CORNER_ID)
 
 
-class Asker:
-    """Somebody who uses `/slotcalls`, or types it."""
-
-    def __init__(self, driver: DiscordDriver, *, typing: bool) -> None:
-        self._driver = driver
-        self.typing = typing
-
-    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
-        """The bot's answer."""
-        if not self.typing:
-            done = self._driver.slash(person, "general", f"slotcalls {command}", options)
-            assert done["response"]["ephemeral"] is True
-            return dict(done["response"]["embeds"][0])
-        words = " ".join(str(value) for value in options.values())
-        asked = self._driver.message(person, "general", f"!slotcalls {command} {words}".strip())
-        answer = self._driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
-        return dict(answer["embeds"][0])
-
-
 @pytest.fixture(params=["typed", "slash"])
 def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
-    return Asker(discord_world, typing=request.param == "typed")
+    return Asker(discord_world, "slotcalls", typing=request.param == "typed")
 
 
 def on_the_list(database: Database, *slots: str) -> None:
@@ -179,7 +131,7 @@ def test_a_name_that_was_never_seen_is_answered_kindly(ask: Asker) -> None:
 def test_viewers_may_not(discord_world: DiscordDriver, database: Database, command: str) -> None:
     """Typed, that is; the slash command Discord itself does not offer them, see below."""
     on_the_list(database, "Book of Dead")
-    embed = Asker(discord_world, typing=True)(command, person="mia")
+    embed = Asker(discord_world, "slotcalls", typing=True)(command, person="mia")
     assert embed["title"] == "⚠️ This command is for moderators"
     assert "Manage Server" in embed["description"]
     assert len(left(database)) == 1

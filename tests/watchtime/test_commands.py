@@ -6,30 +6,22 @@ from typing import Any
 
 import discord
 import pytest
-from discord.gateway import DiscordWebSocket
-from discord.http import Route
 from sqlalchemy import Connection
 
 from bot import DiscordThread
 from core.guilds.tables import audit_log
-from core.kit.bus import LocalBus
 from core.kit.database import METADATA, Database
 from core.kit.room import Goal
-from core.kit.services import Services
 from core.people import store as people
 from core.people.room import ROOM as PEOPLE
 from core.watchtime import actions, standings
 from core.watchtime.room import ROOM
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
-from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE as CAST
-from sandbox.serve import on_thread
-from tests.clean import cleaned
-from tests.kick.rig import settings
+from tests.bot_rig import Asker, bot_in_discord
 from tests.watchtime.model import Teller, at, tell, viewer_id
 
-KEY = SigningKey()
 DISCORD_ID = {person.handle: person.discord_id for person in CAST}
 MIA, LEO, FAN = 1, 2, 30
 """Platform user ids; mia and leo are linked."""
@@ -93,29 +85,10 @@ def link(tx: Connection, guild_id: int, person: str, viewer: int, name: str = ""
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[World]:
     """One for all tests here."""
-    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    with cleaned(database), on_thread(signing_key=KEY) as world:
-        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
-        services = Services(settings(**env), database, LocalBus(), clock=lambda: at(60))
-        promising = type(ROOM)("promising", next_goal=next_goal)
-        bot = DiscordThread(services, (PEOPLE, ROOM, promising))
-        bot.start()
-        driver = DiscordDriver(world.base_url)
-        try:
-            driver.wait_connected()
-            driver.wait_command("watchtime")
-            driver.wait_until(lambda: known(database), 5, lambda: "the servers are not known")
-            yield World(database, driver, bot)
-        finally:
-            bot.stop()
-            driver.close()
-            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
-
-
-def known(database: Database) -> bool:
-    with database.begin() as tx:
-        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
-        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+    promising = type(ROOM)("promising", next_goal=next_goal)
+    rooms, clock = (PEOPLE, ROOM, promising), lambda: at(60)
+    with bot_in_discord(database, *rooms, until="watchtime", clock=clock) as (driver, bot):
+        yield World(database, driver, bot)
 
 
 @pytest.fixture
@@ -124,37 +97,14 @@ def world(running: World) -> World:
     return running
 
 
-class Asker:
-    """Somebody who chooses a command, or types it."""
-
-    def __init__(self, world: World, *, typing: bool) -> None:
-        self.world = world
-        self.typing = typing
-
-    def answer(
-        self, command: str, person: str = "nora", guild: str | None = None, **options: Any
-    ) -> Answer:
-        """The bot's answer, with its buttons."""
-        driver = self.world.driver
-        if not self.typing:
-            done = driver.slash(person, "general", command, options, guild=guild)
-            return dict(done["response"])
-        words = " ".join(str(value) for value in options.values())
-        asked = driver.message(person, "general", f"!{command} {words}".strip(), guild=guild)
-        return driver.wait_for("general", lambda m: m["author"] == "bot", guild=guild, after=asked)
-
-    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
-        return dict(self.answer(command, person, **options)["embeds"][0])
-
-
 @pytest.fixture(params=["typed", "slash"])
 def ask(request: pytest.FixtureRequest, world: World) -> Asker:
-    return Asker(world, typing=request.param == "typed")
+    return Asker(world.driver, typing=request.param == "typed")
 
 
 @pytest.fixture
 def choose(world: World) -> Asker:
-    return Asker(world, typing=False)
+    return Asker(world.driver, typing=False)
 
 
 def text_of(embed: Embed) -> str:
@@ -259,7 +209,7 @@ def test_the_leaderboard_of_few(ask: Asker) -> None:
 
 @pytest.mark.parametrize("top", ["0", "26", "many"])
 def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(world: World, top: str) -> None:
-    typing = Asker(world, typing=True)
+    typing = Asker(world.driver, typing=True)
     assert typing("leaderboard", "mia", top=top)["title"] == "⚠️ I did not understand that"
     assert typing("leaderboard", "mia")["title"].startswith("🏆")
 
@@ -288,7 +238,7 @@ def wait_for_board(world: World, message_id: str, words: str) -> Answer:
 
 
 def test_whoever_asked_turns_the_pages(world: World) -> None:
-    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    asked = Asker(world.driver, typing=True).answer("leaderboard", "mia")
     message = asked["message_id"]
     world.driver.click("mia", message, ids(asked)["Next"])
     second = wait_for_board(world, message, "2/4")
@@ -298,7 +248,7 @@ def test_whoever_asked_turns_the_pages(world: World) -> None:
 
 
 def test_others_turn_a_copy_of_their_own(world: World) -> None:
-    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    asked = Asker(world.driver, typing=True).answer("leaderboard", "mia")
     copy = world.driver.click("leo", asked["message_id"], ids(asked)["Next"])["response"]
     assert copy["ephemeral"] is True
     assert "2/4" in ids(copy)
@@ -307,7 +257,7 @@ def test_others_turn_a_copy_of_their_own(world: World) -> None:
 
 
 def test_periods_can_be_chosen(world: World) -> None:
-    asked = Asker(world, typing=True).answer("leaderboard", "mia")
+    asked = Asker(world.driver, typing=True).answer("leaderboard", "mia")
     message = asked["message_id"]
     for period, name in (("week", "This week"), ("month", "This month"), ("all", "All time")):
         world.driver.click("mia", message, ids(asked)["period"], [period])
@@ -324,7 +274,7 @@ def test_a_history_is_turned_by_who_asked_and_copied_for_admins_alone(world: Wor
             teller, start = Teller(NORAS_CORNER_ID), at(-day * 24 * 60)
             tell(tx, teller.says(MIA, start), teller.ended(start, start + timedelta(minutes=day)))
         actions.credit(tx, NORAS_CORNER_ID)
-    answer = Asker(world, typing=True).answer("watchhistory", "mia")
+    answer = Asker(world.driver, typing=True).answer("watchhistory", "mia")
     embed = answer["embeds"][0]
     assert embed["title"] == "🗓️ Watchtime of viewer1"
     assert len(text_of(embed).split("\n")) == 2 + 8
@@ -349,7 +299,7 @@ ADMINS_ONLY = [
 
 @pytest.mark.parametrize("command", ADMINS_ONLY)
 def test_viewers_may_not(world: World, command: str) -> None:
-    embed = Asker(world, typing=True)(command, "mia")
+    embed = Asker(world.driver, typing=True)(command, "mia")
     assert embed["title"] == "⚠️ This command is for moderators"
 
 
@@ -389,29 +339,29 @@ def test_a_name_that_was_never_seen_is_excluded(ask: Asker) -> None:
     assert "SpamBot" in text_of(ask("watchexclude list"))
 
 
-def test_a_correction(ask: Asker) -> None:
+def test_a_correction(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=90, reason="won the quiz")
     assert embed["title"] == "✏️ 1 h 30 min given to viewer1"
     assert text_of(embed) == "Now 1 h 55 min in all. Reason: won the quiz"
     shown = text_of(ask("watchhistory", "mia"))
     assert f"by <@{DISCORD_ID['nora']}>: won the quiz" in shown
-    with ask.world.database.begin() as tx:
+    with world.database.begin() as tx:
         done = [row for row in tx.execute(audit_log.select()) if row.action == "watchtime.adjust"]
     assert done[-1].before == {"minutes": 25}
     assert done[-1].after == {"minutes": 115, "reason": "won the quiz"}
 
 
-def test_more_than_there_is_cannot_be_taken(ask: Asker) -> None:
+def test_more_than_there_is_cannot_be_taken(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=-26, reason="too much")
     assert embed["title"] == "⚠️ viewer1 has 25 min; more cannot be taken away."
-    assert ask.world.count("mia") == timedelta(minutes=25)
+    assert world.count("mia") == timedelta(minutes=25)
     taken = ask("watchadjust", who="viewer1", minutes=-25, reason="all of it")
     assert taken["title"] == "✏️ 25 min taken from viewer1"
-    assert ask.world.count("mia") == timedelta()
+    assert world.count("mia") == timedelta()
 
 
 def test_a_correction_needs_its_parts(world: World) -> None:
-    typing = Asker(world, typing=True)
+    typing = Asker(world.driver, typing=True)
     assert typing("watchadjust viewer1 5")["title"] == "⚠️ I did not understand that"
     assert typing("watchadjust viewer1 many because")["title"] == "⚠️ I did not understand that"
     assert "needs a number of minutes" in typing("watchadjust viewer1 0 because")["title"]

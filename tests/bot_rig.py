@@ -1,0 +1,93 @@
+"""The product's bot with some of its rooms in the pretend Discord, on threads of their own as in
+the product, and somebody who gives it commands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot import DiscordThread
+from core.kit.bus import LocalBus
+from core.kit.clock import Clock, utc_now
+from core.kit.database import Database
+from core.kit.room import Room
+from core.kit.services import Services
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.kick.signing import SigningKey
+from sandbox.serve import on_thread
+from tests.clean import cleaned
+from tests.kick.rig import settings
+
+Json = dict[str, Any]
+
+
+@contextmanager
+def bot_in_discord(
+    database: Database, *rooms: Room, until: str, clock: Clock = utc_now
+) -> Iterator[tuple[DiscordDriver, DiscordThread]]:
+    """Ready once the command `until` is registered and both servers are known; what is committed
+    rings the bell."""
+    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    with (
+        cleaned(database),
+        on_thread(signing_key=SigningKey()) as world,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
+        bus = LocalBus()
+        patch.setattr(database, "_ring", bus.publish)
+        bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), rooms)
+        bot.start()
+        driver = DiscordDriver(world.base_url)
+        try:
+            driver.wait_connected()
+            driver.wait_command(until)
+            driver.wait_until(lambda: _known(database), 10, lambda: "the servers are not known")
+            yield driver, bot
+        finally:
+            bot.stop()
+            driver.close()
+            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
+
+
+def _known(database: Database) -> bool:
+    with database.begin() as tx:
+        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
+        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody who chooses a command, or types it.
+
+    Attributes:
+        group: of the commands; its answers are private.
+    """
+
+    driver: DiscordDriver
+    group: str = ""
+    typing: bool = field(kw_only=True)
+
+    def answer(
+        self, command: str, person: str = "nora", guild: str | None = None, **options: Any
+    ) -> Json:
+        """The bot's answer, with its buttons."""
+        command = f"{self.group} {command}".strip()
+        if not self.typing:
+            done = self.driver.slash(person, "general", command, options, guild=guild)
+            assert done["response"]["ephemeral"] is True or not self.group
+            return dict(done["response"])
+        line = " ".join([f"!{command}", *(str(value) for value in options.values())])
+        asked = self.driver.message(person, "general", line.strip(), guild=guild)
+        return self.driver.wait_for(
+            "general", lambda m: m["author"] == "bot", guild=guild, after=asked
+        )
+
+    def __call__(self, command: str, person: str = "nora", **options: Any) -> Json:
+        """The embed of the answer."""
+        return dict(self.answer(command, person, **options)["embeds"][0])
