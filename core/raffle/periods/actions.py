@@ -136,7 +136,6 @@ def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period
         store.set_period(tx, guild_id, period.number, **calls_off)
         what = "cancel"
     else:
-        earning.settle(tx, period, now)
         store.set_period(tx, guild_id, period.number, ends_at=now)
         what = "end"
     return _changed(tx, period, what, actor, now)

@@ -1,0 +1,174 @@
+"""Tickets that admins give and take; never below zero, whoever else is at it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.kit.database import Database
+from core.kit.errors import Refusal
+from core.raffle import store as raffle
+from core.raffle.ledger import earning, gifting, giving, store
+from tests.clean import cleaned
+from tests.raffle.draw.rig import audited
+from tests.raffle.ledger.scene import (
+    ADMIN,
+    CHANNEL_ID,
+    END,
+    LEO,
+    MIA,
+    MIDDLE,
+    discord_of,
+    gifted,
+    hear,
+    link,
+    period,
+    posted,
+    rows,
+    tickets,
+    viewer,
+    watches,
+    with_channel,
+)
+
+
+def test_given_and_taken_with_a_reason_shown_and_written_down(
+    tx: Connection, guild_id: int
+) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    done = giving.give(tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", ADMIN, "1", MIDDLE)
+    assert (done.viewer.name, done.tickets, done.linked) == ("MadCats", 50, True)
+    done = giving.remove(tx, guild_id, "madcats", 8, "cheated", ADMIN, "2", MIDDLE)
+    assert (done.amount, done.tickets) == (-8, 42)
+    assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
+    shown = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    assert {m.target["channel_id"] for m in shown} == {CHANNEL_ID}
+    told = [(m.payload["amount"], m.payload["reason"], m.payload["actor"]) for m in shown]
+    assert told == [(50, "a quiz", str(ADMIN)), (-8, "cheated", str(ADMIN))]
+    assert audited(tx, guild_id) == [f"raffle.give viewer:{mia}", f"raffle.remove viewer:{mia}"]
+
+
+def test_the_same_command_told_again_counts_once(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    viewer(tx, guild_id, MIA)
+    for _twice in range(2):
+        done = giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "same", MIDDLE)
+        assert done.tickets == 5
+    giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "another", MIDDLE)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 10
+
+
+def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    mia = viewer(tx, guild_id, MIA)
+    giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+    with pytest.raises(Refusal, match="MadCats has 5 tickets"):
+        giving.remove(tx, guild_id, "madcats", 6, "", ADMIN, "2", MIDDLE)
+    giving.remove(tx, guild_id, "madcats", 5, "", ADMIN, "3", MIDDLE)
+    with pytest.raises(Refusal, match="MadCats has 0 tickets"):
+        giving.remove(tx, guild_id, "madcats", 1, "", ADMIN, "4", MIDDLE)
+    assert tickets(tx, guild_id, mia) == 0
+
+
+def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -> None:
+    viewer(tx, guild_id, MIA)
+    with pytest.raises(Refusal, match="No raffle takes tickets"):
+        giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+    period(tx, guild_id)
+    with pytest.raises(Refusal, match="not seen anybody called"):
+        giving.give(tx, guild_id, "nobody", 5, "", ADMIN, "2", MIDDLE)
+
+
+def test_another_servers_viewers_are_strangers(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    period(tx, guild_id)
+    period(tx, other_guild_id)
+    viewer(tx, guild_id, MIA)
+    with pytest.raises(Refusal, match="not seen anybody called"):
+        giving.give(tx, other_guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+
+
+# -- at the same moment -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crowded(database: Database, guild_id: int) -> Iterator[int]:
+    """A raffle that several processes see, with mia linked and watching; mia's number."""
+    with cleaned(database):
+        with database.begin() as tx:
+            period(tx, guild_id)
+            mia = link(tx, guild_id, MIA)
+            viewer(tx, guild_id, LEO)
+        yield mia
+
+
+def test_of_many_who_take_at_once_as_many_succeed_as_there_are_tickets(
+    database: Database, guild_id: int, crowded: int
+) -> None:
+    with database.begin() as tx:
+        giving.give(tx, guild_id, "madcats", 50, "", ADMIN, "start", MIDDLE)
+
+    def take(n: int) -> bool:
+        try:
+            with database.begin() as tx:
+                giving.remove(tx, guild_id, "madcats", 7, "", ADMIN, f"take {n}", MIDDLE)
+        except Refusal:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, range(16)))
+    assert sum(taken) == 7
+    with database.begin() as tx:
+        assert tickets(tx, guild_id, crowded) == 1
+
+
+def test_gifts_watching_and_admins_at_once_add_up(
+    database: Database, guild_id: int, crowded: int
+) -> None:
+    """8 threads: gifts of two people in both orders, looks at watching, gifts of tickets."""
+    with database.begin() as tx:
+        watches(tx, guild_id, MIA, MIDDLE, timedelta(hours=1))
+        opened = raffle.find_open(tx, guild_id, MIDDLE)
+        assert opened is not None
+
+    def act(n: int) -> None:
+        pair = (MIA, LEO) if n % 2 else (LEO, MIA)
+        at = MIDDLE + timedelta(seconds=n)
+        with database.begin() as tx:
+            for one in pair:
+                hear(tx, gifted(guild_id, one, 2, at))
+        with database.begin() as tx:
+            earning.settle(tx, opened, END)
+        with database.begin() as tx:
+            giving.give(tx, guild_id, "lil_bean", 1, "", ADMIN, f"give {n}", MIDDLE)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(act, range(24)))
+    with database.begin() as tx:
+        leo = viewer(tx, guild_id, LEO)
+        assert tickets(tx, guild_id, crowded) == 24 * 30 + 10
+        assert tickets(tx, guild_id, leo) == 24 * 30 + 24
+        assert store.list_drift(tx) == []
+
+
+def test_two_who_credit_the_same_gifts_at_once_credit_them_once(
+    database: Database, guild_id: int, crowded: int
+) -> None:
+    with database.begin() as tx:
+        for n in range(40):
+            store.add_gift(tx, guild_id, f"key {n}", crowded, "drop", MIDDLE)
+
+    def credit(_n: int) -> None:
+        with database.begin() as tx:
+            gifting.credit_gifts(tx, guild_id)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(credit, range(6)))
+    with database.begin() as tx:
+        assert tickets(tx, guild_id, crowded) == 600

@@ -1,0 +1,273 @@
+"""Beginning and ending raffles, with a real database and a server in Stockholm."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Connection
+
+from core.guilds.actions import setting
+from core.guilds.settings import TIME_ZONE
+from core.kit.errors import Refusal
+from core.raffle import store
+from core.raffle.current import find_shown, get_taking
+from core.raffle.draw import actions as draws
+from core.raffle.ledger import earning
+from core.raffle.periods import actions
+from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
+from core.raffle.settings import PRIZE, WINNERS
+from core.raffle.store import Period
+from tests.raffle.draw.rig import audited
+from tests.raffle.ledger.scene import (
+    ADMIN,
+    CHANNEL_ID,
+    MEANS,
+    MIA,
+    choose,
+    gives,
+    link,
+    posted,
+    tickets,
+    viewer,
+    watches,
+    with_channel,
+)
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+SECOND = timedelta(seconds=1)
+
+
+def at(text: str) -> datetime:
+    """An instant in Stockholm."""
+    return datetime.fromisoformat(text).replace(tzinfo=STOCKHOLM).astimezone(UTC)
+
+
+NOON = at("2026-11-22T12:00")
+
+
+@pytest.fixture(autouse=True)
+def in_stockholm(tx: Connection, guild_id: int) -> None:
+    choose(tx, guild_id, TIME_ZONE, "Europe/Stockholm")
+    with_channel(tx, guild_id)
+
+
+def start(
+    tx: Connection,
+    guild_id: int,
+    start_day: int | None = None,
+    end_day: int | None = None,
+    now: datetime = NOON,
+) -> Period:
+    return actions.start(tx, MEANS, guild_id, start_day, end_day, ADMIN, now)
+
+
+def set_dates(tx: Connection, guild_id: int, first: str, last: str, now: datetime = NOON) -> Period:
+    days = (date.fromisoformat(first), date.fromisoformat(last))
+    return actions.set_dates(tx, MEANS, guild_id, *days, ADMIN, now)
+
+
+def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
+    """First and last instant, in Stockholm, and state of every raffle, oldest first."""
+    return [
+        (
+            f"{one.starts_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            f"{one.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
+            one.state,
+        )
+        for one in reversed(store.list_periods(tx, guild_id))
+    ]
+
+
+def kinds(tx: Connection, guild_id: int) -> list[str]:
+    return [m.kind for m in posted(tx, guild_id)]
+
+
+# -- starting -------------------------------------------------------------------------------------
+
+
+def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, guild_id: int) -> None:
+    choose(tx, guild_id, PRIZE, "A mouse")
+    choose(tx, guild_id, WINNERS, 3)
+    opened = start(tx, guild_id)
+    assert (opened.prize, opened.winners_wanted, opened.number) == ("A mouse", 3, 1)
+    assert setting(tx, guild_id, ENABLED)
+    for now in (NOON, at("2026-12-01") - SECOND):
+        assert actions.open_due(tx, MEANS, guild_id, now) is None
+    for _twice in range(2):
+        actions.open_due(tx, MEANS, guild_id, at("2026-12-01T00:00:07"))
+    assert dates(tx, guild_id) == [
+        ("11-22 12:00", "12-01 00:00", "open"),
+        ("12-01 00:00", "01-01 00:00", "open"),
+    ]
+    assert kinds(tx, guild_id) == ["raffle.opened", "raffle.changed", "raffle.opened"]
+    assert audited(tx, guild_id) == ["raffle.open #1", "raffle.open #2"]
+
+
+def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
+    assert actions.open_due(tx, MEANS, guild_id, NOON) is None
+
+
+def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+    start(tx, guild_id)
+    start(tx, other_guild_id)
+    actions.end(tx, guild_id, ADMIN, NOON + SECOND)
+    (other,) = store.list_periods(tx, other_guild_id)
+    assert (other.number, other.ends_at) == (1, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_of_two_the_second_is_refused_with_the_dates_of_the_first(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id, 25, 28)
+    with pytest.raises(Refusal, match="Raffle #1 runs then: from <t:") as raised:
+        start(tx, guild_id)
+    assert "/raffleend" in raised.value.remedy
+    start(tx, guild_id, None, 24)
+    start(tx, guild_id, 29)
+    assert [begin for begin, _end, _state in dates(tx, guild_id)] == [
+        "11-25 00:00",
+        "11-22 12:00",
+        "11-29 00:00",
+    ]
+
+
+def test_what_happened_since_the_first_is_credited_when_the_month_is_opened_late(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    gives(tx, guild_id, MIA, 2, at("2026-12-01T00:00:01"))
+    watches(tx, guild_id, MIA, at("2026-11-30T23:00"), timedelta(hours=2))
+    actions.open_due(tx, MEANS, guild_id, at("2026-12-03T09:00"))
+    assert tickets(tx, guild_id, mia, 2) == 2 * 15 + 10
+
+
+# -- ending ---------------------------------------------------------------------------------------
+
+
+def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, NOON, timedelta(hours=2))
+    ended = actions.end(tx, guild_id, ADMIN, NOON + timedelta(hours=1))
+    earning.settle(tx, ended, NOON + timedelta(hours=3))
+    assert tickets(tx, guild_id, mia) == 10
+    gives(tx, guild_id, MIA, 1, NOON + timedelta(hours=1))
+    assert tickets(tx, guild_id, mia) == 10
+    assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "open")]
+    assert actions.open_due(tx, MEANS, guild_id, at("2026-12-01")) is None
+    draws.freeze(tx, MEANS, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
+    assert kinds(tx, guild_id)[-3:] == ["raffle.dates", "raffle.changed", "raffle.frozen"]
+
+
+def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, 25, 28)
+    assert actions.end(tx, guild_id, ADMIN, NOON).state == "closed"
+    start(tx, guild_id, 26, 27)
+    assert find_shown(tx, guild_id, NOON) == store.find_period(tx, guild_id, 2)
+
+
+def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
+    for action in (
+        lambda: actions.end(tx, guild_id, ADMIN, NOON),
+        lambda: actions.restart(tx, MEANS, guild_id, ADMIN, NOON),
+    ):
+        with pytest.raises(Refusal, match="No raffle runs") as raised:
+            action()
+        assert "/rafflestart" in raised.value.remedy
+
+
+def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, None, 28)
+    gives(tx, guild_id, MIA, 1, NOON + SECOND)
+    later = NOON + timedelta(days=1)
+    actions.restart(tx, MEANS, guild_id, ADMIN, later)
+    gives(tx, guild_id, MIA, 2, later)
+    mia = viewer(tx, guild_id, MIA)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
+    assert dates(tx, guild_id) == [
+        ("11-22 12:00", "11-23 12:00", "open"),
+        ("11-23 12:00", "11-29 00:00", "open"),
+    ]
+
+
+# -- dates ----------------------------------------------------------------------------------------
+
+
+def test_dates_open_one_where_there_is_none(tx: Connection, guild_id: int) -> None:
+    set_dates(tx, guild_id, "2026-12-01", "2026-12-24")
+    assert dates(tx, guild_id) == [("12-01 00:00", "12-25 00:00", "open")]
+
+
+def test_one_to_come_is_moved(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, 25, 28)
+    set_dates(tx, guild_id, "2026-11-24", "2026-11-26")
+    assert dates(tx, guild_id) == [("11-24 00:00", "11-27 00:00", "open")]
+    assert audited(tx, guild_id) == ["raffle.open #1", "raffle.move #1"]
+
+
+def test_of_one_that_runs_the_end_is_moved(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id)
+    set_dates(tx, guild_id, "2026-11-22", "2026-12-24", NOON + SECOND)
+    assert dates(tx, guild_id) == [("11-22 12:00", "12-25 00:00", "open")]
+    assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.changed"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        ("2026-11-01", "2026-12-24", "has begun, so its start stays: 2026-11-22"),
+        ("2026-11-23", "2026-12-24", "has begun, so its start stays: 2026-11-22"),
+        ("2026-11-01", "2026-11-21", "2026-11-21 has passed"),
+        ("2026-12-24", "2026-12-01", "before the start"),
+    ],
+)
+def test_dates_that_do_not_fit_one_that_runs_are_refused(
+    tx: Connection, guild_id: int, first: str, last: str, words: str
+) -> None:
+    start(tx, guild_id)
+    with pytest.raises(Refusal, match=words):
+        set_dates(tx, guild_id, first, last, NOON + SECOND)
+    assert dates(tx, guild_id) == [("11-22 12:00", "12-01 00:00", "open")]
+
+
+def test_past_and_overlapping_dates_are_refused(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal, match="2026-11-21 has passed"):
+        set_dates(tx, guild_id, "2026-11-21", "2026-12-24")
+    start(tx, guild_id, None, 24)
+    start(tx, guild_id, 28)
+    with pytest.raises(Refusal, match="Raffle #2 runs then"):
+        set_dates(tx, guild_id, "2026-11-22", "2026-11-28", NOON + SECOND)
+
+
+# -- which one is meant ---------------------------------------------------------------------------
+
+
+def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id, None, 24)
+    after = at("2026-11-25T08:00")
+    assert get_taking(tx, guild_id, after).number == 1
+    draws.freeze(tx, MEANS, guild_id, 1, ADMIN, after)
+    with pytest.raises(Refusal, match="No raffle takes tickets"):
+        get_taking(tx, guild_id, after)
+    shown = find_shown(tx, guild_id, after)
+    assert shown is not None
+    assert shown.state == "frozen"
+
+
+def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, None, 24)
+    mia = link(tx, guild_id, MIA)
+    watches(tx, guild_id, MIA, at("2026-11-24T22:00"), timedelta(hours=3))
+    draw = draws.freeze(tx, MEANS, guild_id, 1, ADMIN, at("2026-11-25T01:30"))
+    assert (draw.entrants, draw.tickets) == (1, 20)
+    assert tickets(tx, guild_id, mia) == 20
+
+
+def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) -> None:
+    choose(tx, guild_id, LOG_CHANNEL, 888)
+    start(tx, guild_id)
+    where = {m.kind: m.target["channel_id"] for m in posted(tx, guild_id)}
+    assert where == {"raffle.opened": CHANNEL_ID, "raffle.changed": 888}
