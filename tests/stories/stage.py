@@ -34,10 +34,11 @@ QUIET = {
 
 
 @contextmanager
-def fresh_database(server_url: str) -> Iterator[str]:
-    """The address of a new, empty database on this server; it is dropped afterwards."""
+def fresh_database(server_url: str, copy_of: str = "template1") -> Iterator[str]:
+    """The address of a new, empty database on this server, or of a copy of one that nobody is
+    connected to; it is dropped afterwards."""
     name = f"story_{uuid4().hex[:12]}"
-    _administer(server_url, f"CREATE DATABASE {name}")
+    _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {copy_of}")
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
