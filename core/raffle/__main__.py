@@ -23,7 +23,7 @@ def audit(database: Database) -> tuple[list[Drift], str]:
     """What does not add up, and a sentence about how much was looked at."""
     with database.begin() as tx:
         entries, balances = count_ledger(tx)
-        return list_drift(tx), f"{entries:,} entries, {balances:,} balances"
+        return list_drift(tx), f"entries: {entries:,}, balances: {balances:,}"
 
 
 def report(drift: Sequence[Drift], looked_at: str) -> str:

@@ -1,0 +1,100 @@
+"""`!tickets` and `!raffle` in the stream's chat."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from core.events import ChatMessageSent, Sender
+from core.inbox.hearers import collect
+from core.raffle.ledger import chat, earning
+from core.raffle.room import ROOM
+from tests.raffle.ledger.scene import (
+    END,
+    HOUR,
+    LEO,
+    MIA,
+    MIDDLE,
+    NAMES,
+    gives,
+    link,
+    period,
+    posted,
+    watches,
+)
+
+LINES = {"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line}
+
+
+def says(
+    tx: Connection, guild_id: int, user_id: int, line: str, after: timedelta = HOUR
+) -> list[str]:
+    """What the bot has answered up to then, in its own words."""
+    at = MIDDLE + after
+    message = ChatMessageSent(
+        key=f"{user_id}{line}{at}",
+        guild_id=guild_id,
+        at=at,
+        platform="kick",
+        channel_id=41,
+        message_id=f"{user_id}{line}{at}",
+        sender=Sender(user_id=user_id, name=NAMES[user_id]),
+        text=line,
+    )
+    for hearing in collect([ROOM])[ChatMessageSent]:
+        hearing.run(tx, message)
+    return [LINES[m.kind](m.payload) for m in posted(tx, guild_id) if m.kind in LINES]
+
+
+def test_how_many_which_rank_and_when_the_next_one_comes(tx: Connection, guild_id: int) -> None:
+    opened = period(tx, guild_id)
+    link(tx, guild_id, MIA)
+    link(tx, guild_id, LEO)
+    watches(tx, guild_id, MIA, MIDDLE, timedelta(minutes=62))
+    gives(tx, guild_id, LEO, 2)
+    earning.settle(tx, opened, MIDDLE + HOUR)
+    assert says(tx, guild_id, MIA, "!tickets") == [
+        "@MadCats 10 tickets · rank 2 of 2, chance 25.0% · next one after 4 minutes of watching"
+    ]
+
+
+def test_the_same_minute_is_answered_once(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    link(tx, guild_id, MIA)
+    for seconds in (0, 10, 20, 59):
+        assert len(says(tx, guild_id, MIA, "!tickets", timedelta(seconds=seconds))) == 1
+    assert len(says(tx, guild_id, MIA, "!Tickets", timedelta(seconds=60))) == 2
+    assert len(says(tx, guild_id, LEO, "!tickets", timedelta(seconds=60))) == 3
+
+
+def test_who_is_not_linked_is_told_what_waits(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id)
+    gives(tx, guild_id, MIA, 2)
+    (told,) = says(tx, guild_id, MIA, "!tickets")
+    assert told == "@MadCats 30 tickets wait for you: link in Discord with /link."
+    assert says(tx, guild_id, LEO, "!tickets")[1] == (
+        "@lil_bean Link your Kick account in Discord with /link to take part."
+    )
+
+
+def test_what_runs(tx: Connection, guild_id: int) -> None:
+    period(tx, guild_id, prize="A\nkeyboard " + "🎁" * 500)
+    (told,) = says(tx, guild_id, MIA, "!raffle")
+    assert told.startswith("Raffle #1 · win A keyboard 🎁🎁")
+    assert told.endswith("🎁 · ends in 16 days · 15 for a gifted sub · 10 for an hour watched")
+    assert len(told) < 300
+    assert len(says(tx, guild_id, LEO, "!raffle", HOUR + timedelta(seconds=5))) == 1
+
+
+def test_without_a_raffle_nothing_is_said(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    period(tx, other_guild_id)
+    period(tx, guild_id)
+    assert says(tx, guild_id, MIA, "!tickets", END - MIDDLE) == []
+    assert says(tx, guild_id, MIA, "!raffle", END - MIDDLE) == []
+
+
+def test_time_left_in_the_unit_that_says_enough() -> None:
+    payload = {"number": 1, "prize": "", "per_gift": 0, "per_hour": 0}
+    for left, words in ((20, "1 minute"), (3599, "60 minutes"), (7300, "3 hours"), (2e5, "3 days")):
+        assert chat.raffle_line({**payload, "left": left}) == f"Raffle #1 · ends in {words}"

@@ -1,0 +1,360 @@
+"""The commands of tickets and of the calendar in the pretend Discord, by a real client."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+from sqlalchemy import Connection
+
+from bot import DiscordThread
+from core.kit.bus import LocalBus
+from core.kit.database import METADATA, Database
+from core.kit.services import Services
+from core.people import store as people
+from core.people.room import ROOM as PEOPLE
+from core.raffle import store as raffle
+from core.raffle.ledger import earning, store
+from core.raffle.room import ROOM
+from core.raffle.settings import CHANNEL
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.kick.signing import SigningKey
+from sandbox.people import BY_HANDLE
+from sandbox.serve import on_thread
+from tests.clean import cleaned
+from tests.kick.rig import settings
+from tests.raffle.ledger.scene import (
+    END,
+    LEO,
+    MIA,
+    MIDDLE,
+    START,
+    YUKI,
+    choose,
+    gives,
+    period,
+    viewer,
+    watches,
+)
+
+KEY = SigningKey()
+CROWD = 40
+
+Embed = dict[str, Any]
+Answer = dict[str, Any]
+
+
+class World:
+    """The bot with the rooms that matter here, connected to the pretend Discord. It is the middle
+    of the month."""
+
+    def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
+        self.database = database
+        self.driver = driver
+        self.bot = bot
+
+    def start_over(self) -> None:
+        with self.database.begin() as tx:
+            tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            for table in reversed(METADATA.sorted_tables):
+                if table.name != "guilds":
+                    tx.execute(table.delete())
+        with self.database.begin() as tx:
+            middle_of_the_month(tx)
+        found = self.bot._bot
+        assert found is not None
+        for name in ("raffleboard",):
+            command = found.get_command(name)
+            assert command is not None
+            command._buckets._cache.clear()
+
+    def tickets(self, user_id: int, number: int = 1) -> int:
+        with self.database.begin() as tx:
+            mia = viewer(tx, NORAS_CORNER_ID, user_id)
+            return store.get_balance(tx, NORAS_CORNER_ID, number, mia)
+
+
+def middle_of_the_month(tx: Connection) -> None:
+    """mia watched for 65 min and gifted 5 subs, leo gifted 2; yuki gifted 1 and is not linked."""
+    choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
+    opened = period(tx, NORAS_CORNER_ID)
+    for user_id, handle in ((MIA, "mia"), (LEO, "leo")):
+        viewer_id = viewer(tx, NORAS_CORNER_ID, user_id)
+        discord_id = BY_HANDLE[handle].discord_id
+        people.add_link(tx, NORAS_CORNER_ID, discord_id, "kick", viewer_id, START)
+    watches(tx, NORAS_CORNER_ID, MIA, MIDDLE - timedelta(hours=2), timedelta(minutes=65))
+    gives(tx, NORAS_CORNER_ID, MIA, 5, MIDDLE - timedelta(hours=1))
+    gives(tx, NORAS_CORNER_ID, LEO, 2, MIDDLE - timedelta(hours=1))
+    gives(tx, NORAS_CORNER_ID, YUKI, 1, MIDDLE - timedelta(hours=1))
+    earning.settle(tx, opened, MIDDLE)
+
+
+@pytest.fixture(scope="module")
+def running(database: Database) -> Iterator[World]:
+    """One for all tests here."""
+    address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    with cleaned(database), on_thread(signing_key=KEY) as world:
+        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
+        services = Services(settings(**env), database, LocalBus(), clock=lambda: MIDDLE)
+        bot = DiscordThread(services, (PEOPLE, ROOM))
+        bot.start()
+        driver = DiscordDriver(world.base_url)
+        try:
+            driver.wait_connected()
+            driver.wait_command("tickets")
+            driver.wait_until(lambda: known(database), 5, lambda: "the servers are not known")
+            yield World(database, driver, bot)
+        finally:
+            bot.stop()
+            driver.close()
+            Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = address
+
+
+def known(database: Database) -> bool:
+    with database.begin() as tx:
+        rows = tx.exec_driver_sql("SELECT guild_id FROM guilds").scalars()
+        return {NORAS_CORNER_ID, VERAS_DEN_ID} <= set(rows)
+
+
+@pytest.fixture
+def world(running: World) -> World:
+    running.start_over()
+    return running
+
+
+class Asker:
+    """Somebody who chooses a command, or types it."""
+
+    def __init__(self, world: World, *, typing: bool) -> None:
+        self.world = world
+        self.typing = typing
+
+    def answer(self, command: str, person: str = "nora", **options: Any) -> Answer:
+        """The bot's answer, with its buttons."""
+        driver = self.world.driver
+        if not self.typing:
+            return dict(driver.slash(person, "general", command, options)["response"])
+        words = " ".join(str(value) for value in options.values())
+        asked = driver.message(person, "general", f"!{command} {words}".strip())
+        return driver.wait_for("general", lambda m: m["author"] == "bot", after=asked)
+
+    def __call__(self, command: str, person: str = "nora", **options: Any) -> Embed:
+        return dict(self.answer(command, person, **options)["embeds"][0])
+
+
+@pytest.fixture(params=["typed", "slash"])
+def ask(request: pytest.FixtureRequest, world: World) -> Asker:
+    return Asker(world, typing=request.param == "typed")
+
+
+@pytest.fixture
+def pick(world: World) -> Asker:
+    return Asker(world, typing=False)
+
+
+def words(embed: Embed) -> list[str]:
+    return str(embed.get("description", "")).split("\n")
+
+
+def ids(answer: Answer) -> dict[str, str]:
+    """What is written on a button -> custom id."""
+    items = [item for row in answer["components"] for item in row["components"]]
+    return {item.get("label") or "menu": item["custom_id"] for item in items}
+
+
+# -- viewers --------------------------------------------------------------------------------------
+
+
+def test_ones_own_tickets(ask: Asker) -> None:
+    embed = ask("tickets", "mia")
+    assert embed["title"] == "🎟️ MadCats"
+    assert words(embed) == [
+        "## 85 tickets",
+        "🥇 rank **1** of 2 · chance **73.9%** of 115 tickets",
+        "🎁 Gifted subs: **75**",
+        "⏱️ Watching: **10**",
+        "",
+        "-# Next ticket after 1 min more of watching.",
+    ]
+    assert {f["name"]: f["value"] for f in embed["fields"]} == {
+        "Raffle #1": f"ends <t:{int(END.timestamp())}:R>",
+        "Prize": "A keyboard",
+    }
+
+
+def test_chosen_it_is_for_ones_own_eyes(pick: Asker) -> None:
+    assert pick.answer("tickets", "mia")["ephemeral"] is True
+    assert pick.answer("why", "mia")["ephemeral"] is True
+
+
+def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
+    for command in ("tickets", "why"):
+        answer = ask.answer(command, "yuki")
+        assert answer["embeds"][0]["title"] == "🎟️ Whose tickets are yours?"
+        assert ids(answer) == {"Link with Kick": "people:link"}
+
+
+def test_others_tickets_are_for_moderators(ask: Asker) -> None:
+    embed = ask("tickets", "leo", who="madcats")
+    assert "Only moderators see the tickets of others." in embed["title"]
+    assert ask("tickets", "leo", who="LIL_BEAN")["title"] == "🎟️ lil\\_bean"
+    embed = ask("tickets", "nora", who="yuki_snow")
+    assert words(embed)[:2] == [
+        "## 15 tickets",
+        "⏳ They count once the account is linked: `/link`.",
+    ]
+    mention = f"<@{BY_HANDLE['leo'].discord_id}>"
+    assert words(ask("tickets", "nora", who=mention))[0] == "## 30 tickets"
+
+
+def message(world: World, message_id: str) -> Answer:
+    """As it stands in Discord now."""
+    found = (m for m in world.driver.transcript("general") if m["message_id"] == message_id)
+    return dict(next(found))
+
+
+def footer(answer: Answer) -> str:
+    return str((answer["embeds"][0].get("footer") or {}).get("text", ""))
+
+
+def test_every_entry_page_by_page(world: World) -> None:
+    with world.database.begin() as tx:
+        gives(tx, NORAS_CORNER_ID, MIA, 20, MIDDLE)
+    answer = Asker(world, typing=True).answer("why", "mia")
+    embed, message_id = answer["embeds"][0], answer["message_id"]
+    assert embed["title"] == "🔎 MadCats: 385 tickets in raffle #1"
+    assert footer(answer) == "Page 1 of 3"
+    assert len(words(embed)) == 12
+    assert words(embed)[0] == f"`+15` · 🎁 Gifted subs · <t:{int(MIDDLE.timestamp())}:f>"
+    refused = world.driver.click("leo", message_id, ids(answer)["Older"])["response"]
+    assert "belongs to somebody else" in refused["embeds"][0]["title"]
+    for button, page in (("Older", "2 of 3"), ("Older", "3 of 3"), ("Newer", "2 of 3")):
+        world.driver.click("mia", message_id, ids(message(world, message_id))[button])
+        wait_for_page(world, message_id, page)
+
+
+def wait_for_page(world: World, message_id: str, page: str) -> None:
+    def shown() -> str:
+        return footer(message(world, message_id))
+
+    world.driver.wait_until(lambda: shown() == f"Page {page}", 5, shown)
+
+
+def test_the_first_entries_come_last(pick: Asker) -> None:
+    rows = words(pick("why", "mia"))
+    assert [row.split(" · ")[0] for row in rows] == ["`+10`", *["`+15`"] * 5]
+
+
+def test_the_board_has_only_those_who_can_win(ask: Asker) -> None:
+    embed = ask("raffleboard", "leo")
+    assert words(embed) == [
+        "🥇 **MadCats** · 85 · 73.9%",
+        "🥈 **lil\\_bean** · 30 · 26.1%",
+        f"-# 2 viewers · 115 tickets · ends <t:{int(END.timestamp())}:R>",
+    ]
+
+
+def test_ones_own_place_stands_below_a_short_board(ask: Asker) -> None:
+    assert words(ask("raffleboard", "leo", limit=1))[:3] == [
+        "🥇 **MadCats** · 85 · 73.9%",
+        "…",
+        "🥈 **lil\\_bean** · 30 · 26.1%",
+    ]
+
+
+def test_info_tells_everything(ask: Asker, world: World) -> None:
+    embed = ask("raffleinfo", "yuki")
+    told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
+    with world.database.begin() as tx:
+        running = raffle.find_period(tx, NORAS_CORNER_ID, 1)
+    assert running is not None
+    for part in (
+        "**15 tickets** for each gifted sub",
+        "**10 tickets** for each hour watched: you are counted for 10 minutes after",
+        f"<t:{int(END.timestamp())}:R>",
+        "A keyboard",
+        running.commitment,
+        f"/draws/{running.public_id}",
+        "anonymous gifts earn none",
+    ):
+        assert part in told
+    assert "wagered" not in told
+
+
+def test_stats_of_the_server_and_of_oneself(ask: Asker) -> None:
+    everybody = words(ask("rafflestats", "leo"))
+    assert everybody[0] == "In this raffle **115 tickets** of 2 viewers can win."
+    assert everybody[1] == "🎁 Gifted subs: **120**"
+    own = ask("rafflestats", "leo", who="lil_bean")
+    assert own["title"] == "📊 lil\\_bean in raffles"
+    assert words(own)[-1].endswith("30 tickets")
+
+
+# -- admins ---------------------------------------------------------------------------------------
+
+
+def test_giving_and_taking(ask: Asker, world: World) -> None:
+    embed = ask("rafflegive", who="madcats", amount=5, reason="for a *good* idea")
+    assert embed["title"] == "✅ MadCats has 90 tickets now"
+    embed = ask("raffleremove", who="madcats", amount=91, reason="")
+    assert embed["title"] == "⚠️ MadCats has 90 tickets."
+    ask("raffleremove", who="madcats", amount=90)
+    assert world.tickets(MIA) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["rafflegive", "raffleremove", "rafflevoid", "rafflestart", "raffleend", "rafflerestart"],
+)
+def test_viewers_may_not(world: World, command: str) -> None:
+    typed = Asker(world, typing=True)
+    embed = typed(command, "leo", who="lil_bean", amount=5)
+    assert "Manage Server" in str(embed)
+    assert world.tickets(LEO) == 30
+
+
+def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
+    typed = Asker(world, typing=True)
+    answer = typed.answer("rafflevoid", who="madcats")
+    assert answer["embeds"][0]["title"] == "🎁 Gifts by MadCats"
+    (row,) = answer["components"]
+    (menu,) = row["components"]
+    (option,) = menu["options"]
+    assert option["label"] == "5 gifted subs"
+    message_id, custom_id = answer["message_id"], menu["custom_id"]
+    done = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
+    assert done["embeds"][0]["title"] == "↩️ 75 tickets of MadCats taken back"
+    assert world.tickets(MIA) == 10
+    again = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
+    assert "voided before" in again["embeds"][0]["title"]
+    assert world.tickets(MIA) == 10
+    refused = world.driver.click("leo", message_id, custom_id, [option["value"]])["response"]
+    assert "for admins" in refused["embeds"][0]["title"]
+    assert not typed.answer("rafflevoid", who="madcats")["components"], "nothing is left"
+
+
+def test_the_calendar(ask: Asker, world: World) -> None:
+    assert "Raffle #1 runs then" in ask("rafflestart")["title"]
+    assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
+        "📅 Raffle #1 has these dates now"
+    )
+    assert "is no date" in ask("rafflesetdate", start="soon", end="2026-11-20")["title"]
+    assert ask("rafflerestart")["title"] == "🎟️ Raffle #2 is open"
+    assert ask("raffleend")["title"] == "✖️ Raffle #2 is called off", "it lasted no second"
+    assert "No raffle runs" in ask("raffleend")["title"]
+    assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is open"
+    with world.database.begin() as tx:
+        last = raffle.find_period(tx, NORAS_CORNER_ID, 3)
+    assert last is not None
+    assert (last.starts_at.day, last.ends_at.day) == (20, 26)
+
+
+def test_a_day_that_is_no_number_is_not_passed_over(world: World) -> None:
+    with world.database.begin() as tx:
+        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=START)
+    Asker(world, typing=True)("rafflestart", start_day="soon")
+    with world.database.begin() as tx:
+        assert len(raffle.list_periods(tx, NORAS_CORNER_ID)) == 1

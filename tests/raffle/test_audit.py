@@ -1,0 +1,72 @@
+"""`python -m core.raffle audit`: whether every balance is the sum of its entries."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import setup_database
+from core.guilds import store as guilds
+from core.kit.database import Database
+from core.raffle.ledger import earning
+from tests.raffle.ledger.scene import HOUR, MIA, MIDDLE, gives, link, period, watches
+from tests.stories.stage import fresh_database
+
+ROOT = Path(__file__).parents[2]
+GUILD = 1001
+
+
+def audit(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "core.raffle", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
+    with fresh_database(postgres_url) as url:
+        database = Database(url, pool_size=1)
+        setup_database.upgrade(database)
+        with database.begin() as tx:
+            guilds.set_guild(tx, GUILD, "Nora's Corner")
+            opened = period(tx, GUILD)
+            mia = link(tx, GUILD, MIA)
+            gives(tx, GUILD, MIA, 2)
+            watches(tx, GUILD, MIA, MIDDLE, HOUR)
+            earning.settle(tx, opened, MIDDLE)
+        done = audit(url, "audit")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "Every balance is the sum of its entries (entries: 3, balances: 1).\n"
+
+        with database.begin() as tx:
+            tx.execute(text("UPDATE raffle_balances SET tickets = tickets + 1"))
+            tx.execute(text("DELETE FROM raffle_reached"))
+        done = audit(url, "audit")
+        assert done.returncode == 1
+        place = f"  server {GUILD}, raffle #1, viewer {mia}: "
+        assert done.stdout.splitlines()[1:] == [
+            f"{place}balance is 41, the entries add up to 40",
+            f"{place}watchtime is 0, the entries add up to 10",
+        ]
+        database.close()
+
+
+def test_a_database_that_is_away_is_no_proof() -> None:
+    done = audit("postgresql://nobody@127.0.0.1:1/nothing", "audit")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "the database is not answering" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("fix",)])
+def test_it_says_what_it_can_do(arguments: tuple[str, ...]) -> None:
+    done = audit("", *arguments)
+    assert done.returncode == 2
+    assert "audit" in done.stderr
