@@ -62,6 +62,8 @@ from tests.raffle.ledger.scene import (
 )
 from tests.stories.stage import fresh_database
 
+pytestmark = pytest.mark.timeout(300)
+
 GUILD, OTHER = 1001, 2002
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 FORK = get_context("fork")
@@ -246,7 +248,7 @@ def assert_posted_once(tx: Connection) -> None:
     found = tx.execute(
         text("SELECT kind, count(*) FROM outbox_messages WHERE kind <> 'raffle.changed' GROUP BY 1")
     )
-    assert {row.kind: row.count for row in found} == {
+    assert dict(found.tuples().all()) == {
         "raffle.opened": 2,
         "raffle.frozen": 1,
         # Six drops, of which one is anonymous; leo is told what waited for him.

@@ -122,7 +122,7 @@ def restart(
     if running is None:
         raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
     ended = _end_now(tx, guild_id, actor, now)
-    wanted = Stretch(now, running.ends_at)
+    wanted = Stretch(rules.whole_second(now), running.ends_at)
     return ended, _open(tx, means, guild_id, wanted, actor, now)
 
 
@@ -131,12 +131,12 @@ def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period
     period = _lock_coming(tx, guild_id, now)
     if period is None:
         raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
-    if period.starts_at >= now:
+    if period.starts_at >= rules.whole_second(now):
         calls_off = {"ends_at": period.starts_at, "state": "closed", "closed_at": now}
         store.set_period(tx, guild_id, period.number, **calls_off)
         what = "cancel"
     else:
-        store.set_period(tx, guild_id, period.number, ends_at=now)
+        store.set_period(tx, guild_id, period.number, ends_at=rules.whole_second(now))
         what = "end"
     return _changed(tx, period, what, actor, now)
 
@@ -168,7 +168,7 @@ def set_dates(
                 _("Give that date and another end, or begin anew with `/rafflerestart`."),
             )
         wanted = Stretch(period.starts_at, wanted.ends_at)
-    elif wanted.starts_at < now:
+    elif wanted.starts_at < rules.whole_second(now):
         raise Refusal(
             _("{day} has passed.").format(day=first.isoformat()),
             _("A raffle begins today or later."),

@@ -27,6 +27,12 @@ class Stretch:
     ends_at: datetime
 
 
+def whole_second(now: datetime) -> datetime:
+    """Platforms tell instants in whole seconds: what happens in the second in which a raffle
+    begins, or after that in which it ends, would otherwise be told as before it."""
+    return now.replace(microsecond=0)
+
+
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a day."""
     return datetime.combine(day, time.min, zone).astimezone(UTC)
@@ -47,7 +53,7 @@ def monthly_after(last_end: datetime | None, now: datetime, zone: ZoneInfo) -> S
     """
     month = month_around(now, zone)
     if last_end is None:
-        return Stretch(now, month.ends_at)
+        return Stretch(whole_second(now), month.ends_at)
     if last_end > now:
         return None
     if abs(last_end - month.starts_at) < NEARLY:
@@ -73,7 +79,7 @@ def between_days(
             ),
         )
     after = _first_of_next(first) if end_day is None else _day_after(first, end_day)
-    return Stretch(max(midnight(first, zone), now), midnight(after, zone))
+    return Stretch(max(midnight(first, zone), whole_second(now)), midnight(after, zone))
 
 
 def _day_of_month(today: date, day: int) -> date:
@@ -107,7 +113,7 @@ def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Str
     if last - first > LONGEST or first - today > LONGEST:
         raise Refusal(_("That is more than a year."), _("Check the years."))
     start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
-    return Stretch(max(start, now) if first == today else start, end)
+    return Stretch(max(start, whole_second(now)) if first == today else start, end)
 
 
 def parse_date(text: str) -> date:

@@ -191,6 +191,16 @@ def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id
     ]
 
 
+def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id)
+    later = NOON + timedelta(days=1)
+    actions.restart(tx, MEANS, guild_id, ADMIN, later + timedelta(milliseconds=400))
+    gives(tx, guild_id, MIA, 1, later)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA), 2) == 15
+
+
 # -- dates ----------------------------------------------------------------------------------------
 
 

@@ -109,6 +109,19 @@ def test_days_are_included() -> None:
     assert days(23, 28) == Stretch(at("2026-11-23"), at("2026-11-29"))
 
 
+def test_now_is_the_whole_second_because_gifts_are_told_so() -> None:
+    late = NOON + timedelta(microseconds=999_999)
+    today = date(2026, 11, 22)
+    for found in (
+        days(None, None, late),
+        days(22, None, late),
+        rules.between_dates(today, today, late, STOCKHOLM),
+        rules.monthly_after(None, late, STOCKHOLM),
+    ):
+        assert found is not None
+        assert found.starts_at == NOON
+
+
 def test_today_begins_now() -> None:
     assert days(22, 22) == Stretch(NOON, at("2026-11-23"))
 

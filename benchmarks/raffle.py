@@ -1,0 +1,174 @@
+"""How fast tickets are written, and how fast a balance is told over 1,000,000 entries.
+
+    python -m benchmarks.raffle
+
+Gifts are awarded one by one as the worker hears them, each in a transaction of its own with its
+commit; and in one go, as after a gap. The balance is read as `/tickets` does, with rank, chance and
+sources, in a raffle with 20,000 viewers of 50 entries each.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+
+import core.rooms
+from core.drand.chain import QUICKNET
+from core.events import Person, SubGifted
+from core.guilds import store as guilds
+from core.kit.crypto import Vault
+from core.kit.database import METADATA, Database
+from core.kit.embedded import EmbeddedPostgres
+from core.raffle import actions as raffles
+from core.raffle.ledger import gifting, handlers, reading, store
+from core.raffle.means import Means
+
+GUILD = 800_000_001
+VIEWERS = 20_000
+ENTRIES_EACH = 50
+ONE_BY_ONE = 500
+AT_ONCE = 10_000
+LOOKS = 200
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+END = datetime(2026, 12, 1, tzinfo=UTC)
+MIDDLE = START + timedelta(days=14)
+
+_VIEWERS = text("""
+    INSERT INTO people_viewers
+           (guild_id, platform, platform_user_id, name, folded_name, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :at
+      FROM generate_series(1, :viewers) AS n
+""")
+_LINKS = text("""
+    INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
+    SELECT guild_id, platform_user_id, platform, viewer_id, :at
+      FROM people_viewers WHERE guild_id = :guild
+""")
+_ENTRIES = text("""
+    INSERT INTO raffle_entries (guild_id, period, viewer_id, source, amount, source_key, at)
+    SELECT v.guild_id, 1, v.viewer_id, (ARRAY['correction', 'gifted_sub', 'bonus'])[n % 3 + 1],
+           1 + v.viewer_id % 20, 'bench:' || v.viewer_id || ':' || n, :at
+      FROM people_viewers v, generate_series(1, :each) AS n WHERE v.guild_id = :guild
+""")
+_BALANCES = text("""
+    INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets)
+    SELECT guild_id, period, viewer_id, sum(amount) FROM raffle_entries
+     WHERE guild_id = :guild GROUP BY 1, 2, 3
+""")
+
+
+def fill(database: Database) -> list[int]:
+    """A raffle with a million entries; returns the viewer ids."""
+    means = Means(Vault([Fernet.generate_key().decode()]), QUICKNET, "https://regulars.example")
+    words = {"guild": GUILD, "at": START, "viewers": VIEWERS, "each": ENTRIES_EACH}
+    with database.begin() as tx:
+        guilds.add_guild(tx, GUILD, "Benchmark")
+        raffles.open_period(tx, means, GUILD, START, END, prize="", winners_wanted=1, now=START)
+        for statement in (_VIEWERS, _LINKS, _ENTRIES, _BALANCES):
+            tx.execute(
+                statement, {k: v for k, v in words.items() if k in statement.compile().params}
+            )
+        found = tx.execute(
+            text("SELECT viewer_id FROM people_viewers WHERE guild_id = :guild ORDER BY 1"), words
+        )
+        ids = list(found.scalars())
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
+        plain.execute(text("VACUUM ANALYZE"))
+    return ids
+
+
+def gift(n: int) -> SubGifted:
+    """The n-th gifted sub, each by somebody else."""
+    at = MIDDLE + timedelta(seconds=n)
+    user_id = n % VIEWERS + 1
+    return SubGifted(
+        key=f"{user_id}|{n}",
+        guild_id=GUILD,
+        at=at,
+        platform="kick",
+        channel_id=1,
+        gifter=Person(user_id=user_id, name=f"viewer{user_id}"),
+        giftee=Person(user_id=10_000_000 + n, name=f"giftee{n}"),
+        drop=f"{user_id}|{at.isoformat()}",
+    )
+
+
+def award_one_by_one(database: Database) -> float:
+    """Gifts a second, each heard alone."""
+    events = [gift(n) for n in range(ONE_BY_ONE)]
+    start = perf_counter()
+    for event in events:
+        with database.begin() as tx:
+            handlers.on_sub_gifted(tx, event)
+    return ONE_BY_ONE / (perf_counter() - start)
+
+
+def award_at_once(database: Database, viewer_ids: list[int]) -> float:
+    """Gifts a second, all of them credited together."""
+    with database.begin() as tx:
+        for n in range(AT_ONCE):
+            viewer_id = viewer_ids[n % VIEWERS]
+            store.add_gift(tx, GUILD, f"late {n}", viewer_id, f"late {n}", MIDDLE)
+    start = perf_counter()
+    with database.begin() as tx:
+        gifting.credit_gifts(tx, GUILD)
+    return AT_ONCE / (perf_counter() - start)
+
+
+def milliseconds(look: Callable[[int], object], viewer_ids: list[int]) -> float:
+    """The median of many looks, at viewers all over the raffle."""
+    times = []
+    for viewer_id in viewer_ids[:: VIEWERS // LOOKS]:
+        start = perf_counter()
+        look(viewer_id)
+        times.append(perf_counter() - start)
+    return median(times) * 1000
+
+
+def measure(database: Database) -> dict[str, float]:
+    """All figures."""
+    viewer_ids = fill(database)
+
+    def balance(viewer_id: int) -> None:
+        with database.begin() as tx:
+            store.get_balance(tx, GUILD, 1, viewer_id)
+
+    def card(viewer_id: int) -> None:
+        with database.begin() as tx:
+            reading.get_own(tx, GUILD, 1, viewer_id, MIDDLE)
+
+    start = perf_counter()
+    with database.begin() as tx:
+        assert store.list_drift(tx) == []
+    audit = perf_counter() - start
+    return {
+        "raffle_balance_ms": milliseconds(balance, viewer_ids),
+        "raffle_card_ms": milliseconds(card, viewer_ids),
+        "raffle_audit_1m_s": audit,
+        "raffle_gifts_one_by_one_per_s": award_one_by_one(database),
+        "raffle_gifts_at_once_per_s": award_at_once(database, viewer_ids),
+    }
+
+
+def main() -> None:
+    with TemporaryDirectory(prefix="regulars-bench-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        database = Database(server.start(), pool_size=1)
+        core.rooms.open_rooms()
+        METADATA.create_all(database.engine)
+        try:
+            for name, value in measure(database).items():
+                print(f"{name:32} {value:12,.2f}")
+        finally:
+            database.close()
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Tickets from Kick to Discord, with real processes: gifts, watching, a late link, and a kill."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.kick.signing import SigningKey
+from sandbox.people import BY_HANDLE
+from tests.stories.letters import letters
+from tests.stories.product import until
+from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.stories.test_roles import link
+
+pytestmark = pytest.mark.timeout(300)
+
+Json = dict[str, Any]
+
+RAFFLE = "raffle"
+SETTINGS = {
+    "TOKEN_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "RAFFLE_ANNOUNCEMENT_CHANNEL_ID": str(channel_id(NORAS_CORNER_ID, RAFFLE)),
+}
+
+
+@pytest.fixture
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
+) -> Iterator[Stage]:
+    """A product that listens to Kick; nora has started the raffle."""
+    folder: Path = tmp_path_factory.mktemp("raffle")
+    with open_stage(folder, postgres_url, signing_key, **SETTINGS) as opened:
+        opened.start().wait_well()
+        opened.tuned_in()
+        opened.discord.wait_command("rafflestart")
+        assert "is open" in admin(opened, "rafflestart")["title"]
+        yield opened
+
+
+def admin(stage: Stage, command: str, **options: object) -> Json:
+    """Nora's answer to a slash command."""
+    done = stage.discord.slash("nora", "general", command, options)
+    assert done["response"]["ephemeral"] is True
+    return dict(done["response"]["embeds"][0])
+
+
+def own(stage: Stage, person: str) -> str:
+    """What `/tickets` says."""
+    done = stage.discord.slash(person, "general", "tickets", {})
+    return str(done["response"]["embeds"][0]["description"])
+
+
+def tickets(stage: Stage, person: str) -> int:
+    found = stage.scalar(
+        "SELECT b.tickets FROM raffle_balances b JOIN people_viewers v USING (guild_id, viewer_id)"
+        " WHERE guild_id = :guild AND v.platform_user_id = :user",
+        guild=GUILD,
+        user=BY_HANDLE[person].kick_user_id,
+    )
+    return int(found or 0)
+
+
+def has(stage: Stage, person: str, count: int) -> None:
+    """Until the person has exactly so many."""
+    until(
+        lambda: tickets(stage, person) == count,
+        f"{count} tickets for {person}, not {tickets(stage, person)}",
+    )
+
+
+def thanks(stage: Stage, words: str) -> list[str]:
+    """The texts of the posts in the raffle's channel with these words in the title."""
+    found = (m for m in stage.discord.transcript(RAFFLE) if words in title(m))
+    return [str(m["embeds"][0]["description"]) for m in found]
+
+
+def test_a_gift_bomb_is_thanked_for_once_and_counts_with_the_link(stage: Stage) -> None:
+    stage.kick.gift("mia", count=50)
+    has(stage, "mia", 750)
+    until(lambda: thanks(stage, "MadCats gave 50 subs"), "thanks")
+    (words,) = thanks(stage, "MadCats gave")
+    assert words.split("\n") == [
+        "**+750 tickets** in raffle #1",
+        "⏳ They are kept, and count once the Kick account is linked: `/link`.",
+    ]
+    assert "Link your Kick account" in own(stage, "mia")
+    link(stage, "mia")
+    until(lambda: letters(stage, "mia", "750 tickets waited for you"), "a letter")
+    assert own(stage, "mia").startswith("## 750 tickets\n🥇 rank **1** of 1")
+
+
+def test_anonymous_gifts_say_that_they_earn_nothing(stage: Stage) -> None:
+    stage.kick.gift(None, count=3)
+    until(lambda: thanks(stage, "Somebody gave 3 subs"), "thanks")
+    assert "earns no tickets" in thanks(stage, "Somebody gave 3 subs")[0]
+    assert stage.rows("SELECT 1 FROM raffle_entries") == []
+
+
+def test_tickets_are_told_in_kick_chat(stage: Stage) -> None:
+    link(stage, "leo")
+    stage.kick.gift("leo", ["mia", "sam"])
+    has(stage, "leo", 30)
+    stage.kick.chat("leo", "!tickets")
+    stage.kick.wait_for_line("@lil_bean 30 tickets · rank 1 of 1, chance 100.0%")
+    stage.kick.chat("yuki", "!raffle")
+    line = stage.kick.wait_for_line("Raffle #1")
+    assert "15 for a gifted sub · 10 for an hour watched" in line["text"]
+
+
+def test_an_admins_changes_are_shown(stage: Stage) -> None:
+    link(stage, "leo")
+    admin(stage, "rafflegive", who="lil_bean", amount=7, reason="quiz")
+    admin(stage, "raffleremove", who="lil_bean", amount=3, reason="typo")
+    refused = admin(stage, "raffleremove", who="lil_bean", amount=5)
+    assert refused["title"] == "⚠️ lil_bean has 4 tickets."
+    until(lambda: len(changes(stage)) == 3, f"three changes, not {changes(stage)}")
+    assert changes(stage) == [
+        "🎟️ Raffle #1 was opened",
+        "⭐ lil\\_bean was given 7 tickets",
+        "✏️ 3 tickets were taken from lil\\_bean",
+    ]
+    has(stage, "leo", 4)
+
+
+def changes(stage: Stage) -> list[str]:
+    """What the log shows, oldest first."""
+    marks = ("⭐", "✏️", "🎟️ Raffle #1 was")
+    return [title(m) for m in stage.discord.transcript(RAFFLE) if title(m).startswith(marks)]
+
+
+def test_gifts_through_kills_and_two_processes_count_once(stage: Stage) -> None:
+    link(stage, "leo")
+    first = stage.product
+    stage.kick.gift("leo", count=20)
+    first.signal_group(SIGKILL)
+    stage.kick.gift("leo", count=3)
+    stage.start(name="again").wait_well()
+    stage.start_bot("helper")
+    stage.kick.gift("leo", count=2)
+    # Kick tells again what was not answered.
+    until(lambda: tickets(stage, "leo") == 25 * 15, "375 tickets for leo", timeout=90)
+    until(lambda: len(thanks(stage, "lil\\_bean gave")) == 3, "thanks for three drops")
+    totals = stage.rows(
+        "SELECT sum(amount), count(*), count(DISTINCT source_key) FROM raffle_entries"
+    )
+    assert totals == [(375, 25, 25)]
+
+
+def test_the_month_after_opens_by_itself(stage: Stage) -> None:
+    """The first raffle is moved into the past by hand; the product notices by itself."""
+    ended = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with stage.database.begin() as tx:
+        tx.exec_driver_sql(
+            "UPDATE raffle_periods SET starts_at = %(start)s, ends_at = %(end)s",
+            {"start": ended - timedelta(days=10), "end": ended},
+        )
+    until(lambda: stage.scalar("SELECT count(*) FROM raffle_periods") == 2, "the next raffle")
+    starts = stage.rows("SELECT starts_at FROM raffle_periods ORDER BY number")
+    assert starts[1] == (ended,)
+    until(lambda: thanks(stage, "Raffle #2 is open"), "its announcement")
