@@ -4,13 +4,14 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer
 from core.raffle.ledger import embeds, giving, looks, voiding
-from core.raffle.ledger.buttons import void_view, why_view
-from core.raffle.ledger.looks import Standing, Why
+from core.raffle.ledger.buttons import WHY, void_view
+from core.raffle.ledger.looks import Standing
 from core.raffle.means import means_of
 
 Context = commands.Context[commands.Bot]
@@ -58,17 +59,11 @@ class Tickets(commands.Cog):
     @app_commands.describe(who=_WHO)
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
         """Show every entry behind your tickets."""
-        found = await self._database.run(self._look_behind, ctx, who)
-        if found is None:
+        viewer = await self._database.run(self._find_asked, ctx, who)
+        if viewer is None:
             await answer(ctx, embeds.not_linked(), start_button())
         else:
-            await answer(ctx, embeds.why(found), why_view(found, ctx.author.id))
-
-    def _look_behind(self, tx: Connection, ctx: Context, who: str | None) -> Why | None:
-        viewer = self._find_asked(tx, ctx, who)
-        if viewer is None:
-            return None
-        return looks.why(tx, guild_id_of(ctx), viewer.viewer_id, None, 1, self._clock())
+            await show(ctx, WHY, str(viewer.viewer_id))
 
     @commands.hybrid_command(name="raffleboard", cooldown_after_parsing=True)
     @commands.guild_only()

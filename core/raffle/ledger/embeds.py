@@ -121,11 +121,8 @@ def why(found: Why) -> discord.Embed:
         name=safe(found.viewer.name, 60), tickets=tickets_words(found.tickets), number=found.number
     )
     rows = [_row(row) for row in found.rows]
-    footer = ""
-    if found.pages > 1:
-        footer = _("Page {page} of {pages}").format(page=found.page, pages=f"{found.pages:,}")
     body = lines(rows) or _("Nothing yet. `/raffleinfo` tells how tickets are earned.")
-    return card("🔎 " + title, body, footer=footer)
+    return card("🔎 " + title, body)
 
 
 def _row(row: Row) -> str:

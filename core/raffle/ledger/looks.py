@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import setting, time_zone_of
 from core.kit.errors import Refusal
+from core.kit.paging import nearest_page
 from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
@@ -98,42 +99,30 @@ class Why:
 
 
 def why(
-    tx: Connection, guild_id: int, viewer_id: int, number: int | None, page: int, now: datetime
-) -> Why:
-    """Why somebody has so many tickets, in the raffle of this number or the present one.
-
-    Raises:
-        Refusal: there has been no raffle.
-    """
-    number = get_shown(tx, guild_id, now).number if number is None else number
-    count, tickets = reading.count_rows(tx, guild_id, number, viewer_id)
-    pages = max(1, -(-count // ROWS_A_PAGE))
-    page = min(max(1, page), pages)
-    rows = reading.list_rows(tx, guild_id, number, viewer_id, ROWS_A_PAGE, (page - 1) * ROWS_A_PAGE)
-    viewer = people_store.get_viewer(tx, guild_id, viewer_id)
-    return Why(viewer, number, tickets, rows, page, pages)
-
-
-def turn_why(
     tx: Connection,
     guild_id: int,
     viewer_id: int,
     asker_id: int,
-    number: int,
+    raffle: int | None,
     page: int,
     now: datetime,
     *,
     is_admin: bool,
 ) -> Why:
-    """Another page, for whom it may be shown to still.
+    """Why somebody has so many tickets, in the raffle of this number or the present one.
 
     Raises:
-        Refusal: it is somebody else's.
+        Refusal: there has been no raffle, or it is somebody else's account.
     """
     link = people_store.find_link(tx, guild_id, asker_id)
     if not is_admin and (link is None or link.viewer_id != viewer_id):
         raise Refusal(_("These are somebody else's tickets."), _("Use `/why`."))
-    return why(tx, guild_id, viewer_id, number, page, now)
+    number = get_shown(tx, guild_id, now).number if raffle is None else raffle
+    count, tickets = reading.count_rows(tx, guild_id, number, viewer_id)
+    page, pages = nearest_page(page, count, ROWS_A_PAGE)
+    rows = reading.list_rows(tx, guild_id, number, viewer_id, ROWS_A_PAGE, (page - 1) * ROWS_A_PAGE)
+    viewer = people_store.get_viewer(tx, guild_id, viewer_id)
+    return Why(viewer, number, tickets, rows, page, pages)
 
 
 @dataclass(frozen=True, slots=True)
