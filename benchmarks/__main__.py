@@ -25,6 +25,7 @@ from benchmarks import (
     latency,
     leaderboard,
     link_callback,
+    raffle,
     role_update,
     translation,
     watchtime_credit,
@@ -64,6 +65,7 @@ BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
     "leaderboard": ("A leaderboard of a million", _on_a_database(leaderboard.run)),
     "roles": ("A look at 10,000 members' roles", _on_a_database(role_update.run)),
     "link": ("The last page of linking", _on_a_database(link_callback.run)),
+    "raffle": ("Tickets, over a million entries", _on_a_database(raffle.run)),
     "draw": ("Freeze, draw and check a raffle", _on_a_database(draw.run)),
 }
 

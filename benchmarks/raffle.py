@@ -1,7 +1,5 @@
 """How fast tickets are written, and how fast a balance is told over 1,000,000 entries.
 
-    python -m benchmarks.raffle
-
 Gifts are awarded one by one as the worker hears them, each in a transaction of its own with its
 commit; and in one go, as after a gap. The balance is read as `/tickets` does, with rank, chance and
 sources, in a raffle with 20,000 viewers of 50 entries each.
@@ -9,21 +7,18 @@ sources, in a raffle with 20,000 viewers of 50 entries each.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-import core.rooms
+from benchmarks.figures import Results
 from core.drand.chain import QUICKNET
 from core.events import Person, SubGifted
 from core.guilds import store as guilds
 from core.kit.crypto import Vault
-from core.kit.database import METADATA, Database
-from core.kit.embedded import EmbeddedPostgres
+from core.kit.database import Database
 from core.raffle import actions as raffles
 from core.raffle.ledger import gifting, handlers, reading, store
 from core.raffle.means import Means
@@ -131,8 +126,8 @@ def milliseconds(look: Callable[[int], object], viewer_ids: list[int]) -> float:
     return median(times) * 1000
 
 
-def measure(database: Database) -> dict[str, float]:
-    """All figures."""
+def run(database: Database) -> Results:
+    """Give it a database of its own, with the schema: its entries stay."""
     viewer_ids = fill(database)
 
     def balance(viewer_id: int) -> None:
@@ -154,21 +149,3 @@ def measure(database: Database) -> dict[str, float]:
         "raffle_gifts_one_by_one_per_s": award_one_by_one(database),
         "raffle_gifts_at_once_per_s": award_at_once(database, viewer_ids),
     }
-
-
-def main() -> None:
-    with TemporaryDirectory(prefix="regulars-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder))
-        database = Database(server.start(), pool_size=1)
-        core.rooms.open_rooms()
-        METADATA.create_all(database.engine)
-        try:
-            for name, value in measure(database).items():
-                print(f"{name:32} {value:12,.2f}")
-        finally:
-            database.close()
-            server.stop()
-
-
-if __name__ == "__main__":
-    main()
