@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -30,6 +31,7 @@ instants = st.datetimes(
 st.register_type_strategy(datetime, instants)
 st.register_type_strategy(int, ids)
 st.register_type_strategy(str, st.text(st.characters(exclude_categories=["Cs"])))
+st.register_type_strategy(Decimal, st.decimals(allow_nan=False, allow_infinity=False))
 events = st.sampled_from(EVENTS).flatmap(st.from_type)
 
 
@@ -77,6 +79,7 @@ def test_what_later_versions_add_to_an_event_is_no_obstacle_now(kind: type[Event
 EXAMPLES: dict[type, Any] = {
     int: 7,
     str: "x",
+    Decimal: Decimal("0.10"),
     datetime: datetime(2026, 11, 21, 10, tzinfo=UTC),
     Person: Person(user_id=7, name="Mia"),
     Sender: Sender(user_id=7, name="Mia"),

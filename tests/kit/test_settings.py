@@ -81,6 +81,7 @@ def test_every_secret_is_hidden_when_settings_are_printed_and_known_to_the_log()
     assert {"discord_token", "kick_client_secret", "kick_bot_user_token"} <= set(secret_fields)
     values = {name: SecretStr(f"{SECRET}-{name}") for name in secret_fields}
     values["token_encryption_keys"] = SecretStr(Fernet.generate_key().decode())
+    values["shuffle_affiliate_url"] = SecretStr(f"https://shuffle.example/{SECRET}")
     settings = Settings(_env_file=None, **values)  # type: ignore[arg-type]
     assert not any(value.get_secret_value() in repr(settings) for value in values.values())
     assert set(settings.secrets()) == {value.get_secret_value() for value in values.values()}

@@ -131,13 +131,13 @@ def sandbox() -> Iterator[Sandbox]:
 class TestControlRoot:
     def test_state(self, sandbox: Sandbox) -> None:
         state = requests.get(f"{sandbox.base_url}/control/state", timeout=5).json()
-        assert state.keys() == {"discord", "kick", "people", "faults"}
+        assert state.keys() == {"discord", "kick", "shuffle", "people", "faults"}
         nora = next(person for person in state["people"] if person["handle"] == "nora")
         assert nora["discord_id"] == str(BY_HANDLE["nora"].discord_id)
 
     def test_every_fault_explains_itself(self, sandbox: Sandbox) -> None:
         faults = requests.get(f"{sandbox.base_url}/control/faults", timeout=5).json()
-        assert {name.split(".")[0] for name in faults} == {"discord", "drand", "kick"}
+        assert {name.split(".")[0] for name in faults} == {"discord", "drand", "kick", "shuffle"}
         for name, fault in faults.items():
             assert fault.keys() == {"value", "kind", "default", "help"}
             assert fault["value"] == fault["default"], name
@@ -190,6 +190,7 @@ ENV = {
     "KICK_SITE_URL", "KICK_CLIENT_ID", "KICK_CLIENT_SECRET", "KICK_CHANNEL", "KICK_BOT_USER_TOKEN",
     "KICK_WEB_URL", "KICK_PUSHER_KEY", "KICK_PUSHER_CLUSTER", "KICK_PUSHER_HOST",
     "SLOT_CALLS_CHANNEL_ID", "RAFFLE_ANNOUNCEMENT_CHANNEL_ID", "DRAND_URL", "DRAND_CHAIN",
+    "SHUFFLE_AFFILIATE_URL", "SHUFFLE_CAMPAIGN_CODE",
 }  # fmt: skip
 
 
