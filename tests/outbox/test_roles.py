@@ -106,7 +106,9 @@ def named(database: Database) -> Iterator[None]:
     """The server has its name back afterwards."""
     yield
     with database.begin() as tx:
-        tx.exec_driver_sql("UPDATE guilds SET name = %s WHERE guild_id = %s", ("Nora's Corner", GUILD))
+        tx.exec_driver_sql(
+            "UPDATE guilds SET name = %s WHERE guild_id = %s", ("Nora's Corner", GUILD)
+        )
 
 
 def name(database: Database) -> str:
