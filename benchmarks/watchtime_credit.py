@@ -1,7 +1,8 @@
 """How long one credit takes for 1,000, 10,000 and 100,000 active viewers of one server.
 
 Every viewer is within their window, so each credit changes every row; all chatted since the last
-one, and a week of history lies beside. Times are whole transactions, commit included.
+one, and a week of history lies beside, between a minute and an hour a day. Times are whole
+transactions, commit included.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -34,10 +35,16 @@ _ADD_HISTORY = text("""
     INSERT INTO watchtime_days (guild_id, viewer_id, day, platform, present, spoke_at, watched)
     SELECT guild_id, viewer_id, CAST(:start AS timestamptz)::date - ago, 'kick',
            tstzmultirange(tstzrange(CAST(:start AS timestamptz) - ago * INTERVAL '1 day',
-                                    CAST(:start AS timestamptz) - ago * INTERVAL '23 hours')),
-           :start, INTERVAL '1 hour'
+                                    CAST(:start AS timestamptz) - ago * INTERVAL '1 day'
+                                        + (viewer_id % 60 + 1) * INTERVAL '1 minute')),
+           :start, (viewer_id % 60 + 1) * INTERVAL '1 minute'
       FROM people_viewers, generate_series(1, :days) AS ago
      WHERE guild_id = :guild_id
+""")
+_ADD_TOTALS = text("""
+    INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
+    SELECT guild_id, viewer_id, sum(watched) FROM watchtime_days
+     WHERE guild_id = :guild_id GROUP BY guild_id, viewer_id
 """)
 # As if every viewer had just written: as `store.add_presence`, for all of them at once. A third
 # of them came back after a break, so that not everybody's presence is one piece.
@@ -79,6 +86,7 @@ def _prepare(tx: Connection, guild_id: int, viewers: int) -> None:
     # and would read all of them for every row of history; new statistics make it plan again.
     tx.execute(text("ANALYZE people_viewers"))
     tx.execute(_ADD_HISTORY, {"guild_id": guild_id, "start": START, "days": HISTORY_DAYS})
+    tx.execute(_ADD_TOTALS, {"guild_id": guild_id})
     actions.note_live(tx, guild_id, "kick", START, START)
 
 

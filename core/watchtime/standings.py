@@ -29,22 +29,24 @@ class Rank:
     ahead: timedelta | None
 
 
-# Who is excluded is left out by subtraction, a few rows each time: so the count goes by the index
-# of the totals alone.
+# By steps first, which an index keeps in order; by what was watched only within one's own. Who is
+# excluded is left out by subtraction, a few rows each time: so those above are counted by the index
+# alone.
 _PLACES_ABOVE = """
     (SELECT count(*) FROM watchtime_totals
-      WHERE guild_id = :guild_id AND watched > mine.watched)
+      WHERE guild_id = :guild_id AND step > mine.step)
+  + (SELECT count(*) FROM watchtime_totals
+      WHERE guild_id = :guild_id AND step = mine.step AND watched > mine.watched)
   - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
       WHERE guild_id = :guild_id AND watched > mine.watched)
 """
 _MINE = f"""
     WITH mine AS (
-        SELECT COALESCE((SELECT watched FROM watchtime_totals
-                          WHERE guild_id = :guild_id AND viewer_id = :viewer_id),
-                        INTERVAL '0') AS watched
+        SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step
+          FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id
     ), place AS (
-        SELECT mine.watched,
-               CASE WHEN mine.watched > INTERVAL '0' AND NOT EXISTS (
+        SELECT mine.watched, mine.step,
+               CASE WHEN mine.step > 0 AND NOT EXISTS (
                              SELECT FROM watchtime_exclusions
                               WHERE guild_id = :guild_id AND viewer_id = :viewer_id)
                     THEN 1 + {_PLACES_ABOVE} END AS rank
@@ -57,15 +59,16 @@ _GET_RANK = text(
     + """
     SELECT place.watched, place.rank,
            (SELECT count(*) FROM watchtime_totals
-             WHERE guild_id = :guild_id AND watched > INTERVAL '0')
+             WHERE guild_id = :guild_id AND step > 0)
          - (SELECT count(*) FROM watchtime_exclusions
               JOIN watchtime_totals USING (guild_id, viewer_id)
-             WHERE guild_id = :guild_id AND watched > INTERVAL '0') AS ranked,
+             WHERE guild_id = :guild_id AND step > 0) AS ranked,
            (SELECT t.watched FROM watchtime_totals t
-             WHERE t.guild_id = :guild_id AND t.watched > place.watched
+             WHERE t.guild_id = :guild_id
+               AND t.step >= place.step AND t.watched > place.watched
                AND NOT EXISTS (SELECT FROM watchtime_exclusions x
                                 WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
-             ORDER BY t.watched LIMIT 1) AS ahead
+             ORDER BY t.step, t.watched LIMIT 1) AS ahead
       FROM place
 """
 )
@@ -97,12 +100,12 @@ def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
 
 _LIST_PLACES = text("""
     SELECT t.rank, t.viewer_id, v.name, t.watched
-      FROM (SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched
+      FROM (SELECT rank() OVER (ORDER BY step DESC, watched DESC) AS rank, viewer_id, watched
               FROM watchtime_totals t
-             WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+             WHERE guild_id = :guild_id AND step > 0
                AND NOT EXISTS (SELECT FROM watchtime_exclusions x
                                 WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
-             ORDER BY watched DESC, viewer_id LIMIT :limit OFFSET :offset) AS t
+             ORDER BY step DESC, watched DESC, viewer_id LIMIT :limit OFFSET :offset) AS t
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = t.viewer_id
      ORDER BY t.watched DESC, t.viewer_id
 """)
@@ -117,7 +120,7 @@ def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> l
 _COUNT_RANKED = text("""
     SELECT count(*) FROM (
         SELECT FROM watchtime_totals t
-         WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+         WHERE guild_id = :guild_id AND step > 0
            AND NOT EXISTS (SELECT FROM watchtime_exclusions x
                             WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
          LIMIT :at_most) AS ranked
@@ -141,7 +144,7 @@ class Totals:
 _GET_TOTALS = text("""
     SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(*) AS viewers
       FROM watchtime_totals t
-     WHERE guild_id = :guild_id AND watched > INTERVAL '0'
+     WHERE guild_id = :guild_id AND step > 0
        AND NOT EXISTS (SELECT FROM watchtime_exclusions x
                         WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
 """)

@@ -208,26 +208,28 @@ def list_stale_days(tx: Connection, guild_id: int, *, limited: bool = False) -> 
 
 
 # The total changes by what the day changed, in the same statement; `list_drift` proves that it is
-# the sum of all days. Rows are found again by where they lie: the lock keeps them there.
+# the sum of all days. Rows are found again by where they lie: the lock keeps them there, and nobody
+# else makes a total meanwhile. Server and day are said again, else all history is read for it.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = looked.after, counted = looked.counted
           FROM looked
-         WHERE d.ctid = looked.ctid
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.ctid = looked.ctid
            AND (looked.after <> looked.before OR looked.counted IS DISTINCT FROM d.counted)
         RETURNING d.viewer_id, looked.after - looked.before AS gained
     )
-    INSERT INTO watchtime_totals AS t (guild_id, viewer_id, credited)
-    SELECT :guild_id, viewer_id, gained FROM changed
-        ON CONFLICT ON CONSTRAINT watchtime_totals_one_a_viewer
-        DO UPDATE SET credited = t.credited + excluded.credited
+    MERGE INTO watchtime_totals AS t
+    USING changed ON t.guild_id = :guild_id AND t.viewer_id = changed.viewer_id
+     WHEN MATCHED THEN UPDATE SET credited = t.credited + changed.gained
+     WHEN NOT MATCHED THEN INSERT (guild_id, viewer_id, credited)
+          VALUES (:guild_id, changed.viewer_id, changed.gained)
 """
 
 # The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is.
+# history there is. Materialized, because `after` would be computed anew wherever it is named.
 _SET_WATCHED = text(
     """
-    WITH looked AS (
+    WITH looked AS MATERIALIZED (
         SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted,
                (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
                   FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part) AS after
@@ -273,7 +275,7 @@ _SET_WATCHED_WITHIN = text(
                    GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
           FROM part WHERE up_to_here > most
          GROUP BY viewer_id
-    ), looked AS (
+    ), looked AS MATERIALIZED (
         SELECT t.ctid, t.watched AS before, NULLIF(t.whole - COALESCE(cut.cut, '{}'), t.whole)
                    AS counted,
                (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')

@@ -122,18 +122,27 @@ def upgrade() -> None:
             nullable=False,
             comment="never below zero, also when a stream turns out shorter after time was taken away",
         ),
+        sa.Column(
+            "step",
+            sa.Integer(),
+            sa.Computed(
+                "ceil(sqrt((date_part('epoch'::text, GREATEST((credited + adjusted), '00:00:00'::interval))"
+                " / (15)::double precision)))::integer",
+                persisted=True,
+            ),
+            nullable=False,
+            comment="a coarse measure of watched that never falls while it rises; 0 where that is 0",
+        ),
         sa.ForeignKeyConstraint(
             ["guild_id", "viewer_id"],
             ["people_viewers.guild_id", "people_viewers.viewer_id"],
             name="watchtime_totals_viewer",
         ),
         sa.PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_totals_one_a_viewer"),
+        postgresql_with={"fillfactor": 50},
     )
     op.create_index(
-        "watchtime_totals_by_watched",
-        "watchtime_totals",
-        ["guild_id", sa.literal_column("watched DESC"), "viewer_id"],
-        unique=False,
+        "watchtime_totals_by_step", "watchtime_totals", ["guild_id", "step"], unique=False
     )
     op.add_column(
         "watchtime_days",
