@@ -11,6 +11,10 @@ const TRIES = [
   { id: "sr", as: "leo", say: "!sr Wanted", in: "slot-calls", where: "in Kick chat as lil bean" },
   { id: "status", as: "nora", slash: "slotcalls status", in: "slot-calls",
     where: "in #slot-calls as NoraPlays" },
+  { id: "panel", as: "nora", slash: "setup_link_panel", in: "general",
+    where: "in #general as NoraPlays" },
+  { id: "raffle", as: "nora", slash: "rafflestart", in: "raffle", where: "in #raffle as NoraPlays" },
+  { id: "tickets", as: "mia", slash: "tickets", in: "general", where: "in #general as MadCats" },
   { id: "board", as: "mia", type: "!leaderboard 5", in: "general", where: "in #general as MadCats" },
   { id: "health", as: "nora", slash: "health", in: "bot-log", where: "in #bot-log as NoraPlays" },
 ];
