@@ -1,10 +1,6 @@
 """Every way in which linking can go, in the pages that people see: its status and its words."""
 
-import logging
-import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,13 +8,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from core.kick.accounts import oauth
 from core.kick.accounts.rules import challenge_of
-from core.kick.client import KickRejected, client_of
-from core.kit.attempts import LinkUsed, StateUsed
 from core.kit.crypto import vault_of
-from core.people.linking import actions, trip
-from core.people.linking.links import PATH, read_link
+from core.people.linking import actions
+from core.people.linking.links import PATH
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
@@ -387,152 +380,3 @@ def test_the_same_two_again_is_no_conflict(desk: Desk) -> None:
     assert browser.open(back).status_code == 200
     assert desk.find() == first
     assert desk.told() == [("AccountLinked", MIA)]
-
-
-# -- once, whatever happens ---------------------------------------------------------------------
-
-
-def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
-    browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "mia")
-    desk.kick.fault(token__500=1)
-    assert browser.open(back).status_code == 503
-    assert browser.open(back).status_code == 410
-    assert desk.rows("SELECT verifier FROM people_link_attempts") == [(None,)]
-    assert desk.find() is None
-
-
-def test_a_link_that_many_follow_at_once_leads_one_to_kick(desk: Desk) -> None:
-    token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = read_link(desk.services.settings, token, desk.clock())
-
-    def depart(_number: int) -> bool:
-        try:
-            return bool(trip.depart(desk.services, link))
-        except LinkUsed:
-            return False
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(depart, range(8))) == 1
-
-
-def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) -> None:
-    state = query(desk.browser().depart(desk.ask()))["state"]
-
-    def take(_number: int) -> bool:
-        try:
-            return bool(trip.take(desk.services, state))
-        except StateUsed:
-            return False
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(take, range(8))) == 1
-
-
-@pytest.mark.parametrize("person", ["mia", "sam"])
-def test_no_token_is_left_behind_at_kick(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, person: str
-) -> None:
-    desk.link(SAM, "sam")
-    real, granted = oauth.redeem, []
-
-    def redeem(*given: Any) -> oauth.Tokens:
-        granted.append(real(*given))
-        return granted[0]
-
-    monkeypatch.setattr(oauth, "redeem", redeem)
-    desk.browser().round_trip(desk.ask(), person)
-    [tokens] = granted
-    client = client_of(desk.services.settings)
-    with pytest.raises(KickRejected, match="401"):
-        client.account_of(tokens.access)
-    with pytest.raises(oauth.GrantEnded):
-        oauth.refresh(client, tokens.refresh, (), desk.clock())
-
-
-def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None:
-    """The product was stopped after the state had been used up."""
-    browser = desk.browser()
-    trip.take(desk.services, query(browser.depart(desk.ask()))["state"])
-    trip.give_up(desk.services)
-    assert desk.outcomes() == [None]
-    desk.clock.forward(minutes=6)
-    trip.give_up(desk.services)
-    trip.give_up(desk.services)
-    assert desk.outcomes() == ["interrupted"]
-    assert desk.letters("people.interrupted") == [
-        ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
-    ]
-
-
-def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
-    desk.ask()
-    desk.clock.forward(hours=23)
-    trip.forget_old_attempts(desk.services)
-    assert len(desk.outcomes()) == 1
-    desk.clock.forward(hours=2)
-    trip.forget_old_attempts(desk.services)
-    assert desk.outcomes() == []
-
-
-# -- nothing leaves -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("behind_https", [False, True])
-def test_the_cookies_are_for_their_way_only(desk: Desk, behind_https: bool) -> None:
-    if behind_https:
-        desk = desk.with_settings(oauth_base_url="https://bot.example")
-    browser = desk.browser()
-    link = desk.ask()
-    page = browser.open(link)
-    left = browser.open(browser.onward(link))
-    for answer, path in ((page, "/link/kick"), (left, "/auth/kick/callback")):
-        cookie = answer.headers["Set-Cookie"]
-        assert "HttpOnly" in cookie
-        assert "SameSite=Lax" in cookie
-        assert f"Path={path}" in cookie
-        assert ("Secure" in cookie) is behind_https
-
-
-def test_pages_carry_nothing_outside_and_are_kept_nowhere(desk: Desk) -> None:
-    link = desk.ask()
-    browser = desk.browser()
-    pages = [browser.open(link), browser.round_trip(link, "mia"), browser.open(link)]
-    for page in pages:
-        assert page.headers["Referrer-Policy"] == "no-referrer"
-        assert page.headers["Cache-Control"] == "no-store"
-        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
-        foreign = page.text.replace(AVATAR, "")
-        assert not re.search(r"<script|<style|style=|onclick|https?://", foreign)
-
-
-def test_a_name_with_markup_in_it_is_text(desk: Desk) -> None:
-    link = desk.ask()
-    desk.rows("UPDATE people_link_attempts SET discord_name = '<b>x</b>\"' RETURNING 1")
-    page = desk.browser().open(link)
-    assert "<b>x" not in page.text
-    assert "&lt;b&gt;x" in page.text
-
-
-def test_nothing_secret_is_said_in_logs_or_titles(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    logging.getLogger("urllib3").setLevel(logging.WARNING)  # as the product sets it
-    secrets: set[str] = set()
-    texts: list[str] = []
-    with capture_logs() as lines:
-        for person, fault in (("mia", {"api__500": 1}), (None, {}), ("mia", {})):
-            desk.kick.fault(**fault)
-            link, browser = desk.ask(), desk.browser()
-            texts.append(browser.open(link).text)
-            consent = browser.depart(link)
-            back = browser.return_from(consent, person)
-            texts.append(browser.open(back).text)
-            secrets |= {urlsplit(link).path.rsplit("/", 1)[1], query(consent)["state"]}
-            secrets |= {query(back)["code"]} if person else set()
-    assert desk.find() is not None
-    said = caplog.text + repr(lines)
-    heads = "".join(re.findall(r"<title>.*?</title>", "".join(texts)))
-    assert len(secrets) == 8
-    assert not [secret for secret in secrets if secret in said or secret in heads]
