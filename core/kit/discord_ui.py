@@ -176,6 +176,15 @@ async def sent_by_dm(
     return True
 
 
+async def is_admin(interaction: discord.Interaction) -> bool:
+    """Whether whoever pressed a button may manage the server; who may not is told so."""
+    if interaction.guild is not None and interaction.permissions.manage_guild:
+        return True
+    refusal = Refusal(_("This is for admins."), _("It needs the permission Manage Server."))
+    await private_word(interaction, refusal_card(refusal))
+    return False
+
+
 TO_POST = ("view_channel", "send_messages", "embed_links")
 """What the bot needs in a channel where it posts."""
 

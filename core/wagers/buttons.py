@@ -10,7 +10,7 @@ import discord
 from sqlalchemy import Connection
 
 from core.guilds.actions import change_setting, setting
-from core.kit.discord_ui import kindly, private_word, refusal_card, services_of
+from core.kit.discord_ui import is_admin, kindly, private_word, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -54,13 +54,7 @@ class VerifyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
         return cls(int(match["account_id"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.permissions.manage_guild:
-            return True
-        refusal = Refusal(
-            _("This button is for admins."), _("It needs the permission Manage Server.")
-        )
-        await interaction.response.send_message(embed=refusal_card(refusal), ephemeral=True)
-        return False
+        return await is_admin(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):

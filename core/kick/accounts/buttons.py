@@ -8,8 +8,7 @@ import discord
 
 from core.kick.accounts import actions, embeds
 from core.kick.accounts.links import make_link
-from core.kit.discord_ui import kindly, private_word, refusal_card, services_of
-from core.kit.errors import Refusal
+from core.kit.discord_ui import is_admin, kindly, services_of
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -53,13 +52,7 @@ class LinkButton(
         return cls()
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.guild is not None and interaction.permissions.manage_guild:
-            return True
-        refusal = Refusal(
-            _("Connecting Kick is for admins."), _("It needs the permission Manage Server.")
-        )
-        await private_word(interaction, refusal_card(refusal))
-        return False
+        return await is_admin(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):

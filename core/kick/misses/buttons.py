@@ -10,7 +10,7 @@ import discord
 
 from core.kick.intake.rules import Settled
 from core.kick.misses import actions, credit, echoes, embeds
-from core.kit.discord_ui import kindly, private_word, refusal_card, services_of
+from core.kit.discord_ui import is_admin, kindly, private_word, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -72,13 +72,7 @@ class MissButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
         return cls(match["act"], int(match["number"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.permissions.manage_guild:
-            return True
-        refusal = Refusal(
-            _("These buttons are for admins."), _("They need the permission Manage Server.")
-        )
-        await interaction.response.send_message(embed=refusal_card(refusal), ephemeral=True)
-        return False
+        return await is_admin(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):

@@ -9,8 +9,7 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
-from core.kit.discord_ui import card, kindly, private_word, refusal_card, services_of
-from core.kit.errors import Refusal
+from core.kit.discord_ui import card, is_admin, kindly, private_word, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.draw import actions, winning
@@ -91,13 +90,7 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
         return cls(int(match["number"]), match["how"])
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.permissions.manage_guild:
-            return True
-        refusal = Refusal(
-            _("This button is for admins."), _("It needs the permission Manage Server.")
-        )
-        await interaction.response.send_message(embed=refusal_card(refusal), ephemeral=True)
-        return False
+        return await is_admin(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)

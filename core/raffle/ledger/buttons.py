@@ -7,8 +7,7 @@ from typing import Any
 import discord
 
 from core.kit.discord_pages import Book, Page, Reader
-from core.kit.discord_ui import kindly, private_word, refusal_card, services_of
-from core.kit.errors import Refusal
+from core.kit.discord_ui import is_admin, kindly, private_word, services_of
 from core.kit.words import _, plural
 from core.raffle.ledger import embeds, looks, voiding
 from core.raffle.ledger.voiding import Given
@@ -74,11 +73,7 @@ class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
         return cls()
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.permissions.manage_guild:
-            return True
-        refusal = Refusal(_("This is for admins."), _("It needs the permission Manage Server."))
-        await private_word(interaction, refusal_card(refusal))
-        return False
+        return await is_admin(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)
