@@ -59,7 +59,8 @@ class TestClient:
             await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             kick.driver.feed_kill()
             await until(lambda: [each["feeds"] for each in kick.driver.feed_listeners()] == [[]])
-            assert client.state == "connected"
+            await until(lambda: client.state == "connected")
+            assert [each["feeds"] for each in kick.driver.feed_listeners()] == [[]]
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     async def test_a_retired_key_ends_it_for_good(self, kick: Kick) -> None:
