@@ -1,11 +1,13 @@
 """Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, text
 
 import core.rooms
@@ -15,6 +17,17 @@ from core.kit.embedded import EmbeddedPostgres
 
 GUILD = 1001
 OTHER_GUILD = 2002
+
+settings.register_profile(
+    "house",
+    deadline=None,  # a busy machine is no fault of the product
+    # Nor is it one here; and examples share the transaction of their test, which they know.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    # A change is judged by the same examples each time; at home new ones are tried.
+    derandomize=os.environ.get("CI") == "true",
+    print_blob=True,
+)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session", autouse=True)

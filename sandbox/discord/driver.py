@@ -11,6 +11,9 @@ import requests
 Json = dict[str, Any]
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 30.0
+"""For what somebody waits for: it ends when it is there, and a busy machine may take long."""
+
 
 class DriverError(Exception):
     """The sandbox refused; `status` is the HTTP status and the message says why."""
@@ -26,7 +29,7 @@ class DiscordDriver:
     Every method that is refused raises DriverError.
     """
 
-    def __init__(self, base_url: str, timeout: float = 10.0) -> None:
+    def __init__(self, base_url: str, timeout: float = PATIENCE_SECONDS) -> None:
         self._base = base_url.rstrip("/") + "/control"
         self._timeout = timeout
         self._http = requests.Session()
@@ -173,7 +176,7 @@ class DiscordDriver:
         self,
         channel: str,
         predicate: Callable[[Json], bool],
-        timeout: float = 5.0,
+        timeout: float = PATIENCE_SECONDS,
         *,
         guild: str | None = None,
         after: str | None = None,
@@ -189,11 +192,11 @@ class DiscordDriver:
             lambda: f"not in #{channel}: {lines()}",
         )
 
-    def wait_connected(self, timeout: float = 10.0) -> None:
+    def wait_connected(self, timeout: float = PATIENCE_SECONDS) -> None:
         """Until the bot has a gateway session with a connection."""
         self.wait_until(lambda: self.state()["bot"]["connected"], timeout, lambda: "no bot")
 
-    def wait_command(self, path: str, timeout: float = 10.0) -> Json:
+    def wait_command(self, path: str, timeout: float = PATIENCE_SECONDS) -> Json:
         """Until the bot has registered the slash command `path`."""
         return self.wait_until(
             lambda: next((c for c in self.commands() if c["path"] == path), None),

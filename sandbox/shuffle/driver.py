@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 30.0
 
 
 class ShuffleDriver:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -374,11 +374,7 @@ def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]
     return draw(st.lists(one, max_size=10))
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=25)
 @given(
     messages=lanes_of_messages(),
     plan=st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from("123456")), outcomes),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
@@ -239,9 +239,7 @@ def model(start: int, given_answers: list[Answer]) -> tuple[int, int]:
     return counted, held
 
 
-@hypothesis_settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@hypothesis_settings(max_examples=60)
 @given(start=st.integers(0, 5000), given_answers=answers)
 def test_any_sequence_of_answers_sums_to_the_model(
     tx: Connection, guild_id: int, start: int, given_answers: list[Answer]

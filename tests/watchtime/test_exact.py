@@ -4,8 +4,7 @@ times, with credits in between wherever they fall."""
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
@@ -59,10 +58,7 @@ def play(tx: Connection, story: Sequence[Event], credit_after: frozenset[int]) -
     actions.credit(tx, GUILD)
 
 
-@pytest.mark.timeout(300)  # a failure takes a while to be made small
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@settings(max_examples=150)
 @given(
     story=stories(),
     credit_after=st.just(frozenset(range(50))) | st.frozensets(st.integers(0, 30), max_size=10),

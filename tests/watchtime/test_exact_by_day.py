@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
@@ -145,11 +145,8 @@ def within_hour(tx: Connection, start: datetime) -> timedelta:
     return found.get(number, timedelta())
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("place", PLACES, ids=str)
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_limits_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
     story = [moved(event, place.evening - EVENING) for event in data.draw(stories())]
@@ -187,11 +184,8 @@ def check_periods(
     assert periods.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("place", PLACES, ids=str)
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_boards_like_the_slow_model(database: Database, place: Place, data: st.DataObject) -> None:
     """All time, month and week, with corrections and without the excluded."""

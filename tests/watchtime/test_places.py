@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
@@ -29,9 +29,7 @@ taken = st.sampled_from([NOTHING, NOTHING, NOTHING, -timedelta(hours=1)])
 
 
 @given(viewers=st.lists(st.tuples(lengths, taken, st.booleans()), min_size=1, max_size=12))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 def test_places_are_those_of_sorting_everybody(
     tx: Connection,
     guild_id: int,

@@ -7,7 +7,7 @@ from functools import partial
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
@@ -147,7 +147,7 @@ kicks_told = st.lists(moments, max_size=6)
 
 
 @given(kicks_told, kicks_told, st.randoms(use_true_random=False))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20)
 def test_the_order_of_arrival_makes_no_difference(
     tx: Connection, told: list[int], shown: list[int], chance: Random
 ) -> None:

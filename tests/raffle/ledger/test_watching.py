@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
@@ -172,9 +172,7 @@ stretches = st.lists(
 )
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20)
 @given(stretches=stretches, looks=st.lists(st.integers(0, 5), max_size=6))
 def test_however_often_somebody_looks_it_is_floor_of_the_time(
     tx: Connection, guild_id: int, stretches: list[tuple[int, int, int]], looks: list[int]
