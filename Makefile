@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench format lock docs clean runtime development
+.PHONY: help run demo test check bench format lock docs words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
@@ -44,6 +44,17 @@ lock: development ## renew the locks after an edit of requirements.in or require
 
 docs: development ## write .env.example, docs/settings.md and docs/commands.md anew
 	$(PY) -m tests.house.documents
+
+words: development ## collect what is said to people into core/locale, for translators
+	@mkdir -p core/locale
+	$(PY) -m babel.messages.frontend extract --mapping pyproject.toml --project Regulars --sort-by-file --no-location \
+	    --keyword plural:1,2 --output core/locale/regulars.pot bot.py core
+	@for catalogue in core/locale/*/LC_MESSAGES/regulars.po; do \
+	    test -f "$$catalogue" || continue; \
+	    $(PY) -m babel.messages.frontend update --input-file core/locale/regulars.pot --output-file "$$catalogue" \
+	        --locale "$$(basename "$$(dirname "$$(dirname "$$catalogue")")")" || exit; \
+	    $(PY) -m babel.messages.frontend compile --input-file "$$catalogue" --output-file "$${catalogue%.po}.mo" || exit; \
+	done
 
 clean: ## remove what set-up and tests made (your data stays)
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,8 @@
-"""What every Flask page shares: one look, one error edge, security headers. Refusals are JSON for
-machines and a page for people."""
+"""What every Flask page shares: one look, its language, one error edge, security headers. Refusals
+are JSON for machines and a page for people."""
 
 import math
+from contextlib import ExitStack
 
 import secure
 import structlog
@@ -10,6 +11,7 @@ from flask import (
     Flask,
     Request,
     Response,
+    g,
     has_request_context,
     jsonify,
     make_response,
@@ -19,7 +21,9 @@ from flask import (
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import HTTPException
 
+from core.kit import words
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.words import _
 
 _log = structlog.get_logger(__name__)
 
@@ -68,9 +72,33 @@ class _Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
+def _speak_as_asked(app: Flask) -> None:
+    """A page speaks the language that its reader's browser prefers, of those there are."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    # Made by the extension, so that no checker knows it.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        _, words.ngettext, newstyle=True
+    )
+    app.jinja_env.globals["spoken"] = words.spoken
+
+    @app.before_request
+    def begin() -> None:
+        if "Accept-Language" in request.headers:
+            asked = request.accept_languages.best_match(words.languages(), words.SOURCE_LANGUAGE)
+            g.speech = ExitStack()
+            g.speech.enter_context(words.speak(asked))
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        if "speech" in g:
+            g.pop("speech").close()
+
+
 def edge(app: Flask) -> None:
-    """Give `app` the look, kind answers to every failure, and the security headers."""
+    """Give `app` the look, the reader's language, kind answers to every failure, and the security
+    headers."""
     app.session_interface = _Sessions()
+    _speak_as_asked(app)
     app.register_blueprint(
         Blueprint(
             "kit",
@@ -88,7 +116,11 @@ def edge(app: Flask) -> None:
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
         _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
-        response = problem(503, f"{outage.who} is not answering.", "Please try again shortly.")
+        response = problem(
+            503,
+            _("{who} is not answering.").format(who=outage.who),
+            _("Please try again shortly."),
+        )
         response.headers["Retry-After"] = str(max(1, math.ceil(outage.retry_after or 5)))
         return response
 
@@ -102,13 +134,13 @@ def edge(app: Flask) -> None:
 
     @app.errorhandler(BlockingIOError)
     def half_said(_error: BlockingIOError) -> Response:
-        return problem(408, "The request did not come to its end in time.")
+        return problem(408, _("The request did not come to its end in time."))
 
     @app.errorhandler(Exception)
     def broke(_error: Exception) -> Response:
         code = trouble_code()
         _log.exception("A page broke", code=code)
-        return problem(500, "Something went wrong on our side.", "It has been noted.", code)
+        return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
 
     @app.after_request
     def harden(response: Response) -> Response:

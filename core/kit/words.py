@@ -1,6 +1,7 @@
 """Words shown to people pass through here, English being the source (gettext, catalogues by Babel).
 
-Use `_("...")` where a sentence is made and `speak(language)` around the making of it.
+Use `_("...")` where a sentence is made and `speak(language)` around the making of it. Templates
+have Jinja's own `{% trans %}`, which `core.kit.web` ties to `_` and `ngettext` here.
 """
 
 import gettext
@@ -21,6 +22,7 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation("regulars", LOCALE_DIR, [language], fallback=True)
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """What can be spoken: English, and what there is a catalogue for."""
     found = {path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/regulars.mo")}
@@ -32,9 +34,19 @@ def _(message: str) -> str:
     return _catalogue(_language.get()).gettext(message)
 
 
+def ngettext(one: str, many: str, count: int) -> str:
+    """The form for `count`, as the catalogue has it."""
+    return _catalogue(_language.get()).ngettext(one, many, count)
+
+
 def plural(one: str, many: str, count: int) -> str:
     """The form for `count`, with `{count}` filled in, grouped by thousands."""
-    return _catalogue(_language.get()).ngettext(one, many, count).format(count=f"{count:,}")
+    return ngettext(one, many, count).format(count=f"{count:,}")
+
+
+def spoken() -> str:
+    """The language being spoken, such as "en"."""
+    return _language.get()
 
 
 @contextmanager

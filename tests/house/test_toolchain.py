@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("run", "demo", "test", "check", "bench", "format", "lock", "docs", "clean", "help")
+VERBS = (
+    "run",
+    "demo",
+    "test",
+    "check",
+    "bench",
+    "format",
+    "lock",
+    "docs",
+    "words",
+    "clean",
+    "help",
+)
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
 
 

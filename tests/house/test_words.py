@@ -1,27 +1,45 @@
 """Every sentence shown to people can be collected for translators."""
 
 import ast
+from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
+from jinja2 import Environment, nodes
 
 from core.kit.words import plural, speak
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "core").rglob("*.py")), ROOT / "bot.py"]
+TEMPLATES = [
+    path
+    for path in sorted((ROOT / "core").rglob("templates/**/*.html"))
+    if path.name != "draw.html"
+]
 KEYWORDS = {"_": None, "plural": (1, 2)}
+METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+
+NAMES = {"Regulars", "K", "SHA-256", "drand"}
+"""What is the same in every language."""
+
+SPOKEN_ATTRIBUTES = {"aria-label", "alt", "title", "placeholder"}
 
 
 def test_the_sentences_can_be_collected() -> None:
     found = {
         message
         for *_place, message, _comments, _context in extract_from_dir(
-            str(ROOT / "core"), keywords=KEYWORDS
+            str(ROOT / "core"),
+            METHODS,
+            {"**/templates/**.html": {"trimmed": "true"}},
+            keywords=KEYWORDS,
         )
     }
     assert "Slot calls are on" in found
     assert ("{count} call on the list", "{count} calls on the list") in found
+    assert "Is this you?" in found
     assert len(found) > 100
 
 
@@ -33,6 +51,58 @@ def test_what_is_translated_is_written_out(source: Path) -> None:
             count = {"_": 1, "plural": 2}.get(node.func.id, 0)
             for argument in node.args[:count]:
                 assert isinstance(argument, ast.Constant), f"{source.name}:{node.lineno}"
+
+
+class _Bare(HTMLParser):
+    """The words of a page that go past the catalogue: in its text, and in what is read aloud."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inside.append(tag)
+        for name, value in attrs:
+            if name in SPOKEN_ATTRIBUTES:
+                self._note(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not {"code", "script", "style"} & set(self._inside):
+            self._note(data)
+
+    def _note(self, text: str) -> None:
+        words = [word.strip(".,:;()·…") for word in text.split()]
+        if any(any(map(str.isalpha, word)) and word not in NAMES for word in words):
+            self.found.append(" ".join(text.split()))
+
+
+def _written_out(source: str) -> Iterator[str]:
+    """A template without what it works out: each expression leaves a space."""
+    template = Environment(extensions=["jinja2.ext.i18n"], autoescape=True).parse(source)
+    for block in template.find_all(nodes.Block):
+        if block.name == "look":  # the class of the page's body
+            block.body = []
+    for output in template.find_all(nodes.Output):
+        for node in output.nodes:
+            yield node.data if isinstance(node, nodes.TemplateData) else " "
+
+
+@pytest.mark.parametrize("source", TEMPLATES, ids=lambda source: source.name)
+def test_no_word_of_a_page_goes_past_the_catalogue(source: Path) -> None:
+    page = _Bare()
+    page.feed("".join(_written_out(source.read_text())))
+    assert page.found == []
+
+
+def test_a_bare_word_is_found() -> None:
+    page = _Bare()
+    page.feed("".join(_written_out('<p>{{ _("Fine") }} {{ x }}</p><img alt="A cat"><h1>Bare</h1>')))
+    assert page.found == ["A cat", "Bare"]
 
 
 def test_numbers_have_their_form() -> None:

@@ -1,12 +1,17 @@
 """The edge of every page: failures are answered kindly, security headers are always there."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 import structlog
-from flask import Flask, Response, abort, session
+from babel.messages import Catalog
+from babel.messages.mofile import write_mo
+from flask import Flask, Response, abort, render_template_string, session
 from flask.testing import FlaskClient
 
+from core.kit import words
 from core.kit.errors import Outage, Refusal
 from core.kit.web import edge, problem
 
@@ -157,3 +162,50 @@ def test_the_look_is_served_from_here(client: FlaskClient) -> None:
     page = client.get("/refused", headers={"Accept": "text/html"}).text
     assert 'href="/static/regulars.css"' in page
     assert client.get("/static/regulars.css").mimetype == "text/css"
+
+
+@pytest.fixture
+def swedish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """There is a catalogue beside English."""
+    catalogue = Catalog("sv")
+    catalogue.add("Something went wrong on our side.", "Något gick fel hos oss.")
+    catalogue.add("Linked with %(name)s", "Länkad med %(name)s")
+    file = tmp_path / "sv" / "LC_MESSAGES" / "regulars.mo"
+    file.parent.mkdir(parents=True)
+    with file.open("wb") as opened:
+        write_mo(opened, catalogue)
+    monkeypatch.setattr(words, "LOCALE_DIR", tmp_path)
+    for cached in (words.languages, words._catalogue):
+        cached.cache_clear()
+    yield
+    monkeypatch.undo()
+    for cached in (words.languages, words._catalogue):
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("swedish")
+@pytest.mark.parametrize(
+    ("asked", "language", "told"),
+    [
+        ("sv-SE,sv;q=0.9,en;q=0.8", "sv", "Något gick fel hos oss."),
+        ("en-GB,en;q=0.9,sv;q=0.5", "en", "Something went wrong on our side."),
+        ("de", "en", "Something went wrong on our side."),
+        ("*;;q=x", "en", "Something went wrong on our side."),
+    ],
+)
+def test_a_page_speaks_as_the_browser_asks(
+    client: FlaskClient, asked: str, language: str, told: str
+) -> None:
+    page = client.get("/broken", headers={"Accept": "text/html", "Accept-Language": asked}).text
+    assert f'<html lang="{language}">' in page
+    assert told in page
+    assert words.spoken() == "en", "nobody speaks after the page"
+
+
+@pytest.mark.usefixtures("swedish")
+def test_a_translated_sentence_of_a_template_stays_safe(client: FlaskClient) -> None:
+    app = client.application
+
+    with app.test_request_context(), words.speak("sv"):
+        sentence = "{% trans name %}Linked with {{ name }}{% endtrans %}"
+        assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
