@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.inbox.store import Delivery
 from core.kick.bodies import ChatMessage, Instant, KickId, ShortText
+from core.kit import strict_json
 
 SOURCE = "kick.feed"
 PREFIX = "App\\Events\\"
@@ -98,7 +99,7 @@ def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: da
     Raises:
         ValueError: the frame has not the shape that is known of its kind.
     """
-    decoded = json.loads(data) if isinstance(data, str | bytes) else data
+    decoded = _storable(data)
     name = event.removeprefix(PREFIX)
     if name == _CHAT_EVENT:
         return _chat(broadcaster_user_id, decoded, heard_at)
@@ -117,6 +118,16 @@ def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: da
         },
         heard_at,
     )
+
+
+def _storable(data: object) -> object:
+    """Decoded so that the inbox can keep it: a frame that it cannot keep must not get that far.
+
+    Raises:
+        ValueError: this is not JSON.
+    """
+    text = data if isinstance(data, str) else json.dumps(data)
+    return strict_json.decode(text.encode(errors="replace"))
 
 
 def _number(frame: _Frame, content: dict[str, Any], heard_at: datetime) -> str:
@@ -150,4 +161,5 @@ def _chat(broadcaster_user_id: int, decoded: object, heard_at: datetime) -> Deli
     }
     line = ChatMessage.model_validate(body)
     lane = f"kick:{broadcaster_user_id}"
-    return Delivery(SOURCE, line.message_id, CHAT, lane, body, heard_at)
+    number = f"{broadcaster_user_id}|{line.message_id}"
+    return Delivery(SOURCE, number, CHAT, lane, body, heard_at)

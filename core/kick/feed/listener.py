@@ -54,7 +54,7 @@ class FeedListener:
         self._tasks: list[asyncio.Task[None]] = []
         self._shares: list[list[int]] = []
         self._followed: dict[int, Followed] = {}
-        self._by_feed: dict[str, int] = {}
+        self._by_feed: dict[str, list[int]] = {}
         self._heard_at: dict[int, datetime] = {}
         self._written: list[ListeningState] = []
         self._written_at = 0.0
@@ -95,6 +95,9 @@ class FeedListener:
         helpers = [asyncio.create_task(desk.run()), asyncio.create_task(self._look_when_live())]
         try:
             while not self._stopping.is_set():
+                for helper in helpers:
+                    if helper.done():
+                        helper.result()  # only a bug ends one: begin anew, rather than go deaf
                 await self._arrange(desk)
                 await asyncio.to_thread(self._stopping.wait, self._timing.look)
         finally:
@@ -120,7 +123,11 @@ class FeedListener:
             return  # what is connected stays so
         self._trouble = ""
         self._followed = {each.channel_id: each for each in followed}
-        self._by_feed = {feed: each.channel_id for each in followed for feed in each.feeds}
+        # Of several, where an admin typed in another channel's numbers: it takes nothing away.
+        self._by_feed = {}
+        for each in followed:
+            for feed in each.feeds:
+                self._by_feed.setdefault(feed, []).append(each.channel_id)
         feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
         self._shares = share_out(feeds, self._shares)
         await self._share(feeds, desk)
@@ -160,21 +167,20 @@ class FeedListener:
     # -- what is heard ----------------------------------------------------------------------
 
     def _hear(self, desk: Desk, feed: str, event: str, data: object) -> None:
-        channel_id = self._by_feed.get(feed)
-        if channel_id is None:
-            return
-        self._heard_at[channel_id] = self._services.clock()
+        channel_ids, now = self._by_feed.get(feed, ()), self._services.clock()
+        self._heard_at.update(dict.fromkeys(channel_ids, now))
         if not frames.is_used(event, chat=self._settings.kick_use_kickpython_ws):
             return
-        try:
-            delivery = frames.to_delivery(channel_id, event, data, self._services.clock())
-        except (ValueError, RecursionError) as error:
-            self._complain(event, error)
-            return
-        self._not_understood.pop(event, None)
-        desk.put(delivery)
-        if delivery.kind == LIVE_KIND:
-            self._look_soon.set()
+        for channel_id in channel_ids:
+            try:
+                delivery = frames.to_delivery(channel_id, event, data, now)
+            except (ValueError, RecursionError) as error:
+                self._complain(event, error)
+                return
+            self._not_understood.pop(event, None)
+            desk.put(delivery)
+            if delivery.kind == LIVE_KIND:
+                self._look_soon.set()
 
     def _complain(self, event: str, error: Exception) -> None:
         """The feed is nobody's promise: its frames may change any day."""

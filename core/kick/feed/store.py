@@ -34,8 +34,11 @@ class Followed:
 
 
 def list_followed(tx: Connection) -> list[Followed]:
-    """Every channel once, with what any of its servers knows of it."""
-    known = {each.guild_id: each for each in accounts.list_known_channels(tx)}
+    """Every channel once, with what any of its servers knows of it. What Kick's website told one
+    server counts before what was typed in at another."""
+    known: dict[int, list[accounts.KnownChannel]] = {}
+    for each in sorted(accounts.list_known_channels(tx), key=lambda k: k.chatroom_from != "site"):
+        known.setdefault(each.broadcaster_user_id, []).append(each)
     servers: dict[int, list[int]] = {}
     for channel in guilds.list_channels(tx, PLATFORM):
         servers.setdefault(channel.channel_id, []).append(channel.guild_id)
@@ -43,15 +46,18 @@ def list_followed(tx: Connection) -> list[Followed]:
         Followed(
             channel_id,
             tuple(guild_ids),
-            _first(known[g].site_channel_id for g in guild_ids if _knows(known, g, channel_id)),
-            _first(known[g].chatroom_id for g in guild_ids if _knows(known, g, channel_id)),
+            _first(each.site_channel_id for each in _of(known, channel_id, guild_ids)),
+            _first(each.chatroom_id for each in _of(known, channel_id, guild_ids)),
         )
         for channel_id, guild_ids in sorted(servers.items())
     ]
 
 
-def _knows(known: dict[int, accounts.KnownChannel], guild_id: int, channel_id: int) -> bool:
-    return guild_id in known and known[guild_id].broadcaster_user_id == channel_id
+def _of(
+    known: dict[int, list[accounts.KnownChannel]], channel_id: int, guild_ids: Sequence[int]
+) -> list[accounts.KnownChannel]:
+    """What these servers know of the channel, the surest first."""
+    return [each for each in known.get(channel_id, ()) if each.guild_id in guild_ids]
 
 
 def _first(numbers: Iterable[int | None]) -> int | None:

@@ -143,9 +143,20 @@ def test_chat_is_looked_at_only_where_the_feed_is_its_source() -> None:
         (f"{APP}SubscriptionEvent", {"months": 1}),
         (f"{APP}ChatMessageEvent", {**CHAT, "sender": None}),
         ("KicksGifted", "no json"),
+        ("KicksGifted", json.dumps(KICKS).replace("500", "NaN")),
+        (f"{APP}StreamerIsLive", {"livestream": {"viewers": float("inf")}}),
         ("KicksGifted", []),
     ],
 )
 def test_another_shape_is_a_value_error(event: str, data: Any) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's and json's both
         frames.to_delivery(NORA, event, data, NOON)
+
+
+def test_characters_that_cannot_be_kept_are_replaced() -> None:
+    """NUL and halves of characters, whether the transport has decoded them already or not."""
+    for data in (
+        {**KICKS, "message": "a\x00\ud83d"},
+        json.dumps(KICKS | {"message": "a\x00\ud83d"}),
+    ):
+        assert frames.to_delivery(NORA, "KicksGifted", data, NOON).body["data"]["message"] == "a��"

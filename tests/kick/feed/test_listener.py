@@ -1,11 +1,15 @@
 """The listener against the pretend Kick's real sockets, over both transports."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from core.kick.accounts import actions
+from core.kick.feed import store
 from core.kick.feed.checks import look
 from core.kick.feed.connection import Timing
 from core.kick.feed.session import Patience
@@ -18,6 +22,8 @@ from tests.kick.feed.rig import (
     GIFT_FEED,
     HASTE,
     KICKS_FEED,
+    ROOM,
+    SITE,
     follow,
     inbox_kinds,
     listening,
@@ -25,6 +31,7 @@ from tests.kick.feed.rig import (
     wait_for_ears,
     wait_until,
 )
+from tests.kick.rig import NORA
 
 USED = (CHAT_FEED, GIFT_FEED, KICKS_FEED)
 
@@ -186,6 +193,38 @@ def test_a_channel_more_joins_the_same_connection(
         assert second["id"] == first["id"]
 
 
+def test_numbers_typed_in_wrongly_take_nothing_from_the_other_channel(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """Another server has typed in Nora's numbers for its own channel."""
+    follow(clean, OTHER_GUILD, channel_id=NORA + 1000)
+    with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
+        wait_for_ears(kick, *USED)
+        kick.kicks("mia", 500)
+        kick.chat("mia", "hello")
+        wait_until(lambda: len(inbox_kinds(clean)) == 4)
+    assert lanes(clean) == {f"kick:{NORA}", f"kick:{NORA + 1000}"}
+
+
+def lanes(database: Database) -> set[str]:
+    """Whose Kicks and lines of chat were heard: those for whom both were."""
+    with database.begin() as tx:
+        found = tx.exec_driver_sql(
+            "SELECT lane FROM inbox_deliveries GROUP BY lane HAVING count(*) = 2"
+        )
+        return set(found.scalars())
+
+
+def test_what_the_website_told_counts_before_what_was_typed_in(clean: Database) -> None:
+    """Two servers follow one channel, and in the first of them somebody mistyped."""
+    follow(clean, OTHER_GUILD)
+    with clean.begin() as tx:
+        actions.type_numbers(tx, min(GUILD, OTHER_GUILD), 99, 98, actor=1)
+        (found,) = store.list_followed(tx)
+    assert (found.chatroom_id, found.site_channel_id) == (ROOM, SITE)
+    assert set(found.guild_ids) == {GUILD, OTHER_GUILD}
+
+
 def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
@@ -214,3 +253,48 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
 def test_the_defaults_bear_what_the_facts_say() -> None:
     assert Patience().after_ping == 20
     assert Patience().quiet == 120
+
+
+def test_what_postgresql_cannot_keep_does_not_end_the_listening(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """NUL is JSON to Python and not to PostgreSQL."""
+    odd = {
+        "gift_transaction_id": "a\x00b",
+        "message": "\x00",
+        "sender": {"id": 9, "username": "D\x00"},
+        "gift": {"name": "Rage\x00 Quit", "amount": 5},
+        "created_at": "2026-11-22T10:00:00Z",
+    }
+    with listening(services(clean, pretend)):
+        wait_for_ears(kick, *USED)
+        kick.feed_publish(KICKS_FEED, "KicksGifted", odd)
+        kick.kicks("mia", 500)
+        wait_until(lambda: inbox_kinds(clean) == ["feed.kicks", "feed.kicks"])
+
+
+def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """Whatever ends the writer, another one takes its place."""
+    with listening(services(clean, pretend)):
+        first = wait_for_ears(kick, *USED)
+        with _refusing_kicks(clean):
+            kick.kicks("mia", 500)
+            wait_until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
+        wait_for_ears(kick, *USED)
+        kick.gift("mia", ["vera"])
+        wait_until(lambda: "feed.gifts" in inbox_kinds(clean))
+
+
+@contextmanager
+def _refusing_kicks(database: Database) -> Iterator[None]:
+    """As if a bug of ours made what the database does not take."""
+    change = "ALTER TABLE inbox_deliveries {} CONSTRAINT no_kicks {}"
+    with database.begin() as tx:
+        tx.exec_driver_sql(change.format("ADD", "CHECK (kind <> 'feed.kicks')"))
+    try:
+        yield
+    finally:
+        with database.begin() as tx:
+            tx.exec_driver_sql(change.format("DROP", ""))
