@@ -29,9 +29,9 @@ def tell_admins(
 
 
 def _caretaker(tx: Connection, guild_id: int) -> int | None:
-    """Discord id of who connected the account, or else chose the channel."""
+    """Discord id of who connected the account, or else chose the channel and was not forgotten."""
     account = accounts.find_account(tx, guild_id)
     if account is not None:
         return account.connected_by
     known = accounts.find_known_channel(tx, guild_id)
-    return known.chosen_by if known is not None else None
+    return (known.chosen_by or None) if known is not None else None

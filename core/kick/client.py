@@ -51,11 +51,13 @@ class AnswerLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Livestream:
-    """A channel that is live. `started_at` identifies the stream."""
+    """A channel that is live. `started_at` identifies the stream; `slug` is "" where Kick does not
+    tell it."""
 
     broadcaster_user_id: int
     started_at: datetime
     title: str
+    slug: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ class KickClient:
                     int(item["broadcaster_user"]["id"]),
                     parse_instant(item["started_at"]),
                     str(item.get("title") or ""),
+                    str((item.get("channel") or {}).get("slug") or ""),
                 )
                 for item in answer["data"] or ()
             ]
@@ -259,7 +262,7 @@ class KickClient:
         reply_to: str | None,
         kind: Literal["user", "bot"] = "user",
     ) -> str:
-        """Write a line; returns its message id.
+        """Write a line; returns its message id, "" where Kick does not tell it.
 
         Args:
             kind: `user` speaks as the token's account; `bot` as the app's bot, in the channel of
@@ -281,7 +284,7 @@ class KickClient:
             raise AnswerLost(f"Kick may have the line: {error.reason}") from error
         if not is_sent:
             raise Outage("Kick", "is_sent was false")
-        return str(message_id)
+        return str(message_id or "")
 
     def site_channel(self, slug: str) -> SiteChannel:
         """A channel by the website's own interface: unofficial, often blocked."""

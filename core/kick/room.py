@@ -20,6 +20,7 @@ from core.kick.intake import embeds as intake_embeds
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import look as look_at_intake
 from core.kick.intake.settings import DEAF_MINUTES
+from core.kick.intake.sieve import source_of_chat
 from core.kick.misses import credit as misses
 from core.kick.misses.buttons import MissButton
 from core.kick.misses.buttons import alarm as miss_alarm
@@ -44,6 +45,8 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     channels = guilds.list_channels(tx, PLATFORM)
     if not channels:
         return [Part("Kick channel", "warn", "No channel is tied to a server yet.")]
+    if all(source_of_chat(tx, channel.channel_id) != SOURCE for channel in channels):
+        return []  # no webhook can come; how the realtime feed is heard has lines of its own
     newest = find_newest(tx, SOURCE)
     if newest is None:
         return [

@@ -7,6 +7,7 @@ from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick import store
+from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.client import KickRejected, Livestream, client_of
 from core.kick.intake import deafness
@@ -14,7 +15,7 @@ from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
 from core.kick.intake.reconcile import reconcile
 from core.kick.translate import PLATFORM
-from core.kit.errors import Refusal
+from core.kit.errors import Outage, Refusal
 from core.kit.room import Task
 from core.kit.services import Services
 
@@ -43,11 +44,11 @@ def tune_in(services: Services) -> None:
         raise troubles[0]
 
 
-def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | None:
+def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | Outage | None:
     try:
         step(services)
-    except Refusal as refusal:
-        return refusal
+    except (Refusal, Outage) as trouble:
+        return trouble
     except KickRejected as rejected:
         return Refusal(str(rejected))
     return None
@@ -87,6 +88,7 @@ def _write_down(services: Services, asked: list[int], live: dict[int, Livestream
     starts = {user_id: live[user_id].started_at if user_id in live else None for user_id in asked}
     gap = timedelta(seconds=3 * services.settings.live_poll_seconds) + SHORT_GAP
     with services.database.begin() as tx:
+        rename_channels(tx, {user_id: one.slug for user_id, one in live.items() if one.slug})
         intake.set_looks(tx, starts, now, now - gap)
         for user_id in asked:
             stream = live.get(user_id)

@@ -94,8 +94,8 @@ class Settings(BaseSettings):
     kick_client_secret: SecretStr | None = Field(None, description="Client secret of your app.")
     kick_bot_user_token: SecretStr | None = Field(
         None,
-        description="User token (chat:write) of the Kick account that answers in chat. "
-        "Without it the bot reads chat but stays silent there.",
+        description="User token (chat:write) of a separate Kick account that answers in chat. It "
+        "ends after two hours; without it the bot speaks once `/connect_kick` was run.",
     )
     use_dual_mode: bool = Field(
         True,
@@ -105,7 +105,8 @@ class Settings(BaseSettings):
     kick_use_kickpython_ws: bool = Field(
         False,
         description="Read chat from Kick's realtime feed instead of from webhooks, for a server "
-        "without a public address. Commands are answered with KICK_BOT_USER_TOKEN.",
+        "without a public address. With USE_DUAL_MODE what the feed shows of subscriptions, gifts "
+        "and Kicks counts at once, too.",
     )
 
     # Where things are kept

@@ -174,6 +174,16 @@ def test_what_kick_declines_is_tried_again_and_the_rest_stands(
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
 
 
+def test_trouble_with_the_name_does_not_keep_the_subscriptions_waiting(
+    services: Services, kick: KickDriver, clean: Database, guild_id: int
+) -> None:
+    follow(clean, guild_id)
+    kick.fault(api__500=1)
+    with pytest.raises(Outage, match="Kick"):
+        tune_in(services)
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
+
+
 def test_while_kick_is_away_it_is_an_outage(services: Services, kick: KickDriver) -> None:
     kick.fault(api__500=1)
     with pytest.raises(Outage, match="Kick"):
@@ -203,6 +213,21 @@ def test_looks_are_written_down_like_everything_that_kick_says(
     assert (vera.body["started_at"], vera.body["title"]) == (None, None)
     for row in (nora, vera):
         parse(row.kind, row.body)
+
+
+def test_a_renamed_channel_is_called_by_its_new_name(
+    services: Services, kick: KickDriver, clean: Database, guild_id: int, other_guild_id: int
+) -> None:
+    """Its addresses at Kick's website are made of it, and nobody should have to tell us."""
+    follow(clean, guild_id)
+    follow(clean, other_guild_id, VERA, "veraspins")
+    slug = kick.rename("nora", "Nora_TV")
+    kick.live()
+    look_who_is_live(services)
+    with clean.begin() as tx:
+        found = {one.guild_id: one.slug for one in guilds.list_channels(tx, "kick")}
+    assert found == {guild_id: slug, other_guild_id: "veraspins"}
+    assert slug == "nora-tv"
 
 
 def test_every_look_is_a_delivery_of_its_own(

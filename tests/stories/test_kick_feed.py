@@ -139,6 +139,8 @@ def test_without_a_public_address_chat_comes_from_the_feed(
         lone.kick.wait_for_line("@MadCats Book of Dead is on the list")
         lone.discord.wait_command("kick_selftest")
         asked = lone.discord.slash("nora", "bot-log", "kick_selftest")
+        lone.kick.gift("mia", ["vera"])
+        until(lambda: count(lone, "SubGifted") == 1, "the gift counted, though no webhook came")
         tested = until(lambda: said_to(lone, asked), "the self-test", 40)
         assert "over the realtime feed" in tested["description"]
         lone.kick.app(webhook_url=f"http://127.0.0.1:{lone.port}/webhooks/kick")

@@ -1,10 +1,12 @@
 """What one can do with a server's Kick account, inside a transaction. Network calls are made by
 `connect`, `channels` and `tokens`, between transactions."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
@@ -18,6 +20,8 @@ from core.kit.words import _
 from core.outbox import actions as outbox
 
 PLATFORM = "kick"
+
+_log = structlog.get_logger(__name__)
 
 
 def open_link(
@@ -72,6 +76,15 @@ def choose_channel(
             after=channel.slug,
         )
     return changed
+
+
+def rename_channels(tx: Connection, slugs: Mapping[int, str]) -> None:
+    """What Kick calls these channels today: addresses at its website are made of the name."""
+    for channel in guilds.list_channels(tx, PLATFORM):
+        slug = slugs.get(channel.channel_id, channel.slug)
+        if slug != channel.slug:
+            guilds.set_channel(tx, replace(channel, slug=slug))
+            _log.info("The channel is called otherwise now", name=slug, guild_id=channel.guild_id)
 
 
 def is_chosen_by_admin(tx: Connection, guild_id: int) -> bool:

@@ -79,7 +79,8 @@ def consent_url(
 def redeem(
     client: KickClient, settings: Settings, code: str, verifier: str, now: datetime
 ) -> Tokens:
-    """Exchange the code of a consent.
+    """Exchange the code of a consent. Where Kick does not say what was granted, it was everything
+    that we need: https://datatracker.ietf.org/doc/html/rfc6749#section-5.1.
 
     Raises:
         GrantEnded: the code is wrong, used or too old.
@@ -94,7 +95,7 @@ def redeem(
             code_verifier=verifier,
             code=code,
         )
-    return _tokens(answer, now, scopes=(), refresh="")
+    return _tokens(answer, now, scopes=SCOPES, refresh="")
 
 
 def refresh(

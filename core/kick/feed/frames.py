@@ -82,11 +82,11 @@ KINDS: dict[str, type[_Frame]] = dict(SHAPES.values())
 _CHAT_EVENT = "ChatMessageEvent"
 
 
-def is_used(event: str, *, chat: bool) -> bool:
+def is_used(event: str, *, chat: bool, support: bool = True) -> bool:
     """Whether a frame of this name is worth decoding. With `chat` the feed is where chat comes
-    from."""
+    from; without `support` nothing else of it is used."""
     name = event.removeprefix(PREFIX)
-    return name in SHAPES or (chat and name == _CHAT_EVENT)
+    return (support and name in SHAPES) or (chat and name == _CHAT_EVENT)
 
 
 def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: datetime) -> Delivery:

@@ -169,7 +169,8 @@ class FeedListener:
     def _hear(self, desk: Desk, feed: str, event: str, data: object) -> None:
         channel_ids, now = self._by_feed.get(feed, ()), self._services.clock()
         self._heard_at.update(dict.fromkeys(channel_ids, now))
-        if not frames.is_used(event, chat=self._settings.kick_use_kickpython_ws):
+        chat, support = self._settings.kick_use_kickpython_ws, self._settings.use_dual_mode
+        if not frames.is_used(event, chat=chat, support=support):
             return
         for channel_id in channel_ids:
             try:
@@ -223,7 +224,8 @@ class FeedListener:
             return Part(SERVICE, "warn", f"Kick has changed the shape of: {names}.")
         connections = list(self._connections)
         up = sum(each.connected_over is not None for each in connections)
-        return Part(SERVICE, "ok", f"{up} of {len(connections)} connections stand.")
+        only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
+        return Part(SERVICE, "ok", f"{up} of {len(connections)} connections stand{only}.")
 
     async def _write_states(self) -> None:
         """When something has changed, and now and then: what is old is not believed."""

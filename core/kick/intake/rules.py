@@ -95,10 +95,14 @@ def slices(ids: Sequence[str], most: int) -> list[Sequence[str]]:
 def authority(
     kind: str, *, is_subscribed: bool, dual_mode: bool, chat_from_feed: bool
 ) -> Authority:
-    """Whose word counts for a kind of event. What the feed does not carry is the webhook's."""
+    """Whose word counts for a kind of event. What the feed does not carry is the webhook's.
+
+    Args:
+        chat_from_feed: this installation has no public address, so no webhook reaches it.
+    """
     if kind == CHAT:
         return "feed" if chat_from_feed else "webhook"
-    if kind in MONEY and dual_mode and not is_subscribed:
+    if kind in MONEY and dual_mode and (chat_from_feed or not is_subscribed):
         return "feed"
     return "webhook"
 

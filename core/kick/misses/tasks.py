@@ -12,6 +12,7 @@ from core.kick.intake.rules import REMEMBERED
 from core.kick.misses import actions, credit, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.store import THE_FEED
+from core.kit.errors import Outage, Refusal
 from core.kit.room import Task
 from core.kit.services import Services
 
@@ -45,16 +46,22 @@ def count_witnesses(services: Services) -> None:
     """Count what the feed saw where the feed is the authority for it.
 
     Raises:
-        Refusal: Kick declines to say who somebody is.
+        Refusal: Kick declines to say who somebody is; the other servers' are counted.
         Outage: Kick does not answer.
     """
     with services.database.begin() as tx:
         waiting = {
             guild_id: _authoritative(tx, guild_id) for guild_id in store.list_guilds_waiting(tx)
         }
+    trouble: Outage | Refusal | None = None
     for guild_id, seen in waiting.items():
         if seen:
-            _count(services, guild_id, seen)
+            try:
+                _count(services, guild_id, seen)
+            except (Outage, Refusal) as error:
+                trouble = error
+    if trouble is not None:
+        raise trouble
 
 
 def _count(services: Services, guild_id: int, seen: Iterable[FeedWitnessed]) -> None:

@@ -103,6 +103,8 @@ def _webhooks(tx: Connection, guild_id: int, broadcaster_user_id: int) -> list[L
             why = one.trouble if one is not None and one.trouble else _("not subscribed yet")
             mend = _("It is tried again every 10 minutes.")
             lines.append(Line(kind, "down", why, last, mend, _("last")))
+        elif one.trouble is not None:
+            lines.append(Line(kind, "warn", one.trouble, last, dated=_("last")))
         else:
             lines.append(Line(kind, "ok", _("subscribed"), last, dated=_("last")))
     return lines

@@ -19,6 +19,9 @@ from core.kick.accounts.actions import PLATFORM
 from core.kick.speech import store
 from core.kit.services import Services
 
+WRITING = "chat:write"
+"""The scope without which Kick takes no line."""
+
 BOT_RESTS = timedelta(hours=1)
 """How long the app's bot is left alone after another voice had to step in."""
 
@@ -43,9 +46,8 @@ class Voice:
 def voices_of(services: Services, guild_id: int) -> list[Voice]:
     """Every voice the server has, best first."""
     with services.database.begin() as tx:
-        account = accounts.find_account(tx, guild_id)
+        is_connected = _why_streamer_mute(tx, guild_id) is None
         bot_fails_at = store.find_bot_failed_at(tx, guild_id)
-    is_connected = account is not None and account.state == "connected"
     bot_rests = bot_fails_at is not None and services.clock() - bot_fails_at < BOT_RESTS
     found: list[Voice] = []
     if is_connected and not bot_rests:
@@ -75,9 +77,21 @@ def why_mute(tx: Connection, services: Services, guild_id: int) -> str | None:
         return "No Kick channel is set. Use /connect_kick."
     if services.settings.kick_bot_user_token is not None:
         return None
-    account = accounts.find_account(tx, guild_id)
+    return _why_streamer_mute(tx, guild_id)
+
+
+def _why_streamer_mute(tx: Connection, guild_id: int) -> str | None:
+    """Why nothing can be said with the streamer's token, or None."""
+    account, channel = (
+        accounts.find_account(tx, guild_id),
+        guilds.find_channel(tx, guild_id, PLATFORM),
+    )
     if account is None:
         return "Nobody is connected. Use /connect_kick, or set KICK_BOT_USER_TOKEN."
     if account.state != "connected":
         return "Kick has ended the connection. Use /connect_kick again."
+    if channel is None or account.kick_user_id != channel.channel_id:
+        return "Somebody else than the channel's streamer is connected. Use /connect_kick again."
+    if WRITING not in account.scopes:
+        return "The streamer has not allowed writing in chat. Use /connect_kick again."
     return None

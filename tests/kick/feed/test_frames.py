@@ -130,6 +130,13 @@ def test_siblings_are_not_looked_at(event: str) -> None:
 def test_chat_is_looked_at_only_where_the_feed_is_its_source() -> None:
     assert not frames.is_used(f"{APP}ChatMessageEvent", chat=False)
     assert frames.is_used(f"{APP}ChatMessageEvent", chat=True)
+    assert frames.is_used(f"{APP}ChatMessageEvent", chat=True, support=False)
+
+
+@pytest.mark.parametrize("event", list(frames.SHAPES))
+def test_without_dual_mode_nothing_but_chat_is_looked_at(event: str) -> None:
+    assert frames.is_used(event, chat=True)
+    assert not frames.is_used(event, chat=True, support=False)
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,19 @@ def test_chat_is_read_where_there_is_no_webhook(
         wait_until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
 
 
+def test_without_dual_mode_the_feed_is_for_chat_only(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    ours = services(clean, pretend, kick_use_kickpython_ws=True, use_dual_mode=False)
+    with listening(ours) as listener:
+        wait_for_ears(kick, *USED)
+        kick.kicks("mia", 500)
+        kick.chat("mia", "hello")
+        wait_until(lambda: inbox_kinds(clean))
+        assert "chat only (USE_DUAL_MODE)" in listener.status()[0].reason
+    assert inbox_kinds(clean) == ["chat.message.sent"]
+
+
 def test_a_channel_more_joins_the_same_connection(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:

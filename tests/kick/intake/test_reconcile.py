@@ -235,7 +235,7 @@ def test_without_dual_mode_nothing_stands_in(
 def test_chat_may_be_the_feeds(services: Services, services_for: ServicesFor) -> None:
     reconcile(services_for(kick_use_kickpython_ws=True))
     feed = {kind for kind, whose in authorities(services).items() if whose == "feed"}
-    assert feed == {CHAT}
+    assert feed == {CHAT, *MONEY}
 
 
 def test_authority_does_not_change_in_the_middle_of_a_stream(

@@ -80,6 +80,14 @@ def test_chat_is_the_feeds_only_when_asked_for() -> None:
         )
 
 
+def test_without_a_public_address_the_feeds_word_counts_for_money_too() -> None:
+    """What Kick subscribed us to there never comes: an admin would have to credit every gift."""
+    for kind in WEBHOOK_KINDS:
+        for dual_mode in (True, False):
+            whose = authority(kind, is_subscribed=True, dual_mode=dual_mode, chat_from_feed=True)
+            assert whose == ("feed" if kind == CHAT or (kind in MONEY and dual_mode) else "webhook")
+
+
 def before(**time: float) -> datetime:
     return NOON - timedelta(**time)
 

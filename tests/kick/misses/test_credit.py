@@ -14,7 +14,8 @@ from core.inbox.store import Delivery
 from core.kick.intake import store as intake
 from core.kick.misses import actions, credit, tasks
 from core.kick.settings import ADMIN_CHANNEL
-from core.kit.errors import Refusal
+from core.kit.errors import Outage, Refusal
+from sandbox.kick.driver import KickDriver
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.misses.works import (
     ADMIN,
@@ -185,6 +186,24 @@ def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_
     assert len(stage.counted) == 3
     stage.clock.forward(minutes=16)
     assert stage.misses() == []
+
+
+def test_a_server_whose_names_cannot_be_asked_for_does_not_keep_the_others_waiting(
+    stage: Stage, kick: KickDriver
+) -> None:
+    follow(stage.ours.database, OTHER_GUILD, SAM, "samonkick")
+    with stage.ours.database.begin() as tx:
+        for channel_id in (NORA, SAM):
+            intake.set_authorities(
+                tx, channel_id, dict.fromkeys(KINDS, "feed"), stage.clock.now, overrule=True
+            )
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
+    stage.frame("KicksGifted", kicks("t1"), channel_id=SAM)
+    kick.fault(api__500=1)
+    with pytest.raises(Outage):
+        tasks.count_witnesses(stage.ours)
+    stage.work()
+    assert [event.guild_id for event in stage.counted] == [OTHER_GUILD]
 
 
 def test_admins_are_told_once(stage: Stage) -> None:

@@ -71,8 +71,8 @@ class Stage:
             Delivery("kick.webhook", f"m{self._number}", kind, f"kick:{NORA}", body, self.clock.now)
         )
 
-    def frame(self, event: str, data: dict[str, object]) -> None:
-        self._receive(frames.to_delivery(NORA, event, data, self.clock.now))
+    def frame(self, event: str, data: dict[str, object], channel_id: int = NORA) -> None:
+        self._receive(frames.to_delivery(channel_id, event, data, self.clock.now))
 
     def _receive(self, delivery: Delivery) -> None:
         with self.ours.database.begin() as tx:

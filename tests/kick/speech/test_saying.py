@@ -14,8 +14,10 @@ from sqlalchemy import select
 
 from core.guilds.tables import audit_log
 from core.kick import store as kick_store
+from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.feed import store as feed
 from core.kick.feed.store import ListeningState
+from core.kick.intake import store as intake
 from core.kick.room import ROOM
 from core.kick.speech import embeds, report, selftest
 from core.kick.speech.actions import say, say_for, send_kick_message
@@ -259,6 +261,18 @@ def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) 
     assert found["chatroom id"] == found["OAuth token"] == "warn"
     assert found["chat.message.sent"] == "down"
     assert found["chat"] == "ok"
+
+
+def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_id: int) -> None:
+    now, ids = unconnected.clock(), {kind: f"id-{kind}" for kind in WEBHOOK_KINDS}
+    with unconnected.database.begin() as tx:
+        intake.set_subscriptions(tx, NORA, ids, {}, now)
+    assert states(unconnected, guild_id)["kicks.gifted"] == "ok"
+    with unconnected.database.begin() as tx:
+        intake.set_trouble(tx, NORA, WEBHOOK_KINDS, "It could not be checked: Kick.", now)
+        lines = report.examine(tx, unconnected, guild_id)
+    line = next(line for line in lines if line.name == "kicks.gifted")
+    assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
 
 
 def feed_line(services: Services, guild_id: int) -> report.Line:

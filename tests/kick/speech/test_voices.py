@@ -8,12 +8,14 @@ import pytest
 
 from core.kick.accounts import store as accounts
 from core.kick.speech import store
+from core.kick.speech.actions import send_kick_message
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.voices import voices_of, why_mute
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.outbox.courier import Unsure
 from sandbox.kick.driver import KickDriver
+from tests.kick.rig import NORA
 from tests.kick.speech.test_courier import english, outgoing, say, texts
 
 
@@ -148,3 +150,25 @@ async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
     assert (await courier.confirm(outgoing(unsure=True)) or {})["message_id"] == receipt[
         "message_id"
     ]
+
+
+@pytest.mark.parametrize(
+    ("differs", "words"),
+    [
+        ({"kick_user_id": NORA + 1}, "Somebody else than the channel's streamer"),
+        ({"scopes": ("user:read",)}, "not allowed writing"),
+    ],
+)
+async def test_an_account_that_cannot_speak_here_is_no_voice(
+    connected: Services, kick: KickDriver, guild_id: int, differs: dict[str, Any], words: str
+) -> None:
+    services = without_bot_account(connected)
+    with services.database.begin() as tx:
+        account = accounts.find_account(tx, guild_id)
+        assert account is not None
+        accounts.set_account(tx, replace(account, **differs))
+        assert words in str(why_mute(tx, services, guild_id))
+    assert names(services, guild_id) == []
+    assert names(connected, guild_id) == ["bot account"]
+    assert not send_kick_message(services, "hello", guild_id)
+    assert texts(kick) == []
