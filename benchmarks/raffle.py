@@ -20,7 +20,7 @@ from core.guilds import store as guilds
 from core.kit.crypto import Vault
 from core.kit.database import Database
 from core.raffle import actions as raffles
-from core.raffle.ledger import gifting, handlers, reading, store
+from core.raffle.ledger import gifting, gifts, handlers, reading, store
 from core.raffle.means import Means
 
 GUILD = 800_000_001
@@ -109,7 +109,7 @@ def award_at_once(database: Database, viewer_ids: list[int]) -> float:
     with database.begin() as tx:
         for n in range(AT_ONCE):
             viewer_id = viewer_ids[n % VIEWERS]
-            store.add_gift(tx, GUILD, f"late {n}", viewer_id, f"late {n}", MIDDLE)
+            gifts.add_gift(tx, GUILD, f"late {n}", viewer_id, f"late {n}", MIDDLE)
     start = perf_counter()
     with database.begin() as tx:
         gifting.credit_gifts(tx, GUILD)

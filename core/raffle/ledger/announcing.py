@@ -6,17 +6,17 @@ from sqlalchemy import Connection
 from core.guilds.actions import setting
 from core.outbox import actions as outbox
 from core.raffle import store as raffle
-from core.raffle.ledger import store
-from core.raffle.ledger.store import Drop
+from core.raffle.ledger import gifts
+from core.raffle.ledger.gifts import Drop
 from core.raffle.settings import CHANNEL
 
 
 def announce_drop(tx: Connection, guild_id: int, drop: str) -> bool:
     """Tell of a drop, or add to what was told; False when there was nothing new."""
     # Marked before it is read: what comes in between is told now and, harmlessly, once more.
-    if not store.set_announced(tx, guild_id, drop):
+    if not gifts.set_announced(tx, guild_id, drop):
         return False
-    channel_id, found = setting(tx, guild_id, CHANNEL), store.find_drop(tx, guild_id, drop)
+    channel_id, found = setting(tx, guild_id, CHANNEL), gifts.find_drop(tx, guild_id, drop)
     if not channel_id or found is None or not _concerns_a_raffle(tx, guild_id, found):
         return False
     payload = {

@@ -306,6 +306,12 @@ def voided(done: Voided) -> discord.Embed:
             "{count} tickets were not there any more.",
             done.missing,
         )
+    if done.frozen:
+        body += "\n⚠️ " + plural(
+            "{count} sub counts in a frozen list, which stays as it is.",
+            "{count} subs count in a frozen list, which stays as it is.",
+            done.frozen,
+        )
     return card("↩️ " + title, body, tone="success")
 
 

@@ -12,7 +12,7 @@ from core.guilds.actions import setting
 from core.kit.crypto import hash_of
 from core.people import actions as people
 from core.raffle import store as raffle
-from core.raffle.ledger import store
+from core.raffle.ledger import gifts, store
 from core.raffle.ledger.settings import PER_GIFT
 from core.raffle.ledger.store import NewEntry
 from core.raffle.store import Period
@@ -22,7 +22,7 @@ def note_gift(tx: Connection, event: SubGifted) -> None:
     """Somebody gave a sub: keep it, and credit it if a raffle takes it."""
     viewer_id = _giver(tx, event)
     key, drop = hash_of(event.key), hash_of(event.drop)
-    if store.add_gift(tx, event.guild_id, key, viewer_id, drop, event.at):
+    if gifts.add_gift(tx, event.guild_id, key, viewer_id, drop, event.at):
         credit_gifts(tx, event.guild_id)
 
 
@@ -43,7 +43,7 @@ def credit_gifts_of(tx: Connection, period: Period) -> None:
     guild_id, number = period.guild_id, period.number
     if not store.hold_open(tx, guild_id, number):
         return
-    waiting = store.list_waiting_gifts(tx, period)
+    waiting = gifts.list_waiting_gifts(tx, period)
     if not waiting:
         return
     each = setting(tx, guild_id, PER_GIFT)
@@ -53,7 +53,7 @@ def credit_gifts_of(tx: Connection, period: Period) -> None:
         if gift.viewer_id is not None and each > 0
     ]
     store.post_entries(tx, guild_id, number, "gifted_sub", new)
-    store.set_gifts_credited(tx, guild_id, [gift.key for gift in waiting], number, each)
+    gifts.set_gifts_credited(tx, guild_id, [gift.key for gift in waiting], number, each)
 
 
 def gift_key(key: str) -> str:

@@ -3,7 +3,7 @@
 from core.kit.room import Task
 from core.kit.services import Services
 from core.raffle import store as raffle
-from core.raffle.ledger import announcing, earning, store
+from core.raffle.ledger import announcing, earning, gifts
 
 ANNOUNCE_SECONDS = 2.0
 
@@ -20,7 +20,7 @@ def settle_open(services: Services) -> None:
 def announce(services: Services) -> None:
     """Thank for gifts."""
     with services.database.begin() as tx:
-        drops = store.list_unannounced(tx)
+        drops = gifts.list_unannounced(tx)
     for guild_id, drop in drops:
         with services.database.begin() as tx:
             announcing.announce_drop(tx, guild_id, drop)

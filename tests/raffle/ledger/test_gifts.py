@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from core.events import SupportRevoked
 from core.kit.errors import Refusal
 from core.raffle import store as raffle
-from core.raffle.ledger import announcing, earning, giving, handlers, store, voiding
+from core.raffle.ledger import announcing, earning, gifts, giving, handlers, voiding
 from core.raffle.ledger.settings import PER_GIFT
 from tests.raffle.ledger.scene import (
     ADMIN,
@@ -130,7 +130,7 @@ def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
 ) -> None:
     opened = period(tx, guild_id)
     freeze(tx, guild_id)
-    store.add_gift(tx, guild_id, "late", viewer(tx, guild_id, MIA), "late", MIDDLE)
+    gifts.add_gift(tx, guild_id, "late", viewer(tx, guild_id, MIA), "late", MIDDLE)
     earning.settle(tx, opened, END)
     assert raffle.list_balances(tx, guild_id, 1) == {}
 
@@ -167,7 +167,7 @@ def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
 
 
 def announce(tx: Connection) -> None:
-    for guild_id, drop in store.list_unannounced(tx):
+    for guild_id, drop in gifts.list_unannounced(tx):
         announcing.announce_drop(tx, guild_id, drop)
 
 
@@ -219,7 +219,7 @@ def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: i
 
 
 def drop_of(tx: Connection, guild_id: int, user_id: int) -> str:
-    return store.list_drops(tx, guild_id, viewer(tx, guild_id, user_id), 1)[0].drop
+    return gifts.list_drops(tx, guild_id, viewer(tx, guild_id, user_id), 1)[0].drop
 
 
 def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id: int) -> None:
@@ -262,6 +262,38 @@ def test_a_frozen_gift_is_not_voided(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="is frozen"):
         voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
+
+
+def test_of_a_drop_that_two_raffles_took_the_frozen_part_stays(
+    tx: Connection, guild_id: int
+) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    events = gifted(guild_id, MIA, 5)
+    hear(tx, events[:3])
+    freeze(tx, guild_id)
+    period(tx, guild_id, END, END + timedelta(days=31))
+    hear(tx, events[3:])
+    mia = viewer(tx, guild_id, MIA)
+    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+    assert (done.gifts, done.taken, done.frozen) == (2, 30, 3)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [45, 0]
+    with pytest.raises(Refusal, match="#1 is frozen"):
+        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+
+
+def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
+    tx: Connection, guild_id: int
+) -> None:
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    events = gifted(guild_id, MIA, 3)
+    for told, now in ((events[:2], MIDDLE), (events[2:], MIDDLE + SECOND)):
+        hear(tx, told)
+        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, now)
+    assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
+    shown = [m.payload["gifts"] for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    assert shown == [2, 1]
 
 
 def test_a_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.raffle import store as raffle
-from core.raffle.ledger import earning, gifting, giving, store
+from core.raffle.ledger import earning, gifting, gifts, giving, store
 from tests.clean import cleaned
 from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
@@ -162,7 +162,7 @@ def test_two_who_credit_the_same_gifts_at_once_credit_them_once(
 ) -> None:
     with database.begin() as tx:
         for n in range(40):
-            store.add_gift(tx, guild_id, f"key {n}", crowded, "drop", MIDDLE)
+            gifts.add_gift(tx, guild_id, f"key {n}", crowded, "drop", MIDDLE)
 
     def credit(_n: int) -> None:
         with database.begin() as tx:
