@@ -165,8 +165,8 @@ def first_half(tx: Connection) -> None:
 
 def second_half(tx: Connection) -> None:
     link(tx, GUILD, LEO, at("10-20 12:00"))
-    giving.give(tx, GUILD, "lil_bean", 10, "quiz", ADMIN, "1", at("10-21 12:00"))
-    giving.remove(tx, GUILD, "lil_bean", 5, "joke", ADMIN, "2", at("10-21 13:00"))
+    giving.change_tickets(tx, GUILD, "lil_bean", 10, "quiz", ADMIN, "1", at("10-21 12:00"))
+    giving.change_tickets(tx, GUILD, "lil_bean", -5, "joke", ADMIN, "2", at("10-21 13:00"))
     # From 23:30 to 04:30 by the clock on the wall.
     watches(tx, GUILD, MIA, at("10-24 23:30"), at("10-25 04:30") - at("10-24 23:30"))
     wagers(tx, viewer(tx, GUILD, MIA), Decimal("12345.67"), at("10-26 12:00"))

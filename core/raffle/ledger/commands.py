@@ -109,7 +109,7 @@ class Tickets(commands.Cog):
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
         """Give somebody tickets."""
-        await self._change(ctx, giving.give, who, amount, reason)
+        await self._change(ctx, who, amount, reason)
 
     @commands.hybrid_command(name="raffleremove", extras=PRIVATE)
     @commands.guild_only()
@@ -119,13 +119,11 @@ class Tickets(commands.Cog):
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
         """Take tickets from somebody, at most what is there."""
-        await self._change(ctx, giving.remove, who, amount, reason)
+        await self._change(ctx, who, -amount, reason)
 
-    async def _change(
-        self, ctx: Context, action: giving.Change, who: str, amount: int, reason: str
-    ) -> None:
+    async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
         done = await self._database.run(
-            action,
+            giving.change_tickets,
             guild_id_of(ctx),
             who,
             amount,

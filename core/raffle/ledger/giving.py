@@ -1,7 +1,6 @@
 """Tickets that an admin gives or takes. Each is an entry with a reason, and everybody who may see
 the log sees it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,10 +24,6 @@ MOST = 1_000_000
 LONGEST_REASON = 300
 
 
-Change = Callable[[Connection, int, str, int, str, int, str, datetime], "Done"]
-"""`give` or `remove`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Done:
     """What came of it.
@@ -46,7 +41,7 @@ class Done:
     linked: bool
 
 
-def give(
+def change_tickets(
     tx: Connection,
     guild_id: int,
     who: str,
@@ -56,43 +51,13 @@ def give(
     cause: str,
     now: datetime,
 ) -> Done:
-    """More tickets for somebody. `cause` is the command's own id: it counts once.
+    """So many tickets more for somebody, or fewer. `cause` is the command's own id: it counts once.
 
     Raises:
-        Refusal: nobody is called so, or no raffle takes tickets.
+        Refusal: nobody is called so, no raffle takes tickets, or more are to be taken than there
+            are.
     """
-    return _change(tx, guild_id, who, "bonus", amount, reason, actor, cause, now)
-
-
-def remove(
-    tx: Connection,
-    guild_id: int,
-    who: str,
-    amount: int,
-    reason: str,
-    actor: int,
-    cause: str,
-    now: datetime,
-) -> Done:
-    """Fewer tickets for somebody.
-
-    Raises:
-        Refusal: as above, or they have fewer than that.
-    """
-    return _change(tx, guild_id, who, "correction", -amount, reason, actor, cause, now)
-
-
-def _change(
-    tx: Connection,
-    guild_id: int,
-    who: str,
-    source: Source,
-    amount: int,
-    reason: str,
-    actor: int,
-    cause: str,
-    now: datetime,
-) -> Done:
+    source: Source = "bonus" if amount > 0 else "correction"
     viewer = people.find_person(tx, guild_id, who)
     number, reason = hold_taking(tx, guild_id, now), reason.strip()[:LONGEST_REASON]
     key = f"admin:{cause}"

@@ -249,7 +249,7 @@ def test_it_is_voided_once(tx: Connection, guild_id: int) -> None:
 def test_only_what_is_there_is_taken_back(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
-    giving.remove(tx, guild_id, "madcats", 20, "", ADMIN, "1", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", -20, "", ADMIN, "1", MIDDLE)
     done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
     assert (done.taken, done.missing) == (10, 20)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0

@@ -40,9 +40,11 @@ def test_given_and_taken_with_a_reason_shown_and_written_down(
     with_channel(tx, guild_id)
     period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
-    done = giving.give(tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", ADMIN, "1", MIDDLE)
+    done = giving.change_tickets(
+        tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", ADMIN, "1", MIDDLE
+    )
     assert (done.viewer.name, done.tickets, done.linked) == ("MadCats", 50, True)
-    done = giving.remove(tx, guild_id, "madcats", 8, "cheated", ADMIN, "2", MIDDLE)
+    done = giving.change_tickets(tx, guild_id, "madcats", -8, "cheated", ADMIN, "2", MIDDLE)
     assert (done.amount, done.tickets) == (-8, 42)
     assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
     shown = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
@@ -56,31 +58,31 @@ def test_the_same_command_told_again_counts_once(tx: Connection, guild_id: int) 
     period(tx, guild_id)
     viewer(tx, guild_id, MIA)
     for _twice in range(2):
-        done = giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "same", MIDDLE)
+        done = giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "same", MIDDLE)
         assert done.tickets == 5
-    giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "another", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "another", MIDDLE)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 10
 
 
 def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
-    giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
     with pytest.raises(Refusal, match="MadCats has 5 tickets"):
-        giving.remove(tx, guild_id, "madcats", 6, "", ADMIN, "2", MIDDLE)
-    giving.remove(tx, guild_id, "madcats", 5, "", ADMIN, "3", MIDDLE)
+        giving.change_tickets(tx, guild_id, "madcats", -6, "", ADMIN, "2", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", -5, "", ADMIN, "3", MIDDLE)
     with pytest.raises(Refusal, match="MadCats has 0 tickets"):
-        giving.remove(tx, guild_id, "madcats", 1, "", ADMIN, "4", MIDDLE)
+        giving.change_tickets(tx, guild_id, "madcats", -1, "", ADMIN, "4", MIDDLE)
     assert tickets(tx, guild_id, mia) == 0
 
 
 def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -> None:
     viewer(tx, guild_id, MIA)
     with pytest.raises(Refusal, match="No raffle takes tickets"):
-        giving.give(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+        giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
     period(tx, guild_id)
     with pytest.raises(Refusal, match="not seen anybody called"):
-        giving.give(tx, guild_id, "nobody", 5, "", ADMIN, "2", MIDDLE)
+        giving.change_tickets(tx, guild_id, "nobody", 5, "", ADMIN, "2", MIDDLE)
 
 
 def test_another_servers_viewers_are_strangers(
@@ -90,7 +92,7 @@ def test_another_servers_viewers_are_strangers(
     period(tx, other_guild_id)
     viewer(tx, guild_id, MIA)
     with pytest.raises(Refusal, match="not seen anybody called"):
-        giving.give(tx, other_guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+        giving.change_tickets(tx, other_guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
 
 
 # -- at the same moment -------------------------------------------------------------------------
@@ -111,12 +113,12 @@ def test_of_many_who_take_at_once_as_many_succeed_as_there_are_tickets(
     database: Database, guild_id: int, crowded: int
 ) -> None:
     with database.begin() as tx:
-        giving.give(tx, guild_id, "madcats", 50, "", ADMIN, "start", MIDDLE)
+        giving.change_tickets(tx, guild_id, "madcats", 50, "", ADMIN, "start", MIDDLE)
 
     def take(n: int) -> bool:
         try:
             with database.begin() as tx:
-                giving.remove(tx, guild_id, "madcats", 7, "", ADMIN, f"take {n}", MIDDLE)
+                giving.change_tickets(tx, guild_id, "madcats", -7, "", ADMIN, f"take {n}", MIDDLE)
         except Refusal:
             return False
         return True
@@ -146,7 +148,7 @@ def test_gifts_watching_and_admins_at_once_add_up(
         with database.begin() as tx:
             earning.settle(tx, opened, END)
         with database.begin() as tx:
-            giving.give(tx, guild_id, "lil_bean", 1, "", ADMIN, f"give {n}", MIDDLE)
+            giving.change_tickets(tx, guild_id, "lil_bean", 1, "", ADMIN, f"give {n}", MIDDLE)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(act, range(24)))

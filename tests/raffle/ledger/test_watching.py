@@ -113,11 +113,11 @@ def test_a_correction_takes_no_more_than_is_there_and_the_rest_later(
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
     credit(tx, opened)
-    giving.remove(tx, guild_id, "madcats", 9, "", ADMIN, "1", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", -9, "", ADMIN, "1", MIDDLE)
     adjust(tx, guild_id, mia, -30, "less")
     credit(tx, opened)
     assert tickets(tx, guild_id, mia) == 0
-    giving.give(tx, guild_id, "madcats", 20, "", ADMIN, "2", MIDDLE)
+    giving.change_tickets(tx, guild_id, "madcats", 20, "", ADMIN, "2", MIDDLE)
     credit(tx, opened)
     assert tickets(tx, guild_id, mia) == 5 - 9 + 20
 
