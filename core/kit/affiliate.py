@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
+from unicodedata import normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ class AffiliatePlatform(Protocol):
 
 
 def fold(name: str) -> str:
-    """The form under which names and codes are compared: capitals do not matter."""
-    return name.strip().removeprefix("@").casefold()
+    """The form under which names and codes are compared: capitals do not matter, nor whether an
+    accent is a character of its own."""
+    return normalize("NFC", normalize("NFC", name).strip().removeprefix("@").casefold())
 
 
 def standings_of(asked_at: datetime, lines: Sequence[Standing], unreadable: int = 0) -> Standings:

@@ -46,14 +46,14 @@ class Page:
         pages: how many there are.
         chapter: what of the list is shown, in small letters, digits, `_` and `.`; the buttons give
             it back.
-        below: what stands under the buttons.
+        below: what stands under the buttons that turn it.
     """
 
     embed: discord.Embed
     number: int
     pages: int
     chapter: str = ""
-    below: Item | None = None
+    below: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ def page_view(book: Book, page: Page, owner_id: int) -> discord.ui.View | None:
     if page.pages > 1:
         for item in _turning_items(book, page, owner_id):
             view.add_item(item)
-    if page.below is not None:
-        view.add_item(page.below)
+    for item in page.below:
+        view.add_item(item)
     return view if view.children else None
 
 

@@ -11,7 +11,7 @@ from core.raffle.draw.tasks import TASKS as DRAW_TASKS
 from core.raffle.draw.tasks import look as look_at_draws
 from core.raffle.ledger import chat, handlers
 from core.raffle.ledger import embeds as ledger_embeds
-from core.raffle.ledger.buttons import WHY, VoidChoice
+from core.raffle.ledger.buttons import BOOKS, VoidChoice
 from core.raffle.ledger.commands import Tickets
 from core.raffle.ledger.settings import SETTINGS as LEDGER_SETTINGS
 from core.raffle.ledger.tasks import TASKS as LEDGER_TASKS
@@ -63,7 +63,7 @@ ROOM = Room(
     },
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
     checks=(look_at_draws,),
-    books=(WHY,),
+    books=BOOKS,
     buttons=(VoidChoice, ClaimButton, DrawButton),
     personal=PERSONAL,
 )

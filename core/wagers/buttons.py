@@ -90,22 +90,23 @@ async def verify(
 
 
 async def _role(services: Services, guild: discord.Guild, actor: int) -> str:
-    """What to say about the role. While none is chosen, the one of the default name is."""
+    """What to say about the role. While none is chosen, or the chosen one was deleted, it is the
+    one of the default name."""
     role_id = await services.database.run(_chosen, guild.id)
-    if not role_id:
-        named = [
-            role for role in guild.roles if role.name.casefold() == DEFAULT_ROLE_NAME.casefold()
-        ]
-        # Of two roles of one name nobody can say which is meant.
-        if len(named) != 1:
-            return embeds.no_role()
-        role_id = named[0].id
-        await services.database.run(change_setting, guild.id, VERIFIED_ROLE, role_id, actor)
-    role = guild.get_role(role_id)
+    role = guild.get_role(role_id) or _role_by_name(guild)
     if role is None:
         return embeds.no_role()
+    if role.id != role_id:
+        await services.database.run(change_setting, guild.id, VERIFIED_ROLE, role.id, actor)
     allowed = guild.me.guild_permissions.manage_roles and role.is_assignable()
-    return embeds.role_given(role_id) if allowed else embeds.role_out_of_reach(role_id)
+    return embeds.role_given(role.id) if allowed else embeds.role_out_of_reach(role.id)
+
+
+def _role_by_name(guild: discord.Guild) -> discord.Role | None:
+    """Of two roles of one name nobody can say which is meant."""
+    name = DEFAULT_ROLE_NAME.casefold()
+    named = [role for role in guild.roles if role.name.casefold() == name]
+    return named[0] if len(named) == 1 else None
 
 
 def _chosen(tx: Connection, guild_id: int) -> int:

@@ -34,7 +34,7 @@ class Wagers(commands.Cog):
     @commands.hybrid_command(name="linkshuffle", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.describe(username="Your username at Shuffle; leave it out to see how it stands")
-    async def link_shuffle(self, ctx: Context, username: str | None = None) -> None:
+    async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
         """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
         guild_id, discord_id = guild_id_of(ctx), ctx.author.id
         if username is None:
@@ -75,7 +75,9 @@ class Wagers(commands.Cog):
         person="A mention, a Discord id or a name on Kick",
         username="Their username at Shuffle; leave it out for the one they have linked",
     )
-    async def verify_shuffle(self, ctx: Context, person: str, username: str | None = None) -> None:
+    async def verify_shuffle(
+        self, ctx: Context, person: str, *, username: str | None = None
+    ) -> None:
         """Say that a Shuffle account under your campaign code is theirs: wagers count from now."""
         guild = ctx.guild
         assert guild is not None, "the command is guild_only"

@@ -27,7 +27,7 @@ async def _open_leaderboard(reader: Reader, chapter: str, number: int) -> Page:
         page=number,
     )
     choice = ChoosePeriod(board.size, reader.user_id, board.period)
-    return Page(embeds.leaderboard(board), board.page, board.pages, chapter, choice)
+    return Page(embeds.leaderboard(board), board.page, board.pages, chapter, (choice,))
 
 
 async def _open_history(reader: Reader, chapter: str, number: int) -> Page:

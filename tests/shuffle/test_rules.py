@@ -116,6 +116,11 @@ def test_names_and_codes_are_compared_without_capitals() -> None:
     assert fold("STRASSE") == fold("straße")
 
 
+def test_an_accent_of_its_own_is_the_same_letter() -> None:
+    told = standings_of(NOON, [Standing("Jose\u0301", "N", Decimal(7))])
+    assert told.find_total("n", "JOS\u00c9") == Decimal(7)
+
+
 def test_of_two_lines_of_a_name_the_larger_counts_once() -> None:
     """Pages overlap while somebody plays: adding both would count the same bets twice."""
     lines = [Standing("Mia", "N", Decimal(7)), Standing("mia", "n", Decimal(9))]

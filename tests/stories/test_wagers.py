@@ -118,6 +118,7 @@ def looked(shuffle: ShuffleDriver, times: int = 2) -> None:
 
 
 def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) -> None:
+    assert "cannot be a username" in stage.asked("mia", "!linkshuffle Mia Spins")["title"]
     answer = said(stage, "mia", "linkshuffle", username="@miaspins")
     assert "is linked" in answer["title"]
     assert "18+" in answer["footer"]["text"]
@@ -148,6 +149,8 @@ def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) 
 def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -> None:
     with stage.database.begin() as tx:
         guilds.set_setting(tx, GUILD, "kick.admin_channel", GUILD + 20, 1)
+        # The role of before was deleted; another one has the name now.
+        guilds.set_setting(tx, GUILD, "wagers.verified_role", 12345, 1)
     said(stage, "leo", "linkshuffle", username="leo_77")
     post = stage.discord.wait_for("general", lambda m: "Is this their" in title(m), 10)
     (row,) = post["components"]

@@ -1,16 +1,21 @@
-"""The pages of `/why`, and the choice of a gift to take back. They are found by their custom ids,
-so they outlive restarts."""
+"""What `/tickets`, `/why`, `/raffleboard` and `/raffleinfo` show, and the buttons from one to the
+other; the choice of a gift to take back. All are found by their custom ids, so they outlive
+restarts."""
 
 import re
 from typing import Any
 
 import discord
+from sqlalchemy import Connection
 
-from core.kit.discord_pages import Book, Page, Reader
+from core.kit.discord_pages import Book, Page, PageButton, Reader
 from core.kit.discord_ui import is_admin, kindly, private_word, services_of
 from core.kit.words import _, plural
+from core.people import store as people
+from core.people.linking.buttons import StartButton
 from core.raffle.ledger import embeds, looks, voiding
 from core.raffle.ledger.voiding import Given
+from core.raffle.means import means_of
 
 Select = discord.ui.Select[discord.ui.View]
 
@@ -32,7 +37,65 @@ async def _open_why(reader: Reader, chapter: str, number: int) -> Page:
     return Page(embeds.why(found), found.page, found.pages, chapter)
 
 
+async def _open_board(reader: Reader, chapter: str, number: int) -> Page:
+    """A chapter is how many places a page has, and on later pages the number of the raffle."""
+    size, _dot, raffle = chapter.partition(".")
+    found = await reader.services.database.run(
+        looks.board,
+        reader.guild.id,
+        reader.user_id,
+        int(size),
+        int(raffle) if raffle else None,
+        number,
+        reader.services.clock(),
+    )
+    chapter = f"{size}.{found.period.number}"
+    return Page(embeds.board(found), found.page, found.pages, chapter)
+
+
+async def _open_tickets(reader: Reader, chapter: str, _number: int) -> Page:
+    """A chapter is a viewer; without one it is whoever looks."""
+    found = await reader.services.database.run(_stand, reader, int(chapter) if chapter else None)
+    if found is None:
+        return Page(embeds.not_linked(), 1, 1, below=(StartButton(),))
+    below = (_to(_("How to earn"), "raffle_info"), _to(_("Board"), "raffle_board", "10"))
+    return Page(embeds.standing(found), 1, 1, chapter, below)
+
+
+def _stand(tx: Connection, reader: Reader, viewer_id: int | None) -> looks.Standing | None:
+    guild_id = reader.guild.id
+    if viewer_id is None:
+        link = people.find_link(tx, guild_id, reader.user_id)
+        viewer_id = link.viewer_id if link else None
+    if viewer_id is None:
+        return None
+    looks.require_own(tx, guild_id, viewer_id, reader.user_id, is_admin=reader.is_admin)
+    viewer = people.get_viewer(tx, guild_id, viewer_id)
+    return looks.standing(tx, guild_id, viewer, reader.services.clock())
+
+
+async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
+    services = reader.services
+    found = await services.database.run(
+        looks.info, means_of(services.settings), reader.guild.id, services.clock()
+    )
+    below = (_to(_("My tickets"), "raffle_tickets"), _to(_("Board"), "raffle_board", "10"))
+    return Page(embeds.info(found), 1, 1, below=below if found.period else ())
+
+
+def _to(label: str, book: str, chapter: str = "") -> PageButton:
+    """Opens another list, for the eyes of whoever presses it."""
+    return PageButton(label, book, chapter, 1, NOBODY)
+
+
+NOBODY = 0
+"""Owns no message, so whoever turns its pages gets a copy of their own."""
+
 WHY = Book("why", "why", _open_why)
+BOARD = Book("raffle_board", "raffleboard", _open_board)
+TICKETS = Book("raffle_tickets", "tickets", _open_tickets)
+INFO = Book("raffle_info", "raffleinfo", _open_info)
+BOOKS = (WHY, BOARD, TICKETS, INFO)
 
 
 def void_view(given: Given) -> discord.ui.View | None:

@@ -12,7 +12,7 @@ from core.kit.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.raffle import store as raffle
-from core.raffle.ledger import earning, reading
+from core.raffle.ledger import earning, reading, rules
 from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
 
 REPEAT_EVERY = timedelta(minutes=1)
@@ -85,10 +85,11 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
         return words.format(viewer=payload["viewer"], tickets=count)
     parts = [f"@{payload['viewer']} {count}"]
     if payload["rank"] is not None:
-        chance = f"{payload['tickets'] / payload['all']:.1%}"
         parts.append(
             _("rank {rank} of {viewers}, chance {chance}").format(
-                rank=f"{payload['rank']:,}", viewers=f"{payload['viewers']:,}", chance=chance
+                rank=f"{payload['rank']:,}",
+                viewers=f"{payload['viewers']:,}",
+                chance=rules.chance_words(payload["tickets"], payload["all"]),
             )
         )
     if payload["seconds"] is not None:

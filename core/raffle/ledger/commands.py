@@ -10,9 +10,7 @@ from core.kit.services import Services
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer
 from core.raffle.ledger import embeds, giving, looks, voiding
-from core.raffle.ledger.buttons import WHY, void_view
-from core.raffle.ledger.looks import Standing
-from core.raffle.means import means_of
+from core.raffle.ledger.buttons import BOARD, INFO, TICKETS, WHY, void_view
 
 Context = commands.Context[commands.Bot]
 
@@ -29,7 +27,6 @@ class Tickets(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._database = services.database
         self._clock = services.clock
-        self._means = means_of(services.settings)
 
     # -- for everybody ----------------------------------------------------------------------
 
@@ -38,17 +35,8 @@ class Tickets(commands.Cog):
     @app_commands.describe(who=_WHO)
     async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
         """Show your tickets: how many, from what, your chance, and when the next one comes."""
-        found = await self._database.run(self._look, ctx, who)
-        if found is None:
-            await answer(ctx, embeds.not_linked(), start_button())
-        else:
-            await answer(ctx, embeds.standing(found))
-
-    def _look(self, tx: Connection, ctx: Context, who: str | None) -> Standing | None:
-        viewer = self._find_asked(tx, ctx, who)
-        if viewer is None:
-            return None
-        return looks.standing(tx, guild_id_of(ctx), viewer, self._clock())
+        viewer = await self._database.run(self._find_asked, ctx, who)
+        await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     def _find_asked(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | None:
         is_admin = ctx.permissions.manage_guild
@@ -68,22 +56,18 @@ class Tickets(commands.Cog):
     @commands.hybrid_command(name="raffleboard", cooldown_after_parsing=True)
     @commands.guild_only()
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(limit="How many places, 1 to 25")
+    @app_commands.describe(limit="How many places on a page, 1 to 25")
     async def raffle_board(
         self, ctx: Context, limit: commands.Range[int, 1, looks.MOST_PLACES] = 10
     ) -> None:
         """Show who has most tickets."""
-        found = await self._database.run(
-            looks.board, guild_id_of(ctx), ctx.author.id, limit, self._clock()
-        )
-        await answer(ctx, embeds.board(found))
+        await show(ctx, BOARD, str(limit))
 
     @commands.hybrid_command(name="raffleinfo")
     @commands.guild_only()
     async def raffle_info(self, ctx: Context) -> None:
         """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
-        found = await self._database.run(looks.info, self._means, guild_id_of(ctx), self._clock())
-        await answer(ctx, embeds.info(found))
+        await show(ctx, INFO)
 
     @commands.hybrid_command(name="rafflestats")
     @commands.guild_only()

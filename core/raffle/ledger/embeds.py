@@ -14,6 +14,7 @@ from core.outbox.discord_courier import Rendered
 from core.raffle.ledger.giving import Done
 from core.raffle.ledger.looks import Board, Info, Standing, Stats, Why
 from core.raffle.ledger.reading import Place, Pool, Row, Taken
+from core.raffle.ledger.rules import chance_words
 from core.raffle.ledger.voiding import Given, Voided
 from core.raffle.store import Period
 
@@ -61,7 +62,8 @@ def standing(current: Standing) -> discord.Embed:
         footer=_("Every entry: /why"),
     )
     embed.add_field(
-        name=_("Raffle #{number}").format(number=current.period.number), value=_when(current.period)
+        name=_("Raffle #{number}").format(number=current.period.number),
+        value=_when(current.period, current.ended),
     )
     if current.period.prize:
         embed.add_field(name=_("Prize"), value=safe(current.period.prize, 300))
@@ -80,15 +82,9 @@ def _place(current: Standing) -> str:
         rank=f"{own.rank:,}", viewers=f"{own.pool.viewers:,}"
     )
     odds = _("chance **{chance}** of {tickets}").format(
-        chance=_share(own.tickets, own.pool), tickets=tickets_words(own.pool.tickets)
+        chance=chance_words(own.tickets, own.pool.tickets), tickets=tickets_words(own.pool.tickets)
     )
     return f"{_MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
-
-
-def _share(tickets: int, pool: Pool) -> str:
-    """`4.2 %`; never 0 for who has a ticket."""
-    share = tickets / pool.tickets if pool.tickets else 0.0
-    return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
 
 
 def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
@@ -103,7 +99,9 @@ def _next(current: Standing) -> str | None:
     )
 
 
-def _when(period: Period) -> str:
+def _when(period: Period, ended: bool) -> str:
+    if period.state == "open" and ended:
+        return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
     if period.state == "frozen":
         return _("frozen, waits for its draw")
     if period.state in ("drawn", "closed"):
@@ -126,7 +124,9 @@ def why(found: Why) -> discord.Embed:
 
 
 def _row(row: Row) -> str:
-    parts = [f"`{row.amount:+,}`", source_words(row.source), format_dt(row.at, "f")]
+    taken_back = row.source == "gifted_sub" and row.amount < 0
+    source = "↩️ " + _("Gift taken back") if taken_back else source_words(row.source)
+    parts = [f"`{row.amount:+,}`", source, format_dt(row.at, "f")]
     if row.actor is not None:
         parts.append(f"<@{row.actor}>")
     if row.reason:
@@ -146,13 +146,15 @@ def board(found: Board) -> discord.Embed:
     if found.own is not None:
         rows += ["…", _board_row(found.own, found.pool)]
     together = plural("{count} viewer", "{count} viewers", found.pool.viewers)
-    rows.append(f"-# {together} · {tickets_words(found.pool.tickets)} · {_when(found.period)}")
+    rows.append(
+        f"-# {together} · {tickets_words(found.pool.tickets)} · {_when(found.period, found.ended)}"
+    )
     return card(title, lines(rows), tone="kick")
 
 
 def _board_row(place: Place, pool: Pool) -> str:
     mark = _MEDALS.get(place.rank, f"`#{place.rank}`")
-    share = _share(place.tickets, pool)
+    share = chance_words(place.tickets, pool.tickets)
     return f"{mark} **{safe(place.name, 40)}** · {place.tickets:,} · {share}"
 
 
@@ -187,7 +189,7 @@ def info(found: Info) -> discord.Embed:
 
 def _span(period: Period) -> str:
     if period.state != "open":
-        return _when(period)
+        return _when(period, ended=True)
     span = _("From {start} to {end}").format(
         start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
     )

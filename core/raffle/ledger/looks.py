@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from core.guilds.actions import setting, time_zone_of
+from core.guilds.actions import setting
 from core.kit.errors import Refusal
 from core.kit.paging import nearest_page
 from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.store import Viewer
+from core.raffle import store as raffles
 from core.raffle.current import find_shown, get_shown
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
@@ -25,6 +26,7 @@ from core.wagers.store import has_verified
 from core.watchtime.actions import window
 
 MOST_PLACES = 25
+MOST_PAGES = 999_999
 ROWS_A_PAGE = 12
 PAST_SHOWN = 3
 
@@ -55,6 +57,19 @@ def _is_own(who: str, asker_id: int, name: str) -> bool:
     )
 
 
+def require_own(
+    tx: Connection, guild_id: int, viewer_id: int, asker_id: int, *, is_admin: bool
+) -> None:
+    """Everybody sees their own tickets, and admins those of others.
+
+    Raises:
+        Refusal: it is somebody else's account.
+    """
+    link = people_store.find_link(tx, guild_id, asker_id)
+    if not is_admin and (link is None or link.viewer_id != viewer_id):
+        raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A viewer's card.
@@ -62,12 +77,14 @@ class Standing:
     Attributes:
         own: tickets, place, and where they came from.
         until_next: how much more watching brings a ticket; None where none does.
+        ended: the raffle is over.
     """
 
     viewer: Viewer
     period: Period
     own: Own
     until_next: timedelta | None
+    ended: bool
 
 
 def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> Standing:
@@ -83,6 +100,7 @@ def standing(tx: Connection, guild_id: int, viewer: Viewer, now: datetime) -> St
         period,
         reading.get_own(tx, guild_id, period.number, viewer.viewer_id, now),
         earning.until_next(tx, period, viewer.viewer_id, now) if takes else None,
+        period.ends_at <= now,
     )
 
 
@@ -114,10 +132,8 @@ def why(
     Raises:
         Refusal: there has been no raffle, or it is somebody else's account.
     """
-    link = people_store.find_link(tx, guild_id, asker_id)
-    if not is_admin and (link is None or link.viewer_id != viewer_id):
-        raise Refusal(_("These are somebody else's tickets."), _("Use `/why`."))
-    number = get_shown(tx, guild_id, now).number if raffle is None else raffle
+    require_own(tx, guild_id, viewer_id, asker_id, is_admin=is_admin)
+    number = _get_raffle(tx, guild_id, raffle, now).number
     count, tickets = reading.count_rows(tx, guild_id, number, viewer_id)
     page, pages = nearest_page(page, count, ROWS_A_PAGE)
     rows = reading.list_rows(tx, guild_id, number, viewer_id, ROWS_A_PAGE, (page - 1) * ROWS_A_PAGE)
@@ -127,27 +143,50 @@ def why(
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Who has most tickets. `own` is the asker's, where they are not among the places."""
+    """A page of who has most tickets.
+
+    Attributes:
+        own: the asker's place, where it is not on this page.
+        ended: the raffle is over.
+    """
 
     period: Period
     places: Sequence[Place]
     pool: Pool
     own: Place | None
+    page: int
+    pages: int
+    ended: bool
 
 
-def board(tx: Connection, guild_id: int, asker_id: int, limit: int, now: datetime) -> Board:
-    """The first places of the raffle that runs, or of the last one.
+def board(
+    tx: Connection,
+    guild_id: int,
+    asker_id: int,
+    size: int,
+    raffle: int | None,
+    page: int,
+    now: datetime,
+) -> Board:
+    """A page of the raffle of this number, or of the present one; one that is not there is the
+    nearest that is.
 
     Raises:
-        Refusal: there has been none.
+        Refusal: there has been no raffle.
     """
-    period = get_shown(tx, guild_id, now)
+    period = _get_raffle(tx, guild_id, raffle, now)
     link = people_store.find_link(tx, guild_id, asker_id)
-    own_id = link.viewer_id if link else None
-    places = reading.list_places(tx, guild_id, period.number, limit, own_id, now)
-    own = places[limit] if len(places) > limit else None
     pool = reading.get_pool(tx, guild_id, period.number, now)
-    return Board(period, places[:limit], pool, own)
+    page, pages = nearest_page(page, min(pool.viewers, MOST_PAGES * size), size)
+    own_id = link.viewer_id if link else None
+    skip = (page - 1) * size
+    places, own = reading.list_places(tx, guild_id, period.number, size, skip, own_id, now)
+    return Board(period, places, pool, own, page, pages, period.ends_at <= now)
+
+
+def _get_raffle(tx: Connection, guild_id: int, number: int | None, now: datetime) -> Period:
+    found = None if number is None else raffles.find_period(tx, guild_id, number)
+    return found or get_shown(tx, guild_id, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +205,6 @@ class Info:
     per_hour: int
     per_thousand: int
     window_minutes: int
-    zone: str
     past: Sequence[Past]
 
 
@@ -181,7 +219,6 @@ def info(tx: Connection, means: Means, guild_id: int, now: datetime) -> Info:
         setting(tx, guild_id, PER_HOUR),
         setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
         int(window(tx, guild_id).total_seconds()) // 60,
-        time_zone_of(tx, guild_id).key,
         publishing.list_past(tx, means, guild_id, PAST_SHOWN),
     )
 

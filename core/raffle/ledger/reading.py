@@ -120,27 +120,43 @@ _LIST_PLACES = text(
                row_number() OVER (ORDER BY tickets DESC, viewer_id) AS line
           FROM pool
     )
-    SELECT r.rank, r.viewer_id, v.name, r.tickets
+    SELECT r.rank, r.viewer_id, v.name, r.tickets,
+           r.line > :skip AND r.line <= :skip + :limit AS on_page
       FROM ranked r
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
-     WHERE r.line <= :limit OR r.viewer_id = :own_id
+     WHERE r.line > :skip AND r.line <= :skip + :limit OR r.viewer_id = :own_id
      ORDER BY r.line
 """
 )
 
 
 def list_places(
-    tx: Connection, guild_id: int, period: int, limit: int, own_id: int | None, now: datetime
-) -> list[Place]:
-    """The first places, and after them one's own if it is further down."""
+    tx: Connection,
+    guild_id: int,
+    period: int,
+    limit: int,
+    skip: int,
+    own_id: int | None,
+    now: datetime,
+) -> tuple[list[Place], Place | None]:
+    """So many places behind the first ones, and one's own where it is not among them."""
     key = {
         "guild_id": guild_id,
         "period": period,
         "limit": limit,
+        "skip": skip,
         "own_id": own_id,
         "now": now,
     }
-    return [Place(**row) for row in tx.execute(_LIST_PLACES, key).mappings()]
+    places: list[Place] = []
+    own = None
+    for row in tx.execute(_LIST_PLACES, key):
+        place = Place(row.rank, row.viewer_id, row.name, row.tickets)
+        if row.on_page:
+            places.append(place)
+        else:
+            own = place
+    return places, own
 
 
 @dataclass(frozen=True, slots=True)

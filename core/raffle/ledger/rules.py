@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from core.kit.words import _
+
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
 
@@ -52,6 +54,12 @@ def until_next(earned: Sequence[Earned], per_hour: int) -> timedelta | None:
 
 def _worth(earned: Iterable[Earned]) -> Amount:
     return sum((amount * rate for amount, rate in earned), start=0)
+
+
+def chance_words(tickets: int, of: int) -> str:
+    """`4.2%`; never 0 for whoever has a ticket."""
+    share = tickets / of if of else 0.0
+    return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
 
 
 def change(due: int, posted: int, balance: int) -> int:

@@ -153,11 +153,6 @@ def set_dates(
     store.lock_periods(tx, guild_id)
     zone = time_zone_of(tx, guild_id)
     wanted = rules.between_dates(first, last, now, zone)
-    if wanted.ends_at <= now:
-        raise Refusal(
-            _("{day} has passed.").format(day=last.isoformat()),
-            _("A raffle ends today or later; `/raffleend` ends it at once."),
-        )
     period = _lock_coming(tx, guild_id, now)
     if period is not None and period.starts_at <= now:
         if first != period.starts_at.astimezone(zone).date():

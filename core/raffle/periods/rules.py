@@ -105,11 +105,16 @@ def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Str
     """From the first date to the end of the last one; from now where the first one is today.
 
     Raises:
-        Refusal: they are in the wrong order, or too far away.
+        Refusal: they are in the wrong order, over, or too far away.
     """
     if last < first:
         raise Refusal(_("The end lies before the start."), _("Give the start first."))
     today = now.astimezone(zone).date()
+    if last < today:
+        raise Refusal(
+            _("{day} has passed.").format(day=last.isoformat()),
+            _("A raffle ends today or later; `/raffleend` ends it at once."),
+        )
     if last - first > LONGEST or first - today > LONGEST:
         raise Refusal(_("That is more than a year."), _("Check the years."))
     start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)

@@ -150,6 +150,29 @@ def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
         assert ids(answer) == {"Link with Kick": "people:link"}
 
 
+def test_from_ones_tickets_to_the_board_and_how_to_earn(world: World) -> None:
+    answer = Asker(world.driver, typing=True).answer("tickets", "leo")
+    assert list(ids(answer)) == ["How to earn", "Board"]
+    for button, person, shown in (
+        ("How to earn", "leo", "🎁 **15 tickets** for each gifted sub"),
+        ("Board", "leo", "🥇 **MadCats** · 85 · 73.9%"),
+        ("Board", "yuki", "🥇 **MadCats** · 85 · 73.9%"),
+    ):
+        pressed = world.driver.click(person, answer["message_id"], ids(answer)[button])
+        assert pressed["response"]["ephemeral"] is True
+        assert shown in words(pressed["response"]["embeds"][0])
+
+
+def test_from_the_raffle_to_ones_own_tickets(world: World) -> None:
+    answer = Asker(world.driver, typing=True).answer("raffleinfo", "nora")
+    assert list(ids(answer)) == ["My tickets", "Board"]
+    for person, title in (("leo", "🎟️ lil\\_bean"), ("yuki", "🎟️ Whose tickets are yours?")):
+        pressed = world.driver.click(person, answer["message_id"], ids(answer)["My tickets"])
+        assert pressed["response"]["ephemeral"] is True
+        assert pressed["response"]["embeds"][0]["title"] == title
+    assert ids(pressed["response"]) == {"Link with Kick": "people:link"}
+
+
 def test_others_tickets_are_for_moderators(ask: Asker) -> None:
     embed = ask("tickets", "leo", who="madcats")
     assert "Only moderators see the tickets of others." in embed["title"]
@@ -211,6 +234,28 @@ def test_ones_own_place_stands_below_a_short_board(ask: Asker) -> None:
         "🥇 **MadCats** · 85 · 73.9%",
         "…",
         "🥈 **lil\\_bean** · 30 · 26.1%",
+    ]
+
+
+def test_the_board_page_by_page(world: World) -> None:
+    """Whoever asked turns it in its place, and stays with the raffle that was shown."""
+    answer = Asker(world.driver, typing=True).answer("raffleboard", "mia", limit=1)
+    message_id = answer["message_id"]
+    assert "1/2" in ids(answer)
+    with world.database.begin() as tx:
+        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE)
+        period(tx, NORAS_CORNER_ID, MIDDLE, END)
+    copy = world.driver.click("leo", message_id, ids(answer)["Next"])["response"]
+    assert copy["ephemeral"] is True
+    assert "…" not in words(copy["embeds"][0]), "it is his own place"
+    world.driver.click("mia", message_id, ids(answer)["Next"])
+    wait_for_page(world, message_id, "2/2")
+    (embed,) = message(world, message_id)["embeds"]
+    assert words(embed) == [
+        "🥈 **lil\\_bean** · 30 · 26.1%",
+        "…",
+        "🥇 **MadCats** · 85 · 73.9%",
+        f"-# 2 viewers · 115 tickets · ended <t:{int(MIDDLE.timestamp())}:R>, waits for its draw",
     ]
 
 
@@ -277,6 +322,7 @@ def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
     done = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
     assert done["embeds"][0]["title"] == "↩️ 75 tickets of MadCats taken back"
     assert world.tickets(MIA) == 10
+    assert words(typed("why", who="madcats"))[0].startswith("`-15` · ↩️ Gift taken back · <t:")
     again = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
     assert "voided before" in again["embeds"][0]["title"]
     assert world.tickets(MIA) == 10

@@ -83,3 +83,10 @@ def test_it_never_takes_more_than_is_there(
     due: int, posted: int, balance: int, change: int
 ) -> None:
     assert rules.change(due, posted, balance) == change
+
+
+def test_a_chance_is_never_shown_as_none_to_who_has_one() -> None:
+    assert rules.chance_words(85, 115) == "73.9%"
+    assert rules.chance_words(1, 2000) == "under 0.1%"
+    assert rules.chance_words(0, 2000) == "0.0%"
+    assert rules.chance_words(0, 0) == "0.0%"

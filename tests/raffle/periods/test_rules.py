@@ -162,6 +162,8 @@ def test_dates_are_included() -> None:
         ("2026-12-24", "2028-01-01", "more than a year"),
         ("2028-12-24", "2028-12-25", "more than a year"),
         ("9999-12-31", "9999-12-31", "more than a year"),
+        ("2026-11-20", "2026-11-21", "2026-11-21 has passed"),
+        ("0001-01-01", "0001-01-02", "0001-01-02 has passed"),
     ],
 )
 def test_dates_that_make_no_sense_are_refused(first: str, last: str, words: str) -> None:
