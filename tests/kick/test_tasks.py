@@ -131,6 +131,22 @@ def test_another_channel_takes_the_place_of_the_former(
             assert [one.channel_id for one in guilds.list_channels(tx, "kick")] == [channel_id]
 
 
+def test_a_name_that_somebody_else_took_leads_to_nobody_else(
+    services: Services, kick: KickDriver, clean: Database, guild_id: int
+) -> None:
+    """KICK_CHANNEL still says the streamer's former name."""
+    tune_in(services)
+    kick.rename("nora", "NoraTV")
+    tune_in(services)
+    thief = kick.account("thief", "NoraPlays")
+    tune_in(services)
+    with clean.begin() as tx:
+        found = guilds.find_channel(tx, guild_id, "kick")
+    assert found is not None
+    assert NORA == found.channel_id != thief
+    assert {channel for channel, _kind in subscriptions(kick)} == {str(NORA)}
+
+
 @pytest.mark.parametrize(
     ("differs", "words"),
     [

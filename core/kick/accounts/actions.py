@@ -54,24 +54,24 @@ def get_channel(tx: Connection, guild_id: int) -> guilds.Channel:
 
 
 def choose_channel(
-    tx: Connection, channel: guilds.Channel, chosen_by: int | None, *, known_as: str = ""
+    tx: Connection, channel: guilds.Channel, chosen_by: int | None, *, named: str | None = None
 ) -> bool:
     """This channel streams for the server from now on; what was known of another is dropped.
 
     Args:
         chosen_by: Discord id of the admin, or None when the environment says so.
-        known_as: for the audit log, where the name was typed otherwise.
+        named: how the environment calls it.
     """
     before = guilds.find_channel(tx, channel.guild_id, PLATFORM)
     changed = guilds.set_channel(tx, channel)
-    store.set_known_channel(tx, channel.guild_id, channel.channel_id, chosen_by)
+    store.set_known_channel(tx, channel.guild_id, channel.channel_id, chosen_by, named)
     if changed and chosen_by is not None:
         guilds.post_audit(
             tx,
             channel.guild_id,
             chosen_by,
             "kick.channel",
-            target=known_as or channel.slug,
+            target=channel.slug,
             before=before.slug if before else None,
             after=channel.slug,
         )
@@ -91,6 +91,18 @@ def is_chosen_by_admin(tx: Connection, guild_id: int) -> bool:
     """Whether an admin's choice stands above KICK_CHANNEL."""
     known = store.find_known_channel(tx, guild_id)
     return known is not None and known.chosen_by is not None
+
+
+def is_looked_up(tx: Connection, guild_id: int, named: str) -> bool:
+    """Whether it is known which channel the environment means by this name. That is asked once: a
+    channel that is renamed stays the same, and its former name may be somebody else's by now."""
+    known = store.find_known_channel(tx, guild_id)
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    return (
+        known is not None
+        and channel is not None
+        and (known.named, known.broadcaster_user_id) == (named, channel.channel_id)
+    )
 
 
 def get_known_channel(tx: Connection, guild_id: int) -> KnownChannel:

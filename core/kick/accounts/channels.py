@@ -53,7 +53,7 @@ def ensure_channel(services: Services, guild_id: int) -> Channel:
     if channel is None and name is not None and services.settings.discord_guild_id == guild_id:
         channel = find_at_kick(services, guild_id, name)
         with services.database.begin() as tx:
-            actions.choose_channel(tx, channel, None)
+            actions.choose_channel(tx, channel, None, named=slug_of(name))
     if channel is not None:
         return channel
     with services.database.begin() as tx:
@@ -81,7 +81,8 @@ def find_at_kick(services: Services, guild_id: int, name: str) -> Channel:
 
 
 def follow_environment(services: Services) -> None:
-    """Tie KICK_CHANNEL to DISCORD_GUILD_ID, unless an admin has chosen a channel there.
+    """Tie KICK_CHANNEL to DISCORD_GUILD_ID, unless an admin has chosen a channel there, or it was
+    done before.
 
     Raises:
         Refusal: a setting is missing, or Kick does not know the channel.
@@ -96,7 +97,9 @@ def follow_environment(services: Services) -> None:
             "KICK_CHANNEL and DISCORD_GUILD_ID are not set, and /connect_kick has set no channel."
         )
     with services.database.begin() as tx:
-        if actions.is_chosen_by_admin(tx, guild_id):
+        if actions.is_chosen_by_admin(tx, guild_id) or actions.is_looked_up(
+            tx, guild_id, slug_of(name)
+        ):
             return
     try:
         channel = find_at_kick(services, guild_id, name)
@@ -104,7 +107,7 @@ def follow_environment(services: Services) -> None:
         raise Refusal(f"{refusal.what} Please check KICK_CHANNEL.") from refusal
     with services.database.begin() as tx:
         if not actions.is_chosen_by_admin(tx, guild_id):
-            actions.choose_channel(tx, channel, None)
+            actions.choose_channel(tx, channel, None, named=slug_of(name))
 
 
 def sync(services: Services, guild_id: int) -> Synced:

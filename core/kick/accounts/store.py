@@ -45,6 +45,7 @@ class KnownChannel:
 
     Attributes:
         chosen_by: Discord id of the admin who chose it; None: the environment did.
+        named: how the environment calls it.
         site_channel_id: the website's number for the channel, in feeds called `channel.<id>`.
         chatroom_from: who said what the chatroom is.
         looked_at: when the website was last asked.
@@ -53,6 +54,7 @@ class KnownChannel:
     guild_id: int
     broadcaster_user_id: int
     chosen_by: int | None
+    named: str | None
     site_channel_id: int | None
     chatroom_id: int | None
     chatroom_from: Source | None
@@ -162,7 +164,11 @@ def list_known_channels(tx: Connection) -> list[KnownChannel]:
 
 
 def set_known_channel(
-    tx: Connection, guild_id: int, broadcaster_user_id: int, chosen_by: int | None
+    tx: Connection,
+    guild_id: int,
+    broadcaster_user_id: int,
+    chosen_by: int | None,
+    named: str | None = None,
 ) -> bool:
     """This channel streams for the server; True if another one did, whose ids are dropped."""
     known = find_known_channel(tx, guild_id)
@@ -176,6 +182,7 @@ def set_known_channel(
     values = {
         "broadcaster_user_id": broadcaster_user_id,
         "chosen_by": chosen_by,
+        "named": named,
         **({} if same else stale),
     }
     tx.execute(

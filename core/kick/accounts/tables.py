@@ -52,6 +52,7 @@ channels = Table(
     Column("guild_id", BigInteger, nullable=False),
     Column("broadcaster_user_id", BigInteger, nullable=False, comment="whose ids these are"),
     Column("chosen_by", BigInteger, comment="Discord id; empty when it came from the environment"),
+    Column("named", Text, comment="KICK_CHANNEL when it was looked up; empty if an admin chose"),
     Column("site_channel_id", BigInteger, comment="Kick's third number, only on its website"),
     Column("chatroom_id", BigInteger),
     Column("chatroom_from", Text, comment="site, or typed in by an admin"),
