@@ -3,6 +3,7 @@ failures in plain words.
 
 | outcome | status |
 |---|---|
+| nobody reads it: a look ahead of a browser, a mail scanner, a preview | 204 |
 | the link's page was not seen in this browser: there it is | 302 |
 | the link or the state was changed, or is none of ours | 400 |
 | the answer came in another browser | 400 |
@@ -53,6 +54,10 @@ PER_ADDRESS = RateLimitItemPerMinute(120)
 PER_PERSON = RateLimitItemPerMinute(15)
 
 _log = structlog.get_logger(__name__)
+
+
+_SENT_BACK = "again"
+"""In the address of the link's page, where the way on has led back to it."""
 
 
 class TooOften(Exception):
@@ -115,6 +120,10 @@ class Gate:
         response = make_response(page)
         self._bake(response, self._seen, seen, self._trip.page, self._trip.link_lasts)
         return response
+
+    def was_sent_back(self) -> bool:
+        """Whether the way on has led back to the page, as it does where no cookies are kept."""
+        return _SENT_BACK in request.args
 
     def check_seen(self) -> None:
         """Raises NotSeen."""
@@ -190,7 +199,8 @@ def told(
     @wraps(view)
     def answered(*args: P.args, **kwargs: P.kwargs) -> Response:
         try:
-            response = view(*args, **kwargs)
+            # What works once is for people, and not for what looks before they do.
+            response = make_response("", 204) if _nobody_reads() else view(*args, **kwargs)
         except Exception as error:
             failure = own(error) or _failure(error, trip, words)
             if failure is None:
@@ -203,6 +213,10 @@ def told(
     return answered
 
 
+def _nobody_reads() -> bool:
+    return request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", "")
+
+
 def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
     match error:
         case Outage():
@@ -212,7 +226,7 @@ def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
             _log.warning("A round trip ended early", trip=trip.name, reason=error.what)
             return word(502, error.what, error.remedy)
         case NotSeen():
-            return make_response(redirect(request.path.rsplit("/", 1)[0]))
+            return make_response(redirect(f"{request.path.rsplit('/', 1)[0]}?{_SENT_BACK}"))
         case TooOften():
             response = word(429, _("That was quick."), _("Wait a minute and try again."))
             response.headers["Retry-After"] = "60"

@@ -68,6 +68,7 @@ class _Desk:
             scopes=[scope_words(scope) for scope in SCOPES],
             # A GET link: a form would need leave to be redirected to Kick.
             onward=url_for("kick_accounts.depart", token=token, seen=seen),
+            sent_back=self._gate.was_sent_back(),
         )
         return self._gate.show(page, seen)
 

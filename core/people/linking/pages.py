@@ -71,6 +71,7 @@ class _Desk:
             onward=url_for("people_linking.depart", token=token, seen=seen),
             not_me=url_for("people_linking.decline", token=token),
             minutes=max(1, math.ceil(left.total_seconds() / 60)),
+            sent_back=self._gate.was_sent_back(),
         )
         return self._gate.show(page, seen)
 

@@ -344,11 +344,21 @@ def test_an_address_beyond_the_page_leads_back_to_it_in_a_browser_that_has_not_s
     for address in (onward, link + "/continue", link + "/continue?seen="):
         answer = receiver.open(address)
         assert answer.status_code == 302
-        assert answer.headers["Location"] == urlsplit(link).path
+        assert answer.headers["Location"] == urlsplit(link).path + "?again"
     assert "Is this you?" in words(receiver.open(link))
     assert receiver.open(onward).status_code == 302
     assert desk.rows("SELECT started_at FROM people_link_attempts") == [(None,)]
     assert sender.open(onward).headers["Location"].startswith("http")
+
+
+def test_a_browser_without_cookies_is_told_why_it_comes_no_further(desk: Desk) -> None:
+    link, browser = desk.ask(), desk.browser()
+    assert "allow cookies" not in words(browser.open(link))
+    onward = browser.onward(link)
+    browser.client = desk.app.test_client(use_cookies=False)
+    back = browser.open(onward).headers["Location"]
+    assert "allow cookies here or open the link in another browser" in words(browser.open(back))
+    assert desk.rows("SELECT started_at FROM people_link_attempts") == [(None,)]
 
 
 def test_a_kick_account_of_somebody_else_is_refused_without_telling_whose_it_is(desk: Desk) -> None:
