@@ -10,13 +10,17 @@ from itsdangerous import BadData, TimestampSigner
 from core.kit.crypto import signing_key
 from core.kit.settings import Settings
 
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""What comes from further in the future was signed by a clock that was wrong, and would live on for
+as long as it was ahead."""
+
 
 class LinkBroken(Exception):
     """This link was not made by us, or was changed."""
 
 
 class LinkExpired(Exception):
-    """This link is too old.
+    """This link is not good at this time: too old, but for a clock that went wrong.
 
     Attributes:
         content: what it says nevertheless.
@@ -58,7 +62,8 @@ class SignedLinks:
         except BadData:
             raise LinkBroken from None
         content = tuple(signed.decode().split("~"))
-        if now - signed_at.astimezone(UTC) > self.last:
+        age = now - signed_at.astimezone(UTC)
+        if not -CLOCKS_DIFFER <= age <= self.last:
             raise LinkExpired(content)
         return content
 

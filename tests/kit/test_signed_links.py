@@ -56,6 +56,14 @@ def test_a_link_grows_old_and_still_says_whose_it_was() -> None:
     assert expired.value.content == ("link", "12")
 
 
+def test_a_link_from_the_future_is_none_of_now() -> None:
+    """The clock was an hour ahead when it was signed, and was put right since."""
+    made = token("link", 12)
+    assert LINKS.read(SETTINGS, made, now() - timedelta(seconds=50)) == ("link", "12")
+    with pytest.raises(LinkExpired):
+        LINKS.read(SETTINGS, made, now() - timedelta(hours=1))
+
+
 def test_a_link_of_another_kind_or_installation_is_none() -> None:
     made = token("link", 12)
     with pytest.raises(LinkBroken):
