@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from core.events import AccountLinked, AccountUnlinked
 from core.guilds import store as guilds
 from core.inbox import actions as inbox
-from core.kit.attempts import new_link_id
+from core.kit.attempts import LinkForgotten, new_link_id
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -108,7 +108,15 @@ def fail_attempt(
 def finish_attempt(
     tx: Connection, attempt: Attempt, account: Account, now: datetime
 ) -> Link | Conflict:
-    """The owner of the account said yes: link it, or keep why that cannot be."""
+    """The owner of the account said yes: link it, or keep why that cannot be.
+
+    Raises:
+        LinkForgotten: the member asked to be forgotten meanwhile, or it took too long.
+    """
+    # In the order of whoever forgets the member.
+    store.lock_member(tx, attempt.guild_id, attempt.discord_id)
+    if not store.hold_open(tx, attempt.guild_id, attempt.link_id):
+        raise LinkForgotten
     try:
         link = link_account(tx, attempt.guild_id, attempt.discord_id, account, now)
     except Conflict as conflict:

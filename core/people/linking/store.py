@@ -63,7 +63,7 @@ def add_attempt(tx: Connection, attempt: Attempt) -> None:
 def end_attempt(tx: Connection, guild_id: int, link_id: str) -> bool:
     """The link reached nobody."""
     unused = delete(attempts).where(
-        attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _open()
+        attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _unfollowed()
     )
     return tx.execute(unused).rowcount == 1
 
@@ -72,10 +72,20 @@ def set_declined(tx: Connection, guild_id: int, link_id: str, now: datetime) -> 
     """Whoever opened the link says that it is not theirs; False when it was followed before."""
     changed = tx.execute(
         update(attempts)
-        .where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _open())
+        .where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _unfollowed())
         .values(finished_at=now)
     )
     return changed.rowcount == 1
+
+
+def hold_open(tx: Connection, guild_id: int, link_id: str) -> bool:
+    """Let nobody end or forget the attempt until the transaction ends; False when somebody has."""
+    found = select(attempts.c.link_id).where(
+        attempts.c.guild_id == guild_id,
+        attempts.c.link_id == link_id,
+        attempts.c.outcome.is_(None),
+    )
+    return tx.execute(found.with_for_update()).first() is not None
 
 
 def set_outcome(tx: Connection, guild_id: int, link_id: str, outcome: str) -> bool:
@@ -102,5 +112,5 @@ def list_unsettled(tx: Connection, before: datetime) -> list[Attempt]:
     return [attempt_of(row) for row in found.mappings()]
 
 
-def _open() -> Any:
+def _unfollowed() -> Any:
     return attempts.c.started_at.is_(None) & attempts.c.finished_at.is_(None)

@@ -123,6 +123,7 @@ def arrive(services: Services, taken: Taken, code: str) -> Link:
 
     Raises:
         StateExpired: that came too late.
+        LinkForgotten: the member asked to be forgotten meanwhile.
         Conflict: the account or the member is linked otherwise.
         oauth.GrantEnded: Kick does not take the code.
         Refusal: Kick does not take our app.

@@ -3,6 +3,8 @@
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +13,15 @@ from structlog.testing import capture_logs
 
 from core.kick.accounts import oauth
 from core.kick.client import KickRejected, client_of
-from core.kit.attempts import LinkUsed, StateUsed
-from core.people.linking import trip
+from core.kit.attempts import LinkForgotten, LinkUsed, StateUsed
+from core.people.linking import actions, trip
+from core.people.linking.actions import Account
 from core.people.linking.links import read_link
+from core.privacy import actions as privacy
+from tests.conftest import GUILD
 from tests.kick.accounts.rig import query
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
+from tests.privacy.scene import KEPT, VAULT
 
 # -- once, whatever happens ---------------------------------------------------------------------
 
@@ -57,6 +63,21 @@ def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) ->
         assert sum(pool.map(take, range(8))) == 1
 
 
+@pytest.mark.parametrize("by", [{"method": "HEAD"}, {"headers": {"Sec-Purpose": "prefetch"}}])
+def test_what_looks_before_the_person_does_uses_nothing_up(desk: Desk, by: dict[str, Any]) -> None:
+    """A virus scanner, or a browser that fetches what may be pressed next; with all its cookies."""
+    browser, link = desk.browser(), desk.ask()
+    onward = browser.onward(link)
+    for url in (link, onward):
+        look = browser.client.open(url, base_url="http://localhost:8080", **by)
+        assert (look.status_code, look.headers["Cache-Control"]) == (204, "no-store")
+    back = browser.return_from(str(browser.open(onward).headers["Location"]), "mia")
+    assert browser.client.open(back, base_url="http://localhost:8080", **by).status_code == 204
+    assert desk.find() is None
+    assert browser.open(back).status_code == 200
+    assert desk.find() is not None
+
+
 @pytest.mark.parametrize("person", ["mia", "sam"])
 def test_no_token_is_left_behind_at_kick(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, person: str
@@ -91,6 +112,44 @@ def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None
     assert desk.letters("people.interrupted") == [
         ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
     ]
+
+
+def test_who_is_forgotten_while_kick_is_asked_is_not_linked_after_all(desk: Desk) -> None:
+    browser = desk.browser()
+    back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
+    taken = trip.take(desk.services, back["state"])
+    with desk.services.database.begin() as tx:
+        privacy.forget(tx, KEPT, privacy.who_asks(tx, GUILD, MIA, [], desk.clock()), VAULT)
+    with pytest.raises(LinkForgotten):
+        trip.arrive(desk.services, taken, back["code"])
+    assert desk.find() is None
+    assert desk.rows("SELECT name FROM people_viewers") == []
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_who_is_forgotten_and_linked_at_once_ends_unlinked(desk: Desk, round_: int) -> None:
+    """Whichever comes first, and the two never wait for each other in a circle."""
+    browser, barrier = desk.browser(), Barrier(2)
+    back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
+    taken = trip.take(desk.services, back["state"])
+
+    def finish() -> None:
+        account = Account("kick", 4_100_003, f"madcats{round_}")
+        with suppress(LinkForgotten), desk.services.database.begin() as tx:
+            barrier.wait()
+            actions.finish_attempt(tx, taken.attempt, account, desk.clock())
+
+    def forget() -> None:
+        with desk.services.database.begin() as tx:
+            barrier.wait()
+            subject = privacy.who_asks(tx, GUILD, MIA, [], desk.clock())
+            privacy.forget(tx, KEPT, subject, VAULT)
+
+    with ThreadPoolExecutor(2) as pool:
+        for ended in [pool.submit(finish), pool.submit(forget)]:
+            ended.result()
+    assert desk.find() is None
+    assert desk.outcomes() == []
 
 
 def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
