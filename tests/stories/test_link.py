@@ -336,6 +336,13 @@ def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
     assert "No Kick account is linked" in ask_to_unlink(stage, "leo")["embeds"][0]["title"]
 
 
+def test_who_unlinks_again_and_again_is_told_when_it_works_again(stage: Stage) -> None:
+    answers = [stage.discord.slash("mia", "general", "unlink")["response"] for _ in range(6)]
+    told = [answer["embeds"][0] for answer in answers]
+    assert ["No Kick account" in one["title"] for one in told] == [True] * 5 + [False]
+    assert search(r"Try again <t:\d+:R>", told[-1]["description"])
+
+
 def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)

@@ -47,6 +47,7 @@ class Linking(commands.Cog):
 
     @commands.hybrid_command(name="unlink", extras=PRIVATE)
     @commands.guild_only()
+    @commands.cooldown(5, 60, commands.BucketType.member)
     @app_commands.describe(
         person="For admins: a mention, a Discord id or a name on Kick; yourself if empty"
     )
