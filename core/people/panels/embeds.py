@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import discord
 
-from core.kit.discord_ui import ago, card, safe
+from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _
 from core.people.panels.store import Panel
 
@@ -48,8 +48,8 @@ def listed(panels: Sequence[Panel]) -> discord.Embed:
     """Where the server has panels, and how they are."""
     if not panels:
         return card("🔗 " + _("There is no link panel"), _("`/setup_link_panel` posts one here."))
-    rows = [_row(panel) for panel in panels]
-    return card("🔗 " + _("Link panels"), "\n".join(rows))
+    troubled_first = sorted(panels, key=lambda one: one.state == "posted" and not one.trouble)
+    return card("🔗 " + _("Link panels"), lines([_row(panel) for panel in troubled_first]))
 
 
 def _row(panel: Panel) -> str:
