@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import discord
+from sqlalchemy import Connection
 
 from core.kit.crypto import vault_of
 from core.kit.discord_questions import was_asked
@@ -27,16 +28,20 @@ def names_of(person: discord.abc.User) -> list[str]:
     return [one for one in (person.name, person.global_name, person.display_name) if one]
 
 
-async def file_of(
+async def data_of(
     services: Services, kept: Kept, guild: discord.Guild, person: discord.abc.User
-) -> discord.File:
-    """What is stored about the person in this server. A file can be sent once."""
+) -> dict[str, Any]:
+    """What is stored about the person in this server: an embed and a file. It can be sent once."""
 
-    def collected(tx: Any) -> bytes:
+    def collected(tx: Connection) -> tuple[bytes, bool]:
         subject = actions.who_asks(tx, guild.id, person.id, names_of(person), services.clock())
-        return actions.as_file(actions.collect(tx, kept, subject))
+        return actions.as_file(actions.collect(tx, kept, subject)), bool(subject.accounts)
 
-    return discord.File(io.BytesIO(await services.database.run(collected)), "my-data.json")
+    content, linked = await services.database.run(collected)
+    return {
+        "embed": embeds.your_data(guild.name, linked=linked),
+        "file": discord.File(io.BytesIO(content), "my-data.json"),
+    }
 
 
 def _guild_of(interaction: discord.Interaction) -> discord.Guild:
@@ -68,10 +73,8 @@ def data_button(kept: Kept) -> type[Button]:
             async with kindly(interaction):
                 await interaction.response.defer(ephemeral=True, thinking=True)
                 guild = _guild_of(interaction)
-                file = await file_of(services_of(interaction), kept, guild, interaction.user)
-                await interaction.followup.send(
-                    embed=embeds.your_data(guild.name), file=file, ephemeral=True
-                )
+                data = await data_of(services_of(interaction), kept, guild, interaction.user)
+                await interaction.followup.send(**data, ephemeral=True)
 
     return DataButton
 
@@ -119,7 +122,7 @@ async def forget(
     """
     vault = vault_of(services.settings)
 
-    def forgotten(tx: Any) -> None:
+    def forgotten(tx: Connection) -> None:
         subject = actions.who_asks(tx, guild.id, person.id, names_of(person), services.clock())
         actions.forget(tx, kept, subject, vault)
 

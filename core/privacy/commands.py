@@ -9,8 +9,9 @@ from core.kit.discord_questions import question_view
 from core.kit.discord_ui import CANNOT_DM, PRIVATE, answer
 from core.kit.services import Services
 from core.kit.words import _
+from core.people import store as people
 from core.privacy import embeds
-from core.privacy.buttons import Kept, file_of
+from core.privacy.buttons import Kept, data_of
 
 Context = commands.Context[commands.Bot]
 
@@ -32,26 +33,27 @@ class Privacy(commands.Cog):
     async def mydata(self, ctx: Context) -> None:
         """Get a file with everything that is stored about you in this server."""
         guild = _guild(ctx)
-        embed = embeds.your_data(guild.name)
-        if await self._sent_by_dm(ctx, guild, embed):
+        if await self._sent_by_dm(ctx, guild):
             await answer(ctx, embeds.sent_by_dm())
         elif ctx.interaction is not None:
-            file = await file_of(self._services, self._kept, guild, ctx.author)
-            await ctx.send(embed=embed, file=file, ephemeral=True)
+            await ctx.send(**await self._data(ctx, guild), ephemeral=True)
         else:
             view = discord.ui.View(timeout=None)
             view.add_item(self._data_button())
             await answer(ctx, embeds.dms_are_closed(), view)
 
-    async def _sent_by_dm(self, ctx: Context, guild: discord.Guild, embed: discord.Embed) -> bool:
-        file = await file_of(self._services, self._kept, guild, ctx.author)
+    async def _sent_by_dm(self, ctx: Context, guild: discord.Guild) -> bool:
+        data = await self._data(ctx, guild)
         try:
-            await ctx.author.send(embed=embed, file=file)
+            await ctx.author.send(**data)
         except discord.Forbidden as error:
             if error.code not in CANNOT_DM:
                 raise
             return False
         return True
+
+    async def _data(self, ctx: Context, guild: discord.Guild) -> dict[str, Any]:
+        return await data_of(self._services, self._kept, guild, ctx.author)
 
     @commands.hybrid_command(name="forgetme", extras=PRIVATE)
     @commands.guild_only()
@@ -60,7 +62,9 @@ class Privacy(commands.Cog):
         """Delete what is stored about you in this server, after a question."""
         asker = ctx.author.id
         view = question_view(self._forget_button(asker), asker, _("Keep everything"))
-        await answer(ctx, embeds.ask_forget(_guild(ctx).name), view)
+        guild = _guild(ctx)
+        link = await self._services.database.run(people.find_link, guild.id, asker)
+        await answer(ctx, embeds.ask_forget(guild.name, linked=link is not None), view)
 
 
 def _guild(ctx: Context) -> discord.Guild:

@@ -6,14 +6,27 @@ from core.kit.discord_ui import card, safe
 from core.kit.words import _
 
 
-def your_data(server: str) -> discord.Embed:
+def your_data(server: str, *, linked: bool) -> discord.Embed:
     """Above the file."""
-    return card(
+    embed = card(
         "🗂️ " + _("Your data"),
         _(
             "This is everything that I have stored about you in **{server}**. It is a text file; "
             "any editor opens it.\n`/forgetme` deletes it."
         ).format(server=safe(server)),
+    )
+    return embed if linked else _told_of_accounts(embed)
+
+
+def _told_of_accounts(embed: discord.Embed) -> discord.Embed:
+    """To who has no account linked: what hangs on one is nobody's that we know."""
+    return embed.add_field(
+        name=_("No Kick account is linked"),
+        value=_(
+            "What a Kick account watched, wrote and won is not part of this: nobody can tell that "
+            "it is yours. Run `/link` first if it should be."
+        ),
+        inline=False,
     )
 
 
@@ -30,7 +43,7 @@ def dms_are_closed() -> discord.Embed:
     )
 
 
-def ask_forget(server: str) -> discord.Embed:
+def ask_forget(server: str, *, linked: bool) -> discord.Embed:
     """What goes and what stays, above the buttons."""
     embed = card(
         "🧹 " + _("Forget me?"),
@@ -59,7 +72,7 @@ def ask_forget(server: str) -> discord.Embed:
         ),
         inline=False,
     )
-    return embed
+    return embed if linked else _told_of_accounts(embed)
 
 
 def forgotten() -> discord.Embed:

@@ -65,6 +65,10 @@ def buttons(message: Json) -> dict[str, str]:
     }
 
 
+def field_names(message: Json) -> list[str]:
+    return [field["name"] for field in message["embeds"][0]["fields"]]
+
+
 def test_my_data_comes_by_direct_message(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "mydata")["response"]
@@ -80,6 +84,7 @@ def test_with_closed_messages_it_comes_privately(stage: Stage) -> None:
     answer = stage.discord.slash("leo", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
     assert file_in(answer)["linked_accounts"] == []
+    assert field_names(answer) == ["No Kick account is linked"]
     asked = stage.discord.message("leo", "general", "!mydata")
     said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
     assert said["attachments"] == []
@@ -93,8 +98,7 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     viewer_id = link(stage)
     asked = stage.discord.message("mia", "general", "!forgetme")
     question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
-    names = [field["name"] for field in question["embeds"][0]["fields"]]
-    assert names == ["What goes", "What stays"]
+    assert field_names(question) == ["What goes", "What stays"]
     yes = buttons(question)["Forget me"]
 
     nosy = stage.discord.click("leo", question["message_id"], yes)["response"]
@@ -132,6 +136,12 @@ def test_thinking_better_of_it(stage: Stage) -> None:
     answer = stage.discord.slash("mia", "general", "forgetme")["response"]
     stage.discord.click("mia", answer["id"], buttons(answer)["Keep everything"])
     assert stage.scalar("SELECT count(*) FROM people_links") == 1
+
+
+def test_who_has_linked_nothing_is_told_of_what_it_cannot_be_about(stage: Stage) -> None:
+    question = stage.discord.slash("leo", "general", "forgetme")["response"]
+    assert field_names(question)[-1] == "No Kick account is linked"
+    assert "Run `/link` first" in question["embeds"][0]["fields"][-1]["value"]
 
 
 def test_the_texts_are_there(stage: Stage) -> None:
