@@ -12,8 +12,8 @@ from core.roles.settings import CHANNEL, CONGRATULATE
 def post(tx: Connection, guild_id: int, discord_id: int, role_id: int, number: int) -> None:
     """Congratulate where the server wants it. Who takes no direct messages does without."""
     reward, way = store.find_reward(tx, guild_id, role_id), setting(tx, guild_id, CONGRATULATE)
-    if reward is None:
-        return
+    if reward is None or reward.minutes is None:
+        return  # the role stands for something else by now
     key = f"roles.reached:{number}"
     payload = {
         "discord_id": discord_id,

@@ -38,18 +38,19 @@ def list_grants(
     return found
 
 
-# In the mode `highest` the lower roles are not asked for. Of whom something is known already, the
-# look at everybody takes care.
+# Whoever is looked at is not due again unless something changes, or every credit would look anew.
+# So in the mode `highest` a lower role is not asked for beside one that cannot be given now, which
+# the member may hold; the look at everybody takes care of that.
 _LIST_DUE = text("""
-    WITH open AS (
-        SELECT role_id, minutes FROM roles_rewards
-         WHERE guild_id = :guild_id AND minutes IS NOT NULL
-           AND state = 'on' AND obstacle IS NULL
-    ), thresholds AS (
-        SELECT role_id, minutes * INTERVAL '1 minute' AS needed,
-               (SELECT min(higher.minutes) FROM open AS higher
-                 WHERE higher.minutes > open.minutes) * INTERVAL '1 minute' AS higher
-          FROM open
+    WITH rewards AS (
+        SELECT role_id, obstacle, minutes * INTERVAL '1 minute' AS needed,
+               (SELECT min(higher.minutes) FROM roles_rewards AS higher
+                 WHERE higher.guild_id = :guild_id AND higher.state = 'on'
+                   AND higher.minutes > reward.minutes) * INTERVAL '1 minute' AS higher
+          FROM roles_rewards AS reward
+         WHERE guild_id = :guild_id AND state = 'on' AND minutes IS NOT NULL
+    ), open AS (
+        SELECT * FROM rewards WHERE obstacle IS NULL
     ), members AS (
         SELECT l.discord_id, sum(w.watched) AS watched
           FROM people_links l
@@ -59,18 +60,26 @@ _LIST_DUE = text("""
                             WHERE e.guild_id = l.guild_id AND e.viewer_id = l.viewer_id)
          GROUP BY l.discord_id
     )
-    SELECT DISTINCT m.discord_id
+    SELECT m.discord_id
       FROM members m
-      JOIN thresholds t ON m.watched >= t.needed
-       AND (:stack OR t.higher IS NULL OR m.watched < t.higher)
+      JOIN open ON m.watched >= open.needed
+       AND (:stack OR open.higher IS NULL OR m.watched < open.higher)
      WHERE NOT EXISTS (SELECT FROM roles_grants g
                         WHERE g.guild_id = :guild_id AND g.discord_id = m.discord_id
-                          AND g.role_id = t.role_id)
+                          AND g.role_id = open.role_id AND g.state <> 'taken')
+     UNION
+    SELECT g.discord_id
+      FROM roles_grants g
+      JOIN open USING (role_id)
+      LEFT JOIN members m USING (discord_id)
+     WHERE g.guild_id = :guild_id AND g.state IN ('giving', 'given')
+       AND (m.watched >= open.needed) IS NOT TRUE
 """)
 
 
 def list_due(tx: Connection, guild_id: int, *, stack: bool) -> list[int]:
-    """The members who have reached a role of which nothing is known yet."""
+    """The members who have reached a role that they do not have, and those who have one from us
+    that they have not earned any more."""
     return list(tx.execute(_LIST_DUE, {"guild_id": guild_id, "stack": stack}).scalars())
 
 
@@ -119,21 +128,34 @@ def set_settled(tx: Connection, guild_id: int, number: int, state: str, now: dat
     return changed.rowcount == 1
 
 
+def list_waiting(tx: Connection, guild_id: int, role_id: int) -> list[int]:
+    """The numbers of the changes that wait for Discord."""
+    columns = grants.c
+    found = select(columns.number).where(
+        columns.guild_id == guild_id,
+        columns.role_id == role_id,
+        columns.state.in_(("giving", "taking")),
+    )
+    return list(tx.execute(found).scalars())
+
+
+# What Discord was asked for and may have done counts as given: were it taken for the gift of a
+# moderator, it would never be taken again. A look at who holds it puts right what was not done.
 _SET_STOPPED = text("""
-    UPDATE roles_grants g
-       SET state = CASE g.state WHEN 'giving' THEN 'taken' ELSE 'given' END, at = :long_ago
-      FROM (SELECT discord_id, number FROM roles_grants
-             WHERE guild_id = :guild_id AND role_id = :role_id
-               AND state IN ('giving', 'taking')) AS waiting
-     WHERE g.guild_id = :guild_id AND g.role_id = :role_id AND g.discord_id = waiting.discord_id
-    RETURNING waiting.number
+    UPDATE roles_grants
+       SET state = CASE WHEN state = 'giving' AND number = ANY(:never_given)
+                        THEN 'taken' ELSE 'given' END,
+           at = :long_ago
+     WHERE guild_id = :guild_id AND role_id = :role_id AND state IN ('giving', 'taking')
 """)
 
 
-def set_stopped(tx: Connection, guild_id: int, role_id: int, long_ago: datetime) -> list[int]:
-    """What waits for a role is as it was before; returns the numbers of those changes."""
-    key = {"guild_id": guild_id, "role_id": role_id, "long_ago": long_ago}
-    return list(tx.execute(_SET_STOPPED, key).scalars())
+def set_stopped(
+    tx: Connection, guild_id: int, role_id: int, never_given: Sequence[int], long_ago: datetime
+) -> None:
+    """What waits for a role is as it was before; `never_given` surely did not reach Discord."""
+    key = {"guild_id": guild_id, "role_id": role_id}
+    tx.execute(_SET_STOPPED, {**key, "never_given": list(never_given), "long_ago": long_ago})
 
 
 def count_grants(tx: Connection, guild_id: int) -> dict[tuple[int, str], int]:

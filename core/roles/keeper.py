@@ -87,7 +87,7 @@ class Keeper:
         self._bell.set()
 
     def _look_for_news(self, guild_id: int) -> None:
-        """Somebody was credited with minutes, and may have reached something."""
+        """Somebody's minutes have changed, and they may have reached something or lost it."""
         self._credited.add(guild_id)
         self._bell.set()
 

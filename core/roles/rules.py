@@ -152,7 +152,8 @@ def _next(
     state = grant.state if grant else None
     if member.held is None:
         # Discord takes all roles from who leaves. What waits is settled by Discord's answer.
-        return "away" if state in ("given", "found") or (wanted and state is None) else None
+        gone = state in ("given", "found") or (wanted and state in (None, "taken"))
+        return "away" if gone else None
     has = _will_have(member.held, role_id, grant, now)
     ours = has and state in ("giving", "given")
     if wanted:

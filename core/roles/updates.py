@@ -66,7 +66,8 @@ class Plan:
 
 
 def list_due(tx: Connection, guild_id: int) -> list[int]:
-    """The members who have just reached something; cheap enough for every credit."""
+    """The members who have just reached something or fallen below it; cheap enough for every
+    credit."""
     return holdings.list_due(tx, guild_id, stack=setting(tx, guild_id, MODE) == "stack")
 
 
@@ -88,7 +89,7 @@ def update(tx: Connection, guild_id: int, seen: Seen, now: datetime) -> Plan:
 def preview(tx: Connection, guild_id: int, seen: Seen, now: datetime) -> Plan:
     """What `update` would ask for; nothing is changed."""
     rewards = [
-        replace(reward, obstacle=seen.roles[reward.role_id].obstacle)
+        replace(reward, obstacle=_current(reward, seen.roles[reward.role_id], now))
         for reward in store.list_rewards(tx, guild_id)
         if reward.role_id in seen.roles
     ]
@@ -256,6 +257,8 @@ def settle(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -
             holdings.set_settled(tx, guild_id, number, "away", now)
         case skipped:
             _log.warning("A role cannot be changed", guild_id=guild_id, reason=receipt.get("error"))
+            undone = "taken" if message.target["act"] == "give" else "given"
+            holdings.set_settled(tx, guild_id, number, undone, now - ECHO)
             obstacle: Obstacle = "deleted" if skipped == "role" else "refused"
             reward = store.find_reward(tx, guild_id, role_id)
             if reward is not None:
@@ -297,8 +300,10 @@ def _stop(tx: Connection, guild_id: int, reward: Stored, obstacle: Obstacle, now
 
 def withdraw(tx: Connection, guild_id: int, role_id: int, now: datetime) -> None:
     """Let go of everything that waits for this role: things are as they were."""
-    numbers = holdings.set_stopped(tx, guild_id, role_id, now - ECHO)
-    outbox.withdraw(tx, guild_id, [key_of(number) for number in numbers])
+    numbers = holdings.list_waiting(tx, guild_id, role_id)
+    untouched = outbox.withdraw(tx, guild_id, [key_of(number) for number in numbers])
+    never_given = [number for number in numbers if key_of(number) in untouched]
+    holdings.set_stopped(tx, guild_id, role_id, never_given, now - ECHO)
 
 
 def take_back(tx: Connection, guild_id: int, discord_id: int) -> None:

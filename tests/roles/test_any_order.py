@@ -70,6 +70,7 @@ class World:
                 self.time_passes,
                 self.everybody_is_looked_at,
                 self.one_is_looked_at,
+                self.minutes_are_credited,
             ]
         )
         happens()
@@ -147,6 +148,13 @@ class World:
         who = self.chance.choice(MEMBERS)
         found = seen(only={who: self.held[who]}, roles=self.roles())
         look(self.tx, self.guild_id, found, self.now)
+
+    def minutes_are_credited(self) -> None:
+        """Who is due is looked at, and then is due no more: or every credit would look anew."""
+        due = set(updates.list_due(self.tx, self.guild_id))
+        found = seen(only={who: self.held[who] for who in due}, roles=self.roles())
+        look(self.tx, self.guild_id, found, self.now)
+        assert not due & set(updates.list_due(self.tx, self.guild_id))
 
     def roles(self) -> dict[int, Role]:
         return {role_id: Role(NAMES[role_id], "above") for role_id in self.above}

@@ -8,10 +8,12 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
+from core.outbox.store import set_waiting
 from core.outbox.tables import messages
 from core.roles import actions, holdings, store, updates
 from core.roles.rules import ECHO, Role
 from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
+from core.watchtime.exclusions import exclude, include
 from tests.roles.scene import (
     ADMIN,
     BRONZE,
@@ -199,6 +201,19 @@ def test_when_discord_refuses_one_the_others_are_withdrawn(tx: Connection, serve
     assert len(waiting(tx, server)) == 53
 
 
+def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(
+    tx: Connection, server: int
+) -> None:
+    look(tx, server, seen(only={2: ()}))
+    (given,) = claim(tx)
+    set_waiting(tx, given.id, try_at=LATER, error="lost", unsure=True)
+    stuck = {BRONZE: Role("Bronze", "above")}
+    look(tx, server, seen(everybody(m2=(BRONZE,)), roles=stuck), LATER)
+    unlink(tx, server, 2)
+    look(tx, server, seen(everybody(m2=(BRONZE,))), LATER + ECHO)
+    assert f"take {BRONZE} to 2" in waiting(tx, server)
+
+
 def test_a_role_deleted_meanwhile_is_settled(tx: Connection, server: int) -> None:
     look(tx, server, seen(everybody()))
     (first,) = claim(tx)
@@ -267,6 +282,59 @@ def test_lower_minutes_are_a_bulk_again_and_another_mode_too(tx: Connection, ser
 
 
 # -- who has just reached something -------------------------------------------------------------
+
+
+def test_who_falls_below_is_due_and_who_reaches_it_again_too(tx: Connection, server: int) -> None:
+    viewer_id = link(tx, server, 5, 60)
+    look(tx, server, seen({5: ()}))
+    answer(tx, server)
+    watch(tx, server, viewer_id, 59)
+    assert 5 in updates.list_due(tx, server)
+    look(tx, server, seen(only={5: (BRONZE,)}), LATER)
+    assert answer(tx, server) == [f"take {BRONZE} to 5"]
+    assert 5 not in updates.list_due(tx, server)
+    watch(tx, server, viewer_id, 60)
+    assert 5 in updates.list_due(tx, server)
+    look(tx, server, seen(only={5: ()}), LATER)
+    assert answer(tx, server) == [f"give {BRONZE} to 5"]
+
+
+def test_who_is_excluded_or_forgotten_is_due(tx: Connection, server: int) -> None:
+    look(tx, server, seen(everybody()))
+    answer(tx, server)
+    exclude(tx, server, "viewer2", ADMIN, NOON)
+    tx.exec_driver_sql("DELETE FROM watchtime_totals WHERE watched > '600 minutes'")
+    assert sorted(updates.list_due(tx, server)) == [2, 3]
+    look(tx, server, seen(only={2: (BRONZE,), 3: (BRONZE, SILVER)}), LATER)
+    assert updates.list_due(tx, server) == []
+    include(tx, server, "viewer2", ADMIN)
+    assert updates.list_due(tx, server) == []  # the role is still on its way out
+    answer(tx, server)
+    assert updates.list_due(tx, server) == [2]
+
+
+def test_who_lost_a_role_and_left_is_not_due_for_ever(tx: Connection, server: int) -> None:
+    viewer_id = link(tx, server, 5, 60)
+    look(tx, server, seen({5: ()}))
+    answer(tx, server)
+    watch(tx, server, viewer_id, 0)
+    look(tx, server, seen(only={5: (BRONZE,)}), LATER)
+    answer(tx, server)
+    watch(tx, server, viewer_id, 60)
+    look(tx, server, seen(only={5: None}), LATER)
+    assert states(tx, server)[5, BRONZE] == "away"
+    assert 5 not in updates.list_due(tx, server)
+
+
+def test_beside_a_higher_role_that_is_stuck_a_lower_one_is_not_due(
+    tx: Connection, server: int
+) -> None:
+    change_setting(tx, server, MODE, "highest", ADMIN)
+    look(tx, server, seen(everybody()))
+    answer(tx, server)
+    stuck = {SILVER: Role("Silver", "above")}
+    look(tx, server, seen(everybody(m2=(BRONZE,), m3=(SILVER,)), roles=stuck), LATER)
+    assert (waiting(tx, server), updates.list_due(tx, server)) == ([], [])
 
 
 def test_the_due_are_those_of_whom_nothing_is_known(tx: Connection, server: int) -> None:
@@ -383,6 +451,17 @@ def test_the_preview_changes_nothing(tx: Connection, server: int) -> None:
         ("giving", BRONZE, 3),
     ]
     assert (waiting(tx, server), states(tx, server)) == ([], {})
+
+
+def test_the_preview_leaves_out_what_discord_refused_a_moment_ago(
+    tx: Connection, server: int
+) -> None:
+    look(tx, server, seen(everybody()))
+    (first,) = claim(tx)
+    updates.settle(tx, first, {"skipped": "forbidden", "error": "50013"}, NOON)
+    soon = NOON + updates.REFUSED_FOR / 2
+    asked = updates.preview(tx, server, seen(everybody()), soon).steps
+    assert [step for step in asked if step.role_id == BRONZE] == []
 
 
 def test_who_is_forgotten_loses_what_we_gave_and_no_row_is_left(

@@ -147,6 +147,21 @@ def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
     assert changes(stage) == [("give", "sent"), ("take", "sent"), ("give", "sent")]
 
 
+def test_corrections_and_exclusions_count_at_once(stage: Stage) -> None:
+    link(stage, "mia")
+    add(stage, REGULAR, 10)
+    watches(stage, "mia", 100)
+    has(stage, "mia", REGULAR)
+    admin(stage, "watchadjust", who="MadCats", minutes=-1, reason="counted twice")
+    has(stage, "mia")
+    admin(stage, "watchadjust", who="MadCats", minutes=1, reason="it was not")
+    has(stage, "mia", REGULAR)
+    admin(stage, "watchexclude add", who="MadCats")
+    has(stage, "mia")
+    admin(stage, "watchexclude remove", who="MadCats")
+    has(stage, "mia", REGULAR)
+
+
 def test_highest_takes_the_lower_one(stage: Stage) -> None:
     link(stage, "mia")
     add(stage, REGULAR, 10)
