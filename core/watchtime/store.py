@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import ring_after_commit
@@ -93,6 +93,11 @@ def add_presence(
         )
 
 
+STILL_LIVE = timedelta(minutes=5)
+"""Kick's list of who is live lags a little behind. Who is seen live for longer after an end that
+was told has come back, as the same stream: nothing ended."""
+
+
 def set_stream(
     tx: Connection,
     guild_id: int,
@@ -103,7 +108,8 @@ def set_stream(
     ended_at: datetime | None = None,
 ) -> bool:
     """The platform said that this stream was live at `seen_at`, or that it ended; False when that
-    tells nothing new. Facts only grow: an older look undoes nothing."""
+    tells nothing new. Facts only grow: an older look undoes nothing, and in whatever order they
+    come, what is known is the last look and, unless that overrules it, the last end."""
     new = upsert(streams).values(
         guild_id=guild_id,
         platform=platform,
@@ -113,18 +119,19 @@ def set_stream(
         stale_from=started_at,
     )
     told = new.excluded
+    seen = func.greatest(streams.c.seen_at, told.seen_at)
     last_end = func.greatest(streams.c.ended_at, told.ended_at)
+    end = case((seen <= last_end + STILL_LIVE, last_end))
     changed = tx.execute(
         new.on_conflict_do_update(
             constraint="watchtime_streams_one_a_start",
             set_={
-                "seen_at": func.greatest(streams.c.seen_at, told.seen_at),
-                "ended_at": last_end,
+                "seen_at": seen,
+                "ended_at": end,
                 # LEAST passes over NULL. The new `until` is one of these two.
                 "stale_from": func.least(streams.c.stale_from, streams.c.until, told.until),
             },
-            where=(streams.c.seen_at < told.seen_at)
-            | streams.c.ended_at.is_distinct_from(last_end),
+            where=(streams.c.seen_at < told.seen_at) | streams.c.ended_at.is_distinct_from(end),
         )
     )
     return changed.rowcount == 1

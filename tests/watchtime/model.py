@@ -23,6 +23,7 @@ from core.events import (
 from core.people import store as people
 from core.watchtime.room import ROOM
 from core.watchtime.rules import Limit
+from core.watchtime.store import STILL_LIVE
 
 EVENING = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 """Two hours before a midnight."""
@@ -196,4 +197,6 @@ def _live(told: Sequence[Event]) -> list[tuple[datetime, datetime]]:
 def _until(told: Sequence[Event], start: datetime) -> datetime:
     ends = [e.at for e in told if isinstance(e, StreamEnded) and e.started_at == start]
     looks = [e.at for e in told if isinstance(e, StreamSeenLive) and e.started_at == start]
-    return max(ends or [start, *looks])
+    if ends and max(looks, default=start) <= max(ends) + STILL_LIVE:
+        return max(ends)
+    return max([start, *looks])

@@ -35,7 +35,7 @@ def streams(draw: st.DrawFn) -> list[Event]:
     told: list[Event] = [
         teller.seen_live(start, look) for look in draw(st.lists(later, max_size=3))
     ]
-    told += [teller.ended(start, end) for end in draw(st.lists(later, max_size=1))]
+    told += [teller.ended(start, end) for end in draw(st.lists(later, max_size=2))]
     return [*told, teller.went_live(start)] if draw(st.booleans()) else told
 
 
@@ -98,7 +98,7 @@ def test_the_model_by_hand() -> None:
     start = at(0)
     story: list[Event] = [
         teller.went_live(start),
-        teller.seen_live(start, at(60)),
+        teller.seen_live(start, at(34)),  # Kick's list lags behind
         teller.ended(start, at(30)),
         teller.says(1, at(-5)),  # 5 of its 10 minutes lie before the stream
         teller.says(1, at(2)),  # 7 more

@@ -93,6 +93,21 @@ def test_the_exact_end_overrules_the_looks(tx: Connection, guild_id: int, teller
     assert credited(tx, guild_id) == {5: minutes(6)}
 
 
+@pytest.mark.parametrize("end_first", [True, False])
+def test_a_stream_that_comes_back_as_the_same_one_has_not_ended(
+    tx: Connection, guild_id: int, teller: Teller, end_first: bool
+) -> None:
+    """The connection broke for a moment: Kick told the end, and goes on to list the same stream."""
+    broke, seen = teller.ended(at(0), at(10)), teller.seen_live(at(0), at(16))
+    tell(tx, teller.went_live(at(0)), teller.says(5, at(5)), teller.says(5, at(13)))
+    tell(tx, *([broke, seen] if end_first else [seen, broke]))
+    assert credited(tx, guild_id) == {5: minutes(11)}
+    (stream,) = streams.list_newest_streams(tx, guild_id)
+    assert stream.is_live
+    tell(tx, teller.ended(at(0), at(14)))
+    assert credited(tx, guild_id) == {5: minutes(9)}
+
+
 def test_a_new_stream_leaves_an_older_open_one_where_it_was_last_seen(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
