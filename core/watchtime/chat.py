@@ -38,6 +38,7 @@ def tell_watchtime(tx: Connection, message: ChatMessageSent, _argument: str) -> 
             "viewer": message.sender.name,
             "seconds": watched.total_seconds(),
             "rank": rank,
+            "is_streamer": message.sender.is_broadcaster,
             "window": int(window(tx, guild_id).total_seconds()) // 60,
         },
         reply_to=message.message_id,

@@ -23,13 +23,14 @@ _BAR_CELLS = 10
 
 def standing(current: Standing) -> discord.Embed:
     """A viewer's card: how long, which place, what comes next, counted now or not."""
+    promised = not (current.excluded or current.is_streamer)
     parts = [
         _total(current.rank),
-        _next(current),
+        _next(current) if promised else "",
         _this_month(current),
         _now(current),
         _history(current),
-        _rule(current.window),
+        _rule(current.window) if promised else "",
     ]
     return card(
         f"⏱️ {safe(current.viewer.name)}", "\n".join(part for part in parts if part), tone="kick"
@@ -51,7 +52,7 @@ def _total(rank: Rank) -> str:
 def _next(current: Standing) -> str:
     """A bar towards the next goal, or where there is none towards the next better place."""
     rank, goal = current.rank, current.goal
-    if goal is not None and not current.excluded:
+    if goal is not None:
         missing = _("{time} to {goal}").format(
             time=_long(goal.watched - rank.watched), goal=goal.name
         )
@@ -77,19 +78,21 @@ def _this_month(current: Standing) -> str:
 def _now(current: Standing) -> str:
     if current.excluded:
         return "🚫 " + _("Not counted: this account is excluded from watchtime here.")
+    if current.is_streamer:
+        return "🎙️ " + _("Not counted: the streamer's own time never is.")
     if not current.enabled:
         return "⏸️ " + _("Not counted: watchtime is switched off in this server.")
     if current.counted_until is not None:
-        return "🟢 " + _("Counted right now; without another message it stops {until}.").format(
-            until=ago(current.counted_until)
-        )
+        return "🟢 " + _(
+            "Live and counted right now; without another message it stops {until}."
+        ).format(until=ago(current.counted_until))
     if current.stream is None or not current.stream.is_live:
         return "⚫ " + _("Not counted: the stream is offline.")
     if current.limit_ends_at is not None:
-        return "⚪ " + _("Today's limit is reached; it goes on {when}.").format(
+        return "⚪ " + _("Live, but today's limit is reached; it goes on {when}.").format(
             when=ago(current.limit_ends_at)
         )
-    return "⚪ " + _("Not counted right now: one message in chat and it goes on.")
+    return "⚪ " + _("Live, but not counted right now: one message in chat and it goes on.")
 
 
 def _history(current: Standing) -> str:
@@ -150,6 +153,8 @@ def _below(board: Board) -> list[str]:
 def _own_line(own: Own | None) -> str:
     if own is None:
         return "-# " + _("Your own place appears here once you have linked: `/link`")
+    if own.excluded:
+        return "👉 " + _("You: excluded from watchtime here")
     if own.rank is None:
         return "👉 " + _("You: no watchtime yet")
     return "👉 " + _("You: {rank} **{name}** · {time}").format(
@@ -333,6 +338,10 @@ def _excluded_line(one: Excluded) -> str:
 
 def told(payload: Mapping[str, Any]) -> str:
     """The answer to `!watchtime` in chat."""
+    if payload["rank"] is None and payload.get("is_streamer"):
+        return _("@{viewer} the streamer's own time is not counted, your viewers' is.").format(
+            viewer=payload["viewer"]
+        )
     if payload["rank"] is None:
         nothing = plural(
             "you are counted for {count} minute after each message while the stream is live.",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, text
 from core.guilds.actions import setting, time_zone_of
 from core.guilds.settings import TIME_ZONE
 from core.guilds.store import list_held
-from core.watchtime.rules import Limit
+from core.watchtime.rules import Limit, LimitedDay, limited_days
 from core.watchtime.settings import DAILY_LIMIT_MINUTES
 from core.watchtime.tables import limits
 
@@ -21,6 +21,27 @@ def current_limits(tx: Connection, guild_id: int) -> list[Limit]:
     """Every limit there has been, in order of time, what is set now included. Hold the credit's
     lock: a change is written down here, from the moment on when it was made."""
     known = list_limits(tx, guild_id)
+    new = _news(tx, guild_id, known)
+    if new is None:
+        return known
+    row = {"holds_from": new.holds_from, "most": new.most}
+    zone = time_zone_of(tx, guild_id).key
+    tx.execute(insert(limits).values(guild_id=guild_id, time_zone=zone, **row))
+    tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.holds_from})
+    return [*known, new]
+
+
+def find_today(tx: Connection, guild_id: int, now: datetime) -> LimitedDay | None:
+    """The day that `now` lies in, as it is limited; None where all of it counts."""
+    known = list_limits(tx, guild_id)
+    new = _news(tx, guild_id, known)
+    holding = [*known, new] if new else known
+    days = limited_days(holding, now, now + timedelta.resolution)
+    return days[0] if days else None
+
+
+def _news(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
+    """What is set and not written down yet."""
     minutes = setting(tx, guild_id, DAILY_LIMIT_MINUTES)
     most, zone = timedelta(minutes=minutes) or None, time_zone_of(tx, guild_id)
     last = known[-1] if known else Limit(_BEGINNING, None, zone)
@@ -29,15 +50,11 @@ def current_limits(tx: Connection, guild_id: int) -> list[Limit]:
         TIME_ZONE.key: most is not None and last.zone != zone,
     }
     if not any(touched.values()):
-        return known
+        return None
     since = _changed_at(tx, guild_id, [key for key, changed in touched.items() if changed])
     if since <= last.holds_from:
         since = _now(tx)
-    tx.execute(
-        insert(limits).values(guild_id=guild_id, holds_from=since, most=most, time_zone=zone.key)
-    )
-    tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": since})
-    return [*known, Limit(since, most, zone)]
+    return Limit(since, most, zone)
 
 
 def list_limits(tx: Connection, guild_id: int) -> list[Limit]:

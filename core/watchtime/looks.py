@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting, time_zone_of
+from core.guilds.store import find_channel
 from core.kit.errors import Refusal
 from core.kit.paging import nearest_page
 from core.kit.room import Goal, NextGoal
@@ -17,6 +18,7 @@ from core.watchtime import history, periods, rules, standings, streams
 from core.watchtime.actions import window
 from core.watchtime.exclusions import is_excluded, list_excluded
 from core.watchtime.history import Entry
+from core.watchtime.limits import find_today
 from core.watchtime.periods import Page, Place
 from core.watchtime.rules import Period, Stretch
 from core.watchtime.settings import DAILY_LIMIT_MINUTES, ENABLED
@@ -76,6 +78,7 @@ class Standing:
         window: for how long a message counts.
         enabled: chatting earns watchtime here.
         excluded: this account earns nothing.
+        is_streamer: the channel is theirs, and their own time is not counted.
         limit_ends_at: the day's limit is reached, and this is when the next day begins.
         goal: what comes next, such as a role.
     """
@@ -90,6 +93,7 @@ class Standing:
     window: timedelta
     enabled: bool = True
     excluded: bool = False
+    is_streamer: bool = False
     limit_ends_at: datetime | None = None
     goal: Goal | None = None
 
@@ -118,9 +122,15 @@ def standing(
         window=window(tx, guild_id),
         enabled=setting(tx, guild_id, ENABLED),
         excluded=excluded,
+        is_streamer=_is_streamer(tx, viewer),
         limit_ends_at=limit_ends_at,
         goal=_next_goal(tx, guild_id, rank.watched, goals),
     )
+
+
+def _is_streamer(tx: Connection, viewer: Viewer) -> bool:
+    channel = find_channel(tx, viewer.guild_id, viewer.platform)
+    return channel is not None and channel.channel_id == viewer.platform_user_id
 
 
 def _watched_in(
@@ -136,12 +146,11 @@ def _find_limit_end(
     tx: Connection, guild_id: int, viewer_id: int, now: datetime
 ) -> datetime | None:
     """When the next day begins, where the viewer has reached today's limit."""
-    minutes = setting(tx, guild_id, DAILY_LIMIT_MINUTES)
-    if not minutes:
+    today = find_today(tx, guild_id, now)
+    if today is None:
         return None
-    today = rules.today(now, time_zone_of(tx, guild_id))
     earned = periods.earned_between(tx, guild_id, viewer_id, today.starts_at, today.ends_at)
-    return today.ends_at if earned >= timedelta(minutes=minutes) else None
+    return today.ends_at if earned >= today.most else None
 
 
 def _next_goal(
@@ -154,11 +163,13 @@ def _next_goal(
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """The asker's line below a leaderboard; `rank` is None without a minute."""
+    """The asker's line below a leaderboard; `rank` is None without a minute and for who is
+    excluded."""
 
     name: str
     rank: int | None = None
     watched: timedelta = timedelta()
+    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +222,7 @@ def leaderboard(
     there, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if there != page:
         found = look(tx, guild_id, stretch, size, there, own)
-    return Board(period, stretch, size, there, pages, found.places, _own(own, found.own))
+    return Board(period, stretch, size, there, pages, found.places, _own(tx, own, found.own))
 
 
 def _look_at_period(
@@ -238,10 +249,12 @@ def _look_at_all_time(
     return Page(places, ranked, Place(rank, own.viewer_id, own.name, watched) if rank else None)
 
 
-def _own(viewer: Viewer | None, place: Place | None) -> Own | None:
+def _own(tx: Connection, viewer: Viewer | None, place: Place | None) -> Own | None:
     if viewer is None:
         return None
-    return Own(viewer.name, place.rank, place.watched) if place else Own(viewer.name)
+    if place is not None:
+        return Own(viewer.name, place.rank, place.watched)
+    return Own(viewer.name, excluded=is_excluded(tx, viewer.guild_id, viewer.viewer_id))
 
 
 @dataclass(frozen=True, slots=True)

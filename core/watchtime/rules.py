@@ -135,12 +135,6 @@ def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
     return None
 
 
-def today(now: datetime, zone: tzinfo) -> Stretch:
-    """The calendar day that `now` lies in."""
-    day = now.astimezone(zone).date()
-    return Stretch(day_start(day, zone), day_start(day + timedelta(days=1), zone))
-
-
 @dataclass(frozen=True, slots=True)
 class Limit:
     """How much of each calendar day counts, from a moment on until the next limit's.

@@ -55,6 +55,15 @@ def test_who_asks_is_told(
     assert said(tx, other_guild_id) == []
 
 
+def test_the_streamer_is_not_promised_anything(
+    tx: Connection, guild_id: int, teller: Teller
+) -> None:
+    (command,) = ROOM.chat_commands
+    command.run(tx, teller.says(9, at(30), is_broadcaster=True), "")
+    told = ["@viewer9 the streamer's own time is not counted, your viewers' is."]
+    assert said(tx, guild_id) == told
+
+
 def test_each_person_once_a_minute(tx: Connection, guild_id: int, teller: Teller) -> None:
     for minute in (30, 30.2, 30.9, 31.1):
         ask(tx, teller, 1, minute)

@@ -128,7 +128,8 @@ def test_ones_own(ask: Asker) -> None:
         "🥇 rank **1** of 32",
         "`▰▰▰▰▰▱▱▱▱▱ 50 %` 25 min to <@&77>",
         "📅 This month: 25 min",
-        f"🟢 Counted right now; without another message it stops <t:{int(at(65).timestamp())}:R>.",
+        "🟢 Live and counted right now; without another message it stops "
+        f"<t:{int(at(65).timestamp())}:R>.",
         f"This stream: 25 min · last seen <t:{int(at(55).timestamp())}:R>",
         "-# You are counted for 10 minutes after each message while the stream is live.",
     ]

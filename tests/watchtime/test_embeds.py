@@ -49,7 +49,7 @@ def test_the_card_of_a_viewer() -> None:
         "🏅 rank **4** of 120",
         "`▰▰▰▰▰▰▱▱▱▱ 60 %` 7 h 55 min behind the next place",
         "📅 This month: 2 h 00 min",
-        "🟢 Counted right now; without another message it stops <t:1772405880:R>.",
+        "🟢 Live and counted right now; without another message it stops <t:1772405880:R>.",
         "This stream: 35 min · last seen <t:1772405280:R>",
         "-# You are counted for 10 minutes after each message while the stream is live.",
     ]
@@ -69,7 +69,7 @@ def test_a_bar_is_full_only_when_it_is_done() -> None:
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
-        (LIVE, "⚪ Not counted right now: one message in chat and it goes on."),
+        (LIVE, "⚪ Live, but not counted right now: one message in chat and it goes on."),
         (OVER, "⚫ Not counted: the stream is offline."),
         (None, "⚫ Not counted: the stream is offline."),
     ],
@@ -110,10 +110,19 @@ def test_the_excluded_are_told_so_and_promised_nothing() -> None:
     assert "rank" not in shown
 
 
+def test_the_streamer_is_told_so_and_promised_nothing() -> None:
+    mine = replace(CARD, is_streamer=True, rank=Rank(timedelta(), None, 120, None))
+    text = text_of(replace(mine, goal=Goal("VIP", timedelta(hours=20)), counted_until=None))
+    assert "Not counted: the streamer's own time never is." in text
+    assert "one message" not in text
+    assert "VIP" not in text
+    assert "You are counted" not in text
+
+
 def test_off_and_limits_are_named() -> None:
     assert "⏸️ Not counted" in text_of(replace(CARD, enabled=False))
     reached = replace(CARD, counted_until=None, limit_ends_at=at(120))
-    assert "Today's limit is reached; it goes on <t:1772409600:R>." in text_of(reached)
+    assert "Live, but today's limit is reached; it goes on <t:1772409600:R>." in text_of(reached)
 
 
 def board(*places: Place, **differs: Any) -> Board:
@@ -137,6 +146,12 @@ def test_the_askers_own_line_is_below() -> None:
     assert shown.split("\n")[-1] == r"👉 You: `#1,204` **mad\_cats** · 3 min"
     nothing = str(embeds.leaderboard(board(place, own=Own("mad_cats"))).description)
     assert nothing.split("\n")[-1] == "👉 You: no watchtime yet"
+
+
+def test_who_is_excluded_is_not_promised_a_place() -> None:
+    text = str(embeds.leaderboard(replace(board(), own=Own("me", excluded=True))).description)
+    assert "You: excluded from watchtime here" in text
+    assert "no watchtime yet\n" not in text
 
 
 def test_a_period_says_when_it_begins_anew() -> None:

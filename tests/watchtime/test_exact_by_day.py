@@ -26,7 +26,7 @@ from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import EVENING, Piece, Teller, at, counted, length, tell, watched, within
 from tests.watchtime.test_exact import play, stories
 
-TEN = timedelta(minutes=10)
+MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
 NOBODY = 99
 
 
@@ -274,3 +274,24 @@ def test_a_limit_holds_from_when_it_was_set_and_takes_nothing_away(
     assert before < after
     assert after - before <= timedelta(minutes=31), "fifteen before and after a midnight at most"
     assert store.list_drift(tx) == []
+
+
+def test_the_card_says_that_the_limit_is_reached_when_nothing_more_counts(
+    tx: Connection, guild_id: int
+) -> None:
+    """Also on the day on which it was set, which counts anew from then on."""
+    noon = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    teller, end = Teller(guild_id), noon.replace(hour=0) + timedelta(days=1)
+    tell(tx, teller.went_live(noon), *(teller.says(1, noon + m * MINUTE) for m in range(0, 60, 5)))
+    tell(tx, teller.seen_live(noon, noon + 20 * MINUTE))
+    guilds.change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 15, actor=1)
+    row = {"holds_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
+    tx.execute(insert(limits_table).values(guild_id=guild_id, **row))
+    viewer = people.find_by_name(tx, guild_id, "viewer1")
+    assert viewer is not None
+    for minute, limit_ends_at in ((20, None), (34, None), (35, end), (50, end)):
+        tell(tx, teller.seen_live(noon, noon + minute * MINUTE))
+        actions.credit(tx, guild_id)
+        found = looks.standing(tx, viewer, noon + minute * MINUTE)
+        assert found.rank.watched == min(minute, 35) * MINUTE
+        assert found.limit_ends_at == limit_ends_at

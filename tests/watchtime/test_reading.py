@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from core.guilds import store as guilds
 from core.kit.errors import Refusal
 from core.kit.part import Part
 from core.people import actions as people
+from core.people.store import add_link
 from core.watchtime import actions, looks
-from core.watchtime.looks import Board, Standing
+from core.watchtime.exclusions import exclude
+from core.watchtime.looks import Board, Own, Standing
 from core.watchtime.room import ROOM
 from tests.watchtime.model import Teller, at, tell
 
@@ -82,6 +85,21 @@ def test_counted_until_the_window_closes(
     tx: Connection, guild_id: int, teller: Teller, now: datetime, until: datetime | None
 ) -> None:
     assert card(tx, guild_id, "viewer1", now).counted_until == until
+
+
+def test_the_streamers_own_card(tx: Connection, guild_id: int, teller: Teller) -> None:
+    assert not card(tx, guild_id, "viewer4", at(50)).is_streamer
+    guilds.set_channel(tx, guilds.Channel(guild_id, "kick", 4, "viewer4"))
+    assert card(tx, guild_id, "viewer4", at(50)).is_streamer
+
+
+def test_the_askers_line_knows_the_excluded(tx: Connection, guild_id: int, teller: Teller) -> None:
+    viewer = people.find_person(tx, guild_id, "viewer1")
+    add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
+    assert board(tx, guild_id).own == Own("viewer1", 1, minutes(30))
+    exclude(tx, guild_id, "viewer1", 1, at(50))
+    for period in ("all", "month"):
+        assert board(tx, guild_id, period=period).own == Own("viewer1", excluded=True)
 
 
 def test_nobody_is_counted_while_offline(tx: Connection, guild_id: int, teller: Teller) -> None:
