@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MEMBERS_PER_CHUNK = 1_000
 CLOSE_SECONDS = 0.2
+ANSWER_SECONDS = 1.0
+"""How long a client may take to answer a close frame."""
 _CLIENT_CLOSED_FOR_GOOD = (1000, 1001)
 
 
@@ -119,7 +121,7 @@ class Gateway:
         return connection.socket
 
     async def _accept(self, request: web.Request, pack: Pack | None) -> Connection:
-        socket = web.WebSocketResponse(max_msg_size=16_384, timeout=1.0)
+        socket = web.WebSocketResponse(max_msg_size=16_384, timeout=ANSWER_SECONDS)
         await socket.prepare(request)
 
         def abort() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from sandbox.discord.models import Channel, Interaction, InteractionType, Messag
 if TYPE_CHECKING:
     from sandbox.discord.world import DiscordWorld
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
 ACK_GRACE_SECONDS = 1.0
 
 
@@ -175,17 +176,17 @@ def _require_view(world: DiscordWorld, channel: Channel, user_id: int) -> None:
 async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
     """What the person sees: the message (with `ephemeral`) or `{"modal": ...}`.
 
-    Waits up to 5 s for a deferred answer, else until Discord's deadline; None if the bot said
-    nothing in time. A button that was only acknowledged gives its message after a second, for
+    Waits until Discord's deadline, then half a minute for a deferred answer; None if the bot said
+    nothing in time. A button that was only acknowledged gives its message a second later, for
     nothing more need come.
     """
     loop = asyncio.get_running_loop()
-    started = loop.time()
-    while not one.settled.is_set() and loop.time() - started < _patience(world, one):
-        try:
+    since, answer = loop.time(), one.answer
+    while not one.settled.is_set() and loop.time() - since < _patience(world, one):
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(one.settled.wait(), 0.05)
-        except TimeoutError:
-            continue
+        if one.answer != answer:
+            since, answer = loop.time(), one.answer
     return answer_view(world, one)
 
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import discord
 import yarl
@@ -24,8 +24,7 @@ from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.discord.world import DiscordWorld
 from sandbox.faults import Faults
 from sandbox.people import PEOPLE
-
-T = TypeVar("T")
+from tests.patience import PATIENCE, until_async
 
 GUILD_ID = NORAS_CORNER_ID
 GENERAL_ID = channel_id(GUILD_ID, "general")
@@ -264,24 +263,14 @@ class Rig:
         assert member is not None
         return member
 
-    async def until(self, check: Callable[[], T], seconds: float = 3.0) -> T:
-        """The first true value of `check`."""
-        deadline = asyncio.get_running_loop().time() + seconds
-        while not (found := check()):
-            assert asyncio.get_running_loop().time() < deadline, "it did not happen"
-            await asyncio.sleep(0.005)
-        return found
-
-    def event(
-        self, name: str, check: Callable[..., bool] | None = None, seconds: float = 3.0
-    ) -> asyncio.Task[Any]:
+    def event(self, name: str, check: Callable[..., bool] | None = None) -> asyncio.Task[Any]:
         """A task that waits, from now on, for an event of discord.py."""
-        return asyncio.create_task(self.bot.wait_for(name, check=check, timeout=seconds))
+        return asyncio.create_task(self.bot.wait_for(name, check=check, timeout=PATIENCE))
 
 
 @asynccontextmanager
 async def open_rig(intents: discord.Intents | None = None) -> AsyncIterator[Rig]:
-    """A pretend Discord with a bot that is ready. Every wait inside is short."""
+    """A pretend Discord with a bot that is ready."""
     async with open_world() as world:
         bot = RigBot(intents or discord.Intents.all())
         driver = DiscordDriver(world.base_url)
@@ -298,13 +287,19 @@ async def open_rig(intents: discord.Intents | None = None) -> AsyncIterator[Rig]
 
 
 async def _ready(bot: RigBot, run: asyncio.Task[None]) -> None:
-    """Ready, or the error with which the bot ended."""
-    deadline = asyncio.get_running_loop().time() + 5
-    while not bot.is_ready():
-        if run.done():
-            run.result()
-        assert asyncio.get_running_loop().time() < deadline, "the bot does not get ready"
-        await asyncio.sleep(0.005)
+    """Ready, or the error with which the bot ended.
+
+    Its own `ready` waits but a moment for the guilds, which a busy machine may exceed.
+    """
+
+    def complete(guild: discord.Guild) -> bool:
+        return not guild.unavailable and (guild.chunked or not bot.intents.members)
+
+    await until_async(
+        lambda: run.done() or (bot.is_ready() and all(map(complete, bot.guilds))), "a ready bot"
+    )
+    if run.done():
+        run.result()
 
 
 @asynccontextmanager
@@ -315,6 +310,7 @@ async def open_world() -> AsyncIterator[DiscordWorld]:
     bell, faults = Bell(), Faults()
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     world = DiscordWorld(PEOPLE, bell, faults, base_url)
+    faults.set("discord.interactions.deadline_ms", int(PATIENCE * 1000))
     app = web.Application(middlewares=[control.control_errors])
     app.add_routes(routes(world))
     app.add_routes(control.routes(bell, faults, {"discord": world}))

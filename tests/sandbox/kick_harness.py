@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread
+from tests.patience import PATIENCE, until
 
 NORA, TOMAS, MIA, LEO, VERA = 4_100_001, 4_100_002, 4_100_003, 4_100_004, 4_100_007
 KEY = SigningKey()
@@ -66,24 +67,20 @@ class Received:
 
 @dataclass
 class Receiver:
-    """The product's webhook address; ``status`` is what it answers, after ``pause`` seconds."""
+    """The product's webhook address; ``status`` is what it answers, when ``think`` has returned."""
 
     port: int = 0
     status: int = 204
-    pause: float = 0.0
+    think: Callable[[bytes], object] = lambda _raw: None
     received: list[Received] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/webhooks/kick"
 
-    def wait_for(self, count: int, timeout: float = 3.0) -> list[Received]:
+    def wait_for(self, count: int) -> list[Received]:
         """The first ``count`` webhooks."""
-        until = time.monotonic() + timeout
-        while len(self.received) < count:
-            if time.monotonic() > until:
-                raise TimeoutError(f"only {len(self.received)} of {count} arrived")
-            time.sleep(0.005)
+        until(lambda: len(self.received) >= count, f"{count} webhooks")
         return self.received[:count]
 
     def types(self) -> list[str]:
@@ -108,11 +105,13 @@ class Kick:
         """A request to the public API, ``path`` without ``/public``."""
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         url = f"{self.env['KICK_API_URL']}/public{path}"
-        return requests.request(method, url, headers=headers, timeout=5, **more)
+        return requests.request(method, url, headers=headers, timeout=PATIENCE, **more)
 
     def oauth(self, path: str, **form: str) -> requests.Response:
         """A form posted to id.kick.com, ``path`` without ``/oauth``."""
-        return requests.post(f"{self.env['KICK_AUTH_URL']}/oauth{path}", data=form, timeout=5)
+        return requests.post(
+            f"{self.env['KICK_AUTH_URL']}/oauth{path}", data=form, timeout=PATIENCE
+        )
 
     def token_request(self, **form: str) -> requests.Response:
         """A token request with the right client."""
@@ -192,7 +191,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
-            time.sleep(receiver.pause)
+            receiver.think(raw)
             receiver.received.append(Received(dict(self.headers), raw, time.monotonic()))
             self.send_response(receiver.status)
             self.send_header("Content-Length", "0")

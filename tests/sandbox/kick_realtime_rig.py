@@ -1,6 +1,5 @@
 """Listens to the pretend Kick's feed: by hand, with ``centrifuge-python``, with ``pysher``."""
 
-import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +17,7 @@ from centrifuge import (
     SubscriptionEventHandler,
 )
 
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import Kick
 
 Json = dict[str, Any]
@@ -30,13 +30,6 @@ NORA_CHAT, NORA_OLD_CHAT, NORA_ROOM = (
 NORA_STREAM, NORA_CHANNEL = "channel.2100001", "channel_2100001"
 NORA_CHANNEL_ID = 2_100_001
 APP = "App\\Events\\"
-
-
-async def until(condition: Callable[[], object], timeout: float = 3.0) -> None:
-    """Wait on the test's own loop; TimeoutError if it never becomes true."""
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def negotiate(
@@ -54,7 +47,7 @@ def negotiate(
 def ask(kick: Kick, path: str, **more: Any) -> requests.Response:
     """POST to a realtime endpoint of web.kick.com."""
     url = f"{kick.env['KICK_WEB_URL']}/api/v1/realtime/{path}"
-    return requests.post(url, timeout=5, **more)
+    return requests.post(url, timeout=PATIENCE, **more)
 
 
 def websocket_url(kick: Kick) -> str:
@@ -85,9 +78,9 @@ class Wire:
     async def send_text(self, text: str) -> None:
         await self._socket.send_str(text)
 
-    async def frame(self, timeout: float = 2.0) -> list[Json]:
+    async def frame(self) -> list[Json]:
         """The objects of the next frame."""
-        text = await self._socket.receive_str(timeout=timeout)
+        text = await self._socket.receive_str(timeout=PATIENCE)
         return [json.loads(line) for line in text.split("\n")]
 
     async def next(self) -> Json:
@@ -95,10 +88,10 @@ class Wire:
         (single,) = await self.frame()
         return single
 
-    async def closed(self, timeout: float = 2.0) -> int:
+    async def closed(self) -> int:
         """The close code, reading over what comes before; 1006 without a close frame."""
         while True:
-            message = await self._socket.receive(timeout=timeout)
+            message = await self._socket.receive(timeout=PATIENCE)
             if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 return self._socket.close_code or 1006
 
@@ -249,7 +242,7 @@ def hang_up(pusher: Any) -> None:
     connection.socket.keep_running = False
     with suppress(AttributeError, OSError):
         connection.socket.sock.sock.shutdown(SHUT_RDWR)
-    connection.join(2)
+    connection.join(PATIENCE)
     assert not connection.is_alive()
 
 

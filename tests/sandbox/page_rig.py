@@ -25,6 +25,7 @@ from playwright.sync_api import (
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox, on_thread
+from tests.patience import PATIENCE
 from tests.prerequisites import find_chromium
 
 HERE = Path(__file__)
@@ -34,6 +35,7 @@ USUAL: dict[str, Any] = {
     "reduced_motion": "reduce",
 }
 PHONE = {"width": 390, "height": 844}
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -146,7 +148,7 @@ def _bot(sandbox: Sandbox) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 @contextmanager
@@ -154,7 +156,7 @@ def visit(there: Place, fragment: str = "", **options: Any) -> Iterator[Visit]:
     """The page, opened and filled. It must not have complained when the block ends."""
     context = there.browser.new_context(**(USUAL | options))
     page = context.new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(PATIENCE * 1000)
     complaints: list[str] = []
 
     def refuse(dialog: Dialog) -> None:

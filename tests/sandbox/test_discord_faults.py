@@ -8,6 +8,7 @@ import aiohttp
 import discord
 import pytest
 
+from tests.patience import until_async
 from tests.sandbox.discord_rig import Rig, open_rig, open_world
 
 
@@ -78,6 +79,7 @@ async def test_the_bucket_of_messages_holds_the_bot_back(rig: Rig) -> None:
 async def test_who_ignores_the_headers_gets_429_with_everything_a_client_needs() -> None:
     async with open_world() as world, aiohttp.ClientSession() as http:
         world.faults.set("discord.ratelimit.messages", 1)
+        world.faults.set("discord.ratelimit.window_s", 60.0)
         url = f"{world.api_url}/channels/{next(iter(world.guilds)) + 20}/messages"
         headers = {"Authorization": f"Bot {world.token}"}
         async with http.post(url, json={"content": "1"}, headers=headers) as first:
@@ -88,7 +90,7 @@ async def test_who_ignores_the_headers_gets_429_with_everything_a_client_needs()
             assert second.headers["Via"]
             body = await second.json()
             assert body["global"] is False
-            assert 0 < body["retry_after"] <= 5
+            assert 0 < body["retry_after"] <= 60
             assert float(second.headers["Retry-After"]) == pytest.approx(
                 body["retry_after"], abs=0.01
             )
@@ -121,7 +123,7 @@ async def test_the_state_shows_the_world_and_the_feed_tells_its_changes(rig: Rig
     listening = asyncio.create_task(listen())
     message_id = await rig.hands.message("mia", "general", "hi")
     await rig.hands.react("leo", message_id, "👍")
-    await rig.until(lambda: "discord.reaction" in heard)
+    await until_async(lambda: "discord.reaction" in heard)
     listening.cancel()
     assert heard[0] == "discord.message"
     state = await rig.hands.state()

@@ -1,18 +1,21 @@
 """The gateway, as an unmodified discord.py experiences it."""
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
 import discord
 import pytest
 
-from sandbox.discord import messages
+from sandbox.discord import gateway, messages
 from sandbox.discord.drafts import Draft
 from sandbox.discord.errors import Json
 from sandbox.discord.scenery import VERAS_DEN_ID
 from sandbox.discord.session import REPLAYABLE_EVENTS, Op, Session
 from sandbox.discord.world import DiscordWorld
+from tests.patience import PATIENCE, until_async
 from tests.sandbox.discord_rig import GENERAL_ID, Rig, RigBot, open_rig, open_world
 
 
@@ -85,13 +88,11 @@ async def test_refused_privileged_intents_close_with_4014() -> None:
         await bot.close()
 
         world.faults.set("discord.gateway.refuse_intents", True)
-        async with asyncio.timeout(5):
-            modest = RigBot(discord.Intents(guilds=True))
-            run = asyncio.create_task(modest.start(world.token))
-            while not modest.is_ready():
-                await asyncio.sleep(0.01)
-            await modest.close()
-            await run
+        modest = RigBot(discord.Intents(guilds=True))
+        run = asyncio.create_task(modest.start(world.token))
+        await until_async(modest.is_ready)
+        await modest.close()
+        await run
 
 
 async def test_without_the_content_intent_words_are_empty_except_mentions_and_dms() -> None:
@@ -100,7 +101,7 @@ async def test_without_the_content_intent_words_are_empty_except_mentions_and_dm
         await rig.hands.message("mia", "general", "secret")
         await rig.hands.message("mia", "general", f"<@{rig.world.bot.id}> hello")
         await rig.hands.message("mia", "dm", "psst")
-        await rig.until(lambda: len(rig.bot.seen) == 3)
+        await until_async(lambda: len(rig.bot.seen) == 3)
         assert rig.bot.seen == ["", f"<@{rig.world.bot.id}> hello", "psst"]
 
 
@@ -109,7 +110,7 @@ async def test_events_without_their_intent_do_not_come() -> None:
     async with open_rig(intents) as rig:
         await rig.hands.message("mia", "dm", "psst")
         await rig.hands.message("mia", "general", "aloud")
-        await rig.until(lambda: rig.bot.seen)
+        await until_async(lambda: rig.bot.seen)
         assert rig.bot.seen == ["aloud"]
 
 
@@ -118,20 +119,20 @@ async def test_the_bot_does_not_hear_channels_it_cannot_see(rig: Rig) -> None:
     say(rig, "behind its back")
     await rig.hands.overwrite("general", "bot")
     say(rig, "to its face")
-    await rig.until(lambda: rig.bot.seen)
+    await until_async(lambda: rig.bot.seen)
     assert rig.bot.seen == ["to its face"]
 
 
 async def test_a_killed_socket_is_resumed_and_missed_events_are_replayed(rig: Rig) -> None:
     say(rig, "before")
-    await rig.until(lambda: rig.bot.seen == ["before"])
+    await until_async(lambda: rig.bot.seen == ["before"])
     resumed = rig.event("resumed")
     rig.world.gateway.kill()
     say(rig, "meanwhile")
     await resumed
-    await rig.until(lambda: len(rig.bot.seen) == 2)
+    await until_async(lambda: len(rig.bot.seen) == 2)
     say(rig, "after")
-    await rig.until(lambda: len(rig.bot.seen) == 3)
+    await until_async(lambda: len(rig.bot.seen) == 3)
     assert rig.bot.seen == ["before", "meanwhile", "after"]
 
 
@@ -158,7 +159,7 @@ async def test_an_invalid_session_is_identified_anew_and_misses_what_was_said(ri
     say(rig, "lost for good")
     await ready
     say(rig, "heard")
-    await rig.until(lambda: rig.bot.seen)
+    await until_async(lambda: rig.bot.seen)
     assert rig.bot.seen == ["heard"]
 
 
@@ -175,44 +176,44 @@ async def test_a_stopped_gateway_refuses_until_it_is_started(
 ) -> None:
     monkeypatch.setattr("discord.backoff.ExponentialBackoff.delay", lambda self: 0.03)
     await rig.hands.gateway("stop")
-    await rig.until(lambda: not rig.world.gateway.connected)
+    await until_async(lambda: not rig.world.gateway.connected)
     say(rig, "meanwhile")
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await http.ws_connect(rig.world.gateway_url)
     assert rig.bot.seen == []
     await rig.hands.gateway("start")
-    await rig.until(lambda: rig.bot.seen == ["meanwhile"])
+    await until_async(lambda: rig.bot.seen == ["meanwhile"])
 
 
 async def test_the_stopped_fault_drops_sockets_too(rig: Rig) -> None:
     await rig.hands.fault(gateway_stopped=True)
     say(rig, "into the void")
-    await rig.until(lambda: not rig.world.gateway.connections)
+    await until_async(lambda: not rig.world.gateway.connections)
 
 
 async def test_a_dropped_message_is_never_heard(rig: Rig) -> None:
     rig.world.faults.set("discord.gateway.drop_messages", 1)
     say(rig, "dropped")
     say(rig, "heard")
-    await rig.until(lambda: rig.bot.seen)
+    await until_async(lambda: rig.bot.seen)
     assert rig.bot.seen == ["heard"]
 
 
 async def test_delayed_and_frozen_events_come_late_but_in_order(rig: Rig) -> None:
     rig.world.faults.set("discord.gateway.delay_ms", 150)
+    began = time.monotonic()
     say(rig, "late")
     rig.world.faults.set("discord.gateway.delay_ms", 0)
     say(rig, "later")
-    await asyncio.sleep(0.05)
-    assert rig.bot.seen == []
-    await rig.until(lambda: len(rig.bot.seen) == 2)
+    await until_async(lambda: len(rig.bot.seen) == 2)
+    assert time.monotonic() - began >= 0.15
     rig.world.faults.set("discord.gateway.frozen", True)
     say(rig, "frozen")
     await asyncio.sleep(0.1)
     assert len(rig.bot.seen) == 2
     rig.world.faults.set("discord.gateway.frozen", False)
-    await rig.until(lambda: len(rig.bot.seen) == 3)
+    await until_async(lambda: len(rig.bot.seen) == 3)
     assert rig.bot.seen == ["late", "later", "frozen"]
 
 
@@ -253,21 +254,24 @@ async def test_protocol_mistakes_have_their_close_codes() -> None:
 
 async def test_a_client_that_stops_its_heartbeat_is_dropped() -> None:
     async with open_world() as world, aiohttp.ClientSession() as http:
-        world.faults.set("discord.gateway.heartbeat_ms", 100)
+        world.faults.set("discord.gateway.heartbeat_ms", 400)
         async with http.ws_connect(world.gateway_url) as socket:
             hello = await socket.receive_json()
-            assert hello["d"]["heartbeat_interval"] == 100
+            assert hello["d"]["heartbeat_interval"] == 400
             await socket.send_json({"op": Op.HEARTBEAT, "d": None})
             assert (await socket.receive_json())["op"] == Op.HEARTBEAT_ACK
-            assert (await socket.receive(timeout=3)).type is aiohttp.WSMsgType.CLOSE
+            assert (await socket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.CLOSE
             assert socket.close_code == 4009
 
 
 async def test_heartbeats_are_acknowledged(rig: Rig) -> None:
-    await rig.until(lambda: rig.bot.latency < 1)
+    await until_async(lambda: math.isfinite(rig.bot.latency))
 
 
-async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer() -> None:
+async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gateway, "ANSWER_SECONDS", 2 * PATIENCE)
     async with open_world() as world:
         host, port = world.base_url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -277,7 +281,7 @@ async def test_the_world_ends_quickly_even_with_a_client_that_does_not_answer() 
         )
         writer.write(f"{hello}\r\n\r\n".encode())
         assert b"101" in await reader.readline()
-        async with asyncio.timeout(0.9):
+        async with asyncio.timeout(PATIENCE):
             await world.close()
         writer.close()
 

@@ -9,6 +9,7 @@ import pytest
 from sandbox.discord import channels, members, permissions, roles
 from sandbox.discord.driver import DriverError
 from sandbox.discord.models import Role
+from tests.patience import until_async
 from tests.sandbox.discord_rig import GENERAL_ID, GUILD_ID, Rig, open_rig
 
 
@@ -44,7 +45,7 @@ async def test_a_role_above_the_bots_own_is_refused(rig: Rig) -> None:
         await rig.member("mia").add_roles(role(rig, "Moderator"))
     assert error.value.code == 50013
     await rig.hands.role("Regular", position=4)
-    await rig.until(lambda: role(rig, "Regular").position == 4)
+    await until_async(lambda: role(rig, "Regular").position == 4)
     with pytest.raises(discord.Forbidden):
         await rig.member("mia").add_roles(role(rig, "Regular"))
     assert await rig.hands.roles_of("mia") == []
@@ -82,7 +83,7 @@ async def test_without_manage_roles_nothing_goes(rig: Rig) -> None:
 
 async def test_the_bot_creates_edits_and_deletes_roles(rig: Rig) -> None:
     made = await rig.guild.create_role(name="Lucky", colour=discord.Colour(0x123456))
-    await rig.until(lambda: rig.guild.get_role(made.id))
+    await until_async(lambda: rig.guild.get_role(made.id))
     assert made.position == 1
     edited = await made.edit(name="Luckier")
     assert edited is not None
@@ -92,7 +93,7 @@ async def test_the_bot_creates_edits_and_deletes_roles(rig: Rig) -> None:
             name="Boss", permissions=discord.Permissions(administrator=True)
         )
     await made.delete()
-    await rig.until(lambda: rig.guild.get_role(made.id) is None)
+    await until_async(lambda: rig.guild.get_role(made.id) is None)
 
 
 async def test_people_join_and_leave(rig: Rig) -> None:
@@ -195,4 +196,4 @@ async def test_computed_permissions_are_those_that_discord_py_computes(rig: Rig)
 async def _caught_up(rig: Rig) -> None:
     """Until the bot has received everything that was dispatched so far."""
     [session] = rig.world.gateway.sessions.values()
-    await rig.until(lambda: rig.bot.ws.sequence == session.sequence)
+    await until_async(lambda: rig.bot.ws.sequence == session.sequence)

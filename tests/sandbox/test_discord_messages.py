@@ -9,6 +9,7 @@ import discord
 import pytest
 
 from sandbox.discord.driver import DriverError
+from tests.patience import until_async
 from tests.sandbox.discord_rig import Rig, open_rig
 
 
@@ -44,7 +45,7 @@ async def test_send_edit_and_delete(rig: Rig) -> None:
 
 async def test_the_bot_hears_edits_and_deletions(rig: Rig) -> None:
     message_id = await rig.hands.message("mia", "general", "first")
-    await rig.until(lambda: rig.bot.seen)
+    await until_async(lambda: rig.bot.seen)
     edit = rig.event("message_edit")
     await rig.hands.edit_message("mia", message_id, "second")
     before, after = await edit

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import LEO, MIA, NORA, TOMAS, VERA, Kick
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -147,7 +148,7 @@ class TestUsers:
         assert (user["user_id"], user["name"]) == (MIA, "MadCats")
         assert user.keys() == {"user_id", "name", "email", "profile_picture"}
         assert "@" in user["email"]
-        assert requests.get(user["profile_picture"], timeout=5).status_code == 200
+        assert requests.get(user["profile_picture"], timeout=PATIENCE).status_code == 200
 
     def test_others_by_repeated_id_without_email(self, kick: Kick) -> None:
         params = {"id": [LEO, 999, NORA]}

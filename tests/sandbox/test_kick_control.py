@@ -6,13 +6,14 @@ import pytest
 import requests
 
 from sandbox.kick.driver import ControlRefused
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import Kick
 
 
 class TestRefusals:
     def status(self, kick: Kick, route: str, **body: object) -> int:
         url = f"{kick.sandbox.base_url}/control/kick/{route}"
-        answer = requests.post(url, json=body, timeout=5)
+        answer = requests.post(url, json=body, timeout=PATIENCE)
         if not answer.ok:
             assert answer.json().keys() == {"error"}
         return answer.status_code
@@ -47,11 +48,11 @@ class TestRefusals:
 
     def test_no_json(self, kick: Kick) -> None:
         url = f"{kick.sandbox.base_url}/control/kick/chat"
-        assert requests.post(url, data="{", timeout=5).status_code == 400
-        assert requests.post(url, data="[]", timeout=5).status_code == 400
-        assert requests.get(f"{kick.sandbox.base_url}/control/kick/none", timeout=5).json() == {
-            "error": "Not Found"
-        }
+        assert requests.post(url, data="{", timeout=PATIENCE).status_code == 400
+        assert requests.post(url, data="[]", timeout=PATIENCE).status_code == 400
+        assert requests.get(
+            f"{kick.sandbox.base_url}/control/kick/none", timeout=PATIENCE
+        ).json() == {"error": "Not Found"}
 
     def test_the_driver_says_why(self, kick: Kick) -> None:
         with pytest.raises(ControlRefused, match="nobody has the handle bob") as refusal:
@@ -70,7 +71,7 @@ class TestPeople:
         from sandbox.serve import on_thread
 
         with on_thread() as other:
-            state = requests.get(f"{other.base_url}/control/state", timeout=5).json()
+            state = requests.get(f"{other.base_url}/control/state", timeout=PATIENCE).json()
         assert state["kick"]["accounts"] == kick.driver.state()["accounts"]
         assert state["kick"]["app"]["client_id"] == kick.env["KICK_CLIENT_ID"]
 
@@ -96,9 +97,11 @@ class TestWaiting:
 
     def test_until_deliveries_are_done(self, kick: Kick) -> None:
         kick.subscribe("chat.message.sent")
-        kick.receiver.pause = 0.1
+        answers = threading.Event()
+        kick.receiver.think = lambda _raw: answers.wait(PATIENCE)
         kick.driver.chat("mia", "hello")
         with pytest.raises(TimeoutError):
             kick.driver.settle(timeout=0.01)
+        answers.set()
         kick.driver.settle()
         assert len(kick.receiver.received) == 1

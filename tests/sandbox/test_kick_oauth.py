@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import MIA, VERIFIER, Kick
 
 
@@ -19,7 +20,7 @@ def users(kick: Kick, token: str) -> requests.Response:
 
 class TestConsent:
     def test_the_page_shows_app_scopes_and_who_could_go_on(self, kick: Kick) -> None:
-        page = requests.get(kick.authorize_url("user:read chat:write"), timeout=5)
+        page = requests.get(kick.authorize_url("user:read chat:write"), timeout=PATIENCE)
         assert page.status_code == 200
         assert page.headers["Content-Type"].startswith("text/html")
         for words in ("Regulars", "user:read", "chat:write", "MadCats", "NoraPlays", "Deny"):
@@ -52,8 +53,8 @@ class TestConsent:
     ) -> None:
         url = kick.authorize_url(**changes)
         for answer in (
-            requests.get(url, timeout=5, allow_redirects=False),
-            requests.post(url, {"person": "mia"}, timeout=5, allow_redirects=False),
+            requests.get(url, timeout=PATIENCE, allow_redirects=False),
+            requests.post(url, {"person": "mia"}, timeout=PATIENCE, allow_redirects=False),
         ):
             assert answer.status_code == 400
             assert "Location" not in answer.headers
@@ -74,15 +75,15 @@ class TestConsent:
         self, kick: Kick, changes: dict[str, str | None]
     ) -> None:
         url = kick.authorize_url(**changes)
-        answer = requests.get(url, timeout=5, allow_redirects=False)
+        answer = requests.get(url, timeout=PATIENCE, allow_redirects=False)
         assert answer.status_code == 302
         assert query_of(answer.headers["Location"])["error"] == "invalid_request"
 
     def test_registered_addresses_are_exact(self, kick: Kick) -> None:
         kick.driver.app(redirect_uris=[f"{kick.redirect_uri}/exact"])
-        assert requests.get(kick.authorize_url(), timeout=5).status_code == 400
+        assert requests.get(kick.authorize_url(), timeout=PATIENCE).status_code == 400
         url = kick.authorize_url(redirect_uri=f"{kick.redirect_uri}/exact")
-        assert requests.get(url, timeout=5).status_code == 200
+        assert requests.get(url, timeout=PATIENCE).status_code == 200
 
     def test_the_first_127_0_0_1_becomes_localhost(self, kick: Kick) -> None:
         numeric = kick.redirect_uri.replace("localhost", "127.0.0.1")
@@ -95,7 +96,7 @@ class TestConsent:
 
     def test_the_page_keeps_the_dummy_for_its_own_form(self, kick: Kick) -> None:
         url = kick.authorize_url().replace("redirect_uri", "redirect=127.0.0.1&redirect_uri")
-        assert "redirect=127.0.0.1" in requests.get(url, timeout=5).text
+        assert "redirect=127.0.0.1" in requests.get(url, timeout=PATIENCE).text
 
 
 class TestCode:
@@ -230,7 +231,7 @@ class TestRevoke:
         given = {"token": token, "token_hint_type": "access_token"}
         url = f"{kick.env['KICK_AUTH_URL']}/oauth/revoke"
         sent = {"params": given} if place == "query" else {"data": given}
-        answer = requests.post(url, timeout=5, **sent)  # type: ignore[arg-type]
+        answer = requests.post(url, timeout=PATIENCE, **sent)  # type: ignore[arg-type]
         assert (answer.status_code, answer.text) == (200, "OK")
         assert users(kick, token).status_code == 401
 
@@ -247,12 +248,12 @@ class TestRevoke:
 class TestIntrospect:
     def introspect(self, kick: Kick, token: str) -> requests.Response:
         url = f"{kick.env['KICK_AUTH_URL']}/oauth/token/introspect"
-        return requests.post(url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+        return requests.post(url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
 
     def test_a_user_token(self, kick: Kick) -> None:
         body = self.introspect(kick, kick.user_token("mia", "user:read chat:write")).json()
         assert body["message"] == "OK"
-        assert body["data"].pop("exp") == pytest.approx(time.time() + 7200, abs=5)
+        assert body["data"].pop("exp") == pytest.approx(time.time() + 7200, abs=PATIENCE)
         assert body["data"] == {
             "active": True,
             "client_id": kick.env["KICK_CLIENT_ID"],
@@ -282,7 +283,9 @@ class TestRestart:
         token = kick.user_token("mia")
         with on_thread() as other:
             url = f"{other.env['KICK_API_URL']}/public/v1/users"
-            answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=5)
+            answer = requests.get(
+                url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
+            )
         assert answer.json()["data"][0]["user_id"] == MIA
 
     def test_the_bot_account_has_a_standing_token(self, kick: Kick) -> None:

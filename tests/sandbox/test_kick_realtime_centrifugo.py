@@ -9,6 +9,7 @@ import pytest
 from centrifuge import ClientState
 
 from sandbox.kick.realtime import centrifugo
+from tests.patience import PATIENCE, until_async
 from tests.sandbox.kick_harness import Kick
 from tests.sandbox.kick_realtime_rig import (
     APP,
@@ -17,7 +18,6 @@ from tests.sandbox.kick_realtime_rig import (
     centrifuge,
     connected,
     guest_token,
-    until,
     websocket_url,
     wire,
 )
@@ -28,10 +28,10 @@ Command = dict[str, object]
 class TestClient:
     async def test_it_hears_its_feed_and_no_other(self, kick: Kick) -> None:
         async with centrifuge(kick, NORA_CHAT) as (_, ear):
-            await until(lambda: ear.count("subscribed"))
+            await until_async(lambda: ear.count("subscribed"))
             kick.driver.chat("mia", "elsewhere", channel="vera")
             message_id = kick.driver.chat("mia", "hällo")
-            await until(lambda: ear.heard)
+            await until_async(lambda: ear.heard)
         ((event, data),) = ear.heard
         assert (event, data["content"]) == (f"{APP}ChatMessageEvent", "hällo")
         assert data["id"] == message_id
@@ -39,25 +39,34 @@ class TestClient:
     async def test_data_may_be_an_object(self, kick: Kick) -> None:
         kick.driver.fault(feed__data_object=True)
         async with centrifuge(kick, NORA_CHAT) as (_, ear):
-            await until(lambda: ear.count("subscribed"))
+            await until_async(lambda: ear.count("subscribed"))
             kick.driver.chat("mia", "hi")
-            await until(lambda: ear.heard)
+            await until_async(lambda: ear.heard)
         assert ear.heard[0][1]["content"] == "hi"
 
     async def test_a_private_feed_is_denied(self, kick: Kick) -> None:
         async with centrifuge(kick, "private-channel.2100001") as (client, ear):
-            await until(lambda: ear.count("unsubscribed"))
+            await until_async(lambda: ear.count("unsubscribed"))
             assert client.state is ClientState.CONNECTED
         assert ("unsubscribed", 103) in ear.log
 
-    async def test_pings_are_answered(self, kick: Kick) -> None:
-        kick.driver.fault(feed__ping_s=0.03, feed__pong_s=0.05)
+    async def test_pings_are_answered(self, kick: Kick, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each comes after the answer to the one before."""
+        sent: list[object] = []
+        send = centrifugo.Connection._send
+
+        def noting(connection: centrifugo.Connection, reply: dict[str, object]) -> None:
+            sent.append(reply)
+            send(connection, reply)
+
+        monkeypatch.setattr(centrifugo.Connection, "_send", noting)
+        kick.driver.fault(feed__ping_s=0.03, feed__pong_s=PATIENCE)
         async with centrifuge(kick) as (_, ear):
-            await asyncio.sleep(0.3)
+            await until_async(lambda: sent.count({}) >= 4)
         assert [name for name, _ in ear.log] == ["connecting", "connected", "disconnected"]
 
     async def test_a_token_is_refreshed_for_the_same_client(self, kick: Kick) -> None:
-        kick.driver.fault(feed__token_s=1, feed__expired_close_s=0.3)
+        kick.driver.fault(feed__token_s=1, feed__expired_close_s=1.5)
         client_id, asked = str(uuid.uuid4()), []
 
         async def get_token() -> str:
@@ -65,16 +74,15 @@ class TestClient:
             return guest_token(kick, client_id)
 
         async with centrifuge(kick, get_token=get_token) as (client, ear):
-            await until(lambda: len(asked) == 2)
-            await asyncio.sleep(0.4)
+            await until_async(lambda: len(asked) == 4)  # the first would have ended before
             assert client.state is ClientState.CONNECTED
         assert ear.count("connected") == 1
 
     async def test_without_a_fresh_token_it_is_over(self, kick: Kick) -> None:
         """First the close with 3005, then error 109 for the old token: the client gives up."""
-        kick.driver.fault(feed__token_s=1, feed__expired_close_s=0)
+        kick.driver.fault(feed__token_s=2, feed__expired_close_s=0)
         async with centrifuge(kick) as (client, ear):
-            await until(lambda: client.state is ClientState.DISCONNECTED)
+            await until_async(lambda: client.state is ClientState.DISCONNECTED)
         assert [code for name, code in ear.log if name in ("connecting", "disconnected")] == [
             0,
             3005,
@@ -84,47 +92,47 @@ class TestClient:
     async def test_a_forged_token_is_terminal(self, kick: Kick) -> None:
         header, _, signature = guest_token(kick).split(".")
         async with centrifuge(kick, token=f"{header}.e30.{signature}") as (client, ear):
-            await until(lambda: client.state is ClientState.DISCONNECTED)
+            await until_async(lambda: client.state is ClientState.DISCONNECTED)
         assert ear.log[-1] == ("disconnected", 3500)
 
     async def test_killed_it_comes_back_and_hears(self, kick: Kick) -> None:
         async with centrifuge(kick, NORA_CHAT) as (_, ear):
-            await until(lambda: ear.count("subscribed"))
+            await until_async(lambda: ear.count("subscribed"))
             assert kick.driver.feed_kill("pusher") == 0
             assert kick.driver.feed_kill() == 1
-            await until(lambda: ear.count("subscribed") == 2)
+            await until_async(lambda: ear.count("subscribed") == 2)
             kick.driver.chat("mia", "again")
-            await until(lambda: ear.heard)
+            await until_async(lambda: ear.heard)
         assert ear.heard[0][1]["content"] == "again"
-        await until(lambda: not kick.driver.feed_listeners())
+        await until_async(lambda: not kick.driver.feed_listeners())
 
     @pytest.mark.parametrize(("code", "returns"), [(3011, True), (3999, False), (4500, False)])
     async def test_close_codes(self, kick: Kick, code: int, returns: bool) -> None:
         async with centrifuge(kick) as (client, ear):
-            await until(lambda: ear.count("connected"))
+            await until_async(lambda: ear.count("connected"))
             kick.driver.feed_close(code)
-            await until(lambda: code in [number for _, number in ear.log])
+            await until_async(lambda: code in [number for _, number in ear.log])
             if returns:
-                await until(lambda: ear.count("connected") == 2)
+                await until_async(lambda: ear.count("connected") == 2)
             assert (client.state is ClientState.CONNECTED) is returns
 
     async def test_a_lost_subscription_is_taken_again(self, kick: Kick) -> None:
         async with centrifuge(kick, NORA_CHAT) as (_, ear):
-            await until(lambda: ear.count("subscribed"))
+            await until_async(lambda: ear.count("subscribed"))
             kick.driver.feed_unsubscribe(NORA_CHAT, 2500)
-            await until(lambda: ear.count("subscribed") == 2)
+            await until_async(lambda: ear.count("subscribed") == 2)
         assert ("subscribing", 2500) in ear.log
 
     async def test_frozen_it_notices_nothing(self, kick: Kick) -> None:
         async with centrifuge(kick, NORA_CHAT) as (client, ear):
-            await until(lambda: ear.count("subscribed"))
+            await until_async(lambda: ear.count("subscribed"))
             kick.driver.fault(feed__silent=True)
             kick.driver.chat("mia", "lost")
             await asyncio.sleep(0.2)
             assert client.state is ClientState.CONNECTED
             kick.driver.fault(feed__silent=False)
             kick.driver.chat("mia", "heard")
-            await until(lambda: ear.heard)
+            await until_async(lambda: ear.heard)
         assert [data["content"] for _, data in ear.heard] == ["heard"]
 
 
@@ -228,6 +236,8 @@ class TestProtocol:
         async with wire(websocket_url(kick)) as line:
             await connected(line, kick)
             kick.driver.fault(feed__silent=True)
+            while not await line.silent(0.05):
+                pass  # pings from before
             assert await line.silent(0.3)
 
     async def test_frozen_it_answers_nothing_at_all(self, kick: Kick) -> None:

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from sandbox.kick.realtime import pusher as pusher_server
+from tests.patience import until_async
 from tests.sandbox.kick_harness import Kick
-from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_ROOM, pupil, until, wire
+from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_ROOM, pupil, wire
 
 CHAT = f"{APP}ChatMessageEvent"
 
@@ -29,27 +30,27 @@ class TestClient:
         with pupil(kick, NORA_CHAT, CHAT) as client:
             await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             kick.driver.chat("mia", "hällo")
-            await until(lambda: client.heard)
+            await until_async(lambda: client.heard)
             assert client.state == "connected"
             assert kick.driver.feed_listeners()[0]["transport"] == "pusher"
         assert client.heard[0][1]["content"] == "hällo"
-        await until(lambda: not kick.driver.feed_listeners())
+        await until_async(lambda: not kick.driver.feed_listeners())
 
     async def test_killed_it_comes_back_and_hears(self, kick: Kick) -> None:
         with pupil(kick, NORA_CHAT, CHAT) as client:
             first = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             assert kick.driver.feed_kill("pusher") == 1
-            await until(lambda: first not in kick.driver.feed_listeners())
+            await until_async(lambda: first not in kick.driver.feed_listeners())
             await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             kick.driver.chat("mia", "again")
-            await until(lambda: client.heard)
+            await until_async(lambda: client.heard)
 
     @pytest.mark.parametrize("code", [4100, 4200])
     async def test_it_is_sent_away_and_comes_back(self, kick: Kick, code: int) -> None:
         with pupil(kick, NORA_CHAT):
             first = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             kick.driver.feed_close(code, "over capacity")
-            await until(lambda: first not in kick.driver.feed_listeners())
+            await until_async(lambda: first not in kick.driver.feed_listeners())
             second = await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
         assert second["id"] != first["id"]
 
@@ -58,15 +59,17 @@ class TestClient:
         with pupil(kick, NORA_CHAT, auto_sub=False) as client:
             await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)
             kick.driver.feed_kill()
-            await until(lambda: [each["feeds"] for each in kick.driver.feed_listeners()] == [[]])
-            await until(lambda: client.state == "connected")
+            await until_async(
+                lambda: [each["feeds"] for each in kick.driver.feed_listeners()] == [[]]
+            )
+            await until_async(lambda: client.state == "connected")
             assert [each["feeds"] for each in kick.driver.feed_listeners()] == [[]]
 
     @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
     async def test_a_retired_key_ends_it_for_good(self, kick: Kick) -> None:
         kick.driver.fault(feed__wrong_key=True)
         with pupil(kick, NORA_CHAT) as client:
-            await until(lambda: not client.pusher.connection.is_alive())
+            await until_async(lambda: not client.pusher.connection.is_alive())
         assert not kick.driver.feed_listeners()
 
 

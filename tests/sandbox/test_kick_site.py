@@ -5,11 +5,12 @@ from typing import Any
 
 import requests
 
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import NORA, Kick
 
 
 def get(kick: Kick, path: str) -> requests.Response:
-    return requests.get(f"{kick.env['KICK_SITE_URL']}/api/v2/channels/{path}", timeout=5)
+    return requests.get(f"{kick.env['KICK_SITE_URL']}/api/v2/channels/{path}", timeout=PATIENCE)
 
 
 def test_a_channel_shows_its_three_numbers(kick: Kick) -> None:
@@ -69,6 +70,6 @@ def test_cloudflare(kick: Kick) -> None:
 
 def test_pictures(kick: Kick) -> None:
     for name in ("user-4100003.svg", "category-28.svg", "nonsense"):
-        answer = requests.get(f"{kick.env['KICK_SITE_URL']}/images/{name}", timeout=5)
+        answer = requests.get(f"{kick.env['KICK_SITE_URL']}/images/{name}", timeout=PATIENCE)
         assert answer.headers["Content-Type"].startswith("image/svg+xml")
         assert answer.text.startswith("<svg")

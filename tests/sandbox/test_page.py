@@ -6,6 +6,7 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.patience import PATIENCE
 from tests.sandbox import page_rig
 from tests.sandbox.page_rig import PHONE, Place, Visit, visit
 
@@ -334,7 +335,7 @@ def test_faults_are_switched_and_reset(place: Place, nora: Visit) -> None:
 
 def _faults(place: Place) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = requests.get(
-        f"{place.sandbox.base_url}/control/faults", timeout=5
+        f"{place.sandbox.base_url}/control/faults", timeout=PATIENCE
     ).json()
     return found
 
