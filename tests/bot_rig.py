@@ -18,10 +18,12 @@ from core.kit.room import Room
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
-from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
 from tests.clean import cleaned
 from tests.kick.rig import settings
+from tests.patience import PATIENCE
+from tests.patience import until as wait_until
+from tests.sandbox.kick_harness import KEY
 
 Json = dict[str, Any]
 
@@ -35,7 +37,7 @@ def bot_in_discord(
     address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     with (
         cleaned(database),
-        on_thread(signing_key=SigningKey()) as world,
+        on_thread(signing_key=KEY) as world,
         pytest.MonkeyPatch.context() as patch,
     ):
         env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
@@ -47,7 +49,8 @@ def bot_in_discord(
         try:
             driver.wait_connected()
             driver.wait_command(until)
-            driver.wait_until(lambda: _known(database), 10, lambda: "the servers are not known")
+            driver.fault(interactions_deadline_ms=int(PATIENCE * 1000))
+            wait_until(lambda: _known(database), "both servers")
             yield driver, bot
         finally:
             bot.stop()

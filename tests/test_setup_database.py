@@ -11,6 +11,7 @@ import setup_database
 from core.kit.database import Database
 from core.kit.errors import StartError
 from core.kit.settings import Settings
+from tests.patience import PATIENCE
 
 ENV = """
 from alembic import context
@@ -82,7 +83,7 @@ def test_two_that_start_at_once_take_turns(url: str, migrations: Path) -> None:
     for one in both:
         one.start()
     for one in both:
-        one.join(timeout=20)
+        one.join(timeout=PATIENCE)
     assert sorted(told) == [
         "The database is up to date (version two).",
         "The database was created (version two).",

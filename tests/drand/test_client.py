@@ -14,6 +14,7 @@ from core.drand.client import DrandClient, chain_of
 from core.kit.errors import Outage, StartError
 from core.kit.settings import read_settings
 from sandbox.serve import Sandbox, on_thread
+from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import KEY
 
 Misbehave = Callable[..., None]
@@ -41,10 +42,10 @@ def misbehave(pretend: Sandbox) -> Iterator[Misbehave]:
 
     def set_faults(**faults: object) -> None:
         named = {name.replace("__", "."): value for name, value in faults.items()}
-        requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=5)
+        requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=PATIENCE)
 
     yield set_faults
-    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=5)
+    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
 def recent(client: DrandClient) -> int:
@@ -98,13 +99,13 @@ def test_another_address_helps_out(pretend: Sandbox) -> None:
 
 def test_the_pretend_chain_tells_its_facts(pretend: Sandbox, client: DrandClient) -> None:
     base = pretend.env["DRAND_URL"]
-    assert requests.get(f"{base}/chains", timeout=5).json() == [client.chain.hash]
-    info = requests.get(f"{base}/{client.chain.hash}/info", timeout=5).json()
+    assert requests.get(f"{base}/chains", timeout=PATIENCE).json() == [client.chain.hash]
+    info = requests.get(f"{base}/{client.chain.hash}/info", timeout=PATIENCE).json()
     assert info["public_key"] == client.chain.public_key
     assert (info["genesis_time"], info["period"]) == (client.chain.genesis, client.chain.period)
-    newest = requests.get(f"{base}/{client.chain.hash}/public/latest", timeout=5).json()
+    newest = requests.get(f"{base}/{client.chain.hash}/public/latest", timeout=PATIENCE).json()
     assert client.chain.made_at(newest["round"]).timestamp() <= time.time()
-    assert requests.get(f"{base}/{client.chain.hash}/public/x", timeout=5).status_code == 400
+    assert requests.get(f"{base}/{client.chain.hash}/public/x", timeout=PATIENCE).status_code == 400
 
 
 def test_without_a_setting_it_is_quicknet() -> None:

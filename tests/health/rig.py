@@ -14,7 +14,7 @@ from core.kit.room import Room
 from core.kit.services import Services
 from core.kit.settings import Settings
 from sandbox.discord.driver import DiscordDriver
-from tests.sandbox.discord_rig import Hands, open_world
+from tests.sandbox.discord_rig import Hands, open_world, ready
 
 
 @dataclass
@@ -41,17 +41,10 @@ async def open_bot(database: Database, rooms: Iterable[Room]) -> AsyncIterator[B
         driver = DiscordDriver(world.base_url)
         run = asyncio.create_task(bot.start(world.token))
         try:
-            await asyncio.wait(
-                {run, asyncio.create_task(_ready(bot))}, return_when="FIRST_COMPLETED"
-            )
+            await ready(bot, run)
             yield BotRig(bot, Hands(driver))
         finally:
             await bot.close()
             with contextlib.suppress(Exception):
                 await run
             driver.close()
-
-
-async def _ready(bot: RegularsBot) -> None:
-    while not bot.is_ready():
-        await asyncio.sleep(0.005)

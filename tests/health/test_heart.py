@@ -1,7 +1,5 @@
 """Heartbeats: written while a process lives, missed when it died, not when it ended."""
 
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -17,6 +15,7 @@ from core.kit.part import Part
 from core.kit.services import Services
 from core.kit.settings import Settings
 from tests.clean import cleaned
+from tests.patience import until
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 WELL = [Part("Discord bot", "ok", "Connected.")]
@@ -38,10 +37,7 @@ def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends
 ) -> None:
     heart = Heart(services, lambda: WELL)
     heart.start()
-    deadline = time.monotonic() + 5
-    while told(services) != WELL:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: told(services) == WELL)
     heart.stop()
     assert told(services) == []
 
@@ -51,7 +47,7 @@ def test_a_heart_without_a_database_stops_without_a_word() -> None:
     heart = Heart(away, lambda: WELL)
     heart.start()
     heart.stop()
-    assert threading.active_count() < 100
+    until(lambda: not heart._thread.is_alive())
 
 
 def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_end(
@@ -90,8 +86,5 @@ def test_a_part_that_cannot_be_felt_once_does_not_stop_the_heart(services: Servi
 
     heart = Heart(services, feel)
     heart.start()
-    deadline = time.monotonic() + 10
-    while told(services) != WELL:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: told(services) == WELL)
     heart.stop()

@@ -16,6 +16,7 @@ from core.inbox.mailbox import Mailbox
 from core.inbox.store import Delivery
 from core.kit.database import Database
 from core.kit.errors import Outage
+from tests.patience import PATIENCE, until
 
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -34,7 +35,7 @@ class Doorman:
     def begin(self) -> AbstractContextManager[Connection]:
         self.transactions += 1
         self.somebody_waits.set()
-        assert self.open.wait(10)
+        assert self.open.wait(PATIENCE)
         if self.outages:
             self.outages -= 1
             raise Outage("the database", "gone")
@@ -66,19 +67,20 @@ def stored(database: Database, source: str) -> list[str]:
 
 
 def behind_one_that_writes(
-    doorman: Doorman, first: Callable[[], Any], others: Sequence[Callable[..., Any]]
+    mailbox: Mailbox,
+    doorman: Doorman,
+    first: Callable[[], Any],
+    others: Sequence[Callable[..., Any]],
 ) -> list[Any]:
     """Start the others while the first is held up in its transaction; their results or errors."""
     doorman.open.clear()
     with ThreadPoolExecutor(len(others) + 1) as threads:
         began = threads.submit(first)
-        assert doorman.somebody_waits.wait(10)
+        assert doorman.somebody_waits.wait(PATIENCE)
         waiting = [threads.submit(other) for other in others]
-        while any(not future.running() for future in waiting):
-            pass
-        threading.Event().wait(0.1)  # until each has handed in its letter
+        until(lambda: len(mailbox._waiting) == len(others), "everybody's letter")
         doorman.open.set()
-        return [future.exception(10) or future.result() for future in (began, *waiting)]
+        return [future.exception(PATIENCE) or future.result() for future in (began, *waiting)]
 
 
 def test_those_who_come_while_one_writes_are_written_together(
@@ -87,7 +89,7 @@ def test_those_who_come_while_one_writes_are_written_together(
     mailbox = Mailbox(doorman)  # type: ignore[arg-type]
     names = [f"d{number}" for number in range(20)]
     puts = [lambda name=name: mailbox.put(delivery(source, name)) for name in names]
-    assert behind_one_that_writes(doorman, puts[0], puts[1:]) == [True] * 20
+    assert behind_one_that_writes(mailbox, doorman, puts[0], puts[1:]) == [True] * 20
     assert doorman.transactions == 2
     assert sorted(stored(database, source)) == sorted(names)
 
@@ -97,7 +99,9 @@ def test_it_is_true_for_one_of_those_who_tell_the_same(
 ) -> None:
     mailbox = Mailbox(doorman)  # type: ignore[arg-type]
     puts = [lambda: mailbox.put(delivery(source, "same"))] * 6
-    assert sorted(behind_one_that_writes(doorman, puts[0], puts[1:])) == [False] * 5 + [True]
+    assert sorted(behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])) == [False] * 5 + [
+        True
+    ]
     assert stored(database, source) == ["same"]
 
 
@@ -111,7 +115,7 @@ def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
         lambda: mailbox.put(delivery(source, "bad", text="\0")),
         lambda: mailbox.put(delivery(source, "c")),
     ]
-    a, b, bad, c = behind_one_that_writes(doorman, puts[0], puts[1:])
+    a, b, bad, c = behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])
     assert (a, b, c) == (True, True, True)
     assert isinstance(bad, DataError)
     assert sorted(stored(database, source)) == ["a", "b", "c"]
@@ -123,7 +127,7 @@ def test_an_outage_is_told_to_all_who_wait_and_the_next_ones_go_through(
     mailbox = Mailbox(doorman)  # type: ignore[arg-type]
     doorman.outages = 2
     puts = [lambda name=name: mailbox.put(delivery(source, name)) for name in "abcd"]
-    told = behind_one_that_writes(doorman, puts[0], puts[1:])
+    told = behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])
     assert [type(error) for error in told] == [Outage] * 4
     assert stored(database, source) == []
     assert mailbox.put(delivery(source, "a"))
@@ -133,6 +137,6 @@ def test_under_a_crowd_everybody_is_answered_once(database: Database, source: st
     mailbox = Mailbox(database)
     with ThreadPoolExecutor(32) as threads:
         told = [delivery(source, f"d{number % 300}") for number in range(600)]
-        answers = list(threads.map(mailbox.put, told, timeout=30))
+        answers = list(threads.map(mailbox.put, told, timeout=PATIENCE))
     assert sum(answers) == 300
     assert len(stored(database, source)) == 300

@@ -8,7 +8,6 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
@@ -22,6 +21,7 @@ from core.kit.database import Database, notes
 from core.kit.errors import Outage, Refusal
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.inbox.conftest import Story, drain, effect, failing_on, hearer, said, translate
+from tests.patience import PATIENCE, until
 
 BUG = RuntimeError("bug")
 
@@ -124,7 +124,7 @@ def test_two_workers_side_by_side_never_handle_twice_and_keep_each_lanes_order(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE)
     good = 11 if fails else 12
     assert set(Counter(story.keys("b")).values()) == {1}
     assert len(story.keys("b")) == 12 * len(lanes)
@@ -136,8 +136,7 @@ def test_two_workers_side_by_side_never_handle_twice_and_keep_each_lanes_order(
 
 def _until_done(worker: Worker, story: Story) -> None:
     while "waiting" in story.states():
-        with structlog.testing.capture_logs():
-            worker.work_once()
+        worker.work_once()
 
 
 # -- failures -------------------------------------------------------------------------------------
@@ -400,8 +399,7 @@ def test_whoever_fails_the_effects_are_those_of_the_slow_model(
     worker = story.worker(*(hearer(name, plan_of(name)) for name in NAMES))
     for lane, key, guilds in messages:
         story.told(key, lane=lane, guilds=guilds)
-    with structlog.testing.capture_logs():
-        drain(worker)
+    drain(worker)
 
     facts = {(guild, key) for _lane, key, guilds in messages for guild in guilds}
     now = {(n, g, k) for g, k in facts for n in NAMES if plan.get((n, k), "ok") == "ok"}
@@ -423,13 +421,6 @@ def _start_over(story: Story) -> None:
 
 
 # -- the thread -----------------------------------------------------------------------------------
-
-
-def until(check: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
 
 
 def test_the_worker_works_when_the_bell_rings_and_ends_when_told(

@@ -14,6 +14,7 @@ from core.kick.public_key import LOOK_AGAIN, KeyRing
 from core.kit.database import Database
 from core.kit.errors import Outage
 from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings
+from tests.patience import PATIENCE
 
 OLD, NEW = new_key(0), new_key(1)
 PATH = "/public/v1/public-key"
@@ -38,7 +39,7 @@ class Kick:
         self.asked += 1
         if self.pause is not None:
             self.reached.set()
-            self.pause.wait(5)
+            self.pause.wait(2 * PATIENCE)
         return self.gives
 
 
@@ -163,7 +164,7 @@ def test_nobody_waits_for_kick_who_has_a_key(
     kick.pause = Event()
     with ThreadPoolExecutor(2) as threads:
         asking = threads.submit(ring.newer_key, old)
-        kick.reached.wait(2)
-        assert threads.submit(ring.key).result(timeout=2) == old
+        assert kick.reached.wait(PATIENCE)
+        assert threads.submit(ring.key).result(timeout=PATIENCE) == old
         assert not asking.done()
         kick.pause.set()

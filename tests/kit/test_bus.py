@@ -3,8 +3,9 @@
 import json
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 import redis
 
 from core.kit.bus import CHANNEL, LocalBus, RedisBus, connect_bus
+from tests.patience import PATIENCE, until
+from tests.ports import free_port
 from tests.prerequisites import find_redis_server
 
 Messages = list[dict[str, Any]]
@@ -21,9 +24,7 @@ class Server:
     """A redis-server of our own that keeps its port over restarts."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,13 +57,6 @@ class Server:
     def hearers(self) -> int:
         """How many are subscribed."""
         return int(self.client.pubsub_numsub(CHANNEL)[0][1])
-
-
-def until(check: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -113,18 +107,46 @@ def test_the_local_bus_calls_who_listens_to_this_bell_at_once() -> None:
     bus.stop()
 
 
-def test_without_a_server_news_goes_to_our_own_listeners_quickly_and_trouble_is_told() -> None:
+def test_without_a_server_news_goes_to_our_own_listeners_and_trouble_is_told() -> None:
     bus = RedisBus("redis://127.0.0.1:1/0")
     heard = heard_by(bus)
-    began = time.monotonic()
     for _ in range(100):
         bus.publish("inbox")
-    assert time.monotonic() - began < 0.5
     assert len(heard) == 100
     assert bus.trouble() == "ConnectionError"
     with pytest.raises(redis.RedisError):
         bus.ping()
     bus.stop()
+
+
+def test_a_server_that_failed_is_not_asked_again_for_every_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(RedisBus, "RETRY_SECONDS", PATIENCE)
+    asked = 0
+
+    def hang_up() -> None:
+        nonlocal asked
+        while True:
+            try:
+                caller, _address = lone.accept()
+            except OSError:
+                return
+            asked += 1
+            caller.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as lone:
+        threading.Thread(target=hang_up, daemon=True).start()
+        bus = RedisBus(f"redis://127.0.0.1:{lone.getsockname()[1]}/0")
+        heard = heard_by(bus)
+        bus.publish("inbox")
+        until(lambda: asked)
+        before = asked
+        for _ in range(99):
+            bus.publish("inbox")
+        bus.stop()
+        lone.shutdown(socket.SHUT_RDWR)
+    assert (asked, len(heard)) == (before, 100)
 
 
 @pytest.mark.redis
@@ -225,8 +247,6 @@ def test_redis_may_come_after_us(server: Server, impatient: None) -> None:
 
 
 @pytest.mark.redis
-def test_stopping_is_quick_and_ends_the_thread(buses: tuple[RedisBus, RedisBus]) -> None:
-    began = time.monotonic()
+def test_stopping_ends_the_thread(buses: tuple[RedisBus, RedisBus]) -> None:
     buses[0].stop()
-    assert time.monotonic() - began < 1.5
-    assert not buses[0]._thread.is_alive()
+    until(lambda: not buses[0]._thread.is_alive())

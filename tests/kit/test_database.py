@@ -17,6 +17,7 @@ from core.kit.database import (
     violated,
 )
 from core.kit.errors import Outage, StartError
+from tests.patience import PATIENCE
 
 PUT = text("INSERT INTO kit_notebook VALUES (:word)")
 READ = text("SELECT word FROM kit_notebook ORDER BY word")
@@ -202,12 +203,13 @@ async def test_an_awaited_action_that_fails_leaves_nothing(gate: Database) -> No
 
 
 async def test_the_event_loop_goes_on_while_the_database_is_slow(gate: Database) -> None:
-    slow = asyncio.create_task(gate.run(lambda tx: tx.scalar(text("SELECT pg_sleep(0.2)"))))
-    beats = 0
-    while not slow.done():
+    answers = threading.Event()
+    slow = asyncio.create_task(gate.run(lambda _tx: answers.wait(PATIENCE)))
+    for _beat in range(5):
         await asyncio.sleep(0.01)
-        beats += 1
-    assert beats > 5
+    assert not slow.done()
+    answers.set()
+    assert await slow
 
 
 # -- only one -------------------------------------------------------------------------------------

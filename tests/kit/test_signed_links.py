@@ -35,7 +35,7 @@ def test_what_was_written_is_read(content: list[str]) -> None:
 @given(st.integers(0, 200), st.sampled_from("abcXYZ019-_.~"))
 def test_any_change_is_noticed(place: int, letter: str) -> None:
     made = token("link", 12, 34)
-    place %= len(made)
+    place %= len(made) - 1  # the last letter has two bits to spare, which say nothing
     changed = made[:place] + letter + made[place + 1 :]
     if changed != made:
         with pytest.raises(LinkBroken):

@@ -16,13 +16,7 @@ from core.kit.room import Task
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.tasks import TaskRunner
-
-
-def until(check: Callable[[], object], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.005)
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -40,6 +34,8 @@ class Work:
         self.most_at_once = 0
         self.fails_with: Exception | None = None
         self.lasts = 0.0
+        self.may_end = threading.Event()
+        self.may_end.set()
         self._lock = threading.Lock()
 
     def run(self, _services: Services) -> None:
@@ -48,6 +44,7 @@ class Work:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         time.sleep(self.lasts)
+        assert self.may_end.wait(PATIENCE)
         with self._lock:
             self.at_once -= 1
         if self.fails_with is not None:
@@ -78,7 +75,7 @@ def runner(services: Services) -> Iterator[Runners]:
 def test_every_task_runs_at_the_start_and_then_in_its_rhythm(runner: Runners) -> None:
     quick, slow = Work("room.quick", every=0.05), Work("room.slow")
     runner(quick, slow).start()
-    until(lambda: quick.runs >= 3)
+    until(lambda: quick.runs >= 3 and slow.runs)
     assert slow.runs == 1
 
 
@@ -111,7 +108,7 @@ def test_two_processes_never_do_the_same_work_at_once(runner: Runners) -> None:
 
 
 def test_different_work_is_done_side_by_side(runner: Runners) -> None:
-    meeting = threading.Barrier(2, timeout=3)
+    meeting = threading.Barrier(2, timeout=PATIENCE)
     met: list[int] = []
 
     def meet(_services: Services) -> None:
@@ -191,10 +188,11 @@ def test_slow_work_that_failed_is_tried_again_soon_and_then_keeps_its_own_rhythm
 
 def test_stopping_waits_for_what_runs_and_starts_nothing_more(runner: Runners) -> None:
     work = Work(every=0.01)
-    work.lasts = 0.1
+    work.may_end.clear()
     one = runner(work)
     one.start()
     until(lambda: work.at_once == 1)
+    threading.Timer(0.1, work.may_end.set).start()
     one.stop()
     assert work.at_once == 0
     runs = work.runs
@@ -202,14 +200,15 @@ def test_stopping_waits_for_what_runs_and_starts_nothing_more(runner: Runners) -
     assert work.runs == runs
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(PATIENCE)
 def test_work_that_fails_while_everything_stops_does_not_hold_up_the_end(runner: Runners) -> None:
     work = Work()
-    work.lasts = 0.1
+    work.may_end.clear()
     work.fails_with = Outage("the database")
     one = runner(work)
     one.start()
     until(lambda: work.at_once == 1)
+    threading.Timer(0.1, work.may_end.set).start()
     one.stop()
     assert one.status()[0].state == "warn"
 

@@ -1,7 +1,7 @@
 """An empty outbox, a courier that does as it is told, and a sender between them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
 from tests.clean import cleaned
 from tests.conftest import GUILD
+from tests.patience import until_async
 
 # Without locks, which a sender at work would be noticed by.
 _DUE = text("""
@@ -67,8 +68,8 @@ class Post:
 
     database: Database
     courier: Courier
-    # A little ahead: messages are due from the database's own `now()` on.
-    now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(seconds=1))
+    # Ahead of what a test takes: messages are due from the database's own `now()` on.
+    now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(minutes=5))
 
     def clock(self) -> datetime:
         return self.now
@@ -119,19 +120,11 @@ class Post:
     async def settles(self) -> None:
         """Everything that is due now has been tried."""
         async with self.sending():
-            await until(lambda: not self._due())
+            await until_async(lambda: not self._due())
 
     def _due(self) -> bool:
         with self.database.begin() as tx:
             return bool(tx.scalar(_DUE, {"now": self.now}))
-
-
-async def until(check: Callable[[], object], seconds: float = 5.0) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not check():
-        assert loop.time() < deadline, "it did not happen"
-        await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from core.outbox.store import Outgoing
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.outbox.conftest import Post, until
+from tests.outbox.conftest import Post
 from tests.outbox.test_discord_courier import Rig, outgoing, rig
+from tests.patience import until_async
 
 __all__ = ["rig"]
 
@@ -126,7 +127,7 @@ async def test_the_room_hears_what_became_of_it(post: Post, named: None, breaks:
     sender = Sender(post.database, {"discord": post.courier}, post.clock, settlers)
     post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
     async with post.sending():
-        await until(lambda: post.states() == {"a": "sent", "b": "sent"})
+        await until_async(lambda: post.states() == {"a": "sent", "b": "sent"})
     assert room.told == [("a", {"message_id": 1}, post.now), ("b", {"message_id": 2}, post.now)]
     assert (name(post.database) == "told") is not breaks
 

@@ -14,7 +14,8 @@ from core.outbox.courier import Receipt, Unsure
 from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
 from core.outbox.store import LEASE, Outgoing
 from tests.conftest import GUILD
-from tests.outbox.conftest import Courier, Post, until
+from tests.outbox.conftest import Courier, Post
+from tests.patience import until_async
 
 BUG = RuntimeError("bug of viewer 4711")
 
@@ -67,7 +68,7 @@ async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
     for channel in range(5):
         post.posted(*(f"{channel}-{n}" for n in range(5)), channel=channel)
     async with post.sending(), post.sending():
-        await until(lambda: set(post.states().values()) == {"sent"})
+        await until_async(lambda: set(post.states().values()) == {"sent"})
     assert len(post.courier.delivered) == len(set(post.courier.delivered)) == 25
 
 
@@ -76,10 +77,10 @@ async def test_the_doorbell_is_answered_at_once(
 ) -> None:
     monkeypatch.setattr(Sender, "POLL_SECONDS", 60)
     async with post.sending() as sender:
-        await until(lambda: sender.status().state == "ok")
+        await until_async(lambda: sender.status().state == "ok")
         post.posted("hello")
         sender.ring()
-        await until(lambda: post.courier.delivered)
+        await until_async(lambda: post.courier.delivered)
 
 
 # -- the other side is away -----------------------------------------------------------------------
@@ -131,7 +132,7 @@ async def test_a_refusal_goes_to_the_shelf_with_its_words_and_the_lane_goes_on(p
 async def test_a_service_that_nobody_carries_to_goes_to_the_shelf(post: Post) -> None:
     post.posted("hello")
     async with post.sending(kick=post.courier):
-        await until(lambda: post.states() == {"hello": "shelved"})
+        await until_async(lambda: post.states() == {"hello": "shelved"})
     assert "discord" in post.row("hello")["error"]
 
 
@@ -265,12 +266,12 @@ async def test_the_sender_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile
     gate.error = error
     sender = Sender(gate, {"discord": post.courier}, post.clock)
     task = asyncio.create_task(sender.run())
-    await until(lambda: sender.status().state == "warn")
+    await until_async(lambda: sender.status().state == "warn")
     assert sender.status().reason == said
     post.posted("hello")
     gate.error = None
-    await until(lambda: post.states() == {"hello": "sent"})
-    await until(lambda: sender.status().state == "ok")
+    await until_async(lambda: post.states() == {"hello": "sent"})
+    await until_async(lambda: sender.status().state == "ok")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     gate.close()
@@ -290,8 +291,8 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
     sender = Sender(gate, {"discord": away}, post.clock)
     post.posted("hello")
     task = asyncio.create_task(sender.run())
-    await until(lambda: away.delivered)
-    await until(lambda: sender.status().state == "warn")
+    await until_async(lambda: away.delivered)
+    await until_async(lambda: sender.status().state == "warn")
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     gate.close()
@@ -311,7 +312,7 @@ async def test_what_is_on_its_way_when_it_stops_is_finished_and_noted(post: Post
     post.courier.lasts = 0.1
     post.posted("hello")
     async with post.sending() as sender:
-        await until(lambda: post.courier.on_its_way)
+        await until_async(lambda: post.courier.on_its_way)
     assert post.states() == {"hello": "sent"}
     assert sender.status().state == "down"
 
@@ -342,8 +343,7 @@ async def test_stopping_while_messages_are_being_taken_leaves_none_half_taken(
     await taking.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await asyncio.sleep(0.2)
-    assert post.states() == {"hello": "sent"}
+    await until_async(lambda: post.states() == {"hello": "sent"})
     assert post.courier.delivered == ["hello"]
 
 

@@ -276,7 +276,7 @@ async def open_rig(intents: discord.Intents | None = None) -> AsyncIterator[Rig]
         driver = DiscordDriver(world.base_url)
         run = asyncio.create_task(bot.start(world.token))
         try:
-            await _ready(bot, run)
+            await ready(bot, run)
             yield Rig(world, bot, Hands(driver), [run])
         finally:
             await bot.close()
@@ -286,7 +286,7 @@ async def open_rig(intents: discord.Intents | None = None) -> AsyncIterator[Rig]
             driver.close()
 
 
-async def _ready(bot: RigBot, run: asyncio.Task[None]) -> None:
+async def ready(bot: discord.Client, run: asyncio.Task[None]) -> None:
     """Ready, or the error with which the bot ended.
 
     Its own `ready` waits but a moment for the guilds, which a busy machine may exceed.

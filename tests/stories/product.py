@@ -5,7 +5,6 @@ through `Stage.database`.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any, TypeVar
 
 import psutil
 import requests
+
+from tests.ports import free_port as free_port
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -40,13 +41,6 @@ def until(check: Callable[[], T | None], complaint: str, timeout: float = PATIEN
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:g} s: {complaint}")
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Process:

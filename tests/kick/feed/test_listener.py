@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,6 @@ import pytest
 from core.kick.accounts import actions
 from core.kick.feed import store
 from core.kick.feed.checks import look
-from core.kick.feed.connection import Timing
 from core.kick.feed.session import Patience
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
@@ -29,9 +29,9 @@ from tests.kick.feed.rig import (
     listening,
     services,
     wait_for_ears,
-    wait_until,
 )
 from tests.kick.rig import NORA
+from tests.patience import until
 
 USED = (CHAT_FEED, GIFT_FEED, KICKS_FEED)
 
@@ -61,7 +61,7 @@ class TestOver:
             kick.subscribe("mia")
             kick.gift("mia", ["vera"])
             kick.kicks("mia", 500)
-            wait_until(lambda: len(inbox_kinds(clean)) >= 3)
+            until(lambda: len(inbox_kinds(clean)) >= 3)
         assert inbox_kinds(clean) == ["feed.subscription", "feed.gifts", "feed.kicks"]
 
     def test_killed_it_comes_back_to_all_feeds(
@@ -71,26 +71,25 @@ class TestOver:
         with listening(services(clean, pretend)):
             first = wait_for_ears(kick, *USED)
             kick.feed_kill()
-            wait_until(lambda: first["id"] not in [e["id"] for e in kick.feed_listeners()])
-            second = wait_for_ears(kick, *USED)
-            assert first["id"] != second["id"]
+            wait_for_ears(kick, *USED, other_than=first["id"])
             assert inbox_kinds(clean) == []
             kick.kicks("mia", 5)
-            wait_until(lambda: inbox_kinds(clean) == ["feed.kicks"])
+            until(lambda: inbox_kinds(clean) == ["feed.kicks"])
 
     def test_a_frozen_server_is_noticed(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:
         """The sockets stay open, and not even a ping is answered."""
         kick.fault(feed__provider=transport, feed__ping_s=1)
-        with listening(services(clean, pretend)):
+        hurry = Patience(connect=5.0, after_ping=0.4, quiet=0.6, pong=0.4)
+        with listening(services(clean, pretend), replace(HASTE, patience=hurry)):
             first = wait_for_ears(kick, *USED)
-            wait_until(lambda: "Listening" in state(clean))
+            until(lambda: "Listening" in state(clean))
             kick.fault(feed__silent=True)
-            wait_until(lambda: "Not connected" in state(clean))
+            until(lambda: "Not connected" in state(clean))
             kick.fault(feed__silent=False)
-            wait_until(lambda: "Listening" in state(clean))
-            assert wait_for_ears(kick, *USED)["id"] != first["id"]
+            until(lambda: "Listening" in state(clean))
+            wait_for_ears(kick, *USED, other_than=first["id"])
 
     def test_no_thread_stays_behind(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
@@ -98,11 +97,11 @@ class TestOver:
         kick.fault(feed__provider=transport)
         before = set(threading.enumerate())
         with listening(services(clean, pretend)):
-            wait_for_ears(kick, *USED)
+            first = wait_for_ears(kick, *USED)
             kick.feed_kill()
-            wait_for_ears(kick, *USED)
-        wait_until(lambda: not _ours(set(threading.enumerate()) - before))
-        wait_until(lambda: not kick.feed_listeners())
+            wait_for_ears(kick, *USED, other_than=first["id"])
+        until(lambda: not _ours(set(threading.enumerate()) - before))
+        until(lambda: not kick.feed_listeners())
 
 
 def _ours(threads: set[threading.Thread]) -> list[str]:
@@ -116,7 +115,7 @@ def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: Kic
         kick.fault(feed__provider="centrifugo")
         kick.feed_kill()
         wait_for_ears(kick, *USED, transport="centrifugo")
-        wait_until(lambda: "over Centrifugo" in state(clean))
+        until(lambda: "over Centrifugo" in state(clean))
 
 
 def test_without_negotiation_the_configured_app_is_used(
@@ -125,7 +124,7 @@ def test_without_negotiation_the_configured_app_is_used(
     kick.fault(feed__provider="pusher", feed__refuse=True)
     with listening(services(clean, pretend)):
         wait_for_ears(kick, *USED, transport="pusher")
-        wait_until(lambda: "over Pusher" in state(clean))
+        until(lambda: "over Pusher" in state(clean))
 
 
 def test_a_retired_key_is_told_and_does_not_end_it(
@@ -134,7 +133,7 @@ def test_a_retired_key_is_told_and_does_not_end_it(
     """pysher's own thread dies of it."""
     kick.fault(feed__provider="pusher", feed__wrong_key=True)
     with listening(services(clean, pretend)):
-        wait_until(lambda: "4001" in state(clean))
+        until(lambda: "4001" in state(clean))
         kick.fault(feed__provider="centrifugo")
         wait_for_ears(kick, *USED, transport="centrifugo")
 
@@ -143,13 +142,12 @@ def test_sent_away_for_good_it_stays_away(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     ours = services(clean, pretend, kick_pusher_key=None)
-    timing = Timing(look=0.1, steady=0.2, patience=HASTE.patience, pause_factor=0.0001)
-    with listening(ours, timing):
+    with listening(ours, replace(HASTE, pause_factor=0.0001)):
         wait_for_ears(kick, *USED)
         kick.feed_close(3999, "banned")
         # Pusher is still tried, and is not there; Centrifugo is left alone.
-        wait_until(lambda: "no pusher" in state(clean))
-        assert not kick.feed_listeners()
+        until(lambda: "no pusher" in state(clean))
+        until(lambda: not kick.feed_listeners())
 
 
 def test_off_it_says_what_is_lost(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
@@ -167,11 +165,11 @@ def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: 
     with listening(ours) as first:
         wait_for_ears(kick, *USED)
         with listening(ours) as second:
-            wait_until(lambda: "Another process" in second.status()[0].reason)
+            until(lambda: "Another process" in second.status()[0].reason)
             first.stop()
-            wait_until(lambda: "stand" in second.status()[0].reason)
+            until(lambda: "stand" in second.status()[0].reason)
             wait_for_ears(kick, *USED)
-            wait_until(lambda: len(kick.feed_listeners()) == 1)
+            until(lambda: len(kick.feed_listeners()) == 1)
 
 
 def test_chat_is_read_where_there_is_no_webhook(
@@ -180,7 +178,7 @@ def test_chat_is_read_where_there_is_no_webhook(
     with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
         wait_for_ears(kick, *USED)
         kick.chat("mia", "hello")
-        wait_until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
+        until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
 
 
 def test_without_dual_mode_the_feed_is_for_chat_only(
@@ -191,7 +189,7 @@ def test_without_dual_mode_the_feed_is_for_chat_only(
         wait_for_ears(kick, *USED)
         kick.kicks("mia", 500)
         kick.chat("mia", "hello")
-        wait_until(lambda: inbox_kinds(clean))
+        until(lambda: inbox_kinds(clean))
         assert "chat only (USE_DUAL_MODE)" in listener.status()[0].reason
     assert inbox_kinds(clean) == ["chat.message.sent"]
 
@@ -215,7 +213,7 @@ def test_numbers_typed_in_wrongly_take_nothing_from_the_other_channel(
         wait_for_ears(kick, *USED)
         kick.kicks("mia", 500)
         kick.chat("mia", "hello")
-        wait_until(lambda: len(inbox_kinds(clean)) == 4)
+        until(lambda: len(inbox_kinds(clean)) == 4)
     assert lanes(clean) == {f"kick:{NORA}", f"kick:{NORA + 1000}"}
 
 
@@ -246,11 +244,11 @@ def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(
         shapes: tuple[Any, ...] = ({"amount": 5}, [], "no json", None)
         for data in shapes:
             kick.feed_publish(KICKS_FEED, "KicksGifted", data)
-        wait_until(lambda: "KicksGifted" in listener.status()[0].reason)
+        until(lambda: "KicksGifted" in listener.status()[0].reason)
         assert listener.status()[0].state == "warn"
         kick.kicks("mia", 5)
-        wait_until(lambda: inbox_kinds(clean) == ["feed.kicks"])
-        assert listener.status()[0].state == "ok"
+        until(lambda: inbox_kinds(clean) == ["feed.kicks"])
+        until(lambda: listener.status()[0].state == "ok")
 
 
 def test_a_channel_whose_numbers_are_unknown_is_named(
@@ -259,8 +257,8 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
     follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=None, chatroom_id=None)
     with listening(services(clean, pretend)):
         wait_for_ears(kick, *USED)
-        wait_until(lambda: "/set_chatroom" in state(clean, OTHER_GUILD))
-        wait_until(lambda: "Listening" in state(clean))
+        until(lambda: "/set_chatroom" in state(clean, OTHER_GUILD))
+        until(lambda: "Listening" in state(clean))
 
 
 def test_the_defaults_bear_what_the_facts_say() -> None:
@@ -283,7 +281,7 @@ def test_what_postgresql_cannot_keep_does_not_end_the_listening(
         wait_for_ears(kick, *USED)
         kick.feed_publish(KICKS_FEED, "KicksGifted", odd)
         kick.kicks("mia", 500)
-        wait_until(lambda: inbox_kinds(clean) == ["feed.kicks", "feed.kicks"])
+        until(lambda: inbox_kinds(clean) == ["feed.kicks", "feed.kicks"])
 
 
 def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
@@ -294,10 +292,10 @@ def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
         first = wait_for_ears(kick, *USED)
         with _refusing_kicks(clean):
             kick.kicks("mia", 500)
-            wait_until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
+            until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
         wait_for_ears(kick, *USED)
         kick.gift("mia", ["vera"])
-        wait_until(lambda: "feed.gifts" in inbox_kinds(clean))
+        until(lambda: "feed.gifts" in inbox_kinds(clean))
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Saying lines: once, in order, joined where several wait, and the self-test that proves it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from core.kick.speech.checks import look
 from core.kick.speech.commands import KickChecks
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.kit.clock import utc_now
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -34,6 +35,7 @@ from sandbox.kick.driver import KickDriver
 from tests.kick.rig import NORA, VERA, follow
 from tests.kick.speech.test_courier import english, texts
 from tests.kick.speech.test_voices import without_bot_account
+from tests.patience import until_async
 
 
 @asynccontextmanager
@@ -50,12 +52,6 @@ async def sending(services: Services) -> AsyncIterator[Sender]:
             await task
 
 
-async def until(check: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not check():
-            await asyncio.sleep(0.02)
-
-
 def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None = None) -> None:
     with services.database.begin() as tx:
         for number, line in enumerate(lines):
@@ -67,7 +63,7 @@ async def test_a_line_is_sent_and_told(
 ) -> None:
     assert send_kick_message(unconnected, "good evening", guild_id)
     async with sending(unconnected):
-        await until(lambda: texts(kick) == ["good evening"])
+        await until_async(lambda: texts(kick) == ["good evening"])
 
 
 def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
@@ -110,7 +106,7 @@ async def test_a_line_that_lost_its_voice_on_the_way_is_told_too(
     assert send_kick_message(unconnected, "hello", guild_id)
     mute = without_bot_account(unconnected)
     async with sending(mute):
-        await until(lambda: bool(health(mute)))
+        await until_async(lambda: bool(health(mute)))
     assert "Nobody is connected" in health(mute)[0][1]
 
 
@@ -124,7 +120,7 @@ async def test_an_admin_has_the_bot_say_something(
         with unconnected.database.begin() as tx:
             say_for(tx, unconnected, guild_id, "Welcome!", 77)
     async with sending(unconnected):
-        await until(lambda: texts(kick) == ["Welcome! • Welcome!"])
+        await until_async(lambda: texts(kick) == ["Welcome! • Welcome!"])
     with unconnected.database.begin() as tx:
         noted = tx.execute(select(audit_log.c.action, audit_log.c.actor, audit_log.c.after))
         assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
@@ -158,8 +154,8 @@ async def test_lines_that_wait_are_said_together(
 ) -> None:
     say_all(unconnected, guild_id, "one", "two", "three")
     async with sending(unconnected):
-        await until(lambda: bool(texts(kick)))
-        await until(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:2"))
+        await until_async(lambda: bool(texts(kick)))
+        await until_async(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:2"))
     assert texts(kick) == [BETWEEN.join(["one", "two", "three"])]
 
 
@@ -175,7 +171,7 @@ async def test_what_does_not_fit_is_said_next(
     lines = ["a" * 300, "b" * 150, "c" * 100]
     say_all(unconnected, guild_id, *lines)
     async with sending(unconnected):
-        await until(lambda: len(texts(kick)) == 2)
+        await until_async(lambda: len(texts(kick)) == 2)
     assert texts(kick) == [BETWEEN.join(lines[:2]), lines[2]]
 
 
@@ -187,7 +183,7 @@ async def test_replies_stand_alone_and_keep_their_place(
     say_all(unconnected, guild_id, "the answer", reply_to=asked)
     say_all(unconnected, guild_id, "after")
     async with sending(unconnected):
-        await until(lambda: len(texts(kick)) == 4)
+        await until_async(lambda: len(texts(kick)) == 4)
     assert texts(kick)[1:] == ["before • and more", "the answer", "after"]
 
 
@@ -200,9 +196,9 @@ async def test_joined_lines_whose_answer_was_lost_are_found_in_the_history_and_n
     say_all(unconnected, guild_id, "one", "two")
     kick.fault(chat__lost_reply=1)
     async with sending(unconnected):
-        await until(lambda: bool(texts(kick)))
+        await until_async(lambda: bool(texts(kick)))
         say_all(unconnected, guild_id, "three")
-        await until(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:0"))
+        await until_async(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:0"))
     assert texts(kick) == ["one • two", "three"]
 
 
@@ -217,26 +213,35 @@ def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
 # -- the self-test ------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selftest, "WAIT_SECONDS", 1.5)
+def impatient(services: Services) -> Services:
+    """Half a minute is over for them two looks after it is known what became of the line."""
+    looks = 0
+
+    def clock() -> datetime:
+        nonlocal looks
+        with services.database.begin() as tx:
+            known = "SELECT 1 FROM outbox_messages WHERE state = 'sent' OR error IS NOT NULL"
+            looks += tx.exec_driver_sql(known).first() is not None
+        return utc_now() + timedelta(minutes=looks > 2)
+
+    return replace(services, clock=clock)
 
 
 async def test_the_self_test_says_when_nothing_comes_back(
-    unconnected: Services, kick: KickDriver, guild_id: int, impatient: None
+    unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     async with sending(unconnected):
-        result = await selftest.run(unconnected, guild_id)
+        result = await selftest.run(impatient(unconnected), guild_id)
     assert result == selftest.Result(was_said=True)
     assert "no webhook came back" in str(embeds.selftest(result).title)
 
 
 async def test_the_self_test_says_why_nothing_was_said(
-    unconnected: Services, kick: KickDriver, guild_id: int, impatient: None
+    unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.faults({"kick.api.401": 9})
     async with sending(unconnected):
-        result = await selftest.run(unconnected, guild_id)
+        result = await selftest.run(impatient(unconnected), guild_id)
     assert not result.was_said
     assert "KICK_BOT_USER_TOKEN" in str(result.trouble)
 

@@ -1,0 +1,22 @@
+"""Ports for servers that are started, killed and started again at the same address."""
+
+import random
+import socket
+
+_BELOW_THE_SYSTEMS_OWN = range(15_000, 32_000)
+"""From 32,768 on (Linux) systems hand out ports by themselves, as the near end of any connection:
+one of those may be gone between two starts."""
+
+_chance = random.SystemRandom()  # hypothesis seeds the usual one alike in every process
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    while True:
+        port = _chance.choice(_BELOW_THE_SYSTEMS_OWN)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
