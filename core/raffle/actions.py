@@ -75,6 +75,7 @@ def announce(tx: Connection, means: Means, opened: Period) -> None:
         "winners": opened.winners_wanted,
         "starts_at": opened.starts_at.isoformat(),
         "ends_at": opened.ends_at.isoformat(),
+        "planned": opened.starts_at > opened.opened_at,
         "commitment": opened.commitment,
         "page": means.page_of(opened.public_id),
     }

@@ -10,7 +10,12 @@ CHANNEL = GuildSetting(
     environment="raffle_announcement_channel_id",
     of="channel",
 )
-PRIZE = GuildSetting("raffle.prize", str, "", "What can be won in the next raffle that opens.")
+PRIZE = GuildSetting(
+    "raffle.prize",
+    str,
+    "",
+    "What can be won in the next raffle that opens, and in one that is open without a prize.",
+)
 WINNERS = GuildSetting(
     "raffle.winners", int, 1, "How many win in the next raffle that opens.", least=1, most=50
 )

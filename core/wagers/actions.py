@@ -58,11 +58,16 @@ def require_link(tx: Connection, guild_id: int, discord_id: int) -> Link:
     """
     own = people.find_link(tx, guild_id, discord_id)
     if own is None:
-        raise Refusal(
-            _("Link your Kick account first."),
-            _("What counts is kept with it. `/link` does that; then come back here."),
-        )
+        raise link_first()
     return own
+
+
+def link_first() -> Refusal:
+    """Nothing can hang on an account that is not there."""
+    return Refusal(
+        _("Link your Kick account first."),
+        _("What counts is kept with it. `/link` does that; then come back here."),
+    )
 
 
 def require_name(username: str) -> str:

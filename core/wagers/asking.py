@@ -22,23 +22,28 @@ def ask(services: Services, platform: AffiliatePlatform) -> Standings:
         wait = (last.next_at - now).total_seconds()
         raise Outage(platform.title, "it asked us to wait", wait)
     try:
-        standings = platform.ask(now)
+        return platform.ask(now)
     except Outage as outage:
         _note_outage(services, platform, outage)
         raise
+
+
+def note_counted(services: Services, platform: AffiliatePlatform, standings: Standings) -> None:
+    """An answer was counted in every server. One that was asked for to verify somebody is not, so
+    it says nothing about who is missing."""
+    next_at = standings.asked_at + timedelta(seconds=services.settings.wager_check_seconds)
     note = Poll(
         platform.key,
-        now,
+        standings.asked_at,
         "ok",
         "",
         len(standings.totals),
         standings.unreadable,
         standings.repeated,
-        now + timedelta(seconds=services.settings.wager_check_seconds),
+        next_at,
     )
     with services.database.begin() as tx:
         polls.post_poll(tx, note)
-    return standings
 
 
 def _note_outage(services: Services, platform: AffiliatePlatform, outage: Outage) -> None:

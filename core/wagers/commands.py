@@ -7,12 +7,13 @@ from discord.ext import commands
 from sqlalchemy import Connection
 
 from core.kit.discord_pages import show
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, refusal_card
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.people import store as people
 from core.people.actions import discord_id_in
+from core.people.linking.buttons import start_button
 from core.wagers import actions, buttons, counted, counting, embeds, status, store, verifying
 from core.wagers.books import ACCOUNTS
 from core.wagers.platforms import SHUFFLE, TITLES, get_platform
@@ -37,6 +38,9 @@ class Wagers(commands.Cog):
     async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
         """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
         guild_id, discord_id = guild_id_of(ctx), ctx.author.id
+        if await self._database.run(people.find_link, guild_id, discord_id) is None:
+            await answer(ctx, refusal_card(actions.link_first()), start_button())
+            return
         if username is None:
             found = await self._database.run(_own, guild_id, discord_id)
             await answer(ctx, embeds.own(found[0], TITLE, found[1]))

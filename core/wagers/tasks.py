@@ -27,6 +27,7 @@ def _check(services: Services, platform: AffiliatePlatform, guild_ids: list[int]
     for guild_id in guild_ids:
         with services.database.begin() as tx:
             counting.count(tx, guild_id, platform.key, standings)
+    asking.note_counted(services, platform, standings)
 
 
 def keep_roles(services: Services) -> None:

@@ -168,8 +168,9 @@ def test_who_may_not_may_not(stage: Stage) -> None:
     assert "for moderators" in stage.asked("leo", "!verifyshuffle mia MiaSpins")["title"]
     answer = said(stage, "leo", "unlinkshuffle", person=f"<@{PERSONS['mia'].discord_id}>")
     assert "Only admins" in answer["title"]
-    answer = said(stage, "yuki", "linkshuffle", username="Yuki")
-    assert "Link your Kick account first" in answer["title"]
+    for typed in ("!linkshuffle", "!linkshuffle Yuki"):
+        answer = stage.asked("yuki", typed)
+        assert "Link your Kick account first" in answer["title"]
     answer = said(
         stage, "nora", "verifyshuffle", person=PERSONS["mia"].kick_name, username="ZedElsewhere"
     )

@@ -22,8 +22,11 @@ from core.raffle.draw.store import Draw, Exclusion
 def opened(payload: Mapping[str, Any]) -> Rendered:
     """A raffle is open, and its seed is fixed."""
     starts, ends = parse_instant(payload["starts_at"]), parse_instant(payload["ends_at"])
+    title = (
+        _("Raffle #{number} is coming") if payload.get("planned") else _("Raffle #{number} is open")
+    )
     embed = card(
-        "🎟️ " + _("Raffle #{number} is open").format(number=payload["number"]),
+        "🎟️ " + title.format(number=payload["number"]),
         _("From {start} to {end} ({when}).").format(
             start=format_dt(starts, "f"), end=format_dt(ends, "f"), when=ago(ends)
         ),

@@ -16,7 +16,7 @@ from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.periods import rules
 from core.raffle.periods.rules import Stretch
-from core.raffle.periods.settings import ENABLED
+from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
 from core.raffle.settings import CHANNEL, PRIZE, WINNERS
 from core.raffle.showing import show_change
 from core.raffle.store import Period
@@ -34,6 +34,21 @@ def open_due(tx: Connection, means: Means, guild_id: int, now: datetime) -> Peri
     last_end = store.find_last_end(tx, guild_id)
     due = rules.monthly_after(last_end, now, time_zone_of(tx, guild_id))
     return None if due is None else _open(tx, means, guild_id, due, BY_ITSELF, now)
+
+
+def name_prize(tx: Connection, guild_id: int, now: datetime) -> None:
+    """A prize that is named while raffles without one are open is theirs, too. One that was named
+    stays as it is."""
+    prize = setting(tx, guild_id, PRIZE)
+    if not prize:
+        return
+    for known in store.list_in_state(tx, "open", guild_id):
+        if known.prize or known.ends_at <= now:
+            continue
+        period = store.lock_period(tx, guild_id, known.number)
+        if period is not None and period.state == "open" and not period.prize:
+            store.set_period(tx, guild_id, period.number, prize=prize)
+            _changed(tx, period, "prize", BY_ITSELF, now)
 
 
 def start(
@@ -84,12 +99,11 @@ def _require_free(
     others = [period for period in met if but_for is None or period.number != but_for.number]
     if others:
         raise Refusal(
-            _("Raffle #{number} runs then: from {start} to {end}.").format(
-                number=others[0].number,
-                start=_moment(others[0].starts_at),
-                end=_moment(others[0].ends_at),
-            ),
-            _("End it with `/raffleend`, or choose other dates with `/rafflesetdate`."),
+            _("Raffle #{number} runs then.").format(number=others[0].number),
+            _(
+                "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
+                "with `/rafflesetdate`."
+            ).format(start=_moment(others[0].starts_at), end=_moment(others[0].ends_at)),
         )
 
 
@@ -210,7 +224,9 @@ def _note(
     post_audit(
         tx, period.guild_id, actor, f"raffle.{what}", f"#{period.number}", was, _dates(period)
     )
-    if actor != BY_ITSELF:
+    # Everybody is told of it in the raffle's own channel; who did it is for the log.
+    log = setting(tx, period.guild_id, LOG_CHANNEL)
+    if actor != BY_ITSELF and log and log != setting(tx, period.guild_id, CHANNEL):
         key = f"{what}:{period.number}:{now.isoformat()}"
         dates = _dates(period)
         del dates["number"]

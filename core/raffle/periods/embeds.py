@@ -25,6 +25,9 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
     elif payload["what"] == "end":
         title, body = _("Raffle #{number} has ended").format(number=number), _("It is drawn next.")
         embed = card("🏁 " + title, body, tone="system")
+    elif payload["what"] == "prize":
+        title = _("Raffle #{number} has a prize").format(number=number)
+        embed = card("🎁 " + title, _("Ends {when}.").format(when=ago(ends)), tone="system")
     else:
         title = _("Raffle #{number} has other dates").format(number=number)
         embed = card(
@@ -43,10 +46,13 @@ def _from_to(starts: datetime, ends: datetime) -> str:
 
 def opened(period: Period, announced: bool) -> discord.Embed:
     """The answer to whoever opened it."""
-    title = _("Raffle #{number} is open").format(number=period.number)
+    if period.starts_at > period.opened_at:
+        title = _("Raffle #{number} is planned").format(number=period.number)
+    else:
+        title = _("Raffle #{number} is open").format(number=period.number)
     body = _from_to(period.starts_at, period.ends_at)
     if not period.prize:
-        body += "\n⚠️ " + _("No prize is named. Next time: `/settings set raffle.prize`.")
+        body += "\n⚠️ " + _("No prize is named yet: `/settings set raffle.prize` does that.")
     if not announced:
         body += "\n⚠️ " + _(
             "It was not announced: choose a channel with `/settings set raffle.channel`."

@@ -10,13 +10,15 @@ EVERY_SECONDS = 3.0
 
 
 def open_months(services: Services) -> None:
-    """Open the raffles whose month has begun. Gifts of the meantime are not lost."""
+    """Open the raffles whose month has begun, and name their prizes. Gifts of the meantime are not
+    lost."""
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
     for guild_id in guild_ids:
         with services.database.begin() as tx:
             actions.open_due(tx, means, guild_id, now)
+            actions.name_prize(tx, guild_id, now)
 
 
 TASKS = (Task("raffle.periods", lambda _settings: EVERY_SECONDS, open_months),)

@@ -342,7 +342,7 @@ def test_the_calendar(ask: Asker, world: World) -> None:
     assert ask("rafflerestart")["title"] == "🎟️ Raffle #2 is open"
     assert ask("raffleend")["title"] == "✖️ Raffle #2 is called off", "it lasted no second"
     assert "No raffle runs" in ask("raffleend")["title"]
-    assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is open"
+    assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is planned"
     with world.database.begin() as tx:
         last = raffle.find_period(tx, NORAS_CORNER_ID, 3)
     assert last is not None

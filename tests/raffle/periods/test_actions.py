@@ -99,8 +99,39 @@ def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, gui
         ("11-22 12:00", "12-01 00:00", "open"),
         ("12-01 00:00", "01-01 00:00", "open"),
     ]
-    assert kinds(tx, guild_id) == ["raffle.opened", "raffle.changed", "raffle.opened"]
+    assert kinds(tx, guild_id) == ["raffle.opened", "raffle.opened"]
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.open #2"]
+
+
+def test_a_prize_named_later_is_that_of_the_raffle_without_one(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    start(tx, guild_id)
+    start(tx, other_guild_id)
+    choose(tx, guild_id, PRIZE, "A mouse")
+    for _twice in range(2):
+        actions.name_prize(tx, guild_id, NOON + SECOND)
+        actions.name_prize(tx, other_guild_id, NOON + SECOND)
+    choose(tx, guild_id, PRIZE, "A cable")
+    actions.name_prize(tx, guild_id, NOON + SECOND)
+    assert [prize_of(tx, one) for one in (guild_id, other_guild_id)] == ["A mouse", ""]
+    assert kinds(tx, guild_id) == ["raffle.opened", "raffle.dates"]
+    assert audited(tx, guild_id) == ["raffle.open #1", "raffle.prize #1"]
+
+
+def test_what_was_played_for_nothing_is_given_no_prize_after_the_end(
+    tx: Connection, guild_id: int
+) -> None:
+    ends_at = start(tx, guild_id).ends_at
+    choose(tx, guild_id, PRIZE, "A mouse")
+    actions.name_prize(tx, guild_id, ends_at)
+    assert prize_of(tx, guild_id) == ""
+
+
+def prize_of(tx: Connection, guild_id: int) -> str:
+    found = store.find_period(tx, guild_id, 1)
+    assert found is not None
+    return found.prize
 
 
 def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
@@ -119,8 +150,9 @@ def test_of_two_the_second_is_refused_with_the_dates_of_the_first(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, 25, 28)
-    with pytest.raises(Refusal, match="Raffle #1 runs then: from <t:") as raised:
+    with pytest.raises(Refusal, match="Raffle #1 runs then") as raised:
         start(tx, guild_id)
+    assert "It lasts from <t:" in raised.value.remedy
     assert "/raffleend" in raised.value.remedy
     start(tx, guild_id, None, 24)
     start(tx, guild_id, 29)
@@ -157,7 +189,7 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "open")]
     assert actions.open_due(tx, MEANS, guild_id, at("2026-12-01")) is None
     draws.freeze(tx, MEANS, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
-    assert kinds(tx, guild_id)[-3:] == ["raffle.dates", "raffle.changed", "raffle.frozen"]
+    assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
 
 
 def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
@@ -220,7 +252,7 @@ def test_of_one_that_runs_the_end_is_moved(tx: Connection, guild_id: int) -> Non
     start(tx, guild_id)
     set_dates(tx, guild_id, "2026-11-22", "2026-12-24", NOON + SECOND)
     assert dates(tx, guild_id) == [("11-22 12:00", "12-25 00:00", "open")]
-    assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.changed"]
+    assert kinds(tx, guild_id)[-1:] == ["raffle.dates"]
 
 
 @pytest.mark.parametrize(
@@ -281,3 +313,13 @@ def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) ->
     start(tx, guild_id)
     where = {m.kind: m.target["channel_id"] for m in posted(tx, guild_id)}
     assert where == {"raffle.opened": CHANNEL_ID, "raffle.changed": 888}
+
+
+@pytest.mark.parametrize("log", [0, CHANNEL_ID])
+def test_without_a_log_of_its_own_nothing_is_said_twice(
+    tx: Connection, guild_id: int, log: int
+) -> None:
+    choose(tx, guild_id, LOG_CHANNEL, log)
+    start(tx, guild_id)
+    set_dates(tx, guild_id, "2026-11-22", "2026-12-24", NOON + SECOND)
+    assert [m.kind for m in posted(tx, guild_id)] == ["raffle.opened", "raffle.dates"]
