@@ -18,12 +18,12 @@ Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 
 
 def list_about(tx: Connection, lane: str, subject: Subject) -> list[RowMapping]:
-    """The deliveries of a lane that tell about the person and came before they asked."""
+    """The deliveries of a lane that tell about the person, but for those after a later return."""
     found = tx.execute(
         select(deliveries)
         .where(
             deliveries.c.lane == lane,
-            deliveries.c.received_at < subject.at,
+            deliveries.c.received_at < subject.swept_before,
             contains_any(deliveries.c.body, subject.traces),
         )
         .order_by(deliveries.c.id)
@@ -31,12 +31,15 @@ def list_about(tx: Connection, lane: str, subject: Subject) -> list[RowMapping]:
     return [row for row in found.mappings() if is_about(row["body"], subject)]
 
 
-def redact_lane(tx: Connection, lane: str, subject: Subject, scrub: Scrub) -> None:
-    """Replace the person in what is done. What waits or lies on the shelf is still needed."""
-    for row in list_about(tx, lane, subject):
+def redact_lane(tx: Connection, lane: str, subject: Subject, scrub: Scrub) -> bool:
+    """Replace the person in what is done; True where something waits or lies on the shelf, and is
+    still needed."""
+    rows = list_about(tx, lane, subject)
+    for row in rows:
         if row["state"] == "done":
             body = redacted(scrub(row["body"], subject), subject)
             tx.execute(update(deliveries).where(deliveries.c.id == row["id"]).values(body=body))
+    return any(row["state"] != "done" for row in rows)
 
 
 def _own_lane(subject: Subject) -> str:
@@ -71,28 +74,23 @@ def forget(tx: Connection, subject: Subject) -> None:
             tx.execute(delete(retries).where(retries.c.id == row["id"]))
 
 
-def sweep(tx: Connection, subject: Subject) -> None:
+def sweep(tx: Connection, subject: Subject) -> bool:
     """What happened among ourselves is thrown away, and the keys of what can be told no more carry
     the pseudonym. That somebody followed is told once in a lifetime, so that key stays."""
-    tx.execute(
-        delete(deliveries).where(
-            deliveries.c.id.in_(
-                row["id"]
-                for row in list_about(tx, _own_lane(subject), subject)
-                if row["source"] == OWN_SOURCE and row["state"] == "done"
-            )
-        )
-    )
+    ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
+    done = [row["id"] for row in ours if row["state"] == "done"]
+    tx.execute(delete(deliveries).where(deliveries.c.id.in_(done)))
     found = tx.execute(
         select(facts.c.event, facts.c.key).where(
             facts.c.guild_id == subject.guild_id,
-            facts.c.at < subject.at,
+            facts.c.at < subject.swept_before,
             facts.c.event != "ChannelFollowed",
             contains_any(facts.c.key, subject.traces),
         )
     ).all()
     for row in found:
         _replace(tx, subject, row.event, row.key)
+    return len(ours) > len(done)
 
 
 def _replace(tx: Connection, subject: Subject, event: str, key: str) -> None:

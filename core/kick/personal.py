@@ -74,7 +74,7 @@ def _about(tx: Connection, subject: Subject, table: Table) -> list[RowMapping]:
     found = tx.execute(
         select(table).where(
             table.c.guild_id == subject.guild_id,
-            table.c.at < subject.at,
+            table.c.at < subject.swept_before,
             contains_any(table.c.payload, subject.traces),
         )
     )
@@ -109,17 +109,17 @@ def forget(tx: Connection, subject: Subject) -> None:
     )
 
 
-def sweep(tx: Connection, subject: Subject) -> None:
+def sweep(tx: Connection, subject: Subject) -> bool:
     """What was set aside can be matched with nothing any more. Where an admin has still to decide,
     it waits for that."""
-    for lane in _lanes(tx, subject):
-        inbox.redact_lane(tx, lane, subject, _scrub)
+    waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
     for table, kind, texts in (
         (witnesses, "kind", ("key", "subject", "drop", "fact_key")),
         (parked, "event", ("key", "drop", "giver")),
     ):
         for row in _about(tx, subject, table):
-            if row["state"] not in ("waiting", "suspected", "open"):
+            waits.append(row["state"] in ("waiting", "suspected", "open"))
+            if not waits[-1]:
                 same = (
                     (table.c.guild_id == subject.guild_id)
                     & (table.c[kind] == row[kind])
@@ -128,6 +128,7 @@ def sweep(tx: Connection, subject: Subject) -> None:
                 words = {text: row[text] and redacted_key(row[text], subject) for text in texts}
                 payload = redacted(row["payload"], subject)
                 tx.execute(update(table).where(same).values(**words, payload=payload))
+    return any(waits)
 
 
 PERSONAL = Personal(

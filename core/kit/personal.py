@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+AFTERMATH = timedelta(hours=1)
+"""How long after a wish to be forgotten something may come of it that is swept, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A platform account that is linked to the person."""
@@ -41,6 +45,12 @@ class Subject:
     at: datetime
     discord_names: tuple[str, ...] = ()
     accounts: tuple[Account, ...] = ()
+
+    @property
+    def swept_before(self) -> datetime:
+        """What is older goes with the sweep. It is later than `at`, because what follows from the
+        wish comes after it: that they are unlinked is told, and roles are taken."""
+        return self.at + AFTERMATH
 
     @property
     def viewer_ids(self) -> tuple[int, ...]:
@@ -83,14 +93,15 @@ class Personal:
             (a block, an exclusion) stays with the viewer id, so that forgetting sheds nothing. It
             runs in one transaction with all the others', the uppermost floor first.
         sweep: `sweep(tx, subject)`: the same for what guards against counting twice, or is still on
-            its way. Called once, `SWEPT_AFTER` later; it takes nothing that is newer than
-            `subject.at`, for they may have come back.
+            its way. Called `SWEPT_AFTER` later; it takes nothing that is newer than
+            `subject.swept_before`, for they may have come back. While it answers True something
+            is still needed, such as a prize on its way, and it is called again every day.
     """
 
     tables: tuple[str, ...]
     collect: "Callable[[Connection, Subject], dict[str, Any]]"
     forget: "Callable[[Connection, Subject], None]"
-    sweep: "Callable[[Connection, Subject], None] | None" = None
+    sweep: "Callable[[Connection, Subject], bool] | None" = None
 
 
 SWEPT_AFTER = timedelta(days=3)

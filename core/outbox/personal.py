@@ -11,7 +11,7 @@ from core.outbox.tables import messages
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """Messages to them with what they say, and those that name them."""
+    """Messages to them with what they say, and those that name them or are about their roles."""
     rows = _about(tx, subject)
     return {
         "messages_to_you": [
@@ -36,7 +36,9 @@ def _about(tx: Connection, subject: Subject) -> list[RowMapping]:
         .order_by(messages.c.id)
     )
     return [
-        row for row in found.mappings() if _is_to(row, subject) or is_about(row["payload"], subject)
+        row
+        for row in found.mappings()
+        if is_about(row["target"], subject) or is_about(row["payload"], subject)
     ]
 
 
@@ -50,11 +52,14 @@ def forget(tx: Connection, subject: Subject) -> None:
     _cut_loose(tx, subject, _about(tx, subject))
 
 
-def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> None:
+def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> bool:
+    """True where something has to be done first."""
+    waits = False
     for row in rows:
         is_over = row["state"] in ("sent", "shelved")
         to_be_done = is_about(row["target"], subject) and not _is_to(row, subject) and not is_over
         if row["state"] == "sending" or to_be_done:
+            waits = True
             continue
         mine = (messages.c.id == row["id"]) & (messages.c.state == row["state"])
         if _is_to(row, subject):
@@ -65,16 +70,17 @@ def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> 
                 target["reply_to"] = None
             payload = redacted(row["payload"], subject)
             tx.execute(update(messages).where(mine).values(target=target, payload=payload))
+    return waits
 
 
-def sweep(tx: Connection, subject: Subject) -> None:
+def sweep(tx: Connection, subject: Subject) -> bool:
     """The same for what came late, and for keys: nothing is posted twice any more."""
-    before = [row for row in _about(tx, subject) if row["posted_at"] < subject.at]
-    _cut_loose(tx, subject, before)
+    before = [row for row in _about(tx, subject) if row["posted_at"] < subject.swept_before]
+    waits = _cut_loose(tx, subject, before)
     found = tx.execute(
         select(messages.c.id, messages.c.key).where(
             messages.c.guild_id == subject.guild_id,
-            messages.c.posted_at < subject.at,
+            messages.c.posted_at < subject.swept_before,
             contains_any(messages.c.key, subject.traces),
         )
     ).all()
@@ -83,6 +89,7 @@ def sweep(tx: Connection, subject: Subject) -> None:
         if key != row.key:
             changed = update(messages).where(messages.c.id == row.id)
             tx.execute(changed.values(key=f"{key}:{row.id}"))
+    return waits
 
 
 PERSONAL = Personal(tables=("outbox_messages",), collect=collect, forget=forget, sweep=sweep)

@@ -18,6 +18,8 @@ from core.privacy.store import Wish
 from core.slot_calls import store as slot_calls
 from core.watchtime import store as watchtime
 
+AGAIN_AFTER = timedelta(days=1)
+
 _SUBJECT = TypeAdapter(Subject)
 
 
@@ -78,15 +80,19 @@ def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vaul
     store.add_wish(tx, subject.guild_id, sealed, subject.at + SWEPT_AFTER)
 
 
-def sweep(tx: Connection, personals: Sequence[Personal], wish: Wish, vault: Vault) -> bool:
-    """Do what is left of a wish; False when that is done."""
-    if not store.end_wish(tx, wish):
+def sweep(
+    tx: Connection, personals: Sequence[Personal], wish: Wish, vault: Vault, now: datetime
+) -> bool:
+    """Do what is left of a wish, and again every day while something has to wait; False when
+    somebody was faster."""
+    if not store.put_off_wish(tx, wish, now, now + AGAIN_AFTER):
         return False
     try:
         subject = _SUBJECT.validate_json(vault.open(wish.subject))
-    except SealBroken:
-        return True  # the keys were changed, so nobody can tell any more who it was
-    for personal in reversed(personals):
-        if personal.sweep is not None:
-            personal.sweep(tx, subject)
+    except SealBroken:  # the keys were changed, so nobody can tell any more who it was
+        store.end_wish(tx, wish)
+        return True
+    waits = [one.sweep(tx, subject) for one in reversed(personals) if one.sweep is not None]
+    if not any(waits):
+        store.end_wish(tx, wish)
     return True

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from core.privacy.tables import wishes
 
@@ -40,9 +40,16 @@ def list_due(tx: Connection, now: datetime) -> list[Wish]:
     return [Wish(*row) for row in found]
 
 
-def end_wish(tx: Connection, wish: Wish) -> bool:
-    """It is fulfilled; False when somebody was faster."""
-    ended = tx.execute(
-        delete(wishes).where(wishes.c.guild_id == wish.guild_id, wishes.c.wish_id == wish.wish_id)
-    )
-    return ended.rowcount == 1
+def put_off_wish(tx: Connection, wish: Wish, now: datetime, until: datetime) -> bool:
+    """Its time is another one; False when it is not due any more."""
+    due = (_is(wish), wishes.c.sweep_at <= now)
+    return tx.execute(update(wishes).where(*due).values(sweep_at=until)).rowcount == 1
+
+
+def end_wish(tx: Connection, wish: Wish) -> None:
+    """It is fulfilled."""
+    tx.execute(delete(wishes).where(_is(wish)))
+
+
+def _is(wish: Wish) -> ColumnElement[bool]:
+    return (wishes.c.guild_id == wish.guild_id) & (wishes.c.wish_id == wish.wish_id)

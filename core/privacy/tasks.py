@@ -23,6 +23,6 @@ def _sweep(kept: Sequence[Personal]) -> Callable[[Services], None]:
             due = store.list_due(tx, services.clock())
         for wish in due:
             with services.database.begin() as tx:
-                actions.sweep(tx, kept, wish, vault)
+                actions.sweep(tx, kept, wish, vault, services.clock())
 
     return sweep

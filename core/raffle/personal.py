@@ -48,15 +48,19 @@ def forget(tx: Connection, subject: Subject) -> None:
     """Tickets stay under the pseudonym, or a draw could not be checked any more; so do exclusions.
     A winner's account is shown in the bundle no more, because it cannot be worked out any more.
     Whose account it was on Discord goes, unless a prize is still on its way to them."""
-    tx.execute(
-        update(picks)
-        .where(
-            picks.c.guild_id == subject.guild_id,
-            picks.c.discord_id == subject.discord_id,
-            picks.c.state.not_in(("drawn", "claimed")),
-        )
-        .values(discord_id=None)
+    sweep(tx, subject)
+
+
+def sweep(tx: Connection, subject: Subject) -> bool:
+    """The same for prizes that were on their way."""
+    theirs = (
+        (picks.c.guild_id == subject.guild_id)
+        & (picks.c.discord_id == subject.discord_id)
+        & (picks.c.drawn_at < subject.swept_before)
     )
+    over = picks.c.state.not_in(("drawn", "claimed"))
+    tx.execute(update(picks).where(theirs, over).values(discord_id=None))
+    return tx.execute(select(picks.c.k).where(theirs).limit(1)).first() is not None
 
 
 PERSONAL = Personal(
@@ -70,4 +74,5 @@ PERSONAL = Personal(
     ),
     collect=collect,
     forget=forget,
+    sweep=sweep,
 )

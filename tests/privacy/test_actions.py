@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.tables import audit_log
-from core.inbox.tables import deliveries, facts
+from core.inbox.tables import deliveries
 from core.kick.accounts.tables import accounts
 from core.kit.clock import utc_now
 from core.kit.database import contains_any
@@ -92,19 +92,6 @@ def test_no_trace_stays_but_what_guards_against_counting_twice(
     assert {kind for kind, _state in told} == {"AccountLinked", "AccountUnlinked"}
 
 
-def test_three_days_later_only_a_follow_is_left(tx: Connection, guild_id: int) -> None:
-    live(tx, guild_id)
-    forget(tx, guild_id)
-    tx.execute(deliveries.update().values(state="done"))
-    tx.execute(deliveries.update().values(received_at=NOON))
-    wish = store.list_due(tx, utc_now() + SWEPT_AFTER)[0]
-    assert actions.sweep(tx, KEPT, wish, VAULT) is True
-    assert traces(tx, guild_id) == {"inbox_facts": 1}
-    kept = tx.execute(select(facts.c.event).where(contains_any(facts.c.key, [str(MADCATS)])))
-    assert kept.scalars().all() == ["ChannelFollowed"]
-    assert actions.sweep(tx, KEPT, wish, VAULT) is False
-
-
 def test_it_is_not_swept_before_its_time(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     forget(tx, guild_id)
@@ -174,7 +161,8 @@ def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_
     tx.execute(exclusions.delete())
     live(tx, guild_id)
     before = watched(tx, guild_id, viewer_id)
-    actions.sweep(tx, KEPT, store.list_due(tx, utc_now() + SWEPT_AFTER)[0], VAULT)
+    later = utc_now() + SWEPT_AFTER
+    actions.sweep(tx, KEPT, store.list_due(tx, later)[0], VAULT, later)
     assert watched(tx, guild_id, viewer_id) == before > 0
     assert viewers.find_link(tx, guild_id, MIA) is not None
 

@@ -1,0 +1,108 @@
+"""What is left of a wish to be forgotten goes three days later, in the order in which it really
+comes: what follows from the wish is written down after it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, insert, select
+
+from core.inbox.tables import deliveries, facts
+from core.kit.clock import utc_now
+from core.kit.database import Database, contains_any
+from core.kit.personal import SWEPT_AFTER
+from core.outbox.tables import messages
+from core.privacy import actions, store
+from core.raffle.draw.tables import draws, picks
+from core.raffle.tables import periods
+from core.roles.tables import grants, rewards
+from tests.clean import cleaned
+from tests.privacy.scene import ADMIN, KEPT, MADCATS, MIA, NOON, VAULT, forget, live, traces
+
+ROLE = 77
+
+
+@pytest.fixture
+def clean(database: Database) -> Iterator[Database]:
+    with cleaned(database) as emptied:
+        yield emptied
+
+
+def told_and_sent(database: Database) -> None:
+    """The worker and the sender have done all that they had to."""
+    with database.begin() as tx:
+        tx.execute(deliveries.update().values(state="done"))
+        tx.execute(messages.update().values(state="sent"))
+
+
+def sweep(database: Database, guild_id: int) -> list[dict[str, int]]:
+    """The day of the sweep; what there is to be found of Mia afterwards, once for each wish."""
+    swept = []
+    later = utc_now() + SWEPT_AFTER
+    with database.begin() as tx:
+        for wish in store.list_due(tx, later):
+            assert actions.sweep(tx, KEPT, wish, VAULT, later) is True
+            assert actions.sweep(tx, KEPT, wish, VAULT, later) is False
+            swept.append(traces(tx, guild_id))
+    return swept
+
+
+def test_what_followed_from_the_wish_goes_with_it(clean: Database, guild_id: int) -> None:
+    with clean.begin() as tx:
+        live(tx, guild_id)
+        mine = {"guild_id": guild_id, "role_id": ROLE}
+        tx.execute(insert(rewards).values(**mine, name="Regular", added_by=ADMIN, added_at=NOON))
+        given = {"state": "given", "reason": "linked", "number": 1, "at": NOON}
+        tx.execute(insert(grants).values(**mine, **given, discord_id=MIA))
+    with clean.begin() as tx:
+        forget(tx, guild_id)
+        taken = select(messages.c.target).where(messages.c.kind == "roles.change")
+        assert str(MIA) in str(tx.execute(taken).scalar_one())
+    told_and_sent(clean)
+    assert sweep(clean, guild_id) == [{"inbox_facts": 1}]
+    with clean.begin() as tx:
+        kept = tx.execute(select(facts.c.event).where(contains_any(facts.c.key, [str(MADCATS)])))
+        assert kept.scalars().all() == ["ChannelFollowed"]
+
+
+def test_what_has_to_wait_is_swept_another_day(clean: Database, guild_id: int) -> None:
+    with clean.begin() as tx:
+        live(tx, guild_id)
+        _win(tx, guild_id)
+    with clean.begin() as tx:
+        forget(tx, guild_id)
+    told_and_sent(clean)
+    assert sweep(clean, guild_id) == [{"inbox_facts": 1, "raffle_picks": 1}], "a prize is due"
+    with clean.begin() as tx:
+        tx.execute(picks.update().values(state="delivered"))
+        assert store.list_due(tx, utc_now() + SWEPT_AFTER + timedelta(hours=23)) == []
+        day_after = utc_now() + SWEPT_AFTER + timedelta(days=1)
+        (wish,) = store.list_due(tx, day_after)
+        assert actions.sweep(tx, KEPT, wish, VAULT, day_after) is True
+        assert traces(tx, guild_id) == {"inbox_facts": 1}
+        assert store.list_due(tx, day_after + timedelta(days=9)) == []
+
+
+def _win(tx: Connection, guild_id: int) -> None:
+    """Mia has claimed a prize, which nobody has handed over yet."""
+    mine = {"guild_id": guild_id}
+    tx.execute(
+        insert(periods).values(
+            **mine,
+            number=1,
+            starts_at=NOON,
+            ends_at=NOON,
+            state="drawn",
+            prize="x",
+            winners_wanted=1,
+            sealed_seed="",
+            sealed_salt="",
+            commitment="",
+            public_id="x",
+            opened_at=NOON,
+        )
+    )
+    frozen = {"snapshot": "", "snapshot_hash": "", "entrants": 1, "tickets": 1, "left_out": 0}
+    tx.execute(insert(draws).values(**mine, **frozen, period=1, frozen_at=NOON, channel_id=1))
+    won = {"k": 1, "pseudonym": "x", "state": "claimed", "discord_id": MIA, "drawn_at": NOON}
+    tx.execute(insert(picks).values(**mine, **won, period=1))
