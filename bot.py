@@ -205,11 +205,21 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
         case commands.UserInputError() | discord.app_commands.TransformerError():
             what = _("I did not understand that")
             remedy = _("Write it like this: `{usage}`").format(usage=usage(ctx.command))
+            remedy += _range_words(error)
         case commands.CheckFailure() | discord.app_commands.CheckFailure():
             what, remedy = _("You may not use this command"), ""
         case _:
             return _bug(ctx, error)
     return ui.refusal_card(Refusal(what, remedy))
+
+
+def _range_words(error: Exception) -> str:
+    match error:
+        case commands.RangeError(value=int(), minimum=int(least), maximum=int(most)):
+            return "\n" + _("Numbers there go from {least} to {most}.").format(
+                least=f"{least:,}", most=f"{most:,}"
+            )
+    return ""
 
 
 def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:

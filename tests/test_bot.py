@@ -47,6 +47,7 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
         (commands.MissingPermissions(["manage_guild"]), "for moderators", "Manage Server"),
         (commands.NoPrivateMessage(), "in a server only", ""),
         (commands.BadArgument("x"), "did not understand", "`!leaderboard [top=10]`"),
+        (commands.RangeError(26, 1, 25), "did not understand", "from 1 to 25"),
         (commands.TooManyArguments(), "did not understand", "`!leaderboard"),
         (commands.ExpectedClosingQuoteError('"'), "did not understand", "`!leaderboard"),
         (commands.CheckFailure(), "may not use", ""),

@@ -73,8 +73,10 @@ def find_person(tx: Connection, guild_id: int, text: str) -> Viewer:
         # A name on Kick may consist of digits.
         if not (typed.isdigit() and store.find_by_name(tx, guild_id, typed)):
             raise Refusal(
-                _("<@{discord_id}> has not linked a Kick account.").format(discord_id=discord_id),
-                _("`/link` does that. A name on Kick works as well."),
+                _("That member has not linked a Kick account."),
+                _("<@{discord_id}> does that with `/link`. A name on Kick works as well.").format(
+                    discord_id=discord_id
+                ),
             )
     return get_by_name(tx, guild_id, typed)
 

@@ -56,10 +56,10 @@ def get_period_to_draw(tx: Connection, guild_id: int, now: datetime) -> Period:
         )
     if waiting:
         raise Refusal(
-            _("Raffle #{number} still runs, until <t:{end}:f>.").format(
-                number=waiting[0].number, end=int(waiting[0].ends_at.timestamp())
+            _("Raffle #{number} still runs.").format(number=waiting[0].number),
+            _("It can be drawn when it has ended: <t:{end}:f>.").format(
+                end=int(waiting[0].ends_at.timestamp())
             ),
-            _("It can be drawn when it has ended."),
         )
     raise Refusal(_("There is no raffle to draw."))
 

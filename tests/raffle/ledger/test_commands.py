@@ -298,6 +298,8 @@ def test_giving_and_taking(ask: Asker, world: World) -> None:
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
     assert embed["title"] == "⚠️ MadCats has 90 tickets."
     ask("raffleremove", who="madcats", amount=90)
+    refused = Asker(world.driver, typing=True)("rafflegive", who="madcats", amount=1_000_001)
+    assert "from 1 to 1,000,000" in refused["description"]
     assert world.tickets(MIA) == 0
 
 
