@@ -11,6 +11,7 @@ from core.kit.database import Database
 from core.people import store
 from core.people.tables import viewers
 from tests.clean import cleaned
+from tests.patience import PATIENCE
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -126,7 +127,7 @@ def test_of_two_processes_that_meet_an_account_at_once_the_newer_name_stays(
             waiting = other_process.submit(late)  # it sees no row yet, and waits for ours
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.2)
-        assert waiting.result(timeout=5) == ours
+        assert waiting.result(timeout=PATIENCE) == ours
         with database.begin() as tx:
             assert name_of(tx, guild_id, ours) == "CalmCats"
 

@@ -15,6 +15,7 @@ from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.tables import balances, entries
 from tests.clean import cleaned
+from tests.patience import PATIENCE
 from tests.raffle.scene import END, MIDDLE, START, VAULT, give, period, viewer
 
 
@@ -146,7 +147,7 @@ def test_a_freeze_waits_for_an_entry_under_way(
 
     def freeze() -> dict[int, int]:
         with database.begin() as tx:
-            given.wait(5)
+            assert given.wait(PATIENCE)
             store.lock_period(tx, guild_id, number)
             frozen.set()
             store.set_period(tx, guild_id, number, state="frozen")
@@ -158,7 +159,7 @@ def test_a_freeze_waits_for_an_entry_under_way(
             give(tx, guild_id, number, mia, 15, "gift:1")
             given.set()
             assert not frozen.wait(0.3), "it did not wait"
-        assert freezing.result(5) == {mia: 15}
+        assert freezing.result(PATIENCE) == {mia: 15}
 
 
 def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
@@ -181,7 +182,7 @@ def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
             with pytest.raises(TimeoutError):
                 trying.result(0.3)
             store.set_period(tx, guild_id, number, state="frozen")
-        assert trying.result(5) == "raffle_entries_only_while_open"
+        assert trying.result(PATIENCE) == "raffle_entries_only_while_open"
 
 
 def test_many_hands_at_once_take_no_more_than_there_is(

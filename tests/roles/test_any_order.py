@@ -17,6 +17,7 @@ from core.roles import actions, updates
 from core.roles.rules import ECHO, Role
 from core.roles.settings import MODE
 from tests.clean import cleaned
+from tests.patience import PATIENCE
 from tests.roles.scene import (
     ADMIN,
     BRONZE,
@@ -203,7 +204,7 @@ def test_looks_at_the_same_moment_ask_once(database: Database, guild_id: int) ->
 
         def one_look(_number: int) -> None:
             with database.begin() as tx:
-                both.wait(10)
+                both.wait(PATIENCE)
                 held: dict[int, set[int]] = {number: set() for number in range(20)}
                 updates.update(tx, guild_id, seen(dict(held)), NOON)
 
@@ -247,8 +248,8 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
 
         with ThreadPoolExecutor(2) as hands:
             first, second = hands.submit(answering), hands.submit(looking)
-            second.result(30)
-            first.result(30)
+            second.result(PATIENCE)
+            first.result(PATIENCE)
         answering()
         with database.begin() as tx:
             assert waiting(tx, guild_id) == []

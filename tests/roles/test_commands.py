@@ -17,6 +17,7 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.bot_rig import Asker, bot_in_discord
+from tests.patience import PATIENCE
 from tests.roles.scene import link
 
 REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
@@ -177,7 +178,9 @@ def test_mode(ask: Asker) -> None:
 def test_status(ask: Asker, discord_world: DiscordDriver) -> None:
     ask("add", role=REGULAR, minutes=600)
     discord_world.wait_until(
-        lambda: "Last look at everybody" in ask("status")["description"], 10, lambda: "no look"
+        lambda: "Last look at everybody" in ask("status")["description"],
+        PATIENCE,
+        lambda: "no look",
     )
     shown = fields(ask("status"))
     assert shown["Rewards"] == "1 on"
@@ -259,7 +262,7 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
 
     def becomes(title: str) -> None:
         discord_world.wait_until(
-            lambda: ask("status")["title"] == title, 10, lambda: str(ask("status"))
+            lambda: ask("status")["title"] == title, PATIENCE, lambda: str(ask("status"))
         )
 
     discord_world.role("Regulars", permissions=0)

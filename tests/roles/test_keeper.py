@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,6 +20,7 @@ from core.roles.keeper import Keeper
 from core.watchtime.store import CREDITED
 from tests.clean import cleaned
 from tests.kick.rig import settings
+from tests.patience import until_async
 from tests.roles.scene import BRONZE, NOON, link, reward, waiting
 
 
@@ -111,12 +111,6 @@ async def keeping(
         one.stop()
 
 
-async def until(check: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not check():
-            await asyncio.sleep(0.01)
-
-
 def asked(gate: Database, guild_id: int) -> list[str]:
     with gate.begin() as tx:
         return waiting(tx, guild_id)
@@ -125,7 +119,7 @@ def asked(gate: Database, guild_id: int) -> list[str]:
 async def test_a_server_that_comes_is_looked_at(gate: Database, guild_id: int) -> None:
     async with keeping(gate) as (one, _bus):
         one.meet(cast(discord.Guild, Guild(guild_id, Member(7))))
-        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
 
 
 async def test_a_server_that_is_gone_is_not(gate: Database, guild_id: int) -> None:
@@ -152,13 +146,13 @@ async def test_a_bell_from_any_thread_is_heard(
             target=bus.publish, args=(bell,), kwargs={"guild_id": str(guild_id), **data}
         )
         ring.start()
-        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
         ring.join()
 
 
 async def test_everybody_is_looked_at_from_time_to_time(gate: Database, guild_id: int) -> None:
     async with keeping(gate, Guild(guild_id, Member(7)), every=0.05):
-        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
 
 
 async def test_after_the_end_no_bell_is_heard(gate: Database, guild_id: int) -> None:
@@ -184,7 +178,7 @@ async def test_what_fails_is_looked_at_again(
     monkeypatch.setattr(keeper, "see", see)
     async with keeping(gate, Guild(guild_id, Member(7))) as (one, _bus):
         one.look(guild_id, 7)
-        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
     assert failures == []
 
 
@@ -203,7 +197,7 @@ async def test_members_that_are_not_known_yet_are_fetched_first(
     monkeypatch.setattr(guild, "chunk", chunk)
     async with keeping(gate, guild) as (one, _bus):
         one.look(guild_id)
-        await until(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
+        await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
     assert fetched == [True]
 
 
@@ -222,30 +216,29 @@ async def test_what_comes_together_is_looked_at_once(
         for _time in range(50):
             one.look(guild_id, 7)
             one.look(guild_id, 8)
-        await until(lambda: looks)
+        await until_async(lambda: looks)
         assert looks == [{7, 8}]
         one.look(guild_id, 7)
         one.look(guild_id)
         one.look(guild_id, 8)
-        await until(lambda: len(looks) > 1)
+        await until_async(lambda: len(looks) > 1)
     assert looks == [{7, 8}, None]
 
 
 async def test_a_server_of_ten_thousand_holds_nobody_up() -> None:
     """The event loop breathes while it is looked at."""
     guild = cast(discord.Guild, Guild(1, *(Member(n, BRONZE) for n in range(10_000))))
-    longest = 0.0
+    beats = 0
 
     async def pulse() -> None:
-        nonlocal longest
+        nonlocal beats
         while True:
-            before = time.perf_counter()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            beats += 1
 
     beating = asyncio.create_task(pulse())
     seen = await snapshot.see(guild, list(range(10, 20)))
     beating.cancel()
     assert len(seen.held) == 10_000
     assert seen.held[9_999] == frozenset({BRONZE})
-    assert longest < 0.1, f"{longest:.3f} s without a breath"
+    assert beats >= 10_000 // snapshot.SLICE - 1

@@ -13,6 +13,7 @@ from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import Asker
+from tests.patience import PATIENCE
 from tests.settings.rig import CHANNEL, ENABLED, GREETING, KNOWN, ROLE, SECONDS, ZONE
 
 RAFFLE = channel_id(NORAS_CORNER_ID, "raffle")
@@ -75,7 +76,7 @@ def shown_after(ask: Asker, message_id: str, done: Json) -> Json:
     if not ask.typing:
         return ask.driver.wait_until(
             lambda: second_page(ask.driver.interaction(done["interaction_id"])["response"]),
-            5,
+            PATIENCE,
             lambda: "no second page",
         )
     return ask.driver.wait_for(
@@ -267,13 +268,13 @@ def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database
     made = discord_world.channel("short-lived", create=True)["channel_id"]
     discord_world.wait_until(
         lambda: ask("set", key="game.channel", value=f"<#{made}>")["title"] == "✅ Changed",
-        5,
+        PATIENCE,
         lambda: "the bot does not know the channel",
     )
     discord_world.channel("short-lived", delete=True)
     discord_world.wait_until(
         lambda: "⚠️ This channel is gone" in ask("list")["description"],
-        5,
+        PATIENCE,
         lambda: "it is not noticed",
     )
     fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
@@ -397,7 +398,7 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
         text = shown["embeds"][0]["footer"]["text"] if shown else ""
         return shown if text == "3 to 4 of 5" else None
 
-    shown = ask.driver.wait_until(second, 5, lambda: "no second page")
+    shown = ask.driver.wait_until(second, PATIENCE, lambda: "no second page")
     assert "**2** → **3**" in shown["embeds"][0]["description"]
     back, _page, on = shown["components"][0]["components"]
     assert not back.get("disabled")

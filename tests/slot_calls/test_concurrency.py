@@ -13,6 +13,7 @@ from core.kit.errors import Refusal
 from core.slot_calls import actions, store
 from core.slot_calls.settings import MOST_OPEN
 from tests.clean import cleaned
+from tests.patience import PATIENCE
 from tests.slot_calls.scene import (
     MODERATOR,
     NOON,
@@ -117,7 +118,7 @@ def test_a_click_in_the_middle_of_a_clear_does_not_undo_it(gate: Database, guild
             clearing = other.submit(all_at_once, gate, [clear])
             with pytest.raises(TimeoutError):
                 clearing.result(timeout=0.2)  # it waits for the click's commit
-        assert clearing.result(timeout=5) == [2]
+        assert clearing.result(timeout=PATIENCE) == [2]
     with gate.begin() as tx:
         assert waiting(tx, guild_id) == []
 

@@ -20,6 +20,7 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.people import PEOPLE as CAST
 from tests.bot_rig import Asker, bot_in_discord
+from tests.patience import PATIENCE
 from tests.watchtime.model import Teller, at, tell, viewer_id
 
 DISCORD_ID = {person.handle: person.discord_id for person in CAST}
@@ -235,7 +236,9 @@ def wait_for_board(world: World, message_id: str, words: str) -> Answer:
         is_there = words in ids(found) or words in found["embeds"][0]["title"]
         return found if is_there else None
 
-    return world.driver.wait_until(shown, 5, lambda: f"no {words}: {board(world, message_id)}")
+    return world.driver.wait_until(
+        shown, PATIENCE, lambda: f"no {words}: {board(world, message_id)}"
+    )
 
 
 def test_whoever_asked_turns_the_pages(world: World) -> None:

@@ -22,6 +22,7 @@ from core.raffle.draw.tasks import LATE, look, move_on
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
+from tests.patience import PATIENCE
 from tests.raffle.draw.rig import ADMIN, ended, state_of, states
 from tests.raffle.scene import END, KEY, PUBLIC_URL
 from tests.sandbox.kick_harness import KEY as KICK_KEY
@@ -60,7 +61,7 @@ class Hall:
 
     def misbehave(self, **faults: object) -> None:
         named = {f"drand.{name}": value for name, value in faults.items()}
-        requests.post(f"{self.world.base_url}/control/faults", json=named, timeout=5)
+        requests.post(f"{self.world.base_url}/control/faults", json=named, timeout=PATIENCE)
 
     def troubles(self, guild_id: int) -> list[str]:
         with self.services.database.begin() as tx:
@@ -80,7 +81,7 @@ def hall(
             ended(tx, guild_id)
             ended(tx, other_guild_id)
         yield Hall(Services(settings, database, LocalBus()), world, END)
-        requests.post(f"{world.base_url}/control/faults/reset", timeout=5)
+        requests.post(f"{world.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
 def test_nothing_is_drawn_by_itself_unless_an_admin_wants_it(hall: Hall, guild_id: int) -> None:

@@ -19,6 +19,7 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
 from tests.bot_rig import Asker, bot_in_discord
+from tests.patience import PATIENCE
 from tests.raffle.ledger.scene import (
     END,
     LEO,
@@ -214,7 +215,7 @@ def wait_for_page(world: World, message_id: str, page: str) -> None:
     def shown() -> dict[str, str]:
         return ids(message(world, message_id))
 
-    world.driver.wait_until(lambda: page in shown(), 5, lambda: f"no {page}: {shown()}")
+    world.driver.wait_until(lambda: page in shown(), PATIENCE, lambda: f"no {page}: {shown()}")
 
 
 def test_the_first_entries_come_last(pick: Asker) -> None:
