@@ -28,8 +28,8 @@ SHORT_GAP = timedelta(minutes=1)
 
 
 def tune_in(services: Services) -> None:
-    """Find the channel of KICK_CHANNEL, put every channel's subscriptions in order, learn who our
-    bot is. Trouble with one of these does not stop the others.
+    """Find the channel of KICK_CHANNEL and put every channel's subscriptions in order. Trouble with
+    one of these does not stop the others.
 
     Raises:
         Refusal: a setting is missing or wrong, in words for the health page.
@@ -38,7 +38,7 @@ def tune_in(services: Services) -> None:
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
     # The numbers of a channel that was tied just now: the realtime feed waits for them.
-    steps = (follow_environment, reconcile, look_up_missing, _learn_own_account)
+    steps = (follow_environment, reconcile, look_up_missing)
     troubles = [trouble for step in steps if (trouble := _attempt(step, services)) is not None]
     if troubles:
         raise troubles[0]
@@ -50,15 +50,29 @@ def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | 
     except (Refusal, Outage) as trouble:
         return trouble
     except KickRejected as rejected:
-        return Refusal(str(rejected))
+        app = "Please check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
+        return Refusal(f"{rejected}.", app if rejected.status == 401 else "")
     return None
 
 
-def _learn_own_account(services: Services) -> None:
+def learn_own_account(services: Services) -> None:
+    """Whose KICK_BOT_USER_TOKEN is.
+
+    Raises:
+        Refusal: Kick does not take it (any more).
+        Outage: Kick is away.
+    """
     token = services.settings.kick_bot_user_token
     if token is None:
         return
-    account = client_of(services.settings).account_of(token.get_secret_value())
+    try:
+        account = client_of(services.settings).account_of(token.get_secret_value())
+    except KickRejected as rejected:
+        raise Refusal(
+            f"Kick does not take KICK_BOT_USER_TOKEN ({rejected.status}).",
+            "Such a token ends after two hours: make a new one, or better remove it and let the "
+            "streamer run /connect_kick.",
+        ) from rejected
     with services.database.begin() as tx:
         store.set_bot(tx, account.kick_user_id, account.name)
 
@@ -118,6 +132,7 @@ def _followed(services: Services) -> list[int]:
 
 TASKS = (
     Task("kick.tune_in", every=lambda settings: settings.subscription_check_seconds, run=tune_in),
+    Task("kick.bot_account", every=lambda _settings: 600, run=learn_own_account),
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=look_who_is_live),
 )

@@ -77,8 +77,10 @@ class TaskRunner:
             with self._services.database.only_one(f"task:{task.name}") as ours:
                 if ours:
                     task.run(self._services)
-        except (Refusal, Outage) as expected:
-            self._note(task, str(expected))
+        except Refusal as refusal:
+            self._note(task, f"{refusal.what} {refusal.remedy}".strip())
+        except Outage as outage:
+            self._note(task, str(outage))
         except Exception:  # a task's edge: its rhythm must outlive every bug
             code = trouble_code()
             _log.exception("A task failed", task=task.name, code=code)

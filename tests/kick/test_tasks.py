@@ -15,11 +15,18 @@ from core.inbox.tables import deliveries
 from core.kick import store
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
-from core.kick.tasks import MOST_AT_ONCE, look_who_is_live, tune_in
+from core.kick.tasks import (
+    MOST_AT_ONCE,
+    TASKS,
+    learn_own_account,
+    look_who_is_live,
+    tune_in,
+)
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
+from core.kit.tasks import TaskRunner
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NOON, NORA, VERA, StandingClock, follow, settings
@@ -56,6 +63,7 @@ def test_tuning_in_ties_the_channel_subscribes_and_learns_who_we_are(
     services: Services, kick: KickDriver, clean: Database, guild_id: int
 ) -> None:
     tune_in(services)
+    learn_own_account(services)
     with clean.begin() as tx:
         assert guilds.find_channel(tx, guild_id, "kick") == Channel(
             guild_id, "kick", NORA, "noraplays"
@@ -156,7 +164,6 @@ def test_a_name_that_somebody_else_took_leads_to_nobody_else(
         ({"discord_guild_id": None}, "KICK_CHANNEL and DISCORD_GUILD_ID are not set"),
         ({"kick_channel": "Nobody_Here"}, "no channel called “Nobody_Here”.*KICK_CHANNEL"),
         ({"kick_client_secret": "wrong"}, "Kick said no"),
-        ({"kick_bot_user_token": "worthless"}, "Kick said no.*401"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_in_words(
@@ -174,10 +181,26 @@ def test_what_is_missing_or_wrong_is_said_in_words(
 def test_without_an_account_of_its_own_it_listens_all_the_same(
     pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, kick: KickDriver
 ) -> None:
-    tune_in(services_for(pretend, clean, clock, guild_id, kick_bot_user_token=None))
+    ours = services_for(pretend, clean, clock, guild_id, kick_bot_user_token=None)
+    tune_in(ours)
+    learn_own_account(ours)
     assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
     with clean.begin() as tx:
         assert store.list_bot_ids(tx) == frozenset()
+
+
+def test_a_token_that_ended_says_so_and_costs_nothing_else(
+    pretend: Sandbox, clean: Database, clock: StandingClock, guild_id: int, kick: KickDriver
+) -> None:
+    """Kick ends such a token after two hours."""
+    ours = services_for(pretend, clean, clock, guild_id, kick_bot_user_token="worthless")
+    tune_in(ours)
+    assert len(subscriptions(kick)) == len(WEBHOOK_KINDS)
+    runner = TaskRunner(ours, TASKS)
+    runner.run_once(next(task for task in TASKS if task.run is learn_own_account))
+    (part,) = runner.status()
+    assert "KICK_BOT_USER_TOKEN" in part.reason
+    assert "/connect_kick" in part.reason
 
 
 def test_what_kick_declines_is_tried_again_and_the_rest_stands(

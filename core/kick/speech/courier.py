@@ -12,6 +12,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
@@ -20,6 +21,7 @@ from core.kick.accounts.tokens import ReconnectNeeded
 from core.kick.client import AnswerLost, KickRejected, client_of
 from core.kick.speech import store
 from core.kick.speech.actions import note_unsaid
+from core.kick.speech.app_bot import AppBot
 from core.kick.speech.rules import BETWEEN, cut, how_many_fit
 from core.kick.speech.voices import Voice, voices_of, why_mute
 from core.kick.store import list_bot_ids
@@ -47,6 +49,8 @@ NOBODY_CAN_TELL = "Nobody can tell whether this line reached the chat; it is not
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
+_log = structlog.get_logger(__name__)
+
 
 class KickCourier:
     """Delivers messages with the service "kick"."""
@@ -63,6 +67,7 @@ class KickCourier:
         self._renderers = renderers
         self._language_of = language_of
         self._next_at: dict[str, float] = {}
+        self._app_bot = AppBot(services.database, services.clock)
 
     async def deliver(self, message: Outgoing) -> Receipt:
         voices = await asyncio.to_thread(voices_of, self._services, message.guild_id)
@@ -96,7 +101,7 @@ class KickCourier:
                     raise _told(voice, error) from error
                 failed.append((voice, str(error)))
             else:
-                self._note_failures(message.guild_id, failed)
+                self._note(message, voice, message_id, failed)
                 return {"message_id": message_id, "voice": voice.name}
         raise AssertionError("the last voice returns or raises")
 
@@ -119,6 +124,21 @@ class KickCourier:
             if rejected.status != 401 or voice.renewed is None:
                 raise
         return send(voice.renewed(token))
+
+    def _note(
+        self,
+        message: Outgoing,
+        voice: Voice,
+        message_id: str,
+        failed: Sequence[tuple[Voice, str]],
+    ) -> None:
+        """What was learned. The line is said, whatever comes of this."""
+        try:
+            if voice.kind == "bot":
+                self._app_bot.said(message.target["broadcaster_user_id"], message_id)
+            self._note_failures(message.guild_id, failed)
+        except Outage as outage:
+            _log.info("What was learned of the voices is lost", reason=outage.reason)
 
     def _note_failures(self, guild_id: int, failed: Sequence[tuple[Voice, str]]) -> None:
         """The app's bot is left alone for a while once another voice did what it could not."""

@@ -134,6 +134,10 @@ def _chat(tx: Connection, services: Services, guild_id: int) -> Line:
     last = store.find_last_said_at(tx, guild_id)
     if mute is not None:
         return Line("chat", "down", _("nothing can be said"), last, mute, _("last said"))
+    trouble = store.find_trouble(tx, guild_id)
+    if trouble is not None:
+        again = _("It is tried again, or `/health` offers to.")
+        return Line("chat", "warn", trouble, last, again, _("last said"))
     return Line("chat", "ok", _("can speak"), last, dated=_("last said"))
 
 

@@ -1,13 +1,14 @@
 """The statements about voices, and what the self-test looks up."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.tables import guilds
 from core.inbox.tables import deliveries
+from core.kick.intake.rules import CHAT
 from core.kick.speech.tables import unsaid, voices
 from core.outbox.tables import messages
 
@@ -84,6 +85,43 @@ def find_heard_at(
         .limit(1)
     ).scalar()
     return heard_at
+
+
+_SEEN = timedelta(minutes=10)
+"""How late a line of ours may come back and still be looked for."""
+
+_CLOCKS_DIFFER = timedelta(seconds=30)
+
+
+def find_sender(
+    tx: Connection, broadcaster_user_id: int, message_id: str, said_at: datetime
+) -> tuple[int, str] | None:
+    """User id and name of whom this line of chat came back from; None if it has not, or from the
+    streamer."""
+    sender = deliveries.c.body["sender"]
+    row = tx.execute(
+        select(sender["user_id"].as_integer(), sender["username"].as_string())
+        .where(
+            deliveries.c.kind == CHAT,
+            deliveries.c.received_at.between(said_at - _CLOCKS_DIFFER, said_at + _SEEN),
+            deliveries.c.lane == f"kick:{broadcaster_user_id}",
+            deliveries.c.body["message_id"].astext == message_id,
+            sender["user_id"].as_integer() != broadcaster_user_id,
+        )
+        .limit(1)
+    ).first()
+    return None if row is None else (row[0], row[1] or "")
+
+
+def find_trouble(tx: Connection, guild_id: int) -> str | None:
+    """Why the newest line for the server's chat could not be said, or not yet."""
+    newest = tx.execute(
+        select(messages.c.state, messages.c.error)
+        .where(messages.c.guild_id == guild_id, messages.c.service == "kick")
+        .order_by(messages.c.id.desc())
+        .limit(1)
+    ).first()
+    return None if newest is None or newest.state == "sent" else newest.error
 
 
 def find_last_said_at(tx: Connection, guild_id: int) -> datetime | None:

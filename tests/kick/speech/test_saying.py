@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from core.guilds.tables import audit_log
@@ -278,6 +279,21 @@ def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_
         lines = report.examine(tx, unconnected, guild_id)
     line = next(line for line in lines if line.name == "kicks.gifted")
     assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
+
+
+async def test_the_report_tells_a_line_that_could_not_be_said(
+    unconnected: Services, guild_id: int
+) -> None:
+    ended = replace(
+        unconnected,
+        settings=unconnected.settings.model_copy(update={"kick_bot_user_token": SecretStr("old")}),
+    )
+    assert send_kick_message(ended, "hello", guild_id)
+    async with sending(ended):
+        await until(lambda: states(ended, guild_id)["chat"] == "warn")
+    assert send_kick_message(unconnected, "hello again", guild_id)
+    async with sending(unconnected):
+        await until(lambda: states(unconnected, guild_id)["chat"] == "ok")
 
 
 def feed_line(services: Services, guild_id: int) -> report.Line:

@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.speech import store
 from core.kick.speech.actions import send_kick_message
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.voices import voices_of, why_mute
+from core.kick.store import list_bot_ids
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.outbox.courier import Unsure
 from sandbox.kick.driver import KickDriver
-from tests.kick.rig import NORA
+from tests.kick.rig import NORA, chat, person
 from tests.kick.speech.test_courier import english, outgoing, say, texts
 
 
@@ -172,3 +175,49 @@ async def test_an_account_that_cannot_speak_here_is_no_voice(
     assert names(connected, guild_id) == ["bot account"]
     assert not send_kick_message(services, "hello", guild_id)
     assert texts(kick) == []
+
+
+def comes_back(services: Services, channel_id: int, line: dict[str, Any], name: str) -> None:
+    """The webhook of a line, without any badge."""
+    body = chat(message_id=line["message_id"], sender=person(line["sender_id"], name))
+    with services.database.begin() as tx:
+        inbox.receive(
+            tx,
+            Delivery(
+                "kick.webhook",
+                f"d-{line['message_id']}",
+                "chat.message.sent",
+                f"kick:{channel_id}",
+                body,
+                services.clock(),
+            ),
+        )
+
+
+@pytest.mark.parametrize("sender_id", [4_999_999, NORA])
+async def test_the_apps_bot_is_known_by_what_it_said(
+    connected: Services, kick: KickDriver, sender_id: int
+) -> None:
+    """Nobody says that Kick marks it with a badge; and the streamer is never taken for a bot."""
+    courier = courier_of(connected)
+    receipt = await courier.deliver(outgoing())
+    line = {"message_id": receipt["message_id"], "sender_id": sender_id}
+    comes_back(connected, NORA, line, "Regulars")
+    await courier.deliver(outgoing())
+    with connected.database.begin() as tx:
+        assert list_bot_ids(tx) == ({sender_id} if sender_id != NORA else set())
+
+
+async def test_what_cannot_be_noted_does_not_make_a_line_unsaid(
+    connected: Services, kick: KickDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away between the line and the note: to repeat it would say it twice."""
+
+    def away(*_arguments: object) -> None:
+        raise Outage("the database")
+
+    monkeypatch.setattr(store, "set_bot_failed", away)
+    kick.fault(chat__bot_500=True)
+    receipt = await courier_of(connected).deliver(outgoing())
+    assert receipt["voice"] == "bot account"
+    assert texts(kick) == ["hello"]
