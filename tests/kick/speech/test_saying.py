@@ -290,10 +290,10 @@ async def test_the_report_tells_a_line_that_could_not_be_said(
     )
     assert send_kick_message(ended, "hello", guild_id)
     async with sending(ended):
-        await until(lambda: states(ended, guild_id)["chat"] == "warn")
+        await until_async(lambda: states(ended, guild_id)["chat"] == "warn")
     assert send_kick_message(unconnected, "hello again", guild_id)
     async with sending(unconnected):
-        await until(lambda: states(unconnected, guild_id)["chat"] == "ok")
+        await until_async(lambda: states(unconnected, guild_id)["chat"] == "ok")
 
 
 def feed_line(services: Services, guild_id: int) -> report.Line:
