@@ -4,9 +4,10 @@ Locks are taken in this order: the period's row, then what hangs on it. Each ste
 with its announcements, so that a process may die between any two of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import islice
 
 from sqlalchemy import Connection
@@ -20,7 +21,7 @@ from core.people import store as people
 from core.raffle import store as raffle
 from core.raffle.draw import announcing, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
-from core.raffle.draw.store import ALIVE, Draw, Holder, Pick
+from core.raffle.draw.store import ALIVE, Draw, Holders, Pick
 from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
@@ -83,9 +84,7 @@ class Preview:
     """What a freeze would fix now."""
 
     period: Period
-    entrants: int
-    tickets: int
-    left_out: int
+    holders: Holders
 
 
 def preview(tx: Connection, guild_id: int, now: datetime) -> Preview:
@@ -96,10 +95,7 @@ def preview(tx: Connection, guild_id: int, now: datetime) -> Preview:
     """
     period = get_period_to_draw(tx, guild_id, now)
     _channel(tx, guild_id)
-    holders = store.list_holders(tx, guild_id, period.number, now)
-    entrants = _entrants(holders)
-    tickets = sum(holder.tickets for holder in entrants)
-    return Preview(period, len(entrants), tickets, len(holders) - len(entrants))
+    return Preview(period, store.count_holders(tx, guild_id, period.number, now))
 
 
 # -- freezing -----------------------------------------------------------------------------------
@@ -124,20 +120,19 @@ def freeze(
     period = _open_and_over(raffle.lock_period(tx, guild_id, number), now)
     channel_id = _channel(tx, guild_id)
     earning.settle(tx, period, now)
-    holders = store.list_holders(tx, guild_id, number, now)
-    entrants = _entrants(holders)
-    lines = _lines(tx, means, period, entrants)
+    lines = _lines(tx, means, period, now)
     chosen = means.chain.choose_round(now) if with_beacon else None
     tickets = sum(line.tickets for line in lines)
-    header = rules.header(_terms(period, means, chosen), len(lines), tickets)
-    snapshot = rules.snapshot(header, lines)
+    snapshot = rules.snapshot(
+        rules.header(_terms(period, means, chosen), len(lines), tickets), lines
+    )
     draw = Draw(
         guild_id=guild_id,
         period=number,
         snapshot_hash=rules.hash_of(snapshot),
         entrants=len(lines),
         tickets=tickets,
-        left_out=len(holders) - len(entrants),
+        left_out=store.count_all_holders(tx, guild_id, number) - len(lines),
         frozen_at=now,
         frozen_by=actor or None,
         channel_id=channel_id,
@@ -172,17 +167,11 @@ def _channel(tx: Connection, guild_id: int) -> int:
     return channel_id
 
 
-def _entrants(holders: Sequence[Holder]) -> list[Holder]:
-    return [holder for holder in holders if holder.linked and not holder.barred]
-
-
-def _lines(tx: Connection, means: Means, period: Period, entrants: Sequence[Holder]) -> list[Line]:
+def _lines(tx: Connection, means: Means, period: Period, now: datetime) -> list[Line]:
     salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
-    accounts = ((holder.account, holder.tickets) for holder in entrants)
-    return [
-        Line(rules.pseudonym(rules.secret_number(salt, account), account), tickets)
-        for account, tickets in accounts
-    ]
+    entrants = store.list_entrants(tx, period.guild_id, period.number, now)
+    names = rules.pseudonyms(salt, (account for account, _tickets in entrants))
+    return list(map(Line, names, (tickets for _account, tickets in entrants)))
 
 
 def _terms(period: Period, means: Means, chosen: int | None) -> Terms:
@@ -269,12 +258,12 @@ def _pick_on(
 ) -> int:
     """Go on behind those who were drawn; returns how many of the new ones may win."""
     lines = rules.lines_of(store.get_snapshot(tx, draw.guild_id, draw.period))
-    owners = _owners(tx, means, period)
+    owner_of = owners(tx, means, period)
     following = islice(order_of(tx, means, draw, lines), picked, None)
     names = [line.pseudonym for line in lines[: announcing.NAMES]]
     found = 0
     for k, line in enumerate(following, picked + 1):
-        pick = _pick(tx, period, k, line, owners.get(line.pseudonym), now)
+        pick = _pick(tx, period, k, line, owner_of(line), now)
         if pick.reason is not None:
             announcing.skipped(tx, period, draw, pick)
             continue
@@ -292,14 +281,18 @@ def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) ->
     return rules.winners(seed, draw.snapshot_hash, number, lines)
 
 
-def _owners(tx: Connection, means: Means, period: Period) -> dict[str, int]:
-    """Pseudonym -> viewer id. It is worked out again, so that nothing which could be exchanged is
-    kept beside the published list."""
+def owners(tx: Connection, means: Means, period: Period) -> Callable[[Line], int | None]:
+    """Whose a line is: viewer id, or None for who was forgotten since. It is worked out again, so
+    that nothing which could be exchanged is kept beside the published list."""
     salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
-    return {
-        rules.pseudonym(rules.secret_number(salt, account), account): viewer_id
-        for viewer_id, account in store.list_accounts(tx, period.guild_id, period.number)
-    }
+
+    @cache
+    def holding(tickets: int) -> dict[str, int]:
+        found = store.list_accounts(tx, period.guild_id, period.number, tickets)
+        names = rules.pseudonyms(salt, (account for _viewer_id, account in found))
+        return dict(zip(names, (viewer_id for viewer_id, _account in found), strict=True))
+
+    return lambda line: holding(line.tickets).get(line.pseudonym)
 
 
 def _pick(

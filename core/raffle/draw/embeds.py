@@ -245,11 +245,11 @@ def question(found: Preview, with_beacon: bool) -> discord.Embed:
         tone="warning",
     )
     _prize(embed, found.period.prize)
-    embed.add_field(name=_("Entrants"), value=f"{found.entrants:,}")
-    embed.add_field(name=_("Tickets"), value=f"{found.tickets:,}")
+    embed.add_field(name=_("Entrants"), value=f"{found.holders.entrants:,}")
+    embed.add_field(name=_("Tickets"), value=f"{found.holders.tickets:,}")
     embed.add_field(name=_("Winners"), value=f"{found.period.winners_wanted:,}")
-    if found.left_out:
-        embed.add_field(name=_("Left out"), value=_left_out(found.left_out))
+    if found.holders.left_out:
+        embed.add_field(name=_("Left out"), value=_left_out(found.holders.left_out))
     ended = _("Ended {when}").format(when=ago(found.period.ends_at))
     embed.add_field(name=_("Period"), value=ended, inline=False)
     return embed

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 FORMAT = "regulars draw 1"
 
@@ -25,6 +25,9 @@ RULE = (
 PSEUDONYM = 40
 """Characters of a line's name."""
 
+SECRET = 32
+"""Characters of an account's secret number."""
+
 HEADER_LINES = 8
 
 WITHOUT_BEACON = bytes(32)
@@ -34,9 +37,8 @@ Skipped = Literal["excluded", "banned", "unlinked", "won_already"]
 """Why somebody who was drawn does not win, as everybody may read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An entrant in the frozen list."""
+class Line(NamedTuple):
+    """An entrant in the frozen list. A tuple, because there may be a hundred thousand."""
 
     pseudonym: str
     tickets: int
@@ -73,13 +75,26 @@ def server_pseudonym(guild_id: int) -> str:
 
 def secret_number(salt: bytes, account: str) -> str:
     """What only the owner of an account is told, and of winners everybody."""
-    return hmac.digest(salt, account.encode(), "sha256").hex()[:32]
+    return hmac.digest(salt, account.encode(), "sha256").hex()[:SECRET]
 
 
 def pseudonym(secret: str, account: str) -> str:
     """Binds a line to an account, such as `kick:123`: nobody can find another account that gives
     the same, and without the secret number nobody can find this one."""
     return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM]
+
+
+def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
+    """The same for many accounts, less than half as long: HMAC's two hashes begin alike for all of
+    them (RFC 2104, a salt of at most 64 bytes)."""
+    key = salt.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+    for account in accounts:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(account.encode())
+        outside.update(inside.digest())
+        yield pseudonym(outside.hexdigest()[:SECRET], account)
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -107,8 +122,7 @@ def _instant(at: datetime) -> str:
 
 def snapshot(header: str, lines: Iterable[Line]) -> str:
     """The published list: the header, then one line an entrant, by pseudonym. ASCII."""
-    ordered = sorted(lines, key=lambda line: line.pseudonym)
-    return header + "".join([f"{line.pseudonym} {line.tickets}\n" for line in ordered])
+    return header + "".join([f"{pseudonym} {tickets}\n" for pseudonym, tickets in sorted(lines)])
 
 
 def lines_of(snapshot: str) -> list[Line]:
@@ -129,7 +143,7 @@ def winners(
     seed: bytes, snapshot_hash: str, randomness: bytes, lines: Iterable[Line]
 ) -> Iterator[Line]:
     """Everybody in the order in which they are drawn; whoever was drawn leaves the pool."""
-    pool = sorted(lines, key=lambda line: line.pseudonym)
+    pool = sorted(lines)
     message = bytes.fromhex(snapshot_hash) + randomness
     for k in range(1, len(pool) + 1):
         ends = list(accumulate(line.tickets for line in pool))

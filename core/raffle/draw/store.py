@@ -1,5 +1,6 @@
 """The statements about frozen lists, those who were drawn, and those who may not win."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -24,36 +25,59 @@ ALIVE = ("drawn", "claimed", "delivered")
 # -- holders of tickets -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Somebody with tickets. `linked` and `barred` say whether they may win."""
-
-    viewer_id: int
-    account: str
-    tickets: int
-    linked: bool
-    barred: bool
-
-
-_LIST_HOLDERS = text("""
-    SELECT b.viewer_id,
-           v.platform || ':' || v.platform_user_id AS account,
-           b.tickets,
-           l.discord_id IS NOT NULL AS linked,
-           EXISTS (SELECT FROM raffle_exclusions e
-                    WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
-                      AND (e.until IS NULL OR e.until > :now)) AS barred
+# Whoever is linked and not barred may win. A link is one row for an account.
+_HOLDERS = """
       FROM raffle_balances b
-      JOIN people_viewers v ON v.guild_id = b.guild_id AND v.viewer_id = b.viewer_id
       LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
+       AND NOT EXISTS (SELECT FROM raffle_exclusions e
+                        WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
+                          AND (e.until IS NULL OR e.until > :now))
      WHERE b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
+"""
+
+_COUNT_HOLDERS = text(f"""
+    SELECT count(l.discord_id) AS entrants,
+           COALESCE(sum(b.tickets) FILTER (WHERE l.discord_id IS NOT NULL), 0)::bigint AS tickets,
+           count(*) - count(l.discord_id) AS left_out
+    {_HOLDERS}
+""")
+
+_LIST_ENTRANTS = text(f"""
+    SELECT v.platform || ':' || v.platform_user_id AS account, b.tickets
+      FROM people_viewers v
+      JOIN (SELECT b.viewer_id, b.tickets {_HOLDERS} AND l.discord_id IS NOT NULL) b
+     USING (viewer_id)
+     WHERE v.guild_id = :guild_id
 """)
 
 
-def list_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Holder]:
-    """Everybody with tickets in a period."""
-    found = tx.execute(_LIST_HOLDERS, {"guild_id": guild_id, "period": period, "now": now})
-    return [Holder(*row) for row in found]
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Those with tickets, in numbers. `left_out` are not allowed to win."""
+
+    entrants: int
+    tickets: int
+    left_out: int
+
+
+def count_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> Holders:
+    """How many could win, with how many tickets, and how many could not."""
+    where = {"guild_id": guild_id, "period": period, "now": now}
+    return Holders(**tx.execute(_COUNT_HOLDERS, where).mappings().one())
+
+
+def count_all_holders(tx: Connection, guild_id: int, period: int) -> int:
+    """How many have tickets, whether or not they may win."""
+    held = (balances.c.guild_id == guild_id, balances.c.period == period, balances.c.tickets > 0)
+    return int(tx.execute(select(func.count()).select_from(balances).where(*held)).scalar_one())
+
+
+def list_entrants(
+    tx: Connection, guild_id: int, period: int, now: datetime
+) -> Sequence[tuple[str, int]]:
+    """Account and tickets of everybody with tickets who may win."""
+    where = {"guild_id": guild_id, "period": period, "now": now}
+    return tx.execute(_LIST_ENTRANTS, where).tuples().all()
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -122,8 +146,10 @@ def find_tickets_of_line(tx: Connection, guild_id: int, period: int, pseudonym: 
     return int(found) if found else None
 
 
-def list_accounts(tx: Connection, guild_id: int, period: int) -> list[tuple[int, str]]:
-    """Viewer id and account of everybody with tickets in a period."""
+def list_accounts(
+    tx: Connection, guild_id: int, period: int, tickets: int
+) -> Sequence[tuple[int, str]]:
+    """Viewer id and account of everybody with so many tickets in a period."""
     found = tx.execute(
         select(viewers.c.viewer_id, _ACCOUNT)
         .join_from(
@@ -132,9 +158,13 @@ def list_accounts(tx: Connection, guild_id: int, period: int) -> list[tuple[int,
             (viewers.c.guild_id == balances.c.guild_id)
             & (viewers.c.viewer_id == balances.c.viewer_id),
         )
-        .where(balances.c.guild_id == guild_id, balances.c.period == period, balances.c.tickets > 0)
+        .where(
+            balances.c.guild_id == guild_id,
+            balances.c.period == period,
+            balances.c.tickets == tickets,
+        )
     )
-    return [(row.viewer_id, row.account) for row in found]
+    return found.tuples().all()
 
 
 def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:

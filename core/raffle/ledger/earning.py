@@ -53,7 +53,8 @@ def _read_watched(
     watchers = store.list_watchers(tx, guild_id)
     wanted = [one for one in watchers if viewer_ids is None or one in viewer_ids]
     watched = watched_between(tx, guild_id, wanted, start, end)
-    return {one: watched.get(one, timedelta()) // MICROSECOND for one in wanted}
+    nothing = dict.fromkeys(wanted, 0)
+    return {**nothing, **{one: time // MICROSECOND for one, time in watched.items()}}
 
 
 def _read_wagered(

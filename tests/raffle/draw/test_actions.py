@@ -64,12 +64,12 @@ def order(tx: Connection, draw: Draw) -> list[str]:
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
-    salt = MEANS.open(raffle.get_sealed(tx, guild_id, number)[1])
+    found = raffle.find_period(tx, guild_id, number)
+    assert found is not None
+    owner_of = actions.owners(tx, MEANS, found)
+    lines = rules.lines_of(store.get_snapshot(tx, guild_id, number))
     return {
-        rules.pseudonym(rules.secret_number(salt, account), account): people.get_viewer(
-            tx, guild_id, viewer_id
-        ).name
-        for viewer_id, account in store.list_accounts(tx, guild_id, number)
+        line.pseudonym: people.get_viewer(tx, guild_id, owner_of(line) or 0).name for line in lines
     }
 
 
@@ -144,11 +144,8 @@ def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: i
     winner = store.list_picks(tx, guild_id, number)[0]
     seed = bytes.fromhex(verify(told.encode())[0]["seed"])
     for name in NAMES:
-        account = next(
-            holder.account
-            for holder in store.list_holders(tx, guild_id, number, AFTER)
-            if holder.viewer_id == viewer(tx, guild_id, name)
-        )
+        known = people.get_viewer(tx, guild_id, viewer(tx, guild_id, name))
+        account = f"kick:{known.platform_user_id}"
         guess = rules.pseudonym(rules.secret_number(seed, account), account)
         assert guess not in told
         assert (account in told) == (name == winner.name)
@@ -401,7 +398,8 @@ def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_i
         actions.get_period_to_draw(tx, guild_id, END - timedelta(days=1))
     period(tx, guild_id, END, END + timedelta(days=31))
     found = actions.preview(tx, guild_id, END + timedelta(days=40))
-    assert (found.period.number, found.entrants, found.tickets) == (number, 5, sum(TICKETS))
+    assert found == actions.Preview(found.period, store.Holders(5, sum(TICKETS), 0))
+    assert found.period.number == number
     froze(tx, guild_id, number)
     with pytest.raises(Refusal, match="is frozen"):
         actions.get_period_to_draw(tx, guild_id, END + timedelta(days=3))

@@ -17,6 +17,7 @@ from core.raffle.draw.rules import (
     Line,
     hash_of,
     pseudonym,
+    pseudonyms,
     secret_number,
     server_pseudonym,
     snapshot,
@@ -108,6 +109,12 @@ def test_names_do_not_occur() -> None:
     """An entrant is an account id; nothing that can be changed takes part."""
     assert pseudonym(secret_number(SALT, "kick:11"), "kick:11") in FIVE.snapshot
     assert "kick" not in FIVE.snapshot.split("total")[1]
+
+
+@given(st.binary(min_size=1, max_size=64), st.lists(st.text(max_size=40), max_size=5))
+def test_many_pseudonyms_are_those_of_one_by_one(salt: bytes, accounts: list[str]) -> None:
+    one_by_one = [pseudonym(secret_number(salt, account), account) for account in accounts]
+    assert list(pseudonyms(salt, accounts)) == one_by_one
 
 
 # -- what must matter ---------------------------------------------------------------------------
