@@ -52,6 +52,7 @@ _WATCHED_BETWEEN = text(
     _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
     + "SELECT viewer_id, watched FROM period"
 )
+_ALL_WATCHED_BETWEEN = text(_EARNED.format(viewers="") + "SELECT viewer_id, watched FROM period")
 
 
 _EARNED_BETWEEN = text(
@@ -63,16 +64,19 @@ _EARNED_BETWEEN = text(
 def watched_between(
     tx: Connection,
     guild_id: int,
-    viewer_ids: Collection[int],
+    viewer_ids: Collection[int] | None,
     starts_at: datetime,
     ends_at: datetime,
 ) -> dict[int, timedelta]:
-    """Viewer id -> what counts of [starts_at, ends_at), adjustments made within included; without
-    those who have nothing. Exclusions are not asked for here."""
+    """Viewer id -> what counts of [starts_at, ends_at), adjustments made within included; of these
+    viewers or of all, without those who have nothing. Exclusions are not asked for here."""
     if ends_at <= starts_at:
         return {}
-    key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
-    found = tx.execute(_WATCHED_BETWEEN, key | _bounds(starts_at, ends_at))
+    key = {"guild_id": guild_id} | _bounds(starts_at, ends_at)
+    if viewer_ids is None:
+        found = tx.execute(_ALL_WATCHED_BETWEEN, key)
+    else:
+        found = tx.execute(_WATCHED_BETWEEN, key | {"viewer_ids": list(viewer_ids)})
     return {row.viewer_id: row.watched for row in found}
 
 

@@ -50,11 +50,13 @@ def _read_watched(
 ) -> dict[int, Amount]:
     """Of everybody who is linked: minutes from before the link count as well, because they are
     asked for anew each time."""
+    watched = watched_between(tx, guild_id, viewer_ids, start, end)
     watchers = store.list_watchers(tx, guild_id)
-    wanted = [one for one in watchers if viewer_ids is None or one in viewer_ids]
-    watched = watched_between(tx, guild_id, wanted, start, end)
-    nothing = dict.fromkeys(wanted, 0)
-    return {**nothing, **{one: time // MICROSECOND for one, time in watched.items()}}
+    return {
+        one: watched[one] // MICROSECOND if one in watched else 0
+        for one in watchers
+        if viewer_ids is None or one in viewer_ids
+    }
 
 
 def _read_wagered(
