@@ -51,7 +51,7 @@ def raffle_stage(
         yield stage
 
 
-def ended_raffle(stage: Stage, winners: int = 1) -> int:
+def ended_raffle(stage: Stage, winners: int = 1, lasted: timedelta = timedelta(days=1)) -> int:
     """A raffle that ended just now, in which four viewers hold tickets; its number."""
     means = Means(
         Vault([KEY]),
@@ -59,7 +59,7 @@ def ended_raffle(stage: Stage, winners: int = 1) -> int:
         f"http://localhost:{stage.port}",
     )
     end = datetime.now(UTC)
-    start = end - timedelta(days=1)
+    start = end - lasted
     with stage.database.begin() as tx:
         opened = raffles.open_period(
             tx,
@@ -83,14 +83,31 @@ def ended_raffle(stage: Stage, winners: int = 1) -> int:
     return opened.number
 
 
-def asked_to_draw(stage: Stage, person: str = "nora", **options: Any) -> None:
-    """Ask, and say yes."""
+def asked_to_draw(stage: Stage, person: str = "nora", **options: Any) -> str:
+    """Ask, and say yes; the id of the question's message."""
     asked = stage.discord.slash(person, "mods", "raffledraw", options)
     private_answer(stage, asked, "Draw raffle")
-    question = stage.discord.wait_for("mods", lambda m: "Draw raffle" in title(m))
-    label = "Draw without beacon" if options else "Freeze and draw"
-    pressed = stage.discord.click(person, question["message_id"], custom_id_of(question, label))
-    private_answer(stage, pressed, "is frozen")
+    question = stage.discord.wait_for(
+        "mods", lambda m: "Draw raffle" in title(m) and "all the same" not in title(m)
+    )
+    label = "Draw without beacon" if options else "Draw now"
+    stage.discord.click(person, question["message_id"], custom_id_of(question, label))
+    return str(question["message_id"])
+
+
+def becomes(stage: Stage, message_id: str, words: str) -> Json:
+    """A message among the moderators, once its title has these words."""
+    return until(
+        lambda: next(
+            (
+                m
+                for m in stage.discord.transcript("mods")
+                if m["message_id"] == message_id and words in title(m)
+            ),
+            None,
+        ),
+        f"“{words}”",
+    )
 
 
 def post(stage: Stage, words: str) -> Json:
@@ -146,7 +163,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         assert "can no longer win" in stage.asked("nora", "!raffleexclude add yuki_snow")["title"]
         assert "by <@" in stage.asked("nora", "!raffleexclude")["description"]
         assert "can win again" in stage.asked("nora", "!raffleexclude remove yuki_snow")["title"]
-        asked_to_draw(stage)
+        becomes(stage, asked_to_draw(stage), "is frozen")
 
         frozen = post(stage, "the tickets are frozen")
         assert fields(frozen)["Tickets"] == "343"
@@ -240,8 +257,35 @@ def test_an_admin_may_draw_without_the_beacon_and_everybody_is_told(
         stage.start().wait_well()
         stage.discord.wait_command("raffledraw")
         number = ended_raffle(stage)
-        asked_to_draw(stage, without_beacon=True)
+        becomes(stage, asked_to_draw(stage, without_beacon=True), "is frozen")
         frozen = post(stage, "the tickets are frozen")
         assert "without the public beacon" in frozen["embeds"][0]["description"]
         shown = post(stage, f"wins raffle #{number}")
         assert "WITHOUT public beacon" in str(shown["embeds"][0]["footer"])
+
+
+def test_a_second_draw_within_a_day_is_asked_about_twice(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        stage.start().wait_well()
+        stage.discord.wait_command("raffledraw")
+        first = ended_raffle(stage)
+        question = becomes(stage, asked_to_draw(stage, without_beacon=True), "is frozen")
+        assert question["components"] == [], "there is nothing more to press"
+        post(stage, f"wins raffle #{first}")
+
+        second = ended_raffle(stage, lasted=timedelta(milliseconds=1))
+        question = becomes(stage, asked_to_draw(stage, without_beacon=True), "all the same?")
+        assert "The last draw was <t:" in question["embeds"][0]["description"]
+        stage.discord.click("nora", question["message_id"], custom_id_of(question, "Cancel"))
+        question = becomes(stage, question["message_id"], "Everything stays as it is")
+        assert question["components"] == []
+        assert stage.scalar("SELECT count(*) FROM raffle_draws") == 1
+
+        asked = asked_to_draw(stage, without_beacon=True)
+        question = becomes(stage, asked, "all the same?")
+        sure = custom_id_of(question, "Draw without beacon")
+        stage.discord.click("nora", question["message_id"], sure)
+        becomes(stage, asked, "is frozen")
+        post(stage, f"wins raffle #{second}")

@@ -34,6 +34,8 @@ BEACON_PATIENCE = timedelta(hours=1)
 """How long after its round was due the beacon has to be silent before an admin may draw without it:
 whoever could choose freely between two results could steer."""
 
+RECENT = timedelta(hours=24)
+
 
 # -- which raffle -------------------------------------------------------------------------------
 
@@ -98,6 +100,12 @@ def preview(tx: Connection, guild_id: int, now: datetime) -> Preview:
     return Preview(period, store.count_holders(tx, guild_id, period.number, now))
 
 
+def find_recent(tx: Connection, guild_id: int, now: datetime) -> datetime | None:
+    """When the last list was frozen, if that was not long ago: a second draw may be a mistake."""
+    last = store.find_last_frozen_at(tx, guild_id)
+    return last if last is not None and now - last < RECENT else None
+
+
 # -- freezing -----------------------------------------------------------------------------------
 
 
@@ -145,6 +153,20 @@ def freeze(
     post_audit(tx, guild_id, actor, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
     announcing.frozen(tx, means, period, draw)
     return draw
+
+
+def freeze_due(
+    tx: Connection, means: Means, guild_id: int, number: int, now: datetime
+) -> Draw | None:
+    """The same by itself; None when somebody froze it first, or gave it another end.
+
+    Raises:
+        Refusal: nobody could read the announcement.
+    """
+    period = raffle.lock_period(tx, guild_id, number)
+    if period is None or period.state != "open" or period.ends_at > now:
+        return None
+    return freeze(tx, means, guild_id, number, BY_ITSELF, now)
 
 
 def _open_and_over(period: Period | None, now: datetime) -> Period:

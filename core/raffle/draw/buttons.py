@@ -4,19 +4,21 @@ The winner's stands under a direct message, too, where there is no server: its i
 """
 
 import re
+from datetime import datetime
 from typing import Any
 
 import discord
 from sqlalchemy import Connection
 
-from core.kit.discord_ui import card, is_admin, kindly, private_word, services_of
+from core.kit.discord_questions import question_view
+from core.kit.discord_ui import ago, card, is_admin, kindly, private_word, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.draw import actions, winning
 from core.raffle.means import means_of
 
 _CLAIM = r"raffle:claim:(?P<guild>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)"
-_DRAW = r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)"
+_DRAW = r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?"
 
 _Button = discord.ui.Button[discord.ui.View]
 
@@ -58,19 +60,21 @@ class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
             await private_word(interaction, card("🎁 " + _("It is yours"), body, tone="success"))
 
 
-def draw_view(number: int, how: str) -> discord.ui.View:
-    """The admin's button under the question whether to draw. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(DrawButton(number, how))
-    return view
+def draw_view(number: int, how: str, asker_id: int, *, sure: bool = False) -> discord.ui.View:
+    """The buttons under the question whether to draw. Needs a running event loop."""
+    return question_view(DrawButton(number, how, sure=sure), asker_id, _("Cancel"))
 
 
 class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
-    """Freeze and draw, with the beacon or without; or draw what is frozen without it."""
+    """Freeze and draw, with the beacon or without; or draw what is frozen without it.
 
-    def __init__(self, number: int, how: str) -> None:
+    Args:
+        sure: the admin was told of another draw not long ago, and said yes all the same.
+    """
+
+    def __init__(self, number: int, how: str, *, sure: bool = False) -> None:
         label = {
-            "beacon": _("Freeze and draw"),
+            "beacon": _("Draw now"),
             "without": _("Draw without beacon"),
             "give_up": _("Draw without beacon"),
         }[how]
@@ -78,16 +82,16 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
             discord.ui.Button(
                 label=label,
                 style=discord.ButtonStyle.danger,
-                custom_id=f"raffle:draw:{number}:{how}",
+                custom_id=f"raffle:draw:{number}:{how}" + (":sure" if sure else ""),
             )
         )
-        self.number, self.how = number, how
+        self.number, self.how, self.sure = number, how, sure
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
     ) -> "DrawButton":
-        return cls(int(match["number"]), match["how"])
+        return cls(int(match["number"]), match["how"], sure=match["sure"] is not None)
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         return await is_admin(interaction)
@@ -95,17 +99,30 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)
         async with kindly(interaction):
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            await services.database.run(self._act, interaction, services)
-            title = _("Raffle #{number} is frozen").format(number=self.number)
-            body = _("The announcement is on its way; the draw follows by itself.")
-            await private_word(interaction, card("🧊 " + title, body, tone="success"))
+            await interaction.response.defer()
+            last = await services.database.run(self._act, interaction, services)
+            view = None
+            if last is None:
+                title = _("Raffle #{number} is frozen").format(number=self.number)
+                body = _("The announcement is on its way; the draw follows by itself.")
+                embed = card("🧊 " + title, body, tone="success")
+            else:
+                title = _("Draw raffle #{number} all the same?").format(number=self.number)
+                body = _("The last draw was {when}.").format(when=ago(last))
+                embed = card("⚠️ " + title, body, tone="warning")
+                view = draw_view(self.number, self.how, interaction.user.id, sure=True)
+            await interaction.edit_original_response(embed=embed, view=view)
 
-    def _act(self, tx: Connection, interaction: discord.Interaction, services: Services) -> None:
+    def _act(
+        self, tx: Connection, interaction: discord.Interaction, services: Services
+    ) -> datetime | None:
+        """Do it; or return when the last draw was, if that is to be said first."""
         guild_id, actor, now = interaction.guild_id or 0, interaction.user.id, services.clock()
         if self.how == "give_up":
             actions.give_up_beacon(tx, guild_id, self.number, actor, now)
-            return
-        means = means_of(services.settings)
-        with_beacon = self.how == "beacon"
-        actions.freeze(tx, means, guild_id, self.number, actor, now, with_beacon=with_beacon)
+            return None
+        last = None if self.sure else actions.find_recent(tx, guild_id, now)
+        if last is None:
+            means, with_beacon = means_of(services.settings), self.how == "beacon"
+            actions.freeze(tx, means, guild_id, self.number, actor, now, with_beacon=with_beacon)
+        return last

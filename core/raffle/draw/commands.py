@@ -33,11 +33,12 @@ class Draws(commands.Cog):
         guild_id, now = guild_id_of(ctx), self._clock()
         overdue = await self._database.run(actions.find_overdue, guild_id, now)
         if overdue is not None:
-            view = draw_view(overdue.period, "give_up")
+            view = draw_view(overdue.period, "give_up", ctx.author.id)
             await answer(ctx, embeds.give_up_question(overdue), view)
             return
         found = await self._database.run(actions.preview, guild_id, now)
-        view = draw_view(found.period.number, "without" if without_beacon else "beacon")
+        how = "without" if without_beacon else "beacon"
+        view = draw_view(found.period.number, how, ctx.author.id)
         await answer(ctx, embeds.question(found, not without_beacon), view)
 
     @commands.hybrid_command(name="rafflehistory")

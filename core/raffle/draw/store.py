@@ -1,6 +1,5 @@
 """The statements about frozen lists, those who were drawn, and those who may not win."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -74,10 +73,10 @@ def count_all_holders(tx: Connection, guild_id: int, period: int) -> int:
 
 def list_entrants(
     tx: Connection, guild_id: int, period: int, now: datetime
-) -> Sequence[tuple[str, int]]:
+) -> list[tuple[str, int]]:
     """Account and tickets of everybody with tickets who may win."""
     where = {"guild_id": guild_id, "period": period, "now": now}
-    return tx.execute(_LIST_ENTRANTS, where).tuples().all()
+    return [(account, tickets) for account, tickets in tx.execute(_LIST_ENTRANTS, where)]
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -148,7 +147,7 @@ def find_tickets_of_line(tx: Connection, guild_id: int, period: int, pseudonym: 
 
 def list_accounts(
     tx: Connection, guild_id: int, period: int, tickets: int
-) -> Sequence[tuple[int, str]]:
+) -> list[tuple[int, str]]:
     """Viewer id and account of everybody with so many tickets in a period."""
     found = tx.execute(
         select(viewers.c.viewer_id, _ACCOUNT)
@@ -164,7 +163,7 @@ def list_accounts(
             balances.c.tickets == tickets,
         )
     )
-    return found.tuples().all()
+    return [(viewer_id, account) for viewer_id, account in found]
 
 
 def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
@@ -172,6 +171,14 @@ def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
     wanted = _DRAWS.where(draws.c.guild_id == guild_id, draws.c.period == period)
     row = tx.execute(wanted).mappings().first()
     return Draw(**row) if row else None
+
+
+def find_last_frozen_at(tx: Connection, guild_id: int) -> datetime | None:
+    """When a server's last list was frozen."""
+    last: datetime | None = tx.execute(
+        select(func.max(draws.c.frozen_at)).where(draws.c.guild_id == guild_id)
+    ).scalar()
+    return last
 
 
 def list_frozen(tx: Connection) -> list[Draw]:

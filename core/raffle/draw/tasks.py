@@ -15,7 +15,6 @@ from core.kit.room import Task
 from core.kit.services import Services
 from core.raffle import store as raffle
 from core.raffle.draw import actions, store, winning
-from core.raffle.draw.actions import BY_ITSELF
 from core.raffle.means import means_of
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
@@ -47,7 +46,7 @@ def _freeze_due(services: Services, troubles: Troubles) -> None:
         due = list_due(tx, now)
     for period in due:
         with _noting(troubles), services.database.begin() as tx:
-            actions.freeze(tx, means, period.guild_id, period.number, BY_ITSELF, now)
+            actions.freeze_due(tx, means, period.guild_id, period.number, now)
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:

@@ -163,6 +163,22 @@ def test_one_servers_trouble_is_its_own(hall: Hall, guild_id: int, other_guild_i
     assert hall.troubles(other_guild_id) == []
 
 
+def test_who_comes_second_to_a_freeze_has_nothing_to_say(
+    hall: Hall, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process froze it, or an admin gave it another end, after this one had looked."""
+    hall.set(guild_id, auto=True, grace=0)
+    hall.run()
+    with hall.services.database.begin() as tx:
+        before = raffle.find_period(tx, guild_id, 1)
+        before_draw = store.find_draw(tx, guild_id, 1)
+    assert before is not None
+    monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
+    hall.run()
+    with hall.services.database.begin() as tx:
+        assert store.find_draw(tx, guild_id, 1) == before_draw
+
+
 class Killed(BaseException):
     """The process dies here."""
 
