@@ -39,6 +39,13 @@ _HEADERS = secure.Secure(
 )
 
 
+def may_ask(response: Response, origin: str) -> Response:
+    """Let the page's scripts ask one other site, too."""
+    policy = _HEADERS.headers["Content-Security-Policy"]
+    response.headers["Content-Security-Policy"] = f"{policy}; connect-src 'self' {origin}"
+    return response
+
+
 def problem(status: int, what: str, remedy: str = "", code: str = "") -> Response:
     """A kind error: what happened, what can be done, and a code that finds the log line."""
     if has_request_context() and _is_for_people():

@@ -79,5 +79,10 @@ def announce(tx: Connection, means: Means, opened: Period) -> None:
         "commitment": opened.commitment,
         "page": means.page_of(opened.public_id),
     }
-    key = f"raffle.opened:{opened.number}"
+    key = opened_key(opened.number)
     outbox.post_to_channel(tx, opened.guild_id, channel_id, "raffle.opened", key, payload)
+
+
+def opened_key(number: int) -> str:
+    """Under which the announcement lies in the outbox."""
+    return f"raffle.opened:{number}"

@@ -55,6 +55,7 @@ ROOM = Room(
         "raffle.gift": ledger_embeds.gift,
         "raffle.waited": ledger_embeds.waited,
         "raffle.frozen": embeds.frozen,
+        "raffle.given_up": embeds.given_up,
         "raffle.winner": embeds.winner,
         "raffle.called": embeds.called,
         "raffle.won": embeds.won,

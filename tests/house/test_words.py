@@ -13,11 +13,7 @@ from core.kit.words import plural, speak
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [*sorted((ROOT / "core").rglob("*.py")), ROOT / "bot.py"]
-TEMPLATES = [
-    path
-    for path in sorted((ROOT / "core").rglob("templates/**/*.html"))
-    if path.name != "draw.html"
-]
+TEMPLATES = sorted((ROOT / "core").rglob("templates/**/*.html"))
 KEYWORDS = {"_": None, "plural": (1, 2)}
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 

@@ -195,7 +195,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         proof = stage.discord.slash(other, "general", "raffleproof")
         mine = private_answer(stage, proof, "Your line in raffle")
         page.goto(here(stage, url_in(mine)))
-        expect(page.locator("#verdict")).to_contain_text("All is as promised")
+        expect(page.locator("#verdict")).to_contain_text("As promised")
         expect(page.locator("#found")).to_contain_text(f"with {TICKETS[other]} tickets")
         bundle, verifier = tmp_path / "bundle.json", tmp_path / "verify_draw.py"
         bundle.write_bytes(requests.get(address + "/bundle.json", timeout=5).content)
@@ -261,7 +261,7 @@ def test_an_admin_may_draw_without_the_beacon_and_everybody_is_told(
         frozen = post(stage, "the tickets are frozen")
         assert "without the public beacon" in frozen["embeds"][0]["description"]
         shown = post(stage, f"wins raffle #{number}")
-        assert "WITHOUT public beacon" in str(shown["embeds"][0]["footer"])
+        assert "WITHOUT the public beacon" in str(shown["embeds"][0]["footer"])
 
 
 def test_a_second_draw_within_a_day_is_asked_about_twice(

@@ -144,6 +144,7 @@ def freeze(
         frozen_at=now,
         frozen_by=actor or None,
         channel_id=channel_id,
+        claim_minutes=setting(tx, guild_id, CLAIM_MINUTES),
         chain=means.chain.hash if chosen else None,
         round=chosen,
         round_at=means.chain.made_at(chosen) if chosen else None,
@@ -226,21 +227,24 @@ def learn_beacon(tx: Connection, guild_id: int, number: int, told: Round) -> boo
     return True
 
 
-def give_up_beacon(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> None:
+def give_up_beacon(
+    tx: Connection, means: Means, guild_id: int, number: int, actor: int, now: datetime
+) -> None:
     """Draw without the round that was promised. Everybody is told so.
 
     Raises:
         Refusal: the beacon is not waited for, or has not been silent for long enough.
     """
-    raffle.lock_period(tx, guild_id, number)
+    period = raffle.lock_period(tx, guild_id, number)
     draw = store.find_draw(tx, guild_id, number)
-    if draw is None or not _is_overdue(draw, now):
+    if period is None or draw is None or not _is_overdue(draw, now):
         raise Refusal(
             _("The beacon's round was promised, so it is waited for."),
             _("An hour after it was due, you may draw without."),
         )
     store.set_draw(tx, guild_id, number, given_up_by=actor, given_up_at=now)
     post_audit(tx, guild_id, actor, "raffle.give_up_beacon", f"#{number}", before=draw.round)
+    announcing.given_up(tx, means, period, draw)
 
 
 # -- drawing ------------------------------------------------------------------------------------
@@ -279,13 +283,13 @@ def _pick_on(
     now: datetime,
 ) -> int:
     """Go on behind those who were drawn; returns how many of the new ones may win."""
-    lines = rules.lines_of(store.get_snapshot(tx, draw.guild_id, draw.period))
+    lines = _published_lines(tx, draw)
     owner_of = owners(tx, means, period)
     following = islice(order_of(tx, means, draw, lines), picked, None)
     names = [line.pseudonym for line in lines[: announcing.NAMES]]
     found = 0
     for k, line in enumerate(following, picked + 1):
-        pick = _pick(tx, period, k, line, owner_of(line), now)
+        pick = _pick(tx, draw, k, line, owner_of(line), now)
         if pick.reason is not None:
             announcing.skipped(tx, period, draw, pick)
             continue
@@ -296,8 +300,25 @@ def _pick_on(
     return found
 
 
+def _published_lines(tx: Connection, draw: Draw) -> list[Line]:
+    """The frozen list.
+
+    Raises:
+        Refusal: it is not the one whose hash was told.
+    """
+    snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
+    if rules.hash_of(snapshot) != draw.snapshot_hash:
+        raise Refusal(
+            _("The list of raffle #{number} is not the one whose hash was posted.").format(
+                number=draw.period
+            ),
+            _("Somebody changed the database. Nothing is drawn from another list."),
+        )
+    return rules.lines_of(snapshot)
+
+
 def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) -> Iterator[Line]:
-    """Everybody in the order in which they are drawn."""
+    """Everybody in the order in which they are drawn. `lines` are those of the snapshot."""
     seed = means.open(raffle.get_sealed(tx, draw.guild_id, draw.period)[0])
     number = bytes.fromhex(draw.randomness) if draw.randomness else rules.WITHOUT_BEACON
     return rules.winners(seed, draw.snapshot_hash, number, lines)
@@ -318,12 +339,12 @@ def owners(tx: Connection, means: Means, period: Period) -> Callable[[Line], int
 
 
 def _pick(
-    tx: Connection, period: Period, k: int, line: Line, viewer_id: int | None, now: datetime
+    tx: Connection, draw: Draw, k: int, line: Line, viewer_id: int | None, now: datetime
 ) -> Pick:
     """Write down who was drawn, and whether they may win."""
-    guild_id, number = period.guild_id, period.number
+    guild_id, number = draw.guild_id, draw.period
     objection, discord_id = _objection(tx, guild_id, number, viewer_id, now)
-    window = timedelta(minutes=setting(tx, guild_id, CLAIM_MINUTES))
+    window = timedelta(minutes=draw.claim_minutes)
     store.add_pick(
         tx,
         guild_id,

@@ -35,6 +35,8 @@ def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
         "hash": draw.snapshot_hash,
         "round": draw.round,
         "round_at": draw.round_at.isoformat() if draw.round_at else None,
+        "is_public": draw.is_public,
+        "claim_minutes": draw.claim_minutes,
         "by": draw.frozen_by,
     }
     key = frozen_key(period.number)
@@ -44,6 +46,18 @@ def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
 def frozen_key(number: int) -> str:
     """Under which the announcement lies in the outbox."""
     return f"raffle.frozen:{number}"
+
+
+def given_up(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
+    """An admin does without the round that was promised."""
+    payload = {
+        **_about(period),
+        "page": means.page_of(period.public_id),
+        "round": draw.round,
+        "round_at": draw.round_at.isoformat() if draw.round_at else None,
+    }
+    key = f"raffle.given_up:{period.number}"
+    outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.given_up", key, payload)
 
 
 def drawn(
@@ -150,5 +164,5 @@ def _of_winner(means: Means, period: Period, draw: Draw, pick: Pick) -> dict[str
         "total": draw.tickets,
         "entrants": draw.entrants,
         "expires_at": pick.expires_at.isoformat() if pick.expires_at else None,
-        "with_beacon": draw.randomness is not None,
+        "with_beacon": draw.randomness is not None and draw.is_public,
     }

@@ -118,11 +118,12 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
     ) -> datetime | None:
         """Do it; or return when the last draw was, if that is to be said first."""
         guild_id, actor, now = interaction.guild_id or 0, interaction.user.id, services.clock()
+        means = means_of(services.settings)
         if self.how == "give_up":
-            actions.give_up_beacon(tx, guild_id, self.number, actor, now)
+            actions.give_up_beacon(tx, means, guild_id, self.number, actor, now)
             return None
         last = None if self.sure else actions.find_recent(tx, guild_id, now)
         if last is None:
-            means, with_beacon = means_of(services.settings), self.how == "beacon"
+            with_beacon = self.how == "beacon"
             actions.freeze(tx, means, guild_id, self.number, actor, now, with_beacon=with_beacon)
         return last

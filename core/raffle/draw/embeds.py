@@ -9,7 +9,7 @@ import discord
 from discord.utils import format_dt
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, safe
+from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
 from core.raffle.draw.actions import Preview
@@ -55,6 +55,9 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(name=_("Tickets"), value=f"{payload['tickets']:,}")
     if payload["left_out"]:
         embed.add_field(name=_("Left out"), value=_left_out(payload["left_out"]))
+    if payload.get("claim_minutes"):
+        window = duration(60 * payload["claim_minutes"])
+        embed.add_field(name=_("Time to claim the prize"), value=window)
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
@@ -67,11 +70,28 @@ def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
             "the result in advance."
         )
+    which = {"round": payload["round"], "when": _at(parse_instant(payload["round_at"]))}
+    if not payload.get("is_public", True):
+        return "⚠️ " + _(
+            "Round **{round}** of another beacon than the public one decides: {when}. Whoever runs "
+            "that beacon could know the result in advance."
+        ).format(**which)
     return _(
         "Round **{round}** of the public beacon [drand](https://drand.love) decides: {when}. "
         "Before that, nobody in the world knows it. No ticket can be added or taken any more. "
         "`/raffleproof` shows your own line."
+    ).format(**which)
+
+
+def given_up(payload: Mapping[str, Any]) -> Rendered:
+    """The promised number is not waited for any longer."""
+    title = _("Raffle #{number} is drawn without the beacon").format(number=payload["number"])
+    body = _(
+        "Round **{round}** was promised for {when} and is not waited for any longer: an admin "
+        "chose so. Whoever runs the bot could know the result in advance."
     ).format(round=payload["round"], when=_at(parse_instant(payload["round_at"])))
+    embed = card("⚠️ " + title, body, tone="warning")
+    return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
 
 
 def _at(instant: datetime) -> str:
@@ -149,7 +169,7 @@ def _footer(payload: Mapping[str, Any]) -> str:
     number = _("Number {k} of the draw").format(k=payload["k"])
     if payload["with_beacon"]:
         return number + " · " + _("drawn with the public beacon")
-    return number + " · ⚠️ " + _("drawn WITHOUT public beacon")
+    return number + " · ⚠️ " + _("drawn WITHOUT the public beacon")
 
 
 def _prize(embed: discord.Embed, prize: str) -> None:

@@ -9,15 +9,13 @@
 """
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from core.kit.services import Services
-from core.kit.web import word
+from core.kit.web import may_ask, word
 from core.kit.words import _
 from core.raffle.draw import publishing, store
 from core.raffle.draw.embeds import reason_words
@@ -27,12 +25,13 @@ from core.raffle.means import PATH, means_of
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
+PUBLIC_BEACON = "https://api.drand.sh"
+
 KEPT = 8
 """So many lists and bundles are kept in memory: one of a hundred thousand entrants takes half a
 second to put together, and a draw that is shown on stream is asked for by many at once."""
 
 _PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
-_DISCORD_EPOCH = 1420070400
 
 
 def pages(services: Services) -> Blueprint:
@@ -52,18 +51,10 @@ def pages(services: Services) -> Blueprint:
     return blueprint
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """The Discord message with the hash: its address, and when Discord took it."""
-
-    url: str
-    at: datetime
-    in_time: bool
-
-
 class _Desk:
     def __init__(self, services: Services) -> None:
         self._database = services.database
+        self._clock = services.clock
         self._means = means_of(services.settings)
         self._beacon_url = services.settings.drand_url.split(",")[0]
         self._kept_snapshot = lru_cache(KEPT)(self._make_snapshot)
@@ -74,22 +65,23 @@ class _Desk:
         if found is None:
             return _unknown()
         draw = found.draw
-        beacon = f"{self._beacon_url}/{draw.chain}/public/{draw.round}" if draw else ""
+        # Of the public beacon the public address is shown, whatever this bot was told to ask.
+        beacon = PUBLIC_BEACON if draw and draw.is_public else self._beacon_url
         page = render_template(
             "raffle/draw.html",
             found=found,
             period=found.period,
             draw=draw,
-            posted=_posted(found),
+            now=self._clock(),
             winners=[pick for pick in found.picks if pick.state != "skipped"],
             reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
-            beacon_url=beacon,
+            beacon_url=f"{beacon}/{draw.chain}/public/{draw.round}" if draw and draw.round else "",
             rule=RULE,
             bundle_url=url_for("raffle_draws.bundle", public_id=public_id),
             snapshot_url=url_for("raffle_draws.snapshot", public_id=public_id),
             verifier_url=url_for("raffle_draws.verifier"),
         )
-        return _fresh(make_response(page))
+        return may_ask(_fresh(make_response(page)), PUBLIC_BEACON)
 
     def snapshot(self, public_id: str) -> Response:
         found = self._find(public_id)
@@ -133,16 +125,6 @@ class _Desk:
             made = publishing.bundle_of(tx, self._means, found)
             assert made is not None
             return made
-
-
-def _posted(found: Public) -> Posted | None:
-    if found.posted is None:
-        return None
-    channel_id, message_id = found.posted
-    at = datetime.fromtimestamp((message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
-    due = found.draw.round_at if found.draw else None
-    url = f"https://discord.com/channels/{found.period.guild_id}/{channel_id}/{message_id}"
-    return Posted(url, at, due is None or at < due)
 
 
 def _fresh(response: Response) -> Response:

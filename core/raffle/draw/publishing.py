@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,7 @@ from core.kit.words import _
 from core.outbox.store import find_receipt
 from core.people import store as people
 from core.raffle import store as raffle
+from core.raffle.actions import opened_key
 from core.raffle.draw import rules, store
 from core.raffle.draw.announcing import frozen_key
 from core.raffle.draw.rules import Beacon
@@ -19,6 +20,9 @@ from core.raffle.draw.store import Draw
 from core.raffle.draw.store import Pick as Drawn
 from core.raffle.means import Means
 from core.raffle.store import Period
+
+SEARCHED = 12
+"""In so many lists, newest first, somebody's line is looked for where no raffle is named."""
 
 _RESULTS = {
     "drawn": "waiting",
@@ -29,20 +33,43 @@ _RESULTS = {
 }
 
 
+_DISCORD_EPOCH = 1420070400
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message in Discord."""
+
+    guild_id: int
+    channel_id: int
+    message_id: int
+
+    @property
+    def url(self) -> str:
+        return f"https://discord.com/channels/{self.guild_id}/{self.channel_id}/{self.message_id}"
+
+    @property
+    def at(self) -> datetime:
+        """When Discord took it, by Discord's clock."""
+        return datetime.fromtimestamp((self.message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Public:
     """Everything that a draw's page shows.
 
     Attributes:
         draw: None while the list is not frozen.
-        posted: the Discord message with the hash, as (channel id, message id), once it is there.
+        opening: the Discord message with the commitment, once it is there.
+        freeze: the one with the hash of the list.
     """
 
     server: str
     period: Period
     draw: Draw | None
     picks: Sequence[Drawn]
-    posted: tuple[int, int] | None
+    opening: Post | None
+    freeze: Post | None
 
 
 def find_public(tx: Connection, public_id: str) -> Public | None:
@@ -51,15 +78,21 @@ def find_public(tx: Connection, public_id: str) -> Public | None:
     if period is None:
         return None
     guild_id, number = period.guild_id, period.number
-    receipt = find_receipt(tx, guild_id, frozen_key(number)) or {}
-    posted = (receipt["channel_id"], receipt["message_id"]) if "message_id" in receipt else None
     return Public(
         list_names(tx).get(guild_id, ""),
         period,
         store.find_draw(tx, guild_id, number),
         store.list_picks(tx, guild_id, number),
-        posted,
+        _find_post(tx, guild_id, opened_key(number)),
+        _find_post(tx, guild_id, frozen_key(number)),
     )
+
+
+def _find_post(tx: Connection, guild_id: int, key: str) -> Post | None:
+    receipt = find_receipt(tx, guild_id, key) or {}
+    if "message_id" not in receipt:
+        return None
+    return Post(guild_id, receipt["channel_id"], receipt["message_id"])
 
 
 def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
@@ -118,11 +151,10 @@ def get_proof(
         raise Refusal(_("You have not linked a Kick account."), _("`/link` does that."))
     viewer = people.get_viewer(tx, guild_id, link.viewer_id)
     account = f"{viewer.platform}:{viewer.platform_user_id}"
-    for period in raffle.list_periods(tx, guild_id):
-        if period.frozen_at is not None and number in (None, period.number):
-            proof = _find_proof(tx, means, period, account)
-            if proof is not None:
-                return proof
+    for period in store.list_frozen_periods(tx, guild_id, SEARCHED, number):
+        proof = _find_proof(tx, means, period, account)
+        if proof is not None:
+            return proof
     raise Refusal(
         _("{name} is in no frozen list.").format(name=link.name),
         _("Lists are frozen when a raffle has ended."),
@@ -166,6 +198,5 @@ def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Pa
                 if pick.state in store.ALIVE
             ],
         )
-        for period in raffle.list_periods(tx, guild_id, most + 2)
-        if period.frozen_at is not None
-    ][:most]
+        for period in store.list_frozen_periods(tx, guild_id, most)
+    ]

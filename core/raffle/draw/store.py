@@ -7,9 +7,11 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.drand.chain import QUICKNET
 from core.people.tables import viewers
 from core.raffle.draw.rules import Skipped
 from core.raffle.draw.tables import draws, exclusions, picks
+from core.raffle.store import Period
 from core.raffle.tables import balances, periods
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
@@ -79,6 +81,20 @@ def list_entrants(
     return [(account, tickets) for account, tickets in tx.execute(_LIST_ENTRANTS, where)]
 
 
+_LIST_UNTOLD = text("""
+    SELECT p.guild_id, p.number FROM raffle_periods p
+     WHERE p.state = 'open' AND p.ends_at > :now
+       AND NOT EXISTS (SELECT FROM outbox_messages m
+                        WHERE m.guild_id = p.guild_id AND m.key = 'raffle.opened:' || p.number)
+     ORDER BY p.guild_id, p.number
+""")
+
+
+def list_untold(tx: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Guild and number of the raffles that go on and were not announced."""
+    return [(row.guild_id, row.number) for row in tx.execute(_LIST_UNTOLD, {"now": now})]
+
+
 # -- the frozen list ----------------------------------------------------------------------------
 
 
@@ -88,6 +104,7 @@ class Draw:
 
     Attributes:
         left_out: how many had tickets and were not allowed to win.
+        claim_minutes: how long a winner has; fixed and told before there is one.
         chain: None together with `round` and `round_at` for a draw without beacon.
         given_up_by: who drew without waiting for the beacon.
     """
@@ -101,6 +118,7 @@ class Draw:
     frozen_at: datetime
     frozen_by: int | None
     channel_id: int
+    claim_minutes: int
     chain: str | None
     round: int | None
     round_at: datetime | None
@@ -113,7 +131,13 @@ class Draw:
     def waits_for_beacon(self) -> bool:
         return self.round is not None and self.randomness is None and self.given_up_at is None
 
+    @property
+    def is_public(self) -> bool:
+        """Whether its beacon is the public one, over which nobody here has a say."""
+        return self.chain == QUICKNET.hash
 
+
+_PERIODS: Select[Any] = select(*(periods.c[name] for name in Period.__dataclass_fields__))
 _DRAWS: Select[Any] = select(*(draws.c[name] for name in Draw.__dataclass_fields__))
 
 
@@ -171,6 +195,17 @@ def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
     wanted = _DRAWS.where(draws.c.guild_id == guild_id, draws.c.period == period)
     row = tx.execute(wanted).mappings().first()
     return Draw(**row) if row else None
+
+
+def list_frozen_periods(
+    tx: Connection, guild_id: int, most: int, number: int | None = None
+) -> list[Period]:
+    """A server's raffles whose list is frozen, drawn or not, newest first; or only that one."""
+    wanted = _PERIODS.where(periods.c.guild_id == guild_id, periods.c.frozen_at.is_not(None))
+    if number is not None:
+        wanted = wanted.where(periods.c.number == number)
+    found = tx.execute(wanted.order_by(periods.c.number.desc()).limit(most))
+    return [Period(**row) for row in found.mappings()]
 
 
 def find_last_frozen_at(tx: Connection, guild_id: int) -> datetime | None:

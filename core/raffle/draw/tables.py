@@ -33,6 +33,7 @@ draws = Table(
     Column("frozen_at", DateTime(timezone=True), nullable=False),
     Column("frozen_by", BigInteger, comment="Discord id; empty when it froze by itself"),
     Column("channel_id", BigInteger, nullable=False, comment="Discord channel of its posts"),
+    Column("claim_minutes", Integer, nullable=False, comment="how long a winner has, as told"),
     Column("chain", Text, comment="hash of the beacon's chain; empty without beacon"),
     Column("round", BigInteger, comment="of the beacon; empty without beacon"),
     Column("round_at", DateTime(timezone=True), comment="when the round is made"),

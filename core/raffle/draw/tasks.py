@@ -14,6 +14,7 @@ from core.kit.part import Part
 from core.kit.room import Task
 from core.kit.services import Services
 from core.raffle import store as raffle
+from core.raffle.actions import announce
 from core.raffle.draw import actions, store, winning
 from core.raffle.means import means_of
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
@@ -28,16 +29,30 @@ Troubles = list[Refusal | Outage]
 
 
 def move_on(services: Services) -> None:
-    """Freeze what has ended, draw what has its number, go on to the next where a winner is silent.
+    """Announce what could not be announced, freeze what has ended, draw what has its number, go on
+    to the next where a winner is silent.
 
     Raises:
         Refusal, Outage: the first trouble; the rest was tried all the same.
     """
     troubles: Troubles = []
-    for step in (_freeze_due, _learn_beacons, _draw_due, _expire_silent):
+    for step in (_tell_openings, _freeze_due, _learn_beacons, _draw_due, _expire_silent):
         step(services, troubles)
     if troubles:
         raise troubles[0]
+
+
+def _tell_openings(services: Services, troubles: Troubles) -> None:
+    """Where the channel was chosen only after the opening: the commitment is to be public as soon
+    as it can be."""
+    means = means_of(services.settings)
+    with services.database.begin() as tx:
+        untold = store.list_untold(tx, services.clock())
+    for guild_id, number in untold:
+        with _noting(troubles), services.database.begin() as tx:
+            opened = raffle.find_period(tx, guild_id, number)
+            if opened is not None:
+                announce(tx, means, opened)
 
 
 def _freeze_due(services: Services, troubles: Troubles) -> None:

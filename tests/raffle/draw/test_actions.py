@@ -273,6 +273,25 @@ def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: in
     assert "beacon none" in told["snapshot"]
 
 
+def test_another_beacon_than_the_public_one_is_marked_everywhere(
+    tx: Connection, guild_id: int
+) -> None:
+    """Whoever runs the bot can name any chain in its settings, one of their own, too."""
+    number = ended(tx, guild_id)
+    own = replace(MEANS, chain=replace(MEANS.chain, hash="ab" * 32))
+    draw = actions.freeze(tx, own, guild_id, number, ADMIN, AFTER)
+    actions.learn_beacon(tx, guild_id, number, beacon(draw))
+    assert actions.draw_winners(tx, own, guild_id, number, DUE)
+    (frozen,) = posted(tx, guild_id, "raffle.frozen")
+    shown = embeds.frozen(frozen.payload).embed
+    assert shown is not None
+    assert "another beacon than the public one" in str(shown.description)
+    assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
+    said: list[str] = []
+    verify(bundle(tx, guild_id, number), said.append)
+    assert any("ANOTHER BEACON" in line for line in said)
+
+
 def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     tx: Connection, guild_id: int
 ) -> None:
@@ -281,10 +300,14 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     early = draw.round_at + BEACON_PATIENCE - timedelta(seconds=1)
     assert actions.find_overdue(tx, guild_id, early) is None
     with pytest.raises(Refusal, match="waited for"):
-        actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, early)
+        actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, early)
     late = draw.round_at + BEACON_PATIENCE
     assert actions.find_overdue(tx, guild_id, late) == draw
-    actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, late)
+    actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, late)
+    (message,) = posted(tx, guild_id, "raffle.given_up")
+    shown = embeds.given_up(message.payload).embed
+    assert shown is not None
+    assert "not waited for any longer" in str(shown.description)
     assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
     assert actions.draw_winners(tx, MEANS, guild_id, draw.period, late)
     told, _ = verify(bundle(tx, guild_id, draw.period))
@@ -298,7 +321,16 @@ def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None
     draw = froze(tx, guild_id, ended(tx, guild_id))
     actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
     with pytest.raises(Refusal):
-        actions.give_up_beacon(tx, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
+        actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
+
+
+def test_a_list_that_somebody_changed_is_not_drawn_from(tx: Connection, guild_id: int) -> None:
+    """Whoever can write into the database, but not take back what Discord was told."""
+    draw = froze(tx, guild_id, ended(tx, guild_id))
+    snapshot = store.get_snapshot(tx, guild_id, draw.period)
+    store.set_draw(tx, guild_id, draw.period, snapshot=snapshot.replace(" 300\n", " 301\n"))
+    with pytest.raises(Refusal, match="not the one whose hash was posted"):
+        drew(tx, guild_id, draw.period)
 
 
 # -- who cannot win -----------------------------------------------------------------------------

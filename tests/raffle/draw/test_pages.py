@@ -3,7 +3,9 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from urllib.parse import urlencode
 
 import pytest
@@ -17,25 +19,26 @@ from tests.prerequisites import find_chromium
 from tests.raffle.draw.conftest import Site
 from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze
 from tests.raffle.draw.verifier import FILE, verify
-from tests.raffle.scene import MEANS
+from tests.raffle.scene import MEANS, START
 
 NUMBER = 1
 
 
-def posted_at(site: Site, seconds_before_the_round: float) -> None:
-    """Discord took the announcement so long before the round."""
-    with site.services.database.begin() as tx:
-        draw = store.list_frozen(tx)[0]
-        assert draw.round_at is not None
-        at = draw.round_at.timestamp() - seconds_before_the_round
-        tx.execute(
-            text(
-                "UPDATE outbox_messages SET state = 'sent', receipt = jsonb_build_object("
-                "'channel_id', 777, 'message_id', CAST(:id AS bigint))"
-                " WHERE key LIKE 'raffle.frozen:%'"
-            ),
-            {"id": int((at - 1420070400) * 1000) << 22},
-        )
+def posted_at(site: Site, at: datetime, kind: str = "raffle.frozen") -> None:
+    """Discord took the announcement then."""
+    sent = text(
+        "UPDATE outbox_messages SET state = 'sent', receipt = jsonb_build_object("
+        "'channel_id', 777, 'message_id', CAST(:id AS bigint)) WHERE kind = :kind"
+    )
+    snowflake = int((at.timestamp() - 1420070400) * 1000) << 22
+    site.committed(lambda tx: tx.execute(sent, {"id": snowflake, "kind": kind}))
+
+
+def told(site: Site, guild_id: int) -> str:
+    """The page's words."""
+    answer = site.app.test_client().get(site.path(guild_id, NUMBER))
+    assert answer.status_code == 200
+    return unescape(" ".join(answer.text.split()))
 
 
 # -- what is there when -------------------------------------------------------------------------
@@ -123,9 +126,9 @@ def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
         drew(tx, guild_id, number)
 
     site.committed(work)
-    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
-    assert "<script>alert" not in told
-    assert "&lt;script&gt;alert" in told
+    page = site.app.test_client().get(site.path(guild_id, NUMBER)).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
 
 
 @pytest.mark.parametrize(
@@ -135,10 +138,95 @@ def test_whether_the_hash_was_public_in_time_is_told(
     site: Site, guild_id: int, seconds: float, words: str
 ) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
-    posted_at(site, seconds)
-    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
-    assert f"{words}'s number existed" in told
-    assert f"https://discord.com/channels/{guild_id}/777/" in told
+    assert told(site, guild_id).count("Not posted in Discord") == 2
+    with site.services.database.begin() as tx:
+        due = store.list_frozen(tx)[0].round_at
+    assert due is not None
+    posted_at(site, due - timedelta(seconds=seconds))
+    assert f"{words}'s number existed" in told(site, guild_id)
+    assert f"https://discord.com/channels/{guild_id}/777/" in told(site, guild_id)
+    assert told(site, guild_id).count("Not posted in Discord") == 1
+
+
+def test_whether_the_seed_was_promised_in_time_is_told(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: ended(tx, guild_id))
+    assert told(site, guild_id).count("Not posted in Discord") == 1
+    posted_at(site, START, "raffle.opened")
+    assert "Not posted in Discord" not in told(site, guild_id)
+    site.committed(lambda tx: froze(tx, guild_id, NUMBER))
+    assert "only after the list was frozen" not in told(site, guild_id)
+    posted_at(site, AFTER + timedelta(seconds=1), "raffle.opened")
+    assert "only after the list was frozen" in told(site, guild_id)
+
+
+def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
+    """Also one that was called off before it began, which was never drawn."""
+    now = datetime.now(UTC)
+
+    def lies(days: int, **values: object) -> str:
+        start = now + timedelta(days=days)
+        site.committed(
+            lambda tx: raffle.set_period(
+                tx,
+                guild_id,
+                NUMBER,
+                starts_at=start,
+                ends_at=start + timedelta(days=2),
+                **values,
+            )
+        )
+        return told(site, guild_id)
+
+    site.committed(lambda tx: ended(tx, guild_id))
+    assert ">Opens <time" in lies(1)
+    assert ">Open until <time" in lies(-1)
+    ended_then = lies(-3)
+    assert ">Ended <time" in ended_then
+    assert "not drawn yet" in ended_then
+    called_off = lies(1, state="closed", closed_at=now)
+    assert "Called off" in called_off
+    assert "Nobody could win" not in called_off
+
+
+def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
+    own = replace(MEANS, chain=replace(MEANS.chain, hash="ab" * 32))
+
+    def work(tx: Connection) -> None:
+        actions.freeze(tx, own, guild_id, ended(tx, guild_id), ADMIN, AFTER)
+
+    site.committed(work)
+    assert "Another beacon than the public one decides" in told(site, guild_id)
+
+
+def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_id: int) -> None:
+    """Everybody can see whether it was really not there."""
+
+    def work(tx: Connection) -> None:
+        draw = froze(tx, guild_id, ended(tx, guild_id))
+        assert draw.round_at is not None
+        late = draw.round_at + actions.BEACON_PATIENCE
+        actions.give_up_beacon(tx, MEANS, guild_id, NUMBER, ADMIN, late)
+        actions.draw_winners(tx, MEANS, guild_id, NUMBER, late)
+
+    site.committed(work)
+    with site.services.database.begin() as tx:
+        draw = store.find_draw(tx, guild_id, NUMBER)
+    assert draw is not None
+    shown = told(site, guild_id)
+    assert "was promised, and given up by an admin" in shown
+    assert f'href="https://api.drand.sh/{draw.chain}/public/{draw.round}"' in shown
+
+
+def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    late = DUE + timedelta(days=3)
+    site.committed(lambda tx: winning.expire(tx, MEANS, guild_id, NUMBER, 1, late))
+    silence = re.search(
+        r"was drawn <time .*?, had until <time .*?, and did not", told(site, guild_id)
+    )
+    assert silence is not None
+    assert DUE.isoformat() in silence[0]
+    assert (DUE + timedelta(days=2)).isoformat() in silence[0]
 
 
 def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
@@ -148,9 +236,8 @@ def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
         actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
 
     site.committed(work)
-    told = site.app.test_client().get(site.path(guild_id, NUMBER)).text
-    assert "<strong>without the public beacon</strong>" in told
-    assert "/public/None" not in told
+    assert "Drawn without the public beacon" in told(site, guild_id)
+    assert "/public/None" not in told(site, guild_id)
 
 
 # -- in a browser -------------------------------------------------------------------------------
@@ -196,10 +283,59 @@ def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -
 
     site.committed(work)
     page.goto(site.url + site.path(guild_id, NUMBER))
-    expect(page.locator("#verdict")).to_have_text(re.compile("All is as promised"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("if its number is the beacon's"))
     assert page.locator("#checks li").count() >= 7
     assert page.locator("#checks .bad").count() == 0
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("says", ["the same", "another number", "nothing"])
+def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, says: str) -> None:
+    """Its signature is too long to be checked here, so a forged number would look right."""
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    with site.services.database.begin() as tx:
+        draw = store.find_draw(tx, guild_id, NUMBER)
+    assert draw is not None
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if says == "nothing":
+            route.fulfill(status=503, headers={"Access-Control-Allow-Origin": "*"})
+            return
+        signature = draw.signature if says == "the same" else "00" * 48
+        headers = {"Access-Control-Allow-Origin": "*"}
+        route.fulfill(json={"round": draw.round, "signature": signature}, headers=headers)
+
+    page.route("https://api.drand.sh/**", answer)
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    verdict = page.locator("#verdict")
+    expect(verdict).to_have_text(re.compile("if its number is the beacon's"))
+    assert asked == [], "nothing leaves the device unasked"
+    page.click("text=Ask the beacon")
+    if says == "nothing":
+        expect(page.locator("#ask span")).to_have_text(re.compile("cannot be reached"))
+        expect(page.locator("#ask button")).to_be_enabled()
+    else:
+        words = "All is as promised" if says == "the same" else "Not as promised"
+        expect(verdict).to_have_text(re.compile(words))
+    assert asked == [f"https://api.drand.sh/{draw.chain}/public/{draw.round}"]
+
+
+@pytest.mark.browser
+def test_a_draw_without_the_public_beacon_is_not_called_proved(
+    site: Site, guild_id: int, page: Page
+) -> None:
+    def work(tx: Connection) -> None:
+        number = ended(tx, guild_id)
+        actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
+        actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+
+    site.committed(work)
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    expect(page.locator("#verdict")).to_have_text("⚠️ As promised, but without the public beacon.")
+    expect(page.locator("#ask")).to_be_hidden()
 
 
 @pytest.mark.browser

@@ -19,6 +19,7 @@ from tests.raffle.draw.verifier import FILE, verify
 
 WITHOUT = Draw(FIVE.tickets, replace(TERMS, chain=None, round=None), None)
 GIVEN_UP = Draw(FIVE.tickets, beacon=None)
+FOREIGN = Draw(FIVE.tickets, replace(TERMS, chain="ab" * 32), replace(BEACON, chain="ab" * 32))
 
 
 def twisted(raw: bytes, **changes: Any) -> bytes:
@@ -171,7 +172,60 @@ def test_it_speaks_step_by_step(tmp_path: Path) -> None:
         *("1.", "2.", "3.", "4.", "5.", "5.")
     ]
     assert "round, 657413, made 2023-09-15 " in said
-    assert said.endswith("All is as promised: this draw had to come out like this.\n")
+    assert said.splitlines()[-1] == (
+        "All is as promised, if the number is the beacon's (--online asks it): "
+        "this draw had to come out like this."
+    )
+
+
+@pytest.mark.parametrize("draw", [WITHOUT, GIVEN_UP, FOREIGN], ids=["without", "given up", "other"])
+def test_it_does_not_call_a_draw_proved_that_the_public_beacon_did_not_decide(
+    draw: Draw, tmp_path: Path
+) -> None:
+    """Whoever has a beacon of their own, or none, could know the result; the last line says so."""
+    file = tmp_path / "bundle.json"
+    file.write_bytes(draw.bundle())
+    code, said = run(str(file), "--online")
+    assert (code, said.splitlines()[-1]) == (0, "As promised, but WITHOUT THE PUBLIC BEACON.")
+    assert ("promised: 657413" in said) == (draw is GIVEN_UP)
+    assert ("ANOTHER BEACON" in said) == (draw is FOREIGN)
+
+
+ONLINE = """
+import io, runpy, sys, urllib.request
+
+_self, bundle, expected, signature = sys.argv
+
+def answer(address, timeout):
+    assert address == expected, address
+    return io.BytesIO(b'{"signature": "%s"}' % signature.encode())
+
+urllib.request.urlopen = answer
+sys.argv = ["verify_draw.py", bundle, "--online"]
+runpy.run_path(FILE, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_the_beacon_itself_is_asked(tmp_path: Path, right: bool) -> None:
+    file = tmp_path / "bundle.json"
+    file.write_bytes(FIVE.bundle())
+    address = f"https://api.drand.sh/{BEACON.chain}/public/{BEACON.round}"
+    script = ONLINE.replace("FILE", repr(str(FILE)))
+    says = BEACON.signature if right else BEACON.signature[::-1]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script, str(file), address, says],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    last = done.stdout.splitlines()[-1]
+    if right:
+        assert last == "All is as promised: this draw had to come out like this."
+    else:
+        assert last == "NOT AS PROMISED: the public beacon says another number."
+    assert done.returncode == (0 if right else 1)
 
 
 def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
@@ -182,7 +236,9 @@ def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
     assert said.splitlines()[-1] == "NOT AS PROMISED: the list has another hash."
     file.write_bytes(FIVE.bundle())
     assert run(str(file), "--seen", "0" * 64)[0] == 1
-    assert run(str(tmp_path / "nothing.json"))[0] == 1
+    code, said = run(str(tmp_path / "nothing.json"))
+    assert code == 2
+    assert said.startswith("COULD NOT LOOK: ")
 
 
 def test_it_is_short_and_needs_nothing() -> None:

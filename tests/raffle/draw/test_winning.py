@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from core.guilds.actions import change_setting
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.raffle.draw import actions, rules, store, winning
+from core.raffle.draw import actions, embeds, rules, store, winning
 from core.raffle.draw.store import Pick
 from core.raffle.settings import CLAIM_MINUTES
 from tests.clean import cleaned
@@ -62,6 +62,13 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
 def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     change_setting(tx, guild_id, CLAIM_MINUTES, 10, ADMIN)
+    froze(tx, guild_id, number)
+    (message,) = posted(tx, guild_id, "raffle.frozen")
+    shown = embeds.frozen(message.payload).embed
+    assert shown is not None
+    assert "10 min" in [field.value for field in shown.fields]
+    # Whoever does not like the first winner would like to make the time short.
+    change_setting(tx, guild_id, CLAIM_MINUTES, 1, ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
     with pytest.raises(Refusal, match="is over"):

@@ -1,6 +1,6 @@
 // The draw's page: works the draw out again from its bundle, and finds a viewer's own line. Nothing
-// leaves this device. The same steps as docs/verify_draw.py, in the same order.
-import { Broken, sha256, verify } from "./verify.js";
+// leaves this device unless the beacon is to be asked. The same steps as docs/verify_draw.py, in the same order.
+import { Broken, isPublic, sha256, verify } from "./verify.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -20,15 +20,50 @@ async function check(section) {
   try {
     const answer = await fetch(section.dataset.bundle);
     if (!answer.ok) throw new Broken("the bundle cannot be had");
-    await verify(new Uint8Array(await answer.arrayBuffer()), (line) => tell(line), seen);
-    verdict.textContent = "✓ All is as promised: this draw had to come out like this.";
-    verdict.classList.add("ok");
+    const bundle = await verify(new Uint8Array(await answer.arrayBuffer()), tell, seen);
+    if (isPublic(bundle)) {
+      conclude("ok", "✓ The draw had to come out like this, if its number is the beacon's.");
+      offer(section.dataset.beacon, bundle.beacon);
+    } else {
+      conclude("warn", "⚠️ As promised, but without the public beacon.");
+    }
   } catch (error) {
     const why = error instanceof Broken ? error.message : "the bundle is not as it has to be";
     tell(why, "bad");
-    verdict.textContent = "✕ Not as promised.";
-    verdict.classList.add("bad");
+    conclude("bad", "✕ Not as promised.");
   }
+}
+
+function conclude(look, words) {
+  const verdict = byId("verdict");
+  verdict.textContent = words;
+  verdict.className = `verdict ${look}`;
+}
+
+/** The signature is too long to be checked here: whoever wants to know asks the beacon itself. */
+function offer(address, beacon) {
+  const offered = byId("ask");
+  const button = offered.querySelector("button");
+  offered.hidden = false;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const answer = await fetch(address, { credentials: "omit" });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const told = await answer.json();
+      offered.hidden = true;
+      if (told.signature === beacon.signature) {
+        tell(`The beacon says the same of its round ${beacon.round}.`);
+        conclude("ok", "✓ All is as promised: this draw had to come out like this.");
+      } else {
+        tell(`The beacon says another number of its round ${beacon.round}.`, "bad");
+        conclude("bad", "✕ Not as promised.");
+      }
+    } catch {
+      button.disabled = false;
+      offered.querySelector("span").textContent = "The beacon cannot be reached from here. Its round is linked below, and the verifier asks it with --online.";
+    }
+  });
 }
 
 function tell(line, look = "") {

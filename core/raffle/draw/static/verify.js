@@ -1,6 +1,7 @@
 // Does a raffle's draw again, from its bundle alone: docs/verify_draw.py for browsers.
 
 const RULE = "4aacd89740630e4f5d11f573fbcd52f43f3ea02c49a98f79598c909df8af19b8";
+const QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
 const HEADER = new RegExp(
   '^regulars draw 1\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
     "winners (?<winners>[1-9][0-9]*)\ncommitment (?<commitment>[0-9a-f]{64})\n" +
@@ -100,6 +101,9 @@ async function checkPick(pick, k, expected) {
   return pick.account;
 }
 
+/** Whether the public beacon took part, over which nobody here has a say. */
+export const isPublic = (bundle) => bundle.beacon?.chain === QUICKNET;
+
 /** Check everything; throws what is wrong. `seen` are hashes that the bundle has to hold. */
 export async function verify(raw, say = () => {}, seen = []) {
   const bundle = await read(raw);
@@ -113,9 +117,11 @@ export async function verify(raw, say = () => {}, seen = []) {
   need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed is not the one that was promised");
   say("The seed is the one that was promised at the opening.");
   if (bundle.beacon === null) {
-    say("WITHOUT PUBLIC BEACON: whoever runs the bot could have known the result.");
+    const promised = terms.round ? ` Round ${terms.round} was promised.` : "";
+    say(`WITHOUT PUBLIC BEACON: whoever runs the bot could have known the result.${promised}`, "bad");
   } else {
     await checkBeacon(bundle.beacon, terms);
+    if (!isPublic(bundle)) say("NOT THE PUBLIC BEACON, but another: whoever runs it could have known the result.", "bad");
     say(`The public number is that of the promised round, ${terms.round}.`);
   }
   const randomness = bundle.beacon === null ? new Uint8Array(32) : bytesOf(bundle.beacon.randomness);
