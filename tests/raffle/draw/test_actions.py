@@ -333,6 +333,20 @@ def test_a_list_that_somebody_changed_is_not_drawn_from(tx: Connection, guild_id
         drew(tx, guild_id, draw.period)
 
 
+def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    froze(tx, guild_id, number)
+    for month in range(30):
+        later = END + timedelta(days=month)
+        period(tx, guild_id, later, later + timedelta(days=1))
+    for asked in (None, number):
+        proof = publishing.get_proof(tx, MEANS, guild_id, discord_id("mia"), asked)
+        assert (proof.number, proof.tickets) == (number, 5)
+    assert [past.number for past in publishing.list_past(tx, MEANS, guild_id, 10)] == [number]
+    with pytest.raises(Refusal, match="in no frozen list"):
+        publishing.get_proof(tx, MEANS, guild_id, discord_id("mia"), number + 1)
+
+
 # -- who cannot win -----------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.drand.client import chain_of
 from core.guilds.actions import change_setting
@@ -23,7 +23,7 @@ from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.raffle.draw.rig import ADMIN, ended, state_of, states
+from tests.raffle.draw.rig import ADMIN, ended, posted, state_of, states
 from tests.raffle.scene import END, KEY, PUBLIC_URL
 from tests.sandbox.kick_harness import KEY as KICK_KEY
 
@@ -161,6 +161,31 @@ def test_one_servers_trouble_is_its_own(hall: Hall, guild_id: int, other_guild_i
     assert hall.state(other_guild_id) == "frozen"
     assert "no channel is chosen" in hall.troubles(guild_id)[0]
     assert hall.troubles(other_guild_id) == []
+
+
+def test_an_opening_is_announced_as_soon_as_there_is_a_channel(
+    hall: Hall, guild_id: int, other_guild_id: int
+) -> None:
+    """The commitment is to be public before the list is frozen."""
+    hall.set(guild_id, channel=0)
+    hall.now = END - timedelta(days=1)
+
+    def announced() -> list[int]:
+        with hall.services.database.begin() as tx:
+            return [
+                message.target["channel_id"] for message in posted(tx, guild_id, "raffle.opened")
+            ]
+
+    with hall.services.database.begin() as tx:
+        tx.execute(text("DELETE FROM outbox_messages"))
+    hall.run()
+    assert announced() == []
+    with hall.services.database.begin() as tx:
+        assert len(posted(tx, other_guild_id, "raffle.opened")) == 1
+    hall.set(guild_id, channel=4711)
+    hall.run()
+    hall.run()
+    assert announced() == [4711]
 
 
 def test_who_comes_second_to_a_freeze_has_nothing_to_say(
