@@ -113,9 +113,9 @@ export async function verify(raw, say = () => {}, seen = []) {
   const hash = await sha256(utf8(snapshot));
   need(hash === bundle.snapshot_sha256, "the list has another hash");
   need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows other hashes");
-  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) has the hash that was posted.`);
+  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) has the hash that stands below.`);
   need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed is not the one that was promised");
-  say("The seed is the one that was promised at the opening.");
+  say("The seed is the one that was promised: its hash stands below.");
   if (bundle.beacon === null) {
     const promised = terms.round ? ` Round ${terms.round} was promised.` : "";
     say(`WITHOUT PUBLIC BEACON: whoever runs the bot could have known the result.${promised}`, "bad");
