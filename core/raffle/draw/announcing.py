@@ -83,8 +83,7 @@ def drawn(
         first = {**rolling, "roll": 1}
         outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, first)
         _roll(tx, draw, key, rolling, payload, place)
-    called = f"raffle.called:{period.number}:{pick.k}"
-    outbox.post_to_channel(tx, guild_id, channel_id, "raffle.called", called, payload)
+    outbox.post_to_channel(tx, guild_id, channel_id, "raffle.called", called_key(pick), payload)
     outbox.post_to_user(
         tx,
         guild_id,
@@ -121,9 +120,15 @@ def _roll(
 
 
 def changed(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
-    """The winner's message shows what became of the prize."""
+    """The winner's message shows what became of the prize; who has more time is called again."""
     payload = _of_winner(means, period, draw, pick)
     key = f"{_key(pick)}:{pick.state}"
+    if pick.state == "drawn":
+        key += f":{payload['expires_at']}"
+        called = f"{called_key(pick)}:{payload['expires_at']}"
+        outbox.post_to_channel(
+            tx, period.guild_id, draw.channel_id, "raffle.called", called, payload
+        )
     outbox.post_edit(
         tx, period.guild_id, draw.channel_id, _key(pick), "raffle.winner", key, payload
     )
@@ -141,6 +146,11 @@ def nobody(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
     payload = {**_about(period), "page": means.page_of(period.public_id)}
     key = f"raffle.nobody:{period.number}"
     outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.nobody", key, payload)
+
+
+def called_key(pick: Pick) -> str:
+    """Under which the winner's call lies in the outbox."""
+    return f"raffle.called:{pick.period}:{pick.k}"
 
 
 def _key(pick: Pick) -> str:

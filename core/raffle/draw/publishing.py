@@ -1,8 +1,9 @@
 """What is public about a draw, and a viewer's own line in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -38,20 +39,16 @@ _DISCORD_EPOCH = 1420070400
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message in Discord."""
+    """A message in Discord. `at` is when Discord took it, by Discord's clock."""
 
     guild_id: int
     channel_id: int
     message_id: int
+    at: datetime
 
     @property
     def url(self) -> str:
         return f"https://discord.com/channels/{self.guild_id}/{self.channel_id}/{self.message_id}"
-
-    @property
-    def at(self) -> datetime:
-        """When Discord took it, by Discord's clock."""
-        return datetime.fromtimestamp((self.message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +87,15 @@ def find_public(tx: Connection, public_id: str) -> Public | None:
 
 def _find_post(tx: Connection, guild_id: int, key: str) -> Post | None:
     receipt = find_receipt(tx, guild_id, key) or {}
-    if "message_id" not in receipt:
+    at = posted_at(receipt)
+    return Post(guild_id, receipt["channel_id"], receipt["message_id"], at) if at else None
+
+
+def posted_at(receipt: Mapping[str, Any] | None) -> datetime | None:
+    """When Discord took a message; None of one that it never had."""
+    if receipt is None or "message_id" not in receipt:
         return None
-    return Post(guild_id, receipt["channel_id"], receipt["message_id"])
+    return datetime.fromtimestamp((receipt["message_id"] >> 22) / 1000 + _DISCORD_EPOCH, UTC)
 
 
 def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:

@@ -8,7 +8,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
@@ -162,6 +162,24 @@ def _ticket(seed: bytes, message: bytes, k: int, total: int) -> int:
         if number < fair:
             return number % total
         counter += 1
+
+
+# -- the time to claim ---------------------------------------------------------------------------
+
+AWAY = timedelta(minutes=10)
+"""When the end of a winner's time is noticed only so long after it, the bot was away and could take
+no claim."""
+
+MOST_ADDED = timedelta(days=1)
+
+
+def claim_until(
+    promised: datetime, called_at: datetime | None, window: timedelta, now: datetime
+) -> datetime:
+    """Until when a winner may claim, looked at when the promised time is over: the whole window
+    from the call on, if that came late, and some of it again if the bot was away at its end."""
+    until = promised if called_at is None else max(promised, called_at + window)
+    return now + min(window, MOST_ADDED) if now - until > AWAY else until
 
 
 # -- the bundle ---------------------------------------------------------------------------------

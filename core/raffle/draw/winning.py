@@ -1,16 +1,18 @@
 """From being drawn to holding the prize: claimed in time, or the next one is drawn."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from core.guilds.store import post_audit
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.outbox.store import find_fate
 from core.people import actions as people
 from core.raffle import store as raffle
-from core.raffle.draw import announcing, store
+from core.raffle.draw import announcing, rules, store
 from core.raffle.draw.actions import BY_ITSELF, close_if_over, pick_missing
+from core.raffle.draw.publishing import posted_at
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period
@@ -44,12 +46,21 @@ _NOT_OPEN = {
 
 def expire(tx: Connection, means: Means, guild_id: int, number: int, k: int, now: datetime) -> bool:
     """The winner was silent for too long: the next one is drawn. False when that is not so (any
-    more)."""
+    more): nobody is silent who could not know of it, or not answer."""
     period, draw, pick = _locked(tx, guild_id, number, k)
-    if pick.expires_at is None or pick.expires_at > now:
+    if pick.state != "drawn" or pick.expires_at is None or pick.expires_at > now:
         return False
-    if not store.set_pick(tx, pick, "drawn", "expired"):
+    call = find_fate(tx, guild_id, announcing.called_key(pick))
+    if call is not None and call.state in ("waiting", "sending"):
         return False
+    called_at = posted_at(call.receipt) if call else None
+    window = timedelta(minutes=draw.claim_minutes)
+    until = rules.claim_until(pick.expires_at, called_at, window, now)
+    if until > now:
+        store.set_pick(tx, pick, "drawn", "drawn", expires_at=until)
+        _tell(tx, means, period, draw, k, "raffle.more_time", BY_ITSELF)
+        return False
+    store.set_pick(tx, pick, "drawn", "expired")
     _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
     pick_missing(tx, means, period, draw, now)
     return True

@@ -3,14 +3,14 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from core.drand.client import Round
 from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
 from core.people import store as people
 from core.raffle import store as raffle
-from core.raffle.draw import actions, store
+from core.raffle.draw import actions, store, winning
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.settings import CHANNEL
 from tests.raffle.scene import END, MEANS, START, give, period, viewer
@@ -57,6 +57,28 @@ def beacon(draw: Draw, words: str = "a round") -> Round:
     signature = hashlib.sha384(words.encode()).hexdigest()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     return Round(draw.chain or "", draw.round or 0, randomness, signature)
+
+
+def discord_took(tx: Connection, at: datetime, *kinds: str) -> None:
+    """What waits for Discord is posted then, or these kinds of it."""
+    tx.execute(_TAKE, {"id": int((at.timestamp() - 1420070400) * 1000) << 22, "kinds": list(kinds)})
+
+
+_TAKE = text("""
+    UPDATE outbox_messages
+       SET state = 'sent',
+           receipt = jsonb_build_object('channel_id', 777, 'message_id', CAST(:id AS bigint))
+     WHERE state = 'waiting'
+       AND (kind = ANY(CAST(:kinds AS text[])) OR CAST(:kinds AS text[]) = '{}')
+""")
+
+
+def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
+    """A winner who was called when drawn says nothing until then."""
+    pick = store.find_pick(tx, guild_id, number, k)
+    assert pick is not None
+    discord_took(tx, pick.drawn_at, "raffle.called")
+    return winning.expire(tx, MEANS, guild_id, number, k, now)
 
 
 def drew(

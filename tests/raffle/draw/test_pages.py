@@ -17,7 +17,7 @@ from core.raffle.draw import actions, excluding, publishing, store, winning
 from tests.conftest import OTHER_GUILD
 from tests.prerequisites import find_chromium
 from tests.raffle.draw.conftest import Site
-from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze
+from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze, silent
 from tests.raffle.draw.verifier import FILE, verify
 from tests.raffle.scene import MEANS, START
 
@@ -95,8 +95,8 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
         return [pick["result"] for pick in told["picks"]]
 
     assert results() == ["waiting"]
-    late = DUE + timedelta(days=3)
-    site.committed(lambda tx: winning.expire(tx, MEANS, guild_id, NUMBER, 1, late))
+    late = DUE + timedelta(days=2)
+    site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
     assert results() == ["expired", "waiting"]
 
 
@@ -219,8 +219,8 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
 
 def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
-    late = DUE + timedelta(days=3)
-    site.committed(lambda tx: winning.expire(tx, MEANS, guild_id, NUMBER, 1, late))
+    late = DUE + timedelta(days=2)
+    site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
     silence = re.search(
         r"was drawn <time .*?, had until <time .*?, and did not", told(site, guild_id)
     )

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from core.raffle.draw.rules import (
     Line,
+    claim_until,
     hash_of,
     pseudonym,
     pseudonyms,
@@ -159,6 +161,34 @@ def test_who_makes_the_list_cannot_see_what_it_gives() -> None:
     """The same with one list more or less: another ticket is another draw."""
     firsts = {Draw({**FIVE.tickets, "kick:12": amount}).drawn(1)[0] for amount in range(1, 40)}
     assert len(firsts) > 1
+
+
+# -- the time to claim ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("window", "called", "noticed", "until"),
+    [
+        (48, 0, 48, 48),
+        (48, 5, 48, 53),
+        (48, None, 48, 48),
+        (48, 0, 49, 73),
+        (48, 40, 100, 124),
+        (1, 0, 3, 4),
+    ],
+    ids=["in time", "called late", "never called", "away", "both", "a short time"],
+)
+def test_nobody_is_silent_who_could_not_answer(
+    window: int, called: int | None, noticed: int, until: int
+) -> None:
+    """In hours after the draw."""
+
+    def at(hours: int) -> datetime:
+        return datetime(2026, 12, 1, tzinfo=UTC) + timedelta(hours=hours)
+
+    called_at = None if called is None else at(called)
+    length = timedelta(hours=window)
+    assert claim_until(at(window), called_at, length, at(noticed)) == at(until)
 
 
 # -- everybody has the chance that their tickets say -------------------------------------------

@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
 from core.kit.database import Database
@@ -20,10 +20,12 @@ from tests.raffle.draw.rig import (
     DUE,
     audited,
     beacon,
+    discord_took,
     drew,
     ended,
     froze,
     posted,
+    silent,
     state_of,
     states,
 )
@@ -120,7 +122,7 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     lines = rules.lines_of(store.get_snapshot(tx, guild_id, number))
     order = [line.pseudonym for line in actions.order_of(tx, MEANS, draw, lines)]
     claim(tx, second)
-    assert winning.expire(tx, MEANS, guild_id, number, first.k, LATE)
+    assert silent(tx, guild_id, number, first.k, LATE)
     after = store.list_picks(tx, guild_id, number)
     assert [pick.state for pick in after] == ["expired", "claimed", "drawn"]
     assert [pick.pseudonym for pick in after] == order[:3]
@@ -132,10 +134,10 @@ def test_silence_is_noticed_at_the_last_instant_and_once(tx: Connection, guild_i
     drew(tx, guild_id, number)
     early = LATE - timedelta(microseconds=1)
     assert store.list_silent(tx, early) == []
-    assert not winning.expire(tx, MEANS, guild_id, number, 1, early)
+    assert not silent(tx, guild_id, number, 1, early)
     assert [pick.k for pick in store.list_silent(tx, LATE)] == [1]
-    assert winning.expire(tx, MEANS, guild_id, number, 1, LATE)
-    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE)
+    assert silent(tx, guild_id, number, 1, LATE)
+    assert not silent(tx, guild_id, number, 1, LATE)
     assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
 
 
@@ -143,16 +145,62 @@ def test_who_claimed_in_time_does_not_expire(tx: Connection, guild_id: int) -> N
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
-    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE + WINDOW)
+    assert not silent(tx, guild_id, number, 1, LATE + WINDOW)
 
 
 def test_when_all_are_silent_it_is_over(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia", "leo"))
     drew(tx, guild_id, number)
-    assert winning.expire(tx, MEANS, guild_id, number, 1, LATE)
-    assert winning.expire(tx, MEANS, guild_id, number, 2, LATE + WINDOW)
+    assert silent(tx, guild_id, number, 1, LATE)
+    assert silent(tx, guild_id, number, 2, LATE + WINDOW)
     assert state_of(tx, guild_id, number) == "closed"
     assert len(posted(tx, guild_id, "raffle.nobody")) == 1
+
+
+def test_who_was_not_called_is_not_silent(tx: Connection, guild_id: int) -> None:
+    """The process died, or Discord was away: the whole time begins with the call."""
+    number = ended(tx, guild_id)
+    drew(tx, guild_id, number)
+    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE)
+    assert [pick.k for pick in store.list_silent(tx, LATE)] == [1], "it is looked at again"
+    called_at = LATE - timedelta(hours=1)
+    discord_took(tx, called_at, "raffle.called")
+    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE)
+    pick = store.find_pick(tx, guild_id, number, 1)
+    assert pick is not None
+    assert (pick.state, pick.expires_at) == ("drawn", called_at + WINDOW)
+    shown = posted(tx, guild_id, "raffle.winner")[-1].payload
+    assert (shown["state"], shown["expires_at"]) == ("drawn", (called_at + WINDOW).isoformat())
+    assert winning.expire(tx, MEANS, guild_id, number, 1, called_at + WINDOW)
+
+
+def test_who_could_not_claim_because_the_bot_was_away_gets_time_again(
+    tx: Connection, guild_id: int
+) -> None:
+    """Or whoever runs the bot could stop it until the wrong winner's time is over."""
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    back = LATE + timedelta(minutes=11)
+    assert not silent(tx, guild_id, number, 1, back)
+    again = back + timedelta(days=1)
+    calls = posted(tx, guild_id, "raffle.called")
+    assert [call.payload["expires_at"] for call in calls] == [
+        LATE.isoformat(),
+        again.isoformat(),
+    ]
+    assert "raffle.more_time #1.1" in audited(tx, guild_id)
+    discord_took(tx, back)
+    assert silent(tx, guild_id, number, 1, again)
+    assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
+    with pytest.raises(Refusal, match="is over"):
+        winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, again)
+
+
+def test_a_channel_that_is_gone_holds_nothing_up(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    drew(tx, guild_id, number)
+    tx.execute(text("UPDATE outbox_messages SET state = 'shelved', error = 'gone'"))
+    assert winning.expire(tx, MEANS, guild_id, number, 1, LATE)
 
 
 # -- at the same time ---------------------------------------------------------------------------
@@ -210,8 +258,8 @@ def test_a_claim_at_the_last_moment_or_a_redraw_but_never_both(
     at_once(
         gate,
         lambda tx: claim(tx, pick),
-        lambda tx: winning.expire(tx, MEANS, guild_id, number, 1, LATE),
-        lambda tx: winning.expire(tx, MEANS, guild_id, number, 1, LATE),
+        lambda tx: silent(tx, guild_id, number, 1, LATE),
+        lambda tx: silent(tx, guild_id, number, 1, LATE),
     )
     with gate.begin() as tx:
         found = [state for _name, state in states(tx, guild_id, number)]
