@@ -19,7 +19,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store as people
 from core.raffle import store as raffle
-from core.raffle.draw import announcing, rules, store
+from core.raffle.draw import announcing, exclusions, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
 from core.raffle.draw.store import ALIVE, Draw, Holders, Pick
 from core.raffle.ledger import earning
@@ -370,7 +370,7 @@ def _objection(
     """Why this viewer does not win, and whose the account is."""
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
-    causes = store.list_causes(tx, guild_id, viewer_id, now)
+    causes = exclusions.list_causes(tx, guild_id, viewer_id, now)
     link = people.find_link_of_viewer(tx, guild_id, viewer_id)
     discord_id = link.discord_id if link else None
     earlier = store.list_picks(tx, guild_id, number)

@@ -7,7 +7,7 @@ from discord.ext import commands
 from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, safe
 from core.kit.services import Services
 from core.kit.words import _
-from core.raffle.draw import actions, embeds, excluding, publishing, store, winning
+from core.raffle.draw import actions, embeds, excluding, exclusions, publishing, winning
 from core.raffle.draw.buttons import draw_view
 from core.raffle.means import means_of
 
@@ -81,7 +81,9 @@ class Draws(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_exclude(self, ctx: Context) -> None:
         """Show who may not win, and why."""
-        excluded = await self._database.run(store.list_exclusions, guild_id_of(ctx), self._clock())
+        excluded = await self._database.run(
+            exclusions.list_exclusions, guild_id_of(ctx), self._clock()
+        )
         await answer(ctx, embeds.exclusions(excluded))
 
     @raffle_exclude.command(name="add", extras=PRIVATE)

@@ -15,8 +15,9 @@ from core.outbox.discord_courier import Rendered
 from core.raffle.draw.actions import Preview
 from core.raffle.draw.announcing import ROLL_NAMES, ROLLS
 from core.raffle.draw.buttons import ClaimButton
+from core.raffle.draw.exclusions import Exclusion
 from core.raffle.draw.publishing import Past, Proof
-from core.raffle.draw.store import Draw, Exclusion
+from core.raffle.draw.store import Draw
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:

@@ -10,7 +10,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
-from core.raffle.draw import store
+from core.raffle.draw import exclusions
 
 
 def exclude(
@@ -22,7 +22,7 @@ def exclude(
         Refusal: nobody is called so, or they are excluded already.
     """
     viewer = people.find_person(tx, guild_id, person)
-    added = store.add_exclusion(
+    added = exclusions.add_exclusion(
         tx, guild_id, viewer.viewer_id, "admin", reason=reason, excluded_by=actor, now=now
     )
     if not added:
@@ -38,7 +38,7 @@ def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
         Refusal: nobody is called so, or they are not excluded.
     """
     viewer = people.find_person(tx, guild_id, person)
-    if not store.end_exclusion(tx, guild_id, viewer.viewer_id):
+    if not exclusions.end_exclusion(tx, guild_id, viewer.viewer_id):
         raise Refusal(_("{name} is not excluded.").format(name=viewer.name))
     post_audit(tx, guild_id, actor, "raffle.include", str(viewer.viewer_id))
     return viewer.name
@@ -47,7 +47,7 @@ def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
 def on_viewer_banned(tx: Connection, event: ViewerBanned) -> None:
     """Banned or timed out in the stream's chat."""
     viewer_id = people.meet_person(tx, event.guild_id, event.platform, event.viewer, event.at)
-    store.add_exclusion(
+    exclusions.add_exclusion(
         tx,
         event.guild_id,
         viewer_id,
@@ -63,7 +63,7 @@ def ban_member(tx: Connection, guild_id: int, discord_id: int, now: datetime) ->
     """Banned from the Discord server."""
     link = people_store.find_link(tx, guild_id, discord_id)
     if link is not None:
-        store.add_exclusion(
+        exclusions.add_exclusion(
             tx, guild_id, link.viewer_id, "discord_ban", reason="", excluded_by=None, now=now
         )
 
@@ -72,4 +72,4 @@ def unban_member(tx: Connection, guild_id: int, discord_id: int) -> None:
     """Welcome in the Discord server again."""
     link = people_store.find_link(tx, guild_id, discord_id)
     if link is not None:
-        store.end_exclusion(tx, guild_id, link.viewer_id, "discord_ban")
+        exclusions.end_exclusion(tx, guild_id, link.viewer_id, "discord_ban")

@@ -1,21 +1,19 @@
-"""The statements about frozen lists, those who were drawn, and those who may not win."""
+"""The statements about frozen lists, and about those who were drawn."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from core.drand.chain import QUICKNET
 from core.people.tables import viewers
 from core.raffle.draw.rules import Skipped
-from core.raffle.draw.tables import draws, exclusions, picks
+from core.raffle.draw.tables import draws, picks
 from core.raffle.store import Period
 from core.raffle.tables import balances, periods
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
-Cause = Literal["admin", "kick_ban", "discord_ban"]
 
 _ACCOUNT = func.concat(viewers.c.platform, ":", viewers.c.platform_user_id).label("account")
 
@@ -337,98 +335,3 @@ def set_pick(
         .values(state=after, **values)
     )
     return changed.rowcount == 1
-
-
-# -- who may not win ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Why somebody may not win. `name` is the account's of today."""
-
-    viewer_id: int
-    name: str
-    cause: Cause
-    reason: str
-    excluded_by: int | None
-    excluded_at: datetime
-    until: datetime | None
-
-
-def add_exclusion(
-    tx: Connection,
-    guild_id: int,
-    viewer_id: int,
-    cause: Cause,
-    *,
-    reason: str,
-    excluded_by: int | None,
-    now: datetime,
-    until: datetime | None = None,
-) -> bool:
-    """Somebody may not win; False when that was so for the same cause. A later ban replaces an
-    earlier one."""
-    values = {"reason": reason, "excluded_by": excluded_by, "excluded_at": now, "until": until}
-    added = tx.execute(
-        upsert(exclusions)
-        .values(guild_id=guild_id, viewer_id=viewer_id, cause=cause, **values)
-        .on_conflict_do_update(
-            constraint="raffle_exclusions_once",
-            set_=values,
-            where=exclusions.c.until.is_not(None),
-        )
-    )
-    return added.rowcount == 1
-
-
-def end_exclusion(
-    tx: Connection, guild_id: int, viewer_id: int, cause: Cause | None = None
-) -> bool:
-    """They may win again, as far as this cause goes, or all; False when they could."""
-    ended = delete(exclusions).where(
-        exclusions.c.guild_id == guild_id, exclusions.c.viewer_id == viewer_id
-    )
-    if cause is not None:
-        ended = ended.where(exclusions.c.cause == cause)
-    return tx.execute(ended).rowcount > 0
-
-
-def list_exclusions(tx: Connection, guild_id: int, now: datetime) -> list[Exclusion]:
-    """Who may not win, by name."""
-    found = tx.execute(
-        select(
-            exclusions.c.viewer_id,
-            viewers.c.name,
-            exclusions.c.cause,
-            exclusions.c.reason,
-            exclusions.c.excluded_by,
-            exclusions.c.excluded_at,
-            exclusions.c.until,
-        )
-        .join_from(
-            exclusions,
-            viewers,
-            (viewers.c.guild_id == exclusions.c.guild_id)
-            & (viewers.c.viewer_id == exclusions.c.viewer_id),
-        )
-        .where(
-            exclusions.c.guild_id == guild_id,
-            exclusions.c.until.is_(None) | (exclusions.c.until > now),
-        )
-        .order_by(viewers.c.folded_name, exclusions.c.cause)
-    )
-    return [Exclusion(**row) for row in found.mappings()]
-
-
-def list_causes(tx: Connection, guild_id: int, viewer_id: int, now: datetime) -> list[Cause]:
-    """Why a viewer may not win."""
-    found = tx.execute(
-        select(exclusions.c.cause)
-        .where(
-            exclusions.c.guild_id == guild_id,
-            exclusions.c.viewer_id == viewer_id,
-            exclusions.c.until.is_(None) | (exclusions.c.until > now),
-        )
-        .order_by(exclusions.c.cause)
-    )
-    return list(found.scalars())

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from core.events import Person, ViewerBanned
 from core.kit.errors import Refusal
 from core.people import store as people
-from core.raffle.draw import excluding, store
+from core.raffle.draw import excluding, exclusions
 from tests.raffle.draw.rig import ADMIN, AFTER, audited, discord_id, ended, froze
 from tests.raffle.scene import MIDDLE, viewer
 
 
 def excluded(tx: Connection, guild_id: int) -> list[tuple[str, str]]:
-    return [(one.name, one.cause) for one in store.list_exclusions(tx, guild_id, AFTER)]
+    return [(one.name, one.cause) for one in exclusions.list_exclusions(tx, guild_id, AFTER)]
 
 
 def banned(
