@@ -1,23 +1,27 @@
 """`!roles` and `/roles` in the pretend Discord, by a real discord.py client."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import discord
 import pytest
+from discord.ext import commands
 from sqlalchemy import select, text
 
+from bot import DiscordThread
 from core.guilds.tables import audit_log
 from core.kit.database import Database
 from core.roles import store
+from core.roles.commands import Roles
 from core.roles.room import ROOM
 from core.roles.tables import looks, rewards
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.bot_rig import Asker, bot_in_discord
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.roles.scene import link
 
 REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
@@ -26,11 +30,38 @@ MIA = next(person.discord_id for person in PEOPLE if person.handle == "mia")
 Embed = dict[str, Any]
 
 
+Running = tuple[DiscordDriver, DiscordThread]
+
+
 @pytest.fixture(scope="module")
-def discord_world(database: Database) -> Iterator[DiscordDriver]:
+def running(database: Database) -> Iterator[Running]:
     """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
-    with bot_in_discord(database, ROOM, until="roles status") as (driver, _bot):
-        yield driver
+    with bot_in_discord(database, ROOM, until="roles status") as both:
+        yield both
+
+
+@pytest.fixture
+def discord_world(running: Running) -> DiscordDriver:
+    return running[0]
+
+
+@pytest.fixture
+def nobody_looks(running: Running) -> Iterator[None]:
+    """What is to be seen in a preview is not done meanwhile."""
+    bot = running[1]._bot
+    assert bot is not None
+    cog = bot.get_cog("Roles")
+    assert isinstance(cog, Roles)
+    on_the_loop(bot, cog._keeper.stop)
+    yield
+    on_the_loop(bot, cog._keeper.start)
+
+
+def on_the_loop(bot: commands.Bot, act: Callable[[], None]) -> None:
+    async def acting() -> None:
+        act()
+
+    asyncio.run_coroutine_threadsafe(acting(), bot.loop).result(PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -175,18 +206,15 @@ def test_mode(ask: Asker) -> None:
     assert "Every role that is reached" in ask("mode", mode="stack")["description"]
 
 
-def test_status(ask: Asker, discord_world: DiscordDriver) -> None:
+def test_status(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
-    discord_world.wait_until(
-        lambda: "Last look at everybody" in ask("status")["description"],
-        PATIENCE,
-        lambda: "no look",
-    )
+    until(lambda: "Last look at everybody" in ask("status")["description"], "a look")
     shown = fields(ask("status"))
     assert shown["Rewards"] == "1 on"
     assert (shown["Congratulation"], shown["Given by hand"]) == ("off", "left alone")
 
 
+@pytest.mark.usefixtures("nobody_looks")
 def test_preview_names_who_would_gain_what(
     ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
@@ -215,6 +243,7 @@ def test_members_says_who_got_it_from_whom(
     assert f"<@{MIA}> · given by hand" in embed["description"]
 
 
+@pytest.mark.usefixtures("nobody_looks")
 def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> None:
     """Also long after they were posted: what is shown is looked up anew."""
     made = [int(discord_world.role(f"R{n}", position=1)["role_id"]) for n in range(4)]
@@ -261,9 +290,7 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
     )
 
     def becomes(title: str) -> None:
-        discord_world.wait_until(
-            lambda: ask("status")["title"] == title, PATIENCE, lambda: str(ask("status"))
-        )
+        until(lambda: ask("status")["title"] == title, title)
 
     discord_world.role("Regulars", permissions=0)
     becomes("⚠️ Some roles cannot be given")

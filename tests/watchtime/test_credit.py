@@ -51,7 +51,7 @@ def test_a_message_not_yet_committed_is_not_passed_over(
         thread = credit_meanwhile(database, committed_guild)
         thread.join(timeout=0.3)
         assert thread.is_alive(), "the credit waits for the message"
-    thread.join(timeout=PATIENCE)
+    thread.join(PATIENCE)
     with database.begin() as tx:
         assert watched(tx, committed_guild) == {5: FIVE}
 
@@ -70,7 +70,7 @@ def test_credits_of_two_servers_do_not_wait(
     with database.begin() as tx:
         actions.credit(tx, committed_guild)
         thread = credit_meanwhile(database, guild_id)
-        thread.join(timeout=PATIENCE)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
