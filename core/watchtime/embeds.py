@@ -25,12 +25,12 @@ def standing(current: Standing) -> discord.Embed:
     """A viewer's card: how long, which place, what comes next, counted now or not."""
     promised = not (current.excluded or current.is_streamer)
     parts = [
-        _total(current.rank),
+        _total(current.rank) if promised or current.rank.watched else "",
         _next(current) if promised else "",
         _this_month(current),
         _now(current),
         _history(current),
-        _rule(current.window) if promised else "",
+        _rule(current.window) if promised and current.enabled else "",
     ]
     return card(
         f"⏱️ {safe(current.viewer.name)}", "\n".join(part for part in parts if part), tone="kick"
@@ -112,7 +112,6 @@ def not_linked(current: Overview) -> discord.Embed:
         _("Nothing is lost until then: minutes are kept with your name on Kick."),
         "",
         *_state(current),
-        _rule(current.window),
     ]
     return card("🔗 " + _("I do not know yet who you are on Kick"), "\n".join(body), tone="system")
 
@@ -170,7 +169,7 @@ def overview(current: Overview) -> discord.Embed:
     title = _("Watchtime is on") if current.enabled else _("Watchtime is off")
     embed = card(
         ("🟢 " if current.enabled else "⏸️ ") + title,
-        "\n".join([*_streams(current), "", _what_counts(current), _rule(current.window)]),
+        "\n".join([*_streams(current), "", *_what_counts(current)]),
         tone="kick" if current.enabled else "system",
     )
     embed.add_field(name=_("Counted right now"), value=f"{current.counted_now:,}")
@@ -193,17 +192,16 @@ def _limit(current: Overview) -> str:
     )
 
 
-def _what_counts(current: Overview) -> str:
+def _what_counts(current: Overview) -> list[str]:
     if not current.enabled:
-        return _("Messages in chat earn nothing; totals stay. Switch on with `/tracking on`.")
-    return _("Change the window with `/settings set watchtime.window_minutes`.")
+        return [_("Messages in chat earn nothing; totals stay. Switch on with `/tracking on`.")]
+    change = _("Change the window with `/settings set watchtime.window_minutes`.")
+    return [change, _rule(current.window)]
 
 
 def _state(current: Overview) -> list[str]:
-    rows = _streams(current)
-    if not current.enabled:
-        rows.append("⏸️ " + _("Watchtime is switched off in this server."))
-    return rows
+    off = "⏸️ " + _("Watchtime is switched off in this server.")
+    return [*_streams(current), _rule(current.window) if current.enabled else off]
 
 
 def _streams(current: Overview) -> list[str]:

@@ -115,12 +115,15 @@ def test_the_streamer_is_told_so_and_promised_nothing() -> None:
     text = text_of(replace(mine, goal=Goal("VIP", timedelta(hours=20)), counted_until=None))
     assert "Not counted: the streamer's own time never is." in text
     assert "one message" not in text
+    assert "It fills" not in text
     assert "VIP" not in text
     assert "You are counted" not in text
 
 
 def test_off_and_limits_are_named() -> None:
-    assert "⏸️ Not counted" in text_of(replace(CARD, enabled=False))
+    off = text_of(replace(CARD, enabled=False))
+    assert "⏸️ Not counted" in off
+    assert "You are counted" not in off
     reached = replace(CARD, counted_until=None, limit_ends_at=at(120))
     assert "Live, but today's limit is reached; it goes on <t:1772409600:R>." in text_of(reached)
 
