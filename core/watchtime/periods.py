@@ -27,10 +27,11 @@ _EARNED = """
             ON s.guild_id = :guild_id AND s.until > starts_at AND s.started_at < ends_at
          GROUP BY starts_at, ends_at, s.platform
     ), earned AS (
-        SELECT d.viewer_id, d.watched, FALSE AS adjusted
+        SELECT d.viewer_id, sum(d.watched) AS watched, FALSE AS adjusted
           FROM watchtime_days d
          WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day
            AND d.watched > INTERVAL '0' {viewers}
+         GROUP BY d.viewer_id
         UNION ALL
         SELECT d.viewer_id,
                LEAST(d.watched, (

@@ -30,60 +30,62 @@ class Rank:
 
 
 # By steps first, which an index keeps in order; by what was watched only within one's own. Who is
-# excluded is left out by subtraction, a few rows each time: so those above are counted by the index
-# alone.
-_PLACES_ABOVE = """
-    (SELECT count(*) FROM watchtime_totals
-      WHERE guild_id = :guild_id AND step > mine.step)
-  + (SELECT count(*) FROM watchtime_totals
-      WHERE guild_id = :guild_id AND step = mine.step AND watched > mine.watched)
-  - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
-      WHERE guild_id = :guild_id AND watched > mine.watched)
+# excluded is left out by subtraction, a few rows each time: so all others are counted by the index
+# alone. Each statement is told what was found before, because PostgreSQL lets several processes
+# count together only where the bounds are constants.
+_GET_OWN = text("""
+    SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step,
+           EXISTS (SELECT FROM watchtime_exclusions
+                    WHERE guild_id = :guild_id AND viewer_id = :viewer_id) AS excluded
+      FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id
+""")
+_ABOVE = """
+        (SELECT count(*) FROM watchtime_totals
+          WHERE guild_id = :guild_id AND step > :step)
+      + (SELECT count(*) FROM watchtime_totals
+          WHERE guild_id = :guild_id AND step = :step AND watched > :watched)
+      - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
+          WHERE guild_id = :guild_id AND watched > :watched)
 """
-_MINE = f"""
-    WITH mine AS (
-        SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step
-          FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id
-    ), place AS (
-        SELECT mine.watched, mine.step,
-               CASE WHEN mine.step > 0 AND NOT EXISTS (
-                             SELECT FROM watchtime_exclusions
-                              WHERE guild_id = :guild_id AND viewer_id = :viewer_id)
-                    THEN 1 + {_PLACES_ABOVE} END AS rank
-          FROM mine
-    )
+_FROM_HERE_DOWN = """
+        (SELECT count(*) FROM watchtime_totals
+          WHERE guild_id = :guild_id AND step > 0 AND step < :step)
+      + (SELECT count(*) FROM watchtime_totals
+          WHERE guild_id = :guild_id AND step > 0 AND step = :step AND watched <= :watched)
+      - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
+          WHERE guild_id = :guild_id AND step > 0 AND watched <= :watched)
 """
-_GET_PLACE = text(_MINE + "SELECT rank, watched FROM place")
-_GET_RANK = text(
-    _MINE
-    + """
-    SELECT place.watched, place.rank,
-           (SELECT count(*) FROM watchtime_totals
-             WHERE guild_id = :guild_id AND step > 0)
-         - (SELECT count(*) FROM watchtime_exclusions
-              JOIN watchtime_totals USING (guild_id, viewer_id)
-             WHERE guild_id = :guild_id AND step > 0) AS ranked,
-           (SELECT t.watched FROM watchtime_totals t
-             WHERE t.guild_id = :guild_id
-               AND t.step >= place.step AND t.watched > place.watched
-               AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                                WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
-             ORDER BY t.step, t.watched LIMIT 1) AS ahead
-      FROM place
-"""
-)
+_COUNT_ABOVE = text(f"SELECT {_ABOVE}")
+_COUNT_BOTH = text(f"SELECT {_ABOVE} AS above, {_FROM_HERE_DOWN} AS from_here_down")
+_FIND_AHEAD = text("""
+    SELECT t.watched FROM watchtime_totals t
+     WHERE t.guild_id = :guild_id AND t.step >= :step AND t.watched > :watched
+       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
+                        WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+     ORDER BY t.step, t.watched LIMIT 1
+""")
 
 
 def get_place(tx: Connection, guild_id: int, viewer_id: int) -> tuple[int | None, timedelta]:
     """The viewer's rank, None without one, and what they have watched."""
-    row = tx.execute(_GET_PLACE, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
-    return row.rank, row.watched
+    own = tx.execute(_GET_OWN, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
+    if not own.step or own.excluded:
+        return None, own.watched
+    here = {"guild_id": guild_id, "step": own.step, "watched": own.watched}
+    return 1 + tx.execute(_COUNT_ABOVE, here).scalar_one(), own.watched
 
 
 def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
     """Where the viewer stands; a viewer who never watched has no rank."""
-    row = tx.execute(_GET_RANK, {"guild_id": guild_id, "viewer_id": viewer_id}).mappings().one()
-    return Rank(**row)
+    own = tx.execute(_GET_OWN, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
+    here = {"guild_id": guild_id, "step": own.step, "watched": own.watched}
+    above, from_here_down = tx.execute(_COUNT_BOTH, here).one()
+    return Rank(
+        watched=own.watched,
+        rank=above + 1 if own.step and not own.excluded else None,
+        ranked=above + from_here_down,
+        ahead=tx.execute(_FIND_AHEAD, here).scalar(),
+    )
 
 
 _GET_WATCHED = text(
