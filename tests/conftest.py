@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import core.rooms
 from core.guilds import store as guilds
 from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
+from core.kit.errors import StartError
 
 GUILD = 1001
 OTHER_GUILD = 2002
@@ -44,11 +46,22 @@ def postgres_url() -> Iterator[str]:
     Not in pytest's own temporary folder: where root runs the tests, PostgreSQL runs as another
     user, and pytest closes that folder to everybody else.
     """
-    with tempfile.TemporaryDirectory(prefix="regulars-test-") as folder:
-        server = EmbeddedPostgres(Path(folder))
-        url = server.start()
+    with ExitStack() as stack:
+        server, url = _started(stack)
         yield url
         server.stop()
+
+
+def _started(stack: ExitStack, tries: int = 3) -> tuple[EmbeddedPostgres, str]:
+    """The library gives a start ten seconds and keeps a folder where that was too short."""
+    folder = tempfile.TemporaryDirectory(prefix="regulars-test-", ignore_cleanup_errors=True)
+    server = EmbeddedPostgres(Path(stack.enter_context(folder)))
+    try:
+        return server, server.start()
+    except StartError:
+        if tries == 1:
+            raise
+        return _started(stack, tries - 1)
 
 
 @pytest.fixture(scope="session")
