@@ -1,52 +1,17 @@
-"""Kick's HTTP interface, as far as we use it.
-
-Answers are `{"data": ..., "message": ...}`. Errors come in three shapes, and a 403 from the edge
-(Cloudflare's HTML, or JSON with a `reference`) is not about our tokens at all: it passes.
-"""
+"""Kick's HTTP interface, as far as we use it. Answers are `{"data": ..., "message": ...}`."""
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-import requests
-from urllib3.exceptions import NewConnectionError
-
+from core.kick.wire import AnswerLost, KickRejected, NoAnswer, Wire, as_documented, bearer
 from core.kit.clock import parse_instant
 from core.kit.errors import Outage
 from core.kit.settings import Settings
-
-TIMEOUT = (3.05, 8.0)
-"""Seconds to connect and to wait for the answer; together below the outbox's lease."""
-
-USER_AGENT = "Regulars (self-hosted community bot)"
-
-_GATEWAY_TIMEOUTS = (504, 524)
-"""What the edge answers when Kick behind it took the request and said nothing in time."""
-
-
-class KickRejected(Exception):
-    """Kick understood the request and said no.
-
-    Attributes:
-        status: the HTTP status.
-        reason: Kick's own words, where it gave any.
-        code: the OAuth server's error code, such as `invalid_grant`.
-    """
-
-    def __init__(self, status: int, reason: str, code: str = "") -> None:
-        super().__init__(f"Kick said no ({status}): {reason}")
-        self.status = status
-        self.reason = reason
-        self.code = code
-
-
-class AnswerLost(Exception):
-    """The request went out and no answer came: it may have had its effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +84,7 @@ class KickClient:
         self._site = settings.kick_site_url
         self._client_id = settings.kick_client_id
         self._client_secret = settings.kick_client_secret
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = USER_AGENT
-        self._session.headers["Accept"] = "application/json"
+        self._wire = Wire()
         self._token_lock = threading.Lock()
         self._app_token: tuple[str, float] | None = None
 
@@ -131,14 +94,14 @@ class KickClient:
         with self._token_lock:
             token, expires = self._app_token or ("", 0.0)
             # Another thread may have replaced the one that was rejected.
-            if _bearer(token) == rejected or time.monotonic() > expires - 60:
+            if bearer(token) == rejected or time.monotonic() > expires - 60:
                 token, lifetime = self._mint_app_token()
                 self._app_token = (token, time.monotonic() + lifetime)
-        return _bearer(token)
+        return bearer(token)
 
     def _mint_app_token(self) -> tuple[str, float]:
         answer = self.ask_oauth("token", grant_type="client_credentials")
-        with _as_documented():
+        with as_documented():
             return str(answer["access_token"]), float(answer["expires_in"])
 
     def ask_oauth(self, what: str, **fields: str) -> Any:
@@ -147,25 +110,25 @@ class KickClient:
             raise KickRejected(401, "KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set")
         secret = self._client_secret.get_secret_value()
         form = {**fields, "client_id": self._client_id, "client_secret": secret}
-        return self._request("POST", f"{self._auth}/oauth/{what}", data=form)
+        return self._wire.ask("POST", f"{self._auth}/oauth/{what}", data=form)
 
     def _as_app(self, method: str, path: str, **arguments: Any) -> Any:
         """With the app token; a token that Kick no longer takes is replaced once."""
         headers = self._app_headers()
         try:
-            return self._request(method, self._api + path, headers=headers, **arguments)
+            return self._wire.ask(method, self._api + path, headers=headers, **arguments)
         except KickRejected as rejected:
             if rejected.status != 401:
                 raise
             headers = self._app_headers(rejected=headers)
-            return self._request(method, self._api + path, headers=headers, **arguments)
+            return self._wire.ask(method, self._api + path, headers=headers, **arguments)
 
     # -- what can be asked ------------------------------------------------------------------
 
     def public_key(self) -> str:
         """Kick's signing key, in PEM."""
-        answer = self._request("GET", f"{self._api}/public/v1/public-key")
-        with _as_documented():
+        answer = self._wire.ask("GET", f"{self._api}/public/v1/public-key")
+        with as_documented():
             return str(answer["data"]["public_key"])
 
     def find_channel(self, slug: str) -> tuple[int, str] | None:
@@ -179,7 +142,7 @@ class KickClient:
             if rejected.status in (400, 404):
                 return None
             raise
-        with _as_documented():
+        with as_documented():
             for channel in answer["data"] or ():
                 return int(channel["broadcaster_user_id"]), str(channel["slug"])
         return None
@@ -191,7 +154,7 @@ class KickClient:
             "/public/v1/channels",
             params={"broadcaster_user_id": str(broadcaster_user_id)},
         )
-        with _as_documented():
+        with as_documented():
             return next((str(channel["slug"]) for channel in answer["data"] or ()), None)
 
     def list_live(self, broadcaster_user_ids: Iterable[int]) -> list[Livestream]:
@@ -201,7 +164,7 @@ class KickClient:
             "/public/v1/users/livestreams",
             params=[("user_id", str(user_id)) for user_id in broadcaster_user_ids],
         )
-        with _as_documented():
+        with as_documented():
             return [
                 Livestream(
                     int(item["broadcaster_user"]["id"]),
@@ -220,7 +183,7 @@ class KickClient:
             "/public/v1/events/subscriptions",
             params={} if broadcaster_user_id is None else one,
         )
-        with _as_documented():
+        with as_documented():
             return [_subscription(item) for item in answer["data"] or ()]
 
     def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> list[Subscribed]:
@@ -237,7 +200,7 @@ class KickClient:
                 "events": [{"name": kind, "version": 1} for kind in kinds],
             },
         )
-        with _as_documented():
+        with as_documented():
             return [_subscribed(item) for item in answer["data"] or ()]
 
     def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
@@ -250,8 +213,8 @@ class KickClient:
 
     def account_of(self, user_token: str) -> Account:
         """Whose token this is."""
-        answer = self._request("GET", f"{self._api}/public/v1/users", headers=_bearer(user_token))
-        with _as_documented():
+        answer = self._wire.ask("GET", f"{self._api}/public/v1/users", headers=bearer(user_token))
+        with as_documented():
             return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
 
     def send_chat(
@@ -275,12 +238,12 @@ class KickClient:
         if reply_to:
             body["reply_to_message_id"] = reply_to
         try:
-            answer = self._request(
-                "POST", f"{self._api}/public/v1/chat", headers=_bearer(user_token), json=body
+            answer = self._wire.ask(
+                "POST", f"{self._api}/public/v1/chat", headers=bearer(user_token), json=body
             )
-            with _as_documented():
+            with as_documented():
                 is_sent, message_id = answer["data"]["is_sent"], answer["data"].get("message_id")
-        except _NoAnswer as error:
+        except NoAnswer as error:
             raise AnswerLost(f"Kick may have the line: {error.reason}") from error
         if not is_sent:
             raise Outage("Kick", "is_sent was false")
@@ -288,19 +251,19 @@ class KickClient:
 
     def site_channel(self, slug: str) -> SiteChannel:
         """A channel by the website's own interface: unofficial, often blocked."""
-        found = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
-        with _as_documented():
+        found = self._wire.ask("GET", f"{self._site}/api/v2/channels/{slug}")
+        with as_documented():
             return SiteChannel(
                 int(found["id"]), int(found["user_id"]), int(found["chatroom"]["id"])
             )
 
     def list_recent_lines(self, slug: str) -> list[Line]:
         """The last lines of a chat, by the website's own interface: unofficial, often blocked."""
-        channel = self._request("GET", f"{self._site}/api/v2/channels/{slug}")
-        with _as_documented():
+        channel = self._wire.ask("GET", f"{self._site}/api/v2/channels/{slug}")
+        with as_documented():
             history = f"{self._site}/api/v2/channels/{channel['id']}/messages"
-        answer = self._request("GET", history)
-        with _as_documented():
+        answer = self._wire.ask("GET", history)
+        with as_documented():
             return [
                 Line(
                     str(item["id"]),
@@ -312,47 +275,11 @@ class KickClient:
                 for item in answer["data"]["messages"]
             ]
 
-    # -- one request ------------------------------------------------------------------------
-
-    def _request(self, method: str, url: str, **arguments: Any) -> Any:
-        try:
-            response = self._session.request(method, url, timeout=TIMEOUT, **arguments)
-        except requests.ReadTimeout as error:
-            raise _NoAnswer("Kick", "no answer in time") from error
-        except requests.RequestException as error:
-            raise _lost_or_never_sent(error) from error
-        if response.ok:
-            return _decoded(response)
-        raise _trouble(response)
-
 
 @cache
 def client_of(settings: Settings) -> KickClient:
     """The one client of an installation, so that its app token is minted once."""
     return KickClient(settings)
-
-
-class _NoAnswer(Outage):
-    """The request was sent and no answer came that tells what became of it."""
-
-
-def _lost_or_never_sent(error: requests.RequestException) -> Outage:
-    """Without a connection nothing was sent; one that broke later, even in the middle of the
-    answer, may have carried the request."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    unconnected = isinstance(error, requests.ConnectTimeout) or isinstance(
-        reason, NewConnectionError
-    )
-    return (Outage if unconnected else _NoAnswer)("Kick", type(error).__name__)
-
-
-@contextmanager
-def _as_documented() -> Iterator[None]:
-    """Around reading an answer: another shape than documented is Kick's trouble, and passes."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise _NoAnswer("Kick", "the answer was not what Kick documents") from error
 
 
 def _subscription(item: dict[str, Any]) -> Subscription:
@@ -371,48 +298,3 @@ def _subscribed(item: dict[str, Any]) -> Subscribed:
 
 def _badges(sender: dict[str, Any]) -> list[dict[str, Any]]:
     return (sender.get("identity") or {}).get("badges") or []
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _decoded(response: requests.Response) -> Any:
-    if response.status_code == 204 or response.content == b"OK":
-        return None
-    try:
-        return response.json()
-    except ValueError:
-        raise _NoAnswer("Kick", "the answer was not JSON") from None
-
-
-def _trouble(response: requests.Response) -> Outage | KickRejected:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    status = response.status_code
-    from_edge = status == 403 and (not isinstance(body, dict) or "reference" in body)
-    if status in _GATEWAY_TIMEOUTS:
-        return _NoAnswer("Kick", f"HTTP {status}", _retry_after(response))
-    if status == 429 or status >= 500 or from_edge:
-        return Outage("Kick", f"HTTP {status}", _retry_after(response))
-    return KickRejected(status, _reason(body), _code(body))
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
-
-
-def _reason(body: object) -> str:
-    """`data` is null, {} or the real reason; otherwise `message`, `error_description`, `error`."""
-    if not isinstance(body, dict):
-        return "no reason given"
-    words = (body.get(key) for key in ("data", "error_description", "error", "message"))
-    return next((word for word in words if isinstance(word, str) and word), "no reason given")
-
-
-def _code(body: object) -> str:
-    found = body.get("error") if isinstance(body, dict) else None
-    return found if isinstance(found, str) else ""

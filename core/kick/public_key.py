@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from core.kick import store
-from core.kick.client import KickClient, KickRejected
+from core.kick.client import KickClient
 from core.kick.signature import load_key
+from core.kick.wire import KickRejected
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.errors import Outage

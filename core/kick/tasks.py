@@ -9,12 +9,13 @@ from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
-from core.kick.client import KickRejected, Livestream, client_of
+from core.kick.client import Livestream, client_of
 from core.kick.intake import deafness
 from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
 from core.kick.intake.reconcile import reconcile
 from core.kick.translate import PLATFORM
+from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.room import Task
 from core.kit.services import Services

@@ -12,8 +12,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from core.kick import client as module
-from core.kick.client import Account, AnswerLost, KickClient, KickRejected, client_of
+from core.kick import wire
+from core.kick.client import Account, KickClient, client_of
+from core.kick.wire import AnswerLost, KickRejected
 from core.kit.errors import Outage
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
@@ -169,6 +170,10 @@ def test_the_wait_that_kick_asks_for_is_passed_on(client: KickClient, kick: Kick
     with pytest.raises(Outage) as outage:
         client.list_live([NORA])
     assert outage.value.retry_after == 7
+    kick.faults({"kick.api.429": 1, "kick.api.retry_after_s": 10**9})
+    with pytest.raises(Outage) as outage:
+        client.list_live([NORA])
+    assert outage.value.retry_after == wire.LONGEST_WAIT
     kick.faults({"kick.api.429": 1, "kick.api.retry_after_s": 0})
     with pytest.raises(Outage) as outage:
         client.list_live([NORA])
@@ -383,7 +388,7 @@ def test_only_an_answer_that_tells_nothing_leaves_a_line_in_doubt(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(wire, "TIMEOUT", (0.2, 0.2))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -483,4 +488,4 @@ def test_a_line_is_posted_once_whatever_happens(httpserver: HTTPServer) -> None:
         "reply_to_message_id": "message-1",
     }
     assert request.headers["Authorization"] == "Bearer token"
-    assert request.headers["User-Agent"] == module.USER_AGENT
+    assert request.headers["User-Agent"] == wire.USER_AGENT

@@ -16,7 +16,8 @@ from core.kick.accounts import actions, store
 from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import slug_of
 from core.kick.accounts.store import KnownChannel
-from core.kick.client import KickClient, KickRejected, SiteChannel, client_of
+from core.kick.client import KickClient, SiteChannel, client_of
+from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import _

@@ -18,9 +18,10 @@ from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, missing_scopes
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import attempts as table
 from core.kick.client import Account as KickAccount
-from core.kick.client import KickClient, KickRejected, client_of
+from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.speech import store as voices
+from core.kick.wire import KickRejected
 from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage

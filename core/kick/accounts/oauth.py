@@ -15,7 +15,8 @@ from urllib.parse import urlencode
 import structlog
 
 from core.kick.accounts.rules import SCOPES, challenge_of
-from core.kick.client import KickClient, KickRejected
+from core.kick.client import KickClient
+from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.settings import Settings
 from core.kit.words import _

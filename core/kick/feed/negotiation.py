@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import requests
 
-from core.kick.client import TIMEOUT, USER_AGENT
 from core.kick.feed.rules import Provider
+from core.kick.wire import TIMEOUT, USER_AGENT
 from core.kit.errors import Outage
 
 SERVICE = "Kick's realtime feed"

@@ -12,9 +12,10 @@ import structlog
 
 from core.guilds import store as guilds
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
-from core.kick.client import KickClient, KickRejected, Subscription, client_of
+from core.kick.client import KickClient, Subscription, client_of
 from core.kick.intake import store
 from core.kick.intake.rules import CHAT, Listed, Plan, authority, plan, slices, strays
+from core.kick.wire import KickRejected
 from core.kit.errors import Outage
 from core.kit.services import Services
 

@@ -25,11 +25,12 @@ from core.guilds import store as guild_store
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.bodies import PLATFORM
-from core.kick.client import KickClient, KickRejected, client_of
+from core.kick.client import KickClient, client_of
 from core.kick.intake.sieve import note_decided, without_echoes
 from core.kick.misses import actions, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.rules import giver_key, name_key
+from core.kick.wire import KickRejected
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _

@@ -18,13 +18,14 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.kick.accounts import store as accounts
 from core.kick.accounts.tokens import ReconnectNeeded
-from core.kick.client import AnswerLost, KickRejected, client_of
+from core.kick.client import client_of
 from core.kick.speech import store
 from core.kick.speech.actions import note_unsaid
 from core.kick.speech.app_bot import AppBot
 from core.kick.speech.rules import BETWEEN, cut, how_many_fit
 from core.kick.speech.voices import Voice, voices_of, why_mute
 from core.kick.store import list_bot_ids
+from core.kick.wire import AnswerLost, KickRejected
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, RowMapping
 
 from core.guilds import store as guilds
 from core.kick.accounts import oauth
-from core.kick.client import KickRejected, client_of
+from core.kick.client import client_of
+from core.kick.wire import KickRejected
 from core.kit import attempts
 from core.kit.attempts import LinkForgotten, LinkUsed, OtherBrowser, StateExpired
 from core.kit.crypto import vault_of

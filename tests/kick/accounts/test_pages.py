@@ -15,9 +15,10 @@ from core.kick.accounts import connect, oauth
 from core.kick.accounts.links import read_link
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.client import KickRejected, client_of
+from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
 from core.kick.speech import store as voices
+from core.kick.wire import KickRejected
 from core.kit.attempts import LinkUsed, StateUsed
 from core.kit.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD

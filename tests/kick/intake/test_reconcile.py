@@ -12,11 +12,12 @@ from werkzeug import Request, Response
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.client import KickRejected, client_of
+from core.kick.client import client_of
 from core.kick.intake import store
 from core.kick.intake.health import look
 from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_channel
 from core.kick.intake.rules import CHAT, MONEY
+from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage

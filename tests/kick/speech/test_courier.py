@@ -17,6 +17,7 @@ from core.kick.client import client_of
 from core.kick.speech import courier as module
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.rules import MOST_CHARACTERS, cut
+from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -230,7 +231,7 @@ async def test_an_account_that_may_not_write_is_told_from_a_worthless_token(
     courier: KickCourier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_arguments: object) -> str:
-        raise client_module.KickRejected(403, "Forbidden")
+        raise KickRejected(403, "Forbidden")
 
     monkeypatch.setattr(client_module.KickClient, "send_chat", forbidden)
     with pytest.raises(Refusal, match="may not write in this chat"):

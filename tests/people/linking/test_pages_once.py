@@ -12,7 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.kick.accounts import oauth
-from core.kick.client import KickRejected, client_of
+from core.kick.client import client_of
+from core.kick.wire import KickRejected
 from core.kit.attempts import LinkForgotten, LinkUsed, StateUsed
 from core.people.linking import actions, trip
 from core.people.linking.actions import Account
