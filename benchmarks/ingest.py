@@ -17,7 +17,8 @@ from benchmarks.ground import Ground
 from benchmarks.webhooks import Webhook, chat, sign_all, write_requests
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
 from core.kit.database import Database
-from tests.stories.product import Product, free_port, until
+from tests.patience import until
+from tests.stories.product import Product, free_port
 
 PATH = "/webhooks/kick"
 _GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "64")

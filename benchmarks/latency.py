@@ -32,7 +32,8 @@ from sandbox.discord.ids import EPOCH_MS
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
-from tests.stories.product import ROOT, Product, free_port, until
+from tests.patience import until
+from tests.stories.product import ROOT, Product, free_port
 from tests.stories.stage import SLOT_CALLS
 
 OTHERS_PER_S = 100

@@ -1,6 +1,7 @@
 """Builds the sandbox's one aiohttp application from its parts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -10,7 +11,7 @@ from sandbox.discord.routes import routes as discord_routes
 from sandbox.discord.world import DiscordWorld
 from sandbox.drand.beacon import PretendBeacon
 from sandbox.drand.routes import routes as drand_routes
-from sandbox.faults import Faults
+from sandbox.faults import Faults, FaultValue
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.world import KickWorld
@@ -33,12 +34,14 @@ class SandboxSettings:
     ``base_url`` is the sandbox's own address as others see it, without a slash at the end.
     ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any
     path on the host and port of ``webhook_url``. Without ``signing_key`` Kick makes itself one.
+    ``defaults`` are those of faults, in the place of the declared ones.
     """
 
     base_url: str
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick"
     redirect_uris: tuple[str, ...] = ()
     signing_key: SigningKey | None = None
+    defaults: Mapping[str, FaultValue] = field(default_factory=dict)
 
 
 def build(settings: SandboxSettings) -> web.Application:
@@ -56,6 +59,7 @@ def build(settings: SandboxSettings) -> web.Application:
     discord = DiscordWorld(PEOPLE, bell, faults, settings.base_url)
     beacon = PretendBeacon(faults, settings.base_url)
     shuffle = ShuffleWorld(bell, faults, settings.base_url)
+    faults.redefine(settings.defaults)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
     app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
     app.add_routes(kick_routes(kick))

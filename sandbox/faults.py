@@ -3,6 +3,7 @@
 Each part of the world declares its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FaultValue = bool | int | float | str
@@ -79,6 +80,12 @@ class Faults:
         """Set every switch back to its default."""
         for fault in self._faults.values():
             fault.value = fault.default
+
+    def redefine(self, defaults: Mapping[str, FaultValue]) -> None:
+        """Other defaults than those declared, such as longer deadlines where a machine is slow."""
+        for name, value in defaults.items():
+            fault = self._faults[name]
+            fault.default = fault.value = fault.check(value)
 
     def snapshot(self) -> dict[str, dict[str, object]]:
         """``{name: {value, kind, default, help}}``, JSON-able."""

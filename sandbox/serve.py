@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from sandbox import app
+from sandbox.faults import FaultValue
 from sandbox.kick.signing import SigningKey
 
 HOST = "127.0.0.1"
@@ -42,6 +43,7 @@ async def serve(
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
     redirect_uris: tuple[str, ...] = (),
     signing_key: SigningKey | None = None,
+    defaults: Mapping[str, FaultValue] | None = None,
 ) -> AsyncIterator[Sandbox]:
     """Listen for the length of the block.
 
@@ -50,7 +52,9 @@ async def serve(
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     base_url = f"http://{host}:{port}"
-    settings = app.SandboxSettings(base_url, webhook_url, redirect_uris, signing_key)
+    settings = app.SandboxSettings(
+        base_url, webhook_url, redirect_uris, signing_key, defaults or {}
+    )
     application = app.build(settings)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     try:
@@ -80,17 +84,18 @@ def on_thread(
     webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
     redirect_uris: tuple[str, ...] = (),
     signing_key: SigningKey | None = None,
+    defaults: Mapping[str, FaultValue] | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox on a free port and a thread of its own, for the length of the block.
 
-    Making a signing key is slow; tests hand over one and the same.
+    Making a signing key is slow; tests hand over one and the same. ``defaults`` are the faults'.
     """
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     ready: Future[Sandbox] = Future()
 
     async def live() -> None:
-        async with serve(HOST, 0, webhook_url, redirect_uris, signing_key) as sandbox:
+        async with serve(HOST, 0, webhook_url, redirect_uris, signing_key, defaults) as sandbox:
             ready.set_result(sandbox)
             await stop.wait()
 

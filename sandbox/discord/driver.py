@@ -29,7 +29,7 @@ class DiscordDriver:
     Every method that is refused raises DriverError.
     """
 
-    def __init__(self, base_url: str, timeout: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, base_url: str, timeout: float = 3 * PATIENCE_SECONDS) -> None:
         self._base = base_url.rstrip("/") + "/control"
         self._timeout = timeout
         self._http = requests.Session()

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from sandbox.discord.cdn import png
 from sandbox.kick.signing import SigningKey
+from tests.patience import PATIENCE
 from tests.prerequisites import find_chromium
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Stage, open_stage
@@ -38,6 +39,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A browser for all stories."""
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=find_chromium(), args=["--no-sandbox"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.stories.product import until
+from tests.patience import until
 from tests.stories.stage import Stage, title
 
 Json = dict[str, Any]
@@ -30,6 +30,17 @@ def custom_id_of(message: Json, label: str) -> str:
     return str(next(one["custom_id"] for one in buttons if one["label"] == label))
 
 
+def answered(stage: Stage, interaction: Json) -> Json:
+    """The embed that answers an interaction, once it is there: it may come after "thinking…"."""
+
+    def embeds() -> list[Json]:
+        known = stage.discord.interaction(interaction["interaction_id"])
+        answers = [known["response"] or {}, *known["followups"]]
+        return [embed for one in answers for embed in one.get("embeds") or []]
+
+    return until(embeds, "an answer")[0]
+
+
 def private_answer(stage: Stage, interaction: Json, words: str) -> Json:
     """What answered an interaction with these words in the title; only the asker may see it."""
 
@@ -37,7 +48,7 @@ def private_answer(stage: Stage, interaction: Json, words: str) -> Json:
         known = stage.discord.interaction(interaction["interaction_id"])
         answers = [one for one in (known["response"], *known["followups"]) if one]
         found = next((one for one in answers if words in title({"embeds": [], **one})), None)
-        assert found is None or found["flags"] & 64, "not ephemeral"
+        assert found is None or found.get("ephemeral_for"), "everybody sees it"
         return found
 
     return until(look, f"a private answer with “{words}”")

@@ -7,40 +7,25 @@ through `Stage.database`.
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import requests
 
+from tests.patience import PATIENCE, until
 from tests.ports import free_port as free_port
 
-T = TypeVar("T")
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 """Where the programs lie."""
 
-PATIENCE_SECONDS = 30.0
-"""For what takes a second on an idle machine: two cores may run several stories at once."""
-
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
 """All that a story's processes get of our own environment."""
-
-
-def until(check: Callable[[], T | None], complaint: str, timeout: float = PATIENCE_SECONDS) -> T:
-    """The first true value of `check`; an AssertionError with the complaint if none comes."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = check()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {complaint}")
-        time.sleep(0.05)
 
 
 class Process:
@@ -96,7 +81,7 @@ class Process:
         """Send a signal to the program and its children, as Ctrl-C in a terminal does."""
         os.killpg(self.pid, number)
 
-    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         """Its exit code; AssertionError with its log if it does not end."""
         try:
             return self._popen.wait(timeout)
@@ -132,9 +117,15 @@ class Product(Process):
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
+    def kill_worker(self) -> None:
+        """kill -9 to gunicorn's worker alone, which the master starts again."""
+        for worker in until(self.children, "a worker"):
+            with suppress(psutil.NoSuchProcess):  # it may be the former one, which has just gone
+                worker.kill()
+
     def get(self, path: str) -> requests.Response:
         """One request; a refused connection is an exception of requests."""
-        return requests.get(self.url + path, timeout=10)
+        return requests.get(self.url + path, timeout=PATIENCE)
 
     def health(self) -> tuple[int, Json]:
         """The status code of `GET /health` and its JSON; (0, {}) while nobody answers."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import redis
 
 from core.kit.embedded import EmbeddedPostgres
+from tests.patience import until
 from tests.prerequisites import find_redis_server
-from tests.stories.product import until
 
 
 class RedisServer:

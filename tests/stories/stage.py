@@ -16,7 +16,8 @@ from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
-from tests.stories.product import ROOT, Product, free_port, until
+from tests.patience import PATIENCE, until
+from tests.stories.product import ROOT, Product, free_port
 
 Json = dict[str, Any]
 
@@ -31,6 +32,9 @@ QUIET = {
     "FLASK_SECRET_KEY": "a-key-for-stories-only",
 }
 """Settings that let a story see in a second what takes a minute otherwise."""
+
+LENIENT = {"discord.interactions.deadline_ms": 30_000, "kick.webhook.timeout_ms": 30_000}
+"""What the pretend vendors ask for is right for a machine that has nothing else to do."""
 
 
 @contextmanager
@@ -133,7 +137,7 @@ class Stage:
         """The bot's messages in the channel for slot calls, oldest first."""
         return [m for m in self.discord.transcript(SLOT_CALLS) if m["author"] == "bot"]
 
-    def post_about(self, words: str, timeout: float = 10) -> Json:
+    def post_about(self, words: str, timeout: float = PATIENCE) -> Json:
         """The bot's post whose title contains these words."""
         return self.discord.wait_for(
             SLOT_CALLS, lambda m: m["author"] == "bot" and words in title(m), timeout
@@ -142,9 +146,7 @@ class Stage:
     def asked(self, person: str, command: str, channel: str = "general") -> Json:
         """Type a command in Discord; the bot's embed."""
         message_id = self.discord.message(person, channel, command)
-        answer = self.discord.wait_for(
-            channel, lambda m: m["author"] == "bot", 10, after=message_id
-        )
+        answer = self.discord.wait_for(channel, lambda m: m["author"] == "bot", after=message_id)
         return dict(answer["embeds"][0])
 
     def replies(self) -> list[Json]:
@@ -180,7 +182,7 @@ def open_stage(folder: Path, server_url: str, key: SigningKey, **settings: str) 
     with ExitStack() as stack:
         url = stack.enter_context(fresh_database(server_url))
         webhook_url = f"http://127.0.0.1:{port}/webhooks/kick"
-        world = stack.enter_context(on_thread(webhook_url, signing_key=key))
+        world = stack.enter_context(on_thread(webhook_url, signing_key=key, defaults=LENIENT))
         database = Database(url, pool_size=2)
         stack.callback(database.close)
         discord, kick = DiscordDriver(world.base_url), KickDriver(world.base_url)

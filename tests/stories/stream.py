@@ -15,8 +15,8 @@ from uuid import uuid4
 
 import requests
 
+from tests.patience import PATIENCE, until
 from tests.stories.post import NORA, Json, Postman, chat
-from tests.stories.product import until
 from tests.stories.stage import Stage
 
 VIEWERS = ("Ann", "Bob", "Cleo")
@@ -33,6 +33,10 @@ LINES: tuple[tuple[float, str], ...] = (
     (30, "too late to count"),
 )
 KICK_REPLIES = 4 * len(VIEWERS)
+
+SETTLED_SECONDS = 300
+"""For thousands of things on a busy machine; and what was being sent when the power went is taken
+up 20 s later."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,11 @@ class Flood:
     def wait(self, taken: int | None = None) -> None:
         """Until so many have been taken; all of them if no number is given."""
         wanted = self.total if taken is None else taken
-        until(lambda: self.taken >= wanted, f"{wanted} of {self.total} deliveries taken", 90)
+        until(
+            lambda: self.taken >= wanted,
+            f"{wanted} of {self.total} deliveries taken",
+            SETTLED_SECONDS,
+        )
 
     def _send(self, letters: Iterable[Letter], dice: random.Random) -> None:
         for letter in letters:
@@ -155,7 +163,7 @@ def effects(stage: Stage) -> Effects:
     }
 
 
-def wait_settled(stage: Stage, timeout: float) -> None:
+def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
     """Until nothing waits to be handled, sent or credited."""
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"

@@ -3,12 +3,9 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.stories.product import ROOT
 
 
-@pytest.mark.timeout(180)
 def test_the_demo_keeps_its_promises() -> None:
     played = subprocess.run(
         [sys.executable, "-m", "sandbox.demo"],

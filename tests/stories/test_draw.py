@@ -24,13 +24,13 @@ from core.raffle import store as raffle
 from core.raffle.means import Means
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
+from tests.patience import PATIENCE, until
 from tests.stories.letters import (
     custom_id_of,
     next_letter,
     private_answer,
     url_in,
 )
-from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -138,7 +138,7 @@ def drawn(stage: Stage, number: int) -> list[tuple[str, str]]:
 
 def beacon_is_away(stage: Stage, away: bool) -> None:
     faults = f"{stage.settings['DRAND_URL'].removesuffix('/drand')}/control/faults"
-    requests.post(faults, json={"drand.down": away}, timeout=5).raise_for_status()
+    requests.post(faults, json={"drand.down": away}, timeout=PATIENCE).raise_for_status()
 
 
 def here(stage: Stage, url: str) -> str:
@@ -150,7 +150,6 @@ def here(stage: Stage, url: str) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(180)
 def test_a_raffle_from_the_question_to_the_prize(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
 ) -> None:
@@ -163,6 +162,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         assert "can no longer win" in stage.asked("nora", "!raffleexclude add yuki_snow")["title"]
         assert "by <@" in stage.asked("nora", "!raffleexclude")["description"]
         assert "can win again" in stage.asked("nora", "!raffleexclude remove yuki_snow")["title"]
+        beacon_is_away(stage, True)  # the draw waits until we have seen the frozen tickets
         becomes(stage, asked_to_draw(stage), "is frozen")
 
         frozen = post(stage, "the tickets are frozen")
@@ -171,6 +171,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         address = here(stage, url_in(frozen))
         page.goto(address)
         expect(page.locator(".badge")).to_contain_text("Frozen")
+        beacon_is_away(stage, False)
 
         [(winner, _state)] = until(lambda: drawn(stage, number), "a winner")
         name = BY_HANDLE[winner].kick_name
@@ -188,7 +189,8 @@ def test_a_raffle_from_the_question_to_the_prize(
         delivered = stage.asked("nora", f"!raffledelivered {name}", "mods")
         assert "has the prize" in delivered["title"]
         post(stage, f"has the prize of raffle #{number}")
-        assert stage.scalar("SELECT state FROM raffle_periods") == "closed"
+        state = "SELECT state FROM raffle_periods WHERE number = :number"
+        assert stage.scalar(state, number=number) == "closed"
         assert name in stage.asked("mia", "!rafflehistory")["description"].replace("\\", "")
 
         # A viewer checks it: the private link, the page, and the verifier on the bundle.
@@ -198,9 +200,9 @@ def test_a_raffle_from_the_question_to_the_prize(
         expect(page.locator("#verdict")).to_contain_text("As promised")
         expect(page.locator("#found")).to_contain_text(f"with {TICKETS[other]} tickets")
         bundle, verifier = tmp_path / "bundle.json", tmp_path / "verify_draw.py"
-        bundle.write_bytes(requests.get(address + "/bundle.json", timeout=5).content)
+        bundle.write_bytes(requests.get(address + "/bundle.json", timeout=PATIENCE).content)
         verifier.write_bytes(
-            requests.get(address.rsplit("/", 1)[0] + "/verify_draw.py", timeout=5).content
+            requests.get(address.rsplit("/", 1)[0] + "/verify_draw.py", timeout=PATIENCE).content
         )
         checked = subprocess.run(
             [sys.executable, "-I", str(verifier), str(bundle), "--seen", posted_hash],
@@ -213,7 +215,6 @@ def test_a_raffle_from_the_question_to_the_prize(
         assert json.loads(bundle.read_bytes())["picks"][0]["account"] == account
 
 
-@pytest.mark.timeout(180)
 def test_a_kill_while_the_beacon_is_away_changes_nothing(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sandbox.kick.signing import SigningKey
+from tests.patience import until
 from tests.stories.letters import letters, next_letter, private_answer, url_in
-from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -77,14 +77,13 @@ def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
 
 def _disconnect(stage: Stage, person: str) -> None:
     asked = stage.discord.message(person, "general", "!disconnect_kick")
-    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     danger = question["components"][0]["components"][0]
     assert danger["label"] == "Disconnect"
     stage.discord.click(person, question["message_id"], danger["custom_id"])
     stage.discord.wait_for(
         "general",
         lambda m: m["message_id"] == question["message_id"] and "is disconnected" in title(m),
-        10,
     )
 
 
@@ -103,7 +102,7 @@ def test_somebody_else_is_refused_and_a_no_is_a_no(stage: Stage, page: Page) -> 
 def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page: Page) -> None:
     stage.discord.member("tomas", dms_open=False)
     asked = stage.discord.message("tomas", "general", "!connect_kick")
-    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert "direct messages are closed" in title(said)
     assert "url" not in str(said["components"])
     custom_id = said["components"][0]["components"][0]["custom_id"]
@@ -140,7 +139,7 @@ def test_a_server_without_a_channel_names_one_and_a_wrong_name_is_said(stage: St
     def asked(command: str) -> str:
         sent = stage.discord.message("vera", "general", command, guild="Vera's Den")
         found = stage.discord.wait_for(
-            "general", lambda m: m["author"] == "bot", 10, guild="Vera's Den", after=sent
+            "general", lambda m: m["author"] == "bot", guild="Vera's Den", after=sent
         )
         return title(found)
 

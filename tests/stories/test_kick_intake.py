@@ -12,8 +12,8 @@ import pytest
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
+from tests.patience import until
 from tests.stories.post import NORA, Postman, chat, instant
-from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage
 
 

@@ -1,6 +1,8 @@
 """Proof that the bot is heard and hears: the self-test, and the report of what is missing."""
 
-from tests.stories.product import Json, until
+from tests.patience import until
+from tests.stories.letters import answered
+from tests.stories.product import Json
 from tests.stories.stage import Stage
 
 
@@ -11,17 +13,8 @@ def open_show(stage: Stage) -> None:
 
 
 def slash(stage: Stage, command: str) -> Json:
-    """What Nora sees. The answer comes after the acknowledgement, so it is looked up by its id."""
-    asked = stage.discord.slash("nora", "bot-log", command)
-    return dict(
-        until(
-            lambda: (stage.discord.interaction(asked["interaction_id"])["response"] or {}).get(
-                "embeds"
-            ),
-            f"an answer to /{command}",
-            40,
-        )[0]
-    )
+    """What Nora sees."""
+    return answered(stage, stage.discord.slash("nora", "bot-log", command))
 
 
 def test_a_line_goes_out_and_its_own_webhook_comes_back(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
+from tests.patience import until
 from tests.stories.letters import (
     Json,
     custom_id_of,
@@ -25,7 +26,6 @@ from tests.stories.letters import (
     private_answer,
     url_in,
 )
-from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 pytestmark = pytest.mark.browser
@@ -134,7 +134,7 @@ def test_typed_with_closed_direct_messages_a_button_answers_privately(
 ) -> None:
     stage.discord.member("mia", dms_open=False)
     asked = stage.discord.message("mia", "general", "!link")
-    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert "direct messages are closed" in title(said)
     assert "url" not in str(said["components"])
     custom_id = custom_id_of(said, "Link with Kick")
@@ -297,7 +297,7 @@ def test_linked_elsewhere_is_for_each_server_alone(stage: Stage, page: Page) -> 
 
 def ask_to_unlink(stage: Stage, person: str, command: str = "!unlink") -> Json:
     asked = stage.discord.message(person, "general", command)
-    return stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    return stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
 
 
 def press(stage: Stage, person: str, question: Json, label: str) -> Json:
@@ -305,7 +305,7 @@ def press(stage: Stage, person: str, question: Json, label: str) -> Json:
     message_id = question["message_id"]
     stage.discord.click(person, message_id, custom_id_of(question, label))
     return stage.discord.wait_for(
-        "general", lambda m: m["message_id"] == message_id and not m["components"], 10
+        "general", lambda m: m["message_id"] == message_id and not m["components"]
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.kick.signing import SigningKey
-from tests.stories.product import until
+from tests.patience import until
 from tests.stories.stage import Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:
     stage.discord.slash("nora", "bot-log", "linklogs on")
     assert ask(stage, "status")["title"] == "🟢 The link log is on"
     panel(stage, "general")
-    entry = stage.discord.wait_for("bot-log", lambda m: title(m) == "🔗 Link panel posted", 10)
+    entry = stage.discord.wait_for("bot-log", lambda m: title(m) == "🔗 Link panel posted")
     assert entry["embeds"][0]["timestamp"]
     assert ask(stage, "off")["title"] == "⚫ The link log is off"
 

@@ -15,6 +15,7 @@ from tests.stories.product import Product
 from tests.stories.stage import Stage, open_stage
 from tests.stories.stream import (
     KICK_REPLIES,
+    SETTLED_SECONDS,
     VIEWERS,
     Effects,
     Flood,
@@ -24,15 +25,11 @@ from tests.stories.stream import (
     write,
 )
 
-pytestmark = pytest.mark.timeout(300)
-
 SEEDS = (20261121, 7)
 KILLS = 2
 
-SETTLED_SECONDS = 150
-"""A message that was being sent when the power went is taken up 20 s later."""
 
-
+@pytest.mark.timeout(900)
 def test_kill_9_at_random_moments(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
@@ -74,8 +71,7 @@ def _disturb(stage: Stage, product: Product, flood: Flood, dice: random.Random) 
     for moment in moments(dice, KILLS, flood.total):
         flood.wait(taken=moment)
         if dice.random() < 0.5:
-            (worker,) = product.children()
-            worker.kill()
+            product.kill_worker()
         else:
             product.kill()
             product = stage.start()

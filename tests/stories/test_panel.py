@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
-from tests.stories.product import until
+from tests.patience import until
 from tests.stories.stage import Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -183,7 +183,7 @@ def test_reacting_with_closed_direct_messages_shows_the_way_to_the_button(stage:
     panel = set_up(stage, "general")
     stage.discord.member("mia", dms_open=False)
     stage.discord.react("mia", panel["message_id"], "🔗")
-    said = stage.discord.wait_for("general", lambda m: "Press **Link Kick**" in m["content"], 10)
+    said = stage.discord.wait_for("general", lambda m: "Press **Link Kick**" in m["content"])
     assert said["content"].startswith("<@")
     assert "/link/kick/" not in str(said)
     until(lambda: "mia" not in str(reactors(stage, "general", panel)), "the reaction to go")
@@ -284,7 +284,7 @@ def test_a_deleted_one_is_noticed_and_a_new_one_settles_it(stage: Stage) -> None
     stage.discord.slash("nora", "bot-log", "linklogs on")
     panel = set_up(stage, "general")
     stage.discord.delete_message(panel["message_id"], person="nora")
-    stage.discord.wait_for("bot-log", lambda m: title(m) == "⚠️ A link panel was deleted", 10)
+    stage.discord.wait_for("bot-log", lambda m: title(m) == "⚠️ A link panel was deleted")
     assert "Link panel in #general" in health(stage)
     listed = stage.discord.slash("nora", "mods", "link_panels list")["response"]["embeds"][0]
     assert "#general: deleted" in listed["description"]

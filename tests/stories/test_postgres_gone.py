@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 
 from sandbox.kick.signing import SigningKey
+from tests.patience import until
 from tests.stories.post import Postman, chat
-from tests.stories.product import ROOT, until
+from tests.stories.product import ROOT
 from tests.stories.servers import PostgresServer
 from tests.stories.stage import Stage, button, open_stage, title
-
-pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
@@ -62,5 +61,5 @@ def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> 
     stage.post_about("Afterwards", timeout=60)
     assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot calls are on"
     stage.discord.click("tomas", post["message_id"], button(post, "done"))
-    stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before", 15)
+    stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before")
     assert "[error" not in product.log()

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from sandbox.kick.signing import SigningKey
-from tests.stories.product import until
+from tests.patience import PATIENCE, until
 from tests.stories.stage import Stage, open_stage, title
 
 Json = dict[str, Any]
@@ -55,7 +55,7 @@ def link(stage: Stage) -> int:
 def file_in(message: Json) -> Json:
     """What is in the attached file."""
     url = message["attachments"][0]["url"]
-    return dict(json.loads(requests.get(url, timeout=10).content))
+    return dict(json.loads(requests.get(url, timeout=PATIENCE).content))
 
 
 def buttons(message: Json) -> dict[str, str]:
@@ -73,7 +73,7 @@ def test_my_data_comes_by_direct_message(stage: Stage) -> None:
     link(stage)
     answer = stage.discord.slash("mia", "general", "mydata")["response"]
     assert answer["ephemeral"] is True
-    letter = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]), 10)
+    letter = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]))
     told = file_in(letter)
     assert told["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
     assert any(one.get("content") == "hello from mia" for one in told["what_kick_told"])
@@ -86,18 +86,24 @@ def test_with_closed_messages_it_comes_privately(stage: Stage) -> None:
     assert file_in(answer)["linked_accounts"] == []
     assert field_names(answer) == ["No Kick account is linked"]
     asked = stage.discord.message("leo", "general", "!mydata")
-    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    said = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert said["attachments"] == []
     pressed = stage.discord.click("leo", said["message_id"], buttons(said)["Show my data"])
-    answer = until(lambda: stage.discord.interaction(pressed["interaction_id"]), "an answer")
-    found = [answer["response"], *answer["followups"]]
-    assert any(one and one.get("attachments") and one["ephemeral"] for one in found), answer
+    answered = until(lambda: with_a_file(stage, pressed), "an answer with a file")
+    assert answered["ephemeral_for"] == "leo"
+
+
+def with_a_file(stage: Stage, pressed: Json) -> Json | None:
+    """The answer to an interaction that has a file."""
+    known = stage.discord.interaction(pressed["interaction_id"])
+    answers = (known["response"], *known["followups"])
+    return next((one for one in answers if one and one["attachments"]), None)
 
 
 def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     viewer_id = link(stage)
     asked = stage.discord.message("mia", "general", "!forgetme")
-    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", 10, after=asked)
+    question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert field_names(question) == ["What goes", "What stays"]
     yes = buttons(question)["Forget me"]
 
@@ -108,8 +114,8 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
 
     stage.product.kill()
     stage.start().wait_well()
-    until(lambda: stage.discord.click("mia", question["message_id"], yes), "a button that lives on")
-    stage.discord.wait_for("general", lambda m: title(m) == "🧹 You are forgotten", 10)
+    stage.discord.click("mia", question["message_id"], yes)
+    stage.discord.wait_for("general", lambda m: title(m) == "🧹 You are forgotten")
     assert stage.scalar("SELECT count(*) FROM people_links") == 0
     assert stage.rows("SELECT name, platform_user_id FROM people_viewers") == [
         (f"forgotten-{viewer_id}", -viewer_id)

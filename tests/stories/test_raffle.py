@@ -12,12 +12,10 @@ from cryptography.fernet import Fernet
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
+from tests.patience import until
 from tests.stories.letters import letters
-from tests.stories.product import until
 from tests.stories.stage import GUILD, Stage, open_stage, title
 from tests.stories.test_roles import link
-
-pytestmark = pytest.mark.timeout(300)
 
 Json = dict[str, Any]
 

@@ -62,8 +62,6 @@ from tests.raffle.ledger.scene import (
 )
 from tests.stories.stage import fresh_database
 
-pytestmark = pytest.mark.timeout(300)
-
 GUILD, OTHER = 1001, 2002
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 FORK = get_context("fork")

@@ -4,12 +4,13 @@ import time
 
 import pytest
 
+from tests.patience import until
 from tests.stories.post import Postman, chat
-from tests.stories.product import Product, until
+from tests.stories.product import Product
 from tests.stories.servers import RedisServer
 from tests.stories.stage import Stage
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.redis
 
 A_FEW_SECONDS = 5.0
 

@@ -12,7 +12,8 @@ from core.people import store as people
 from sandbox.discord.scenery import VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
-from tests.stories.product import Json, until
+from tests.patience import until
+from tests.stories.product import Json
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 PERSONS = {person.handle: person for person in PEOPLE}
@@ -126,6 +127,11 @@ def changes(stage: Stage) -> list[tuple[str, str]]:
     )
 
 
+def changed(stage: Stage, *wanted: tuple[str, str]) -> None:
+    """Until exactly this was asked: Discord knows of it before it is noted as sent."""
+    until(lambda: changes(stage) == list(wanted), f"{wanted}")
+
+
 # -- stories ------------------------------------------------------------------------------------
 
 
@@ -144,7 +150,7 @@ def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
     has(stage, "mia")
     link(stage, "mia")
     has(stage, "mia", REGULAR)
-    assert changes(stage) == [("give", "sent"), ("take", "sent"), ("give", "sent")]
+    changed(stage, ("give", "sent"), ("take", "sent"), ("give", "sent"))
 
 
 def test_corrections_and_exclusions_count_at_once(stage: Stage) -> None:
@@ -193,11 +199,11 @@ def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
     assert "That role stands above mine." in answer["description"]
     assert "drag my role above it" in answer["description"]
     until(lambda: "cannot be given" in admin(stage, "roles status")["title"], "a warning")
-    stage.discord.wait_for("bot-log", lambda m: "cannot give the role Nobles" in title(m), 10)
+    stage.discord.wait_for("bot-log", lambda m: "cannot give the role Nobles" in title(m))
     assert changes(stage) == []
     stage.discord.role("Nobles", position=1)
     has(stage, "mia", "Nobles")
-    assert changes(stage) == [("give", "sent")]
+    changed(stage, ("give", "sent"))
 
 
 def test_a_deleted_role_is_noticed_and_can_be_forgotten(stage: Stage) -> None:
@@ -249,7 +255,7 @@ def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
     link(stage, "leo")
     watches(stage, "leo", 100)
     has(stage, "leo", REGULAR)
-    post = stage.discord.wait_for("general", lambda m: "A new role" in title(m), 10)
+    post = stage.discord.wait_for("general", lambda m: "A new role" in title(m))
     assert f"<@{PERSONS['leo'].discord_id}>" in post["embeds"][0]["description"]
 
     set_setting(stage, "roles.congratulate", "dm")
@@ -259,7 +265,7 @@ def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
     has(stage, "yuki", REGULAR)
     link(stage, "tomas")
     watches(stage, "tomas", 100)
-    line = stage.discord.wait_for("dm:tomas", lambda m: "A new role" in title(m), 10)
+    line = stage.discord.wait_for("dm:tomas", lambda m: "A new role" in title(m))
     assert "**Regular** in **Nora's Corner**" in line["embeds"][0]["description"]
     words = [m for m in stage.discord.transcript("general") if "A new role" in title(m)]
     assert len(words) == 1

@@ -39,7 +39,7 @@ def called(stage: Stage, slot: str, channel: str) -> Json:
     """A viewer calls a slot; the bot's post about it in this channel."""
     stage.kick.account(f"fan of {slot}", slot.replace(" ", "_"))
     stage.kick.chat(f"fan of {slot}", f"!call {slot}")
-    return stage.discord.wait_for(channel, lambda m: m["author"] == "bot" and slot in title(m), 10)
+    return stage.discord.wait_for(channel, lambda m: m["author"] == "bot" and slot in title(m))
 
 
 def channel_in(stage: Stage, guild: str | None = None, person: str = "nora") -> str:

@@ -11,11 +11,10 @@ import pytest
 import requests
 
 from sandbox.kick.driver import KickDriver
+from tests.patience import until
 from tests.stories.post import Postman
-from tests.stories.product import ROOT, Process, Product, free_port, until
+from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
-
-pytestmark = pytest.mark.timeout(180)
 
 PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""

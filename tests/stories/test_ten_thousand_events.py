@@ -15,11 +15,12 @@ import pytest
 from sqlalchemy import text
 
 from sandbox.kick.bodies import EVENT_TYPES
+from tests.patience import until
 from tests.stories import ten_thousand_effects as expected
 from tests.stories.post import Postman
-from tests.stories.product import Product, until
+from tests.stories.product import Product
 from tests.stories.stage import GUILD, Stage
-from tests.stories.stream import wait_settled
+from tests.stories.stream import SETTLED_SECONDS, wait_settled
 from tests.stories.ten_thousand import Call, Fact, Frame, Letter, Seen, stamp
 from tests.stories.ten_thousand_author import Author
 
@@ -29,7 +30,6 @@ CALLERS = 12
 KILLS = (0.3, 0.6)
 """After how much of the post has been taken, at the earliest."""
 
-SETTLED_SECONDS = 150
 FEEDS = {"chatrooms.3100001.v2", "chatroom_3100001", "channel.2100001", "channel_2100001"}
 
 
@@ -107,7 +107,7 @@ class Post:
         return answer.status == 200
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_ten_thousand_events(stage: Stage) -> None:
     dice = random.Random(SEED)
     product = stage.start()
@@ -173,12 +173,12 @@ def _wait_listened_to(stage: Stage) -> None:
     def listened_to() -> bool:
         return any(set(each["feeds"]) >= FEEDS for each in stage.kick.feed_listeners())
 
-    until(listened_to, "somebody who listens to Nora's feeds")
+    until(listened_to, "somebody who listens to Nora's feeds", SETTLED_SECONDS)
 
 
 def _wait_written_down(stage: Stage, frames: int) -> None:
     written = "SELECT count(*) FROM inbox_deliveries WHERE source = 'kick.feed'"
-    until(lambda: stage.scalar(written) == frames, f"{frames} frames in the inbox")
+    until(lambda: stage.scalar(written) == frames, f"{frames} frames in the inbox", SETTLED_SECONDS)
 
 
 def _kill(stage: Stage, product: Product, *, whole: bool) -> Product:
@@ -188,8 +188,7 @@ def _kill(stage: Stage, product: Product, *, whole: bool) -> Product:
         product.kill()
         product = stage.start()
     else:
-        (worker,) = product.children()
-        worker.kill()
+        product.kill_worker()
     until(lambda: not before & _listeners(stage), "the end of the old connections")
     return product
 

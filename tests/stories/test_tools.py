@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.stories.product import ROOT, Process, free_port
 from tests.stories.stage import Stage
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def outcome(process: Process) -> tuple[int, str]:

@@ -13,7 +13,9 @@ from core.people import store as people
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
 from sandbox.shuffle.driver import ShuffleDriver
-from tests.stories.product import Json, free_port, until
+from tests.patience import until
+from tests.stories.letters import answered
+from tests.stories.product import Json, free_port
 from tests.stories.stage import GUILD, Stage, open_stage, title
 
 VERAS_DEN = 1_100_000_000_000_000_500
@@ -64,15 +66,6 @@ def said(stage: Stage, who: str, command: str, /, **options: object) -> Json:
     """The private answer to a slash command, once it is there."""
     done = stage.discord.slash(who, "general", command, options)
     return answered(stage, done)
-
-
-def answered(stage: Stage, done: Json) -> Json:
-    def embeds() -> list[Json]:
-        now = stage.discord.interaction(done["interaction_id"])
-        told = [now["response"] or {}, *now["followups"]]
-        return [embed for one in told for embed in one.get("embeds") or []]
-
-    return until(embeds, "an answer")[0]
 
 
 def verified(stage: Stage, person: str, username: str) -> Json:
@@ -129,7 +122,7 @@ def test_linked_verified_counted_unlinked(stage: Stage, shuffle: ShuffleDriver) 
     answer = verified(stage, "mia", "MiaSpins")
     assert f"<@{PERSONS['mia'].discord_id}>" in answer["description"]
     has_role(stage, "mia", True)
-    word = stage.discord.wait_for("dm:mia", lambda m: "is verified" in title(m), 10)
+    word = stage.discord.wait_for("dm:mia", lambda m: "is verified" in title(m))
     assert "Nora's Corner" in word["embeds"][0]["description"]
 
     shuffle.wager("MiaSpins", "50.25")
@@ -152,7 +145,7 @@ def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -
         # The role of before was deleted; another one has the name now.
         guilds.set_setting(tx, GUILD, "wagers.verified_role", 12345, 1)
     said(stage, "leo", "linkshuffle", username="leo_77")
-    post = stage.discord.wait_for("general", lambda m: "Is this their" in title(m), 10)
+    post = stage.discord.wait_for("general", lambda m: "Is this their" in title(m))
     (row,) = post["components"]
     custom_id = row["components"][0]["custom_id"]
     refused = stage.discord.click("mia", post["message_id"], custom_id)
