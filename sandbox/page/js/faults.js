@@ -6,7 +6,7 @@ const GROUPS = [
   ["kick.chat", "Kick: chat"], ["kick.feed", "Kick: realtime feed"],
   ["kick", "Kick: API, tokens, site"],
   ["discord.gateway", "Discord: gateway"], ["discord.rest", "Discord: REST"],
-  ["discord", "Discord: other"], ["drand", "The public beacon"],
+  ["discord", "Discord: other"], ["shuffle", "Shuffle"], ["drand", "The public beacon"],
 ];
 const GATEWAY = [
   ["kill", "Kill", "Drop the bot's connection without a goodbye."],

@@ -3,6 +3,7 @@ import { avatar, hueOf } from "./avatar.js";
 import { messageBox } from "./box.js";
 import { wireEnd } from "./discord.js";
 import { byId, h, keepAtEnd, reconcile } from "./dom.js";
+import { shuffleCard } from "./shuffle.js";
 import { supportRow } from "./support.js";
 
 const BADGES = { broadcaster: "🎥", moderator: "🛡", subscriber: "★", vip: "VIP", og: "OG",
@@ -24,9 +25,11 @@ export function kickPane(app) {
   byId("kick-composer").append(box.element);
   wireEnd(chat, byId("kick-to-end"));
   supportRow(app, () => view);
+  const drawShuffle = shuffleCard(app);
 
   function render(next) {
     view = next;
+    drawShuffle(view);
     if (!view.stream) return;
     drawStream(view, app);
     const moved = drawn !== view.stream.slug;
