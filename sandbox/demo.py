@@ -69,9 +69,14 @@ class Show:
         """The bot's messages in a Discord channel whose embed contains this."""
         return [m for m in self.discord.transcript(channel) if text in str(m["embeds"])]
 
-    def last_embed(self, channel: str) -> str:
-        embeds = [str(m["embeds"]) for m in self.discord.transcript(channel) if m["embeds"]]
-        return embeds[-1] if embeds else ""
+    def asked(self, person: str, channel: str, command: str) -> str:
+        """Type a command and wait for what the bot says."""
+        asked = self.discord.message(person, channel, command)
+        try:
+            answer = self.discord.wait_for(channel, lambda m: m["author"] == "bot", after=asked)
+        except TimeoutError as late:
+            raise Broken(f"{command} is answered ({late})") from None
+        return str(answer["embeds"])
 
 
 def play(show: Show) -> None:
@@ -115,10 +120,10 @@ def play(show: Show) -> None:
     _moderators(show)
 
     show.scene("What everybody asks")
-    show.discord.message("mia", "general", "!leaderboard 5")
+    board = show.asked("mia", "general", "!leaderboard 5")
     show.promise(
         "the leaderboard has MadCats before lil_bean, and neither Nora nor the bot",
-        lambda: _is_in_order(show.last_embed("general"), "MadCats", "lil\\\\_bean"),
+        lambda: _is_in_order(board, "MadCats", "lil\\\\_bean"),
     )
     show.discord.slash("nora", "general", "health")
     show.promise("nothing waits and nothing was given up", lambda: _is_well(show))
@@ -149,9 +154,7 @@ _SMALL_TALK = (
 
 
 def _watchtime(show: Show, name: str, expected: str) -> bool:
-    show.discord.message("tomas", "bot-log", f"!watchtime {name}")
-    time.sleep(0.4)
-    return expected in show.last_embed("bot-log")
+    return expected in show.asked("tomas", "bot-log", f"!watchtime {name}")
 
 
 def _calls(show: Show) -> None:
@@ -176,15 +179,14 @@ def _bare(messages: list[dict[str, Any]]) -> str:
 def _gift_bomb(show: Show) -> None:
     show.kick.gift("mia", count=50)
     show.kick.settle()
-    show.discord.message("nora", "bot-log", "!webhooklog")
+    taken = show.asked("nora", "bot-log", "!webhooklog")
     show.promise(
-        "both deliveries were taken",
-        lambda: show.last_embed("bot-log").count("channel.subscription.gifts") == 2,
+        "both deliveries were taken", lambda: taken.count("channel.subscription.gifts") == 2
     )
-    show.discord.message("nora", "bot-log", "!missed list")
+    missed = show.asked("nora", "bot-log", "!missed list")
     show.promise(
         "what the feed saw is what the webhooks told: nobody's gift is missing",
-        lambda: "Nothing is missing" in show.last_embed("bot-log"),
+        lambda: "Nothing is missing" in missed,
     )
 
 
@@ -193,19 +195,20 @@ def _open_calls(show: Show) -> int:
 
 
 def _moderators(show: Show) -> None:
-    first = show.embeds("slot-calls", "Book of Dead")[0]["message_id"]
-    show.discord.click("tomas", first, "slot_calls:done:1")
+    first = show.embeds("slot-calls", "Book of Dead")[0]
+    done = first["components"][0]["components"][0]["custom_id"]
+    show.discord.click("tomas", first["message_id"], done)
     show.promise(
         "Tomas pressed Done: the post says so and its buttons are gone",
         lambda: show.embeds("slot-calls", "Played") and _open_calls(show) == 3,
     )
-    show.discord.message("mia", "general", "!slotcalls off")
+    refused = show.asked("mia", "general", "!slotcalls off")
     show.promise(
         "MadCats is no moderator and cannot switch slot calls off",
-        lambda: "Manage Server" in show.last_embed("general"),
+        lambda: "Manage Server" in refused,
     )
-    show.discord.message("nora", "bot-log", "!slotcalls off")
-    show.promise("Nora can", lambda: "Slot calls are off" in show.last_embed("bot-log"))
+    switched = show.asked("nora", "bot-log", "!slotcalls off")
+    show.promise("Nora can", lambda: "Slot calls are off" in switched)
     show.kick.chat("leo", "!call Sweet Bonanza")
     show.promise("who calls now is told", lambda: show.said("closed right now") == 1)
 
@@ -216,7 +219,7 @@ def _is_in_order(text: str, *names: str) -> bool:
 
 
 def _is_well(show: Show) -> bool:
-    found = requests.get(f"{show.product_url}/health", timeout=5).json()
+    found = requests.get(f"{show.product_url}/health", timeout=PATIENCE_SECONDS).json()
     states = {part["name"]: part["state"] for part in found["parts"]}
     return bool(found["status"] != "down" and states["Inbox"] == states["Outbox"] == "ok")
 
@@ -238,8 +241,16 @@ def product() -> Iterator[Show]:
             _wait_until_connected(process, f"http://127.0.0.1:{port}")
             yield Show(f"http://127.0.0.1:{world_port}", f"http://127.0.0.1:{port}")
         finally:
-            process.terminate()
-            process.wait(timeout=15)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise Broken("the product ends when it is asked to") from None
 
 
 def _environment(folder: str, port: int, world_port: int) -> dict[str, str]:
@@ -265,17 +276,17 @@ def _free_port() -> int:
 
 
 def _wait_until_connected(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + 2 * PATIENCE_SECONDS  # it makes itself a database first
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise Broken(f"the product starts (it ended with {process.returncode})")
         try:
-            if "Connected as" in requests.get(f"{url}/health", timeout=2).text:
+            if "Connected as" in requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).text:
                 return
         except requests.RequestException:
             pass
         time.sleep(0.1)
-    raise Broken("the product is connected within half a minute")
+    raise Broken("the product is connected within a minute")
 
 
 def main() -> int:

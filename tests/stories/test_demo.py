@@ -1,19 +1,12 @@
 """`make demo` plays to its end and keeps its promises."""
 
-import subprocess
-import sys
+from pathlib import Path
 
-from tests.stories.product import ROOT
+from tests.stories.product import Process
 
 
-def test_the_demo_keeps_its_promises() -> None:
-    played = subprocess.run(
-        [sys.executable, "-m", "sandbox.demo"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert played.returncode == 0, played.stdout + played.stderr
-    assert "✗" not in played.stdout
-    assert played.stdout.count("✓") >= 15
+def test_the_demo_keeps_its_promises(tmp_path: Path) -> None:
+    played = Process(tmp_path, "demo", ("-m", "sandbox.demo"), {})
+    assert played.wait(240) == 0, played.log()
+    assert "✗" not in played.log()
+    assert played.log().count("✓") >= 15
