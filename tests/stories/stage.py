@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from sqlalchemy import make_url, text
 
 from core.kit.database import Database
 from sandbox.discord.driver import DiscordDriver
+from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
@@ -129,7 +131,10 @@ class Stage:
     def tuned_in(self) -> None:
         """Until Kick has been asked to tell us what happens in Nora's channel."""
         until(
-            lambda: len(self.kick.state()["webhooks"]["subscriptions"]) >= 2,
+            lambda: (
+                {one["event"] for one in self.kick.state()["webhooks"]["subscriptions"]}
+                >= set(EVENT_TYPES)
+            ),
             "subscriptions at Kick",
         )
 
@@ -162,6 +167,12 @@ class Stage:
         """Rows out of the product's database."""
         with self.database.begin() as tx:
             return [tuple(row) for row in tx.execute(text(sql), values)]
+
+
+def where_it_is_noon() -> str:
+    """A time zone in which neither a day nor a month ends while a story lasts."""
+    west = datetime.now(UTC).hour - 12
+    return f"Etc/GMT{west:+d}"
 
 
 def title(message: Json) -> str:

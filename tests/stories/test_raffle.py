@@ -1,20 +1,23 @@
 """Tickets from Kick to Discord, with real processes: gifts, watching, a late link, and a kill."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.fernet import Fernet
 
+from core.guilds import store as guilds
+from core.guilds.settings import TIME_ZONE
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
-from tests.patience import until
-from tests.stories.letters import letters
-from tests.stories.stage import GUILD, Stage, open_stage, title
+from tests.patience import PATIENCE, until
+from tests.stories.letters import answered, letters
+from tests.stories.stage import GUILD, Stage, open_stage, title, where_it_is_noon
 from tests.stories.test_roles import link
 
 Json = dict[str, Any]
@@ -30,12 +33,14 @@ SETTINGS = {
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """A product that listens to Kick; nora has started the raffle."""
+    """A product that listens to Kick; nora has started the raffle, and the month will not end."""
     folder: Path = tmp_path_factory.mktemp("raffle")
     with open_stage(folder, postgres_url, signing_key, **SETTINGS) as opened:
         opened.start().wait_well()
         opened.tuned_in()
         opened.discord.wait_command("rafflestart")
+        with opened.database.begin() as tx:
+            guilds.set_setting(tx, GUILD, TIME_ZONE.key, where_it_is_noon(), 1)
         assert "is open" in admin(opened, "rafflestart")["title"]
         yield opened
 
@@ -50,7 +55,7 @@ def admin(stage: Stage, command: str, **options: object) -> Json:
 def own(stage: Stage, person: str) -> str:
     """What `/tickets` says."""
     done = stage.discord.slash(person, "general", "tickets", {})
-    return str(done["response"]["embeds"][0]["description"])
+    return str(answered(stage, done)["description"])
 
 
 def tickets(stage: Stage, person: str) -> int:
@@ -141,7 +146,7 @@ def test_gifts_through_kills_and_two_processes_count_once(stage: Stage) -> None:
     stage.start(name="again").wait_well()
     stage.start_bot("helper")
     stage.kick.gift("leo", count=2)
-    until(lambda: tickets(stage, "leo") == 25 * 15, "375 tickets for leo", timeout=90)
+    until(lambda: tickets(stage, "leo") == 25 * 15, "375 tickets for leo", 3 * PATIENCE)
     # What is given within one second is one drop, and has one message.
     drops = stage.scalar('SELECT count(DISTINCT "drop") FROM raffle_gifts')
     until(lambda: len(thanks(stage, "lil\\_bean gave")) == drops, f"thanks for {drops} drops")
@@ -153,7 +158,8 @@ def test_gifts_through_kills_and_two_processes_count_once(stage: Stage) -> None:
 
 def test_the_month_after_opens_by_itself(stage: Stage) -> None:
     """The first raffle is moved into the past by hand; the product notices by itself."""
-    ended = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    here = datetime.now(ZoneInfo(where_it_is_noon()))
+    ended = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
             "UPDATE raffle_periods SET starts_at = %(start)s, ends_at = %(end)s",

@@ -1,7 +1,6 @@
 """How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -11,10 +10,11 @@ import pytest
 import requests
 
 from sandbox.kick.driver import KickDriver
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.stories.post import Postman
 from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
+from tests.stories.stopwatch import Stopwatch
 
 PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""
@@ -141,7 +141,7 @@ class House(Product):
 
 
 def _wait_gone(family: list[psutil.Process]) -> None:
-    _gone, alive = psutil.wait_procs(family, timeout=3)
+    _gone, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert alive == []
 
 
@@ -149,20 +149,20 @@ def ends_in_time(house: House, ask: Callable[[], None]) -> None:
     """It stops with exit code 0 within the promised time, and everybody with it."""
     family = house.family()
     assert len(family) >= 4, "itself, gunicorn's worker, PostgreSQL, the sandbox"
-    asked = time.monotonic()
+    watch = Stopwatch()
     ask()
     assert house.wait() == 0
-    assert time.monotonic() - asked < PROMISED_SECONDS
+    assert watch.seconds < PROMISED_SECONDS
     _wait_gone(family)
     with pytest.raises(requests.ConnectionError):
-        requests.get(house.page_url(), timeout=10)
+        requests.get(house.page_url(), timeout=PATIENCE)
     assert "Traceback" not in house.log()
 
 
 def test_a_house_is_left_and_found_again(tmp_path: Path) -> None:
     house = House(tmp_path)
     house.wait_well()
-    assert requests.get(house.page_url(), timeout=10).ok
+    assert requests.get(house.page_url(), timeout=PATIENCE).ok
     heard = delivered(house)
     ends_in_time(house, lambda: house.signal(SIGTERM))
     key = (tmp_path / "data" / "secret_key").read_text()
@@ -184,14 +184,13 @@ def delivered(house: House) -> float:
 
 
 def quickest_start(folder: Path) -> House:
-    """The promise holds for an idle machine; this one may be busy with other tests, so the best of
-    three counts."""
+    """The best of three counts."""
     took = []
     for _ in range(3):
-        began = time.monotonic()
+        watch = Stopwatch()
         house = House(folder)
         house.wait_answering()
-        took.append(time.monotonic() - began)
+        took.append(watch.seconds)
         if took[-1] < PROMISED_SECONDS:
             return house
         house.stop()
@@ -219,9 +218,9 @@ def test_a_client_that_never_finishes_does_not_hold_up_the_end(stage: Stage) -> 
     with socket.create_connection(("127.0.0.1", product.port)) as waiting:
         waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)
         product.wait_answering()
-        asked = time.monotonic()
+        watch = Stopwatch()
         assert product.stop() == 0
-        assert time.monotonic() - asked < PROMISED_SECONDS + 2
+        assert watch.seconds < PROMISED_SECONDS + 2
 
 
 # -- Discord goes and comes -------------------------------------------------------------------
@@ -256,19 +255,18 @@ def test_the_bot_comes_back_by_itself(stage: Stage) -> None:
     stage.kick.chat("early", "!call While You Were Out")
 
     stage.discord.gateway("start")
-    stage.discord.wait_connected(30)
     product.wait_well()
     stage.post_about("While You Were Out")
 
     for trouble in ("kill", "reconnect", "invalidate"):
         stage.discord.gateway(trouble)
-        until(lambda: _answers(stage), f"an answer after {trouble}")
+        until(lambda: _answers(stage), f"an answer after {trouble}", 2 * PATIENCE)
     assert title({"embeds": [stage.asked("nora", "!slotcalls")]}) == "🟢 Slot calls are on"
 
 
 def _answers(stage: Stage) -> bool:
     """Whether a command typed now is answered; one that was typed in between may be lost."""
-    stage.discord.wait_connected(30)
+    stage.discord.wait_connected()
     message_id = stage.discord.message("nora", "general", "!slotcalls")
     try:
         stage.discord.wait_for("general", lambda m: m["author"] == "bot", 2, after=message_id)
