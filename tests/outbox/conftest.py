@@ -32,7 +32,11 @@ _DUE = text("""
 
 @dataclass
 class Courier:
-    """Writes down what it is asked; raises what it is told to, by key."""
+    """Writes down what it is asked; raises what it is told to, by key.
+
+    Attributes:
+        waits_for: nothing arrives before so many were on their way at once.
+    """
 
     delivered: list[str] = field(default_factory=list)
     confirmed: list[str] = field(default_factory=list)
@@ -40,6 +44,7 @@ class Courier:
     confirm_fails: dict[str, Exception] = field(default_factory=dict)
     arrived: dict[str, Receipt] = field(default_factory=dict)
     lasts: float = 0.0
+    waits_for: int = 0
     on_its_way: int = 0
     most_on_its_way: int = 0
 
@@ -48,6 +53,8 @@ class Courier:
         self.most_on_its_way = max(self.most_on_its_way, self.on_its_way)
         try:
             await asyncio.sleep(self.lasts)
+            while self.most_on_its_way < self.waits_for:
+                await asyncio.sleep(0.001)
         finally:
             self.on_its_way -= 1
         self.delivered.append(message.key)

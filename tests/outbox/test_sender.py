@@ -32,7 +32,7 @@ async def test_what_is_posted_is_sent_and_the_receipt_kept(post: Post) -> None:
 
 
 async def test_each_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(post: Post) -> None:
-    post.courier.lasts = 0.02
+    post.courier.waits_for = 3
     for channel in (1, 2, 3):
         post.posted(*(f"{channel}-{n}" for n in range(3)), channel=channel)
     await post.settles()
@@ -56,7 +56,7 @@ async def test_the_head_of_a_lane_that_waits_holds_up_its_own_lane_only(post: Po
 
 
 async def test_no_more_than_a_few_are_on_their_way_at_once(post: Post) -> None:
-    post.courier.lasts = 0.02
+    post.courier.waits_for = AT_ONCE
     for channel in range(AT_ONCE * 2):
         post.posted(f"k{channel}", channel=channel)
     await post.settles()
