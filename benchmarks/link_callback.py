@@ -24,10 +24,11 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.signed_links import PersonalLink
 from core.kit.web import edge
 from core.people.linking import actions, trip
 from core.people.linking.actions import Account, Member
-from core.people.linking.links import make_link, read_link
+from core.people.linking.links import LINKS
 from core.people.linking.pages import pages
 from core.people.store import KICK, Link
 from sandbox.kick.driver import KickDriver
@@ -65,7 +66,8 @@ def _ask(services: Services, number: int) -> str:
     member = Member(GUILD, 1 + number, f"member {number}", f"member{number}", "")
     with services.database.begin() as tx:
         attempt = actions.open_attempt(tx, member, by_dm=True, now=datetime.now(UTC))
-    return make_link(services.settings, attempt)
+    link = PersonalLink(attempt.link_id, attempt.guild_id, attempt.discord_id)
+    return LINKS.make(services.settings, link)
 
 
 def _come_back(services: Services, kick: KickDriver, number: int) -> float:
@@ -98,7 +100,7 @@ def _browser(services: Services, number: int) -> FlaskClient:
 def _own_part(services: Services, number: int) -> float:
     """Seconds of the callback in which Kick has no part."""
     token = _ask(services, number).rsplit("/", 1)[1]
-    link = read_link(services.settings, token, services.clock())
+    link = LINKS.read(services.settings, token, services.clock())
     _address, state = trip.depart(services, link)
     account = Account(KICK, FIRST_KICK_USER + number, f"viewer{number}")
     began = perf_counter()

@@ -1,8 +1,8 @@
-"""Addresses that carry what we wrote into them: signed (HMAC-SHA256), dated, and read by nobody but
-us. What may happen once only is kept in a row beside them."""
+"""Addresses that say whose they are: signed (HMAC-SHA256), dated, and read by nobody but us. What
+may happen once only is kept in a row beside them (`core/kit/attempts.py`)."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadData, TimestampSigner
@@ -15,6 +15,20 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 as long as it was ahead."""
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalLink:
+    """What a link says.
+
+    Attributes:
+        link_id: of the row beside it.
+        discord_id: of whoever asked for it.
+    """
+
+    link_id: str = field(repr=False)
+    guild_id: int
+    discord_id: int
+
+
 class LinkBroken(Exception):
     """This link was not made by us, or was changed."""
 
@@ -23,12 +37,12 @@ class LinkExpired(Exception):
     """This link is not good at this time: too old, but for a clock that went wrong.
 
     Attributes:
-        content: what it says nevertheless.
+        link: what it says nevertheless.
     """
 
-    def __init__(self, content: tuple[str, ...]) -> None:
+    def __init__(self, link: PersonalLink) -> None:
         super().__init__("the link is too old")
-        self.content = content
+        self.link = link
 
 
 @dataclass(frozen=True)
@@ -45,12 +59,13 @@ class SignedLinks:
     path: str
     last: timedelta
 
-    def make(self, settings: Settings, *content: object) -> str:
-        """The address to hand out. The content is what a path may hold but for `~`."""
-        token = self._signer(settings).sign("~".join(map(str, content))).decode()
+    def make(self, settings: Settings, link: PersonalLink) -> str:
+        """The address to hand out."""
+        content = f"{link.link_id}~{link.guild_id}~{link.discord_id}"
+        token = self._signer(settings).sign(content).decode()
         return f"{settings.public_url}{self.path}/{token}"
 
-    def read(self, settings: Settings, token: str, now: datetime) -> tuple[str, ...]:
+    def read(self, settings: Settings, token: str, now: datetime) -> PersonalLink:
         """What a link says.
 
         Raises:
@@ -61,11 +76,12 @@ class SignedLinks:
             signed, signed_at = self._signer(settings).unsign(token, return_timestamp=True)
         except BadData:
             raise LinkBroken from None
-        content = tuple(signed.decode().split("~"))
+        link_id, guild_id, discord_id = signed.decode().split("~")
+        link = PersonalLink(link_id, int(guild_id), int(discord_id))
         age = now - signed_at.astimezone(UTC)
         if not -CLOCKS_DIFFER <= age <= self.last:
-            raise LinkExpired(content)
-        return content
+            raise LinkExpired(link)
+        return link
 
     def _signer(self, settings: Settings) -> TimestampSigner:
         return TimestampSigner(

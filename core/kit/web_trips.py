@@ -42,7 +42,7 @@ from core.kit.crypto import hash_of
 from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.signed_links import LinkBroken, LinkExpired
+from core.kit.signed_links import LinkBroken, LinkExpired, PersonalLink, SignedLinks
 from core.kit.web import word
 from core.kit.words import _
 
@@ -74,16 +74,14 @@ class Trip:
 
     Attributes:
         name: of its cookies and its limits.
-        page: where its links begin, such as `/link/kick`.
+        links: that lead to its page.
         callback: where the other site sends people back to.
-        link_lasts: from asking for a link to following it.
         state_lasts: from leaving to coming back.
     """
 
     name: str
-    page: str
+    links: SignedLinks
     callback: str
-    link_lasts: timedelta
     state_lasts: timedelta
 
 
@@ -92,6 +90,7 @@ class Gate:
 
     def __init__(self, services: Services, trip: Trip) -> None:
         self._trip = trip
+        self._services = services
         self._rate = RateLimit(services.settings)
         self._secure = services.settings.public_url.startswith("https://")
 
@@ -101,15 +100,22 @@ class Gate:
         """Raises TooOften."""
         self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
 
-    def count_person(self, discord_id: int) -> None:
-        """Raises TooOften."""
-        self._count(PER_PERSON, "person", str(discord_id))
-
     def _count(self, limit: RateLimitItemPerMinute, *who: str) -> None:
         if not self._rate.allows(limit, self._trip.name, *who):
             raise TooOften
 
     # -- the link's page --------------------------------------------------------------------
+
+    def read(self, token: str) -> PersonalLink:
+        """What a link says.
+
+        Raises:
+            TooOften, LinkBroken, LinkExpired: it says nothing that counts.
+        """
+        self.count_address()
+        link = self._trip.links.read(self._services.settings, token, self._services.clock())
+        self._count(PER_PERSON, "person", str(link.discord_id))
+        return link
 
     def seen(self) -> str:
         """What the link's page gives to its way on."""
@@ -118,7 +124,7 @@ class Gate:
     def show(self, page: str, seen: str) -> Response:
         """The link's page, and the cookie that tells that it was shown here."""
         response = make_response(page)
-        self._bake(response, self._seen, seen, self._trip.page, self._trip.link_lasts)
+        self._bake(response, self._seen, seen, self._trip.links.path, self._trip.links.last)
         return response
 
     def was_sent_back(self) -> bool:
@@ -259,7 +265,7 @@ def _what(error: Exception, trip: Trip) -> str:
         StateUsed: _("This answer was used already."),
         StateExpired: _("That took more than {minutes} minutes."),
     }
-    last = trip.link_lasts if isinstance(error, LinkExpired) else trip.state_lasts
+    last = trip.links.last if isinstance(error, LinkExpired) else trip.state_lasts
     return what[type(error)].format(minutes=int(last.total_seconds() // 60))
 
 

@@ -9,32 +9,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.signed_links import LinkBroken, LinkExpired, SignedLinks
+from core.kit.signed_links import LinkBroken, LinkExpired, PersonalLink, SignedLinks
 from tests.kick.rig import settings
 
 KEY = "a-key-for-tests-only"
 SETTINGS = settings(flask_secret_key=KEY)
 LINKS = SignedLinks("tests", "/l", timedelta(minutes=15))
 
-words = st.text("abcXYZ0189-_", min_size=1, max_size=20)
+LINK = PersonalLink("link", 12, 34)
+
+links = st.builds(
+    PersonalLink,
+    st.text("abcXYZ0189-_", min_size=1, max_size=24),
+    st.integers(1, 2**63 - 1),
+    st.integers(1, 2**63 - 1),
+)
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-def token(*content: object) -> str:
-    return LINKS.make(SETTINGS, *content).removeprefix(f"{SETTINGS.public_url}/l/")
+def token(link: PersonalLink = LINK) -> str:
+    return LINKS.make(SETTINGS, link).removeprefix(f"{SETTINGS.public_url}/l/")
 
 
-@given(st.lists(words, min_size=1, max_size=4))
-def test_what_was_written_is_read(content: list[str]) -> None:
-    assert LINKS.read(SETTINGS, token(*content), now()) == tuple(content)
+@given(links)
+def test_what_was_written_is_read(link: PersonalLink) -> None:
+    assert LINKS.read(SETTINGS, token(link), now()) == link
 
 
 @given(st.integers(0, 200), st.sampled_from("abcXYZ019-_.~"))
 def test_any_change_is_noticed(place: int, letter: str) -> None:
-    made = token("link", 12, 34)
+    made = token()
     place %= len(made) - 1  # the last letter has two bits to spare, which say nothing
     changed = made[:place] + letter + made[place + 1 :]
     if changed != made:
@@ -49,23 +56,23 @@ def test_nonsense_is_no_link(text: str) -> None:
 
 
 def test_a_link_grows_old_and_still_says_whose_it_was() -> None:
-    made = token("link", 12)
-    assert LINKS.read(SETTINGS, made, now() + timedelta(minutes=14)) == ("link", "12")
+    made = token()
+    assert LINKS.read(SETTINGS, made, now() + timedelta(minutes=14)) == LINK
     with pytest.raises(LinkExpired) as expired:
         LINKS.read(SETTINGS, made, now() + timedelta(minutes=15, seconds=2))
-    assert expired.value.content == ("link", "12")
+    assert expired.value.link == LINK
 
 
 def test_a_link_from_the_future_is_none_of_now() -> None:
     """The clock was an hour ahead when it was signed, and was put right since."""
-    made = token("link", 12)
-    assert LINKS.read(SETTINGS, made, now() - timedelta(seconds=50)) == ("link", "12")
+    made = token()
+    assert LINKS.read(SETTINGS, made, now() - timedelta(seconds=50)) == LINK
     with pytest.raises(LinkExpired):
         LINKS.read(SETTINGS, made, now() - timedelta(hours=1))
 
 
 def test_a_link_of_another_kind_or_installation_is_none() -> None:
-    made = token("link", 12)
+    made = token()
     with pytest.raises(LinkBroken):
         SignedLinks("others", "/l", timedelta(minutes=15)).read(SETTINGS, made, now())
     with pytest.raises(LinkBroken):
@@ -73,7 +80,7 @@ def test_a_link_of_another_kind_or_installation_is_none() -> None:
 
 
 def test_the_signature_is_hmac_with_sha256() -> None:
-    signed, signature = token("link", 12).rsplit(".", 1)
+    signed, signature = token().rsplit(".", 1)
     key = hmac.digest(KEY.encode(), b"tests", hashlib.sha256)
     wanted = hmac.digest(key, signed.encode(), hashlib.sha256)
     assert signature == base64.urlsafe_b64encode(wanted).rstrip(b"=").decode()

@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.kick.accounts import store
-from core.kick.accounts.links import Link
 from core.kick.accounts.store import Account, KnownChannel
 from core.kick.admins import tell_admins
 from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
+from core.kit.signed_links import PersonalLink
 from core.kit.words import _
 from core.outbox import actions as outbox
 
@@ -26,14 +26,14 @@ _log = structlog.get_logger(__name__)
 
 def open_link(
     tx: Connection, guild_id: int, asked_by: int, asked_by_name: str, now: datetime
-) -> Link:
+) -> PersonalLink:
     """An admin asks for a link with which the streamer can connect.
 
     Raises:
         Refusal: no channel is configured.
     """
     get_channel(tx, guild_id)
-    link = Link(new_link_id(), guild_id, asked_by)
+    link = PersonalLink(new_link_id(), guild_id, asked_by)
     store.add_attempt(tx, link.link_id, guild_id, asked_by, asked_by_name, now)
     return link
 

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from core.kick.accounts import actions, embeds
-from core.kick.accounts.links import make_link
+from core.kick.accounts.links import LINKS
 from core.kit.discord_ui import is_admin, kindly, services_of
 from core.kit.services import Services
 from core.kit.words import _
@@ -26,7 +26,7 @@ async def invite(
     )
     channel = await services.database.run(actions.get_channel, guild.id)
     view = discord.ui.View(timeout=None)
-    url = await asyncio.to_thread(make_link, services.settings, link)
+    url = await asyncio.to_thread(LINKS.make, services.settings, link)
     view.add_item(discord.ui.Button(label=_("Continue"), url=url))
     return embeds.invitation(guild.name, channel.slug), view
 

@@ -13,7 +13,6 @@ from sqlalchemy import RowMapping
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
-from core.kick.accounts.links import Link
 from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, missing_scopes
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import attempts as table
@@ -26,6 +25,7 @@ from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
 from core.kit.services import Services
+from core.kit.signed_links import PersonalLink
 
 _log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     return channel
 
 
-def invite(services: Services, link: Link) -> Invitation:
+def invite(services: Services, link: PersonalLink) -> Invitation:
     """What the page of a link shows. Looking at it uses nothing up.
 
     Raises:
@@ -110,7 +110,7 @@ def invite(services: Services, link: Link) -> Invitation:
         )
 
 
-def depart(services: Services, link: Link) -> tuple[str, str]:
+def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
     """Follow the link to Kick, which works once: the address there, and the state. Raises as
     `invite` does."""
     invite(services, link)

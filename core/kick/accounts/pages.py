@@ -23,14 +23,14 @@ from flask import (
 
 from core.kick.accounts import connect, oauth
 from core.kick.accounts.connect import Attempt
-from core.kick.accounts.links import PATH, Link, read_link
-from core.kick.accounts.rules import LINK_LASTS, SCOPES, STATE_LASTS, scope_words
+from core.kick.accounts.links import LINKS
+from core.kick.accounts.rules import SCOPES, STATE_LASTS, scope_words
 from core.kit.services import Services
 from core.kit.web import word
 from core.kit.web_trips import Gate, Trip, Words, told
 from core.kit.words import _
 
-TRIP = Trip("kick_connect", PATH, oauth.CALLBACK, LINK_LASTS, STATE_LASTS)
+TRIP = Trip("kick_connect", LINKS, oauth.CALLBACK, STATE_LASTS)
 
 WORDS = Words(
     again=lambda: _("In Discord, run /connect_kick to get a new link."),
@@ -45,8 +45,8 @@ def pages(services: Services) -> Blueprint:
     blueprint = Blueprint("kick_accounts", __name__, template_folder="templates")
     desk = _Desk(services)
     for path, endpoint, view in (
-        (f"{PATH}/<token>", "show", desk.show),
-        (f"{PATH}/<token>/continue", "depart", desk.depart),
+        (f"{LINKS.path}/<token>", "show", desk.show),
+        (f"{LINKS.path}/<token>/continue", "depart", desk.depart),
         (oauth.CALLBACK, "arrive", desk.arrive),
     ):
         blueprint.get(path, endpoint=endpoint)(told(view, TRIP, WORDS, _failure))
@@ -60,7 +60,7 @@ class _Desk:
 
     def show(self, token: str) -> Response:
         """Which server and which account are about to be tied together."""
-        invitation = connect.invite(self._services, self._read(token))
+        invitation = connect.invite(self._services, self._gate.read(token))
         seen = self._gate.seen()
         page = render_template(
             "kick/connect.html",
@@ -74,7 +74,7 @@ class _Desk:
 
     def depart(self, token: str) -> Response:
         """Off to Kick, once the page was seen here."""
-        link = self._read(token)
+        link = self._gate.read(token)
         self._gate.check_seen()
         return self._gate.depart(*connect.depart(self._services, link))
 
@@ -101,12 +101,6 @@ class _Desk:
                 missing=[scope_words(scope) for scope in connected.missing],
             )
         )
-
-    def _read(self, token: str) -> Link:
-        self._gate.count_address()
-        link = read_link(self._services.settings, token, self._services.clock())
-        self._gate.count_person(link.asked_by)
-        return link
 
 
 def _failure(error: Exception) -> Response | None:

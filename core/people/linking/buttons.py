@@ -13,10 +13,11 @@ from core.kit.discord_questions import question_view, was_asked
 from core.kit.discord_ui import kindly, private_word, refusal_card, sent_by_dm, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
+from core.kit.signed_links import PersonalLink
 from core.kit.words import _
 from core.people import store as people
 from core.people.linking import actions, embeds, store
-from core.people.linking.links import make_link
+from core.people.linking.links import LINKS
 from core.people.linking.rules import LINK_LASTS
 from core.people.linking.store import Attempt
 from core.people.store import Link
@@ -74,7 +75,8 @@ async def _invitation(
     view = discord.ui.View(timeout=None)
     if isinstance(opened, Link):
         return embeds.already_linked(guild.name, opened), view
-    url = await asyncio.to_thread(make_link, services.settings, opened)
+    link = PersonalLink(opened.link_id, opened.guild_id, opened.discord_id)
+    url = await asyncio.to_thread(LINKS.make, services.settings, link)
     view.add_item(discord.ui.Button(label=_("Link with Kick"), url=url))
     return embeds.invitation(guild.name, opened.asked_at + LINK_LASTS), view
 

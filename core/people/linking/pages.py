@@ -19,17 +19,17 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from core.guilds import store as guilds
 from core.kick.accounts import oauth
 from core.kit.services import Services
-from core.kit.signed_links import LinkExpired
+from core.kit.signed_links import LinkExpired, PersonalLink
 from core.kit.web import word
 from core.kit.web_trips import Gate, Trip, Words, told
 from core.kit.words import _
 from core.people.linking import trip
 from core.people.linking.actions import Conflict
-from core.people.linking.links import PATH, PersonalLink, link_of, read_link
+from core.people.linking.links import LINKS
 from core.people.linking.rules import LINK_LASTS, STATE_LASTS
 from core.people.linking.trip import Denied, LinkedAlready, Taken
 
-TRIP = Trip("people_link", PATH, oauth.CALLBACK, LINK_LASTS, STATE_LASTS)
+TRIP = Trip("people_link", LINKS, oauth.CALLBACK, STATE_LASTS)
 
 WORDS = Words(
     again=lambda: _("In Discord, run /link to get a new link."),
@@ -43,11 +43,11 @@ def pages(services: Services) -> Blueprint:
     """The three addresses, and what answers Kick when a viewer comes back."""
     blueprint = Blueprint("people_linking", __name__, template_folder="templates")
     desk = _Desk(services)
-    blueprint.get(f"{PATH}/<token>", endpoint="show")(told(desk.show, TRIP, WORDS, _failure))
-    blueprint.get(f"{PATH}/<token>/continue", endpoint="depart")(
+    blueprint.get(f"{LINKS.path}/<token>", endpoint="show")(told(desk.show, TRIP, WORDS, _failure))
+    blueprint.get(f"{LINKS.path}/<token>/continue", endpoint="depart")(
         told(desk.depart, TRIP, WORDS, _failure)
     )
-    blueprint.post(f"{PATH}/<token>/not-me", endpoint="decline")(
+    blueprint.post(f"{LINKS.path}/<token>/not-me", endpoint="decline")(
         told(desk.decline, TRIP, WORDS, _failure)
     )
     oauth.answer_states(blueprint, trip.PREFIX, told(desk.arrive, TRIP, WORDS, _failure))
@@ -127,14 +127,11 @@ class _Desk:
         )
 
     def _read(self, token: str) -> PersonalLink:
-        self._gate.count_address()
         try:
-            link = read_link(self._services.settings, token, self._services.clock())
+            return self._gate.read(token)
         except LinkExpired as expired:
-            trip.note_expired(self._services, link_of(expired.content))
+            trip.note_expired(self._services, expired.link)
             raise
-        self._gate.count_person(link.discord_id)
-        return link
 
 
 def _failure(error: Exception) -> Response | None:

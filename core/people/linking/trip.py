@@ -18,11 +18,11 @@ from core.kit.attempts import LinkForgotten, LinkUsed, OtherBrowser, StateExpire
 from core.kit.crypto import vault_of
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
+from core.kit.signed_links import PersonalLink
 from core.people import store as people
 from core.people.linking import actions, store
 from core.people.linking.actions import Account, Conflict
 from core.people.linking.happenings import Reason
-from core.people.linking.links import PersonalLink
 from core.people.linking.rules import KEEP_ATTEMPTS, STATE_LASTS
 from core.people.linking.store import Attempt, attempt_of
 from core.people.linking.tables import attempts as table

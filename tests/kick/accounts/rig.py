@@ -16,7 +16,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from core.kick.accounts import actions, store
-from core.kick.accounts.links import PATH, make_link
+from core.kick.accounts.links import LINKS
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
 from core.kick.accounts.store import Account
@@ -103,7 +103,7 @@ class Office:
         """What `/connect_kick` hands out."""
         with self.services.database.begin() as tx:
             link = actions.open_link(tx, guild_id, asked_by, "Tomas", self.clock())
-        return make_link(self.services.settings, link)
+        return LINKS.make(self.services.settings, link)
 
     def connect(self, guild_id: int = GUILD, person: str = "nora") -> Account:
         """The streamer connects."""
@@ -190,7 +190,7 @@ def callback(**given: str) -> str:
 __all__ = [
     "ADMIN",
     "CALLBACK",
-    "PATH",
+    "LINKS",
     "Browser",
     "Office",
     "callback",

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from core.kick.accounts import connect, oauth
-from core.kick.accounts.links import read_link
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
@@ -22,7 +21,7 @@ from core.kick.wire import KickRejected
 from core.kit.attempts import LinkUsed, StateUsed
 from core.kit.crypto import vault_of
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.kick.accounts.rig import ADMIN, PATH, Office, callback, query, words
+from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
 
 
@@ -149,7 +148,7 @@ def _other_payload(office: Office) -> tuple[int, str]:
 
 
 def _nonsense_link(office: Office) -> tuple[int, str]:
-    page = office.browser().open(f"{PATH}/%00%ff")
+    page = office.browser().open(f"{LINKS.path}/%00%ff")
     return page.status_code, words(page)
 
 
@@ -354,7 +353,7 @@ def test_who_is_not_the_streamer_leaves_no_token_behind_at_kick(
 
 def test_a_link_that_many_follow_at_once_leads_one_to_kick(office: Office) -> None:
     url = urlsplit(office.link()).path
-    link = read_link(office.services.settings, url.rsplit("/", 1)[1], office.clock())
+    link = LINKS.read(office.services.settings, url.rsplit("/", 1)[1], office.clock())
 
     def depart(_number: int) -> bool:
         try:

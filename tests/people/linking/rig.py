@@ -16,11 +16,12 @@ from core.kick.accounts.pages import pages as kick_pages
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
+from core.kit.signed_links import PersonalLink
 from core.kit.web import edge
 from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.actions import Member
-from core.people.linking.links import make_link
+from core.people.linking.links import LINKS
 from core.people.linking.pages import pages
 from core.people.store import Link
 from sandbox.kick.driver import KickDriver
@@ -71,7 +72,8 @@ class Desk:
         member = Member(guild_id, discord_id, NAMES[discord_id], NAMES[discord_id].lower(), AVATAR)
         with self.services.database.begin() as tx:
             attempt = actions.open_attempt(tx, member, by_dm, self.clock())
-        return make_link(self.services.settings, attempt)
+        link = PersonalLink(attempt.link_id, guild_id, discord_id)
+        return LINKS.make(self.services.settings, link)
 
     def link(self, discord_id: int = MIA, person: str = "mia", guild_id: int = GUILD) -> Link:
         """A member links an account."""

@@ -8,10 +8,12 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
+from core.kick.accounts import links as connecting
 from core.kick.accounts.rules import challenge_of
 from core.kit.crypto import vault_of
+from core.kit.signed_links import PersonalLink
 from core.people.linking import actions
-from core.people.linking.links import PATH
+from core.people.linking.links import LINKS
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
@@ -155,10 +157,8 @@ def _other_payload(desk: Desk) -> TestResponse:
 
 def _streamers_link(desk: Desk) -> TestResponse:
     """A link of another kind, signed with the same key."""
-    from core.kick.accounts.links import Link, make_link
-
-    other = make_link(desk.services.settings, Link("x", GUILD, MIA))
-    return desk.browser().open(f"http://localhost:8080{PATH}/" + other.rsplit("/", 1)[1])
+    other = connecting.LINKS.make(desk.services.settings, PersonalLink("x", GUILD, MIA))
+    return desk.browser().open(f"http://localhost:8080{LINKS.path}/" + other.rsplit("/", 1)[1])
 
 
 def _link_without_a_signature(desk: Desk) -> TestResponse:
@@ -166,7 +166,7 @@ def _link_without_a_signature(desk: Desk) -> TestResponse:
 
 
 def _nonsense_link(desk: Desk) -> TestResponse:
-    return desk.browser().open(f"{PATH}/%00%ff")
+    return desk.browser().open(f"{LINKS.path}/%00%ff")
 
 
 def _forgotten_link(desk: Desk) -> TestResponse:

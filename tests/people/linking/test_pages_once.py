@@ -17,7 +17,7 @@ from core.kick.wire import KickRejected
 from core.kit.attempts import LinkForgotten, LinkUsed, StateUsed
 from core.people.linking import actions, trip
 from core.people.linking.actions import Account
-from core.people.linking.links import read_link
+from core.people.linking.links import LINKS
 from core.privacy import actions as privacy
 from tests.conftest import GUILD
 from tests.kick.accounts.rig import query
@@ -39,7 +39,7 @@ def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
 
 def test_a_link_that_many_follow_at_once_leads_one_to_kick(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = read_link(desk.services.settings, token, desk.clock())
+    link = LINKS.read(desk.services.settings, token, desk.clock())
 
     def depart(_number: int) -> bool:
         try:
