@@ -46,6 +46,14 @@ class StateExpired(Exception):
     """The answer came too late."""
 
 
+class Denied(Exception):
+    """The owner of the account over there said no."""
+
+
+class SignInRefused(Exception):
+    """The other site does not take this sign-in (any more)."""
+
+
 class OtherBrowser(Exception):
     """The state came back in another browser than it left in."""
 

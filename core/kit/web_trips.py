@@ -6,7 +6,9 @@ failures in plain words.
 | nobody reads it: a look ahead of a browser, a mail scanner, a preview | 204 |
 | the link's page was not seen in this browser: there it is | 302 |
 | the link or the state was changed, or is none of ours | 400 |
+| the other site does not take the sign-in | 400 |
 | the answer came in another browser | 400 |
+| the owner of the account said no there | 403 |
 | the link or the state is too old, or was used before | 410 |
 | too often | 429 |
 | the other site does not take our app | 502 |
@@ -31,9 +33,11 @@ from flask import Response, make_response, redirect, request
 from limits import RateLimitItemPerMinute
 
 from core.kit.attempts import (
+    Denied,
     LinkForgotten,
     LinkUsed,
     OtherBrowser,
+    SignInRefused,
     StateExpired,
     StateUnknown,
     StateUsed,
@@ -77,12 +81,14 @@ class Trip:
         links: that lead to its page.
         callback: where the other site sends people back to.
         state_lasts: from leaving to coming back.
+        site: what the other site is called.
     """
 
     name: str
     links: SignedLinks
     callback: str
     state_lasts: timedelta
+    site: str
 
 
 class Gate:
@@ -237,6 +243,12 @@ def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
             response = word(429, _("That was quick."), _("Wait a minute and try again."))
             response.headers["Retry-After"] = "60"
             return response
+        case Denied():
+            hint = f"{words.nothing()} {_('If that was a slip:')} {words.again()}"
+            return word(403, _("You said no on {site}.").format(site=trip.site), hint, mark="✋")
+        case SignInRefused():
+            what = _("{site} did not accept this sign-in.").format(site=trip.site)
+            return word(400, what, words.again())
         case OtherBrowser():
             hint = _("Open the link from Discord in the browser in which you are signed in there.")
             return word(400, _("This began in another browser."), f"{hint} {words.again()}")

@@ -103,6 +103,7 @@ def _win(tx: Connection, guild_id: int) -> None:
         )
     )
     frozen = {"snapshot": "", "snapshot_hash": "", "entrants": 1, "tickets": 1, "left_out": 0}
-    tx.execute(insert(draws).values(**mine, **frozen, period=1, frozen_at=NOON, channel_id=1))
+    frozen |= {"frozen_at": NOON, "channel_id": 1, "claim_minutes": 1}
+    tx.execute(insert(draws).values(**mine, **frozen, period=1))
     won = {"k": 1, "pseudonym": "x", "state": "claimed", "discord_id": MIA, "drawn_at": NOON}
     tx.execute(insert(picks).values(**mine, **won, period=1))

@@ -17,6 +17,7 @@ import structlog
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.client import KickClient
 from core.kick.wire import KickRejected
+from core.kit.attempts import Denied, SignInRefused
 from core.kit.errors import Outage, Refusal
 from core.kit.settings import Settings
 from core.kit.words import _
@@ -34,7 +35,7 @@ _OUR_FAULT = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
 _log = structlog.get_logger(__name__)
 
 
-class GrantEnded(Exception):
+class GrantEnded(SignInRefused):
     """Kick does not take this code or refresh token (any more): only a new consent helps."""
 
 
@@ -75,6 +76,19 @@ def consent_url(
         "code_challenge_method": "S256",
     }
     return f"{settings.kick_auth_url}/oauth/authorize?{urlencode(query)}"
+
+
+def check_answer(error: str) -> None:
+    """With which error Kick sends somebody back; "" for none.
+
+    Raises:
+        Denied, GrantEnded: nothing comes of it.
+    """
+    if error == "access_denied":
+        raise Denied
+    if error:
+        _log.info("Kick sent somebody back with an error", error=error[:40])
+        raise GrantEnded(error[:40])
 
 
 def redeem(

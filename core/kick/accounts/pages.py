@@ -6,11 +6,9 @@ Beside what `core/kit/web_trips.py` lists:
 |---|---|
 | the link's page; connected | 200 |
 | off to Kick | 302 |
-| Kick does not take the code | 400 |
-| denied; somebody else than the channel's streamer | 403 |
+| somebody else than the channel's streamer | 403 |
 """
 
-import structlog
 from flask import (
     Blueprint,
     Response,
@@ -30,14 +28,12 @@ from core.kit.web import word
 from core.kit.web_trips import Gate, Trip, Words, told
 from core.kit.words import _
 
-TRIP = Trip("kick_connect", LINKS, oauth.CALLBACK, STATE_LASTS)
+TRIP = Trip("kick_connect", LINKS, oauth.CALLBACK, STATE_LASTS, "Kick")
 
 WORDS = Words(
     again=lambda: _("In Discord, run /connect_kick to get a new link."),
     nothing=lambda: _("Nothing was connected."),
 )
-
-_log = structlog.get_logger(__name__)
 
 
 def pages(services: Services) -> Blueprint:
@@ -91,8 +87,7 @@ class _Desk:
         return self._gate.close(self._finish(attempt), state)
 
     def _finish(self, attempt: Attempt) -> Response:
-        if request.args.get("error"):
-            return _denied(request.args["error"])
+        oauth.check_answer(request.args.get("error", ""))
         connected = connect.arrive(self._services, attempt, request.args.get("code", ""))
         return make_response(
             render_template(
@@ -105,24 +100,7 @@ class _Desk:
 
 def _failure(error: Exception) -> Response | None:
     """The page for what can go wrong here alone; None for all else."""
-    match error:
-        case connect.WrongPerson():
-            return _wrong_person(error)
-        case oauth.GrantEnded():
-            return word(400, _("Kick did not accept this sign-in."), WORDS.again())
-    return None
-
-
-def _denied(error: str) -> Response:
-    if error != "access_denied":
-        _log.info("Kick sent somebody back with an error", error=error[:40])
-        return word(400, _("Kick did not accept this sign-in."), WORDS.again())
-    return word(
-        403,
-        _("You said no on Kick."),
-        _("Nothing was connected. If that was a slip: ") + WORDS.again(),
-        mark="✋",
-    )
+    return _wrong_person(error) if isinstance(error, connect.WrongPerson) else None
 
 
 def _wrong_person(error: connect.WrongPerson) -> Response:

@@ -6,14 +6,11 @@ Beside what `core/kit/web_trips.py` lists:
 |---|---|
 | the link's page; linked; "that is not me" | 200 |
 | off to Kick | 302 |
-| Kick does not take the sign-in | 400 |
-| denied | 403 |
 | the member is linked already; the two are linked otherwise | 409 |
 """
 
 import math
 
-import structlog
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from core.guilds import store as guilds
@@ -27,16 +24,14 @@ from core.people.linking import trip
 from core.people.linking.actions import Conflict
 from core.people.linking.links import LINKS
 from core.people.linking.rules import LINK_LASTS, STATE_LASTS
-from core.people.linking.trip import Denied, LinkedAlready, Taken
+from core.people.linking.trip import LinkedAlready, Taken
 
-TRIP = Trip("people_link", LINKS, oauth.CALLBACK, STATE_LASTS)
+TRIP = Trip("people_link", LINKS, oauth.CALLBACK, STATE_LASTS, "Kick")
 
 WORDS = Words(
     again=lambda: _("In Discord, run /link to get a new link."),
     nothing=lambda: _("Nothing was linked."),
 )
-
-_log = structlog.get_logger(__name__)
 
 
 def pages(services: Services) -> Blueprint:
@@ -108,12 +103,7 @@ class _Desk:
         return self._gate.close(response, state)
 
     def _finish(self, taken: Taken) -> Response:
-        error = request.args.get("error")
-        if error:
-            if error == "access_denied":
-                raise Denied
-            _log.info("Kick sent somebody back with an error", error=error[:40])
-            raise oauth.GrantEnded(error[:40])
+        oauth.check_answer(request.args.get("error", ""))
         link = trip.arrive(self._services, taken, request.args.get("code", ""))
         with self._services.database.begin() as tx:
             server = guilds.list_names(tx).get(link.guild_id, "")
@@ -146,9 +136,4 @@ def _failure(error: Exception) -> Response | None:
                 _("Run /link in Discord to see with which Kick account, /unlink to end it."),
                 mark="🔗",
             )
-        case Denied():
-            hint = _("Nothing was linked. If that was a slip:")
-            return word(403, _("You said no on Kick."), f"{hint} {WORDS.again()}", mark="✋")
-        case oauth.GrantEnded():
-            return word(400, _("Kick did not accept this sign-in."), WORDS.again())
     return None

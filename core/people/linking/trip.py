@@ -14,7 +14,14 @@ from core.kick.accounts import oauth
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
 from core.kit import attempts
-from core.kit.attempts import LinkForgotten, LinkUsed, OtherBrowser, StateExpired
+from core.kit.attempts import (
+    Denied,
+    LinkForgotten,
+    LinkUsed,
+    OtherBrowser,
+    SignInRefused,
+    StateExpired,
+)
 from core.kit.crypto import vault_of
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
@@ -37,10 +44,6 @@ PREFIX = "people."
 
 class LinkedAlready(Exception):
     """The member has linked an account by now."""
-
-
-class Denied(Exception):
-    """The owner of the Kick account said no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def _reason(error: Exception) -> Reason | None:
             return "denied"
         case StateExpired():
             return "late"
-        case oauth.GrantEnded():
+        case SignInRefused():
             return "not_accepted"
         case Outage():
             return "kick_away" if error.service == "Kick" else None
