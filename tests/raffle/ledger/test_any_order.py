@@ -1,0 +1,226 @@
+"""Whatever happens in whatever order: every number that is shown is the sum of the ledger, and no
+gift is lost or counted twice."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from core.events import SubGifted, SupportRevoked
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.raffle import store as raffle
+from core.raffle.draw import actions as draws
+from core.raffle.draw import store as drawn
+from core.raffle.ledger import earning, gifts, giving, handlers, reading, voiding
+from core.raffle.periods import actions as calendar
+from core.watchtime.tables import adjustments
+from tests.raffle.ledger.scene import (
+    ADMIN,
+    LEO,
+    MEANS,
+    MIA,
+    NAMES,
+    YUKI,
+    discord_of,
+    gifted,
+    link,
+    tickets,
+    viewer,
+    with_channel,
+)
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PEOPLE = (MIA, LEO, YUKI)
+
+acts = st.sampled_from(
+    [
+        *("gift", "gift", "gift", "tell", "void", "revoke", "give", "take", "watch", "unwatch"),
+        *("link", "unlink", "start", "end", "restart", "freeze", "month"),
+    ]
+)
+happenings = st.lists(
+    st.tuples(acts, st.sampled_from(PEOPLE), st.integers(1, 60)), min_size=10, max_size=30
+)
+
+
+class Month:
+    """A server in which anything may happen, a few hours after each other."""
+
+    def __init__(self, tx: Connection, guild_id: int) -> None:
+        self.tx, self.guild_id, self.now = tx, guild_id, NOON
+        self.told: list[SubGifted] = []
+        self.late: list[SubGifted] = []
+        with_channel(tx, guild_id)
+        for person in PEOPLE:
+            viewer(tx, guild_id, person)
+
+    def happens(self, act: str, person: int, amount: int) -> None:
+        self.now += timedelta(hours=amount)
+        try:
+            with self.tx.begin_nested():
+                getattr(self, act)(person, amount)
+        except Refusal:
+            pass
+
+    def gift(self, person: int, amount: int) -> None:
+        """Of every drop the last one is told late."""
+        given_now = gifted(self.guild_id, person, 1 + amount % 3, self.now)
+        self.late.append(given_now.pop())
+        self._hear(given_now)
+
+    def tell(self, _person: int, _amount: int) -> None:
+        late, self.late = self.late, []
+        self._hear(late)
+
+    def _hear(self, events: list[SubGifted]) -> None:
+        for event in events:
+            handlers.on_sub_gifted(self.tx, event)
+        self.told += events
+
+    def void(self, person: int, amount: int) -> None:
+        drops = gifts.list_drops(self.tx, self.guild_id, self._viewer(person), 9)
+        if drops:
+            drop = drops[amount % len(drops)].drop
+            voiding.void_drop(self.tx, self.guild_id, drop, ADMIN, self.now)
+
+    def revoke(self, _person: int, amount: int) -> None:
+        if self.told:
+            of = self.told[amount % len(self.told)].key
+            event = SupportRevoked(
+                key=f"SubGifted|{of}",
+                guild_id=self.guild_id,
+                at=self.now,
+                platform="kick",
+                channel_id=1,
+                event="SubGifted",
+                of=of,
+            )
+            handlers.on_support_revoked(self.tx, event)
+
+    def give(self, person: int, amount: int) -> None:
+        cause, who = self.now.isoformat(), NAMES[person]
+        giving.change_tickets(self.tx, self.guild_id, who, amount, "", ADMIN, cause, self.now)
+
+    def take(self, person: int, amount: int) -> None:
+        self.give(person, -amount)
+
+    def watch(self, person: int, amount: int) -> None:
+        self.tx.execute(
+            adjustments.insert().values(
+                guild_id=self.guild_id,
+                viewer_id=self._viewer(person),
+                amount=timedelta(minutes=amount),
+                reason="a test",
+                actor=ADMIN,
+                key=self.now.isoformat(),
+                at=self.now,
+            )
+        )
+        self._settle()
+
+    def unwatch(self, person: int, amount: int) -> None:
+        self.watch(person, -amount)
+
+    def link(self, person: int, _amount: int) -> None:
+        if people.find_link(self.tx, self.guild_id, discord_of(person)) is None:
+            link(self.tx, self.guild_id, person, self.now)
+
+    def unlink(self, person: int, _amount: int) -> None:
+        found = people.find_link(self.tx, self.guild_id, discord_of(person))
+        if found is not None:
+            people.end_link(self.tx, found)
+
+    def start(self, _person: int, _amount: int) -> None:
+        calendar.start(self.tx, MEANS, self.guild_id, None, None, ADMIN, self.now)
+
+    def end(self, _person: int, _amount: int) -> None:
+        calendar.end(self.tx, self.guild_id, ADMIN, self.now)
+
+    def restart(self, _person: int, _amount: int) -> None:
+        calendar.restart(self.tx, MEANS, self.guild_id, ADMIN, self.now)
+
+    def freeze(self, _person: int, _amount: int) -> None:
+        period = draws.get_period_to_draw(self.tx, self.guild_id, self.now)
+        draws.freeze(self.tx, MEANS, self.guild_id, period.number, ADMIN, self.now)
+
+    def month(self, _person: int, _amount: int) -> None:
+        """The bot slept for a while."""
+        self.now += timedelta(days=20)
+        calendar.open_due(self.tx, MEANS, self.guild_id, self.now)
+
+    def _settle(self) -> None:
+        for period in raffle.list_in_state(self.tx, "open", self.guild_id):
+            earning.settle(self.tx, period, self.now)
+
+    def _viewer(self, person: int) -> int:
+        return viewer(self.tx, self.guild_id, person)
+
+    # -- what must be true --------------------------------------------------------------------
+
+    def adds_up(self) -> None:
+        self._settle()
+        for period in raffle.list_periods(self.tx, self.guild_id, 1000):
+            self._shown_alike(period.number)
+        self._no_gift_lost_or_twice()
+
+    def _shown_alike(self, number: int) -> None:
+        where = (self.tx, self.guild_id, number)
+        pool = reading.get_pool(*where, self.now)
+        board, _own = reading.list_places(*where, 25, 0, None, self.now)
+        can_win = {
+            one.viewer_id: one.tickets
+            for one in drawn.list_holders(*where, self.now)
+            if one.linked and not one.barred
+        }
+        assert {one.viewer_id: one.tickets for one in board} == can_win
+        assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
+        ranks = {one.viewer_id: one.rank for one in board}
+        for viewer_id in map(self._viewer, PEOPLE):
+            kept = tickets(self.tx, self.guild_id, viewer_id, number)
+            own = reading.get_own(*where, viewer_id, self.now)
+            assert (own.tickets, own.rank) == (kept, ranks.get(viewer_id))
+            assert sum(amount for _source, amount in own.sources) == kept
+            assert reading.count_rows(*where, viewer_id)[1] == kept
+
+    def _no_gift_lost_or_twice(self) -> None:
+        found = self.tx.execute(_GIFTS, {"guild_id": self.guild_id}).mappings().all()
+        assert len(found) == len(self.told)
+        for gift in found:
+            assert gift["given"] == (0 if gift["credited_in"] is None else 1)
+            assert gift["taken"] <= (1 if gift["voided"] else 0)
+            if not gift["voided"]:
+                assert (gift["credited_in"] is not None) == gift["has_a_raffle"], gift
+
+
+_GIFTS = text("""
+    SELECT g.credited_in, g.voided_at IS NOT NULL AS voided,
+           (SELECT count(*) FROM raffle_entries e
+             WHERE e.guild_id = g.guild_id AND e.source_key = 'gift:' || g.key
+               AND e.period = g.credited_in AND e.amount = 15) AS given,
+           (SELECT count(*) FROM raffle_entries e
+             WHERE e.guild_id = g.guild_id AND e.source_key = 'void:gift:' || g.key
+               AND e.period = g.credited_in AND e.amount BETWEEN -15 AND -1) AS taken,
+           g.credited_in IS NOT NULL OR EXISTS (
+               SELECT FROM raffle_periods p
+                WHERE p.guild_id = g.guild_id AND p.starts_at <= g.at AND g.at < p.ends_at
+                  AND (p.state = 'open' OR EXISTS (
+                       SELECT FROM raffle_periods later
+                        WHERE later.guild_id = p.guild_id AND later.state = 'open'
+                          AND later.starts_at > p.starts_at))) AS has_a_raffle
+      FROM raffle_gifts g WHERE g.guild_id = :guild_id
+""")
+
+
+@settings(max_examples=20)
+@given(happenings)
+def test_whatever_happens_it_adds_up(
+    tx: Connection, guild_id: int, happenings: list[tuple[str, int, int]]
+) -> None:
+    with tx.begin_nested() as attempt:
+        month = Month(tx, guild_id)
+        for act, person, amount in (("start", MIA, 1), *happenings):
+            month.happens(act, person, amount)
+        month.adds_up()
+        attempt.rollback()
