@@ -60,11 +60,11 @@ def open_period(
             _("Another raffle runs during that time."),
             _("Choose other days, or end the running one first."),
         ) from error
-    announce(tx, means, opened)
+    announce(tx, means, opened, now)
     return opened
 
 
-def announce(tx: Connection, means: Means, opened: Period) -> None:
+def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> None:
     """Tell the commitment in the raffle's channel, where there is one."""
     channel_id = setting(tx, opened.guild_id, CHANNEL)
     if not channel_id:
@@ -75,7 +75,7 @@ def announce(tx: Connection, means: Means, opened: Period) -> None:
         "winners": opened.winners_wanted,
         "starts_at": opened.starts_at.isoformat(),
         "ends_at": opened.ends_at.isoformat(),
-        "planned": opened.starts_at > opened.opened_at,
+        "planned": opened.starts_at > now,
         "commitment": opened.commitment,
         "page": means.page_of(opened.public_id),
     }

@@ -52,7 +52,7 @@ def _tell_openings(services: Services, troubles: Troubles) -> None:
         with _noting(troubles), services.database.begin() as tx:
             opened = raffle.find_period(tx, guild_id, number)
             if opened is not None:
-                announce(tx, means, opened)
+                announce(tx, means, opened, services.clock())
 
 
 def _freeze_due(services: Services, troubles: Troubles) -> None:

@@ -169,15 +169,14 @@ class Month:
         where = (self.tx, self.guild_id, number)
         pool = reading.get_pool(*where, self.now)
         board, _own = reading.list_places(*where, 25, 0, None, self.now)
-        can_win = {
-            one.viewer_id: one.tickets
-            for one in drawn.list_holders(*where, self.now)
-            if one.linked and not one.barred
-        }
-        assert {one.viewer_id: one.tickets for one in board} == can_win
+        accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
+        can_win = dict(drawn.list_entrants(*where, self.now))
+        assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
+        holders = drawn.count_holders(*where, self.now)
+        assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
         assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
         ranks = {one.viewer_id: one.rank for one in board}
-        for viewer_id in map(self._viewer, PEOPLE):
+        for viewer_id in accounts:
             kept = tickets(self.tx, self.guild_id, viewer_id, number)
             own = reading.get_own(*where, viewer_id, self.now)
             assert (own.tickets, own.rank) == (kept, ranks.get(viewer_id))

@@ -12,6 +12,7 @@ from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.current import find_shown, get_taking
 from core.raffle.draw import actions as draws
+from core.raffle.draw import embeds
 from core.raffle.ledger import earning
 from core.raffle.periods import actions
 from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
@@ -239,6 +240,15 @@ def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
 def test_dates_open_one_where_there_is_none(tx: Connection, guild_id: int) -> None:
     set_dates(tx, guild_id, "2026-12-01", "2026-12-24")
     assert dates(tx, guild_id) == [("12-01 00:00", "12-25 00:00", "open")]
+
+
+def test_one_to_come_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, 25, 28)
+    start(tx, guild_id, None, 24)
+    told = [m.payload for m in posted(tx, guild_id) if m.kind == "raffle.opened"]
+    assert [payload["planned"] for payload in told] == [True, False]
+    titles = [str(embeds.opened(payload).embed.title) for payload in told]
+    assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
 
 
 def test_one_to_come_is_moved(tx: Connection, guild_id: int) -> None:
