@@ -5,7 +5,7 @@ works. What goes wrong is kept for the health page and tried again at the next b
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import structlog
@@ -22,6 +22,19 @@ SOON_SECONDS = 15.0
 """How soon a task that failed is tried again, if its own rhythm is slower."""
 
 _log = structlog.get_logger(__name__)
+
+
+def for_each(guild_ids: Iterable[int], act: Callable[[int], None]) -> None:
+    """Work for one server after the other. One where it fails holds up none of the others; the
+    first failure is raised once all had their turn."""
+    failures: list[Exception] = []
+    for guild_id in guild_ids:
+        try:
+            act(guild_id)
+        except Exception as failure:  # raised below
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 class TaskRunner:

@@ -4,6 +4,7 @@ import structlog
 
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.watchtime import actions, store
 
 _log = structlog.get_logger(__name__)
@@ -13,10 +14,13 @@ def credit(services: Services) -> None:
     """Credit every server that has something new, each in its own transaction."""
     with services.database.begin() as tx:
         guild_ids = actions.list_uncredited(tx)
-    for guild_id in guild_ids:
+
+    def credit_one(guild_id: int) -> None:
         with services.database.begin() as tx:
             if actions.credit(tx, guild_id):
                 store.ring_credited(tx, guild_id)
+
+    for_each(guild_ids, credit_one)
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)

@@ -1,10 +1,13 @@
 """The credit beside running handlers, and as a timed task: real transactions, really committed."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from structlog.testing import capture_logs
 
 from core.kit.database import Database
@@ -83,6 +86,41 @@ def test_the_task_credits_who_has_news(services: Services, committed_guild: int)
     with services.database.begin() as tx:
         assert watched(tx, committed_guild) == {5: FIVE}
         assert actions.list_uncredited(tx) == []
+
+
+def test_a_server_that_cannot_be_credited_holds_up_no_other(
+    services: Services, committed_guild: int, guild_id: int
+) -> None:
+    assert guild_id < committed_guild, "it has its turn first"
+    with cleaned_of_watchtime(services.database, guild_id):
+        with services.database.begin() as tx:
+            for one in (guild_id, committed_guild):
+                teller = Teller(one)
+                tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
+            tx.execute(_TWO_DAYS_IN_ONE, {"guild_id": guild_id, "from": at(-1), "to": at(2880)})
+            tell(tx, Teller(guild_id).seen_live(at(0), at(2880)))
+        with pytest.raises(IntegrityError, match="watchtime_days_fit_in_a_day"):
+            tasks.CREDIT.run(services)
+        with services.database.begin() as tx:
+            assert watched(tx, committed_guild) == {5: FIVE}
+            assert actions.list_uncredited(tx) == [guild_id]
+
+
+_TWO_DAYS_IN_ONE = text("""
+    UPDATE watchtime_days SET present = tstzmultirange(tstzrange(:from, :to))
+     WHERE guild_id = :guild_id
+""")
+
+
+@contextmanager
+def cleaned_of_watchtime(database: Database, guild_id: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with database.begin() as tx:
+            for table in ("watchtime_days", "watchtime_totals", "watchtime_streams"):
+                tx.execute(text(f"DELETE FROM {table} WHERE guild_id = :g"), {"g": guild_id})
+            tx.execute(text("DELETE FROM people_viewers WHERE guild_id = :g"), {"g": guild_id})
 
 
 def test_the_task_runs_as_often_as_set(services: Services) -> None:
