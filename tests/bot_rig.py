@@ -21,7 +21,7 @@ from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.serve import on_thread
 from tests.clean import cleaned
 from tests.kick.rig import settings
-from tests.patience import PATIENCE
+from tests.patience import LENIENT
 from tests.patience import until as wait_until
 from tests.sandbox.kick_harness import KEY
 
@@ -37,7 +37,7 @@ def bot_in_discord(
     address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     with (
         cleaned(database),
-        on_thread(signing_key=KEY) as world,
+        on_thread(signing_key=KEY, defaults=LENIENT) as world,
         pytest.MonkeyPatch.context() as patch,
     ):
         env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
@@ -49,7 +49,6 @@ def bot_in_discord(
         try:
             driver.wait_connected()
             driver.wait_command(until)
-            driver.fault(interactions_deadline_ms=int(PATIENCE * 1000))
             wait_until(lambda: _known(database), "both servers")
             yield driver, bot
         finally:

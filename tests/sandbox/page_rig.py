@@ -25,8 +25,9 @@ from playwright.sync_api import (
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox, on_thread
-from tests.patience import PATIENCE
+from tests.patience import LENIENT, PATIENCE
 from tests.prerequisites import find_chromium
+from tests.sandbox.kick_harness import KEY
 
 HERE = Path(__file__)
 USUAL: dict[str, Any] = {
@@ -122,7 +123,7 @@ class Visit:
 def place(*, bot: bool = True) -> Iterator[Place]:
     """Everything running, for the length of the block; on request without a bot."""
     with (
-        on_thread() as sandbox,
+        on_thread(signing_key=KEY, defaults=LENIENT) as sandbox,
         _bot(sandbox) if bot else nullcontext(),
         sync_playwright() as playwright,
     ):

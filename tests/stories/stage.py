@@ -18,7 +18,7 @@ from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
-from tests.patience import PATIENCE, until
+from tests.patience import LENIENT, PATIENCE, until
 from tests.stories.product import ROOT, Product, free_port
 
 Json = dict[str, Any]
@@ -34,9 +34,6 @@ QUIET = {
     "FLASK_SECRET_KEY": "a-key-for-stories-only",
 }
 """Settings that let a story see in a second what takes a minute otherwise."""
-
-LENIENT = {"discord.interactions.deadline_ms": 30_000, "kick.webhook.timeout_ms": 30_000}
-"""What the pretend vendors ask for is right for a machine that has nothing else to do."""
 
 
 @contextmanager
