@@ -346,6 +346,7 @@ class DiscordThread:
     async def _connect_once(self) -> None:
         token = self._services.settings.discord_token
         assert token is not None, "the composition root has seen to it"
+        discord.Asset.BASE = self._services.settings.discord_cdn_url
         await point_discord_py_at(self._services.settings.discord_api_url)
         bot = RegularsBot(self._services, self._rooms)
         self._bot = bot

@@ -111,7 +111,7 @@ def web(services: Services, rooms: Iterable[Room]) -> Flask:
     """The Flask application with every room's pages."""
     app = Flask("regulars", static_folder=None)
     app.secret_key = signing_key(services.settings)
-    edge(app)
+    edge(app, services.settings.discord_cdn_url)
     if services.settings.oauth_base_url is not None:
         # Exactly one proxy stands before us: what more a client claims about itself is not heard.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

@@ -212,6 +212,9 @@ class Settings(BaseSettings):
     discord_api_url: Url = Field(
         "https://discord.com/api/v10", description="Discord's REST address."
     )
+    discord_cdn_url: Url = Field(
+        "https://cdn.discordapp.com", description="Where Discord keeps people's pictures."
+    )
     kick_api_url: Url = Field("https://api.kick.com", description="Kick's public API.")
     kick_auth_url: Url = Field("https://id.kick.com", description="Kick's OAuth server.")
     kick_site_url: Url = Field("https://kick.com", description="Kick's website.")

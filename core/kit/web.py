@@ -2,7 +2,9 @@
 are JSON for machines and a page for people."""
 
 import math
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cache
 
 import secure
 import structlog
@@ -11,6 +13,7 @@ from flask import (
     Flask,
     Request,
     Response,
+    current_app,
     g,
     has_request_context,
     jsonify,
@@ -27,21 +30,28 @@ from core.kit.words import _
 
 _log = structlog.get_logger(__name__)
 
-_HEADERS = secure.Secure(
-    csp=secure.ContentSecurityPolicy()
-    .default_src("'self'")
-    .img_src("'self'", "data:", "https://cdn.discordapp.com")
-    .frame_ancestors("'none'")
-    .base_uri("'none'"),
-    xfo=secure.XFrameOptions().deny(),
-    xcto=secure.XContentTypeOptions().nosniff(),
-    referrer=secure.ReferrerPolicy().no_referrer(),
-)
+DISCORDS_PICTURES = "https://cdn.discordapp.com"
+PICTURES = "REGULARS_PICTURES"
+"""In an application's config: the address that its pages may show pictures from."""
+
+
+@cache
+def _headers(pictures: str) -> Mapping[str, str]:
+    return secure.Secure(
+        csp=secure.ContentSecurityPolicy()
+        .default_src("'self'")
+        .img_src("'self'", "data:", f"{pictures}/")
+        .frame_ancestors("'none'")
+        .base_uri("'none'"),
+        xfo=secure.XFrameOptions().deny(),
+        xcto=secure.XContentTypeOptions().nosniff(),
+        referrer=secure.ReferrerPolicy().no_referrer(),
+    ).headers
 
 
 def may_ask(response: Response, origin: str) -> Response:
     """Let the page's scripts ask one other site, too."""
-    policy = _HEADERS.headers["Content-Security-Policy"]
+    policy = _headers(current_app.config[PICTURES])["Content-Security-Policy"]
     response.headers["Content-Security-Policy"] = f"{policy}; connect-src 'self' {origin}"
     return response
 
@@ -101,9 +111,10 @@ def _speak_as_asked(app: Flask) -> None:
             g.pop("speech").close()
 
 
-def edge(app: Flask) -> None:
+def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
     """Give `app` the look, the reader's language, kind answers to every failure, and the security
-    headers."""
+    headers, by which a page may show pictures from this address."""
+    app.config[PICTURES] = pictures
     app.session_interface = _Sessions()
     _speak_as_asked(app)
     app.register_blueprint(
@@ -151,6 +162,6 @@ def edge(app: Flask) -> None:
 
     @app.after_request
     def harden(response: Response) -> Response:
-        for name, value in _HEADERS.headers.items():
+        for name, value in _headers(pictures).items():
             response.headers.setdefault(name, value)
         return response

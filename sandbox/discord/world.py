@@ -79,6 +79,7 @@ class DiscordWorld:
         guild_id = scenery.NORAS_CORNER_ID
         return {
             "DISCORD_API_URL": self.api_url,
+            "DISCORD_CDN_URL": self.cdn_url,
             "DISCORD_TOKEN": self.token,
             "DISCORD_GUILD_ID": str(guild_id),
             "SLOT_CALLS_CHANNEL_ID": str(scenery.channel_id(guild_id, "slot-calls")),

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from sandbox.discord.cdn import png
 from sandbox.kick.signing import SigningKey
 from tests.patience import PATIENCE
 from tests.prerequisites import find_chromium
@@ -55,7 +54,6 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(
         viewport={"width": 390, "height": 844}, color_scheme="dark"
     ) as context:
-        context.route("https://cdn.discordapp.com/**", _picture)
         opened = context.new_page()
         opened.on(
             "console",
@@ -68,8 +66,3 @@ def page(browser: Browser) -> Iterator[Page]:
         opened.on("pageerror", lambda error: complaints.append(str(error)))
         yield opened
     assert not complaints
-
-
-def _picture(route: Route) -> None:
-    """Discord's pictures are far away."""
-    route.fulfill(content_type="image/png", body=png((235, 69, 158)))
