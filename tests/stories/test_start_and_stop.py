@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 
@@ -138,6 +139,16 @@ class House(Product):
         """The sandbox's page, as told at the start."""
         line = next(line for line in self.log().splitlines() if "Open  http" in line)
         return line.split()[1]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running(tmp_path: Path) -> Iterator[None]:
+    """Where a test fails, its house and the house's PostgreSQL would live on."""
+    yield
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(tmp_path) in process.cwd():
+                process.kill()
 
 
 def _wait_gone(family: list[psutil.Process]) -> None:
