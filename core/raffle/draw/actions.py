@@ -215,13 +215,20 @@ def _terms(period: Period, means: Means, chosen: int | None) -> Terms:
 
 
 def learn_beacon(tx: Connection, guild_id: int, number: int, told: Round) -> bool:
-    """Keep the number of the round that was promised; False when it is not waited for any more."""
+    """Keep the number of the round that was promised; False when it is not waited for any more.
+
+    Raises:
+        Refusal: it is another beacon's, or another round.
+    """
     raffle.lock_period(tx, guild_id, number)
     draw = store.find_draw(tx, guild_id, number)
     if draw is None or not draw.waits_for_beacon:
         return False
     if (told.chain, told.number) != (draw.chain, draw.round):
-        raise ValueError(f"round {draw.round} was promised, not {told.number}")
+        raise Refusal(
+            _("Raffle #{number} was promised another beacon.").format(number=number),
+            _("Set DRAND_CHAIN as it was when the list was frozen."),
+        )
     values = {"randomness": told.randomness, "signature": told.signature}
     store.set_draw(tx, guild_id, number, **values)
     return True

@@ -16,6 +16,7 @@ from core.kit.services import Services
 from core.raffle import store as raffle
 from core.raffle.actions import announce
 from core.raffle.draw import actions, store, winning
+from core.raffle.draw.store import Draw
 from core.raffle.means import means_of
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
@@ -36,7 +37,8 @@ def move_on(services: Services) -> None:
         Refusal, Outage: the first trouble; the rest was tried all the same.
     """
     troubles: Troubles = []
-    for step in (_tell_openings, _freeze_due, _learn_beacons, _draw_due, _expire_silent):
+    # What waits for somebody else comes last but for what waits for it.
+    for step in (_tell_openings, _freeze_due, _expire_silent, _learn_beacons, _draw_due):
         step(services, troubles)
     if troubles:
         raise troubles[0]
@@ -76,15 +78,24 @@ def list_due(tx: Connection, now: datetime) -> list[Period]:
 
 def _learn_beacons(services: Services, troubles: Troubles) -> None:
     client = client_of(services.settings)
+    # Months end for many servers at once, and each round is asked for once.
+    for number, draws in _due_rounds(services).items():
+        with _noting(troubles):
+            told = client.get_round(number)
+            for draw in draws:
+                with _noting(troubles), services.database.begin() as tx:
+                    actions.learn_beacon(tx, draw.guild_id, draw.period, told)
+
+
+def _due_rounds(services: Services) -> dict[int, list[Draw]]:
+    """The rounds that must have been made, and whose draws wait for them."""
+    due: dict[int, list[Draw]] = {}
     with services.database.begin() as tx:
         waiting = [draw for draw in store.list_frozen(tx) if draw.waits_for_beacon]
     for draw in waiting:
-        if draw.round is None or draw.round_at is None or draw.round_at > services.clock():
-            continue
-        with _noting(troubles):
-            told = client.get_round(draw.round)
-            with services.database.begin() as tx:
-                actions.learn_beacon(tx, draw.guild_id, draw.period, told)
+        if draw.round and draw.round_at and draw.round_at <= services.clock():
+            due.setdefault(draw.round, []).append(draw)
+    return due
 
 
 def _draw_due(services: Services, troubles: Troubles) -> None:

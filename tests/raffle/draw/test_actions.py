@@ -179,7 +179,7 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     told = beacon(draw)
     for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
-        with pytest.raises(ValueError, match="was promised"):
+        with pytest.raises(Refusal, match="promised another beacon"):
             actions.learn_beacon(tx, guild_id, draw.period, other)
     assert actions.learn_beacon(tx, guild_id, draw.period, told)
     assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw, "another number"))

@@ -9,7 +9,7 @@ import pytest
 import requests
 from sqlalchemy import Connection, text
 
-from core.drand.client import chain_of
+from core.drand.client import DrandClient, Round, chain_of
 from core.guilds.actions import change_setting
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -204,6 +204,48 @@ def test_who_comes_second_to_a_freeze_has_nothing_to_say(
     hall.run()
     with hall.services.database.begin() as tx:
         assert store.find_draw(tx, guild_id, 1) == before_draw
+
+
+def test_a_round_is_asked_for_once_for_all_who_wait(
+    hall: Hall, guild_id: int, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Months end for many servers at once."""
+    asked: list[int] = []
+    ask = DrandClient.get_round
+
+    def get_round(self: DrandClient, number: int) -> Round:
+        asked.append(number)
+        return ask(self, number)
+
+    monkeypatch.setattr(DrandClient, "get_round", get_round)
+    hall.now = datetime.now(UTC) - timedelta(seconds=30)
+    for guild in (guild_id, other_guild_id):
+        hall.set(guild, auto=True, grace=0)
+        with hall.services.database.begin() as tx:
+            _ended_before(tx, guild, hall.now)
+    hall.run()
+    hall.now += timedelta(seconds=20)
+    hall.run()
+    assert [hall.state(guild) for guild in (guild_id, other_guild_id)] == ["drawn", "drawn"]
+    assert len(asked) == 1
+
+
+def test_who_was_promised_another_beacon_does_not_stop_the_others(
+    hall: Hall, guild_id: int, other_guild_id: int
+) -> None:
+    """DRAND_CHAIN was changed between the freeze and the round."""
+    hall.now = datetime.now(UTC) - timedelta(seconds=30)
+    for guild in (guild_id, other_guild_id):
+        hall.set(guild, auto=True, grace=0)
+        with hall.services.database.begin() as tx:
+            _ended_before(tx, guild, hall.now)
+    hall.run()
+    with hall.services.database.begin() as tx:
+        store.set_draw(tx, guild_id, 1, chain="ab" * 32)
+    hall.now += timedelta(seconds=20)
+    with pytest.raises(Refusal, match="promised another beacon"):
+        hall.run()
+    assert [hall.state(guild) for guild in (guild_id, other_guild_id)] == ["frozen", "drawn"]
 
 
 class Killed(BaseException):
