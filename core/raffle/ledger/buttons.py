@@ -19,6 +19,9 @@ from core.raffle.means import means_of
 
 Select = discord.ui.Select[discord.ui.View]
 
+NOBODY = 0
+"""Owns no message, so whoever turns its pages gets a copy of their own."""
+
 
 async def _open_why(reader: Reader, chapter: str, number: int) -> Page:
     """A chapter is a viewer, and on later pages the number of the raffle."""
@@ -87,9 +90,6 @@ def _to(label: str, book: str, chapter: str = "") -> PageButton:
     """Opens another list, for the eyes of whoever presses it."""
     return PageButton(label, book, chapter, 1, NOBODY)
 
-
-NOBODY = 0
-"""Owns no message, so whoever turns its pages gets a copy of their own."""
 
 WHY = Book("why", "why", _open_why)
 BOARD = Book("raffle_board", "raffleboard", _open_board)

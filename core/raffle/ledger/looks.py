@@ -26,9 +26,11 @@ from core.wagers.store import has_verified
 from core.watchtime.actions import window
 
 MOST_PLACES = 25
-MOST_PAGES = 999_999
 ROWS_A_PAGE = 12
 PAST_SHOWN = 3
+
+MOST_PAGES = 999_999
+"""The number of a page has at most six digits in its button."""
 
 
 def find_asked(
