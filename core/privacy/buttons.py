@@ -10,6 +10,7 @@ import discord
 from sqlalchemy import Connection
 
 from core.kit.crypto import vault_of
+from core.kit.discord_own import OwnButton
 from core.kit.discord_questions import was_asked
 from core.kit.discord_ui import kindly, services_of
 from core.kit.errors import Refusal
@@ -50,31 +51,20 @@ def _guild_of(interaction: discord.Interaction) -> discord.Guild:
     return interaction.guild
 
 
-def data_button(kept: Kept) -> type[Button]:
-    """Shows whoever presses it their own data, privately."""
+def data_button(kept: Kept) -> type[OwnButton]:
+    """Shows whoever presses it their own data."""
 
-    class DataButton(Button, template=r"privacy:data"):
-        def __init__(self) -> None:
-            super().__init__(
-                discord.ui.Button(
-                    label=_("Show my data"),
-                    style=discord.ButtonStyle.primary,
-                    custom_id="privacy:data",
-                )
-            )
+    class DataButton(OwnButton, template=r"privacy:data"):
+        address = "privacy:data"
 
-        @classmethod
-        async def from_custom_id(
-            cls, _interaction: discord.Interaction, _item: Any, _match: re.Match[str]
-        ) -> "DataButton":
-            return cls()
+        @staticmethod
+        def words() -> str:
+            return _("Show my data")
 
-        async def callback(self, interaction: discord.Interaction) -> None:
-            async with kindly(interaction):
-                await interaction.response.defer(ephemeral=True, thinking=True)
-                guild = _guild_of(interaction)
-                data = await data_of(services_of(interaction), kept, guild, interaction.user)
-                await interaction.followup.send(**data, ephemeral=True)
+        async def give(
+            self, services: Services, guild: discord.Guild, person: discord.abc.User
+        ) -> dict[str, Any]:
+            return await data_of(services, kept, guild, person)
 
     return DataButton
 

@@ -5,6 +5,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
+from core.kit.discord_own import OwnButton, alone
 from core.kit.discord_questions import question_view
 from core.kit.discord_ui import CANNOT_DM, PRIVATE, answer
 from core.kit.services import Services
@@ -20,7 +21,7 @@ class Privacy(commands.Cog):
     """Your own data."""
 
     def __init__(
-        self, services: Services, kept: Kept, data_button: type[Any], forget_button: type[Any]
+        self, services: Services, kept: Kept, data_button: type[OwnButton], forget_button: type[Any]
     ) -> None:
         self._services = services
         self._kept = kept
@@ -38,9 +39,7 @@ class Privacy(commands.Cog):
         elif ctx.interaction is not None:
             await ctx.send(**await self._data(ctx, guild), ephemeral=True)
         else:
-            view = discord.ui.View(timeout=None)
-            view.add_item(self._data_button())
-            await answer(ctx, embeds.dms_are_closed(), view)
+            await answer(ctx, embeds.dms_are_closed(), alone(self._data_button()))
 
     async def _sent_by_dm(self, ctx: Context, guild: discord.Guild) -> bool:
         data = await self._data(ctx, guild)

@@ -96,6 +96,7 @@ class House:
                 "*.embeds.*",
                 "outbox.*",
                 "kit.discord_pages",
+                "kit.discord_own",
                 "kit.discord_questions",
                 "kit.discord_ui",
             ),

@@ -7,8 +7,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kick.accounts import actions, channels, connect, embeds, store
-from core.kick.accounts.buttons import invite, link_button
+from core.kick.accounts.buttons import LinkButton, invite
 from core.kick.accounts.store import Account
+from core.kit.discord_own import alone
 from core.kit.discord_questions import KeepButton, was_asked
 from core.kit.discord_ui import PRIVATE, answer, kindly, sent_by_dm
 from core.kit.services import Services
@@ -41,7 +42,7 @@ class KickAccounts(commands.Cog):
         elif ctx.interaction is not None:
             await answer(ctx, embed, view)
         else:
-            await answer(ctx, embeds.dms_are_closed(), link_button())
+            await answer(ctx, embeds.dms_are_closed(), alone(LinkButton()))
 
     @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
     @commands.guild_only()

@@ -9,6 +9,7 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
+from core.kit.discord_own import OwnButton, alone
 from core.kit.discord_questions import question_view, was_asked
 from core.kit.discord_ui import kindly, private_word, refusal_card, sent_by_dm, services_of
 from core.kit.errors import Refusal
@@ -81,41 +82,25 @@ async def _invitation(
     return embeds.invitation(guild.name, opened.asked_at + LINK_LASTS), view
 
 
-class StartButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"people:link"
-):
-    """Gives whoever presses it a link of their own, privately."""
+class StartButton(OwnButton, template=r"people:link"):
+    """Gives whoever presses it a link of their own."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=_("Link with Kick"),
-                style=discord.ButtonStyle.primary,
-                custom_id="people:link",
-            )
-        )
+    address = "people:link"
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], _match: re.Match[str]
-    ) -> "StartButton":
-        return cls()
+    @staticmethod
+    def words() -> str:
+        return _("Link with Kick")
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            assert interaction.guild is not None, "the button stands in servers only"
-            embed, view = await invite(
-                services_of(interaction), interaction.guild, interaction.user
-            )
-            await interaction.followup.send(embed=embed, view=view, ephemeral=True)
+    async def give(
+        self, services: Services, guild: discord.Guild, person: discord.abc.User
+    ) -> dict[str, Any]:
+        embed, view = await invite(services, guild, person)
+        return {"embed": embed, "view": view}
 
 
 def start_button() -> discord.ui.View:
     """The button alone. Needs a running event loop."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(StartButton())
-    return view
+    return alone(StartButton())
 
 
 _UNLINK = r"people:unlink:(?P<asker>[0-9]+):(?P<member>[0-9]+):(?P<viewer>[0-9]+)"
