@@ -82,10 +82,8 @@ def why_mute(tx: Connection, services: Services, guild_id: int) -> str | None:
 
 def _why_streamer_mute(tx: Connection, guild_id: int) -> str | None:
     """Why nothing can be said with the streamer's token, or None."""
-    account, channel = (
-        accounts.find_account(tx, guild_id),
-        guilds.find_channel(tx, guild_id, PLATFORM),
-    )
+    account = accounts.find_account(tx, guild_id)
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
     if account is None:
         return "Nobody is connected. Use /connect_kick, or set KICK_BOT_USER_TOKEN."
     if account.state != "connected":
