@@ -7,6 +7,7 @@ works. What goes wrong is kept for the health page and tried again at the next b
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -21,16 +22,18 @@ AT_ONCE = 4
 SOON_SECONDS = 15.0
 """How soon a task that failed is tried again, if its own rhythm is slower."""
 
+T = TypeVar("T")
+
 _log = structlog.get_logger(__name__)
 
 
-def for_each(guild_ids: Iterable[int], act: Callable[[int], None]) -> None:
-    """Work for one server after the other. One where it fails holds up none of the others; the
-    first failure is raised once all had their turn."""
+def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
+    """Work for one server after the other, or whatever else stands for itself. Where it fails, that
+    holds up none of the others; the first failure is raised once all had their turn."""
     failures: list[Exception] = []
-    for guild_id in guild_ids:
+    for work in works:
         try:
-            act(guild_id)
+            act(work)
         except Exception as failure:  # raised below
             failures.append(failure)
     if failures:

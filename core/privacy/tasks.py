@@ -6,7 +6,9 @@ from core.kit.crypto import vault_of
 from core.kit.personal import Personal
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.privacy import actions, store
+from core.privacy.store import Wish
 
 EVERY_SECONDS = 3600.0
 
@@ -21,8 +23,11 @@ def _sweep(kept: Sequence[Personal]) -> Callable[[Services], None]:
         vault = vault_of(services.settings)
         with services.database.begin() as tx:
             due = store.list_due(tx, services.clock())
-        for wish in due:
+
+        def sweep_one(wish: Wish) -> None:
             with services.database.begin() as tx:
                 actions.sweep(tx, kept, wish, vault, services.clock())
+
+        for_each(due, sweep_one)
 
     return sweep

@@ -4,6 +4,7 @@ from core.kit.affiliate import AffiliatePlatform
 from core.kit.errors import Outage
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.wagers import asking, counting, role, store
 from core.wagers.platforms import platforms_of
 
@@ -24,9 +25,12 @@ def _check(services: Services, platform: AffiliatePlatform, guild_ids: list[int]
         if outage.retry_after is None:
             raise
         return  # it asked us to wait, so it is not asked again soon
-    for guild_id in guild_ids:
+
+    def count(guild_id: int) -> None:
         with services.database.begin() as tx:
             counting.count(tx, guild_id, platform.key, standings)
+
+    for_each(guild_ids, count)
     asking.note_counted(services, platform, standings)
 
 
@@ -34,9 +38,12 @@ def keep_roles(services: Services) -> None:
     """Put right who has the role and who has not."""
     with services.database.begin() as tx:
         guild_ids = store.list_guilds(tx)
-    for guild_id in guild_ids:
+
+    def settle(guild_id: int) -> None:
         with services.database.begin() as tx:
             role.settle_all(tx, guild_id, services.clock())
+
+    for_each(guild_ids, settle)
 
 
 TASKS = (

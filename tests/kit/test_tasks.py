@@ -15,7 +15,7 @@ from core.kit.part import Part
 from core.kit.room import Task
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.tasks import TaskRunner
+from core.kit.tasks import TaskRunner, for_each
 from tests.patience import PATIENCE, until
 
 
@@ -219,3 +219,16 @@ def test_stopping_twice_or_before_the_start_is_no_error(runner: Runners, work: W
     one.start()
     one.stop()
     one.stop()
+
+
+def test_what_fails_holds_up_none_of_the_others() -> None:
+    done = []
+
+    def halve(number: int) -> None:
+        if number % 2:
+            raise ValueError(number)
+        done.append(number // 2)
+
+    with pytest.raises(ValueError, match=r"^3$"):
+        for_each([2, 3, 4, 5, 6], halve)
+    assert done == [1, 2, 3]

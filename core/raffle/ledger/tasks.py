@@ -2,8 +2,10 @@
 
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.raffle import store as raffle
 from core.raffle.ledger import announcing, earning, gifts
+from core.raffle.store import Period
 
 ANNOUNCE_SECONDS = 2.0
 
@@ -12,18 +14,24 @@ def settle_open(services: Services) -> None:
     """Whole tickets for what was watched, and gifts that no raffle had taken yet."""
     with services.database.begin() as tx:
         periods = raffle.list_in_state(tx, "open")
-    for period in periods:
+
+    def settle(period: Period) -> None:
         with services.database.begin() as tx:
             earning.settle(tx, period, services.clock())
+
+    for_each(periods, settle)
 
 
 def announce(services: Services) -> None:
     """Thank for gifts."""
     with services.database.begin() as tx:
         drops = gifts.list_unannounced(tx)
-    for guild_id, drop in drops:
+
+    def thank(drop: tuple[int, str]) -> None:
         with services.database.begin() as tx:
-            announcing.announce_drop(tx, guild_id, drop)
+            announcing.announce_drop(tx, *drop)
+
+    for_each(drops, thank)
 
 
 TASKS = (

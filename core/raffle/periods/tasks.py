@@ -3,6 +3,7 @@
 from core.guilds.store import list_present
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.raffle.means import means_of
 from core.raffle.periods import actions
 
@@ -15,10 +16,13 @@ def open_months(services: Services) -> None:
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
-    for guild_id in guild_ids:
+
+    def turn(guild_id: int) -> None:
         with services.database.begin() as tx:
             actions.open_due(tx, means, guild_id, now)
             actions.name_prize(tx, guild_id, now)
+
+    for_each(guild_ids, turn)
 
 
 TASKS = (Task("raffle.periods", lambda _settings: EVERY_SECONDS, open_months),)
