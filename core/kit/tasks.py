@@ -29,7 +29,8 @@ _log = structlog.get_logger(__name__)
 
 def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
     """Work for one server after the other, or whatever else stands for itself. Where it fails, that
-    holds up none of the others; the first failure is raised once all had their turn."""
+    holds up none of the others; one failure is raised once all had their turn, a bug before what
+    was declined or away."""
     failures: list[Exception] = []
     for work in works:
         try:
@@ -37,7 +38,7 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
         except Exception as failure:  # raised below
             failures.append(failure)
     if failures:
-        raise failures[0]
+        raise min(failures, key=lambda failure: isinstance(failure, Refusal | Outage))
 
 
 class TaskRunner:

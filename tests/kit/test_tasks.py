@@ -232,3 +232,13 @@ def test_what_fails_holds_up_none_of_the_others() -> None:
     with pytest.raises(ValueError, match=r"^3$"):
         for_each([2, 3, 4, 5, 6], halve)
     assert done == [1, 2, 3]
+
+
+def test_a_bug_is_told_before_what_is_away() -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    with pytest.raises(ZeroDivisionError):
+        for_each([Outage("Kick"), Refusal("No."), ZeroDivisionError(), KeyError()], fail)
+    with pytest.raises(Outage):
+        for_each([Outage("Kick"), Refusal("No.")], fail)

@@ -12,9 +12,9 @@ from core.kick.intake.rules import REMEMBERED
 from core.kick.misses import actions, credit, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.store import THE_FEED
-from core.kit.errors import Outage, Refusal
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 
 AT_ONCE = 200
 
@@ -25,9 +25,12 @@ def find_misses(services: Services) -> None:
     """Name what has waited too long, and tell the admins of each server once."""
     with services.database.begin() as tx:
         waiting = store.list_guilds_waiting(tx)
-    for guild_id in waiting:
+
+    def look(guild_id: int) -> None:
         with services.database.begin() as tx:
             _tell(tx, guild_id, services.clock())
+
+    for_each(waiting, look)
 
 
 def _tell(tx: Connection, guild_id: int, now: datetime) -> None:
@@ -53,15 +56,8 @@ def count_witnesses(services: Services) -> None:
         waiting = {
             guild_id: _authoritative(tx, guild_id) for guild_id in store.list_guilds_waiting(tx)
         }
-    trouble: Outage | Refusal | None = None
-    for guild_id, seen in waiting.items():
-        if seen:
-            try:
-                _count(services, guild_id, seen)
-            except (Outage, Refusal) as error:
-                trouble = error
-    if trouble is not None:
-        raise trouble
+    due = [(guild_id, seen) for guild_id, seen in waiting.items() if seen]
+    for_each(due, lambda one: _count(services, *one))
 
 
 def _count(services: Services, guild_id: int, seen: Iterable[FeedWitnessed]) -> None:

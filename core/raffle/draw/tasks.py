@@ -1,22 +1,20 @@
 """What a draw does by itself. Each step is a transaction of its own, the beacon is asked between
 them, and doing any of it late or twice changes nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import setting
-from core.kit.errors import Outage, Refusal
 from core.kit.part import Part
 from core.kit.room import Task
 from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.raffle import store as raffle
 from core.raffle.actions import announce
 from core.raffle.draw import actions, store, winning
-from core.raffle.draw.store import Draw
+from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import means_of
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
@@ -26,44 +24,45 @@ EVERY_SECONDS = 3.0
 LATE = timedelta(minutes=2)
 """How long after its round was due a draw may wait before the health page mentions it."""
 
-Troubles = list[Refusal | Outage]
-
 
 def move_on(services: Services) -> None:
     """Announce what could not be announced, freeze what has ended, draw what has its number, go on
-    to the next where a winner is silent.
+    to the next where a winner is silent. One server's trouble does not stop the others.
 
     Raises:
-        Refusal, Outage: the first trouble; the rest was tried all the same.
+        Refusal, Outage: a raffle's trouble; the rest was tried all the same.
     """
-    troubles: Troubles = []
     # What waits for somebody else comes last but for what waits for it.
-    for step in (_tell_openings, _freeze_due, _expire_silent, _learn_beacons, _draw_due):
-        step(services, troubles)
-    if troubles:
-        raise troubles[0]
+    steps = (_tell_openings, _freeze_due, _expire_silent, _learn_beacons, _draw_due)
+    for_each(steps, lambda step: step(services))
 
 
-def _tell_openings(services: Services, troubles: Troubles) -> None:
+def _tell_openings(services: Services) -> None:
     """Where the channel was chosen only after the opening: the commitment is to be public as soon
     as it can be."""
     means = means_of(services.settings)
     with services.database.begin() as tx:
         untold = store.list_untold(tx, services.clock())
-    for guild_id, number in untold:
-        with _noting(troubles), services.database.begin() as tx:
-            opened = raffle.find_period(tx, guild_id, number)
+
+    def tell(one: tuple[int, int]) -> None:
+        with services.database.begin() as tx:
+            opened = raffle.find_period(tx, *one)
             if opened is not None:
                 announce(tx, means, opened, services.clock())
 
+    for_each(untold, tell)
 
-def _freeze_due(services: Services, troubles: Troubles) -> None:
+
+def _freeze_due(services: Services) -> None:
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
         due = list_due(tx, now)
-    for period in due:
-        with _noting(troubles), services.database.begin() as tx:
+
+    def freeze(period: Period) -> None:
+        with services.database.begin() as tx:
             actions.freeze_due(tx, means, period.guild_id, period.number, now)
+
+    for_each(due, freeze)
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
@@ -76,15 +75,21 @@ def list_due(tx: Connection, now: datetime) -> list[Period]:
     ]
 
 
-def _learn_beacons(services: Services, troubles: Troubles) -> None:
+def _learn_beacons(services: Services) -> None:
     client = client_of(services.settings)
+
+    def learn(due: tuple[int, list[Draw]]) -> None:
+        number, draws = due
+        told = client.get_round(number)
+
+        def note(draw: Draw) -> None:
+            with services.database.begin() as tx:
+                actions.learn_beacon(tx, draw.guild_id, draw.period, told)
+
+        for_each(draws, note)
+
     # Months end for many servers at once, and each round is asked for once.
-    for number, draws in _due_rounds(services).items():
-        with _noting(troubles):
-            told = client.get_round(number)
-            for draw in draws:
-                with _noting(troubles), services.database.begin() as tx:
-                    actions.learn_beacon(tx, draw.guild_id, draw.period, told)
+    for_each(_due_rounds(services).items(), learn)
 
 
 def _due_rounds(services: Services) -> dict[int, list[Draw]]:
@@ -98,31 +103,28 @@ def _due_rounds(services: Services) -> dict[int, list[Draw]]:
     return due
 
 
-def _draw_due(services: Services, troubles: Troubles) -> None:
+def _draw_due(services: Services) -> None:
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
         ready = [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
-    for draw in ready:
-        with _noting(troubles), services.database.begin() as tx:
+
+    def draw_one(draw: Draw) -> None:
+        with services.database.begin() as tx:
             actions.draw_winners(tx, means, draw.guild_id, draw.period, now)
 
+    for_each(ready, draw_one)
 
-def _expire_silent(services: Services, troubles: Troubles) -> None:
+
+def _expire_silent(services: Services) -> None:
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
         silent = store.list_silent(tx, now)
-    for pick in silent:
-        with _noting(troubles), services.database.begin() as tx:
+
+    def expire(pick: Pick) -> None:
+        with services.database.begin() as tx:
             winning.expire(tx, means, pick.guild_id, pick.period, pick.k, now)
 
-
-@contextmanager
-def _noting(troubles: Troubles) -> Iterator[None]:
-    """One server's trouble does not stop the others."""
-    try:
-        yield
-    except (Refusal, Outage) as trouble:
-        troubles.append(trouble)
+    for_each(silent, expire)
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:

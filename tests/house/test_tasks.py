@@ -1,0 +1,31 @@
+"""Timed work for many servers: where it fails for one, the others have their turn all the same."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import ROOT
+
+SOURCES = sorted((ROOT / "core").rglob("tasks.py"))
+
+
+def transactions_in_loops(tree: ast.AST) -> Iterator[int]:
+    """The lines where a loop begins a transaction of its own for each turn."""
+    for loop in ast.walk(tree):
+        if isinstance(loop, ast.For):
+            for node in ast.walk(loop):
+                if isinstance(node, ast.Attribute) and node.attr == "begin":
+                    yield node.lineno
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
+def test_what_stands_for_itself_goes_through_for_each(source: Path) -> None:
+    """See `core.kit.tasks.for_each`."""
+    assert list(transactions_in_loops(ast.parse(source.read_text()))) == []
+
+
+def test_a_bare_loop_is_found() -> None:
+    loop = "for guild_id in guild_ids:\n    with database.begin() as tx:\n        act(tx)"
+    assert list(transactions_in_loops(ast.parse(loop))) == [2]
