@@ -11,14 +11,15 @@ from core.wagers.platforms import platforms_of
 
 def check(services: Services) -> None:
     """Ask every platform on which somebody has a verified account, and count what is new."""
-    for platform in platforms_of(services.settings):
-        with services.database.begin() as tx:
-            guild_ids = store.list_guilds(tx, platform.key)
-        if guild_ids and platform.is_set_up:
-            _check(services, platform, guild_ids)
+    is_set_up = [one for one in platforms_of(services.settings) if one.is_set_up]
+    for_each(is_set_up, lambda platform: _check(services, platform))
 
 
-def _check(services: Services, platform: AffiliatePlatform, guild_ids: list[int]) -> None:
+def _check(services: Services, platform: AffiliatePlatform) -> None:
+    with services.database.begin() as tx:
+        guild_ids = store.list_guilds(tx, platform.key)
+    if not guild_ids:
+        return
     try:
         standings = asking.ask(services, platform)
     except Outage as outage:
