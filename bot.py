@@ -133,6 +133,9 @@ class RegularsBot(commands.Bot):
     ) -> None:
         if isinstance(error, commands.CommandNotFound):
             return  # other bots have commands, too
+        if ui.is_too_late(_original(error)):
+            _log.warning("Discord waited no longer for an answer", guild_id=_guild_id(ctx))
+            return
         embed = error_card(ctx, _original(error))
         try:
             await ctx.send(embed=embed, ephemeral=True)
@@ -165,8 +168,13 @@ async def _may_use(ctx: commands.Context[Any]) -> bool:
 
 async def _acknowledge(ctx: commands.Context[Any]) -> None:
     """Discord waits three seconds for a first sign; a slow database must not spoil the answer."""
-    if ctx.interaction is not None and not ctx.interaction.response.is_done():
+    if ctx.interaction is None or ctx.interaction.response.is_done():
+        return
+    try:
         await ctx.defer(ephemeral=ui.is_private(ctx))
+    except discord.NotFound as error:
+        # Past discord.py's own edge only a CommandError is told to ours.
+        raise commands.CommandInvokeError(error) from error
 
 
 def _original(error: BaseException) -> BaseException:

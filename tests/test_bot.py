@@ -20,6 +20,9 @@ from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.rooms import open_rooms
+from core.slot_calls import room as slot_calls
+from tests.bot_rig import bot_in_discord
+from tests.patience import LENIENT, until
 
 
 def context(command: Any = None) -> commands.Context[Any]:
@@ -211,3 +214,21 @@ def test_ringing_or_stopping_what_never_started_is_no_error(database: Database) 
     one = thread(database, Clock())
     one.ring()
     one.stop()
+
+
+def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
+    database: Database,
+) -> None:
+    with (
+        bot_in_discord(database, slot_calls.ROOM, until="slotcalls status") as (driver, _bot),
+        capture_logs() as logged,
+    ):
+        driver.fault(interactions_deadline_ms=0)
+        late = driver.slash("nora", "general", "slotcalls off")
+        until(lambda: logged, "a line in the log")
+        driver.reset_faults()
+        driver.fault(interactions_deadline_ms=LENIENT["discord.interactions.deadline_ms"])
+        shown = driver.slash("nora", "general", "slotcalls status")
+    assert late["response"] is None
+    assert [line["event"] for line in logged] == ["Discord waited no longer for an answer"]
+    assert "Slot calls are on" in str(shown["response"])

@@ -159,6 +159,9 @@ async def private_word(interaction: discord.Interaction, embed: discord.Embed) -
         await interaction.response.send_message(embed=embed, ephemeral=True)
 
 
+TOO_LATE = 10062
+"""Discord's code for an interaction that waits no longer for an answer."""
+
 CANNOT_DM = (50007, 50278)
 """Discord's codes for a person who takes no direct messages from us."""
 
@@ -211,15 +214,32 @@ async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
     """The error edge of buttons, selects and modals: discord.py has none for them."""
     try:
         yield
-    except Refusal as refusal:
-        await private_word(interaction, refusal_card(refusal))
-    except Outage as outage:
-        _log.warning("A button could not work", service=outage.service, reason=outage.reason)
-        await private_word(interaction, outage_card(outage))
-    except Exception:
-        code = trouble_code()
-        _log.exception("A button broke", code=code, guild_id=interaction.guild_id)
-        await private_word(interaction, bug_card(code))
+    except Exception as error:
+        if is_too_late(error):
+            _log.warning("Discord waited no longer for an answer", guild_id=interaction.guild_id)
+            return
+        try:
+            await private_word(interaction, _what_broke(interaction, error))
+        except discord.HTTPException as failure:
+            reason = failure.text
+            _log.info("An answer could not be given", reason=reason, guild_id=interaction.guild_id)
+
+
+def is_too_late(error: BaseException) -> bool:
+    """Whether nobody can be told any more, because the first sign came after three seconds."""
+    return isinstance(error, discord.NotFound) and error.code == TOO_LATE
+
+
+def _what_broke(interaction: discord.Interaction, error: Exception) -> discord.Embed:
+    match error:
+        case Refusal():
+            return refusal_card(error)
+        case Outage():
+            _log.warning("A button could not work", service=error.service, reason=error.reason)
+            return outage_card(error)
+    code = trouble_code()
+    _log.error("A button broke", code=code, guild_id=interaction.guild_id, exc_info=error)
+    return bug_card(code)
 
 
 def services_of(told: discord.Interaction | commands.Context[Any]) -> Services:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
+import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -158,6 +159,40 @@ async def test_a_button_that_fails_says_so_to_who_pressed_it(
     assert "4711" not in f"{embed.title}{embed.description}"
     if isinstance(error, RuntimeError):
         assert logged[0]["code"] in embed.description
+
+
+def not_found(code: int) -> discord.NotFound:
+    response = SimpleNamespace(status=404, reason="Not Found")
+    return discord.NotFound(cast(Any, response), {"code": code, "message": "Unknown"})
+
+
+async def test_a_press_that_discord_waits_for_no_longer_is_noted_and_no_bug() -> None:
+    interaction = Interaction(acknowledged=False)
+    with capture_logs() as logged:
+        async with ui.kindly(cast(Any, interaction)):
+            fail_with(not_found(10062))
+    assert interaction.sent == []
+    assert [line["log_level"] for line in logged] == ["warning"]
+
+
+async def test_a_message_that_is_gone_is_a_bug_like_others() -> None:
+    interaction = Interaction(acknowledged=False)
+    async with ui.kindly(cast(Any, interaction)):
+        fail_with(not_found(10008))
+    assert len(interaction.sent) == 1
+
+
+async def test_who_cannot_be_told_is_noted() -> None:
+    interaction = Interaction(acknowledged=True)
+
+    async def fails(**_what: Any) -> None:
+        raise not_found(10062)
+
+    interaction.followup.send = fails
+    with capture_logs() as logged:
+        async with ui.kindly(cast(Any, interaction)):
+            fail_with(Refusal("It was played already."))
+    assert [line["event"] for line in logged] == ["An answer could not be given"]
 
 
 async def test_a_button_that_works_says_nothing_by_itself() -> None:
