@@ -246,7 +246,7 @@ def assert_posted_once(tx: Connection) -> None:
     found = tx.execute(
         text("SELECT kind, count(*) FROM outbox_messages WHERE kind <> 'raffle.changed' GROUP BY 1")
     )
-    assert dict(found.tuples().all()) == {
+    assert dict(map(tuple, found)) == {
         "raffle.opened": 2,
         "raffle.frozen": 1,
         # Six drops, of which one is anonymous; leo is told what waited for him.
