@@ -303,7 +303,7 @@ class Server(BaseApplication):
             "post_fork": lambda _arbiter, worker: worker.cfg.set("graceful_timeout", 2),
             "control_socket_disable": True,
             "logger_class": _OurLogs,
-            "post_worker_init": lambda _worker: self._raise_curtain(),
+            "post_worker_init": self._raise_curtain,
             "worker_exit": lambda _arbiter, worker: self._drop_curtain(worker),
             "on_exit": lambda _arbiter: self._ground.close(),
             "when_ready": self._open_doors,
@@ -324,7 +324,12 @@ class Server(BaseApplication):
         self._backstage = Backstage(services, self._rooms, with_web=True)
         return web(services, self._rooms)
 
-    def _raise_curtain(self) -> None:
+    def _raise_curtain(self, worker: GunicornWorker) -> None:
+        """Ctrl-C reaches the worker and the master at once, and the master tells the worker: once
+        is enough, and as gently as ever. Gunicorn's own hurry takes a lock inside of a signal's
+        handler, which waits for ever if the worker happens to hold it."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGQUIT, worker.handle_exit)
         assert self._backstage is not None, "load() comes first"
         self._backstage.start()
 

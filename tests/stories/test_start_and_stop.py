@@ -1,7 +1,10 @@
 """How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
 
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -206,6 +209,34 @@ def quickest_start(folder: Path) -> House:
             return house
         house.stop()
     raise AssertionError(f"three starts took {took} s")
+
+
+def test_an_impatient_ctrl_c(tmp_path: Path) -> None:
+    """Pressed again and again, while there is work to do: everybody of the terminal gets each."""
+    house = House(tmp_path)
+    house.wait_well()
+
+    def ask() -> None:
+        with suppress(ProcessLookupError):
+            for _ in range(50):
+                house.signal_group(SIGINT)
+                time.sleep(0.005)
+
+    with ThreadPoolExecutor(8) as visitors:
+        gone = threading.Event()
+        for _ in range(8):
+            visitors.submit(_visit, house, gone)
+        try:
+            ends_in_time(house, ask)
+        finally:
+            gone.set()
+    assert "SIGKILL" not in house.log()
+
+
+def _visit(house: House, gone: threading.Event) -> None:
+    while not gone.is_set():
+        with suppress(requests.RequestException):
+            requests.get(f"{house.url}/health", timeout=1)
 
 
 def test_a_killed_house_is_taken_over_by_the_next_start(tmp_path: Path) -> None:
