@@ -195,7 +195,10 @@ def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
         actions.freeze(tx, own, guild_id, ended(tx, guild_id), ADMIN, AFTER)
 
     site.committed(work)
-    assert "Another beacon than the public one decides" in told(site, guild_id)
+    said = told(site, guild_id)
+    assert "Another beacon than the public one decides" in said
+    assert "of that beacon" in said
+    assert "independent organisations" not in said
 
 
 def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_id: int) -> None:
