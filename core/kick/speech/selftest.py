@@ -4,6 +4,7 @@ webhook or wherever chat comes from."""
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,8 +44,13 @@ class Result:
     by_feed: bool = False
 
 
-async def run(services: Services, guild_id: int) -> Result:
+async def run(
+    services: Services, guild_id: int, seconds: Callable[[], float] = time.monotonic
+) -> Result:
     """Say a line in the server's chat and wait until it comes back, at most half a minute.
+
+    Args:
+        seconds: that go by, whatever happens to the clock meanwhile.
 
     Raises:
         Refusal: there is no channel, or no voice.
@@ -53,8 +59,8 @@ async def run(services: Services, guild_id: int) -> Result:
     key = f"kick.selftest:{secrets.token_hex(4)}"
     channel = await services.database.run(_start, services, guild_id, key)
     result = Result(was_said=False)
-    deadline = time.monotonic() + WAIT_SECONDS  # whatever happens to the clock meanwhile
-    while result.heard_after is None and time.monotonic() < deadline:
+    deadline = seconds() + WAIT_SECONDS
+    while result.heard_after is None and seconds() < deadline:
         await asyncio.sleep(LOOK_SECONDS)
         result = await services.database.run(_look, guild_id, channel, key, started)
     return result

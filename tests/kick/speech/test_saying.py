@@ -1,10 +1,10 @@
 """Saying lines: once, in order, joined where several wait, and the self-test that proves it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,6 @@ from core.kick.speech.checks import look
 from core.kick.speech.commands import KickChecks
 from core.kick.speech.courier import KickCourier
 from core.kick.speech.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
-from core.kit.clock import utc_now
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -214,25 +213,25 @@ def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
 # -- the self-test ------------------------------------------------------------------------------
 
 
-def impatient(services: Services) -> Services:
+def impatient(services: Services) -> Callable[[], float]:
     """Half a minute is over for them two looks after it is known what became of the line."""
     looks = 0
 
-    def clock() -> datetime:
+    def seconds() -> float:
         nonlocal looks
         with services.database.begin() as tx:
             known = "SELECT 1 FROM outbox_messages WHERE state = 'sent' OR error IS NOT NULL"
             looks += tx.exec_driver_sql(known).first() is not None
-        return utc_now() + timedelta(minutes=looks > 2)
+        return 60.0 * (looks > 2)
 
-    return replace(services, clock=clock)
+    return seconds
 
 
 async def test_the_self_test_says_when_nothing_comes_back(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     async with sending(unconnected):
-        result = await selftest.run(impatient(unconnected), guild_id)
+        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
     assert result == selftest.Result(was_said=True)
     assert "no webhook came back" in str(embeds.selftest(result).title)
 
@@ -242,7 +241,7 @@ async def test_the_self_test_says_why_nothing_was_said(
 ) -> None:
     kick.faults({"kick.api.401": 9})
     async with sending(unconnected):
-        result = await selftest.run(impatient(unconnected), guild_id)
+        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
     assert not result.was_said
     assert "KICK_BOT_USER_TOKEN" in str(result.trouble)
 
