@@ -164,13 +164,26 @@ def effects(stage: Stage) -> Effects:
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
-    """Until nothing waits to be handled, sent or credited."""
+    """Until nothing waits to be handled or sent, and what is watched by now is credited. A stream
+    that goes on is never credited to its end: every look adds to it."""
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
         " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"
-        " + (SELECT count(*) FROM watchtime_streams WHERE stale_from IS NOT NULL)"
     )
-    until(lambda: stage.scalar(waiting) == 0, "all handled, sent and credited", timeout)
+    by_now = dict(_streams(stage, "until"))
+
+    def settled() -> bool:
+        uncredited = _streams(stage, "stale_from", "WHERE stale_from IS NOT NULL")
+        return stage.scalar(waiting) == 0 and all(
+            since >= by_now.get(stream, since) for stream, since in uncredited
+        )
+
+    until(settled, "all handled, sent and credited", timeout)
+
+
+def _streams(stage: Stage, column: str, where: str = "") -> list[tuple[Any, datetime]]:
+    rows = stage.rows(f"SELECT guild_id, started_at, {column} FROM watchtime_streams {where}")
+    return [((guild_id, started_at), value) for guild_id, started_at, value in rows]
 
 
 def moments(dice: random.Random, count: int, total: int) -> Iterator[int]:

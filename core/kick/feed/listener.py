@@ -60,7 +60,6 @@ class FeedListener:
         self._written_at = 0.0
         self._not_understood: dict[str, str] = {}
         self._trouble = ""
-        self._look_soon = asyncio.Event()
 
     # -- the thread -------------------------------------------------------------------------
 
@@ -91,6 +90,7 @@ class FeedListener:
         self._turn.give_back()
 
     async def _listen(self) -> None:
+        self._look_soon = asyncio.Event()  # of this loop; the former one went with its own
         desk = Desk(self._services.database)
         helpers = [asyncio.create_task(desk.run()), asyncio.create_task(self._look_when_live())]
         try:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.kick.accounts import actions
 from core.kick.feed import store
@@ -287,15 +288,24 @@ def test_what_postgresql_cannot_keep_does_not_end_the_listening(
 def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
-    """Whatever ends the writer, another one takes its place."""
-    with listening(services(clean, pretend)):
+    """Whatever ends the writer, another one takes its place, and is whole."""
+    with capture_logs() as logged, listening(services(clean, pretend)):
         first = wait_for_ears(kick, *USED)
         with _refusing_kicks(clean):
             kick.kicks("mia", 500)
             until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
-        wait_for_ears(kick, *USED)
+        wait_for_ears(kick, *USED, other_than=first["id"])
         kick.gift("mia", ["vera"])
         until(lambda: "feed.gifts" in inbox_kinds(clean))
+        kick.live()
+        until(lambda: _looks(clean), "a look who is live")
+    assert [line["event"] for line in logged].count("The feed's listener stumbled") == 1
+
+
+def _looks(database: Database) -> int:
+    with database.begin() as tx:
+        found = "SELECT count(*) FROM inbox_deliveries WHERE kind = 'poll.livestream'"
+        return int(tx.exec_driver_sql(found).scalar_one())
 
 
 @contextmanager
