@@ -26,6 +26,7 @@ from core.guilds import actions as guilds
 from core.help.commands import describe_chat_command, describe_command, each_command, usage
 from core.kick.speech.courier import KickCourier
 from core.kit import discord_ui as ui
+from core.kit import strict_json
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_pages import PageButton
@@ -354,6 +355,8 @@ class DiscordThread:
     async def _connect_once(self) -> None:
         token = self._services.settings.discord_token
         assert token is not None, "the composition root has seen to it"
+        # All that Discord sends is decoded here: arguments, messages, names and button ids.
+        discord.utils._from_json = strict_json.decode
         discord.Asset.BASE = self._services.settings.discord_cdn_url
         await point_discord_py_at(self._services.settings.discord_api_url)
         bot = RegularsBot(self._services, self._rooms)

@@ -11,6 +11,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from core.kit import strict_json
 from core.kit.errors import Outage
 
 TIMEOUT = (3.05, 8.0)
@@ -102,14 +103,14 @@ def _decoded(response: requests.Response) -> Any:
     if response.status_code == 204 or response.content == b"OK":
         return None
     try:
-        return response.json()
+        return strict_json.decode(response.content)
     except ValueError:
         raise NoAnswer("Kick", "the answer was not JSON") from None
 
 
 def _trouble(response: requests.Response) -> Outage | KickRejected:
     try:
-        body = response.json()
+        body = strict_json.decode(response.content)
     except ValueError:
         body = None
     status = response.status_code

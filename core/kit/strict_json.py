@@ -1,29 +1,42 @@
-"""JSON from outside, decoded so that PostgreSQL can keep every part of it.
+"""Text and JSON from outside, changed where needed so that PostgreSQL can store all of it.
 
-Python's decoder lets pass what JSON (RFC 8259) and `jsonb` do not know: NaN, infinite numbers,
-NUL and halves of characters (lone surrogates). https://www.postgresql.org/docs/18/datatype-json.html
+Python accepts what JSON (RFC 8259) and PostgreSQL do not: NaN, infinite numbers, NUL and lone
+surrogates. https://www.postgresql.org/docs/18/datatype-json.html
 """
 
 import json
 import math
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
 
-def decode(raw: bytes) -> object:
+def storable(value: Any) -> Any:
+    """The same text, list or mapping; characters that PostgreSQL cannot store become U+FFFD."""
+    match value:
+        case str():
+            return _UNSTORABLE.sub(_REPLACEMENT, value)
+        case list():
+            return [storable(item) for item in value]
+        case dict():
+            return {storable(key): storable(item) for key, item in value.items()}
+    return value
+
+
+def decode(raw: str | bytes) -> Any:
     """The value of a JSON text; characters that cannot be stored become U+FFFD.
 
     Raises:
         ValueError: this is not JSON, or nested beyond reason.
     """
     try:
-        # Strictly UTF-8: left to itself, the decoder lets halves of characters through.
-        value = json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
-        # Unescaped, these characters are no JSON at all, so most texts need no second look.
-        return _storable(value) if b"\\u" in raw else value
+        # Strictly UTF-8: left to itself, the decoder accepts lone surrogates.
+        text = raw if isinstance(raw, str) else raw.decode()
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        # Unescaped, the others are not valid JSON, so most texts need no second pass.
+        return storable(value) if "\\u" in text else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -37,14 +50,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number is too large")
     return number
-
-
-def _storable(value: object) -> object:
-    match value:
-        case str():
-            return _UNSTORABLE.sub(_REPLACEMENT, value)
-        case list():
-            return [_storable(item) for item in value]
-        case dict():
-            return {_storable(key): _storable(item) for key, item in value.items()}
-    return value

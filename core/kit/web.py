@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
+from typing import Any
 
 import secure
 import structlog
@@ -22,10 +23,13 @@ from flask import (
     request,
 )
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures.structures import iter_multi_items
 from werkzeug.exceptions import HTTPException
 
 from core.kit import words
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.strict_json import storable
 from core.kit.words import _
 
 _log = structlog.get_logger(__name__)
@@ -89,6 +93,18 @@ class _Sessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
 
+class _StorableArguments(ImmutableMultiDict[str, Any]):
+    """Query and form fields without characters that PostgreSQL cannot store."""
+
+    def __init__(self, mapping: Any = None) -> None:
+        pairs = iter_multi_items(mapping) if mapping is not None else ()
+        super().__init__([(storable(name), storable(value)) for name, value in pairs])
+
+
+class _Request(Request):
+    parameter_storage_class = _StorableArguments
+
+
 def _speak_as_asked(app: Flask) -> None:
     """A page speaks the language that its reader's browser prefers, of those there are."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
@@ -116,6 +132,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
     headers, by which a page may show pictures from this address."""
     app.config[PICTURES] = pictures
     app.session_interface = _Sessions()
+    app.request_class = _Request
     _speak_as_asked(app)
     app.register_blueprint(
         Blueprint(
@@ -126,6 +143,10 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
             static_url_path="/static",
         )
     )
+
+    @app.before_request
+    def clean_path() -> None:
+        request.view_args = storable(request.view_args)
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 from core.kit.affiliate import Standing
+from core.kit.strict_json import storable
 
 MOST = Decimal(10**15)
 FINEST = -60
@@ -56,8 +57,9 @@ def read(raw: bytes) -> tuple[list[Standing], int]:
 def _decode(raw: bytes) -> object:
     try:
         # Amounts stay decimal: binary fractions would be off by cents.
-        return json.loads(
-            raw.decode("utf-8-sig"), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse
+        text = raw.decode("utf-8-sig")
+        return storable(
+            json.loads(text, parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from babel.messages import Catalog
 from babel.messages.mofile import write_mo
-from flask import Flask, Response, abort, render_template_string, session
+from flask import Flask, Response, abort, render_template_string, request, session
 from flask.testing import FlaskClient
 
 from core.kit import words
@@ -45,7 +45,16 @@ def client() -> FlaskClient:
     def own() -> Response:
         return Response("x", headers={"X-Frame-Options": "SAMEORIGIN"})
 
+    @app.post("/echo/<name>")
+    def echo(name: str) -> list[str | None]:
+        return [name, request.args.get("query"), request.form.get("field")]
+
     return app.test_client()
+
+
+def test_arguments_reach_a_page_without_what_cannot_be_stored(client: FlaskClient) -> None:
+    answer = client.post("/echo/a%00b?query=c%00d", data={"field": "e\0f"})
+    assert answer.json == ["a\ufffdb", "c\ufffdd", "e\ufffdf"]
 
 
 def test_a_refusal_is_422_with_what_happened_and_what_to_do(client: FlaskClient) -> None:
