@@ -30,6 +30,7 @@ def open_period(
     prize: str,
     winners_wanted: int,
     now: datetime,
+    ends_with_month: bool = False,
 ) -> Period:
     """Open a period with a fresh seed, of which only the commitment is told.
 
@@ -45,6 +46,7 @@ def open_period(
                 guild_id,
                 starts_at,
                 ends_at,
+                ends_with_month=ends_with_month,
                 prize=prize,
                 winners_wanted=winners_wanted,
                 sealed_seed=means.vault.seal(seed.hex()),

@@ -20,6 +20,7 @@ class Period:
 
     Attributes:
         ends_at: the first instant that does not belong to it.
+        ends_with_month: whether the next monthly raffle follows it without a gap.
         state: open takes tickets; frozen waits for the beacon; drawn has winners; closed is over.
         commitment: SHA-256 of the seed, in hex.
         public_id: in the address of its public page, `/draws/<public_id>`.
@@ -29,6 +30,7 @@ class Period:
     number: int
     starts_at: datetime
     ends_at: datetime
+    ends_with_month: bool
     state: State
     prize: str
     winners_wanted: int
@@ -59,6 +61,7 @@ def open_period(
     starts_at: datetime,
     ends_at: datetime,
     *,
+    ends_with_month: bool,
     prize: str,
     winners_wanted: int,
     sealed_seed: str,
@@ -82,6 +85,7 @@ def open_period(
             number=highest.scalar_subquery(),
             starts_at=starts_at,
             ends_at=ends_at,
+            ends_with_month=ends_with_month,
             prize=prize,
             winners_wanted=winners_wanted,
             sealed_seed=sealed_seed,
@@ -150,12 +154,10 @@ def list_meeting(
     return [Period(**row) for row in found.mappings()]
 
 
-def find_last_end(tx: Connection, guild_id: int) -> datetime | None:
-    """Up to where the server's periods reach; None before the first."""
-    reach = select(func.max(periods.c.ends_at)).where(
-        periods.c.guild_id == guild_id, periods.c.starts_at < periods.c.ends_at
-    )
-    return tx.execute(reach).scalar()
+def find_last(tx: Connection, guild_id: int) -> Period | None:
+    """The server's period that ends last; None before the first."""
+    real = _PERIODS.where(periods.c.guild_id == guild_id, periods.c.starts_at < periods.c.ends_at)
+    return _one(tx, real.order_by(periods.c.ends_at.desc()).limit(1))
 
 
 def list_ended(tx: Connection, now: datetime) -> list[Period]:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -29,6 +30,13 @@ periods = Table(
     Column("number", Integer, nullable=False, comment="counts up within the server"),
     Column("starts_at", DateTime(timezone=True), nullable=False),
     Column("ends_at", DateTime(timezone=True), nullable=False, comment="the first instant after"),
+    Column(
+        "ends_with_month",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="its end was midnight of a 1st in the server's time zone when it was chosen",
+    ),
     Column("state", Text, nullable=False, server_default="open"),
     Column("prize", Text, nullable=False),
     Column("winners_wanted", Integer, nullable=False),

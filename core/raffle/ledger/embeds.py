@@ -221,7 +221,11 @@ def _ways(found: Info) -> list[str]:
             )
         )
     ways.append(
-        "-# " + _("Tickets count for linked accounts (`/link`); anonymous gifts earn none.")
+        "-# "
+        + _(
+            "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave "
+            "the Discord server you stay in the raffle; to drop out, use `/unlink`."
+        )
     )
     return ways
 

@@ -15,7 +15,7 @@ from core.raffle.actions import open_period
 from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.periods import rules
-from core.raffle.periods.rules import Stretch
+from core.raffle.periods.rules import LastEnd, Stretch
 from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
 from core.raffle.settings import CHANNEL, PRIZE, WINNERS
 from core.raffle.showing import show_change
@@ -31,7 +31,8 @@ def open_due(tx: Connection, means: Means, guild_id: int, now: datetime) -> Peri
     if not setting(tx, guild_id, ENABLED):
         return None
     store.lock_periods(tx, guild_id)
-    last_end = store.find_last_end(tx, guild_id)
+    last = store.find_last(tx, guild_id)
+    last_end = LastEnd(last.ends_at, last.ends_with_month) if last else None
     due = rules.monthly_after(last_end, now, time_zone_of(tx, guild_id))
     return None if due is None else _open(tx, means, guild_id, due, BY_ITSELF, now)
 
@@ -73,9 +74,17 @@ def start(
 
 
 def _open(
-    tx: Connection, means: Means, guild_id: int, wanted: Stretch, actor: int, now: datetime
+    tx: Connection,
+    means: Means,
+    guild_id: int,
+    wanted: Stretch,
+    actor: int,
+    now: datetime,
+    *,
+    ends_with_month: bool = False,
 ) -> Period:
     _require_free(tx, guild_id, wanted)
+    zone = time_zone_of(tx, guild_id)
     opened = open_period(
         tx,
         means,
@@ -85,6 +94,7 @@ def _open(
         prize=setting(tx, guild_id, PRIZE),
         winners_wanted=setting(tx, guild_id, WINNERS),
         now=now,
+        ends_with_month=ends_with_month or rules.is_start_of_month(wanted.ends_at, zone),
     )
     _note(tx, opened, "open", actor, now)
     # What happened before it was noticed that it should be open.
@@ -137,7 +147,8 @@ def restart(
         raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
     ended = _end_now(tx, guild_id, actor, now)
     wanted = Stretch(rules.whole_second(now), running.ends_at)
-    return ended, _open(tx, means, guild_id, wanted, actor, now)
+    opened = _open(tx, means, guild_id, wanted, actor, now, ends_with_month=running.ends_with_month)
+    return ended, opened
 
 
 def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period:
@@ -150,7 +161,8 @@ def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period
         store.set_period(tx, guild_id, period.number, **calls_off)
         what = "cancel"
     else:
-        store.set_period(tx, guild_id, period.number, ends_at=rules.whole_second(now))
+        ends_now = {"ends_at": rules.whole_second(now), "ends_with_month": False}
+        store.set_period(tx, guild_id, period.number, **ends_now)
         what = "end"
     return _changed(tx, period, what, actor, now)
 
@@ -185,8 +197,14 @@ def set_dates(
     if period is None:
         return _open(tx, means, guild_id, wanted, actor, now)
     _require_free(tx, guild_id, wanted, but_for=period)
-    dates = {"starts_at": wanted.starts_at, "ends_at": wanted.ends_at}
-    store.set_period(tx, guild_id, period.number, **dates)
+    store.set_period(
+        tx,
+        guild_id,
+        period.number,
+        starts_at=wanted.starts_at,
+        ends_at=wanted.ends_at,
+        ends_with_month=rules.is_start_of_month(wanted.ends_at, zone),
+    )
     return _changed(tx, period, "move", actor, now)
 
 

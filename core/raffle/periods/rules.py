@@ -15,8 +15,11 @@ from core.kit.words import _, plural
 LONGEST = timedelta(days=366)
 """A raffle lasts no longer than this, and begins no later than this from now."""
 
-NEARLY = timedelta(hours=20)
-"""The turn of the month moves by less than this when a server changes its time zone."""
+MOST_MOVED = timedelta(hours=26)
+"""How far the start of a month moves when a server goes from one end of the world's time zones
+(UTC-12) to the other (UTC+14)."""
+
+HALF_MONTH = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +47,41 @@ def month_around(now: datetime, zone: ZoneInfo) -> Stretch:
     return Stretch(midnight(first, zone), midnight(_first_of_next(first), zone))
 
 
-def monthly_after(last_end: datetime | None, now: datetime, zone: ZoneInfo) -> Stretch | None:
-    """The monthly raffle that is to be open now; None while another one is to come or to end, and
-    for the rest of a month in which one has ended.
+def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
+    """Whether a calendar month begins at this instant."""
+    return month_around(instant, zone).starts_at == instant
 
-    The first one begins now. Later ones begin with their month, also when that was noticed late;
-    or at the end of the one before, where a change of the time zone moved the turn of the month.
+
+@dataclass(frozen=True, slots=True)
+class LastEnd:
+    """When a server's last raffle ended or will end.
+
+    Attributes:
+        with_month: a month began then, in the server's time zone of that time.
+    """
+
+    at: datetime
+    with_month: bool
+
+
+def monthly_after(last: LastEnd | None, now: datetime, zone: ZoneInfo) -> Stretch | None:
+    """The monthly raffle that has to be open now; None while another one is running or planned, and
+    for the rest of a month in which one has ended early.
+
+    The first one begins now. Later ones begin with their month, even if that is noticed late. After
+    a raffle that ended with its month, the next one begins where that one ended, even if the
+    server has changed its time zone since and its month begins earlier or later by now.
     """
     month = month_around(now, zone)
-    if last_end is None:
+    if last is None:
         return Stretch(whole_second(now), month.ends_at)
-    if last_end > now:
+    if last.at > now:
         return None
-    if abs(last_end - month.starts_at) < NEARLY:
-        return Stretch(last_end, month.ends_at)
-    return month if last_end < month.starts_at else None
+    if last.with_month:
+        following = month_around(last.at + HALF_MONTH, zone)
+        if now < following.ends_at and abs(last.at - following.starts_at) <= MOST_MOVED:
+            return Stretch(last.at, following.ends_at)
+    return month if last.at < month.starts_at else None
 
 
 def between_days(

@@ -104,6 +104,31 @@ def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, gui
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.open #2"]
 
 
+def test_a_new_time_zone_at_the_other_end_of_the_world_leaves_no_gap(
+    tx: Connection, guild_id: int
+) -> None:
+    choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
+    first = start(tx, guild_id)
+    choose(tx, guild_id, TIME_ZONE, "Etc/GMT+12")
+    second = actions.open_due(tx, MEANS, guild_id, first.ends_at)
+    assert second is not None
+    assert second.starts_at == first.ends_at
+    assert second.ends_at == datetime(2027, 1, 1, 12, tzinfo=UTC)
+    choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
+    third = actions.open_due(tx, MEANS, guild_id, second.ends_at)
+    assert third is not None
+    assert third.starts_at == second.ends_at
+
+
+def test_a_raffle_that_an_admin_ended_is_not_continued_in_a_new_time_zone(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id, None, 30)
+    set_dates(tx, guild_id, "2026-11-22", "2026-11-29")
+    choose(tx, guild_id, TIME_ZONE, "Pacific/Honolulu")
+    assert actions.open_due(tx, MEANS, guild_id, at("2026-11-30")) is None
+
+
 def test_a_prize_named_later_is_that_of_the_raffle_without_one(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:

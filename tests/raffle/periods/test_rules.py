@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.kit.errors import Refusal
 from core.raffle.periods import rules
-from core.raffle.periods.rules import Stretch
+from core.raffle.periods.rules import LastEnd, Stretch
 
 ZONES = [
     ZoneInfo(name)
@@ -30,6 +30,11 @@ STOCKHOLM = ZONES[0]
 def at(text: str) -> datetime:
     """An instant in Stockholm."""
     return datetime.fromisoformat(text).replace(tzinfo=STOCKHOLM).astimezone(UTC)
+
+
+def with_month(text: str) -> LastEnd:
+    """A raffle that ended with its month, in Stockholm."""
+    return LastEnd(at(text), with_month=True)
 
 
 @given(instants, zones)
@@ -54,8 +59,8 @@ def test_looked_at_whenever_raffles_follow_each_other_without_gap(
     now, opened = begin, list[Stretch]()
     for pause in pauses:
         for _twice in range(2):
-            last_end = opened[-1].ends_at if opened else None
-            due = rules.monthly_after(last_end, now, zone)
+            last = LastEnd(opened[-1].ends_at, with_month=True) if opened else None
+            due = rules.monthly_after(last, now, zone)
             if due is not None:
                 opened.append(due)
         assert opened[-1].starts_at <= now < opened[-1].ends_at
@@ -68,28 +73,77 @@ def test_looked_at_whenever_raffles_follow_each_other_without_gap(
 
 
 def test_a_month_that_was_slept_through_is_left_out() -> None:
-    due = rules.monthly_after(at("2026-11-01"), at("2027-01-20T12:00"), STOCKHOLM)
+    due = rules.monthly_after(with_month("2026-11-01"), at("2027-01-20T12:00"), STOCKHOLM)
     assert due == Stretch(at("2027-01-01"), at("2027-02-01"))
 
 
 def test_after_a_raffle_of_some_days_the_rest_of_the_month_is_free() -> None:
-    assert rules.monthly_after(at("2026-11-21"), at("2026-11-25"), STOCKHOLM) is None
-    due = rules.monthly_after(at("2026-11-21"), at("2026-12-01"), STOCKHOLM)
+    early = LastEnd(at("2026-11-21"), with_month=False)
+    assert rules.monthly_after(early, at("2026-11-25"), STOCKHOLM) is None
+    due = rules.monthly_after(early, at("2026-12-01"), STOCKHOLM)
     assert due == Stretch(at("2026-12-01"), at("2027-01-01"))
 
 
 def test_while_one_is_to_come_none_opens() -> None:
-    assert rules.monthly_after(at("2027-02-01"), at("2027-01-02"), STOCKHOLM) is None
+    assert rules.monthly_after(with_month("2027-02-01"), at("2027-01-02"), STOCKHOLM) is None
 
 
-@pytest.mark.parametrize("new", ["UTC", "Pacific/Kiritimati", "Pacific/Midway"])
-def test_no_second_is_lost_when_the_time_zone_changes(new: str) -> None:
-    """From Stockholm's turn of the month to another zone's."""
-    ended = at("2026-12-01")
-    looks = (ended + timedelta(minutes=10 * n) for n in range(6 * 30))
-    due = next(found for n in looks if (found := rules.monthly_after(ended, n, ZoneInfo(new))))
-    assert due.starts_at == ended
-    assert due.ends_at.astimezone(ZoneInfo(new)).day == 1
+@pytest.mark.parametrize("hours", [1, 12, 20, 24, 26])
+def test_a_raffle_that_ends_a_day_before_the_month_is_not_continued(hours: int) -> None:
+    """Whoever chose that end wanted the next one to begin on the 1st."""
+    first = at("2026-12-01")
+    early = LastEnd(first - timedelta(hours=hours), with_month=False)
+    assert rules.monthly_after(early, early.at, STOCKHOLM) is None
+    assert rules.monthly_after(early, first, STOCKHOLM) == Stretch(first, at("2027-01-01"))
+
+
+# Every offset that a place has today, and places whose clocks change, some of them at midnight.
+_OFFSETS = [f"Etc/GMT{hours:+d}" for hours in range(-14, 13)]
+_EXTREMES = [
+    "Pacific/Kiritimati",  # UTC+14
+    "Pacific/Chatham",  # UTC+12:45, +13:45 in summer
+    "Etc/GMT+12",
+    "Pacific/Niue",  # UTC-11
+    "Australia/Lord_Howe",
+    "America/Havana",
+    "Africa/Cairo",
+    "Europe/Stockholm",
+    "Asia/Kathmandu",  # UTC+5:45
+    "America/St_Johns",  # UTC-3:30, -2:30 in summer
+]
+_CHANGES = sorted({(old, new) for old in _OFFSETS for new in _OFFSETS})
+_CHANGES += sorted({(old, new) for old in _EXTREMES for new in _EXTREMES})
+
+
+@pytest.mark.parametrize("month", [1, 2, 3, 4, 5, 10, 11, 12])
+def test_no_second_is_lost_when_the_time_zone_changes(month: int) -> None:
+    """At the end of every month, from every time zone to every other: the next raffle is open the
+    moment the last one ends, and lasts until a month begins in the new zone."""
+    for old, new in _CHANGES:
+        inside = datetime(2027, month, 15, tzinfo=UTC)
+        ended = rules.month_around(inside, ZoneInfo(old)).ends_at
+        due = rules.monthly_after(LastEnd(ended, with_month=True), ended, ZoneInfo(new))
+        assert due is not None, f"no raffle is open after a change from {old} to {new}"
+        assert due.starts_at == ended, (old, new)
+        assert rules.is_start_of_month(due.ends_at, ZoneInfo(new)), (old, new)
+        lasts = due.ends_at - due.starts_at
+        assert timedelta(days=26) < lasts < timedelta(days=33), (old, new)
+
+
+@given(st.lists(st.tuples(st.sampled_from(_OFFSETS + _EXTREMES), st.integers(1, 40)), min_size=2))
+def test_zones_that_change_again_and_again_leave_no_gap(changes: list[tuple[str, int]]) -> None:
+    """Looked at every six hours: a raffle is open at every look, and none overlaps another."""
+    now, opened = datetime(2026, 11, 22, 12, tzinfo=UTC), list[Stretch]()
+    for name, looks in changes:
+        for _look in range(4 * looks):
+            last = LastEnd(opened[-1].ends_at, with_month=True) if opened else None
+            due = rules.monthly_after(last, now, ZoneInfo(name))
+            if due is not None:
+                opened.append(due)
+            assert opened[-1].starts_at <= now < opened[-1].ends_at
+            now += timedelta(hours=6)
+    for before, after in pairwise(opened):
+        assert before.ends_at == after.starts_at
 
 
 # -- by the day -----------------------------------------------------------------------------------
