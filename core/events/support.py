@@ -37,7 +37,8 @@ class SubGifted(Event):
     Attributes:
         channel_id: the platform user id of the channel's owner.
         gifter: who paid, None for an anonymous one.
-        giftee: who received it.
+        giftee: who received it, None if the platform sent no id.
+        giftee_name: the name that it sent instead, or "".
         drop: the same for all that the gifter gave at that instant.
         expires_at: as told; Kick is days off here, so build nothing on it.
     """
@@ -45,7 +46,8 @@ class SubGifted(Event):
     platform: str
     channel_id: int
     gifter: Person | None
-    giftee: Person
+    giftee: Person | None
+    giftee_name: str = ""
     drop: str
     expires_at: datetime | None = None
     source: Source = "webhook"

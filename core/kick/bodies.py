@@ -147,8 +147,8 @@ class Followed(Body):
 
 
 class _Subscription(Body):
-    """What a first month and a later one share, which is every field: only the numbers tell which
-    of the two it is, so they have to agree with the type."""
+    """A new subscription and a renewal have the same fields, and the type header is not signed:
+    `duration` and the dates have to agree with the type."""
 
     subscriber: Someone
     duration: Annotated[int, Field(ge=1, lt=10_000)] | None = None
@@ -159,18 +159,22 @@ class _Subscription(Body):
     def months(self) -> int:
         return self.duration or 1
 
-    def _spans_one_month(self) -> bool | None:
-        """From the very first day to the end, with the days by which Kick is off; None if there is
-        no end to tell by."""
-        return None if self.expires_at is None else self.expires_at - self.created_at <= ONE_MONTH
+    def _is_first_month(self) -> bool | None:
+        """Whether the body is that of a new subscription; None if it does not say. Kick documents
+        renewals with a `duration` of 3 and one month between the dates: one sign of a later month
+        is enough."""
+        if self.duration is None and self.expires_at is None:
+            return None
+        is_one_month = self.expires_at is None or self.expires_at - self.created_at <= ONE_MONTH
+        return self.months == 1 and is_one_month
 
 
 class SubscriptionNew(_Subscription):
     """`channel.subscription.new`."""
 
     @model_validator(mode="after")
-    def _is_a_first_month(self) -> "SubscriptionNew":
-        if self.months > 1 and not self._spans_one_month():
+    def _is_new(self) -> "SubscriptionNew":
+        if self._is_first_month() is False:
             raise ValueError("this is a renewal")
         return self
 
@@ -179,14 +183,14 @@ class SubscriptionRenewal(_Subscription):
     """`channel.subscription.renewal`. `created_at` is when the subscription first began."""
 
     @model_validator(mode="after")
-    def _is_a_later_month(self) -> "SubscriptionRenewal":
-        if self.months == 1 and self._spans_one_month():
-            raise ValueError("this is a first month")
+    def _is_a_renewal(self) -> "SubscriptionRenewal":
+        if self._is_first_month():
+            raise ValueError("this is a new subscription")
         return self
 
 
 class Anybody(BaseModel):
-    """A person, or nobody that can be named: an anonymous one has neither id nor name."""
+    """A person who may lack an id: an anonymous one has neither id nor name."""
 
     is_anonymous: bool | None = None
     user_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None
@@ -199,13 +203,18 @@ class Anybody(BaseModel):
             return None
         return Someone(user_id=self.user_id, username=self.username, channel_slug=self.channel_slug)
 
+    @property
+    def name(self) -> str:
+        """The name, else its form in addresses, else nothing; nothing for an anonymous one."""
+        return "" if self.is_anonymous else self.username or self.channel_slug or ""
+
 
 class SubscriptionGifts(Body):
-    """`channel.subscription.gifts`: a drop, or one of the deliveries that a big one is split
-    into."""
+    """`channel.subscription.gifts`: a drop, or one of the deliveries that a big one is split into.
+    A giftee without an id is still a gift."""
 
     gifter: Anybody | None
-    giftees: Annotated[list[Someone], Field(min_length=1, max_length=1000)]
+    giftees: Annotated[list[Anybody | None], Field(min_length=1, max_length=1000)]
     created_at: Instant
     expires_at: Instant | None = None
 

@@ -18,6 +18,7 @@ from core.events import (
 )
 from core.kick.bodies import (
     PLATFORM,
+    Anybody,
     Banned,
     Body,
     Followed,
@@ -29,6 +30,7 @@ from core.kick.bodies import (
     SubscriptionNew,
     SubscriptionRenewal,
 )
+from core.kick.misses.rules import name_key
 
 ANONYMOUS = "anon"
 
@@ -63,23 +65,43 @@ def support_events(body: Body, guild_id: int, sent_at: datetime) -> list[Event]:
 
 
 def _gifts(body: SubscriptionGifts, guild_id: int) -> list[SubGifted]:
-    """One a giftee: the same gift in other chunks has the same keys."""
+    """One per giftee. A gift has the same key in whatever chunk it is told."""
     giver = body.gifter.somebody() if body.gifter else None
     gifter, instant = str(giver.user_id) if giver else ANONYMOUS, body.created_at.isoformat()
     return [
         SubGifted(
-            key=f"{gifter}|{giftee.user_id}|{instant}",
+            key=f"{gifter}|{key}|{instant}",
             guild_id=guild_id,
             at=body.created_at,
             platform=PLATFORM,
             channel_id=body.broadcaster.user_id,
             gifter=_person(giver) if giver else None,
-            giftee=_person(giftee),
+            giftee=_person(someone) if (someone := giftee.somebody()) else None,
+            giftee_name="" if someone else giftee.name,
             drop=f"{gifter}|{instant}",
             expires_at=body.expires_at,
         )
-        for giftee in body.giftees
+        for key, giftee in _keyed(body)
     ]
+
+
+def _keyed(body: SubscriptionGifts) -> list[tuple[str, Anybody]]:
+    """Each giftee with a key: the id, else the name, else a number within this delivery. The
+    numbers start with a digest of the giftees that are known, so that two chunks of a drop do not
+    share them and the same delivery sent twice does."""
+    keyed: list[tuple[str, Anybody]] = []
+    unknown: list[Anybody] = []
+    for giftee in (each or Anybody() for each in body.giftees):
+        someone = giftee.somebody()
+        if someone is not None:
+            keyed.append((str(someone.user_id), giftee))
+        elif giftee.name:
+            keyed.append((f"@{name_key(giftee.name)}", giftee))
+        else:
+            unknown.append(giftee)
+    known = "|".join(sorted(key for key, _giftee in keyed))
+    digest = hashlib.sha256(known.encode()).hexdigest()[:16]
+    return keyed + [(f"?{digest}.{place}", giftee) for place, giftee in enumerate(unknown)]
 
 
 def _started(body: SubscriptionNew, guild_id: int) -> SubscriptionStarted:

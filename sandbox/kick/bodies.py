@@ -151,10 +151,15 @@ class Bodies:
         return {
             "broadcaster": self.person(channel.owner),
             "gifter": self.anonymous() if gifter is None else self.person(gifter),
-            "giftees": [self.person(giftee) for giftee in giftees],
+            "giftees": [self._giftee(giftee) for giftee in giftees],
             "created_at": seconds(sub.created_at),
             "expires_at": seconds(sub.expires_at),
         }
+
+    def _giftee(self, giftee: Account) -> Body:
+        if self._faults.take("kick.body.giftee_without_id"):
+            return self.anonymous()
+        return self.person(giftee)
 
     def kicks(self, channel: Channel, sender: Account, gift: KicksGift, details: Body) -> Body:
         """Persons lack ``is_anonymous`` and ``identity`` here.

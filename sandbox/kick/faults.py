@@ -97,6 +97,18 @@ _FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
         False,
         "A giftee also fires channel.subscription.new. Whether Kick does this is unknown.",
     ),
+    (
+        "kick.body.giftee_without_id",
+        int,
+        0,
+        "The next N giftees have neither an id nor a name, like an anonymous gifter.",
+    ),
+    (
+        "kick.body.renewal_as_documented",
+        bool,
+        False,
+        "A renewal's dates are one month apart, as in the example of Kick's documentation.",
+    ),
     ("kick.body.kicks_silent", bool, False, "kicks.gifted is never delivered (issue 407)."),
     ("kick.body.gift_chunk", int, 25, "Gift drops are split into deliveries of at most N giftees."),
     # public API

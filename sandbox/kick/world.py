@@ -236,7 +236,8 @@ class KickWorld:
         if account.user_id not in channel.months:
             channel.active_subscribers += 1
         channel.months[account.user_id] = months
-        began = renewed - timedelta(days=SUB_DAYS * (months - 1))
+        documented = self.faults.flag("kick.body.renewal_as_documented")
+        began = renewed if documented else renewed - timedelta(days=SUB_DAYS * (months - 1))
         sub = Sub(months, began, renewed + timedelta(days=SUB_DAYS))
         self._tell_sub(channel, "renewal", account, sub)
         self.feed.subscribed(channel, account, months)

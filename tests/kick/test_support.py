@@ -1,6 +1,7 @@
 """Subscriptions, gifts, Kicks and the rest: read as in the wild, and each fact with the same key
 however often and in whatever pieces it is told."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,6 +187,37 @@ def test_chunks_of_a_drop_have_the_keys_of_the_whole(tx: Connection) -> None:
     assert len(whole) == 50
 
 
+NOBODY = [None, ANONYMOUS, {}, ANONYMOUS | {"user_id": 0}]
+
+
+@pytest.mark.parametrize("giftee", NOBODY)
+def test_a_giftee_without_an_id_rejects_no_gift(tx: Connection, giftee: Any) -> None:
+    body = gifts(11, 12)
+    found = told(tx, GIFTS, body | {"giftees": [*body["giftees"], giftee]})
+    assert [gift.giftee.user_id if gift.giftee else None for gift in found] == [11, 12, None]
+    assert {gift.gifter for gift in found} == {MADCATS}
+    assert len({gift.key for gift in found}) == 3
+    assert {gift.drop for gift in found} == {found[0].drop}
+
+
+def test_a_giftee_without_an_id_keeps_the_name(tx: Connection) -> None:
+    found = one(tx, GIFTS, gifts(giftees=[person(name="Tom_X") | {"user_id": None}]))
+    assert (found.giftee, found.giftee_name) == (None, "Tom_X")
+    again = one(tx, GIFTS, gifts(giftees=[{"username": "tom-x"}]))
+    assert found.key == again.key
+
+
+def test_giftees_without_an_id_are_as_many_as_were_told(tx: Connection) -> None:
+    def keys(*known: int, nobody: int) -> set[str]:
+        body = gifts(*known)
+        whole = body | {"giftees": [*body["giftees"], *([ANONYMOUS] * nobody)]}
+        return {gift.key for gift in told(tx, GIFTS, whole)}
+
+    assert len(keys(11, nobody=3)) == 4
+    assert keys(11, 12, nobody=2) == keys(12, 11, nobody=2), "the same delivery sent again"
+    assert len(keys(11, nobody=1) | keys(12, nobody=1)) == 4, "two chunks of one drop"
+
+
 def test_two_drops_a_second_apart_are_two(tx: Connection) -> None:
     first, second = (one(tx, GIFTS, gifts(11, created_at=at)) for at in (
         "2026-05-01T12:00:00Z", "2026-05-01T12:00:01Z"))  # fmt: skip
@@ -247,6 +279,34 @@ def test_an_end_that_is_days_off_does_not_make_a_first_month_a_renewal(days_off:
     parse(NEW, subscription(expires_at=end.isoformat()))
     parse(NEW, subscription(expires_at=None))
     parse(RENEWAL, subscription(2, expires_at=(end).isoformat()))
+
+
+DOCUMENTED = {"created_at": "2025-01-14T16:08:06Z", "expires_at": "2025-02-14T16:08:06Z"}
+"""The dates of both examples in Kick's documentation."""
+
+
+@pytest.mark.parametrize(
+    ("differs", "kinds"),
+    [
+        (DOCUMENTED | {"duration": 1}, {NEW}),
+        (DOCUMENTED | {"duration": 3}, {RENEWAL}),
+        (DOCUMENTED | {"duration": None}, {NEW}),
+        ({"duration": 1, "expires_at": None}, {NEW}),
+        ({"duration": 3, "expires_at": None}, {RENEWAL}),
+        ({"duration": 1, "created_at": "2026-02-01T12:00:00Z"}, {RENEWAL}),
+        ({"duration": None, "expires_at": None}, {NEW, RENEWAL}),  # it does not say
+    ],
+)
+def test_a_renewal_does_not_pass_as_a_new_subscription(
+    differs: dict[str, Any], kinds: set[str]
+) -> None:
+    """The type header is not signed."""
+    fitting = set()
+    for kind in (NEW, RENEWAL):
+        with suppress(ValueError):
+            parse(kind, subscription(**differs))
+            fitting.add(kind)
+    assert fitting == kinds
 
 
 def test_kicks(tx: Connection, guild_id: int) -> None:

@@ -434,6 +434,22 @@ class TestWildVariants:
         assert echo.type == "channel.subscription.new"
         assert echo.body["subscriber"]["user_id"] == LEO
 
+    def test_giftee_without_id(self, kick: Kick) -> None:
+        kick.driver.fault(body__giftee_without_id=1)
+        gift = kick.one(
+            "channel.subscription.gifts", lambda: kick.driver.gift("mia", ["leo", "tomas"])
+        )
+        assert [each["user_id"] is None for each in gift.body["giftees"]] == [True, False]
+
+    def test_renewal_as_documented(self, kick: Kick) -> None:
+        kick.driver.fault(body__renewal_as_documented=True)
+        renewal = kick.one("channel.subscription.renewal", lambda: kick.driver.renew("mia", 3)).body
+        assert renewal["duration"] == 3
+        span = datetime.fromisoformat(renewal["expires_at"]) - datetime.fromisoformat(
+            renewal["created_at"]
+        )
+        assert span.days == 30
+
     def test_silent_kicks(self, kick: Kick) -> None:
         kick.driver.fault(body__kicks_silent=True)
         kick.subscribe("kicks.gifted", CHAT)

@@ -4,8 +4,9 @@ What is done about them (version 1.0.8):
 
 - it reconnects by itself but forgets its feeds: it is told that it was disconnected on purpose, so
   it never does, and we open another session;
-- a frozen server is noticed after five minutes, by timers in a thread that stays behind: the timers
-  are switched off, and a watchdog of our own asks after two minutes of silence;
+- a frozen server is noticed after five minutes, by timers in a thread that stays behind, and the
+  server's `activity_timeout` is ignored: the timers are switched off, and a watchdog of our own
+  pings after that time without a message, or after two minutes if it is longer;
 - an app key that is gone makes its thread join itself, which is an error: we answer `pusher:error`;
 - its callbacks run in its thread, and one that raises makes it think the socket failed: ours only
   hand over to the event loop, and everything that runs there is caught;
@@ -57,6 +58,7 @@ class PusherSession:
         self._up = asyncio.Event()
         self._why: Ended | None = None
         self._refused: dict[str, str] = {}
+        self._quiet = patience.quiet
         self._heard_at = time.monotonic()
         self._asked_at: float | None = None
         self._pusher = _quiet_client(key, host)
@@ -100,9 +102,9 @@ class PusherSession:
         return self._why is None and bool(self._pusher.connection.is_alive())
 
     def _is_frozen(self) -> bool:
-        """After a long silence we ask; without an answer there is nobody."""
+        """After a time without messages we ping; without an answer the connection is dead."""
         now = time.monotonic()
-        if now - self._heard_at < self._patience.quiet:
+        if now - self._heard_at < self._quiet:
             self._asked_at = None
         elif self._asked_at is None:
             self._asked_at = now
@@ -146,7 +148,10 @@ class PusherSession:
         except Exception:  # the edge to a thread of somebody else's
             _log.exception("A Pusher message was not understood")
 
-    def _on_established(self, _data: object) -> None:
+    def _on_established(self, data: object) -> None:
+        timeout = _decoded(data).get("activity_timeout")
+        if isinstance(timeout, int | float) and timeout > 0:
+            self._quiet = min(self._patience.quiet, timeout)
         for feed in sorted(self._feeds):
             self._send("pusher:subscribe", {"auth": "", "channel": feed})
         self._on_loop(self._up.set)
@@ -158,17 +163,22 @@ class PusherSession:
             self._on_loop(self._hear, feed, event, data)
 
     def _on_error(self, data: object) -> None:
-        with suppress(ValueError):
-            data = json.loads(data) if isinstance(data, str) else data
-        code = data.get("code") if isinstance(data, dict) else None
-        message = data.get("message", "") if isinstance(data, dict) else ""
+        error = _decoded(data)
+        code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
-            self._why = Ended(f"{message} ({code})", code in RETIRED)
+            self._why = Ended(f"{error.get('message', '')} ({code})", code in RETIRED)
             self._pusher.connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(work, *args)
+
+
+def _decoded(data: object) -> dict[str, Any]:
+    """The data of one of Pusher's own events: a JSON text or the object itself."""
+    with suppress(ValueError):
+        data = json.loads(data) if isinstance(data, str) else data
+    return data if isinstance(data, dict) else {}
 
 
 def _quiet_client(key: str, host: str) -> Any:

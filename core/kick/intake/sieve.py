@@ -77,16 +77,20 @@ def _is_echo(tx: Connection, event: Event) -> bool:
 
 def _note_gifts(tx: Connection, gifts: Sequence[SubGifted]) -> None:
     """Deliveries are not in order, so the echo may have come, and counted, before the gift."""
-    echo_store.add_recent(tx, [_received(gift) for gift in gifts])
-    for guild_id in sorted({gift.guild_id for gift in gifts}):
-        mine = {gift.giftee.user_id: gift for gift in gifts if gift.guild_id == guild_id}
+    by_guild: dict[int, dict[int, Recent]] = {}
+    for gift in gifts:
+        if gift.giftee is not None:
+            received = _received(gift, gift.giftee.user_id)
+            by_guild.setdefault(gift.guild_id, {})[gift.giftee.user_id] = received
+    for _guild_id, mine in sorted(by_guild.items()):
+        echo_store.add_recent(tx, list(mine.values()))
         # The gifts of a delivery share their instant.
         for bought in _around(tx, next(iter(mine.values())), list(mine), gifted=False):
-            _set_aside(tx, bought, _received(mine[bought.kick_user_id]), counted=True)
+            _set_aside(tx, bought, mine[bought.kick_user_id], counted=True)
 
 
 def _around(
-    tx: Connection, event: Event, kick_user_ids: Sequence[int], *, gifted: bool
+    tx: Connection, event: Event | Recent, kick_user_ids: Sequence[int], *, gifted: bool
 ) -> list[Recent]:
     """What these people bought or received within ten minutes of the event."""
     since, until = event.at - ECHO_WINDOW, event.at + ECHO_WINDOW
@@ -95,9 +99,9 @@ def _around(
     )
 
 
-def _received(gift: SubGifted) -> Recent:
+def _received(gift: SubGifted, giftee_id: int) -> Recent:
     about = {"drop": gift.drop, "giver": gift.gifter.name if gift.gifter else ""}
-    return Recent(gift.guild_id, gift.giftee.user_id, True, gift.at, gift.key, about)
+    return Recent(gift.guild_id, giftee_id, True, gift.at, gift.key, about)
 
 
 def _set_aside(tx: Connection, bought: Recent, gift: Recent, *, counted: bool) -> None:

@@ -77,7 +77,8 @@ def _subject(event: Money) -> tuple[Kind, str]:
     match event:
         case SubGifted():
             giver = event.gifter.name if event.gifter else None
-            return "gift", rules.gift_subject(giver, event.giftee.name)
+            giftee = event.giftee.name if event.giftee else event.giftee_name
+            return "gift", rules.gift_subject(giver, giftee)
         case KicksGifted():
             return "kicks", rules.kicks_subject(event.sender.user_id, event.amount)
         case _:
@@ -177,7 +178,25 @@ def suspect(tx: Connection, guild_id: int, now: datetime) -> list[int]:
     """What has waited for its webhook longer than the hold-off; the numbers that are new."""
     store.lock(tx, guild_id)
     before = now - timedelta(minutes=guilds.setting(tx, guild_id, HOLDOFF_MINUTES))
+    _name_gifts(tx, guild_id, before)
     return store.set_suspected(tx, guild_id, before)
+
+
+def _name_gifts(tx: Connection, guild_id: int, before: datetime) -> None:
+    """A webhook may leave out who received a gift, and the feed knows the name: give such a gift
+    the name of one by the same giver that no other webhook told."""
+    waiting: dict[str, list[FeedWitnessed]] = {}
+    for seen in store.list_due(tx, guild_id, "gift", before):
+        waiting.setdefault(rules.gift_subject(seen.giver, ""), []).append(seen)
+    window = WINDOWS["gift"]
+    for unnamed, gifts in waiting.items():
+        since, until = gifts[0].at - window, gifts[-1].at + window
+        facts = store.list_told(tx, guild_id, "gift", unnamed, since, until)
+        pairs = rules.pair([fact.at for fact in facts], [seen.at for seen in gifts], window)
+        for place, seen in enumerate(gifts):
+            if place in pairs:
+                store.set_subject(tx, facts[pairs[place]], seen.subject)
+                _match(tx, guild_id, "gift", seen.subject, seen.at)
 
 
 def list_misses(tx: Connection, guild_id: int, now: datetime) -> list[Miss]:

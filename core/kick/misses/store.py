@@ -92,6 +92,12 @@ def list_told(
     return [Told(*row) for row in tx.execute(_LIST_TOLD, given)]
 
 
+def set_subject(tx: Connection, fact: Told, subject: str) -> None:
+    """What it is about has become known."""
+    same = (told.c.guild_id == fact.guild_id, told.c.kind == fact.kind, told.c.key == fact.key)
+    tx.execute(update(told).where(*same).values(subject=subject))
+
+
 def end_told(tx: Connection, before: datetime) -> int:
     """Forget those for which no witness will come any more."""
     return tx.execute(delete(told).where(told.c.at < before)).rowcount
@@ -245,6 +251,21 @@ def list_waiting(tx: Connection, guild_id: int, most: int) -> list[Witness]:
         .limit(most)
     )
     return [_witness(row) for row in found]
+
+
+def list_due(tx: Connection, guild_id: int, kind: Kind, before: datetime) -> list[FeedWitnessed]:
+    """Those of a kind that still lack their webhook since before this instant, by time."""
+    found = tx.execute(
+        select(witnesses)
+        .where(
+            witnesses.c.guild_id == guild_id,
+            witnesses.c.kind == kind,
+            witnesses.c.state.in_(("waiting", "suspected")),
+            witnesses.c.at <= before,
+        )
+        .order_by(witnesses.c.at, witnesses.c.key)
+    )
+    return [_witness(row).seen for row in found]
 
 
 def list_guilds_waiting(tx: Connection) -> list[int]:

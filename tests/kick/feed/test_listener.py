@@ -92,6 +92,18 @@ class TestOver:
             until(lambda: "Listening" in state(clean))
             wait_for_ears(kick, *USED, other_than=first["id"])
 
+    def test_the_server_says_how_long_silence_may_last(
+        self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
+    ) -> None:
+        """Pusher's `activity_timeout`, Centrifugo's `ping`: ours would take two minutes."""
+        kick.fault(feed__provider=transport, feed__ping_s=1, feed__activity_timeout_s=1)
+        patience = Patience(after_ping=0.4, pong=0.4)
+        with listening(services(clean, pretend), replace(HASTE, patience=patience)):
+            wait_for_ears(kick, *USED)
+            until(lambda: "Listening" in state(clean))
+            kick.fault(feed__silent=True)
+            until(lambda: "Not connected" in state(clean))
+
     def test_no_thread_stays_behind(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
     ) -> None:

@@ -69,6 +69,25 @@ def test_anonymous_gifts_are_matched(scene: Scene) -> None:
     assert scene.state(seen) == "matched"
 
 
+def test_a_gift_that_a_webhook_told_without_a_name_is_not_missing(scene: Scene) -> None:
+    """Credited by an admin, it would count twice for the giver."""
+    seen = [scene.sees_gift("Mia", name, 3, drop="d") for name in ("Tom", "Ann", "Bob")]
+    told = scene.gift("Mia", "Tom"), replace(scene.gift("Mia", "Ann"), giftee=None)
+    scene.tell(*told)
+    scene.see(*seen)
+    (miss,) = scene.misses()
+    assert len(miss.witnesses) == 1, "two of the three were told"
+    scene.tell(replace(scene.gift("Mia", "Bob"), giftee=None, key="later"))
+    assert scene.misses(30) == []
+
+
+def test_a_gift_without_a_name_by_somebody_else_is_another(scene: Scene) -> None:
+    scene.tell(replace(scene.gift("Ann", "Tom"), giftee=None))
+    scene.tell(replace(scene.gift("Mia", "Tom", -900), giftee=None))
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert len(scene.misses()) == 1
+
+
 @pytest.mark.parametrize(("apart", "state"), [(600, "matched"), (601, "waiting")])
 def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
     seen = scene.sees_gift("Mia", "Tom", apart)

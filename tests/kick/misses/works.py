@@ -145,4 +145,8 @@ def kicks_body(created_at: str = "2026-05-01T12:00:00.212Z") -> dict[str, object
 
 
 def counted_giftees(stage: Stage) -> list[int]:
-    return sorted(event.giftee.user_id for event in stage.counted if isinstance(event, SubGifted))
+    return sorted(
+        event.giftee.user_id
+        for event in stage.counted
+        if isinstance(event, SubGifted) and event.giftee is not None
+    )
