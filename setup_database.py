@@ -39,7 +39,8 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
 def alembic_config(tx: Connection) -> Config:
     """Alembic's settings, working inside this transaction."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    # "%" begins an interpolation there.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = tx
     return config
 

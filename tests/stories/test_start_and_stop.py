@@ -1,6 +1,7 @@
 """How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -186,6 +187,26 @@ def test_a_house_is_left_and_found_again(tmp_path: Path) -> None:
     assert again.part("Kick webhooks")["age_seconds"] >= heard
     assert (tmp_path / "data" / "secret_key").read_text() == key
     ends_in_time(again, lambda: again.signal_group(SIGINT))
+
+
+def test_make_run_in_a_folder_with_a_space(tmp_path: Path) -> None:
+    copy = tmp_path / "Nora's bot (new)"
+    copy.mkdir()
+    programs = "combined_server.py", "bot.py", "setup_database.py", "core", "sandbox", "docs"
+    for name in ("Makefile", ".ci", "requirements.txt", *programs):
+        (copy / name).symlink_to(ROOT / name)
+    (copy / ".venv").symlink_to(sys.prefix)
+    port = free_port()
+    settings = {"PORT": str(port), "SANDBOX_PORT": "0", "PYTHONPATH": str(copy)}
+    product = Product(copy, "make", ("-c", RUN_MAKE), settings, port)
+    product.wait_well()
+    assert (copy / "data" / "postgres" / "PG_VERSION").exists()
+    product.signal_group(SIGINT)
+    assert product.wait() in (0, 2, -SIGINT), product.log()  # make itself counts as interrupted
+    assert "Traceback" not in product.log()
+
+
+RUN_MAKE = "import os; os.execvp('make', ['make', 'run'])"
 
 
 def delivered(house: House) -> float:

