@@ -2,7 +2,8 @@
 stops them in the right order.
 
     python combined_server.py                           everything in one process
-    gunicorn -k gthread "combined_server:create_web()"  the web server alone, any number of workers
+    gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
+                                                        the web server alone, any number of workers
     python bot.py                                       everything but the web server
 """
 
@@ -10,7 +11,6 @@ import logging
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -276,8 +276,8 @@ def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool)
     return ground
 
 
-READ_SECONDS = 10
-"""How long a client may be silent in the middle of its request."""
+MOST_CLIENTS = 500
+"""Connections at a time; below what systems commonly let a process open (1024 files)."""
 
 
 class Server(BaseApplication):
@@ -295,7 +295,8 @@ class Server(BaseApplication):
         for key, value in {
             "bind": f"{settings.host}:{settings.port}",
             "workers": 1,
-            "worker_class": "gthread",
+            "worker_class": "core.kit.web_worker.BufferingWorker",
+            "worker_connections": MOST_CLIENTS,
             "threads": settings.web_threads,
             # How long the master waits for the worker. The worker itself waits less for its
             # requests, and has the rest for the bot, the worker and the sender.
@@ -306,18 +307,9 @@ class Server(BaseApplication):
             "post_worker_init": self._raise_curtain,
             "worker_exit": lambda _arbiter, worker: self._drop_curtain(worker),
             "on_exit": lambda _arbiter: self._ground.close(),
-            "when_ready": self._open_doors,
+            "when_ready": lambda _arbiter: print(welcome(self._ground), flush=True),
         }.items():
             self.cfg.set(key, value)
-
-    def _open_doors(self, arbiter: Arbiter) -> None:
-        """Requests are let in only as slowly as this: gunicorn's threads wait for ever for the rest
-        of one, and whoever sends halves of requests could keep them all."""
-        for listener in arbiter.LISTENERS:
-            # Sockets inherit it from the one that accepts them.
-            patience = struct.pack("ll", READ_SECONDS, 0)
-            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        print(welcome(self._ground), flush=True)
 
     def load(self) -> Flask:  # type: ignore[override]
         services = open_services(self._ground.settings, self._ground.database_url)
@@ -353,9 +345,9 @@ class _OurLogs(Logger):
         self.access_log.disabled = True
 
     def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """A client that went silent in the middle of its request is no fault of ours."""
-        if isinstance(sys.exc_info()[1], BlockingIOError):
-            _log.info("A request did not come to its end in time")
+        """A client that does not read its answer is no fault of ours."""
+        if isinstance(sys.exc_info()[1], TimeoutError):
+            _log.info("A client did not read its answer in time")
             return
         super().exception(msg, *args, **kwargs)
 

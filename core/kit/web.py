@@ -171,10 +171,6 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
         response.headers.extend(kept)
         return response
 
-    @app.errorhandler(BlockingIOError)
-    def half_said(_error: BlockingIOError) -> Response:
-        return problem(408, _("The request did not come to its end in time."))
-
     @app.errorhandler(Exception)
     def broke(_error: Exception) -> Response:
         code = trouble_code()

@@ -103,7 +103,7 @@ class Stage:
     def start_web(self, name: str = "web", port: int | None = None) -> Product:
         """The web server alone, as docs/deploy.md has it."""
         port = port or self.port
-        gunicorn = ("-m", "gunicorn", "-k", "gthread", "--threads", "8")
+        gunicorn = ("-m", "gunicorn", "-k", "core.kit.web_worker.BufferingWorker", "--threads", "8")
         bind = ("--bind", f"127.0.0.1:{port}", "combined_server:create_web()")
         return self.start(*gunicorn, *bind, name=name, port=port)
 
