@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.tables import deliveries, facts, retries
-from core.kit.database import contains_any
+from core.kit.database import among, contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
 
 Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
@@ -79,7 +79,7 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     the pseudonym. That somebody followed is told once in a lifetime, so that key stays."""
     ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
     done = [row["id"] for row in ours if row["state"] == "done"]
-    tx.execute(delete(deliveries).where(deliveries.c.id.in_(done)))
+    tx.execute(delete(deliveries).where(among(deliveries.c.id, done)))
     found = tx.execute(
         select(facts.c.event, facts.c.key).where(
             facts.c.guild_id == subject.guild_id,

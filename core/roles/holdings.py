@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.kit.database import among
 from core.people.tables import links
 from core.roles.rules import Grant
 from core.roles.tables import grants, looks, rewards
@@ -18,7 +19,7 @@ def list_linked(tx: Connection, guild_id: int, only: Collection[int] | None = No
     """The members to whom an account belongs, all or those among these."""
     found = select(links.c.discord_id).where(links.c.guild_id == guild_id)
     if only is not None:
-        found = found.where(links.c.discord_id.in_(only))
+        found = found.where(among(links.c.discord_id, only))
     return set(tx.execute(found).scalars())
 
 
@@ -31,7 +32,7 @@ def list_grants(
         columns.discord_id, columns.role_id, columns.state, columns.at, columns.number
     ).where(columns.guild_id == guild_id)
     if only is not None:
-        wanted = wanted.where(columns.discord_id.in_(only))
+        wanted = wanted.where(among(columns.discord_id, only))
     found: defaultdict[int, dict[int, Grant]] = defaultdict(dict)
     for discord_id, role_id, state, at, number in tx.execute(wanted):
         found[discord_id][role_id] = Grant(state, at, number)
@@ -143,7 +144,8 @@ def list_waiting(tx: Connection, guild_id: int, role_id: int) -> list[int]:
 # moderator, it would never be taken again. A look at who holds it puts right what was not done.
 _SET_STOPPED = text("""
     UPDATE roles_grants
-       SET state = CASE WHEN state = 'giving' AND number = ANY(:never_given)
+       SET state = CASE WHEN state = 'giving'
+                         AND number IN (SELECT unnest(CAST(:never_given AS bigint[])))
                         THEN 'taken' ELSE 'given' END,
            at = :long_ago
      WHERE guild_id = :guild_id AND role_id = :role_id AND state IN ('giving', 'taking')

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, insert, or_, select, text, update
 
+from core.kit.database import among
 from core.people.tables import links, viewers
 from core.wagers.tables import accounts, changes
 
@@ -224,7 +225,7 @@ def set_seen(tx: Connection, guild_id: int, account_ids: Collection[int], at: da
     """These accounts were in an answer of then."""
     tx.execute(
         update(accounts)
-        .where(accounts.c.guild_id == guild_id, accounts.c.account_id.in_(account_ids))
+        .where(accounts.c.guild_id == guild_id, among(accounts.c.account_id, account_ids))
         .values(seen_at=at)
     )
 

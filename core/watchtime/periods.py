@@ -49,15 +49,13 @@ _EARNED = """
          GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
     )
 """
-_WATCHED_BETWEEN = text(
-    _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
-    + "SELECT viewer_id, watched FROM period"
-)
+_OF_THESE = "AND d.viewer_id IN (SELECT unnest(CAST(:viewer_ids AS bigint[])))"
+_WATCHED_BETWEEN = text(_EARNED.format(viewers=_OF_THESE) + "SELECT viewer_id, watched FROM period")
 _ALL_WATCHED_BETWEEN = text(_EARNED.format(viewers="") + "SELECT viewer_id, watched FROM period")
 
 
 _EARNED_BETWEEN = text(
-    _EARNED.format(viewers="AND d.viewer_id = ANY(:viewer_ids)")
+    _EARNED.format(viewers=_OF_THESE)
     + "SELECT COALESCE(sum(watched), INTERVAL '0') FROM earned WHERE NOT adjusted"
 )
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kick.intake.rules import Settled
 from core.kick.intake.tables import parked, recent_subs
+from core.kit.database import among
 
 # -- subscriptions of the last weeks ------------------------------------------------------------
 
@@ -63,7 +64,7 @@ def list_recent(
     found = tx.execute(
         select(recent_subs).where(
             recent_subs.c.guild_id == guild_id,
-            recent_subs.c.kick_user_id.in_(kick_user_ids),
+            among(recent_subs.c.kick_user_id, kick_user_ids),
             recent_subs.c.gifted.is_(gifted),
             recent_subs.c.at.between(since, until),
         )
@@ -120,28 +121,27 @@ def add_echo(tx: Connection, echo: Echo) -> bool:
 
 
 # Those of one drop that were counted, and those that were not, get one number each. Witnesses are
-# numbered in the same row, so that `/missed` knows by the number alone what is meant.
+# numbered in the same row, so that `/missed` knows by the number alone what is meant. Rows are
+# found again by their place, which the server's lock keeps; a join by drop compares all with all.
 _SET_NUMBERS = text("""
-    WITH groups AS (
-        SELECT drop, counted, max(number) AS number, min(at) AS at
+    WITH echoes AS (
+        SELECT ctid AS place, drop, counted, number,
+               max(number) OVER one AS known, min(at) OVER one AS first_at
           FROM kick_parked
          WHERE guild_id = :guild_id
-         GROUP BY drop, counted
-        HAVING bool_or(number IS NULL)
-    ), new AS (
-        SELECT drop, counted,
-               GREATEST((SELECT COALESCE(max(number), 0) FROM kick_parked
-                          WHERE guild_id = :guild_id),
-                        (SELECT COALESCE(max(number), 0) FROM kick_witnesses
-                          WHERE guild_id = :guild_id))
-               + row_number() OVER (ORDER BY at, drop, counted) AS number
-          FROM groups WHERE number IS NULL
+        WINDOW one AS (PARTITION BY drop, counted)
+    ), named AS (
+        SELECT place,
+               COALESCE(known,
+                   GREATEST((SELECT COALESCE(max(number), 0) FROM kick_parked
+                              WHERE guild_id = :guild_id),
+                            (SELECT COALESCE(max(number), 0) FROM kick_witnesses
+                              WHERE guild_id = :guild_id))
+                   + dense_rank() OVER (PARTITION BY known IS NULL
+                                            ORDER BY first_at, drop, counted)) AS number
+          FROM echoes WHERE number IS NULL
     )
-    UPDATE kick_parked p
-       SET number = COALESCE(g.number, n.number)
-      FROM groups g LEFT JOIN new n ON n.drop = g.drop AND n.counted = g.counted
-     WHERE p.guild_id = :guild_id AND p.number IS NULL
-       AND p.drop = g.drop AND p.counted = g.counted
+    UPDATE kick_parked p SET number = named.number FROM named WHERE p.ctid = named.place
 """)
 
 

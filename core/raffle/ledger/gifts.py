@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.kit.database import among
 from core.raffle.ledger.tables import gifts
 from core.raffle.store import Period
 
@@ -67,7 +68,7 @@ def set_gifts_credited(
     """These gifts are in the ledger, which is news."""
     tx.execute(
         update(gifts)
-        .where(gifts.c.guild_id == guild_id, gifts.c.key == func.any(list(keys)))
+        .where(gifts.c.guild_id == guild_id, among(gifts.c.key, keys))
         .values(credited_in=period, tickets=tickets, announced=False)
     )
 
@@ -192,6 +193,6 @@ def set_voided(tx: Connection, guild_id: int, keys: Collection[str], now: dateti
     """These gifts did not happen after all."""
     tx.execute(
         update(gifts)
-        .where(gifts.c.guild_id == guild_id, gifts.c.key == func.any(list(keys)))
+        .where(gifts.c.guild_id == guild_id, among(gifts.c.key, keys))
         .values(voided_at=now)
     )

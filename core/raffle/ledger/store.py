@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, text
 
+from core.kit.database import among
 from core.people.tables import links
 from core.raffle.ledger.rules import Rate
 from core.raffle.ledger.tables import rates, reached
@@ -105,7 +106,7 @@ def get_balances(
         select(balances.c.viewer_id, balances.c.tickets).where(
             balances.c.guild_id == guild_id,
             balances.c.period == period,
-            balances.c.viewer_id == func.any(list(viewer_ids)),
+            among(balances.c.viewer_id, viewer_ids),
         )
     )
     return {row.viewer_id: row.tickets for row in found}
@@ -215,7 +216,7 @@ def list_reached(
             reached.c.guild_id == guild_id,
             reached.c.period == period,
             reached.c.source == source,
-            reached.c.viewer_id == func.any(list(viewer_ids)),
+            among(reached.c.viewer_id, viewer_ids),
         )
     )
     return {row.viewer_id: Reached(row.tickets, row.step) for row in found}

@@ -1,0 +1,356 @@
+"""Statements over many rows stay linear for a server that PostgreSQL's statistics do not know yet.
+
+A small and a large new server stand next to a larger one that was analysed, or in a database that
+never was. For four times as many viewers a statement may take some more than four times the work;
+one that joins every row with every other takes sixteen times.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, make_url, text
+
+from core.guilds.actions import change_setting
+from core.kick.intake import echo_store as echoes
+from core.kick.misses import store as misses
+from core.kit.database import Database
+from core.outbox import store as outbox
+from core.raffle import store as raffles
+from core.raffle.draw import store as draw
+from core.raffle.ledger import earning, gifting, gifts, reading
+from core.raffle.ledger import store as ledger
+from core.raffle.ledger.store import NewEntry, Reached
+from core.roles import holdings
+from core.slot_calls import store as slot_calls
+from core.wagers import counted
+from core.wagers import store as wagers
+from core.watchtime import actions as watchtime
+from core.watchtime import periods, standings, streams
+from core.watchtime import store as watchtime_store
+from core.watchtime.rules import Stretch
+from core.watchtime.settings import DAILY_LIMIT_MINUTES
+from setup_database import upgrade
+from tests.counted_work import Work, counted_work
+
+ANALYSED, SMALL, LARGE = 1, 2, 3
+VIEWERS = {ANALYSED: 20_000, SMALL: 1_500, LARGE: 6_000}
+MOST_GROWTH = 8
+"""Between four, which is linear, and sixteen, which is quadratic; sorting adds a little."""
+
+NOW = datetime(2026, 3, 8, 20, tzinfo=UTC)
+MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC))
+
+# Every viewer is linked, was there on three days, has tickets, a role, gifts, wagers and a call.
+FILL = """
+    INSERT INTO guilds (guild_id, name) VALUES (:guild, 'Server');
+    INSERT INTO people_viewers (guild_id, platform, platform_user_id, name, folded_name, named_at)
+    SELECT :guild, 'kick', n, 'viewer' || n, 'viewer' || n, :now FROM generate_series(1, :n) n;
+    INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)
+    SELECT guild_id, platform_user_id, platform, viewer_id, :now FROM people_viewers WHERE {here};
+
+    INSERT INTO watchtime_streams (guild_id, platform, started_at, seen_at, stale_from)
+    VALUES (:guild, 'kick', :now - INTERVAL '3 hours', :now, :now - INTERVAL '3 hours');
+    INSERT INTO watchtime_days (guild_id, viewer_id, day, platform, present, spoke_at)
+    SELECT guild_id, viewer_id, (at AT TIME ZONE 'UTC')::date, 'kick',
+           tstzmultirange(tstzrange(at - INTERVAL '2 hours', at)), at
+      FROM people_viewers, generate_series(:now - INTERVAL '2 days', :now, '1 day') at WHERE {here};
+    INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
+    SELECT guild_id, viewer_id, viewer_id % 100 * INTERVAL '1 minute'
+      FROM people_viewers WHERE {here};
+    INSERT INTO watchtime_exclusions (guild_id, viewer_id, at)
+    SELECT guild_id, viewer_id, :now FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
+
+    INSERT INTO roles_rewards (guild_id, role_id, minutes, name, added_by, added_at)
+    VALUES (:guild, 10, 30, 'Bronze', 1, :now), (:guild, 20, 60, 'Silver', 1, :now);
+    INSERT INTO roles_grants (guild_id, discord_id, role_id, state, reason, number, at)
+    SELECT guild_id, discord_id, 10, CASE discord_id % 2 WHEN 0 THEN 'given' ELSE 'giving' END,
+           '', discord_id, :now
+      FROM people_links WHERE {here} AND discord_id % 3 > 0;
+
+    INSERT INTO raffle_periods (guild_id, number, starts_at, ends_at, prize, winners_wanted,
+                                sealed_seed, sealed_salt, commitment, public_id, opened_at)
+    VALUES (:guild, 1, :starts_at, :ends_at, 'A car', 1, '', '', '', :guild, :now);
+    INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets)
+    SELECT guild_id, 1, viewer_id, viewer_id % 50 FROM people_viewers WHERE {here};
+    INSERT INTO raffle_entries (guild_id, period, viewer_id, source, amount, source_key, at)
+    SELECT guild_id, 1, viewer_id, 'bonus', 1, viewer_id, :now FROM people_viewers WHERE {here};
+    INSERT INTO raffle_reached (guild_id, period, source, viewer_id, tickets, step)
+    SELECT guild_id, 1, 'watchtime', viewer_id, 1, 1 FROM people_viewers WHERE {here};
+    INSERT INTO raffle_gifts (guild_id, key, viewer_id, drop, at)
+    SELECT guild_id, viewer_id, viewer_id, viewer_id / 10, :now FROM people_viewers WHERE {here};
+    INSERT INTO raffle_exclusions (guild_id, viewer_id, cause)
+    SELECT guild_id, viewer_id, 'admin' FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
+
+    INSERT INTO wagers_accounts (guild_id, platform, viewer_id, discord_id, username, folded_name,
+                                 linked_at, verified_at, verified_by, campaign_code, total, seen_at)
+    SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, '', 10, :now
+      FROM people_viewers WHERE {here};
+    INSERT INTO wagers_changes (guild_id, account_id, viewer_id, kind, since, at, total_before,
+                                total, amount, held)
+    SELECT guild_id, account_id, viewer_id, 'rise', :now, :now, 0, 10, 9, 1
+      FROM wagers_accounts WHERE {here};
+
+    INSERT INTO kick_witnesses (guild_id, kind, key, subject, drop, channel_id, at, payload, state,
+                                number)
+    SELECT :guild, 'gift', n, 'viewer' || n, n / 10, 1, :now, '{{}}',
+           CASE n % 3 WHEN 0 THEN 'suspected' ELSE 'waiting' END, CASE n % 3 WHEN 0 THEN n / 10 END
+      FROM generate_series(1, :n) n;
+    INSERT INTO kick_parked (guild_id, event, key, reason, counted, at, payload, drop, giver)
+    SELECT :guild, 'SubStarted', n, 'suspect_gift_echo', true, :now, '{{}}', n / 10, 'giver'
+      FROM generate_series(1, :n) n;
+    INSERT INTO kick_recent_subs (guild_id, kick_user_id, gifted, at, key, payload)
+    SELECT :guild, n, true, :now, n, '{{}}' FROM generate_series(1, :n) n;
+    INSERT INTO slot_calls (guild_id, number, viewer_id, slot, platform, message_id, called_at,
+                            channel_id)
+    SELECT guild_id, row_number() OVER (), viewer_id, 'Wanted', 'kick', viewer_id, :now, 1
+      FROM people_viewers WHERE {here};
+    INSERT INTO outbox_messages (guild_id, key, service, lane, target, kind, payload)
+    SELECT :guild, n, 'discord', n / 10, '{{}}', 'some', '{{}}' FROM generate_series(1, :n) n
+""".format(here="guild_id = :guild")
+
+
+@pytest.fixture(scope="module", params=["next to an analysed one", "without any statistics"])
+def servers(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A migrated database with the three servers."""
+    name = f"bulk_{uuid4().hex[:12]}"
+    server = Database(postgres_url, pool_size=1)
+    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
+        lone.execute(text(f"CREATE DATABASE {name}"))
+        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        gate = Database(url, pool_size=2)
+        upgrade(gate)
+        with gate.begin() as tx:
+            _let_nobody_analyse(tx)
+            fill(tx, ANALYSED)
+            if request.param == "next to an analysed one":
+                tx.execute(text("ANALYZE"))
+        for guild_id in (SMALL, LARGE):
+            with gate.begin() as tx:
+                fill(tx, guild_id)
+        yield gate
+        gate.close()
+        lone.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.close()
+
+
+def _let_nobody_analyse(tx: Connection) -> None:
+    tables = text(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    for table in tx.scalars(tables).all():
+        tx.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = false)"))
+
+
+def fill(tx: Connection, guild_id: int) -> None:
+    given = {
+        "guild": guild_id,
+        "n": VIEWERS[guild_id],
+        "now": NOW,
+        "starts_at": MONTH.starts_at,
+        "ends_at": MONTH.ends_at,
+    }
+    # Without foreign keys and triggers, which would be checked row by row.
+    tx.execute(text("SET LOCAL session_replication_role = replica"))
+    for statement in FILL.split(";\n"):
+        tx.execute(text(statement.replace(":now", "CAST(:now AS timestamptz)")), given)
+
+
+# -- what is done with all of them ----------------------------------------------------------------
+
+
+def viewer_ids(tx: Connection, guild_id: int) -> list[int]:
+    found = text("SELECT viewer_id FROM people_viewers WHERE guild_id = :guild ORDER BY viewer_id")
+    return list(tx.scalars(found, {"guild": guild_id}))
+
+
+def period(tx: Connection, guild_id: int) -> raffles.Period:
+    found = raffles.find_period(tx, guild_id, 1)
+    assert found is not None
+    return found
+
+
+def members(guild_id: int) -> range:
+    return range(1, VIEWERS[guild_id] + 1)
+
+
+def credit(tx: Connection, guild_id: int) -> object:
+    return watchtime.credit(tx, guild_id)
+
+
+def credit_within_a_limit(tx: Connection, guild_id: int) -> object:
+    change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 60, 1)
+    tx.execute(text("UPDATE guild_settings SET set_at = :at"), {"at": NOW - timedelta(days=1)})
+    return watchtime.credit(tx, guild_id)
+
+
+def watched_between(tx: Connection, guild_id: int) -> object:
+    return periods.watched_between(tx, guild_id, None, MONTH.starts_at, MONTH.ends_at)
+
+
+def watched_between_of_many(tx: Connection, guild_id: int) -> object:
+    many = viewer_ids(tx, guild_id)
+    return periods.watched_between(tx, guild_id, many, MONTH.starts_at, MONTH.ends_at)
+
+
+def page_of_the_month(tx: Connection, guild_id: int) -> object:
+    return periods.read_page(tx, guild_id, MONTH, 10, 100, viewer_ids(tx, guild_id)[-1])
+
+
+def rank(tx: Connection, guild_id: int) -> object:
+    return standings.get_rank(tx, guild_id, viewer_ids(tx, guild_id)[-1])
+
+
+def leaderboard(tx: Connection, guild_id: int) -> object:
+    return standings.list_places(tx, guild_id, 10, VIEWERS[guild_id] // 2)
+
+
+def grants_of_many(tx: Connection, guild_id: int) -> object:
+    holdings.list_linked(tx, guild_id, members(guild_id))
+    return holdings.list_grants(tx, guild_id, members(guild_id))
+
+
+def stop_grants(tx: Connection, guild_id: int) -> None:
+    holdings.set_stopped(tx, guild_id, 10, members(guild_id), NOW)
+
+
+def post_entries(tx: Connection, guild_id: int) -> object:
+    new = [NewEntry(one, 1, f"new:{one}", NOW) for one in viewer_ids(tx, guild_id)]
+    return ledger.post_entries(tx, guild_id, 1, "watchtime", new)
+
+
+def post_first_entries(tx: Connection, guild_id: int) -> object:
+    tx.execute(text("DELETE FROM raffle_balances WHERE guild_id = :guild"), {"guild": guild_id})
+    return post_entries(tx, guild_id)
+
+
+def own_tickets(tx: Connection, guild_id: int) -> object:
+    return reading.get_own(tx, guild_id, 1, viewer_ids(tx, guild_id)[1], NOW)
+
+
+def places(tx: Connection, guild_id: int) -> object:
+    return reading.list_places(tx, guild_id, 1, 10, 100, viewer_ids(tx, guild_id)[1], NOW)
+
+
+def set_reached(tx: Connection, guild_id: int) -> None:
+    now = {one: Reached(2, 2) for one in viewer_ids(tx, guild_id)}
+    ledger.set_reached(tx, guild_id, 1, "watchtime", now)
+
+
+def settle(tx: Connection, guild_id: int) -> object:
+    return earning.settle(tx, period(tx, guild_id), NOW)
+
+
+def credit_gifts(tx: Connection, guild_id: int) -> None:
+    gifting.credit_gifts(tx, guild_id)
+
+
+def void_gifts(tx: Connection, guild_id: int) -> None:
+    keys = [str(one) for one in viewer_ids(tx, guild_id)]
+    gifts.set_voided(tx, guild_id, keys, NOW)
+
+
+def seen_accounts(tx: Connection, guild_id: int) -> None:
+    found = text("SELECT account_id FROM wagers_accounts WHERE guild_id = :guild")
+    account_ids = list(tx.scalars(found, {"guild": guild_id}))
+    wagers.set_seen(tx, guild_id, account_ids, NOW)
+
+
+def recent_subs(tx: Connection, guild_id: int) -> object:
+    day = timedelta(days=1)
+    who = members(guild_id)
+    return echoes.list_recent(tx, guild_id, who, gifted=True, since=NOW - day, until=NOW + day)
+
+
+def withdraw(tx: Connection, guild_id: int) -> object:
+    return outbox.set_withdrawn(tx, guild_id, [str(n) for n in members(guild_id)])
+
+
+Step = Callable[[Connection, int], object]
+STEPS: dict[str, Step] = {
+    "credit": credit,
+    "credit within a limit": credit_within_a_limit,
+    "drift of watchtime": lambda tx, _guild_id: watchtime_store.list_drift(tx),
+    "who is there": lambda tx, g: streams.count_present(tx, g, "kick", NOW - timedelta(minutes=1)),
+    "watched between": watched_between,
+    "watched between, of many": watched_between_of_many,
+    "page of the month": page_of_the_month,
+    "rank": rank,
+    "leaderboard": leaderboard,
+    "count of the leaderboard": lambda tx, g: standings.count_ranked(tx, g, 10**9),
+    "totals": standings.get_totals,
+    "members": standings.list_members,
+    "roles that are due": lambda tx, g: holdings.list_due(tx, g, stack=True),
+    "roles that are due, the highest": lambda tx, g: holdings.list_due(tx, g, stack=False),
+    "grants of many": grants_of_many,
+    "stop grants": stop_grants,
+    "count grants": holdings.count_grants,
+    "holders of a role": lambda tx, g: holdings.list_holders(tx, g, 10),
+    "count holders": lambda tx, g: draw.count_holders(tx, g, 1, NOW),
+    "entrants": lambda tx, g: draw.list_entrants(tx, g, 1, NOW),
+    "accounts of a balance": lambda tx, g: draw.list_accounts(tx, g, 1, 7),
+    "raffles to announce": lambda tx, _guild_id: draw.list_untold(tx, NOW),
+    "post entries": post_entries,
+    "post first entries": post_first_entries,
+    "balances": lambda tx, g: ledger.get_balances(tx, g, 1, viewer_ids(tx, g)),
+    "drift of tickets": lambda tx, _guild_id: ledger.list_drift(tx),
+    "watchers": ledger.list_watchers,
+    "reached": lambda tx, g: ledger.list_reached(tx, g, 1, "watchtime", viewer_ids(tx, g)),
+    "set reached": set_reached,
+    "settle": settle,
+    "pool": lambda tx, g: reading.get_pool(tx, g, 1, NOW),
+    "own tickets": own_tickets,
+    "places": places,
+    "sources": lambda tx, g: reading.list_sources(tx, g, None, 1),
+    "raffles with tickets": lambda tx, g: reading.list_taken(tx, g, None),
+    "gifts that wait": lambda tx, g: gifts.list_waiting_gifts(tx, period(tx, g)),
+    "credit gifts": credit_gifts,
+    "void gifts": void_gifts,
+    "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),
+    "accounts": wagers.list_accounts,
+    "seen accounts": seen_accounts,
+    "odd wagers": lambda tx, g: counted.list_odd(tx, g, "shuffle", NOW - timedelta(days=1)),
+    "suspect misses": lambda tx, g: misses.set_suspected(tx, g, NOW),
+    "open misses": lambda tx, _guild_id: misses.list_open(tx),
+    "number echoes": echoes.set_numbers,
+    "recent subs": recent_subs,
+    "slot calls": slot_calls.list_open,
+    "withdraw": withdraw,
+}
+
+
+def _month() -> tuple[datetime, datetime]:
+    return MONTH.starts_at, MONTH.ends_at
+
+
+# -- how much work that is ------------------------------------------------------------------------
+
+
+@contextmanager
+def rolled_back(database: Database) -> Iterator[Connection]:
+    with database.engine.connect() as tx:
+        transaction = tx.begin()
+        tx.info.clear()
+        tx.execute(text("SET LOCAL statement_timeout = '30s'"))
+        yield tx
+        transaction.rollback()
+        tx.info.clear()
+
+
+def work_of(database: Database, step: Step, guild_id: int) -> Work:
+    with rolled_back(database) as tx, counted_work(tx) as work:
+        step(tx, guild_id)
+    return work
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_four_times_the_viewers_take_about_four_times_the_work(
+    servers: Database, name: str
+) -> None:
+    small = work_of(servers, STEPS[name], SMALL)
+    large = work_of(servers, STEPS[name], LARGE)
+    assert small.rows > 0
+    assert large.rows <= MOST_GROWTH * small.rows
+    assert large.pages <= MOST_GROWTH * small.pages
