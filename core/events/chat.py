@@ -34,6 +34,8 @@ class ChatMessageSent(Event):
         message_id: the platform's id of the line, to reply to.
         sender: who wrote it.
         text: the line as written, at most 500 code points on Kick.
+        is_answered: this server is the channel's primary one, so chat commands are for it; other
+            servers that follow the channel only count.
     """
 
     platform: str
@@ -41,3 +43,4 @@ class ChatMessageSent(Event):
     message_id: str
     sender: Sender = field()
     text: str
+    is_answered: bool = True

@@ -52,7 +52,7 @@ def parse_command(text: str) -> tuple[str, str] | None:
 def _on_command(command: ChatCommand) -> Hearer:
     def on_chat_message_sent(tx: Connection, message: ChatMessageSent) -> None:
         typed = parse_command(message.text)
-        if typed is None or message.sender.is_bot:
+        if typed is None or message.sender.is_bot or not message.is_answered:
             return
         name, argument = typed
         if name in command.names:

@@ -66,6 +66,7 @@ ROOM = Room(
     embeds={
         "kick.connected": embeds.connected,
         "kick.reconnect": embeds.reconnect,
+        "kick.primary": embeds.primary_changed,
         "kick.deaf": intake_embeds.deaf,
         "kick.deaf_over": intake_embeds.deaf_over,
         "kick.missed": miss_alarm,

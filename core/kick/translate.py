@@ -2,6 +2,7 @@
 channel streams for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,6 +19,7 @@ from core.events import (
 from core.guilds import store as guilds
 from core.inbox.store import Delivery
 from core.kick import store
+from core.kick.accounts.primary import find_primary
 from core.kick.bodies import PLATFORM as PLATFORM
 from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopped, parse
 from core.kick.intake.sieve import sift
@@ -32,6 +34,8 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     guild_ids = guilds_of(tx, body.broadcaster.user_id)
     ours = _own_accounts(tx)
     told = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
+    if isinstance(body, ChatMessage) and len(guild_ids) > 1:
+        told = _answered_once(tx, body.broadcaster.user_id, told)
     kept = sift(tx, body.broadcaster.user_id, delivery, told)
     note_set_aside(tx, [event for event in told if event not in kept])
     return attach_late(tx, kept)
@@ -45,6 +49,16 @@ def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
     found = notes(tx)[key]
     assert isinstance(found, list)
     return found
+
+
+def _answered_once(tx: Connection, channel_id: int, lines: Sequence[Event]) -> list[Event]:
+    """The same line of chat for each server, of which one answers."""
+    primary = find_primary(tx, channel_id)
+    return [
+        replace(line, is_answered=line.guild_id == primary)
+        for line in lines
+        if isinstance(line, ChatMessageSent)
+    ]
 
 
 def _own_accounts(tx: Connection) -> frozenset[int]:

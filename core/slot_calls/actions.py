@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent
 from core.guilds.actions import change_setting, setting
 from core.guilds.store import post_audit
+from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
@@ -204,7 +205,13 @@ def unblock_by_name(tx: Connection, guild_id: int, name: str, actor: int) -> str
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How slot calls are set in a server. `channel_id` is None while no channel is chosen."""
+    """How slot calls are set in a server.
+
+    Attributes:
+        channel_id: None while no channel is chosen.
+        primary: the name of another server that follows the same Kick channel and takes its chat
+            commands; None if this server does.
+    """
 
     enabled: bool
     channel_id: int | None
@@ -212,6 +219,7 @@ class Status:
     most_open: int
     waiting: int
     blocked: int
+    primary: str | None = None
 
 
 def get_status(tx: Connection, guild_id: int) -> Status:
@@ -223,6 +231,7 @@ def get_status(tx: Connection, guild_id: int) -> Status:
         most_open=setting(tx, guild_id, MOST_OPEN),
         waiting=store.count_open(tx, guild_id),
         blocked=len(store.list_blocked(tx, guild_id)),
+        primary=find_other(tx, guild_id),
     )
 
 

@@ -98,6 +98,11 @@ def status(current: Status) -> discord.Embed:
 def _how_it_works(current: Status) -> str:
     if current.channel_id is None:
         return _("Choose where calls appear: `/slotcalls channel`.")
+    if current.primary is not None:
+        return _(
+            "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "
+            "`/kick_primary` changes it."
+        ).format(server=safe(current.primary))
     if not current.enabled:
         return _("Viewers are told so when they try. Switch on with `/slotcalls on`.")
     return _("Viewers write `!call <slot>` or `!sr <slot>` in the stream's chat.")

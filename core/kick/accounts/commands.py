@@ -1,12 +1,13 @@
-"""`/connect_kick`, `/disconnect_kick`, `/sync_kick` and `/set_chatroom`."""
+"""`/connect_kick`, `/disconnect_kick`, `/sync_kick`, `/set_chatroom` and `/kick_primary`."""
 
 import asyncio
+from functools import partial
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kick.accounts import actions, channels, connect, embeds, store
+from core.kick.accounts import actions, channels, connect, embeds, primary, store
 from core.kick.accounts.buttons import LinkButton, invite
 from core.kick.accounts.store import Account
 from core.kit.discord_own import alone
@@ -82,6 +83,39 @@ class KickAccounts(commands.Cog):
         )
         channel = await self._database.run(actions.get_channel, guild.id)
         await answer(ctx, embeds.numbers(known, channel.slug))
+
+    @commands.hybrid_command(name="kick_primary", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
+    async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
+        """Choose which of several servers that follow the channel answers in its Kick chat."""
+        guild, now = _guild(ctx), self._services.clock()
+        if server is not None:
+            result = await self._database.run(
+                primary.hand_over, guild.id, server, ctx.author.id, now
+            )
+        else:
+            channel = await self._database.run(actions.get_channel, guild.id)
+            current = await self._database.run(primary.find_primary, channel.channel_id)
+            manages = current if await _may_manage(ctx.bot, current, ctx.author.id) else None
+            claim = partial(primary.claim, manages=manages)
+            result = await self._database.run(claim, guild.id, ctx.author.id, now)
+        await answer(ctx, embeds.primary(result))
+
+
+async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> bool:
+    """Whether this person has Manage Server there."""
+    guild = bot.get_guild(guild_id) if guild_id is not None else None
+    if guild is None:
+        return False
+    member = guild.get_member(user_id)
+    if member is None:
+        try:
+            member = await guild.fetch_member(user_id)
+        except discord.NotFound:
+            return False
+    return member.guild_permissions.manage_guild
 
 
 class DisconnectView(discord.ui.View):

@@ -6,10 +6,11 @@ from typing import Any
 import discord
 
 from core.kick.accounts.channels import Synced
+from core.kick.accounts.primary import Primary
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import KnownChannel
 from core.kit.discord_ui import card, safe
-from core.kit.words import _
+from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
 
 
@@ -86,6 +87,38 @@ def disconnected(name: str, told: bool) -> discord.Embed:
 
 def not_connected() -> discord.Embed:
     return card("🔌 " + _("No Kick account is connected"), _("`/connect_kick` connects one."))
+
+
+def primary(found: Primary) -> discord.Embed:
+    """Which server answers in the channel's chat."""
+    title = "👑 " + _("Primary server of {channel}").format(channel=safe(found.slug))
+    if found.followers <= 1:
+        body = _("Only this server follows the channel, so it answers in its Kick chat.")
+    elif found.is_here:
+        body = plural(
+            "This server answers in the Kick chat. {count} other server follows the channel and "
+            "only counts watchtime and tickets.",
+            "This server answers in the Kick chat. {count} other servers follow the channel and "
+            "only count watchtime and tickets.",
+            found.followers - 1,
+        )
+    else:
+        body = _(
+            "**{server}** answers in the Kick chat. This server only counts watchtime and tickets."
+        ).format(server=safe(found.server))
+    return card(title, body, tone="kick")
+
+
+def primary_changed(payload: Mapping[str, Any]) -> Rendered:
+    """To the admins of the other server. Payload: `slug`, `before`, `after`."""
+    body = _(
+        "**{after}** answers in the Kick chat of **{channel}** now, instead of **{before}**. Both "
+        "servers keep counting watchtime and tickets. See `/kick_primary`."
+    ).format(**{name: safe(payload[key]) for name, key in _CHANGED.items()})
+    return Rendered(card("👑 " + _("Another server answers in Kick chat"), body, tone="kick"))
+
+
+_CHANGED = {"after": "after", "before": "before", "channel": "slug"}
 
 
 def synced(found: Synced) -> discord.Embed:

@@ -1,9 +1,11 @@
-"""What is asked of Kick, when a token is due, how a state is bound: pure."""
+"""What is asked of Kick, when a token is due, how a state is bound, which server answers in chat:
+pure."""
 
 import base64
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from core.kit.words import _
 
@@ -60,6 +62,58 @@ def slug_of(name: str) -> str:
     """A channel's name, or its address, as Kick writes it in URLs: `Some_One` -> `some-one`."""
     name = name.strip().rstrip("/").split("?", 1)[0].rsplit("/", 1)[-1].removeprefix("@")
     return name.lower().replace("_", "-")
+
+
+# -- the primary server -------------------------------------------------------------------------
+
+CONSENT_LASTS = timedelta(hours=1)
+"""How long after connecting the streamer's yes also decides which server answers in chat."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A server that follows a channel and that the bot is in.
+
+    Attributes:
+        followed_since: None if that is not known.
+        connected_at: when the streamer connected the Kick account there; None if it is not
+            connected, or Kick has ended the grant.
+        primary_since: when an admin made it the primary server.
+    """
+
+    guild_id: int
+    followed_since: datetime | None = None
+    connected_at: datetime | None = None
+    primary_since: datetime | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return self.connected_at is not None
+
+
+def primary_of(followers: Iterable[Follower]) -> Follower | None:
+    """The server that answers in the channel's chat: one that the streamer has connected goes
+    before others, then the one that was chosen last, then the one that has followed longest."""
+
+    def rank(each: Follower) -> tuple[bool, float, datetime, int]:
+        chosen = (each.primary_since or _NEVER).timestamp()
+        since = each.followed_since or _NEVER
+        return not each.is_connected, -chosen, since, each.guild_id
+
+    return min(followers, key=rank, default=None)
+
+
+def may_claim(ours: Follower, current: Follower, now: datetime, *, manages_current: bool) -> bool:
+    """Whether an admin of our server may make it the primary one: they may manage the present one,
+    too, or the streamer has just connected the Kick account here, and did not choose the other
+    since."""
+    if manages_current:
+        return True
+    if ours.connected_at is None or now - ours.connected_at > CONSENT_LASTS:
+        return False
+    return ours.connected_at > max(current.connected_at or _NEVER, current.primary_since or _NEVER)
 
 
 def challenge_of(verifier: str) -> str:

@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.guilds.tables import channels as guild_channels
+from core.guilds.tables import guilds
+from core.kick.accounts.rules import Follower
 from core.kick.accounts.tables import accounts, attempts, channels
+from core.kick.bodies import PLATFORM
 
 AccountState = Literal["connected", "reconnect"]
 Source = Literal["site", "typed"]
@@ -49,6 +53,8 @@ class KnownChannel:
         site_channel_id: the website's number for the channel, in feeds called `channel.<id>`.
         chatroom_from: who said what the chatroom is.
         looked_at: when the website was last asked.
+        followed_since: when it was chosen.
+        primary_since: when an admin made the server the channel's primary one.
     """
 
     guild_id: int
@@ -59,6 +65,8 @@ class KnownChannel:
     chatroom_id: int | None
     chatroom_from: Source | None
     looked_at: datetime | None
+    followed_since: datetime
+    primary_since: datetime | None
 
 
 # -- accounts -----------------------------------------------------------------------------------
@@ -178,6 +186,8 @@ def set_known_channel(
         "chatroom_id": None,
         "chatroom_from": None,
         "looked_at": None,
+        "followed_since": func.now(),
+        "primary_since": None,
     }
     values = {
         "broadcaster_user_id": broadcaster_user_id,
@@ -191,6 +201,43 @@ def set_known_channel(
         .on_conflict_do_update(constraint="kick_channels_one_a_server", set_=values)
     )
     return known is not None and not same
+
+
+def list_followers(tx: Connection, channel_id: int) -> list[Follower]:
+    """The servers that follow this channel, without those that the bot was removed from."""
+    ours = guild_channels.c
+    found = tx.execute(
+        select(
+            ours.guild_id,
+            channels.c.followed_since,
+            accounts.c.connected_at,
+            channels.c.primary_since,
+        )
+        .join(guilds, (guilds.c.guild_id == ours.guild_id) & guilds.c.left_at.is_(None))
+        .outerjoin(
+            channels,
+            and_(
+                channels.c.guild_id == ours.guild_id,
+                channels.c.broadcaster_user_id == ours.channel_id,
+            ),
+        )
+        .outerjoin(
+            accounts,
+            and_(
+                accounts.c.guild_id == ours.guild_id,
+                accounts.c.kick_user_id == ours.channel_id,
+                accounts.c.state == "connected",
+            ),
+        )
+        .where(ours.platform == PLATFORM, ours.channel_id == channel_id)
+        .order_by(ours.guild_id)
+    )
+    return [Follower(**row) for row in found.mappings()]
+
+
+def set_primary(tx: Connection, guild_id: int, now: datetime) -> None:
+    """An admin made this server its channel's primary one."""
+    tx.execute(update(channels).where(channels.c.guild_id == guild_id).values(primary_since=now))
 
 
 def set_numbers(tx: Connection, known: KnownChannel) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
 )
 
 from core.kit.attempts import attempt_columns
@@ -57,6 +58,8 @@ channels = Table(
     Column("chatroom_id", BigInteger),
     Column("chatroom_from", Text, comment="site, or typed in by an admin"),
     Column("looked_at", DateTime(timezone=True), comment="when the website was last asked"),
+    Column("followed_since", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("primary_since", DateTime(timezone=True), comment="an admin made it the primary server"),
     PrimaryKeyConstraint("guild_id", name="kick_channels_one_a_server"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_channels_guild"),
     CheckConstraint("chatroom_from IN ('site', 'typed')", name="kick_channels_chatroom_from"),

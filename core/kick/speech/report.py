@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
+from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
 from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
@@ -19,7 +20,7 @@ from core.kick.speech import store
 from core.kick.speech.voices import why_mute
 from core.kit.part import State
 from core.kit.services import Services
-from core.kit.words import _
+from core.kit.words import _, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
     return [
         Line("kick_channel", "ok", channel.slug),
         Line("broadcaster id", "ok", str(channel.channel_id)),
+        _primary(tx, guild_id),
         _chatroom(tx, guild_id),
         *_account(tx, channel, services.clock()),
         *_webhooks(tx, guild_id, channel.channel_id),
@@ -59,6 +61,21 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
         _chat(tx, services, guild_id),
         _live(tx, channel.channel_id),
     ]
+
+
+def _primary(tx: Connection, guild_id: int) -> Line:
+    found = primary.describe(tx, guild_id)
+    if found.followers <= 1:
+        return Line("primary server", "ok", _("this one, no other follows the channel"))
+    if found.is_here:
+        others = plural(
+            "this one; {count} other server only counts",
+            "this one; {count} other servers only count",
+            found.followers - 1,
+        )
+        return Line("primary server", "ok", others)
+    only = _("{server} answers in chat; this server only counts").format(server=found.server)
+    return Line("primary server", "ok", only, remedy=_("`/kick_primary` changes it."))
 
 
 def _chatroom(tx: Connection, guild_id: int) -> Line:

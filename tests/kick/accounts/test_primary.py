@@ -1,0 +1,255 @@
+"""Of several servers that follow one channel, one answers in its chat, and all count."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Connection, select, text, update
+
+from core.events import ChatMessageSent
+from core.guilds import actions as guild_actions
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox.hearers import collect
+from core.inbox.store import Delivery
+from core.kick.accounts import actions, primary, store
+from core.kick.accounts.rules import Follower, may_claim, primary_of
+from core.kick.accounts.store import Account
+from core.kick.accounts.tables import channels
+from core.kick.settings import ADMIN_CHANNEL
+from core.kick.speech import report
+from core.kick.translate import translate
+from core.kit.bus import LocalBus
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.outbox.tables import messages
+from core.rooms import open_rooms
+from core.slot_calls import actions as slot_calls
+from core.slot_calls import embeds as slot_calls_embeds
+from core.watchtime.tables import days
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.rig import NOON, NORA, chat, settings
+
+ADMIN = 77
+
+
+def hours(count: float) -> datetime:
+    return NOON + timedelta(hours=count)
+
+
+# -- the rules ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("followers", "expected"),
+    [
+        ([], None),
+        ([Follower(2, hours(0)), Follower(1, hours(1))], 2),
+        ([Follower(2), Follower(1)], 1),
+        ([Follower(1, hours(0)), Follower(2, hours(1), connected_at=hours(2))], 2),
+        ([Follower(1, hours(0)), Follower(2, hours(1), primary_since=hours(2))], 2),
+        (
+            [
+                Follower(1, hours(0), connected_at=hours(3)),
+                Follower(2, hours(1), primary_since=hours(2)),
+            ],
+            1,
+        ),
+        (
+            [
+                Follower(1, hours(0), hours(3), primary_since=hours(4)),
+                Follower(2, hours(1), hours(3), primary_since=hours(5)),
+            ],
+            2,
+        ),
+    ],
+)
+def test_connected_goes_before_chosen_and_chosen_before_the_first(
+    followers: list[Follower], expected: int | None
+) -> None:
+    for order in (followers, followers[::-1]):
+        found = primary_of(order)
+        assert (found.guild_id if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("connected", "now", "may"),
+    [(None, 3, False), (2.5, 3, True), (1, 3, False), (-1, -0.5, False), (2.5, 3.5, True)],
+)
+def test_the_streamers_yes_of_the_last_hour_decides(
+    connected: float | None, now: float, may: bool
+) -> None:
+    ours = Follower(1, connected_at=None if connected is None else hours(connected))
+    current = Follower(2, connected_at=hours(0))
+    assert may_claim(ours, current, hours(now), manages_current=False) is may
+    assert may_claim(ours, current, hours(now), manages_current=True)
+    chosen = Follower(2, connected_at=hours(0), primary_since=hours(2.7))
+    assert not may_claim(ours, chosen, hours(now), manages_current=False)
+
+
+# -- in the database ----------------------------------------------------------------------------
+
+
+@dataclass
+class Servers:
+    """Nora's two servers: GUILD follows the channel since noon, OTHER_GUILD an hour later."""
+
+    tx: Connection
+
+    def follow(self, guild_id: int, since: datetime) -> None:
+        actions.choose_channel(self.tx, Channel(guild_id, "kick", NORA, "noraplays"), ADMIN)
+        self.tx.execute(
+            update(channels).where(channels.c.guild_id == guild_id).values(followed_since=since)
+        )
+        guild_actions.change_setting(self.tx, guild_id, ADMIN_CHANNEL, guild_id + 1, ADMIN)
+
+    def connect(self, guild_id: int, at: datetime) -> None:
+        account = Account(guild_id, NORA, "NoraPlays", (), "connected", "a", "r", at, ADMIN, at, at)
+        store.set_account(self.tx, account)
+        self.forget()
+
+    def forget(self) -> None:
+        """As in the next transaction."""
+        self.tx.info["notes"].clear()
+
+    def current(self) -> int | None:
+        self.forget()
+        return primary.find_primary(self.tx, NORA)
+
+    def claim(self, guild_id: int, now: datetime, manages: int | None = None) -> primary.Primary:
+        return primary.claim(self.tx, guild_id, ADMIN, now, manages=manages)
+
+    def told(self) -> list[int]:
+        """The servers whose admins were told of a change."""
+        found = select(messages.c.guild_id).where(messages.c.kind == "kick.primary")
+        return list(self.tx.execute(found).scalars())
+
+
+@pytest.fixture
+def servers(tx: Connection, guild_id: int, other_guild_id: int) -> Servers:
+    both = Servers(tx)
+    both.follow(guild_id, NOON)
+    both.follow(other_guild_id, hours(1))
+    return both
+
+
+def test_one_server_answers_and_both_count(servers: Servers) -> None:
+    """A channel followed by several servers answered every command once per server."""
+    tx = servers.tx
+    hearings = collect(open_rooms())
+    for number, line in enumerate(("!watchtime", "!call Gonzo's Quest")):
+        body = chat(line, sender={"user_id": 5000 + number, "username": f"Viewer{number}"})
+        delivery = Delivery("kick.webhook", f"d{number}", "chat.message.sent", "k", body, NOON)
+        for event in translate(tx, delivery):
+            for hearing in hearings[type(event)]:
+                hearing.run(tx, event)
+    answers = tx.execute(select(messages.c.guild_id, messages.c.kind)).all()
+    assert {row.guild_id for row in answers} == {GUILD}
+    assert sorted(row.kind for row in answers) == ["slot_calls.declined", "watchtime.told"]
+    counted = Counter(tx.execute(select(days.c.guild_id)).scalars())
+    assert counted == {GUILD: 2, OTHER_GUILD: 2}
+
+
+def test_status_commands_say_which_server_answers(servers: Servers) -> None:
+    slot_calls.set_channel(servers.tx, OTHER_GUILD, 5, ADMIN)
+    ours, theirs = (slot_calls.get_status(servers.tx, guild) for guild in (GUILD, OTHER_GUILD))
+    assert (ours.primary, theirs.primary) == (None, "Nora's Corner")
+    assert "go to **Nora's Corner**" in str(slot_calls_embeds.status(theirs).description)
+    services = Services(settings(), cast("Any", None), LocalBus(), lambda: NOON)
+    for guild, expected in ((GUILD, "this one"), (OTHER_GUILD, "Nora's Corner answers")):
+        lines = {line.name: line for line in report.examine(servers.tx, services, guild)}
+        assert expected in lines["primary server"].found
+
+
+def test_a_channel_of_one_server_answers_there(servers: Servers) -> None:
+    servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
+    servers.forget()
+    body = chat("!watchtime")
+    (event,) = translate(
+        servers.tx, Delivery("kick.webhook", "d", "chat.message.sent", "k", body, NOON)
+    )
+    assert isinstance(event, ChatMessageSent)
+    assert (event.guild_id, event.is_answered) == (OTHER_GUILD, True)
+
+
+def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
+    assert servers.current() == GUILD
+    guild_actions.bid_farewell(servers.tx, GUILD)
+    assert servers.current() == OTHER_GUILD
+    guild_actions.welcome(servers.tx, GUILD, "Nora's Corner")
+    assert servers.current() == GUILD
+    servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
+    assert servers.current() == OTHER_GUILD
+    guild_actions.bid_farewell(servers.tx, OTHER_GUILD)
+    assert servers.current() is None
+
+
+def test_the_connected_server_answers_until_it_disconnects(servers: Servers) -> None:
+    servers.connect(OTHER_GUILD, hours(2))
+    assert servers.current() == OTHER_GUILD
+    actions.disconnect_account(servers.tx, OTHER_GUILD, ADMIN)
+    assert servers.current() == GUILD
+
+
+def test_a_choice_ends_with_another_channel(servers: Servers) -> None:
+    servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
+    assert servers.current() == OTHER_GUILD
+    other = Channel(OTHER_GUILD, "kick", NORA + 1, "veraspins")
+    actions.choose_channel(servers.tx, other, ADMIN)
+    assert servers.current() == GUILD
+    actions.choose_channel(servers.tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"), ADMIN)
+    assert servers.current() == GUILD
+
+
+def test_who_manages_both_servers_may_change_it(servers: Servers) -> None:
+    result = servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
+    assert (result.is_here, result.followers) == (True, 2)
+    assert servers.current() == OTHER_GUILD
+    assert servers.told() == [GUILD]
+    audit = servers.tx.execute(
+        text("SELECT guild_id FROM guild_audit_log WHERE action = 'kick.primary'")
+    ).scalars()
+    assert sorted(audit) == [GUILD, OTHER_GUILD]
+    servers.claim(OTHER_GUILD, hours(3))
+    assert servers.told() == [GUILD], "the second click changes nothing"
+
+
+def test_two_admins_who_disagree_need_the_streamer(servers: Servers) -> None:
+    with pytest.raises(Refusal, match="answers in this channel's chat") as refused:
+        servers.claim(OTHER_GUILD, hours(2))
+    assert "hand it over" in refused.value.remedy
+    servers.connect(GUILD, hours(2))
+    with pytest.raises(Refusal, match="has connected"):
+        servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
+    servers.connect(OTHER_GUILD, hours(3))
+    assert servers.current() == GUILD, "connecting alone takes nothing away"
+    servers.claim(OTHER_GUILD, hours(3.5))
+    assert servers.current() == OTHER_GUILD
+    with pytest.raises(Refusal):
+        servers.claim(GUILD, hours(3.6))
+    servers.connect(GUILD, hours(4))
+    servers.claim(GUILD, hours(4.5))
+    assert servers.current() == GUILD
+
+
+def test_the_primary_hands_over(servers: Servers) -> None:
+    names = guilds.list_names(servers.tx)
+
+    def hand_over(guild_id: int, to: str) -> primary.Primary:
+        return primary.hand_over(servers.tx, guild_id, to, ADMIN, hours(2))
+
+    with pytest.raises(Refusal, match="Only the primary"):
+        hand_over(OTHER_GUILD, names[OTHER_GUILD])
+    with pytest.raises(Refusal, match="No other server called"):
+        hand_over(GUILD, "Somebody Else's")
+    assert hand_over(GUILD, str(GUILD)).is_here
+    assert not hand_over(GUILD, names[OTHER_GUILD].upper()).is_here
+    assert servers.current() == OTHER_GUILD
+    assert servers.told() == [OTHER_GUILD]
+
+
+def test_a_server_without_a_channel_is_told_so(tx: Connection, guild_id: int) -> None:
+    with pytest.raises(Refusal, match="No Kick channel"):
+        primary.claim(tx, guild_id, ADMIN, NOON, manages=None)
