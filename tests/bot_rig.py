@@ -30,17 +30,17 @@ Json = dict[str, Any]
 
 @contextmanager
 def bot_in_discord(
-    database: Database, *rooms: Room, until: str, clock: Clock = utc_now
+    database: Database, *rooms: Room, until: str, clock: Clock = utc_now, **values: Any
 ) -> Iterator[tuple[DiscordDriver, DiscordThread]]:
     """Ready once the command `until` is registered and both servers are known; what is committed
-    rings the bell."""
+    rings the bell. Every vendor is the sandbox; `values` are further settings."""
     address = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     with (
         cleaned(database),
         on_thread(signing_key=KEY, defaults=LENIENT) as world,
         pytest.MonkeyPatch.context() as patch,
     ):
-        env = {k.lower(): v for k, v in world.env.items() if k.startswith("DISCORD_")}
+        env = {key.lower(): value for key, value in world.env.items()} | values
         bus = LocalBus()
         patch.setattr(database, "_ring", bus.publish)
         bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), rooms)

@@ -32,7 +32,6 @@ class Missed(commands.Cog):
     @app_commands.describe(number="The number in the list")
     async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
         """Count what was left out, as if Kick had told it. It counts once, whoever asks."""
-        await ctx.defer(ephemeral=True)
         await self._settle(ctx, "credit", number)
 
     @missed.command(name="dismiss", extras=PRIVATE)
