@@ -23,12 +23,13 @@ from discord.ext import commands
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.guilds import actions as guilds
-from core.help.commands import describe_chat_command, describe_command, each_command, usage
+from core.help.commands import describe_chat_command, describe_command, each_command
 from core.kick.speech.courier import KickCourier
 from core.kit import discord_ui as ui
 from core.kit import strict_json
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.discord_arguments import explained_argument, set_up_typing, skip_fallback
 from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
@@ -99,6 +100,7 @@ class RegularsBot(commands.Bot):
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*room.buttons)
         self.add_dynamic_items(PageButton, KeepButton)
+        set_up_typing(self)
 
     async def setup_hook(self) -> None:
         await self.add_rooms()
@@ -158,6 +160,7 @@ async def _may_use(ctx: commands.Context[Any]) -> bool:
     they are typed."""
     if ctx.command is None:
         return True
+    skip_fallback(ctx)
     if ctx.guild is None:
         if ui.is_for_servers(ctx.command):
             raise commands.NoPrivateMessage
@@ -196,6 +199,7 @@ def _guild_id(ctx: commands.Context[Any]) -> int | None:
 
 def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
     """What happened, what can be done; a code where it is our fault."""
+    error = ui.explained(error, ctx.guild)
     match error:
         case Refusal():
             return ui.refusal_card(error)
@@ -204,7 +208,7 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
             return ui.outage_card(error)
         case commands.CommandOnCooldown():
             again = discord.utils.utcnow().timestamp() + error.retry_after
-            what, remedy = _("That was quick"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
+            what, remedy = _("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
         case commands.MissingPermissions():
             needed = ui.permission_names(error.missing_permissions)
             what = _("This command is for moderators")
@@ -212,23 +216,12 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
         case commands.NoPrivateMessage():
             what, remedy = _("This works in a server only"), ""
         case commands.UserInputError() | discord.app_commands.TransformerError():
-            what = _("I did not understand that")
-            remedy = _("Write it like this: `{usage}`").format(usage=usage(ctx.command))
-            remedy += _range_words(error)
+            return ui.refusal_card(explained_argument(ctx, error))
         case commands.CheckFailure() | discord.app_commands.CheckFailure():
             what, remedy = _("You may not use this command"), ""
         case _:
             return _bug(ctx, error)
     return ui.refusal_card(Refusal(what, remedy))
-
-
-def _range_words(error: Exception) -> str:
-    match error:
-        case commands.RangeError(value=int(), minimum=int(least), maximum=int(most)):
-            return "\n" + _("Numbers there go from {least} to {most}.").format(
-                least=f"{least:,}", most=f"{most:,}"
-            )
-    return ""
 
 
 def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:

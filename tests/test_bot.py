@@ -26,7 +26,16 @@ from tests.patience import LENIENT, until
 
 
 def context(command: Any = None) -> commands.Context[Any]:
-    return cast(Any, SimpleNamespace(command=command, guild=SimpleNamespace(id=7)))
+    return cast(
+        Any,
+        SimpleNamespace(
+            command=command,
+            guild=SimpleNamespace(id=7),
+            current_parameter=command.params["top"] if command else None,
+            current_argument="x",
+            view=SimpleNamespace(buffer="!leaderboard 5 please", index=15),
+        ),
+    )
 
 
 def typed() -> commands.Command[Any, ..., Any]:
@@ -46,13 +55,19 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
         (Refusal("No stream yet.", "Come back later."), "No stream yet.", "Come back later."),
         (Outage("the database", "refused by 10.0.0.7"), "The database is not", "Nothing is lost"),
         (Outage("StreamElements"), "StreamElements is not answering", "try again"),
-        (COOLDOWN, "That was quick", "<t:"),
+        (COOLDOWN, "Slow down", "<t:"),
         (commands.MissingPermissions(["manage_guild"]), "for moderators", "Manage Server"),
         (commands.NoPrivateMessage(), "in a server only", ""),
-        (commands.BadArgument("x"), "did not understand", "`!leaderboard [top=10]`"),
-        (commands.RangeError(26, 1, 25), "did not understand", "from 1 to 25"),
-        (commands.TooManyArguments(), "did not understand", "`!leaderboard"),
-        (commands.ExpectedClosingQuoteError('"'), "did not understand", "`!leaderboard"),
+        (commands.BadArgument("x"), "“x” is not a whole number", "Usage: `!leaderboard [top=10]`"),
+        (commands.RangeError(26, 1, 25), "“26” does not fit `top`", "between 1 and 25"),
+        (commands.RangeError(0, 1, None), "“0” does not fit `top`", "Minimum: 1."),
+        (commands.RangeError(9, None, 5), "“9” does not fit `top`", "Maximum: 5."),
+        (commands.TooManyArguments(), "“please” does not fit `top`", "`!leaderboard"),
+        (commands.ExpectedClosingQuoteError('"'), "quotation mark", "`!leaderboard"),
+        (commands.RoleNotFound("Nobody"), "“Nobody” is not a role on this server", "Usage"),
+        (commands.ChannelNotFound("#x"), "is not a channel on this server", "Usage"),
+        (commands.MemberNotFound("x"), "is not a member of this server", "Usage"),
+        (commands.BadBoolArgument("x"), "neither yes nor no", "Usage"),
         (commands.CheckFailure(), "may not use", ""),
         (app_commands.CheckFailure(), "may not use", ""),
     ],

@@ -24,9 +24,9 @@ def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
 
 def _require_bounds(declared: GuildSetting[Any], value: int) -> None:
     if declared.least is not None and value < declared.least:
-        raise Refusal(_("That is too small. The least is {least}.").format(least=declared.least))
+        raise Refusal(_("That is too small. Minimum: {least}.").format(least=declared.least))
     if declared.most is not None and value > declared.most:
-        raise Refusal(_("That is too much. The most is {most}.").format(most=declared.most))
+        raise Refusal(_("That is too much. Maximum: {most}.").format(most=declared.most))
 
 
 def _require_zone(value: str) -> None:

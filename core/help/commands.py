@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from core.help import embeds
 from core.kit import discord_ui as ui
+from core.kit.discord_arguments import usage
 from core.kit.room import ChatCommand
 from core.kit.words import _
 
@@ -17,13 +18,6 @@ Command = commands.Command[Any, ..., Any]
 
 MOST_TOPICS = 25
 """Choices that Discord takes in one menu."""
-
-
-def usage(command: Command | None) -> str:
-    """How a command is typed, such as `!slotcalls channel <channel>`."""
-    if command is None:
-        return f"{ui.PREFIX}help"
-    return f"{ui.PREFIX}{command.qualified_name} {command.signature}".strip()
 
 
 def each_command(bot: commands.Bot) -> Iterator[Command]:

@@ -15,6 +15,7 @@ import structlog
 from discord.ext import commands
 from discord.utils import escape_markdown, escape_mentions, format_dt
 
+from core.kit.discord_faults import TO_POST, lacking, outage_of
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.services import Services
 from core.kit.words import _
@@ -188,10 +189,6 @@ async def is_admin(interaction: discord.Interaction) -> bool:
     return False
 
 
-TO_POST = ("view_channel", "send_messages", "embed_links")
-"""What the bot needs in a channel where it posts."""
-
-
 def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) -> None:
     """Raises Refusal, with their names, when the bot lacks permissions to post in a channel."""
     held = channel.permissions_for(me)
@@ -230,11 +227,33 @@ def is_too_late(error: BaseException) -> bool:
     return isinstance(error, discord.NotFound) and error.code == TOO_LATE
 
 
+def explained(error: BaseException, guild: discord.Guild | None) -> BaseException:
+    """What Discord refuses or cannot do, as a Refusal or an Outage; any other error as it is."""
+    if not isinstance(error, discord.Forbidden):
+        return outage_of(error) or error
+    if error.code in CANNOT_DM:
+        return Refusal(
+            _("I can't send you direct messages."),
+            _("Allow them in this server's privacy settings, then try again."),
+        )
+    missing = lacking(error, guild)
+    if not missing:
+        return Refusal(
+            _("Discord doesn't let me do that."),
+            _("Check my role's permissions, and that it is above the roles I should manage."),
+        )
+    names = permission_names(missing)
+    remedy = _("Give my role this permission here, then try again.")
+    if "manage_roles" in missing:
+        remedy += " " + _("My role also has to be above the roles I should manage.")
+    return Refusal(_("I'm missing a permission: {names}.").format(names=names), remedy)
+
+
 def _what_broke(interaction: discord.Interaction, error: Exception) -> discord.Embed:
-    match error:
-        case Refusal():
+    match explained(error, interaction.guild):
+        case Refusal() as error:
             return refusal_card(error)
-        case Outage():
+        case Outage() as error:
             _log.warning("A button could not work", service=error.service, reason=error.reason)
             return outage_card(error)
     code = trouble_code()

@@ -74,6 +74,10 @@ def internal_error() -> ApiError:
     return ApiError(500, 0, "500: Internal Server Error")
 
 
+def unavailable() -> ApiError:
+    return ApiError(503, 0, "503: Service Unavailable")
+
+
 class FormErrors:
     """Collects 50035 `Invalid Form Body` errors as the nested tree Discord answers with."""
 

@@ -20,6 +20,7 @@ from sandbox.discord.errors import (
     missing_access,
     missing_permissions,
     unauthorized,
+    unavailable,
     unknown,
 )
 from sandbox.discord.models import Channel, Guild, Message
@@ -150,6 +151,8 @@ def _through(world: DiscordWorld, endpoint: Endpoint) -> WebHandler:
 def _refuse_on_order(world: DiscordWorld, endpoint: Endpoint) -> None:
     if world.faults.take("discord.rest.500"):
         raise internal_error()
+    if world.faults.take("discord.rest.503"):
+        raise unavailable()
     if endpoint.writes_in_guild and world.faults.take("discord.rest.missing_permission"):
         raise missing_permissions()
 

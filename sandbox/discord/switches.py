@@ -6,6 +6,7 @@ from sandbox.faults import FaultKind, Faults, FaultValue
 
 _SWITCHES: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
     ("discord.rest.500", int, 0, "The next N REST calls answer 500 and do nothing."),
+    ("discord.rest.503", int, 0, "The next N REST calls answer 503: discord.py gives up at once."),
     ("discord.rest.429", int, 0, "The next N REST calls answer 429 and do nothing."),
     ("discord.rest.429_retry_after", float, 0.3, "Seconds the 429 asks to wait."),
     ("discord.rest.429_global", bool, False, "The 429 is a global rate limit."),

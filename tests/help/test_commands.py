@@ -9,9 +9,10 @@ from discord.ext import commands
 
 from core.health.room import open_room as open_health
 from core.help import embeds
-from core.help.commands import Help, describe_chat_command, describe_command, usage
+from core.help.commands import Help, describe_chat_command, describe_command
 from core.help.room import open_room as open_help
 from core.kit.database import Database
+from core.kit.discord_arguments import usage
 from core.kit.room import ChatCommand, Room
 from tests.health.rig import BotRig, open_bot
 

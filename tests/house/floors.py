@@ -95,6 +95,9 @@ class House:
                 "*.embeds",
                 "*.embeds.*",
                 "outbox.*",
+                "kit.discord_access",
+                "kit.discord_arguments",
+                "kit.discord_faults",
                 "kit.discord_pages",
                 "kit.discord_own",
                 "kit.discord_questions",
@@ -102,7 +105,11 @@ class House:
             ),
             WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),
             # discord.py lets errors of its HTTP client through, so its courier has to know them.
-            HTTP_CLIENTS: (*(f"{vendor}.*" for vendor in vendors), "outbox.discord_courier"),
+            HTTP_CLIENTS: (
+                *(f"{vendor}.*" for vendor in vendors),
+                "kit.discord_faults",
+                "outbox.discord_courier",
+            ),
             ("psycopg2",): ("kit.database",),
         }
 

@@ -158,7 +158,7 @@ def test_minutes_have_bounds(
     discord_world: DiscordDriver, database: Database, minutes: int
 ) -> None:
     ask = Asker(discord_world, "roles", typing=True)
-    assert "did not understand" in ask("add", role=REGULAR, minutes=minutes)["title"]
+    assert "does not fit `minutes`" in ask("add", role=REGULAR, minutes=minutes)["title"]
     assert stored(database) == []
 
 

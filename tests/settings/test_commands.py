@@ -301,10 +301,15 @@ def test_discord_is_told_who_may(discord_world: DiscordDriver) -> None:
     assert all(str(c["default_member_permissions"]) == wanted for c in found)
 
 
-@pytest.mark.parametrize("wrong", ["show", "set", "set game.seconds", "reset"])
-def test_a_command_typed_wrong_is_explained(discord_world: DiscordDriver, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "missing"),
+    [("show", "key"), ("set", "key"), ("set game.seconds", "value"), ("reset", "key")],
+)
+def test_a_command_typed_wrong_is_explained(
+    discord_world: DiscordDriver, wrong: str, missing: str
+) -> None:
     embed = Asker(discord_world, "settings", typing=True)(wrong)
-    assert embed["title"] == "⚠️ I did not understand that"
+    assert embed["title"] == f"⚠️ Missing `{missing}`."
     assert f"`!settings {wrong.split()[0]} <key>" in embed["description"]
 
 

@@ -214,10 +214,19 @@ def test_the_leaderboard_of_few(ask: Asker) -> None:
     ]
 
 
-@pytest.mark.parametrize("top", ["0", "26", "many"])
-def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(world: World, top: str) -> None:
+@pytest.mark.parametrize(
+    ("top", "why"),
+    [
+        ("0", "“0” does not fit `top`."),
+        ("26", "“26” does not fit `top`."),
+        ("many", "“many” is not a whole number."),
+    ],
+)
+def test_a_leaderboard_has_bounds_and_a_slip_costs_no_wait(
+    world: World, top: str, why: str
+) -> None:
     typing = Asker(world.driver, typing=True)
-    assert typing("leaderboard", "mia", top=top)["title"] == "⚠️ I did not understand that"
+    assert typing("leaderboard", "mia", top=top)["title"] == f"⚠️ {why}"
     assert typing("leaderboard", "mia")["title"].startswith("🏆")
 
 
@@ -230,7 +239,7 @@ def test_a_leaderboard_every_ten_seconds(
     monkeypatch.setattr(cooldown, "per", 3600)  # however slow this machine is
     ask("leaderboard", "mia")
     embed = ask("leaderboard", "mia")
-    assert embed["title"] == "⚠️ That was quick"
+    assert embed["title"] == "⚠️ Slow down!"
     assert "Try again <t:" in text_of(embed)
 
 
@@ -375,6 +384,7 @@ def test_more_than_there_is_cannot_be_taken(ask: Asker, world: World) -> None:
 
 def test_a_correction_needs_its_parts(world: World) -> None:
     typing = Asker(world.driver, typing=True)
-    assert typing("watchadjust viewer1 5")["title"] == "⚠️ I did not understand that"
-    assert typing("watchadjust viewer1 many because")["title"] == "⚠️ I did not understand that"
+    assert typing("watchadjust viewer1 5")["title"] == "⚠️ Missing `reason`."
+    wrong = typing("watchadjust viewer1 many because")
+    assert wrong["title"] == "⚠️ “many” is not a whole number."
     assert "needs a number of minutes" in typing("watchadjust viewer1 0 because")["title"]

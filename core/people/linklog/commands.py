@@ -4,7 +4,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_ui import PRIVATE, TO_POST, answer, guild_id_of, require_permissions
+from core.kit.discord_faults import TO_POST
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, require_permissions
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _

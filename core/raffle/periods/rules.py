@@ -154,8 +154,8 @@ def parse_date(text: str) -> date:
         return date.fromisoformat(text.strip())
     except ValueError:
         raise Refusal(
-            _("“{text}” is no date.").format(text=text.strip()[:40]),
-            _("Write it like this: `2026-12-24`."),
+            _("“{text}” is not a valid date.").format(text=text.strip()[:40]),
+            _("Use YYYY-MM-DD, e.g. `2026-12-24`."),
         ) from None
 
 

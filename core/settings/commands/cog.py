@@ -34,10 +34,7 @@ class Settings(commands.Cog, name="settings"):
     @app_commands.describe(room="Of one part of the product only, such as watchtime")
     async def settings(self, ctx: Context, *, room: str = "") -> None:
         """Show what can be set about this server, and how it is set."""
-        wanted = room.split()
-        if wanted[:1] == ["list"]:  # typed, it is not a command but the first word of the room
-            del wanted[0]
-        only = get_room(" ".join(wanted), self._known) if wanted else ""
+        only = get_room(room, self._known) if room.strip() else ""
         await show(ctx, self._book, only)
 
     @settings.command(name="show", extras=PRIVATE)

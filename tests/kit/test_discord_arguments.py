@@ -1,0 +1,72 @@
+"""Typed subcommands ignore case, unknown ones say so, and a wrong argument is named."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.kit.database import Database
+from core.people import room as people
+from core.raffle import room as raffle
+from core.roles import room as roles
+from core.settings import room as settings
+from core.slot_calls import room as slot_calls
+from sandbox.discord.driver import DiscordDriver
+from tests.bot_rig import bot_in_discord
+
+
+@pytest.fixture(scope="module")
+def driver(database: Database) -> Iterator[DiscordDriver]:
+    rooms = slot_calls.ROOM, roles.ROOM, people.ROOM, raffle.ROOM
+    everything = (*rooms, settings.open_room(rooms))
+    with bot_in_discord(database, *everything, until="slotcalls status") as (driver, _bot):
+        yield driver
+
+
+def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
+    """Title and text of the answer to what is typed."""
+    asked = driver.message("nora", "general", line)
+    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    return told["embeds"][0]["title"], told["embeds"][0].get("description", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("!slotcalls QUEUE", "The list is empty"),
+        ("!SlotCalls Queue", "The list is empty"),
+        ("!slotcalls status", "Slot calls are on"),
+        ("!slotcalls STATUS", "Slot calls are on"),
+        ("!settings List watchtime", "Nothing of that name"),
+        ("!settings list slot_calls", "Settings of this server"),
+    ],
+)
+def test_a_subcommand_is_found_whatever_its_case(
+    driver: DiscordDriver, line: str, title: str
+) -> None:
+    assert title in ask(driver, line)[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "title", "text"),
+    [
+        ("!slotcalls stauts", "`!slotcalls` has no subcommand “stauts”", "`!slotcalls status`?"),
+        ("!slotcalls xyzzy", "has no subcommand “xyzzy”", "`block`, `blocked`, `channel`"),
+        ("!roles add Regular", "Missing `minutes`.", "`minutes`: "),
+        ("!roles add Nobody 5", "“Nobody” is not a role on this server.", "`!roles add <role>"),
+        ("!roles add Regular soon", "“soon” is not a whole number.", "`minutes`: "),
+        ("!roles add Regular 0", "“0” does not fit `minutes`.", "between 1 and 5,000,000"),
+        ("!roles mode both", "“both” does not fit `mode`.", "`stack`, `highest`"),
+        ("!slotcalls limits many", "“many” does not fit `per_viewer` or `cooldown`.", "Usage: "),
+        ("!link_panels remove nowhere", "“nowhere” does not fit `channel`.", "Usage: "),
+        ('!roles add "Regular 5', "A quotation mark is missing", "Usage: "),
+        ("!rafflesetdate tomorrow 2030-01-02", "“tomorrow” is not a valid date.", "2026-12-24"),
+    ],
+)
+def test_a_wrong_argument_is_named(driver: DiscordDriver, line: str, title: str, text: str) -> None:
+    told = ask(driver, line)
+    assert title in told[0]
+    assert text in told[1]
+
+
+def test_a_command_without_arguments_takes_a_kind_word(driver: DiscordDriver) -> None:
+    assert "direct messages" in ask(driver, "!link please")[0]
