@@ -1,8 +1,8 @@
 """The worker: from deliveries to events to effects, one transaction a batch.
 
-A batch is first tried without safety nets. When anything in it fails, the whole batch is rolled
-back and run again carefully: every hearer under a savepoint of its own, so that one that fails is
-left behind alone, to be retried and at last shelved, and the others' effects stand.
+A batch first runs without savepoints. If anything in it fails, the whole batch is rolled back and
+runs again with a savepoint for each handler, so that only the one that fails is retried later and
+given up in the end. An outage of the database is nobody's failure: the batch waits for it.
 """
 
 import threading
@@ -20,7 +20,7 @@ from core.inbox import store
 from core.inbox.hearers import Hearing, Hearings
 from core.inbox.store import Delivery, Retry
 from core.kit.clock import Clock, utc_now
-from core.kit.database import Database, savepoint
+from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal
 from core.kit.part import Part
 from core.kit.retry import backoff
@@ -105,8 +105,8 @@ class Worker:
                 self._complain(str(outage))
             except Exception:  # the worker's edge: it must outlive every bug
                 worked = False
-                self._complain("It met an error it does not know; see the log.")
-                _log.exception("The inbox worker stumbled")
+                self._complain("Unexpected error; see the log.")
+                _log.exception("The inbox worker failed")
             if not worked:
                 self._doorbell.wait(self.POLL_SECONDS)
 
@@ -121,12 +121,14 @@ class Worker:
         """Handle one batch of one lane, or one due retry; False when there was nothing to do.
 
         Raises:
-            Outage: the database went away; nothing of the batch has happened.
+            DatabaseOutage: nothing of the batch has happened.
         """
         try:
             with self._database.begin() as tx:
                 return self._handle_lane(tx, careful=False) or self._handle_retry(tx)
-        except Exception as error:  # an Outage may be a hearer's; the database's comes again below
+        except DatabaseOutage:
+            raise
+        except Exception as error:
             _log.debug("A batch failed and is run again carefully", error=repr(error))
         with self._database.begin() as tx:
             return self._handle_lane(tx, careful=True) or self._handle_retry(tx)
@@ -160,9 +162,9 @@ class Worker:
         try:
             with savepoint(tx):
                 return self._translate(tx, delivery)
+        except DatabaseOutage:
+            raise
         except Exception as error:  # a bug of ours, and the lane must go on
-            if tx.invalidated:
-                raise
             _log.exception(
                 "A delivery was not understood", kind=delivery.kind, delivery=delivery.id
             )
@@ -182,15 +184,13 @@ class Worker:
         try:
             with savepoint(tx):
                 hearing.run(tx, event)
+        except DatabaseOutage:
+            raise
         except Refusal as refusal:
             _log.info("Declined", hearer=hearing.name, reason=refusal.what, guild_id=event.guild_id)
         except Outage as outage:
-            if tx.invalidated:
-                raise
             return _summary(outage)
         except Exception as error:  # one of the three edges
-            if tx.invalidated:
-                raise
             _failures.labels(hearing.name).inc()
             _log.exception("A hearer failed", hearer=hearing.name, guild_id=event.guild_id)
             return _summary(error)

@@ -5,6 +5,7 @@ network call is made while one is open.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -128,7 +129,8 @@ class Database:
         """A transaction that commits at the end of the block and rolls back on any error.
 
         Raises:
-            Outage: the database cannot be reached, or went away in between.
+            DatabaseOutage: the database cannot be reached, went away in between, or cannot work
+                now, such as on a full disk.
         """
         bells: dict[_Ring, None] = {}
         try:
@@ -138,11 +140,8 @@ class Database:
                 tx.info[_NOTES] = {}
                 tx.info[_KEY] = self._key
                 yield tx
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise Outage("the database", _first_line(error)) from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise Outage("the database", _first_line(error)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            _raise_outage(error)
             raise
         for bell, data in bells:
             self._ring(bell, **dict(data))
@@ -173,8 +172,9 @@ class Database:
                 finally:
                     if ours:
                         lone.execute(_UNLOCK, key)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise Outage("the database", _first_line(error)) from error
+        except (DBAPIError, PoolTimeout) as error:
+            _raise_outage(error)
+            raise
 
     def check_address(self) -> None:
         """Connect once. Raises Outage also where the address has an option that is unknown here,
@@ -182,7 +182,7 @@ class Database:
         try:
             self.engine.connect().close()
         except (DBAPIError, PoolTimeout) as error:
-            raise Outage("the database", _first_line(error)) from error
+            raise DatabaseOutage(error) from error
 
     def close(self) -> None:
         self.engine.dispose()
@@ -225,14 +225,46 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
 @contextmanager
 def savepoint(tx: Connection) -> Iterator[None]:
     """A part of the transaction that can fail alone; notes are forgotten with it, because they
-    may speak of rows that are gone again."""
+    may speak of rows that are gone again.
+
+    Raises:
+        DatabaseOutage: the database failed, not this part: the whole transaction has to end.
+    """
     try:
         with tx.begin_nested():
             yield
-    except BaseException:
-        if not tx.invalidated:  # a lost connection has no notes any more
-            notes(tx).clear()
+    except Exception as error:
+        if tx.invalidated:
+            raise DatabaseOutage(error) from error
+        notes(tx).clear()
+        _raise_outage(error)
         raise
+
+
+class DatabaseOutage(Outage):
+    """The database cannot work now. It says nothing about what was to be stored."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__("the database", _first_line(error))
+
+
+_OUTAGES = re.compile("08|25006|40|53|55P03|57|58|F0|XX001|XX002")
+"""SQLSTATEs that start like this are about the state of the server: connection lost, read-only
+after a failover, deadlock, full disk or memory, lock timeout, shutdown or cancelled, I/O error.
+https://www.postgresql.org/docs/18/errcodes-appendix.html"""
+
+
+def _raise_outage(error: Exception) -> None:
+    """Raise DatabaseOutage where that is what this error means; errors about a statement or its
+    data pass. psycopg2's classes do not tell: a full disk and too long a key are the same one."""
+    if isinstance(error, DBAPIError) and not error.connection_invalidated:
+        sqlstate = getattr(error.orig, "pgcode", None)
+        if sqlstate is not None and not _OUTAGES.match(sqlstate):
+            return
+        if sqlstate is None and not isinstance(error, OperationalError | InterfaceError):
+            return
+    if isinstance(error, DBAPIError | PoolTimeout):
+        raise DatabaseOutage(error) from error
 
 
 def violated(error: IntegrityError) -> str | None:

@@ -32,7 +32,7 @@ NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OS
 """All that discord.py raises when Discord declines, or cannot be reached."""
 
 LONGEST_SECONDS = 15.0
-"""Shorter than the outbox's lease, so that nobody takes over a message that is still on its way."""
+"""How long one attempt may take; what is unsure by then is asked about."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The sender: takes due messages lane by lane, hands them to the couriers, notes what became of it.
+"""The sender: claims due messages lane by lane, hands them to the couriers, notes the outcome.
 
-It lives on the bot's event loop. A message is marked `sending` before it leaves and `sent` after;
-if the process dies in between, whoever takes it next asks the courier whether it arrived.
+It runs on the bot's event loop. A message is marked `sending` before it leaves and `sent` after,
+and its lease is renewed for as long as that takes. If the process dies in between, the lease runs
+out, and whoever claims the message next asks the courier whether it arrived.
 """
 
 import asyncio
@@ -14,13 +15,13 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy import Connection
 
 from core.kit.clock import Clock, utc_now
-from core.kit.database import Database, savepoint
+from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.part import Part
 from core.kit.retry import backoff
 from core.outbox import store
 from core.outbox.courier import Courier, Receipt, Settler, Unsure
-from core.outbox.store import Outgoing
+from core.outbox.store import LEASE, Outgoing
 
 AT_ONCE = 16
 MOST_ATTEMPTS = 8
@@ -35,6 +36,15 @@ _outcomes = Counter("outbox_messages", "Messages by what became of them", ["serv
 _delay = Histogram("outbox_delay_seconds", "From posting to sent", ["service"])
 
 
+class _LeaseLost(Exception):
+    """The lease ran out, and another sender has claimed the message."""
+
+
+def _must_hold(held: object) -> None:
+    if not held:
+        raise _LeaseLost
+
+
 class Sender:
     """Sends what the outbox holds. Any number of senders may run side by side.
 
@@ -46,6 +56,7 @@ class Sender:
     """
 
     POLL_SECONDS = 1.0
+    RENEW_SECONDS = LEASE.total_seconds() / 4
 
     def __init__(
         self,
@@ -59,7 +70,7 @@ class Sender:
         self._clock = clock
         self._settlers = settlers or {}
         self._doorbell = asyncio.Event()
-        self._active: set[asyncio.Task[None]] = set()
+        self._active: dict[asyncio.Task[None], Outgoing] = {}
         self._trouble: str | None = None
         self._running = False
 
@@ -78,6 +89,7 @@ class Sender:
     async def run(self) -> None:
         """Send until cancelled; what is on its way by then is finished."""
         self._running = True
+        renewing = asyncio.create_task(self._keep_leases())
         try:
             while True:
                 self._doorbell.clear()
@@ -90,6 +102,18 @@ class Sender:
             self._running = False
             if self._active:
                 await asyncio.wait(self._active, timeout=3)
+            renewing.cancel()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self.RENEW_SECONDS)
+            if self._active:
+                try:
+                    await self._database.run(store.renew_leases, list(self._active.values()))
+                except Outage as outage:
+                    _log.info("Leases could not be renewed", reason=outage.reason)
+                except Exception:  # it must outlive every bug, like the sender
+                    _log.exception("Leases could not be renewed")
 
     async def _send_due(self) -> bool:
         room = AT_ONCE - len(self._active)
@@ -102,19 +126,22 @@ class Sender:
             self._complain(str(outage))
             return False
         except Exception:  # the sender's edge: it must outlive every bug
-            self._complain("It met an error it does not know; see the log.")
-            _log.exception("The outbox sender stumbled")
+            self._complain("Unexpected error; see the log.")
+            _log.exception("The outbox sender failed")
             return False
         self._begin(due)
         return bool(due)
 
     async def _claim(self, most: int) -> list[Outgoing]:
-        claim = asyncio.create_task(self._database.run(store.claim_due, self._clock(), most))
+        active = [message.id for message in self._active.values()]
+        claim = asyncio.create_task(
+            self._database.run(store.claim_due, self._clock(), most, active)
+        )
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
-            # The thread goes on and marks what it takes: that is sent before we end, or it would
-            # be in doubt for as long as the lease lasts.
+            # The thread goes on and marks what it claims: that is sent before we end, or nobody
+            # could send it until the lease runs out.
             with suppress(Exception):
                 self._begin(await claim)
             raise
@@ -122,7 +149,7 @@ class Sender:
     def _begin(self, due: Iterable[Outgoing]) -> None:
         for message in due:
             task = asyncio.create_task(self._send(message))
-            self._active.add(task)
+            self._active[task] = message
             task.add_done_callback(self._finished)
 
     def _complain(self, reason: str) -> None:
@@ -131,22 +158,33 @@ class Sender:
         self._trouble = reason
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._active.discard(task)
+        self._active.pop(task, None)
         self._doorbell.set()
         if not task.cancelled() and task.exception() is not None:
-            # Noting the outcome failed. The message stays `sending` and is taken up again.
+            # Noting the outcome failed. The message stays `sending` until its lease runs out.
             self._complain(str(task.exception()))
 
     async def _send(self, message: Outgoing) -> None:
+        try:
+            await self._attempt(message)
+        except _LeaseLost:
+            # Whoever has the message now asks whether it arrived; the outcome is theirs to note.
+            _log.warning("Another sender has taken over a message", key=message.key)
+            _outcomes.labels(message.service, "lost").inc()
+
+    async def _attempt(self, message: Outgoing) -> None:
         try:
             receipt = await self._hand_over(message)
         except Refusal as refusal:
             await self._shelve(message, " ".join((refusal.what, refusal.remedy)).strip())
         except Outage as outage:
-            await self._wait(message, str(outage), outage.retry_after)
+            patience = timedelta.max if isinstance(outage, DatabaseOutage) else PATIENCE
+            await self._wait(message, str(outage), outage.retry_after, patience=patience)
         except Unsure as doubt:
             pause = max(backoff(message.attempts).total_seconds(), UNSURE_SECONDS)
             await self._wait(message, str(doubt), pause, unsure=True)
+        except _LeaseLost:
+            raise
         except Exception as error:  # a bug of ours, and the lane must go on
             await self._fail(message, error)
         else:
@@ -162,11 +200,11 @@ class Sender:
             try:
                 with savepoint(tx):
                     settle(tx, message, receipt, now)
-            except Exception:  # a bug of that room: what was sent stays sent
-                if tx.invalidated:
-                    raise
+            except DatabaseOutage:
+                raise
+            except Exception:  # a bug of that feature: what was sent stays sent
                 _log.exception("A receipt was not understood", code=trouble_code(), key=message.key)
-        store.set_sent(tx, message.id, now, receipt)
+        _must_hold(store.set_sent(tx, message, now, receipt))
 
     async def _hand_over(self, message: Outgoing) -> Receipt:
         courier = self._couriers.get(message.service)
@@ -176,27 +214,39 @@ class Sender:
             receipt = await courier.confirm(message)
             if receipt is not None:
                 return receipt
+            # If asking took too long, somebody else may be sending it by now.
+            _must_hold(await self._database.run(store.renew_leases, [message]))
         return await courier.deliver(message)
 
     async def _wait(
-        self, message: Outgoing, error: str, seconds: float | None, *, unsure: bool = False
+        self,
+        message: Outgoing,
+        error: str,
+        seconds: float | None,
+        *,
+        unsure: bool = False,
+        patience: timedelta = PATIENCE,
     ) -> None:
-        """`unsure`: this attempt may have gone through. What an earlier one left in doubt stays in
-        doubt until the courier has said otherwise."""
+        """Try again later, or give up what was posted too long ago.
+
+        `unsure`: this attempt may have gone through. If an earlier one may have, that stays so
+        until the courier has said otherwise.
+        """
         now = self._clock()
-        if now - message.posted_at > PATIENCE:
+        if now - message.posted_at > patience:
             await self._shelve(message, error)
             return
         try_at = now + (
             backoff(message.attempts) if seconds is None else timedelta(seconds=seconds)
         )
-        await self._database.run(
+        held = await self._database.run(
             store.set_waiting,
-            message.id,
+            message,
             try_at=try_at,
             error=error,
             unsure=unsure or message.unsure,
         )
+        _must_hold(held)
         _outcomes.labels(message.service, "later").inc()
 
     async def _fail(self, message: Outgoing, error: Exception) -> None:
@@ -211,8 +261,8 @@ class Sender:
             await self._wait(message, reason, None)
 
     async def _shelve(self, message: Outgoing, error: str) -> None:
+        _must_hold(await self._database.run(store.set_shelved, message, error))
         _log.warning(
             "A message is given up", kind=message.kind, reason=error, guild_id=message.guild_id
         )
-        await self._database.run(store.set_shelved, message.id, error)
         _outcomes.labels(message.service, "shelved").inc()

@@ -3,15 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.outbox.tables import messages
 
 LEASE = timedelta(seconds=20)
-"""A message that has been `sending` for longer belongs to a process that died."""
+"""A message whose lease was not renewed for this long belongs to a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Outgoing:
         attempts: this one included.
         unsure: an earlier attempt may have gone through; ask before repeating.
         first_sending_at: when the first attempt began.
+        lease: the claim by which it is ours. Whoever claims it after us has another one.
     """
 
     id: int
@@ -37,6 +39,7 @@ class Outgoing:
     unsure: bool
     posted_at: datetime
     first_sending_at: datetime
+    lease: str
 
 
 def add_message(
@@ -77,8 +80,9 @@ def add_messages(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-# The head of each lane that is due, or whose sender died. Taking it marks it, in one statement, so
-# that nobody else takes it; the lane's next message has to wait for it.
+# The head of each lane that is due, or whose lease has run out. Claiming it marks it, in one
+# statement, so that nobody else claims it; the lane's next message has to wait for it. Leases are
+# timed by the database's clock, because those of several machines differ.
 _CLAIM = text("""
     WITH RECURSIVE lanes AS (
         (SELECT lane FROM outbox_messages
@@ -97,26 +101,47 @@ _CLAIM = text("""
         SELECT m.id FROM outbox_messages m
          WHERE m.id IN (SELECT id FROM heads)
            AND ((m.state = 'waiting' AND m.try_at <= :now)
-                OR (m.state = 'sending' AND m.sending_at < :abandoned))
+                OR (m.state = 'sending'
+                    AND m.sending_at < clock_timestamp() - CAST(:lasts AS interval)
+                    AND m.id <> ALL(CAST(:active AS bigint[]))))
          ORDER BY m.id LIMIT :most
            FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox_messages m
        SET state = 'sending',
-           sending_at = :now,
+           sending_at = clock_timestamp(),
+           lease = :lease,
            first_sending_at = COALESCE(m.first_sending_at, :now),
            attempts = m.attempts + 1,
            unsure = m.unsure OR m.state = 'sending'
       FROM due WHERE m.id = due.id
     RETURNING m.id, m.guild_id, m.key, m.service, m.lane, m.target, m.kind, m.payload,
-              m.attempts, m.unsure, m.posted_at, m.first_sending_at
+              m.attempts, m.unsure, m.posted_at, m.first_sending_at, m.lease
 """)
 
 
-def claim_due(tx: Connection, now: datetime, most: int) -> list[Outgoing]:
-    """Up to `most` messages, each the head of its lane, marked as being sent."""
-    found = tx.execute(_CLAIM, {"now": now, "abandoned": now - LEASE, "most": most})
+def claim_due(
+    tx: Connection, now: datetime, most: int, active: Collection[int] = ()
+) -> list[Outgoing]:
+    """Up to `most` messages, each the head of its lane, leased to the caller, who is not given
+    again what it says it is still working on (`active`)."""
+    given = {"now": now, "most": most, "active": list(active), "lasts": LEASE}
+    found = tx.execute(_CLAIM, {**given, "lease": token_urlsafe(12)})
     return sorted((Outgoing(**row) for row in found.mappings()), key=lambda m: m.id)
+
+
+_RENEW = text("""
+    UPDATE outbox_messages m SET sending_at = clock_timestamp()
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:leases AS text[])) AS held (id, lease)
+     WHERE m.id = held.id AND m.lease = held.lease AND m.state = 'sending'
+    RETURNING m.id
+""")
+
+
+def renew_leases(tx: Connection, held: Sequence[Outgoing]) -> set[int]:
+    """Keep these for another `LEASE`; returns the ids of those that are still ours."""
+    given = {"ids": [one.id for one in held], "leases": [one.lease for one in held]}
+    return set(tx.execute(_RENEW, given).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,27 +184,46 @@ def set_carried(tx: Connection, followers: Sequence[int], by: int) -> None:
     tx.execute(update(messages).where(messages.c.id.in_(followers)).values(carried_by=by))
 
 
-def set_sent(tx: Connection, message: int, now: datetime, receipt: dict[str, Any]) -> None:
-    """The other side has it, and what it carried."""
-    tx.execute(
-        update(messages)
-        .where(_with_carried(message))
-        .values(state="sent", sent_at=now, receipt=receipt, unsure=False, error=None)
-    )
+def set_sent(tx: Connection, message: Outgoing, now: datetime, receipt: dict[str, Any]) -> bool:
+    """The other side has it, and what it carried. False when the lease is no longer ours."""
+    return _end(tx, message, state="sent", sent_at=now, receipt=receipt, unsure=False, error=None)
 
 
-def _with_carried(message: int) -> ColumnElement[bool]:
-    return (messages.c.id == message) | (messages.c.carried_by == message)
+def set_shelved(tx: Connection, message: Outgoing, error: str) -> bool:
+    """It keeps failing; its lane goes on without it and what it carried. False when the lease is
+    no longer ours."""
+    return _end(tx, message, state="shelved", error=error)
 
 
 def set_waiting(
-    tx: Connection, message: int, *, try_at: datetime, error: str, unsure: bool
-) -> None:
-    """It did not work; try later."""
-    tx.execute(
+    tx: Connection, message: Outgoing, *, try_at: datetime, error: str, unsure: bool
+) -> bool:
+    """It did not work; try later. False when the lease is no longer ours."""
+    later = (
         update(messages)
-        .where(messages.c.id == message)
+        .where(_leased(message))
         .values(state="waiting", try_at=try_at, error=error, unsure=unsure)
+    )
+    return tx.execute(later).rowcount == 1
+
+
+def _end(tx: Connection, message: Outgoing, **values: Any) -> bool:
+    own = update(messages).where(_leased(message)).values(**values).returning(messages.c.id).cte()
+    carried = (
+        update(messages)
+        .where(messages.c.carried_by.in_(select(own.c.id)))
+        .values(**values)
+        .returning(messages.c.id)
+        .cte()
+    )
+    return tx.execute(select(own.c.id).add_cte(carried)).first() is not None
+
+
+def _leased(message: Outgoing) -> ColumnElement[bool]:
+    return and_(
+        messages.c.id == message.id,
+        messages.c.lease == message.lease,
+        messages.c.state == "sending",
     )
 
 
@@ -195,11 +239,6 @@ def set_withdrawn(tx: Connection, guild_id: int, keys: Collection[str]) -> set[s
     """End these without sending them; returns those of which no attempt was ever made."""
     found = tx.execute(_SET_WITHDRAWN, {"guild_id": guild_id, "keys": list(keys)})
     return {row.key for row in found if row.untouched}
-
-
-def set_shelved(tx: Connection, message: int, error: str) -> None:
-    """It keeps failing; its lane goes on without it and what it carried."""
-    tx.execute(update(messages).where(_with_carried(message)).values(state="shelved", error=error))
 
 
 def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Messages wait, are being sent, are sent, or lie on the shelf."""
+"""Messages: waiting, being sent, sent or given up."""
 
 from sqlalchemy import (
     BigInteger,
@@ -47,7 +47,12 @@ messages = Table(
         "carried_by", BigInteger, comment="the earlier message of its lane that says this one too"
     ),
     Column("first_sending_at", DateTime(timezone=True)),
-    Column("sending_at", DateTime(timezone=True)),
+    Column(
+        "sending_at",
+        DateTime(timezone=True),
+        comment="when its lease was taken or renewed, by the database's clock",
+    ),
+    Column("lease", Text, comment="the claim that is sending it; only that one notes the outcome"),
     Column("sent_at", DateTime(timezone=True)),
     Column("receipt", JSONB, comment="the other side's ids of what was made"),
     Column("error", Text),

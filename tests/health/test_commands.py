@@ -28,7 +28,7 @@ def shelve(database: Database, guild_id: int) -> None:
     with database.begin() as tx:
         outbox.post_to_channel(tx, guild_id, 5, "k", f"key{guild_id}", {})
         (message,) = store.claim_due(tx, later, 1)
-        store.set_shelved(tx, message.id, "The channel is gone.")
+        store.set_shelved(tx, message, "The channel is gone.")
 
 
 def buttons(line: dict[str, Any]) -> dict[str, str]:

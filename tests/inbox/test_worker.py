@@ -17,7 +17,7 @@ from core.inbox import actions, store
 from core.inbox.hearers import Hearing
 from core.inbox.store import Delivery
 from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
-from core.kit.database import Database, notes
+from core.kit.database import Database, DatabaseOutage, notes
 from core.kit.errors import Outage, Refusal
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.inbox.conftest import Story, drain, effect, failing_on, hearer, said, translate
@@ -359,6 +359,53 @@ def test_a_database_that_goes_away_rolls_back_the_whole_batch_and_nothing_is_los
     assert story.counts().retrying == 0
 
 
+FULL_DISK = """
+    DO $$ BEGIN
+        RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full';
+    END $$
+"""
+
+
+@pytest.mark.parametrize("where", ["translator", "handler", "retry"])
+def test_a_full_disk_is_never_the_deliverys_fault(story: Story, where: str) -> None:
+    is_full, is_broken = True, where == "retry"
+
+    def meets_it(tx: Connection) -> None:
+        if is_full and not is_broken:
+            tx.exec_driver_sql(FULL_DISK)
+
+    def understand(tx: Connection, delivery: Delivery) -> list[Event]:
+        if where == "translator":
+            meets_it(tx)
+        return translate(tx, delivery)
+
+    def handle(tx: Connection, event: Event) -> None:
+        if is_broken:
+            raise BUG
+        if where != "translator":
+            meets_it(tx)
+        effect(tx, "b", event)
+
+    worker = story.worker(hearer("a"), Hearing("b", handle), test=understand)
+    story.told("1", "2")
+    if where == "retry":
+        drain(worker)
+        is_broken = False
+        story.passes(seconds=2)
+    before = story.counts()
+    for _ in range(12):
+        with pytest.raises(DatabaseOutage, match="No space left"):
+            worker.work_once()
+        story.passes(minutes=20)
+    assert story.counts() == before
+    assert before.shelved == 0
+    is_full = False
+    drain(worker)
+    assert story.keys("a") == ["1", "2"]
+    assert sorted(story.keys("b")) == ["1", "2"]
+    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+
+
 # -- the quick and the careful path ---------------------------------------------------------------
 
 NAMES = ("a", "b", "c")
@@ -464,7 +511,7 @@ class Unwell(Database):
     ("error", "said"),
     [
         (Outage("the database", "refused"), "the database is not answering: refused"),
-        (BUG, "It met an error it does not know; see the log."),
+        (BUG, "Unexpected error; see the log."),
     ],
 )
 def test_the_worker_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
 from core.kit.database import (
     Database,
+    DatabaseOutage,
     normalise_url,
     notes,
     ring_after_commit,
@@ -113,6 +114,42 @@ def test_any_error_rolls_everything_back_and_goes_on_as_it_is(
 def test_a_bug_in_a_statement_stays_a_bug(gate: Database) -> None:
     with pytest.raises(ProgrammingError), gate.begin() as tx:
         tx.execute(text("SELECT nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "is_outage"),
+    [
+        ("disk_full", True),
+        ("out_of_memory", True),
+        ("too_many_connections", True),
+        ("read_only_sql_transaction", True),
+        ("deadlock_detected", True),
+        ("lock_not_available", True),
+        ("query_canceled", True),
+        ("admin_shutdown", True),
+        ("io_error", True),
+        ("data_corrupted", True),
+        ("program_limit_exceeded", False),
+        ("invalid_text_representation", False),
+        ("insufficient_privilege", False),
+        ("raise_exception", False),
+    ],
+)
+@pytest.mark.parametrize("inside_a_savepoint", [False, True])
+def test_what_is_about_the_server_is_an_outage_and_what_is_about_the_data_is_not(
+    gate: Database, sqlstate: str, is_outage: bool, inside_a_savepoint: bool
+) -> None:
+    expected = DatabaseOutage if is_outage else DBAPIError
+    with pytest.raises(expected), gate.begin() as tx:
+        if inside_a_savepoint:
+            with pytest.raises(expected), savepoint(tx):
+                fail_with(tx, sqlstate)
+        fail_with(tx, sqlstate)
+
+
+def fail_with(tx: Connection, sqlstate: str) -> None:
+    """The server answers with this error."""
+    tx.exec_driver_sql(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{sqlstate}'; END $$")
 
 
 def test_the_violated_constraint_is_told_by_name(gate: Database) -> None:

@@ -109,6 +109,12 @@ class Post:
         with self.database.begin() as tx:
             return store.claim_due(tx, self.now, most)
 
+    def lease_lasts(self, seconds: float) -> None:
+        """So much time passes for what is being sent; leases are timed by the database's clock."""
+        with self.database.begin() as tx:
+            older = "UPDATE outbox_messages SET sending_at = sending_at - :passed"
+            tx.execute(text(older), {"passed": timedelta(seconds=seconds)})
+
     def sender(self, **couriers: Any) -> Sender:
         return Sender(self.database, couriers or {"discord": self.courier}, self.clock)
 

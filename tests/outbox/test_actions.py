@@ -79,7 +79,7 @@ def test_a_receipt_is_known_once_it_was_sent_and_only_to_its_server(
     actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
     assert store.find_receipt(tx, guild_id, "key") is None
     (message,) = store.claim_due(tx, NOW, 1)
-    store.set_sent(tx, message.id, NOW, {"message_id": 9})
+    store.set_sent(tx, message, NOW, {"message_id": 9})
     assert store.find_receipt(tx, guild_id, "key") == {"message_id": 9}
     assert store.find_receipt(tx, other_guild_id, "key") is None
 
@@ -98,12 +98,13 @@ def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
 def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
     actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
     (message,) = store.claim_due(tx, NOW, 1)
-    store.set_waiting(tx, message.id, try_at=NOW, error="Discord is away", unsure=False)
+    store.set_waiting(tx, message, try_at=NOW, error="Discord is away", unsure=False)
     whole, mine = look(tx, datetime.now(UTC))
     assert (whole.state, whole.guild_id) == ("ok", None)
     assert (mine.guild_id, mine.can_be_retried) == (guild_id, False)
     assert "Discord is away" in mine.reason
-    store.set_shelved(tx, message.id, "The channel is gone.")
+    (message,) = store.claim_due(tx, NOW, 1)
+    store.set_shelved(tx, message, "The channel is gone.")
     _whole, mine = look(tx, NOW)
     assert (mine.state, mine.can_be_retried) == ("warn", True)
     assert mine.reason == "1 could not be sent: The channel is gone."
@@ -116,7 +117,7 @@ def test_the_shelf_of_another_server_stays_as_it_is(
         post.posted("key", guild_id=server, channel=server)
     with post.database.begin() as tx:
         for message in store.claim_due(tx, NOW, 9):
-            store.set_shelved(tx, message.id, "No.")
+            store.set_shelved(tx, message, "No.")
         assert actions.try_shelf_again(tx, NOW, guild_id) == 1
     assert post.row("key", guild_id)["state"] == "waiting"
     assert post.row("key", other_guild_id)["state"] == "shelved"
@@ -125,7 +126,7 @@ def test_the_shelf_of_another_server_stays_as_it_is(
 def test_what_is_to_come_later_waits_and_its_channel_with_it(tx: Connection, guild_id: int) -> None:
     actions.post_to_channel(tx, guild_id, 5, "k", "original", {})
     [first] = store.claim_due(tx, NOW, 9)
-    store.set_sent(tx, first.id, NOW, {})
+    store.set_sent(tx, first, NOW, {})
     actions.post_edit(tx, guild_id, 5, "original", "k", "edit", {}, after_seconds=WEEK)
     actions.post_to_channel(tx, guild_id, 5, "k", "behind", {})
     actions.post_to_user(tx, guild_id, 8, "k", "letter", {}, after_seconds=WEEK)

@@ -51,6 +51,7 @@ def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
         unsure=False,
         posted_at=now,
         first_sending_at=now,
+        lease="lease",
     )
     return replace(made, **changes)
 
@@ -150,7 +151,7 @@ def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
             payload={},
         )
         (taken,) = store.claim_due(tx, datetime.now(UTC) + timedelta(seconds=1), 1)
-        store.set_sent(tx, taken.id, datetime.now(UTC), receipt)
+        store.set_sent(tx, taken, datetime.now(UTC), receipt)
 
 
 # -- refusals -------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """What we owe is done once, in order, however the other side behaves."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
 
-from core.kit.database import Database
+from core.kit.database import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions
 from core.outbox.courier import Receipt, Unsure
@@ -118,6 +118,42 @@ async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None
     assert post.states() == {"hello": "shelved", "next": "sent"}
 
 
+async def test_a_message_is_not_given_up_because_our_database_was_away(post: Post) -> None:
+    post.courier.fails["hello"] = DatabaseOutage(RuntimeError("No space left on device"))
+    post.posted("hello")
+    post.passes(hours=25)
+    await post.settles()
+    assert post.states() == {"hello": "waiting"}
+    post.courier.fails.clear()
+    post.passes(minutes=1)
+    await post.settles()
+    assert post.states() == {"hello": "sent"}
+
+
+async def test_a_full_disk_while_a_receipt_is_settled_is_no_fault_of_the_receipt(
+    post: Post,
+) -> None:
+    is_full, settled = True, []
+
+    def settle(tx: Connection, message: Outgoing, _receipt: Receipt, _now: datetime) -> None:
+        if is_full:
+            tx.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$")
+        settled.append(message.key)
+
+    sender = Sender(post.database, {"discord": post.courier}, post.clock, {"test.kind": settle})
+    post.posted("hello")
+    task = asyncio.create_task(sender.run())
+    await until_async(lambda: post.courier.delivered and not sender._active)
+    assert post.states() == {"hello": "sending"}, "the receipt would be lost"
+    is_full = False
+    post.courier.arrived["hello"] = {"message_id": 1}
+    post.lease_lasts(LEASE.total_seconds() + 1)
+    await until_async(lambda: post.states() == {"hello": "sent"})
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (settled, post.courier.delivered) == (["hello"], ["hello"])
+
+
 # -- it will never work ---------------------------------------------------------------------------
 
 
@@ -211,9 +247,9 @@ async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_o
     post.posted("hello", "next")
     (taken,) = post.claim()
     assert (taken.key, taken.unsure) == ("hello", False)
-    post.passes(seconds=LEASE.total_seconds() - 1)
+    post.lease_lasts(LEASE.total_seconds() - 5)
     assert post.claim() == []
-    post.passes(seconds=2)
+    post.lease_lasts(6)
     post.courier.arrived["hello"] = {"message_id": 7}
     await post.settles()
     assert post.courier.confirmed == ["hello"]
@@ -255,7 +291,7 @@ class Absent(Database):
     ("error", "said"),
     [
         (Outage("the database", "refused"), "the database is not answering: refused"),
-        (BUG, "It met an error it does not know; see the log."),
+        (BUG, "Unexpected error; see the log."),
     ],
     ids=["outage", "bug"],
 )
@@ -298,7 +334,7 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
     gate.close()
     assert post.states() == {"hello": "sending"}
 
-    post.passes(seconds=LEASE.total_seconds() + 1)
+    post.lease_lasts(LEASE.total_seconds() + 1)
     post.courier.arrived["hello"] = {"message_id": 7}
     await post.settles()
     assert post.courier.delivered == []

@@ -100,7 +100,7 @@ def answer(tx: Connection, guild_id: int, now: datetime = NOON, **receipt: str) 
             target = message.target
             done.append(f"{target['act']} {target['role_id']} to {target['member_id']}")
             updates.settle(tx, message, dict(receipt) or {"done": True}, now)
-            set_sent(tx, message.id, now, dict(receipt) or {"done": True})
+            set_sent(tx, message, now, dict(receipt) or {"done": True})
     return done
 
 

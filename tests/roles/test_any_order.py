@@ -127,7 +127,7 @@ class World:
             else:
                 (roles.add if target["act"] == "give" else roles.discard)(role_id)
             updates.settle(self.tx, message, receipt, self.now)
-            set_sent(self.tx, message.id, self.now, receipt)
+            set_sent(self.tx, message, self.now, receipt)
 
     def the_answer_is_lost(self) -> None:
         """Discord did it, and we do not know: it waits to be done again."""
@@ -136,7 +136,7 @@ class World:
             roles, role_id = self.held[target["member_id"]], target["role_id"]
             if roles is not None and role_id not in self.above:
                 (roles.add if target["act"] == "give" else roles.discard)(role_id)
-            set_waiting(self.tx, message.id, try_at=self.now, error="lost", unsure=True)
+            set_waiting(self.tx, message, try_at=self.now, error="lost", unsure=True)
 
     def time_passes(self) -> None:
         self.now += self.chance.choice((ECHO / 3, ECHO, timedelta(hours=2)))
@@ -234,7 +234,7 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
                 for message in due:
                     with database.begin() as tx:
                         updates.settle(tx, message, {"done": True}, NOON)
-                        set_sent(tx, message.id, NOON, {"done": True})
+                        set_sent(tx, message, NOON, {"done": True})
 
         def looking() -> None:
             for minute in range(30):

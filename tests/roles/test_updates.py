@@ -206,7 +206,7 @@ def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(
 ) -> None:
     look(tx, server, seen(only={2: ()}))
     (given,) = claim(tx)
-    set_waiting(tx, given.id, try_at=LATER, error="lost", unsure=True)
+    set_waiting(tx, given, try_at=LATER, error="lost", unsure=True)
     stuck = {BRONZE: Role("Bronze", "above")}
     look(tx, server, seen(everybody(m2=(BRONZE,)), roles=stuck), LATER)
     unlink(tx, server, 2)

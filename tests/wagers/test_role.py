@@ -45,7 +45,7 @@ def answer(tx: Connection, now: datetime, **receipt: str) -> None:
     for message in claim_due(tx, at(10**6), 16):
         if message.kind == role.KIND:
             role.on_settled(tx, message, dict(receipt), now)
-        set_sent(tx, message.id, now, dict(receipt))
+        set_sent(tx, message, now, dict(receipt))
 
 
 def unlinked_from_kick(tx: Connection, guild_id: int, minutes: float) -> None:

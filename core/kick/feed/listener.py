@@ -84,8 +84,8 @@ class FeedListener:
             try:
                 asyncio.run(self._listen())
             except Exception:  # the thread's edge: it must outlive every bug
-                self._trouble = "It met an error it does not know; see the log."
-                _log.exception("The feed's listener stumbled")
+                self._trouble = "Unexpected error; see the log."
+                _log.exception("The feed's listener failed")
                 self._stopping.wait(self._timing.look)
         self._turn.give_back()
 

@@ -311,7 +311,7 @@ def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
         until(lambda: "feed.gifts" in inbox_kinds(clean))
         kick.live()
         until(lambda: _looks(clean), "a look who is live")
-    assert [line["event"] for line in logged].count("The feed's listener stumbled") == 1
+    assert [line["event"] for line in logged].count("The feed's listener failed") == 1
 
 
 def _looks(database: Database) -> int:

@@ -51,6 +51,7 @@ def outgoing(text: str = "hello", **differs: Any) -> Outgoing:
         unsure=False,
         posted_at=now,
         first_sending_at=now,
+        lease="lease",
     )
     return replace(usual, **differs)
 

@@ -1,0 +1,42 @@
+"""One sender as a process of its own: `python -m tests.outbox.one_sender <database> <folder>`.
+
+It writes `began` and `sent` lines into `<folder>/log`. No delivery ends before `<folder>/finish` is
+there.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from core.kit.database import Database
+from core.outbox.courier import Receipt
+from core.outbox.sender import Sender
+from core.outbox.store import Outgoing
+
+
+class SlowCourier:
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "log"
+        self._finish = folder / "finish"
+
+    async def deliver(self, message: Outgoing) -> Receipt:
+        self._write("began", message)
+        while not self._finish.exists():
+            await asyncio.sleep(0.02)
+        self._write("sent", message)
+        return {"by": os.getpid()}
+
+    async def confirm(self, message: Outgoing) -> Receipt | None:
+        sent = f"sent {message.key} " in self._log.read_text()
+        return {"by": "confirmed"} if sent else None
+
+    def _write(self, what: str, message: Outgoing) -> None:
+        with self._log.open("a") as log:
+            log.write(f"{what} {message.key} {os.getpid()}\n")
+
+
+if __name__ == "__main__":
+    Sender.POLL_SECONDS = Sender.RENEW_SECONDS = 0.05
+    courier = SlowCourier(Path(sys.argv[2]))
+    asyncio.run(Sender(Database(sys.argv[1], pool_size=2), {"discord": courier}).run())
