@@ -1,9 +1,10 @@
-"""Verifying a member's account, by command or by the button below their claim. The button is found
-by its custom id, so it outlives restarts."""
+"""Verifying a member's account, by command or by the button below their claim, and deciding about
+held amounts. Buttons are found by their custom ids, so they outlive restarts."""
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import discord
@@ -15,7 +16,7 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.outbox.discord_courier import Rendered
-from core.wagers import asking, embeds, verifying
+from core.wagers import asking, counting, embeds, verifying
 from core.wagers.platforms import get_platform
 from core.wagers.settings import DEFAULT_ROLE_NAME, VERIFIED_ROLE
 from core.wagers.verifying import Candidate
@@ -64,6 +65,70 @@ class VerifyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
             claim = await services.database.run(verifying.get_claim, guild.id, self.account_id)
             done = await verify(services, guild, claim, interaction.user.id)
             await private_word(interaction, done)
+
+
+MOST_DECISIONS = 5
+"""Discord shows five rows of buttons; the rest is in `/shuffle status`."""
+
+
+def posted_odd(payload: Mapping[str, Any]) -> Rendered:
+    """Odd totals, shown to the admins with a row of buttons for each held amount."""
+    held = [line for line in payload["lines"] if Decimal(line["held"]) and "number" in line]
+    return Rendered(embeds.odd_totals(payload), lambda: _decisions(held[:MOST_DECISIONS]))
+
+
+def _decisions(held: Sequence[Mapping[str, Any]]) -> discord.ui.View | None:
+    view = discord.ui.View(timeout=None)
+    for row, line in enumerate(held):
+        for act in ("count", "dismiss"):
+            view.add_item(HeldButton(act, line["number"], line["username"], row))
+    return view if held else None
+
+
+class HeldButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"wagers:(?P<act>count|dismiss):(?P<number>[0-9]{1,18})",
+):
+    """Count or dismiss the held amount with this number, in the server where it is pressed."""
+
+    def __init__(self, act: str, number: int, username: str = "", row: int | None = None) -> None:
+        said, style = {
+            "count": (_("Count {name}"), discord.ButtonStyle.success),
+            "dismiss": (_("Dismiss {name}"), discord.ButtonStyle.secondary),
+        }[act]
+        super().__init__(
+            discord.ui.Button(
+                label=said.format(name=username).strip()[:80],
+                style=style,
+                custom_id=f"wagers:{act}:{number}",
+                row=row,
+            )
+        )
+        self.act = act
+        self.number = number
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> "HeldButton":
+        return cls(match["act"], int(match["number"]))
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await is_admin(interaction)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            services, guild = services_of(interaction), interaction.guild
+            assert guild is not None, "odd totals are posted in servers"
+            action, shown = {
+                "count": (counting.release, embeds.counted),
+                "dismiss": (counting.dismiss, embeds.dismissed),
+            }[self.act]
+            amount = await services.database.run(
+                action, guild.id, self.number, interaction.user.id, services.clock()
+            )
+            await private_word(interaction, shown(amount, self.number))
 
 
 async def verify(

@@ -109,11 +109,20 @@ class Wagers(commands.Cog):
     @shuffle.command(name="count", extras=PRIVATE)
     @app_commands.describe(number="As `/shuffle status` shows it")
     async def count_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
-        """Count what is held because a total fell and jumped back, if it was wagered anew."""
+        """Count a held amount: it was really wagered."""
         amount: Decimal = await self._database.run(
             counting.release, guild_id_of(ctx), number, ctx.author.id, self._clock()
         )
         await answer(ctx, embeds.counted(amount, number))
+
+    @shuffle.command(name="dismiss", extras=PRIVATE)
+    @app_commands.describe(number="As `/shuffle status` shows it")
+    async def dismiss_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
+        """Dismiss a held amount: Shuffle reported a wrong total."""
+        amount: Decimal = await self._database.run(
+            counting.dismiss, guild_id_of(ctx), number, ctx.author.id, self._clock()
+        )
+        await answer(ctx, embeds.dismissed(amount, number))
 
 
 def _own(tx: Connection, guild_id: int, discord_id: int) -> tuple[Account | None, Decimal | None]:

@@ -1,9 +1,9 @@
-"""The statements that note what a reading means, and that find what is odd about it."""
+"""The statements that record what a reading means, and that find what is odd about it."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, func, insert, or_, select
 
@@ -18,7 +18,7 @@ class Odd:
 
     Attributes:
         number: of the row; an admin names it.
-        released: an admin has counted what was held.
+        decision: what an admin did with the held amount; None while it waits.
     """
 
     number: int
@@ -30,11 +30,11 @@ class Odd:
     total: Decimal
     amount: Decimal
     held: Decimal
-    released: bool
+    decision: Literal["release", "dismissal"] | None
 
 
 def post_change(tx: Connection, account: Account, found: Change, at: datetime) -> int:
-    """Note what a reading means, for good; returns the row's number."""
+    """Record what a reading means; returns the row's number."""
     posted = tx.execute(
         insert(changes)
         .values(
@@ -54,9 +54,16 @@ def post_change(tx: Connection, account: Account, found: Change, at: datetime) -
     return int(posted.scalar_one())
 
 
-def post_release(tx: Connection, guild_id: int, number: int, now: datetime) -> Any | None:
-    """Count what is held in this row; the new row, or None when the row holds nothing. Raises
-    `IntegrityError`, naming `wagers_changes_released_once`, when it was counted before."""
+def post_decision(
+    tx: Connection,
+    guild_id: int,
+    number: int,
+    decision: Literal["release", "dismissal"],
+    now: datetime,
+) -> Any | None:
+    """Count what is held in this row, or dismiss it; the new row, or None when the row holds
+    nothing. Raises `IntegrityError`, naming `wagers_changes_released_once`, when that was decided
+    before."""
     whose = (changes.c.guild_id == guild_id) & (changes.c.id == number) & (changes.c.held > 0)
     held = tx.execute(select(changes).where(whose)).mappings().first()
     if held is None:
@@ -66,24 +73,31 @@ def post_release(tx: Connection, guild_id: int, number: int, now: datetime) -> A
         insert(changes)
         .values(
             **same,
-            kind="release",
+            kind=decision,
             since=held["at"],
             at=now,
             total_before=held["total"],
-            amount=held["held"],
+            amount=held["held"] if decision == "release" else 0,
             held=0,
             releases=number,
         )
         .returning(*changes.columns)
     )
-    return posted.mappings().one()
+    return {**posted.mappings().one(), "decided": held["held"]}
+
+
+def find_decision(tx: Connection, guild_id: int, number: int) -> str | None:
+    """What an admin decided about the held amount of this row."""
+    decided = (changes.c.guild_id == guild_id) & (changes.c.releases == number)
+    return tx.execute(select(changes.c.kind).where(decided)).scalar()
 
 
 def list_odd(
     tx: Connection, guild_id: int, platform: str, after: datetime, most: int = 10
 ) -> list[Odd]:
-    """What happened since then that an admin may want to know, and what is held, newest first."""
+    """What waits for an admin's decision, then what else was odd since then; newest first."""
     releases = changes.alias("releases")
+    waits = (changes.c.held > 0) & releases.c.id.is_(None)
     found = tx.execute(
         select(
             changes.c.id.label("number"),
@@ -95,7 +109,7 @@ def list_odd(
             changes.c.total,
             changes.c.amount,
             changes.c.held,
-            releases.c.id.is_not(None).label("released"),
+            releases.c.kind.label("decision"),
         )
         .join(
             accounts,
@@ -110,9 +124,9 @@ def list_odd(
             changes.c.guild_id == guild_id,
             accounts.c.platform == platform,
             or_(changes.c.kind == "fall", changes.c.held > 0),
-            or_(changes.c.at > after, (changes.c.held > 0) & releases.c.id.is_(None)),
+            or_(changes.c.at > after, waits),
         )
-        .order_by(changes.c.id.desc())
+        .order_by(waits.desc(), changes.c.id.desc())
         .limit(most)
     )
     return [Odd(**row) for row in found.mappings()]

@@ -35,7 +35,7 @@ def linked(account: Account, title: str) -> discord.Embed:
         return own(account, title, None)
     return card(
         "🔗 " + _("{platform} account {name} is linked").format(platform=title, name=name),
-        _("An admin still has to verify it. What was wagered before that does not count."),
+        _("An admin still has to verify it. Only wagers placed after that count."),
         footer=_adults(),
     )
 
@@ -55,7 +55,9 @@ def own(account: Account | None, title: str, counted: Decimal | None) -> discord
         + _("{platform} account {name} is verified").format(
             platform=title, name=safe(account.username)
         ),
-        _("What was wagered since {since} counts.").format(since=ago(account.verified_at)),
+        _("Wagers placed after {date} count.").format(
+            date=f"<t:{int(account.verified_at.timestamp())}:f>"
+        ),
         tone="success",
         footer=_adults(),
     )
@@ -82,9 +84,9 @@ def unlinked(account: Account, title: str, *, by_admin: bool) -> discord.Embed:
 def verified(account: Account, title: str, role: str, *, anew: bool) -> discord.Embed:
     """Said to the admin. `role` is a sentence about the role."""
     if anew:
-        counts = _("What is wagered from now on counts; what was before does not.")
+        counts = _("Wagers placed from now on count; earlier ones do not.")
     else:
-        counts = _("It was before; nothing has changed about what counts.")
+        counts = _("It was verified before, and keeps counting as it did.")
     return card(
         "✅ "
         + _("{platform} account {name} is verified").format(
@@ -114,17 +116,25 @@ def no_role() -> str:
 def role_out_of_reach(role_id: int) -> str:
     """There is a role, and Discord will not let us give it."""
     return _(
-        "I cannot give <@&{role_id}>: I need the permission Manage Roles, and my role has to stand "
-        "above it."
+        "I cannot assign <@&{role_id}>: I need the permission Manage Roles, and my own role must "
+        "be above it in the role list."
     ).format(role_id=role_id)
 
 
 def counted(amount: Decimal, number: int) -> discord.Embed:
     """What was held counts."""
     return card(
-        "✅ " + _("{amount} more is counted").format(amount=money(amount)),
-        _("That was held under #{number}.").format(number=number),
+        "✅ " + _("Counted {amount}").format(amount=money(amount)),
+        _("The held amount #{number} now counts as wagered.").format(number=number),
         tone="success",
+    )
+
+
+def dismissed(amount: Decimal, number: int) -> discord.Embed:
+    """What was held does not count."""
+    return card(
+        "🗑️ " + _("Dismissed {amount}").format(amount=money(amount)),
+        _("The held amount #{number} does not count.").format(number=number),
     )
 
 
@@ -199,15 +209,14 @@ def _odd_line(one: Odd) -> str:
     said = f"{ago(one.at)} · {safe(one.username)}: {went}"
     if not one.held:
         return said
-    if one.released:
-        return said + " · " + _("{amount} counted by an admin").format(amount=money(one.held))
-    return (
-        said
-        + " · "
-        + _("**{amount} held**, `/shuffle count {number}`").format(
-            amount=money(one.held), number=one.number
-        )
-    )
+    held = money(one.held)
+    match one.decision:
+        case "release":
+            return said + " · " + _("{amount} counted by an admin").format(amount=held)
+        case "dismissal":
+            return said + " · " + _("{amount} dismissed by an admin").format(amount=held)
+    choice = _("**{amount} held**: `/shuffle count {number}` or `/shuffle dismiss {number}`")
+    return said + " · " + choice.format(amount=held, number=one.number)
 
 
 def accounts(known: Sequence[Account], title: str, page: int) -> discord.Embed:
@@ -259,35 +268,32 @@ def posted_verified(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(embed)
 
 
-def posted_odd(payload: Mapping[str, Any]) -> Rendered:
-    """For the admins: totals that do what totals do not."""
-    rows = [_posted_odd_line(line) for line in payload["lines"]]
+def odd_totals(payload: Mapping[str, Any]) -> discord.Embed:
+    """For the admins: totals that fell, and rises that are held."""
+    rows = [_odd_total(line) for line in payload["lines"]]
     if payload["more"]:
         rows.append(_("… and {count} more").format(count=payload["more"]))
-    embed = card(
-        "⚠️ "
-        + _("Totals at {platform} went down or jumped back").format(platform=payload["platform"]),
+    platform = payload["platform"]
+    return card(
+        "⚠️ " + _("Unusual totals at {platform}").format(platform=platform),
         lines(rows)
         + "\n\n"
-        + _("Where a total fell, counting goes on from the lower one. `/shuffle status` has more."),
+        + _(
+            "When a total drops, counting continues from the lower one. What jumps up at once is "
+            "held: count it if it was really wagered, dismiss it if {platform} was wrong. "
+            "`/shuffle status` lists everything that is held."
+        ).format(platform=platform),
         tone="warning",
     )
-    return Rendered(embed)
 
 
-def _posted_odd_line(line: Mapping[str, str]) -> str:
+def _odd_total(line: Mapping[str, Any]) -> str:
     before, total = Decimal(line["total_before"]), Decimal(line["total"])
     said = f"**{safe(line['username'])}**: {money(before)} → {money(total)}"
-    if line["kind"] == "fall":
+    held = Decimal(line["held"])
+    if not held:
         return said
-    held = money(Decimal(line["held"]))
-    return (
-        said
-        + "\n"
-        + _(
-            "{held} of that was counted before it fell, and is held until you say it is new."
-        ).format(held=held)
-    )
+    return said + " · " + _("{amount} held").format(amount=money(held))
 
 
 def posted_role_refused(payload: Mapping[str, Any]) -> Rendered:

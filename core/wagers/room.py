@@ -4,7 +4,7 @@ from core.events import AccountLinked, AccountUnlinked
 from core.kit.room import Room
 from core.wagers import embeds, handlers, role
 from core.wagers.books import ACCOUNTS
-from core.wagers.buttons import VerifyButton, posted_claim
+from core.wagers.buttons import HeldButton, VerifyButton, posted_claim, posted_odd
 from core.wagers.commands import Wagers
 from core.wagers.personal import PERSONAL
 from core.wagers.settings import SETTINGS
@@ -24,11 +24,11 @@ ROOM = Room(
     embeds={
         "wagers.linked": posted_claim,
         "wagers.verified": embeds.posted_verified,
-        "wagers.odd": embeds.posted_odd,
+        "wagers.odd": posted_odd,
         "wagers.role_refused": embeds.posted_role_refused,
     },
     settles={role.KIND: role.on_settled},
     checks=(look,),
-    buttons=(VerifyButton,),
+    buttons=(VerifyButton, HeldButton),
     personal=PERSONAL,
 )

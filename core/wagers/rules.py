@@ -3,9 +3,10 @@
 A platform tells totals of a lifetime; what counts is by how much they rise, to the last digit.
 """
 
+import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Literal
@@ -18,19 +19,23 @@ LONGEST_NAME = 64
 _EXACT = Context(prec=120, traps=[Inexact])
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f<>`|*]")
 _ZERO = Decimal(0)
+_JUMP_SHARE = Decimal(10)
+"""One reading that makes up this part of a fall (a tenth) is a jump back, not play."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What was read last.
+    """The newest reading.
 
     Attributes:
         total: wagered in all.
-        fell_from: the total from which it fell, while it has not risen since.
+        fell_from: the total before it fell, until it reaches that again.
+        fell_to: the total right after that fall.
     """
 
     total: Decimal
     fell_from: Decimal | None = None
+    fell_to: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Change:
 
     Attributes:
         amount: what counts.
-        held: what may have been counted once before; an admin decides.
+        held: what is implausible; an admin counts or dismisses it.
     """
 
     kind: Literal["rise", "fall"]
@@ -48,23 +53,39 @@ class Change:
     after: Baseline
 
 
-def change(before: Baseline, total: Decimal) -> Change | None:
-    """What counts when the platform tells this total next; None when nothing has changed.
+def largest_rise(per_hour: int, seconds: float) -> Decimal:
+    """What can plausibly be wagered between two readings; a started hour allows a full one's."""
+    return Decimal(per_hour) * max(1, math.ceil(seconds / 3600))
 
-    A total that falls is where counting goes on from. Should the very next rise reach the height
-    it fell from, the platform has most likely told nonsense in between (a zero, an old page); what
-    was counted on the way up once is then held until an admin says that it was a new start.
+
+def change(before: Baseline, total: Decimal, largest: Decimal) -> Change | None:
+    """What counts when the platform reports this total next; None when nothing has changed.
+
+    A total that falls is a new baseline: what is wagered from there on counts. Platforms also
+    report zeros and old pages now and then, and jump back. So these are held for an admin:
+
+    * a rise above `largest`, as a whole;
+    * below the total it fell from, what makes up a tenth of the fall or more in one reading.
     """
     if total == before.total:
         return None
     if total < before.total:
         height = max(before.total, before.fell_from or before.total)
-        return Change("fall", _ZERO, _ZERO, Baseline(total, height))
-    held = _ZERO
-    if before.fell_from is not None and total >= before.fell_from:
-        held = _EXACT.subtract(before.fell_from, before.total)
-    rose = _EXACT.subtract(total, before.total)
-    return Change("rise", _EXACT.subtract(rose, held), held, Baseline(total))
+        return Change("fall", _ZERO, _ZERO, Baseline(total, height, total))
+    rise = _EXACT.subtract(total, before.total)
+    held = rise if rise > largest else _made_up(before, total)
+    is_back = before.fell_from is None or total >= before.fell_from
+    after = Baseline(total) if is_back else replace(before, total=total)
+    return Change("rise", _EXACT.subtract(rise, held), held, after)
+
+
+def _made_up(before: Baseline, total: Decimal) -> Decimal:
+    """The part of a rise that was probably counted before the fall."""
+    if before.fell_from is None or before.fell_to is None:
+        return _ZERO
+    refilled = _EXACT.subtract(min(total, before.fell_from), before.total)
+    fall = _EXACT.subtract(before.fell_from, before.fell_to)
+    return refilled if _EXACT.multiply(refilled, _JUMP_SHARE) >= fall else _ZERO
 
 
 def clean_name(text: str) -> str | None:

@@ -17,8 +17,16 @@ VERIFIED_ROLE = GuildSetting(
     "called “Shuffle Code User”.",
     of="role",
 )
+LARGEST_RISE = GuildSetting(
+    "wagers.review_above_per_hour",
+    int,
+    25_000,
+    "Dollars an hour: a total that rises faster is not counted until an admin accepts it.",
+    least=1,
+    most=1_000_000_000,
+)
 
-SETTINGS = (SHUFFLE_CODE, VERIFIED_ROLE)
+SETTINGS = (SHUFFLE_CODE, VERIFIED_ROLE, LARGEST_RISE)
 
 DEFAULT_ROLE_NAME = "Shuffle Code User"
 

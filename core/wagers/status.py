@@ -83,7 +83,7 @@ def _part(guild_id: int, code: str, last: Poll | None, newest: Poll | None, now:
         reason = newest.reason or _("It was not asked for a while.")
         wait = _("What is wagered meanwhile is counted once it answers.")
         return Part(name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id=guild_id)
-    told = plural("It told about {count} account.", "It told about {count} accounts.", _told(last))
+    told = plural("{count} account received.", "{count} accounts received.", _told(last))
     return Part(name, "ok", told, age, guild_id=guild_id)
 
 

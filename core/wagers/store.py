@@ -23,7 +23,7 @@ class Account:
         verified_at: from then on it counts; None while no admin has verified it.
         campaign_code: folded, under which the total was read.
         total: all that was ever wagered, by the newest reading.
-        fell_from: the total before it fell, until it rises again.
+        fell_from: the total before it fell, until it reaches that again; `fell_to`: right after.
         role_id: the role that was asked for, while they have it, and `role_holder` has it.
         name: the viewer's on Kick.
         owner: Discord id of whose the account on Kick is now.
@@ -42,6 +42,7 @@ class Account:
     total: Decimal | None
     seen_at: datetime | None
     fell_from: Decimal | None
+    fell_to: Decimal | None
     role_id: int | None
     role_holder: int | None
     role_refused_at: datetime | None

@@ -40,7 +40,8 @@ accounts = Table(
     Column("campaign_code", Text, comment="folded; under which the total was read"),
     Column("total", Numeric, comment="all ever wagered, by the newest reading"),
     Column("seen_at", DateTime(timezone=True), comment="of the newest reading"),
-    Column("fell_from", Numeric, comment="the total before it fell, until it rises again"),
+    Column("fell_from", Numeric, comment="the total before it fell, until it reaches that again"),
+    Column("fell_to", Numeric, comment="the total right after that fall"),
     Column("role_id", BigInteger, comment="the role that was asked for, while they have it"),
     Column("role_holder", BigInteger, comment="Discord id of the member who has it"),
     Column("role_refused_at", DateTime(timezone=True), comment="it could not be given"),
@@ -53,6 +54,9 @@ accounts = Table(
         name="wagers_accounts_verified_by_a_reading",
     ),
     CheckConstraint("total >= 0", name="wagers_accounts_total"),
+    CheckConstraint(
+        "num_nulls(fell_from, fell_to) <> 1 AND fell_to < fell_from", name="wagers_accounts_fell"
+    ),
     CheckConstraint("num_nulls(role_id, role_holder) <> 1", name="wagers_accounts_role"),
     CheckConstraint(
         "(ended_at IS NULL) = (ended_by IS NULL)", name="wagers_accounts_ended_by_somebody"
@@ -89,8 +93,8 @@ changes = Table(
     Column("total_before", Numeric, nullable=False),
     Column("total", Numeric, nullable=False, comment="which the platform told"),
     Column("amount", Numeric, nullable=False, comment="what counts as wagered"),
-    Column("held", Numeric, nullable=False, comment="waits for an admin's word"),
-    Column("releases", BigInteger, comment="id of the row whose held amount an admin counted"),
+    Column("held", Numeric, nullable=False, comment="implausible; an admin decides"),
+    Column("releases", BigInteger, comment="id of the row whose held amount an admin decided on"),
     PrimaryKeyConstraint("guild_id", "id", name="wagers_changes_key"),
     ForeignKeyConstraint(
         ["guild_id", "account_id"],
@@ -104,12 +108,14 @@ changes = Table(
         "CASE kind WHEN 'rise' THEN total > total_before AND amount + held = total - total_before"
         " WHEN 'fall' THEN total < total_before AND amount = 0 AND held = 0"
         " WHEN 'release' THEN total = total_before AND amount > 0 AND held = 0"
+        " WHEN 'dismissal' THEN total = total_before AND amount = 0 AND held = 0"
         " ELSE false END",
         name="wagers_changes_exact",
     ),
     CheckConstraint("amount >= 0 AND held >= 0", name="wagers_changes_never_negative"),
     CheckConstraint(
-        "(kind = 'release') = (releases IS NOT NULL)", name="wagers_changes_release_of_a_row"
+        "(kind IN ('release', 'dismissal')) = (releases IS NOT NULL)",
+        name="wagers_changes_release_of_a_row",
     ),
 )
 Index(

@@ -205,8 +205,8 @@ def test_whatever_shuffle_does_the_sum_is_right(stage: Stage, shuffle: ShuffleDr
     counts(stage, "22")
 
     number = stage.scalar("SELECT id FROM wagers_changes WHERE held > 0")
-    assert "$1,017.00 more" in said(stage, "nora", "shuffle count", number=number)["title"]
-    assert "counted already" in said(stage, "nora", "shuffle count", number=number)["title"]
+    assert "Counted $1,017.00" in said(stage, "nora", "shuffle count", number=number)["title"]
+    assert "was already counted" in said(stage, "nora", "shuffle count", number=number)["title"]
     counts(stage, "1039")
 
 

@@ -311,7 +311,7 @@ def test_the_health_page_says_when_nothing_is_counted(
     mia(tx, guild_id)
     assert part(0)[0] == "warn"
     polls.post_poll(tx, Poll(SHUFFLE, at(5), "ok", "", 3, 0, 0, at(10)))
-    assert part(6) == ("ok", "It told about 3 accounts.")
+    assert part(6) == ("ok", "3 accounts received.")
     polls.post_poll(tx, Poll(SHUFFLE, at(10), "failed", "HTTP 503", 0, 0, 0, at(15)))
     assert part(20)[0] == "ok"
     assert part(22) == ("warn", "HTTP 503. What is wagered meanwhile is counted once it answers.")

@@ -16,6 +16,8 @@ from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database, violated
 from core.kit.errors import Refusal
 from core.wagers import counted, counting, store
+from core.wagers.buttons import HeldButton, posted_odd
+from core.wagers.settings import LARGEST_RISE
 from tests.clean import cleaned
 from tests.wagers.scene import (
     ADMIN,
@@ -105,18 +107,78 @@ def test_what_jumps_back_is_held_until_an_admin_counts_it(tx: Connection, guild_
     poll(tx, guild_id, 10, MiaSpins="1000.25")
     assert rows(tx, guild_id)[1:] == [("rise", "0.25", "1000")]
     odd = counted.list_odd(tx, guild_id, SHUFFLE, at(100))
-    assert [(one.held, one.released) for one in odd] == [(Decimal(1000), False)]
+    assert (odd[0].held, odd[0].decision) == (Decimal(1000), None)
     assert len(posted(tx, guild_id, "wagers.odd")) == 2
 
     assert counting.release(tx, guild_id, odd[0].number, ADMIN, at(20)) == 1000
     assert wagered(tx, guild_id, viewer_id, 0, 20) == Decimal("0.25")
     assert wagered(tx, guild_id, viewer_id, 20, 21) == 1000
     assert heard(tx, guild_id) == ["0.25", "1000"]
-    with pytest.raises(Refusal, match="counted already"):
-        counting.release(tx, guild_id, odd[0].number, ADMIN, at(21))
+    for again in (counting.release, counting.dismiss):
+        with pytest.raises(Refusal, match="was already counted"):
+            again(tx, guild_id, odd[0].number, ADMIN, at(21))
     assert counted.list_odd(tx, guild_id, SHUFFLE, at(100)) == []
     poll(tx, guild_id, 25, MiaSpins="1001.25")
     assert heard(tx, guild_id)[2:] == ["1.00"]
+
+
+def test_the_old_total_in_three_steps_counts_no_old_money(tx: Connection, guild_id: int) -> None:
+    viewer_id = mia(tx, guild_id, "5440")
+    for minute, total in enumerate(("140", "150", "5450"), 1):
+        poll(tx, guild_id, minute * 5, MiaSpins=total)
+    assert wagered(tx, guild_id, viewer_id, 0, 100) == 20
+    (odd, _fall) = counted.list_odd(tx, guild_id, SHUFFLE, at(0))
+    assert odd.held == 5290
+
+    assert counting.dismiss(tx, guild_id, odd.number, ADMIN, at(20)) == 5290
+    assert wagered(tx, guild_id, viewer_id, 0, 100) == 20
+    assert heard(tx, guild_id) == ["10", "10"]
+    with pytest.raises(Refusal, match="was already dismissed"):
+        counting.release(tx, guild_id, odd.number, ADMIN, at(21))
+    decided = next(
+        one for one in counted.list_odd(tx, guild_id, SHUFFLE, at(0)) if one.number == odd.number
+    )
+    assert decided.decision == "dismissal"
+
+
+def test_a_rise_above_the_servers_limit_waits_for_an_admin(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, ADMIN_CHANNEL, 55, ADMIN)
+    change_setting(tx, guild_id, LARGEST_RISE, 500, ADMIN)
+    mia(tx, guild_id, "1000")
+    poll(tx, guild_id, 5, MiaSpins="1500")
+    poll(tx, guild_id, 10, MiaSpins="2000.01")
+    assert rows(tx, guild_id) == [("rise", "500", "0"), ("rise", "0.00", "500.01")]
+    (note,) = posted(tx, guild_id, "wagers.odd")
+    assert note["lines"][0]["number"] == counted.list_odd(tx, guild_id, SHUFFLE, at(0))[0].number
+    poll(tx, guild_id, 10 + 3 * 60, MiaSpins="3500.01")
+    assert heard(tx, guild_id) == ["500", "1500.00"]
+
+
+def test_what_waits_is_listed_before_newer_oddities(tx: Connection, guild_id: int) -> None:
+    mia(tx, guild_id, "9000")
+    poll(tx, guild_id, 1, MiaSpins="0")
+    poll(tx, guild_id, 2, MiaSpins="9000")
+    for minute in range(3, 20):
+        poll(tx, guild_id, minute, MiaSpins=str(9000 - minute))
+    listed = counted.list_odd(tx, guild_id, SHUFFLE, at(0))
+    assert listed[0].held == 9000
+    assert len(listed) == 10
+
+
+async def test_each_held_amount_comes_with_its_two_buttons(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, ADMIN_CHANNEL, 55, ADMIN)
+    mia(tx, guild_id, "9000")
+    poll(tx, guild_id, 1, MiaSpins="0")
+    poll(tx, guild_id, 2, MiaSpins="9000")
+    fall, jump = posted(tx, guild_id, "wagers.odd")
+    assert posted_odd(fall).view() is None
+    view = posted_odd(jump).view()
+    assert view is not None
+    number = jump["lines"][0]["number"]
+    ids = [str(getattr(item, "custom_id", "")) for item in view.children]
+    assert ids == [f"wagers:count:{number}", f"wagers:dismiss:{number}"]
+    template = HeldButton.__discord_ui_compiled_template__
+    assert all(template.fullmatch(custom_id) for custom_id in ids)
 
 
 def test_only_what_is_held_here_can_be_counted(
@@ -224,18 +286,23 @@ answers = st.lists(
 
 def model(start: int, given_answers: list[Answer]) -> tuple[int, int]:
     """(counted, held) in cents: slow and obvious."""
-    newest, total, height, counted, held = 0, start, None, 0, 0
+    newest, total, counted, held = 0, start, 0, 0
+    heights: list[int] = []
+    bottom = 0
     for answer in given_answers:
         if answer.cents is None or answer.minute <= newest:
             continue
         newest, before, total = answer.minute, total, answer.cents
         if total < before:
-            height = max(before, height or 0)
+            heights.append(before)
+            bottom = total
         elif total > before:
-            top = before if height is None or total < height else height
-            counted += total - top
-            held += top - before
-            height = None
+            top = max(heights, default=before)
+            refilled = min(total, top) - before
+            jumped = refilled > 0 and 10 * refilled >= top - bottom
+            held += refilled if jumped else 0
+            counted += total - before - (refilled if jumped else 0)
+            heights = [height for height in heights if height > total]
     return counted, held
 
 
