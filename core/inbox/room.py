@@ -1,4 +1,4 @@
-"""The front door of the inbox."""
+"""What the inbox offers to the other packages."""
 
 from datetime import datetime
 
@@ -7,29 +7,31 @@ from sqlalchemy import Connection
 from core.inbox import store
 from core.inbox.actions import OWN_SOURCE, translate_own
 from core.inbox.personal import PERSONAL
-from core.inbox.store import Counts, Trouble
-from core.kit.part import Part
+from core.inbox.store import Trouble
+from core.kit.locks import list_lock_waits
+from core.kit.part import Part, State
 from core.kit.room import Room
 
-SLOW_SECONDS = 30
+SLOW_SECONDS = 10
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
-    """How the inbox stands, for the health page: as a whole, and for each server in trouble."""
+    """For the health page: the inbox as a whole, and each server in trouble."""
     troubles = store.list_troubles(tx)
-    shelved_by_hearers = sum(trouble.shelved for trouble in troubles)
     counts = store.get_counts(tx)
-    whole = _whole(counts, counts.shelved - shelved_by_hearers, now)
-    return [whole, *(_of_server(trouble) for trouble in troubles)]
-
-
-def _whole(counts: Counts, not_understood: int, now: datetime) -> Part:
     age = (now - counts.oldest_at).total_seconds() if counts.oldest_at else None
+    reason = f"{counts.waiting} waiting."
+    is_slow = age is not None and age > SLOW_SECONDS
+    if is_slow:
+        waits = list_lock_waits(tx)
+        cause = str(waits[0]) if waits else "the inbox worker"
+        reason = f"{counts.waiting} waiting, the oldest for {age:.0f} s, for {cause}."
+    not_understood = counts.shelved - sum(trouble.shelved for trouble in troubles)
     if not_understood:
-        reason = f"{not_understood} deliveries were not understood; the log knows more."
-        return Part("Inbox", "warn", reason, age, can_be_retried=True)
-    slow = age is not None and age > SLOW_SECONDS
-    return Part("Inbox", "warn" if slow else "ok", f"{counts.waiting} waiting.", age)
+        reason = f"{not_understood} deliveries were not understood; see the log. {reason}"
+    state: State = "warn" if is_slow or not_understood else "ok"
+    whole = Part("Inbox", state, reason, age, can_be_retried=not_understood > 0)
+    return [whole, *(_of_server(trouble) for trouble in troubles)]
 
 
 def _of_server(trouble: Trouble) -> Part:

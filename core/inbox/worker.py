@@ -6,6 +6,7 @@ given up in the end. An outage of the database is nobody's failure: the batch wa
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -31,6 +32,8 @@ not read what hearers write."""
 
 BATCH = 100
 MOST_ATTEMPTS = 10
+SLOW_SECONDS = 10.0
+"""A batch takes milliseconds; one that takes longer than this waits for something."""
 
 _log = structlog.get_logger(__name__)
 _handled = Counter("inbox_deliveries_handled", "Deliveries turned into events")
@@ -67,6 +70,7 @@ class Worker:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
+        self._busy_since: float | None = None
 
     # -- the thread -------------------------------------------------------------------------
 
@@ -92,11 +96,15 @@ class Worker:
             return Part("Inbox worker", "down", "It is not running.")
         if self._trouble:
             return Part("Inbox worker", "warn", self._trouble)
+        busy = self._busy_since and time.monotonic() - self._busy_since
+        if busy and busy > SLOW_SECONDS:
+            return Part("Inbox worker", "warn", f"Busy with one batch for {busy:.0f} s.")
         return Part("Inbox worker", "ok", "Working.")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._doorbell.clear()
+            self._busy_since = time.monotonic()
             try:
                 worked = self.work_once()
                 self._trouble = None
@@ -107,6 +115,7 @@ class Worker:
                 worked = False
                 self._complain("Unexpected error; see the log.")
                 _log.exception("The inbox worker failed")
+            self._busy_since = None
             if not worked:
                 self._doorbell.wait(self.POLL_SECONDS)
 

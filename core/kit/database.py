@@ -65,6 +65,14 @@ def _skip_guild_statistics(table: Table, connection: Connection, **_options: Any
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
+APPLICATION_NAME = "regulars"
+"""How our connections are called in `pg_stat_activity`."""
+
+_LIMIT_TIME = text("""
+    SELECT set_config('statement_timeout', :statement, true),
+           set_config('lock_timeout', :lock, true)
+""")
+
 _Ring = tuple[str, tuple[tuple[str, str], ...]]
 
 _BELLS = "bells"
@@ -118,7 +126,11 @@ class Database:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": 5,
-                "application_name": "regulars",
+                "application_name": APPLICATION_NAME,
+                # A database whose machine is gone says nothing; notice that within a minute.
+                "keepalives_idle": 20,
+                "keepalives_interval": 10,
+                "keepalives_count": 3,
                 # Our statements are short; compiling them costs more than running them.
                 "options": "-c jit=off",
             },
@@ -186,6 +198,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def limit_time(tx: Connection, *, statement: float, lock: float) -> None:
+    """Until this transaction ends a statement fails with DatabaseOutage after so many seconds, or
+    after so many of waiting for one lock."""
+    limits = {"statement": f"{statement * 1000:.0f}ms", "lock": f"{lock * 1000:.0f}ms"}
+    tx.execute(_LIMIT_TIME, limits)
 
 
 def ring_after_commit(tx: Connection, bell: str, **data: str) -> None:
