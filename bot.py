@@ -23,6 +23,7 @@ from discord.ext import commands
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from core.guilds import actions as guilds
+from core.guilds import store as guild_store
 from core.help.commands import describe_chat_command, describe_command, each_command
 from core.kick.speech.courier import KickCourier
 from core.kit import discord_ui as ui
@@ -51,6 +52,9 @@ PATIENCE_SECONDS = 60
 """How long the bot may be away before the health page calls it down."""
 
 LONGEST_PAUSE_SECONDS = 60
+
+REACHABLE_SECONDS = 5.0
+"""How often it is noted that the bot can be used."""
 
 TURN_SECONDS = 2.0
 """How soon another process takes over when the one that listened to Discord has ended."""
@@ -278,7 +282,7 @@ class DiscordThread:
 
     def _bot_status(self) -> Part:
         bot = self._bot
-        if bot is not None and bot.is_ready() and not bot.is_closed() and _connected(bot):
+        if bot is not None and _connected(bot):
             self._since = self._services.clock()
             servers = len(bot.guilds)
             return Part("Discord bot", "ok", f"Connected as {bot.user}, in {servers} server(s).")
@@ -317,8 +321,9 @@ class DiscordThread:
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "discord"))
         sender = asyncio.create_task(self._sender.run())
         supervisor = asyncio.create_task(self._keep_connected())
+        reachable = asyncio.create_task(self._keep_reachable())
         await self._stopping.wait()
-        await _end(sender, supervisor)
+        await _end(sender, supervisor, reachable)
         await asyncio.to_thread(self._turn.give_back)
 
     async def _keep_connected(self) -> None:
@@ -344,6 +349,21 @@ class DiscordThread:
             lived = (self._services.clock() - started).total_seconds()
             attempts = 1 if lived > PATIENCE_SECONDS else attempts + 1
             await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
+
+    async def _keep_reachable(self) -> None:
+        """Note which servers can use the bot right now: other features must know since when not."""
+        while True:
+            bot = self._bot
+            if bot is not None and _connected(bot):
+                servers = [guild.id for guild in bot.guilds if not guild.unavailable]
+                now = self._services.clock()
+                try:
+                    await self._services.database.run(guild_store.set_reachable, servers, now)
+                except Outage as outage:
+                    _log.debug("Reachable servers could not be noted", reason=outage.reason)
+                except Exception:  # it must outlive every bug, like the sender
+                    _log.exception("Reachable servers could not be noted")
+            await asyncio.sleep(REACHABLE_SECONDS)
 
     async def _connect_once(self) -> None:
         token = self._services.settings.discord_token
@@ -388,7 +408,8 @@ async def _end(*tasks: "asyncio.Task[None]") -> None:
 
 def _connected(bot: RegularsBot) -> bool:
     """Whether the gateway answers its heartbeats; the latency grows without end when not."""
-    return bot.ws.open and bot.latency < PATIENCE_SECONDS
+    is_up = bot.is_ready() and not bot.is_closed()
+    return is_up and bot.ws.open and bot.latency < PATIENCE_SECONDS
 
 
 async def point_discord_py_at(api_url: str) -> None:

@@ -1,5 +1,6 @@
 """The statements about servers."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -63,6 +64,16 @@ def add_guild(tx: Connection, guild_id: int, name: str) -> None:
 def end_guild(tx: Connection, guild_id: int) -> None:
     """The bot was removed from the server; what it knows stays."""
     tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(left_at=func.now()))
+
+
+_SET_REACHABLE = text("""
+    UPDATE guilds SET reachable_at = :now WHERE guild_id = ANY(CAST(:guild_ids AS bigint[]))
+""")
+
+
+def set_reachable(tx: Connection, guild_ids: Collection[int], now: datetime) -> None:
+    """The bot is connected to Discord, and members of these servers can use it."""
+    tx.execute(_SET_REACHABLE, {"guild_ids": sorted(guild_ids), "now": now})
 
 
 def list_names(tx: Connection) -> dict[int, str]:

@@ -23,6 +23,11 @@ guilds = Table(
     Column("name", Text, nullable=False),
     Column("added_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("left_at", DateTime(timezone=True), comment="the bot was removed from the server"),
+    Column(
+        "reachable_at",
+        DateTime(timezone=True),
+        comment="when the bot was last connected to Discord and saw this server",
+    ),
 )
 
 channels = Table(

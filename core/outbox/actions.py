@@ -83,6 +83,31 @@ def post_edit(
     )
 
 
+def post_deletion(
+    tx: Connection,
+    guild_id: int,
+    channel_id: int,
+    original: str,
+    kind: str,
+    key: str,
+    *,
+    after_seconds: float = 0,
+) -> bool:
+    """Delete the Discord message that was posted in this channel under the key `original`; with
+    `after_seconds` not before so many seconds have passed, and the channel waits for it."""
+    return _post(
+        tx,
+        guild_id=guild_id,
+        key=key,
+        service="discord",
+        lane=f"discord:{channel_id}",
+        target={"channel_id": channel_id, "deletes": original},
+        kind=kind,
+        payload={},
+        after_seconds=after_seconds,
+    )
+
+
 def post_to_kick(
     tx: Connection,
     guild_id: int,

@@ -94,6 +94,8 @@ class DiscordCourier:
     async def _deliver(self, message: Outgoing) -> Receipt:
         if "role_id" in message.target:
             return await self._change_role(message)
+        if "deletes" in message.target:
+            return await self._delete(message)
         rendered = await self._render(message)
         if "edits" in message.target:
             return await self._edit(message, rendered)
@@ -127,15 +129,30 @@ class DiscordCourier:
         return {"done": True}
 
     async def _edit(self, message: Outgoing, rendered: Rendered) -> Receipt:
-        original = await self._database.run(
-            store.find_receipt, message.guild_id, message.target["edits"]
+        return await self._change(
+            message,
+            message.target["edits"],
+            lambda original: original.edit(embed=rendered.embed, view=rendered.view()),
         )
+
+    async def _delete(self, message: Outgoing) -> Receipt:
+        return await self._change(
+            message, message.target["deletes"], lambda original: original.delete()
+        )
+
+    async def _change(
+        self,
+        message: Outgoing,
+        key: str,
+        act: Callable[[discord.PartialMessage], Coroutine[Any, Any, object]],
+    ) -> Receipt:
+        """Change what was posted under the key; returns its receipt, or why nothing was changed."""
+        original = await self._database.run(store.find_receipt, message.guild_id, key)
         if original is None or "message_id" not in original:
             return {"skipped": "the original was never posted"}
         channel = await self._channel(message)
-        partial = channel.get_partial_message(original["message_id"])
         try:
-            await partial.edit(embed=rendered.embed, view=rendered.view())
+            await act(channel.get_partial_message(original["message_id"]))
         except discord.NotFound as error:
             if error.code != 10008:
                 raise
@@ -201,7 +218,7 @@ def _passes(error: discord.HTTPException) -> bool:
 
 def _is_repeatable(message: Outgoing) -> bool:
     """Whether doing it again gives the same result."""
-    return "edits" in message.target or "role_id" in message.target
+    return any(act in message.target for act in ("edits", "deletes", "role_id"))
 
 
 def _translated(error: discord.HTTPException) -> Refusal | Outage:

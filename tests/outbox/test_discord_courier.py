@@ -134,6 +134,16 @@ async def test_an_edit_of_what_was_never_posted_is_done(rig: Rig) -> None:
     assert await rig.courier.deliver(edit) == {"skipped": "the original was never posted"}
 
 
+async def test_a_deletion_removes_the_original_and_is_harmless_twice(rig: Rig) -> None:
+    receipt = await rig.courier.deliver(outgoing())
+    _keep_receipt(rig.database, receipt)
+    deletion = outgoing(target={"channel_id": GENERAL, "deletes": "original"}, payload={})
+    assert await rig.courier.deliver(deletion) == receipt
+    assert await rig.titles() == []
+    assert await rig.courier.confirm(deletion) is None
+    assert await rig.courier.deliver(deletion) == {"skipped": "the original was deleted"}
+
+
 def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
     with database.begin() as tx:
         tx.exec_driver_sql(

@@ -187,7 +187,7 @@ def test_a_raffle_from_the_question_to_the_prize(
         stage.discord.click(winner, won["message_id"], claim)
         post(stage, f"has claimed the prize of raffle #{number}")
         delivered = stage.asked("nora", f"!raffledelivered {name}", "mods")
-        assert "has the prize" in delivered["title"]
+        assert "marked as delivered" in delivered["title"]
         post(stage, f"has the prize of raffle #{number}")
         state = "SELECT state FROM raffle_periods WHERE number = :number"
         assert stage.scalar(state, number=number) == "closed"
@@ -290,3 +290,89 @@ def test_a_second_draw_within_a_day_is_asked_about_twice(
         stage.discord.click("nora", question["message_id"], sure)
         becomes(stage, asked, "is frozen")
         post(stage, f"wins raffle #{second}")
+
+
+def set_setting(stage: Stage, key: str, value: str) -> None:
+    stage.rows(
+        "INSERT INTO guild_settings (guild_id, key, value, set_by)"
+        " VALUES (:guild, :key, CAST(:value AS jsonb), 1) RETURNING 1",
+        guild=GUILD,
+        key=key,
+        value=value,
+    )
+
+
+def running_clock(stage: Stage) -> datetime:
+    """The deadline of the one winner, once the time to claim has begun."""
+    sql = "SELECT expires_at FROM raffle_picks WHERE claimable_since IS NOT NULL"
+    return until(lambda: stage.rows(sql), "a running clock")[0][0]
+
+
+def test_the_time_to_claim_pauses_while_the_bot_is_down(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        product = stage.start()
+        product.wait_well()
+        stage.discord.wait_command("raffledraw")
+        set_setting(stage, "raffle.claim_minutes", "60")
+        number = ended_raffle(stage)
+        becomes(stage, asked_to_draw(stage, without_beacon=True), "is frozen")
+        won = post(stage, f"wins raffle #{number}")
+        [(winner, _state)] = drawn(stage, number)
+        assert won["content"] == f"<@{BY_HANDLE[winner].discord_id}>"
+        running_clock(stage)
+        product.kill()
+
+        # It was in the middle of the hour, and the bot stays down for two hours.
+        stage.rows(
+            "UPDATE raffle_picks SET expires_at = expires_at - interval '150 minutes',"
+            " claimable_since = claimable_since - interval '150 minutes',"
+            " claimable_at = claimable_at - interval '2 hours' RETURNING 1"
+        )
+        stage.rows("UPDATE guilds SET reachable_at = reachable_at - interval '2 hours' RETURNING 1")
+        assert running_clock(stage) < datetime.now(UTC), "by the clock on the wall it is over"
+        stage.start().wait_well()
+        left = until(
+            lambda: (
+                found
+                if (found := running_clock(stage) - datetime.now(UTC)) > timedelta(0)
+                else None
+            ),
+            "more time",
+        )
+        assert timedelta(minutes=25) < left < timedelta(minutes=40)
+        claim = custom_id_of(won, "Claim the prize")
+        pressed = stage.discord.click(winner, won["message_id"], claim)
+        private_answer(stage, pressed, "Prize claimed!")
+        post(stage, f"has claimed the prize of raffle #{number}")
+        mentions = [one for one in stage.discord.transcript(CHANNEL) if one["content"]]
+        assert [one["message_id"] for one in mentions] == [won["message_id"]], "one post for a win"
+
+
+def test_a_winner_whom_nothing_reaches_is_told_in_another_channel(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey
+) -> None:
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        stage.start().wait_well()
+        stage.discord.wait_command("raffledraw")
+        mods = stage.discord.channel("mods-news", create=True)["channel_id"]
+        set_setting(stage, "kick.admin_channel", str(mods))
+        for handle in TICKETS:
+            stage.discord.member(handle, dms_open=False)
+        number = ended_raffle(stage)
+        becomes(stage, asked_to_draw(stage, without_beacon=True), "is frozen")
+        post(stage, f"wins raffle #{number}")
+        [(winner, _state)] = drawn(stage, number)
+        running_clock(stage)
+        stage.discord.channel(CHANNEL, delete=True)
+        told = stage.discord.wait_for("mods-news", lambda m: "I could not tell" in title(m))
+        assert "Their time to claim is paused" in told["embeds"][0]["description"]
+
+        changed = stage.asked("nora", "!settings set raffle.channel #general", "mods")
+        assert "raffle.channel" in str(changed)
+        again = stage.discord.wait_for("general", lambda m: "wins raffle" in title(m))
+        assert again["content"] == f"<@{BY_HANDLE[winner].discord_id}>"
+        claim = custom_id_of(again, "Claim the prize")
+        pressed = stage.discord.click(winner, again["message_id"], claim)
+        private_answer(stage, pressed, "Prize claimed!")

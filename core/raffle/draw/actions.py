@@ -293,14 +293,16 @@ def _pick_on(
     lines = _published_lines(tx, draw)
     owner_of = owners(tx, means, period)
     following = islice(order_of(tx, means, draw, lines), picked, None)
-    names = [line.pseudonym for line in lines[: announcing.NAMES]]
     found = 0
     for k, line in enumerate(following, picked + 1):
         pick = _pick(tx, draw, k, line, owner_of(line), now)
         if pick.reason is not None:
             announcing.skipped(tx, period, draw, pick)
             continue
-        announcing.drawn(tx, means, period, draw, pick, line.tickets, found, names)
+        if found == 0:
+            names = [line.pseudonym for line in lines[: announcing.NAMES]]
+            announcing.reveal(tx, period, draw, pick.k, names)
+        announcing.drawn(tx, means, period, draw, pick)
         found += 1
         if found == missing:
             break
@@ -364,6 +366,7 @@ def _pick(
         discord_id=discord_id,
         drawn_at=now,
         expires_at=None if objection else now + window,
+        channel_id=None if objection else announcing.channel_of(tx, draw),
     )
     post_audit(tx, guild_id, BY_ITSELF, "raffle.pick", f"#{number}.{k}", after=objection or "drawn")
     pick = store.find_pick(tx, guild_id, number, k)

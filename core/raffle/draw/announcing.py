@@ -1,6 +1,7 @@
 """What a draw tells the outside: always through the outbox, in the transaction of its cause.
 
-A winner's message is one message from the drum roll to "delivered": posted once, then edited.
+Each winner has one post in the channel, which mentions them and is edited when something changes. A
+short reveal runs before the first of a draw and is deleted.
 """
 
 from collections.abc import Sequence
@@ -8,20 +9,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from core.guilds.actions import setting
 from core.guilds.store import list_names
+from core.kick.admins import tell_admins
 from core.outbox import actions as outbox
-from core.raffle.draw.store import Draw, Pick
+from core.raffle.draw.store import Draw, Pick, find_tickets_of_line
 from core.raffle.means import Means
+from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
-
-MOST_ROLLS = 5
-"""So many winners of one draw get a drum roll; more of them would only be in the way."""
 
 ROLLS = 3
 ROLL_SECONDS = 1.5
 ROLL_NAMES = 4
 NAMES = ROLLS * ROLL_NAMES
-"""So many pseudonyms roll by; they say nothing about who wins."""
+"""How many pseudonyms the reveal shows; they say nothing about who wins."""
 
 
 def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
@@ -56,112 +57,126 @@ def given_up(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
         "round": draw.round,
         "round_at": draw.round_at.isoformat() if draw.round_at else None,
     }
-    key = f"raffle.given_up:{period.number}"
-    outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.given_up", key, payload)
+    key, channel_id = f"raffle.given_up:{period.number}", channel_of(tx, draw)
+    outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.given_up", key, payload)
 
 
-def drawn(
-    tx: Connection,
-    means: Means,
-    period: Period,
-    draw: Draw,
-    pick: Pick,
-    tickets: int,
-    place: int,
-    names: Sequence[str],
-) -> None:
-    """A drum roll with these pseudonyms, then the winner, who is called: in the channel, and by a
-    direct message. `place` counts those of the same draw, from 0."""
-    payload = _of_winner(means, period, draw, pick) | {"tickets": tickets}
-    key, guild_id, channel_id = _key(pick), period.guild_id, draw.channel_id
-    revealed_after = (place + 1) * ROLLS * ROLL_SECONDS
-    if place >= MOST_ROLLS:
-        revealed_after = 0
-        outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, payload)
-    else:
-        rolling = {**payload, "state": "rolling", "names": [name[:8] for name in names]}
-        first = {**rolling, "roll": 1}
-        outbox.post_to_channel(tx, guild_id, channel_id, "raffle.winner", key, first)
-        _roll(tx, draw, key, rolling, payload, place)
-    outbox.post_to_channel(tx, guild_id, channel_id, "raffle.called", called_key(pick), payload)
+def reveal(tx: Connection, period: Period, draw: Draw, k: int, names: Sequence[str]) -> None:
+    """Pseudonyms roll by for some seconds, before number k and those behind are announced."""
+    guild_id, channel_id = period.guild_id, channel_of(tx, draw)
+    key = f"raffle.reveal:{period.number}:{k}"
+    payload = {
+        "number": period.number,
+        "total": draw.tickets,
+        "names": [name[:8] for name in names],
+    }
+    outbox.post_to_channel(tx, guild_id, channel_id, _REVEAL, key, {**payload, "roll": 1})
+    for turn in range(2, ROLLS + 1):
+        seconds = (turn - 1) * ROLL_SECONDS
+        rolled = {**payload, "roll": turn}
+        again = f"{key}:{turn}"
+        outbox.post_edit(
+            tx, guild_id, channel_id, key, _REVEAL, again, rolled, after_seconds=seconds
+        )
+    over = ROLLS * ROLL_SECONDS
+    outbox.post_deletion(tx, guild_id, channel_id, key, _REVEAL, f"{key}:over", after_seconds=over)
+
+
+_REVEAL = "raffle.reveal"
+
+
+def channel_of(tx: Connection, draw: Draw) -> int:
+    """Where a draw's next post goes: its channel may have been replaced by another one since."""
+    return setting(tx, draw.guild_id, CHANNEL) or draw.channel_id
+
+
+def drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+    """The winner's post, and a direct message once the reveal is over."""
+    post_winner(tx, means, period, draw, pick)
     outbox.post_to_user(
         tx,
-        guild_id,
+        period.guild_id,
         pick.discord_id or 0,
         "raffle.won",
-        f"raffle.won:{period.number}:{pick.k}",
-        {**payload, "server": list_names(tx).get(guild_id, "")},
+        message_key(pick),
+        {
+            **_of_winner(tx, means, period, draw, pick),
+            "server": list_names(tx).get(period.guild_id, ""),
+        },
         if_possible=True,
-        after_seconds=revealed_after,
+        after_seconds=ROLLS * ROLL_SECONDS,
     )
 
 
-def _roll(
-    tx: Connection,
-    draw: Draw,
-    key: str,
-    rolling: dict[str, Any],
-    final: dict[str, Any],
-    place: int,
-) -> None:
-    start = place * ROLLS * ROLL_SECONDS
-    for turn in range(2, ROLLS + 2):
-        last = turn == ROLLS + 1
-        outbox.post_edit(
-            tx,
-            draw.guild_id,
-            draw.channel_id,
-            key,
-            "raffle.winner",
-            f"{key}:drawn" if last else f"{key}:roll:{turn}",
-            final if last else {**rolling, "roll": turn},
-            after_seconds=start + (turn - 1) * ROLL_SECONDS,
-        )
+def post_winner(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+    """The winner's post, in the pick's channel."""
+    payload = _of_winner(tx, means, period, draw, pick)
+    outbox.post_to_channel(
+        tx, period.guild_id, pick.channel_id or 0, "raffle.winner", post_key(pick), payload
+    )
 
 
 def changed(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
-    """The winner's message shows what became of the prize; who has more time is called again."""
-    payload = _of_winner(means, period, draw, pick)
-    key = f"{_key(pick)}:{pick.state}"
-    if pick.state == "drawn":
-        key += f":{payload['expires_at']}"
-        called = f"{called_key(pick)}:{payload['expires_at']}"
-        outbox.post_to_channel(
-            tx, period.guild_id, draw.channel_id, "raffle.called", called, payload
-        )
+    """The winner's post shows what became of the prize, and until when it can be claimed."""
+    payload = _of_winner(tx, means, period, draw, pick)
     outbox.post_edit(
-        tx, period.guild_id, draw.channel_id, _key(pick), "raffle.winner", key, payload
+        tx,
+        period.guild_id,
+        pick.channel_id or draw.channel_id,
+        post_key(pick),
+        "raffle.winner",
+        edit_key(pick),
+        payload,
     )
+
+
+def unreachable(tx: Connection, period: Period, pick: Pick) -> None:
+    """Tell the admins that neither the post nor a direct message reached the winner."""
+    payload = {**_about(period), "name": pick.name, "channel_id": str(pick.channel_id)}
+    key = f"raffle.unreachable:{pick.period}:{pick.k}:{pick.posts}"
+    tell_admins(tx, period.guild_id, "raffle.unreachable", key, payload)
 
 
 def skipped(tx: Connection, period: Period, draw: Draw, pick: Pick) -> None:
     """Somebody was drawn who does not win, and why."""
     payload = {**_about(period), "k": pick.k, "pseudonym": pick.pseudonym, "reason": pick.reason}
-    key = f"raffle.skipped:{period.number}:{pick.k}"
-    outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.skipped", key, payload)
+    key, channel_id = f"raffle.skipped:{period.number}:{pick.k}", channel_of(tx, draw)
+    outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.skipped", key, payload)
 
 
 def nobody(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
     """Nobody is left who could win."""
     payload = {**_about(period), "page": means.page_of(period.public_id)}
-    key = f"raffle.nobody:{period.number}"
-    outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.nobody", key, payload)
+    key, channel_id = f"raffle.nobody:{period.number}", channel_of(tx, draw)
+    outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.nobody", key, payload)
 
 
-def called_key(pick: Pick) -> str:
-    """Under which the winner's call lies in the outbox."""
-    return f"raffle.called:{pick.period}:{pick.k}"
+def post_key(pick: Pick) -> str:
+    """The outbox key of the winner's newest post."""
+    key = f"raffle.winner:{pick.period}:{pick.k}"
+    return key if pick.posts == 1 else f"{key}:post:{pick.posts}"
 
 
-def _key(pick: Pick) -> str:
-    return f"raffle.winner:{pick.period}:{pick.k}"
+def edit_key(pick: Pick) -> str:
+    """The outbox key of the edit that shows how the winner's prize is now."""
+    key = f"{post_key(pick)}:{pick.state}"
+    if pick.state == "drawn" and pick.expires_at is not None:
+        return f"{key}:{pick.expires_at.isoformat()}"
+    return key
+
+
+def message_key(pick: Pick) -> str:
+    """The outbox key of the winner's direct message."""
+    return f"raffle.won:{pick.period}:{pick.k}"
 
 
 def _about(period: Period) -> dict[str, Any]:
     return {"number": period.number, "prize": period.prize}
 
 
-def _of_winner(means: Means, period: Period, draw: Draw, pick: Pick) -> dict[str, Any]:
+def _of_winner(
+    tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick
+) -> dict[str, Any]:
     return {
         **_about(period),
         "guild_id": str(period.guild_id),
@@ -170,7 +185,7 @@ def _of_winner(means: Means, period: Period, draw: Draw, pick: Pick) -> dict[str
         "state": pick.state,
         "name": pick.name,
         "discord_id": str(pick.discord_id),
-        "tickets": None,
+        "tickets": find_tickets_of_line(tx, pick.guild_id, pick.period, pick.pseudonym),
         "total": draw.tickets,
         "entrants": draw.entrants,
         "expires_at": pick.expires_at.isoformat() if pick.expires_at else None,

@@ -56,8 +56,8 @@ class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
                 interaction.user.id,
                 services.clock(),
             )
-            body = _("The streamer's team will be in touch.")
-            await private_word(interaction, card("🎁 " + _("It is yours"), body, tone="success"))
+            body = _("The team will contact you.")
+            await private_word(interaction, card("🎁 " + _("Prize claimed!"), body, tone="success"))
 
 
 def draw_view(number: int, how: str, asker_id: int, *, sure: bool = False) -> discord.ui.View:

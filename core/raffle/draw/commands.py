@@ -69,7 +69,7 @@ class Draws(commands.Cog):
         pick = await self._database.run(
             winning.deliver, self._means, guild_id_of(ctx), winner, ctx.author.id, self._clock()
         )
-        title = _("{name} has the prize of raffle #{number}").format(
+        title = _("Prize for raffle #{number} marked as delivered to {name}").format(
             name=safe(pick.name, 60), number=pick.period
         )
         await answer(ctx, card("✅ " + title, tone="success"))
@@ -104,6 +104,26 @@ class Draws(commands.Cog):
         await answer(ctx, card("✅ " + _("{name} can win again").format(name=safe(name))))
 
     # -- banned on Discord ------------------------------------------------------------------
+
+    # -- what happens in Discord ------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, deleted: discord.RawMessageDeleteEvent) -> None:
+        await self._note_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, deleted: discord.RawBulkMessageDeleteEvent) -> None:
+        await self._note_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self._note_deleted(channel.guild.id, channel.id, None)
+
+    async def _note_deleted(
+        self, guild_id: int | None, channel_id: int, message_ids: set[int] | None
+    ) -> None:
+        if guild_id is not None:
+            await self._database.run(winning.note_deleted, guild_id, channel_id, message_ids)
 
     @commands.Cog.listener()
     async def on_member_ban(

@@ -104,7 +104,6 @@ def _left_out(count: int) -> str:
 
 
 _STATES: dict[str, tuple[str, Tone]] = {
-    "rolling": ("🥁", "warning"),
     "drawn": ("🎉", "kick"),
     "claimed": ("🎁", "success"),
     "delivered": ("✅", "success"),
@@ -113,10 +112,8 @@ _STATES: dict[str, tuple[str, Tone]] = {
 
 
 def winner(payload: Mapping[str, Any]) -> Rendered:
-    """A winner's message, from the drum roll to the delivered prize."""
+    """A winner's post, from the draw to the delivered prize. It mentions the winner."""
     icon, tone = _STATES[payload["state"]]
-    if payload["state"] == "rolling":
-        return Rendered(_rolling(payload, icon, tone))
     embed = card(f"{icon} {_title(payload)}", _what_now(payload), tone=tone)
     _prize(embed, payload["prize"])
     if payload["tickets"]:
@@ -127,17 +124,18 @@ def winner(payload: Mapping[str, Any]) -> Rendered:
     embed.set_footer(text=_footer(payload))
     if payload["state"] != "drawn":
         return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
-    return Rendered(embed, lambda: _claim_view(payload))
+    return Rendered(embed, lambda: _claim_view(payload), calls=int(payload["discord_id"]))
 
 
-def _rolling(payload: Mapping[str, Any], icon: str, tone: Tone) -> discord.Embed:
+def reveal(payload: Mapping[str, Any]) -> Rendered:
+    """Pseudonyms roll by for some seconds before the winners are posted."""
     turn, names = payload["roll"], payload["names"]
     shown = names[(turn - 1) * ROLL_NAMES :][:ROLL_NAMES] or names[:ROLL_NAMES]
     bar = "▰" * turn + "▱" * (ROLLS - turn)
     title = _("Raffle #{number}: drawing …").format(number=payload["number"])
     among = plural("{count} ticket", "{count} tickets", payload["total"])
     body = " · ".join(f"`{name}`" for name in shown)
-    return card(f"{icon} {title}", f"{bar} {among}\n{body}", tone=tone)
+    return Rendered(card(f"🥁 {title}", f"{bar} {among}\n{body}", tone="warning"))
 
 
 def _title(payload: Mapping[str, Any]) -> str:
@@ -154,11 +152,11 @@ def _title(payload: Mapping[str, Any]) -> str:
 def _what_now(payload: Mapping[str, Any]) -> str:
     whom = f"<@{payload['discord_id']}>"
     if payload["state"] == "drawn":
-        return _("{whom}, claim your prize {when}, or the next one is drawn.").format(
+        return _("{whom}, claim your prize {when}, or another winner will be drawn.").format(
             whom=whom, when=_before(parse_instant(payload["expires_at"]))
         )
     if payload["state"] == "expired":
-        return _("The time is over, so the next one is drawn.")
+        return _("Time's up. Drawing another winner.")
     return whom
 
 
@@ -178,19 +176,6 @@ def _prize(embed: discord.Embed, prize: str) -> None:
         embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
 
 
-def called(payload: Mapping[str, Any]) -> Rendered:
-    """The winner is called in the channel: an edited message pings nobody, and not everybody takes
-    direct messages."""
-    embed = card(
-        "📣 " + _("Your prize is waiting"),
-        _("Press **Claim the prize** above {when}.").format(
-            when=_before(parse_instant(payload["expires_at"]))
-        ),
-        tone="kick",
-    )
-    return Rendered(embed, calls=int(payload["discord_id"]))
-
-
 def won(payload: Mapping[str, Any]) -> Rendered:
     """The direct message to the winner."""
     embed = card(
@@ -204,6 +189,21 @@ def won(payload: Mapping[str, Any]) -> Rendered:
     )
     _prize(embed, payload["prize"])
     return Rendered(embed, lambda: _claim_view(payload))
+
+
+def unreachable(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: the winner does not know, so the time to claim is paused."""
+    title = _("I could not tell {name} that they won raffle #{number}").format(
+        name=safe(payload["name"], 60), number=payload["number"]
+    )
+    body = _(
+        "The post in <#{channel}> failed or was deleted, and they take no direct messages from me. "
+        "Their time to claim is paused. Choose a channel that I can write in with "
+        "`/settings set raffle.channel`, and I post it there."
+    ).format(channel=payload["channel_id"])
+    embed = card("⚠️ " + title, body, tone="warning")
+    _prize(embed, payload["prize"])
+    return Rendered(embed)
 
 
 def skipped(payload: Mapping[str, Any]) -> Rendered:

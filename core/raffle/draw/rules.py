@@ -166,20 +166,43 @@ def _ticket(seed: bytes, message: bytes, k: int, total: int) -> int:
 
 # -- the time to claim ---------------------------------------------------------------------------
 
-AWAY = timedelta(minutes=10)
-"""When the end of a winner's time is noticed only so long after it, the bot was away and could take
-no claim."""
+SHORT = timedelta(seconds=30)
+"""An interruption up to this long counts as time to claim, such as the bot's restart."""
 
-MOST_ADDED = timedelta(days=1)
+UNNOTICED = timedelta(minutes=2)
+"""So long a dead connection to Discord can look alive. It is added to every longer interruption."""
 
 
-def claim_until(
-    promised: datetime, called_at: datetime | None, window: timedelta, now: datetime
-) -> datetime:
-    """Until when a winner may claim, looked at when the promised time is over: the whole window
-    from the call on, if that came late, and some of it again if the bot was away at its end."""
-    until = promised if called_at is None else max(promised, called_at + window)
-    return now + min(window, MOST_ADDED) if now - until > AWAY else until
+@dataclass(frozen=True, slots=True)
+class ClaimClock:
+    """How much time a winner has to claim the prize.
+
+    Attributes:
+        expires_at: the last instant to claim. Every interruption moves it back.
+        since: when the winner could claim for the first time; None before that.
+        at: the newest instant at which the winner is known to have been able to claim.
+    """
+
+    expires_at: datetime
+    since: datetime | None = None
+    at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.at is not None and self.at >= self.expires_at
+
+
+def run_clock(clock: ClaimClock, window: timedelta, at: datetime) -> ClaimClock:
+    """The clock once it is known that the winner was able to claim at this instant.
+
+    It starts at the first such instant, with the whole window. Time in which the winner could not
+    claim because of us does not count.
+    """
+    if clock.since is None or clock.at is None:
+        return ClaimClock(max(clock.expires_at, at + window), at, at)
+    gap = at - clock.at
+    lost = gap + UNNOTICED if gap > SHORT else timedelta()
+    return ClaimClock(clock.expires_at + lost, clock.since, max(clock.at, at))
 
 
 # -- the bundle ---------------------------------------------------------------------------------

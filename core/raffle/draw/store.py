@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
 from core.drand.chain import QUICKNET
+from core.guilds.tables import guilds
 from core.people.tables import viewers
-from core.raffle.draw.rules import Skipped
+from core.raffle.draw.rules import ClaimClock, Skipped
 from core.raffle.draw.tables import draws, picks
 from core.raffle.store import Period
 from core.raffle.tables import balances, periods
@@ -252,10 +253,21 @@ class Pick:
     discord_id: int | None
     drawn_at: datetime
     expires_at: datetime | None
+    claimable_since: datetime | None
+    claimable_at: datetime | None
+    channel_id: int | None
+    posts: int
+    post_gone: bool
     claimed_at: datetime | None
     delivered_at: datetime | None
     account: str
     name: str
+
+    @property
+    def clock(self) -> ClaimClock:
+        """How much time the winner has; of who was skipped there is none."""
+        assert self.expires_at is not None, "only who may win has time to claim"
+        return ClaimClock(self.expires_at, self.claimable_since, self.claimable_at)
 
 
 _PICKS: Select[Any] = select(
@@ -269,6 +281,11 @@ _PICKS: Select[Any] = select(
     picks.c.discord_id,
     picks.c.drawn_at,
     picks.c.expires_at,
+    picks.c.claimable_since,
+    picks.c.claimable_at,
+    picks.c.channel_id,
+    picks.c.posts,
+    picks.c.post_gone,
     picks.c.claimed_at,
     picks.c.delivered_at,
     _ACCOUNT,
@@ -310,14 +327,50 @@ def find_pick_of(tx: Connection, guild_id: int, viewer_id: int, state: PickState
     return Pick(**row) if row else None
 
 
-def list_silent(tx: Connection, now: datetime) -> list[Pick]:
-    """Everybody whose time to claim is over."""
+class Unclaimed(NamedTuple):
+    """A winner who has not claimed yet. `reachable_at` is when members of the server could last use
+    the bot."""
+
+    pick: Pick
+    reachable_at: datetime
+
+
+def list_unclaimed(tx: Connection) -> list[Unclaimed]:
+    """Every winner who has not claimed yet, of servers in which the bot has been used."""
     found = tx.execute(
-        _PICKS.where(picks.c.state == "drawn", picks.c.expires_at <= now).order_by(
-            picks.c.expires_at
+        _PICKS.add_columns(guilds.c.reachable_at)
+        .join(guilds, guilds.c.guild_id == picks.c.guild_id)
+        .where(picks.c.state == "drawn", guilds.c.reachable_at.is_not(None))
+        .order_by(picks.c.expires_at, picks.c.guild_id, picks.c.period, picks.c.k)
+    )
+    unclaimed = []
+    for row in found.mappings():
+        values = dict(row)
+        reachable_at = values.pop("reachable_at")
+        unclaimed.append(Unclaimed(Pick(**values), reachable_at))
+    return unclaimed
+
+
+def list_posted_in(tx: Connection, guild_id: int, channel_id: int) -> list[Pick]:
+    """The winners who have not claimed yet and whose post is in this channel."""
+    found = tx.execute(
+        _PICKS.where(
+            picks.c.guild_id == guild_id,
+            picks.c.channel_id == channel_id,
+            picks.c.state == "drawn",
         )
     )
     return [Pick(**row) for row in found.mappings()]
+
+
+def set_clock(tx: Connection, pick: Pick, clock: ClaimClock) -> None:
+    """How much time the winner has. Hold the period's lock."""
+    values = {
+        "expires_at": clock.expires_at,
+        "claimable_since": clock.since,
+        "claimable_at": clock.at,
+    }
+    set_pick(tx, pick, "drawn", "drawn", **values)
 
 
 def set_pick(

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -58,6 +59,25 @@ picks = Table(
     Column("discord_id", BigInteger, comment="whose the account was when it was drawn"),
     Column("drawn_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), comment="the last instant to claim"),
+    Column(
+        "claimable_since",
+        DateTime(timezone=True),
+        comment="when the winner could claim for the first time; empty while nothing reached them",
+    ),
+    Column(
+        "claimable_at",
+        DateTime(timezone=True),
+        comment="the newest instant at which the winner is known to have been able to claim",
+    ),
+    Column("channel_id", BigInteger, comment="Discord channel of the winner's newest post"),
+    Column("posts", Integer, nullable=False, server_default="1", comment="how often it was posted"),
+    Column(
+        "post_gone",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="that post was deleted, alone or with its channel",
+    ),
     Column("claimed_at", DateTime(timezone=True)),
     Column("delivered_at", DateTime(timezone=True)),
     Column("delivered_by", BigInteger, comment="Discord id of the admin"),

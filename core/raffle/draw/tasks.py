@@ -14,26 +14,32 @@ from core.kit.tasks import for_each
 from core.raffle import store as raffle
 from core.raffle.actions import announce
 from core.raffle.draw import actions, store, winning
-from core.raffle.draw.store import Draw, Pick
+from core.raffle.draw.store import Draw, Pick, Unclaimed
 from core.raffle.means import means_of
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
 
 EVERY_SECONDS = 3.0
 
+RUN_EVERY = timedelta(seconds=10)
+"""How often a winner's clock is written down."""
+
+PAUSED = timedelta(minutes=5)
+"""How long a winner's clock may stand still before the health page mentions it."""
+
 LATE = timedelta(minutes=2)
 """How long after its round was due a draw may wait before the health page mentions it."""
 
 
 def move_on(services: Services) -> None:
-    """Announce what could not be announced, freeze what has ended, draw what has its number, go on
-    to the next where a winner is silent. One server's trouble does not stop the others.
+    """Announce what could not be announced, freeze what has ended, draw what has its number, draw
+    another winner where one did not claim. One server's trouble does not stop the others.
 
     Raises:
         Refusal, Outage: a raffle's trouble; the rest was tried all the same.
     """
     # What waits for somebody else comes last but for what waits for it.
-    steps = (_tell_openings, _freeze_due, _expire_silent, _learn_beacons, _draw_due)
+    steps = (_tell_openings, _freeze_due, _check_claims, _learn_beacons, _draw_due)
     for_each(steps, lambda step: step(services))
 
 
@@ -115,16 +121,24 @@ def _draw_due(services: Services) -> None:
     for_each(ready, draw_one)
 
 
-def _expire_silent(services: Services) -> None:
+def _check_claims(services: Services) -> None:
     means, now = means_of(services.settings), services.clock()
     with services.database.begin() as tx:
-        silent = store.list_silent(tx, now)
+        unclaimed = [one for one in store.list_unclaimed(tx) if _has_news(one)]
 
-    def expire(pick: Pick) -> None:
+    def check(one: Unclaimed) -> None:
+        pick, at = one
         with services.database.begin() as tx:
-            winning.expire(tx, means, pick.guild_id, pick.period, pick.k, now)
+            winning.check_claim(tx, means, pick.guild_id, pick.period, pick.k, at, now)
 
-    for_each(silent, expire)
+    for_each(unclaimed, check)
+
+
+def _has_news(unclaimed: Unclaimed) -> bool:
+    pick, at = unclaimed
+    return pick.claimable_at is None or at >= min(
+        pick.claimable_at + RUN_EVERY, pick.clock.expires_at
+    )
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
@@ -140,6 +154,11 @@ def look(tx: Connection, now: datetime) -> list[Part]:
             for draw in store.list_frozen(tx)
             if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
         ),
+        *(
+            Part("Raffle", "warn", _cannot_be_told(pick), guild_id=pick.guild_id)
+            for pick, at in store.list_unclaimed(tx)
+            if at - (pick.claimable_at or pick.drawn_at) > PAUSED
+        ),
     ]
 
 
@@ -147,6 +166,14 @@ def _cannot_be_announced(period: Period) -> str:
     return (
         f"Raffle #{period.number} has ended and cannot be drawn: "
         "no channel is chosen (/settings set raffle.channel)."
+    )
+
+
+def _cannot_be_told(pick: Pick) -> str:
+    return (
+        f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or was "
+        "deleted, and they take no direct messages. Their time to claim is paused. Choose a "
+        "channel that the bot can write in (/settings set raffle.channel); it is posted there."
     )
 
 

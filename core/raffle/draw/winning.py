@@ -1,5 +1,6 @@
-"""From being drawn to holding the prize: claimed in time, or the next one is drawn."""
+"""From being drawn to holding the prize: claimed in time, or another winner is drawn."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -7,15 +8,17 @@ from sqlalchemy import Connection
 from core.guilds.store import post_audit
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.outbox.store import find_fate
+from core.outbox.store import find_receipt
 from core.people import actions as people
 from core.raffle import store as raffle
-from core.raffle.draw import announcing, rules, store
+from core.raffle.draw import announcing, notifying, rules, store
 from core.raffle.draw.actions import BY_ITSELF, close_if_over, pick_missing
-from core.raffle.draw.publishing import posted_at
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period
+
+SHOWN = timedelta(minutes=1)
+"""The winner's post is edited when the time to claim grows by more than this."""
 
 
 def claim(
@@ -29,8 +32,11 @@ def claim(
     period, draw, pick = _locked(tx, guild_id, number, k)
     if pick.discord_id != claimer:
         raise Refusal(_("This prize is not yours to claim."), _("Good luck next time!"))
-    if pick.state == "drawn" and pick.expires_at is not None and now > pick.expires_at:
-        raise Refusal(_("The time to claim this prize is over."))
+    if pick.state == "drawn":
+        # The click proves that it is possible now, so an interruption that ends with it counts.
+        clock = rules.run_clock(pick.clock, timedelta(minutes=draw.claim_minutes), now)
+        if now > clock.expires_at:
+            raise Refusal(_("The time to claim this prize is over."))
     if not store.set_pick(tx, pick, "drawn", "claimed", claimed_at=now):
         raise Refusal(_NOT_OPEN[pick.state]())
     return _tell(tx, means, period, draw, k, "raffle.claim", claimer)
@@ -44,26 +50,41 @@ _NOT_OPEN = {
 }
 
 
-def expire(tx: Connection, means: Means, guild_id: int, number: int, k: int, now: datetime) -> bool:
-    """The winner was silent for too long: the next one is drawn. False when that is not so (any
-    more): nobody is silent who could not know of it, or not answer."""
+def check_claim(
+    tx: Connection, means: Means, guild_id: int, number: int, k: int, at: datetime, now: datetime
+) -> bool:
+    """Run the clock of a winner who has not claimed, up to an instant at which members could use
+    the bot; the next one is drawn when the time is over, and then it returns True.
+
+    The clock stands still while nothing that the bot sent is there for the winner to claim with.
+    """
     period, draw, pick = _locked(tx, guild_id, number, k)
-    if pick.state != "drawn" or pick.expires_at is None or pick.expires_at > now:
+    if pick.state != "drawn":
         return False
-    call = find_fate(tx, guild_id, announcing.called_key(pick))
-    if call is not None and call.state in ("waiting", "sending"):
+    if not notifying.is_notified(tx, pick):
+        notifying.notify_again(tx, means, period, draw, pick)
         return False
-    called_at = posted_at(call.receipt) if call else None
-    window = timedelta(minutes=draw.claim_minutes)
-    until = rules.claim_until(pick.expires_at, called_at, window, now)
-    if until > now:
-        store.set_pick(tx, pick, "drawn", "drawn", expires_at=until)
+    before = pick.clock
+    clock = rules.run_clock(before, timedelta(minutes=draw.claim_minutes), at)
+    store.set_clock(tx, pick, clock)
+    if clock.is_over:
+        store.set_pick(tx, pick, "drawn", "expired")
+        _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
+        pick_missing(tx, means, period, draw, now)
+    elif clock.expires_at - before.expires_at > SHOWN:
         _tell(tx, means, period, draw, k, "raffle.more_time", BY_ITSELF)
-        return False
-    store.set_pick(tx, pick, "drawn", "expired")
-    _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
-    pick_missing(tx, means, period, draw, now)
-    return True
+    return clock.is_over
+
+
+def note_deleted(
+    tx: Connection, guild_id: int, channel_id: int, message_ids: Collection[int] | None = None
+) -> None:
+    """These messages were deleted in Discord, or their whole channel was."""
+    for pick in store.list_posted_in(tx, guild_id, channel_id):
+        receipt = find_receipt(tx, guild_id, announcing.post_key(pick)) or {}
+        if message_ids is None or receipt.get("message_id") in message_ids:
+            raffle.lock_period(tx, guild_id, pick.period)
+            store.set_pick(tx, pick, "drawn", "drawn", post_gone=True)
 
 
 def deliver(

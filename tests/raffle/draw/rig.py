@@ -73,12 +73,34 @@ _TAKE = text("""
 """)
 
 
+def check(tx: Connection, guild_id: int, number: int, k: int, at: datetime) -> bool:
+    """The bot can be used at this instant; whether a winner's time was over by then."""
+    return winning.check_claim(tx, MEANS, guild_id, number, k, at, at)
+
+
+def notified(tx: Connection, pick: Pick, at: datetime | None = None) -> None:
+    """The winner's post arrives, when they were drawn or later."""
+    at = at or pick.drawn_at
+    discord_took(tx, at, "raffle.reveal", "raffle.winner")
+    check(tx, pick.guild_id, pick.period, pick.k, at)
+
+
+def stayed_up(tx: Connection, until: datetime) -> None:
+    """The bot could be used all the time, up to that instant."""
+    tx.execute(
+        text("UPDATE raffle_picks SET claimable_at = :at WHERE claimable_at < :at"),
+        {"at": until - timedelta(seconds=20)},
+    )
+
+
 def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
-    """A winner who was called when drawn says nothing until then."""
+    """A winner who was notified when drawn does not claim, though it was possible all the time."""
     pick = store.find_pick(tx, guild_id, number, k)
     assert pick is not None
-    discord_took(tx, pick.drawn_at, "raffle.called")
-    return winning.expire(tx, MEANS, guild_id, number, k, now)
+    if pick.state == "drawn" and pick.claimable_since is None:
+        notified(tx, pick)
+    stayed_up(tx, now)
+    return check(tx, guild_id, number, k, now)
 
 
 def drew(

@@ -14,7 +14,6 @@ from core.people.tables import viewers
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
-    announcing,
     embeds,
     excluding,
     publishing,
@@ -454,20 +453,29 @@ def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_i
 # -- a reveal with some drama -------------------------------------------------------------------
 
 
-def test_the_winner_is_told_after_a_drum_roll_in_one_message(tx: Connection, guild_id: int) -> None:
+def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id, winners=2)
+    picks = drew(tx, guild_id, number)
+    first, *rolls, over = posted(tx, guild_id, "raffle.reveal")
+    assert [one.payload["roll"] for one in (first, *rolls)] == [1, 2, 3]
+    assert [one.target.get("edits") for one in rolls] == [first.key] * 2
+    assert over.target["deletes"] == first.key
+    assert not any(pick.name in str(one.payload) for one in (first, *rolls) for pick in picks)
+    assert embeds.reveal(first.payload).calls is None
+    winners = posted(tx, guild_id, "raffle.winner")
+    assert [one.payload["name"] for one in winners] == [pick.name for pick in picks]
+    assert [embeds.winner(one.payload).calls for one in winners] == [p.discord_id for p in picks]
+    kinds = [one.kind for one in posted(tx, guild_id) if one.target.get("channel_id")]
+    assert kinds[-6:] == ["raffle.reveal"] * 4 + ["raffle.winner"] * 2
+    messages = posted(tx, guild_id, "raffle.won")
+    assert [one.target["user_id"] for one in messages] == [pick.discord_id for pick in picks]
+    assert messages[0].payload["server"] == "Nora's Corner"
+
+
+def test_an_edit_of_the_winners_post_mentions_nobody_again(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    roll = posted(tx, guild_id, "raffle.winner")
-    assert [m.payload["state"] for m in roll] == ["rolling"] * announcing.ROLLS + ["drawn"]
-    assert [m.target.get("edits") for m in roll] == [None] + [roll[0].key] * announcing.ROLLS
-    assert roll[-1].payload["name"] == pick.name
-    assert all(pick.name not in str(m.payload["names"]) for m in roll[:-1])
-    (called,) = posted(tx, guild_id, "raffle.called")
-    assert embeds.called(called.payload).calls == pick.discord_id
-    assert [m.kind for m in posted(tx, guild_id, "raffle.winner", "raffle.called")][-2:] == [
-        "raffle.winner",
-        "raffle.called",
-    ], "first the reveal"
-    (message,) = posted(tx, guild_id, "raffle.won")
-    assert message.target["user_id"] == pick.discord_id
-    assert message.payload["server"] == "Nora's Corner"
+    winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, DUE)
+    assert embeds.winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None

@@ -15,11 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.raffle.draw.rules import (
+    SHORT,
+    UNNOTICED,
+    ClaimClock,
     Line,
-    claim_until,
     hash_of,
     pseudonym,
     pseudonyms,
+    run_clock,
     secret_number,
     server_pseudonym,
     snapshot,
@@ -166,29 +169,44 @@ def test_who_makes_the_list_cannot_see_what_it_gives() -> None:
 # -- the time to claim ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("window", "called", "noticed", "until"),
-    [
-        (48, 0, 48, 48),
-        (48, 5, 48, 53),
-        (48, None, 48, 48),
-        (48, 0, 49, 73),
-        (48, 40, 100, 124),
-        (1, 0, 3, 4),
-    ],
-    ids=["in time", "called late", "never called", "away", "both", "a short time"],
+SECOND = timedelta(seconds=1)
+DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@given(
+    window=st.integers(60, 4000),
+    beat=st.integers(1, 20),
+    stretches=st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=1, max_size=20),
 )
-def test_nobody_is_silent_who_could_not_answer(
-    window: int, called: int | None, noticed: int, until: int
+def test_only_time_in_which_the_winner_could_claim_counts(
+    window: int, beat: int, stretches: list[tuple[int, bool]]
 ) -> None:
-    """In hours after the draw."""
+    """A slow model goes second by second, and takes what is left of the time down or up."""
+    seconds = [could for length, could in stretches for _second in range(length)]
+    clock = ClaimClock(DRAWN + window * SECOND)
+    left, last, could_claim = window, None, 0
+    for second, could in enumerate(seconds):
+        could_claim += could and last is not None
+        if not could or second % beat:
+            continue
+        if last is not None:
+            gap = second - last
+            left += UNNOTICED // SECOND if gap > SHORT // SECOND else -gap
+        last = second
+        clock = run_clock(clock, window * SECOND, DRAWN + second * SECOND)
+        assert clock.at == DRAWN + second * SECOND
+        assert clock.expires_at - clock.at == left * SECOND
+        assert clock.is_over == (left <= 0)
+        if clock.is_over:
+            short = sum(length for length, could in stretches if not could and length <= 30 + beat)
+            assert could_claim + short >= window, "not a second was lost but in short interruptions"
+            return
 
-    def at(hours: int) -> datetime:
-        return datetime(2026, 12, 1, tzinfo=UTC) + timedelta(hours=hours)
 
-    called_at = None if called is None else at(called)
-    length = timedelta(hours=window)
-    assert claim_until(at(window), called_at, length, at(noticed)) == at(until)
+def test_looking_back_changes_nothing() -> None:
+    """Clocks of several machines differ, and a task may be late."""
+    clock = run_clock(ClaimClock(DRAWN + 60 * SECOND), 60 * SECOND, DRAWN + 9 * SECOND)
+    assert run_clock(clock, 60 * SECOND, DRAWN) == clock
 
 
 # -- everybody has the chance that their tickets say -------------------------------------------

@@ -10,6 +10,7 @@ import requests
 from sqlalchemy import Connection, text
 
 from core.drand.client import DrandClient, Round, chain_of
+from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -23,7 +24,7 @@ from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.raffle.draw.rig import ADMIN, discord_took, ended, posted, state_of, states
+from tests.raffle.draw.rig import ADMIN, discord_took, ended, posted, state_of, states, stayed_up
 from tests.raffle.scene import END, KEY, PUBLIC_URL
 from tests.sandbox.kick_harness import KEY as KICK_KEY
 
@@ -47,6 +48,10 @@ class Hall:
     now: datetime
 
     def run(self) -> None:
+        """The bot could be used since the last time."""
+        with self.services.database.begin() as tx:
+            guilds.set_reachable(tx, guilds.list_present(tx), self.now)
+            stayed_up(tx, self.now)
         move_on(replace(self.services, clock=lambda: self.now))
         with self.services.database.begin() as tx:
             discord_took(tx, self.now)
@@ -252,7 +257,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-@pytest.mark.parametrize("step", ["_freeze_due", "_learn_beacons", "_draw_due", "_expire_silent"])
+@pytest.mark.parametrize("step", ["_freeze_due", "_learn_beacons", "_draw_due", "_check_claims"])
 def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,25 +9,31 @@ import pytest
 from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
+from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.raffle.draw import actions, embeds, rules, store, winning
+from core.outbox.store import find_receipt
+from core.raffle.draw import actions, announcing, embeds, rules, store, winning
 from core.raffle.draw.store import Pick
-from core.raffle.settings import CLAIM_MINUTES
+from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (
     ADMIN,
+    CHANNEL_ID,
     DUE,
     audited,
     beacon,
+    check,
     discord_took,
     drew,
     ended,
     froze,
+    notified,
     posted,
     silent,
     state_of,
     states,
+    stayed_up,
 )
 from tests.raffle.scene import MEANS
 
@@ -73,6 +79,8 @@ def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, gui
     change_setting(tx, guild_id, CLAIM_MINUTES, 1, ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
+    notified(tx, pick)
+    stayed_up(tx, DUE + timedelta(minutes=10))
     with pytest.raises(Refusal, match="is over"):
         claim(tx, pick, at=timedelta(minutes=10, microseconds=1))
     assert claim(tx, pick, at=timedelta(minutes=10)).state == "claimed"
@@ -133,9 +141,7 @@ def test_silence_is_noticed_at_the_last_instant_and_once(tx: Connection, guild_i
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
     early = LATE - timedelta(microseconds=1)
-    assert store.list_silent(tx, early) == []
     assert not silent(tx, guild_id, number, 1, early)
-    assert [pick.k for pick in store.list_silent(tx, LATE)] == [1]
     assert silent(tx, guild_id, number, 1, LATE)
     assert not silent(tx, guild_id, number, 1, LATE)
     assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
@@ -157,50 +163,179 @@ def test_when_all_are_silent_it_is_over(tx: Connection, guild_id: int) -> None:
     assert len(posted(tx, guild_id, "raffle.nobody")) == 1
 
 
-def test_who_was_not_called_is_not_silent(tx: Connection, guild_id: int) -> None:
-    """The process died, or Discord was away: the whole time begins with the call."""
-    number = ended(tx, guild_id)
-    drew(tx, guild_id, number)
-    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE)
-    assert [pick.k for pick in store.list_silent(tx, LATE)] == [1], "it is looked at again"
-    called_at = LATE - timedelta(hours=1)
-    discord_took(tx, called_at, "raffle.called")
-    assert not winning.expire(tx, MEANS, guild_id, number, 1, LATE)
-    pick = store.find_pick(tx, guild_id, number, 1)
-    assert pick is not None
-    assert (pick.state, pick.expires_at) == ("drawn", called_at + WINDOW)
-    shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    assert (shown["state"], shown["expires_at"]) == ("drawn", (called_at + WINDOW).isoformat())
-    assert winning.expire(tx, MEANS, guild_id, number, 1, called_at + WINDOW)
+# -- time that does not count -------------------------------------------------------------------
 
 
-def test_who_could_not_claim_because_the_bot_was_away_gets_time_again(
-    tx: Connection, guild_id: int
-) -> None:
-    """Or whoever runs the bot could stop it until the wrong winner's time is over."""
+def found(tx: Connection, pick: Pick) -> Pick:
+    again = store.find_pick(tx, pick.guild_id, pick.period, pick.k)
+    assert again is not None
+    return again
+
+
+def dms_are_closed(tx: Connection) -> None:
+    tx.execute(
+        text("""
+            UPDATE outbox_messages SET state = 'sent', receipt = '{"skipped": "closed"}'
+             WHERE kind = 'raffle.won' AND state = 'waiting'
+        """)
+    )
+
+
+def channel_is_gone(tx: Connection, channel_id: int) -> None:
+    """What waits for this channel fails."""
+    tx.execute(
+        text("""
+            UPDATE outbox_messages SET state = 'shelved', error = 'no such channel'
+             WHERE (target->>'channel_id')::bigint = :channel_id AND state = 'waiting'
+        """),
+        {"channel_id": channel_id},
+    )
+
+
+def test_the_time_begins_when_the_winner_is_notified(tx: Connection, guild_id: int) -> None:
+    """The process died, or Discord was away: the whole time begins with the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    back = LATE + timedelta(minutes=11)
-    assert not silent(tx, guild_id, number, 1, back)
-    again = back + timedelta(days=1)
-    calls = posted(tx, guild_id, "raffle.called")
-    assert [call.payload["expires_at"] for call in calls] == [
-        LATE.isoformat(),
-        again.isoformat(),
-    ]
-    assert "raffle.more_time #1.1" in audited(tx, guild_id)
-    discord_took(tx, back)
-    assert silent(tx, guild_id, number, 1, again)
-    assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
-    with pytest.raises(Refusal, match="is over"):
-        winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, again)
+    assert not check(tx, guild_id, number, 1, LATE)
+    assert found(tx, pick).claimable_since is None
+    told_at = LATE - timedelta(hours=1)
+    notified(tx, pick, told_at)
+    assert found(tx, pick).expires_at == told_at + WINDOW
+    shown = posted(tx, guild_id, "raffle.winner")[-1].payload
+    assert (shown["state"], shown["expires_at"]) == ("drawn", (told_at + WINDOW).isoformat())
+    assert not silent(tx, guild_id, number, 1, told_at + WINDOW - timedelta(seconds=1))
+    assert silent(tx, guild_id, number, 1, told_at + WINDOW)
 
 
-def test_a_channel_that_is_gone_holds_nothing_up(tx: Connection, guild_id: int) -> None:
+@pytest.mark.parametrize("hours", [1, 20, 47, 48, 100])
+def test_time_in_which_the_bot_was_away_does_not_count(
+    tx: Connection, guild_id: int, hours: int
+) -> None:
+    """In the middle of the time to claim, or at its end: or whoever runs the bot could stop it
+    until the wrong winner's time is over."""
     number = ended(tx, guild_id)
-    drew(tx, guild_id, number)
-    tx.execute(text("UPDATE outbox_messages SET state = 'shelved', error = 'gone'"))
-    assert winning.expire(tx, MEANS, guild_id, number, 1, LATE)
+    (pick,) = drew(tx, guild_id, number)
+    notified(tx, pick)
+    down = DUE + timedelta(hours=10)
+    stayed_up(tx, down + timedelta(seconds=20))
+    up = down + timedelta(hours=hours)
+    assert not check(tx, guild_id, number, 1, up)
+    until = LATE + timedelta(hours=hours) + rules.UNNOTICED
+    assert found(tx, pick).expires_at == until
+    assert posted(tx, guild_id, "raffle.winner")[-1].payload["expires_at"] == until.isoformat()
+    assert "raffle.more_time #1.1" in audited(tx, guild_id)
+    discord_took(tx, up)
+    assert not silent(tx, guild_id, number, 1, until - timedelta(seconds=1))
+    stayed_up(tx, until)
+    assert claim(tx, found(tx, pick), at=until - DUE).state == "claimed"
+
+
+def test_the_first_click_after_the_bot_was_away_is_in_time(tx: Connection, guild_id: int) -> None:
+    """It may come before the clock is looked at."""
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    notified(tx, pick)
+    stayed_up(tx, LATE - timedelta(minutes=1))
+    assert claim(tx, pick, at=WINDOW + timedelta(hours=3)).state == "claimed"
+
+
+def test_a_restart_of_the_bot_changes_nothing(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    notified(tx, pick)
+    before = posted(tx, guild_id)
+    assert not check(tx, guild_id, number, 1, DUE + rules.SHORT)
+    assert found(tx, pick).expires_at == LATE
+    assert posted(tx, guild_id) == before
+
+
+def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_told(
+    tx: Connection, guild_id: int
+) -> None:
+    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    dms_are_closed(tx)
+    channel_is_gone(tx, CHANNEL_ID)
+    for hours in (1, 2, 100):
+        stayed_up(tx, DUE + timedelta(hours=hours))
+        assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=hours))
+    assert found(tx, pick).claimable_since is None
+    (told,) = posted(tx, guild_id, "raffle.unreachable")
+    assert told.target == {"channel_id": 555}
+    shown = embeds.unreachable(told.payload).embed
+    assert shown.title is not None
+    assert pick.name in shown.title
+    # They choose another channel: it is posted there, and only then the time begins.
+    change_setting(tx, guild_id, CHANNEL, 4711, ADMIN)
+    assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
+    again = posted(tx, guild_id, "raffle.winner")[-1]
+    assert again.target == {"channel_id": 4711}
+    assert embeds.winner(again.payload).calls == pick.discord_id
+    at = DUE + timedelta(hours=102)
+    notified(tx, pick, at)
+    assert found(tx, pick).expires_at == at + WINDOW
+    assert len(posted(tx, guild_id, "raffle.unreachable")) == 1
+    claim(tx, pick, at=timedelta(hours=103))
+    (edit,) = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "claimed"]
+    assert edit.target == {"channel_id": 4711, "edits": again.key}
+
+
+def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    channel_is_gone(tx, CHANNEL_ID)
+    discord_took(tx, DUE, "raffle.won")
+    check(tx, guild_id, number, 1, DUE)
+    assert found(tx, pick).claimable_since == DUE
+    assert posted(tx, guild_id, "raffle.unreachable") == []
+    assert silent(tx, guild_id, number, 1, LATE)
+
+
+def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    dms_are_closed(tx)
+    notified(tx, pick)
+    stayed_up(tx, DUE + timedelta(hours=1))
+    for posts in (2, 3):
+        receipt = find_receipt(tx, guild_id, announcing.post_key(found(tx, pick)))
+        assert receipt is not None
+        winning.note_deleted(tx, guild_id, CHANNEL_ID, {1, 2})
+        assert not found(tx, pick).post_gone, "those were other messages"
+        winning.note_deleted(tx, guild_id, CHANNEL_ID, {receipt["message_id"], 1})
+        check(tx, guild_id, number, 1, DUE + timedelta(hours=2 * posts))
+        assert found(tx, pick).posts == posts
+        notified(tx, pick, DUE + timedelta(hours=2 * posts))
+    winning.note_deleted(tx, guild_id, CHANNEL_ID)
+    for _twice in range(2):
+        assert not check(tx, guild_id, number, 1, LATE + timedelta(days=9))
+    assert found(tx, pick).posts == 3, "who deletes it again and again means it"
+    assert len(posted(tx, guild_id, "raffle.unreachable")) == 1
+    assert found(tx, pick).state == "drawn"
+
+
+def test_a_post_that_was_deleted_while_the_bot_was_away_is_noticed_by_its_edit(
+    tx: Connection, guild_id: int
+) -> None:
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    dms_are_closed(tx)
+    notified(tx, pick)
+    back = DUE + timedelta(hours=5)
+    check(tx, guild_id, number, 1, back)
+    tx.execute(
+        text("""
+            UPDATE outbox_messages SET state = 'sent',
+                   receipt = '{"skipped": "the original was deleted"}'
+             WHERE target ? 'edits' AND state = 'waiting'
+        """)
+    )
+    check(tx, guild_id, number, 1, back + timedelta(seconds=20))
+    assert found(tx, pick).claimable_at == back
 
 
 # -- at the same time ---------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Whether a winner can claim: something that the bot sent, with the button, is there to press."""
+
+from sqlalchemy import Connection
+
+from core.guilds.store import post_audit
+from core.outbox import actions as outbox
+from core.outbox.store import Fate, find_fate
+from core.raffle.draw import announcing, store
+from core.raffle.draw.actions import BY_ITSELF
+from core.raffle.draw.store import Draw, Pick
+from core.raffle.means import Means
+from core.raffle.store import Period
+
+MOST_POSTS = 3
+"""How often a deleted post is posted again in the same channel: whoever deletes it may mean it."""
+
+
+def is_notified(tx: Connection, pick: Pick) -> bool:
+    """Whether the direct message arrived, or the post did and was not deleted since."""
+    message = find_fate(tx, pick.guild_id, announcing.message_key(pick))
+    if message is not None and "message_id" in (message.receipt or {}):
+        return True
+    post = find_fate(tx, pick.guild_id, announcing.post_key(pick))
+    edit = find_fate(tx, pick.guild_id, announcing.edit_key(pick))
+    if pick.post_gone or _has_failed(post) or _has_failed(edit):
+        return False
+    if post is None:  # the record of what was sent is deleted with a person's data
+        return pick.claimable_since is not None
+    return post.state == "sent"
+
+
+def _has_failed(fate: Fate | None) -> bool:
+    return fate is not None and (fate.state == "shelved" or "skipped" in (fate.receipt or {}))
+
+
+def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+    """Post it again where that may help, or else tell the admins, once. Hold the period's lock."""
+    if _is_pending(tx, pick):
+        return
+    channel_id = announcing.channel_of(tx, draw)
+    deleted = pick.post_gone and pick.posts < MOST_POSTS
+    if channel_id == pick.channel_id and not deleted:
+        announcing.unreachable(tx, period, pick)
+        return
+    outbox.withdraw(tx, pick.guild_id, [announcing.post_key(pick), announcing.edit_key(pick)])
+    values = {"posts": pick.posts + 1, "post_gone": False, "channel_id": channel_id}
+    store.set_pick(tx, pick, "drawn", "drawn", **values)
+    again = store.find_pick(tx, pick.guild_id, pick.period, pick.k)
+    assert again is not None, "it is locked"
+    announcing.post_winner(tx, means, period, draw, again)
+    target = f"#{pick.period}.{pick.k}"
+    post_audit(tx, pick.guild_id, BY_ITSELF, "raffle.post_again", target, after=pick.name)
+
+
+def _is_pending(tx: Connection, pick: Pick) -> bool:
+    keys = (announcing.message_key(pick), announcing.post_key(pick))
+    fates = [find_fate(tx, pick.guild_id, key) for key in keys]
+    return any(fate is not None and fate.state in ("waiting", "sending") for fate in fates)
