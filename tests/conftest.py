@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, Page
 from sqlalchemy import Connection, text
 
 import core.rooms
@@ -16,6 +17,7 @@ from core.guilds import store as guilds
 from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import StartError
+from tests.browser import PHONE, chromium, clean_page
 
 GUILD = 1001
 OTHER_GUILD = 2002
@@ -102,3 +104,17 @@ def guild_id() -> int:
 def other_guild_id() -> int:
     """A second server, which must never notice."""
     return OTHER_GUILD
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A phone on which nothing may be blocked or broken."""
+    with clean_page(browser, viewport=PHONE, color_scheme="dark") as opened:
+        yield opened

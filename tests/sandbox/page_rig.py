@@ -19,14 +19,13 @@ from playwright.sync_api import (
     Page,
     TimeoutError,
     expect,
-    sync_playwright,
 )
 
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox, on_thread
+from tests.browser import chromium
 from tests.patience import LENIENT, PATIENCE
-from tests.prerequisites import find_chromium
 from tests.sandbox.kick_harness import KEY
 
 HERE = Path(__file__)
@@ -35,8 +34,6 @@ USUAL: dict[str, Any] = {
     "color_scheme": "dark",
     "reduced_motion": "reduce",
 }
-PHONE = {"width": 390, "height": 844}
-expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass
@@ -125,18 +122,14 @@ def place(*, bot: bool = True) -> Iterator[Place]:
     with (
         on_thread(signing_key=KEY, defaults=LENIENT) as sandbox,
         _bot(sandbox) if bot else nullcontext(),
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
-        chromium = find_chromium()
-        assert chromium is not None, "no Chromium: see tests/prerequisites.py"
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         discord, kick = DiscordDriver(sandbox.base_url), KickDriver(sandbox.base_url)
         if bot:
             discord.wait_command("slotcalls status")
         yield Place(sandbox, browser, discord, kick)
         discord.close()
         kick.close()
-        browser.close()
 
 
 @contextmanager

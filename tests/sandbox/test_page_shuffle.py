@@ -8,9 +8,10 @@ import pytest
 import requests
 from playwright.sync_api import Locator, expect
 
+from tests.browser import PHONE
 from tests.patience import PATIENCE
 from tests.sandbox import page_rig
-from tests.sandbox.page_rig import PHONE, Place, Visit, visit
+from tests.sandbox.page_rig import Place, Visit, visit
 
 pytestmark = pytest.mark.browser
 

@@ -2,20 +2,18 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Connection, text
 
 from core.raffle import store as raffle
 from core.raffle.draw import actions, excluding, publishing, store, winning
 from tests.conftest import OTHER_GUILD
-from tests.prerequisites import find_chromium
 from tests.raffle.draw.conftest import Site
 from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze, silent
 from tests.raffle.draw.verifier import FILE, verify
@@ -244,35 +242,6 @@ def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
 
 
 # -- in a browser -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox"]
-        )
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A phone on which nothing may be blocked or broken."""
-    complaints: list[str] = []
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        opened = context.new_page()
-        opened.on(
-            "console",
-            lambda said: (
-                complaints.append(said.text)
-                if said.type == "error" and "status of" not in said.text
-                else None
-            ),
-        )
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        yield opened
-    assert complaints == []
 
 
 @pytest.mark.browser
