@@ -31,6 +31,7 @@ import setup_database
 from bot import DiscordThread
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
+from core.health.clock import clock_status
 from core.health.heart import Heart
 from core.inbox import actions as inbox
 from core.inbox.hearers import collect
@@ -138,7 +139,8 @@ def _create_web(settings: Settings) -> Flask:
     rooms = open_rooms()
     services = open_services(settings, settings.database_url.get_secret_value())
     services.bus.start()
-    Heart(services, lambda: [Part("Web", "ok", "Answering."), bus_status(services)]).start()
+    well = Part("Web", "ok", "Answering.")
+    Heart(services, lambda: [well, bus_status(services), clock_status(services)]).start()
     return web(services, rooms)
 
 
@@ -221,7 +223,7 @@ class Backstage:
         parts += [part for runner in self._runners for part in runner.status()]
         if self._with_web:
             parts.append(Part("Web", "ok", "Answering."))
-        return [*parts, bus_status(self._services)]
+        return [*parts, bus_status(self._services), clock_status(self._services)]
 
 
 # -- the two ways to run ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from functools import cache
 import requests
 
 from core.drand.chain import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
+from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
 from core.kit.settings import Settings
 from core.kit.strict_json import decode
@@ -29,10 +30,14 @@ class DrandClient:
 
     Args:
         settings: for DRAND_URL and DRAND_CHAIN.
+
+    Attributes:
+        time: drand's, as its answers tell it.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.chain = chain_of(settings)
+        self.time = RemoteClock()
         self._addresses = settings.drand_url.split(",")
 
     def get_round(self, number: int) -> Round:
@@ -53,6 +58,7 @@ class DrandClient:
         # The older of its two interfaces, which all of its addresses speak.
         url = f"{address}/{self.chain.hash}/public/{number}"
         with requests.get(url, timeout=TIMEOUT, stream=True) as answer:
+            self.time.observe(answer.headers)
             answer.raise_for_status()
             told = decode(answer.raw.read(MOST_BYTES, decode_content=True))
         match told:

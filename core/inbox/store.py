@@ -329,7 +329,8 @@ def find_heard(tx: Connection, source: str, lane: str, since: datetime) -> datet
 
 
 def end_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:
-    """Forget up to `most` handled deliveries of a kind that came before then; returns how many.
+    """Forget up to `most` handled deliveries of a kind that were sent and came before then, which
+    two clocks tell; returns how many.
 
     What waits, or lies on the shelf, stays.
     """
@@ -339,6 +340,7 @@ def end_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> in
             deliveries.c.kind == kind,
             deliveries.c.state == "done",
             deliveries.c.received_at < before,
+            deliveries.c.sent_at < before,
         )
         .order_by(deliveries.c.received_at)
         .limit(most)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal
 
 from core.kick.wire import AnswerLost, KickRejected, NoAnswer, Wire, as_documented, bearer
-from core.kit.clock import parse_instant
+from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
 from core.kit.settings import Settings
 
@@ -87,6 +87,11 @@ class KickClient:
         self._wire = Wire()
         self._token_lock = threading.Lock()
         self._app_token: tuple[str, float] | None = None
+
+    @property
+    def time(self) -> RemoteClock:
+        """Kick's, as its answers tell it."""
+        return self._wire.time
 
     # -- the app's own token ----------------------------------------------------------------
 

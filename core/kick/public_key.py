@@ -1,72 +1,90 @@
-"""Kick's signing key: fetched, remembered, and fetched again when a signature does not fit."""
+"""Kick's signing keys: the newest ones are kept, and a new one is asked for when none fits."""
 
+import hashlib
 import threading
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from core.kick import store
 from core.kick.client import KickClient
-from core.kick.signature import load_key
+from core.kick.signature import SignedRequest, load_key
 from core.kick.wire import KickRejected
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.errors import Outage
 
-LOOK_AGAIN = timedelta(minutes=5)
-"""Between two fetches that a bad signature causes: whoever forges must not make us ask Kick."""
+LOOK_AGAIN = timedelta(seconds=15)
+"""Between two requests for Kick's key, of all threads and processes together: somebody who forges
+signatures must not make us ask Kick all the time. Deliveries that come in between are held."""
+
+MOST_KEYS = 3
+"""The newest keys that are tried. After a rotation, what was signed before is still on its way."""
 
 
 class KeyRing:
-    """Gives the key that verifies deliveries; safe to use from several threads."""
+    """Verifies requests with the keys that Kick gave us; safe to use from several threads.
+
+    Attributes:
+        newest: a hash of the newest key; "" while none is known.
+    """
 
     def __init__(self, client: KickClient, database: Database, clock: Clock = utc_now) -> None:
         self._client = client
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
-        self._key: RSAPublicKey | None = None
-        self._asked_at: datetime | None = None
+        self._keys: tuple[RSAPublicKey, ...] = ()
+        self._tried_at: datetime | None = None
+        self.newest = ""
 
-    def key(self) -> RSAPublicKey:
-        """The key, from memory, else from the database, else from Kick.
+    def has_signed(self, request: SignedRequest) -> bool:
+        """Whether one of the known keys did.
 
         Raises:
-            Outage: it is nowhere to be had right now.
+            Outage: no key is known yet, and the database cannot be asked.
         """
-        key = self._key
-        if key is not None:
-            return key  # without the lock: others must not wait while one asks Kick
-        with self._lock:
-            if self._key is None:
-                self._key = self._remembered() or self._fetched()
-            return self._key
+        if not self._keys:
+            self._load()
+        return any(request.is_signed_by(key) for key in self._keys)
 
-    def newer_key(self, tried: RSAPublicKey) -> RSAPublicKey | None:
-        """A key other than the one that was tried in vain, asked of Kick at most every five
-        minutes. Of deliveries that come at once after a rotation, the first one asks for all."""
-        with self._lock:
-            if self._key in (None, tried) and self._may_ask():
-                with suppress(Outage):
-                    self._key = self._fetched()
-            return self._key if self._key != tried else None
+    def renew(self, most_often: timedelta = LOOK_AGAIN) -> bool:
+        """Learn of new keys, from the database or, only so often, from Kick.
 
-    def _may_ask(self) -> bool:
-        return self._asked_at is None or self._clock() - self._asked_at >= LOOK_AGAIN
+        Waits for nobody else who is doing so. True when the newest key is that fresh: what still
+        does not fit was not signed with a key that Kick names today.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            is_fresh = self._is_recent(self._load(), most_often)
+            # An answer of Kick's also tells what time it is there.
+            return (is_fresh and self._client.time.now() is not None) or self._fetch() or is_fresh
+        finally:
+            self._lock.release()
 
-    def _remembered(self) -> RSAPublicKey | None:
+    def _is_recent(self, at: datetime | None, most: timedelta) -> bool:
+        # A clock that was set back must not keep us from asking.
+        return at is not None and timedelta() <= self._clock() - at < most
+
+    def _load(self) -> datetime | None:
+        """The keys that the database knows; returns when Kick last gave one."""
         with self._database.begin() as tx:
-            pem = store.find_public_key(tx)
-        return load_key(pem) if pem else None
+            found = store.list_public_keys(tx, MOST_KEYS)
+        self._keys = tuple(load_key(pem) for pem, _at in found)
+        self.newest = hashlib.sha256(found[0][0].encode()).hexdigest() if found else ""
+        return found[0][1] if found else None
 
-    def _fetched(self) -> RSAPublicKey:
-        self._asked_at = self._clock()
+    def _fetch(self) -> bool:
+        if self._is_recent(self._tried_at, LOOK_AGAIN):
+            return False
+        self._tried_at = self._clock()
         try:
             pem = self._client.public_key()
-            key = load_key(pem)
-        except (KickRejected, ValueError) as error:
-            raise Outage("Kick", "it did not give its public key") from error
+            load_key(pem)
+        except (Outage, KickRejected, ValueError):
+            return False
         with self._database.begin() as tx:
             store.set_public_key(tx, pem, self._clock())
-        return key
+        self._load()
+        return True

@@ -16,6 +16,7 @@ from core.kick.feed.checks import look as look_at_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.translate import translate as translate_feed
+from core.kick.held import look as look_at_held
 from core.kick.intake import embeds as intake_embeds
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import look as look_at_intake
@@ -80,7 +81,15 @@ ROOM = Room(
         misses.BY_ADMIN: misses.translate_admins,
         misses.BY_FEED: misses.translate_feeds,
     },
-    checks=(look, look_at_accounts, look_at_intake, look_at_feed, look_at_speech, look_at_misses),
+    checks=(
+        look,
+        look_at_held,
+        look_at_accounts,
+        look_at_intake,
+        look_at_feed,
+        look_at_speech,
+        look_at_misses,
+    ),
     runs=(FeedListener,),
     personal=PERSONAL,
 )

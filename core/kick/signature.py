@@ -6,6 +6,7 @@ and only those three parts are signed, not the type. https://docs.kick.com/event
 
 import base64
 import binascii
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -24,6 +25,22 @@ def load_key(pem: str) -> RSAPublicKey:
     if not isinstance(key, RSAPublicKey):
         raise ValueError("Kick's public key is not an RSA key")
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request as it came. The first three parts are signed, the others are not."""
+
+    message_id: str
+    timestamp: str
+    body: bytes
+    signature: str
+    kind: str
+    subscription_id: str = ""
+
+    def is_signed_by(self, key: RSAPublicKey) -> bool:
+        """Whether the key signed exactly these bytes under this id and timestamp."""
+        return is_genuine(key, self.message_id, self.timestamp, self.body, self.signature)
 
 
 def is_genuine(

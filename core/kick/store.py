@@ -8,12 +8,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.kick.tables import bots, public_keys
 
 
-def find_public_key(tx: Connection) -> str | None:
-    """The signing key as last fetched, in PEM."""
-    pem: str | None = tx.execute(
-        select(public_keys.c.pem).order_by(public_keys.c.fetched_at.desc()).limit(1)
-    ).scalar()
-    return pem
+def list_public_keys(tx: Connection, most: int) -> list[tuple[str, datetime]]:
+    """Kick's signing keys in PEM and when Kick last gave each, the newest first."""
+    found = tx.execute(
+        select(public_keys.c.pem, public_keys.c.fetched_at)
+        .order_by(public_keys.c.fetched_at.desc())
+        .limit(most)
+    )
+    return [(row.pem, row.fetched_at) for row in found]
 
 
 def set_public_key(tx: Connection, pem: str, now: datetime) -> None:

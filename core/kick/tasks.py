@@ -10,6 +10,8 @@ from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.client import Livestream, client_of
+from core.kick.held import SECONDS as HELD_SECONDS
+from core.kick.held import verify_held
 from core.kick.intake import deafness
 from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
@@ -135,5 +137,6 @@ TASKS = (
     Task("kick.tune_in", every=lambda settings: settings.subscription_check_seconds, run=tune_in),
     Task("kick.bot_account", every=lambda _settings: 600, run=learn_own_account),
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
+    Task("kick.held", every=lambda _settings: HELD_SECONDS, run=verify_held),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=look_who_is_live),
 )

@@ -12,6 +12,7 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 from core.kit import strict_json
+from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
 
 TIMEOUT = (3.05, 8.0)
@@ -51,9 +52,14 @@ class NoAnswer(Outage):
 
 
 class Wire:
-    """A session with Kick's servers; safe to use from several threads."""
+    """A session with Kick's servers; safe to use from several threads.
+
+    Attributes:
+        time: Kick's.
+    """
 
     def __init__(self) -> None:
+        self.time = RemoteClock()
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
         self._session.headers["Accept"] = "application/json"
@@ -71,6 +77,7 @@ class Wire:
             raise NoAnswer("Kick", "no answer in time") from error
         except requests.RequestException as error:
             raise _lost_or_never_sent(error) from error
+        self.time.observe(response.headers)
         if response.ok:
             return _decoded(response)
         raise _trouble(response)

@@ -192,9 +192,6 @@ class Settings(BaseSettings):
     webhook_log_days: int = Field(
         7, ge=1, le=365, description="How long the log of Kick's deliveries is kept."
     )
-    webhook_max_ahead_seconds: int = Field(
-        300, ge=0, description="Signed webhooks dated further in the future are refused."
-    )
 
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

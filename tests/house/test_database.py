@@ -28,6 +28,7 @@ WITHOUT_A_SERVER = {
     "kick_bots": "our own accounts, for all servers",
     "kick_feed_states": "about a channel, which several servers may follow",
     "kick_looks": "about a channel, which several servers may follow",
+    "kick_held": "what is held is not verified, so nobody knows whose it is",
     "kick_nobodys_deliveries": "what came to our address and nobody knows whose it is",
     "kick_public_keys": "Kick's one signing key",
     "kick_subscriptions": "about a channel, which several servers may follow",

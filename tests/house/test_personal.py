@@ -17,6 +17,7 @@ PEOPLE = re.compile(
 
 WITHOUT_PEOPLE = {
     "kick_bots": "our own accounts",
+    "kick_held": "nobody knows yet whether it is true; ends by itself after a day",
     "kick_recent_subs": "ends by itself after a day",
     "roles_rewards": "which admin chose a role; the audit log tells them",
     "watchtime_excluded_names": "names that an admin wrote down, known or not: a penalty",

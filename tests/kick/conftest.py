@@ -10,7 +10,7 @@ from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
-from tests.kick.rig import StandingClock
+from tests.kick.rig import KeyEndpoint, StandingClock
 
 KEY = SigningKey()
 
@@ -31,6 +31,14 @@ def clean(database: Database) -> Iterator[Database]:
 @pytest.fixture
 def clock() -> StandingClock:
     return StandingClock()
+
+
+@pytest.fixture
+def endpoint(clock: StandingClock) -> Iterator[KeyEndpoint]:
+    """Kick's public-key endpoint, by the test's clock."""
+    made = KeyEndpoint(clock)
+    yield made
+    made.close()
 
 
 @pytest.fixture

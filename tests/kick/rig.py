@@ -6,19 +6,24 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from threading import Thread
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.http import http_date
 from werkzeug.test import TestResponse
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
+from core.kick.client import client_of
 from core.kick.webhooks import pages
 from core.kit.bus import LocalBus
+from core.kit.clock import RemoteClock
 from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.settings import Settings
@@ -150,8 +155,55 @@ def hook(database: Database, clock: StandingClock, our_settings: Settings) -> Ho
     """Our webhook on this database."""
     app = Flask("webhooks")
     edge(app)
-    app.register_blueprint(pages(Services(our_settings, database, LocalBus(), clock)))
+    services = Services(our_settings, database, LocalBus(), clock)
+    with_kicks_time(services)
+    app.register_blueprint(pages(services))
     return Hook(app.test_client(), clock)
+
+
+def with_kicks_time(services: Services) -> RemoteClock:
+    """Kick's time as our client knows it, which passes as on the test's clock."""
+    wire = client_of(services.settings)._wire
+    wire.time = RemoteClock(lambda: services.clock().timestamp())
+    return wire.time
+
+
+class KeyEndpoint:
+    """Kick's public-key endpoint: which key it names, what time it is there, whether it answers.
+
+    Not pytest's HTTP server, which dates every answer itself.
+    """
+
+    def __init__(self, clock: StandingClock) -> None:
+        self.key = new_key()
+        self.ahead = timedelta()
+        self.is_away = False
+        self.asked = 0
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                endpoint.asked += 1
+                if endpoint.is_away:
+                    return  # the connection breaks off
+                body = {"data": {"public_key": pem_of(endpoint.key)}, "message": "OK"}
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def date_time_string(self, _timestamp: float | None = None) -> str:
+                return http_date(clock.now + endpoint.ahead)
+
+            def log_message(self, *_arguments: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 # -- support ------------------------------------------------------------------------------------

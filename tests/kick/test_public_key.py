@@ -10,10 +10,11 @@ from werkzeug import Request, Response
 
 from core.kick import store
 from core.kick.client import KickClient
-from core.kick.public_key import LOOK_AGAIN, KeyRing
+from core.kick.public_key import LOOK_AGAIN, MOST_KEYS, KeyRing
+from core.kick.signature import SignedRequest
 from core.kit.database import Database
 from core.kit.errors import Outage
-from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings
+from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings, sign
 from tests.patience import PATIENCE
 
 OLD, NEW = new_key(0), new_key(1)
@@ -58,25 +59,39 @@ def ring(client: KickClient, clean: Database, clock: StandingClock) -> KeyRing:
     return KeyRing(client, clean, clock)
 
 
+def signed(number: int) -> SignedRequest:
+    """With the key of this number."""
+    signature = sign(new_key(number), "id", "at", b"{}")
+    return SignedRequest("id", "at", b"{}", signature, "chat.message.sent")
+
+
+def fits(ring: KeyRing) -> list[bool]:
+    """Whether the old and the new key are known."""
+    return [ring.has_signed(signed(number)) for number in (0, 1)]
+
+
 def test_the_key_is_asked_of_kick_once_and_then_remembered(ring: KeyRing, kick: Kick) -> None:
-    assert [ring.key() for _ in range(3)] == [OLD.public_key()] * 3
+    assert fits(ring) == [False, False]
+    assert all(ring.renew() for _ in range(3))
+    assert fits(ring) == [True, False]
     assert kick.asked == 1
 
 
 def test_after_a_restart_the_key_comes_from_the_database(
     ring: KeyRing, kick: Kick, client: KickClient, clean: Database
 ) -> None:
-    ring.key()
+    ring.renew()
     kick.gives = Response("Kick is away", 503)
-    assert KeyRing(client, clean).key() == OLD.public_key()
+    assert fits(KeyRing(client, clean)) == [True, False]
     assert kick.asked == 1
 
 
-def test_of_several_remembered_keys_the_newest_is_used(ring: KeyRing, clean: Database) -> None:
+def test_the_newest_keys_are_tried_and_no_others(ring: KeyRing, clean: Database) -> None:
     with clean.begin() as tx:
-        store.set_public_key(tx, pem_of(OLD), NOON)
-        store.set_public_key(tx, pem_of(NEW), NOON.replace(hour=13))
-    assert ring.key() == NEW.public_key()
+        for number in range(MOST_KEYS + 1):
+            store.set_public_key(tx, pem_of(new_key(number)), NOON.replace(hour=number))
+    known = [ring.has_signed(signed(number)) for number in range(MOST_KEYS + 1)]
+    assert known == [False] + [True] * MOST_KEYS
 
 
 @pytest.mark.parametrize(
@@ -91,80 +106,83 @@ def test_of_several_remembered_keys_the_newest_is_used(ring: KeyRing, clean: Dat
     ],
     ids=["away", "declined", "html", "null", "garbage", "list"],
 )
-def test_no_key_anywhere_is_an_outage(ring: KeyRing, kick: Kick, answer: Response) -> None:
+def test_while_kick_gives_no_key_those_in_hand_stay_and_it_is_not_asked_all_the_time(
+    ring: KeyRing, kick: Kick, clock: StandingClock, answer: Response
+) -> None:
+    ring.renew()
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
     kick.gives = answer
-    with pytest.raises(Outage, match="Kick"):
-        ring.key()
-    kick.gives = kick.key(pem_of(OLD))
-    assert ring.key() == OLD.public_key()
+    assert [ring.renew() for _ in range(5)] == [False] * 5
+    assert kick.asked == 2
+    assert fits(ring) == [True, False]
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    kick.gives = kick.key(pem_of(NEW))
+    assert ring.renew()
+    assert fits(ring) == [True, True]
 
 
-def test_a_rotated_key_is_fetched_and_remembered(
+def test_a_rotated_key_is_fetched_and_the_old_one_kept(
     ring: KeyRing, kick: Kick, client: KickClient, clean: Database, clock: StandingClock
 ) -> None:
-    old = ring.key()
+    ring.renew()
     kick.gives = kick.key(pem_of(NEW))
-    clock.forward(minutes=10)
-    assert ring.newer_key(old) == NEW.public_key()
-    assert ring.key() == NEW.public_key()
-    assert KeyRing(client, clean).key() == NEW.public_key()
-
-
-def test_bad_signatures_make_us_ask_at_most_every_five_minutes(
-    ring: KeyRing, kick: Kick, clock: StandingClock
-) -> None:
-    old = ring.key()
-    assert [ring.newer_key(old) for _ in range(5)] == [None] * 5
-    assert kick.asked == 1, "it was fetched a moment ago"
     clock.forward(seconds=LOOK_AGAIN.total_seconds())
-    assert [ring.newer_key(old) for _ in range(5)] == [None] * 5
-    assert kick.asked == 2
+    assert ring.renew()
+    assert fits(ring) == fits(KeyRing(client, clean)) == [True, True]
+
+
+def test_bad_signatures_make_us_ask_at_most_every_few_seconds(
+    ring: KeyRing, kick: Kick, clock: StandingClock
+) -> None:
+    assert all(ring.renew() for _ in range(5))
+    assert kick.asked == 1
     clock.forward(seconds=LOOK_AGAIN.total_seconds() - 1)
-    ring.newer_key(old)
+    assert ring.renew()
+    assert kick.asked == 1
+    clock.forward(seconds=1)
+    assert all(ring.renew() for _ in range(5))
     assert kick.asked == 2
 
 
-def test_a_remembered_key_is_checked_against_kick_at_the_first_doubt(
-    ring: KeyRing, kick: Kick, clean: Database
-) -> None:
-    with clean.begin() as tx:
-        store.set_public_key(tx, pem_of(OLD), NOON)
-    kick.gives = kick.key(pem_of(NEW))
-    assert ring.newer_key(ring.key()) == NEW.public_key()
-
-
-def test_while_kick_is_away_the_key_in_hand_stays(
+def test_a_clock_that_was_set_back_does_not_keep_us_from_asking(
     ring: KeyRing, kick: Kick, clock: StandingClock
 ) -> None:
-    old = ring.key()
-    kick.gives = Response("away", 503)
-    clock.forward(minutes=10)
-    assert ring.newer_key(old) is None
-    assert ring.key() == old
-
-
-def test_deliveries_that_come_together_after_a_rotation_all_learn_the_new_key(
-    ring: KeyRing, kick: Kick, clock: StandingClock
-) -> None:
-    """Each tried the old key; only the first may ask Kick, and none may be lost."""
-    old = ring.key()
-    kick.gives = kick.key(pem_of(NEW))
-    clock.forward(minutes=10)
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(ring.newer_key, [old] * 4))
-    assert found == [NEW.public_key()] * 4
+    ring.renew()
+    clock.forward(days=-7)
+    assert ring.renew()
     assert kick.asked == 2
 
 
-def test_nobody_waits_for_kick_who_has_a_key(
+def test_what_another_process_fetched_need_not_be_asked_of_kick(
+    ring: KeyRing, kick: Kick, client: KickClient, clean: Database, clock: StandingClock
+) -> None:
+    other = KeyRing(client, clean, clock)
+    ring.renew()
+    other.has_signed(signed(0))
+    kick.gives = kick.key(pem_of(NEW))
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    ring.renew()
+    assert other.renew()
+    assert fits(other) == [True, True]
+    assert kick.asked == 2
+
+
+def test_nobody_waits_for_somebody_who_asks_kick(
     ring: KeyRing, kick: Kick, clock: StandingClock
 ) -> None:
-    old = ring.key()
+    ring.renew()
     clock.forward(minutes=10)
     kick.pause = Event()
     with ThreadPoolExecutor(2) as threads:
-        asking = threads.submit(ring.newer_key, old)
+        asking = threads.submit(ring.renew)
         assert kick.reached.wait(PATIENCE)
-        assert threads.submit(ring.key).result(timeout=PATIENCE) == old
+        assert threads.submit(fits, ring).result(timeout=PATIENCE) == [True, False]
+        assert threads.submit(ring.renew).result(timeout=PATIENCE) is False
         assert not asking.done()
         kick.pause.set()
+
+
+def test_without_a_database_nothing_is_known(client: KickClient) -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(Outage, match="database"):
+        KeyRing(client, away).has_signed(signed(0))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kit.clock import parse_instant, utc_now
+from core.kit.clock import RemoteClock, elapsed_seconds, parse_instant, utc_now
 
 
 def test_the_present_is_told_in_utc() -> None:
@@ -31,3 +31,46 @@ def test_what_is_no_instant_is_refused(text: str) -> None:
 
 def test_the_letter_z_is_utc() -> None:
     assert parse_instant("2026-11-21T10:00:00Z") == datetime(2026, 11, 21, 10, tzinfo=UTC)
+
+
+def remote(*answers: tuple[float, dict[str, str]], at: float = 0.0) -> datetime | None:
+    """What a server's time is taken to be `at` so many seconds, after answers before."""
+    elapsed = 0.0
+    clock = RemoteClock(lambda: elapsed)
+    for seconds, headers in answers:
+        elapsed = seconds
+        clock.observe(headers)
+    elapsed = at
+    return clock.now()
+
+
+DATED = {"Date": "Fri, 01 May 2026 12:00:00 GMT"}
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def test_the_time_elsewhere_runs_on_whatever_is_done_to_our_clock() -> None:
+    assert remote() is None
+    assert remote((10, DATED), at=10) == NOON
+    assert remote((10, DATED), at=100) == NOON + timedelta(seconds=90)
+    assert remote((10, DATED), (3610, DATED), at=3610) == NOON
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Date": ""},
+        {"Date": "yesterday"},
+        {"Date": "Fri, 01 May 2026 12:00:00 -0000"},
+        {"Date": "Fri, 99 May 2026 12:00:00 GMT"},
+        DATED | {"Age": "300"},
+    ],
+)
+def test_answers_that_do_not_tell_the_time_are_passed_over(headers: dict[str, str]) -> None:
+    assert remote((0, headers)) is None
+    assert remote((0, DATED), (0, headers)) == NOON
+
+
+def test_seconds_pass_evenly() -> None:
+    first, second = elapsed_seconds(), elapsed_seconds()
+    assert 0 <= second - first < 60

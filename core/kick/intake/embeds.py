@@ -12,7 +12,7 @@ from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
 
-_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪"}
+_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "held": "⏳"}
 
 
 def webhook_log(found: Sequence[Line], nobodys: Mapping[str, int]) -> discord.Embed:
@@ -39,6 +39,7 @@ def outcomes() -> "_Words":
             "stored": _("taken"),
             "seen": _("known already"),
             "ignored": _("not used"),
+            "held": _("waits to be verified"),
             "missing_header": _("refused: a header is missing"),
             "bad_json": _("refused: not JSON"),
             "bad_timestamp": _("refused: no instant"),

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import store as inbox
+from core.kick.client import client_of
 from core.kick.intake import echo_store, log_store
 from core.kick.intake.rules import CHAT, REMEMBERED
 from core.kit.services import Services
@@ -33,13 +34,16 @@ _log = structlog.get_logger(__name__)
 
 
 def prune(services: Services) -> None:
-    """Old lines of the webhook log, and chat and looks that can no longer come again."""
+    """Old lines of the webhook log, and chat and looks that can no longer come again.
+
+    What can come again is a matter of Kick's clock: were ours a week ahead, deliveries would be
+    thrown away that Kick's signature still vouches for.
+    """
     settings, now = services.settings, services.clock()
     logged = now - timedelta(days=settings.webhook_log_days)
-    window = timedelta(
-        seconds=settings.webhook_max_age_seconds + settings.webhook_max_ahead_seconds
-    )
-    old = now - window - SPARE
+    kicks_now = client_of(settings).time.now()
+    window = timedelta(seconds=settings.webhook_max_age_seconds)
+    old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
     _in_steps(services, partial(log_store.end_lines, before=logged, most=AT_ONCE))
     for kind in FORGETTABLE_KINDS:
         _in_steps(services, partial(inbox.end_deliveries, kind=kind, before=old, most=AT_ONCE))

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -89,6 +90,21 @@ nobodys = Table(
     comment="came to our address, and it is not known whose they were",
 )
 Index("kick_nobodys_deliveries_at", nobodys.c.at)
+
+held = Table(
+    "kick_held",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("timestamp", Text, nullable=False, comment="as signed"),
+    Column("body", LargeBinary, nullable=False, comment="as signed, byte for byte"),
+    Column("signature", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="not signed"),
+    Column("subscription_id", Text, nullable=False, comment="not signed"),
+    Column("checked_with", Text, comment="hash of the newest key that it does not fit"),
+    comment="deliveries that cannot be verified yet, kept for a day; most of them are forged",
+)
 
 deafness = Table(
     "kick_deafness",

@@ -1,0 +1,33 @@
+"""Our clock beside those of others."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.health.clock import compare
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SOON = timedelta(seconds=20)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("others", "state", "words"),
+    [
+        ({}, "ok", "Not compared"),
+        ({"Kick": SOON}, "ok", "Kick."),
+        ({"Kick": SOON, "drand": -SOON}, "ok", "Kick and drand."),
+        ({"Kick": HOUR}, "warn", "is 60 min behind Kick's. Switch on"),
+        ({"Kick": -HOUR}, "warn", "is 60 min ahead of Kick's. Switch on"),
+        ({"Kick": timedelta(seconds=45)}, "warn", "is 45 s behind Kick's."),
+        ({"Kick": HOUR, "drand": HOUR}, "warn", "behind Kick's and 60 min behind drand's. Switch"),
+        ({"Kick": HOUR, "drand": SOON}, "warn", "behind Kick's, but agrees with drand's."),
+        ({"Kick": SOON, "drand": -HOUR}, "warn", "ahead of drand's, but agrees with Kick's."),
+    ],
+)
+def test_a_difference_is_told_and_which_way(
+    others: dict[str, timedelta], state: str, words: str
+) -> None:
+    part = compare(NOON, {who: NOON + ahead for who, ahead in others.items()})
+    assert part.state == state
+    assert words in part.reason
