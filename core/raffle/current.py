@@ -51,3 +51,11 @@ def get_shown(tx: Connection, guild_id: int, now: datetime) -> Period:
             _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
         )
     return found
+
+
+def no_such_raffle(number: int) -> Refusal:
+    """Nobody ever opened a raffle with this number."""
+    return Refusal(
+        _("There is no raffle #{number}.").format(number=number),
+        _("`/rafflehistory` lists the past ones."),
+    )

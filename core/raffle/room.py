@@ -16,6 +16,7 @@ from core.raffle.ledger.commands import Tickets
 from core.raffle.ledger.settings import SETTINGS as LEDGER_SETTINGS
 from core.raffle.ledger.tasks import TASKS as LEDGER_TASKS
 from core.raffle.periods import embeds as period_embeds
+from core.raffle.periods.buttons import ChangeButton
 from core.raffle.periods.commands import RaffleCalendar
 from core.raffle.periods.settings import SETTINGS as PERIOD_SETTINGS
 from core.raffle.periods.tasks import TASKS as PERIOD_TASKS
@@ -66,6 +67,6 @@ ROOM = Room(
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
     checks=(look_at_draws,),
     books=BOOKS,
-    buttons=(VoidChoice, ClaimButton, DrawButton),
+    buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     personal=PERSONAL,
 )

@@ -41,6 +41,11 @@ class Period:
     drawn_at: datetime | None
     closed_at: datetime | None
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it is over without a draw."""
+        return self.state == "closed" and self.drawn_at is None
+
 
 _PERIODS: Select[Any] = select(
     *(periods.c[name] for name in Period.__dataclass_fields__),

@@ -19,13 +19,14 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store as people
 from core.raffle import store as raffle
+from core.raffle.current import no_such_raffle
 from core.raffle.draw import announcing, exclusions, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
 from core.raffle.draw.store import ALIVE, Draw, Holders, Pick
 from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
-from core.raffle.store import Period
+from core.raffle.store import Period, State
 
 BY_ITSELF = 0
 """Who did it, in the audit log, where nobody did."""
@@ -40,17 +41,19 @@ RECENT = timedelta(hours=24)
 # -- which raffle -------------------------------------------------------------------------------
 
 
-def get_period_to_draw(tx: Connection, guild_id: int, now: datetime) -> Period:
-    """The oldest raffle that has ended and whose list is not frozen.
+def get_period_to_draw(
+    tx: Connection, guild_id: int, now: datetime, number: int | None = None
+) -> Period:
+    """The raffle of this number, or else the oldest one that has ended and is not frozen.
 
     Raises:
-        Refusal: there is none, and why.
+        Refusal: there is none that can be drawn, and why.
     """
-    waiting = raffle.list_in_state(tx, "open", guild_id)
+    waiting = _in_state(tx, "open", guild_id, number)
     ended = [period for period in waiting if period.ends_at <= now]
     if ended:
         return ended[0]
-    if frozen := raffle.list_in_state(tx, "frozen", guild_id):
+    if frozen := _in_state(tx, "frozen", guild_id, number):
         raise Refusal(
             _("Raffle #{number} is frozen and will be drawn by itself.").format(
                 number=frozen[0].number
@@ -64,14 +67,28 @@ def get_period_to_draw(tx: Connection, guild_id: int, now: datetime) -> Period:
                 end=int(waiting[0].ends_at.timestamp())
             ),
         )
-    raise Refusal(_("There is no raffle to draw."))
+    if number is None:
+        raise Refusal(_("There is no raffle to draw."))
+    known = raffle.find_period(tx, guild_id, number)
+    if known is None:
+        raise no_such_raffle(number)
+    if known.is_cancelled:
+        raise Refusal(_("Raffle #{number} was cancelled.").format(number=number))
+    raise Refusal(_("Raffle #{number} has already been drawn.").format(number=number))
 
 
-def find_overdue(tx: Connection, guild_id: int, now: datetime) -> Draw | None:
+def _in_state(tx: Connection, state: State, guild_id: int, number: int | None) -> list[Period]:
+    found = raffle.list_in_state(tx, state, guild_id)
+    return [period for period in found if number in (None, period.number)]
+
+
+def find_overdue(
+    tx: Connection, guild_id: int, now: datetime, number: int | None = None
+) -> Draw | None:
     """A frozen list whose beacon has been silent for so long that an admin may draw without it."""
     frozen = (
         store.find_draw(tx, guild_id, period.number)
-        for period in raffle.list_in_state(tx, "frozen", guild_id)
+        for period in _in_state(tx, "frozen", guild_id, number)
     )
     return next((draw for draw in frozen if draw and _is_overdue(draw, now)), None)
 
@@ -89,13 +106,13 @@ class Preview:
     holders: Holders
 
 
-def preview(tx: Connection, guild_id: int, now: datetime) -> Preview:
+def preview(tx: Connection, guild_id: int, now: datetime, number: int | None = None) -> Preview:
     """What would be drawn from.
 
     Raises:
         Refusal: there is nothing to draw, or no channel to announce it in.
     """
-    period = get_period_to_draw(tx, guild_id, now)
+    period = get_period_to_draw(tx, guild_id, now, number)
     _channel(tx, guild_id)
     return Preview(period, store.count_holders(tx, guild_id, period.number, now))
 
@@ -173,6 +190,8 @@ def freeze_due(
 def _open_and_over(period: Period | None, now: datetime) -> Period:
     if period is None:
         raise Refusal(_("There is no such raffle."))
+    if period.is_cancelled:
+        raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))
     if period.state != "open":
         raise Refusal(_("Raffle #{number} is frozen already.").format(number=period.number))
     if period.ends_at > now:

@@ -13,6 +13,8 @@ from core.raffle.means import means_of
 
 Context = commands.Context[commands.Bot]
 
+Number = commands.Range[int, 1, 999_999_999]
+
 MOST_SHOWN = 10
 
 
@@ -27,16 +29,21 @@ class Draws(commands.Cog):
     @commands.hybrid_command(name="raffledraw", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
-    @app_commands.describe(without_beacon="Draw at once, without the public beacon; all are told")
-    async def raffle_draw(self, ctx: Context, without_beacon: bool = False) -> None:
-        """Draw the raffle that has ended: shows what will happen and asks first."""
+    @app_commands.describe(
+        raffle="Number of the raffle; the oldest one that waits for its draw if empty",
+        without_beacon="Draw at once, without the public beacon; all are told",
+    )
+    async def raffle_draw(
+        self, ctx: Context, raffle: Number | None = None, without_beacon: bool = False
+    ) -> None:
+        """Draw a raffle that has ended: shows what will happen and asks first."""
         guild_id, now = guild_id_of(ctx), self._clock()
-        overdue = await self._database.run(actions.find_overdue, guild_id, now)
+        overdue = await self._database.run(actions.find_overdue, guild_id, now, raffle)
         if overdue is not None:
             view = draw_view(overdue.period, "give_up", ctx.author.id)
             await answer(ctx, embeds.give_up_question(overdue), view)
             return
-        found = await self._database.run(actions.preview, guild_id, now)
+        found = await self._database.run(actions.preview, guild_id, now, raffle)
         how = "without" if without_beacon else "beacon"
         view = draw_view(found.period.number, how, ctx.author.id)
         await answer(ctx, embeds.question(found, not without_beacon), view)
@@ -53,7 +60,7 @@ class Draws(commands.Cog):
     @commands.hybrid_command(name="raffleproof", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
-    async def raffle_proof(self, ctx: Context, raffle: int | None = None) -> None:
+    async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
         """Show your own line in a frozen list, and how to check that it is yours."""
         found = await self._database.run(
             publishing.get_proof, self._means, guild_id_of(ctx), ctx.author.id, raffle

@@ -255,7 +255,7 @@ def question(found: Preview, with_beacon: bool) -> discord.Embed:
     """What will happen when an admin says yes."""
     body = [
         _("The list of tickets is frozen and its hash posted; no ticket counts after that."),
-        _("A round of the public beacon, some minutes from now, decides by itself who wins.")
+        _("The winner is drawn from a public random number published in about 5 minutes.")
         if with_beacon
         else "⚠️ "
         + _("Winners are drawn at once **without the public beacon**, and everybody is told so."),
@@ -304,6 +304,8 @@ def _past(one: Past) -> str:
 
 
 def _one_word(state: str) -> str:
+    if state == "cancelled":
+        return _("cancelled")
     return _("waits for the beacon") if state == "frozen" else _("no winner")
 
 

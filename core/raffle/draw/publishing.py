@@ -192,7 +192,7 @@ def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Pa
         Past(
             period.number,
             period.prize,
-            period.state,
+            "cancelled" if period.is_cancelled else period.state,
             period.ends_at,
             means.page_of(period.public_id),
             [

@@ -94,7 +94,7 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
         )
     if payload["seconds"] is not None:
         left = _long(payload["seconds"])
-        parts.append(_("next one after {time} of watching").format(time=left))
+        parts.append(_("next one in {time}").format(time=left))
     return " · ".join(parts)
 
 

@@ -43,10 +43,10 @@ def source_words(source: str) -> str:
 def not_linked() -> discord.Embed:
     """Who is not linked has no tickets that could win."""
     body = _(
-        "Link your Kick account, and everything you have earned in this raffle so far counts: "
-        "gifted subs and the time you watched."
+        "Everything you have earned in this raffle so far will count: gifted subs and the time you "
+        "watched."
     )
-    return card("🎟️ " + _("Whose tickets are yours?"), body)
+    return card("🎟️ " + _("Link your Kick account to see your tickets"), body)
 
 
 def standing(current: Standing) -> discord.Embed:
@@ -94,7 +94,7 @@ def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
 def _next(current: Standing) -> str | None:
     if current.until_next is None:
         return None
-    return "-# " + _("Next ticket after {time} more of watching.").format(
+    return "-# " + _("Next ticket in {time} more of watchtime.").format(
         time=duration(max(1.0, current.until_next.total_seconds()))
     )
 
@@ -104,6 +104,8 @@ def _when(period: Period, ended: bool) -> str:
         return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
     if period.state == "frozen":
         return _("frozen, waits for its draw")
+    if period.is_cancelled:
+        return _("cancelled")
     if period.state in ("drawn", "closed"):
         return _("drawn · ended {when}").format(when=ago(period.ends_at))
     if period.frozen_at is None and period.starts_at > period.opened_at:
@@ -389,7 +391,7 @@ def _change_title(payload: Mapping[str, Any]) -> str:
         "void": _("A gift by {name} was voided: {tickets} taken back"),
         "open": _("Raffle #{number} was opened"),
         "end": _("Raffle #{number} was ended"),
-        "cancel": _("Raffle #{number} was called off"),
+        "cancel": _("Raffle #{number} was cancelled"),
         "move": _("Raffle #{number} has other dates"),
     }
     return titles[payload["what"]].format(

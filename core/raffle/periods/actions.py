@@ -12,6 +12,8 @@ from core.kit.words import _
 from core.outbox import actions as outbox
 from core.raffle import store
 from core.raffle.actions import open_period
+from core.raffle.current import no_such_raffle
+from core.raffle.draw.store import find_draw
 from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.periods import rules
@@ -122,49 +124,136 @@ def _moment(instant: datetime) -> str:
     return f"<t:{int(instant.timestamp())}:f>"
 
 
-def end(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period:
-    """End the raffle that runs now, or call off the one to come. None opens by itself any more.
+def get_to_change(tx: Connection, guild_id: int, now: datetime) -> Period:
+    """The raffle that `/raffleend` ends: the one that is open, or else the next planned one.
 
     Raises:
         Refusal: there is none.
     """
-    ended = _end_now(tx, guild_id, actor, now)
+    period = _find_coming(tx, guild_id, now)
+    if period is None:
+        raise _none_runs()
+    return period
+
+
+def get_running(tx: Connection, guild_id: int, now: datetime) -> Period:
+    """The raffle that `/rafflerestart` restarts.
+
+    Raises:
+        Refusal: none is open.
+    """
+    running = store.find_open(tx, guild_id, now)
+    if running is None:
+        raise _none_runs()
+    return running
+
+
+def get_to_cancel(tx: Connection, guild_id: int, number: int | None, now: datetime) -> Period:
+    """The raffle of this number; without one the open one, or else the next planned one, or else
+    the last one that is not drawn yet.
+
+    Raises:
+        Refusal: there is none, or it cannot be cancelled any more, and why.
+    """
+    if number is not None:
+        period = store.find_period(tx, guild_id, number)
+    else:
+        undrawn = [*store.list_in_state(tx, "open", guild_id)]
+        undrawn += store.list_in_state(tx, "frozen", guild_id)
+        last = max(undrawn, key=lambda one: one.ends_at, default=None)
+        period = _find_coming(tx, guild_id, now) or last
+    return _require_undrawn(tx, period, number, now)
+
+
+def _require_undrawn(
+    tx: Connection, period: Period | None, number: int | None, now: datetime
+) -> Period:
+    """What is fixed stays: whoever saw who wins could cancel it until somebody else does."""
+    if period is None:
+        raise no_such_raffle(number) if number else Refusal(_("There is no raffle to cancel."))
+    if period.is_cancelled:
+        raise Refusal(_("Raffle #{number} is already cancelled.").format(number=period.number))
+    if period.state in ("drawn", "closed"):
+        raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
+    draw = find_draw(tx, period.guild_id, period.number) if period.state == "frozen" else None
+    if draw is not None and (draw.round_at is None or draw.round_at <= now):
+        raise Refusal(
+            _("Raffle #{number} can't be cancelled any more.").format(number=period.number),
+            _("Its random number is out, so the winners are already certain."),
+        )
+    return period
+
+
+def _none_runs() -> Refusal:
+    return Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
+
+
+def end(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
+    """End this raffle now, or cancel it if it has not begun. None opens by itself any more.
+
+    Raises:
+        Refusal: it is over already.
+    """
+    ended = _end_now(tx, guild_id, number, actor, now)
     change_setting(tx, guild_id, ENABLED, False, actor)
     return ended
 
 
 def restart(
-    tx: Connection, means: Means, guild_id: int, actor: int, now: datetime
+    tx: Connection, means: Means, guild_id: int, number: int, actor: int, now: datetime
 ) -> tuple[Period, Period]:
-    """End the raffle that runs now and open the next one, up to the same end; returns both.
+    """End this raffle now and open the next one, up to the same end; returns both.
 
     Raises:
-        Refusal: none runs.
+        Refusal: it is over already.
     """
     store.lock_periods(tx, guild_id)
     running = store.find_open(tx, guild_id, now)
-    if running is None:
-        raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
-    ended = _end_now(tx, guild_id, actor, now)
+    if running is None or running.number != number:
+        raise _is_over(number)
+    ended = _end_now(tx, guild_id, number, actor, now)
     wanted = Stretch(rules.whole_second(now), running.ends_at)
     opened = _open(tx, means, guild_id, wanted, actor, now, ends_with_month=running.ends_with_month)
     return ended, opened
 
 
-def _end_now(tx: Connection, guild_id: int, actor: int, now: datetime) -> Period:
+def cancel(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
+    """Nobody wins this raffle, and its tickets count for nothing. The ledger keeps them.
+
+    Raises:
+        Refusal: it is drawn, or its winners are certain already.
+    """
     store.lock_periods(tx, guild_id)
-    period = _lock_coming(tx, guild_id, now)
-    if period is None:
-        raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
+    found = store.lock_period(tx, guild_id, number)
+    return _cancel_now(tx, _require_undrawn(tx, found, number, now), actor, now)
+
+
+def _cancel_now(tx: Connection, period: Period, actor: int, now: datetime) -> Period:
+    values: dict[str, object] = {"state": "closed", "closed_at": now}
+    if period.ends_at > now:  # its time is free for another one
+        at = max(period.starts_at, rules.whole_second(now))
+        values |= {"ends_at": at, "ends_with_month": False}
+    store.set_period(tx, period.guild_id, period.number, **values)
+    return _changed(tx, period, "cancel", actor, now)
+
+
+def _end_now(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
+    store.lock_periods(tx, guild_id)
+    period = store.lock_period(tx, guild_id, number)
+    if period is None or period.state != "open" or period.ends_at <= now:
+        raise _is_over(number)
     if period.starts_at >= rules.whole_second(now):
-        calls_off = {"ends_at": period.starts_at, "state": "closed", "closed_at": now}
-        store.set_period(tx, guild_id, period.number, **calls_off)
-        what = "cancel"
-    else:
-        ends_now = {"ends_at": rules.whole_second(now), "ends_with_month": False}
-        store.set_period(tx, guild_id, period.number, **ends_now)
-        what = "end"
-    return _changed(tx, period, what, actor, now)
+        return _cancel_now(tx, period, actor, now)
+    ends_now = {"ends_at": rules.whole_second(now), "ends_with_month": False}
+    store.set_period(tx, guild_id, number, **ends_now)
+    return _changed(tx, period, "end", actor, now)
+
+
+def _is_over(number: int) -> Refusal:
+    return Refusal(
+        _("Raffle #{number} is over already.").format(number=number),
+        _("Somebody else may have ended it just now."),
+    )
 
 
 def set_dates(
@@ -209,12 +298,14 @@ def set_dates(
 
 
 def _lock_coming(tx: Connection, guild_id: int, now: datetime) -> Period | None:
+    first = _find_coming(tx, guild_id, now)
+    return None if first is None else store.lock_period(tx, guild_id, first.number)
+
+
+def _find_coming(tx: Connection, guild_id: int, now: datetime) -> Period | None:
     """The raffle that runs, or else the next one to come."""
     coming = [p for p in store.list_in_state(tx, "open", guild_id) if p.ends_at > now]
-    if not coming:
-        return None
-    first = min(coming, key=lambda period: period.starts_at)
-    return store.lock_period(tx, guild_id, first.number)
+    return min(coming, key=lambda period: period.starts_at, default=None)
 
 
 def _changed(tx: Connection, before: Period, what: str, actor: int, now: datetime) -> Period:

@@ -1,4 +1,4 @@
-"""`/rafflestart`, `/raffleend`, `/rafflerestart`, `/rafflesetdate`."""
+"""`/rafflestart`, `/raffleend`, `/rafflerestart`, `/rafflecancel`, `/rafflesetdate`."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -6,8 +6,10 @@ from discord.ext import commands
 from core.guilds.actions import setting
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
+from core.raffle.ledger.reading import get_pool
 from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
+from core.raffle.periods.buttons import change_view
 from core.raffle.periods.rules import parse_date
 from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
@@ -15,6 +17,7 @@ from core.raffle.store import Period
 Context = commands.Context[commands.Bot]
 
 Day = commands.Range[int, 1, 31]
+Number = commands.Range[int, 1, 999_999_999]
 
 
 class RaffleCalendar(commands.Cog):
@@ -50,21 +53,35 @@ class RaffleCalendar(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_end(self, ctx: Context) -> None:
-        """End the raffle now; none opens by itself any more until `/rafflestart`."""
-        ended = await self._database.run(
-            actions.end, guild_id_of(ctx), ctx.author.id, self._clock()
-        )
-        await answer(ctx, embeds.ended(ended))
+        """End the raffle now; asks first. No new one opens until `/rafflestart`."""
+        now = self._clock()
+        period = await self._database.run(actions.get_to_change, guild_id_of(ctx), now)
+        await self._ask(ctx, "end", period)
 
     @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_restart(self, ctx: Context) -> None:
-        """End the raffle now and open the next one, up to the same end, from zero."""
-        _ended, opened = await self._database.run(
-            actions.restart, self._means, guild_id_of(ctx), ctx.author.id, self._clock()
-        )
-        await self._tell_opened(ctx, opened)
+        """End the raffle and start one with zero tickets and the same end date; asks first."""
+        now = self._clock()
+        period = await self._database.run(actions.get_running, guild_id_of(ctx), now)
+        await self._ask(ctx, "restart", period)
+
+    @commands.hybrid_command(name="rafflecancel", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
+    async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
+        """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
+        now = self._clock()
+        period = await self._database.run(actions.get_to_cancel, guild_id_of(ctx), raffle, now)
+        await self._ask(ctx, "cancel", period)
+
+    async def _ask(self, ctx: Context, what: str, period: Period) -> None:
+        now = self._clock()
+        pool = await self._database.run(get_pool, period.guild_id, period.number, now)
+        view = change_view(what, period.number, ctx.author.id)
+        await answer(ctx, embeds.question(what, period, pool, now), view)
 
     @commands.hybrid_command(name="rafflesetdate", extras=PRIVATE)
     @commands.guild_only()

@@ -11,6 +11,7 @@ from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
 from core.outbox.discord_courier import Rendered
+from core.raffle.ledger.reading import Pool
 from core.raffle.store import Period
 
 
@@ -19,9 +20,9 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
     ends = parse_instant(payload["ends_at"])
     number = payload["number"]
     if payload["what"] == "cancel":
-        embed = card(
-            "✖️ " + _("Raffle #{number} is called off").format(number=number), tone="warning"
-        )
+        title = _("Raffle #{number} is cancelled").format(number=number)
+        body = _("No winner will be drawn, and its tickets no longer count.")
+        embed = card("✖️ " + title, body, tone="warning")
     elif payload["what"] == "end":
         title, body = _("Raffle #{number} has ended").format(number=number), _("It is drawn next.")
         embed = card("🏁 " + title, body, tone="system")
@@ -66,10 +67,44 @@ def moved(period: Period) -> discord.Embed:
     return card("📅 " + title, _from_to(period.starts_at, period.ends_at), tone="success")
 
 
+def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
+    """What will happen when an admin says yes."""
+    if what == "end" and period.starts_at > now:
+        title = _("Cancel raffle #{number} before it begins?")
+        body = _no_more()
+    elif what == "end":
+        title = _("End raffle #{number} now?")
+        body = _("No ticket counts after that; draw it with `/raffledraw`.") + "\n" + _no_more()
+    elif what == "restart":
+        title = _("Restart raffle #{number}?")
+        body = _(
+            "It ends now, and you can still draw it. A new raffle starts with zero tickets and the "
+            "same end date."
+        )
+    else:
+        title = _("Cancel raffle #{number}?")
+        body = _("No winner will be drawn, and its tickets no longer count. This can't be undone.")
+    embed = card("⚠️ " + title.format(number=period.number), body, tone="warning")
+    if period.prize:
+        embed.add_field(name=_("Prize"), value=safe(period.prize, 300), inline=False)
+    embed.add_field(name=_("Entrants"), value=f"{pool.viewers:,}")
+    embed.add_field(name=_("Tickets"), value=f"{pool.tickets:,}")
+    dates = _from_to(period.starts_at, period.ends_at)
+    embed.add_field(name=_("Dates"), value=dates, inline=False)
+    return embed
+
+
+def cancelled(period: Period) -> discord.Embed:
+    """The answer to whoever cancelled it."""
+    title = _("Raffle #{number} is cancelled").format(number=period.number)
+    body = _("Start another one with `/rafflestart`. Monthly raffles go on with the next month.")
+    return card("✖️ " + title, body, tone="success")
+
+
 def ended(period: Period) -> discord.Embed:
     """The answer to whoever ended it."""
     if period.state == "closed":
-        title = _("Raffle #{number} is called off").format(number=period.number)
+        title = _("Raffle #{number} is cancelled").format(number=period.number)
         return card("✖️ " + title, _no_more(), tone="success")
     title = _("Raffle #{number} has ended").format(number=period.number)
     body = _("Draw it with `/raffledraw`.")
@@ -77,4 +112,4 @@ def ended(period: Period) -> discord.Embed:
 
 
 def _no_more() -> str:
-    return _("No other one opens until `/rafflestart`.")
+    return _("No new raffle will open until you run `/rafflestart`.")

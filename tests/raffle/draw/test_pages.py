@@ -182,7 +182,7 @@ def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
     assert ">Ended <time" in ended_then
     assert "not drawn yet" in ended_then
     called_off = lies(1, state="closed", closed_at=now)
-    assert "Called off" in called_off
+    assert "Cancelled" in called_off
     assert "Nobody could win" not in called_off
 
 
@@ -223,7 +223,8 @@ def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None
     late = DUE + timedelta(days=2)
     site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
     silence = re.search(
-        r"was drawn <time .*?, had until <time .*?, and did not", told(site, guild_id)
+        r"was drawn <time .*?, could claim from <time .*? to <time .*?, and did not",
+        told(site, guild_id),
     )
     assert silence is not None
     assert DUE.isoformat() in silence[0]

@@ -136,10 +136,12 @@ class Month:
         calendar.start(self.tx, MEANS, self.guild_id, None, None, ADMIN, self.now)
 
     def end(self, _person: int, _amount: int) -> None:
-        calendar.end(self.tx, self.guild_id, ADMIN, self.now)
+        period = calendar.get_to_change(self.tx, self.guild_id, self.now)
+        calendar.end(self.tx, self.guild_id, period.number, ADMIN, self.now)
 
     def restart(self, _person: int, _amount: int) -> None:
-        calendar.restart(self.tx, MEANS, self.guild_id, ADMIN, self.now)
+        period = calendar.get_running(self.tx, self.guild_id, self.now)
+        calendar.restart(self.tx, MEANS, self.guild_id, period.number, ADMIN, self.now)
 
     def freeze(self, _person: int, _amount: int) -> None:
         period = draws.get_period_to_draw(self.tx, self.guild_id, self.now)

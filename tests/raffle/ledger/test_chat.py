@@ -53,7 +53,7 @@ def test_how_many_which_rank_and_when_the_next_one_comes(tx: Connection, guild_i
     gives(tx, guild_id, LEO, 2)
     earning.settle(tx, opened, MIDDLE + HOUR)
     assert says(tx, guild_id, MIA, "!tickets") == [
-        "@MadCats 10 tickets · rank 2 of 2, chance 25.0% · next one after 4 minutes of watching"
+        "@MadCats 10 tickets · rank 2 of 2, chance 25.0% · next one in 4 minutes"
     ]
 
 

@@ -131,7 +131,7 @@ def test_ones_own_tickets(ask: Asker) -> None:
         "🎁 Gifted subs: **75**",
         "⏱️ Watching: **10**",
         "",
-        "-# Next ticket after 1 min more of watching.",
+        "-# Next ticket in 1 min more of watchtime.",
     ]
     assert {f["name"]: f["value"] for f in embed["fields"]} == {
         "Raffle #1": f"ends <t:{int(END.timestamp())}:R>",
@@ -147,7 +147,7 @@ def test_chosen_it_is_for_ones_own_eyes(pick: Asker) -> None:
 def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
     for command in ("tickets", "why"):
         answer = ask.answer(command, "yuki")
-        assert answer["embeds"][0]["title"] == "🎟️ Whose tickets are yours?"
+        assert answer["embeds"][0]["title"] == "🎟️ Link your Kick account to see your tickets"
         assert ids(answer) == {"Link with Kick": "people:link"}
 
 
@@ -306,7 +306,15 @@ def test_giving_and_taking(ask: Asker, world: World) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["rafflegive", "raffleremove", "rafflevoid", "rafflestart", "raffleend", "rafflerestart"],
+    [
+        "rafflegive",
+        "raffleremove",
+        "rafflevoid",
+        "rafflestart",
+        "raffleend",
+        "rafflerestart",
+        "rafflecancel",
+    ],
 )
 def test_viewers_may_not(world: World, command: str) -> None:
     typed = Asker(world.driver, typing=True)
@@ -336,14 +344,61 @@ def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
     assert not typed.answer("rafflevoid", who="madcats")["components"], "nothing is left"
 
 
+def sure(ask: Asker, command: str, label: str, **options: Any) -> str:
+    """Ask and say yes; the title of what becomes of the question."""
+    question = ask.answer(command, **options)
+    return press(ask, question, label)
+
+
+def press(ask: Asker, question: Answer, label: str, person: str = "nora") -> str:
+    shown = ask.driver.wait_for("general", lambda m: m["components"] == question["components"])
+    done = ask.driver.click(person, shown["message_id"], ids(question)[label])["response"]
+    return str(done["embeds"][0]["title"])
+
+
+def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) -> None:
+    def now() -> list[str]:
+        with world.database.begin() as tx:
+            return [one.state for one in raffle.list_periods(tx, NORAS_CORNER_ID)]
+
+    for command, title in (
+        ("raffleend", "⚠️ End raffle #1 now?"),
+        ("rafflerestart", "⚠️ Restart raffle #1?"),
+        ("rafflecancel", "⚠️ Cancel raffle #1?"),
+    ):
+        question = ask.answer(command)
+        assert question["embeds"][0]["title"] == title
+        assert "115" in str(question["embeds"][0]["fields"])
+        assert now() == ["open"], "nothing is changed before the click"
+        assert press(ask, question, "Cancel") == "✅ Everything stays as it is"
+    asked_first, asked_second = ask.answer("rafflecancel"), ask.answer("raffleend")
+    if ask.typing:
+        assert "for admins" in press(ask, asked_first, "Cancel raffle #1", "leo")
+    assert press(ask, asked_first, "Cancel raffle #1") == "✖️ Raffle #1 is cancelled"
+    assert "is over already" in press(ask, asked_second, "End raffle #1")
+    assert now() == ["closed"]
+    assert "already cancelled" in ask("rafflecancel", raffle=1)["title"]
+    assert "no raffle #7" in ask("rafflecancel", raffle=7)["title"]
+    assert "was cancelled" in ask("raffledraw", raffle=1)["title"]
+
+
+def test_a_raffle_is_chosen_for_the_draw(ask: Asker, world: World) -> None:
+    with world.database.begin() as tx:
+        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
+        period(tx, NORAS_CORNER_ID, START + timedelta(days=2), MIDDLE - timedelta(days=1))
+    assert ask("raffledraw")["title"] == "🎟️ Draw raffle #1?"
+    assert ask("raffledraw", raffle=2)["title"] == "🎟️ Draw raffle #2?"
+    assert "no raffle #3" in ask("raffledraw", raffle=3)["title"]
+
+
 def test_the_calendar(ask: Asker, world: World) -> None:
     assert "Raffle #1 runs then" in ask("rafflestart")["title"]
     assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
         "📅 Raffle #1 has these dates now"
     )
     assert "is not a valid date" in ask("rafflesetdate", start="soon", end="2026-11-20")["title"]
-    assert ask("rafflerestart")["title"] == "🎟️ Raffle #2 is open"
-    assert ask("raffleend")["title"] == "✖️ Raffle #2 is called off", "it lasted no second"
+    assert sure(ask, "rafflerestart", "Restart raffle #1") == "🎟️ Raffle #2 is open"
+    assert sure(ask, "raffleend", "End raffle #2") == "✖️ Raffle #2 is cancelled", "not a second old"
     assert "No raffle runs" in ask("raffleend")["title"]
     assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is planned"
     with world.database.begin() as tx:

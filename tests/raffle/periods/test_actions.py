@@ -167,7 +167,7 @@ def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> No
 def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     start(tx, guild_id)
     start(tx, other_guild_id)
-    actions.end(tx, guild_id, ADMIN, NOON + SECOND)
+    actions.end(tx, guild_id, 1, ADMIN, NOON + SECOND)
     (other,) = store.list_periods(tx, other_guild_id)
     assert (other.number, other.ends_at) == (1, datetime(2026, 12, 1, tzinfo=UTC))
 
@@ -207,7 +207,7 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     start(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, NOON, timedelta(hours=2))
-    ended = actions.end(tx, guild_id, ADMIN, NOON + timedelta(hours=1))
+    ended = actions.end(tx, guild_id, 1, ADMIN, NOON + timedelta(hours=1))
     earning.settle(tx, ended, NOON + timedelta(hours=3))
     assert tickets(tx, guild_id, mia) == 10
     gives(tx, guild_id, MIA, 1, NOON + timedelta(hours=1))
@@ -220,26 +220,115 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
 
 def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
-    assert actions.end(tx, guild_id, ADMIN, NOON).state == "closed"
+    assert actions.end(tx, guild_id, 1, ADMIN, NOON).state == "closed"
     start(tx, guild_id, 26, 27)
     assert find_shown(tx, guild_id, NOON) == store.find_period(tx, guild_id, 2)
 
 
 def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
     for action in (
-        lambda: actions.end(tx, guild_id, ADMIN, NOON),
-        lambda: actions.restart(tx, MEANS, guild_id, ADMIN, NOON),
+        lambda: actions.get_to_change(tx, guild_id, NOON),
+        lambda: actions.get_running(tx, guild_id, NOON),
     ):
         with pytest.raises(Refusal, match="No raffle runs") as raised:
             action()
         assert "/rafflestart" in raised.value.remedy
 
 
+def test_a_second_click_or_another_admins_ends_nothing_else(tx: Connection, guild_id: int) -> None:
+    """Two admins were asked about the same raffle, and both say yes."""
+    start(tx, guild_id)
+    later = NOON + timedelta(hours=1)
+    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later)
+    for action in (
+        lambda: actions.restart(tx, MEANS, guild_id, 1, ADMIN + 1, later + SECOND),
+        lambda: actions.end(tx, guild_id, 1, ADMIN + 1, later + SECOND),
+    ):
+        with pytest.raises(Refusal, match="Raffle #1 is over already"):
+            action()
+    assert [state for _start, _end, state in dates(tx, guild_id)] == ["open", "open"]
+    assert setting(tx, guild_id, ENABLED)
+
+
+# -- cancelling -----------------------------------------------------------------------------------
+
+
+def cancel(tx: Connection, guild_id: int, now: datetime, number: int | None = None) -> Period:
+    found = actions.get_to_cancel(tx, guild_id, number, now)
+    return actions.cancel(tx, guild_id, found.number, ADMIN, now)
+
+
+def test_a_cancelled_raffle_is_never_drawn_and_its_time_is_free(
+    tx: Connection, guild_id: int
+) -> None:
+    start(tx, guild_id)
+    mia = link(tx, guild_id, MIA)
+    gives(tx, guild_id, MIA, 1, NOON + SECOND)
+    later = NOON + timedelta(hours=1)
+    assert cancel(tx, guild_id, later).is_cancelled
+    assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "closed")]
+    assert kinds(tx, guild_id)[-1] == "raffle.dates"
+    assert "raffle.cancel #1" in audited(tx, guild_id)
+    # What happens from then on is the next one's; what was earned stays in the ledger.
+    gives(tx, guild_id, MIA, 2, later + SECOND)
+    start(tx, guild_id, now=later + 2 * SECOND)
+    assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 0]
+    with pytest.raises(Refusal, match="was cancelled"):
+        draws.get_period_to_draw(tx, guild_id, at("2026-12-24"), 1)
+    with pytest.raises(Refusal, match="was cancelled"):
+        draws.freeze(tx, MEANS, guild_id, 1, ADMIN, later + 3 * SECOND)
+    with pytest.raises(Refusal, match="already cancelled"):
+        cancel(tx, guild_id, later, 1)
+
+
+def test_a_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: int) -> None:
+    start(tx, guild_id, 25, 28)
+    cancel(tx, guild_id, NOON)
+    start(tx, guild_id, None, 24)
+    over = at("2026-11-26")
+    assert cancel(tx, guild_id, over).number == 2
+    assert dates(tx, guild_id) == [
+        ("11-25 00:00", "11-25 00:00", "closed"),
+        ("11-22 12:00", "11-25 00:00", "closed"),
+    ]
+    with pytest.raises(Refusal, match="no raffle to cancel"):
+        cancel(tx, guild_id, over)
+    with pytest.raises(Refusal, match="no raffle #9"):
+        cancel(tx, guild_id, over, 9)
+
+
+def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
+    tx: Connection, guild_id: int
+) -> None:
+    """Whoever knows the seed sees who wins from that instant on."""
+    for number, seconds in ((1, -1), (2, 0)):
+        start(tx, guild_id, now=NOON + timedelta(hours=number))
+        ended = NOON + timedelta(hours=number, minutes=5)
+        actions.end(tx, guild_id, number, ADMIN, ended)
+        draw = draws.freeze(tx, MEANS, guild_id, number, ADMIN, ended)
+        assert draw.round_at is not None
+        then = draw.round_at + timedelta(seconds=seconds)
+        if seconds < 0:
+            assert cancel(tx, guild_id, then).is_cancelled
+            assert not draws.draw_winners(tx, MEANS, guild_id, number, then)
+        else:
+            with pytest.raises(Refusal, match="can't be cancelled any more"):
+                cancel(tx, guild_id, then)
+
+
+def test_another_servers_raffle_is_not_cancelled(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    start(tx, guild_id)
+    with pytest.raises(Refusal, match="no raffle #1"):
+        actions.cancel(tx, other_guild_id, 1, ADMIN, NOON)
+
+
 def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 28)
     gives(tx, guild_id, MIA, 1, NOON + SECOND)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, MEANS, guild_id, ADMIN, later)
+    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later)
     gives(tx, guild_id, MIA, 2, later)
     mia = viewer(tx, guild_id, MIA)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
@@ -254,7 +343,7 @@ def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
 ) -> None:
     start(tx, guild_id)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, MEANS, guild_id, ADMIN, later + timedelta(milliseconds=400))
+    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later + timedelta(milliseconds=400))
     gives(tx, guild_id, MIA, 1, later)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA), 2) == 15
 

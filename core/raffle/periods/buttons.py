@@ -1,0 +1,74 @@
+"""The buttons under the questions of `/raffleend`, `/rafflerestart` and `/rafflecancel`. They name
+the raffle, so a second click, or another admin's, never changes the next one."""
+
+import re
+from typing import Any
+
+import discord
+from sqlalchemy import Connection
+
+from core.guilds.actions import setting
+from core.kit.discord_questions import question_view
+from core.kit.discord_ui import is_admin, kindly, services_of
+from core.kit.services import Services
+from core.kit.words import _
+from core.raffle.means import means_of
+from core.raffle.periods import actions, embeds
+from core.raffle.settings import CHANNEL
+
+_Button = discord.ui.Button[discord.ui.View]
+
+
+def change_view(what: str, number: int, asker_id: int) -> discord.ui.View:
+    """Yes and no. Needs a running event loop."""
+    return question_view(ChangeButton(what, number), asker_id, _("Cancel"))
+
+
+class ChangeButton(
+    discord.ui.DynamicItem[_Button],
+    template=r"raffle:(?P<what>end|restart|cancel):(?P<number>[0-9]{1,9})",
+):
+    """An admin is sure. Needs a running event loop."""
+
+    def __init__(self, what: str, number: int) -> None:
+        label = {
+            "end": _("End raffle #{number}"),
+            "restart": _("Restart raffle #{number}"),
+            "cancel": _("Cancel raffle #{number}"),
+        }[what]
+        super().__init__(
+            discord.ui.Button(
+                label=label.format(number=number),
+                style=discord.ButtonStyle.danger,
+                custom_id=f"raffle:{what}:{number}",
+            )
+        )
+        self.what, self.number = what, number
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> "ChangeButton":
+        return cls(match["what"], int(match["number"]))
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await is_admin(interaction)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        services = services_of(interaction)
+        async with kindly(interaction):
+            await interaction.response.defer()
+            embed = await services.database.run(self._act, interaction, services)
+            await interaction.edit_original_response(embed=embed, view=None)
+
+    def _act(
+        self, tx: Connection, interaction: discord.Interaction, services: Services
+    ) -> discord.Embed:
+        guild_id, actor, now = interaction.guild_id or 0, interaction.user.id, services.clock()
+        if self.what == "end":
+            return embeds.ended(actions.end(tx, guild_id, self.number, actor, now))
+        if self.what == "cancel":
+            return embeds.cancelled(actions.cancel(tx, guild_id, self.number, actor, now))
+        means = means_of(services.settings)
+        _ended, opened = actions.restart(tx, means, guild_id, self.number, actor, now)
+        return embeds.opened(opened, bool(setting(tx, guild_id, CHANNEL)))
