@@ -21,7 +21,16 @@ from tests.patience import until
 from tests.stories.product import Product, free_port
 
 PATH = "/webhooks/kick"
-_GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "1", "--threads", "64")
+_GUNICORN = (
+    "-m",
+    "gunicorn",
+    "--worker-class",
+    "core.kit.web_worker.BufferingWorker",
+    "--workers",
+    "1",
+    "--threads",
+    "64",
+)
 
 
 def run(ground: Ground) -> Results:

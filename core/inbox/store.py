@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events.base import Event, to_json
 from core.inbox.tables import deliveries, facts, retries
+from core.kit.clock import utc_now
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ class Delivery:
         body: the decoded JSON.
         sent_at: when the sender says it sent it.
         id: our own number, once stored.
+        received_at: when it came; None: now.
+        subscription_id: by which subscription it came, as the sender says.
     """
 
     source: str
@@ -35,6 +38,8 @@ class Delivery:
     body: dict[str, Any]
     sent_at: datetime
     id: int = 0
+    received_at: datetime | None = None
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
             "lane": delivery.lane,
             "body": delivery.body,
             "sent_at": delivery.sent_at,
+            "received_at": delivery.received_at or utc_now(),
+            "subscription_id": delivery.subscription_id,
         }
         for delivery in batch
     ]
@@ -126,7 +133,15 @@ def list_waiting(tx: Connection, lane: str, limit: int) -> list[Delivery]:
 
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
-        row.source, row.delivery_id, row.kind, row.lane, row.body, row.sent_at, id=row.id
+        row.source,
+        row.delivery_id,
+        row.kind,
+        row.lane,
+        row.body,
+        row.sent_at,
+        id=row.id,
+        received_at=row.received_at,
+        subscription_id=row.subscription_id,
     )
 
 
@@ -305,12 +320,43 @@ def list_troubles(tx: Connection) -> list[Trouble]:
     return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
 
 
-def find_newest(tx: Connection, source: str) -> datetime | None:
-    """When this source last told us anything."""
+_FIND_NEWEST = text("""
+    SELECT max(newest.received_at)
+      FROM unnest(CAST(:lanes AS text[])) AS lanes (lane),
+   LATERAL (SELECT d.received_at FROM inbox_deliveries d
+             WHERE d.source = :source AND d.lane = lanes.lane
+             ORDER BY d.received_at DESC LIMIT 1) newest
+""")
+
+
+def find_newest(tx: Connection, source: str, lanes: Sequence[str]) -> datetime | None:
+    """When this source last told us anything in one of these lanes."""
     newest: datetime | None = tx.execute(
-        select(func.max(deliveries.c.received_at)).where(deliveries.c.source == source)
+        _FIND_NEWEST, {"source": source, "lanes": list(lanes)}
     ).scalar()
     return newest
+
+
+def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Delivery]:
+    """What this source told last in a lane, the newest first."""
+    found = tx.execute(
+        select(deliveries)
+        .where(deliveries.c.source == source, deliveries.c.lane == lane)
+        .order_by(deliveries.c.received_at.desc())
+        .limit(limit)
+    )
+    return [_delivery(row) for row in found]
+
+
+def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> Delivery | None:
+    """What this source told last of a kind in a lane."""
+    row = tx.execute(
+        select(deliveries)
+        .where(deliveries.c.kind == kind, deliveries.c.source == source, deliveries.c.lane == lane)
+        .order_by(deliveries.c.received_at.desc())
+        .limit(1)
+    ).first()
+    return _delivery(row) if row else None
 
 
 def find_heard(tx: Connection, source: str, lane: str, since: datetime) -> datetime | None:

@@ -35,6 +35,7 @@ deliveries = Table(
         nullable=False,
         server_default=func.clock_timestamp(),
     ),
+    Column("subscription_id", Text, comment="by which it came, as the sender says; not signed"),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column("handled_at", DateTime(timezone=True)),
     Column("error", Text, comment="why it lies on the shelf"),
@@ -48,7 +49,12 @@ Index(
     postgresql_where=text("state = 'waiting'"),
 )
 Index("inbox_deliveries_shelved", deliveries.c.id, postgresql_where=text("state = 'shelved'"))
-Index("inbox_deliveries_newest", deliveries.c.source, deliveries.c.received_at.desc())
+Index(
+    "inbox_deliveries_newest",
+    deliveries.c.source,
+    deliveries.c.lane,
+    deliveries.c.received_at.desc(),
+)
 Index("inbox_deliveries_by_age", deliveries.c.kind, deliveries.c.received_at)
 
 facts = Table(

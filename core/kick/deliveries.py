@@ -4,11 +4,11 @@ from datetime import datetime
 
 from core.inbox.store import Delivery
 from core.kick.bodies import WEBHOOK_KINDS, parse
+from core.kick.intake.log_store import MOST_CHARACTERS
+from core.kick.intake.log_store import SOURCE as SOURCE
 from core.kick.signature import SignedRequest
 from core.kit import strict_json
 from core.kit.clock import parse_instant
-
-SOURCE = "kick.webhook"
 
 
 class Declined(Exception):
@@ -33,7 +33,9 @@ def sent_at_of(request: SignedRequest) -> datetime:
         raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
 
 
-def read(request: SignedRequest) -> tuple[Delivery, int] | None:
+def read(
+    request: SignedRequest, received_at: datetime | None = None
+) -> tuple[Delivery, int] | None:
     """What is to be stored, and the channel that it is about; None for a type that this version
     does not use.
 
@@ -53,5 +55,14 @@ def read(request: SignedRequest) -> tuple[Delivery, int] | None:
         channel = parse(request.kind, body).broadcaster.user_id
     except ValueError:
         raise Declined(422, "wrong_shape", "The body does not fit its type.") from None
-    lane = f"kick:{channel}"
-    return Delivery(SOURCE, request.message_id, request.kind, lane, body, sent_at), channel
+    delivery = Delivery(
+        SOURCE,
+        request.message_id,
+        request.kind,
+        f"kick:{channel}",
+        body,
+        sent_at,
+        received_at=received_at,
+        subscription_id=request.subscription_id[:MOST_CHARACTERS] or None,
+    )
+    return delivery, channel

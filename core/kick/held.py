@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.inbox.store import find_newest
+from core.kick.bodies import PLATFORM
 from core.kick.client import client_of
 from core.kick.deliveries import SOURCE, Declined, read, sent_at_of
 from core.kick.intake import held_store
@@ -96,7 +98,8 @@ def look(tx: Connection, _now: datetime) -> list[Part]:
             "public key. Nothing is lost; they are kept for a day."
         )
         return [Part(name, "warn", reason)]
-    newest = find_newest(tx, SOURCE)
+    lanes = [f"{PLATFORM}:{one.channel_id}" for one in guilds.list_channels(tx, PLATFORM)]
+    newest = find_newest(tx, SOURCE, lanes)
     if newest is None or newest < counts.oldest_at:
         reason = (
             f"All {counts.unfitting} deliveries {since} are signed with a key that Kick does not "

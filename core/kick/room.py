@@ -48,7 +48,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
         return [Part("Kick channel", "warn", "No channel is tied to a server yet.")]
     if all(source_of_chat(tx, channel.channel_id) != SOURCE for channel in channels):
         return []  # no webhook can come; how the realtime feed is heard has lines of its own
-    newest = find_newest(tx, SOURCE)
+    newest = find_newest(tx, SOURCE, [f"{PLATFORM}:{one.channel_id}" for one in channels])
     if newest is None:
         return [
             Part("Kick webhooks", "warn", "Nothing heard yet. Write in your Kick chat to test it.")

@@ -81,7 +81,7 @@ class Intake:
     def __init__(self, services: Services) -> None:
         self.log = WebhookLog(services.database)
         self._database = services.database
-        self._mailbox = Mailbox(services.database, self.log.write_stored)
+        self._mailbox = Mailbox(services.database, self.log.write_seen)
         self._followed: dict[int, tuple[datetime, tuple[int, ...]]] = {}
         self._clock = services.clock
         self._client = client_of(services.settings)
@@ -105,7 +105,7 @@ class Intake:
         slip.subscription_id = signed.subscription_id
         slip.sent_at = sent_at_of(signed)
         slip.kind = signed.kind
-        found = read(signed)
+        found = read(signed, slip.at)
         if found is None:
             self._is_known_to_be_fresh(slip.sent_at)
             self.log.write_other(slip, "ignored")
@@ -137,7 +137,7 @@ class Intake:
         that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
-            found = read(signed)
+            found = read(signed, slip.at)
         except Declined:
             raise not_kicks from None
         if found is None or not self._guilds_of(found[1]):

@@ -15,7 +15,16 @@ from core.kit.database import Database
 from tests.inbox.conftest import Story, hearer, said
 
 NOW = datetime.now(UTC)
-ONE = Delivery("kick.webhook", "01ABC", "chat.message.sent", "kick:1", {"text": "héllo"}, NOW)
+ONE = Delivery(
+    "kick.webhook",
+    "01ABC",
+    "chat.message.sent",
+    "kick:1",
+    {"text": "héllo"},
+    NOW,
+    received_at=NOW - timedelta(seconds=3),
+    subscription_id="01SUB",
+)
 
 
 def test_a_delivery_is_written_down_once(tx: Connection) -> None:
@@ -56,9 +65,19 @@ def test_an_empty_shelf_rings_nobody(tx: Connection) -> None:
 
 
 def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:
-    assert store.find_newest(tx, "kick.webhook") is None
+    lanes = ["kick:1", "kick:2", "kick:3"]
+    assert store.find_newest(tx, "kick.webhook", lanes) is None
     actions.receive(tx, ONE)
-    newest = store.find_newest(tx, "kick.webhook")
+    assert store.find_newest(tx, "kick.webhook", lanes) == ONE.received_at
+    actions.receive(tx, replace(ONE, delivery_id="2", lane="kick:2", received_at=NOW))
+    assert store.find_newest(tx, "kick.webhook", lanes) == NOW
+    assert store.find_newest(tx, "kick.webhook", ["kick:1"]) == ONE.received_at
+    assert store.find_newest(tx, "kick.feed", lanes) is None
+
+
+def test_a_delivery_that_does_not_say_when_it_came_came_now(tx: Connection) -> None:
+    actions.receive(tx, replace(ONE, received_at=None))
+    newest = store.find_newest(tx, "kick.webhook", ["kick:1"])
     assert newest is not None
     assert abs(newest - datetime.now(UTC)) < timedelta(minutes=1)
 
@@ -100,7 +119,7 @@ def test_the_health_page_tells_what_waits_what_is_retried_and_what_was_given_up(
 ) -> None:
     now = datetime.now(UTC)
     assert look(tx, now)[0].reason == "0 waiting."
-    actions.receive(tx, ONE)
+    actions.receive(tx, replace(ONE, received_at=now))
     assert look(tx, now + timedelta(seconds=5))[0].state == "ok"
     assert look(tx, now + timedelta(seconds=40))[0].state == "warn"
     (kept,) = store.list_waiting(tx, "kick:1", 9)

@@ -1,8 +1,8 @@
 """The log of webhook deliveries: what came when, how late, and what became of it.
 
-What is stored is written in the transaction that stores it. Everything else can be caused by
-anybody who finds the address, so of that only so many lines are written in a minute; the rest is
-counted and told in one line each.
+What is stored is read from the inbox. Everything else can be caused by anybody who finds the
+address, so of that only so many lines are written in a minute; the rest is counted and told in one
+line each.
 """
 
 import threading
@@ -15,15 +15,12 @@ import structlog
 from sqlalchemy import Connection
 
 from core.kick.intake import log_store
-from core.kick.intake.log_store import Line, Nobodys
+from core.kick.intake.log_store import MOST_CHARACTERS, Line, Nobodys
 from core.kit.database import Database
 from core.kit.errors import Outage
 
 MOST_A_MINUTE = 60
 """Lines about what was not stored, of one process."""
-
-MOST_CHARACTERS = 100
-"""Of what a header says."""
 
 _log = structlog.get_logger(__name__)
 
@@ -72,11 +69,11 @@ class WebhookLog:
         self._left = 0
         self._untold: Counter[str] = Counter()
 
-    def write_stored(self, tx: Connection, written: Sequence[tuple[Slip, bool]]) -> None:
-        """Beside the deliveries themselves: each was news, or seen before."""
-        lines: list[Line | Nobodys] = []
-        for slip, is_news in written:
-            lines += slip.lines("stored") if is_news else self._ration(slip, "seen")
+    def write_seen(self, tx: Connection, written: Sequence[tuple[Slip, bool]]) -> None:
+        """Of deliveries that were just written down, those that had come before."""
+        lines = [
+            line for slip, is_new in written if not is_new for line in self._ration(slip, "seen")
+        ]
         log_store.add_lines(tx, lines)
 
     def write_other(self, slip: Slip, outcome: str) -> None:

@@ -1,4 +1,5 @@
-"""The statements about the log of webhook deliveries."""
+"""The statements about the log of webhook deliveries: what the inbox holds, and lines about the
+others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,18 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text
 
+from core.guilds import store as guilds
+from core.inbox import store as inbox
+from core.inbox.store import Delivery
+from core.inbox.tables import deliveries as deliveries
+from core.kick.bodies import PLATFORM
 from core.kick.intake.tables import nobodys, webhook_log
+
+SOURCE = "kick.webhook"
+STORED = "stored"
+
+MOST_CHARACTERS = 100
+"""Of what a header says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +74,71 @@ def _values(line: Line | Nobodys) -> dict[str, Any]:
 
 def list_newest_lines(tx: Connection, guild_id: int, limit: int) -> list[Line]:
     """A server's newest deliveries, the newest first."""
-    found = tx.execute(
+    stored = [
+        _stored(guild_id, delivery)
+        for lane in _lanes(tx, guild_id)
+        for delivery in inbox.list_newest(tx, SOURCE, lane, limit)
+    ]
+    others = tx.execute(
         select(*_COLUMNS)
         .where(webhook_log.c.guild_id == guild_id)
         .order_by(webhook_log.c.at.desc(), webhook_log.c.id.desc())
         .limit(limit)
     )
-    return [Line(**row) for row in found.mappings()]
+    lines = [Line(**row) for row in others.mappings()] + stored
+    return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
 
 
-_NEWEST_OF_KIND = text("""
-    SELECT kinds.kind,
-           (SELECT l.at FROM kick_webhook_log l
-             WHERE l.guild_id = :guild_id AND l.kind = kinds.kind AND l.outcome = 'stored'
-             ORDER BY l.at DESC LIMIT 1) AS at
-      FROM unnest(CAST(:kinds AS text[])) AS kinds (kind)
-""")
+def _lanes(tx: Connection, guild_id: int) -> list[str]:
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    return [] if channel is None else [f"{PLATFORM}:{channel.channel_id}"]
+
+
+def _stored(guild_id: int, delivery: Delivery) -> Line:
+    assert delivery.received_at is not None, "what is stored has come"
+    return Line(
+        guild_id,
+        delivery.received_at,
+        delivery.sent_at,
+        delivery.kind,
+        delivery.delivery_id[:MOST_CHARACTERS],
+        delivery.subscription_id or "",
+        STORED,
+    )
 
 
 def list_newest_of_kinds(
     tx: Connection, guild_id: int, kinds: Sequence[str]
 ) -> dict[str, datetime | None]:
-    """Kind -> when it last came; None when the log knows of none."""
-    found = tx.execute(_NEWEST_OF_KIND, {"guild_id": guild_id, "kinds": list(kinds)})
-    return {row.kind: row.at for row in found}
+    """Kind -> when it last came; None when neither inbox nor log know of any."""
+    newest: dict[str, datetime | None] = dict.fromkeys(kinds)
+    kept = tx.execute(
+        select(webhook_log.c.kind, func.max(webhook_log.c.at))
+        .where(webhook_log.c.guild_id == guild_id, webhook_log.c.outcome == STORED)
+        .group_by(webhook_log.c.kind)
+    )
+    newest |= {kind: at for kind, at in kept.tuples() if kind in newest}
+    for lane in _lanes(tx, guild_id):
+        for kind in kinds:
+            delivery = inbox.find_newest_of_kind(tx, SOURCE, lane, kind)
+            newest[kind] = delivery.received_at if delivery else newest[kind]
+    return newest
+
+
+def keep_newest(tx: Connection, kind: str, before: datetime) -> None:
+    """Where the newest delivery of this kind is about to be forgotten, remember when it came."""
+    for channel in guilds.list_channels(tx, PLATFORM):
+        lane = f"{PLATFORM}:{channel.channel_id}"
+        newest = inbox.find_newest_of_kind(tx, SOURCE, lane, kind)
+        if newest is not None and newest.received_at and newest.received_at < before:
+            line = _stored(channel.guild_id, newest)
+            known = select(webhook_log.c.id).where(
+                webhook_log.c.guild_id == line.guild_id,
+                webhook_log.c.kind == line.kind,
+                webhook_log.c.at == line.at,
+            )
+            if tx.execute(known).first() is None:
+                add_lines(tx, [line])
 
 
 def count_nobodys(tx: Connection, since: datetime) -> dict[str, int]:
@@ -115,14 +168,16 @@ class Odd:
 # By the servers, so that each is one short walk over the index.
 _LIST_ODD = text("""
     SELECT g.guild_id, odd.slowest_seconds, odd.unknown
-      FROM (SELECT DISTINCT guild_id FROM guild_channels WHERE platform = 'kick') g,
-   LATERAL (SELECT COALESCE(max(EXTRACT(epoch FROM l.at - l.sent_at))
-                              FILTER (WHERE l.at >= :delays_since), 0)::float AS slowest_seconds,
+      FROM (SELECT guild_id, platform || ':' || channel_id AS lane
+              FROM guild_channels WHERE platform = 'kick') g,
+   LATERAL (SELECT COALESCE(max(EXTRACT(epoch FROM l.received_at - l.sent_at))
+                              FILTER (WHERE l.received_at >= :delays_since), 0)::float
+                       AS slowest_seconds,
                    count(*) FILTER (WHERE s.kind IS NULL) AS unknown
-              FROM kick_webhook_log l
+              FROM inbox_deliveries l
               LEFT JOIN kick_subscriptions s
                 ON s.subscription_id = l.subscription_id AND s.kind = l.kind
-             WHERE l.guild_id = g.guild_id AND l.at >= :since AND l.outcome = 'stored') odd
+             WHERE l.source = :source AND l.lane = g.lane AND l.received_at >= :since) odd
      WHERE odd.slowest_seconds > :late OR odd.unknown > 0
      ORDER BY g.guild_id
 """)
@@ -133,7 +188,8 @@ def list_odd(
 ) -> list[Odd]:
     """The servers whose deliveries came late or by an unknown subscription."""
     found = tx.execute(
-        _LIST_ODD, {"since": since, "delays_since": delays_since, "late": late_seconds}
+        _LIST_ODD,
+        {"source": SOURCE, "since": since, "delays_since": delays_since, "late": late_seconds},
     )
     return [Odd(**row) for row in found.mappings()]
 

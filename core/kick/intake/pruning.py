@@ -45,6 +45,8 @@ def prune(services: Services) -> None:
     window = timedelta(seconds=settings.webhook_max_age_seconds)
     old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
     _in_steps(services, partial(log_store.end_lines, before=logged, most=AT_ONCE))
+    with services.database.begin() as tx:
+        log_store.keep_newest(tx, CHAT, old)
     for kind in FORGETTABLE_KINDS:
         _in_steps(services, partial(inbox.end_deliveries, kind=kind, before=old, most=AT_ONCE))
     for event in FORGETTABLE_EVENTS:

@@ -167,11 +167,11 @@ def test_a_flood_cannot_fill_the_disk(
     body = chat()
     for _ in range(20):  # a genuine delivery, replayed
         kick.send(body, message_id="01J")
-    assert rows(clean) == 5 + 1
+    assert rows(clean) == 5
     clock.forward(minutes=1)
     kick.send(headers={"Kick-Event-Signature": "forged"})
     assert nobodys_count(clean) == {"bad_signature": 21, "seen": 19}
-    assert rows(clean) == 5 + 1 + 2 + 1
+    assert rows(clean) == 5 + 2 + 1
 
 
 def test_what_is_stored_is_logged_however_much_it_is(
@@ -181,6 +181,7 @@ def test_what_is_stored_is_logged_however_much_it_is(
     for _ in range(5):
         kick.send()
     assert len(lines(clean, guild_id)) == 5
+    assert rows(clean) == 0, "the inbox holds it already"
 
 
 def test_headers_of_any_length_are_cut(kick: Hook, clean: Database, guild_id: int) -> None:

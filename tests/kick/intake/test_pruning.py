@@ -108,6 +108,24 @@ def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild
     assert len(left(clean, "id::text", "kick_nobodys_deliveries")) == 1
 
 
+def test_when_chat_came_last_is_known_after_the_chat_is_forgotten(
+    services: Services, clean: Database, guild_id: int
+) -> None:
+    follow(clean, guild_id, 1)
+    newest = NOON - timedelta(days=3)
+    for number, at in enumerate((newest - timedelta(hours=1), newest)):
+        deliver(clean, at, "chat.message.sent", chat(created_at=at.isoformat()), number)
+    work(clean)
+    for _ in range(2):
+        prune(services)
+        assert left(clean, "kind", "inbox_deliveries") == set()
+        with clean.begin() as tx:
+            found = log_store.list_newest_of_kinds(tx, guild_id, ["chat.message.sent"])
+            lines = log_store.list_newest_lines(tx, guild_id, 10)
+        assert found == {"chat.message.sent": newest}
+        assert [line.at for line in lines] == [newest]
+
+
 def test_it_goes_in_small_steps(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
