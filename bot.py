@@ -260,7 +260,10 @@ class DiscordThread:
         self._turn = Turn(services.database, "discord")
         self._standing_by = False
         settlers = {kind: settle for room in self._rooms for kind, settle in room.settles.items()}
-        self._sender = Sender(services.database, self._couriers(), services.clock, settlers)
+        refused = next((one for room in self._rooms if (one := room.on_channel_refused)), None)
+        self._sender = Sender(
+            services.database, self._couriers(), services.clock, settlers, refused
+        )
 
     def start(self) -> None:
         self._thread.start()

@@ -208,7 +208,7 @@ def _moderators(show: Show) -> None:
         lambda: "Manage Server" in refused,
     )
     switched = show.asked("nora", "bot-log", "!slotcalls off")
-    show.promise("Nora can", lambda: "Slot calls are off" in switched)
+    show.promise("Nora can", lambda: "Slot requests are off" in switched)
     show.kick.chat("leo", "!call Sweet Bonanza")
     show.promise("who calls now is told", lambda: show.said("closed right now") == 1)
 

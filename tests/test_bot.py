@@ -246,4 +246,4 @@ def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
         shown = driver.slash("nora", "general", "slotcalls status")
     assert late["response"] is None
     assert [line["event"] for line in logged] == ["Discord waited no longer for an answer"]
-    assert "Slot calls are on" in str(shown["response"])
+    assert "Slot requests are on" in str(shown["response"])

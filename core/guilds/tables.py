@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -68,3 +69,16 @@ audit_log = Table(
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_audit_log_guild"),
 )
 Index("guild_audit_log_newest", audit_log.c.guild_id, audit_log.c.id.desc())
+
+channel_troubles = Table(
+    "guild_channel_troubles",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("channel_id", BigInteger, nullable=False, comment="of Discord; features post there"),
+    Column("reason", Text, nullable=False, comment="why the bot cannot"),
+    Column("missing", Text, nullable=False, comment="permissions, as far as known, by commas"),
+    Column("since", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("guild_id", "channel_id", name="guild_channel_troubles_once"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_channel_troubles_guild"),
+    CheckConstraint("reason IN ('deleted', 'forbidden')", name="guild_channel_troubles_reason"),
+)

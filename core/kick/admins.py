@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import Connection
 
 from core.guilds import actions as guilds
+from core.guilds import channels
 from core.kick.accounts import store as accounts
 from core.kick.settings import ADMIN_CHANNEL
 from core.outbox import actions as outbox
@@ -16,10 +17,10 @@ _log = structlog.get_logger(__name__)
 def tell_admins(
     tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
-    """Say it once in the configured channel, or else to whoever looks after Kick; False when it
-    was said before, or there is nobody to tell."""
+    """Say it once in the configured channel, or, where that cannot be used, to whoever looks after
+    Kick; False when it was said before, or there is nobody to tell."""
     channel_id = guilds.setting(tx, guild_id, ADMIN_CHANNEL)
-    if channel_id:
+    if channel_id and channels.find_trouble(tx, guild_id, channel_id) is None:
         return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
     user_id = _caretaker(tx, guild_id)
     if user_id is not None:

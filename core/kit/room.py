@@ -147,6 +147,8 @@ class Room:
         books: lists with pages that are turned by buttons.
         settles: outbox kind -> what becomes of a message once the outside has answered; see
             `core.outbox.courier.Settler`.
+        on_channel_refused: what becomes of a post that Discord does not accept in its channel; see
+            `core.outbox.courier.ChannelRefusalHandler`.
         runs: what runs as long as the process does, beside the timed work.
         next_goal: what this room promises for watchtime; it is shown beside what was watched.
         personal: what the room keeps about people, told and forgotten when they ask.
@@ -168,6 +170,7 @@ class Room:
     settles: "Mapping[str, Callable[[Connection, Any, dict[str, Any], datetime], None]]" = field(
         default_factory=dict
     )
+    on_channel_refused: "Callable[[Connection, Any, Any, datetime], None] | None" = None
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     next_goal: "NextGoal | None" = None
     personal: Personal | None = None

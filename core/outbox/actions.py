@@ -191,6 +191,14 @@ def _post(tx: Connection, **message: Any) -> bool:
     return True
 
 
+def try_channel_again(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> int:
+    """Send what a Discord channel refused within the last day; returns how many messages."""
+    count = store.set_lane_waiting(tx, guild_id, f"discord:{channel_id}", now)
+    if count:
+        ring_after_commit(tx, BELL)
+    return count
+
+
 def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
     """Take one server's things off the shelf, or everybody's; returns how many are tried again."""
     count = store.set_shelf_waiting(tx, now, guild_id)

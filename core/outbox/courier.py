@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sqlalchemy import Connection
 
+from core.kit.errors import Refusal
 from core.outbox.store import Outgoing
 
 Receipt = dict[str, Any]
@@ -15,6 +16,22 @@ Receipt = dict[str, Any]
 Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
 """`settle(tx, message, receipt, now)`: what a room makes of a receipt, in the transaction that
 notes it. A receipt with `skipped` says why there was nothing to do."""
+
+
+class ChannelRefused(Refusal):
+    """The service does not let us post in this channel any more.
+
+    Attributes:
+        reason: it was deleted, or we lack permissions.
+    """
+
+    def __init__(self, reason: Literal["deleted", "forbidden"], what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.reason = reason
+
+
+ChannelRefusalHandler = Callable[[Connection, Outgoing, ChannelRefused, datetime], None]
+"""`handle(tx, message, refused, now)`, once the message is a dead letter."""
 
 
 class Unsure(Exception):

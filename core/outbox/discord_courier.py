@@ -20,7 +20,7 @@ from core.kit.discord_ui import SILENT
 from core.kit.errors import Outage, Refusal
 from core.kit.words import speak
 from core.outbox import store
-from core.outbox.courier import Receipt, Unsure
+from core.outbox.courier import ChannelRefused, Receipt, Unsure
 from core.outbox.store import Outgoing
 
 T = TypeVar("T")
@@ -227,13 +227,14 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
     if _passes(error):
         return Outage("Discord", f"HTTP {error.status}")
     if error.code in (50001, 50013):
-        return Refusal(
-            "I am not allowed to write in that Discord channel.",
+        return ChannelRefused(
+            "forbidden",
+            "I am not allowed to post in that Discord channel.",
             "Give my role View Channel, Send Messages and Embed Links there.",
         )
     if error.code == 10003:
-        return Refusal(
-            "The Discord channel does not exist any more.", "Choose another one for these posts."
+        return ChannelRefused(
+            "deleted", "That Discord channel was deleted.", "Choose another one for these posts."
         )
     if error.code in _CLOSED:
         return Refusal("This person does not take direct messages.")

@@ -20,7 +20,14 @@ from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.part import Part
 from core.kit.retry import backoff
 from core.outbox import store
-from core.outbox.courier import Courier, Receipt, Settler, Unsure
+from core.outbox.courier import (
+    ChannelRefusalHandler,
+    ChannelRefused,
+    Courier,
+    Receipt,
+    Settler,
+    Unsure,
+)
 from core.outbox.store import LEASE, Outgoing
 
 AT_ONCE = 16
@@ -53,6 +60,7 @@ class Sender:
         couriers: service -> courier.
         clock: for retry times.
         settlers: kind -> what its room makes of a receipt.
+        on_channel_refused: called for each post that its channel does not accept.
     """
 
     POLL_SECONDS = 1.0
@@ -64,11 +72,13 @@ class Sender:
         couriers: Mapping[str, Courier],
         clock: Clock = utc_now,
         settlers: Mapping[str, Settler] | None = None,
+        on_channel_refused: ChannelRefusalHandler | None = None,
     ) -> None:
         self._database = database
         self._couriers = couriers
         self._clock = clock
         self._settlers = settlers or {}
+        self._on_channel_refused = on_channel_refused
         self._doorbell = asyncio.Event()
         self._active: dict[asyncio.Task[None], Outgoing] = {}
         self._trouble: str | None = None
@@ -177,6 +187,9 @@ class Sender:
             receipt = await self._hand_over(message)
         except Refusal as refusal:
             await self._shelve(message, " ".join((refusal.what, refusal.remedy)).strip())
+            if isinstance(refusal, ChannelRefused) and self._on_channel_refused is not None:
+                now = self._clock()
+                await self._database.run(self._on_channel_refused, message, refusal, now)
         except Outage as outage:
             patience = timedelta.max if isinstance(outage, DatabaseOutage) else PATIENCE
             await self._wait(message, str(outage), outage.retry_after, patience=patience)

@@ -253,6 +253,21 @@ def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None
     return tx.execute(again).rowcount
 
 
+def set_lane_waiting(tx: Connection, guild_id: int, lane: str, now: datetime) -> int:
+    """Take one lane's messages of the last day off the shelf; returns how many."""
+    again = (
+        update(messages)
+        .where(
+            messages.c.state == "shelved",
+            messages.c.guild_id == guild_id,
+            messages.c.lane == lane,
+            messages.c.posted_at > now - timedelta(days=1),
+        )
+        .values(state="waiting", attempts=0, try_at=now)
+    )
+    return tx.execute(again).rowcount
+
+
 def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | None:
     """What the other side answered to the message with this key, once it was sent."""
     receipt: dict[str, Any] | None = tx.execute(

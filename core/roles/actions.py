@@ -8,8 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from core.events import RolesChanged
+from core.guilds import channels
 from core.guilds.actions import change_setting, setting
+from core.guilds.channels import Trouble
 from core.guilds.store import post_audit
+from core.inbox import actions as inbox
 from core.kit.database import ring_after_commit, savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.room import Goal
@@ -35,6 +39,18 @@ def look_again(tx: Connection, guild_id: int, discord_id: int | None = None) -> 
         ring_after_commit(tx, BELL, guild_id=str(guild_id))
     else:
         ring_after_commit(tx, BELL, guild_id=str(guild_id), discord_id=str(discord_id))
+
+
+def retry_refused(tx: Connection, guild_id: int) -> None:
+    """Check every member now, and try again what Discord refused."""
+    store.lock(tx, guild_id)
+    store.end_refusals(tx, guild_id)
+    look_again(tx, guild_id)
+
+
+def ask_for_retry(tx: Connection, guild_id: int, now: datetime) -> None:
+    """An admin asks to try every role again, the other features' roles too."""
+    inbox.tell(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
 
 
 # -- rewards ------------------------------------------------------------------------------------
@@ -245,6 +261,7 @@ class Status:
         mode: stack or highest.
         congratulate: off, dm or channel.
         channel_id: where, in the last case; 0 while none is chosen.
+        trouble: why that channel cannot be used.
         take_manual: roles given by hand are taken, too.
         look: the newest look at everybody.
         waiting: changes that Discord has not carried out yet.
@@ -255,6 +272,7 @@ class Status:
     mode: str
     congratulate: str
     channel_id: int
+    trouble: Trouble | None
     take_manual: bool
     look: Look | None
     waiting: int
@@ -269,6 +287,7 @@ def get_status(tx: Connection, guild_id: int) -> Status:
         setting(tx, guild_id, MODE),
         setting(tx, guild_id, CONGRATULATE),
         setting(tx, guild_id, CHANNEL),
+        channels.find_trouble(tx, guild_id, setting(tx, guild_id, CHANNEL)),
         setting(tx, guild_id, TAKE_MANUAL),
         store.find_look(tx, guild_id),
         sum(n for (_role, state), n in counts.items() if state in ("giving", "taking")),

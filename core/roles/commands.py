@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_pages import show
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, shortened
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, safe, shortened
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -78,7 +78,7 @@ class Roles(commands.Cog):
     @commands.Cog.listener()
     async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
         if after == after.guild.me and before.roles != after.roles:
-            self._keeper.look(after.guild.id)  # what we may has changed
+            self._keeper.look(after.guild.id)
 
     # -- rewards --------------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ class Roles(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def roles(self, ctx: Context) -> None:
-        """Show which role comes with how many minutes, who has it, and what is in the way."""
+        """Show which role takes how many minutes, who has it, and any problem assigning it."""
         await answer(ctx, await self._list(ctx))
 
     async def _list(self, ctx: Context) -> discord.Embed:
@@ -109,8 +109,10 @@ class Roles(commands.Cog):
             ctx.author.id,
             self._services.clock(),
         )
-        what = _("{time} of watching bring a role").format(time=embeds.needs(minutes))
-        await answer(ctx, embeds.changed(what, _everybody(role.mention), warning))
+        what = _("Role reward added: {role} at {time}").format(
+            role=safe(role.name), time=embeds.needs(minutes)
+        )
+        await answer(ctx, embeds.changed(what, _everybody(role.mention, minutes), warning))
 
     # What is typed and is no number is left over, and must not pass for an answer to nothing.
     @roles.command(name="update", extras=PRIVATE, ignore_extra=False)
@@ -120,10 +122,10 @@ class Roles(commands.Cog):
         reward = await self._database.run(
             actions.set_minutes, guild_id_of(ctx), role, minutes, ctx.author.id
         )
-        what = _("From now on {time} of watching bring that role").format(
-            time=embeds.needs(minutes)
+        what = _("{role} now requires {time}").format(
+            role=safe(reward.name), time=embeds.needs(minutes)
         )
-        await answer(ctx, embeds.changed(what, _everybody(embeds.role_name(reward))))
+        await answer(ctx, embeds.changed(what, _everybody(embeds.role_name(reward), minutes)))
 
     @roles.command(name="remove", extras=PRIVATE, ignore_extra=False)
     @app_commands.describe(
@@ -149,8 +151,9 @@ class Roles(commands.Cog):
     async def enable(self, ctx: Context, *, role: str) -> None:
         """Give a role again that was switched off."""
         reward = await self._set_state(ctx, role, "on")
-        what = _("That role is given again")
-        await answer(ctx, embeds.changed(what, _everybody(embeds.role_name(reward))))
+        what = _("Resumed: {role} is being assigned again").format(role=safe(reward.name))
+        body = _everybody(embeds.role_name(reward), reward.minutes)
+        await answer(ctx, embeds.changed(what, body))
 
     @roles.command(name="disable", extras=PRIVATE)
     @app_commands.describe(role="The reward")
@@ -158,7 +161,8 @@ class Roles(commands.Cog):
         """Neither give nor take a role until it is switched on again."""
         reward = await self._set_state(ctx, role, "off")
         body = _("Whoever has {role} keeps it.").format(role=embeds.role_name(reward))
-        await answer(ctx, embeds.changed(_("That role is not given for now"), body))
+        what = _("Paused: {role} is not being assigned").format(role=safe(reward.name))
+        await answer(ctx, embeds.changed(what, body))
 
     async def _set_state(self, ctx: Context, role: str, state: Literal["on", "off"]) -> Stored:
         return await self._database.run(
@@ -178,7 +182,7 @@ class Roles(commands.Cog):
         if role.strip().casefold() == "off":
             await self._database.run(actions.end_linked_role, guild_id, ctx.author.id, now)
             body = _("It is being taken from everybody to whom I gave it.")
-            await answer(ctx, embeds.changed(_("Linking brings no role any more"), body))
+            await answer(ctx, embeds.changed(_("Role for linked members removed"), body))
             return
         chosen = await commands.RoleConverter().convert(ctx, role)
         warning = _checked(ctx, chosen)
@@ -186,7 +190,7 @@ class Roles(commands.Cog):
             actions.set_linked_role, guild_id, chosen.id, chosen.name, ctx.author.id, now
         )
         body = _("Everybody who has linked an account gets {role}.").format(role=chosen.mention)
-        await answer(ctx, embeds.changed(_("Linking brings a role"), body, warning))
+        await answer(ctx, embeds.changed(_("Role for linked members set"), body, warning))
 
     @roles.command(name="mode", extras=PRIVATE)
     @app_commands.describe(mode="stack: every role that is reached; highest: only the top one")
@@ -199,10 +203,17 @@ class Roles(commands.Cog):
 
     @roles.command(name="status", extras=PRIVATE)
     async def status(self, ctx: Context) -> None:
-        """Show whether all roles can be given, how they are set and when I looked last."""
+        """Show whether all roles can be assigned, how they are set and when I last checked."""
         current = await self._database.run(actions.get_status, guild_id_of(ctx))
         every = self._services.settings.role_update_interval_seconds
         await answer(ctx, embeds.status(current, every))
+
+    @roles.command(name="retry", extras=PRIVATE)
+    async def retry(self, ctx: Context) -> None:
+        """Check all members now, and retry roles that Discord refused."""
+        await self._database.run(actions.ask_for_retry, guild_id_of(ctx), self._services.clock())
+        body = _("Roles that Discord refused are tried again. `/roles status` shows the result.")
+        await answer(ctx, embeds.changed(_("Checking all members now"), body))
 
     @roles.command(name="members", extras=PRIVATE)
     @app_commands.describe(role="The reward")
@@ -247,10 +258,12 @@ def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.
     ]
 
 
-def _everybody(role: str) -> str:
-    return _("Everybody who has watched so long gets {role}, those from before too.").format(
-        role=role
-    )
+def _everybody(role: str, minutes: int | None) -> str:
+    if minutes is None:
+        return _("Everyone who has linked an account gets {role}.").format(role=role)
+    return _(
+        "Everyone with at least {time} of watchtime gets {role}, including time already watched."
+    ).format(time=embeds.needs(minutes), role=role)
 
 
 def _guild(ctx: Context) -> discord.Guild:

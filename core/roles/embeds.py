@@ -6,6 +6,7 @@ from typing import Any
 
 import discord
 
+from core.guilds.channels import say_trouble
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_courier import Rendered
@@ -75,12 +76,12 @@ def rewards(current: Status, seen: Seen) -> discord.Embed:
 
 
 def _row(reward: Stored, holders: int, given: int) -> str:
-    have = plural("{count} member has it", "{count} members have it", holders)
-    ours = _("{given} from me").format(given=f"{given:,}")
+    have = plural("{count} member", "{count} members", holders)
+    ours = _("({given} assigned by the bot)").format(given=f"{given:,}")
     states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being taken back")}
     mark = "⚠️" if reward.obstacle else _MARKS[reward.state]
     row = f"{mark} {role_name(reward)} · **{needs(reward.minutes)}**"
-    row += f"{states[reward.state]} · {have}, {ours}"
+    row += f"{states[reward.state]} · {have} {ours}"
     if reward.obstacle is None:
         return row
     what, remedy = obstacle_words(reward.obstacle)
@@ -96,22 +97,27 @@ def _how(current: Status) -> str:
 def status(current: Status, every_seconds: int) -> discord.Embed:
     """How roles are set and whether they keep up."""
     stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
-    title = _("Some roles cannot be given") if stuck else _("Reward roles")
+    title = _("Some roles cannot be assigned") if stuck else _("Reward roles")
+    troubles = [_stuck(reward) for reward in stuck]
+    if current.congratulate == "channel" and current.trouble:
+        troubles.append(
+            _("Congratulations: {trouble}").format(trouble=say_trouble(current.trouble))
+        )
     embed = card(
-        ("⚠️ " if stuck else "🎖️ ") + title,
-        lines([*(_stuck(reward) for reward in stuck), *([""] if stuck else []), _looked(current)]),
-        tone="warning" if stuck else "kick",
-        footer=_("Everybody is looked at every {time}, and whoever reaches a role at once.").format(
-            time=duration(every_seconds)
-        ),
+        ("⚠️ " if troubles else "🎖️ ") + title,
+        lines([*troubles, *([""] if troubles else []), _looked(current)]),
+        tone="warning" if troubles else "kick",
+        footer=_(
+            "All members are checked every {time}; new roles are assigned immediately."
+        ).format(time=duration(every_seconds)),
     )
     on = sum(reward.state == "on" for reward in current.rewards)
     embed.add_field(name=_("Rewards"), value=_("{on} on").format(on=on))
-    embed.add_field(name=_("Kept"), value=_modes()[current.mode])
-    embed.add_field(name=_("On their way"), value=f"{current.waiting:,}")
+    embed.add_field(name=_("Mode"), value=_modes()[current.mode])
+    embed.add_field(name=_("Pending changes"), value=f"{current.waiting:,}")
     embed.add_field(name=_("Congratulation"), value=_way(current))
-    by_hand = _("taken, too") if current.take_manual else _("left alone")
-    embed.add_field(name=_("Given by hand"), value=by_hand)
+    by_hand = _("removed, too") if current.take_manual else _("not touched")
+    embed.add_field(name=_("Manually assigned roles"), value=by_hand)
     return embed
 
 
@@ -124,7 +130,7 @@ def _way(current: Status) -> str:
 
 
 def _modes() -> dict[str, str]:
-    return {"stack": _("every role that is reached"), "highest": _("the highest only")}
+    return {"stack": _("keep all roles"), "highest": _("keep the highest role only")}
 
 
 def _stuck(reward: Stored) -> str:
@@ -134,8 +140,8 @@ def _stuck(reward: Stored) -> str:
 
 def _looked(current: Status) -> str:
     if current.look is None or current.look.looked_at is None:
-        return _("I have not looked at the members yet.")
-    return _("Last look at everybody {ago}: {given} given, {taken} taken.").format(
+        return _("I have not checked the members yet.")
+    return _("Last check {ago}: {given} assigned, {taken} removed.").format(
         ago=ago(current.look.looked_at),
         given=f"{current.look.given:,}",
         taken=f"{current.look.taken:,}",

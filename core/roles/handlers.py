@@ -1,8 +1,8 @@
-"""Who links or unlinks gains or loses roles at once."""
+"""Links change roles at once; refused roles are tried again once something has changed."""
 
 from sqlalchemy import Connection
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.roles import actions
 
 
@@ -14,3 +14,8 @@ def on_account_linked(tx: Connection, event: AccountLinked) -> None:
 def on_account_unlinked(tx: Connection, event: AccountUnlinked) -> None:
     """The minutes stay with the account, and what they brought goes."""
     actions.look_again(tx, event.guild_id, event.discord_id)
+
+
+def on_roles_changed(tx: Connection, event: RolesChanged) -> None:
+    """What Discord refused may work now."""
+    actions.retry_refused(tx, event.guild_id)

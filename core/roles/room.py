@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.part import Part
 from core.kit.room import Room
 from core.roles import actions, embeds, handlers, store, updates
@@ -33,6 +33,7 @@ ROOM = Room(
     hears={
         AccountLinked: handlers.on_account_linked,
         AccountUnlinked: handlers.on_account_unlinked,
+        RolesChanged: handlers.on_roles_changed,
     },
     cogs=(Roles,),
     settings=SETTINGS,

@@ -140,6 +140,12 @@ def set_reward(tx: Connection, guild_id: int, role_id: int, **values: Any) -> bo
     return changed.rowcount == 1
 
 
+def end_refusals(tx: Connection, guild_id: int) -> None:
+    """Forget which roles Discord refused: they are tried again."""
+    refused = (rewards.c.guild_id == guild_id) & (rewards.c.obstacle == "refused")
+    tx.execute(update(rewards).where(refused).values(obstacle=None, obstacle_since=None))
+
+
 def end_reward(tx: Connection, guild_id: int, role_id: int) -> bool:
     """Forget a reward, and what is known of it; False when there is none."""
     ended = tx.execute(

@@ -1,11 +1,14 @@
 """The front door of the settings' room, which is handed the other rooms."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from core.kit.room import Room
+from core.settings import channels
 from core.settings.commands.books import audit_log_book, settings_book
 from core.settings.commands.cog import Settings
 from core.settings.commands.record import AuditLog
+from core.settings.commands.watch import Watch
 
 
 def open_room(others: Iterable[Room]) -> Room:
@@ -17,6 +20,10 @@ def open_room(others: Iterable[Room]) -> Room:
         cogs=(
             lambda services: Settings(services, known, settings),
             lambda _services: AuditLog(record),
+            lambda services: Watch(services, known),
         ),
         books=(settings, record),
+        embeds={channels.KIND: channels.posted_trouble},
+        checks=(channels.look,),
+        on_channel_refused=partial(channels.note_refused, known),
     )

@@ -1,5 +1,6 @@
 """What one can do with slot calls. Each action is one transaction, announcements included."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -7,7 +8,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
+from core.guilds import channels
 from core.guilds.actions import change_setting, setting
+from core.guilds.channels import Trouble
 from core.guilds.store import post_audit
 from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
@@ -35,19 +38,22 @@ def call_slot(tx: Connection, message: ChatMessageSent, argument: str) -> None:
     if store.is_taken(tx, message.guild_id, message.platform, message.message_id):
         return
     slot = clean(argument)
-    reason = why_not(slot, _situation(tx, message, viewer_id))
+    situation = _situation(tx, message, viewer_id)
+    reason = why_not(slot, situation)
     if reason is None:
         _take(tx, message, viewer_id, slot)
     elif reason != "blocked":
-        _decline(tx, message, viewer_id, slot, reason)
+        wait = situation.cooldown - abs(situation.seconds_since_last or 0)
+        _decline(tx, message, viewer_id, slot, reason, wait=max(1, math.ceil(wait)))
 
 
 def _situation(tx: Connection, message: ChatMessageSent, viewer_id: int) -> Situation:
-    guild_id = message.guild_id
+    guild_id, channel_id = message.guild_id, setting(tx, message.guild_id, CHANNEL)
     last = store.find_last_called_at(tx, guild_id, viewer_id)
     return Situation(
         enabled=setting(tx, guild_id, ENABLED),
-        has_channel=setting(tx, guild_id, CHANNEL) != 0,
+        has_channel=channel_id != 0,
+        can_post=channels.find_trouble(tx, guild_id, channel_id) is None,
         blocked=store.is_blocked(tx, guild_id, viewer_id),
         open_slots=store.list_open_slots(tx, guild_id, viewer_id),
         most_open=setting(tx, guild_id, MOST_OPEN),
@@ -76,15 +82,21 @@ def _take(tx: Connection, message: ChatMessageSent, viewer_id: int, slot: str) -
 
 
 def _decline(
-    tx: Connection, message: ChatMessageSent, viewer_id: int, slot: str, reason: Reason
+    tx: Connection,
+    message: ChatMessageSent,
+    viewer_id: int,
+    slot: str,
+    reason: Reason,
+    *,
+    wait: int,
 ) -> None:
     # "Off" concerns everybody and is said once for all; the rest concerns one viewer.
-    whom = "all" if reason in ("off", "no_channel") else str(viewer_id)
+    whom = "all" if reason in ("off", "no_channel", "no_access") else str(viewer_id)
     minute = int(message.at.timestamp() // REPEAT_EVERY.total_seconds())
     payload = {
         "reason": reason,
         "slot": slot,
-        "cooldown": setting(tx, message.guild_id, COOLDOWN),
+        "wait": wait,
         "most_open": setting(tx, message.guild_id, MOST_OPEN),
     }
     _reply(tx, message, "slot_calls.declined", payload, key=f"{reason}:{whom}:{minute}")
@@ -116,7 +128,7 @@ def get_call(tx: Connection, guild_id: int, number: int) -> Call:
     """
     call = store.find_call(tx, guild_id, number)
     if call is None:
-        raise Refusal(_("There is no call #{number}.").format(number=number))
+        raise Refusal(_("There is no request #{number}.").format(number=number))
     return call
 
 
@@ -132,7 +144,7 @@ def close_call(
     ended = store.end_call(tx, guild_id, number, ending, actor, now)
     call = get_call(tx, guild_id, number)
     if not ended:
-        raise Refusal(_("Call #{number} is already closed.").format(number=number))
+        raise Refusal(_("Request #{number} is already closed.").format(number=number))
     post_audit(tx, guild_id, actor, f"slot_calls.{ending}", f"#{number}")
     outbox.post_edit(
         tx,
@@ -209,12 +221,14 @@ class Status:
 
     Attributes:
         channel_id: None while no channel is chosen.
+        trouble: why the channel cannot be used.
         primary: the name of another server that follows the same Kick channel and takes its chat
             commands; None if this server does.
     """
 
     enabled: bool
     channel_id: int | None
+    trouble: Trouble | None
     cooldown: int
     most_open: int
     waiting: int
@@ -227,6 +241,7 @@ def get_status(tx: Connection, guild_id: int) -> Status:
     return Status(
         enabled=setting(tx, guild_id, ENABLED),
         channel_id=setting(tx, guild_id, CHANNEL) or None,
+        trouble=channels.find_trouble(tx, guild_id, setting(tx, guild_id, CHANNEL)),
         cooldown=setting(tx, guild_id, COOLDOWN),
         most_open=setting(tx, guild_id, MOST_OPEN),
         waiting=store.count_open(tx, guild_id),

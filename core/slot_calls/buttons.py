@@ -61,8 +61,8 @@ class CallButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
             await interaction.response.defer()
             blocked = await services.database.run(self._act, interaction, services.clock())
             if blocked is not None:
-                title = _("{name} can no longer call slots").format(name=safe(blocked))
-                undo = _("Take it back with `/slotcalls unblock`.")
+                title = _("{name} can no longer request slots").format(name=safe(blocked))
+                undo = _("Undo with `/slotcalls unblock`.")
                 await private_word(interaction, card("🚫 " + title, undo))
 
     def _act(self, tx: Connection, interaction: discord.Interaction, now: datetime) -> str | None:

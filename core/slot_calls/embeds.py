@@ -5,6 +5,7 @@ from typing import Any
 
 import discord
 
+from core.guilds.channels import say_trouble
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, lines, safe
 from core.kit.words import _, plural
@@ -31,7 +32,7 @@ def post(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _caller(payload: Mapping[str, Any]) -> str:
-    called = _("Called by **{viewer}** on {platform} · {ago}").format(
+    called = _("Requested by **{viewer}** on {platform} · {ago}").format(
         viewer=safe(payload["viewer"]),
         platform=payload["platform"].capitalize(),
         ago=ago(parse_instant(payload["called_at"])),
@@ -44,15 +45,15 @@ def _caller(payload: Mapping[str, Any]) -> str:
 
 
 def _footer(payload: Mapping[str, Any]) -> str:
-    number = _("Call #{number}").format(number=payload["number"])
+    number = _("Request #{number}").format(number=payload["number"])
     if "place" not in payload:
         return number
-    return number + " · " + _("number {place} on the list").format(place=payload["place"])
+    return number + " · " + _("number {place} in the queue").format(place=payload["place"])
 
 
 def taken(payload: Mapping[str, Any]) -> str:
-    """Said in chat when a call is on the list."""
-    return _("@{viewer} {slot} is on the list, number {place}.").format(
+    """Said in chat when a call is in the queue."""
+    return _("@{viewer} {slot} is in the queue, number {place}.").format(
         viewer=payload["viewer"], slot=payload["slot"], place=payload["place"]
     )
 
@@ -60,31 +61,31 @@ def taken(payload: Mapping[str, Any]) -> str:
 def declined(payload: Mapping[str, Any]) -> str:
     """Said in chat when a call is not taken: why, and what helps."""
     sentences = {
-        "off": _("Slot calls are closed right now."),
-        "no_channel": _("Slot calls are not set up yet. A moderator can choose the channel."),
-        "nameless": _("@{viewer} Which slot? Write it like this: !call Book of Dead"),
+        "off": _("Slot requests are closed right now."),
+        "no_channel": _("Slot requests are not set up yet. A moderator can choose the channel."),
+        "no_access": _("Slot requests are not available right now. The moderators have been told."),
+        "nameless": _("@{viewer} Which slot? For example: !call Book of Dead"),
         "too_long": _("@{viewer} That name is too long for a slot. Please shorten it."),
-        "again": _("@{viewer} {slot} is already on the list for you."),
-        "many": _("@{viewer} You have {most_open} calls on the list. Wait until one is played."),
-        "soon": _("@{viewer} One call every {cooldown} seconds, please."),
+        "again": _("@{viewer} You already requested {slot}."),
+        "many": _("@{viewer} You have {most_open} open requests. Wait until one is played."),
+        "soon": _("@{viewer} Cooldown: try again in {wait} s."),
     }
-    return sentences[payload["reason"]].format(**payload)
+    # What an older version has posted says no `wait`.
+    values = {"wait": payload.get("cooldown"), **payload}
+    return sentences[payload["reason"]].format(**values)
 
 
 def status(current: Status) -> discord.Embed:
     """How slot calls are set, for an admin."""
-    title = _("Slot calls are on") if current.enabled else _("Slot calls are off")
-    embed = card(
-        ("🟢 " if current.enabled else "⚫ ") + title,
-        _how_it_works(current),
-        tone="kick" if current.enabled else "system",
-    )
+    title = _("Slot requests are on") if current.enabled else _("Slot requests are off")
+    mark, tone = _look_of(current)
+    embed = card(f"{mark} {title}", _how_it_works(current), tone=tone)
     where = f"<#{current.channel_id}>" if current.channel_id else _("not chosen yet")
     embed.add_field(name=_("Channel"), value=where)
-    embed.add_field(name=_("On the list"), value=f"{current.waiting:,}")
+    embed.add_field(name=_("In the queue"), value=f"{current.waiting:,}")
     embed.add_field(
         name=_("Limits"),
-        value=_("{most_open} per viewer, {cooldown} s apart").format(
+        value=_("Max {most_open} open requests per viewer, {cooldown} s cooldown").format(
             most_open=current.most_open, cooldown=current.cooldown
         ),
     )
@@ -95,9 +96,17 @@ def status(current: Status) -> discord.Embed:
     return embed
 
 
+def _look_of(current: Status) -> tuple[str, Tone]:
+    if not current.enabled:
+        return "⚫", "system"
+    return ("⚠️", "warning") if current.trouble or not current.channel_id else ("🟢", "kick")
+
+
 def _how_it_works(current: Status) -> str:
     if current.channel_id is None:
-        return _("Choose where calls appear: `/slotcalls channel`.")
+        return _("Choose where requests appear: `/slotcalls channel`.")
+    if current.trouble:
+        return say_trouble(current.trouble) + " " + _("Viewers cannot request slots until then.")
     if current.primary is not None:
         return _(
             "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "
@@ -112,13 +121,13 @@ def queue(waiting: Sequence[Call]) -> discord.Embed:
     """The list, oldest first."""
     if not waiting:
         return card(
-            "🎰 " + _("The list is empty"), _("Viewers type `!call <slot>` in the stream's chat.")
+            "🎰 " + _("The queue is empty"), _("Viewers type `!call <slot>` in the stream's chat.")
         )
     rows = [
         f"`#{call.number}` **{safe(call.slot)}** · {safe(call.viewer)} · {ago(call.called_at)}"
         for call in waiting
     ]
-    title = plural("{count} call on the list", "{count} calls on the list", len(waiting))
+    title = plural("{count} request in the queue", "{count} requests in the queue", len(waiting))
     return card("🎰 " + title, lines(rows), tone="kick")
 
 

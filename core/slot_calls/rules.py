@@ -7,7 +7,9 @@ from typing import Literal
 MOST_CHARACTERS = 80
 """The longest slot name that is taken; real ones stay below 50."""
 
-Reason = Literal["off", "no_channel", "blocked", "nameless", "too_long", "again", "many", "soon"]
+Reason = Literal[
+    "off", "no_channel", "no_access", "blocked", "nameless", "too_long", "again", "many", "soon"
+]
 """Why a call is not taken."""
 
 
@@ -18,6 +20,7 @@ class Situation:
     Attributes:
         enabled: slot calls are on.
         has_channel: there is a Discord channel to post in.
+        can_post: as far as is known, the bot can post there.
         blocked: the viewer may not call.
         open_slots: what this viewer has on the list already, as named by `clean`.
         most_open: how many one viewer may have on the list.
@@ -27,6 +30,7 @@ class Situation:
 
     enabled: bool
     has_channel: bool
+    can_post: bool
     blocked: bool
     open_slots: tuple[str, ...]
     most_open: int
@@ -46,6 +50,7 @@ def why_not(slot: str, situation: Situation) -> Reason | None:
     objections: tuple[tuple[bool, Reason], ...] = (
         (not situation.enabled, "off"),
         (not situation.has_channel, "no_channel"),
+        (not situation.can_post, "no_access"),
         (situation.blocked, "blocked"),
         (not slot, "nameless"),
         (len(slot) > MOST_CHARACTERS, "too_long"),

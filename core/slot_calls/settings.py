@@ -3,13 +3,13 @@
 from core.kit.room import GuildSetting
 
 ENABLED = GuildSetting(
-    "slot_calls.enabled", bool, True, "Whether viewers can call slots in the stream's chat."
+    "slot_calls.enabled", bool, True, "Whether viewers can request slots in the stream's chat."
 )
 CHANNEL = GuildSetting(
     "slot_calls.channel",
     int,
     0,
-    "The Discord channel where calls appear.",
+    "The Discord channel where slot requests appear.",
     environment="slot_calls_channel_id",
     of="channel",
 )
@@ -17,7 +17,7 @@ COOLDOWN = GuildSetting(
     "slot_calls.cooldown_seconds",
     int,
     30,
-    "Seconds between two calls of one viewer.",
+    "Seconds between two slot requests of one viewer.",
     least=0,
     most=3600,
 )
@@ -25,7 +25,7 @@ MOST_OPEN = GuildSetting(
     "slot_calls.most_open",
     int,
     3,
-    "How many calls of one viewer may be on the list at the same time.",
+    "How many open slot requests one viewer may have.",
     least=1,
     most=50,
 )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.wagers import role
 
 
@@ -14,3 +14,8 @@ def on_account_linked(tx: Connection, event: AccountLinked) -> None:
 def on_account_unlinked(tx: Connection, event: AccountUnlinked) -> None:
     """What was counted stays with the account on Kick."""
     role.settle_viewer(tx, event.guild_id, event.viewer_id, event.at)
+
+
+def on_roles_changed(tx: Connection, event: RolesChanged) -> None:
+    """What Discord refused may work now."""
+    role.retry_refused(tx, event.guild_id, event.at)

@@ -34,6 +34,14 @@ def settle_all(tx: Connection, guild_id: int, now: datetime) -> None:
         settle(tx, account, now)
 
 
+def retry_refused(tx: Connection, guild_id: int, now: datetime) -> None:
+    """Ask again for what Discord refused, because something has changed or an admin wants it."""
+    store.lock(tx, guild_id)
+    for account in store.list_accounts(tx, guild_id):
+        if account.role_refused_at is not None:
+            settle(tx, account, now, anew=True)
+
+
 def settle_viewer(tx: Connection, guild_id: int, viewer_id: int, now: datetime) -> None:
     """The same for one viewer, who has just linked or unlinked their account on Kick."""
     store.lock(tx, guild_id)

@@ -1,6 +1,6 @@
 """The front door of wagers."""
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.room import Room
 from core.wagers import embeds, handlers, role
 from core.wagers.books import ACCOUNTS
@@ -16,6 +16,7 @@ ROOM = Room(
     hears={
         AccountLinked: handlers.on_account_linked,
         AccountUnlinked: handlers.on_account_unlinked,
+        RolesChanged: handlers.on_roles_changed,
     },
     cogs=(Wagers,),
     books=(ACCOUNTS,),

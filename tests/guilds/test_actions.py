@@ -176,7 +176,9 @@ def test_the_bounds_themselves_are_allowed(tx: Connection, guild_id: int, value:
     assert fresh(tx, guild_id, LIMIT) == value
 
 
-@pytest.mark.parametrize(("value", "said"), [(0, "least is 1"), (-5, "least"), (51, "most is 50")])
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "Minimum: 1"), (-5, "Minimum"), (51, "Maximum: 50")]
+)
 def test_what_is_out_of_bounds_is_refused_and_changes_nothing(
     tx: Connection, guild_id: int, value: int, said: str
 ) -> None:

@@ -33,7 +33,7 @@ def test_the_sentences_can_be_collected() -> None:
             keywords=KEYWORDS,
         )
     }
-    assert "Slot calls are on" in found
+    assert "Slot requests are on" in found
     assert ("{count} call on the list", "{count} calls on the list") in found
     assert "Is this you?" in found
     assert len(found) > 100

@@ -32,10 +32,10 @@ def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("line", "title"),
     [
-        ("!slotcalls QUEUE", "The list is empty"),
-        ("!SlotCalls Queue", "The list is empty"),
-        ("!slotcalls status", "Slot calls are on"),
-        ("!slotcalls STATUS", "Slot calls are on"),
+        ("!slotcalls QUEUE", "The queue is empty"),
+        ("!SlotCalls Queue", "The queue is empty"),
+        ("!slotcalls status", "Slot requests are on"),
+        ("!slotcalls STATUS", "Slot requests are on"),
         ("!settings List watchtime", "Nothing of that name"),
         ("!settings list slot_calls", "Settings of this server"),
     ],

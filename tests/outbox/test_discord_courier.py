@@ -178,7 +178,7 @@ async def test_a_missing_permission_is_refused_with_words_that_help(rig: Rig) ->
 async def test_an_unknown_channel_is_refused_with_words_that_help(rig: Rig) -> None:
     with pytest.raises(Refusal) as caught:
         await rig.courier.deliver(outgoing(target={"channel_id": 1}))
-    assert "does not exist" in caught.value.what
+    assert "was deleted" in caught.value.what
     assert caught.value.remedy
 
 

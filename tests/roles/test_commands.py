@@ -109,9 +109,9 @@ def test_list_without_rewards_says_how_to_begin(ask: Asker) -> None:
 
 def test_add_and_list(ask: Asker, database: Database) -> None:
     embed = ask("add", role=REGULAR, minutes=600)
-    assert embed["title"] == "✅ 10 h 00 min of watching bring a role"
+    assert embed["title"] == "✅ Role reward added: Regular at 10 h 00 min"
     listed = ask("list")["description"]
-    assert f"🟢 <@&{REGULAR}> · **10 h 00 min** · 0 members have it, 0 from me" in listed
+    assert f"🟢 <@&{REGULAR}> · **10 h 00 min** · 0 members (0 assigned by the bot)" in listed
     assert stored(database) == [(REGULAR, 600, "on")]
     assert audited(database) == ["roles.add None 600"]
 
@@ -202,16 +202,16 @@ def test_an_unknown_role_is_said_kindly(ask: Asker) -> None:
 def test_mode(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
-    assert fields(ask("status"))["Kept"] == "the highest only"
+    assert fields(ask("status"))["Mode"] == "keep the highest role only"
     assert "Every role that is reached" in ask("mode", mode="stack")["description"]
 
 
 def test_status(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
-    until(lambda: "Last look at everybody" in ask("status")["description"], "a look")
+    until(lambda: "Last check" in ask("status")["description"], "a look")
     shown = fields(ask("status"))
     assert shown["Rewards"] == "1 on"
-    assert (shown["Congratulation"], shown["Given by hand"]) == ("off", "left alone")
+    assert (shown["Congratulation"], shown["Manually assigned roles"]) == ("off", "not touched")
 
 
 @pytest.mark.usefixtures("nobody_looks")
@@ -293,7 +293,7 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
         until(lambda: ask("status")["title"] == title, title)
 
     discord_world.role("Regulars", permissions=0)
-    becomes("⚠️ Some roles cannot be given")
+    becomes("⚠️ Some roles cannot be assigned")
     discord_world.role("Regulars", permissions=int(may))
     becomes("🎖️ Reward roles")
 

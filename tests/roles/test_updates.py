@@ -1,16 +1,18 @@
 """Looking at members, asking for changes, and what becomes of them; on a real database."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from core.events import RolesChanged
 from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
 from core.outbox.store import set_waiting
 from core.outbox.tables import messages
-from core.roles import actions, holdings, store, updates
+from core.roles import actions, handlers, holdings, store, updates
 from core.roles.rules import ECHO, Role
 from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
 from core.watchtime.exclusions import exclude, include
@@ -199,6 +201,24 @@ def test_when_discord_refuses_one_the_others_are_withdrawn(tx: Connection, serve
     assert len(waiting(tx, server)) == 1
     look(tx, server, seen(held), NOON + updates.REFUSED_FOR)
     assert len(waiting(tx, server)) == 53
+
+
+def test_a_refused_role_is_tried_again_as_soon_as_something_changes(
+    tx: Connection, server: int, other_guild_id: int
+) -> None:
+    look(tx, server, seen(everybody()))
+    (first,) = claim(tx)
+    updates.settle(tx, first, {"skipped": "forbidden", "error": "50013"}, NOON)
+    withdrawn = waiting(tx, server)
+    look(tx, server, seen(everybody()), NOON + timedelta(seconds=1))
+    assert waiting(tx, server) == withdrawn
+    changed = RolesChanged(key="elsewhere", guild_id=other_guild_id, at=NOON)
+    handlers.on_roles_changed(tx, changed)
+    look(tx, server, seen(everybody()), NOON + timedelta(seconds=2))
+    assert waiting(tx, server) == withdrawn
+    handlers.on_roles_changed(tx, replace(changed, guild_id=server))
+    look(tx, server, seen(everybody()), NOON + timedelta(seconds=3))
+    assert f"give {BRONZE} to 2" in waiting(tx, server)
 
 
 def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(

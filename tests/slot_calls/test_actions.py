@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Connection
 
+from core.guilds import channels
 from core.guilds.actions import setting
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
@@ -110,6 +111,21 @@ def test_calls_are_declined_while_they_are_off(tx: Connection, guild_id: int) ->
     choose(tx, guild_id, ENABLED, False)
     call(tx, guild_id, "Book of Dead")
     assert (waiting(tx, guild_id), reasons(tx, guild_id)) == ([], ["off"])
+
+
+@pytest.mark.parametrize("reason", ["deleted", "forbidden"])
+def test_calls_are_declined_while_the_channel_cannot_be_used(
+    tx: Connection, guild_id: int, reason: channels.Reason
+) -> None:
+    channels.note_trouble(tx, guild_id, CHANNEL_ID, reason, (), NOON)
+    call(tx, guild_id, "Book of Dead")
+    assert (waiting(tx, guild_id), reasons(tx, guild_id)) == ([], ["no_access"])
+    trouble = actions.get_status(tx, guild_id).trouble
+    assert trouble is not None
+    assert trouble.reason == reason
+    channels.end_trouble(tx, guild_id, CHANNEL_ID, NOON)
+    call(tx, guild_id, "Book of Dead")
+    assert len(waiting(tx, guild_id)) == 1
 
 
 def test_calls_are_declined_while_there_is_no_channel(tx: Connection, guild_id: int) -> None:
@@ -236,7 +252,7 @@ def test_the_second_click_changes_nothing_and_says_so(tx: Connection, guild_id: 
     call(tx, guild_id, "Book of Dead")
     actions.close_call(tx, guild_id, 1, "done", MODERATOR, NOON)
     before = posted(tx, guild_id)
-    with pytest.raises(Refusal, match="Call #1 is already closed"):
+    with pytest.raises(Refusal, match="Request #1 is already closed"):
         actions.close_call(tx, guild_id, 1, "skipped", 901, NOON)
     found = store.find_call(tx, guild_id, 1)
     assert found is not None
@@ -246,7 +262,7 @@ def test_the_second_click_changes_nothing_and_says_so(tx: Connection, guild_id: 
 
 
 def test_a_call_that_never_was_cannot_be_closed(tx: Connection, guild_id: int) -> None:
-    with pytest.raises(Refusal, match="There is no call #7"):
+    with pytest.raises(Refusal, match="There is no request #7"):
         actions.close_call(tx, guild_id, 7, "done", MODERATOR, NOON)
 
 
@@ -317,7 +333,7 @@ def test_whoever_made_a_call_can_be_blocked_by_it(tx: Connection, guild_id: int)
     before = audited(tx, guild_id)
     assert actions.block_caller(tx, guild_id, 1, MODERATOR, NOON) == "MadCats"
     assert audited(tx, guild_id) == before
-    with pytest.raises(Refusal, match="There is no call #2"):
+    with pytest.raises(Refusal, match="There is no request #2"):
         actions.block_caller(tx, guild_id, 2, MODERATOR, NOON)
 
 
@@ -354,7 +370,13 @@ def test_the_status_tells_settings_and_lengths(tx: Connection, guild_id: int) ->
     call(tx, guild_id, "b", user_id=8, name="lil_bean")
     actions.block_by_name(tx, guild_id, "lil_bean", MODERATOR, NOON)
     assert actions.get_status(tx, guild_id) == actions.Status(
-        enabled=True, channel_id=CHANNEL_ID, cooldown=0, most_open=3, waiting=1, blocked=1
+        enabled=True,
+        channel_id=CHANNEL_ID,
+        trouble=None,
+        cooldown=0,
+        most_open=3,
+        waiting=1,
+        blocked=1,
     )
 
 
@@ -387,7 +409,7 @@ def test_either_limit_can_be_changed_alone(tx: Connection, guild_id: int) -> Non
 def test_a_limit_out_of_bounds_changes_neither(
     tx: Connection, guild_id: int, cooldown: int, most_open: int
 ) -> None:
-    with pytest.raises(Refusal, match=r"The (least|most) is"), savepoint(tx):
+    with pytest.raises(Refusal, match=r"(Min|Max)imum"), savepoint(tx):
         actions.set_limits(tx, guild_id, cooldown, most_open, MODERATOR)
     assert setting(tx, guild_id, COOLDOWN) == 0
     assert setting(tx, guild_id, MOST_OPEN) == 3

@@ -146,7 +146,7 @@ async def test_block_tells_who_was_blocked_and_how_to_take_it_back(
     interaction = press(gate, guild_id)
     await CallButton("block", 1).callback(interaction)
     words = told(interaction.followup.send)
-    assert "\\_\\_mad\\_\\_ can no longer call slots" in words
+    assert "\\_\\_mad\\_\\_ can no longer request slots" in words
     assert "/slotcalls unblock" in words
     assert read(gate, store.list_blocked, guild_id) == ["__mad__"]
     assert read(gate, waiting, guild_id) == []
@@ -170,7 +170,7 @@ async def test_the_second_click_is_told_that_somebody_was_faster(
 async def test_a_call_that_is_not_there_is_a_kind_word(gate: Database, guild_id: int) -> None:
     interaction = press(gate, guild_id)
     await CallButton("done", 99).callback(interaction)
-    assert "There is no call #99" in told(interaction.followup.send)
+    assert "There is no request #99" in told(interaction.followup.send)
 
 
 async def test_while_the_database_is_away_the_moderator_is_told(guild_id: int) -> None:

@@ -62,20 +62,20 @@ def fields(embed: Embed) -> dict[str, str]:
 def test_status(ask: Asker, database: Database) -> None:
     on_the_list(database, "Book of Dead")
     embed = ask("status")
-    assert embed["title"] == "🟢 Slot calls are on"
-    assert fields(embed)["On the list"] == "1"
+    assert embed["title"] == "🟢 Slot requests are on"
+    assert fields(embed)["In the queue"] == "1"
 
 
 def test_off_and_on_again(ask: Asker) -> None:
-    assert ask("off")["title"] == "⚫ Slot calls are off"
-    assert ask("status")["title"] == "⚫ Slot calls are off"
-    assert ask("on")["title"] == "🟢 Slot calls are on"
+    assert ask("off")["title"] == "⚫ Slot requests are off"
+    assert ask("status")["title"] == "⚫ Slot requests are off"
+    assert ask("on")["title"] == "🟢 Slot requests are on"
 
 
 def test_the_name_alone_shows_the_status_when_typed(discord_world: DiscordDriver) -> None:
     typed = discord_world.message("nora", "general", "!SlotCalls")
     answer = discord_world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
-    assert answer["embeds"][0]["title"] == "🟢 Slot calls are on"
+    assert answer["embeds"][0]["title"] == "🟢 Slot requests are on"
 
 
 def test_channel(ask: Asker, discord_world: DiscordDriver) -> None:
@@ -87,21 +87,24 @@ def test_channel(ask: Asker, discord_world: DiscordDriver) -> None:
 
 def test_limits(ask: Asker) -> None:
     embed = ask("limits", per_viewer=2, cooldown=45)
-    assert fields(embed)["Limits"] == "2 per viewer, 45 s apart"
-    assert fields(ask("limits", per_viewer=5))["Limits"] == "5 per viewer, 45 s apart"
+    assert fields(embed)["Limits"] == "Max 2 open requests per viewer, 45 s cooldown"
+    assert (
+        fields(ask("limits", per_viewer=5))["Limits"]
+        == "Max 5 open requests per viewer, 45 s cooldown"
+    )
 
 
 def test_limits_out_of_bounds_are_declined_and_change_nothing(ask: Asker) -> None:
     ask("limits", per_viewer=2, cooldown=45)
     assert ask("limits", per_viewer=0, cooldown=60)["title"].startswith("⚠️ That is too small")
-    assert fields(ask("status"))["Limits"] == "2 per viewer, 45 s apart"
+    assert fields(ask("status"))["Limits"] == "Max 2 open requests per viewer, 45 s cooldown"
 
 
 def test_queue(ask: Asker, database: Database) -> None:
-    assert ask("queue")["title"] == "🎰 The list is empty"
+    assert ask("queue")["title"] == "🎰 The queue is empty"
     on_the_list(database, "Book of Dead", "Razor *Shark*")
     embed = ask("queue")
-    assert embed["title"] == "🎰 2 calls on the list"
+    assert embed["title"] == "🎰 2 requests in the queue"
     first, second = embed["description"].split("\n")
     assert first.startswith("`#1` **Book of Dead** · Viewer1 · <t:")
     assert "Razor \\*Shark\\*" in second
@@ -115,10 +118,10 @@ def test_clear(ask: Asker, database: Database) -> None:
 
 def test_block_blocked_and_unblock(ask: Asker, database: Database) -> None:
     on_the_list(database, "Book of Dead")
-    assert ask("block", viewer="@viewer1")["title"] == "🚫 Viewer1 can no longer call slots"
+    assert ask("block", viewer="@viewer1")["title"] == "🚫 Viewer1 can no longer request slots"
     assert left(database) == []
     assert ask("blocked")["description"] == "Viewer1"
-    assert ask("unblock", viewer="VIEWER1")["title"] == "✅ Viewer1 can call slots again"
+    assert ask("unblock", viewer="VIEWER1")["title"] == "✅ Viewer1 can request slots again"
     assert ask("blocked")["title"] == "Nobody is blocked"
 
 

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import discord
 import pytest
 
+from core.guilds.channels import Trouble
 from core.kick.speech.rules import cut
 from core.kit.discord_ui import COLOURS
 from core.slot_calls import embeds
@@ -32,7 +33,9 @@ ODD_TEXTS = [
     "x",
 ]
 
-STATUS = Status(enabled=True, channel_id=5, cooldown=30, most_open=3, waiting=0, blocked=0)
+STATUS = Status(
+    enabled=True, channel_id=5, trouble=None, cooldown=30, most_open=3, waiting=0, blocked=0
+)
 
 
 def payload(**differs: Any) -> dict[str, Any]:
@@ -75,8 +78,8 @@ async def test_an_open_call_says_what_who_where_when_and_its_place() -> None:
     rendered = embeds.post(payload())
     embed = rendered.embed
     assert embed.title == "🎰 Book of Dead"
-    assert embed.description == f"Called by **MadCats** on Kick · {NOON_TAG}"
-    assert embed.footer.text == "Call #7 · number 3 on the list"
+    assert embed.description == f"Requested by **MadCats** on Kick · {NOON_TAG}"
+    assert embed.footer.text == "Request #7 · number 3 in the queue"
     assert embed.colour is not None
     assert embed.colour.value == COLOURS["kick"]
     view = rendered.view()
@@ -97,7 +100,7 @@ def test_a_closed_call_says_how_it_ended_and_by_whom_without_buttons(
     rendered = embeds.post(closed)
     assert rendered.embed.title == f"{icon} Book of Dead"
     assert (rendered.embed.description or "").endswith(f"\n{ending} · <@900>")
-    assert rendered.embed.footer.text == "Call #7"
+    assert rendered.embed.footer.text == "Request #7"
     assert rendered.embed.colour is not None
     assert rendered.embed.colour.value == COLOURS[tone]  # type: ignore[index]
     assert rendered.view() is None
@@ -132,29 +135,29 @@ def test_right_to_left_names_stay_as_written() -> None:
 
 def test_chat_hears_that_a_call_is_on_the_list() -> None:
     line = embeds.taken({"viewer": "MadCats", "slot": "Book of Dead", "place": 3})
-    assert line == "@MadCats Book of Dead is on the list, number 3."
+    assert line == "@MadCats Book of Dead is in the queue, number 3."
 
 
 @pytest.mark.parametrize("reason", sorted(set(get_args(Reason)) - {"blocked"}))
 def test_every_reason_has_a_sentence(reason: str) -> None:
     line = embeds.declined(
-        {"reason": reason, "viewer": "MadCats", "slot": "x", "cooldown": 30, "most_open": 3}
+        {"reason": reason, "viewer": "MadCats", "slot": "x", "wait": 12, "most_open": 3}
     )
-    assert line.endswith((".", "please.", "Dead"))
+    assert line.endswith((".", "Dead"))
     assert "{" not in line
 
 
 @pytest.mark.parametrize(
     ("reason", "part"),
     [
-        ("again", "@MadCats Book of Dead is already"),
-        ("many", "You have 3 calls"),
-        ("soon", "every 30 seconds"),
+        ("again", "@MadCats You already requested Book of Dead"),
+        ("many", "You have 3 open requests"),
+        ("soon", "try again in 12 s"),
         ("nameless", "!call Book of Dead"),
     ],
 )
 def test_a_reason_is_said_with_its_numbers(reason: str, part: str) -> None:
-    said = {"viewer": "MadCats", "slot": "Book of Dead", "cooldown": 30, "most_open": 3}
+    said = {"viewer": "MadCats", "slot": "Book of Dead", "wait": 12, "most_open": 3}
     assert part in embeds.declined({"reason": reason, **said})
 
 
@@ -162,7 +165,7 @@ def test_a_reason_is_said_with_its_numbers(reason: str, part: str) -> None:
 def test_whatever_is_written_a_line_of_chat_fits(text: str) -> None:
     slot = text[:MOST_CHARACTERS]
     taken = embeds.taken({"viewer": "MadCats", "slot": slot, "place": 3})
-    said = {"reason": "again", "viewer": "MadCats", "cooldown": 30, "most_open": 3}
+    said = {"reason": "again", "viewer": "MadCats", "wait": 12, "most_open": 3}
     for line in (taken, embeds.declined({"slot": slot, **said})):
         assert cut(line) == line
         assert slot in line
@@ -173,8 +176,12 @@ def test_whatever_is_written_a_line_of_chat_fits(text: str) -> None:
 
 def test_the_status_tells_where_how_many_and_which_limits() -> None:
     embed = embeds.status(replace(STATUS, waiting=1234, blocked=2))
-    assert embed.title == "🟢 Slot calls are on"
-    assert [field.value for field in embed.fields] == ["<#5>", "1,234", "3 per viewer, 30 s apart"]
+    assert embed.title == "🟢 Slot requests are on"
+    assert [field.value for field in embed.fields] == [
+        "<#5>",
+        "1,234",
+        "Max 3 open requests per viewer, 30 s cooldown",
+    ]
     assert embed.footer.text == "2 viewers are blocked"
     check_limits(embed)
 
@@ -182,9 +189,22 @@ def test_the_status_tells_where_how_many_and_which_limits() -> None:
 def test_the_status_says_what_to_do_next() -> None:
     assert "`/slotcalls channel`" in words(embeds.status(replace(STATUS, channel_id=None)))
     off = embeds.status(replace(STATUS, enabled=False))
-    assert off.title == "⚫ Slot calls are off"
+    assert off.title == "⚫ Slot requests are off"
     assert "`/slotcalls on`" in words(off)
     assert "!call <slot>" in words(embeds.status(STATUS))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "part"),
+    [
+        (Trouble(1, 5, "deleted", (), NOON), "was deleted"),
+        (Trouble(1, 5, "forbidden", ("send_messages",), NOON), "Give my role there: Send Messages"),
+    ],
+)
+def test_a_channel_that_cannot_be_used_is_a_warning(trouble: Trouble, part: str) -> None:
+    embed = embeds.status(replace(STATUS, trouble=trouble))
+    assert embed.title == "⚠️ Slot requests are on"
+    assert part in words(embed)
 
 
 def test_one_blocked_viewer_is_one() -> None:
@@ -194,13 +214,13 @@ def test_one_blocked_viewer_is_one() -> None:
 
 def test_an_empty_list_explains_how_it_fills() -> None:
     embed = embeds.queue([])
-    assert embed.title == "🎰 The list is empty"
+    assert embed.title == "🎰 The queue is empty"
     assert "!call <slot>" in words(embed)
 
 
 def test_the_list_is_shown_in_order() -> None:
     embed = embeds.queue([call(3), call(5, "Razor Shark", "lil_bean")])
-    assert embed.title == "🎰 2 calls on the list"
+    assert embed.title == "🎰 2 requests in the queue"
     assert embed.description == (
         f"`#3` **Book of Dead** · MadCats · {NOON_TAG}\n"
         f"`#5` **Razor Shark** · lil\\_bean · {NOON_TAG}"
@@ -212,7 +232,7 @@ def test_a_list_that_does_not_fit_says_how_many_are_left_out() -> None:
     check_limits(embed)
     shown = (embed.description or "").split("\n")
     assert shown[-1] == f"… and {200 - (len(shown) - 1)} more"
-    assert embed.title == "🎰 200 calls on the list"
+    assert embed.title == "🎰 200 requests in the queue"
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)

@@ -12,6 +12,7 @@ from core.slot_calls.rules import MOST_CHARACTERS, Reason, Situation, clean, why
 FREE = Situation(
     enabled=True,
     has_channel=True,
+    can_post=True,
     blocked=False,
     open_slots=(),
     most_open=3,
@@ -26,6 +27,7 @@ SITUATIONS = st.builds(
     Situation,
     enabled=st.booleans(),
     has_channel=st.booleans(),
+    can_post=st.booleans(),
     blocked=st.booleans(),
     open_slots=st.lists(st.sampled_from([SLOT, "Razor Shark", "x"]), max_size=5).map(tuple),
     most_open=st.integers(1, 5),
@@ -44,6 +46,7 @@ def given_that(**differs: object) -> Situation:
         (SLOT, FREE, None),
         (SLOT, given_that(enabled=False), "off"),
         (SLOT, given_that(has_channel=False), "no_channel"),
+        (SLOT, given_that(can_post=False), "no_access"),
         (SLOT, given_that(blocked=True), "blocked"),
         ("", FREE, "nameless"),
         ("x" * MOST_CHARACTERS, FREE, None),
@@ -104,6 +107,7 @@ def test_a_call_is_declined_for_a_reason_that_holds(situation: Situation) -> Non
     mended: dict[Reason, dict[str, object]] = {
         "off": {"enabled": True},
         "no_channel": {"has_channel": True},
+        "no_access": {"can_post": True},
         "blocked": {"blocked": False},
         "again": {"open_slots": ()},
         "many": {"most_open": 99},

@@ -59,7 +59,7 @@ def test_a_line_in_kick_chat_becomes_a_post_in_discord(
         post = stage.post_about("Book of Dead")
         until(lambda: _rings_for_chat(ear.get_message(timeout=0.1)), "the event on the channel")
 
-    reply = stage.kick.wait_for_line("@MadCats Book of Dead is on the list")
+    reply = stage.kick.wait_for_line("@MadCats Book of Dead is in the queue")
     delivery = stage.rows(
         "SELECT kind, state, body->>'content' FROM inbox_deliveries"
         " WHERE body->>'message_id' = :id",
@@ -118,12 +118,12 @@ def test_what_is_typed_can_also_be_chosen_as_a_slash_command(stage: Stage) -> No
 
 
 def test_slot_calls_can_be_switched_off_and_on(stage: Stage) -> None:
-    assert stage.asked("tomas", "!slotcalls off")["title"] == "⚫ Slot calls are off"
+    assert stage.asked("tomas", "!slotcalls off")["title"] == "⚫ Slot requests are off"
     stage.kick.chat("sam", "!call Gates of Olympus")
-    stage.kick.wait_for_line("Slot calls are closed right now.")
+    stage.kick.wait_for_line("Slot requests are closed right now.")
     assert not any("Gates of Olympus" in title(post) for post in stage.posts())
 
-    assert stage.asked("tomas", "!slotcalls on")["title"] == "🟢 Slot calls are on"
+    assert stage.asked("tomas", "!slotcalls on")["title"] == "🟢 Slot requests are on"
     stage.kick.chat("sam", "!call Gates of Olympus")
     stage.post_about("Gates of Olympus")
 
@@ -202,7 +202,7 @@ def test_block_takes_all_calls_of_a_viewer_off_the_list(stage: Stage) -> None:
     post = called(stage, "spammer", "Dog House")
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
-    private_answer(stage, answer, "can no longer call slots")
+    private_answer(stage, answer, "can no longer request slots")
 
     stage.kick.chat("spammer", "!call Big Bass")
     called(stage, "after-spammer", "Wanted Dead or a Wild")

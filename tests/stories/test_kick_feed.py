@@ -139,7 +139,7 @@ def test_without_a_public_address_chat_comes_from_the_feed(
         lone.kick.live()
         lone.kick.chat("mia", "!call Book of Dead")
         lone.post_about("Book of Dead")
-        lone.kick.wait_for_line("@MadCats Book of Dead is on the list")
+        lone.kick.wait_for_line("@MadCats Book of Dead is in the queue")
         lone.discord.wait_command("kick_selftest")
         asked = lone.discord.slash("nora", "bot-log", "kick_selftest")
         lone.kick.gift("mia", ["vera"])

@@ -59,7 +59,7 @@ def test_the_database_goes_and_comes(stage: Stage, postgres: PostgresServer) -> 
     assert postman.deliver(late, id="retried-until-taken").status_code == 200
     # If the crash came before the first post was noted as sent, its channel waits for the lease.
     stage.post_about("Afterwards", timeout=60)
-    assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot calls are on"
+    assert stage.asked("nora", "!slotcalls")["title"] == "🟢 Slot requests are on"
     stage.discord.click("tomas", post["message_id"], button(post, "done"))
     stage.discord.wait_for("slot-calls", lambda m: title(m) == "✅ Before")
     assert "[error" not in product.log()

@@ -138,7 +138,7 @@ def changed(stage: Stage, *wanted: tuple[str, str]) -> None:
 def test_watching_brings_a_role_and_unlinking_takes_it(stage: Stage) -> None:
     link(stage, "mia")
     answer = add(stage, REGULAR, 25)
-    assert answer["title"] == "✅ 25 min of watching bring a role"
+    assert answer["title"] == "✅ Role reward added: Regular at 25 min"
     watches(stage, "mia", 100, 80)
     goal = f"5 min to <@&{role_id(stage, REGULAR)}>"
     until(lambda: goal in str(stage.asked("nora", "!watchtime MadCats")), "the role as the goal")
@@ -290,7 +290,7 @@ def test_two_servers_are_apart(stage: Stage) -> None:
         {"role": role_id(stage, VIP, "Vera's Den"), "minutes": 5},
         guild="Vera's Den",
     )
-    assert "bring a role" in answer["response"]["embeds"][0]["title"]
+    assert "Role reward added" in answer["response"]["embeds"][0]["title"]
     has(stage, "leo", REGULAR)
     assert stage.discord.roles_of("leo", guild="Vera's Den") == []
     listed = str(admin(stage, "roles list"))

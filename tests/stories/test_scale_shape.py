@@ -50,7 +50,7 @@ def test_four_processes_do_everything_once(stage: Stage, redis_server: RedisServ
 
     assert len(_answers(stage) or []) == 1
     slash = stage.discord.slash("nora", "general", "slotcalls status")["response"]
-    assert slash["embeds"][0]["title"] == "🟢 Slot calls are on"
+    assert slash["embeds"][0]["title"] == "🟢 Slot requests are on"
 
     first.kill()
     until(lambda: "Connected to Discord" in second.log(), "the word of the one that stood by")
@@ -70,7 +70,7 @@ def _answers(stage: Stage, patience: float = PATIENCE) -> list[Json] | None:
     asked = stage.discord.message("nora", "general", "!slotcalls")
 
     def is_answer(line: Json) -> bool:
-        return bool(line["author"] == "bot" and "Slot calls" in title(line))
+        return bool(line["author"] == "bot" and "Slot requests" in title(line))
 
     try:
         stage.discord.wait_for("general", is_answer, patience, after=asked)

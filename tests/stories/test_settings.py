@@ -80,7 +80,7 @@ def test_the_rooms_own_command_sets_the_same(stage: Stage) -> None:
     assert "`slot_calls.most_open` **5**" in shown
     chosen(stage, "nora", "set", key="most_open", value="2")
     limits = stage.asked("nora", "!slotcalls")["fields"][-1]["value"]
-    assert limits == "2 per viewer, 45 s apart"
+    assert limits == "Max 2 open requests per viewer, 45 s cooldown"
 
 
 def test_a_viewer_may_change_nothing(stage: Stage) -> None:

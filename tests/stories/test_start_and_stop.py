@@ -324,7 +324,7 @@ def test_the_bot_comes_back_by_itself(stage: Stage) -> None:
     for trouble in ("kill", "reconnect", "invalidate"):
         stage.discord.gateway(trouble)
         until(lambda: _answers(stage), f"an answer after {trouble}", 2 * PATIENCE)
-    assert title({"embeds": [stage.asked("nora", "!slotcalls")]}) == "🟢 Slot calls are on"
+    assert title({"embeds": [stage.asked("nora", "!slotcalls")]}) == "🟢 Slot requests are on"
 
 
 def _answers(stage: Stage) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Connection
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
 from core.outbox.store import Outgoing, claim_due, set_sent
@@ -132,6 +132,14 @@ def test_what_discord_refuses_is_tried_again_a_day_later(
     assert len(posted(tx, guild_id, "wagers.role_refused")) == told_admins
     role.settle_all(tx, guild_id, at(2 + 24 * 60))
     assert len(asked_roles(tx, guild_id)) == 2
+
+
+def test_a_changed_role_is_tried_again_at_once(tx: Connection, guild_id: int) -> None:
+    mia(tx, guild_id)
+    answer(tx, at(1), skipped="forbidden")
+    handlers.on_roles_changed(tx, RolesChanged(key="moved", guild_id=guild_id, at=at(2)))
+    handlers.on_roles_changed(tx, RolesChanged(key="moved again", guild_id=guild_id, at=at(3)))
+    assert asked_roles(tx, guild_id) == ["give 10 to 7"] * 2
 
 
 def test_verifying_again_tries_again_at_once(tx: Connection, guild_id: int) -> None:

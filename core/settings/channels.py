@@ -1,0 +1,123 @@
+"""Watches the Discord channels that features post in, and tells the admins once when one of them
+can no longer be used. Which channels these are is known from the declared settings.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from core.guilds import channels
+from core.guilds.channels import Reason, Trouble
+from core.kick.admins import tell_admins
+from core.kit.discord_faults import TO_POST
+from core.kit.discord_ui import card, permission_names
+from core.kit.part import Part
+from core.kit.words import _
+from core.outbox.courier import ChannelRefused
+from core.outbox.discord_courier import Rendered
+from core.outbox.store import Outgoing
+from core.settings.rules import Declared
+
+if TYPE_CHECKING:
+    import discord
+
+KIND = "settings.channel_trouble"
+
+Seen = Mapping[int, tuple[Reason, tuple[str, ...]] | None]
+"""Channel id -> what is wrong with it, and the missing permissions; None where nothing is."""
+
+
+def observe(guild: "discord.Guild", channel_ids: Sequence[int]) -> Seen:
+    """What the bot's own view of the server says about these channels."""
+    seen: dict[int, tuple[Reason, tuple[str, ...]] | None] = {}
+    for channel_id in channel_ids:
+        channel = guild.get_channel_or_thread(channel_id)
+        if channel is None:
+            seen[channel_id] = ("deleted", ())
+            continue
+        held = channel.permissions_for(guild.me)
+        missing = tuple(name for name in TO_POST if not getattr(held, name))
+        seen[channel_id] = ("forbidden", missing) if missing else None
+    return seen
+
+
+def list_watched(tx: Connection, known: Sequence[Declared], guild_id: int) -> list[int]:
+    """The channels that settings name. Troubles with any other channel are over."""
+    used = list(channels.list_used(tx, guild_id, known))
+    channels.forget_unused(tx, guild_id, used)
+    return used
+
+
+def note_seen(
+    tx: Connection, known: Sequence[Declared], guild_id: int, seen: Seen, now: datetime
+) -> None:
+    """Remember what was observed, and tell the admins what is new."""
+    for channel_id, wrong in seen.items():
+        if wrong is None:
+            channels.end_trouble(tx, guild_id, channel_id, now)
+        else:
+            _note(tx, known, guild_id, channel_id, *wrong, now)
+
+
+def note_refused(
+    known: Sequence[Declared],
+    tx: Connection,
+    message: Outgoing,
+    refused: ChannelRefused,
+    now: datetime,
+) -> None:
+    """Discord refused a post: it knows better than what the bot has seen."""
+    channel_id = message.target.get("channel_id")
+    if channel_id:
+        _note(tx, known, message.guild_id, channel_id, refused.reason, (), now)
+
+
+def _note(
+    tx: Connection,
+    known: Sequence[Declared],
+    guild_id: int,
+    channel_id: int,
+    reason: Reason,
+    missing: tuple[str, ...],
+    now: datetime,
+) -> None:
+    trouble = channels.note_trouble(tx, guild_id, channel_id, reason, missing, now)
+    if trouble is not None:
+        payload = {
+            "channel_id": channel_id,
+            "reason": reason,
+            "missing": list(trouble.missing),
+            "settings": channels.list_used(tx, guild_id, known).get(channel_id, []),
+        }
+        # A channel that fails again and again is reported once a day.
+        key = f"{KIND}:{channel_id}:{reason}:{now.date().isoformat()}"
+        tell_admins(tx, guild_id, KIND, key, payload)
+
+
+def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
+    """For the admins: a channel cannot be used any more, and what that stops."""
+    where = f"<#{payload['channel_id']}>"
+    names = ", ".join(f"`{key}`" for key in payload["settings"])
+    if payload["reason"] == "deleted":
+        title = _("A channel that I post in was deleted")
+        body = _("Choose another one with `/settings set`.")
+    else:
+        title = _("I can't post in a channel any more")
+        body = _("Give my role in {channel}: {needed}. I post what is waiting as soon as I can.")
+        body = body.format(channel=where, needed=permission_names(payload["missing"]))
+    if names:
+        body += "\n" + _("It is set as {settings}.").format(settings=names)
+    return Rendered(card("⚠️ " + title, body, tone="warning"))
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """For the health page: every channel that cannot be used."""
+    return [_part(trouble, now) for trouble in channels.list_troubles(tx)]
+
+
+def _part(trouble: Trouble, now: datetime) -> Part:
+    age = (now - trouble.since).total_seconds()
+    reason = channels.say_trouble(trouble)
+    return Part(_("Posts in a channel"), "warn", reason, age, guild_id=trouble.guild_id)

@@ -1,0 +1,118 @@
+"""Listens for changes of channels, roles and the bot's own permissions."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+import discord
+import structlog
+from discord.ext import commands, tasks
+from sqlalchemy import Connection
+
+from core.events import RolesChanged
+from core.inbox import actions as inbox
+from core.kit.errors import Outage, trouble_code
+from core.kit.services import Services
+from core.settings import channels
+from core.settings.rules import Declared
+
+GATHERING_SECONDS = 0.3
+"""Moving one role changes all above it: such a burst of changes is handled once."""
+
+AGAIN_SECONDS = 60
+"""How often everything is checked, whatever was missed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Watch(commands.Cog):
+    """Checks the channels that are set whenever something about them may have changed."""
+
+    def __init__(self, services: Services, known: Sequence[Declared]) -> None:
+        self._database = services.database
+        self._clock = services.clock
+        self._known = tuple(known)
+        self._guilds: dict[int, discord.Guild] = {}
+        self._pending: dict[int, asyncio.Task[None]] = {}
+        self._roles_changed: set[int] = set()
+
+    async def cog_load(self) -> None:
+        self._check_all.start()
+
+    async def cog_unload(self) -> None:
+        self._check_all.cancel()
+        for task in self._pending.values():
+            task.cancel()
+
+    @commands.Cog.listener("on_guild_available")
+    @commands.Cog.listener("on_guild_join")
+    async def meet(self, guild: discord.Guild) -> None:
+        """The bot knows this server from now on."""
+        self._guilds[guild.id] = guild
+        self._check_soon(guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self._guilds.pop(guild.id, None)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        self._check_soon(channel.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_update(
+        self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel
+    ) -> None:
+        if before.overwrites != after.overwrites:
+            self._check_soon(after.guild.id)
+
+    @commands.Cog.listener()
+    async def on_guild_role_update(self, _before: discord.Role, after: discord.Role) -> None:
+        self._check_soon(after.guild.id, roles=True)
+
+    @commands.Cog.listener()
+    async def on_member_update(self, before: discord.Member, after: discord.Member) -> None:
+        if after == after.guild.me and before.roles != after.roles:
+            self._check_soon(after.guild.id, roles=True)
+
+    def _check_soon(self, guild_id: int, *, roles: bool = False) -> None:
+        if roles:
+            self._roles_changed.add(guild_id)
+        if guild_id not in self._pending:
+            self._pending[guild_id] = asyncio.create_task(self._gather(guild_id))
+
+    async def _gather(self, guild_id: int) -> None:
+        await asyncio.sleep(GATHERING_SECONDS)
+        self._pending.pop(guild_id, None)
+        await self._check(guild_id)
+
+    @tasks.loop(seconds=AGAIN_SECONDS)
+    async def _check_all(self) -> None:
+        for guild_id in list(self._guilds):
+            await self._check(guild_id)
+
+    async def _check(self, guild_id: int) -> None:
+        guild = self._guilds.get(guild_id)
+        if guild is None or guild.unavailable:
+            return
+        run, now = self._database.run, self._clock()
+        roles_changed = guild_id in self._roles_changed
+        self._roles_changed.discard(guild_id)
+        try:
+            watched = await run(channels.list_watched, self._known, guild_id)
+            seen = channels.observe(guild, watched)
+            await run(channels.note_seen, self._known, guild_id, seen, now)
+            if roles_changed:
+                await run(_tell_roles_changed, guild_id, now)
+                roles_changed = False
+        except Outage as outage:
+            _log.warning("Channels could not be checked", reason=str(outage), guild_id=guild_id)
+        except Exception:  # it is tried again in a minute
+            code = trouble_code()
+            _log.exception("Channels could not be checked", code=code, guild_id=guild_id)
+        if roles_changed:
+            self._roles_changed.add(guild_id)
+
+
+def _tell_roles_changed(tx: Connection, guild_id: int, now: datetime) -> None:
+    inbox.tell(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))

@@ -1,0 +1,124 @@
+"""Channels that the bot cannot post in: noticed, told once, and over when they work again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from core.guilds import channels as known_channels
+from core.guilds.actions import change_setting
+from core.kick.settings import ADMIN_CHANNEL
+from core.outbox import actions as outbox
+from core.outbox.courier import ChannelRefused
+from core.outbox.store import claim_due, set_shelved
+from core.outbox.tables import messages
+from core.settings import channels
+from core.slot_calls.settings import CHANNEL
+from tests.kick.rig import NOON
+
+ADMIN, SLOTS, ADMINS = 900, 55, 66
+KNOWN = (ADMIN_CHANNEL, CHANNEL)
+FORBIDDEN: channels.Seen = {SLOTS: ("forbidden", ("send_messages",))}
+LATER = NOON + timedelta(minutes=5)
+
+
+@pytest.fixture(autouse=True)
+def chosen(tx: Connection, guild_id: int) -> None:
+    change_setting(tx, guild_id, CHANNEL, SLOTS, ADMIN)
+    change_setting(tx, guild_id, ADMIN_CHANNEL, ADMINS, ADMIN)
+
+
+def told(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(target, payload) of what the admins were told."""
+    found = tx.execute(
+        select(messages.c.target, messages.c.payload)
+        .where(messages.c.guild_id == guild_id, messages.c.kind == channels.KIND)
+        .order_by(messages.c.id)
+    )
+    return [(row.target, row.payload) for row in found]
+
+
+def seen(tx: Connection, guild_id: int, what: channels.Seen, now: datetime = NOON) -> None:
+    channels.note_seen(tx, KNOWN, guild_id, what, now)
+
+
+def test_the_channels_of_all_settings_are_watched(tx: Connection, guild_id: int) -> None:
+    assert set(channels.list_watched(tx, KNOWN, guild_id)) == {SLOTS, ADMINS}
+
+
+def test_the_admins_are_told_once_with_what_it_stops(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    for minute in range(3):
+        seen(tx, guild_id, FORBIDDEN, NOON + timedelta(minutes=minute))
+    ((target, payload),) = told(tx, guild_id)
+    assert target == {"channel_id": ADMINS}
+    assert payload["settings"] == ["slot_calls.channel"]
+    shown = channels.posted_trouble(payload).embed
+    assert "Send Messages" in str(shown.description)
+    assert "`slot_calls.channel`" in str(shown.description)
+    (part,) = channels.look(tx, LATER)
+    assert (part.state, part.guild_id) == ("warn", guild_id)
+    assert known_channels.find_trouble(tx, other_guild_id, SLOTS) is None
+
+
+def test_a_channel_that_was_deleted_after_all_is_told_again(tx: Connection, guild_id: int) -> None:
+    seen(tx, guild_id, FORBIDDEN)
+    seen(tx, guild_id, {SLOTS: ("deleted", ())})
+    assert [payload["reason"] for _target, payload in told(tx, guild_id)] == [
+        "forbidden",
+        "deleted",
+    ]
+
+
+def test_nobody_is_told_in_a_channel_that_cannot_be_used(tx: Connection, guild_id: int) -> None:
+    seen(tx, guild_id, {ADMINS: ("forbidden", ())})
+    assert [target for target, _payload in told(tx, guild_id) if "channel_id" in target] == []
+
+
+def test_another_channel_ends_the_trouble(tx: Connection, guild_id: int) -> None:
+    seen(tx, guild_id, FORBIDDEN)
+    change_setting(tx, guild_id, CHANNEL, SLOTS + 1, ADMIN)
+    channels.list_watched(tx, KNOWN, guild_id)
+    assert known_channels.list_troubles(tx, guild_id) == []
+
+
+def post(tx: Connection, guild_id: int, key: str) -> None:
+    outbox.post_to_channel(tx, guild_id, SLOTS, "slot_calls.post", key, {})
+
+
+def refuse_next(tx: Connection, now: datetime) -> None:
+    """As the sender does it: the post becomes a dead letter, and the refusal is noted."""
+    message = next(m for m in claim_due(tx, now, 10) if m.kind == "slot_calls.post")
+    assert set_shelved(tx, message, "no")
+    channels.note_refused(KNOWN, tx, message, ChannelRefused("forbidden", "no", "no"), now)
+
+
+def states(tx: Connection, guild_id: int) -> list[str]:
+    found = select(messages.c.state).where(messages.c.kind == "slot_calls.post")
+    return list(tx.execute(found.order_by(messages.c.id)).scalars())
+
+
+def test_what_discord_refused_is_posted_when_the_channel_works_again(
+    tx: Connection, guild_id: int
+) -> None:
+    now = datetime.now(NOON.tzinfo) + timedelta(seconds=1)
+    post(tx, guild_id, "first")
+    refuse_next(tx, now)
+    assert states(tx, guild_id) == ["shelved"]
+    trouble = known_channels.find_trouble(tx, guild_id, SLOTS)
+    assert trouble is not None
+    assert "Send Messages" in known_channels.say_trouble(trouble)
+    assert len(told(tx, guild_id)) == 1
+    seen(tx, guild_id, {SLOTS: None}, now)
+    assert states(tx, guild_id) == ["waiting"]
+    assert known_channels.list_troubles(tx, guild_id) == []
+
+
+def test_what_is_older_than_a_day_stays_a_dead_letter(tx: Connection, guild_id: int) -> None:
+    now = datetime.now(NOON.tzinfo) + timedelta(seconds=1)
+    post(tx, guild_id, "first")
+    refuse_next(tx, now)
+    seen(tx, guild_id, {SLOTS: None}, now + timedelta(days=1, seconds=1))
+    assert states(tx, guild_id) == ["shelved"]

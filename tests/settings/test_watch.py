@@ -1,0 +1,87 @@
+"""The bot notices in the pretend Discord when a channel closes, and when it works again."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from core.guilds.actions import change_setting
+from core.kick.room import ROOM as KICK
+from core.kick.settings import ADMIN_CHANNEL
+from core.kit.database import Database
+from core.outbox import actions as outbox
+from core.outbox.tables import messages
+from core.settings import channels
+from core.settings.room import open_room
+from core.slot_calls.room import ROOM as SLOT_CALLS
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID as GUILD
+from tests.bot_rig import Asker, bot_in_discord
+from tests.patience import until
+
+NEEDED = ["VIEW_CHANNEL", "SEND_MESSAGES", "EMBED_LINKS"]
+NORA = 1
+
+
+@pytest.fixture
+def discord_world(database: Database) -> Iterator[DiscordDriver]:
+    rooms = SLOT_CALLS, open_room((KICK, SLOT_CALLS))
+    with bot_in_discord(database, *rooms, until="slotcalls status") as (driver, _bot):
+        yield driver
+
+
+def notices(database: Database) -> list[str]:
+    with database.begin() as tx:
+        found = select(messages.c.payload).where(messages.c.kind == channels.KIND)
+        return [
+            payload["reason"] for payload in tx.execute(found.order_by(messages.c.id)).scalars()
+        ]
+
+
+def test_a_channel_that_closes_opens_and_is_deleted(
+    database: Database, discord_world: DiscordDriver
+) -> None:
+    slots = int(discord_world.channel("slots", create=True)["channel_id"])
+    admins = int(discord_world.channel("admins", create=True)["channel_id"])
+    ask = Asker(discord_world, "slotcalls", typing=False)
+    with database.begin() as tx:
+        change_setting(tx, GUILD, ADMIN_CHANNEL, admins, NORA)
+
+    def becomes(mark: str, words: str) -> None:
+        def shown() -> bool:
+            embed = ask("status")
+            return embed["title"].startswith(mark) and words in embed["description"]
+
+        until(shown, f"{mark} {words}")
+
+    ask("channel", channel=slots)
+    becomes("🟢", "")
+    discord_world.overwrite("slots", "bot", deny=["SEND_MESSAGES"])
+    becomes("⚠️", "Send Messages")
+    with database.begin() as tx:
+        payload = {
+            "number": 1,
+            "slot": "Book of Dead",
+            "viewer": "MadCats",
+            "platform": "kick",
+            "called_at": "2026-05-01T12:00:00+00:00",
+            "state": "open",
+            "closed_by": None,
+        }
+        outbox.post_to_channel(tx, GUILD, slots, "slot_calls.post", "one", payload)
+    until(lambda: state(database) == "shelved", "Discord's refusal")
+    discord_world.overwrite("slots", "bot", allow=NEEDED)
+    becomes("🟢", "")
+    until(lambda: state(database) == "sent", "the post that waited")
+    assert notices(database) == ["forbidden"]
+    discord_world.channel("slots", delete=True)
+    becomes("⚠️", "deleted")
+    assert notices(database) == ["forbidden", "deleted"]
+
+
+def state(database: Database) -> str | None:
+    with database.begin() as tx:
+        found: str | None = tx.execute(
+            select(messages.c.state).where(messages.c.kind == "slot_calls.post")
+        ).scalar()
+        return found
