@@ -31,6 +31,7 @@ from core.kit import strict_json
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_arguments import explained_argument, set_up_typing, skip_fallback
+from core.kit.discord_environment import list_problems
 from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
@@ -114,8 +115,15 @@ class RegularsBot(commands.Bot):
 
     async def on_ready(self) -> None:
         _log.info("Connected to Discord", name=str(self.user), servers=len(self.guilds))
+        for problem in self.setting_problems():
+            _log.warning("A setting will not work", problem=problem)
         for guild in self.guilds:
             await self._welcome(guild)
+
+    def setting_problems(self) -> list[str]:
+        """What the environment says about Discord and is not so; for a bot that is ready."""
+        declared = [setting for room in self._rooms for setting in room.settings]
+        return list_problems(self.services.settings, declared, self)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._welcome(guild)
@@ -281,7 +289,14 @@ class DiscordThread:
 
     def status(self) -> list[Part]:
         """For the health page."""
-        return [self._bot_status(), self._sender.status()]
+        return [self._bot_status(), *self._setting_status(), self._sender.status()]
+
+    def _setting_status(self) -> list[Part]:
+        bot = self._bot
+        if bot is None or not bot.is_ready():
+            return []
+        problems = bot.setting_problems()
+        return [Part("Discord settings", "warn", " ".join(problems))] if problems else []
 
     def _bot_status(self) -> Part:
         bot = self._bot
@@ -336,7 +351,10 @@ class DiscordThread:
             try:
                 await self._connect_once()
             except discord.LoginFailure:
-                self._complain("Discord does not accept DISCORD_TOKEN. Please make a new one.")
+                self._complain(
+                    "Discord rejected DISCORD_TOKEN. Copy it again from Developer Portal > Bot > "
+                    "Reset Token."
+                )
                 attempts = max(attempts, 8)
             except discord.PrivilegedIntentsRequired:
                 self._complain(
@@ -344,9 +362,10 @@ class DiscordThread:
                     "Discord's developer portal."
                 )
                 attempts = max(attempts, 6)
+            except Outage as outage:
+                self._complain(f"{outage}.")
             except Exception as error:  # whatever ended the client, it is started again
-                self._complain(f"Discord cannot be reached ({type(error).__name__}).")
-                _log.debug("The client ended", exc_info=error)
+                self._complain(_why_it_ended(error))
             else:
                 self._complain("The connection to Discord ended.")
             lived = (self._services.clock() - started).total_seconds()
@@ -401,6 +420,29 @@ class DiscordThread:
         if trouble != self._trouble:
             _log.warning("Not connected to Discord", reason=trouble)
         self._trouble = trouble
+
+
+def _why_it_ended(error: Exception) -> str:
+    """Discord's fault or ours: only what the network or Discord's servers raise is theirs."""
+    if isinstance(error, discord.HTTPException):
+        theirs = error.status >= 500 or error.status == 429
+    else:
+        theirs = isinstance(error, _UNREACHABLE)
+    if theirs:
+        return f"Discord cannot be reached ({type(error).__name__})."
+    code = trouble_code()
+    _log.error("The Discord client ended with an internal error", code=code, exc_info=error)
+    return f"The bot stopped with an internal error and is started again; see the log at {code}."
+
+
+_UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    aiohttp.ClientError,
+    discord.GatewayNotFound,
+    discord.ConnectionClosed,
+    discord.RateLimited,
+)
 
 
 async def _end(*tasks: "asyncio.Task[None]") -> None:

@@ -196,6 +196,8 @@ class Backstage:
         with self._services.database.begin() as tx:
             for guild_id, name in guild_store.list_names(tx).items():
                 name_guild(guild_id, name)
+        for problem in self._services.settings.problems():
+            _log.warning("A setting will not work", problem=problem)
         bus = self._services.bus
         bus.listen(inbox.BELL, lambda _message: self._worker.ring())
         bus.listen(outbox.BELL, lambda _message: self._discord.ring())
@@ -221,6 +223,8 @@ class Backstage:
     def status(self) -> list[Part]:
         parts = [*self._discord.status(), self._worker.status(), *self._tasks.status()]
         parts += [part for runner in self._runners for part in runner.status()]
+        if problems := self._services.settings.problems():
+            parts.append(Part("Settings", "warn", " ".join(problems)))
         if self._with_web:
             parts.append(Part("Web", "ok", "Answering."))
         return [*parts, bus_status(self._services), clock_status(self._services)]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
+import discord
 import pytest
 from discord import app_commands
 from discord.ext import commands
@@ -21,8 +22,9 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.rooms import open_rooms
 from core.slot_calls import room as slot_calls
+from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import bot_in_discord
-from tests.patience import LENIENT, until
+from tests.patience import LENIENT, until, until_async
 
 
 def context(command: Any = None) -> commands.Context[Any]:
@@ -217,12 +219,99 @@ def test_it_is_well_while_discord_answers_its_heartbeats(
             ws=SimpleNamespace(open=True),
             guilds=[1, 2],
             user="Regulars",
+            setting_problems=list,
         ),
     )
     part = one.status()[0]
     assert part.state == state
     if state == "ok":
         assert part.reason == "Connected as Regulars, in 2 server(s)."
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "is_ours"),
+    [
+        (OSError("refused"), "Discord cannot be reached (OSError).", False),
+        (TimeoutError(), "Discord cannot be reached (TimeoutError).", False),
+        (discord.GatewayNotFound(), "Discord cannot be reached (GatewayNotFound).", False),
+        (
+            discord.DiscordServerError(cast(Any, SimpleNamespace(status=503, reason="")), ""),
+            "Discord cannot be reached (DiscordServerError).",
+            False,
+        ),
+        (
+            discord.HTTPException(cast(Any, SimpleNamespace(status=400, reason="")), "bad command"),
+            "The bot stopped with an internal error",
+            True,
+        ),
+        (TypeError("of viewer 4711"), "The bot stopped with an internal error", True),
+        (Outage("the database", "refused"), "the database is not answering: refused.", False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+async def test_only_what_is_discords_fault_is_told_as_such(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    reason: str,
+    is_ours: bool,
+) -> None:
+    async def fails(*_args: object) -> None:
+        raise error
+
+    one = thread(database, Clock())
+    monkeypatch.setattr(one, "_connect_once", fails)
+    with capture_logs() as logged:
+        task = asyncio.create_task(one._keep_connected())
+        await until_async(lambda: one.status()[0].reason != "Connecting.")
+        task.cancel()
+    said = one.status()[0].reason
+    assert said.startswith(reason)
+    assert "4711" not in said
+    codes = [line["code"] for line in logged if "code" in line]
+    assert len(codes) == is_ours
+    assert all(code in said for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, None),
+        ({"discord_guild_id": 4711}, "DISCORD_GUILD_ID is not a server that the bot is in"),
+        ({"slot_calls_channel_id": 4711}, "SLOT_CALLS_CHANNEL_ID is not a channel of your server"),
+        (
+            {"slot_calls_channel_id": channel_id(VERAS_DEN_ID, "general")},
+            "SLOT_CALLS_CHANNEL_ID is not a channel of your server",
+        ),
+        (
+            {"slot_calls_channel_id": channel_id(NORAS_CORNER_ID, "mods")},
+            "SLOT_CALLS_CHANNEL_ID is a channel where the bot lacks permissions: Send Messages",
+        ),
+    ],
+)
+def test_settings_that_are_not_so_in_discord_are_told_at_the_start_and_in_health(
+    database: Database, given: dict[str, int], said: str | None
+) -> None:
+    usual: dict[str, Any] = {"discord_guild_id": NORAS_CORNER_ID}
+    with (
+        capture_logs() as logged,
+        bot_in_discord(database, slot_calls.ROOM, until="slotcalls status", **usual | given) as (
+            driver,
+            one,
+        ),
+    ):
+        driver.overwrite("mods", "bot", allow=["VIEW_CHANNEL"], deny=["SEND_MESSAGES"])
+        until(lambda: one.status()[0].state == "ok", "the bot")
+        if said is not None:
+            until(lambda: said in _problem(one), "the problem in the health report")
+            if "lacks" not in said:  # that one came later
+                assert [said in line["problem"] for line in logged if "problem" in line] == [True]
+        else:
+            assert _problem(one) == ""
+
+
+def _problem(one: DiscordThread) -> str:
+    return "".join(part.reason for part in one.status() if part.name == "Discord settings")
 
 
 def test_ringing_or_stopping_what_never_started_is_no_error(database: Database) -> None:

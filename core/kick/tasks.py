@@ -54,7 +54,7 @@ def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | 
         return trouble
     except KickRejected as rejected:
         app = "Please check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
-        return Refusal(f"{rejected}.", app if rejected.status == 401 else "")
+        return Refusal(f"{str(rejected).rstrip('.')}.", app if rejected.status == 401 else "")
     return None
 
 

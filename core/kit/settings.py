@@ -6,7 +6,8 @@ equal. What a server's admin sets in Discord is not here but in `core/guilds`.
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
@@ -17,12 +18,22 @@ from core.kit.errors import StartError
 
 def _no_trailing_slash(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise ValueError("has to start with http:// or https://")
+        raise ValueError("must start with http:// or https://")
     return url.rstrip("/")
 
 
 Url = Annotated[str, AfterValidator(_no_trailing_slash)]
 """An http(s) address without a trailing slash, so that paths can be added to it."""
+
+
+def _public(url: str) -> str:
+    if "://" not in url:
+        raise ValueError("must start with https://")
+    return _no_trailing_slash(url)
+
+
+PublicUrl = Annotated[str, AfterValidator(_public)]
+"""Where others reach us; `problems` tells more about it."""
 
 
 def _urls(urls: str) -> str:
@@ -35,7 +46,7 @@ Urls = Annotated[str, AfterValidator(_urls)]
 
 def _chain(text: str) -> str:
     if not re.fullmatch("[0-9a-f]{64}:[0-9a-f]{192}:[0-9]{1,12}:[1-9][0-9]{0,5}:[0-9]{1,6}", text):
-        raise ValueError("has to be hash:public key:genesis:period:seconds ahead")
+        raise ValueError("must be hash:public key:genesis:period:seconds ahead")
     return text
 
 
@@ -53,7 +64,7 @@ def _fernet_keys(secret: SecretStr) -> SecretStr:
         keys = ()
     if not keys:
         raise ValueError(
-            "has to be one or more Fernet keys (32 bytes in URL-safe base64) separated by commas"
+            "must be one or more Fernet keys (32 bytes in URL-safe base64) separated by commas"
         )
     return secret
 
@@ -123,7 +134,7 @@ class Settings(BaseSettings):
     # Web
     port: int = Field(8080, ge=1, le=65535, description="Port of the web server.")
     host: str = Field("0.0.0.0", description="Address the web server listens on.")
-    oauth_base_url: Url | None = Field(
+    oauth_base_url: PublicUrl | None = Field(
         None,
         description="Public https address of this server, without a path, behind one proxy. Kick "
         "sends its webhooks to <this address>/webhooks/kick and people who connect an account back "
@@ -245,6 +256,27 @@ class Settings(BaseSettings):
         """Where people's browsers find this server. Not 127.0.0.1, which Kick's page rewrites."""
         return self.oauth_base_url or f"http://localhost:{self.port}"
 
+    def problems(self) -> list[str]:
+        """What is valid, but will not work, one sentence each."""
+        found = []
+        if self.oauth_base_url is not None:
+            url = urlsplit(self.oauth_base_url)
+            if url.scheme != "https":
+                found.append(
+                    "OAUTH_BASE_URL must start with https://, or Kick neither sends webhooks nor "
+                    "lets people connect accounts."
+                )
+            if url.path or url.query or url.fragment:
+                found.append(
+                    "OAUTH_BASE_URL must be the address alone, such as https://bot.example.com, "
+                    "without a path behind it."
+                )
+        if self.discord_guild_id is None:
+            for name in ("slot_calls_channel_id", "raffle_announcement_channel_id"):
+                if getattr(self, name) is not None:
+                    found.append(f"{name.upper()} has no effect without DISCORD_GUILD_ID.")
+        return found
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, so that the log can blank them out."""
         values = (getattr(self, name) for name in type(self).model_fields)
@@ -258,12 +290,40 @@ def read_settings(**overrides: object) -> Settings:
     """Read the environment and `.env`.
 
     Raises:
-        StartError: one or more values do not fit; all of them are named at once.
+        StartError: one or more values are not valid; all of them are named at once.
     """
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"  {str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [f"  {_sentence(dict(one))}" for one in error.errors(include_input=False)]
         raise StartError(
-            "These settings do not fit (see .env.example):\n" + "\n".join(lines)
+            "These settings are not valid (see .env.example):\n" + "\n".join(lines)
         ) from None
+
+
+_MUST_BE = {
+    "int_parsing": "must be a whole number.",
+    "bool_parsing": "must be true or false.",
+    "greater_than_equal": "must be at least {ge}.",
+    "less_than_equal": "must be at most {le}.",
+    "literal_error": "must be one of {expected}.",
+}
+
+_IDS = {
+    "GUILD_ID": "must be the server's number (right click on the server, Copy Server ID).",
+    "CHANNEL_ID": "must be the channel's number (right click on the channel, Copy Channel ID).",
+}
+"""Discord offers these once Developer Mode is on."""
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """What a setting must be. What was given is not repeated: it may be a secret."""
+    name, known = str(error["loc"][0]).upper(), _MUST_BE.get(error["type"])
+    for suffix, must_be in _IDS.items():
+        if name.endswith(suffix):
+            return f"{name} {must_be}"
+    if known is not None:
+        return f"{name} {known.format(**error.get('ctx', {}))}"
+    if error["type"] == "value_error":
+        return f"{name} {error['ctx']['error']}."
+    return f"{name} is not valid."

@@ -97,6 +97,7 @@ class House:
                 "outbox.*",
                 "kit.discord_access",
                 "kit.discord_arguments",
+                "kit.discord_environment",
                 "kit.discord_faults",
                 "kit.discord_pages",
                 "kit.discord_own",

@@ -18,10 +18,12 @@ from core.kick.client import client_of
 from core.kick.tasks import (
     MOST_AT_ONCE,
     TASKS,
+    _attempt,
     learn_own_account,
     look_who_is_live,
     tune_in,
 )
+from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -54,6 +56,14 @@ def subscriptions(kick: KickDriver) -> list[tuple[str, str]]:
 def looks(database: Database) -> list[Any]:
     with database.begin() as tx:
         return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
+
+
+def test_kicks_reason_is_told_with_one_full_stop(services: Services) -> None:
+    def rejected(_services: Services) -> None:
+        raise KickRejected(401, "Client authentication failed.")
+
+    trouble = _attempt(rejected, services)
+    assert str(trouble) == "Kick said no (401): Client authentication failed."
 
 
 # -- tuning in ----------------------------------------------------------------------------------

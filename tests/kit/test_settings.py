@@ -63,6 +63,51 @@ def test_everything_that_does_not_fit_is_named_at_once(monkeypatch: pytest.Monke
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "sentence"),
+    [
+        ("OAUTH_BASE_URL", "bot.example", "OAUTH_BASE_URL must start with https://."),
+        ("OAUTH_BASE_URL", "ftp://bot.example", "must start with http:// or https://."),
+        ("DISCORD_GUILD_ID", "Nora", "DISCORD_GUILD_ID must be the server's number (right click"),
+        ("SLOT_CALLS_CHANNEL_ID", "#calls", "must be the channel's number (right click"),
+        ("PORT", "many", "PORT must be a whole number."),
+        ("PORT", "0", "PORT must be at least 1."),
+        ("PORT", "65536", "PORT must be at most 65535."),
+        ("USE_DUAL_MODE", "perhaps", "USE_DUAL_MODE must be true or false."),
+        ("LOG_LEVEL", "LOUD", "must be one of 'DEBUG', 'INFO', 'WARNING' or 'ERROR'."),
+        ("TOKEN_ENCRYPTION_KEYS", "x", "must be one or more Fernet keys"),
+    ],
+)
+def test_what_is_not_valid_is_explained_in_our_own_words(
+    name: str, given: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, given)
+    with pytest.raises(StartError) as caught:
+        read_settings()
+    assert sentence in str(caught.value)
+    for validators in ("Input should", "Value error", "unable to parse"):
+        assert validators not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"oauth_base_url": "https://bot.example/"}, None),
+        ({"oauth_base_url": "http://bot.example"}, "OAUTH_BASE_URL must start with https://"),
+        ({"oauth_base_url": "https://bot.example/bot"}, "without a path"),
+        ({"slot_calls_channel_id": 5}, "SLOT_CALLS_CHANNEL_ID has no effect without"),
+        ({"slot_calls_channel_id": 5, "discord_guild_id": 1}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_valid_but_cannot_work_is_a_problem(
+    settings: dict[str, object], problem: str | None
+) -> None:
+    found = Settings(_env_file=None, **settings).problems()  # type: ignore[arg-type]
+    assert len(found) == (problem is not None)
+    assert (problem or "") in " ".join(found)
+
+
 # Whichever setting a secret was pasted into by mistake.
 @pytest.mark.parametrize("name", ["PORT", "DISCORD_GUILD_ID", "OAUTH_BASE_URL", "LOG_LEVEL"])
 def test_what_was_given_is_never_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

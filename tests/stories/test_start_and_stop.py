@@ -295,7 +295,7 @@ def bot_says(product: Product, words: str) -> None:
 
 def test_a_token_that_discord_does_not_take(stage: Stage) -> None:
     product = stage.start(DISCORD_TOKEN=SECRET)
-    bot_says(product, "Discord does not accept DISCORD_TOKEN")
+    bot_says(product, "Discord rejected DISCORD_TOKEN")
     assert product.running
     assert SECRET not in product.log()
     assert product.stop() == 0
