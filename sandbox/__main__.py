@@ -38,6 +38,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         default=[],
         help="a registered OAuth redirect of the Kick app; default: any on the webhook's host",
     )
+    parser.add_argument(
+        "--discord-file", type=Path, help="keeps Discord's messages for the next start"
+    )
     parser.add_argument("--ready-file", type=Path, help="where to write the ready line too")
     parser.add_argument(
         "--exit-with-stdin", action="store_true", help="end when stdin closes (the parent is gone)"
@@ -52,7 +55,11 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serve(
-        options.host, options.port, options.webhook_url, tuple(options.redirect_uri)
+        options.host,
+        options.port,
+        options.webhook_url,
+        tuple(options.redirect_uri),
+        discord_file=options.discord_file,
     ) as sandbox:
         announce(sandbox, options.ready_file)
         if options.exit_with_stdin:

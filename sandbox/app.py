@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 
 from sandbox import control
 from sandbox.bell import Bell
+from sandbox.discord.keep import keeping
 from sandbox.discord.routes import routes as discord_routes
 from sandbox.discord.world import DiscordWorld
 from sandbox.drand.beacon import PretendBeacon
@@ -34,7 +36,8 @@ class SandboxSettings:
     ``base_url`` is the sandbox's own address as others see it, without a slash at the end.
     ``redirect_uris`` are the OAuth redirects registered with the pretend Kick app; empty means any
     path on the host and port of ``webhook_url``. Without ``signing_key`` Kick makes itself one.
-    ``defaults`` are those of faults, in the place of the declared ones.
+    ``defaults`` are those of faults, in the place of the declared ones. ``discord_file`` keeps the
+    pretend Discord from one start to the next.
     """
 
     base_url: str
@@ -42,6 +45,7 @@ class SandboxSettings:
     redirect_uris: tuple[str, ...] = ()
     signing_key: SigningKey | None = None
     defaults: Mapping[str, FaultValue] = field(default_factory=dict)
+    discord_file: Path | None = None
 
 
 def build(settings: SandboxSettings) -> web.Application:
@@ -71,6 +75,8 @@ def build(settings: SandboxSettings) -> web.Application:
         control.routes(bell, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})
     )
     app.cleanup_ctx.append(kick.running)
+    if settings.discord_file is not None:
+        app.cleanup_ctx.append(keeping(discord, settings.discord_file))
 
     async def end_long_requests(_app: web.Application) -> None:
         bell.close()

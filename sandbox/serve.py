@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -44,6 +45,7 @@ async def serve(
     redirect_uris: tuple[str, ...] = (),
     signing_key: SigningKey | None = None,
     defaults: Mapping[str, FaultValue] | None = None,
+    discord_file: Path | None = None,
 ) -> AsyncIterator[Sandbox]:
     """Listen for the length of the block.
 
@@ -53,7 +55,7 @@ async def serve(
     port = listening.getsockname()[1]
     base_url = f"http://{host}:{port}"
     settings = app.SandboxSettings(
-        base_url, webhook_url, redirect_uris, signing_key, defaults or {}
+        base_url, webhook_url, redirect_uris, signing_key, defaults or {}, discord_file
     )
     application = app.build(settings)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)

@@ -32,6 +32,7 @@ class SandboxWorld:
                 *(sys.executable, "-m", "sandbox", "--exit-with-stdin"),
                 *("--port", str(self._settings.sandbox_port)),
                 *("--webhook-url", f"http://127.0.0.1:{self._settings.port}/webhooks/kick"),
+                *("--discord-file", str(self._settings.data_dir / "sandbox-discord.json")),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -71,6 +71,25 @@ def set_overwrite(
     _tell(world, "CHANNEL_UPDATE", channel)
 
 
+def bot_access(world: DiscordWorld, channel: Channel) -> str:
+    """What the bot may do in a channel: "full", "read" or "none"."""
+    granted = world.permissions_in(channel, world.bot.id)
+    if not granted & Permission.VIEW_CHANNEL:
+        return "none"
+    return "full" if granted & Permission.SEND_MESSAGES else "read"
+
+
+def set_bot_access(world: DiscordWorld, channel: Channel, access: str) -> None:
+    """Close a channel to the bot, or open it again, with an overwrite of its own, as an admin does.
+
+    The bot hears of it. Then Discord answers 50001 where it may see nothing, and 50013 where it may
+    only read.
+    """
+    view, send = int(Permission.VIEW_CHANNEL), int(Permission.SEND_MESSAGES)
+    allow, deny = {"full": (view | send, 0), "read": (view, send), "none": (0, view)}[access]
+    set_overwrite(world, channel, world.bot.id, allow, deny)
+
+
 def _check(fields: Mapping[str, Any], *, needs_name: bool) -> None:
     errors = FormErrors()
     name, topic = fields.get("name"), fields.get("topic")

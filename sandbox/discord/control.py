@@ -41,6 +41,7 @@ def routes(world: DiscordWorld) -> list[web.RouteDef]:
         "member": admin.member,
         "role": admin.role,
         "overwrite": admin.overwrite,
+        "bot_access": admin.bot_access,
         "channel": admin.channel,
         "gateway": admin.gateway,
     }

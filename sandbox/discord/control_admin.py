@@ -76,6 +76,16 @@ class Admin:
         channels.set_overwrite(self._world, channel, target_id, allow, deny)
         return {"channel_id": str(channel.id), "target_id": str(target_id)}
 
+    async def bot_access(self, body: Json) -> Json:
+        """{channel, access: full | read | none, guild?}: close a channel to the bot, or open it."""
+        channel = self._find.channel(body, None)
+        if channel.guild_id is None:
+            raise ControlError("a DM cannot be closed to the bot")
+        if body["access"] not in ("full", "read", "none"):
+            raise ControlError(f"no access {body['access']!r}")
+        channels.set_bot_access(self._world, channel, body["access"])
+        return {"channel_id": str(channel.id), "access": channels.bot_access(self._world, channel)}
+
     async def channel(self, body: Json) -> Json:
         """{name, guild?, create? | delete?}"""
         guild = self._find.guild(body)

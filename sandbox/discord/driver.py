@@ -127,6 +127,10 @@ class DiscordDriver:
             "overwrite", channel=channel, target=target, allow=allow, deny=deny, guild=guild
         )
 
+    def bot_access(self, channel: str, access: str, *, guild: str | None = None) -> Json:
+        """Close a channel to the bot: `none`, `read` (only), or open it: `full`."""
+        return self._post("bot_access", channel=channel, access=access, guild=guild)
+
     def channel(self, name: str, *, guild: str | None = None, **changes: Any) -> Json:
         """`create=True` or `delete=True`."""
         return self._post("channel", name=name, guild=guild, **changes)

@@ -22,6 +22,10 @@ class SnowflakeClock:
     def __init__(self) -> None:
         self._last = 0
 
+    def start_after(self, snowflake: int) -> None:
+        """Also where the computer's clock was put back since then."""
+        self._last = max(self._last, snowflake)
+
     def next(self) -> int:
         self._last = max(snowflake_at(int(time.time() * 1000)), self._last + 1)
         return self._last

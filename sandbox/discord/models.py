@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import ConfigDict
+
 from sandbox.discord.errors import Json
 
 TEXT_CHANNEL = 0
@@ -77,6 +79,8 @@ class Emoji:
 
 @dataclass
 class Attachment:
+    __pydantic_config__ = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     id: int
     filename: str
     content_type: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord import commands, message_payloads, payloads, permissions
+from sandbox.discord import channels, commands, message_payloads, payloads, permissions
 from sandbox.discord.errors import Json
 from sandbox.discord.models import DM_CHANNEL, Channel, Guild, Member, Message
 
@@ -86,12 +86,12 @@ def _shown_name(world: DiscordWorld, message: Message) -> str:
 
 
 def _guild(world: DiscordWorld, guild: Guild) -> Json:
-    channels = sorted(guild.channels.values(), key=lambda c: (c.position, c.id))
+    in_order = sorted(guild.channels.values(), key=lambda c: (c.position, c.id))
     return {
         "id": str(guild.id),
         "name": guild.name,
         "owner": handle_of(world, guild.owner_id),
-        "channels": [channel_view(world, channel) for channel in channels],
+        "channels": [channel_view(world, channel) for channel in in_order],
         "members": [_member(world, guild, m) for m in guild.members.values()],
         "roles": [payloads.role(role) for role in guild.roles.values()],
         "emojis": [payloads.emoji(one) for one in guild.emojis.values()],
@@ -109,6 +109,7 @@ def channel_view(world: DiscordWorld, channel: Channel) -> Json:
     return payloads.channel(world, channel) | {
         "name": "dm" if channel.kind == DM_CHANNEL else channel.name,
         "visible_to": seeing,
+        "bot_access": channels.bot_access(world, channel),
         "messages": [message_view(world, message) for message in shown],
         "pins": [str(message.id) for message in channel.pins()],
     }

@@ -9,6 +9,7 @@ import pytest
 from sandbox.discord import channels, members, permissions, roles
 from sandbox.discord.driver import DriverError
 from sandbox.discord.models import Role
+from sandbox.discord.scenery import channel_id
 from tests.patience import until_async
 from tests.sandbox.discord_rig import GENERAL_ID, GUILD_ID, Rig, open_rig
 
@@ -130,6 +131,31 @@ async def test_missing_permission_is_50013_and_no_sight_is_50001(rig: Rig) -> No
     with pytest.raises(discord.Forbidden) as error:
         await rig.general.send("hello")
     assert error.value.code == 50001
+
+
+@pytest.mark.parametrize(("access", "code"), [("none", 50001), ("read", 50013)])
+@pytest.mark.parametrize("channel", ["general", "mods"])
+async def test_a_channel_can_be_closed_to_the_bot_and_opened_again(
+    rig: Rig, channel: str, access: str, code: int
+) -> None:
+    place = rig.guild.get_channel(channel_id(GUILD_ID, channel))
+    assert isinstance(place, discord.TextChannel)
+    closed = rig.event("guild_channel_update")
+    done = await rig.hands.bot_access(channel, access)
+    assert done["access"] == access
+    _before, after = await closed
+    assert after.permissions_for(rig.guild.me).view_channel is (access == "read")
+    assert not after.permissions_for(rig.guild.me).send_messages
+    with pytest.raises(discord.Forbidden) as error:
+        await place.send("hello")
+    assert error.value.code == code
+    await rig.hands.bot_access(channel, "full")
+    await place.send("hello again")
+
+
+async def test_a_bots_access_that_is_no_access_is_refused(rig: Rig) -> None:
+    with pytest.raises(DriverError, match="no access"):
+        await rig.hands.bot_access("general", "some")
 
 
 async def test_people_are_held_to_their_permissions(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.browser import PHONE
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.sandbox import page_rig
 from tests.sandbox.page_rig import Place, Visit, visit
 
@@ -357,6 +357,21 @@ def test_direct_messages_can_be_closed(place: Place, mia: Visit) -> None:
     expect(toggle).not_to_be_checked()
     toggle.click()
     expect(mia.page.locator("#faults-on")).to_be_hidden()
+
+
+def test_a_channel_can_be_closed_to_the_bot(place: Place, mia: Visit) -> None:
+    def access() -> str:
+        guild = next(g for g in place.discord.state()["guilds"] if g["name"] == "Nora's Corner")
+        return str(next(c for c in guild["channels"] if c["name"] == "general")["bot_access"])
+
+    mia.page.get_by_role("button", name="Make it misbehave").click()
+    choice = mia.page.get_by_label("The bot in #general")
+    expect(choice).to_have_value("full")
+    choice.select_option("is shut out")
+    until(lambda: access() == "none", "the closed channel")
+    expect(choice).to_have_value("none")
+    choice.select_option("may read and write")
+    until(lambda: access() == "full", "the open channel")
 
 
 def test_changes_arrive_without_disturbing_the_reader(place: Place, mia: Visit) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import requests
 
+from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
 from tests.stories.post import Postman
@@ -141,8 +142,8 @@ class House(Product):
 
     def page_url(self) -> str:
         """The sandbox's page, as told at the start."""
-        line = next(line for line in self.log().splitlines() if "Open  http" in line)
-        return line.split()[1]
+        lines = [line for line in self.log().splitlines() if "Open  http" in line]
+        return lines[-1].split()[1]  # the log begins with an earlier start
 
 
 @pytest.fixture(autouse=True)
@@ -179,12 +180,15 @@ def test_a_house_is_left_and_found_again(tmp_path: Path) -> None:
     house.wait_well()
     assert requests.get(house.page_url(), timeout=PATIENCE).ok
     heard = delivered(house)
+    DiscordDriver(house.page_url()).message("mia", "general", "Will I be here tomorrow?")
     ends_in_time(house, lambda: house.signal(SIGTERM))
     key = (tmp_path / "data" / "secret_key").read_text()
 
     again = quickest_start(tmp_path)
     again.wait_well()
     assert again.part("Kick webhooks")["age_seconds"] >= heard
+    said = DiscordDriver(again.page_url()).transcript("general")
+    assert "Will I be here tomorrow?" in [line["content"] for line in said]
     assert (tmp_path / "data" / "secret_key").read_text() == key
     ends_in_time(again, lambda: again.signal_group(SIGINT))
 

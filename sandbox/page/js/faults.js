@@ -82,14 +82,24 @@ function gatewayButtons(app) {
     label))));
 }
 
-// The DMs of the person one is: closed DMs are the most common surprise on the real Discord.
+const ACCESS = { full: "may read and write", read: "may only read", none: "is shut out" };
+
+// Closed DMs and channels without permissions are the most common surprises on the real Discord.
 function drawPeople(box, view, app) {
   const member = view.memberIn(view.guild);
-  const print = `${view.me} ${member?.dms_open}`;
+  const channel = view.inDm ? null : view.channel;
+  const print = JSON.stringify([view.me, member?.dms_open, channel?.id, channel?.name,
+    channel?.bot_access]);
   if (box.print === print) return;
   box.print = print;
   const id = "dms-open";
-  box.replaceChildren(...(member ? [h("div", { class: "fault" },
+  const access = channel && h("div", { class: "fault" },
+    h("label", { for: "bot-access" }, `The bot in #${channel.name}`),
+    h("select", { id: "bot-access", onchange: (event) => app.act("discord/bot_access",
+      { channel: channel.id, guild: view.guild.id, access: event.target.value }) },
+    Object.entries(ACCESS).map(([value, words]) =>
+      h("option", { value, selected: value === channel.bot_access }, words))));
+  box.replaceChildren(...(access ? [access] : []), ...(member ? [h("div", { class: "fault" },
     h("label", { for: id }, `${view.person.display_name} accepts direct messages`),
     h("input", { id, type: "checkbox", class: "switch good", checked: member.dms_open,
       onchange: (event) => app.act("discord/member",

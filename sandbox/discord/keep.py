@@ -1,0 +1,97 @@
+"""Keeps the pretend Discord in a file, so that the next start shows what was said before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from sandbox.discord.errors import Json
+from sandbox.discord.models import LOADING, Channel, Guild, Webhook
+
+if TYPE_CHECKING:
+    from sandbox.discord.world import DiscordWorld
+
+EVERY_SECONDS = 1.0
+
+
+@dataclass
+class _Kept:
+    guilds: dict[int, Guild] = field(default_factory=dict)
+    direct: dict[int, Channel] = field(default_factory=dict)
+    webhooks: dict[int, Webhook] = field(default_factory=dict)
+
+
+_FORM = TypeAdapter(_Kept)
+
+
+def keeping(world: DiscordWorld, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
+    """For an application's `cleanup_ctx`: reads the file at the start, writes it after changes and
+    at the end."""
+
+    async def running(_app: web.Application) -> AsyncIterator[None]:
+        restore(world, path)
+        writing = asyncio.create_task(_write_after_changes(world, path))
+        yield
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        save(world, path)
+
+    return running
+
+
+async def _write_after_changes(world: DiscordWorld, path: Path) -> None:
+    listener = world.bell.listen()
+    try:
+        async for ring in listener:
+            if ring["area"].startswith("discord.") and ring["area"] != "discord.typing":
+                save(world, path)
+                await asyncio.sleep(EVERY_SECONDS)
+    finally:
+        listener.close()
+
+
+def save(world: DiscordWorld, path: Path) -> None:
+    """Write it in one step. What only one person sees is as short-lived as on Discord."""
+    kept = _FORM.dump_python(_Kept(world.guilds, world.direct, world.webhooks), mode="json")
+    for channels in [kept["direct"], *(guild["channels"] for guild in kept["guilds"].values())]:
+        for channel in channels.values():
+            channel["messages"] = {
+                number: message | {"interaction_id": None}
+                for number, message in channel["messages"].items()
+                if _lasts(message)
+            }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".new")
+    unfinished.write_bytes(json.dumps(kept, ensure_ascii=False).encode(errors="replace"))
+    unfinished.replace(path)
+
+
+def _lasts(message: Json) -> bool:
+    return message["ephemeral_for"] is None and not message["flags"] & LOADING
+
+
+def restore(world: DiscordWorld, path: Path) -> None:
+    """Read it, if there is one. One that cannot be read is set aside."""
+    try:
+        kept = _FORM.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValidationError:
+        path.replace(path.with_suffix(".unreadable"))
+        print(f"{path} cannot be read; starting with an empty Discord.", file=sys.stderr)
+        return
+    world.guilds |= kept.guilds
+    world.direct, world.webhooks = kept.direct, kept.webhooks
+    messages = [one for channel in world.all_channels() for one in channel.messages.values()]
+    world.attachments = {file.id: file for one in messages for file in one.attachments}
+    world.ids.start_after(max((one.id for one in messages), default=0))
