@@ -50,15 +50,27 @@ def safe(text: str, limit: int = 256) -> str:
     return _BARE_BRACKET.sub(r"\1\\[", escaped)
 
 
+_MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`*_~|\[]|^(?=[>#-])")
+
+
+def _literal(text: str) -> str:
+    """On one line and without markdown; what is escaped already stays as it is, and so do our own
+    `arguments` and `/commands`."""
+    return _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
+
+
 def shortened(text: str, limit: int) -> str:
     """At most `limit` characters, with a sign that something is missing."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "") -> discord.Embed:
-    """An embed in the product's style, cut to what Discord takes."""
+    """An embed in the product's style, cut to what Discord takes. The title shows what it is given,
+    names with markdown too; the body may use markdown, so names in it need `safe`."""
     embed = discord.Embed(
-        title=shortened(title, 256), description=shortened(body, 4096) or None, colour=COLOURS[tone]
+        title=shortened(_literal(title), 256),
+        description=shortened(body, 4096) or None,
+        colour=COLOURS[tone],
     )
     if footer:
         embed.set_footer(text=footer)

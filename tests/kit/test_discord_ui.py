@@ -1,5 +1,6 @@
 """The look of our messages: harmless names, readable times, texts that fit, kind errors."""
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from types import SimpleNamespace
@@ -106,6 +107,33 @@ def test_lines_that_do_not_fit_are_counted(rows: list[str], limit: int) -> None:
     assert len("\n".join(shown)) <= limit + len("\n… and 1000 more")
 
 
+@pytest.mark.parametrize(
+    ("title", "sent"),
+    [
+        ("🔗 **Mia** is linked", r"🔗 \*\*Mia\*\* is linked"),
+        ("__evil__ `X` ~~y~~ ||z||", r"\_\_evil\_\_ \`X\` \~\~y\~\~ \|\|z\|\|"),
+        ("[Free](https://evil.example)", r"\[Free](https://evil.example)"),
+        ("# Big", r"\# Big"),
+        ("Missing `viewer_name`.", "Missing `viewer_name`."),
+        ("#1 wins", r"\#1 wins"),
+        ("a\nb", "a b"),
+        ("a \\", "a \\\\"),
+        ("MadCats wins raffle #1!", "MadCats wins raffle #1!"),
+    ],
+)
+def test_a_title_shows_names_as_they_are_written(title: str, sent: str) -> None:
+    assert ui.card(title).title == sent
+    assert ui.card(sent).title == sent, "what is escaped already is not escaped twice"
+
+
+@given(name=st.text(st.sampled_from("AB_*`~|[]()<># \\"), max_size=20))
+def test_no_name_changes_the_look_of_a_title(name: str) -> None:
+    title = ui.card(f"🔗 {name} is linked").title or ""
+    assert not re.search(r"[`*_~|\[]", re.sub(r"\\.", "", title))
+    assert ui.card(title).title == title
+    assert ui.card(f"🔗 {ui.safe(name)} is linked").title is not None
+
+
 def test_cards_have_the_tones_of_the_house() -> None:
     embed = ui.card("Title", "Body", tone="success", footer="Foot")
     assert (embed.title, embed.description, embed.footer.text) == ("Title", "Body", "Foot")
@@ -119,6 +147,7 @@ class Interaction:
 
     def __init__(self, *, acknowledged: bool) -> None:
         self.guild_id = 7
+        self.guild = None
         self.sent: list[tuple[str, Any]] = []
         self.response = SimpleNamespace(
             is_done=lambda: acknowledged, send_message=self._sender("response")
