@@ -359,13 +359,16 @@ def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> De
     return _delivery(row) if row else None
 
 
-def find_heard(tx: Connection, source: str, lane: str, since: datetime) -> datetime | None:
-    """When this source last told anything in this lane, if that was after `since`."""
+def find_heard(
+    tx: Connection, source: str, lane: str, kind: str, since: datetime
+) -> datetime | None:
+    """When this source last told something of this kind in this lane, if it did after `since`."""
     heard: datetime | None = tx.execute(
         select(deliveries.c.received_at)
         .where(
             deliveries.c.source == source,
             deliveries.c.lane == lane,
+            deliveries.c.kind == kind,
             deliveries.c.received_at > since,
         )
         .order_by(deliveries.c.received_at.desc())

@@ -12,12 +12,14 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import look as look_at_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
+from core.kick.alarms import embeds as alarm_embeds
+from core.kick.alarms.settings import SELFTEST
+from core.kick.alarms.tasks import TASKS as ALARM_TASKS
 from core.kick.feed.checks import look as look_at_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.translate import translate as translate_feed
 from core.kick.held import look as look_at_held
-from core.kick.intake import embeds as intake_embeds
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import look as look_at_intake
 from core.kick.intake.settings import DEAF_MINUTES
@@ -62,17 +64,18 @@ ROOM = Room(
     hears=MISSES_HEAR,
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ACCOUNT_TASKS, *MISSES_TASKS),
+    tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *MISSES_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
         "kick.connected": embeds.connected,
         "kick.reconnect": embeds.reconnect,
         "kick.primary": embeds.primary_changed,
-        "kick.deaf": intake_embeds.deaf,
-        "kick.deaf_over": intake_embeds.deaf_over,
+        "kick.deaf": alarm_embeds.deaf,
+        "kick.deaf_over": alarm_embeds.deaf_over,
+        "kick.wrong_chatroom": alarm_embeds.wrong_chatroom,
         "kick.missed": miss_alarm,
     },
-    settings=(ADMIN_CHANNEL, DEAF_MINUTES, HOLDOFF_MINUTES),
+    settings=(ADMIN_CHANNEL, DEAF_MINUTES, SELFTEST, HOLDOFF_MINUTES),
     buttons=(LinkButton, MissButton),
     translates={
         SOURCE: translate,

@@ -12,7 +12,6 @@ from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.client import Livestream, client_of
 from core.kick.held import SECONDS as HELD_SECONDS
 from core.kick.held import verify_held
-from core.kick.intake import deafness
 from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
 from core.kick.intake.reconcile import reconcile
@@ -81,8 +80,7 @@ def learn_own_account(services: Services) -> None:
 
 
 def look_who_is_live(services: Services) -> None:
-    """Ask Kick, write the answer into the inbox like everything else the world says, and notice a
-    live channel that is not heard."""
+    """Ask Kick who is live, and write the answer into the inbox like every other event."""
     followed = _followed(services)
     client = client_of(services.settings)
     refusals: list[Refusal] = []
@@ -94,8 +92,6 @@ def look_who_is_live(services: Services) -> None:
             refusals.append(Refusal(str(rejected)))
         else:
             _write_down(services, some, live)
-    with services.database.begin() as tx:
-        deafness.watch(tx, services.clock())
     if refusals:
         raise refusals[0]
 

@@ -55,6 +55,7 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
         "rename": control.rename,
         "account": control.account,
         "deliver": control.deliver,
+        "lose_subscription": control.lose_subscription,
         "app": control.app,
         "tokens": control.tokens,
         "rotate_key": control.rotate_key,
@@ -270,6 +271,18 @@ class _Control(Naming):
         kept = {name: str(value) for name, value in headers.items() if value is not None}
         answer = await self.world.webhooks.send(kept, raw)
         return {**asdict(answer), "message_id": message_id}
+
+    async def lose_subscription(self, body: Body) -> Body:
+        """{event, channel?} -> {count}: Kick drops these subscriptions without a word."""
+        channel, event = self._channel(body), text(body, "event")
+        lost = [
+            each.id
+            for each in self.world.webhooks.subscriptions.values()
+            if (each.broadcaster_user_id, each.event) == (channel.user_id, event)
+        ]
+        for subscription_id in lost:
+            self.world.webhooks.unsubscribe(subscription_id)
+        return {"count": len(lost)}
 
     async def app(self, body: Body) -> Body:
         """{webhook_url?, webhooks_enabled?, redirect_uris?}: as in the developer portal."""

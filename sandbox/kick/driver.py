@@ -157,6 +157,10 @@ class KickDriver:
         """
         return self._post("/control/kick/deliver", delivery)
 
+    def lose_subscription(self, event: str, *, channel: str | None = None) -> int:
+        """Kick drops an event's subscriptions without a word; how many there were."""
+        return int(self._act("lose_subscription", event=event, channel=channel)["count"])
+
     def app(self, **changes: object) -> Json:
         """webhook_url, webhooks_enabled, redirect_uris; the app's state."""
         return self._post("/control/kick/app", changes)

@@ -184,13 +184,16 @@ def test_a_live_channel_that_is_not_heard_is_told_to_the_admins_once(stage: Stag
     channel = channel_id(NORAS_CORNER_ID, "bot-log")
     for key, value in (("kick.admin_channel", f"<#{channel}>"), ("kick.deaf_minutes", "1")):
         assert "Changed" in stage.asked("nora", f"!settings set {key} {value}")["title"]
-    stage.kick.fault(webhook__drop=50)
     stage.kick.live(started_at=instant(timedelta(minutes=10)))
     until(lambda: watched_in_silence(stage), "a look at the live channel")
-    alarmed(stage, "I cannot hear your Kick channel")
+    # Now the chat subscription is lost, and Kick does not give it back.
+    stage.kick.fault(subscriptions__chat_limit=0)
+    stage.kick.lose_subscription("chat.message.sent")
+    alarmed(stage, "No chat received from Kick")
     stage.kick.reset_faults()
+    until(lambda: at_kick(stage) == Counter(EVENT_TYPES), "all ten subscriptions")
     stage.kick.chat("mia", "hello?")
-    alarmed(stage, "I can hear your Kick channel again")
+    alarmed(stage, "Receiving chat from Kick again")
     stage.kick.offline()
 
 

@@ -19,8 +19,8 @@ def slash(stage: Stage, command: str) -> Json:
 
 def test_a_line_goes_out_and_its_own_webhook_comes_back(stage: Stage) -> None:
     open_show(stage)
-    assert "Kick hears and is heard" in slash(stage, "kick_selftest")["title"]
-    assert any("Self-test" in line["text"] for line in stage.replies())
+    assert "Kick works in both directions" in slash(stage, "kick_selftest")["title"]
+    assert any("Bot self-test" in line["text"] for line in stage.replies())
     assert stage.scalar("SELECT count(*) FROM people_viewers") == 0, "our own lines are no viewer's"
 
 

@@ -13,6 +13,7 @@ from core.guilds import store as guilds
 from core.kick.accounts import store
 from core.kick.accounts.store import Account, KnownChannel
 from core.kick.admins import tell_admins
+from core.kick.client import SiteChannel
 from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
 from core.kit.signed_links import PersonalLink
@@ -123,20 +124,36 @@ def get_known_channel(tx: Connection, guild_id: int) -> KnownChannel:
 
 
 def type_numbers(
-    tx: Connection, guild_id: int, chatroom_id: int, site_channel_id: int | None, actor: int
+    tx: Connection,
+    guild_id: int,
+    chatroom_id: int,
+    site_channel_id: int | None,
+    actor: int,
+    found: SiteChannel | None = None,
 ) -> KnownChannel:
     """An admin types in the website's numbers; 0 forgets one, None leaves it as it is.
 
+    Args:
+        found: what Kick's website says, if it answered.
+
     Raises:
-        Refusal: no channel is configured, or these are no such numbers.
+        Refusal: no channel is configured, these are no such numbers, or others are known to be
+            right.
     """
     if not all(0 <= number < 2**63 for number in (chatroom_id, site_channel_id or 0)):
         raise Refusal(_("These ids are positive numbers."), _("Use 0 to forget one."))
     before = get_known_channel(tx, guild_id)
+    if chatroom_id:
+        _require_right(tx, before, chatroom_id, site_channel_id, found)
+    origin: store.Source = "site" if found is not None else "typed"
+    stays = chatroom_id == before.chatroom_id
     wanted = replace(
         before,
         chatroom_id=chatroom_id or None,
-        chatroom_from="typed" if chatroom_id else None,
+        chatroom_from=(before.chatroom_from if stays and found is None else origin)
+        if chatroom_id
+        else None,
+        confirmed_at=before.confirmed_at if stays else None,
         site_channel_id=(
             before.site_channel_id if site_channel_id is None else site_channel_id or None
         ),
@@ -149,6 +166,48 @@ def type_numbers(
         if was != now:
             guilds.post_audit(tx, guild_id, actor, action, before=was, after=now)
     return wanted
+
+
+def _require_right(
+    tx: Connection,
+    before: KnownChannel,
+    chatroom_id: int,
+    site_channel_id: int | None,
+    found: SiteChannel | None,
+) -> None:
+    """A number that works is not replaced by one that is wrong, or that nobody can check."""
+    right = found.chatroom_id if found is not None else _told_by_site(tx, before)
+    if right is not None and right != chatroom_id:
+        raise Refusal(
+            _("{id} is not your channel's chatroom.").format(id=chatroom_id),
+            _("Kick's website says it is {right}: `/set_chatroom {right}`.").format(right=right),
+        )
+    if found is not None and site_channel_id and site_channel_id != found.channel_id:
+        raise Refusal(
+            _("{id} is not your channel's number on Kick's website.").format(id=site_channel_id),
+            _("Kick's website says it is {right}.").format(right=found.channel_id),
+        )
+    if right is None and before.confirmed_at is not None and before.chatroom_id != chatroom_id:
+        raise Refusal(
+            _("Chatroom {id} works: its feed has shown your chat.").format(id=before.chatroom_id),
+            _(
+                "Kick's website does not answer, so another id cannot be checked. To replace it "
+                "anyway, run `/set_chatroom 0` first."
+            ),
+        )
+
+
+def _told_by_site(tx: Connection, known: KnownChannel) -> int | None:
+    """What Kick's website once told any server that follows the channel. It never changes."""
+    return next(
+        (
+            each.chatroom_id
+            for each in store.list_known_channels(tx)
+            if each.broadcaster_user_id == known.broadcaster_user_id
+            and each.chatroom_from == "site"
+        ),
+        None,
+    )
 
 
 def connect_account(tx: Connection, account: Account) -> None:

@@ -144,6 +144,25 @@ def look_at_site(services: Services, client: KickClient, slug: str, known: Known
     return Synced(slug, known, trouble)
 
 
+def type_numbers(
+    services: Services, guild_id: int, chatroom_id: int, site_channel_id: int | None, actor: int
+) -> Synced:
+    """Check what an admin types in with Kick's website, and keep it; 0 forgets a number.
+
+    Raises:
+        Refusal: no channel is configured, or these are not its numbers.
+    """
+    with services.database.begin() as tx:
+        channel = actions.get_channel(tx, guild_id)
+        known = actions.get_known_channel(tx, guild_id)
+    found, trouble = None, ""
+    if chatroom_id > 0 or (site_channel_id or 0) > 0:
+        found, trouble = _ask_site(client_of(services.settings), channel.slug, known)
+    with services.database.begin() as tx:
+        known = actions.type_numbers(tx, guild_id, chatroom_id, site_channel_id, actor, found)
+    return Synced(channel.slug, known, trouble)
+
+
 def _ask_site(client: KickClient, slug: str, known: KnownChannel) -> tuple[SiteChannel | None, str]:
     try:
         found = client.site_channel(slug)
@@ -177,4 +196,5 @@ def look_up_missing(services: Services) -> None:
 
 def _is_wanting(known: KnownChannel, now: datetime) -> bool:
     complete = known.chatroom_id is not None and known.site_channel_id is not None
-    return not complete and (known.looked_at is None or now - known.looked_at > LOOK_AGAIN)
+    is_settled = complete and known.is_chatroom_sure
+    return not is_settled and (known.looked_at is None or now - known.looked_at > LOOK_AGAIN)

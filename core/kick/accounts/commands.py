@@ -76,13 +76,16 @@ class KickAccounts(commands.Cog):
     async def set_chatroom(
         self, ctx: Context, chatroom_id: int, channel_id: int | None = None
     ) -> None:
-        """Type in the numbers that the realtime feed needs, where Kick's website blocks us."""
-        guild = _guild(ctx)
-        known = await self._database.run(
-            actions.type_numbers, guild.id, chatroom_id, channel_id, ctx.author.id
+        """Set the chatroom id by hand (only if /sync_kick cannot read it)."""
+        typed = await asyncio.to_thread(
+            channels.type_numbers,
+            self._services,
+            _guild(ctx).id,
+            chatroom_id,
+            channel_id,
+            ctx.author.id,
         )
-        channel = await self._database.run(actions.get_channel, guild.id)
-        await answer(ctx, embeds.numbers(known, channel.slug))
+        await answer(ctx, embeds.numbers(typed))
 
     @commands.hybrid_command(name="kick_primary", extras=PRIVATE)
     @commands.guild_only()

@@ -158,9 +158,14 @@ def _where_they_stand(slug: str) -> str:
     ).format(slug=slug)
 
 
-def numbers(known: KnownChannel, slug: str) -> discord.Embed:
+def numbers(typed: Synced) -> discord.Embed:
     """After typing in."""
+    known = typed.known
     rows = _numbers(known)
+    if known.chatroom_id is not None and not known.is_chatroom_sure:
+        reason = _("Not confirmed yet: Kick's website did not answer ({reason}).")
+        rows.append("⚠️ " + reason.format(reason=safe(typed.site_trouble)))
+        rows.append(_("You are told if the realtime feed shows another channel's chat."))
     if None in (known.chatroom_id, known.site_channel_id):
-        rows.append(_where_they_stand(slug))
+        rows.append(_where_they_stand(typed.slug))
     return card("💬 " + _("For the realtime feed"), "\n".join(rows), tone="kick")

@@ -53,6 +53,8 @@ class KnownChannel:
         site_channel_id: the website's number for the channel, in feeds called `channel.<id>`.
         chatroom_from: who said what the chatroom is.
         looked_at: when the website was last asked.
+        confirmed_at: when webhooks and the feed of this chatroom last showed the same line.
+        doubted_id: the chatroom of which the admins were told that it is wrong.
         followed_since: when it was chosen.
         primary_since: when an admin made the server the channel's primary one.
     """
@@ -65,8 +67,15 @@ class KnownChannel:
     chatroom_id: int | None
     chatroom_from: Source | None
     looked_at: datetime | None
+    confirmed_at: datetime | None
+    doubted_id: int | None
     followed_since: datetime
     primary_since: datetime | None
+
+    @property
+    def is_chatroom_sure(self) -> bool:
+        """Kick's website said so, or chat was seen on its feed."""
+        return self.chatroom_from == "site" or self.confirmed_at is not None
 
 
 # -- accounts -----------------------------------------------------------------------------------
@@ -186,6 +195,8 @@ def set_known_channel(
         "chatroom_id": None,
         "chatroom_from": None,
         "looked_at": None,
+        "confirmed_at": None,
+        "doubted_id": None,
         "followed_since": func.now(),
         "primary_since": None,
     }
@@ -248,7 +259,25 @@ def set_numbers(tx: Connection, known: KnownChannel) -> bool:
         site_channel_id=known.site_channel_id,
         chatroom_id=known.chatroom_id,
         chatroom_from=known.chatroom_from,
+        confirmed_at=known.confirmed_at,
     )
+
+
+def set_confirmed(tx: Connection, broadcaster_user_id: int, chatroom_id: int, at: datetime) -> None:
+    """Webhooks and the feed of this chatroom showed the same line."""
+    tx.execute(
+        update(channels)
+        .where(
+            channels.c.broadcaster_user_id == broadcaster_user_id,
+            channels.c.chatroom_id == chatroom_id,
+        )
+        .values(confirmed_at=at)
+    )
+
+
+def set_doubted(tx: Connection, known: KnownChannel) -> bool:
+    """The admins are told that this chatroom is wrong; False when the channel has changed."""
+    return _set_ids(tx, known, doubted_id=known.chatroom_id)
 
 
 def set_site_ids(
@@ -262,6 +291,7 @@ def set_site_ids(
         chatroom_id=chatroom_id,
         chatroom_from="site",
         looked_at=now,
+        confirmed_at=known.confirmed_at if chatroom_id == known.chatroom_id else None,
     )
 
 

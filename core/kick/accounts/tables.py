@@ -58,6 +58,12 @@ channels = Table(
     Column("chatroom_id", BigInteger),
     Column("chatroom_from", Text, comment="site, or typed in by an admin"),
     Column("looked_at", DateTime(timezone=True), comment="when the website was last asked"),
+    Column(
+        "confirmed_at",
+        DateTime(timezone=True),
+        comment="a line of chat came by webhook and on the feed of this chatroom",
+    ),
+    Column("doubted_id", BigInteger, comment="chatroom of which admins were told that it is wrong"),
     Column("followed_since", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("primary_since", DateTime(timezone=True), comment="an admin made it the primary server"),
     PrimaryKeyConstraint("guild_id", name="kick_channels_one_a_server"),

@@ -7,11 +7,21 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.kick.bodies import PLATFORM
 from core.kick.feed import store
-from core.kick.feed.negotiation import SERVICE
+from core.kick.feed.store import ListeningState
 from core.kit.part import Part, State
+
+NAME = "Kick feed of your channel"
 
 FRESH = timedelta(minutes=1)
 """What was written before that is no longer believed: nobody listens."""
+
+
+def wrong_chatroom(state: ListeningState) -> str:
+    """In one sentence, for the health page and `/check_kick_config`."""
+    return (
+        f"Chatroom {state.chatroom_id} shows nothing of your chat: its id is probably wrong "
+        "(/sync_kick, /set_chatroom)."
+    )
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
@@ -23,5 +33,8 @@ def look(tx: Connection, now: datetime) -> list[Part]:
         if state is not None:
             age = (now - state.heard_at).total_seconds() if state.heard_at else None
             how: State = "ok" if state.is_well else "warn"
-            parts.append(Part(SERVICE, how, state.reason, age, guild_id=channel.guild_id))
+            reason = state.reason
+            if state.shows_another_chat:
+                how, reason = "warn", wrong_chatroom(state)
+            parts.append(Part(NAME, how, reason, age, guild_id=channel.guild_id))
     return parts

@@ -27,12 +27,14 @@ class Timing:
 
     Attributes:
         look: how often the channels are looked up.
+        compare: how often chat on the feed is compared with chat by webhook.
         steady: a connection that lived this long has worked.
         patience: how long silence is borne.
         pause_factor: multiplies every pause between two tries; tests make it small.
     """
 
     look: float = 5.0
+    compare: float = 30.0
     steady: float = 60.0
     patience: Patience = field(default_factory=Patience)
     pause_factor: float = 1.0
@@ -57,7 +59,7 @@ class Connection:
         self._feeds: tuple[str, ...] = ()
         self._session: Session | None = None
         self._ways = Ways(has_pusher_key=settings.kick_pusher_key is not None)
-        self._connected_at: float | None = None
+        self.connected_at: float | None = None
         self.connected_over: Provider | None = None
         self.trouble = ""
 
@@ -85,7 +87,7 @@ class Connection:
         if route is None:
             return self._timing.look
         way: Way | None = None
-        self._connected_at = None
+        self.connected_at = None
         try:
             way, self._session = await self._open(route)
             ended = await self._session.live(self._on_connected)
@@ -96,7 +98,7 @@ class Connection:
         return self._after(way, ended)
 
     def _after(self, way: Way | None, ended: Ended) -> float:
-        now, since = time.monotonic(), self._connected_at
+        now, since = time.monotonic(), self.connected_at
         if way is not None and since is not None and now - since >= self._timing.steady:
             self._ways.worked(way)
         self.trouble = ended.reason
@@ -110,7 +112,7 @@ class Connection:
         return pause
 
     def _on_connected(self) -> None:
-        self._connected_at = time.monotonic()
+        self.connected_at = time.monotonic()
         if self._session is not None:
             self.connected_over = self._session.provider
             self.trouble = ""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.inbox.store import Delivery
 from core.kick.bodies import ChatMessage, Instant, KickId, ShortText
+from core.kick.feed.comparison import ChatLine
 from core.kit import strict_json
 
 SOURCE = "kick.feed"
@@ -82,6 +83,23 @@ KINDS: dict[str, type[_Frame]] = dict(SHAPES.values())
 _CHAT_EVENT = "ChatMessageEvent"
 
 
+def is_chat(event: str) -> bool:
+    """Whether this is a line of chat."""
+    return event.removeprefix(PREFIX) == _CHAT_EVENT
+
+
+def chat_line(broadcaster_user_id: int, data: object, heard_at: datetime) -> ChatLine | None:
+    """The line of a chat event; None for one of a bot, which webhooks may leave out.
+
+    Raises:
+        ValueError: it has not the shape that is known.
+    """
+    line = ChatMessage.model_validate(_chat_body(broadcaster_user_id, _storable(data)))
+    if "bot" in line.sender.badge_types():
+        return None
+    return ChatLine(line.message_id, line.sender.user_id, line.content, heard_at)
+
+
 def is_used(event: str, *, chat: bool, support: bool = True) -> bool:
     """Whether a frame of this name is worth decoding. With `chat` the feed is where chat comes
     from; without `support` nothing else of it is used."""
@@ -142,12 +160,21 @@ def _number(frame: _Frame, content: dict[str, Any], heard_at: datetime) -> str:
 
 
 def _chat(broadcaster_user_id: int, decoded: object, heard_at: datetime) -> Delivery:
+    body = _chat_body(broadcaster_user_id, decoded)
+    line = ChatMessage.model_validate(body)
+    lane = f"kick:{broadcaster_user_id}"
+    number = f"{broadcaster_user_id}|{line.message_id}"
+    return Delivery(SOURCE, number, CHAT, lane, body, heard_at)
+
+
+def _chat_body(broadcaster_user_id: int, decoded: object) -> dict[str, Any]:
+    """As a webhook would have told it."""
     if not isinstance(decoded, dict) or not isinstance(decoded.get("sender"), dict):
         raise ValueError("not a line of chat")
     sender = decoded["sender"]
     identity = sender.get("identity")
     badges = identity.get("badges") if isinstance(identity, dict) else None
-    body = {
+    return {
         "broadcaster": {"user_id": broadcaster_user_id},
         "message_id": decoded.get("id"),
         "sender": {
@@ -159,7 +186,3 @@ def _chat(broadcaster_user_id: int, decoded: object, heard_at: datetime) -> Deli
         "content": decoded.get("content"),
         "created_at": decoded.get("created_at"),
     }
-    line = ChatMessage.model_validate(body)
-    lane = f"kick:{broadcaster_user_id}"
-    number = f"{broadcaster_user_id}|{line.message_id}"
-    return Delivery(SOURCE, number, CHAT, lane, body, heard_at)

@@ -4,16 +4,21 @@ Nothing here decides what counts: frames are written into the inbox, and that is
 """
 
 import asyncio
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection as SqlConnection
 
+from core.kick import store as kick
+from core.kick.accounts import store as accounts
 from core.kick.feed import frames, store
+from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Compared, Comparison
 from core.kick.feed.connection import Connection, Timing
 from core.kick.feed.desk import Desk
 from core.kick.feed.negotiation import SERVICE, Negotiator
@@ -56,6 +61,8 @@ class FeedListener:
         self._followed: dict[int, Followed] = {}
         self._by_feed: dict[str, list[int]] = {}
         self._heard_at: dict[int, datetime] = {}
+        self._compared: dict[int, _Channel] = {}
+        self._compared_at = -math.inf
         self._written: list[ListeningState] = []
         self._written_at = 0.0
         self._not_understood: dict[str, str] = {}
@@ -131,6 +138,7 @@ class FeedListener:
         feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
         self._shares = share_out(feeds, self._shares)
         await self._share(feeds, desk)
+        await self._compare()
         await self._write_states()
 
     async def _share(self, feeds: dict[int, tuple[str, ...]], desk: Desk) -> None:
@@ -169,6 +177,8 @@ class FeedListener:
     def _hear(self, desk: Desk, feed: str, event: str, data: object) -> None:
         channel_ids, now = self._by_feed.get(feed, ()), self._services.clock()
         self._heard_at.update(dict.fromkeys(channel_ids, now))
+        if frames.is_chat(event):
+            self._note_chat(channel_ids, data, now)
         chat, support = self._settings.kick_use_kickpython_ws, self._settings.use_dual_mode
         if not frames.is_used(event, chat=chat, support=support):
             return
@@ -182,6 +192,51 @@ class FeedListener:
             desk.put(delivery)
             if delivery.kind == LIVE_KIND:
                 self._look_soon.set()
+
+    def _note_chat(self, channel_ids: Iterable[int], data: object, now: datetime) -> None:
+        """Remember the line for the comparison with the webhooks'."""
+        for channel_id in channel_ids:
+            channel = self._compared.get(channel_id)
+            if channel is None:
+                continue
+            with suppress(ValueError, RecursionError):  # nothing that could be compared
+                line = frames.chat_line(channel_id, data, now)
+                if line is not None:
+                    channel.comparison.show(line)
+
+    async def _compare(self) -> None:
+        """Now and then, whether the feed and the webhooks tell of the same chat."""
+        connections = self._connections_by_channel()
+        for channel_id, followed in self._followed.items():
+            connection = connections.get(channel_id)
+            is_connected = connection is not None and connection.connected_over is not None
+            connected_at = connection.connected_at if connection and is_connected else None
+            known = self._compared.get(channel_id)
+            if connected_at is None or followed.chatroom_id is None:
+                self._compared.pop(channel_id, None)
+            elif known is None or (known.chatroom_id, known.connected_at) != (
+                followed.chatroom_id,
+                connected_at,
+            ):
+                comparison = Comparison(self._services.clock())
+                self._compared[channel_id] = _Channel(
+                    followed.chatroom_id, connected_at, comparison
+                )
+        now = time.monotonic()
+        if now - self._compared_at < self._timing.compare or not self._settings.use_dual_mode:
+            return
+        self._compared_at = now
+        with suppress(Outage):
+            await self._services.database.run(self._compare_all)
+
+    def _compare_all(self, tx: SqlConnection) -> None:
+        now, ours = self._services.clock(), kick.list_bot_ids(tx)
+        for channel_id, channel in list(self._compared.items()):
+            since = max(channel.comparison.since, now - LOOK_BACK)
+            told = store.list_told(tx, channel_id, since, MOST_LINES // 10)
+            found = channel.found = channel.comparison.compare(told, ours, now)
+            if found.confirmed_at is not None:
+                accounts.set_confirmed(tx, channel_id, channel.chatroom_id, found.confirmed_at)
 
     def _complain(self, event: str, error: Exception) -> None:
         """The feed is nobody's promise: its frames may change any day."""
@@ -225,7 +280,7 @@ class FeedListener:
         connections = list(self._connections)
         up = sum(each.connected_over is not None for each in connections)
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
-        return Part(SERVICE, "ok", f"{up} of {len(connections)} connections stand{only}.")
+        return Part(SERVICE, "ok", f"{up} of {len(connections)} connected{only}.")
 
     async def _write_states(self) -> None:
         """When something has changed, and now and then: what is old is not believed."""
@@ -239,21 +294,41 @@ class FeedListener:
             self._written, self._written_at = shape, now
 
     def _states(self) -> Iterator[ListeningState]:
-        by_channel = {
-            channel_id: connection
-            for connection, share in zip(self._connections, self._shares, strict=False)
-            for channel_id in share
-        }
+        by_channel = self._connections_by_channel()
         for channel_id, followed in self._followed.items():
             connection = by_channel.get(channel_id)
             is_well, reason = _how_it_is(followed, connection)
+            compared = self._compared.get(channel_id)
+            found = compared.found if compared is not None else None
+            # Of a chatroom that may be somebody else's, its lines prove nothing.
+            sure = followed.is_chatroom_sure and not self._settings.kick_use_kickpython_ws
             yield ListeningState(
                 channel_id,
                 is_well,
                 reason,
                 connection.connected_over if connection is not None else None,
                 self._heard_at.get(channel_id),
+                followed.chatroom_id,
+                found.unshown if found is not None else 0,
+                found.untold_since if found is not None and sure else None,
             )
+
+    def _connections_by_channel(self) -> dict[int, Connection]:
+        return {
+            channel_id: connection
+            for connection, share in zip(self._connections, self._shares, strict=False)
+            for channel_id in share
+        }
+
+
+@dataclass(slots=True)
+class _Channel:
+    """The comparison for one channel, over one connection and for one chatroom."""
+
+    chatroom_id: int
+    connected_at: float
+    comparison: Comparison
+    found: Compared | None = None
 
 
 def _how_it_is(followed: Followed, connection: Connection | None) -> tuple[bool, str]:

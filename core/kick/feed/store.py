@@ -1,6 +1,6 @@
 """Which channels are listened to, and how that stands."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -8,10 +8,14 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
+from core.inbox.tables import deliveries
 from core.kick.accounts import store as accounts
 from core.kick.bodies import PLATFORM
+from core.kick.feed.comparison import ENOUGH_UNSHOWN, ChatLine
 from core.kick.feed.rules import Provider, feeds_of
 from core.kick.feed.tables import states
+from core.kick.intake.rules import CHAT
+from core.kick.intake.sieve import WEBHOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,14 @@ class Followed:
     Attributes:
         channel_id: the owner's user id.
         feeds: names of its feeds, none while its numbers at the website are unknown.
+        is_chatroom_sure: Kick's website said which it is, or its feed has shown our chat.
     """
 
     channel_id: int
     guild_ids: tuple[int, ...]
     site_channel_id: int | None
     chatroom_id: int | None
+    is_chatroom_sure: bool = False
 
     @property
     def feeds(self) -> tuple[str, ...]:
@@ -35,22 +41,34 @@ class Followed:
 
 def list_followed(tx: Connection) -> list[Followed]:
     """Every channel once, with what any of its servers knows of it. What Kick's website told one
-    server counts before what was typed in at another."""
+    server counts before what was typed in at another, and what has shown our chat before what has
+    not."""
     known: dict[int, list[accounts.KnownChannel]] = {}
-    for each in sorted(accounts.list_known_channels(tx), key=lambda k: k.chatroom_from != "site"):
+    for each in sorted(
+        accounts.list_known_channels(tx),
+        key=lambda k: (k.chatroom_from != "site", k.confirmed_at is None),
+    ):
         known.setdefault(each.broadcaster_user_id, []).append(each)
     servers: dict[int, list[int]] = {}
     for channel in guilds.list_channels(tx, PLATFORM):
         servers.setdefault(channel.channel_id, []).append(channel.guild_id)
     return [
-        Followed(
-            channel_id,
-            tuple(guild_ids),
-            _first(each.site_channel_id for each in _of(known, channel_id, guild_ids)),
-            _first(each.chatroom_id for each in _of(known, channel_id, guild_ids)),
-        )
+        _followed(channel_id, guild_ids, _of(known, channel_id, guild_ids))
         for channel_id, guild_ids in sorted(servers.items())
     ]
+
+
+def _followed(
+    channel_id: int, guild_ids: Sequence[int], known: Sequence[accounts.KnownChannel]
+) -> Followed:
+    room = next((each for each in known if each.chatroom_id is not None), None)
+    return Followed(
+        channel_id,
+        tuple(guild_ids),
+        next((e.site_channel_id for e in known if e.site_channel_id is not None), None),
+        room.chatroom_id if room else None,
+        room is not None and room.is_chatroom_sure,
+    )
 
 
 def _of(
@@ -58,10 +76,6 @@ def _of(
 ) -> list[accounts.KnownChannel]:
     """What these servers know of the channel, the surest first."""
     return [each for each in known.get(channel_id, ()) if each.guild_id in guild_ids]
-
-
-def _first(numbers: Iterable[int | None]) -> int | None:
-    return next((number for number in numbers if number is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,9 @@ class ListeningState:
         reason: one sentence.
         transport: over which it listens; None while it is not connected.
         heard_at: when anything last came.
+        chatroom_id: whose chat is compared with what webhooks tell.
+        unshown: lines of chat by webhook, while the feed has shown none of them.
+        untold_since: when the first line of chat was shown since which no webhook told any.
     """
 
     broadcaster_user_id: int
@@ -79,6 +96,13 @@ class ListeningState:
     reason: str
     transport: Provider | None
     heard_at: datetime | None
+    chatroom_id: int | None = None
+    unshown: int = 0
+    untold_since: datetime | None = None
+
+    @property
+    def shows_another_chat(self) -> bool:
+        return self.unshown >= ENOUGH_UNSHOWN
 
 
 def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -> None:
@@ -95,6 +119,9 @@ def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -
         "transport": new.transport,
         # What another process heard before it handed over is still the newest.
         "heard_at": func.coalesce(new.heard_at, states.c.heard_at),
+        "chatroom_id": new.chatroom_id,
+        "unshown": new.unshown,
+        "untold_since": new.untold_since,
         "looked_at": new.looked_at,
     }
     tx.execute(
@@ -107,6 +134,30 @@ def list_states(tx: Connection, since: datetime) -> dict[int, ListeningState]:
     """Channel -> how it stands, where that was looked at since then."""
     found = tx.execute(select(*_STATE).where(states.c.looked_at >= since)).mappings()
     return {row["broadcaster_user_id"]: ListeningState(**row) for row in found}
+
+
+def list_told(
+    tx: Connection, broadcaster_user_id: int, since: datetime, most: int
+) -> list[ChatLine]:
+    """The newest lines of a channel's chat that came by webhook since then."""
+    body = deliveries.c.body
+    found = tx.execute(
+        select(
+            body["message_id"].as_string(),
+            body["sender"]["user_id"].as_integer(),
+            body["content"].as_string(),
+            deliveries.c.received_at,
+        )
+        .where(
+            deliveries.c.kind == CHAT,
+            deliveries.c.source == WEBHOOK,
+            deliveries.c.lane == f"{PLATFORM}:{broadcaster_user_id}",
+            deliveries.c.received_at > since,
+        )
+        .order_by(deliveries.c.received_at.desc())
+        .limit(most)
+    )
+    return [ChatLine(*row) for row in found]
 
 
 _STATE = [states.c[name] for name in ListeningState.__slots__]

@@ -1,8 +1,6 @@
-"""How the webhook log and the alarm look in Discord."""
+"""How the webhook log looks in Discord."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
 import discord
 
@@ -10,7 +8,6 @@ from core.kick.intake.log_store import Line
 from core.kick.intake.rules import LATE
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
 
 _MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "held": "⏳"}
 
@@ -69,40 +66,3 @@ def _row(line: Line) -> str:
     late = "⚠️ " if delay > LATE.total_seconds() else ""
     # Kick signs whole seconds, and its clock is not ours.
     return f"{said} · {late}{_('after')} {duration(max(delay, 0))}"
-
-
-def deaf(payload: Mapping[str, Any]) -> Rendered:
-    """A live channel is not heard."""
-    since = datetime.fromisoformat(payload["since"])
-    embed = card(
-        "🔇 " + _("I cannot hear your Kick channel"),
-        _(
-            "**{channel}** is live, but nothing has arrived from Kick {since}. If your chat is "
-            "really that quiet, all is well. Otherwise write a line there; if it changes nothing, "
-            "see `/webhooklog` and `/health`. What Kick does not send cannot be counted."
-        ).format(channel=safe(payload["slug"]), since=_("since") + f" {ago(since)}"),
-        tone="warning",
-        footer=_(
-            "How long, and where to tell: /settings set (kick.deaf_minutes, kick.admin_channel)"
-        ),
-    )
-    return Rendered(embed)
-
-
-def deaf_over(payload: Mapping[str, Any]) -> Rendered:
-    """The silence is over."""
-    since, at = (datetime.fromisoformat(payload[name]) for name in ("since", "at"))
-    silence = duration((at - since).total_seconds())
-    if payload["why"] == "ended":
-        text = _("**{channel}** is offline now. It had not been heard for {silence}.")
-        title = "⚫ " + _("The stream ended in silence")
-        body = text.format(channel=safe(payload["slug"]), silence=silence)
-        return Rendered(card(title, body))
-    embed = card(
-        "🔊 " + _("I can hear your Kick channel again"),
-        _("**{channel}** was silent for {silence}.").format(
-            channel=safe(payload["slug"]), silence=silence
-        ),
-        tone="success",
-    )
-    return Rendered(embed)

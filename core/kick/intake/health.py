@@ -73,8 +73,14 @@ def _odd(odd: Odd) -> list[Part]:
 
 
 def _silent(episode: Episode) -> Part:
-    reason = f"Live, but nothing was heard since {episode.since:%H:%M} UTC."
-    return Part("Kick hearing", "warn", reason, guild_id=episode.guild_id)
+    why = {
+        "chat": "though the realtime feed shows chat",
+        "subscription": "and Kick has no subscription for it",
+        "selftest": "and the self-test did not come back",
+        "feed": "and the realtime feed is not connected",
+    }[episode.evidence]
+    reason = f"Live, but no chat has arrived since {episode.since:%H:%M} UTC, {why}."
+    return Part("Kick activity", "warn", reason, guild_id=episode.guild_id)
 
 
 def _parked(guild_id: int, count: int) -> Part:

@@ -9,6 +9,11 @@ Authority = Literal["webhook", "feed"]
 Settled = Literal["credited", "taken_back", "dismissed"]
 """What an admin decided about the echo of a gift."""
 
+Evidence = Literal["chat", "subscription", "selftest", "feed"]
+"""Why a silence is more than a quiet chat: the realtime feed shows chat that no webhook told, the
+subscription is missing, a self-test did not come back, or the feed, where chat is taken from it, is
+not connected."""
+
 CHAT = "chat.message.sent"
 
 MONEY = frozenset(
@@ -126,10 +131,10 @@ def authority(
 def silent_since(
     started_at: datetime, watched_since: datetime, heard_at: datetime | None
 ) -> datetime:
-    """Since when a live channel has not been heard; what was before we listened does not count."""
+    """Since when no chat has come from a live channel, as far as we watched."""
     return max(started_at, watched_since, heard_at or started_at)
 
 
 def is_deaf(since: datetime, now: datetime, minutes: int) -> bool:
-    """Whether a silence has lasted long enough to be told; never with 0 minutes."""
+    """Whether something has lasted long enough to tell the admins; never with 0 minutes."""
     return minutes > 0 and now - since >= timedelta(minutes=minutes)

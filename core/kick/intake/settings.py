@@ -6,7 +6,8 @@ DEAF_MINUTES = GuildSetting(
     "kick.deaf_minutes",
     int,
     5,
-    "For how many minutes a live channel may be silent until admins are told; 0 for never.",
+    "Minutes without chat from a live channel after which admins are told, if something shows that "
+    "it is more than a quiet chat; 0 for never.",
     least=0,
     most=120,
 )

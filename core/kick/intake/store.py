@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kick.intake.rules import Authority
+from core.kick.intake.rules import Authority, Evidence
 from core.kick.intake.tables import authorities, deafness, looks, subscriptions
 
 # -- subscriptions ------------------------------------------------------------------------------
@@ -222,12 +222,13 @@ def list_looks(tx: Connection) -> dict[int, Look]:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A time in which a server's live channel was not heard."""
+    """A time in which no chat came from a server's live channel."""
 
     guild_id: int
     started_at: datetime
     episode: int
     since: datetime
+    evidence: Evidence
     noticed_at: datetime
     over_at: datetime | None
 
@@ -239,7 +240,12 @@ def list_open_episodes(tx: Connection) -> dict[int, Episode]:
 
 
 def add_episode(
-    tx: Connection, guild_id: int, started_at: datetime, since: datetime, now: datetime
+    tx: Connection,
+    guild_id: int,
+    started_at: datetime,
+    since: datetime,
+    evidence: Evidence,
+    now: datetime,
 ) -> int:
     """The next silence of this stream has been noticed; its number, from 1."""
     before = (
@@ -255,6 +261,7 @@ def add_episode(
             started_at=started_at,
             episode=before + 1,
             since=since,
+            evidence=evidence,
             noticed_at=now,
         )
         .returning(deafness.c.episode)

@@ -113,6 +113,13 @@ deafness = Table(
     Column("started_at", DateTime(timezone=True), nullable=False, comment="of the stream"),
     Column("episode", Integer, nullable=False, comment="counts within the stream"),
     Column("since", DateTime(timezone=True), nullable=False, comment="nothing was heard since"),
+    Column(
+        "evidence",
+        Text,
+        nullable=False,
+        server_default="chat",
+        comment="why it is more than a quiet chat",
+    ),
     Column("noticed_at", DateTime(timezone=True), nullable=False),
     Column("over_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("guild_id", "started_at", "episode", name="kick_deafness_episode"),

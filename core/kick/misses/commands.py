@@ -1,4 +1,4 @@
-"""`/missed`: what the realtime feed saw and no webhook told, and what Kick told twice."""
+"""`/missed`: events that the realtime feed showed and no webhook told, and those sent twice."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -12,7 +12,7 @@ Context = commands.Context[commands.Bot]
 
 
 class Missed(commands.Cog):
-    """Gifts, subscriptions and Kicks that Kick left out or told twice."""
+    """Gifts, subscriptions and Kicks that Kick missed or sent twice."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -21,7 +21,7 @@ class Missed(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def missed(self, ctx: Context) -> None:
-        """Show what Kick seems to have left out or told twice, for you to decide."""
+        """List events Kick may have missed or sent twice."""
         found = await self._services.database.run(
             echoes.listing, guild_id_of(ctx), self._services.clock()
         )
@@ -31,19 +31,19 @@ class Missed(commands.Cog):
     @missed.command(name="credit", extras=PRIVATE)
     @app_commands.describe(number="The number in the list")
     async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
-        """Count what was left out, as if Kick had told it. It counts once, whoever asks."""
+        """Count a missed event as if Kick had sent it. It counts only once."""
         await self._settle(ctx, "credit", number)
 
     @missed.command(name="dismiss", extras=PRIVATE)
     @app_commands.describe(number="The number in the list")
     async def dismiss(self, ctx: Context, number: commands.Range[int, 1]) -> None:
-        """Take it off the list and leave everything as it is."""
+        """Remove an event from the list without counting anything."""
         await self._settle(ctx, "dismiss", number)
 
     @missed.command(name="undo", extras=PRIVATE)
     @app_commands.describe(number="The number in the list")
     async def undo(self, ctx: Context, number: commands.Range[int, 1]) -> None:
-        """Take back a subscription that counted although it was only the echo of a gift."""
+        """Stop counting a subscription that was really the same gift."""
         await self._settle(ctx, "undo", number)
 
     async def _settle(self, ctx: Context, act: str, number: int) -> None:

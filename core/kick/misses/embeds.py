@@ -19,14 +19,14 @@ def listing(payload: Mapping[str, Any]) -> discord.Embed:
     if not payload["count"]:
         return card(
             "✅ " + _("Nothing is missing"),
-            _("What Kick's realtime feed saw was told by webhook, too, and nothing twice."),
+            _("Webhooks and realtime feed match."),
             tone="success",
         )
     return _card(payload)
 
 
 def alarm(payload: Mapping[str, Any]) -> discord.Embed:
-    """Said to the admins when something new is missing."""
+    """To the admins when something new is missing."""
     return _card(payload)
 
 
@@ -54,16 +54,16 @@ def _reasons(kinds: Set[str]) -> list[str]:
     if not kinds <= set(_ECHOES):
         reasons.append(
             _(
-                "Kick's realtime feed showed this, and no webhook came. "
-                "Credit what really happened: it then counts like everything else, once."
+                "Kick's realtime feed showed this, but no webhook came. "
+                "Credit what really happened: it then counts like any other event, once."
             )
         )
     if not kinds.isdisjoint(_ECHOES):
         reasons.append(
             _(
                 "A gift and a new subscription of the same viewer at the same time are most "
-                "likely one gift that Kick told twice. Unless they really bought one as well, "
-                "it should count as a gift only."
+                "likely one gift that Kick sent twice. Unless they really bought one as well, "
+                "count it as a gift only."
             )
         )
     return reasons
@@ -102,7 +102,7 @@ def _what(miss: Mapping[str, Any]) -> str:
 
 
 def _echo(miss: Mapping[str, Any]) -> str:
-    said = _("{giver} gave {names} a subscription, and Kick told them as new subscribers, too.")
+    said = _("{giver} gave {names} a subscription, and Kick also sent them as new subscribers.")
     state = {
         "echo": _("Counted as gifts only."),
         "counted_echo": _("⚠️ Counted as both."),

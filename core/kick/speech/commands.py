@@ -20,7 +20,7 @@ class KickChecks(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def check_kick_config(self, ctx: Context) -> None:
-        """Show everything the Kick side needs, and what to do where something is missing."""
+        """Check the Kick setup and show how to fix what is missing."""
         found = await self._services.database.run(report.examine, self._services, guild_id_of(ctx))
         await answer(ctx, embeds.report(found))
 
@@ -29,7 +29,7 @@ class KickChecks(commands.Cog):
     @commands.cooldown(1, 30, commands.BucketType.guild)
     @app_commands.default_permissions(manage_guild=True)
     async def kick_selftest(self, ctx: Context) -> None:
-        """Say a line in Kick's chat and wait for it to come back: proof that both ways work."""
+        """Send a line to Kick's chat and wait for it to come back, to test both directions."""
         result = await selftest.run(self._services, guild_id_of(ctx))
         await answer(ctx, embeds.selftest(result))
 

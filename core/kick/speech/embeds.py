@@ -17,15 +17,15 @@ def report(found: Sequence[Line]) -> discord.Embed:
     states = {line.state for line in found}
     rows = lines([_row(line) for line in found])
     if "down" in states:
-        return card("❌ " + _("Something on Kick's side has to be mended"), rows, tone="error")
+        return card("❌ " + _("Kick does not work yet"), rows, tone="error")
     if "warn" in states:
-        return card("⚠️ " + _("Kick works, but something needs a look"), rows, tone="warning")
-    return card("✅ " + _("Everything on Kick's side is in order"), rows, tone="success")
+        return card("⚠️ " + _("Kick works, with warnings"), rows, tone="warning")
+    return card("✅ " + _("Kick is set up correctly"), rows, tone="success")
 
 
 def _row(line: Line) -> str:
     # Never colour alone: the word stands beside the mark.
-    words = {"ok": _("ok"), "warn": _("look"), "down": _("down")}
+    words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
     at = "" if line.at is None else f" · {line.dated} {ago(line.at)}"
     row = f"{_MARKS[line.state]} **{safe(line.name)}** · {words[line.state]} · "
     row += f"{safe(line.found)}{at}"
@@ -40,7 +40,7 @@ def selftest(result: Result) -> discord.Embed:
             if result.by_feed
             else _("A line went to Kick's chat and came back as a webhook after {time} s.")
         ).format(time=f"{result.heard_after:.1f}")
-        return card("✅ " + _("Kick hears and is heard"), body, tone="success")
+        return card("✅ " + _("Kick works in both directions"), body, tone="success")
     if result.was_said and result.by_feed:
         return card(
             "❌ " + _("The line was said, but the realtime feed did not show it"),

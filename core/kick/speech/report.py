@@ -13,7 +13,7 @@ from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.feed import store as feed
-from core.kick.feed.checks import FRESH
+from core.kick.feed.checks import FRESH, wrong_chatroom
 from core.kick.intake import log_store
 from core.kick.intake import store as intake
 from core.kick.speech import store
@@ -81,7 +81,11 @@ def _primary(tx: Connection, guild_id: int) -> Line:
 def _chatroom(tx: Connection, guild_id: int) -> Line:
     known = accounts.find_known_channel(tx, guild_id)
     if known is not None and known.chatroom_id is not None:
-        return Line("chatroom id", "ok", str(known.chatroom_id))
+        found = str(known.chatroom_id)
+        if not known.is_chatroom_sure:
+            found = _("{id}, not confirmed yet").format(id=found)
+        dated = _("showed your chat") if known.confirmed_at else ""
+        return Line("chatroom id", "ok", found, known.confirmed_at, dated=dated)
     return Line(
         "chatroom id",
         "warn",
@@ -136,6 +140,9 @@ def _feed(tx: Connection, services: Services, broadcaster_user_id: int) -> Line:
     if state is None:
         soon = _("It begins some seconds after the start; if not, see `/health`.")
         return Line("feed", "warn", _("nobody listens right now"), remedy=soon)
+    if state.shows_another_chat:
+        again = _("Run `/sync_kick`, or type it in with `/set_chatroom`.")
+        return Line("feed", "warn", wrong_chatroom(state), state.heard_at, again, _("last event"))
     if state.is_well:
         return Line("feed", "ok", state.reason, state.heard_at, dated=_("last event"))
     # Where chat comes from the feed, nothing works without it.

@@ -62,7 +62,7 @@ async def run(
     deadline = seconds() + WAIT_SECONDS
     while result.heard_after is None and seconds() < deadline:
         await asyncio.sleep(LOOK_SECONDS)
-        result = await services.database.run(_look, guild_id, channel, key, started)
+        result = await services.database.run(look, guild_id, channel, key, started)
     return result
 
 
@@ -71,11 +71,17 @@ def _start(tx: Connection, services: Services, guild_id: int, key: str) -> Chann
     mute = why_mute(tx, services, guild_id)
     if mute is not None:
         raise Refusal(_("Nothing can be said in Kick's chat."), mute)
-    say(tx, services, guild_id, _("Self-test {code}: please ignore me.").format(code=key[-8:]), key)
+    say_test(tx, services, guild_id, key)
     return channel
 
 
-def _look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:
+def say_test(tx: Connection, services: Services, guild_id: int, key: str) -> None:
+    """Write the line in chat."""
+    say(tx, services, guild_id, _("Bot self-test ({code})").format(code=key[-8:]), key)
+
+
+def look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:
+    """What has become of a self-test so far."""
     fate = find_fate(tx, guild_id, key)
     assert fate is not None, "it was posted before"
     if fate.receipt is None:

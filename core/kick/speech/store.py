@@ -1,7 +1,8 @@
 """The statements about voices, and what the self-test looks up."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import Connection, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -9,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.guilds.tables import guilds
 from core.inbox.tables import deliveries
 from core.kick.intake.rules import CHAT
-from core.kick.speech.tables import unsaid, voices
+from core.kick.speech.tables import tests, unsaid, voices
 from core.outbox.tables import messages
 
 
@@ -68,6 +69,35 @@ def list_unsaid(tx: Connection) -> list[Unsaid]:
     """The servers that wanted to say something and could not."""
     found = tx.execute(select(unsaid).order_by(unsaid.c.guild_id)).mappings()
     return [Unsaid(**row) for row in found]
+
+
+TestState = Literal["waiting", "heard", "failed", "unsaid"]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """A server's newest hourly self-test. `unsaid`: Kick did not take the line."""
+
+    guild_id: int
+    key: str
+    said_at: datetime
+    state: TestState
+
+
+def find_test(tx: Connection, guild_id: int) -> SelfTest | None:
+    """The server's newest hourly self-test."""
+    row = tx.execute(select(tests).where(tests.c.guild_id == guild_id)).mappings().first()
+    return SelfTest(**row) if row else None
+
+
+def set_test(tx: Connection, test: SelfTest) -> None:
+    """It was said, or its result is known."""
+    values = asdict(test)
+    tx.execute(
+        upsert(tests)
+        .values(values)
+        .on_conflict_do_update(constraint="kick_selftests_one_a_server", set_=values)
+    )
 
 
 def find_heard_at(

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -20,6 +21,21 @@ voices = Table(
     Column("reason", Text, nullable=False, comment="what Kick said to the app's bot"),
     PrimaryKeyConstraint("guild_id", name="kick_voices_one_a_server"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_voices_guild"),
+)
+
+tests = Table(
+    "kick_selftests",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("key", Text, nullable=False, comment="of the line in the outbox"),
+    Column("said_at", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False),
+    PrimaryKeyConstraint("guild_id", name="kick_selftests_one_a_server"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_selftests_guild"),
+    CheckConstraint(
+        "state IN ('waiting', 'heard', 'failed', 'unsaid')", name="kick_selftests_state"
+    ),
+    comment="the newest hourly self-test of each server",
 )
 
 unsaid = Table(

@@ -9,7 +9,7 @@ from core.kick.accounts.store import KnownChannel
 from core.kit.errors import Outage, Refusal
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, Office
-from tests.kick.rig import NORA, VERA
+from tests.kick.rig import NOON, NORA, VERA
 
 
 def known(office: Office, guild_id: int = GUILD) -> KnownChannel:
@@ -91,6 +91,70 @@ def test_the_channels_number_can_be_typed_in_beside_the_chatrooms(office: Office
         ("kick.chatroom", 668, 669),
         ("kick.site_channel", 77, None),
     ]
+
+
+# -- what is typed in is checked ----------------------------------------------------------------
+
+
+def set_chatroom(
+    office: Office, number: int, site_channel_id: int | None = None
+) -> channels.Synced:
+    return channels.type_numbers(office.services, GUILD, number, site_channel_id, ADMIN)
+
+
+def test_a_number_that_is_not_the_channels_is_refused(office: Office) -> None:
+    """`/set_chatroom 123` took any number."""
+    right = sync(office.services, GUILD).known
+    assert right.chatroom_id is not None
+    with pytest.raises(Refusal, match="123 is not your channel's chatroom") as refused:
+        set_chatroom(office, 123)
+    assert f"/set_chatroom {right.chatroom_id}" in refused.value.remedy
+    with pytest.raises(Refusal, match="77 is not your channel's number"):
+        set_chatroom(office, right.chatroom_id, 77)
+    assert known(office) == right
+    typed = set_chatroom(office, right.chatroom_id, right.site_channel_id).known
+    assert (typed.chatroom_id, typed.chatroom_from) == (right.chatroom_id, "site")
+
+
+def test_what_the_website_once_told_needs_no_second_answer(office: Office) -> None:
+    right = sync(office.services, GUILD).known
+    office.kick.fault(site__cloudflare_403=True)
+    with pytest.raises(Refusal, match="not your channel's chatroom"):
+        set_chatroom(office, 123)
+    assert known(office) == right
+
+
+def test_a_number_that_works_is_not_replaced_by_one_that_nobody_can_check(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    assert set_chatroom(office, 668).known.chatroom_id == 668
+    assert set_chatroom(office, 669).known.chatroom_id == 669, "nothing has shown that 668 works"
+    with office.services.database.begin() as tx:
+        store.set_confirmed(tx, NORA, 669, NOON)
+    with pytest.raises(Refusal, match="669 works") as refused:
+        set_chatroom(office, 123)
+    assert "/set_chatroom 0" in refused.value.remedy
+    assert set_chatroom(office, 669).known.confirmed_at == NOON
+    assert set_chatroom(office, 0).known.chatroom_id is None
+    assert set_chatroom(office, 123).known.confirmed_at is None
+
+
+def test_a_number_that_nobody_could_check_is_called_so(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    said = str(embeds.numbers(set_chatroom(office, 668)).description)
+    assert "Not confirmed yet" in said
+    assert "HTTP 403" in said
+    office.kick.reset_faults()
+    right = sync(office.services, GUILD).known.chatroom_id
+    assert right is not None
+    assert "Not confirmed" not in str(embeds.numbers(set_chatroom(office, right)).description)
+
+
+def test_the_website_is_asked_again_for_a_number_that_was_typed_in(office: Office) -> None:
+    office.kick.fault(site__cloudflare_403=True)
+    set_chatroom(office, 123, 77)
+    office.kick.reset_faults()
+    look_up_missing(office.services)
+    assert (known(office).chatroom_id, known(office).chatroom_from) == (3_100_001, "site")
 
 
 def test_who_must_type_them_in_is_told_where_they_stand(office: Office) -> None:

@@ -1,23 +1,29 @@
 """The listener against the pretend Kick's real sockets, over both transports."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from core.kick.accounts import actions
+from core.guilds import actions as guild_actions
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
+from core.kick.accounts import store as accounts
+from core.kick.alarms import chatroom
 from core.kick.feed import store
 from core.kick.feed.checks import look
 from core.kick.feed.session import Patience
+from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.accounts.rig import Shifted
 from tests.kick.feed.rig import (
     CHAT_FEED,
     GIFT_FEED,
@@ -31,9 +37,10 @@ from tests.kick.feed.rig import (
     services,
     wait_for_ears,
 )
-from tests.kick.rig import NORA
+from tests.kick.rig import NORA, chat
 from tests.patience import until
 
+CHAT_EVENT = "App\\Events\\ChatMessageEvent"
 USED = (CHAT_FEED, GIFT_FEED, KICKS_FEED)
 
 
@@ -180,7 +187,7 @@ def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: 
         with listening(ours) as second:
             until(lambda: "Another process" in second.status()[0].reason)
             first.stop()
-            until(lambda: "stand" in second.status()[0].reason)
+            until(lambda: "connected" in second.status()[0].reason)
             wait_for_ears(kick, *USED)
             until(lambda: len(kick.feed_listeners()) == 1)
 
@@ -243,10 +250,100 @@ def test_what_the_website_told_counts_before_what_was_typed_in(clean: Database) 
     """Two servers follow one channel, and in the first of them somebody mistyped."""
     follow(clean, OTHER_GUILD)
     with clean.begin() as tx:
-        actions.type_numbers(tx, min(GUILD, OTHER_GUILD), 99, 98, actor=1)
+        known = accounts.find_known_channel(tx, min(GUILD, OTHER_GUILD))
+        assert known is not None
+        accounts.set_numbers(
+            tx, replace(known, chatroom_id=99, site_channel_id=98, chatroom_from="typed")
+        )
         (found,) = store.list_followed(tx)
     assert (found.chatroom_id, found.site_channel_id) == (ROOM, SITE)
     assert set(found.guild_ids) == {GUILD, OTHER_GUILD}
+
+
+class Chat:
+    """Nora's chat, of which webhooks and the feed tell."""
+
+    def __init__(self, database: Database, kick: KickDriver) -> None:
+        self.database = database
+        self.kick = kick
+        self.clock = Shifted()
+
+    def told(self, *message_ids: str) -> None:
+        """These lines came by webhook."""
+        with self.database.begin() as tx:
+            for each in message_ids:
+                body = chat(each, message_id=each)
+                kind, lane = "chat.message.sent", f"kick:{NORA}"
+                inbox.receive(tx, Delivery("kick.webhook", each, kind, lane, body, self.clock()))
+
+    def state(self) -> store.ListeningState | None:
+        with self.database.begin() as tx:
+            return store.list_states(tx, self.clock() - timedelta(minutes=1)).get(NORA)
+
+    def is_confirmed(self) -> bool:
+        """Say one more line, of which both tell."""
+        self.told(self.kick.chat("mia", "hello"))
+        return known(self.database).confirmed_at is not None
+
+    def found(self, condition: Callable[[store.ListeningState], object]) -> bool:
+        state = self.state()
+        return state is not None and bool(condition(state))
+
+
+def test_a_wrong_chatroom_is_noticed_and_told_once(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """Any number was taken, and every check stayed green."""
+    with clean.begin() as tx:
+        tx.exec_driver_sql("UPDATE kick_channels SET chatroom_id = 123, chatroom_from = 'typed'")
+        guild_actions.change_setting(tx, GUILD, ADMIN_CHANNEL, 555, 1)
+    ours = Chat(clean, kick)
+    with listening(
+        replace(services(clean, pretend), clock=ours.clock), replace(HASTE, compare=0.1)
+    ):
+        wait_for_ears(kick, "chatrooms.123.v2")
+        until(lambda: "Listening" in state(clean))
+        until(lambda: ours.found(lambda s: s.chatroom_id == 123))
+        ours.told(*(f"line {number}" for number in range(5)))
+        ours.clock.forward(minutes=2)
+        until(lambda: "shows nothing of your chat" in state(clean))
+        with clean.begin() as tx:
+            for _ in range(3):
+                chatroom.watch(tx, ours.clock())
+            told = tx.exec_driver_sql("SELECT kind, payload FROM outbox_messages").all()
+    assert [tuple(row) for row in told] == [
+        ("kick.wrong_chatroom", {"slug": f"channel-{NORA}", "chatroom_id": 123})
+    ]
+
+
+def test_a_chatroom_is_confirmed_and_lost_webhooks_are_noticed(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    ours = Chat(clean, kick)
+    with listening(
+        replace(services(clean, pretend), clock=ours.clock), replace(HASTE, compare=0.1)
+    ):
+        wait_for_ears(kick, *USED)
+        until(lambda: ours.is_confirmed())
+        heard = len(kick.feed_events(name=CHAT_EVENT))
+        for number in range(3):
+            kick.chat("mia", f"is anybody there? {number}")
+        until(lambda: len(kick.feed_events(name=CHAT_EVENT)) == heard + 3)
+        assert ours.found(lambda s: s.untold_since is None)
+        ours.clock.forward(minutes=2)
+        until(lambda: ours.found(lambda s: s.untold_since is not None))
+        assert not ours.found(lambda s: s.shows_another_chat)
+        ours.clock.by = timedelta()
+        ours.told("a webhook again")
+        ours.clock.forward(minutes=2)
+        until(lambda: ours.found(lambda s: s.untold_since is None))
+
+
+def known(database: Database) -> accounts.KnownChannel:
+    with database.begin() as tx:
+        found = accounts.find_known_channel(tx, GUILD)
+    assert found is not None
+    return found
 
 
 def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(

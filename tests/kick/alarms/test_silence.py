@@ -1,4 +1,4 @@
-"""The alarm: live and silent is told once, and once when it is over."""
+"""The alarm: live, silent and with evidence is told once, and once when it is over."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,10 +11,14 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kick.intake import deafness, embeds, store
+from core.kick.alarms import embeds, silence
+from core.kick.feed import store as feed
+from core.kick.feed.store import ListeningState
+from core.kick.intake import store
 from core.kick.intake.health import look
 from core.kick.intake.settings import DEAF_MINUTES
 from core.kick.settings import ADMIN_CHANNEL
+from core.kick.speech import store as speech
 from core.outbox.tables import messages
 from tests.kick.rig import NOON, NORA
 
@@ -29,6 +33,8 @@ class Channels:
         self.tx = tx
         self.guild_id = guild_id
         self.now = NOON
+        self.feed_is_well = True
+        self.untold_since: datetime | None = NOON
         self._number = 0
         guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
         self.set(ADMIN_CHANNEL, ADMINS)
@@ -40,14 +46,21 @@ class Channels:
         """Time passes; look and watch."""
         self.now += timedelta(**time)
         store.set_looks(self.tx, {NORA: started_at}, self.now, self.now - timedelta(minutes=4))
-        deafness.watch(self.tx, self.now)
+        state = ListeningState(
+            NORA, self.feed_is_well, "", "pusher", self.now, 1, 0, self.untold_since
+        )
+        feed.set_states(self.tx, [state], self.now)
+        silence.watch(self.tx, self.now)
 
     def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
         for _ in range(minutes):
             self.looked(started_at, minutes=1)
 
     def heard(self, source: str = "kick.webhook") -> None:
+        """A line of chat; from then on the feed shows lines that no webhook tells."""
         self._number += 1
+        if source != "kick.poll":
+            self.untold_since = self.now
         kind, lane = "chat.message.sent", f"kick:{NORA}"
         inbox.receive(self.tx, Delivery(source, f"d{self._number}", kind, lane, {}, self.now))
         self.tx.execute(
@@ -70,7 +83,63 @@ class Channels:
 
 @pytest.fixture
 def channel(tx: Connection, guild_id: int) -> Channels:
+    """Its feed shows chat from noon on."""
     return Channels(tx, guild_id)
+
+
+def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
+    """After five minutes without chat the admins were told that nothing arrives."""
+    channel.untold_since = None
+    channel.looked()
+    channel.passes(120)
+    assert channel.kinds() == []
+    assert look(channel.tx, channel.now)[1:] == []
+
+
+def test_chat_on_the_feed_that_no_webhook_tells_is_evidence(channel: Channels) -> None:
+    channel.untold_since = None
+    channel.looked()
+    channel.passes(30)
+    channel.untold_since = channel.now
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(1)
+    (alarm,) = channel.told()
+    assert alarm.payload["evidence"] == "chat"
+
+
+def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
+    channel.untold_since = None
+    ids = {"chat.message.sent": "01J", "channel.followed": None}
+    store.set_subscriptions(channel.tx, NORA, ids, {}, NOON)
+    channel.looked()
+    channel.passes(30)
+    assert channel.kinds() == []
+    ids["chat.message.sent"] = None
+    store.set_subscriptions(channel.tx, NORA, ids, {"chat.message.sent": "Kick declined."}, NOON)
+    channel.passes(1)
+    assert [row.payload["evidence"] for row in channel.told()] == ["subscription"]
+    channel.passes(30)
+    assert channel.kinds() == ["deaf"]
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds"), [("waiting", []), ("heard", []), ("unsaid", []), ("failed", ["deaf"])]
+)
+def test_a_failed_self_test_is_evidence(
+    channel: Channels, guild_id: int, state: speech.TestState, kinds: list[str]
+) -> None:
+    channel.untold_since = None
+    channel.looked()
+    channel.passes(10)
+    test = speech.SelfTest(guild_id, "k", channel.now, state)
+    speech.set_test(channel.tx, test)
+    channel.passes(1)
+    assert channel.kinds() == kinds
+    channel.heard()
+    channel.untold_since = None
+    channel.passes(30)
+    assert channel.kinds() == kinds + ["deaf_over"] * len(kinds), "an old test proves nothing"
 
 
 def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channels) -> None:
@@ -81,7 +150,7 @@ def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channel
     (alarm,) = channel.told()
     assert alarm.kind == "kick.deaf"
     assert alarm.target == {"channel_id": ADMINS}
-    assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat()}
+    assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
 
 
 def test_hearing_again_is_told_once(channel: Channels) -> None:
@@ -119,8 +188,13 @@ def test_our_own_looks_are_not_hearing(channel: Channels) -> None:
     assert channel.kinds() == ["deaf"]
 
 
-def test_the_feed_counts_as_hearing_only_where_chat_is_its(channel: Channels) -> None:
+def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Channels) -> None:
     store.set_authorities(channel.tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
+    channel.looked()
+    channel.passes(10)
+    assert channel.kinds() == []
+    channel.heard("kick.feed")
+    channel.feed_is_well = False
     channel.looked()
     for _ in range(6):
         channel.passes(1)
@@ -197,7 +271,7 @@ def test_every_server_is_told_of_its_own(
     channel.passes(6)
     assert channel.kinds() == ["deaf"]
     assert channel.told(other_guild_id) == []
-    silent = [part for part in look(tx, channel.now) if part.name == "Kick hearing"]
+    silent = [part for part in look(tx, channel.now) if part.name == "Kick activity"]
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
@@ -205,7 +279,7 @@ def test_a_server_that_gives_its_channel_up_has_no_alarm(channel: Channels, tx: 
     channel.looked()
     channel.passes(6)
     tx.execute(text("DELETE FROM guild_channels"))
-    deafness.watch(tx, channel.now)
+    silence.watch(tx, channel.now)
     assert store.list_open_episodes(tx) == {}
 
 
@@ -216,14 +290,15 @@ def test_with_nobody_to_tell_it_is_still_on_the_health_page(
     channel.looked()
     channel.passes(6)
     assert channel.kinds() == []
-    assert "Kick hearing" in {part.name for part in look(tx, channel.now)}
+    assert "Kick activity" in {part.name for part in look(tx, channel.now)}
 
 
 def test_the_messages_say_what_to_do() -> None:
     payload = {"slug": "nora_plays", "since": NOON.isoformat()}
     alarm = embeds.deaf(payload).embed
     assert r"nora\_plays" in str(alarm.description)
-    assert "/webhooklog" in str(alarm.description)
+    assert "/check_kick_config" in str(alarm.description)
+    assert "realtime feed shows chat" in str(alarm.description)
     over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
     assert "12 min" in str(embeds.deaf_over(payload | over | {"why": "heard"}).embed.description)
     assert "offline" in str(embeds.deaf_over(payload | over | {"why": "ended"}).embed.description)

@@ -1,0 +1,151 @@
+"""The alarm for a live channel whose chat does not arrive: one message, and one when it is over.
+
+A chat may simply be quiet, so silence alone is no alarm. It takes evidence: lines on the realtime
+feed that no webhook told, a missing subscription, or a self-test that did not come back.
+"""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from core.guilds import actions as settings_of
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox import store as inbox
+from core.kick.admins import tell_admins
+from core.kick.bodies import PLATFORM
+from core.kick.feed import store as feed
+from core.kick.feed.checks import FRESH
+from core.kick.feed.store import ListeningState
+from core.kick.intake import store
+from core.kick.intake.rules import CHAT, Evidence, is_deaf, silent_since
+from core.kick.intake.settings import DEAF_MINUTES
+from core.kick.intake.sieve import FEED, source_of_chat
+from core.kick.intake.store import Episode, Look
+from core.kick.speech import store as speech
+
+_log = structlog.get_logger(__name__)
+
+
+def watch(tx: Connection, now: datetime) -> None:
+    """Look for live channels whose chat does not arrive, and for those where it does again."""
+    looks, lasting = store.list_looks(tx), store.list_open_episodes(tx)
+    states = feed.list_states(tx, now - FRESH)
+    for channel in guilds.list_channels(tx, PLATFORM):
+        _watch_one(
+            tx,
+            channel,
+            looks.get(channel.channel_id),
+            states.get(channel.channel_id),
+            lasting.pop(channel.guild_id, None),
+            now,
+        )
+    for episode in lasting.values():
+        store.end_episode(tx, episode, now)  # the server follows no channel any more
+
+
+def _watch_one(
+    tx: Connection,
+    channel: Channel,
+    look: Look | None,
+    state: ListeningState | None,
+    lasting: Episode | None,
+    now: datetime,
+) -> None:
+    if look is None or look.started_at is None:
+        if lasting is not None:
+            _end(tx, channel, lasting, now, "ended")
+        return
+    if lasting is not None and lasting.started_at != look.started_at:
+        _end(tx, channel, lasting, now, "ended")
+        lasting = None
+    since = find_silence(tx, channel, look)
+    minutes = settings_of.setting(tx, channel.guild_id, DEAF_MINUTES)
+    if lasting is not None:
+        if since > lasting.since:
+            _end(tx, channel, lasting, now, "heard")
+        elif minutes == 0:
+            _end(tx, channel, lasting, now, "off")
+    elif is_deaf(since, now, minutes):
+        evidence = _evidence(tx, channel, state, since, now, minutes)
+        if evidence is not None:
+            _begin(tx, channel, look.started_at, since, evidence, now)
+
+
+def find_silence(tx: Connection, channel: Channel, look: Look) -> datetime:
+    """Since when no chat of a live channel has come."""
+    started_at = look.started_at
+    assert started_at is not None, "it is live"
+    heard_at = _heard_at(tx, channel.channel_id, started_at)
+    return silent_since(started_at, look.watched_since, heard_at)
+
+
+def _evidence(
+    tx: Connection,
+    channel: Channel,
+    state: ListeningState | None,
+    since: datetime,
+    now: datetime,
+    minutes: int,
+) -> Evidence | None:
+    """What shows that the silence is not only a quiet chat."""
+    tested = speech.find_test(tx, channel.guild_id)
+    if tested is not None and tested.state == "failed" and tested.said_at >= since:
+        return "selftest"
+    if source_of_chat(tx, channel.channel_id) == FEED:
+        return None if state is not None and state.is_well else "feed"
+    held = {one.kind: one for one in store.list_subscriptions(tx, channel.channel_id)}
+    if CHAT in held and held[CHAT].subscription_id is None:
+        return "subscription"
+    if state is not None and state.untold_since is not None:
+        return "chat" if is_deaf(state.untold_since, now, minutes) else None
+    return None
+
+
+def _heard_at(tx: Connection, broadcaster_user_id: int, since: datetime) -> datetime | None:
+    """When a line of chat last came from where the channel's chat is taken from."""
+    source = source_of_chat(tx, broadcaster_user_id)
+    return inbox.find_heard(tx, source, f"{PLATFORM}:{broadcaster_user_id}", CHAT, since)
+
+
+def _begin(
+    tx: Connection,
+    channel: Channel,
+    started_at: datetime,
+    since: datetime,
+    evidence: Evidence,
+    now: datetime,
+) -> None:
+    number = store.add_episode(tx, channel.guild_id, started_at, since, evidence, now)
+    _log.warning(
+        "No chat arrives from a live channel",
+        guild_id=channel.guild_id,
+        since=str(since),
+        evidence=evidence,
+    )
+    tell_admins(
+        tx,
+        channel.guild_id,
+        "kick.deaf",
+        _key("deaf", started_at, number),
+        {"slug": channel.slug, "since": since.isoformat(), "evidence": evidence},
+    )
+
+
+def _end(tx: Connection, channel: Channel, episode: Episode, now: datetime, why: str) -> None:
+    if not store.end_episode(tx, episode, now) or why == "off":
+        return
+    _log.info("The alarm for missing chat is over", guild_id=channel.guild_id, why=why)
+    tell_admins(
+        tx,
+        channel.guild_id,
+        "kick.deaf_over",
+        _key("deaf_over", episode.started_at, episode.episode),
+        {"slug": channel.slug, "since": episode.since.isoformat(), "at": now.isoformat()}
+        | {"why": why},
+    )
+
+
+def _key(what: str, started_at: datetime, number: int) -> str:
+    return f"kick.{what}:{started_at.isoformat()}:{number}"
