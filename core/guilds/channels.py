@@ -12,6 +12,7 @@ from core.guilds.actions import setting
 from core.guilds.tables import channel_troubles as troubles
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
+from core.kit.part import Part
 from core.kit.room import GuildSetting
 from core.kit.words import _
 from core.outbox import actions as outbox
@@ -129,3 +130,17 @@ def say_trouble(trouble: Trouble) -> str:
     return _("I can't post in <#{channel_id}>. Give my role there: {needed}.").format(
         channel_id=trouble.channel_id, needed=permission_names(trouble.missing)
     )
+
+
+def look(tx: Connection, now: datetime) -> list[Part]:
+    """For the health page: every channel that cannot be used."""
+    return [
+        Part(
+            _("Posts in a channel"),
+            "warn",
+            say_trouble(trouble),
+            (now - trouble.since).total_seconds(),
+            guild_id=trouble.guild_id,
+        )
+        for trouble in list_troubles(tx)
+    ]

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from core.guilds import channels
-from core.guilds.channels import Reason, Trouble
+from core.guilds.channels import Reason
 from core.kick.admins import tell_admins
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import card, permission_names
-from core.kit.part import Part
 from core.kit.words import _
 from core.outbox.courier import ChannelRefused
 from core.outbox.discord_courier import Rendered
@@ -110,14 +109,3 @@ def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
     if names:
         body += "\n" + _("It is set as {settings}.").format(settings=names)
     return Rendered(card("⚠️ " + title, body, tone="warning"))
-
-
-def look(tx: Connection, now: datetime) -> list[Part]:
-    """For the health page: every channel that cannot be used."""
-    return [_part(trouble, now) for trouble in channels.list_troubles(tx)]
-
-
-def _part(trouble: Trouble, now: datetime) -> Part:
-    age = (now - trouble.since).total_seconds()
-    reason = channels.say_trouble(trouble)
-    return Part(_("Posts in a channel"), "warn", reason, age, guild_id=trouble.guild_id)

@@ -24,6 +24,5 @@ def open_room(others: Iterable[Room]) -> Room:
         ),
         books=(settings, record),
         embeds={channels.KIND: channels.posted_trouble},
-        checks=(channels.look,),
         on_channel_refused=partial(channels.note_refused, known),
     )

@@ -109,6 +109,38 @@ def test_every_command_is_described() -> None:
         assert all(f"`!{name}" in page for name in command["names"])
 
 
+GUIDES = "README.md", "docs/deploy.md"
+FOLDERS = {"data"}
+"""What else begins with a slash in them."""
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_names_commands_and_settings_that_exist(guide: str) -> None:
+    known = {command["slash"][1:] for command in told("--commands")}
+    groups = {slash.split()[0] for slash in known if " " in slash}
+    keys = {one.key for one in guild_settings()}
+    mentions = re.findall(r"`/([a-z_]+)((?: [^`]*)?)`", (ROOT / guide).read_text())
+    assert mentions
+    for name, rest in mentions:
+        words = rest.split()
+        if name in groups and words:
+            assert f"{name} {words[0]}" in known, f"/{name}{rest}"
+        else:
+            assert name in known | groups | FOLDERS, f"/{name}{rest}"
+        if name == "settings" and words[:1] == ["set"] and len(words) > 1:
+            assert words[1] in keys, f"/{name}{rest}"
+
+
+def test_who_may_use_which_command_is_as_declared() -> None:
+    who = {command["slash"].split()[0]: command["who"] for command in told("--commands")}
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    for declared, heading in (("everyone", "Everyone"), ("Manage Server", "Manage Server")):
+        line = re.search(rf"^- \*\*{heading}\*\*.*", page, re.MULTILINE)
+        assert line
+        for name in re.findall(r"`(/[a-z_]+)`", line[0]):
+            assert who[name] == declared, name
+
+
 def test_what_the_program_prints_is_what_the_page_is_made_of() -> None:
     command = [sys.executable, "bot.py", "--commands"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import channels as known_channels
 from core.guilds.actions import change_setting
+from core.guilds.room import ROOM as GUILDS
 from core.kick.settings import ADMIN_CHANNEL
 from core.outbox import actions as outbox
 from core.outbox.courier import ChannelRefused
@@ -58,7 +59,7 @@ def test_the_admins_are_told_once_with_what_it_stops(
     shown = channels.posted_trouble(payload).embed
     assert "Send Messages" in str(shown.description)
     assert "`slot_calls.channel`" in str(shown.description)
-    (part,) = channels.look(tx, LATER)
+    (part,) = GUILDS.checks[0](tx, LATER)
     assert (part.state, part.guild_id) == ("warn", guild_id)
     assert known_channels.find_trouble(tx, other_guild_id, SLOTS) is None
 
