@@ -1,9 +1,10 @@
-"""Does a raffle's draw again, from its bundle alone, and says whether all is as promised.
+"""Repeats a raffle's draw from its proof file alone, and checks everything that was promised.
 
-    python3 verify_draw.py bundle.json [--seen HASH ...] [--online]
+    python3 verify_draw.py bundle.json --online --seen COMMITMENT LIST_HASH [CLAIMANT ...]
 
---seen compares with hashes read in Discord, --online with the beacon itself. Needs Python 3.8
-or newer and nothing else. Exit code 0: as promised; 1: something is not; 2: could not look.
+--seen compares with what was posted in Discord, --online with the public beacon itself. Needs
+Python 3.8 or newer and nothing else. Exit code 0: all is as promised; 1: something is not;
+2: nothing is wrong, but not everything was checked.
 """
 
 import argparse
@@ -18,11 +19,22 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 RULE = "4aacd89740630e4f5d11f573fbcd52f43f3ea02c49a98f79598c909df8af19b8"  # SHA-256 of its text
-QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+QUICKNET = {  # the public beacon, as its address /info describes it
+    "hash": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+    "public_key": "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c"
+    "8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb"
+    "5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+    "genesis_time": 1692803367,
+    "period": 3,
+    "schemeID": "bls-unchained-g1-rfc9380",
+}
+AHEAD = 300  # seconds between the freeze and the round
 HEADER = re.compile(
-    r"regulars draw 1\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\n"
+    r"regulars draw 2\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\n"
     r"winners (?P<winners>[1-9][0-9]*)\ncommitment (?P<commitment>[0-9a-f]{64})\n"
-    r"beacon (none|(?P<chain>[0-9a-f]{64}) (?P<round>[1-9][0-9]*))\n"
+    r"announced (none|(?P<planned>\S+Z) (?P<planned_chain>(other:)?[0-9a-f]{64}) "
+    r"(?P<planned_round>[1-9][0-9]*))\nfrozen (?P<frozen>[0-9-]{10}T[0-9:]{8}Z)\n"
+    r"beacon (none|(?P<chain>(other:)?[0-9a-f]{64}) (?P<round>[1-9][0-9]*))\n"
     r"total (?P<entrants>[0-9]+) (?P<tickets>[0-9]+)\n"
 )
 
@@ -36,23 +48,28 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def canonical(value):
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
 def read(raw):
-    """The bundle, if it is written in the one way in which a bundle can be written."""
+    """The proof file, if it is written in the only way in which the bot writes one."""
     bundle = json.loads(raw.decode("ascii"))
-    again = json.dumps(bundle, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-    need(again == raw, "the file was changed, or written by somebody else")
-    parts = ["beacon", "format", "picks", "rule", "seed", "snapshot", "snapshot_sha256"]
-    need(list(bundle) == parts and bundle["format"] == "regulars draw 1", "this is no bundle")
-    need(sha256(bundle["rule"].encode()) == RULE, "it follows another rule")
+    need(canonical(bundle) + b"\n" == raw, "the file was changed, or not written by the bot")
+    parts = ["beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot"]
+    need(list(bundle) == [*parts, "snapshot_sha256"], "this is not a proof file")
+    need(bundle["format"] == "regulars draw 2", "this is a proof file of another version")
+    need(sha256(bundle["rule"].encode()) == RULE, "it has another rule")
+    need(sha256(canonical(bundle["picks"])) == bundle["picks_sha256"], "the winners were changed")
     return bundle
 
 
 def read_snapshot(snapshot):
-    """What was fixed with the list, and the list."""
+    """The terms of the draw, and the list."""
     terms = HEADER.match(snapshot)
-    need(terms, "the first lines of the list are not as they have to be")
+    need(terms, "the first lines of the list are malformed")
     rows = re.fullmatch("(?:[0-9a-f]{40} [1-9][0-9]*\n)*", snapshot[terms.end() :])
-    need(rows, "a line of the list is not as it has to be")
+    need(rows, "a line of the list is malformed")
     pool = [(row[:40], int(row[41:])) for row in rows[0].splitlines()]
     need(all(a[0] < b[0] for a, b in zip(pool, pool[1:])), "the list is not in order")
     sums = f"total {len(pool)} {sum(tickets for _, tickets in pool)}\n"
@@ -73,74 +90,123 @@ def draw(seed, snapshot_hash, randomness, pool):
         yield pool.pop(bisect_right(ends, number % ends[-1]))[0]
 
 
+def at(instant):
+    return datetime.fromisoformat(instant.replace("Z", "+00:00")).timestamp()
+
+
+def published(number):
+    """When quicknet publishes a round, in seconds since 1970."""
+    return QUICKNET["genesis_time"] + QUICKNET["period"] * (number - 1)
+
+
+def check_round(terms):
+    """Whether the rule demands this round of quicknet; says when it was published, and why it."""
+    number, frozen = int(terms["round"]), at(terms["frozen"])
+    when = datetime.fromtimestamp(published(number), timezone.utc)
+    late = f"round {number} was published {when}, not {AHEAD} seconds after the freeze"
+    need(published(number) - frozen >= AHEAD, late)
+    demanded = int(-((QUICKNET["genesis_time"] - frozen - AHEAD) // QUICKNET["period"])) + 1
+    why = f"the first {AHEAD} seconds after the freeze"
+    if terms["planned_chain"] == terms["chain"]:
+        announced = int(terms["planned_round"])
+        if at(terms["planned"]) <= frozen <= published(announced) - AHEAD:
+            demanded, why = announced, "the announced one"
+        else:
+            why += f"; ANNOUNCED WAS {announced}, for a freeze at {terms['planned']}"
+    need(number == demanded, f"the rule demands round {demanded}")
+    return f"published {when}: {why}"
+
+
 def check_pick(pick, k, expected):
-    parts = ["account", "k", "pseudonym", "reason", "result", "secret"]
-    need(list(pick) == parts and pick["k"] == k, f"number {k} is not as it has to be")
-    need(pick["pseudonym"] == expected, f"by the rule, number {k} is {expected}")
+    parts = ["account", "claimant", "k", "pseudonym", "reason", "result", "secret"]
+    need(list(pick) == parts and pick["k"] == k, f"winner {k} is malformed")
+    need(pick["pseudonym"] == expected, f"by the rule, winner {k} is {expected}")
     results = ("skipped",) if pick["reason"] else ("won", "waiting", "expired")
-    need(pick["result"] in results, f"what became of number {k}?")
+    need(pick["result"] in results, f"the result of winner {k} is unknown")
     need(pick["reason"] in (None, "banned", "excluded", "unlinked", "won_already"), "why skipped?")
-    if pick["account"] is pick["secret"] is None and pick["result"] != "waiting":
-        return " (the account is not shown)"
+    claimant = "" if pick["reason"] else f", claimant {pick['claimant']}"
+    need(pick["reason"] or re.fullmatch("[0-9a-f]{16}", str(pick["claimant"])), "who may claim?")
+    if pick["account"] is pick["secret"] is None:
+        return f"{claimant} (the account is not shown)"
     account = sha256(f"{pick['secret']} {pick['account']}".encode())[:40]
-    need(account == expected and not pick["reason"], f"number {k} is another account")
-    return f" ({pick['account']})"
+    need(account == expected and not pick["reason"], f"winner {k} was replaced by another")
+    return f"{claimant} ({pick['account']})"
 
 
 def verify(raw, say=str):
-    """Check everything; an exception says what is wrong. Returns the bundle and its hashes."""
+    """Check everything in the file; an exception says what is wrong. Returns the bundle, and what
+    of it was posted in Discord."""
     bundle = read(raw)
     snapshot = "\n".join(bundle["snapshot"]) + "\n"
     terms, pool = read_snapshot(snapshot)
-    say(f"1. The bundle is whole, and follows this rule:\n   {bundle['rule']}")
+    say(f"1. The proof file is complete and valid. Its rule:\n   {bundle['rule']}")
     snapshot_hash, seed = sha256(snapshot.encode("ascii")), bytes.fromhex(bundle["seed"])
-    need(snapshot_hash == bundle["snapshot_sha256"], "the list has another hash")
-    say(f"2. {terms['entrants']} entrants, {terms['tickets']} tickets; hash:\n   {snapshot_hash}")
-    need((seed.hex(), sha256(seed)) == (bundle["seed"], terms["commitment"]), "the seed is another")
-    say(f"3. The seed is the one promised at the opening by\n   {terms['commitment']}")
+    need(snapshot_hash == bundle["snapshot_sha256"], "the list does not match its hash")
+    say(f"2. {terms['entrants']} entrants, {terms['tickets']} tickets, frozen {terms['frozen']}:")
+    say(f"   {snapshot_hash}")
+    need(
+        (seed.hex(), sha256(seed)) == (bundle["seed"], terms["commitment"]),
+        "the seed is not the promised one",
+    )
+    say(f"3. The seed matches the hash posted at the opening:\n   {terms['commitment']}")
     randomness, beacon = bytes(32), bundle["beacon"]
     if beacon is None:
-        say(f"4. WITHOUT PUBLIC BEACON: the bot's owner could know it (promised: {terms['round']})")
+        say(f"4. WITHOUT THE PUBLIC BEACON: the bot's owner could know it ({terms['round']})")
     else:
         promised = {"chain": terms["chain"], "round": int(terms["round"] or 0)}
         randomness = hashlib.sha256(bytes.fromhex(beacon["signature"])).digest()
         signed = {"randomness": randomness.hex(), "signature": beacon["signature"].lower()}
         need(beacon == {**promised, **signed}, "the beacon's number is not the promised one")
-        made = datetime.fromtimestamp(1692803364 + 3 * beacon["round"], timezone.utc)
-        when = f"made {made}" if beacon["chain"] == QUICKNET else "of ANOTHER BEACON"
-        say(f"4. The number is that of the promised round, {beacon['round']}, {when}")
+        public = beacon["chain"] == QUICKNET["hash"]
+        when = check_round(terms) if public else "of ANOTHER BEACON than the public one"
+        say(f"4. The random number is from the promised round {beacon['round']}, {when}")
     order = draw(seed, snapshot_hash, randomness, pool)
     alive, wanted, picks = 0, int(terms["winners"]), bundle["picks"]
     for k, (pick, expected) in enumerate(zip(picks, order), 1):
         need(alive < wanted, "more were drawn than can win")
-        account = check_pick(pick, k, expected)
+        shown = check_pick(pick, k, expected)
         alive += pick["result"] in ("won", "waiting")
-        say(f"5. Number {k} is {expected}: {pick['reason'] or pick['result']}{account}")
+        say(f"5. Winner {k}: {expected}, {pick['reason'] or pick['result']}{shown}")
     left = len(pool) - len(picks)
     need(left == 0 or (left > 0 and alive == wanted), "too few were drawn, or too many")
-    return bundle, (snapshot_hash, terms["commitment"])
+    posted = (snapshot_hash, terms["commitment"], *(p["claimant"] for p in picks if p["claimant"]))
+    return bundle, posted
+
+
+def ask_beacon(beacon):
+    """Compare with the public beacon itself: its facts, and its signature of the round."""
+    address = f"https://api.drand.sh/{QUICKNET['hash']}"
+    info = json.load(urllib.request.urlopen(f"{address}/info", timeout=20))
+    need({**info, **QUICKNET} == info, "the beacon's own facts are others")
+    url = f"{address}/public/{beacon['round']}"
+    said = json.load(urllib.request.urlopen(url, timeout=20))["signature"]
+    need(said == beacon["signature"], "the public beacon has another number")
 
 
 def main():
-    options = argparse.ArgumentParser(description="Does a raffle's draw again.")
-    options.add_argument("bundle", type=Path, help="the file from the draw's page")
-    options.add_argument("--seen", nargs="+", default=[], help="hashes as posted in Discord")
+    options = argparse.ArgumentParser(description="Repeats a raffle's draw.")
+    options.add_argument("bundle", type=Path, help="the proof file from the draw's page")
+    options.add_argument("--seen", nargs="+", default=[], help="what was posted in Discord")
     options.add_argument("--online", action="store_true", help="ask https://api.drand.sh, too")
     given = options.parse_args()
     try:
-        bundle, hashes = verify(given.bundle.read_bytes(), print)
-        need(set(given.seen) <= set(hashes), "Discord was told other hashes")
-        beacon = bundle["beacon"]
-        if not beacon or beacon["chain"] != QUICKNET:
-            return print("As promised, but WITHOUT THE PUBLIC BEACON.")
-        if given.online:
-            address = "https://api.drand.sh/{chain}/public/{round}".format(**beacon)
-            said = json.load(urllib.request.urlopen(address, timeout=20))["signature"]
-            need(said == beacon["signature"], "the public beacon says another number")
-        doubt = "" if given.online else ", if the number is the beacon's (--online asks it)"
-        return print(f"All is as promised{doubt}: this draw had to come out like this.")
+        bundle, posted = verify(given.bundle.read_bytes(), print)
+        need(set(given.seen) <= set(posted), "Discord was told something else")
+        beacon, unchecked = bundle["beacon"], []
+        need(beacon or "beacon none" in bundle["snapshot"], "a round was promised, but not used")
+        if not beacon or beacon["chain"] != QUICKNET["hash"]:
+            unchecked.append("anything about the random number: WITHOUT THE PUBLIC BEACON")
+        elif given.online:
+            ask_beacon(beacon)
+        else:
+            unchecked.append("whether the number is the beacon's (--online)")
+        if not set(posted[:2]) <= set(given.seen):
+            unchecked.append("whether both hashes are those posted in Discord (--seen)")
+        if unchecked:
+            return print("Nothing is wrong, but this was not checked:", *unchecked, sep="\n- ") or 2
+        return print("All is as promised: this is the only possible result.")
     except OSError as error:
-        return print(f"COULD NOT LOOK: {error}.") or 2
+        return print(f"COULD NOT CHECK: {error}.") or 2
     except Exception as error:
         return print(f"NOT AS PROMISED: {error}.") or 1
 

@@ -1,9 +1,12 @@
-"""What the beacon promises, and how its word is checked (https://docs.drand.love).
+"""What the beacon promises, and how its rounds are checked (https://docs.drand.love).
 
 Every few seconds the members of the League of Entropy sign the number of the round together; its
 random number is the SHA-256 of that signature. Nobody can know it before enough of them have
 signed, and anybody can check it with the public key. On the chain `quicknet` a signature is a point
 of BLS12-381's first group, and what is signed is the SHA-256 of the round's number.
+
+`QUICKNET` is the public beacon. A chain is public only if all its values are those of the constant:
+a chain with quicknet's hash but another key, start or period is as private as any other.
 """
 
 import hashlib
@@ -16,17 +19,17 @@ _DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 
 
 class BeaconWrong(Exception):
-    """What was told is not what the beacon signed for this round."""
+    """This is not what the beacon signed for this round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A beacon.
+    """A beacon whose scheme is `SCHEME`.
 
     Attributes:
-        hash: names it, in its addresses too.
+        hash: part of its addresses.
         public_key: of its members together, in hex.
-        genesis: when its first round was made, in seconds since 1970.
+        genesis: when its first round was published, in seconds since 1970.
         period: seconds between two rounds.
         ahead: seconds by which a round has to lie in the future when it is chosen.
     """
@@ -37,18 +40,32 @@ class Chain:
     period: int
     ahead: int = 300
 
+    @property
+    def is_public(self) -> bool:
+        """Whether nobody here has a say over it."""
+        return self == QUICKNET
+
+    @property
+    def name(self) -> str:
+        """As it is recorded and published: quicknet's hash is the name of quicknet alone."""
+        return self.hash if self.is_public else OTHER + self.hash
+
     def first_round_after(self, instant: datetime) -> int:
-        """The first round that is made at this instant or later."""
+        """The first round that is published at this instant or later."""
         seconds = instant.timestamp() - self.genesis
         return max(1, int(-(-seconds // self.period)) + 1)
 
     def made_at(self, round_number: int) -> datetime:
-        """When a round is made."""
+        """When a round is published."""
         return datetime.fromtimestamp(self.genesis + self.period * (round_number - 1), UTC)
 
     def choose_round(self, now: datetime) -> int:
         """A round of which nobody can know anything yet."""
         return self.first_round_after(now + timedelta(seconds=self.ahead))
+
+    def expect_round(self, planned_at: datetime) -> int:
+        """The round for something planned, far enough ahead also if that happens a little late."""
+        return self.choose_round(planned_at + timedelta(seconds=self.ahead // 5))
 
 
 QUICKNET = Chain(
@@ -59,6 +76,11 @@ QUICKNET = Chain(
     period=3,
 )
 """The League of Entropy's chain with a round every three seconds."""
+
+SCHEME = "bls-unchained-g1-rfc9380"
+
+OTHER = "other:"
+"""Begins the name of every chain but the public one."""
 
 
 def parse_chain(text: str) -> Chain:
@@ -78,9 +100,9 @@ def randomness_of(chain: Chain, round_number: int, signature: str) -> str:
         point = G1Point.from_compressed_bytes(signed)
         key = G2Point.from_compressed_bytes(bytes.fromhex(chain.public_key))
     except ValueError as error:
-        raise BeaconWrong("the signature is no signature") from error
+        raise BeaconWrong("the signature is malformed") from error
     digest = hashlib.sha256(round_number.to_bytes(8, "big")).digest()
     message = G1Point.hash_to_curve(digest, _DOMAIN)
     if signed.hex() != signature or not GT.pairing_check([point, -message], [G2Point(), key]):
-        raise BeaconWrong(f"round {round_number} was not signed like that")
+        raise BeaconWrong(f"this is not the signature of round {round_number}")
     return hashlib.sha256(signed).hexdigest()

@@ -1,4 +1,4 @@
-"""Asks the beacon for a round: one address after the other, until one tells what was signed."""
+"""Asks the beacon for a round, one address after the other, until one answers what was signed."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,11 @@ MOST_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A round of a chain, checked against its public key. Both texts are hex."""
+    """A round, checked against the chain's public key. Randomness and signature are hex.
+
+    Attributes:
+        chain: the chain's name.
+    """
 
     chain: str
     number: int
@@ -44,7 +48,7 @@ class DrandClient:
         """The round, checked.
 
         Raises:
-            Outage: no address tells it yet, or what they tell was not signed by the beacon.
+            Outage: no address has it yet, or what they answer was not signed by the beacon.
         """
         reasons = []
         for address in self._addresses:
@@ -65,9 +69,9 @@ class DrandClient:
             case {"round": int(said), "randomness": str(told_randomness), "signature": str(signed)}:
                 randomness = randomness_of(self.chain, number, signed)
                 if (said, told_randomness) != (number, randomness):
-                    raise BeaconWrong("the number is not that of its signature")
-                return Round(self.chain.hash, number, randomness, signed)
-        raise ValueError("this is no round")
+                    raise BeaconWrong("the randomness does not follow from the signature")
+                return Round(self.chain.name, number, randomness, signed)
+        raise ValueError("the answer is not a round")
 
 
 def _reason(error: Exception) -> str:

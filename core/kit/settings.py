@@ -247,8 +247,9 @@ class Settings(BaseSettings):
     )
     drand_chain: Annotated[str, AfterValidator(_chain)] | None = Field(
         None,
-        description="Another chain of the beacon than quicknet, for trying things out, as <hash>:"
-        "<public key>:<genesis>:<period>:<seconds between the frozen list and its round>.",
+        description="Another beacon than the public one (quicknet), to try things out: <hash>:"
+        "<public key>:<genesis>:<period>:<seconds between the frozen list and its round>. Every "
+        "draw made with it is labelled as not using the public beacon.",
     )
 
     @property

@@ -1,20 +1,23 @@
-"""Opening a period: from here on its seed is fixed, and everybody can hold us to it."""
+"""Opening a period: its seed is fixed, its commitment and the plan of its draw are announced."""
 
 import hashlib
 import secrets
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from core.drand.chain import QUICKNET
 from core.guilds.actions import setting
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
-from core.raffle import store
+from core.raffle import announcements, store
+from core.raffle.announcements import Announcement, Kind
 from core.raffle.means import Means
-from core.raffle.settings import CHANNEL
+from core.raffle.settings import CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
 
 SECRET_BYTES = 32
@@ -32,7 +35,8 @@ def open_period(
     now: datetime,
     ends_with_month: bool = False,
 ) -> Period:
-    """Open a period with a fresh seed, of which only the commitment is told.
+    """Open a period with a new seed, of which only the commitment is published, and announce which
+    round of the beacon is expected to decide.
 
     Raises:
         Refusal: another period runs at the same time.
@@ -62,12 +66,34 @@ def open_period(
             _("Another raffle runs during that time."),
             _("Choose other days, or end the running one first."),
         ) from error
+    plan = plan_of(tx, means, opened, "opened", now)
+    announcements.add_announcement(tx, guild_id, opened.number, plan)
     announce(tx, means, opened, now)
     return opened
 
 
+def plan_of(
+    tx: Connection, means: Means, period: Period, kind: Kind, now: datetime
+) -> Announcement:
+    """When the list is to be frozen, by the end and the grace time, and which round is expected."""
+    grace = setting(tx, period.guild_id, GRACE_MINUTES)
+    return announcements.plan(means.chain, kind, period.ends_at, grace, now)
+
+
+def plan_payload(plan: Announcement | None) -> dict[str, Any]:
+    """A plan, as a Discord message needs it."""
+    if plan is None or plan.planned_at is None or plan.round_at is None:
+        return {"planned_at": None}
+    return {
+        "planned_at": plan.planned_at.isoformat(),
+        "round": plan.round,
+        "round_at": plan.round_at.isoformat(),
+        "is_public": plan.chain == QUICKNET.name,
+    }
+
+
 def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> None:
-    """Tell the commitment in the raffle's channel, where there is one."""
+    """Post the commitment and the plan in the raffle's channel, if there is one."""
     channel_id = setting(tx, opened.guild_id, CHANNEL)
     if not channel_id:
         return
@@ -80,6 +106,7 @@ def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> Non
         "planned": opened.starts_at > now,
         "commitment": opened.commitment,
         "page": means.page_of(opened.public_id),
+        **plan_payload(announcements.find_plan(tx, opened.guild_id, opened.number)),
     }
     key = opened_key(opened.number)
     outbox.post_to_channel(tx, opened.guild_id, channel_id, "raffle.opened", key, payload)

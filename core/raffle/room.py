@@ -55,6 +55,7 @@ ROOM = Room(
         "raffle.changed": ledger_embeds.change,
         "raffle.gift": ledger_embeds.gift,
         "raffle.waited": ledger_embeds.waited,
+        "raffle.planned": embeds.planned,
         "raffle.frozen": embeds.frozen,
         "raffle.given_up": embeds.given_up,
         "raffle.winner": embeds.winner,

@@ -1,4 +1,5 @@
-"""Periods, the ledger of tickets, and the balances that the ledger adds up to."""
+"""Periods, what was announced about them, the ledger of tickets, and the balances that the ledger
+adds up to."""
 
 from sqlalchemy import (
     DDL,
@@ -66,6 +67,35 @@ periods = Table(
 
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 _VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
+
+announcements = Table(
+    "raffle_announcements",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("period", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("planned_at", DateTime(timezone=True), comment="of the freeze; empty of a freeze"),
+    Column("chain", Text, comment="name of the beacon's chain; empty without beacon"),
+    Column("round", BigInteger, comment="of the beacon; empty without beacon"),
+    Column("round_at", DateTime(timezone=True), comment="when the round is published"),
+    Column("snapshot_hash", Text, comment="of a frozen list, in hex"),
+    PrimaryKeyConstraint("guild_id", "id", name="raffle_announcements_key"),
+    ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_announcements_period"),
+    CheckConstraint("kind IN ('opened', 'planned', 'frozen')", name="raffle_announcements_kind"),
+    CheckConstraint(
+        "(kind = 'frozen') = (snapshot_hash IS NOT NULL) "
+        "AND (kind = 'frozen') = (planned_at IS NULL)",
+        name="raffle_announcements_whole",
+    ),
+)
+Index(
+    "raffle_announcements_of_period",
+    announcements.c.guild_id,
+    announcements.c.period,
+    announcements.c.id,
+)
 
 entries = Table(
     "raffle_entries",
@@ -145,3 +175,51 @@ ENTRIES_FOR_GOOD = """
 """
 event.listen(entries, "after_create", DDL(ENTRIES_ONLY_WHILE_OPEN))  # type: ignore[no-untyped-call]
 event.listen(entries, "after_create", DDL(ENTRIES_FOR_GOOD))  # type: ignore[no-untyped-call]
+
+# What was published is as permanent as an entry. A trigger names the columns that never change,
+# those that are filled in once, and those that can only be emptied.
+KEPT = """
+    CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND NOT EXISTS (
+            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
+             USING (key)
+             WHERE was.value <> becomes.value
+               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
+                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
+                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+"""
+PERIODS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_periods_kept
+    BEFORE UPDATE OR DELETE ON raffle_periods FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
+        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_back
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.state <> 'open' AND NEW.state = 'open'
+          OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
+          OR OLD.state = 'closed' AND NEW.state = 'drawn')
+    EXECUTE FUNCTION raffle_kept('state', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied
+    BEFORE TRUNCATE ON raffle_periods FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+ANNOUNCEMENTS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_announcements_kept
+    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id id period kind at planned_at chain round round_at snapshot_hash', '', '');
+    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
+    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+event.listen(periods, "after_create", DDL(KEPT + PERIODS_KEPT))  # type: ignore[no-untyped-call]
+event.listen(announcements, "after_create", DDL(ANNOUNCEMENTS_KEPT))  # type: ignore[no-untyped-call]

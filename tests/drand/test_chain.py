@@ -1,6 +1,8 @@
 """The beacon's arithmetic, held against rounds that are published."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,3 +64,27 @@ def test_the_chosen_round_is_the_first_that_is_far_enough_ahead(now: datetime) -
 def test_a_chain_is_read_as_it_is_written() -> None:
     written = f"{QUICKNET.hash}:{QUICKNET.public_key}:1692803367:3:300"
     assert parse_chain(written) == QUICKNET
+
+
+def test_only_quicknet_is_public_and_has_its_name() -> None:
+    assert QUICKNET.is_public
+    assert QUICKNET.name == QUICKNET.hash
+    written = f"{QUICKNET.hash}:{QUICKNET.public_key}:1692803367:3:300"
+    assert parse_chain(written).is_public
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"public_key": "83" * 96}, {"genesis": 1692803366}, {"period": 4}, {"ahead": 0}, {"hash": ""}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_chain_with_one_other_value_is_not_public(change: dict[str, Any]) -> None:
+    chain = replace(QUICKNET, **change)
+    assert not chain.is_public
+    assert chain.name == f"other:{chain.hash}"
+
+
+@given(st.datetimes(datetime(2023, 8, 24), datetime(2100, 1, 1), timezones=st.just(UTC)))
+def test_the_expected_round_is_far_enough_ahead_also_a_minute_late(planned: datetime) -> None:
+    published = QUICKNET.made_at(QUICKNET.expect_round(planned))
+    assert timedelta(seconds=360) <= published - planned < timedelta(seconds=363)

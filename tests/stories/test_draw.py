@@ -195,9 +195,11 @@ def test_a_raffle_from_the_question_to_the_prize(
 
         # A viewer checks it: the private link, the page, and the verifier on the bundle.
         proof = stage.discord.slash(other, "general", "raffleproof")
-        mine = private_answer(stage, proof, "Your line in raffle")
+        mine = private_answer(stage, proof, "Your entry in raffle")
         page.goto(here(stage, url_in(mine)))
-        expect(page.locator("#verdict")).to_contain_text("As promised")
+        expect(page.locator("#verdict")).to_contain_text(
+            "Consistent, but without the public beacon"
+        )
         expect(page.locator("#found")).to_contain_text(f"with {TICKETS[other]} tickets")
         bundle, verifier = tmp_path / "bundle.json", tmp_path / "verify_draw.py"
         bundle.write_bytes(requests.get(address + "/bundle.json", timeout=PATIENCE).content)
@@ -210,7 +212,9 @@ def test_a_raffle_from_the_question_to_the_prize(
             text=True,
             check=False,
         )
-        assert checked.returncode == 0, checked.stdout
+        assert checked.returncode == 2, checked.stdout
+        assert "Nothing is wrong" in checked.stdout
+        assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
         account = f"kick:{BY_HANDLE[winner].kick_user_id}"
         assert json.loads(bundle.read_bytes())["picks"][0]["account"] == account
 

@@ -1,24 +1,29 @@
 """Freezing the list of tickets, and drawing from it.
 
 Locks are taken in this order: the period's row, then what hangs on it. Each step is one transaction
-with its announcements, so that a process may die between any two of them.
+with its announcements, so that a process may die between any two of them. Nothing is drawn from the
+database alone: everything in it that decides is first compared with what was published.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import islice
 
 from sqlalchemy import Connection
 
+from core.drand.chain import QUICKNET, BeaconWrong, Chain, randomness_of
 from core.drand.client import Round
 from core.guilds.actions import setting
 from core.guilds.store import post_audit
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store as people
+from core.raffle import announcements
 from core.raffle import store as raffle
+from core.raffle.actions import plan_of
+from core.raffle.announcements import Announcement
 from core.raffle.current import no_such_raffle
 from core.raffle.draw import announcing, exclusions, rules, store
 from core.raffle.draw.rules import Line, Skipped, Terms
@@ -123,6 +128,31 @@ def find_recent(tx: Connection, guild_id: int, now: datetime) -> datetime | None
     return last if last is not None and now - last < RECENT else None
 
 
+# -- the plan -----------------------------------------------------------------------------------
+
+
+def find_new_plan(
+    tx: Connection, means: Means, period: Period, now: datetime
+) -> Announcement | None:
+    """The plan of an open raffle, if it is not the one that was announced last and its time is
+    still to come."""
+    plan = plan_of(tx, means, period, "planned", now)
+    last = announcements.find_plan(tx, period.guild_id, period.number)
+    is_known = last is not None and (last.planned_at, last.chain) == (plan.planned_at, plan.chain)
+    return None if is_known or plan.planned_at is None or plan.planned_at <= now else plan
+
+
+def announce_plan(tx: Connection, means: Means, guild_id: int, number: int, now: datetime) -> None:
+    """Announce it, unless somebody else did."""
+    period = raffle.lock_period(tx, guild_id, number)
+    if period is None or period.state != "open":
+        return
+    plan = find_new_plan(tx, means, period, now)
+    if plan is not None:
+        announcements.add_announcement(tx, guild_id, number, plan)
+        announcing.planned(tx, means, period, plan)
+
+
 # -- freezing -----------------------------------------------------------------------------------
 
 
@@ -136,8 +166,8 @@ def freeze(
     *,
     with_beacon: bool = True,
 ) -> Draw:
-    """Fix the list of a raffle that has ended, choose a round of the beacon that is still to come,
-    and publish the hash of both.
+    """Fix the list of a raffle that has ended, and the round of the beacon that decides, which is
+    still to come; publish the hash of both.
 
     Raises:
         Refusal: it is not over, it was frozen before, or nobody could read the announcement.
@@ -145,32 +175,61 @@ def freeze(
     period = _open_and_over(raffle.lock_period(tx, guild_id, number), now)
     channel_id = _channel(tx, guild_id)
     earning.settle(tx, period, now)
-    lines = _lines(tx, means, period, now)
-    chosen = means.chain.choose_round(now) if with_beacon else None
-    tickets = sum(line.tickets for line in lines)
-    snapshot = rules.snapshot(
-        rules.header(_terms(period, means, chosen), len(lines), tickets), lines
-    )
+    held = store.list_held(tx, guild_id, number, now)
+    entrants = [one for one in held if one.may_win]
+    names = rules.pseudonyms(_salt(tx, means, period), (one.account for one in entrants))
+    lines = list(map(Line, names, (one.tickets for one in entrants)))
+    frozen_at = now.replace(microsecond=0)
+    plan = announcements.find_plan(tx, guild_id, number)
+    chosen = _choose_round(means.chain, plan, frozen_at) if with_beacon else None
     draw = Draw(
         guild_id=guild_id,
         period=number,
-        snapshot_hash=rules.hash_of(snapshot),
+        snapshot_hash="",
         entrants=len(lines),
-        tickets=tickets,
-        left_out=store.count_all_holders(tx, guild_id, number) - len(lines),
-        frozen_at=now,
+        tickets=sum(line.tickets for line in lines),
+        left_out=len(held) - len(lines),
+        frozen_at=frozen_at,
         frozen_by=actor or None,
         channel_id=channel_id,
         claim_minutes=setting(tx, guild_id, CLAIM_MINUTES),
-        chain=means.chain.hash if chosen else None,
+        chain=means.chain.name if chosen else None,
         round=chosen,
         round_at=means.chain.made_at(chosen) if chosen else None,
     )
+    snapshot = rules.snapshot(_header(period, draw, plan), lines)
+    draw = replace(draw, snapshot_hash=rules.hash_of(snapshot))
     store.add_draw(tx, draw, snapshot)
-    raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=now)
+    earlier = announcements.list_freezes(tx, guild_id, number)
+    announcements.add_announcement(tx, guild_id, number, _noted(draw))
+    raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=frozen_at)
     post_audit(tx, guild_id, actor, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
-    announcing.frozen(tx, means, period, draw)
+    announcing.frozen(tx, means, period, draw, plan, earlier)
     return draw
+
+
+def _choose_round(chain: Chain, plan: Announcement | None, frozen_at: datetime) -> int:
+    """The round that was announced, if the list is frozen as planned; else the first one of which
+    nobody can know anything yet."""
+    if is_as_planned(plan, frozen_at, chain):
+        assert plan is not None
+        assert plan.round is not None
+        return plan.round
+    return chain.choose_round(frozen_at)
+
+
+def is_as_planned(plan: Announcement | None, frozen_at: datetime, chain: Chain) -> bool:
+    """Whether the announced round decides a list that is frozen then."""
+    if plan is None or plan.planned_at is None or plan.round_at is None:
+        return False
+    latest = plan.round_at - timedelta(seconds=chain.ahead)
+    return plan.chain == chain.name and plan.planned_at <= frozen_at <= latest
+
+
+def _noted(draw: Draw) -> Announcement:
+    return Announcement(
+        "frozen", draw.frozen_at, None, draw.chain, draw.round, draw.round_at, draw.snapshot_hash
+    )
 
 
 def freeze_due(
@@ -209,15 +268,15 @@ def _channel(tx: Connection, guild_id: int) -> int:
     return channel_id
 
 
-def _lines(tx: Connection, means: Means, period: Period, now: datetime) -> list[Line]:
-    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
-    entrants = store.list_entrants(tx, period.guild_id, period.number, now)
-    names = rules.pseudonyms(salt, (account for account, _tickets in entrants))
-    return list(map(Line, names, (tickets for _account, tickets in entrants)))
+def _salt(tx: Connection, means: Means, period: Period) -> bytes:
+    return means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
 
 
-def _terms(period: Period, means: Means, chosen: int | None) -> Terms:
-    return Terms(
+def _header(period: Period, draw: Draw, plan: Announcement | None) -> str:
+    announced = None
+    if plan is not None and plan.planned_at and plan.chain and plan.round:
+        announced = (plan.planned_at, plan.chain, plan.round)
+    terms = Terms(
         server=rules.server_pseudonym(period.guild_id),
         period=period.number,
         starts_at=period.starts_at,
@@ -225,9 +284,12 @@ def _terms(period: Period, means: Means, chosen: int | None) -> Terms:
         prize=period.prize,
         winners=period.winners_wanted,
         commitment=period.commitment,
-        chain=means.chain.hash if chosen else None,
-        round=chosen,
+        announced=announced,
+        frozen_at=draw.frozen_at,
+        chain=draw.chain,
+        round=draw.round,
     )
+    return rules.header(terms, draw.entrants, draw.tickets)
 
 
 # -- the beacon ---------------------------------------------------------------------------------
@@ -244,13 +306,17 @@ def learn_beacon(tx: Connection, guild_id: int, number: int, told: Round) -> boo
     if draw is None or not draw.waits_for_beacon:
         return False
     if (told.chain, told.number) != (draw.chain, draw.round):
-        raise Refusal(
-            _("Raffle #{number} was promised another beacon.").format(number=number),
-            _("Set DRAND_CHAIN as it was when the list was frozen."),
-        )
+        raise _other_beacon(number)
     values = {"randomness": told.randomness, "signature": told.signature}
     store.set_draw(tx, guild_id, number, **values)
     return True
+
+
+def _other_beacon(number: int) -> Refusal:
+    return Refusal(
+        _("Raffle #{number} was promised another beacon.").format(number=number),
+        _("Set DRAND_CHAIN as it was when the list was frozen."),
+    )
 
 
 def give_up_beacon(
@@ -294,7 +360,7 @@ def pick_missing(tx: Connection, means: Means, period: Period, draw: Draw, now: 
     all over. Hold the period's lock."""
     picked = store.list_picks(tx, period.guild_id, period.number)
     missing = period.winners_wanted - sum(pick.state in ALIVE for pick in picked)
-    if missing > 0 and _pick_on(tx, means, period, draw, len(picked), missing, now) == 0:
+    if missing > 0 and _pick_on(tx, means, period, draw, picked, missing, now) == 0:
         announcing.nobody(tx, means, period, draw)
     close_if_over(tx, period, now)
 
@@ -304,17 +370,19 @@ def _pick_on(
     means: Means,
     period: Period,
     draw: Draw,
-    picked: int,
+    picked: Sequence[Pick],
     missing: int,
     now: datetime,
 ) -> int:
     """Go on behind those who were drawn; returns how many of the new ones may win."""
-    lines = _published_lines(tx, draw)
-    owner_of = owners(tx, means, period)
-    following = islice(order_of(tx, means, draw, lines), picked, None)
-    found = 0
-    for k, line in enumerate(following, picked + 1):
-        pick = _pick(tx, draw, k, line, owner_of(line), now)
+    lines = published_lines(tx, means, period, draw)
+    viewer_ids = owners(tx, means, period, lines, now)
+    following = order_of(tx, means, draw, lines)
+    for pick in picked:
+        _require_in_order(period, pick, next(following, None))
+    salt, found = _salt(tx, means, period), 0
+    for k, line in enumerate(following, len(picked) + 1):
+        pick = _pick(tx, salt, draw, k, line, viewer_ids.get(line.pseudonym), now)
         if pick.reason is not None:
             announcing.skipped(tx, period, draw, pick)
             continue
@@ -328,21 +396,47 @@ def _pick_on(
     return found
 
 
-def _published_lines(tx: Connection, draw: Draw) -> list[Line]:
-    """The frozen list.
+def published_lines(tx: Connection, means: Means, period: Period, draw: Draw) -> list[Line]:
+    """The frozen list, after everything that decides was compared with what was published.
 
     Raises:
-        Refusal: it is not the one whose hash was told.
+        Refusal: the list, its terms, the seed or the beacon's number is not as published.
     """
-    snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
+    guild_id, number = draw.guild_id, draw.period
+    snapshot = store.get_snapshot(tx, guild_id, number)
     if rules.hash_of(snapshot) != draw.snapshot_hash:
-        raise Refusal(
-            _("The list of raffle #{number} is not the one whose hash was posted.").format(
-                number=draw.period
-            ),
-            _("Somebody changed the database. Nothing is drawn from another list."),
-        )
+        raise _altered(period, _("the list is not the one whose hash was posted"))
+    freezes = announcements.list_freezes(tx, guild_id, number)
+    if not freezes or freezes[-1] != _noted(draw):
+        raise _altered(period, _("the freeze is not the one that was announced"))
+    plan = announcements.find_plan(tx, guild_id, number)
+    if rules.head_of(snapshot) != _header(period, draw, plan):
+        raise _altered(period, _("the terms are not those of the frozen list"))
+    seed = means.open(raffle.get_sealed(tx, guild_id, number)[0])
+    if hashlib.sha256(seed).hexdigest() != period.commitment:
+        raise _altered(period, _("the seed is not the one whose hash was posted"))
+    if draw.randomness is not None:
+        _require_signed(means, period, draw)
     return rules.lines_of(snapshot)
+
+
+def _require_signed(means: Means, period: Period, draw: Draw) -> None:
+    chain = QUICKNET if draw.chain == QUICKNET.name else means.chain
+    if chain.name != draw.chain:
+        raise _other_beacon(period.number)
+    try:
+        signed = randomness_of(chain, draw.round or 0, draw.signature or "")
+    except BeaconWrong:
+        signed = ""
+    if signed != draw.randomness:
+        raise _altered(period, _("the random number was not signed by the beacon"))
+
+
+def _altered(period: Period, what: str) -> Refusal:
+    return Refusal(
+        _("Raffle #{number} cannot be drawn: {what}.").format(number=period.number, what=what),
+        _("Somebody changed the database. Nothing is drawn from it."),
+    )
 
 
 def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) -> Iterator[Line]:
@@ -352,22 +446,73 @@ def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) ->
     return rules.winners(seed, draw.snapshot_hash, number, lines)
 
 
-def owners(tx: Connection, means: Means, period: Period) -> Callable[[Line], int | None]:
-    """Whose a line is: viewer id, or None for who was forgotten since. It is worked out again, so
-    that nothing which could be exchanged is kept beside the published list."""
-    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
+def owners(
+    tx: Connection, means: Means, period: Period, lines: Sequence[Line], now: datetime
+) -> dict[str, int]:
+    """Whose the lines are: pseudonym -> viewer id; nobody's of an account that was erased since.
 
-    @cache
-    def holding(tickets: int) -> dict[str, int]:
-        found = store.list_accounts(tx, period.guild_id, period.number, tickets)
-        names = rules.pseudonyms(salt, (account for _viewer_id, account in found))
-        return dict(zip(names, (viewer_id for viewer_id, _account in found), strict=True))
+    Raises:
+        Refusal: a line is not the sum of its owner's entries.
+    """
+    held = store.list_held(tx, period.guild_id, period.number, now)
+    known = [one for one in held if not one.erased]
+    names = list(rules.pseudonyms(_salt(tx, means, period), (one.account for one in known)))
+    sums = {name: one.tickets for name, one in zip(names, known, strict=True)}
+    if rules.unexplained(lines, sums, (one.tickets for one in held if one.erased)):
+        raise _altered(period, _("the frozen tickets are not the sum of the ledger's entries"))
+    return {name: one.viewer_id for name, one in zip(names, known, strict=True)}
 
-    return lambda line: holding(line.tickets).get(line.pseudonym)
+
+def require_as_drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+    """Compare a winner's row with the draw, before anything is done because of it.
+
+    Raises:
+        Refusal: somebody else was drawn.
+    """
+    order = order_of(tx, means, draw, published_lines(tx, means, period, draw))
+    _require_in_order(period, pick, next(islice(order, pick.k - 1, None), None))
+    require_unaltered(tx, means, period, pick)
+
+
+def require_unaltered(tx: Connection, means: Means, period: Period, pick: Pick) -> None:
+    """The quick part of that: the row still names the account and the member of its draw.
+
+    Raises:
+        Refusal: it names somebody else.
+    """
+    if is_altered(_salt(tx, means, period), pick):
+        raise _swapped(period, pick)
+
+
+def _require_in_order(period: Period, pick: Pick, line: Line | None) -> None:
+    if line is None or line.pseudonym != pick.pseudonym:
+        raise _swapped(period, pick)
+
+
+def _swapped(period: Period, pick: Pick) -> Refusal:
+    return _altered(period, _("winner {k} is not the one who was drawn").format(k=pick.k))
+
+
+def is_altered(salt: bytes, pick: Pick) -> bool:
+    """Whether a row names another account or another member than it did when it was drawn."""
+    if pick.state == "skipped":
+        return False
+    secret, member = rules.secret_number(salt, pick.account), pick.discord_id
+    return (
+        pick.viewer_id is None
+        or (not pick.erased and rules.pseudonym(secret, pick.account) != pick.pseudonym)
+        or (member is not None and rules.claimant(salt, member) != pick.claimant)
+    )
 
 
 def _pick(
-    tx: Connection, draw: Draw, k: int, line: Line, viewer_id: int | None, now: datetime
+    tx: Connection,
+    salt: bytes,
+    draw: Draw,
+    k: int,
+    line: Line,
+    viewer_id: int | None,
+    now: datetime,
 ) -> Pick:
     """Write down who was drawn, and whether they may win."""
     guild_id, number = draw.guild_id, draw.period
@@ -380,6 +525,7 @@ def _pick(
         k,
         viewer_id=viewer_id,
         pseudonym=line.pseudonym,
+        claimant=None if objection or not discord_id else rules.claimant(salt, discord_id),
         state="skipped" if objection else "drawn",
         reason=objection,
         discord_id=discord_id,
@@ -399,18 +545,24 @@ def _objection(
     """Why this viewer does not win, and whose the account is."""
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
-    causes = exclusions.list_causes(tx, guild_id, viewer_id, now)
+    bar = find_bar(tx, guild_id, viewer_id, now)
     link = people.find_link_of_viewer(tx, guild_id, viewer_id)
     discord_id = link.discord_id if link else None
     earlier = store.list_picks(tx, guild_id, number)
     winning = {pick.discord_id for pick in earlier if pick.state in ALIVE}
     objections: tuple[tuple[bool, Skipped], ...] = (
-        ("admin" in causes, "excluded"),
-        (bool(causes), "banned"),
         (discord_id is None, "unlinked"),
         (discord_id in winning, "won_already"),
     )
-    return next((why for objects, why in objections if objects), None), discord_id
+    return bar or next((why for objects, why in objections if objects), None), discord_id
+
+
+def find_bar(tx: Connection, guild_id: int, viewer_id: int | None, now: datetime) -> Skipped | None:
+    """Why a viewer may not win now: excluded or banned."""
+    causes = exclusions.list_causes(tx, guild_id, viewer_id, now) if viewer_id else []
+    if not causes:
+        return None
+    return "excluded" if "admin" in causes else "banned"
 
 
 def close_if_over(tx: Connection, period: Period, now: datetime) -> None:

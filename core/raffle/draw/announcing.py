@@ -1,4 +1,4 @@
-"""What a draw tells the outside: always through the outbox, in the transaction of its cause.
+"""The draw's Discord messages: always through the outbox, in the transaction of their cause.
 
 Each winner has one post in the channel, which mentions them and is edited when something changes. A
 short reveal runs before the first of a draw and is deleted.
@@ -13,6 +13,8 @@ from core.guilds.actions import setting
 from core.guilds.store import list_names
 from core.kick.admins import tell_admins
 from core.outbox import actions as outbox
+from core.raffle.actions import plan_payload
+from core.raffle.announcements import Announcement
 from core.raffle.draw.store import Draw, Pick, find_tickets_of_line
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
@@ -25,8 +27,30 @@ NAMES = ROLLS * ROLL_NAMES
 """How many pseudonyms the reveal shows; they say nothing about who wins."""
 
 
-def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
-    """The hash of the list and the round, before the round is made."""
+def planned(tx: Connection, means: Means, period: Period, plan: Announcement) -> None:
+    """Another end or grace time: another round is expected."""
+    channel_id = setting(tx, period.guild_id, CHANNEL)
+    if not channel_id:
+        return
+    payload = {
+        **_about(period),
+        "page": means.page_of(period.public_id),
+        **plan_payload(plan),
+    }
+    key = f"raffle.planned:{period.number}:{plan.at.isoformat()}"
+    outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.planned", key, payload)
+
+
+def frozen(
+    tx: Connection,
+    means: Means,
+    period: Period,
+    draw: Draw,
+    plan: Announcement | None,
+    earlier: Sequence[Announcement],
+) -> None:
+    """The hash of the list and the round, before the round is published. `earlier` freezes are
+    mentioned for good: there is more than one only if somebody changed the database."""
     payload = {
         **_about(period),
         "page": means.page_of(period.public_id),
@@ -39,14 +63,17 @@ def frozen(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
         "is_public": draw.is_public,
         "claim_minutes": draw.claim_minutes,
         "by": draw.frozen_by,
+        "frozen_at": draw.frozen_at.isoformat(),
+        "plan": plan_payload(plan),
+        "earlier": [one.at.isoformat() for one in earlier],
     }
-    key = frozen_key(period.number)
+    key = frozen_key(period.number, draw.snapshot_hash)
     outbox.post_to_channel(tx, period.guild_id, draw.channel_id, "raffle.frozen", key, payload)
 
 
-def frozen_key(number: int) -> str:
-    """Under which the announcement lies in the outbox."""
-    return f"raffle.frozen:{number}"
+def frozen_key(number: int, snapshot_hash: str) -> str:
+    """Key of the announcement in the outbox: another list is another announcement."""
+    return f"raffle.frozen:{number}:{snapshot_hash}"
 
 
 def given_up(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
@@ -182,7 +209,10 @@ def _of_winner(
         "guild_id": str(period.guild_id),
         "page": means.page_of(period.public_id),
         "k": pick.k,
+        "pseudonym": pick.pseudonym,
+        "claimant": pick.claimant,
         "state": pick.state,
+        "reason": pick.reason,
         "name": pick.name,
         "discord_id": str(pick.discord_id),
         "tickets": find_tickets_of_line(tx, pick.guild_id, pick.period, pick.pseudonym),

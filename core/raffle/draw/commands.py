@@ -51,7 +51,7 @@ class Draws(commands.Cog):
     @commands.hybrid_command(name="rafflehistory")
     @commands.guild_only()
     async def raffle_history(self, ctx: Context) -> None:
-        """Show the last raffles, who won them and where to check it."""
+        """Show the last raffles: when they were frozen, who won, and where to verify it."""
         past = await self._database.run(
             publishing.list_past, self._means, guild_id_of(ctx), MOST_SHOWN
         )
@@ -61,7 +61,7 @@ class Draws(commands.Cog):
     @commands.guild_only()
     @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
     async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
-        """Show your own line in a frozen list, and how to check that it is yours."""
+        """Show your own entry in a frozen list, and how to check that it is yours."""
         found = await self._database.run(
             publishing.get_proof, self._means, guild_id_of(ctx), ctx.author.id, raffle
         )

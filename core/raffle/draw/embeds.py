@@ -21,7 +21,7 @@ from core.raffle.draw.store import Draw
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:
-    """A raffle is open, and its seed is fixed."""
+    """A raffle is open: the commitment, and the round that is expected to decide."""
     starts, ends = parse_instant(payload["starts_at"]), parse_instant(payload["ends_at"])
     title = (
         _("Raffle #{number} is coming") if payload.get("planned") else _("Raffle #{number} is open")
@@ -38,19 +38,65 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(
         name=_("SHA-256 of the secret seed"),
         value=f"```\n{payload['commitment']}\n```"
-        + _("The seed is fixed from now on and shown after the draw, so nobody can choose it."),
+        + _("The seed is fixed now and published after the draw, so nobody can choose it later."),
         inline=False,
     )
+    _plan(embed, payload)
     return Rendered(embed, lambda: _page_button(payload["page"], _("How the draw works")))
 
 
+def planned(payload: Mapping[str, Any]) -> Rendered:
+    """Another round is expected, because the end or the grace time was changed."""
+    title = _("Raffle #{number}: the draw was rescheduled").format(number=payload["number"])
+    embed = card("📅 " + title, tone="system")
+    _prize(embed, payload["prize"])
+    _plan(embed, payload)
+    return Rendered(embed, lambda: _page_button(payload["page"], _("How the draw works")))
+
+
+def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
+    """The rule, and the round by this plan. Payloads of earlier versions have none."""
+    if not payload.get("planned_at"):
+        return
+    rule = (
+        _(
+            "The tickets are frozen {frozen}. Round **{round}** of the public beacon "
+            "[drand](https://drand.love), published {when}, picks the winner."
+        )
+        if payload["is_public"]
+        else "⚠️ "
+        + _(
+            "The tickets are frozen {frozen}. Round **{round}** of a beacon that is not the public "
+            "one, published {when}, picks the winner. Whoever runs that beacon could know the "
+            "result in advance."
+        )
+    ).format(
+        frozen=format_dt(parse_instant(payload["planned_at"]), "f"),
+        round=payload["round"],
+        when=format_dt(parse_instant(payload["round_at"]), "T"),
+    )
+    other = _(
+        "If they are frozen at another time, it is the first round published at least 5 minutes "
+        "later."
+    )
+    embed.add_field(name=_("How the winner is drawn"), value=f"{rule}\n{other}", inline=False)
+
+
 def frozen(payload: Mapping[str, Any]) -> Rendered:
-    """The list is fixed: its hash, and the number that will decide."""
+    """The list is fixed: its hash, and the round that decides."""
     embed = card(
         "🧊 " + _("Raffle #{number}: the tickets are frozen").format(number=payload["number"]),
         _how_it_goes_on(payload),
         tone="system",
     )
+    if payload.get("earlier"):
+        times = ", ".join(format_dt(parse_instant(at), "f") for at in payload["earlier"])
+        warning = _("The bot freezes a raffle once. Somebody changed the database since {times}.")
+        embed.add_field(
+            name="⚠️ " + _("This raffle was frozen before"),
+            value=warning.format(times=times),
+            inline=False,
+        )
     _prize(embed, payload["prize"])
     embed.add_field(name=_("Entrants"), value=f"{payload['entrants']:,}")
     embed.add_field(name=_("Tickets"), value=f"{payload['tickets']:,}")
@@ -74,22 +120,40 @@ def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
     which = {"round": payload["round"], "when": _at(parse_instant(payload["round_at"]))}
     if not payload.get("is_public", True):
         return "⚠️ " + _(
-            "Round **{round}** of another beacon than the public one decides: {when}. Whoever runs "
-            "that beacon could know the result in advance."
+            "The winner is drawn with round **{round}** of a beacon that is not the public one: "
+            "{when}. Whoever runs that beacon could know the result in advance."
         ).format(**which)
-    return _(
-        "Round **{round}** of the public beacon [drand](https://drand.love) decides: {when}. "
-        "Before that, nobody in the world knows it. No ticket can be added or taken any more. "
-        "`/raffleproof` shows your own line."
+    drawn = _(
+        "The winner is drawn with round **{round}** of the public beacon "
+        "[drand](https://drand.love), published {when}. Nobody knows it before. No ticket can be "
+        "added or removed any more. `/raffleproof` shows your own entry."
     ).format(**which)
+    return drawn + _why_this_round(payload)
+
+
+def _why_this_round(payload: Mapping[str, Any]) -> str:
+    plan = payload.get("plan") or {}
+    if not plan.get("planned_at"):
+        return ""
+    if plan["round"] == payload["round"]:
+        return "\n" + _("This is the round that was announced.")
+    frozen, planned_at = parse_instant(payload["frozen_at"]), parse_instant(plan["planned_at"])
+    why = (
+        _("Round {round} was announced, but the list was frozen earlier than planned ({planned}).")
+        if frozen < planned_at
+        else _(
+            "Round {round} was announced, but the list was frozen later than planned ({planned})."
+        )
+    )
+    return "\n" + why.format(round=plan["round"], planned=format_dt(planned_at, "f"))
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
-    """The promised number is not waited for any longer."""
+    """An admin does not wait for the promised round any longer."""
     title = _("Raffle #{number} is drawn without the beacon").format(number=payload["number"])
     body = _(
-        "Round **{round}** was promised for {when} and is not waited for any longer: an admin "
-        "chose so. Whoever runs the bot could know the result in advance."
+        "Round **{round}** was promised for {when}, but an admin chose not to wait any longer. "
+        "Whoever runs the bot could know the result in advance."
     ).format(round=payload["round"], when=_at(parse_instant(payload["round_at"])))
     embed = card("⚠️ " + title, body, tone="warning")
     return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
@@ -108,6 +172,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
     "claimed": ("🎁", "success"),
     "delivered": ("✅", "success"),
     "expired": ("⌛", "warning"),
+    "skipped": ("🚫", "warning"),
 }
 
 
@@ -145,6 +210,7 @@ def _title(payload: Mapping[str, Any]) -> str:
         "claimed": _("{name} has claimed the prize of raffle #{number}"),
         "delivered": _("{name} has the prize of raffle #{number}"),
         "expired": _("{name} did not claim the prize of raffle #{number}"),
+        "skipped": _("{name} can no longer win raffle #{number}"),
     }
     return titles[payload["state"]].format(name=name, number=payload["number"])
 
@@ -154,6 +220,10 @@ def _what_now(payload: Mapping[str, Any]) -> str:
     if payload["state"] == "drawn":
         return _("{whom}, claim your prize {when}, or another winner will be drawn.").format(
             whom=whom, when=_before(parse_instant(payload["expires_at"]))
+        )
+    if payload["state"] == "skipped":
+        return _("Reason: {reason}. Another winner will be drawn.").format(
+            reason=reason_words(payload["reason"])
         )
     if payload["state"] == "expired":
         return _("Time's up. Drawing another winner.")
@@ -165,7 +235,11 @@ def _before(instant: datetime) -> str:
 
 
 def _footer(payload: Mapping[str, Any]) -> str:
-    number = _("Number {k} of the draw").format(k=payload["k"])
+    number = _("Winner {k}").format(k=payload["k"])
+    if payload.get("claimant"):
+        number += " · " + _("entry {entry} · claimant {claimant}").format(
+            entry=payload["pseudonym"][:12], claimant=payload["claimant"]
+        )
     if payload["with_beacon"]:
         return number + " · " + _("drawn with the public beacon")
     return number + " · ⚠️ " + _("drawn WITHOUT the public beacon")
@@ -208,7 +282,7 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 
 def skipped(payload: Mapping[str, Any]) -> Rendered:
     """Somebody was drawn who cannot win."""
-    title = _("Number {k} of raffle #{number} cannot win").format(
+    title = _("Draw {k} of raffle #{number} cannot win").format(
         k=payload["k"], number=payload["number"]
     )
     body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
@@ -254,8 +328,11 @@ def _page_button(page: str, label: str) -> discord.ui.View:
 def question(found: Preview, with_beacon: bool) -> discord.Embed:
     """What will happen when an admin says yes."""
     body = [
-        _("The list of tickets is frozen and its hash posted; no ticket counts after that."),
-        _("The winner is drawn from a public random number published in about 5 minutes.")
+        _("The list of tickets is frozen and its hash is posted. Later tickets do not count."),
+        _(
+            "The winner is drawn by itself from a public random number that is published at least "
+            "5 minutes later."
+        )
         if with_beacon
         else "⚠️ "
         + _("Winners are drawn at once **without the public beacon**, and everybody is told so."),
@@ -281,9 +358,9 @@ def give_up_question(waiting: Draw) -> discord.Embed:
     title = _("Draw raffle #{number} without the beacon?").format(number=waiting.period)
     due = ago(waiting.round_at) if waiting.round_at else ""
     body = _(
-        "Round {round} was due {due} and cannot be had. You can wait on: it is still tried every "
-        "few seconds. Without it, everybody is told that the draw was made **without the public "
-        "beacon**."
+        "Round {round} was due {due}, but the beacon does not answer. You can keep waiting: the "
+        "bot tries again every few seconds. If you draw without it, everybody is told that the "
+        "draw did **not use the public beacon**."
     ).format(round=waiting.round, due=due)
     return card("⚠️ " + title, body, tone="warning")
 
@@ -291,7 +368,7 @@ def give_up_question(waiting: Draw) -> discord.Embed:
 def history(past: Sequence[Past]) -> discord.Embed:
     """The last draws."""
     if not past:
-        return card("🎟️ " + _("Nothing was drawn yet"), _("Here the winners will stand."))
+        return card("🎟️ " + _("No draws yet"), _("Winners will appear here."))
     rows = [_past(one) for one in past]
     return card("🏆 " + _("The last raffles"), lines(rows), tone="kick")
 
@@ -299,14 +376,22 @@ def history(past: Sequence[Past]) -> discord.Embed:
 def _past(one: Past) -> str:
     prize = safe(one.prize, 80) or _("no prize named")
     head = f"**[#{one.number}]({one.page})** · {prize} · {format_dt(one.ended_at, 'd')}"
+    frozen = ", ".join(format_dt(at, "f") for at in one.freezes)
+    if len(one.freezes) > 1:
+        frozen = "⚠️ " + _("Frozen more than once: {times}").format(times=frozen)
+    elif frozen:
+        frozen = _("Frozen {times}").format(times=frozen)
+    head += f"\n{frozen}" if frozen else ""
     names = [f"{safe(name, 40)} {_STATES[state][0]}" for name, state in one.winners]
     return head + "\n" + (", ".join(names) or _one_word(one.state))
 
 
 def _one_word(state: str) -> str:
-    if state == "cancelled":
-        return _("cancelled")
-    return _("waits for the beacon") if state == "frozen" else _("no winner")
+    return {
+        "open": _("not drawn"),
+        "frozen": _("waiting for the beacon"),
+        "cancelled": _("cancelled"),
+    }.get(state, _("no winner"))
 
 
 def exclusions(excluded: Sequence[Exclusion]) -> discord.Embed:
@@ -334,22 +419,22 @@ def proof(found: Proof) -> discord.Embed:
     """A viewer's own line in a frozen list."""
     tickets = plural("{count} ticket", "{count} tickets", found.tickets)
     steps = [
-        _("1. Your line is `{pseudonym}` with {tickets}.").format(
+        _("1. Your entry is `{pseudonym}` with {tickets}.").format(
             pseudonym=found.pseudonym, tickets=tickets
         ),
-        _("2. It is yours: the SHA-256 of the following begins with it.")
+        _("2. It is yours: the SHA-256 of this code begins with it.")
         + f"\n```\n{found.secret} {found.account}\n```",
-        _("3. It stands in [the list]({list}), whose hash was posted.").format(
+        _("3. It is in [the list]({list}) whose hash was posted.").format(
             list=f"{found.page}/snapshot.txt"
         ),
     ]
-    title = _("Your line in raffle #{number}").format(number=found.number)
+    title = _("Your entry in raffle #{number}").format(number=found.number)
     embed = card("🔎 " + title, "\n".join(steps))
-    embed.set_footer(text=_("Keep this to yourself: who knows the number knows your line."))
+    embed.set_footer(text=_("Keep this private: the code shows which entry is yours."))
     return embed
 
 
 def proof_view(found: Proof) -> discord.ui.View:
-    """A link that shows the line; what follows # is told to no server."""
+    """A link that finds the entry; what follows # is not sent to any server."""
     told = urlencode({"proof": f"{found.secret} {found.account}"})
-    return _page_button(f"{found.page}#{told}", _("Show my line"))
+    return _page_button(f"{found.page}#{told}", _("Show my entry"))

@@ -11,9 +11,11 @@
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, url_for
 
+from core.drand.chain import OTHER, QUICKNET
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
@@ -65,8 +67,9 @@ class _Desk:
         if found is None:
             return _unknown()
         draw = found.draw
-        # Of the public beacon the public address is shown, whatever this bot was told to ask.
-        beacon = PUBLIC_BEACON if draw and draw.is_public else self._beacon_url
+        # Of the public beacon the public address is shown, whatever DRAND_URL says.
+        beacon = PUBLIC_BEACON if draw and draw.chain == QUICKNET.name else self._beacon_url
+        chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
         page = render_template(
             "raffle/draw.html",
             found=found,
@@ -75,7 +78,9 @@ class _Desk:
             now=self._clock(),
             winners=[pick for pick in found.picks if pick.state != "skipped"],
             reasons={pick.k: reason_words(pick.reason) for pick in found.picks if pick.reason},
-            beacon_url=f"{beacon}/{draw.chain}/public/{draw.round}" if draw and draw.round else "",
+            beacon_url=f"{beacon}/{chain}/public/{draw.round}" if draw and draw.round else "",
+            plan=found.plans[-1] if found.plans else None,
+            as_planned=_is_as_planned(found),
             rule=RULE,
             bundle_url=url_for("raffle_draws.bundle", public_id=public_id),
             snapshot_url=url_for("raffle_draws.snapshot", public_id=public_id),
@@ -95,7 +100,10 @@ class _Desk:
         if found is None or found.period.drawn_at is None:
             return _unknown()
         # An account takes part, because its owner may be forgotten in the meantime.
-        shown = tuple((pick.k, pick.state, pick.account) for pick in found.picks)
+        shown = tuple(
+            (pick.k, pick.pseudonym, pick.claimant, pick.state, pick.account)
+            for pick in found.picks
+        )
         response = Response(self._kept_bundle(public_id, shown), content_type="application/json")
         name = f"raffle-{found.period.number}-{public_id}.json"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -110,21 +118,28 @@ class _Desk:
         if not _PUBLIC_ID.fullmatch(public_id):
             return None
         with self._database.begin() as tx:
-            return publishing.find_public(tx, public_id)
+            return publishing.find_public(tx, self._means, public_id)
 
     def _make_snapshot(self, public_id: str) -> str:
         with self._database.begin() as tx:
-            found = publishing.find_public(tx, public_id)
+            found = publishing.find_public(tx, self._means, public_id)
             assert found is not None
             return store.get_snapshot(tx, found.period.guild_id, found.period.number)
 
-    def _make_bundle(self, public_id: str, _shown: tuple[tuple[int, str, str], ...]) -> bytes:
+    def _make_bundle(self, public_id: str, _shown: tuple[tuple[Any, ...], ...]) -> bytes:
         with self._database.begin() as tx:
-            found = publishing.find_public(tx, public_id)
+            found = publishing.find_public(tx, self._means, public_id)
             assert found is not None
             made = publishing.bundle_of(tx, self._means, found)
             assert made is not None
             return made
+
+
+def _is_as_planned(found: Public) -> bool:
+    if found.draw is None or not found.plans:
+        return False
+    plan = found.plans[-1]
+    return (plan.chain, plan.round) == (found.draw.chain, found.draw.round)
 
 
 def _fresh(response: Response) -> Response:

@@ -12,9 +12,12 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox.store import find_receipt
 from core.people import store as people
+from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import opened_key
+from core.raffle.announcements import Announcement
 from core.raffle.draw import rules, store
+from core.raffle.draw.actions import is_altered
 from core.raffle.draw.announcing import frozen_key
 from core.raffle.draw.rules import Beacon
 from core.raffle.draw.store import Draw
@@ -23,7 +26,7 @@ from core.raffle.means import Means
 from core.raffle.store import Period
 
 SEARCHED = 12
-"""In so many lists, newest first, somebody's line is looked for where no raffle is named."""
+"""In so many lists, newest first, somebody's line is searched if no raffle is named."""
 
 _RESULTS = {
     "drawn": "waiting",
@@ -57,31 +60,51 @@ class Public:
 
     Attributes:
         draw: None while the list is not frozen.
+        plans: what was announced about the draw: at the opening, and whenever the end or the grace
+            time changed.
+        freezes: every list that was frozen, with its Discord message; more than one only if
+            somebody changed the database.
         opening: the Discord message with the commitment, once it is there.
         freeze: the one with the hash of the list.
+        altered: numbers of winners whose rows are not as drawn.
     """
 
     server: str
     period: Period
     draw: Draw | None
     picks: Sequence[Drawn]
+    plans: Sequence[Announcement]
+    freezes: Sequence[tuple[Announcement, Post | None]]
     opening: Post | None
     freeze: Post | None
+    altered: frozenset[int]
 
 
-def find_public(tx: Connection, public_id: str) -> Public | None:
+def find_public(tx: Connection, means: Means, public_id: str) -> Public | None:
     """What a page shows."""
     period = raffle.find_by_public_id(tx, public_id)
     if period is None:
         return None
     guild_id, number = period.guild_id, period.number
+    draw = store.find_draw(tx, guild_id, number)
+    announced = announcements.list_announcements(tx, guild_id, number)
+    freezes = [
+        (one, _find_post(tx, guild_id, frozen_key(number, one.snapshot_hash or "")))
+        for one in announced
+        if one.kind == "frozen"
+    ]
+    picks = store.list_picks(tx, guild_id, number)
+    salt = means.open(raffle.get_sealed(tx, guild_id, number)[1]) if picks else b""
     return Public(
-        list_names(tx).get(guild_id, ""),
-        period,
-        store.find_draw(tx, guild_id, number),
-        store.list_picks(tx, guild_id, number),
-        _find_post(tx, guild_id, opened_key(number)),
-        _find_post(tx, guild_id, frozen_key(number)),
+        server=list_names(tx).get(guild_id, ""),
+        period=period,
+        draw=draw,
+        picks=picks,
+        plans=[one for one in announced if one.kind != "frozen"],
+        freezes=freezes,
+        opening=_find_post(tx, guild_id, opened_key(number)),
+        freeze=_find_post(tx, guild_id, frozen_key(number, draw.snapshot_hash)) if draw else None,
+        altered=frozenset(pick.k for pick in picks if is_altered(salt, pick)),
     )
 
 
@@ -115,17 +138,19 @@ def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
 
 def _published(pick: Drawn, salt: bytes) -> rules.Pick:
     """A winner's account is shown, so that everybody sees whose line it is; of those who were
-    skipped, or asked to be forgotten since, nothing."""
+    skipped, or asked to be forgotten since, nothing. An account that was put in a winner's place
+    is shown without its secret number, so that the verifier reports it."""
+    shown = pick.state != "skipped" and not pick.erased
     secret = rules.secret_number(salt, pick.account)
     is_theirs = rules.pseudonym(secret, pick.account) == pick.pseudonym
-    shown = pick.state != "skipped" and is_theirs
     return rules.Pick(
         pick.k,
         pick.pseudonym,
         _RESULTS[pick.state],  # type: ignore[arg-type]
         pick.reason,
         pick.account if shown else None,
-        secret if shown else None,
+        secret if shown and is_theirs else None,
+        pick.claimant if pick.state != "skipped" else None,
     )
 
 
@@ -176,13 +201,19 @@ def _find_proof(tx: Connection, means: Means, period: Period, account: str) -> P
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A raffle that was frozen or drawn. `winners` are names with the state of the prize."""
+    """A raffle that was frozen or drawn.
+
+    Attributes:
+        freezes: when its list was frozen; more than once only if somebody changed the database.
+        winners: names with the state of the prize.
+    """
 
     number: int
     prize: str
     state: str
     ended_at: datetime
     page: str
+    freezes: Sequence[datetime]
     winners: Sequence[tuple[str, str]]
 
 
@@ -195,11 +226,12 @@ def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Pa
             "cancelled" if period.is_cancelled else period.state,
             period.ends_at,
             means.page_of(period.public_id),
+            [one.at for one in announcements.list_freezes(tx, guild_id, period.number)],
             [
                 (pick.name, pick.state)
                 for pick in store.list_picks(tx, guild_id, period.number)
                 if pick.state in store.ALIVE
             ],
         )
-        for period in store.list_frozen_periods(tx, guild_id, most)
+        for period in store.list_ever_frozen_periods(tx, guild_id, most)
     ]

@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any, Literal, NamedTuple
 
-FORMAT = "regulars draw 1"
+FORMAT = "regulars draw 2"
 
 RULE = (
     "Winner k is whoever holds ticket HMAC-SHA256(seed, snapshot hash || beacon randomness || k || "
@@ -28,7 +29,13 @@ PSEUDONYM = 40
 SECRET = 32
 """Characters of an account's secret number."""
 
-HEADER_LINES = 8
+CLAIMANT = 16
+"""Characters of a winner's name as a Discord member."""
+
+LEAST_AHEAD = 300
+"""Seconds by which a round of the public beacon has to be published after the freeze."""
+
+HEADER_LINES = 10
 
 WITHOUT_BEACON = bytes(32)
 """Stands for the beacon's number where there is none."""
@@ -50,8 +57,10 @@ class Terms:
 
     Attributes:
         server: pseudonym of the Discord server.
-        chain: hash of the beacon's chain; None together with `round` for a draw without beacon.
-        commitment: SHA-256 of the seed, as told at the opening, in hex.
+        commitment: SHA-256 of the seed, as posted at the opening, in hex.
+        announced: the planned freeze, the chain and the expected round, as announced before.
+        frozen_at: a whole second.
+        chain: name of the beacon's chain; None together with `round` for a draw without beacon.
     """
 
     server: str
@@ -61,6 +70,8 @@ class Terms:
     prize: str
     winners: int
     commitment: str
+    announced: tuple[datetime, str, int] | None
+    frozen_at: datetime
     chain: str | None
     round: int | None
 
@@ -84,6 +95,12 @@ def pseudonym(secret: str, account: str) -> str:
     return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM]
 
 
+def claimant(salt: bytes, discord_id: int) -> str:
+    """Binds a win to the member who may claim it, in the same way."""
+    member = f"discord:{discord_id}"
+    return pseudonym(secret_number(salt, member), member)[:CLAIMANT]
+
+
 def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
     """The same for many accounts, less than half as long: HMAC's two hashes begin alike for all of
     them (RFC 2104, a salt of at most 64 bytes)."""
@@ -103,6 +120,10 @@ def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
 def header(terms: Terms, entrants: int, tickets: int) -> str:
     """The first lines of a snapshot."""
     beacon = "none" if terms.chain is None else f"{terms.chain} {terms.round}"
+    announced = "none"
+    if terms.announced is not None:
+        planned_at, chain, expected = terms.announced
+        announced = f"{_instant(planned_at)} {chain} {expected}"
     rows = (
         FORMAT,
         f"server {terms.server}",
@@ -110,6 +131,8 @@ def header(terms: Terms, entrants: int, tickets: int) -> str:
         f"prize {json.dumps(terms.prize)}",
         f"winners {terms.winners}",
         f"commitment {terms.commitment}",
+        f"announced {announced}",
+        f"frozen {_instant(terms.frozen_at)}",
         f"beacon {beacon}",
         f"total {entrants} {tickets}",
     )
@@ -125,6 +148,11 @@ def snapshot(header: str, lines: Iterable[Line]) -> str:
     return header + "".join([f"{pseudonym} {tickets}\n" for pseudonym, tickets in sorted(lines)])
 
 
+def head_of(snapshot: str) -> str:
+    """The first lines of a snapshot."""
+    return "".join(f"{row}\n" for row in snapshot.split("\n", HEADER_LINES)[:HEADER_LINES])
+
+
 def lines_of(snapshot: str) -> list[Line]:
     """The list that stands in a snapshot, in its order."""
     rows = snapshot.split("\n")[HEADER_LINES:-1]
@@ -134,6 +162,18 @@ def lines_of(snapshot: str) -> list[Line]:
 def hash_of(snapshot: str) -> str:
     """What is published before the beacon's number exists, in hex."""
     return hashlib.sha256(snapshot.encode()).hexdigest()
+
+
+def unexplained(lines: Iterable[Line], held: Mapping[str, int], erased: Iterable[int]) -> int:
+    """How many lines of a frozen list do not follow from the ledger.
+
+    Args:
+        held: pseudonym -> sum of the entries, of every account that is still known.
+        erased: such sums of accounts that were erased since, so that nobody knows which line is
+            theirs.
+    """
+    unknown = Counter(line.tickets for line in lines if held.get(line.pseudonym) != line.tickets)
+    return (unknown - Counter(erased)).total()
 
 
 # -- the draw -----------------------------------------------------------------------------------
@@ -223,10 +263,11 @@ class Pick:
     """Somebody who was drawn, as published.
 
     Attributes:
-        result: won, or waiting for the winner's word, expired, or skipped.
+        result: won, or waiting for the winner to claim, expired, or skipped.
         reason: why skipped.
         account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`;
             neither is shown of who was skipped, or asked to be forgotten.
+        claimant: the member who may claim, as posted in Discord; None of who was skipped.
     """
 
     k: int
@@ -235,6 +276,7 @@ class Pick:
     reason: Skipped | None = None
     account: str | None = None
     secret: str | None = None
+    claimant: str | None = None
 
 
 def bundle(
@@ -245,6 +287,7 @@ def bundle(
 ) -> bytes:
     """Everything that is needed to do the draw again, in one canonical JSON text: keys in order, no
     spaces, ASCII, one newline at the end."""
+    drawn = [_told(pick) for pick in picks]
     told: dict[str, Any] = {
         "format": FORMAT,
         "rule": RULE,
@@ -252,9 +295,14 @@ def bundle(
         "snapshot_sha256": hash_of(snapshot),
         "seed": seed.hex(),
         "beacon": None if beacon is None else _told(beacon),
-        "picks": [_told(pick) for pick in picks],
+        "picks": drawn,
+        "picks_sha256": hashlib.sha256(_canonical(drawn)).hexdigest(),
     }
-    return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
+    return _canonical(told) + b"\n"
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _told(part: Beacon | Pick) -> dict[str, Any]:

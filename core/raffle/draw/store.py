@@ -1,7 +1,7 @@
 """The statements about frozen lists, and about those who were drawn."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Select, func, insert, select, text, update
 from core.drand.chain import QUICKNET
 from core.guilds.tables import guilds
 from core.people.tables import viewers
-from core.raffle.draw.rules import ClaimClock, Skipped
+from core.raffle.draw.rules import LEAST_AHEAD, ClaimClock, Skipped
 from core.raffle.draw.tables import draws, picks
 from core.raffle.store import Period
-from core.raffle.tables import balances, periods
+from core.raffle.tables import announcements, periods
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
 
@@ -42,12 +42,22 @@ _COUNT_HOLDERS = text(f"""
     {_HOLDERS}
 """)
 
-_LIST_ENTRANTS = text(f"""
-    SELECT v.platform || ':' || v.platform_user_id AS account, b.tickets
+# The sums of the ledger, and not the balances: a cached number must not decide who wins.
+_LIST_HELD = text("""
+    SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
+           v.platform_user_id < 0 AS erased,
+           EXISTS (SELECT FROM people_links l
+                    WHERE l.guild_id = :guild_id AND l.viewer_id = v.viewer_id)
+           AND NOT EXISTS (SELECT FROM raffle_exclusions x
+                            WHERE x.guild_id = :guild_id AND x.viewer_id = v.viewer_id
+                              AND (x.until IS NULL OR x.until > :now)) AS may_win
       FROM people_viewers v
-      JOIN (SELECT b.viewer_id, b.tickets {_HOLDERS} AND l.discord_id IS NOT NULL) b
+      JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
+              FROM raffle_entries
+             WHERE guild_id = :guild_id AND period = :period
+             GROUP BY viewer_id) e
      USING (viewer_id)
-     WHERE v.guild_id = :guild_id
+     WHERE v.guild_id = :guild_id AND e.tickets > 0
 """)
 
 
@@ -66,18 +76,26 @@ def count_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> 
     return Holders(**tx.execute(_COUNT_HOLDERS, where).mappings().one())
 
 
-def count_all_holders(tx: Connection, guild_id: int, period: int) -> int:
-    """How many have tickets, whether or not they may win."""
-    held = (balances.c.guild_id == guild_id, balances.c.period == period, balances.c.tickets > 0)
-    return int(tx.execute(select(func.count()).select_from(balances).where(*held)).scalar_one())
+class Held(NamedTuple):
+    """What the entries of an account add up to. A tuple, because there may be a hundred thousand.
+
+    Attributes:
+        account: such as `kick:123`.
+        erased: its owner asked to be forgotten, so `account` is not the platform's any more.
+        may_win: linked, and neither excluded nor banned.
+    """
+
+    viewer_id: int
+    account: str
+    tickets: int
+    erased: bool
+    may_win: bool
 
 
-def list_entrants(
-    tx: Connection, guild_id: int, period: int, now: datetime
-) -> list[tuple[str, int]]:
-    """Account and tickets of everybody with tickets who may win."""
+def list_held(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Held]:
+    """Everybody with tickets, by the ledger."""
     where = {"guild_id": guild_id, "period": period, "now": now}
-    return [(account, tickets) for account, tickets in tx.execute(_LIST_ENTRANTS, where)]
+    return [Held(*row) for row in tx.execute(_LIST_HELD, where)]
 
 
 _LIST_UNTOLD = text("""
@@ -104,7 +122,7 @@ class Draw:
     Attributes:
         left_out: how many had tickets and were not allowed to win.
         claim_minutes: how long a winner has; fixed and told before there is one.
-        chain: None together with `round` and `round_at` for a draw without beacon.
+        chain: its name; None together with `round` and `round_at` for a draw without beacon.
         given_up_by: who drew without waiting for the beacon.
     """
 
@@ -132,8 +150,13 @@ class Draw:
 
     @property
     def is_public(self) -> bool:
-        """Whether its beacon is the public one, over which nobody here has a say."""
-        return self.chain == QUICKNET.hash
+        """Whether a round of the public beacon decides that nobody could know at the freeze."""
+        if self.round is None or self.chain != QUICKNET.name:
+            return False
+        published_at = QUICKNET.made_at(self.round)
+        return published_at == self.round_at and published_at - self.frozen_at >= timedelta(
+            seconds=LEAST_AHEAD
+        )
 
 
 _PERIODS: Select[Any] = select(*(periods.c[name] for name in Period.__dataclass_fields__))
@@ -168,27 +191,6 @@ def find_tickets_of_line(tx: Connection, guild_id: int, period: int, pseudonym: 
     return int(found) if found else None
 
 
-def list_accounts(
-    tx: Connection, guild_id: int, period: int, tickets: int
-) -> list[tuple[int, str]]:
-    """Viewer id and account of everybody with so many tickets in a period."""
-    found = tx.execute(
-        select(viewers.c.viewer_id, _ACCOUNT)
-        .join_from(
-            balances,
-            viewers,
-            (viewers.c.guild_id == balances.c.guild_id)
-            & (viewers.c.viewer_id == balances.c.viewer_id),
-        )
-        .where(
-            balances.c.guild_id == guild_id,
-            balances.c.period == period,
-            balances.c.tickets == tickets,
-        )
-    )
-    return [(viewer_id, account) for viewer_id, account in found]
-
-
 def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
     """What was fixed for a period."""
     wanted = _DRAWS.where(draws.c.guild_id == guild_id, draws.c.period == period)
@@ -204,6 +206,23 @@ def list_frozen_periods(
     if number is not None:
         wanted = wanted.where(periods.c.number == number)
     found = tx.execute(wanted.order_by(periods.c.number.desc()).limit(most))
+    return [Period(**row) for row in found.mappings()]
+
+
+def list_ever_frozen_periods(tx: Connection, guild_id: int, most: int) -> list[Period]:
+    """A server's raffles that were frozen at any time, newest first, whatever state they are in."""
+    was_frozen = select(announcements.c.id).where(
+        announcements.c.guild_id == periods.c.guild_id,
+        announcements.c.period == periods.c.number,
+        announcements.c.kind == "frozen",
+    )
+    found = tx.execute(
+        _PERIODS.where(
+            periods.c.guild_id == guild_id, periods.c.frozen_at.is_not(None) | was_frozen.exists()
+        )
+        .order_by(periods.c.number.desc())
+        .limit(most)
+    )
     return [Period(**row) for row in found.mappings()]
 
 
@@ -240,14 +259,15 @@ def set_draw(tx: Connection, guild_id: int, period: int, **values: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Somebody who was drawn. `name` and `account` are today's; nobody's for who was forgotten
-    before the draw."""
+    """Somebody who was drawn. `name` and `account` are today's; empty if the person was forgotten
+    before the draw. `erased` if they asked to be forgotten at any time."""
 
     guild_id: int
     period: int
     k: int
     viewer_id: int | None
     pseudonym: str
+    claimant: str | None
     state: PickState
     reason: Skipped | None
     discord_id: int | None
@@ -262,6 +282,7 @@ class Pick:
     delivered_at: datetime | None
     account: str
     name: str
+    erased: bool
 
     @property
     def clock(self) -> ClaimClock:
@@ -276,6 +297,7 @@ _PICKS: Select[Any] = select(
     picks.c.k,
     picks.c.viewer_id,
     picks.c.pseudonym,
+    picks.c.claimant,
     picks.c.state,
     picks.c.reason,
     picks.c.discord_id,
@@ -290,6 +312,7 @@ _PICKS: Select[Any] = select(
     picks.c.delivered_at,
     _ACCOUNT,
     func.coalesce(viewers.c.name, "").label("name"),
+    func.coalesce(viewers.c.platform_user_id < 0, True).label("erased"),
 ).join_from(
     picks,
     viewers,

@@ -1,6 +1,7 @@
 """The frozen list of tickets, what was fixed with it, who was drawn, and who may not win."""
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     func,
 )
 
@@ -35,9 +37,9 @@ draws = Table(
     Column("frozen_by", BigInteger, comment="Discord id; empty when it froze by itself"),
     Column("channel_id", BigInteger, nullable=False, comment="Discord channel of its posts"),
     Column("claim_minutes", Integer, nullable=False, comment="how long a winner has, as told"),
-    Column("chain", Text, comment="hash of the beacon's chain; empty without beacon"),
+    Column("chain", Text, comment="name of the beacon's chain; empty without beacon"),
     Column("round", BigInteger, comment="of the beacon; empty without beacon"),
-    Column("round_at", DateTime(timezone=True), comment="when the round is made"),
+    Column("round_at", DateTime(timezone=True), comment="when the round is published"),
     Column("randomness", Text, comment="the round's, in hex, once it is known"),
     Column("signature", Text, comment="the round's, in hex"),
     Column("given_up_by", BigInteger, comment="Discord id of who drew without waiting for it"),
@@ -54,6 +56,7 @@ picks = Table(
     Column("k", Integer, nullable=False, comment="counts the winners up, from 1"),
     Column("viewer_id", BigInteger, comment="empty for who was forgotten before the draw"),
     Column("pseudonym", Text, nullable=False),
+    Column("claimant", Text, comment="pseudonym of the Discord member who won; empty if skipped"),
     Column("state", Text, nullable=False),
     Column("reason", Text, comment="why skipped"),
     Column("discord_id", BigInteger, comment="whose the account was when it was drawn"),
@@ -93,6 +96,28 @@ picks = Table(
         "(state = 'skipped') = (reason IS NOT NULL)", name="raffle_picks_skipped_for_a_reason"
     ),
 )
+
+DRAWS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_draws_kept
+    BEFORE UPDATE OR DELETE ON raffle_draws FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
+        ' chain round round_at', 'randomness signature given_up_at', '');
+    CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
+    BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+PICKS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_picks_kept
+    BEFORE UPDATE OR DELETE ON raffle_picks FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over
+    BEFORE UPDATE ON raffle_picks FOR EACH ROW
+    WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
+    EXECUTE FUNCTION raffle_kept('state', '', '');
+    CREATE OR REPLACE TRIGGER raffle_picks_never_emptied
+    BEFORE TRUNCATE ON raffle_picks FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+event.listen(draws, "after_create", DDL(DRAWS_KEPT))  # type: ignore[no-untyped-call]
+event.listen(picks, "after_create", DDL(PICKS_KEPT))  # type: ignore[no-untyped-call]
 
 exclusions = Table(
     "raffle_exclusions",

@@ -39,7 +39,14 @@ def move_on(services: Services) -> None:
         Refusal, Outage: a raffle's trouble; the rest was tried all the same.
     """
     # What waits for somebody else comes last but for what waits for it.
-    steps = (_tell_openings, _freeze_due, _check_claims, _learn_beacons, _draw_due)
+    steps = (
+        _tell_openings,
+        _announce_plans,
+        _freeze_due,
+        _check_claims,
+        _learn_beacons,
+        _draw_due,
+    )
     for_each(steps, lambda step: step(services))
 
 
@@ -57,6 +64,20 @@ def _tell_openings(services: Services) -> None:
                 announce(tx, means, opened, services.clock())
 
     for_each(untold, tell)
+
+
+def _announce_plans(services: Services) -> None:
+    """Where the end or the grace time was changed, another round is expected."""
+    means, now = means_of(services.settings), services.clock()
+    with services.database.begin() as tx:
+        open_ones = raffle.list_in_state(tx, "open")
+        changed = [one for one in open_ones if actions.find_new_plan(tx, means, one, now)]
+
+    def announce_one(period: Period) -> None:
+        with services.database.begin() as tx:
+            actions.announce_plan(tx, means, period.guild_id, period.number, now)
+
+    for_each(changed, announce_one)
 
 
 def _freeze_due(services: Services) -> None:

@@ -12,7 +12,14 @@ from core.outbox.store import find_receipt
 from core.people import actions as people
 from core.raffle import store as raffle
 from core.raffle.draw import announcing, notifying, rules, store
-from core.raffle.draw.actions import BY_ITSELF, close_if_over, pick_missing
+from core.raffle.draw.actions import (
+    BY_ITSELF,
+    close_if_over,
+    find_bar,
+    pick_missing,
+    require_as_drawn,
+    require_unaltered,
+)
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period
@@ -37,6 +44,11 @@ def claim(
         clock = rules.run_clock(pick.clock, timedelta(minutes=draw.claim_minutes), now)
         if now > clock.expires_at:
             raise Refusal(_("The time to claim this prize is over."))
+    if pick.state == "drawn" and find_bar(tx, guild_id, pick.viewer_id, now):
+        raise Refusal(
+            _("You can't claim this prize, because you are banned or excluded from raffles."),
+            _("If that is a mistake, ask the moderators before the time to claim is over."),
+        )
     if not store.set_pick(tx, pick, "drawn", "claimed", claimed_at=now):
         raise Refusal(_NOT_OPEN[pick.state]())
     return _tell(tx, means, period, draw, k, "raffle.claim", claimer)
@@ -54,13 +66,15 @@ def check_claim(
     tx: Connection, means: Means, guild_id: int, number: int, k: int, at: datetime, now: datetime
 ) -> bool:
     """Run the clock of a winner who has not claimed, up to an instant at which members could use
-    the bot; the next one is drawn when the time is over, and then it returns True.
+    the bot; when the time is over, the next one is drawn and it returns
+    True. Whoever is banned or excluded then is shown as that.
 
     The clock stands still while nothing that the bot sent is there for the winner to claim with.
     """
     period, draw, pick = _locked(tx, guild_id, number, k)
     if pick.state != "drawn":
         return False
+    require_unaltered(tx, means, period, pick)
     if not notifying.is_notified(tx, pick):
         notifying.notify_again(tx, means, period, draw, pick)
         return False
@@ -68,8 +82,13 @@ def check_claim(
     clock = rules.run_clock(before, timedelta(minutes=draw.claim_minutes), at)
     store.set_clock(tx, pick, clock)
     if clock.is_over:
-        store.set_pick(tx, pick, "drawn", "expired")
-        _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
+        bar = find_bar(tx, guild_id, pick.viewer_id, now)
+        if bar is None:
+            store.set_pick(tx, pick, "drawn", "expired")
+            _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
+        else:
+            store.set_pick(tx, pick, "drawn", "skipped", reason=bar)
+            _tell(tx, means, period, draw, k, "raffle.skip", BY_ITSELF)
         pick_missing(tx, means, period, draw, now)
     elif clock.expires_at - before.expires_at > SHOWN:
         _tell(tx, means, period, draw, k, "raffle.more_time", BY_ITSELF)
@@ -124,6 +143,7 @@ def _tell(
 ) -> Pick:
     pick = store.find_pick(tx, period.guild_id, period.number, k)
     assert pick is not None, "it is locked"
+    require_as_drawn(tx, means, period, draw, pick)
     post_audit(tx, period.guild_id, actor, action, f"#{period.number}.{k}", after=pick.name)
     announcing.changed(tx, means, period, draw, pick)
     return pick

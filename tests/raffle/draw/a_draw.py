@@ -12,6 +12,7 @@ from core.raffle.draw.rules import (
     Pick,
     Terms,
     bundle,
+    claimant,
     hash_of,
     header,
     pseudonym,
@@ -34,11 +35,13 @@ BEACON = Beacon(CHAIN, 657413, hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdiges
 TERMS = Terms(
     server=server_pseudonym(1001),
     period=3,
-    starts_at=datetime(2026, 11, 1, tzinfo=UTC),
-    ends_at=datetime(2026, 12, 1, tzinfo=UTC),
+    starts_at=datetime(2023, 8, 15, tzinfo=UTC),
+    ends_at=datetime(2023, 9, 15, 10, 35, tzinfo=UTC),
     prize='A "gaming" chair — 250 € 🎁',
     winners=2,
     commitment=hashlib.sha256(SEED).hexdigest(),
+    announced=(datetime(2023, 9, 15, 10, 50, tzinfo=UTC), CHAIN, 657332),
+    frozen_at=datetime(2023, 9, 15, 10, 55, 3, tzinfo=UTC),
     chain=CHAIN,
     round=657413,
 )
@@ -73,8 +76,8 @@ class Draw:
         return [whose[line.pseudonym] for line in islice(found, most)]
 
     def won(self, k: int, account: str) -> Pick:
-        secret = secret_number(SALT, account)
-        return Pick(k, pseudonym(secret, account), "won", None, account, secret)
+        secret, member = secret_number(SALT, account), claimant(SALT, 1)
+        return Pick(k, pseudonym(secret, account), "won", None, account, secret, member)
 
     def skipped(self, k: int, account: str) -> Pick:
         return Pick(k, self.won(k, account).pseudonym, "skipped", "banned")

@@ -5,22 +5,32 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, text
 
+from core.drand.chain import QUICKNET
 from core.drand.client import Round
 from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
 from core.people import store as people
 from core.raffle import store as raffle
-from core.raffle.draw import actions, store, winning
+from core.raffle.draw import actions, publishing, store, winning
 from core.raffle.draw.store import Draw, Pick
+from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
-from tests.raffle.scene import END, MEANS, START, give, period, viewer
+from core.raffle.store import Period
+from tests.raffle import scene
+from tests.raffle.draw.a_draw import SIGNATURE
+from tests.raffle.scene import MEANS, give, viewer
 from tests.slot_calls.scene import posted as posted
 
 CHANNEL_ID = 777
 ADMIN = 900
 NAMES = ("mia", "leo", "yuki", "sam", "ana")
 TICKETS = (5, 1, 40, 7, 300)
-AFTER = END + timedelta(minutes=20)
+
+# Only the League of Entropy can sign a round, so lists are frozen when a published one decides.
+ROUND = 657413
+AFTER = QUICKNET.made_at(ROUND) - timedelta(seconds=300)
+END = AFTER - timedelta(minutes=20)
+START = END - timedelta(days=30)
 DUE = AFTER + timedelta(minutes=10)
 
 
@@ -48,13 +58,31 @@ def ended(
     return number
 
 
+def period(
+    tx: Connection,
+    guild_id: int,
+    starts_at: datetime = START,
+    ends_at: datetime = END,
+    *,
+    winners: int = 1,
+) -> Period:
+    return scene.period(tx, guild_id, starts_at, ends_at, winners=winners)
+
+
+def as_owner(tx: Connection, statement: str, **values: object) -> None:
+    """Whoever owns the database can switch its triggers off."""
+    tx.execute(text("SET LOCAL session_replication_role = replica"))
+    tx.execute(text(statement), values)
+    tx.execute(text("SET LOCAL session_replication_role = origin"))
+
+
 def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
     return actions.freeze(tx, MEANS, guild_id, number, ADMIN, now)
 
 
-def beacon(draw: Draw, words: str = "a round") -> Round:
-    """The promised round, with some number: that it was signed is the client's business."""
-    signature = hashlib.sha384(words.encode()).hexdigest()
+def beacon(draw: Draw, words: str = "") -> Round:
+    """The promised round, or made up of these words."""
+    signature = hashlib.sha384(words.encode()).hexdigest() if words else SIGNATURE
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     return Round(draw.chain or "", draw.round or 0, randomness, signature)
 
@@ -104,13 +132,24 @@ def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) ->
 
 
 def drew(
-    tx: Connection, guild_id: int, number: int, words: str = "a round", now: datetime = DUE
+    tx: Connection, guild_id: int, number: int, words: str = "", now: datetime = DUE
 ) -> list[Pick]:
     """Freeze if that was not done, learn the beacon's number and draw."""
     draw = store.find_draw(tx, guild_id, number) or froze(tx, guild_id, number)
     actions.learn_beacon(tx, guild_id, number, beacon(draw, words))
     assert actions.draw_winners(tx, MEANS, guild_id, number, now)
     return store.list_picks(tx, guild_id, number)
+
+
+def bundle(tx: Connection, guild_id: int, number: int, means: Means = MEANS) -> bytes:
+    """As the public page gives it."""
+    found = raffle.find_period(tx, guild_id, number)
+    assert found is not None
+    public = publishing.find_public(tx, means, found.public_id)
+    assert public is not None
+    made = publishing.bundle_of(tx, means, public)
+    assert made is not None
+    return made
 
 
 def state_of(tx: Connection, guild_id: int, number: int) -> str:

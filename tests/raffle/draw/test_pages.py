@@ -1,6 +1,7 @@
 """A draw's public page: what it shows when, and what a browser works out."""
 
 import hashlib
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,26 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Connection, text
 
+from core.drand.chain import QUICKNET
+from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.draw import actions, excluding, publishing, store, winning
 from tests.conftest import OTHER_GUILD
 from tests.raffle.draw.conftest import Site
-from tests.raffle.draw.rig import ADMIN, AFTER, DUE, discord_id, drew, ended, froze, silent
+from tests.raffle.draw.rig import (
+    ADMIN,
+    AFTER,
+    DUE,
+    START,
+    as_owner,
+    discord_id,
+    drew,
+    ended,
+    froze,
+    silent,
+)
 from tests.raffle.draw.verifier import FILE, verify
-from tests.raffle.scene import MEANS, START
+from tests.raffle.scene import MEANS
 
 NUMBER = 1
 
@@ -187,14 +201,14 @@ def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
 
 
 def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
-    own = replace(MEANS, chain=replace(MEANS.chain, hash="ab" * 32))
+    own = replace(MEANS, chain=replace(MEANS.chain, genesis=1))
 
     def work(tx: Connection) -> None:
         actions.freeze(tx, own, guild_id, ended(tx, guild_id), ADMIN, AFTER)
 
     site.committed(work)
     said = told(site, guild_id)
-    assert "Another beacon than the public one decides" in said
+    assert "This is not the public beacon" in said
     assert "of that beacon" in said
     assert "independent organisations" not in said
 
@@ -214,7 +228,7 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
         draw = store.find_draw(tx, guild_id, NUMBER)
     assert draw is not None
     shown = told(site, guild_id)
-    assert "was promised, and given up by an admin" in shown
+    assert "was promised, and an admin gave it up" in shown
     assert f'href="https://api.drand.sh/{draw.chain}/public/{draw.round}"' in shown
 
 
@@ -256,14 +270,14 @@ def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -
 
     site.committed(work)
     page.goto(site.url + site.path(guild_id, NUMBER))
-    expect(page.locator("#verdict")).to_have_text(re.compile("if its number is the beacon's"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("except whether the random number"))
     assert page.locator("#checks li").count() >= 7
     assert page.locator("#checks .bad").count() == 0
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("says", ["the same", "another number", "nothing"])
+@pytest.mark.parametrize("says", ["the same", "another number", "another start", "nothing"])
 def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, says: str) -> None:
     """Its signature is too long to be checked here, so a forged number would look right."""
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
@@ -277,23 +291,35 @@ def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, s
         if says == "nothing":
             route.fulfill(status=503, headers={"Access-Control-Allow-Origin": "*"})
             return
-        signature = draw.signature if says == "the same" else "00" * 48
+        signature = "00" * 48 if says == "another number" else draw.signature
+        genesis = 1 if says == "another start" else 1692803367
         headers = {"Access-Control-Allow-Origin": "*"}
-        route.fulfill(json={"round": draw.round, "signature": signature}, headers=headers)
+        told = {"round": draw.round, "signature": signature}
+        if route.request.url.endswith("/info"):
+            told = {
+                "public_key": QUICKNET.public_key,
+                "period": 3,
+                "genesis_time": genesis,
+                "hash": QUICKNET.hash,
+                "schemeID": "bls-unchained-g1-rfc9380",
+            }
+        route.fulfill(json=told, headers=headers)
 
     page.route("https://api.drand.sh/**", answer)
     page.goto(site.url + site.path(guild_id, NUMBER))
     verdict = page.locator("#verdict")
-    expect(verdict).to_have_text(re.compile("if its number is the beacon's"))
+    expect(verdict).to_have_text(re.compile("except whether the random number"))
     assert asked == [], "nothing leaves the device unasked"
-    page.click("text=Ask the beacon")
+    page.click("#ask button")
     if says == "nothing":
         expect(page.locator("#ask span")).to_have_text(re.compile("cannot be reached"))
         expect(page.locator("#ask button")).to_be_enabled()
     else:
-        words = "All is as promised" if says == "the same" else "Not as promised"
+        words = "Verified: this is the only" if says == "the same" else "Not as promised"
         expect(verdict).to_have_text(re.compile(words))
-    assert asked == [f"https://api.drand.sh/{draw.chain}/public/{draw.round}"]
+    base = f"https://api.drand.sh/{QUICKNET.hash}"
+    assert asked[0] == f"{base}/info"
+    assert asked[1:] == ([] if says == "nothing" else [f"{base}/public/{draw.round}"])
 
 
 @pytest.mark.browser
@@ -307,7 +333,7 @@ def test_a_draw_without_the_public_beacon_is_not_called_proved(
 
     site.committed(work)
     page.goto(site.url + site.path(guild_id, NUMBER))
-    expect(page.locator("#verdict")).to_have_text("⚠️ As promised, but without the public beacon.")
+    expect(page.locator("#verdict")).to_have_text("⚠️ Consistent, but without the public beacon.")
     expect(page.locator("#ask")).to_be_hidden()
 
 
@@ -322,12 +348,12 @@ def test_a_viewer_finds_the_own_line_by_the_private_link(
     page.on("request", lambda request: asked.append(request.url))
     link = urlencode({"proof": f"{proof.secret} {proof.account}"})
     page.goto(f"{site.url}{site.path(guild_id, NUMBER)}#{link}")
-    mine = re.compile(f"line {proof.pseudonym}, with 40 tickets")
+    mine = re.compile(f"entry {proof.pseudonym}, with 40 tickets")
     expect(page.locator("#found")).to_have_text(mine)
     assert all(proof.secret not in url.split("#")[0] for url in asked)
     page.fill("#proof", "0123 kick:1")
-    page.click("text=Find my line")
-    expect(page.locator("#found")).to_have_text(re.compile("no such line"))
+    page.click("text=Find my entry")
+    expect(page.locator("#found")).to_have_text(re.compile("no such entry"))
     page.goto(f"{site.url}{site.path(guild_id, NUMBER)}#{link}&again=1")  # no reload
     expect(page.locator("#found")).to_have_text(mine)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
@@ -383,3 +409,139 @@ def test_a_bundle_that_does_not_fit_the_page_is_refused(
     page.goto(site.url + addresses[0])
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
     expect(page.locator("#checks .bad")).to_have_text("this page shows other hashes")
+
+
+# -- what somebody with the database tried ------------------------------------------------------
+
+
+def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    with site.services.database.begin() as tx:
+        (pick,) = store.list_picks(tx, guild_id, NUMBER)
+    assert f"<h2>{pick.name}</h2>" in told(site, guild_id)
+    friend = "UPDATE raffle_picks SET viewer_id = (SELECT min(viewer_id) FROM people_viewers"
+    friend += " WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id), discord_id = 1"
+    site.committed(lambda tx: as_owner(tx, friend, g=guild_id))
+    shown = told(site, guild_id)
+    assert "The record of this winner was changed after the draw" in shown
+    assert "<h2>Winner 1</h2>" in shown
+
+
+@pytest.mark.browser
+def test_a_swapped_winner_is_found_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
+    friend = "UPDATE raffle_picks SET viewer_id = (SELECT min(viewer_id) FROM people_viewers"
+    friend += " WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id)"
+    site.committed(lambda tx: as_owner(tx, friend, g=guild_id))
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
+    expect(page.locator("#checks .bad")).to_have_text("winner 1 was replaced by another account")
+
+
+@pytest.mark.browser
+def test_a_winner_who_was_forgotten_before_claiming_is_no_forgery(
+    site: Site, guild_id: int, page: Page
+) -> None:
+    def work(tx: Connection) -> None:
+        (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+        erase = "UPDATE people_viewers SET platform_user_id = -viewer_id, name = 'gone'"
+        tx.execute(text(f"{erase} WHERE viewer_id = {pick.viewer_id}"))
+
+    site.committed(work)
+    page.goto(site.url + site.path(guild_id, NUMBER))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^✓ Verified"))
+    expect(page.locator("#checks li").last).to_have_text(re.compile(r"\(not claimed yet\)$"))
+
+
+REFUSED = """
+async (address) => {
+  const { verify } = await import("/draws/static/verify.js");
+  const raw = new Uint8Array(await (await fetch(address)).arrayBuffer());
+  try { await verify(raw); return "taken"; } catch (error) { return error.message; }
+}
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (AFTER + timedelta(seconds=1), "published less than 300 seconds after the freeze"),
+        (AFTER + timedelta(days=1000), "published less than 300 seconds after the freeze"),
+        (AFTER - timedelta(seconds=3), "the rule demands another round"),
+    ],
+    ids=["a second late", "years late", "early"],
+)
+def test_a_round_of_another_time_is_found_in_the_browser(
+    site: Site, guild_id: int, page: Page, now: datetime, words: str
+) -> None:
+    """A bundle that is consistent in everything but the instant of its freeze."""
+
+    def work(tx: Connection) -> None:
+        drew(tx, guild_id, ended(tx, guild_id))
+
+    def other(route: Route) -> None:
+        whole = json.loads(site.app.test_client().get(address + "/bundle.json").data)
+        lines = [
+            f"frozen {now:%Y-%m-%dT%H:%M:%SZ}" if line.startswith("frozen ") else line
+            for line in whole["snapshot"]
+        ]
+        digest = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        whole |= {"snapshot": lines, "snapshot_sha256": digest}
+        route.fulfill(body=json.dumps(whole, sort_keys=True, separators=(",", ":")) + "\n")
+
+    site.committed(work)
+    address = site.path(guild_id, NUMBER)
+    page.goto(site.url + address)
+    page.route("**/bundle.json", other)
+    assert words in page.evaluate(REFUSED, address + "/bundle.json")
+
+
+def test_the_announced_round_and_the_one_that_decides_are_shown(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: ended(tx, guild_id))
+    with site.services.database.begin() as tx:
+        plan = announcements.find_plan(tx, guild_id, NUMBER)
+    assert plan is not None
+    assert f"round {plan.round}, published" in told(site, guild_id)
+    site.committed(lambda tx: froze(tx, guild_id, NUMBER))
+    shown = told(site, guild_id)
+    assert f"Announced was round {plan.round}, published" in shown
+    assert "frozen later than planned" in shown
+    assert "This raffle was frozen before" not in shown
+
+
+def test_a_round_as_announced_is_called_so(site: Site, guild_id: int) -> None:
+    site.committed(
+        lambda tx: froze(tx, guild_id, ended(tx, guild_id), AFTER - timedelta(minutes=5))
+    )
+    assert "This is the round that was announced" in told(site, guild_id)
+    assert "It is not used" not in told(site, guild_id)
+
+
+def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
+    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+
+    def take_back(tx: Connection) -> None:
+        as_owner(tx, "DELETE FROM raffle_draws")
+        as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
+
+    site.committed(take_back)
+    assert "This raffle was frozen before" in told(site, guild_id)
+    site.committed(lambda tx: froze(tx, guild_id, NUMBER, AFTER + timedelta(hours=1)))
+    with site.services.database.begin() as tx:
+        first, second = announcements.list_freezes(tx, guild_id, NUMBER)
+    shown = told(site, guild_id)
+    assert "This raffle was frozen before" in shown
+    for one in (first, second):
+        assert str(one.snapshot_hash) in shown
+        assert f"round {one.round}" in shown
+
+
+def test_a_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
+    def work(tx: Connection) -> None:
+        (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+        excluding.ban_member(tx, guild_id, pick.discord_id or 0, DUE)
+        silent(tx, guild_id, NUMBER, 1, DUE + timedelta(days=2))
+
+    site.committed(work)
+    assert "won, but is now banned" in told(site, guild_id)

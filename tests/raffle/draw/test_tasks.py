@@ -24,8 +24,18 @@ from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.raffle.draw.rig import ADMIN, discord_took, ended, posted, state_of, states, stayed_up
-from tests.raffle.scene import END, KEY, PUBLIC_URL
+from tests.raffle.draw.rig import (
+    ADMIN,
+    END,
+    as_owner,
+    discord_took,
+    ended,
+    posted,
+    state_of,
+    states,
+    stayed_up,
+)
+from tests.raffle.scene import KEY, PUBLIC_URL
 from tests.sandbox.kick_harness import KEY as KICK_KEY
 
 
@@ -246,7 +256,7 @@ def test_who_was_promised_another_beacon_does_not_stop_the_others(
             _ended_before(tx, guild, hall.now)
     hall.run()
     with hall.services.database.begin() as tx:
-        store.set_draw(tx, guild_id, 1, chain="ab" * 32)
+        as_owner(tx, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
     hall.now += timedelta(seconds=20)
     with pytest.raises(Refusal, match="promised another beacon"):
         hall.run()
@@ -281,3 +291,28 @@ def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     with hall.services.database.begin() as tx:
         assert [state for _name, state in states(tx, guild_id, 1)] == ["expired", "drawn"]
         assert len(store.list_picks(tx, guild_id, 1)) == 2
+
+
+def test_a_later_end_or_more_patience_is_announced_once(hall: Hall, guild_id: int) -> None:
+    hall.now = datetime.now(UTC)
+
+    def ends(hours: int) -> None:
+        with hall.services.database.begin() as tx:
+            raffle.set_period(tx, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
+
+    def expected() -> list[int]:
+        hall.now += timedelta(seconds=1)
+        hall.run()
+        hall.run()
+        with hall.services.database.begin() as tx:
+            return [m.payload["round"] for m in posted(tx, guild_id, "raffle.planned")]
+
+    ends(hours=1)
+    before = expected()
+    ends(hours=2)
+    moved = expected()
+    assert len(moved) == len(before) + 1
+    hall.set(guild_id, grace=30)
+    patient = expected()
+    assert len(patient) == len(moved) + 1
+    assert patient[-1] == patient[-2] + 15 * 60, "the pretend beacon has a round each second"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.raffle.draw.rules import Pick, bundle
+from core.drand.chain import QUICKNET
+from core.raffle.draw.rules import Pick, bundle, hash_of
 from tests.raffle.draw.a_draw import BEACON, FIVE, SEED, TERMS, Draw
 from tests.raffle.draw.verifier import FILE, verify
 
+OTHER_CHAIN = "other:" + QUICKNET.hash
 WITHOUT = Draw(FIVE.tickets, replace(TERMS, chain=None, round=None), None)
 GIVEN_UP = Draw(FIVE.tickets, beacon=None)
-FOREIGN = Draw(FIVE.tickets, replace(TERMS, chain="ab" * 32), replace(BEACON, chain="ab" * 32))
+FOREIGN = Draw(FIVE.tickets, replace(TERMS, chain=OTHER_CHAIN), replace(BEACON, chain=OTHER_CHAIN))
 
 
 def twisted(raw: bytes, **changes: Any) -> bytes:
@@ -33,7 +36,7 @@ def test_a_right_bundle_is_taken(draw: Draw) -> None:
     said: list[str] = []
     verify(draw.bundle(), said.append)
     assert len([line for line in said if line.startswith("5.")]) == TERMS.winners
-    assert any("WITHOUT PUBLIC BEACON" in line for line in said) == (draw.beacon is None)
+    assert any("WITHOUT THE PUBLIC BEACON" in line for line in said) == (draw.beacon is None)
 
 
 @given(
@@ -94,8 +97,8 @@ def refused(raw: bytes) -> str:
 
 def test_another_winner_is_found() -> None:
     first, second, third, *_ = FIVE.drawn()
-    assert "by the rule, number 1" in refused(FIVE.bundle([FIVE.won(1, third), FIVE.won(2, first)]))
-    assert "by the rule, number 2" in refused(FIVE.bundle([FIVE.won(1, first), FIVE.won(2, third)]))
+    assert "by the rule, winner 1" in refused(FIVE.bundle([FIVE.won(1, third), FIVE.won(2, first)]))
+    assert "by the rule, winner 2" in refused(FIVE.bundle([FIVE.won(1, first), FIVE.won(2, third)]))
     assert "too few" in refused(FIVE.bundle([FIVE.won(1, first)]))
     three = [FIVE.won(k, who) for k, who in enumerate((first, second, third), 1)]
     assert "more were drawn" in refused(FIVE.bundle(three))
@@ -104,7 +107,7 @@ def test_another_winner_is_found() -> None:
 def test_a_line_cannot_be_given_to_another_account_afterwards() -> None:
     first, second, *_ = FIVE.drawn()
     friend = replace(FIVE.won(1, first), account="kick:99")
-    assert "another account" in refused(FIVE.bundle([friend, FIVE.won(2, second)]))
+    assert "replaced by another" in refused(FIVE.bundle([friend, FIVE.won(2, second)]))
 
 
 def test_nobody_is_skipped_without_a_known_reason() -> None:
@@ -113,22 +116,62 @@ def test_nobody_is_skipped_without_a_known_reason() -> None:
     moody = Pick(1, FIVE.won(1, first).pseudonym, "skipped", "disliked")  # type: ignore[arg-type]
     assert "why" in refused(FIVE.bundle([moody, *rest]))
     silent = Pick(1, FIVE.won(1, first).pseudonym, "skipped")
-    assert "what became" in refused(FIVE.bundle([silent, *rest]))
+    assert "the result" in refused(FIVE.bundle([silent, *rest]))
     both = replace(FIVE.won(1, first), reason="banned")
-    assert "what became" in refused(FIVE.bundle([both, *rest]))
+    assert "the result" in refused(FIVE.bundle([both, *rest]))
 
 
-def test_a_winner_may_be_forgotten_but_not_one_who_is_waited_for() -> None:
+@pytest.mark.parametrize("result", ["won", "waiting", "expired"])
+def test_a_winner_may_ask_to_be_forgotten_at_any_time(result: Any) -> None:
     first, second, *_ = FIVE.drawn()
-    gone = replace(FIVE.won(1, first), account=None, secret=None)
+    gone = replace(FIVE.won(1, first), account=None, secret=None, result=result)
+    following = [FIVE.won(3, FIVE.drawn()[2])] if result == "expired" else []
     said: list[str] = []
-    verify(FIVE.bundle([gone, FIVE.won(2, second)]), said.append)
-    assert [line.rsplit("(", 1)[1] for line in said[-2:]] == [
+    verify(FIVE.bundle([gone, FIVE.won(2, second), *following]), said.append)
+    assert [line.rsplit("(", 1)[1] for line in said if line.startswith("5.")][:2] == [
         "the account is not shown)",
         f"{second})",
     ]
-    waiting = replace(gone, result="waiting")
-    assert "another account" in refused(FIVE.bundle([waiting, FIVE.won(2, second)]))
+    nobodys = replace(gone, claimant=None)
+    assert "who may claim" in refused(FIVE.bundle([nobodys, FIVE.won(2, second), *following]))
+
+
+# -- when the beacon's round was published -------------------------------------------------------
+
+
+def frozen(at: datetime, **terms: Any) -> bytes:
+    return Draw(FIVE.tickets, replace(TERMS, frozen_at=at, **terms)).bundle()
+
+
+def test_a_round_that_was_published_before_the_freeze_is_found() -> None:
+    """A genuine round of 2023 for a freeze in 2026, as with a shifted genesis."""
+    assert "not 300 seconds after the freeze" in refused(frozen(datetime(2026, 12, 1, tzinfo=UTC)))
+    second = timedelta(seconds=1)
+    assert "not 300 seconds" in refused(frozen(TERMS.frozen_at + second))
+    verify(frozen(TERMS.frozen_at - second))
+    assert "the rule demands round 657412" in refused(frozen(TERMS.frozen_at - 3 * second))
+
+
+def test_a_freeze_as_planned_has_the_announced_round() -> None:
+    planned = (datetime(2023, 9, 15, 10, 54, 1, tzinfo=UTC), TERMS.chain or "", 657413)
+    said: list[str] = []
+    verify(frozen(planned[0], announced=planned), said.append)
+    assert any("the announced one" in line for line in said)
+    verify(frozen(planned[0] + timedelta(seconds=60), announced=planned))
+    early = planned[0] - timedelta(seconds=1)
+    assert "the rule demands round 657392" in refused(frozen(early, announced=planned))
+    other = (*planned[:2], 657414)
+    assert "the rule demands round 657414" in refused(frozen(TERMS.frozen_at, announced=other))
+    foreign = (planned[0], "other:" + planned[1], 657414)
+    verify(frozen(TERMS.frozen_at, announced=foreign))
+    verify(frozen(TERMS.frozen_at, announced=None))
+    assert "ANNOUNCED WAS 657332" in said_of(FIVE.bundle())
+
+
+def said_of(raw: bytes) -> str:
+    said: list[str] = []
+    verify(raw, said.append)
+    return "\n".join(said)
 
 
 def test_another_seed_another_list_or_another_round_is_found() -> None:
@@ -136,7 +179,7 @@ def test_another_seed_another_list_or_another_round_is_found() -> None:
     assert "seed" in refused(Draw(FIVE.tickets, seed=seed).bundle())
     other = Draw({**FIVE.tickets, "kick:16": 1})
     swapped = twisted(FIVE.bundle(), snapshot=other.snapshot.split("\n")[:-1])
-    assert "another hash" in refused(swapped)
+    assert "does not match its hash" in refused(swapped)
     later = replace(BEACON, round=BEACON.round + 1)
     assert "promised" in refused(Draw(FIVE.tickets, beacon=later).bundle())
     assert "promised" in refused(Draw(FIVE.tickets, WITHOUT.terms).bundle())
@@ -144,7 +187,7 @@ def test_another_seed_another_list_or_another_round_is_found() -> None:
 
 def test_a_list_out_of_order_is_found() -> None:
     """Another order would be another draw, so there is only one."""
-    head, tail = FIVE.snapshot.split("\n")[:8], FIVE.snapshot.split("\n")[8:-1]
+    head, tail = FIVE.snapshot.split("\n")[:10], FIVE.snapshot.split("\n")[10:-1]
     raw = bundle("\n".join([*head, *reversed(tail)]) + "\n", SEED, BEACON, [])
     assert "order" in refused(raw)
     raw = bundle("\n".join([*head, tail[0], *tail]) + "\n", SEED, BEACON, [])
@@ -162,70 +205,108 @@ def run(*arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_it_speaks_step_by_step(tmp_path: Path) -> None:
+SEEN = (hash_of(FIVE.snapshot), TERMS.commitment)
+
+
+def test_it_speaks_step_by_step_and_says_what_it_did_not_check(tmp_path: Path) -> None:
     file = tmp_path / "bundle.json"
     file.write_bytes(FIVE.bundle())
-    seen = json.loads(FIVE.bundle())["snapshot_sha256"]
-    code, said = run(str(file), "--seen", seen, TERMS.commitment)
-    assert code == 0
+    code, said = run(str(file), "--seen", *SEEN)
+    assert code == 2
     assert [line[:2] for line in said.splitlines() if line[1:2] == "."] == [
         *("1.", "2.", "3.", "4.", "5.", "5.")
     ]
-    assert "round, 657413, made 2023-09-15 " in said
-    assert said.splitlines()[-1] == (
-        "All is as promised, if the number is the beacon's (--online asks it): "
-        "this draw had to come out like this."
-    )
+    assert "round 657413, published 2023-09-15 11:00:03" in said
+    assert said.endswith("was not checked:\n- whether the number is the beacon's (--online)\n")
+    claimant = FIVE.won(1, "kick:11").claimant or ""
+    assert run(str(file), "--seen", *SEEN, claimant)[0] == 2
+    assert run(str(file), "--seen", *SEEN, "0" * 16)[0] == 1
 
 
-@pytest.mark.parametrize("draw", [WITHOUT, GIVEN_UP, FOREIGN], ids=["without", "given up", "other"])
+@pytest.mark.parametrize(
+    ("draw", "code", "words"),
+    [
+        (WITHOUT, 2, "WITHOUT THE PUBLIC BEACON"),
+        (GIVEN_UP, 1, "NOT AS PROMISED: a round was promised, but not used."),
+        (FOREIGN, 2, "ANOTHER BEACON"),
+    ],
+    ids=["without", "given up", "other"],
+)
 def test_it_does_not_call_a_draw_proved_that_the_public_beacon_did_not_decide(
-    draw: Draw, tmp_path: Path
+    draw: Draw, code: int, words: str, tmp_path: Path
 ) -> None:
-    """Whoever has a beacon of their own, or none, could know the result; the last line says so."""
+    """Whoever has a beacon of their own, or none, could know the result."""
     file = tmp_path / "bundle.json"
     file.write_bytes(draw.bundle())
-    code, said = run(str(file), "--online")
-    assert (code, said.splitlines()[-1]) == (0, "As promised, but WITHOUT THE PUBLIC BEACON.")
-    assert ("promised: 657413" in said) == (draw is GIVEN_UP)
-    assert ("ANOTHER BEACON" in said) == (draw is FOREIGN)
+    ended, said = run(str(file), "--online", "--seen", hash_of(draw.snapshot), TERMS.commitment)
+    assert ended == code
+    assert words in said
+    assert "All is as promised" not in said
 
 
 ONLINE = """
-import io, runpy, sys, urllib.request
+import io, json, runpy, sys, urllib.request
 
-_self, bundle, expected, signature = sys.argv
+_self, answers, *arguments = sys.argv
+answers = json.loads(answers)
 
 def answer(address, timeout):
-    assert address == expected, address
-    return io.BytesIO(b'{"signature": "%s"}' % signature.encode())
+    return io.BytesIO(json.dumps(answers[address]).encode())
 
 urllib.request.urlopen = answer
-sys.argv = ["verify_draw.py", bundle, "--online"]
+sys.argv = ["verify_draw.py", *arguments]
 runpy.run_path(FILE, run_name="__main__")
 """
 
+INFO = {
+    "public_key": QUICKNET.public_key,
+    "period": 3,
+    "genesis_time": 1692803367,
+    "hash": QUICKNET.hash,
+    "groupHash": "f477d5c89f21a17c863a7f937c6a6d15859414d2be09cd448d4279af331c5d3e",
+    "schemeID": "bls-unchained-g1-rfc9380",
+    "metadata": {"beaconID": "quicknet"},
+}
 
-@pytest.mark.parametrize("right", [True, False])
-def test_the_beacon_itself_is_asked(tmp_path: Path, right: bool) -> None:
-    file = tmp_path / "bundle.json"
+
+def online(file: Path, info: dict[str, Any], signature: str, *arguments: str) -> tuple[int, str]:
+    """Run it with a public beacon that answers this; its code and last line."""
+    base = f"https://api.drand.sh/{QUICKNET.hash}"
+    answers = {f"{base}/info": info, f"{base}/public/{BEACON.round}": {"signature": signature}}
     file.write_bytes(FIVE.bundle())
-    address = f"https://api.drand.sh/{BEACON.chain}/public/{BEACON.round}"
     script = ONLINE.replace("FILE", repr(str(FILE)))
-    says = BEACON.signature if right else BEACON.signature[::-1]
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", script, str(file), address, says],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-I", "-c", script, json.dumps(answers), str(file), "--online"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    last = done.stdout.splitlines()[-1]
-    if right:
-        assert last == "All is as promised: this draw had to come out like this."
-    else:
-        assert last == "NOT AS PROMISED: the public beacon says another number."
-    assert done.returncode == (0 if right else 1)
+    return done.returncode, done.stdout.splitlines()[-1]
+
+
+def test_the_beacon_itself_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
+    seen = ("--seen", *SEEN)
+    assert online(file, INFO, BEACON.signature, *seen) == (
+        0,
+        "All is as promised: this is the only possible result.",
+    )
+    assert online(file, INFO, BEACON.signature[::-1], *seen) == (
+        1,
+        "NOT AS PROMISED: the public beacon has another number.",
+    )
+    for name, value in (("genesis_time", 1), ("period", 1), ("public_key", "00"), ("hash", "00")):
+        assert online(file, {**INFO, name: value}, BEACON.signature, *seen) == (
+            1,
+            "NOT AS PROMISED: the beacon's own facts are others.",
+        )
+
+
+@pytest.mark.parametrize("seen", [(), SEEN[:1], SEEN[1:]], ids=["none", "list", "commitment"])
+def test_nothing_is_proved_without_both_hashes_from_discord(
+    tmp_path: Path, seen: tuple[str, ...]
+) -> None:
+    arguments = ("--seen", *seen) if seen else ()
+    code, last = online(tmp_path / "bundle.json", INFO, BEACON.signature, *arguments)
+    assert code == 2
+    assert last == "- whether both hashes are those posted in Discord (--seen)"
 
 
 def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
@@ -233,17 +314,17 @@ def test_it_ends_with_one_when_something_is_wrong(tmp_path: Path) -> None:
     file.write_bytes(FIVE.bundle().replace(b"gaming", b"dining"))
     code, said = run(str(file))
     assert code == 1
-    assert said.splitlines()[-1] == "NOT AS PROMISED: the list has another hash."
+    assert said.splitlines()[-1] == "NOT AS PROMISED: the list does not match its hash."
     file.write_bytes(FIVE.bundle())
     assert run(str(file), "--seen", "0" * 64)[0] == 1
     code, said = run(str(tmp_path / "nothing.json"))
     assert code == 2
-    assert said.startswith("COULD NOT LOOK: ")
+    assert said.startswith("COULD NOT CHECK: ")
 
 
 def test_it_is_short_and_needs_nothing() -> None:
     source = FILE.read_text()
-    assert len(source.splitlines()) < 150
+    assert len(source.splitlines()) < 220
     tree = ast.walk(ast.parse(source))
     names = {n.module or "" for n in tree if isinstance(n, ast.ImportFrom)}
     tree = ast.walk(ast.parse(source))

@@ -13,4 +13,4 @@ assert _spec.loader is not None
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
-verify: Callable[..., tuple[dict[str, Any], tuple[str, str]]] = _module.verify
+verify: Callable[..., tuple[dict[str, Any], tuple[str, ...]]] = _module.verify

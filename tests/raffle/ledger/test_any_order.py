@@ -172,7 +172,8 @@ class Month:
         pool = reading.get_pool(*where, self.now)
         board, _own = reading.list_places(*where, 25, 0, None, self.now)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
-        can_win = dict(drawn.list_entrants(*where, self.now))
+        held = drawn.list_held(*where, self.now)
+        can_win = {one.account: one.tickets for one in held if one.may_win}
         assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
         holders = drawn.count_holders(*where, self.now)
         assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)

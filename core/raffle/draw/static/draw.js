@@ -1,6 +1,6 @@
-// The draw's page: works the draw out again from its bundle, and finds a viewer's own line. Nothing
-// leaves this device unless the beacon is to be asked. The same steps as docs/verify_draw.py, in the same order.
-import { Broken, isPublic, sha256, verify } from "./verify.js";
+// The draw's page: repeats the draw from its proof file, and finds a viewer's entry. Nothing is sent
+// anywhere unless the reader asks the beacon. The same steps as docs/verify_draw.py, in the same order.
+import { Broken, QUICKNET, isPublic, keptRound, sha256, verify } from "./verify.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -12,27 +12,31 @@ for (const time of document.querySelectorAll("time")) {
 async function check(section) {
   const verdict = byId("verdict");
   if (!globalThis.crypto?.subtle) {
-    verdict.textContent = "Your browser does arithmetic like this on https pages only; the verifier below does the same.";
+    verdict.textContent = "Browsers can verify this on https pages only. The verifier below checks the same.";
     return;
   }
-  verdict.textContent = "Working it out …";
+  verdict.textContent = "Verifying …";
   const seen = [section.dataset.hash, section.dataset.commitment];
   try {
     const answer = await fetch(section.dataset.bundle);
-    if (!answer.ok) throw new Broken("the bundle cannot be had");
-    const bundle = await verify(new Uint8Array(await answer.arrayBuffer()), tell, seen);
+    if (!answer.ok) throw new Broken("the proof file cannot be downloaded");
+    const bundle = await verify(new Uint8Array(await answer.arrayBuffer()), tell, seen, nameOf);
     if (isPublic(bundle)) {
-      conclude("ok", "✓ The draw had to come out like this, if its number is the beacon's.");
+      conclude("ok", "✓ Verified, except whether the random number is really the beacon's.");
       offer(section.dataset.beacon, bundle.beacon);
+    } else if (!keptRound(bundle)) {
+      conclude("bad", "✕ Not as promised.");
     } else {
-      conclude("warn", "⚠️ As promised, but without the public beacon.");
+      conclude("warn", "⚠️ Consistent, but without the public beacon.");
     }
   } catch (error) {
-    const why = error instanceof Broken ? error.message : "the bundle is not as it has to be";
+    const why = error instanceof Broken ? error.message : "the proof file is malformed";
     tell(why, "bad");
     conclude("bad", "✕ Not as promised.");
   }
 }
+
+const nameOf = (k) => document.querySelector(`[data-pick="${k}"]`)?.dataset.name;
 
 function conclude(look, words) {
   const verdict = byId("verdict");
@@ -40,7 +44,7 @@ function conclude(look, words) {
   verdict.className = `verdict ${look}`;
 }
 
-/** The signature is too long to be checked here: whoever wants to know asks the beacon itself. */
+/** Browsers cannot check the beacon's signature, so the beacon itself is asked for its facts and its round. */
 function offer(address, beacon) {
   const offered = byId("ask");
   const button = offered.querySelector("button");
@@ -48,15 +52,15 @@ function offer(address, beacon) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const answer = await fetch(address, { credentials: "omit" });
-      if (!answer.ok) throw new Error(answer.statusText);
-      const told = await answer.json();
+      const info = await ask(address.replace(/\/public\/.*/, "/info"));
+      const round = await ask(address);
       offered.hidden = true;
-      if (told.signature === beacon.signature) {
-        tell(`The beacon says the same of its round ${beacon.round}.`);
-        conclude("ok", "✓ All is as promised: this draw had to come out like this.");
+      const isQuicknet = Object.entries(QUICKNET).every(([name, value]) => info[name] === value);
+      if (isQuicknet && round.signature === beacon.signature) {
+        tell(`The beacon confirms round ${beacon.round}.`);
+        conclude("ok", "✓ Verified: this is the only possible result.");
       } else {
-        tell(`The beacon says another number of its round ${beacon.round}.`, "bad");
+        tell(isQuicknet ? `The beacon has another number for round ${beacon.round}.` : "This is not the public beacon.", "bad");
         conclude("bad", "✕ Not as promised.");
       }
     } catch {
@@ -64,6 +68,12 @@ function offer(address, beacon) {
       offered.querySelector("span").textContent = "The beacon cannot be reached from here. Its round is linked below, and the verifier asks it with --online.";
     }
   });
+}
+
+async function ask(address) {
+  const answer = await fetch(address, { credentials: "omit" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  return answer.json();
 }
 
 function tell(line, look = "") {
@@ -77,15 +87,15 @@ async function find(section, written) {
   const found = byId("found");
   const [secret, account] = written.trim().split(/\s+/);
   if (!secret || !account) {
-    found.textContent = "That is not such a line.";
+    found.textContent = "This is not a code from /raffleproof.";
     return;
   }
   const pseudonym = (await sha256(new TextEncoder().encode(`${secret} ${account}`))).slice(0, 40);
   const list = await (await fetch(section.dataset.list)).text();
   const line = list.split("\n").find((row) => row.startsWith(`${pseudonym} `));
   found.textContent = line
-    ? `✓ ${account} is line ${pseudonym}, with ${Number(line.slice(41)).toLocaleString()} tickets.`
-    : "✕ There is no such line in this list.";
+    ? `✓ ${account} is entry ${pseudonym}, with ${Number(line.slice(41)).toLocaleString()} tickets.`
+    : "✕ This list has no such entry.";
 }
 
 /** Until the beacon's number is there; then the page is asked for again until it shows the draw. */
@@ -97,7 +107,7 @@ function countDown(label) {
     return;
   }
   const minutes = Math.floor(left / 60);
-  label.textContent = `the number is made in ${minutes}:${String(left % 60).padStart(2, "0")}`;
+  label.textContent = `the number is published in ${minutes}:${String(left % 60).padStart(2, "0")}`;
   setTimeout(() => countDown(label), 1000);
 }
 

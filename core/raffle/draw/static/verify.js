@@ -1,11 +1,23 @@
-// Does a raffle's draw again, from its bundle alone: docs/verify_draw.py for browsers.
+// Repeats a raffle's draw from its proof file alone: docs/verify_draw.py for browsers.
 
 const RULE = "4aacd89740630e4f5d11f573fbcd52f43f3ea02c49a98f79598c909df8af19b8";
-const QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
+/** The public beacon, as its address /info describes it. */
+export const QUICKNET = {
+  hash: "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+  public_key:
+    "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d106451" +
+    "0d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+  genesis_time: 1692803367,
+  period: 3,
+  schemeID: "bls-unchained-g1-rfc9380",
+};
+const AHEAD = 300;
 const HEADER = new RegExp(
-  '^regulars draw 1\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
+  '^regulars draw 2\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
     "winners (?<winners>[1-9][0-9]*)\ncommitment (?<commitment>[0-9a-f]{64})\n" +
-    "beacon (?:none|(?<chain>[0-9a-f]{64}) (?<round>[1-9][0-9]*))\n" +
+    "announced (?:none|(?<planned>\\S+Z) (?<plannedChain>(?:other:)?[0-9a-f]{64}) (?<plannedRound>[1-9][0-9]*))\n" +
+    "frozen (?<frozen>[0-9-]{10}T[0-9:]{8}Z)\n" +
+    "beacon (?:none|(?<chain>(?:other:)?[0-9a-f]{64}) (?<round>[1-9][0-9]*))\n" +
     "total (?<entrants>[0-9]+) (?<tickets>[0-9]+)\n",
 );
 const SKIPPED = ["banned", "excluded", "unlinked", "won_already"];
@@ -34,18 +46,19 @@ const has = (object, ...parts) => Object.keys(object).join() === parts.join();
 async function read(raw) {
   const text = new TextDecoder("utf-8", { fatal: true }).decode(raw);
   const bundle = JSON.parse(text);
-  need(`${canonical(bundle)}\n` === text, "the file was changed, or written by somebody else");
-  need(has(bundle, "beacon", "format", "picks", "rule", "seed", "snapshot", "snapshot_sha256"), "this is no bundle");
-  need(bundle.format === "regulars draw 1", "this is no bundle");
-  need((await sha256(utf8(bundle.rule))) === RULE, "it follows another rule");
+  need(`${canonical(bundle)}\n` === text, "the proof file was changed, or not written by the bot");
+  need(has(bundle, "beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot", "snapshot_sha256"), "this is not a proof file");
+  need(bundle.format === "regulars draw 2", "this is a proof file of another version");
+  need((await sha256(utf8(bundle.rule))) === RULE, "it has another rule");
+  need((await sha256(utf8(canonical(bundle.picks)))) === bundle.picks_sha256, "the winners were changed");
   return bundle;
 }
 
 function readSnapshot(snapshot) {
   const found = HEADER.exec(snapshot);
-  need(found, "the first lines of the list are not as they have to be");
+  need(found, "the first lines of the list are malformed");
   const rows = snapshot.slice(found[0].length).split("\n").slice(0, -1);
-  need(rows.every((row) => /^[0-9a-f]{40} [1-9][0-9]*$/.test(row)), "a line of the list is not as it has to be");
+  need(rows.every((row) => /^[0-9a-f]{40} [1-9][0-9]*$/.test(row)), "a line of the list is malformed");
   const pool = rows.map((row) => ({ pseudonym: row.slice(0, 40), tickets: BigInt(row.slice(41)) }));
   need(pool.every((line, at) => at === 0 || pool[at - 1].pseudonym < line.pseudonym), "the list is not in order");
   const total = pool.reduce((sum, line) => sum + line.tickets, 0n);
@@ -82,47 +95,74 @@ async function throwFairly(key, message, turn, k, total) {
 }
 
 async function checkBeacon(beacon, terms) {
-  need(has(beacon, "chain", "randomness", "round", "signature"), "the beacon has other parts");
-  need(beacon.chain === terms.chain && String(beacon.round) === terms.round, "another round was promised");
-  need(/^[0-9a-f]{96}$/.test(beacon.signature), "the beacon's signature is no signature");
+  need(has(beacon, "chain", "randomness", "round", "signature"), "the beacon's part is malformed");
+  need(beacon.chain === terms.chain && String(beacon.round) === terms.round, "this is not the promised round");
+  need(/^[0-9a-f]{96}$/.test(beacon.signature), "the beacon's signature is malformed");
   const number = await sha256(bytesOf(beacon.signature));
-  need(number === beacon.randomness, "the beacon's number is not that of its signature");
+  need(number === beacon.randomness, "the beacon's number does not follow from its signature");
+}
+
+const seconds = (instant) => Math.floor(Date.parse(instant) / 1000);
+const publishedAt = (round) => QUICKNET.genesis_time + QUICKNET.period * (round - 1);
+const firstRoundAt = (instant) => Math.max(1, Math.ceil((instant - QUICKNET.genesis_time) / QUICKNET.period) + 1);
+
+/** Whether the promised round is the one that the rule demands for this freeze; of quicknet only. */
+function checkRound(terms) {
+  const [round, frozen] = [Number(terms.round), seconds(terms.frozen)];
+  need(publishedAt(round) - frozen >= AHEAD, `round ${round} was published less than ${AHEAD} seconds after the freeze`);
+  const announced = terms.plannedChain === terms.chain ? Number(terms.plannedRound) : null;
+  const asPlanned = announced && Date.parse(terms.planned) <= 1000 * frozen && publishedAt(announced) - frozen >= AHEAD;
+  need(round === (asPlanned ? announced : firstRoundAt(frozen + AHEAD)), "the rule demands another round");
+  return asPlanned ? "It is the round that was announced." : `Announced was ${announced ? `round ${announced}` : "no round"}; the list was frozen at another time.`;
 }
 
 async function checkPick(pick, k, expected) {
-  need(has(pick, "account", "k", "pseudonym", "reason", "result", "secret") && pick.k === k, `number ${k} is not as it has to be`);
-  need(pick.pseudonym === expected, `by the rule, number ${k} is ${expected}`);
+  need(has(pick, "account", "claimant", "k", "pseudonym", "reason", "result", "secret") && pick.k === k, `winner ${k} is malformed`);
+  need(pick.pseudonym === expected, `by the rule, winner ${k} is ${expected}`);
   const results = pick.reason === null ? ["won", "waiting", "expired"] : ["skipped"];
-  need(results.includes(pick.result), `what became of number ${k}?`);
-  need(pick.reason === null || SKIPPED.includes(pick.reason), `why is number ${k} skipped?`);
-  if (pick.account === null && pick.secret === null && pick.result !== "waiting") return "the account is not shown";
+  need(results.includes(pick.result), `the result of winner ${k} is unknown`);
+  need(pick.reason === null || SKIPPED.includes(pick.reason), `the reason for skipping winner ${k} is unknown`);
+  need(pick.result === "skipped" || /^[0-9a-f]{16}$/.test(pick.claimant), `it is unknown who may claim prize ${k}`);
+  if (pick.account === null && pick.secret === null) return null;
   const account = await sha256(utf8(`${pick.secret} ${pick.account}`));
-  need(account.slice(0, 40) === expected && pick.reason === null, `number ${k} is another account`);
+  need(account.slice(0, 40) === expected && pick.reason === null, `winner ${k} was replaced by another account`);
   return pick.account;
 }
 
-/** Whether the public beacon took part, over which nobody here has a say. */
-export const isPublic = (bundle) => bundle.beacon?.chain === QUICKNET;
+/** Whether the public beacon was used, which nobody here controls. */
+export const isPublic = (bundle) => bundle.beacon?.chain === QUICKNET.hash;
 
-/** Check everything; throws what is wrong. `seen` are hashes that the bundle has to hold. */
-export async function verify(raw, say = () => {}, seen = []) {
+/** Whether the promised round was used, if there was one. */
+export const keptRound = (bundle) => bundle.beacon !== null || bundle.snapshot.includes("beacon none");
+
+const RESULTS = { won: "claimed the prize", waiting: "not claimed yet", expired: "did not claim in time" };
+const REASONS = { banned: "banned", excluded: "excluded", unlinked: "not linked any more", won_already: "won already" };
+
+/** Check everything; throws what is wrong. `seen` are hashes that the bundle has to hold, `nameOf` gives a winner's name. */
+export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") {
   const bundle = await read(raw);
   const snapshot = `${bundle.snapshot.join("\n")}\n`;
   const { terms, pool, total } = readSnapshot(snapshot);
-  say("The bundle is whole, and follows the rule.");
+  say("The proof file is complete and valid.");
   const hash = await sha256(utf8(snapshot));
-  need(hash === bundle.snapshot_sha256, "the list has another hash");
+  need(hash === bundle.snapshot_sha256, "the list does not match its hash");
   need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows other hashes");
-  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) has the hash that stands below.`);
-  need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed is not the one that was promised");
-  say("The seed is the one that was promised: its hash stands below.");
+  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) matches the hash below. It was frozen ${new Date(terms.frozen).toLocaleString()}.`);
+  need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed does not match the hash posted at the opening");
+  say("The seed matches the hash below, posted at the opening.");
   if (bundle.beacon === null) {
-    const promised = terms.round ? ` Round ${terms.round} was promised.` : "";
-    say(`WITHOUT PUBLIC BEACON: whoever runs the bot could have known the result.${promised}`, "bad");
+    if (!keptRound(bundle)) say(`Round ${terms.round} of the beacon was promised, but not used.`, "bad");
+    say("WITHOUT THE PUBLIC BEACON: whoever runs the bot could have known the result.", "bad");
   } else {
     await checkBeacon(bundle.beacon, terms);
-    if (!isPublic(bundle)) say("NOT THE PUBLIC BEACON, but another: whoever runs it could have known the result.", "bad");
-    say(`The public number is that of the promised round, ${terms.round}.`);
+    if (isPublic(bundle)) {
+      const why = checkRound(terms);
+      const published = new Date(1000 * publishedAt(Number(terms.round))).toLocaleString();
+      say(`The random number is from the promised round ${terms.round}, published ${published}, at least 5 minutes after the freeze. ${why}`);
+    } else {
+      say(`The random number is from the promised round ${terms.round}.`);
+      say("NOT THE PUBLIC BEACON: whoever runs that beacon could have known the result.", "bad");
+    }
   }
   const randomness = bundle.beacon === null ? new Uint8Array(32) : bytesOf(bundle.beacon.randomness);
   const order = draw(bytesOf(bundle.seed), bytesOf(hash), randomness, pool, total);
@@ -134,7 +174,9 @@ export async function verify(raw, say = () => {}, seen = []) {
     need(!done, "more were drawn than there are");
     const account = await checkPick(pick, index + 1, value);
     alive += ["won", "waiting"].includes(pick.result) ? 1 : 0;
-    say(`Number ${index + 1} is ${value.slice(0, 12)}…: ${pick.reason ?? pick.result} (${account}).`);
+    const name = account && (nameOf(index + 1) || account);
+    const words = pick.reason ? `skipped: ${REASONS[pick.reason]}` : RESULTS[pick.result];
+    say(`Winner ${index + 1}: ${value.slice(0, 12)}… (${[...(name ? [name] : []), words].join(", ")})`);
   }
   need(alive === wanted || bundle.picks.length === pool.length, "too few were drawn");
   return bundle;

@@ -1,0 +1,451 @@
+"""What an operator with the settings and the whole database tries, and how it shows."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from py_arkworks_bls12381 import G2Point, Scalar
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from core.drand.chain import QUICKNET, Chain
+from core.drand.client import Round
+from core.kit.database import savepoint
+from core.kit.errors import Refusal
+from core.people import store as people
+from core.raffle import announcements
+from core.raffle import store as raffle
+from core.raffle.draw import actions, embeds, excluding, publishing, rules, store, winning
+from core.raffle.draw.store import Draw, Pick
+from sandbox.drand.beacon import sign
+from tests.raffle.draw.a_draw import SIGNATURE
+from tests.raffle.draw.rig import (
+    ADMIN,
+    AFTER,
+    DUE,
+    END,
+    NAMES,
+    ROUND,
+    TICKETS,
+    as_owner,
+    beacon,
+    bundle,
+    discord_id,
+    drew,
+    ended,
+    froze,
+    posted,
+    silent,
+    states,
+)
+from tests.raffle.draw.verifier import verify
+from tests.raffle.scene import MEANS
+
+OWN_KEY = Scalar(7)
+OWN = Chain("ab" * 32, (G2Point() * OWN_KEY).to_compressed_bytes().hex(), 1_600_000_000, 3)
+THREE_YEARS_LATER = datetime(2026, 12, 1, tzinfo=UTC)
+SHIFTED = replace(
+    QUICKNET, genesis=int(THREE_YEARS_LATER.timestamp()) + 300 - QUICKNET.period * (ROUND - 1)
+)
+
+
+# -- in the settings ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        OWN,
+        replace(OWN, hash=QUICKNET.hash),
+        replace(QUICKNET, public_key=OWN.public_key),
+        replace(QUICKNET, public_key=OWN.public_key, ahead=0),
+        SHIFTED,
+    ],
+    ids=["own", "own under quicknet's hash", "own key", "own key at once", "shifted genesis"],
+)
+def test_every_chain_but_quicknet_is_labelled_everywhere(
+    tx: Connection, guild_id: int, chain: Chain
+) -> None:
+    """With a shifted genesis, a round that was published long ago counts as one to come."""
+    means, number = replace(MEANS, chain=chain), ended(tx, guild_id)
+    draw = actions.freeze(tx, means, guild_id, number, ADMIN, THREE_YEARS_LATER)
+    if chain == SHIFTED:
+        assert draw.round == ROUND
+        signature = SIGNATURE
+    else:
+        signature = sign(OWN_KEY, draw.round or 0).hex()
+    randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    told = Round(chain.name, draw.round or 0, randomness, signature)
+    actions.learn_beacon(tx, guild_id, number, told)
+    later = THREE_YEARS_LATER + timedelta(minutes=10)
+    assert actions.draw_winners(tx, means, guild_id, number, later)
+
+    assert not draw.is_public
+    (frozen,) = posted(tx, guild_id, "raffle.frozen")
+    assert "not the public one" in str(embeds.frozen(frozen.payload).embed.description)
+    assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
+    said: list[str] = []
+    verify(bundle(tx, guild_id, number, means), said.append)
+    assert any("ANOTHER BEACON" in line for line in said)
+
+
+# -- in the database, before the draw -------------------------------------------------------------
+
+
+def is_refused(tx: Connection, draw: Draw, why: str) -> None:
+    """Nothing is drawn."""
+    with pytest.raises(Refusal, match=why), savepoint(tx):
+        actions.draw_winners(tx, MEANS, draw.guild_id, draw.period, DUE)
+    assert store.list_picks(tx, draw.guild_id, draw.period) == []
+
+
+@pytest.fixture
+def draw(tx: Connection, guild_id: int) -> Draw:
+    """Frozen, and the beacon's number is known."""
+    frozen = froze(tx, guild_id, ended(tx, guild_id))
+    actions.learn_beacon(tx, guild_id, frozen.period, beacon(frozen))
+    return frozen
+
+
+def test_balances_that_were_edited_change_no_list(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    as_owner(tx, "UPDATE raffle_balances SET tickets = tickets * 1000 WHERE tickets < 10")
+    assert froze(tx, guild_id, number).tickets == sum(TICKETS)
+
+
+def edited(snapshot: str) -> str:
+    """One line has one ticket more."""
+    head, lines = rules.head_of(snapshot), rules.lines_of(snapshot)
+    more = [lines[0]._replace(tickets=lines[0].tickets + 1), *lines[1:]]
+    return rules.snapshot(head, more)
+
+
+def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) -> None:
+    snapshot = edited(store.get_snapshot(tx, draw.guild_id, draw.period))
+    as_owner(tx, "UPDATE raffle_draws SET snapshot = :s", s=snapshot)
+    is_refused(tx, draw, "not the one whose hash was posted")
+    digest = rules.hash_of(snapshot)
+    as_owner(tx, "UPDATE raffle_draws SET snapshot_hash = :h", h=digest)
+    is_refused(tx, draw, "not the one that was announced")
+    as_owner(
+        tx, "UPDATE raffle_announcements SET snapshot_hash = :h WHERE kind = 'frozen'", h=digest
+    )
+    is_refused(tx, draw, "not the sum of the ledger")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE raffle_periods SET winners_wanted = 5",
+        "UPDATE raffle_periods SET prize = 'Nothing'",
+        "UPDATE raffle_periods SET ends_at = ends_at - interval '1 day'",
+        "UPDATE raffle_draws SET tickets = tickets + 1",
+        "UPDATE raffle_announcements SET planned_at = planned_at + interval '1 hour'"
+        " WHERE kind = 'opened'",
+        "UPDATE raffle_announcements SET round = round + 1 WHERE kind = 'opened'",
+    ],
+)
+def test_other_terms_than_those_of_the_list_are_refused(
+    tx: Connection, draw: Draw, statement: str
+) -> None:
+    as_owner(tx, statement)
+    is_refused(tx, draw, "the terms are not those of the frozen list")
+
+
+def test_entries_that_were_edited_after_the_freeze_are_noticed(tx: Connection, draw: Draw) -> None:
+    as_owner(tx, "UPDATE raffle_entries SET amount = amount + 1 WHERE amount = 300")
+    is_refused(tx, draw, "not the sum of the ledger")
+
+
+def test_a_seed_that_was_exchanged_is_refused(tx: Connection, draw: Draw) -> None:
+    as_owner(tx, "UPDATE raffle_periods SET sealed_seed = :s", s=MEANS.vault.seal("00" * 32))
+    is_refused(tx, draw, "the seed is not the one")
+
+
+def test_a_beacon_number_that_was_exchanged_is_refused(tx: Connection, draw: Draw) -> None:
+    made_up = beacon(draw, "made up")
+    values = {"r": made_up.randomness, "s": made_up.signature}
+    exchange = "UPDATE raffle_draws SET randomness = :r, signature = :s"
+    as_owner(tx, exchange, **values)
+    is_refused(tx, draw, "not signed by the beacon")
+    as_owner(tx, exchange, r=made_up.randomness, s=SIGNATURE)
+    is_refused(tx, draw, "not signed by the beacon")
+
+
+def test_another_genuine_round_is_refused(tx: Connection, draw: Draw) -> None:
+    """The round 42, with the signature that it really has."""
+    signature = (
+        "95a9f9f5b231b7714de1553105d8ffdf3dcda24cfdb1e689319bccf79a9c8ce4"
+        "30a91b811fbfaf763900bc998b5d686a"
+    )
+    randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
+    as_owner(
+        tx,
+        "UPDATE raffle_draws SET round = 42, round_at = :at, randomness = :r, signature = :s",
+        at=QUICKNET.made_at(42),
+        r=randomness,
+        s=signature,
+    )
+    is_refused(tx, draw, "not the one that was announced")
+    as_owner(
+        tx,
+        "UPDATE raffle_announcements SET round = 42, round_at = :at WHERE kind = 'frozen'",
+        at=QUICKNET.made_at(42),
+    )
+    is_refused(tx, draw, "the terms are not those")
+    found = store.find_draw(tx, draw.guild_id, draw.period)
+    assert found is not None
+    assert not found.is_public, "it was published before the freeze"
+
+
+def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw) -> None:
+    """Nobody can tell any more which line is theirs; its tickets still have to fit."""
+    erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
+    as_owner(tx, erase, name="yuki")
+    assert actions.draw_winners(tx, MEANS, draw.guild_id, draw.period, DUE)
+
+
+def again_frozen(tx: Connection, guild_id: int, number: int, now: datetime) -> Draw:
+    """Somebody who did not like the round takes the freeze back, and freezes again."""
+    as_owner(tx, "DELETE FROM raffle_draws")
+    as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
+    return froze(tx, guild_id, number, now)
+
+
+def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    first = froze(tx, guild_id, number)
+    second = again_frozen(tx, guild_id, number, AFTER + timedelta(hours=1))
+    assert first.snapshot_hash != second.snapshot_hash, "the freeze's time is part of the list"
+    before, after = posted(tx, guild_id, "raffle.frozen")
+    fields = [field.name for field in embeds.frozen(before.payload).embed.fields]
+    assert not any("frozen before" in str(name) for name in fields)
+    fields = [field.name for field in embeds.frozen(after.payload).embed.fields]
+    assert any("frozen before" in str(name) for name in fields)
+    (past,) = publishing.list_past(tx, MEANS, guild_id, 10)
+    assert list(past.freezes) == [first.frozen_at, second.frozen_at]
+    told = str(embeds.history([past]).description)
+    assert "more than once" in told
+    for one in (first, second):
+        assert f"<t:{int(one.frozen_at.timestamp())}:f>" in told
+
+
+def test_a_freeze_that_was_taken_back_stays_in_the_history(tx: Connection, guild_id: int) -> None:
+    first = froze(tx, guild_id, ended(tx, guild_id))
+    as_owner(tx, "DELETE FROM raffle_draws")
+    as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
+    (past,) = publishing.list_past(tx, MEANS, guild_id, 10)
+    assert list(past.freezes) == [first.frozen_at]
+
+
+# -- in the database, after the draw --------------------------------------------------------------
+
+
+def friend_of(tx: Connection, pick: Pick) -> tuple[int, int]:
+    """Viewer id and Discord id of somebody else."""
+    name = next(name for name in NAMES if name != pick.name)
+    viewer = people.find_by_name(tx, pick.guild_id, name)
+    assert viewer is not None
+    return viewer.viewer_id, discord_id(name)
+
+
+def swapped(tx: Connection, guild_id: int, columns: str) -> tuple[Pick, int]:
+    """A winner's row that names a friend in these columns; and the friend's Discord id."""
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    viewer_id, member = friend_of(tx, pick)
+    salt = MEANS.open(raffle.get_sealed(tx, guild_id, pick.period)[1])
+    account = people.get_viewer(tx, guild_id, viewer_id)
+    name = f"kick:{account.platform_user_id}"
+    values = {
+        "viewer_id": viewer_id,
+        "discord_id": member,
+        "claimant": rules.claimant(salt, member),
+        "pseudonym": rules.pseudonym(rules.secret_number(salt, name), name),
+    }
+    sets = ", ".join(f"{column} = :{column}" for column in columns.split())
+    chosen = {column: values[column] for column in columns.split()}
+    as_owner(tx, f"UPDATE raffle_picks SET {sets}", **chosen)
+    return pick, member
+
+
+SWAPS = {
+    "viewer_id discord_id": True,
+    "viewer_id": True,
+    "discord_id": False,
+    "viewer_id discord_id claimant": True,
+    "viewer_id discord_id claimant pseudonym": True,
+}
+"""Columns, and whether the verifier finds it without having seen Discord."""
+
+
+@pytest.mark.parametrize("columns", SWAPS)
+def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: str) -> None:
+    pick, friend = swapped(tx, guild_id, columns)
+    claimer = friend if "discord_id" in columns else pick.discord_id or 0
+    with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
+        winning.claim(tx, MEANS, guild_id, pick.period, 1, claimer, DUE)
+    with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
+        silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+
+
+@pytest.mark.parametrize("columns", [columns for columns, found in SWAPS.items() if found])
+def test_a_swapped_winner_is_found_by_the_verifier(
+    tx: Connection, guild_id: int, columns: str
+) -> None:
+    pick, _friend = swapped(tx, guild_id, columns)
+    with pytest.raises(ValueError, match=r"replaced by another|by the rule"):
+        verify(bundle(tx, guild_id, pick.period))
+
+
+def test_who_may_claim_is_posted_with_the_winner(tx: Connection, guild_id: int) -> None:
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    shown = posted(tx, guild_id, "raffle.winner")[-1].payload
+    footer = str(embeds.winner(shown).embed.footer.text)
+    assert pick.claimant is not None
+    assert f"entry {pick.pseudonym[:12]} · claimant {pick.claimant}" in footer
+    assert pick.claimant in verify(bundle(tx, guild_id, pick.period))[1]
+    told = bundle(tx, guild_id, pick.period)
+    as_owner(tx, "UPDATE raffle_picks SET claimant = :c", c="0" * 16)
+    assert pick.claimant not in verify(bundle(tx, guild_id, pick.period))[1]
+    assert told != bundle(tx, guild_id, pick.period)
+
+
+def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id, winners=2)
+    drew(tx, guild_id, number)
+    as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
+    period, draw = raffle.find_period(tx, guild_id, number), store.find_draw(tx, guild_id, number)
+    assert period is not None
+    assert draw is not None
+    with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
+        actions.pick_missing(tx, MEANS, period, draw, DUE)
+    with pytest.raises(ValueError, match="malformed"):
+        verify(bundle(tx, guild_id, number))
+
+
+# -- the database itself --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE raffle_draws SET snapshot = ''",
+        "UPDATE raffle_draws SET snapshot_hash = ''",
+        "UPDATE raffle_draws SET round = round + 1",
+        "UPDATE raffle_draws SET randomness = ''",
+        "UPDATE raffle_draws SET signature = NULL",
+        "UPDATE raffle_draws SET claim_minutes = 1",
+        "DELETE FROM raffle_draws",
+        "TRUNCATE raffle_draws CASCADE",
+        "UPDATE raffle_picks SET viewer_id = NULL",
+        "UPDATE raffle_picks SET discord_id = 1",
+        "UPDATE raffle_picks SET pseudonym = ''",
+        "UPDATE raffle_picks SET claimant = ''",
+        "DELETE FROM raffle_picks",
+        "TRUNCATE raffle_picks",
+        "UPDATE raffle_announcements SET round = 1",
+        "UPDATE raffle_announcements SET at = now()",
+        "DELETE FROM raffle_announcements",
+        "TRUNCATE raffle_announcements",
+        "UPDATE raffle_periods SET state = 'open'",
+        "UPDATE raffle_periods SET state = 'frozen'",
+        "UPDATE raffle_periods SET winners_wanted = 2",
+        "UPDATE raffle_periods SET ends_at = now()",
+        "UPDATE raffle_periods SET commitment = ''",
+        "UPDATE raffle_periods SET sealed_seed = ''",
+        "UPDATE raffle_periods SET sealed_salt = ''",
+        "DELETE FROM raffle_periods",
+    ],
+)
+def test_the_database_refuses_to_change_what_was_published(
+    tx: Connection, guild_id: int, statement: str
+) -> None:
+    drew(tx, guild_id, ended(tx, guild_id))
+    with pytest.raises(IntegrityError, match="neither changed nor deleted"), savepoint(tx):
+        tx.execute(text(statement))
+
+
+def test_a_prize_that_expired_stays_so(tx: Connection, guild_id: int) -> None:
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    with pytest.raises(IntegrityError, match="neither changed nor deleted"), savepoint(tx):
+        tx.execute(text("UPDATE raffle_picks SET state = 'claimed' WHERE k = 1"))
+
+
+# -- the plan -------------------------------------------------------------------------------------
+
+PLANNED = END + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("late", "as_announced"), [(-1, False), (0, True), (3, True), (60, True), (63, False)]
+)
+def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
+    tx: Connection, guild_id: int, late: int, as_announced: bool
+) -> None:
+    number = ended(tx, guild_id)
+    plan = announcements.find_plan(tx, guild_id, number)
+    (opened,) = posted(tx, guild_id, "raffle.opened")
+    assert plan is not None
+    assert (plan.planned_at, plan.round) == (PLANNED, QUICKNET.expect_round(PLANNED))
+    assert opened.payload["round"] == plan.round
+    assert f"Round **{plan.round}**" in str(embeds.opened(opened.payload).embed.fields[-1].value)
+    now = PLANNED + timedelta(seconds=late)
+    draw = froze(tx, guild_id, number, now)
+    assert (draw.round == plan.round) == as_announced
+    assert draw.round_at is not None
+    assert draw.round_at - now >= timedelta(seconds=300)
+    assert draw.is_public
+    (frozen,) = posted(tx, guild_id, "raffle.frozen")
+    why = str(embeds.frozen(frozen.payload).embed.description)
+    words = {-1: "earlier than planned", 63: "later than planned"}
+    assert words.get(late, "This is the round that was announced") in why
+
+
+def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id: int) -> None:
+    number = ended(tx, guild_id)
+    period = raffle.find_period(tx, guild_id, number)
+    assert period is not None
+    before = END - timedelta(days=1)
+    assert actions.find_new_plan(tx, MEANS, period, before) is None
+    later = END + timedelta(days=3)
+    raffle.set_period(tx, guild_id, number, ends_at=later)
+    for _turn in range(2):
+        actions.announce_plan(tx, MEANS, guild_id, number, before)
+    (planned,) = posted(tx, guild_id, "raffle.planned")
+    expected = QUICKNET.expect_round(later + timedelta(minutes=15))
+    assert planned.payload["round"] == expected
+    assert "rescheduled" in str(embeds.planned(planned.payload).embed.title)
+    draw = froze(tx, guild_id, number, later + timedelta(minutes=15))
+    assert draw.round == expected
+
+
+# -- banned after the draw ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["banned", "excluded"])
+def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how: str) -> None:
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    member = pick.discord_id or 0
+    if how == "banned":
+        excluding.ban_member(tx, guild_id, member, DUE)
+    else:
+        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+    with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
+        winning.claim(tx, MEANS, guild_id, pick.period, 1, member, DUE)
+    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
+    shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
+    assert how in str(embeds.winner(shown[0].payload).embed.description)
+    told, _posted = verify(bundle(tx, guild_id, pick.period))
+    assert [one["reason"] for one in told["picks"]] == [how, None]
+
+
+def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: int) -> None:
+    (pick,) = drew(tx, guild_id, ended(tx, guild_id))
+    member = pick.discord_id or 0
+    excluding.ban_member(tx, guild_id, member, DUE)
+    excluding.unban_member(tx, guild_id, member)
+    claimed = winning.claim(tx, MEANS, guild_id, pick.period, 1, member, DUE)
+    assert claimed.state == "claimed"
