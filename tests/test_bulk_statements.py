@@ -290,6 +290,7 @@ STEPS: dict[str, Step] = {
     "holders of a role": lambda tx, g: holdings.list_holders(tx, g, 10),
     "count holders": lambda tx, g: draw.count_holders(tx, g, 1, NOW),
     "tickets by the ledger": lambda tx, g: draw.list_held(tx, g, 1, NOW),
+    "left out of the draw": lambda tx, g: draw.set_left_out(tx, g, 1, viewer_ids(tx, g)),
     "raffles to announce": lambda tx, _guild_id: draw.list_untold(tx, NOW),
     "post entries": post_entries,
     "post first entries": post_first_entries,

@@ -136,6 +136,13 @@ balances = Table(
     Column("period", Integer, nullable=False),
     Column("viewer_id", BigInteger, nullable=False),
     Column("tickets", BigInteger, nullable=False, comment="the sum of the viewer's entries"),
+    Column(
+        "left_out",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="not in the frozen list, because not allowed to win at that moment",
+    ),
     PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_balances_once"),
     ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_balances_period"),
     ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_balances_viewer"),

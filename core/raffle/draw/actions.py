@@ -177,6 +177,7 @@ def freeze(
     earning.settle(tx, period, now)
     held = store.list_held(tx, guild_id, number, now)
     entrants = [one for one in held if one.may_win]
+    left_out = [one.viewer_id for one in held if not one.may_win]
     names = rules.pseudonyms(_salt(tx, means, period), (one.account for one in entrants))
     lines = list(map(Line, names, (one.tickets for one in entrants)))
     frozen_at = now.replace(microsecond=0)
@@ -188,7 +189,7 @@ def freeze(
         snapshot_hash="",
         entrants=len(lines),
         tickets=sum(line.tickets for line in lines),
-        left_out=len(held) - len(lines),
+        left_out=len(left_out),
         frozen_at=frozen_at,
         frozen_by=actor or None,
         channel_id=channel_id,
@@ -202,6 +203,7 @@ def freeze(
     store.add_draw(tx, draw, snapshot)
     earlier = announcements.list_freezes(tx, guild_id, number)
     announcements.add_announcement(tx, guild_id, number, _noted(draw))
+    store.set_left_out(tx, guild_id, number, left_out)
     raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=frozen_at)
     post_audit(tx, guild_id, actor, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
     announcing.frozen(tx, means, period, draw, plan, earlier)

@@ -1,5 +1,6 @@
 """The statements about frozen lists, and about those who were drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -245,6 +246,19 @@ def list_frozen(tx: Connection) -> list[Draw]:
         .order_by(draws.c.frozen_at)
     )
     return [Draw(**row) for row in found.mappings()]
+
+
+_SET_LEFT_OUT = text("""
+    UPDATE raffle_balances b SET left_out = true
+      FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
+     WHERE b.guild_id = :guild_id AND b.period = :period AND b.viewer_id = o.viewer_id
+""")
+
+
+def set_left_out(tx: Connection, guild_id: int, period: int, viewer_ids: Sequence[int]) -> None:
+    """These have tickets and are not in the frozen list. Everybody else with tickets is."""
+    where = {"guild_id": guild_id, "period": period, "viewer_ids": list(viewer_ids)}
+    tx.execute(_SET_LEFT_OUT, where)
 
 
 def set_draw(tx: Connection, guild_id: int, period: int, **values: Any) -> None:

@@ -12,6 +12,7 @@ from core.kit.words import _, plural
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.raffle import store as raffle
+from core.raffle.current import find_shown
 from core.raffle.ledger import earning, reading, rules
 from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
 
@@ -20,9 +21,10 @@ REPEAT_EVERY = timedelta(minutes=1)
 
 
 def tell_tickets(tx: Connection, message: ChatMessageSent, _argument: str) -> None:
-    """A viewer asks how many tickets they have. Silent while no raffle runs."""
-    period = raffle.find_open(tx, message.guild_id, message.at)
-    if period is None:
+    """A viewer asks how many tickets they have, in the raffle that runs, or else in the last one
+    until it is over. Silent where there is none."""
+    period = find_shown(tx, message.guild_id, message.at)
+    if period is None or period.starts_at > message.at or period.state == "closed":
         return
     viewer_id = people.meet_sender(tx, message)
     own = reading.get_own(tx, message.guild_id, period.number, viewer_id, message.at)
@@ -35,6 +37,7 @@ def tell_tickets(tx: Connection, message: ChatMessageSent, _argument: str) -> No
         "viewers": own.pool.viewers,
         "all": own.pool.tickets,
         "seconds": more.total_seconds() if more else None,
+        "locked": period.frozen_at is not None,
     }
     _reply(tx, message, "raffle.tickets", str(viewer_id), payload)
 
@@ -77,7 +80,8 @@ def _reply(
 def tickets_line(payload: Mapping[str, Any]) -> str:
     """How many tickets somebody has."""
     count = plural("{count} ticket", "{count} tickets", payload["tickets"])
-    if not payload["linked"]:
+    locked = payload.get("locked", False)
+    if not payload["linked"] and not locked:
         if payload["tickets"] == 0:
             words = _("@{viewer} Link your Kick account in Discord with /link to take part.")
         else:
@@ -92,6 +96,10 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
                 chance=rules.chance_words(payload["tickets"], payload["all"]),
             )
         )
+    elif locked and payload["tickets"]:
+        parts.append(_("not in this draw"))
+    if locked:
+        parts.append(_("tickets are locked"))
     if payload["seconds"] is not None:
         left = _long(payload["seconds"])
         parts.append(_("next one in {time}").format(time=left))

@@ -73,8 +73,15 @@ def standing(current: Standing) -> discord.Embed:
 def _place(current: Standing) -> str:
     own = current.own
     if own.rank is None:
+        if own.tickets == 0 and current.period.frozen_at:
+            return _("No tickets in this raffle.")
         if own.tickets == 0:
             return _("No tickets in this raffle yet.")
+        if current.period.frozen_at:
+            return "🚫 " + _(
+                "They are not in this draw: the account was not linked, or was excluded, when the "
+                "tickets were locked."
+            )
         if not own.linked:
             return "⏳ " + _("They count once the account is linked: `/link`.")
         return "🚫 " + _("They are left out: excluded from winning by the server's team.")
@@ -103,7 +110,7 @@ def _when(period: Period, ended: bool) -> str:
     if period.state == "open" and ended:
         return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
     if period.state == "frozen":
-        return _("frozen, waits for its draw")
+        return _("tickets locked, waits for its draw")
     if period.is_cancelled:
         return _("cancelled")
     if period.state in ("drawn", "closed"):

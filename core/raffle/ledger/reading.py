@@ -1,7 +1,8 @@
 """The statements that read who has how many tickets, and why.
 
 Who is not linked, or excluded, is not in the pool: without a place and without a chance. Their
-tickets wait for them.
+tickets wait for them. Once the list is frozen the pool is exactly that list, whatever happens to
+links and exclusions afterwards.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,21 @@ from sqlalchemy import BigInteger, Connection, func, select, text
 
 from core.raffle.tables import entries
 
+# Which half of the pool is read is decided once, before any row is.
 _POOL = """
     WITH pool AS (
         SELECT b.viewer_id, b.tickets
           FROM raffle_balances b
+         WHERE (SELECT frozen_at IS NOT NULL FROM raffle_periods
+                 WHERE guild_id = :guild_id AND number = :period)
+           AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0 AND NOT b.left_out
+         UNION ALL
+        SELECT b.viewer_id, b.tickets
+          FROM raffle_balances b
           JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
-         WHERE b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
+         WHERE (SELECT frozen_at IS NULL FROM raffle_periods
+                 WHERE guild_id = :guild_id AND number = :period)
+           AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
            AND NOT EXISTS (SELECT FROM raffle_exclusions e
                             WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
                               AND (e.until IS NULL OR e.until > :now))

@@ -164,19 +164,25 @@ class Month:
     def adds_up(self) -> None:
         self._settle()
         for period in raffle.list_periods(self.tx, self.guild_id, 1000):
-            self._shown_alike(period.number)
+            self._shown_alike(period)
         self._no_gift_lost_or_twice()
 
-    def _shown_alike(self, number: int) -> None:
+    def _shown_alike(self, period: raffle.Period) -> None:
+        number = period.number
         where = (self.tx, self.guild_id, number)
         pool = reading.get_pool(*where, self.now)
         board, _own = reading.list_places(*where, 25, 0, None, self.now)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
-        held = drawn.list_held(*where, self.now)
-        can_win = {one.account: one.tickets for one in held if one.may_win}
-        assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
-        holders = drawn.count_holders(*where, self.now)
-        assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
+        if period.frozen_at is None:
+            held = drawn.list_held(*where, self.now)
+            can_win = {one.account: one.tickets for one in held if one.may_win}
+            assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
+            holders = drawn.count_holders(*where, self.now)
+            assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
+        else:
+            draw = drawn.find_draw(*where)
+            assert draw is not None
+            assert (pool.viewers, pool.tickets) == (draw.entrants, draw.tickets)
         assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
         ranks = {one.viewer_id: one.rank for one in board}
         for viewer_id in accounts:

@@ -89,8 +89,8 @@ def test_without_a_raffle_nothing_is_said(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     period(tx, other_guild_id)
-    period(tx, guild_id)
     assert says(tx, guild_id, MIA, "!tickets", END - MIDDLE) == []
+    period(tx, guild_id)
     assert says(tx, guild_id, MIA, "!raffle", END - MIDDLE) == []
 
 

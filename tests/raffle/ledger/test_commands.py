@@ -12,6 +12,7 @@ from core.kit.database import METADATA, Database
 from core.people import store as people
 from core.people.room import ROOM as PEOPLE
 from core.raffle import store as raffle
+from core.raffle.draw import actions as draws
 from core.raffle.ledger import earning, store
 from core.raffle.room import ROOM
 from core.raffle.settings import CHANNEL
@@ -23,6 +24,7 @@ from tests.patience import PATIENCE
 from tests.raffle.ledger.scene import (
     END,
     LEO,
+    MEANS,
     MIA,
     MIDDLE,
     START,
@@ -238,6 +240,31 @@ def test_ones_own_place_stands_below_a_short_board(ask: Asker) -> None:
         "…",
         "🥈 **lil\\_bean** · 30 · 26.1%",
     ]
+
+
+def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> None:
+    """leo unlinks afterwards; by command, by the board's own pages and by the button."""
+    with world.database.begin() as tx:
+        choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
+        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
+        draws.freeze(tx, MEANS, NORAS_CORNER_ID, 1, 900, MIDDLE)
+        found = people.find_link(tx, NORAS_CORNER_ID, BY_HANDLE["leo"].discord_id)
+        assert found is not None
+        people.end_link(tx, found)
+    footer = "-# 2 viewers · 115 tickets · tickets locked, waits for its draw"
+    assert words(ask("raffleboard", "mia")) == [
+        "🥇 **MadCats** · 85 · 73.9%",
+        "🥈 **lil\\_bean** · 30 · 26.1%",
+        footer,
+    ]
+    answer = ask.answer("tickets", "mia")
+    assert "🥇 rank **1** of 2 · chance **73.9%** of 115 tickets" in words(answer["embeds"][0])
+    shown = world.driver.wait_for("general", lambda m: m["components"] == answer["components"])
+    board = world.driver.click("mia", shown["message_id"], ids(answer)["Board"])["response"]
+    assert words(board["embeds"][0])[-1] == footer
+    page = Asker(world.driver, typing=True).answer("raffleboard", "yuki", limit=1)
+    second = world.driver.click("mia", page["message_id"], ids(page)["Next"])["response"]
+    assert words(second["embeds"][0])[0] == "🥈 **lil\\_bean** · 30 · 26.1%"
 
 
 def test_the_board_page_by_page(world: World) -> None:

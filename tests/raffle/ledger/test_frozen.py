@@ -1,0 +1,124 @@
+"""After the freeze everybody is shown the frozen list, whatever happens to links and exclusions."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from core.people import store as people
+from core.raffle.draw import actions as draws
+from core.raffle.draw import excluding, rules
+from core.raffle.draw import store as draw_store
+from core.raffle.ledger import embeds, looks, reading
+from tests.raffle.draw.rig import ADMIN, froze
+from tests.raffle.ledger.scene import (
+    END,
+    LEO,
+    MIA,
+    MIDDLE,
+    YUKI,
+    discord_of,
+    gives,
+    link,
+    period,
+    viewer,
+    with_channel,
+)
+from tests.raffle.ledger.test_chat import says
+from tests.raffle.scene import MEANS
+
+AFTER = END + timedelta(minutes=20)
+LATER = AFTER + timedelta(minutes=1)
+NUMBER = 1
+
+
+@pytest.fixture
+def frozen(tx: Connection, guild_id: int) -> int:
+    """mia has 75 tickets and leo 30; yuki has 15 and is not linked."""
+    with_channel(tx, guild_id)
+    period(tx, guild_id)
+    for user_id, gifts in ((MIA, 5), (LEO, 2), (YUKI, 1)):
+        gives(tx, guild_id, user_id, gifts)
+        if user_id != YUKI:
+            link(tx, guild_id, user_id)
+    draw = froze(tx, guild_id, NUMBER, AFTER)
+    assert (draw.entrants, draw.tickets, draw.left_out) == (2, 105, 1)
+    return guild_id
+
+
+def unlinks(tx: Connection, guild_id: int) -> None:
+    found = people.find_link(tx, guild_id, discord_of(MIA))
+    assert found is not None
+    people.end_link(tx, found)
+
+
+def is_excluded(tx: Connection, guild_id: int) -> None:
+    excluding.exclude(tx, guild_id, "madcats", "", ADMIN, LATER)
+
+
+def links_late(tx: Connection, guild_id: int) -> None:
+    link(tx, guild_id, YUKI)
+
+
+def is_drawn(tx: Connection, guild_id: int) -> None:
+    later = LATER + timedelta(hours=2)
+    draws.give_up_beacon(tx, MEANS, guild_id, NUMBER, ADMIN, later)
+    assert draws.draw_winners(tx, MEANS, guild_id, NUMBER, later)
+
+
+@pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
+def test_what_happens_after_the_freeze_changes_no_figure(
+    tx: Connection, frozen: int, change: Callable[[Connection, int], None]
+) -> None:
+    def shown() -> tuple[object, ...]:
+        board = looks.board(tx, frozen, discord_of(LEO), 1, None, 1, LATER)
+        second = looks.board(tx, frozen, discord_of(LEO), 1, NUMBER, 2, LATER)
+        standings = [
+            looks.standing(
+                tx, frozen, people.get_viewer(tx, frozen, viewer(tx, frozen, user)), LATER
+            )
+            for user in (MIA, LEO, YUKI)
+        ]
+        return (
+            [(place.name, place.rank, place.tickets) for place in (*board.places, *second.places)],
+            (board.pool, second.pages, looks.info(tx, MEANS, frozen, LATER).pool),
+            [(one.own.tickets, one.own.rank, one.own.pool) for one in standings],
+        )
+
+    before = shown()
+    assert before[0] == [("MadCats", 1, 75), ("lil_bean", 2, 30)]
+    assert before[1] == (reading.Pool(2, 105), 2, reading.Pool(2, 105))
+    change(tx, frozen)
+    assert shown() == before
+
+
+def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
+    """Compared through the pseudonyms, which only the owner and the draw can work out."""
+    unlinks(tx, frozen)
+    links_late(tx, frozen)
+    snapshot = draw_store.get_snapshot(tx, frozen, NUMBER)
+    published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[rules.HEADER_LINES :])
+    board = looks.board(tx, frozen, discord_of(LEO), 25, None, 1, LATER)
+    assert sorted(place.tickets for place in board.places) == published
+
+
+def test_whoever_was_left_out_is_told_so(tx: Connection, frozen: int) -> None:
+    links_late(tx, frozen)
+    yuki = people.get_viewer(tx, frozen, viewer(tx, frozen, YUKI))
+    body = embeds.standing(looks.standing(tx, frozen, yuki, LATER)).description
+    assert body is not None
+    assert "not in this draw" in body
+    assert "15 tickets" in body
+
+
+def test_in_chat_the_locked_tickets_are_told(tx: Connection, frozen: int) -> None:
+    unlinks(tx, frozen)
+    links_late(tx, frozen)
+    after = LATER - MIDDLE
+    assert says(tx, frozen, MIA, "!tickets", after)[-1] == (
+        "@MadCats 75 tickets · rank 1 of 2, chance 71.4% · tickets are locked"
+    )
+    assert says(tx, frozen, YUKI, "!tickets", after)[-1].endswith(
+        "15 tickets · not in this draw · tickets are locked"
+    )
