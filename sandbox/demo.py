@@ -106,10 +106,10 @@ def play(show: Show) -> None:
     show.kick.chat("sam", "!call Starlight Princess")
     show.kick.settle()
     show.promise(
-        "Starlight Princess is on the list once, and the chat heard it once",
+        "Starlight Princess is in the queue once, and the chat heard it once",
         lambda: (
             len(show.embeds("slot-calls", "Starlight Princess")) == 1
-            and show.said("Starlight Princess is on the list") == 1
+            and show.said("Starlight Princess is in the queue") == 1
         ),
     )
 
@@ -162,9 +162,9 @@ def _calls(show: Show) -> None:
     show.kick.chat("leo", "!sr Wanted Dead or a Wild")
     show.kick.chat("yuki", "!call **Gates** of @everyone")
     show.promise("three calls stand in #slot-calls, with buttons", lambda: _open_calls(show) == 3)
-    show.promise("the chat heard of all three", lambda: show.said("is on the list") == 3)
+    show.promise("the chat heard of all three", lambda: show.said("is in the queue") == 3)
     show.kick.chat("mia", "!call book of dead")
-    show.promise("the same slot twice is declined", lambda: show.said("already on the list") == 1)
+    show.promise("the same slot twice is declined", lambda: show.said("You already requested") == 1)
     show.promise(
         "a name with markdown and @everyone is shown as it was typed, and pings nobody",
         lambda: "**Gates** of @\u200beveryone" in _bare(show.embeds("slot-calls", "Gates")),

@@ -101,7 +101,7 @@ def test_from_a_bet_to_the_tickets(stage: Stage) -> None:
     looked(shuffle, 4)
 
     shuffle.player("MiaSpins", "600")
-    fell = stage.discord.wait_for(ADMINS, lambda m: "went down or jumped back" in title(m))
+    fell = stage.discord.wait_for(ADMINS, lambda m: "Unusual totals" in title(m))
     assert "$2,650.50 → $600.00" in fell["embeds"][0]["description"]
     shuffle.wager("MiaSpins", "99.99")
     has(stage, "mia", 29)
