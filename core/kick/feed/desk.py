@@ -40,14 +40,20 @@ class Desk:
 
     async def empty(self) -> None:
         """Write everything that waits, as long as the database is there."""
+        most = AT_ONCE
         while self._waiting:
-            batch = list(self._waiting)[:AT_ONCE]
+            batch = list(self._waiting)[:most]
             try:
                 await self._database.run(inbox.receive_all, batch)
             except Outage as outage:
                 _log.warning("The feed's frames wait for the database", reason=outage.reason)
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
+            except Exception:
+                if most > 1:
+                    most = 1  # one that cannot be stored must not take the others with it
+                    continue
+                _log.exception("A frame of the feed could not be stored", kind=batch[0].kind)
             self._drop(batch)
 
     def _drop(self, batch: list[Delivery]) -> None:

@@ -16,6 +16,7 @@ from core.kick.client import KickClient, Subscription, client_of
 from core.kick.intake import store
 from core.kick.intake.rules import CHAT, Listed, Plan, authority, plan, slices, strays
 from core.kick.wire import KickRejected
+from core.kit.database import DatabaseOutage
 from core.kit.errors import Outage
 from core.kit.services import Services
 
@@ -81,6 +82,8 @@ def _mend_all(
         try:
             _mend(services, client, broadcaster_user_id, by_channel[broadcaster_user_id])
             silent = 0
+        except DatabaseOutage:
+            raise  # it says nothing about the channel's subscriptions
         except Outage as outage:
             silent += 1
             _note_trouble(services, broadcaster_user_id, f"It could not be checked: {outage}.")
