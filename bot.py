@@ -26,6 +26,7 @@ from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.help.commands import describe_chat_command, describe_command, each_command
 from core.kick.speech.courier import KickCourier
+from core.kit import discord_access as access
 from core.kit import discord_ui as ui
 from core.kit import strict_json
 from core.kit.bus import LocalBus
@@ -94,7 +95,8 @@ class RegularsBot(commands.Bot):
         self._rooms = tuple(rooms)
         goals = tuple(room.next_goal for room in self._rooms if room.next_goal)
         books = {book.name: book for room in self._rooms for book in room.books}
-        self.services = replace(services, goals=goals, books=books)
+        granted = guild_store.list_granted
+        self.services = replace(services, goals=goals, books=books, granted=granted)
         self.before_invoke(_acknowledge)
         self.add_check(_may_use)
 
@@ -177,8 +179,14 @@ async def _may_use(ctx: commands.Context[Any]) -> bool:
         if ui.is_for_servers(ctx.command):
             raise commands.NoPrivateMessage
         return True
-    if missing := ui.missing_permissions(ctx.command, ctx.permissions):
-        raise commands.MissingPermissions(missing)
+    if ui.missing_permissions(ctx.command, ctx.permissions):
+        await _acknowledge(ctx)  # the database is asked before the command runs
+        try:
+            missing = await access.missing_for(ctx, ctx.command)
+        except Outage as outage:
+            raise commands.CommandInvokeError(outage) from outage
+        if missing:
+            raise commands.MissingPermissions(missing)
     return True
 
 
@@ -223,8 +231,7 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
             what, remedy = _("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
         case commands.MissingPermissions():
             needed = ui.permission_names(error.missing_permissions)
-            what = _("This command is for moderators")
-            remedy = _("It needs the permission {needed}.").format(needed=needed)
+            return ui.refusal_card(access.for_moderators(needed, _module(ctx)))
         case commands.NoPrivateMessage():
             what, remedy = _("This works in a server only"), ""
         case commands.UserInputError() | discord.app_commands.TransformerError():
@@ -234,6 +241,11 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
         case _:
             return _bug(ctx, error)
     return ui.refusal_card(Refusal(what, remedy))
+
+
+def _module(ctx: commands.Context[Any]) -> str:
+    assert ctx.command is not None, "what somebody may not use is a command"
+    return str(ctx.command.callback.__module__)
 
 
 def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:

@@ -110,3 +110,19 @@ def time_zone_of(tx: Connection, guild_id: int) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):  # it was one when it was set, in other tables
         return ZoneInfo(TIME_ZONE.default)
+
+
+def grant(tx: Connection, guild_id: int, group: str, role_id: int, actor: int) -> bool:
+    """Let members with this role use a command group; False when they can already."""
+    granted = store.add_permission(tx, guild_id, group, role_id)
+    if granted:
+        store.post_audit(tx, guild_id, actor, "guilds.grant", str(role_id), after=group)
+    return granted
+
+
+def revoke(tx: Connection, guild_id: int, group: str, role_id: int, actor: int) -> bool:
+    """Take a command group back from a role; False when the role does not have it."""
+    revoked = store.end_permission(tx, guild_id, group, role_id)
+    if revoked:
+        store.post_audit(tx, guild_id, actor, "guilds.revoke", str(role_id), before=group)
+    return revoked

@@ -4,5 +4,15 @@ from core.guilds.channels import look
 from core.guilds.personal import PERSONAL
 from core.guilds.settings import SETTINGS
 from core.kit.room import Room
+from core.kit.words import _
 
-ROOM = Room("guilds", settings=SETTINGS, checks=(look,), personal=PERSONAL)
+ROOM = Room(
+    "guilds",
+    settings=SETTINGS,
+    checks=(look,),
+    audit={
+        "guilds.grant": lambda before, after: _("let {target} use the commands of {after}"),
+        "guilds.revoke": lambda before, after: _("took the commands of {before} from {target}"),
+    },
+    personal=PERSONAL,
+)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.tables import audit_log, channels, guilds, settings
+from core.guilds.tables import audit_log, channels, guilds, permissions, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,51 @@ def end_setting_from_environment(tx: Connection, guild_id: int, key: str) -> Non
             settings.c.set_by.is_(None),
         )
     )
+
+
+def add_permission(tx: Connection, guild_id: int, group: str, role_id: int) -> bool:
+    """Grant a command group to a role; False when the role has it already."""
+    added = tx.execute(
+        upsert(permissions)
+        .values(guild_id=guild_id, command_group=group, role_id=role_id)
+        .on_conflict_do_nothing(constraint="guild_permissions_once")
+    )
+    return added.rowcount == 1
+
+
+def end_permission(tx: Connection, guild_id: int, group: str, role_id: int) -> bool:
+    """Revoke a command group from a role; False when the role does not have it."""
+    ended = tx.execute(
+        delete(permissions).where(
+            permissions.c.guild_id == guild_id,
+            permissions.c.command_group == group,
+            permissions.c.role_id == role_id,
+        )
+    )
+    return ended.rowcount == 1
+
+
+def list_permissions(tx: Connection, guild_id: int) -> dict[str, list[int]]:
+    """Command group -> the roles that it was granted to."""
+    found: dict[str, list[int]] = {}
+    rows = tx.execute(
+        select(permissions.c.command_group, permissions.c.role_id)
+        .where(permissions.c.guild_id == guild_id)
+        .order_by(permissions.c.command_group, permissions.c.role_id)
+    )
+    for row in rows:
+        found.setdefault(row.command_group, []).append(row.role_id)
+    return found
+
+
+def list_granted(tx: Connection, guild_id: int, role_ids: Collection[int]) -> frozenset[str]:
+    """The command groups that were granted to any of these roles."""
+    found = tx.execute(
+        select(permissions.c.command_group)
+        .where(permissions.c.guild_id == guild_id, permissions.c.role_id.in_(role_ids))
+        .distinct()
+    )
+    return frozenset(found.scalars())
 
 
 def post_audit(

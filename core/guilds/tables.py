@@ -55,6 +55,16 @@ settings = Table(
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_settings_guild"),
 )
 
+permissions = Table(
+    "guild_permissions",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column("command_group", Text, nullable=False, comment="a package, such as slot_calls"),
+    Column("role_id", BigInteger, nullable=False, comment="Discord id of the role"),
+    PrimaryKeyConstraint("guild_id", "command_group", "role_id", name="guild_permissions_once"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_permissions_guild"),
+)
+
 audit_log = Table(
     "guild_audit_log",
     METADATA,

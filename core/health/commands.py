@@ -6,6 +6,7 @@ from discord.ext import commands
 
 from core.health import actions, embeds
 from core.health.actions import Report
+from core.kit.discord_access import is_admin
 from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, kindly
 from core.kit.room import Check
 from core.kit.services import Services
@@ -57,7 +58,7 @@ class HealthView(discord.ui.View):
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if interaction.user.id == self._asker_id:
-            return True
+            return await is_admin(interaction, __name__)
         embed = card(_("This answer belongs to somebody else"), _("Use `/health` yourself."))
         await interaction.response.send_message(embed=embed, ephemeral=True)
         return False

@@ -1,7 +1,8 @@
 """`/help`, and the same facts for the documentation."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import discord
@@ -10,7 +11,15 @@ from discord.ext import commands
 
 from core.help import embeds
 from core.kit import discord_ui as ui
-from core.kit.discord_arguments import usage
+from core.kit.discord_access import (
+    Told,
+    granted_groups,
+    group_of_command,
+    group_title,
+    is_grantable,
+)
+from core.kit.discord_arguments import descriptions, usage
+from core.kit.errors import Refusal
 from core.kit.room import ChatCommand
 from core.kit.words import _
 
@@ -26,7 +35,8 @@ def each_command(bot: commands.Bot) -> Iterator[Command]:
 
 
 def describe_command(command: Command) -> dict[str, Any]:
-    """One command: how it is typed, who may use it, what it does.
+    """One command: how it is typed, who may use it, what it does; `group` is what `/permissions`
+    grants, where it can.
 
     A group that does something itself has a name of its own as a slash command (its fallback).
     """
@@ -40,6 +50,7 @@ def describe_command(command: Command) -> dict[str, Any]:
             for name, parameter in command.clean_params.items()
         ],
         "who": _who_may(command),
+        "group": group_of_command(command) if is_grantable(command) else "",
         "help": (command.help or "").split("\n", 1)[0],
     }
 
@@ -54,23 +65,17 @@ def describe_chat_command(command: ChatCommand) -> dict[str, Any]:
     return {"names": list(command.names), "usage": command.usage, "help": command.help}
 
 
-def topic_of(command: Command) -> str:
-    """The room that a command belongs to, in words: `core.slot_calls.commands` -> `Slot calls`."""
-    room = command.callback.__module__.split(".")[1]
-    return room.replace("_", " ").capitalize()
-
-
 class Help(commands.Cog):
     """What this bot can do."""
 
-    def __init__(self, chat_commands: Iterable[ChatCommand]) -> None:
-        self._chat_commands = tuple(chat_commands)
+    def __init__(self, chat_commands: Mapping[str, Iterable[ChatCommand]]) -> None:
+        self._chat_commands = {room: tuple(found) for room, found in chat_commands.items()}
 
     @commands.hybrid_command(name="help", extras=ui.PRIVATE)
-    @app_commands.describe(topic="One part of what the bot does; everything for viewers if empty")
+    @app_commands.describe(topic="A topic such as Raffle, or a command; an overview if empty")
     async def help(self, ctx: commands.Context[commands.Bot], *, topic: str | None = None) -> None:
         """Show what you can do here and in the stream's chat."""
-        embed, view = self.page(ctx.bot, ctx.permissions, topic)
+        embed, view = await self.page(ctx, ctx.bot, topic)
         await ui.answer(ctx, embed, view)
 
     @help.autocomplete("topic")
@@ -79,38 +84,98 @@ class Help(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         bot = interaction.client
         assert isinstance(bot, commands.Bot), "commands come to our own bot"
-        found = topics(bot, interaction.permissions)
-        fitting = [topic for topic in found if typed.strip().casefold() in topic.casefold()]
-        return [app_commands.Choice(name=topic, value=topic) for topic in fitting[:MOST_TOPICS]]
+        allowed = await _allowed(interaction, bot)
+        found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
+        fitting = [one for one in found if typed.strip().casefold() in one.casefold()]
+        return [app_commands.Choice(name=one, value=one) for one in fitting[:MOST_TOPICS]]
 
-    def page(
-        self, bot: commands.Bot, permissions: discord.Permissions, wanted: str | None
+    async def page(
+        self, told: Told, bot: commands.Bot, wanted: str | None
     ) -> tuple[discord.Embed, discord.ui.View]:
-        """What somebody with these permissions can do: about a topic, or all that viewers can.
-        Needs a running event loop."""
-        known = topics(bot, permissions)
+        """What this person can do: an overview, a topic or one command.
+
+        Raises:
+            Refusal: there is nothing of this name.
+        """
+        allowed = await _allowed(told, bot)
+        known = topics(allowed)
         topic = next((t for t in known if wanted and t.casefold() == wanted.casefold()), None)
-        allowed = [c for c in each_command(bot) if permissions.is_superset(_needed(c))]
-        if topic is not None:
+        if not wanted:
+            embed = self._overview(bot, allowed)
+        elif topic is not None:
             about = [describe_command(c) for c in allowed if topic_of(c) == topic]
             embed = embeds.topic(topic, about)
         else:
-            here = [describe_command(c) for c in allowed if not _needed(c).value]
-            there = [describe_chat_command(c) for c in self._chat_commands]
-            embed = embeds.overview(here, there, more=bool(known))
+            embed = self._about(bot, allowed, wanted)
         view = discord.ui.View(timeout=None)
         view.add_item(TopicMenu(known, topic))
         return embed, view
 
+    def _overview(self, bot: commands.Bot, allowed: Iterable[Command]) -> discord.Embed:
+        sections: dict[str, embeds.Section] = {}
+        for command in dict.fromkeys(bot.all_commands.values()):
+            if not ui.needed_permissions(command).value and command.name != "help":
+                section = sections.setdefault(group_of_command(command), embeds.Section())
+                section.here.append(describe_command(command))
+        for room, found in self._chat_commands.items():
+            if found:
+                section = sections.setdefault(room, embeds.Section())
+                section.chat += [describe_chat_command(command) for command in found]
+        moderated = {topic_of(c) for c in allowed if ui.needed_permissions(c).value}
+        return embeds.overview(sections, sorted(moderated))
 
-def topics(bot: commands.Bot, permissions: discord.Permissions) -> list[str]:
-    """The topics with something to do for somebody with these permissions."""
-    found = {topic_of(c) for c in each_command(bot) if permissions.is_superset(_needed(c))}
-    return sorted(found)
+    def _about(self, bot: commands.Bot, allowed: Collection[Command], wanted: str) -> discord.Embed:
+        name = " ".join(wanted.strip("`").lstrip("/!").casefold().split())
+        command = _find_command(bot, name)
+        if command is not None:
+            subcommands = [
+                describe_command(one)
+                for one in each_command(bot)
+                if one.full_parent_name == command.qualified_name and one in allowed
+            ]
+            return embeds.command(describe_command(command), descriptions(command), subcommands)
+        chat = [one for found in self._chat_commands.values() for one in found]
+        for one in chat:
+            if name in one.names:
+                return embeds.chat_command(describe_chat_command(one))
+        names = [c.qualified_name for c in allowed] + [n for one in chat for n in one.names]
+        near = get_close_matches(name, names, n=1)
+        raise Refusal(
+            _("There is no command or topic “{name}”.").format(name=ui.safe(wanted, 40)),
+            _("Did you mean `/help {near}`?").format(near=near[0])
+            if near
+            else _("`/help` shows everything."),
+        )
 
 
-def _needed(command: Command) -> discord.Permissions:
-    return ui.needed_permissions(command)
+def _find_command(bot: commands.Bot, name: str) -> Command | None:
+    """The command of this name; what a group does itself has its slash command's name, too."""
+    if found := bot.get_command(name):
+        return found
+    parent, _space, last = name.rpartition(" ")
+    group = bot.get_command(parent) if parent else None
+    return group if group is not None and getattr(group, "fallback", None) == last else None
+
+
+async def _allowed(told: Told, bot: commands.Bot) -> list[Command]:
+    """The commands that this person may use, in alphabetical order."""
+    granted = await granted_groups(told)
+    return [
+        command
+        for command in each_command(bot)
+        if not ui.missing_permissions(command, told.permissions)
+        or (is_grantable(command) and group_of_command(command) in granted)
+    ]
+
+
+def topic_of(command: Command) -> str:
+    """The topic that a command belongs to, such as `Slot calls`."""
+    return group_title(group_of_command(command))
+
+
+def topics(allowed: Iterable[Command]) -> list[str]:
+    """The topics of these commands."""
+    return sorted({topic_of(command) for command in allowed})
 
 
 class TopicMenu(
@@ -144,7 +209,7 @@ class TopicMenu(
             assert isinstance(bot, commands.Bot), "menus come back to our own bot"
             cog = bot.get_cog("Help")
             assert isinstance(cog, Help), "the menu is this cog's"
-            embed, view = cog.page(bot, interaction.permissions, self.item.values[0])
+            embed, view = await cog.page(interaction, bot, self.item.values[0])
             message = interaction.message
             if message is not None and message.flags.ephemeral:
                 await interaction.response.edit_message(embed=embed, view=view)

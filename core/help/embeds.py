@@ -1,48 +1,134 @@
 """How help looks. Pure: described commands in, embeds out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import discord
 
 from core.kit import discord_ui as ui
+from core.kit.discord_access import group_title
 from core.kit.words import _
 
 Described = Mapping[str, Any]
 
 MOST_IN_A_FIELD = 1024
-MOST_IN_A_CARD = 5500
-"""Discord takes 6,000 letters with the titles."""
 
 
-def overview(here: Iterable[Described], there: Iterable[Described], *, more: bool) -> discord.Embed:
-    """What everybody can do, in Discord and in the stream's chat."""
-    embed = ui.card("👋 " + _("What I can do for you"))
-    if more:
-        embed.set_footer(text=_("The menu below shows each topic with all you may do there."))
-    _fill(embed, _("Here in Discord"), [_line(command["slash"], command) for command in here])
-    _fill(
-        embed,
-        _("In the stream's chat"),
-        [_line(command["usage"], command) for command in there],
+@dataclass
+class Section:
+    """What viewers can do with one feature.
+
+    Attributes:
+        here: commands in Discord, the most useful one first.
+        chat: commands of the stream's chat.
+    """
+
+    here: list[Described] = field(default_factory=list)
+    chat: list[Described] = field(default_factory=list)
+
+
+def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> discord.Embed:
+    """What everybody can do, by what they might be looking for.
+
+    Args:
+        sections: by command group.
+        moderated: topics in which the reader may use commands that viewers may not.
+    """
+    embed = ui.card(
+        "👋 " + _("What I can do for you"),
+        _("Choose a topic below for all its commands, or ask about one: `/help <command>`."),
     )
+    headings = {
+        "people": "🔗 " + _("Get started"),
+        "wagers": "🔗 " + _("Get started"),
+        "watchtime": "⏱️ " + _("Watchtime"),
+        "raffle": "🎟️ " + _("Raffle"),
+        "slot_calls": "🎰 " + _("Requests"),
+        "privacy": "🔒 " + _("Your data"),
+    }
+    grouped: dict[str, Section] = {heading: Section() for heading in headings.values()}
+    for group, section in sections.items():
+        one = grouped.setdefault(headings.get(group, group_title(group)), Section())
+        one.here += section.here
+        one.chat += section.chat
+    for heading, section in grouped.items():
+        if section.here or section.chat:
+            embed.add_field(name=heading, value=_section(section), inline=False)
+    if moderated:
+        names = ", ".join(moderated)
+        embed.add_field(name="🔧 " + _("For moderators"), value=names, inline=False)
     return embed
+
+
+def _section(section: Section) -> str:
+    """The first command with what it does, and the names of the others."""
+    rows = []
+    if section.here:
+        first, *others = section.here
+        rows.append(f"`{first['slash']}` {first['help']}")
+        if others:
+            rows.append(_("Also: {names}").format(names=_names(others, "slash")))
+    if section.here and section.chat:
+        rows.append(_("In the stream's chat: {names}").format(names=_names(section.chat, "usage")))
+    elif section.chat:
+        first, *others = section.chat
+        rows.append(_("In the stream's chat:") + f" `{first['usage']}` {first['help']}")
+        if others:
+            rows.append(_("Also: {names}").format(names=_names(others, "usage")))
+    return ui.shortened("\n".join(rows), MOST_IN_A_FIELD)
+
+
+def _names(about: Iterable[Described], key: str) -> str:
+    return " · ".join(f"`{one[key]}`" for one in about)
 
 
 def topic(name: str, about: Iterable[Described]) -> discord.Embed:
     """Everything that one may do about one topic."""
-    rows = [_line(command["slash"], command, command["who"]) for command in about]
-    return ui.card("👋 " + name, ui.lines(rows))
+    rows = [_line(command) for command in about]
+    embed = ui.card("👋 " + name, ui.lines(rows))
+    if any(one["who"] != "everyone" for one in about):
+        embed.set_footer(text=_("🔧 for moderators"))
+    return embed
 
 
-def _line(typed: str, command: Described, who: str = "everyone") -> str:
-    key = "" if who == "everyone" else "🔧 "
-    return f"{key}`{typed}` {command['help']}"
+def _line(command: Described) -> str:
+    key = "" if command["who"] == "everyone" else "🔧 "
+    return f"{key}`{command['slash']}` {command['help']}"
 
 
-def _fill(embed: discord.Embed, title: str, rows: list[str]) -> None:
-    for index, part in enumerate(ui.pages(rows, limit=MOST_IN_A_FIELD)):
-        if len(embed) + len(part) + len(title) > MOST_IN_A_CARD:
-            embed.set_footer(text=_("There is more: choose a topic below."))
-            return
-        embed.add_field(name=title if index == 0 else "\u200b", value=part, inline=False)
+def command(
+    about: Described, arguments: Mapping[str, str], subcommands: Sequence[Described]
+) -> discord.Embed:
+    """One command: what it does, how it is used, and who may.
+
+    Args:
+        arguments: name -> what it is for.
+    """
+    embed = ui.card(f"👋 {about['slash']}", about["help"])
+    typed = f"`{about['usage']}`"
+    embed.add_field(name=_("Typed"), value=typed, inline=False)
+    required = {one["name"] for one in about["arguments"] if one["required"]}
+    rows = [
+        f"`{name}` {what}" + ("" if name in required else " " + _("(optional)"))
+        for name, what in arguments.items()
+    ]
+    if rows:
+        embed.add_field(name=_("Arguments"), value=ui.lines(rows, MOST_IN_A_FIELD), inline=False)
+    if subcommands:
+        value = ui.lines([_line(one) for one in subcommands], MOST_IN_A_FIELD)
+        embed.add_field(name=_("Subcommands"), value=value, inline=False)
+    who = _("Everyone")
+    if about["who"] != "everyone":
+        who = _("Members with the permission {needed}").format(needed=about["who"])
+        if about["group"]:
+            who += _(", or with a role that has the group **{group}** (`/permissions`)").format(
+                group=group_title(about["group"])
+            )
+    return embed.add_field(name=_("Who can use it"), value=who, inline=False)
+
+
+def chat_command(about: Described) -> discord.Embed:
+    """One command of the stream's chat."""
+    embed = ui.card(f"👋 {about['usage']}", about["help"])
+    return embed.set_footer(text=_("In the stream's chat"))

@@ -8,5 +8,5 @@ from core.kit.room import Room
 
 def open_room(others: Iterable[Room]) -> Room:
     """The room, told what the others offer in the stream's chat."""
-    chat_commands = tuple(command for room in others for command in room.chat_commands)
+    chat_commands = {room.name: room.chat_commands for room in others}
     return Room("help", cogs=(lambda _services: Help(chat_commands),), buttons=(TopicMenu,))

@@ -41,6 +41,7 @@ from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
 from core.kit.part import Part
 from core.kit.room import Room
+from core.kit.words import _
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
@@ -94,5 +95,25 @@ ROOM = Room(
         look_at_misses,
     ),
     runs=(FeedListener,),
+    audit={
+        "kick.missed.credit": lambda before, after: _("credited missed event {target}"),
+        "kick.missed.dismiss": lambda before, after: _("dismissed missed event {target}"),
+        "kick.missed.take_back": lambda before, after: _("took back duplicate {target}"),
+        "kick.say": lambda before, after: _("wrote in Kick chat: {after}"),
+        "kick.channel": lambda before, after: (
+            _("chose the Kick channel {after} (was {before})")
+            if before
+            else _("chose the Kick channel {after}")
+        ),
+        "kick.chatroom": lambda before, after: _("set the chatroom id to {after} (was {before})"),
+        "kick.site_channel": lambda before, after: _(
+            "set the channel id of the website to {after} (was {before})"
+        ),
+        "kick.connect": lambda before, after: _("connected the Kick account {target}"),
+        "kick.disconnect": lambda before, after: _("disconnected the Kick account {target}"),
+        "kick.primary": lambda before, after: _(
+            "made {after} the server that answers in the chat of {target} (was {before})"
+        ),
+    },
     personal=PERSONAL,
 )

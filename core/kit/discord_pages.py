@@ -15,7 +15,7 @@ import discord
 from discord.ext import commands
 
 from core.kit import discord_ui as ui
-from core.kit.errors import Refusal
+from core.kit.discord_access import for_moderators, may_manage, missing_for
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -74,7 +74,7 @@ class Book:
 
 async def show(ctx: commands.Context[Any], book: Book, chapter: str = "") -> None:
     """Answer a command with the first page."""
-    reader = _reader(ctx)
+    reader = await _reader(ctx, book)
     page = await book.open(reader, chapter, 1)
     await ui.answer(ctx, page.embed, page_view(book, page, reader.user_id))
 
@@ -83,28 +83,34 @@ async def turn(
     interaction: discord.Interaction, book: Book, chapter: str, number: int, owner_id: int
 ) -> None:
     """Show a page in the place of the one that was asked for, or to others as a private copy."""
-    _require_permissions(interaction, book)
-    reader = _reader(interaction)
-    await interaction.response.defer(ephemeral=True, thinking=reader.user_id != owner_id)
+    await interaction.response.defer(ephemeral=True, thinking=interaction.user.id != owner_id)
+    await _require_permissions(interaction, book)
+    reader = await _reader(interaction, book)
     page = await book.open(reader, chapter, number)
     view = page_view(book, page, reader.user_id)
     await interaction.edit_original_response(embed=page.embed, view=view)
 
 
-def _reader(told: discord.Interaction | commands.Context[Any]) -> Reader:
+async def _reader(told: discord.Interaction | commands.Context[Any], book: Book) -> Reader:
     assert told.guild is not None, "books are opened in servers only"
     who = told.user if isinstance(told, discord.Interaction) else told.author
-    return Reader(ui.services_of(told), told.guild, who.id, told.permissions.manage_guild)
+    is_admin = await may_manage(told, _command(told, book).callback.__module__)
+    return Reader(ui.services_of(told), told.guild, who.id, is_admin)
 
 
-def _require_permissions(interaction: discord.Interaction, book: Book) -> None:
-    command = cast("commands.Bot", interaction.client).get_command(book.command)
+def _command(
+    told: discord.Interaction | commands.Context[Any], book: Book
+) -> commands.Command[Any, ..., Any]:
+    bot = told.client if isinstance(told, discord.Interaction) else told.bot
+    command = cast("commands.Bot", bot).get_command(book.command)
     assert command is not None, "every book has a command"
-    if missing := ui.missing_permissions(command, interaction.permissions):
-        raise Refusal(
-            _("These pages are for moderators"),
-            _("They need the permission {needed}.").format(needed=ui.permission_names(missing)),
-        )
+    return command
+
+
+async def _require_permissions(interaction: discord.Interaction, book: Book) -> None:
+    command = _command(interaction, book)
+    if missing := await missing_for(interaction, command):
+        raise for_moderators(ui.permission_names(missing), command.callback.__module__)
 
 
 def page_view(book: Book, page: Page, owner_id: int) -> discord.ui.View | None:

@@ -192,15 +192,6 @@ async def sent_by_dm(
     return True
 
 
-async def is_admin(interaction: discord.Interaction) -> bool:
-    """Whether whoever pressed a button may manage the server; who may not is told so."""
-    if interaction.guild is not None and interaction.permissions.manage_guild:
-        return True
-    refusal = Refusal(_("This is for admins."), _("It needs the permission Manage Server."))
-    await private_word(interaction, refusal_card(refusal))
-    return False
-
-
 def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) -> None:
     """Raises Refusal, with their names, when the bot lacks permissions to post in a channel."""
     held = channel.permissions_for(me)

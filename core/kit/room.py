@@ -127,6 +127,12 @@ Check: TypeAlias = "Callable[[Connection, datetime], list[Part]]"
 """`look(tx, now)`: what a room has to say on the health page."""
 
 
+AuditLine: TypeAlias = "Callable[[Any, Any], str]"
+"""`line(before, after)`: what somebody did, such as `ended raffle {target} early (was {before})`,
+to be read after their name. The fields `target`, `before` and `after` are filled in; of an entry
+with several values, `before_ends_at` is the one of this name."""
+
+
 @dataclass(frozen=True)
 class Room:
     """A room's front door. Everything but the name is optional.
@@ -151,6 +157,7 @@ class Room:
             `core.outbox.courier.ChannelRefusalHandler`.
         runs: what runs as long as the process does, beside the timed work.
         next_goal: what this room promises for watchtime; it is shown beside what was watched.
+        audit: action in the audit log -> how its entry reads.
         personal: what the room keeps about people, told and forgotten when they ask.
     """
 
@@ -173,4 +180,5 @@ class Room:
     on_channel_refused: "Callable[[Connection, Any, Any, datetime], None] | None" = None
     runs: "tuple[Callable[[Services], Runner], ...]" = ()
     next_goal: "NextGoal | None" = None
+    audit: Mapping[str, AuditLine] = field(default_factory=dict)
     personal: Personal | None = None

@@ -1,8 +1,10 @@
 """What a room is handed when it is opened: the few things that exist once per process."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection
 
 from core.kit.bus import Bus
 from core.kit.clock import Clock, utc_now
@@ -12,6 +14,10 @@ from core.kit.settings import Settings
 
 if TYPE_CHECKING:
     from core.kit.discord_pages import Book
+
+
+def _nothing_granted(_tx: Connection, _guild_id: int, _role_ids: Collection[int]) -> frozenset[str]:
+    return frozenset()
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Services:
         clock: what time it is.
         goals: what the rooms promise for watchtime.
         books: the rooms' lists with pages, by name.
+        granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 
     settings: Settings
@@ -33,3 +40,4 @@ class Services:
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
     books: "Mapping[str, Book]" = field(default_factory=dict)
+    granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted

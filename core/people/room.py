@@ -1,6 +1,7 @@
 """The front door of the viewers' room."""
 
 from core.kit.room import Room
+from core.kit.words import _
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import StartButton, UnlinkButton
 from core.people.linking.commands import Linking
@@ -29,5 +30,10 @@ ROOM = Room(
     checks=(panels.look,),
     buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=LINKING_TASKS,
+    audit={
+        "people.unlink": lambda before, after: _("unlinked {target} from {before}"),
+        "people.panel": lambda before, after: _("posted a link panel in {target}"),
+        "people.panel_withdrawn": lambda before, after: _("removed the link panel from {target}"),
+    },
     personal=PERSONAL,
 )

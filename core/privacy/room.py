@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from core.kit.room import Room
+from core.kit.words import _
 from core.privacy.buttons import data_button, forget_button
 from core.privacy.commands import Privacy
 from core.privacy.pages import pages
@@ -19,4 +20,7 @@ def open_room(others: Iterable[Room]) -> Room:
         pages=(lambda _services: pages(),),
         tasks=(sweeping(kept),),
         buttons=(data, forget),
+        audit={
+            "privacy.forget": lambda before, after: _("deleted the data of {target}, as they asked")
+        },
     )

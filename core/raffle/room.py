@@ -2,6 +2,7 @@
 
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
 from core.kit.room import ChatCommand, Room
+from core.kit.words import _
 from core.raffle.draw import embeds
 from core.raffle.draw.buttons import ClaimButton, DrawButton
 from core.raffle.draw.commands import Draws
@@ -69,5 +70,46 @@ ROOM = Room(
     checks=(look_at_draws,),
     books=BOOKS,
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
+    audit={
+        "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),
+        "raffle.end": lambda before, after: _("ended raffle {target} early (was {before_ends_at})"),
+        "raffle.cancel": lambda before, after: _("cancelled raffle {target}"),
+        "raffle.restart": lambda before, after: _(
+            "ended raffle {target} and started the next one (was {before_ends_at})"
+        ),
+        "raffle.move": lambda before, after: _(
+            "moved raffle {target}: {after_starts_at} to {after_ends_at} "
+            "(was {before_starts_at} to {before_ends_at})"
+        ),
+        "raffle.prize": lambda before, after: _("gave raffle {target} a prize"),
+        "raffle.freeze": lambda before, after: _("locked the tickets of raffle {target}"),
+        "raffle.give_up_beacon": lambda before, after: _(
+            "chose to draw raffle {target} without the public random number"
+        ),
+        "raffle.draw": lambda before, after: _("drew raffle {target}"),
+        "raffle.pick": lambda before, after: (
+            _("picked winner {target}") if after == "drawn" else _("passed over {target}: {after}")
+        ),
+        "raffle.claim": lambda before, after: _("claimed prize {target}"),
+        "raffle.more_time": lambda before, after: _(
+            "gave {after} more time to claim prize {target}"
+        ),
+        "raffle.expire": lambda before, after: _(
+            "let the claim of {after} on prize {target} expire"
+        ),
+        "raffle.post_again": lambda before, after: _("notified winner {target} again"),
+        "raffle.deliver": lambda before, after: _("marked prize {target} as delivered to {after}"),
+        "raffle.exclude": lambda before, after: (
+            _("excluded {target} from winning: {after}")
+            if after
+            else _("excluded {target} from winning")
+        ),
+        "raffle.include": lambda before, after: _("let {target} win again"),
+        "raffle.give": lambda before, after: _("gave tickets to {target}: {before} → {after}"),
+        "raffle.remove": lambda before, after: _("took tickets from {target}: {before} → {after}"),
+        "raffle.void": lambda before, after: _(
+            "took back tickets of {target} for a refunded gift: {after}"
+        ),
+    },
     personal=PERSONAL,
 )

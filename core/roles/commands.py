@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_access import require_below_own
 from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, safe, shortened
 from core.kit.errors import Refusal
@@ -277,15 +278,8 @@ def _checked(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
     Raises:
         Refusal: it can never be given, or the admin could not give it either.
     """
-    guild, author = _guild(ctx), ctx.author
-    if (
-        isinstance(author, discord.Member)
-        and author.id != guild.owner_id
-        and role >= author.top_role
-    ):
-        raise Refusal(
-            _("That role stands above yours."), _("Somebody with a higher role can choose it.")
-        )
+    guild = _guild(ctx)
+    require_below_own(ctx, role)
     seen = role_of(guild, role.id)
     if seen.obstacle is not None:
         words = embeds.obstacle_words(seen.obstacle)

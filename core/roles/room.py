@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.part import Part
 from core.kit.room import Room
+from core.kit.words import _
 from core.roles import actions, embeds, handlers, store, updates
 from core.roles.books import MEMBERS, PREVIEW
 from core.roles.commands import Roles
@@ -42,5 +43,20 @@ ROOM = Room(
     checks=(look,),
     books=(PREVIEW, MEMBERS),
     next_goal=actions.next_goal,
+    audit={
+        "roles.add": lambda before, after: (
+            _("added {target} at {after} min")
+            if after is not None
+            else _("made {target} the role for linked members")
+        ),
+        "roles.update": lambda before, after: _("changed {target} from {before} to {after} min"),
+        "roles.enable": lambda before, after: _("switched on the reward {target}"),
+        "roles.disable": lambda before, after: _("paused the reward {target}"),
+        "roles.remove": lambda before, after: (
+            _("removed the reward {target} and took the role back")
+            if isinstance(before, dict) and before.get("take_back")
+            else _("removed the reward {target}")
+        ),
+    },
     personal=PERSONAL,
 )

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import discord
+from discord.utils import format_dt
 
 from core.guilds.store import Entry
-from core.kit.discord_ui import ago, card, safe
+from core.kit.discord_access import group_title
+from core.kit.discord_ui import PREFIX, ago, card, safe, shortened
+from core.kit.room import AuditLine
 from core.kit.words import _
 from core.settings.actions import Change, Current, Record
 from core.settings.rules import LONGEST_TEXT, Declared, room_of, viewer_of, what_fits
@@ -60,7 +64,7 @@ def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
     if declared.of in ("channel", "role"):
         return _mention(declared, value)
     if value == "":
-        return "*" + _("empty") + "*"
+        return "*" + _("not set") + "*"
     return f"**{safe(str(value), limit)}**"
 
 
@@ -116,6 +120,67 @@ def _unchanged(change: Change) -> str:
     return "✅ " + _("That is how it was already")
 
 
+# -- permissions --------------------------------------------------------------------------------
+
+
+def permissions(
+    groups: Mapping[str, Sequence[str]], roles: Mapping[str, Sequence[discord.Role]]
+) -> discord.Embed:
+    """Every group of commands, and who may use it besides admins."""
+    embed = card(
+        "🔑 " + _("Who may use which commands"),
+        _("Members with the permission Manage Server may use everything. Give others a group:")
+        + " `/permissions grant`",
+    )
+    for group, names in groups.items():
+        held = ", ".join(role.mention for role in roles.get(group, ())) or _("admins only")
+        commands = shortened(" ".join(f"`{name}`" for name in names), 900)
+        embed.add_field(name=group_title(group), value=f"{held}\n-# {commands}", inline=False)
+    return embed.set_footer(text=_("/permissions itself is always for admins only."))
+
+
+def granted(
+    group: str, names: Sequence[str], role: discord.Role, bot: str, *, new: bool
+) -> discord.Embed:
+    """A role may use a group from now on, and how its members get to see the slash commands."""
+    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    if new:
+        title = "✅ " + _("Permission granted")
+        body = _("Members with {role} can use the group {group} now, typed and by button.")
+    else:
+        title, body = "✅ " + _("Nothing to change"), _("{role} has the group {group} already.")
+    embed = card(title, body.format(**words), tone="success")
+    commands = shortened(", ".join(f"`{name}`" for name in names), 700)
+    embed.add_field(
+        name=_("One more step for slash commands"),
+        value=_(
+            "Discord hides these from members without Manage Server: {commands}.\n"
+            "To show them, open **Server Settings → Integrations → {bot}**, choose the command and "
+            "add {role}. Until then, members can type them, such as `{typed}`."
+        ).format(
+            commands=commands,
+            bot=safe(bot),
+            role=role.mention,
+            typed=names[0].replace("/", PREFIX, 1),
+        ),
+        inline=False,
+    )
+    return embed
+
+
+def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
+    """A role may no longer use a group."""
+    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    if not had:
+        body = _("{role} does not have the group {group}.").format(**words)
+        return card("✅ " + _("Nothing to change"), body)
+    body = _(
+        "Members with {role} can no longer use the group {group}, nor its buttons under old posts. "
+        "If you showed them the slash commands in Server Settings → Integrations, hide them there."
+    )
+    return card("✅ " + _("Permission revoked"), body.format(**words), tone="success")
+
+
 # -- the audit log ------------------------------------------------------------------------------
 
 MOST_ENTRIES = 15
@@ -123,15 +188,24 @@ MOST_ENTRIES = 15
 
 
 def record(
-    current: Record, count: int, known: Mapping[str, Declared], named: Naming
+    current: Record,
+    count: int,
+    known: Mapping[str, Declared],
+    lines: Mapping[str, AuditLine],
+    named: Naming,
 ) -> discord.Embed:
-    """A page of the audit log: who changed what, and when."""
-    title = "📜 " + _("What admins changed")
+    """A page of the audit log: who changed what, and when.
+
+    Args:
+        known: key -> setting.
+        lines: action -> how its entry reads.
+    """
+    title = "📜 " + _("Audit log")
     if not current.entries:
-        return card(title, _("Nothing yet. Every change of a setting will stand here."))
+        return card(title, _("Nothing yet. Every change of a setting will appear here."))
     # What is escaped may become twice as long, and an entry may show four texts.
     limit = min(120, (4000 // count - 140) // 8)
-    rows = [_entry(one, current.viewers, known, named, limit) for one in current.entries]
+    rows = [_entry(one, current.viewers, known, lines, named, limit) for one in current.entries]
     last = current.skipped + len(rows)
     place = _("{first} to {last} of {total}").format(
         first=current.skipped + 1, last=last, total=f"{current.total:,}"
@@ -143,30 +217,54 @@ def _entry(
     entry: Entry,
     viewers: Mapping[int, str],
     known: Mapping[str, Declared],
+    lines: Mapping[str, AuditLine],
     named: Naming,
     limit: int,
 ) -> str:
-    who = f"<@{entry.actor}>" if entry.actor else _("somebody")
+    who = f"<@{entry.actor}>" if entry.actor else _("the bot")
     declared = known.get(entry.action)
-    if declared is None:
-        what = _act(entry, viewers, named, limit)
+    if declared is not None:
+        what = _setting_changed(entry, declared, limit)
     else:
-        before, after = (shown(declared, value, limit) for value in (entry.before, entry.after))
-        what = f"`{declared.key}` {before} → {after}"
-        what += " · " + _("reset") if entry.target == "reset" else ""
-    return f"{ago(entry.at)} {who}: {what}"
+        what = _act(entry, viewers, lines.get(entry.action), named, limit)
+    return f"{ago(entry.at)} {who} {what}"
 
 
-def _act(entry: Entry, viewers: Mapping[int, str], named: Naming, limit: int) -> str:
-    room, _dot, act = entry.action.partition(".")
-    words = f"**{_room_title(room)}** {safe(re.sub('[._]', ' ', act), limit)}"
+def _setting_changed(entry: Entry, declared: Declared, limit: int) -> str:
+    before, after = (shown(declared, value, limit) for value in (entry.before, entry.after))
+    if entry.target == "reset":
+        text = _("reset `{key}` to {after} (was {before})")
+    else:
+        text = _("changed `{key}` from {before} to {after}")
+    return text.format(key=declared.key, before=before, after=after)
+
+
+def _act(
+    entry: Entry,
+    viewers: Mapping[int, str],
+    line: "AuditLine | None",
+    named: Naming,
+    limit: int,
+) -> str:
     viewer_id = viewer_of(entry.target)
-    target = viewers.get(viewer_id, "") if viewer_id else entry.target
-    if target:
-        words += " · " + _value(target, named, limit)
-    if entry.before is not None or entry.after is not None:
-        words += f" · {_value(entry.before, named, limit)} → {_value(entry.after, named, limit)}"
-    return words
+    target = viewers.get(viewer_id, _("a viewer")) if viewer_id else entry.target
+    fields = {"target": _value(target, named, limit)}
+    for name, value in (("before", entry.before), ("after", entry.after)):
+        fields[name] = _value(value, named, limit)
+        if isinstance(value, Mapping):
+            fields |= {f"{name}_{key}": _value(one, named, limit) for key, one in value.items()}
+    if line is None:  # of a version that is newer, or older, than this one
+        return _("did `{action}`: {target}, {before} → {after}").format(
+            action=safe(entry.action, limit), **fields
+        )
+    return line(entry.before, entry.after).format_map(_Fields(fields))
+
+
+class _Fields(dict[str, str]):
+    """The fields of a line; an entry of an older version may lack one."""
+
+    def __missing__(self, _name: str) -> str:
+        return "–"
 
 
 def _value(value: Any, named: Naming, limit: int) -> str:
@@ -175,6 +273,16 @@ def _value(value: Any, named: Naming, limit: int) -> str:
         return "–"
     if isinstance(value, bool):
         return _("on") if value else _("off")
-    if isinstance(value, dict):
+    if isinstance(value, int):
+        return named(str(value)) or f"{value:,}"
+    if isinstance(value, Mapping):
         value = ", ".join(f"{key} {inner}" for key, inner in value.items())
-    return named(str(value)) or safe(str(value), limit)
+    text = str(value)
+    return _instant(text) or named(text) or safe(text, limit)
+
+
+def _instant(text: str) -> str:
+    """An instant in the reader's own time zone; "" where the text is none."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)", text, re.ASCII):
+        return ""
+    return format_dt(datetime.fromisoformat(text), "f")

@@ -7,8 +7,8 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
+from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_ui import card, kindly, private_word, refusal_card, safe, services_of
-from core.kit.errors import Refusal
 from core.kit.words import _
 from core.slot_calls import actions
 
@@ -45,13 +45,10 @@ class CallButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
         return cls(match["act"], int(match["number"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if interaction.permissions.manage_messages or interaction.permissions.manage_guild:
+        if interaction.permissions.manage_messages or await may_manage(interaction, __name__):
             return True
-        refusal = Refusal(
-            _("These buttons are for moderators."),
-            _("They need the permission Manage Messages."),
-        )
-        await interaction.response.send_message(embed=refusal_card(refusal), ephemeral=True)
+        refusal = for_moderators("Manage Messages", __name__)
+        await private_word(interaction, refusal_card(refusal))
         return False
 
     async def callback(self, interaction: discord.Interaction) -> None:

@@ -1,6 +1,7 @@
 """The front door of slot calls."""
 
 from core.kit.room import ChatCommand, Room
+from core.kit.words import _
 from core.slot_calls import embeds
 from core.slot_calls.actions import call_slot
 from core.slot_calls.buttons import CallButton
@@ -23,5 +24,11 @@ ROOM = Room(
     embeds={"slot_calls.post": embeds.post},
     lines={"slot_calls.taken": embeds.taken, "slot_calls.declined": embeds.declined},
     buttons=(CallButton,),
+    audit={
+        "slot_calls.done": lambda before, after: _("marked request {target} as done"),
+        "slot_calls.skipped": lambda before, after: _("skipped request {target}"),
+        "slot_calls.block": lambda before, after: _("blocked {target} from requesting slots"),
+        "slot_calls.unblock": lambda before, after: _("let {target} request slots again"),
+    },
     personal=PERSONAL,
 )

@@ -11,7 +11,8 @@ import discord
 from sqlalchemy import Connection
 
 from core.guilds.actions import change_setting, setting
-from core.kit.discord_ui import is_admin, kindly, private_word, services_of
+from core.kit.discord_access import is_admin
+from core.kit.discord_ui import kindly, private_word, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -55,7 +56,7 @@ class VerifyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
         return cls(int(match["account_id"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):
@@ -114,7 +115,7 @@ class HeldButton(
         return cls(match["act"], int(match["number"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):

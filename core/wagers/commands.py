@@ -6,11 +6,10 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, refusal_card
-from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.kit.words import _
 from core.people import store as people
 from core.people.actions import discord_id_in
 from core.people.linking.buttons import start_button
@@ -58,10 +57,8 @@ class Wagers(commands.Cog):
     async def unlink_shuffle(self, ctx: Context, *, person: str | None = None) -> None:
         """Unlink your Shuffle account; what was counted stays. You can link again a day later."""
         own = person is None or discord_id_in(person) == ctx.author.id
-        if not own and not ctx.permissions.manage_guild:
-            raise Refusal(
-                _("Only admins unlink others."), _("Leave the name out to unlink your own account.")
-            )
+        if not own and not await may_manage(ctx, __name__):
+            raise for_moderators("Manage Server", __name__)
         account = await self._database.run(
             actions.unlink,
             guild_id_of(ctx),

@@ -2,6 +2,7 @@
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.room import Room
+from core.kit.words import _
 from core.wagers import embeds, handlers, role
 from core.wagers.books import ACCOUNTS
 from core.wagers.buttons import HeldButton, VerifyButton, posted_claim, posted_odd
@@ -31,5 +32,11 @@ ROOM = Room(
     settles={role.KIND: role.on_settled},
     checks=(look,),
     buttons=(VerifyButton, HeldButton),
+    audit={
+        "wagers.unlink": lambda before, after: _("unlinked the {before} account of {target}"),
+        "wagers.verify": lambda before, after: _("verified the {after} account of {target}"),
+        "wagers.dismiss": lambda before, after: _("dismissed held wagers of {target}: {after}"),
+        "wagers.release": lambda before, after: _("counted held wagers of {target}: {after}"),
+    },
     personal=PERSONAL,
 )

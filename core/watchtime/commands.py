@@ -5,6 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_access import has_access
 from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
@@ -73,7 +74,7 @@ class Watchtime(commands.Cog):
             await show(ctx, HISTORY, str(found.viewer_id))
 
     def _find(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | Overview:
-        guild_id, is_admin = guild_id_of(ctx), ctx.permissions.manage_guild
+        guild_id, is_admin = guild_id_of(ctx), has_access(tx, ctx, __name__)
         viewer = looks.find_asked(tx, guild_id, who, ctx.author.id, is_admin=is_admin)
         return viewer or looks.overview(tx, guild_id, self._clock())
 

@@ -13,6 +13,7 @@ from core.events import (
 )
 from core.kit.part import Part
 from core.kit.room import ChatCommand, Room
+from core.kit.words import _
 from core.watchtime import embeds, handlers, streams
 from core.watchtime.buttons import HISTORY, LEADERBOARD, ChoosePeriod
 from core.watchtime.chat import tell_watchtime
@@ -69,6 +70,14 @@ ROOM = Room(
     settings=SETTINGS,
     tasks=(CREDIT, PROVE),
     checks=(look,),
+    audit={
+        "watchtime.adjust": lambda before, after: _(
+            "changed the watchtime of {target} from {before_minutes} to {after_minutes} min: "
+            "{after_reason}"
+        ),
+        "watchtime.exclude": lambda before, after: _("excluded {target} from watchtime"),
+        "watchtime.include": lambda before, after: _("let {target} earn watchtime again"),
+    },
     personal=PERSONAL,
     lines={"watchtime.told": embeds.told},
     buttons=(ChoosePeriod,),

@@ -162,10 +162,23 @@ def may_use(world: DiscordWorld, command: Command, channel: Channel, user_id: in
         return False
     if granted & Permission.ADMINISTRATOR:
         return True
+    if (chosen := _chosen_by_admins(world, command, channel.guild_id, user_id)) is not None:
+        return chosen
     needed = command.spec.get("default_member_permissions")
     if needed is None:
         return True
     return int(needed) != 0 and granted & int(needed) == int(needed)
+
+
+def _chosen_by_admins(
+    world: DiscordWorld, command: Command, guild_id: int, user_id: int
+) -> bool | None:
+    """What Server Settings -> Integrations says about the person's roles; None where nothing. One
+    role that may is enough."""
+    chosen = world.command_roles.get((guild_id, command.name), {})
+    member = world.member(guild_id, user_id)
+    said = [chosen[role_id] for role_id in [guild_id, *member.roles] if role_id in chosen]
+    return any(said) if said else None
 
 
 def _fits_context(command: Command, channel: Channel) -> bool:

@@ -40,6 +40,7 @@ def routes(world: DiscordWorld) -> list[web.RouteDef]:
         "modal": interact.modal,
         "member": admin.member,
         "role": admin.role,
+        "command_role": admin.command_role,
         "overwrite": admin.overwrite,
         "bot_access": admin.bot_access,
         "channel": admin.channel,

@@ -61,6 +61,17 @@ class Admin:
             roles.move(self._world, guild, known, int(body["position"]))
         return {"role_id": str(known.id), "position": known.position}
 
+    async def command_role(self, body: Json) -> Json:
+        """{command, role (or id), allow? (true), guild?}: Server Settings -> Integrations, where
+        an admin shows a slash command to a role or hides it; `allow` null is neither."""
+        guild = self._find.guild(body)
+        role_id = self._find.role(guild, body["role"]).id
+        chosen = self._world.command_roles.setdefault((guild.id, str(body["command"])), {})
+        chosen.pop(role_id, None)
+        if body.get("allow", True) is not None:
+            chosen[role_id] = bool(body.get("allow", True))
+        return {"command": body["command"], "role_id": str(role_id)}
+
     async def overwrite(self, body: Json) -> Json:
         """{channel, target (role name, handle, "bot" or id), allow, deny, guild?}
 

@@ -114,6 +114,12 @@ class DiscordDriver:
         """Create or change a role: `position=`, `permissions=`, `delete=True`."""
         return self._post("role", name=name, guild=guild, **changes)
 
+    def command_role(
+        self, command: str, role: str, *, allow: bool | None = True, guild: str | None = None
+    ) -> Json:
+        """Show a slash command to a role in Server Settings -> Integrations, or hide it."""
+        return self._post("command_role", command=command, role=role, allow=allow, guild=guild)
+
     def overwrite(
         self,
         channel: str,

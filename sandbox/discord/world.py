@@ -52,6 +52,7 @@ class DiscordWorld:
         self.guilds: dict[int, Guild] = scenery.guilds(people)
         self.direct: dict[int, Channel] = {}
         self.commands: dict[int, Command] = {}
+        self.command_roles: dict[tuple[int, str], dict[int, bool]] = {}
         self.interactions: dict[int, Interaction] = {}
         self.webhooks: dict[int, Webhook] = {}
         self.attachments: dict[int, Attachment] = {}

@@ -301,7 +301,7 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])
 def test_viewers_may_not(discord_world: DiscordDriver, command: str) -> None:
     embed = Asker(discord_world, "roles", typing=True)(command, person="mia")
-    assert embed["title"] == "⚠️ This command is for moderators"
+    assert embed["title"] == "⚠️ This is for moderators"
 
 
 def test_what_is_offered_while_one_types(discord_world: DiscordDriver) -> None:

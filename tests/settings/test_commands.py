@@ -290,7 +290,7 @@ def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database
 def test_viewers_may_not(discord_world: DiscordDriver, database: Database, command: str) -> None:
     """Typed, that is; the slash command Discord itself does not offer them, see below."""
     embed = Asker(discord_world, "settings", typing=True)(command, person="mia")
-    assert embed["title"] == "⚠️ This command is for moderators"
+    assert embed["title"] == "⚠️ This is for moderators"
     assert now(database, SECONDS) == 30
 
 
@@ -379,8 +379,8 @@ def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
         guilds.post_audit(tx, VERAS_DEN_ID, 1, "game.enabled", before=True, after=False)
     embed = log(ask)["embeds"][0]
     newest, older, oldest = embed["description"].split("\n")
-    assert newest.endswith("`game.enabled` **off** → **on** · reset")
-    assert older.endswith("`game.enabled` **on** → **off**")
+    assert newest.endswith("reset `game.enabled` to **on** (was **off**)")
+    assert older.endswith("changed `game.enabled` from **on** to **off**")
     assert oldest.endswith(f"`game.channel` **none** → <#{RAFFLE}>")
     assert all(line.startswith("<t:") for line in (newest, older, oldest))
     assert newest.split(" ")[1] != older.split(" ")[1] == oldest.split(" ")[1]
@@ -393,7 +393,7 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
             guilds.post_audit(tx, NORAS_CORNER_ID, 1, "game.count", before=number, after=number + 1)
     first = log(ask, "2")
     assert first["embeds"][0]["footer"]["text"] == "1 to 2 of 5"
-    assert "**4** → **5**" in first["embeds"][0]["description"]
+    assert "from **4** to **5**" in first["embeds"][0]["description"]
     message_id = first["id"] if "id" in first else first["message_id"]
     button = first["components"][0]["components"][2]["custom_id"]
     done = ask.driver.click("nora", message_id, button)["interaction_id"]
@@ -404,7 +404,7 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
         return shown if text == "3 to 4 of 5" else None
 
     shown = ask.driver.wait_until(second, PATIENCE, lambda: "no second page")
-    assert "**2** → **3**" in shown["embeds"][0]["description"]
+    assert "from **2** to **3**" in shown["embeds"][0]["description"]
     back, _page, on = shown["components"][0]["components"]
     assert not back.get("disabled")
     assert not on.get("disabled")
@@ -412,7 +412,7 @@ def test_the_pages_of_the_log_are_turned(ask: Asker, database: Database) -> None
 
 def test_the_log_is_for_admins(discord_world: DiscordDriver) -> None:
     embed = log(Asker(discord_world, "settings", typing=True), person="mia")["embeds"][0]
-    assert embed["title"] == "⚠️ This command is for moderators"
+    assert embed["title"] == "⚠️ This is for moderators"
 
 
 @pytest.mark.parametrize("count", ["0", "16", "many"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from core.guilds.store import Entry
+from core.rooms import open_rooms
 from core.settings import embeds
 from core.settings.actions import Record
 from tests.settings.rig import ENABLED, GREETING, KNOWN
@@ -13,6 +14,7 @@ from tests.settings.rig import ENABLED, GREETING, KNOWN
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WHEN = f"<t:{int(NOON.timestamp())}:R>"
 BY_KEY = {one.key: one for one in KNOWN}
+LINES = {action: line for room in open_rooms() for action, line in room.audit.items()}
 SNOWFLAKE = "1100000000000000101"
 
 
@@ -25,35 +27,52 @@ def told(
 ) -> str:
     """The line about an entry."""
     entry = Entry(NOON, actor, action, target, before, after)
-    embed = embeds.record(Record([entry], 0, 1, {7: "Mad*Cats*"}), 10, BY_KEY, named)
+    embed = embeds.record(Record([entry], 0, 1, {7: "Mad*Cats*"}), 10, BY_KEY, LINES, named)
     return str(embed.description)
 
 
 @pytest.mark.parametrize(
     ("entry", "line"),
     [
-        ((ENABLED.key, "", True, False), "`game.enabled` **on** → **off**"),
-        ((ENABLED.key, "reset", False, True), "`game.enabled` **off** → **on** · reset"),
-        ((GREETING.key, "", "Hello", ""), "`game.greeting` **Hello** → *empty*"),
-        (("slot_calls.block", "viewer:7"), "**Slot calls** block · Mad\\*Cats\\*"),
-        (("slot_calls.block", "viewer:8"), "**Slot calls** block"),
-        (("slot_calls.done", "#3"), "**Slot calls** done · \\#3"),
-        (("kick.missed.credit", "12"), "**Kick** missed credit · 12"),
-        (("kick.channel", "nora", None, "nora"), "**Kick** channel · nora · – → nora"),
-        (("roles.update", SNOWFLAKE, 60, 90), f"**Roles** update · <@&{SNOWFLAKE}> · 60 → 90"),
+        ((ENABLED.key, "", True, False), "changed `game.enabled` from **on** to **off**"),
+        ((ENABLED.key, "reset", False, True), "reset `game.enabled` to **on** (was **off**)"),
+        ((GREETING.key, "", "Hello", ""), "changed `game.greeting` from **Hello** to *not set*"),
+        (("slot_calls.block", "viewer:7"), "blocked Mad\\*Cats\\* from requesting slots"),
+        (("slot_calls.block", "viewer:8"), "blocked a viewer from requesting slots"),
+        (("slot_calls.skipped", "#2"), "skipped request \\#2"),
+        (("kick.missed.credit", "12"), "credited missed event 12"),
+        (("kick.channel", "nora", None, "nora"), "chose the Kick channel nora"),
+        (("roles.add", SNOWFLAKE, None, 10), f"added <@&{SNOWFLAKE}> at 10 min"),
         (
-            ("game.was", "", {"minutes": 5, "on": True}, False),
-            "**Game** was · minutes 5, on True → off",
+            ("roles.add", SNOWFLAKE, None, None),
+            f"made <@&{SNOWFLAKE}> the role for linked members",
         ),
-        (("odd.one", "@everyone [a](b)"), "**Odd** one · @\u200beveryone \\[a](b)"),
+        (("roles.update", SNOWFLAKE, 60, 90), f"changed <@&{SNOWFLAKE}> from 60 to 90 min"),
+        (("people.panel", "#general"), "posted a link panel in \\#general"),
+        (
+            (
+                "raffle.end",
+                "#1",
+                {"number": 1, "ends_at": "2026-12-01T00:00:00+00:00"},
+                {"number": 1, "ends_at": "2026-11-22T15:00:00+00:00"},
+            ),
+            "ended raffle \\#1 early (was <t:1796083200:f>)",
+        ),
+        (
+            ("guilds.grant", SNOWFLAKE, None, "raffle"),
+            f"let <@&{SNOWFLAKE}> use the commands of raffle",
+        ),
+        (("raffle.end", "#1"), "ended raffle \\#1 early (was –)"),
+        (("odd.one", "@everyone [a](b)"), "did `odd.one`: @\u200beveryone \\[a](b), – → –"),
     ],
 )
 def test_an_entry_reads_like_this(entry: tuple[Any, ...], line: str) -> None:
-    assert told(*entry) == f"{WHEN} <@42>: {line}"
+    assert told(*entry) == f"{WHEN} <@42> {line}"
 
 
-def test_an_actor_who_was_forgotten_is_somebody() -> None:
-    assert told("slot_calls.done", "#3", actor=0).startswith(f"{WHEN} somebody: ")
+def test_what_happens_by_itself_is_done_by_the_bot() -> None:
+    line = told("raffle.draw", "#1", None, "6bf924", actor=0)
+    assert line == f"{WHEN} the bot drew raffle \\#1"
 
 
 @pytest.mark.parametrize("count", range(1, embeds.MOST_ENTRIES + 1))
@@ -61,7 +80,7 @@ def test_an_actor_who_was_forgotten_is_somebody() -> None:
 def test_the_longest_entries_fit(count: int, action: str) -> None:
     long = "*" * 1000
     entries = [Entry(NOON, 10**18, action, long, long, long)] * count
-    text = embeds.record(Record(entries, 0, count, {}), count, BY_KEY, named).description
+    text = embeds.record(Record(entries, 0, count, {}), count, BY_KEY, LINES, named).description
     assert text is not None
     assert len(text.split("\n")) == count
     assert len(text) < 4096, "the card has cut it"

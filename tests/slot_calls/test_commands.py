@@ -135,7 +135,7 @@ def test_viewers_may_not(discord_world: DiscordDriver, database: Database, comma
     """Typed, that is; the slash command Discord itself does not offer them, see below."""
     on_the_list(database, "Book of Dead")
     embed = Asker(discord_world, "slotcalls", typing=True)(command, person="mia")
-    assert embed["title"] == "⚠️ This command is for moderators"
+    assert embed["title"] == "⚠️ This is for moderators"
     assert "Manage Server" in embed["description"]
     assert len(left(database)) == 1
 

@@ -321,7 +321,7 @@ def test_a_moderator_may_not_hand_out_what_stands_above_them(stage: Stage) -> No
     answer = stage.discord.slash(
         "mia", "general", "roles add", {"role": role_id(stage, VIP), "minutes": 5}
     )
-    assert "stands above yours" in answer["response"]["embeds"][0]["title"]
+    assert "not below your highest role" in answer["response"]["embeds"][0]["title"]
     assert "for moderators" in stage.asked("leo", "!roles status")["title"]
 
 

@@ -129,6 +129,6 @@ def test_every_change_is_in_the_record(stage: Stage) -> None:
         (NORAS_CORNER_ID, "reset", False, True),
     ]
     newest = stage.asked("nora", "!auditlog 2")["description"].split("\n")
-    assert newest[0].endswith("`watchtime.enabled` **off** → **on** · reset")
-    assert newest[1].endswith("`watchtime.enabled` **on** → **off**")
+    assert newest[0].endswith("reset `watchtime.enabled` to **on** (was **off**)")
+    assert newest[1].endswith("changed `watchtime.enabled` from **on** to **off**")
     assert "for moderators" in stage.asked("mia", "!auditlog")["title"]

@@ -322,7 +322,7 @@ ADMINS_ONLY = [
 @pytest.mark.parametrize("command", ADMINS_ONLY)
 def test_viewers_may_not(world: World, command: str) -> None:
     embed = Asker(world.driver, typing=True)(command, "mia")
-    assert embed["title"] == "⚠️ This command is for moderators"
+    assert embed["title"] == "⚠️ This is for moderators"
 
 
 def test_discord_is_told_who_may(world: World) -> None:

@@ -7,8 +7,8 @@ import discord
 
 from core.kick.accounts import actions, embeds
 from core.kick.accounts.links import LINKS
+from core.kit.discord_access import is_admin
 from core.kit.discord_own import OwnButton
-from core.kit.discord_ui import is_admin
 from core.kit.services import Services
 from core.kit.words import _
 
@@ -41,7 +41,7 @@ class LinkButton(OwnButton, template=r"kick_accounts:link"):
         return _("Show my link")
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def give(
         self, services: Services, guild: discord.Guild, person: discord.abc.User

@@ -10,6 +10,7 @@ from discord.ext import commands
 from core.kick.accounts import actions, channels, connect, embeds, primary, store
 from core.kick.accounts.buttons import LinkButton, invite
 from core.kick.accounts.store import Account
+from core.kit.discord_access import is_admin
 from core.kit.discord_own import alone
 from core.kit.discord_questions import KeepButton, was_asked
 from core.kit.discord_ui import PRIVATE, answer, kindly, sent_by_dm
@@ -133,7 +134,9 @@ class DisconnectView(discord.ui.View):
         self.add_item(KeepButton(asker_id, _("Keep it")))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await was_asked(interaction, self._asker_id)
+        return await was_asked(interaction, self._asker_id) and await is_admin(
+            interaction, __name__
+        )
 
     @discord.ui.button(style=discord.ButtonStyle.danger)
     async def disconnect(

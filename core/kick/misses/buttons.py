@@ -10,7 +10,8 @@ import discord
 
 from core.kick.intake.rules import Settled
 from core.kick.misses import actions, credit, echoes, embeds
-from core.kit.discord_ui import is_admin, kindly, private_word, services_of
+from core.kit.discord_access import is_admin
+from core.kit.discord_ui import kindly, private_word, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -72,7 +73,7 @@ class MissButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], tem
         return cls(match["act"], int(match["number"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):

@@ -9,10 +9,10 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
+from core.kit.discord_access import is_admin
 from core.kit.discord_own import OwnButton, alone
 from core.kit.discord_questions import question_view, was_asked
-from core.kit.discord_ui import kindly, private_word, refusal_card, sent_by_dm, services_of
-from core.kit.errors import Refusal
+from core.kit.discord_ui import kindly, sent_by_dm, services_of
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink
 from core.kit.words import _
@@ -136,10 +136,9 @@ class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if not await was_asked(interaction, self.asker_id):
             return False
-        if self.discord_id == self.asker_id or interaction.permissions.manage_guild:
+        if self.discord_id == self.asker_id:
             return True
-        await private_word(interaction, refusal_card(for_admins()))
-        return False
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)
@@ -157,9 +156,3 @@ class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], t
         if link is None or link.discord_id != self.discord_id:
             return False
         return actions.unlink_account(tx, link, self.asker_id, now)
-
-
-def for_admins() -> Refusal:
-    return Refusal(
-        _("Unlinking somebody else is for admins."), _("It needs the permission Manage Server.")
-    )

@@ -5,13 +5,13 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_ui import PRIVATE, answer
 from core.kit.services import Services
 from core.people import store as people
 from core.people.actions import discord_id_in
 from core.people.linking import actions, embeds
 from core.people.linking.buttons import (
-    for_admins,
     invite,
     invite_by_dm,
     start_button,
@@ -55,8 +55,8 @@ class Linking(commands.Cog):
         """Unlink your Kick account; what it has earned stays with it."""
         guild_id, asker_id = _guild(ctx).id, ctx.author.id
         own = person is None or discord_id_in(person) == asker_id
-        if not own and not ctx.permissions.manage_guild:
-            raise for_admins()
+        if not own and not await may_manage(ctx, __name__):
+            raise for_moderators("Manage Server", __name__)
         link = await self._database.run(_find_link, guild_id, asker_id, None if own else person)
         if link is None:
             await answer(ctx, embeds.not_linked(own))

@@ -10,8 +10,9 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
+from core.kit.discord_access import is_admin
 from core.kit.discord_questions import question_view
-from core.kit.discord_ui import ago, card, is_admin, kindly, private_word, services_of
+from core.kit.discord_ui import ago, card, kindly, private_word, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.draw import actions, winning
@@ -94,7 +95,7 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
         return cls(int(match["number"]), match["how"], sure=match["sure"] is not None)
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)

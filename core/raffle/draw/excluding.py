@@ -27,7 +27,7 @@ def exclude(
     )
     if not added:
         raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
-    post_audit(tx, guild_id, actor, "raffle.exclude", str(viewer.viewer_id), after=reason)
+    post_audit(tx, guild_id, actor, "raffle.exclude", f"viewer:{viewer.viewer_id}", after=reason)
     return viewer.name
 
 
@@ -40,7 +40,7 @@ def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
     viewer = people.find_person(tx, guild_id, person)
     if not exclusions.end_exclusion(tx, guild_id, viewer.viewer_id):
         raise Refusal(_("{name} is not excluded.").format(name=viewer.name))
-    post_audit(tx, guild_id, actor, "raffle.include", str(viewer.viewer_id))
+    post_audit(tx, guild_id, actor, "raffle.include", f"viewer:{viewer.viewer_id}")
     return viewer.name
 
 

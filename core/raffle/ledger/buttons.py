@@ -8,8 +8,9 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
+from core.kit.discord_access import is_admin
 from core.kit.discord_pages import Book, Page, PageButton, Reader
-from core.kit.discord_ui import is_admin, kindly, private_word, services_of
+from core.kit.discord_ui import kindly, private_word, services_of
 from core.kit.words import _, plural
 from core.people import store as people
 from core.people.linking.buttons import StartButton
@@ -136,7 +137,7 @@ class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
         return cls()
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)

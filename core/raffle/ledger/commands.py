@@ -4,6 +4,7 @@ from discord import app_commands
 from discord.ext import commands
 from sqlalchemy import Connection
 
+from core.kit.discord_access import has_access
 from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
@@ -39,7 +40,7 @@ class Tickets(commands.Cog):
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     def _find_asked(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | None:
-        is_admin = ctx.permissions.manage_guild
+        is_admin = has_access(tx, ctx, __name__)
         return looks.find_asked(tx, guild_id_of(ctx), who, ctx.author.id, is_admin=is_admin)
 
     @commands.hybrid_command(name="why", extras=PRIVATE)

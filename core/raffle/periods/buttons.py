@@ -8,8 +8,9 @@ import discord
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting
+from core.kit.discord_access import is_admin
 from core.kit.discord_questions import question_view
-from core.kit.discord_ui import is_admin, kindly, services_of
+from core.kit.discord_ui import kindly, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.means import means_of
@@ -52,7 +53,7 @@ class ChangeButton(
         return cls(match["what"], int(match["number"]))
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction)
+        return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
         services = services_of(interaction)

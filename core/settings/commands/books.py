@@ -1,10 +1,11 @@
 """The settings and the audit log, page by page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from core.kit.discord_pages import Book, Page, Reader
 from core.kit.paging import nearest_page
+from core.kit.room import AuditLine
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.embeds import MOST_ENTRIES
@@ -16,9 +17,9 @@ def settings_book(known: Sequence[Declared]) -> Book:
     return Book("settings", "settings", partial(_open_settings, known))
 
 
-def audit_log_book(known: Sequence[Declared]) -> Book:
+def audit_log_book(known: Sequence[Declared], lines: Mapping[str, AuditLine]) -> Book:
     """Who changed what; the chapter says how many changes a page has."""
-    return Book("audit_log", "auditlog", partial(_open_record, known))
+    return Book("audit_log", "auditlog", partial(_open_record, known, lines))
 
 
 async def _open_settings(
@@ -34,12 +35,16 @@ async def _open_settings(
 
 
 async def _open_record(
-    known: Sequence[Declared], reader: Reader, chapter: str, number: int
+    known: Sequence[Declared],
+    lines: Mapping[str, AuditLine],
+    reader: Reader,
+    chapter: str,
+    number: int,
 ) -> Page:
     count = min(int(chapter), MOST_ENTRIES)
     found = await reader.services.database.run(
         actions.read_record, reader.guild.id, count, max(0, number - 1)
     )
     about = {one.key: one for one in known}
-    embed = embeds.record(found, count, about, partial(places.mention, reader.guild))
+    embed = embeds.record(found, count, about, lines, partial(places.mention, reader.guild))
     return Page(embed, *nearest_page(number, found.total, count), chapter)

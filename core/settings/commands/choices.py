@@ -44,7 +44,7 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
         declared = get_declared(str(interaction.namespace["key"] or ""), known)
     except (Refusal, KeyError):
         return []
-    if guild is None or not interaction.permissions.manage_guild:
+    if guild is None:
         return []
     if declared.of == "time_zone":
         return _offered((zone, zone) for zone in _zones_like(typed))

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_access import may_manage, require_below_own
 from core.kit.discord_pages import Book, show
 from core.kit.discord_ui import PRIVATE, answer
 from core.kit.services import Services
@@ -51,7 +52,7 @@ class Settings(commands.Cog, name="settings"):
     async def set(self, ctx: Context, key: str, *, value: str) -> None:
         """Change a setting, such as `watchtime.enabled` to `off`."""
         declared = get_declared(key, self._known)
-        meant = _meant(guild_of(ctx), declared, value)
+        meant = _meant(ctx, declared, value)
         change = await self._database.run(
             actions.change, guild_of(ctx).id, declared, meant, ctx.author.id
         )
@@ -84,10 +85,16 @@ class Settings(commands.Cog, name="settings"):
 
     @set.autocomplete("value")
     async def _values(self, interaction: discord.Interaction, typed: str) -> Choices:
+        if not await may_manage(interaction, __name__):
+            return []
         return values_like(interaction, typed, self._known)
 
 
-def _meant(guild: discord.Guild, declared: Declared, text: str) -> object:
-    if declared.of in ("channel", "role"):
-        return places.find_value(guild, declared, text)
-    return parse(declared, text)
+def _meant(ctx: Context, declared: Declared, text: str) -> object:
+    if declared.of not in ("channel", "role"):
+        return parse(declared, text)
+    found = places.find_value(guild_of(ctx), declared, text)
+    role = guild_of(ctx).get_role(found)
+    if declared.of == "role" and role is not None:
+        require_below_own(ctx, role)
+    return found

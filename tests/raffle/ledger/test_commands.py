@@ -367,7 +367,7 @@ def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
     assert "voided before" in again["embeds"][0]["title"]
     assert world.tickets(MIA) == 10
     refused = world.driver.click("leo", message_id, custom_id, [option["value"]])["response"]
-    assert "for admins" in refused["embeds"][0]["title"]
+    assert "for moderators" in refused["embeds"][0]["title"]
     assert not typed.answer("rafflevoid", who="madcats")["components"], "nothing is left"
 
 

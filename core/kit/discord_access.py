@@ -1,0 +1,127 @@
+"""Who may use which commands and buttons.
+
+A command that needs a permission belongs to the group of its package (`core.raffle` is `raffle`),
+and so do the buttons of that package. Whoever has the permission may use it, and so may members
+with a role that an admin granted the group to with `/permissions`. Each use is checked, so taking a
+role or a grant away works at once, also for buttons under old posts.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+import discord
+from discord.ext import commands
+from sqlalchemy import Connection
+
+from core.kit.discord_ui import (
+    missing_permissions,
+    needed_permissions,
+    private_word,
+    refusal_card,
+    services_of,
+)
+from core.kit.errors import Refusal
+from core.kit.words import _
+
+Command = commands.Command[Any, ..., Any]
+Told = discord.Interaction | commands.Context[Any]
+
+ADMINS_ONLY = {"admins_only": True}
+"""`extras` of a command that cannot be granted, and of its whole group of subcommands."""
+
+
+def group_of(module: str) -> str:
+    """The group of what is declared in this module: `core.slot_calls.buttons` -> `slot_calls`."""
+    return module.split(".")[1]
+
+
+def group_title(group: str) -> str:
+    """A group as people read it: `slot_calls` -> `Slot calls`."""
+    return group.replace("_", " ").capitalize()
+
+
+def group_of_command(command: Command) -> str:
+    """The group that a command belongs to."""
+    return group_of(command.callback.__module__)
+
+
+def is_grantable(command: Command) -> bool:
+    """Whether the command needs a permission that `/permissions` can stand in for."""
+    root = command.root_parent or command
+    return bool(needed_permissions(command).value) and not root.extras.get("admins_only")
+
+
+def grantable_groups(bot: commands.Bot) -> dict[str, list[Command]]:
+    """Group -> its commands that need a permission, in alphabetical order."""
+    found: dict[str, list[Command]] = defaultdict(list)
+    for command in sorted(bot.walk_commands(), key=lambda one: one.qualified_name):
+        if is_grantable(command):
+            found[group_of_command(command)].append(command)
+    return dict(sorted(found.items()))
+
+
+def _granted(tx: Connection, told: Told) -> frozenset[str]:
+    """The groups that were granted to a role of this person."""
+    who = told.user if isinstance(told, discord.Interaction) else told.author
+    if told.guild is None or not isinstance(who, discord.Member):
+        return frozenset()
+    return services_of(told).granted(tx, told.guild.id, [role.id for role in who.roles])
+
+
+def has_access(tx: Connection, told: Told, module: str) -> bool:
+    """Whether this person may do what admins do with this module's package."""
+    if told.guild is not None and told.permissions.manage_guild:
+        return True
+    return group_of(module) in _granted(tx, told)
+
+
+async def may_manage(told: Told, module: str) -> bool:
+    """The same outside of a transaction."""
+    if told.guild is not None and told.permissions.manage_guild:
+        return True
+    return await services_of(told).database.run(has_access, told, module)
+
+
+async def granted_groups(told: Told) -> frozenset[str]:
+    """All groups that this person may use without having the permission."""
+    return await services_of(told).database.run(_granted, told)
+
+
+async def missing_for(told: Told, command: Command) -> list[str]:
+    """The permissions that this person lacks for a command; none where its group is granted."""
+    missing = missing_permissions(command, told.permissions)
+    if not missing or not is_grantable(command):
+        return missing
+    return [] if group_of_command(command) in await granted_groups(told) else missing
+
+
+async def is_admin(interaction: discord.Interaction, module: str) -> bool:
+    """Whether whoever pressed a button of this module may do so; if not, they are told why."""
+    if await may_manage(interaction, module):
+        return True
+    await private_word(interaction, refusal_card(for_moderators("Manage Server", module)))
+    return False
+
+
+def for_moderators(needed: str, module: str) -> Refusal:
+    """Somebody needs this permission, or the group of this module."""
+    return Refusal(
+        _("This is for moderators"),
+        _(
+            "You need the permission {needed}, or a role that an admin gave the group "
+            "**{group}** with `/permissions grant`."
+        ).format(needed=needed, group=group_title(group_of(module))),
+    )
+
+
+def require_below_own(told: Told, role: discord.Role) -> None:
+    """Raises Refusal when somebody chooses a role for the bot to give that is not below their own,
+    so that nobody gives themselves more than they have."""
+    who = told.user if isinstance(told, discord.Interaction) else told.author
+    if not isinstance(who, discord.Member) or who.id == who.guild.owner_id:
+        return
+    if role >= who.top_role:
+        raise Refusal(
+            _("That role is not below your highest role."),
+            _("Somebody with a higher role can choose it."),
+        )

@@ -1,0 +1,209 @@
+"""`/permissions`: a role gets a group of commands, by slash, typed and by their buttons."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from core.guilds import actions, store
+from core.help import room as help_room
+from core.kit.database import Database
+from core.people import room as people
+from core.raffle import room as raffle
+from core.roles import room as roles
+from core.settings import room as settings
+from core.slot_calls import actions as slots
+from core.slot_calls import room as slot_calls
+from core.watchtime import room as watchtime
+from sandbox.discord.driver import DiscordDriver, DriverError
+from sandbox.discord.scenery import NORAS_CORNER_ID
+from tests.bot_rig import bot_in_discord
+from tests.slot_calls.scene import line
+
+Json = dict[str, Any]
+DEN = "Vera's Den"
+
+
+@pytest.fixture(scope="module")
+def started(database: Database) -> Iterator[DiscordDriver]:
+    rooms = slot_calls.ROOM, roles.ROOM, people.ROOM, raffle.ROOM, watchtime.ROOM
+    everything = (*rooms, settings.open_room(rooms), help_room.open_room(rooms))
+    with bot_in_discord(database, *everything, until="permissions list") as (driver, _bot):
+        yield driver
+
+
+@pytest.fixture
+def driver(started: DiscordDriver, database: Database) -> Iterator[DiscordDriver]:
+    """Mia helps with the raffle, without any permission of Discord's."""
+    for guild in ("Nora's Corner", DEN):
+        started.role("Helper", guild=guild)
+    started.member("mia", roles=["Helper"])
+    yield started
+    started.role("Helper", delete=True)
+    started.role("Helper", guild=DEN, delete=True)
+    with database.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM guild_permissions")
+
+
+def slash(driver: DiscordDriver, person: str, command: str, **options: Any) -> Json:
+    return dict(driver.slash(person, "general", command, options)["response"]["embeds"][0])
+
+
+def typed(driver: DiscordDriver, person: str, line: str, guild: str | None = None) -> Json:
+    asked = driver.message(person, "general", line, guild=guild)
+    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked, guild=guild)
+    return dict(told["embeds"][0])
+
+
+def grant(driver: DiscordDriver, group: str = "raffle") -> Json:
+    return slash(driver, "nora", "permissions grant", group=group, role="Helper")
+
+
+def revoke(driver: DiscordDriver, group: str = "raffle") -> Json:
+    return slash(driver, "nora", "permissions revoke", group=group, role="Helper")
+
+
+def is_refused(embed: Json) -> bool:
+    return embed["title"] == "⚠️ This is for moderators"
+
+
+# -- slash, typed, buttons ------------------------------------------------------------------------
+
+
+def test_typed_commands_of_a_granted_group_work_and_no_others(driver: DiscordDriver) -> None:
+    refused = typed(driver, "mia", "!raffleexclude")
+    assert is_refused(refused)
+    assert "permission Manage Server" in refused["description"]
+    assert "**Raffle** with `/permissions grant`" in refused["description"]
+    grant(driver)
+    assert not is_refused(typed(driver, "mia", "!raffleexclude"))
+    assert not is_refused(typed(driver, "mia", "!raffleexclude list"))
+    assert is_refused(typed(driver, "mia", "!slotcalls"))
+    assert is_refused(typed(driver, "mia", "!permissions"))
+    revoke(driver)
+    assert is_refused(typed(driver, "mia", "!raffleexclude"))
+
+
+def test_a_slash_command_works_once_an_admin_shows_it(driver: DiscordDriver) -> None:
+    told = grant(driver)
+    assert "Server Settings → Integrations → Regulars" in told["fields"][0]["value"]
+    assert "`/raffledraw`" in told["fields"][0]["value"]
+    with pytest.raises(DriverError):  # Discord hides it
+        slash(driver, "mia", "raffleexclude list")
+    driver.command_role("raffleexclude", "Helper")
+    assert not is_refused(slash(driver, "mia", "raffleexclude list"))
+    revoke(driver)  # shown in Integrations all the same
+    assert is_refused(slash(driver, "mia", "raffleexclude list"))
+
+
+def test_a_button_under_an_old_post_asks_who_presses_it_now(
+    driver: DiscordDriver, database: Database
+) -> None:
+    grant(driver, "slot_calls")
+    slash(driver, "nora", "slotcalls channel", channel="slot-calls")
+    with database.begin() as tx:
+        slots.call_slot(tx, line(NORAS_CORNER_ID), "Book of Dead")
+    post = driver.wait_for("slot-calls", lambda one: one["author"] == "bot")
+
+    def press() -> str:
+        done = driver.click("mia", post["message_id"], button_of(post))
+        told = done["response"]
+        return str(told["embeds"][0]["title"]) if told and told.get("embeds") else ""
+
+    driver.member("mia", roles=[])
+    assert press() == "⚠️ This is for moderators"
+    driver.member("mia", roles=["Helper"])
+    revoke(driver, "slot_calls")
+    assert press() == "⚠️ This is for moderators"
+    grant(driver, "slot_calls")
+    assert "moderators" not in press()
+
+
+def button_of(post: Json) -> str:
+    ids = [one["custom_id"] for row in post["components"] for one in row["components"]]
+    return str(next(found for found in ids if ":done:" in found))
+
+
+# -- who may grant what ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("!permissions grant permissions Helper", "There is no such group of commands."),
+        ("!permissions grant nothing Helper", "There is no such group of commands."),
+        ("!permissions grant raffle @everyone", "Everyone has that role."),
+        ("!permissions grant raffle Nobody", "“Nobody” is not a role on this server."),
+        ("!permissions revoke raffle Helper", "Nothing to change"),
+        ("!permissions grant Raffle Helper", "Permission granted"),
+    ],
+)
+def test_what_can_be_granted(driver: DiscordDriver, line: str, title: str) -> None:
+    assert title in typed(driver, "nora", line)["title"]
+
+
+def test_whoever_was_granted_everything_can_grant_nothing(driver: DiscordDriver) -> None:
+    for group in ("settings", "raffle", "people", "watchtime"):
+        grant(driver, group)
+    assert not is_refused(typed(driver, "mia", "!settings"))
+    assert is_refused(typed(driver, "mia", "!permissions grant slot_calls Helper"))
+
+
+def test_nobody_makes_the_bot_give_a_role_that_is_not_below_their_own(
+    driver: DiscordDriver,
+) -> None:
+    grant(driver, "roles")
+    assert "not below your highest role" in typed(driver, "mia", "!roles add Moderator 1")["title"]
+
+
+def test_the_list_shows_each_group_and_leaves_out_deleted_roles(driver: DiscordDriver) -> None:
+    grant(driver)
+    shown = slash(driver, "nora", "permissions list")
+    raffle_field = next(field for field in shown["fields"] if field["name"] == "Raffle")
+    assert "<@&" in raffle_field["value"]
+    assert "`/raffledraw`" in raffle_field["value"]
+    driver.role("Helper", delete=True)
+    shown = slash(driver, "nora", "permissions list")
+    assert all(field["value"].startswith("admins only") for field in shown["fields"])
+    assert is_refused(typed(driver, "mia", "!raffleexclude"))
+    driver.role("Helper")
+
+
+def test_a_second_grant_changes_nothing(driver: DiscordDriver) -> None:
+    assert grant(driver)["title"] == "✅ Permission granted"
+    assert grant(driver)["title"] == "✅ Nothing to change"
+
+
+def test_the_other_server_has_permissions_of_its_own(driver: DiscordDriver) -> None:
+    driver.member("mia", join=True, guild=DEN)
+    driver.member("mia", roles=["Helper"], guild=DEN)
+    grant(driver)
+    assert is_refused(typed(driver, "mia", "!raffleexclude", guild=DEN))
+
+
+def test_help_shows_what_was_granted(driver: DiscordDriver) -> None:
+    assert "🔧" not in typed(driver, "mia", "!help raffle").get("description", "")
+    grant(driver)
+    assert "🔧 `/raffledraw`" in typed(driver, "mia", "!help raffle")["description"]
+
+
+# -- the actions ----------------------------------------------------------------------------------
+
+
+def test_grants_are_kept_by_server_and_in_the_audit_log(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    assert actions.grant(tx, guild_id, "raffle", 5, actor=9)
+    assert not actions.grant(tx, guild_id, "raffle", 5, actor=10)
+    assert store.list_permissions(tx, guild_id) == {"raffle": [5]}
+    assert store.list_granted(tx, guild_id, [4, 5]) == {"raffle"}
+    assert store.list_granted(tx, other_guild_id, [4, 5]) == frozenset()
+    assert not actions.revoke(tx, other_guild_id, "raffle", 5, actor=9)
+    assert actions.revoke(tx, guild_id, "raffle", 5, actor=9)
+    assert not actions.revoke(tx, guild_id, "raffle", 5, actor=9)
+    log = store.list_audit(tx, guild_id, 5)
+    assert [(one.action, one.target, one.before, one.after) for one in log] == [
+        ("guilds.revoke", "5", "raffle", None),
+        ("guilds.grant", "5", None, "raffle"),
+    ]
