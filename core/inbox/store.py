@@ -1,5 +1,6 @@
 """The inbox's statements."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,12 +56,17 @@ class Retry:
     attempts: int
 
 
-# Compiled once for any number of rows, which `values(rows)` would not be.
-_ADD_DELIVERIES = (
-    upsert(deliveries)
-    .on_conflict_do_nothing(constraint="inbox_deliveries_once")
-    .returning(deliveries.c.source, deliveries.c.delivery_id)
-)
+# All of them in one parameter: a row costs half as much as with parameters of its own.
+_ADD_DELIVERIES = text("""
+    INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, received_at,
+                                  subscription_id)
+    SELECT source, delivery_id, kind, lane, body, sent_at, received_at, subscription_id
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+        AS r (source text, delivery_id text, kind text, lane text, body jsonb,
+              sent_at timestamptz, received_at timestamptz, subscription_id text)
+        ON CONFLICT ON CONSTRAINT inbox_deliveries_once DO NOTHING
+    RETURNING source, delivery_id
+""")
 
 
 def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
@@ -72,13 +78,13 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
             "kind": delivery.kind,
             "lane": delivery.lane,
             "body": delivery.body,
-            "sent_at": delivery.sent_at,
-            "received_at": delivery.received_at or utc_now(),
+            "sent_at": delivery.sent_at.isoformat(),
+            "received_at": (delivery.received_at or utc_now()).isoformat(),
             "subscription_id": delivery.subscription_id,
         }
         for delivery in batch
     ]
-    added = tx.execute(_ADD_DELIVERIES, rows)
+    added = tx.execute(_ADD_DELIVERIES, {"rows": json.dumps(rows)})
     news = {(row.source, row.delivery_id) for row in added}
     return [_take(news, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
