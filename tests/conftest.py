@@ -18,6 +18,7 @@ from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import StartError
 from tests.browser import PHONE, chromium, clean_page
+from tests.json_keys import undeclared_keys
 
 GUILD = 1001
 OTHER_GUILD = 2002
@@ -90,8 +91,10 @@ def tx(database: Database) -> Iterator[Connection]:
         transaction = connection.begin()
         connection.info.clear()
         yield connection
+        undeclared = undeclared_keys(connection)
         transaction.rollback()
         connection.info.clear()
+    assert not undeclared, "put them into JSON_KEYS of core/kit/personal.py"
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from core.guilds.tables import audit_log, settings
-from core.kit.database import contains_any
-from core.kit.personal import Personal, Subject, is_about, redacted
-
-_PARTS = ("target", "before", "after")
+from core.kit.personal import Personal, Subject
+from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -33,26 +31,20 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     }
 
 
-def _about(tx: Connection, subject: Subject) -> list[dict[str, Any]]:
-    subject = _on_platforms(subject)
-    likely = or_(*(contains_any(audit_log.c[part], subject.traces) for part in _PARTS))
+def _about(tx: Connection, subject: Subject) -> list[RowMapping]:
     found = tx.execute(
         select(audit_log)
-        .where(audit_log.c.guild_id == subject.guild_id, likely)
+        .where(audit_log.c.guild_id == subject.guild_id, may_be_about(audit_log, subject))
         .order_by(audit_log.c.id)
     )
-    return [
-        dict(row)
-        for row in found.mappings()
-        if any(is_about(row[part], subject, part) for part in _PARTS)
-    ]
+    return [row for row in found.mappings() if row_is_about(audit_log, row, _on_platforms(subject))]
 
 
 def forget(tx: Connection, subject: Subject) -> None:
     """Entries keep what was done. Who did it as an admin stays: an admin answers for that."""
     for row in _about(tx, subject):
-        words = {part: redacted(row[part], _on_platforms(subject), part) for part in _PARTS}
-        tx.execute(update(audit_log).where(audit_log.c.id == row["id"]).values(words))
+        values = redacted_row(audit_log, row, _on_platforms(subject))
+        tx.execute(update(audit_log).where(audit_log.c.id == row["id"]).values(values))
 
 
 def _on_platforms(subject: Subject) -> Subject:

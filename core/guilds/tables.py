@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, holds
 
 guilds = Table(
     "guilds",
@@ -49,7 +50,12 @@ settings = Table(
     Column("guild_id", BigInteger, nullable=False),
     Column("key", Text, nullable=False),
     Column("value", JSONB, nullable=False),
-    Column("set_by", BigInteger, comment="Discord id; empty when it comes from the environment"),
+    Column(
+        "set_by",
+        BigInteger,
+        comment="Discord id; empty when it comes from the environment",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("set_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("guild_id", "key", name="guild_settings_one_value"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_settings_guild"),
@@ -71,11 +77,17 @@ audit_log = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("guild_id", BigInteger, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("actor", BigInteger, nullable=False, comment="Discord id of who did it"),
+    Column(
+        "actor",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of who did it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("action", Text, nullable=False, comment="room first, such as slot_calls.on"),
-    Column("target", Text, nullable=False, server_default=""),
-    Column("before", JSONB),
-    Column("after", JSONB),
+    Column("target", Text, nullable=False, server_default="", info=holds("name")),
+    Column("before", JSONB, info=holds("name")),
+    Column("after", JSONB, info=holds("name")),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="guild_audit_log_guild"),
 )
 Index("guild_audit_log_newest", audit_log.c.guild_id, audit_log.c.id.desc())

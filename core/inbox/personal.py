@@ -11,7 +11,8 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from core.inbox.actions import OWN_SOURCE
 from core.inbox.tables import deliveries, facts, retries
 from core.kit.database import among, contains_any
-from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
+from core.kit.personal import Personal, Subject, is_about, redacted
+from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
 
 Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 """Takes out of a body what the person wrote, before names and numbers are replaced."""
@@ -49,10 +50,17 @@ def _own_lane(subject: Subject) -> str:
 def _retries(tx: Connection, subject: Subject) -> list[RowMapping]:
     found = tx.execute(
         select(retries).where(
-            retries.c.guild_id == subject.guild_id, contains_any(retries.c.payload, subject.traces)
+            retries.c.guild_id == subject.guild_id, may_be_about(retries, subject)
         )
     )
-    return [row for row in found.mappings() if is_about(row["payload"], subject)]
+    return [row for row in found.mappings() if row_is_about(retries, row, subject)]
+
+
+def _facts(tx: Connection, subject: Subject) -> list[RowMapping]:
+    found = tx.execute(
+        select(facts).where(facts.c.guild_id == subject.guild_id, may_be_about(facts, subject))
+    )
+    return [row for row in found.mappings() if row_is_about(facts, row, subject)]
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -63,6 +71,9 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
             for row in list_about(tx, _own_lane(subject), subject)
         ],
         "not_handled_yet": [{"what": row["event"]} for row in _retries(tx, subject)],
+        "remembered_so_that_it_counts_once": [
+            {"at": row["at"], "what": row["event"]} for row in _facts(tx, subject)
+        ],
     }
 
 
@@ -75,31 +86,17 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
-    """What happened among ourselves is thrown away, and the keys of what can be told no more carry
-    the pseudonym. That somebody followed is told once in a lifetime, so that key stays."""
+    """Our own events are deleted, and keys of what cannot be told again carry the pseudonym. That
+    somebody followed is told once in a lifetime, so that key stays. What still has to be handled
+    is waited for."""
     ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
     done = [row["id"] for row in ours if row["state"] == "done"]
     tx.execute(delete(deliveries).where(among(deliveries.c.id, done)))
-    found = tx.execute(
-        select(facts.c.event, facts.c.key).where(
-            facts.c.guild_id == subject.guild_id,
-            facts.c.at < subject.swept_before,
-            facts.c.event != "ChannelFollowed",
-            contains_any(facts.c.key, subject.traces),
-        )
-    ).all()
-    for row in found:
-        _replace(tx, subject, row.event, row.key)
-    return len(ours) > len(done)
-
-
-def _replace(tx: Connection, subject: Subject, event: str, key: str) -> None:
-    new = redacted_key(key, subject)
-    if new != key:
-        same = (
-            (facts.c.guild_id == subject.guild_id) & (facts.c.event == event) & (facts.c.key == key)
-        )
-        tx.execute(update(facts).where(same).values(key=new))
+    for row in _facts(tx, subject):
+        if row["at"] < subject.swept_before and row["event"] != "ChannelFollowed":
+            same = [column == row[column.name] for column in facts.primary_key]
+            tx.execute(update(facts).where(*same).values(redacted_row(facts, row, subject)))
+    return len(ours) > len(done) or bool(_retries(tx, subject))
 
 
 PERSONAL = Personal(

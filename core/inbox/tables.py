@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 deliveries = Table(
     "inbox_deliveries",
@@ -27,7 +28,7 @@ deliveries = Table(
     Column("delivery_id", Text, nullable=False, comment="the sender's own id of this delivery"),
     Column("kind", Text, nullable=False, comment="the sender's name for what it tells"),
     Column("lane", Text, nullable=False, comment="deliveries of one lane are handled in order"),
-    Column("body", JSONB, nullable=False),
+    Column("body", JSONB, nullable=False, info=holds("json")),
     Column("sent_at", DateTime(timezone=True), nullable=False),
     Column(
         "received_at",
@@ -62,7 +63,7 @@ facts = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("event", Text, nullable=False, comment="class name of the event"),
-    Column("key", Text, nullable=False, comment="natural key from the body"),
+    Column("key", Text, nullable=False, comment="natural key from the body", info=holds("key")),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("delivery", BigInteger, nullable=False, comment="the delivery that told it first"),
     PrimaryKeyConstraint("guild_id", "event", "key", name="inbox_facts_once"),
@@ -75,9 +76,9 @@ retries = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("guild_id", BigInteger, nullable=False),
     Column("event", Text, nullable=False),
-    Column("key", Text, nullable=False),
+    Column("key", Text, nullable=False, info=holds("key")),
     Column("hearer", Text, nullable=False, comment="who failed on the event"),
-    Column("payload", JSONB, nullable=False, comment="the event"),
+    Column("payload", JSONB, nullable=False, comment="the event", info=holds("json")),
     Column("attempts", Integer, nullable=False, server_default="1"),
     Column("try_at", DateTime(timezone=True), nullable=False),
     Column("state", Text, nullable=False, server_default="waiting"),

@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, select, update
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.tables import accounts, attempts, channels
 from core.kick.bodies import PLATFORM
-from core.kick.intake.tables import parked
-from core.kick.misses.tables import witnesses
-from core.kit.database import contains_any
+from core.kick.intake.tables import parked, recent_subs
+from core.kick.misses.tables import told, witnesses
 from core.kit.errors import Refusal
-from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
+from core.kit.personal import Personal, Subject, is_about
+from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
 from core.kit.words import _
 
 _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
@@ -39,6 +39,11 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         "gifts_and_subscriptions_seen": [
             *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, witnesses)),
             *({"at": row["at"], "what": row["event"]} for row in _about(tx, subject, parked)),
+            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, told)),
+            *(
+                {"at": row["at"], "what": "gifted sub" if row["gifted"] else "sub"}
+                for row in _about(tx, subject, recent_subs)
+            ),
         ],
         "attempts_to_connect_the_channel": [dict(row) for row in asked.mappings()],
         "channel_you_connected": [dict(row) for row in connected.mappings()],
@@ -52,11 +57,11 @@ def _lanes(tx: Connection, subject: Subject) -> list[str]:
 
 def _told(row: RowMapping, subject: Subject) -> dict[str, Any]:
     """Of what others did together with them, only that they did."""
-    told = {"at": row["sent_at"], "what": row["kind"]}
+    what = {"at": row["sent_at"], "what": row["kind"]}
     for who, texts in _WROTE.items():
         if is_about(row["body"].get(who), subject):
-            told |= {text: row["body"].get(text) for text in texts if row["body"].get(text)}
-    return told
+            what |= {text: row["body"].get(text) for text in texts if row["body"].get(text)}
+    return what
 
 
 def _scrub(body: dict[str, Any], subject: Subject) -> dict[str, Any]:
@@ -70,15 +75,15 @@ def _scrub(body: dict[str, Any], subject: Subject) -> dict[str, Any]:
 
 
 def _about(tx: Connection, subject: Subject, table: Table) -> list[RowMapping]:
-    """What is set aside for an admin, or was: of the feed, or of gifts that look doubled."""
+    """The rows of a table that name or number the person, but for those after a later return."""
     found = tx.execute(
         select(table).where(
             table.c.guild_id == subject.guild_id,
             table.c.at < subject.swept_before,
-            contains_any(table.c.payload, subject.traces),
+            may_be_about(table, subject),
         )
     )
-    return [row for row in found.mappings() if is_about(row["payload"], subject)]
+    return [row for row in found.mappings() if row_is_about(table, row, subject)]
 
 
 def forget(tx: Connection, subject: Subject) -> None:
@@ -110,25 +115,23 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
-    """What was set aside can be matched with nothing any more. Where an admin has still to decide,
-    it waits for that."""
+    """Nothing that is older can be told again, so what recognises doubles is deleted. What an admin
+    has still to decide waits for that."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
-    for table, kind, texts in (
-        (witnesses, "kind", ("key", "subject", "drop", "fact_key")),
-        (parked, "event", ("key", "drop", "giver")),
-    ):
+    for table in (told, recent_subs):
+        for row in _about(tx, subject, table):
+            tx.execute(delete(table).where(*_same(table, row)))
+    for table in (witnesses, parked):
         for row in _about(tx, subject, table):
             waits.append(row["state"] in ("waiting", "suspected", "open"))
             if not waits[-1]:
-                same = (
-                    (table.c.guild_id == subject.guild_id)
-                    & (table.c[kind] == row[kind])
-                    & (table.c.key == row["key"])
-                )
-                words = {text: row[text] and redacted_key(row[text], subject) for text in texts}
-                payload = redacted(row["payload"], subject)
-                tx.execute(update(table).where(same).values(**words, payload=payload))
+                values = redacted_row(table, row, subject)
+                tx.execute(update(table).where(*_same(table, row)).values(values))
     return any(waits)
+
+
+def _same(table: Table, row: RowMapping) -> list[ColumnElement[bool]]:
+    return [column == row[column.name] for column in table.primary_key]
 
 
 PERSONAL = Personal(
@@ -138,6 +141,8 @@ PERSONAL = Personal(
         "kick_channels",
         "kick_witnesses",
         "kick_parked",
+        "kick_told",
+        "kick_recent_subs",
         "inbox_deliveries",
     ),
     collect=collect,

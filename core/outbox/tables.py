@@ -18,18 +18,31 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 messages = Table(
     "outbox_messages",
     METADATA,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("guild_id", BigInteger, nullable=False),
-    Column("key", Text, nullable=False, comment="natural key of the effect"),
+    Column("key", Text, nullable=False, comment="natural key of the effect", info=holds("key")),
     Column("service", Text, nullable=False, comment="names the courier: discord, kick"),
-    Column("lane", Text, nullable=False, comment="messages of one lane go out in order"),
-    Column("target", JSONB, nullable=False, comment="where to, in the courier's terms"),
+    Column(
+        "lane",
+        Text,
+        nullable=False,
+        comment="messages of one lane go out in order",
+        info=holds("key"),
+    ),
+    Column(
+        "target",
+        JSONB,
+        nullable=False,
+        comment="where to, in the courier's terms",
+        info=holds("json"),
+    ),
     Column("kind", Text, nullable=False, comment="names the renderer of the payload"),
-    Column("payload", JSONB, nullable=False),
+    Column("payload", JSONB, nullable=False, info=holds("json")),
     Column("state", Text, nullable=False, server_default="waiting"),
     Column(
         "posted_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()

@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 viewers = Table(
     "people_viewers",
@@ -21,9 +22,11 @@ viewers = Table(
     Column("guild_id", BigInteger, nullable=False),
     Column("viewer_id", BigInteger, Identity(always=True), nullable=False),
     Column("platform", Text, nullable=False),
-    Column("platform_user_id", BigInteger, nullable=False),
-    Column("name", Text, nullable=False, comment="as written by its owner, today"),
-    Column("folded_name", Text, nullable=False, comment="for looking up"),
+    Column("platform_user_id", BigInteger, nullable=False, info=holds("number")),
+    Column(
+        "name", Text, nullable=False, comment="as written by its owner, today", info=holds("name")
+    ),
+    Column("folded_name", Text, nullable=False, comment="for looking up", info=holds("name")),
     Column("named_at", DateTime(timezone=True), nullable=False, comment="when the name was seen"),
     # The server is part of the key, so that no row can point to another server's viewer.
     PrimaryKeyConstraint("guild_id", "viewer_id", name="people_viewers_key"),
@@ -38,7 +41,7 @@ links = Table(
     "people_links",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("discord_id", BigInteger, nullable=False),
+    Column("discord_id", BigInteger, nullable=False, info=holds("number")),
     Column("platform", Text, nullable=False, comment="of the viewer"),
     Column("viewer_id", BigInteger, nullable=False),
     Column("linked_at", DateTime(timezone=True), nullable=False),

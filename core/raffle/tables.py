@@ -23,6 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, holds
+
+_PROOF = "tickets are proved by their entries"
 
 periods = Table(
     "raffle_periods",
@@ -107,8 +110,13 @@ entries = Table(
     Column("source", Text, nullable=False),
     Column("amount", BigInteger, nullable=False, comment="tickets; negative takes away"),
     Column("source_key", Text, nullable=False, comment="natural key of the cause, counted once"),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("actor", BigInteger, comment="Discord id of the admin, if one did it"),
+    Column("reason", Text, nullable=False, server_default="", info=holds("text", stays=_PROOF)),
+    Column(
+        "actor",
+        BigInteger,
+        comment="Discord id of the admin, if one did it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("at", DateTime(timezone=True), nullable=False, comment="when it was earned"),
     Column("posted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("guild_id", "id", name="raffle_entries_key"),

@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, holds
 
 rewards = Table(
     "roles_rewards",
@@ -23,7 +24,13 @@ rewards = Table(
     Column("minutes", Integer, comment="to be reached; empty for the role of who is linked"),
     Column("state", Text, nullable=False, server_default="on"),
     Column("name", Text, nullable=False, comment="the role's, when it was last seen"),
-    Column("added_by", BigInteger, nullable=False, comment="Discord id of who chose it"),
+    Column(
+        "added_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of who chose it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("added_at", DateTime(timezone=True), nullable=False),
     Column("obstacle", Text, comment="why the bot cannot give it; empty while it can"),
     Column("obstacle_since", DateTime(timezone=True)),
@@ -48,7 +55,7 @@ grants = Table(
     "roles_grants",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("discord_id", BigInteger, nullable=False),
+    Column("discord_id", BigInteger, nullable=False, info=holds("number")),
     Column("role_id", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False, comment="of the newest change"),

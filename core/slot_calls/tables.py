@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 _VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
 
@@ -28,12 +29,18 @@ calls = Table(
     Column("viewer_id", BigInteger, nullable=False),
     Column("slot", Text, nullable=False),
     Column("platform", Text, nullable=False),
-    Column("message_id", Text, nullable=False, comment="the line of chat that called"),
+    Column(
+        "message_id",
+        Text,
+        nullable=False,
+        comment="the line of chat that called",
+        info=holds("text"),
+    ),
     Column("called_at", DateTime(timezone=True), nullable=False),
     Column("channel_id", BigInteger, nullable=False, comment="Discord channel of the post"),
     Column("state", Text, nullable=False, server_default="open"),
     Column("closed_at", DateTime(timezone=True)),
-    Column("closed_by", BigInteger, comment="Discord id of the moderator"),
+    Column("closed_by", BigInteger, comment="Discord id of the moderator", info=holds("number")),
     PrimaryKeyConstraint("guild_id", "number", name="slot_calls_numbered"),
     UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
     ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="slot_calls_viewer"),
@@ -52,7 +59,13 @@ blocks = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("viewer_id", BigInteger, nullable=False),
-    Column("blocked_by", BigInteger, nullable=False, comment="Discord id of the moderator"),
+    Column(
+        "blocked_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of the moderator",
+        info=holds("number"),
+    ),
     Column("blocked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("guild_id", "viewer_id", name="slot_calls_blocks_once"),
     ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="slot_calls_blocks_viewer"),

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 _VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
 _LIVE = text("ended_at IS NULL")
@@ -31,22 +32,39 @@ accounts = Table(
     Column("account_id", BigInteger, Identity(always=True), nullable=False),
     Column("platform", Text, nullable=False, comment="where it is, such as shuffle"),
     Column("viewer_id", BigInteger, nullable=False, comment="whose account on Kick it belongs to"),
-    Column("discord_id", BigInteger, nullable=False, comment="the member who linked it"),
-    Column("username", Text, nullable=False, comment="as written by whoever linked it"),
-    Column("folded_name", Text, nullable=False, comment="for comparing"),
+    Column(
+        "discord_id",
+        BigInteger,
+        nullable=False,
+        comment="the member who linked it",
+        info=holds("number"),
+    ),
+    Column(
+        "username",
+        Text,
+        nullable=False,
+        comment="as written by whoever linked it",
+        info=holds("name"),
+    ),
+    Column("folded_name", Text, nullable=False, comment="for comparing", info=holds("name")),
     Column("linked_at", DateTime(timezone=True), nullable=False),
     Column("verified_at", DateTime(timezone=True), comment="from then on it counts"),
-    Column("verified_by", BigInteger, comment="Discord id of the admin"),
+    Column("verified_by", BigInteger, comment="Discord id of the admin", info=holds("number")),
     Column("campaign_code", Text, comment="folded; under which the total was read"),
     Column("total", Numeric, comment="all ever wagered, by the newest reading"),
     Column("seen_at", DateTime(timezone=True), comment="of the newest reading"),
     Column("fell_from", Numeric, comment="the total before it fell, until it reaches that again"),
     Column("fell_to", Numeric, comment="the total right after that fall"),
     Column("role_id", BigInteger, comment="the role that was asked for, while they have it"),
-    Column("role_holder", BigInteger, comment="Discord id of the member who has it"),
+    Column(
+        "role_holder",
+        BigInteger,
+        comment="Discord id of the member who has it",
+        info=holds("number"),
+    ),
     Column("role_refused_at", DateTime(timezone=True), comment="it could not be given"),
     Column("ended_at", DateTime(timezone=True)),
-    Column("ended_by", BigInteger, comment="Discord id of who unlinked it"),
+    Column("ended_by", BigInteger, comment="Discord id of who unlinked it", info=holds("number")),
     PrimaryKeyConstraint("guild_id", "account_id", name="wagers_accounts_key"),
     ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="wagers_accounts_viewer"),
     CheckConstraint(

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL, TSTZMULTIRANGE
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
 
 days = Table(
     "watchtime_days",
@@ -128,8 +129,14 @@ adjustments = Table(
     Column("key", Text, nullable=False, comment="of the cause, so that it is counted once"),
     Column("viewer_id", BigInteger, nullable=False),
     Column("amount", INTERVAL, nullable=False, comment="negative takes away"),
-    Column("reason", Text, nullable=False),
-    Column("actor", BigInteger, nullable=False, comment="Discord id of who did it"),
+    Column("reason", Text, nullable=False, info=holds("text")),
+    Column(
+        "actor",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of who did it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("guild_id", "key", name="watchtime_adjustments_once_a_cause"),
     ForeignKeyConstraint(
@@ -197,7 +204,12 @@ exclusions = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("viewer_id", BigInteger, nullable=False),
-    Column("actor", BigInteger, comment="Discord id of who did it; empty for a known chat bot"),
+    Column(
+        "actor",
+        BigInteger,
+        comment="Discord id of who did it; empty for a known chat bot",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_exclusions_one_a_viewer"),
     ForeignKeyConstraint(
@@ -211,8 +223,20 @@ excluded_names = Table(
     "watchtime_excluded_names",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("folded_name", Text, nullable=False, comment="for comparing"),
-    Column("name", Text, nullable=False, comment="as the admin wrote it"),
+    Column(
+        "folded_name",
+        Text,
+        nullable=False,
+        comment="for comparing",
+        info=holds("name", stays=PENALTY),
+    ),
+    Column(
+        "name",
+        Text,
+        nullable=False,
+        comment="as the admin wrote it",
+        info=holds("name", stays=PENALTY),
+    ),
     Column(
         "excluded",
         Boolean,

@@ -15,19 +15,28 @@ from sqlalchemy import (
 
 from core.kit.attempts import attempt_columns
 from core.kit.database import METADATA
+from core.kit.personal import holds
+
+_CONNECTION = "the channel's connection; whoever made it disconnects first"
 
 accounts = Table(
     "kick_accounts",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("kick_user_id", BigInteger, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("kick_user_id", BigInteger, nullable=False, info=holds("number", stays=_CONNECTION)),
+    Column("name", Text, nullable=False, info=holds("name", stays=_CONNECTION)),
     Column("scopes", Text, nullable=False, comment="as granted, separated by spaces"),
     Column("state", Text, nullable=False, comment="connected, or reconnect: Kick ended the grant"),
     Column("access_token", Text, nullable=False, comment="sealed"),
     Column("refresh_token", Text, nullable=False, comment="sealed"),
     Column("expires_at", DateTime(timezone=True), nullable=False, comment="of the access token"),
-    Column("connected_by", BigInteger, nullable=False, comment="Discord id of the admin"),
+    Column(
+        "connected_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of the admin",
+        info=holds("number", stays=_CONNECTION),
+    ),
     Column("connected_at", DateTime(timezone=True), nullable=False),
     Column("refreshed_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("guild_id", name="kick_accounts_one_a_server"),
@@ -39,8 +48,14 @@ attempts = Table(
     "kick_connect_attempts",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("asked_by", BigInteger, nullable=False, comment="Discord id of the admin"),
-    Column("asked_by_name", Text, nullable=False),
+    Column(
+        "asked_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of the admin",
+        info=holds("number"),
+    ),
+    Column("asked_by_name", Text, nullable=False, info=holds("name")),
     *attempt_columns("Kick"),
     PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
     UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
@@ -52,7 +67,12 @@ channels = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("broadcaster_user_id", BigInteger, nullable=False, comment="whose ids these are"),
-    Column("chosen_by", BigInteger, comment="Discord id; empty when it came from the environment"),
+    Column(
+        "chosen_by",
+        BigInteger,
+        comment="Discord id; empty when it came from the environment",
+        info=holds("number"),
+    ),
     Column("named", Text, comment="KICK_CHANNEL when it was looked up; empty if an admin chose"),
     Column("site_channel_id", BigInteger, comment="Kick's third number, only on its website"),
     Column("chatroom_id", BigInteger),

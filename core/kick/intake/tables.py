@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, holds
 
 subscriptions = Table(
     "kick_subscriptions",
@@ -98,7 +99,13 @@ held = Table(
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("message_id", Text, nullable=False),
     Column("timestamp", Text, nullable=False, comment="as signed"),
-    Column("body", LargeBinary, nullable=False, comment="as signed, byte for byte"),
+    Column(
+        "body",
+        LargeBinary,
+        nullable=False,
+        comment="as signed, byte for byte",
+        info=holds("text", stays="nobody knows whether it is true; deleted after a day"),
+    ),
     Column("signature", Text, nullable=False),
     Column("kind", Text, nullable=False, comment="not signed"),
     Column("subscription_id", Text, nullable=False, comment="not signed"),
@@ -136,11 +143,17 @@ recent_subs = Table(
     "kick_recent_subs",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("kick_user_id", BigInteger, nullable=False, comment="who has the subscription"),
+    Column(
+        "kick_user_id",
+        BigInteger,
+        nullable=False,
+        comment="who has the subscription",
+        info=holds("number"),
+    ),
     Column("gifted", Boolean, nullable=False, comment="received, not bought"),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("key", Text, nullable=False, comment="of the event"),
-    Column("payload", JSONB, nullable=False, comment="the event"),
+    Column("key", Text, nullable=False, comment="of the event", info=holds("key")),
+    Column("payload", JSONB, nullable=False, comment="the event", info=holds("json")),
     PrimaryKeyConstraint("guild_id", "kick_user_id", "gifted", "key", name="kick_recent_subs_once"),
     comment="kept for a month, to recognise the echo of a gift",
 )
@@ -151,17 +164,27 @@ parked = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("event", Text, nullable=False, comment="class name"),
-    Column("key", Text, nullable=False, comment="of the event"),
+    Column("key", Text, nullable=False, comment="of the event", info=holds("key")),
     Column("reason", Text, nullable=False),
     Column("counted", Boolean, nullable=False, comment="it was counted before it looked odd"),
     Column("at", DateTime(timezone=True), nullable=False, comment="when it happened"),
-    Column("payload", JSONB, nullable=False, comment="the event"),
+    Column("payload", JSONB, nullable=False, comment="the event", info=holds("json")),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("drop", Text, nullable=False, comment="of the gifts that it looks like"),
-    Column("giver", Text, nullable=False, comment="name of who gave them; empty: anonymous"),
+    Column(
+        "drop", Text, nullable=False, comment="of the gifts that it looks like", info=holds("key")
+    ),
+    Column(
+        "giver",
+        Text,
+        nullable=False,
+        comment="name of who gave them; empty: anonymous",
+        info=holds("name"),
+    ),
     Column("number", Integer, comment="by which admins name it; shared with kick_witnesses"),
     Column("state", Text, nullable=False, server_default="open"),
-    Column("settled_by", BigInteger, comment="Discord id"),
+    Column(
+        "settled_by", BigInteger, comment="Discord id", info=holds("number", stays=ADMINS_ANSWER)
+    ),
     Column("settled_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("guild_id", "event", "key", name="kick_parked_once"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_parked_guild"),

@@ -20,14 +20,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, holds
 
 told = Table(
     "kick_told",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("key", Text, nullable=False, comment="of the event"),
-    Column("subject", Text, nullable=False, comment="equal to that of its witness"),
+    Column("key", Text, nullable=False, comment="of the event", info=holds("key")),
+    Column(
+        "subject", Text, nullable=False, comment="equal to that of its witness", info=holds("key")
+    ),
     Column("at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("guild_id", "kind", "key", name="kick_told_once"),
     CheckConstraint("kind IN ('gift', 'sub', 'kicks')", name="kick_told_kind"),
@@ -40,16 +43,26 @@ witnesses = Table(
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("key", Text, nullable=False, comment="of the FeedWitnessed event"),
-    Column("subject", Text, nullable=False),
-    Column("drop", Text, nullable=False, comment="what is credited together"),
+    Column("key", Text, nullable=False, comment="of the FeedWitnessed event", info=holds("key")),
+    Column("subject", Text, nullable=False, info=holds("key")),
+    Column("drop", Text, nullable=False, comment="what is credited together", info=holds("key")),
     Column("channel_id", BigInteger, nullable=False, comment="the owner's user id"),
     Column("at", DateTime(timezone=True), nullable=False),
-    Column("payload", JSONB, nullable=False, comment="the FeedWitnessed event"),
+    Column("payload", JSONB, nullable=False, comment="the FeedWitnessed event", info=holds("json")),
     Column("state", Text, nullable=False, server_default="waiting"),
-    Column("fact_key", Text, comment="of the fact that it is, once that was told by webhook"),
+    Column(
+        "fact_key",
+        Text,
+        comment="of the fact that it is, once that was told by webhook",
+        info=holds("key"),
+    ),
     Column("number", Integer, comment="by which admins name the drop"),
-    Column("settled_by", BigInteger, comment="Discord id; 0: the feed is the authority"),
+    Column(
+        "settled_by",
+        BigInteger,
+        comment="Discord id; 0: the feed is the authority",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("settled_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("guild_id", "kind", "key", name="kick_witnesses_once"),
     ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_witnesses_guild"),

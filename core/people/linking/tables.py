@@ -14,15 +14,30 @@ from sqlalchemy import (
 
 from core.kit.attempts import attempt_columns
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 attempts = Table(
     "people_link_attempts",
     METADATA,
     Column("guild_id", BigInteger, nullable=False),
-    Column("discord_id", BigInteger, nullable=False, comment="of the member who asked"),
-    Column("discord_name", Text, nullable=False, comment="as shown in the server, at asking"),
-    Column("discord_handle", Text, nullable=False, comment="which nobody else has"),
-    Column("avatar_url", Text, nullable=False),
+    Column(
+        "discord_id",
+        BigInteger,
+        nullable=False,
+        comment="of the member who asked",
+        info=holds("number"),
+    ),
+    Column(
+        "discord_name",
+        Text,
+        nullable=False,
+        comment="as shown in the server, at asking",
+        info=holds("name"),
+    ),
+    Column(
+        "discord_handle", Text, nullable=False, comment="which nobody else has", info=holds("name")
+    ),
+    Column("avatar_url", Text, nullable=False, info=holds("text")),
     Column("by_dm", Boolean, nullable=False, comment="the member takes direct messages from us"),
     *attempt_columns("Kick"),
     Column("outcome", Text, comment="linked, or why not; empty while it is open"),

@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import holds
 
 panels = Table(
     "people_panels",
@@ -23,7 +24,13 @@ panels = Table(
     Column("channel_id", BigInteger, nullable=False),
     Column("channel_name", Text, nullable=False, comment="when it was posted"),
     Column("emoji", Text, nullable=False, comment="of the reaction, as it is written in a message"),
-    Column("posted_by", BigInteger, nullable=False, comment="Discord id of the admin"),
+    Column(
+        "posted_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of the admin",
+        info=holds("number"),
+    ),
     Column("posted_at", DateTime(timezone=True), nullable=False),
     Column("state", Text, nullable=False, server_default="posted"),
     Column("ended_at", DateTime(timezone=True), comment="when it was withdrawn, or found gone"),

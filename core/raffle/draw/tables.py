@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from core.kit.database import METADATA
+from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
 
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 _DRAW = ["raffle_draws.guild_id", "raffle_draws.period"]
@@ -34,7 +35,12 @@ draws = Table(
     Column("tickets", BigInteger, nullable=False),
     Column("left_out", Integer, nullable=False, comment="holders who were not allowed to win"),
     Column("frozen_at", DateTime(timezone=True), nullable=False),
-    Column("frozen_by", BigInteger, comment="Discord id; empty when it froze by itself"),
+    Column(
+        "frozen_by",
+        BigInteger,
+        comment="Discord id; empty when it froze by itself",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("channel_id", BigInteger, nullable=False, comment="Discord channel of its posts"),
     Column("claim_minutes", Integer, nullable=False, comment="how long a winner has, as told"),
     Column("chain", Text, comment="name of the beacon's chain; empty without beacon"),
@@ -42,7 +48,12 @@ draws = Table(
     Column("round_at", DateTime(timezone=True), comment="when the round is published"),
     Column("randomness", Text, comment="the round's, in hex, once it is known"),
     Column("signature", Text, comment="the round's, in hex"),
-    Column("given_up_by", BigInteger, comment="Discord id of who drew without waiting for it"),
+    Column(
+        "given_up_by",
+        BigInteger,
+        comment="Discord id of who drew without waiting for it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("given_up_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
     ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_draws_period"),
@@ -59,7 +70,12 @@ picks = Table(
     Column("claimant", Text, comment="pseudonym of the Discord member who won; empty if skipped"),
     Column("state", Text, nullable=False),
     Column("reason", Text, comment="why skipped"),
-    Column("discord_id", BigInteger, comment="whose the account was when it was drawn"),
+    Column(
+        "discord_id",
+        BigInteger,
+        comment="whose the account was when it was drawn",
+        info=holds("number"),
+    ),
     Column("drawn_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), comment="the last instant to claim"),
     Column(
@@ -83,7 +99,12 @@ picks = Table(
     ),
     Column("claimed_at", DateTime(timezone=True)),
     Column("delivered_at", DateTime(timezone=True)),
-    Column("delivered_by", BigInteger, comment="Discord id of the admin"),
+    Column(
+        "delivered_by",
+        BigInteger,
+        comment="Discord id of the admin",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     PrimaryKeyConstraint("guild_id", "period", "k", name="raffle_picks_numbered"),
     UniqueConstraint("guild_id", "period", "viewer_id", name="raffle_picks_never_twice"),
     ForeignKeyConstraint(["guild_id", "period"], _DRAW, name="raffle_picks_draw"),
@@ -125,8 +146,13 @@ exclusions = Table(
     Column("guild_id", BigInteger, nullable=False),
     Column("viewer_id", BigInteger, nullable=False),
     Column("cause", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("excluded_by", BigInteger, comment="Discord id; empty when it came with a ban"),
+    Column("reason", Text, nullable=False, server_default="", info=holds("text", stays=PENALTY)),
+    Column(
+        "excluded_by",
+        BigInteger,
+        comment="Discord id; empty when it came with a ban",
+        info=holds("number", stays=ADMINS_ANSWER),
+    ),
     Column("excluded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("until", DateTime(timezone=True), comment="the end of a time-out"),
     PrimaryKeyConstraint("guild_id", "viewer_id", "cause", name="raffle_exclusions_once"),
