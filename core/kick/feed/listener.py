@@ -204,8 +204,8 @@ class FeedListener:
                 if line is not None:
                     channel.comparison.show(line)
 
-    async def _compare(self) -> None:
-        """Now and then, whether the feed and the webhooks tell of the same chat."""
+    def _renew_comparisons(self) -> None:
+        """Compare from the start over a new connection, or after another chatroom was set."""
         connections = self._connections_by_channel()
         for channel_id, followed in self._followed.items():
             connection = connections.get(channel_id)
@@ -222,6 +222,9 @@ class FeedListener:
                 self._compared[channel_id] = _Channel(
                     followed.chatroom_id, connected_at, comparison
                 )
+
+    async def _compare(self) -> None:
+        """Now and then, whether the feed and the webhooks tell of the same chat."""
         now = time.monotonic()
         if now - self._compared_at < self._timing.compare or not self._settings.use_dual_mode:
             return
@@ -284,6 +287,7 @@ class FeedListener:
 
     async def _write_states(self) -> None:
         """When something has changed, and now and then: what is old is not believed."""
+        self._renew_comparisons()  # whatever is said to be connected is compared
         found = list(self._states())
         shape = [replace(one, heard_at=None) for one in found]
         now = time.monotonic()
