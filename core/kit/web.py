@@ -128,6 +128,15 @@ def _speak_as_asked(app: Flask) -> None:
             g.pop("speech").close()
 
 
+def _told(error: HTTPException) -> tuple[str, str]:
+    """What happened and what to do; machines know the status by its own name."""
+    if error.code != 404 or not _is_for_people():
+        return error.name, ""
+    return _("This page does not exist."), _(
+        "Check the address. If a link brought you here, run the command in Discord again."
+    )
+
+
 def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
     """Give `app` the look, the reader's language, kind answers to every failure, and the security
     headers, by which a page may show pictures from this address."""
@@ -166,7 +175,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
 
     @app.errorhandler(HTTPException)
     def declined(error: HTTPException) -> Response:
-        response = problem(error.code or 500, error.name)
+        response = problem(error.code or 500, *_told(error))
         # Such as Allow, which belongs to a 405. The type is ours.
         kept = [(name, value) for name, value in error.get_headers() if name != "Content-Type"]
         response.headers.extend(kept)

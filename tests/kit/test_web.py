@@ -218,3 +218,10 @@ def test_a_translated_sentence_of_a_template_stays_safe(client: FlaskClient) -> 
     with app.test_request_context(), words.speak("sv"):
         sentence = "{% trans name %}Linked with {{ name }}{% endtrans %}"
         assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
+
+
+def test_an_address_that_leads_nowhere_is_a_page_for_people(client: FlaskClient) -> None:
+    answer = client.get("/nowhere", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "This page does not exist." in answer.text
+    assert "Not Found" not in answer.text

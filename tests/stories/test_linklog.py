@@ -48,7 +48,9 @@ def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:
 
 def test_missing_permissions_are_named_before_it_is_switched_on(stage: Stage) -> None:
     stage.discord.overwrite("slot-calls", "bot", deny=["EMBED_LINKS"])
-    refused = stage.discord.slash("nora", "slot-calls", "linklogs on")["response"]["embeds"][0]
+    chosen = {"channel": "slot-calls"}
+    told = stage.discord.slash("nora", "slot-calls", "linklogs on", chosen)["response"]
+    refused = told["embeds"][0]
     assert "not allowed to post" in refused["title"]
     assert "Embed Links" in refused["description"]
     stage.discord.overwrite("slot-calls", "bot")
@@ -56,7 +58,7 @@ def test_missing_permissions_are_named_before_it_is_switched_on(stage: Stage) ->
 
 def test_a_channel_that_is_gone_or_closed_is_named(stage: Stage) -> None:
     stage.discord.channel("link-log", create=True)
-    stage.discord.slash("nora", "link-log", "linklogs on")
+    stage.discord.slash("nora", "link-log", "linklogs on", {"channel": "link-log"})
     stage.discord.overwrite("link-log", "bot", deny=["SEND_MESSAGES"])
     panel(stage, "general")
     until(lambda: "Not delivered" in ask(stage, "status").get("description", ""), "the shelf")

@@ -30,10 +30,10 @@ class LinkLogs(commands.Cog):
         await _tell(ctx, current)
 
     @linklogs.command(name="on", extras=PRIVATE)
-    @app_commands.describe(channel="Where links are logged; this channel if empty")
+    @app_commands.describe(channel="Where links are logged; if empty, the last one or this one")
     async def switch_on(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Log every link, failure, conflict and unlink in a channel."""
-        where = channel or ctx.channel
+        where = channel or await self._remembered(ctx) or ctx.channel
         if not isinstance(where, discord.TextChannel):
             raise Refusal(
                 _("The link log needs a text channel."), _("Name one: `/linklogs on channel:#log`.")
@@ -43,9 +43,16 @@ class LinkLogs(commands.Cog):
         current = await self._database.run(actions.switch_on, ctx.guild.id, where.id, ctx.author.id)
         await _tell(ctx, current)
 
+    async def _remembered(self, ctx: Context) -> discord.TextChannel | None:
+        """The channel that was chosen before, if it still exists."""
+        assert ctx.guild is not None, "the command is guild_only"
+        current = await self._database.run(actions.get_status, ctx.guild.id)
+        known = ctx.guild.get_channel(current.channel_id or 0)
+        return known if isinstance(known, discord.TextChannel) else None
+
     @linklogs.command(name="off", extras=PRIVATE)
     async def switch_off(self, ctx: Context) -> None:
-        """Log links no more; the channel is remembered."""
+        """Turn the link log off; the channel is remembered."""
         current = await self._database.run(actions.switch_off, guild_id_of(ctx), ctx.author.id)
         await _tell(ctx, current)
 
