@@ -198,7 +198,7 @@ def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
     answer = add(stage, "Nobles", 5)
     assert "That role stands above mine." in answer["description"]
     assert "drag my role above it" in answer["description"]
-    until(lambda: "cannot be given" in admin(stage, "roles status")["title"], "a warning")
+    until(lambda: "cannot be assigned" in admin(stage, "roles status")["title"], "a warning")
     stage.discord.wait_for("bot-log", lambda m: "cannot give the role Nobles" in title(m))
     assert changes(stage) == []
     stage.discord.role("Nobles", position=1)
