@@ -54,6 +54,7 @@ _KEYS: Mapping[Holds, str] = {
         what why""",
     "json": "actor before by after gifter follower moderator redeemer sender subscriber target",
     "nobody": """
+        claimant earlier frozen_at locked missing plan planned_at scopes settings voice wait
         account_id act all amount at badges called_at category channel claim_minutes commitment
         cooldown cost deleted done ends_at entrants event expires_at gift_name gifts guild_id
         hash held identified if_possible is_answered is_bot is_broadcaster is_public is_streamer
