@@ -21,8 +21,11 @@ OWN_SOURCE = "inbox.told"
 def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:
     """Write deliveries down and tell the worker; False for each that was already here."""
     news = store.add_deliveries(tx, deliveries)
-    if any(news):
-        ring_after_commit(tx, BELL)
+    for delivery, new in zip(deliveries, news, strict=True):
+        if new:
+            ring_after_commit(
+                tx, BELL, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
+            )
     return news
 
 
