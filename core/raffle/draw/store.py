@@ -389,13 +389,14 @@ def list_unclaimed(tx: Connection) -> list[Unclaimed]:
 
 
 def list_posted_in(tx: Connection, guild_id: int, channel_id: int) -> list[Pick]:
-    """The winners who have not claimed yet and whose post is in this channel."""
+    """The winners who have not claimed yet and whose post is in this channel, in the order in which
+    their raffles are to be locked."""
     found = tx.execute(
         _PICKS.where(
             picks.c.guild_id == guild_id,
             picks.c.channel_id == channel_id,
             picks.c.state == "drawn",
-        )
+        ).order_by(picks.c.period, picks.c.k)
     )
     return [Pick(**row) for row in found.mappings()]
 

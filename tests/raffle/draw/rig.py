@@ -45,11 +45,12 @@ def ended(
     *,
     winners: int = 1,
     channel: int = CHANNEL_ID,
+    earlier: timedelta = timedelta(0),
 ) -> int:
-    """A raffle in which these viewers hold tickets; its number."""
+    """A raffle in which these viewers hold tickets, ended then or earlier; its number."""
     if channel:
         change_setting(tx, guild_id, CHANNEL, channel, ADMIN)
-    number = period(tx, guild_id, winners=winners).number
+    number = period(tx, guild_id, START - earlier, END - earlier, winners=winners).number
     for name in names:
         viewer_id = viewer(tx, guild_id, name)
         people.add_link(tx, guild_id, discord_id(name), "kick", viewer_id, START)

@@ -21,6 +21,7 @@ from tests.raffle.draw.rig import (
     ADMIN,
     CHANNEL_ID,
     DUE,
+    NAMES,
     audited,
     beacon,
     check,
@@ -279,6 +280,18 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     claim(tx, pick, at=timedelta(hours=103))
     (edit,) = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "claimed"]
     assert edit.target == {"channel_id": 4711, "edits": again.key}
+
+
+def test_posts_of_several_raffles_are_locked_in_one_order(tx: Connection, guild_id: int) -> None:
+    """Two messages that are deleted at once would wait for each other's raffle."""
+    numbers = [
+        ended(tx, guild_id, (name,), earlier=timedelta(days=31 * months))
+        for months, name in enumerate(NAMES[:3])
+    ]
+    for number in reversed(numbers):
+        drew(tx, guild_id, number)
+    posts = store.list_posted_in(tx, guild_id, CHANNEL_ID)
+    assert [pick.period for pick in posts] == numbers
 
 
 def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
