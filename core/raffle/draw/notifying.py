@@ -33,15 +33,15 @@ def _has_failed(fate: Fate | None) -> bool:
     return fate is not None and (fate.state == "shelved" or "skipped" in (fate.receipt or {}))
 
 
-def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
-    """Post it again where that may help, or else tell the admins, once. Hold the period's lock."""
+def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> bool:
+    """Post it again where that may help; False when nothing is on its way to the winner and nothing
+    more can be sent. Hold the period's lock."""
     if _is_pending(tx, pick):
-        return
+        return True
     channel_id = announcing.channel_of(tx, draw)
     deleted = pick.post_gone and pick.posts < MOST_POSTS
     if channel_id == pick.channel_id and not deleted:
-        announcing.unreachable(tx, period, pick)
-        return
+        return False
     outbox.withdraw(tx, pick.guild_id, [announcing.post_key(pick), announcing.edit_key(pick)])
     values = {"posts": pick.posts + 1, "post_gone": False, "channel_id": channel_id}
     store.set_pick(tx, pick, "drawn", "drawn", **values)
@@ -50,6 +50,7 @@ def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick:
     announcing.post_winner(tx, means, period, draw, again)
     target = f"#{pick.period}.{pick.k}"
     post_audit(tx, pick.guild_id, BY_ITSELF, "raffle.post_again", target, after=pick.name)
+    return True
 
 
 def _is_pending(tx: Connection, pick: Pick) -> bool:

@@ -66,33 +66,46 @@ def check_claim(
     tx: Connection, means: Means, guild_id: int, number: int, k: int, at: datetime, now: datetime
 ) -> bool:
     """Run the clock of a winner who has not claimed, up to an instant at which members could use
-    the bot; when the time is over, the next one is drawn and it returns
-    True. Whoever is banned or excluded then is shown as that.
+    the bot; True when the time is over and the next one is drawn. Whoever is banned or excluded
+    then is shown as that.
 
     The clock stands still while nothing that the bot sent is there for the winner to claim with.
+    Where nothing more can be sent, either, whoever is banned or excluded is replaced at once.
     """
     period, draw, pick = _locked(tx, guild_id, number, k)
     if pick.state != "drawn":
         return False
     require_unaltered(tx, means, period, pick)
     if not notifying.is_notified(tx, pick):
-        notifying.notify_again(tx, means, period, draw, pick)
-        return False
+        if notifying.notify_again(tx, means, period, draw, pick):
+            return False
+        if find_bar(tx, guild_id, pick.viewer_id, now) is None:
+            announcing.unreachable(tx, period, pick)
+            return False
+        _replace(tx, means, period, draw, pick, now)
+        return True
     before = pick.clock
     clock = rules.run_clock(before, timedelta(minutes=draw.claim_minutes), at)
     store.set_clock(tx, pick, clock)
     if clock.is_over:
-        bar = find_bar(tx, guild_id, pick.viewer_id, now)
-        if bar is None:
-            store.set_pick(tx, pick, "drawn", "expired")
-            _tell(tx, means, period, draw, k, "raffle.expire", BY_ITSELF)
-        else:
-            store.set_pick(tx, pick, "drawn", "skipped", reason=bar)
-            _tell(tx, means, period, draw, k, "raffle.skip", BY_ITSELF)
-        pick_missing(tx, means, period, draw, now)
+        _replace(tx, means, period, draw, pick, now)
     elif clock.expires_at - before.expires_at > SHOWN:
         _tell(tx, means, period, draw, k, "raffle.more_time", BY_ITSELF)
     return clock.is_over
+
+
+def _replace(
+    tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick, now: datetime
+) -> None:
+    """Draw the next winner instead of one who did not claim or is banned or excluded."""
+    bar = find_bar(tx, period.guild_id, pick.viewer_id, now)
+    if bar is None:
+        store.set_pick(tx, pick, "drawn", "expired")
+        _tell(tx, means, period, draw, pick.k, "raffle.expire", BY_ITSELF)
+    else:
+        store.set_pick(tx, pick, "drawn", "skipped", reason=bar)
+        _tell(tx, means, period, draw, pick.k, "raffle.skip", BY_ITSELF)
+    pick_missing(tx, means, period, draw, now)
 
 
 def note_deleted(

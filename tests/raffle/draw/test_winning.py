@@ -13,7 +13,7 @@ from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.outbox.store import find_receipt
-from core.raffle.draw import actions, announcing, embeds, rules, store, winning
+from core.raffle.draw import actions, announcing, embeds, excluding, rules, store, winning
 from core.raffle.draw.store import Pick
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from tests.clean import cleaned
@@ -280,6 +280,42 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     claim(tx, pick, at=timedelta(hours=103))
     (edit,) = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "claimed"]
     assert edit.target == {"channel_id": 4711, "edits": again.key}
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["before the admins are told", "after"])
+def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
+    tx: Connection, guild_id: int, told: bool
+) -> None:
+    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    if not told:
+        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+    assert not check(tx, guild_id, number, 1, DUE), "a message is still on its way"
+    dms_are_closed(tx)
+    channel_is_gone(tx, CHANNEL_ID)
+    if told:
+        assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
+        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+    assert check(tx, guild_id, number, 1, DUE + timedelta(minutes=2))
+    first, second = store.list_picks(tx, guild_id, number)
+    assert (first.state, first.reason, second.state) == ("skipped", "excluded", "drawn")
+    assert len(posted(tx, guild_id, "raffle.unreachable")) == told
+    assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=3)), "only once"
+
+
+def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask(
+    tx: Connection, guild_id: int
+) -> None:
+    """Or an admin who deletes the post could choose another winner."""
+    number = ended(tx, guild_id)
+    (pick,) = drew(tx, guild_id, number)
+    dms_are_closed(tx)
+    notified(tx, pick)
+    excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+    winning.note_deleted(tx, guild_id, CHANNEL_ID)
+    assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
+    assert (found(tx, pick).state, found(tx, pick).posts) == ("drawn", 2)
 
 
 def test_posts_of_several_raffles_are_locked_in_one_order(tx: Connection, guild_id: int) -> None:
