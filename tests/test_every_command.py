@@ -39,6 +39,7 @@ FITTING = {
     "end_day": "28",
     "key": "watchtime.enabled",
     "mode": "stack",
+    "raffle": "1",
     "role": "Regular",
     "room": "watchtime",
     "start": "2030-01-01",

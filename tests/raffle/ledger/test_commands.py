@@ -400,7 +400,7 @@ def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) ->
         assert press(ask, question, "Cancel") == "✅ Everything stays as it is"
     asked_first, asked_second = ask.answer("rafflecancel"), ask.answer("raffleend")
     if ask.typing:
-        assert "for admins" in press(ask, asked_first, "Cancel raffle #1", "leo")
+        assert "for moderators" in press(ask, asked_first, "Cancel raffle #1", "leo")
     assert press(ask, asked_first, "Cancel raffle #1") == "✖️ Raffle #1 is cancelled"
     assert "is over already" in press(ask, asked_second, "End raffle #1")
     assert now() == ["closed"]
