@@ -77,6 +77,7 @@ def test_what_later_versions_add_to_an_event_is_no_obstacle_now(kind: type[Event
 
 
 EXAMPLES: dict[type, Any] = {
+    bool: True,
     int: 7,
     str: "x",
     Decimal: Decimal("0.10"),

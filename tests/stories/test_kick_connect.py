@@ -108,7 +108,7 @@ def test_who_takes_no_direct_messages_gets_the_link_privately(stage: Stage, page
     custom_id = said["components"][0]["components"][0]["custom_id"]
 
     pressed = stage.discord.click("mia", said["message_id"], custom_id)
-    assert "for admins" in str(pressed["response"])
+    assert "for moderators" in str(pressed["response"])
     pressed = stage.discord.click("tomas", said["message_id"], custom_id)
     page.goto(url_in(private_answer(stage, pressed, WELCOME)))
     expect(page.get_by_text("Tomas asked for it")).to_be_visible()

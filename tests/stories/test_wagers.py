@@ -149,7 +149,7 @@ def test_the_admins_button_below_a_claim(stage: Stage, shuffle: ShuffleDriver) -
     (row,) = post["components"]
     custom_id = row["components"][0]["custom_id"]
     refused = stage.discord.click("mia", post["message_id"], custom_id)
-    assert "for admins" in answered(stage, refused)["title"]
+    assert "for moderators" in answered(stage, refused)["title"]
     done = stage.discord.click("nora", post["message_id"], custom_id)
     assert "leo_77 is verified" in answered(stage, done)["title"].replace("\\", "")
     has_role(stage, "leo", True)
