@@ -436,6 +436,9 @@ class DiscordThread:
 
 def _why_it_ended(error: Exception) -> str:
     """Discord's fault or ours: only what the network or Discord's servers raise is theirs."""
+    if isinstance(error, AttributeError) and isinstance(error.__context__, _UNREACHABLE):
+        # discord.py trips over its missing connection while it handles a refused handshake.
+        error = error.__context__
     if isinstance(error, discord.HTTPException):
         theirs = error.status >= 500 or error.status == 429
     else:

@@ -57,7 +57,7 @@ def test_a_line_in_kick_chat_becomes_a_post_in_discord(
         until(lambda: client.pubsub_numsub(CHANNEL)[0][1] >= 2, "both of us listening")
         message_id = stage.kick.chat("mia", "!call Book of Dead")
         post = stage.post_about("Book of Dead")
-        until(lambda: _wakes_the_worker(ear.get_message(timeout=0.1)), "the notification on the channel")
+        until(lambda: _rings_for_chat(ear.get_message(timeout=0.1)), "the event on the channel")
 
     reply = stage.kick.wait_for_line("@MadCats Book of Dead is in the queue")
     delivery = stage.rows(
@@ -71,8 +71,9 @@ def test_a_line_in_kick_chat_becomes_a_post_in_discord(
     assert reply["reply_to"] == message_id
 
 
-def _wakes_the_worker(received: Json | None) -> bool:
-    return received is not None and json.loads(received["data"])["bell"] == "inbox"
+def _rings_for_chat(received: Json | None) -> bool:
+    message = json.loads(received["data"]) if received else {}
+    return message.get("bell") == "inbox" and message.get("kind") == "chat.message.sent"
 
 
 def test_sr_is_another_word_for_call(stage: Stage) -> None:
