@@ -1,8 +1,11 @@
-"""A round trip to another site's consent page and back: each is a row, and each step of it works
-once, whatever happens afterwards.
+"""Attempts to sign in at another site and come back (OAuth with PKCE), one row for each link.
 
-The room that sends people away has the table, made with `attempt_columns`, and calls these in its
-own transactions. https://datatracker.ietf.org/doc/html/rfc9700 says what all of it is for.
+A link may be opened, and followed to the other site, again and again until somebody comes back: a
+viewer who presses Back on the consent page can still use it. Each departure has its own state and
+verifier and replaces those before, so at most one of them ever comes back, and only once.
+
+The package that sends people away has the table, made with `attempt_columns`, and calls these
+functions in its own transactions. Background: https://datatracker.ietf.org/doc/html/rfc9700.
 """
 
 import secrets
@@ -27,7 +30,7 @@ from core.kit.crypto import SealBroken, Vault, hash_of
 
 
 class LinkUsed(Exception):
-    """Somebody has followed this link before."""
+    """Somebody came back with this link, or declined it."""
 
 
 class LinkForgotten(Exception):
@@ -35,7 +38,7 @@ class LinkForgotten(Exception):
 
 
 class StateUnknown(Exception):
-    """We never gave out this state."""
+    """We never issued this state, or a later departure with the same link has replaced it."""
 
 
 class StateUsed(Exception):
@@ -86,16 +89,16 @@ def new_link_id() -> str:
 
 
 def get_unused(tx: Connection, table: Table, guild_id: int, link_id: str) -> RowMapping:
-    """The attempt of a link that nobody has followed yet. Looking at it uses nothing up.
+    """The attempt of a link with which nobody has come back yet. Reading it uses nothing up.
 
     Raises:
-        LinkUsed, LinkForgotten: it leads nowhere any more.
+        LinkUsed, LinkForgotten: the link no longer works.
     """
     found = select(table).where(table.c.guild_id == guild_id, table.c.link_id == link_id)
     row = tx.execute(found).mappings().first()
     if row is None:
         raise LinkForgotten
-    if row["started_at"] is not None or row["finished_at"] is not None:
+    if row["finished_at"] is not None:
         raise LinkUsed
     return row
 
@@ -109,11 +112,11 @@ def start(
     now: datetime,
     prefix: str = "",
 ) -> Departure:
-    """Somebody follows the link, which works once. The state begins with `prefix`, for whom it
-    concerns when it comes back.
+    """Follow the link to the other site; the state of an earlier departure stops working. The state
+    begins with `prefix`, which says who handles it when it comes back.
 
     Raises:
-        LinkUsed, LinkForgotten: it leads nowhere any more.
+        LinkUsed, LinkForgotten: the link no longer works.
     """
     get_unused(tx, table, guild_id, link_id)
     departure = Departure(prefix + secrets.token_urlsafe(32), secrets.token_urlsafe(48))
@@ -122,7 +125,6 @@ def start(
         .where(
             table.c.guild_id == guild_id,
             table.c.link_id == link_id,
-            table.c.started_at.is_(None),
             table.c.finished_at.is_(None),
         )
         .values(
@@ -131,16 +133,16 @@ def start(
             started_at=now,
         )
     )
-    if changed.rowcount == 0:  # somebody was quicker
+    if changed.rowcount == 0:  # somebody came back in the meantime
         raise LinkUsed
     return departure
 
 
 def take(tx: Connection, table: Table, state: str, now: datetime) -> RowMapping:
-    """The attempt of this state, which is used up by this: commit before anything else is done.
+    """Use up the attempt of this state, and its link with it: commit before doing anything else.
 
     Raises:
-        StateUnknown, StateUsed: there is none that counts.
+        StateUnknown, StateUsed: this state is not valid (any more).
     """
     of_state = table.c.state_hash == hash_of(state)
     row = (
@@ -155,14 +157,19 @@ def take(tx: Connection, table: Table, state: str, now: datetime) -> RowMapping:
     return row
 
 
+def may_return(row: RowMapping, now: datetime, last: timedelta) -> bool:
+    """Whether somebody left with this link no more than `last` ago."""
+    return row["started_at"] is not None and now - row["started_at"] <= last
+
+
 def verifier_of(row: RowMapping, vault: Vault, now: datetime, last: timedelta) -> str:
     """The PKCE verifier of an attempt that was taken.
 
     Raises:
         StateExpired: it was taken more than `last` after its start, or the vault's keys have been
-            changed meanwhile.
+            changed in the meantime.
     """
-    if now - row["started_at"] > last:
+    if not may_return(row, now, last):
         raise StateExpired
     try:
         return vault.open(row["verifier"])

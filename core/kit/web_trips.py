@@ -273,8 +273,8 @@ def _what(error: Exception, trip: Trip) -> str:
         LinkExpired: _("This link is more than {minutes} minutes old."),
         LinkUsed: _("This link was used already."),
         LinkForgotten: _("This link is no longer known."),
-        StateUnknown: _("This is no answer to anything we asked."),
-        StateUsed: _("This answer was used already."),
+        StateUnknown: _("This sign-in has expired or was replaced by a newer one."),
+        StateUsed: _("This sign-in was already used."),
         StateExpired: _("That took more than {minutes} minutes."),
     }
     last = trip.links.last if isinstance(error, LinkExpired) else trip.state_lasts

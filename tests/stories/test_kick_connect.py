@@ -54,6 +54,9 @@ def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
     page.get_by_role("link", name="Continue on Kick").click()
+    page.get_by_role("button", name="NoraPlays").wait_for()
+    page.go_back()
+    page.get_by_role("link", name="Continue on Kick").click()
     page.get_by_role("button", name="NoraPlays").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "NoraPlays is connected with Nora's Corner"

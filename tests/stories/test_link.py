@@ -167,7 +167,33 @@ def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("You said no on Kick.")
     assert linked(stage) == []
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("This answer was used already.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This sign-in was already used.")
+
+
+def test_going_back_from_kicks_page_keeps_the_link(stage: Stage, page: Page) -> None:
+    link = link_by_dm(stage, "nora")
+    page.goto(link)
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    expect(page.get_by_role("button", name="MadCats")).to_be_visible()
+    first = page.url
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Is this you?")
+    page.get_by_role("link", name="Yes, continue on Kick").click()
+    expect(page.get_by_role("button", name="MadCats")).to_be_visible()
+    second = page.url
+    assert second != first
+
+    page.goto(first)
+    page.get_by_role("button", name="MadCats").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("replaced by a newer one")
+    assert linked(stage) == []
+
+    page.goto(second)
+    page.get_by_role("button", name="MadCats").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
+    assert linked(stage) == [("nora", "MadCats")]
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
 
 
 def test_an_old_link_and_a_changed_one_say_so(stage: Stage, page: Page) -> None:
@@ -230,7 +256,7 @@ def test_a_forwarded_link_shows_whose_it_is_and_binds_nobody(stage: Stage, page:
     page.goto(link)
     expect(page.get_by_text("@madcats")).to_be_visible()
     page.get_by_role("button", name="No, that is not me").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Good that you looked.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing was linked.")
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
     assert linked(stage) == []

@@ -94,10 +94,10 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
 
 
 def invite(services: Services, link: PersonalLink) -> Invitation:
-    """What the page of a link shows. Looking at it uses nothing up.
+    """What the page of a link shows. Opening it uses nothing up.
 
     Raises:
-        LinkUsed, LinkForgotten: it leads nowhere any more.
+        LinkUsed, LinkForgotten: the link no longer works.
         Refusal: no channel is configured any more.
     """
     with services.database.begin() as tx:
@@ -111,8 +111,8 @@ def invite(services: Services, link: PersonalLink) -> Invitation:
 
 
 def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
-    """Follow the link to Kick, which works once: the address there, and the state. Raises as
-    `invite` does."""
+    """Follow the link to Kick: the address there, and the state, which replaces that of an earlier
+    departure. Raises as `invite` does."""
     invite(services, link)
     vault = vault_of(services.settings)
     with services.database.begin() as tx:
@@ -121,10 +121,10 @@ def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
 
 
 def take_state(services: Services, state: str) -> Attempt:
-    """The attempt that this state belongs to; it is used up by this, whatever follows.
+    """Use up the attempt that this state belongs to, whatever happens afterwards.
 
     Raises:
-        StateUnknown, StateUsed: there is none that counts.
+        StateUnknown, StateUsed: this state is not valid (any more).
     """
     with services.database.begin() as tx:
         row = attempts.take(tx, table, state, services.clock())

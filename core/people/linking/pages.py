@@ -81,11 +81,8 @@ class _Desk:
         trip.decline(self._services, self._read(token))
         return word(
             200,
-            _("Good that you looked."),
-            _(
-                "Nothing was linked, and this link leads nowhere any more. To link an account of "
-                "your own, run /link in Discord."
-            ),
+            _("Nothing was linked."),
+            _("This link no longer works. To link your own account, run /link in Discord."),
             mark="👍",
         )
 

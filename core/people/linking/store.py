@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 
@@ -63,16 +62,23 @@ def add_attempt(tx: Connection, attempt: Attempt) -> None:
 def end_attempt(tx: Connection, guild_id: int, link_id: str) -> bool:
     """The link reached nobody."""
     unused = delete(attempts).where(
-        attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _unfollowed()
+        attempts.c.guild_id == guild_id,
+        attempts.c.link_id == link_id,
+        attempts.c.started_at.is_(None),
+        attempts.c.finished_at.is_(None),
     )
     return tx.execute(unused).rowcount == 1
 
 
 def set_declined(tx: Connection, guild_id: int, link_id: str, now: datetime) -> bool:
-    """Whoever opened the link says that it is not theirs; False when it was followed before."""
+    """Somebody who opened the link says that it is not theirs; False when it was used up before."""
     changed = tx.execute(
         update(attempts)
-        .where(attempts.c.guild_id == guild_id, attempts.c.link_id == link_id, _unfollowed())
+        .where(
+            attempts.c.guild_id == guild_id,
+            attempts.c.link_id == link_id,
+            attempts.c.finished_at.is_(None),
+        )
         .values(finished_at=now)
     )
     return changed.rowcount == 1
@@ -110,7 +116,3 @@ def list_unsettled(tx: Connection, before: datetime) -> list[Attempt]:
         .order_by(attempts.c.finished_at)
     )
     return [attempt_of(row) for row in found.mappings()]
-
-
-def _unfollowed() -> Any:
-    return attempts.c.started_at.is_(None) & attempts.c.finished_at.is_(None)

@@ -63,19 +63,19 @@ class Taken:
 
 
 def look(services: Services, link: PersonalLink) -> Question:
-    """What the page of a link shows. Looking at it uses nothing up.
+    """What the page of a link shows. Opening it uses nothing up.
 
     Raises:
-        LinkUsed, LinkForgotten, LinkedAlready: it leads nowhere any more.
+        LinkUsed, LinkForgotten, LinkedAlready: the link no longer works.
     """
     with services.database.begin() as tx:
-        attempt = _unused(tx, link)
+        attempt = attempt_of(_unused(tx, link))
         return Question(guilds.list_names(tx).get(link.guild_id, ""), attempt)
 
 
 def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
-    """Follow the link to Kick, which works once: the address there, and the state. Raises as
-    `look` does."""
+    """Follow the link to Kick: the address there, and the state, which replaces that of an earlier
+    departure. Raises as `look` does."""
     vault = vault_of(services.settings)
     with services.database.begin() as tx:
         _unused(tx, link)
@@ -85,37 +85,40 @@ def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
     return oauth.consent_url(services.settings, left.state, left.verifier, SCOPES), left.state
 
 
-def _unused(tx: Connection, link: PersonalLink) -> Attempt:
-    attempt = attempt_of(attempts.get_unused(tx, table, link.guild_id, link.link_id))
+def _unused(tx: Connection, link: PersonalLink) -> RowMapping:
+    row = attempts.get_unused(tx, table, link.guild_id, link.link_id)
     if people.find_link(tx, link.guild_id, link.discord_id):
         raise LinkedAlready
-    return attempt
+    return row
 
 
 def decline(services: Services, link: PersonalLink) -> None:
-    """Whoever opened the link is somebody else. Raises as `look` does."""
+    """Somebody opened a link that is not theirs: it stops working, also for whoever is at Kick
+    with it. Raises as `look` does."""
     with services.database.begin() as tx:
-        attempt = _unused(tx, link)
+        attempt = attempt_of(_unused(tx, link))
         if not store.set_declined(tx, link.guild_id, link.link_id, services.clock()):
             raise LinkUsed
         actions.fail_attempt(tx, attempt, "not_me", services.clock())
 
 
 def note_expired(services: Services, link: PersonalLink) -> None:
-    """Somebody opens a link that is too old."""
+    """Somebody opened a link that is too old. Whoever left for Kick in time may still come back."""
+    now = services.clock()
     with services.database.begin() as tx:
         try:
-            attempt = _unused(tx, link)
+            row = _unused(tx, link)
         except (LinkForgotten, LinkUsed, LinkedAlready):
             return
-        actions.fail_attempt(tx, attempt, "expired", services.clock())
+        if not attempts.may_return(row, now, STATE_LASTS):
+            actions.fail_attempt(tx, attempt_of(row), "expired", now)
 
 
 def take(services: Services, state: str) -> Taken:
-    """The attempt that this state belongs to; it is used up by this, whatever follows.
+    """Use up the attempt that this state belongs to, whatever happens afterwards.
 
     Raises:
-        StateUnknown, StateUsed: there is none that counts.
+        StateUnknown, StateUsed: this state is not valid (any more).
     """
     with services.database.begin() as tx:
         row = attempts.take(tx, table, state, services.clock())

@@ -23,7 +23,13 @@ def test_the_page_asks_whether_it_is_you(desk: Desk) -> None:
     page = desk.browser().open(desk.ask())
     said = words(page)
     assert page.status_code == 200
-    for part in ("Is this you?", "MadCats @madcats", "Nora's Corner", "another 60 min", "say no"):
+    for part in (
+        "Is this you?",
+        "MadCats @madcats",
+        "Nora's Corner",
+        "expires in 60 min",
+        "say no",
+    ):
         assert part in said
     assert AVATAR in page.text
 
@@ -114,15 +120,38 @@ Outcome = Callable[[Desk], TestResponse]
 
 def _used_link(desk: Desk) -> TestResponse:
     link = desk.ask()
-    desk.browser().depart(link)
+    desk.browser().round_trip(link, None)
     return desk.browser().open(link)
 
 
 def _used_link_pressed(desk: Desk) -> TestResponse:
     link, browser = desk.ask(), desk.browser()
     onward = browser.onward(link)
-    assert browser.open(onward).status_code == 302
+    assert browser.round_trip(link, None).status_code == 403
     return browser.open(onward)
+
+
+def _declined_after_leaving(desk: Desk) -> TestResponse:
+    """Back from Kick's page, the viewer sees that the link is somebody else's."""
+    link, browser = desk.ask(), desk.browser()
+    back = browser.return_from(browser.depart(link), "mia")
+    assert browser.decline(link).status_code == 200
+    return browser.open(back)
+
+
+def _older_state(desk: Desk) -> TestResponse:
+    """Two tabs at Kick with one link; the consent of the first one comes back."""
+    link, browser = desk.ask(), desk.browser()
+    back = browser.return_from(browser.depart(link), "mia")
+    browser.depart(link)
+    return browser.open(back)
+
+
+def _old_link_after_leaving(desk: Desk) -> TestResponse:
+    link, browser = desk.ask(), desk.browser()
+    browser.depart(link)
+    desk.clock.forward(hours=1, seconds=2)
+    return browser.open(link)
 
 
 def _declined_link(desk: Desk) -> TestResponse:
@@ -270,8 +299,11 @@ def _too_often(desk: Desk) -> TestResponse:
 
 
 OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
-    (_used_link, 410, "was used already", None),
-    (_used_link_pressed, 410, "was used already", None),
+    (_used_link, 410, "link was used already", "denied"),
+    (_used_link_pressed, 410, "link was used already", "denied"),
+    (_declined_after_leaving, 410, "sign-in was already used", "not_me"),
+    (_older_state, 400, "replaced by a newer one", None),
+    (_old_link_after_leaving, 410, "more than 60 minutes old", "expired"),
     (_declined_link, 410, "was used already", "not_me"),
     (_old_link, 410, "more than 60 minutes old", "expired"),
     (_old_link_pressed, 410, "more than 60 minutes old", "expired"),
@@ -285,8 +317,8 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
     (_denied, 403, "You said no on Kick", "denied"),
     (_other_error, 400, "did not accept this sign-in", "not_accepted"),
     (_other_browser, 400, "began in another browser", "other_browser"),
-    (_replayed, 410, "answer was used already", "denied"),
-    (_unknown_state, 400, "no answer to anything we asked", None),
+    (_replayed, 410, "sign-in was already used", "denied"),
+    (_unknown_state, 400, "has expired or was replaced", None),
     (_no_code, 400, "did not accept this sign-in", "not_accepted"),
     (_late, 410, "more than 10 minutes", "late"),
     (_key_changed, 410, "more than 10 minutes", "late"),
@@ -317,6 +349,44 @@ def test_what_goes_wrong_is_a_page_in_plain_words_and_links_nothing(
     assert desk.letters("people.linked") == [] or outcome is _linked_by_now
 
 
+def test_going_back_from_kick_keeps_the_link(desk: Desk) -> None:
+    """Each departure has a state and a verifier of its own, and the last one counts."""
+    link, browser = desk.ask(), desk.browser()
+    first = query(browser.depart(link))
+    again = browser.depart(link)
+    for name in ("state", "code_challenge"):
+        assert query(again)[name] != first[name]
+    assert browser.open(browser.return_from(again, "mia")).status_code == 200
+    assert desk.find() is not None
+    assert browser.open(link).status_code == 410
+    assert desk.outcomes() == ["linked"]
+
+
+def test_a_link_may_be_followed_in_a_second_browser_after_the_first(desk: Desk) -> None:
+    """A viewer who is not signed in to Kick in one browser opens the link in another."""
+    link, phone, computer = desk.ask(), desk.browser(), desk.browser()
+    from_phone = phone.return_from(phone.depart(link), "mia")
+    from_computer = computer.return_from(computer.depart(link), "mia")
+    assert phone.open(from_phone).status_code == 400
+    assert desk.find() is None
+    assert computer.open(from_computer).status_code == 200
+    assert phone.open(from_phone).status_code == 400
+    assert desk.told() == [("AccountLinked", MIA)]
+
+
+def test_who_left_in_time_may_come_back_after_the_link_has_expired(desk: Desk) -> None:
+    """Opening the expired link in another tab does not end the attempt."""
+    link, browser = desk.ask(), desk.browser()
+    onward = browser.onward(link)
+    desk.clock.forward(minutes=59)
+    back = browser.return_from(str(browser.open(onward).headers["Location"]), "mia")
+    desk.clock.forward(minutes=2)
+    assert browser.open(link).status_code == 410
+    assert desk.outcomes() == [None]
+    assert browser.open(back).status_code == 200
+    assert desk.outcomes() == ["linked"]
+
+
 def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) -> None:
     with capture_logs() as lines:
         _replayed(desk)
@@ -329,7 +399,7 @@ def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) ->
 def test_a_no_on_the_page_ends_the_link_and_says_whose_it_was_to_nobody(desk: Desk) -> None:
     page = desk.browser().decline(desk.ask())
     assert page.status_code == 200
-    assert "Good that you looked" in words(page)
+    assert "Nothing was linked. This link no longer works." in words(page)
     assert desk.outcomes() == ["not_me"]
     again = desk.browser()
     assert again.open(desk.ask()).status_code == 200

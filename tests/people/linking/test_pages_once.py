@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from core.kick.accounts import oauth
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
-from core.kit.attempts import LinkForgotten, LinkUsed, StateUsed
+from core.kit.attempts import LinkForgotten, LinkUsed, StateUnknown, StateUsed
 from core.people.linking import actions, trip
 from core.people.linking.actions import Account
 from core.people.linking.links import LINKS
@@ -37,18 +37,56 @@ def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
     assert desk.find() is None
 
 
-def test_a_link_that_many_follow_at_once_leads_one_to_kick(desk: Desk) -> None:
+def test_of_many_departures_at_once_one_can_come_back(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
     link = LINKS.read(desk.services.settings, token, desk.clock())
 
-    def depart(_number: int) -> bool:
+    def depart(_number: int) -> str:
+        return trip.depart(desk.services, link)[1]
+
+    def take(state: str) -> bool:
         try:
-            return bool(trip.depart(desk.services, link))
-        except LinkUsed:
+            return bool(trip.take(desk.services, state))
+        except StateUnknown:
             return False
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(depart, range(8))) == 1
+        states = list(pool.map(depart, range(8)))
+        assert len(set(states)) == 8
+        assert sum(pool.map(take, states)) == 1
+    with pytest.raises(LinkUsed):
+        trip.depart(desk.services, link)
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_coming_back_while_the_link_is_followed_again_uses_it_up_or_is_replaced(
+    desk: Desk, round_: int
+) -> None:
+    """Whichever comes first: never do both departures count."""
+    token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
+    link = LINKS.read(desk.services.settings, token, desk.clock())
+    first, barrier = trip.depart(desk.services, link)[1], Barrier(2)
+
+    def come_back(state: str) -> bool:
+        barrier.wait()
+        try:
+            return bool(trip.take(desk.services, state))
+        except StateUnknown:
+            return False
+
+    def follow_again() -> str | None:
+        barrier.wait()
+        try:
+            return trip.depart(desk.services, link)[1]
+        except LinkUsed:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        came, followed = pool.submit(come_back, first), pool.submit(follow_again)
+        assert came.result() is (followed.result() is None)
+    second = followed.result()
+    if second is not None:
+        trip.take(desk.services, second)  # it still works
 
 
 def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) -> None:
