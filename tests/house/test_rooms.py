@@ -8,16 +8,18 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
+import discord
 import pytest
 from ruamel.yaml import YAML
 
 import core.events
 from core.events import Event
 from core.kit.discord_pages import PageButton
+from core.kit.discord_questions import KeepButton
 from core.kit.room import Room
 from core.outbox.discord_courier import Rendered
 from core.rooms import FLOORS, open_rooms
@@ -125,6 +127,24 @@ def test_what_the_store_offers_is_explained(module: str) -> None:
     for node in ast.parse(source_of(module)).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{module}.{node.name}"
+
+
+# -- buttons ------------------------------------------------------------------------------------
+
+
+def test_every_button_still_works_after_a_restart() -> None:
+    """One that the bot has sent since its start works anyhow, so pressing it shows nothing."""
+
+    def kinds(of: type[Any]) -> Iterator[type[Any]]:
+        for kind in of.__subclasses__():
+            yield from kinds(kind) if kind.__subclasses__() else [kind]
+
+    def templates(of: Iterable[type[Any]]) -> set[str]:
+        return {kind.__discord_ui_compiled_template__.pattern for kind in of}
+
+    ours = (kind for kind in kinds(discord.ui.DynamicItem) if kind.__module__.startswith("core."))
+    known = [*(button for room in ROOMS for button in room.buttons), PageButton, KeepButton]
+    assert templates(ours) == templates(known)
 
 
 # -- events and messages ------------------------------------------------------------------------
