@@ -62,7 +62,7 @@ _KEYS: Mapping[Holds, str] = {
         news number obstacle page per_gift per_hour place planned platform prize pseudonym rank
         redemption_id reply_to reward_id role role_id roll round round_at seconds server since
         skipped slot source started_at starts_at state status take_back tickets total
-        total_before until viewer_id viewers way window winners with_beacon""",
+        total_before evidence until viewer_id viewers way window winners with_beacon""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, before and after. A key that is not here, as
