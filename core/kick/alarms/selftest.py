@@ -27,7 +27,7 @@ COMES_BACK = timedelta(minutes=2)
 
 
 def run_due(tx: Connection, services: Services, now: datetime) -> None:
-    """Say a line where one is due, and note what became of the last one."""
+    """Say a line where one is due, and note what became of the last one, hourly or by command."""
     looks = intake.list_looks(tx)
     for channel in guilds.list_channels(tx, PLATFORM):
         last = store.find_test(tx, channel.guild_id)
@@ -51,8 +51,7 @@ def _say(tx: Connection, services: Services, channel: Channel, now: datetime) ->
     if why_mute(tx, services, channel.guild_id) is not None:
         return
     key = f"kick.selftest:{secrets.token_hex(4)}"
-    selftest.say_test(tx, services, channel.guild_id, key)
-    store.set_test(tx, store.SelfTest(channel.guild_id, key, now, "waiting"))
+    selftest.say_test(tx, services, channel.guild_id, key, now)
 
 
 def _note_result(tx: Connection, channel: Channel, last: store.SelfTest, now: datetime) -> None:

@@ -57,7 +57,7 @@ async def run(
     """
     started = services.clock()
     key = f"kick.selftest:{secrets.token_hex(4)}"
-    channel = await services.database.run(_start, services, guild_id, key)
+    channel = await services.database.run(_start, services, guild_id, key, started)
     result = Result(was_said=False)
     deadline = seconds() + WAIT_SECONDS
     while result.heard_after is None and seconds() < deadline:
@@ -66,18 +66,19 @@ async def run(
     return result
 
 
-def _start(tx: Connection, services: Services, guild_id: int, key: str) -> Channel:
+def _start(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> Channel:
     channel = accounts.get_channel(tx, guild_id)
     mute = why_mute(tx, services, guild_id)
     if mute is not None:
         raise Refusal(_("Nothing can be said in Kick's chat."), mute)
-    say_test(tx, services, guild_id, key)
+    say_test(tx, services, guild_id, key, now)
     return channel
 
 
-def say_test(tx: Connection, services: Services, guild_id: int, key: str) -> None:
-    """Write the line in chat."""
+def say_test(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> None:
+    """Write the line in chat. Its result is evidence for the alarm about missing chat."""
     say(tx, services, guild_id, _("Bot self-test ({code})").format(code=key[-8:]), key)
+    store.set_test(tx, store.SelfTest(guild_id, key, now, "waiting"))
 
 
 def look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:

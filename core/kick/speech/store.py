@@ -76,7 +76,7 @@ TestState = Literal["waiting", "heard", "failed", "unsaid"]
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """A server's newest hourly self-test. `unsaid`: Kick did not take the line."""
+    """A server's newest self-test. `unsaid`: Kick did not take the line."""
 
     guild_id: int
     key: str
@@ -85,7 +85,7 @@ class SelfTest:
 
 
 def find_test(tx: Connection, guild_id: int) -> SelfTest | None:
-    """The server's newest hourly self-test."""
+    """The server's newest self-test, hourly or by `/kick_selftest`."""
     row = tx.execute(select(tests).where(tests.c.guild_id == guild_id)).mappings().first()
     return SelfTest(**row) if row else None
 

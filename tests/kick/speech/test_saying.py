@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
 from core.kick import store as kick_store
+from core.kick.alarms.tasks import watch
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.feed import store as feed
 from core.kick.feed.store import ListeningState
 from core.kick.intake import store as intake
 from core.kick.room import ROOM
+from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import embeds, report, selftest
 from core.kick.speech.actions import say, say_for, send_kick_message
 from core.kick.speech.checks import look
@@ -31,6 +34,7 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.outbox.sender import Sender
 from core.outbox.store import find_fate, get_counts
+from core.outbox.tables import messages
 from sandbox.kick.driver import KickDriver
 from tests.kick.rig import NORA, VERA, follow
 from tests.kick.speech.test_courier import english, texts
@@ -234,6 +238,31 @@ async def test_the_self_test_says_when_nothing_comes_back(
         result = await selftest.run(unconnected, guild_id, impatient(unconnected))
     assert result == selftest.Result(was_said=True)
     assert "no webhook came back" in str(embeds.selftest(result).title)
+
+
+async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    """As the hourly one is, which is off here."""
+    now = unconnected.clock()
+    live_since = now - timedelta(hours=1)
+
+    def kinds_after(minutes: int) -> list[str]:
+        """What is posted once the alarms are looked at, so many minutes from now."""
+        at = now + timedelta(minutes=minutes)
+        with unconnected.database.begin() as tx:
+            intake.set_looks(tx, {NORA: live_since}, at, at - timedelta(hours=9))
+        watch(replace(unconnected, clock=lambda: at))
+        with unconnected.database.begin() as tx:
+            return list(tx.execute(select(messages.c.kind).order_by(messages.c.id)).scalars())
+
+    with unconnected.database.begin() as tx:
+        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+    assert kinds_after(-10) == []
+    async with sending(unconnected):
+        await selftest.run(unconnected, guild_id, impatient(unconnected))
+    assert kinds_after(1) == ["kick.line"]
+    assert kinds_after(10) == ["kick.line", "kick.deaf"]
 
 
 async def test_the_self_test_says_why_nothing_was_said(
