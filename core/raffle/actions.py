@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.drand.chain import QUICKNET
+from core.guilds import channels
 from core.guilds.actions import setting
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
@@ -90,6 +91,15 @@ def plan_payload(plan: Announcement | None) -> dict[str, Any]:
         "round_at": plan.round_at.isoformat(),
         "is_public": plan.chain == QUICKNET.name,
     }
+
+
+def find_problem(tx: Connection, guild_id: int) -> str:
+    """Why raffle news cannot be posted and what an admin can do; "" when nothing is wrong."""
+    channel_id = setting(tx, guild_id, CHANNEL)
+    if not channel_id:
+        return _("Choose a channel with `/settings set raffle.channel`.")
+    trouble = channels.find_trouble(tx, guild_id, channel_id)
+    return channels.say_trouble(trouble) if trouble else ""
 
 
 def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> None:

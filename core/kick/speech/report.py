@@ -5,7 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from core.guilds import channels
 from core.guilds import store as guilds
+from core.guilds.actions import setting
 from core.guilds.store import Channel
 from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
@@ -16,6 +18,7 @@ from core.kick.feed import store as feed
 from core.kick.feed.checks import FRESH, wrong_chatroom
 from core.kick.intake import log_store
 from core.kick.intake import store as intake
+from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import store
 from core.kick.speech.voices import why_mute
 from core.kit.part import State
@@ -60,6 +63,7 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
         _feed(tx, services, channel.channel_id),
         _chat(tx, services, guild_id),
         _live(tx, channel.channel_id),
+        *_admin_channel(tx, guild_id),
     ]
 
 
@@ -171,3 +175,21 @@ def _live(tx: Connection, broadcaster_user_id: int) -> Line:
         return Line("live status", "warn", _("not looked yet"))
     found = _("live") if look.started_at is not None else _("offline")
     return Line("live status", "ok", found, look.seen_at, dated=_("looked"))
+
+
+def _admin_channel(tx: Connection, guild_id: int) -> list[Line]:
+    """Where admins are told about trouble with Kick, if that cannot be used."""
+    trouble = channels.find_trouble(tx, guild_id, setting(tx, guild_id, ADMIN_CHANNEL))
+    if trouble is None:
+        return []
+    instead = _("can't be used; alarms go to whoever connected Kick")
+    return [
+        Line(
+            ADMIN_CHANNEL.key,
+            "warn",
+            instead,
+            trouble.since,
+            channels.say_trouble(trouble),
+            _("since"),
+        )
+    ]

@@ -81,7 +81,11 @@ def _stand(tx: Connection, reader: Reader, viewer_id: int | None) -> looks.Stand
 async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
     services = reader.services
     found = await services.database.run(
-        looks.info, means_of(services.settings), reader.guild.id, services.clock()
+        looks.info,
+        means_of(services.settings),
+        reader.guild.id,
+        services.clock(),
+        is_admin=reader.is_admin,
     )
     below = (_to(_("My tickets"), "raffle_tickets"), _to(_("Board"), "raffle_board", "10"))
     return Page(embeds.info(found), 1, 1, below=below if found.period else ())

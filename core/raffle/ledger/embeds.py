@@ -168,14 +168,17 @@ def _board_row(place: Place, pool: Pool) -> str:
 
 
 def info(found: Info) -> discord.Embed:
-    """The raffle as everybody may know it."""
-    period = found.period
+    """The raffle as everybody may know it, and why its news cannot be posted."""
+    period, problem = found.period, []
+    if found.problem:
+        words = _("Raffle news is not posted. {problem}")
+        problem.append("⚠️ " + words.format(problem=found.problem))
     if period is None:
         body = _("An admin opens the first one with `/rafflestart`.")
-        return card("🎟️ " + _("There is no raffle yet"), body)
+        return card("🎟️ " + _("There is no raffle yet"), "\n".join([*problem, body]))
     embed = card(
         "🎟️ " + _("Raffle #{number}").format(number=period.number),
-        "\n".join([_span(period), "", *_ways(found)]),
+        "\n".join([*problem, _span(period), "", *_ways(found)]),
         tone="kick",
     )
     embed.add_field(

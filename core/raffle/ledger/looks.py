@@ -14,6 +14,7 @@ from core.people import actions as people
 from core.people import store as people_store
 from core.people.store import Viewer
 from core.raffle import store as raffles
+from core.raffle.actions import find_problem
 from core.raffle.current import find_shown, get_shown
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
@@ -198,6 +199,7 @@ class Info:
     Attributes:
         period: None before the first.
         per_thousand: tickets for $1,000 wagered; 0 where nobody's wagers count.
+        problem: why raffle news cannot be posted, for admins.
     """
 
     period: Period | None
@@ -208,9 +210,12 @@ class Info:
     per_thousand: int
     window_minutes: int
     past: Sequence[Past]
+    problem: str
 
 
-def info(tx: Connection, means: Means, guild_id: int, now: datetime) -> Info:
+def info(
+    tx: Connection, means: Means, guild_id: int, now: datetime, *, is_admin: bool = False
+) -> Info:
     """What runs, how one earns, what can be won, and who won last."""
     period = find_shown(tx, guild_id, now)
     return Info(
@@ -222,6 +227,7 @@ def info(tx: Connection, means: Means, guild_id: int, now: datetime) -> Info:
         setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
         int(window(tx, guild_id).total_seconds()) // 60,
         publishing.list_past(tx, means, guild_id, PAST_SHOWN),
+        find_problem(tx, guild_id) if is_admin else "",
     )
 
 

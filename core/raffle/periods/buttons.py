@@ -7,15 +7,14 @@ from typing import Any
 import discord
 from sqlalchemy import Connection
 
-from core.guilds.actions import setting
 from core.kit.discord_access import is_admin
 from core.kit.discord_questions import question_view
 from core.kit.discord_ui import kindly, services_of
 from core.kit.services import Services
 from core.kit.words import _
+from core.raffle.actions import find_problem
 from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
-from core.raffle.settings import CHANNEL
 
 _Button = discord.ui.Button[discord.ui.View]
 
@@ -72,4 +71,4 @@ class ChangeButton(
             return embeds.cancelled(actions.cancel(tx, guild_id, self.number, actor, now))
         means = means_of(services.settings)
         _ended, opened = actions.restart(tx, means, guild_id, self.number, actor, now)
-        return embeds.opened(opened, bool(setting(tx, guild_id, CHANNEL)))
+        return embeds.opened(opened, find_problem(tx, guild_id))

@@ -3,15 +3,14 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds.actions import setting
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
+from core.raffle.actions import find_problem
 from core.raffle.ledger.reading import get_pool
 from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
 from core.raffle.periods.buttons import change_view
 from core.raffle.periods.rules import parse_date
-from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
 
 Context = commands.Context[commands.Bot]
@@ -46,8 +45,8 @@ class RaffleCalendar(commands.Cog):
         await self._tell_opened(ctx, opened)
 
     async def _tell_opened(self, ctx: Context, opened: Period) -> None:
-        announced = await self._database.run(setting, opened.guild_id, CHANNEL)
-        await answer(ctx, embeds.opened(opened, bool(announced)))
+        problem = await self._database.run(find_problem, opened.guild_id)
+        await answer(ctx, embeds.opened(opened, problem))
 
     @commands.hybrid_command(name="raffleend", extras=PRIVATE)
     @commands.guild_only()

@@ -45,8 +45,8 @@ def _from_to(starts: datetime, ends: datetime) -> str:
     )
 
 
-def opened(period: Period, announced: bool) -> discord.Embed:
-    """The answer to whoever opened it."""
+def opened(period: Period, problem: str) -> discord.Embed:
+    """The answer to whoever opened it. `problem`: why it is not announced, and what helps."""
     if period.starts_at > period.opened_at:
         title = _("Raffle #{number} is planned").format(number=period.number)
     else:
@@ -54,10 +54,8 @@ def opened(period: Period, announced: bool) -> discord.Embed:
     body = _from_to(period.starts_at, period.ends_at)
     if not period.prize:
         body += "\n⚠️ " + _("No prize is named yet: `/settings set raffle.prize` does that.")
-    if not announced:
-        body += "\n⚠️ " + _(
-            "It was not announced: choose a channel with `/settings set raffle.channel`."
-        )
+    if problem:
+        body += "\n⚠️ " + _("It was not announced. {problem}").format(problem=problem)
     return card("🎟️ " + title, body, tone="success")
 
 

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from core.guilds.actions import change_setting
+from core.guilds.channels import note_trouble
 from core.guilds.tables import audit_log
 from core.kick import store as kick_store
 from core.kick.alarms.tasks import watch
@@ -307,6 +308,20 @@ def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_
         lines = report.examine(tx, unconnected, guild_id)
     line = next(line for line in lines if line.name == "kicks.gifted")
     assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
+
+
+def test_the_report_names_an_admin_channel_that_cannot_be_used(
+    unconnected: Services, guild_id: int
+) -> None:
+    with unconnected.database.begin() as tx:
+        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+    assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
+    with unconnected.database.begin() as tx:
+        note_trouble(tx, guild_id, 555, "forbidden", ["send_messages"], unconnected.clock())
+        found = report.examine(tx, unconnected, guild_id)
+    text = str(embeds.report(found).description)
+    assert "kick.admin\\_channel** · warning · can't be used" in text
+    assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
 
 async def test_the_report_tells_a_line_that_could_not_be_said(

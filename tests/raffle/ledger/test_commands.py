@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from bot import DiscordThread
+from core.guilds.channels import note_trouble
 from core.kit.database import METADATA, Database
 from core.people import store as people
 from core.people.room import ROOM as PEOPLE
@@ -308,6 +309,33 @@ def test_info_tells_everything(ask: Asker, world: World) -> None:
     assert "wagered" not in told
 
 
+@pytest.fixture
+def closed_channel(world: World) -> str:
+    """The bot may not post raffle news; what admins read about it."""
+    with world.database.begin() as tx:
+        note_trouble(tx, NORAS_CORNER_ID, 1, "forbidden", ["send_messages"], MIDDLE)
+    return "I can't post in <#1>. Give my role there: Send Messages."
+
+
+def test_info_tells_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
+    told = f"⚠️ Raffle news is not posted. {closed_channel}"
+    assert words(ask("raffleinfo", "nora"))[0] == told
+    assert closed_channel not in str(ask("raffleinfo", "yuki"))
+
+
+def test_opening_a_raffle_tells_that_it_could_not_be_announced(
+    ask: Asker, world: World, closed_channel: str
+) -> None:
+    told = f"⚠️ It was not announced. {closed_channel}"
+    question = ask.answer("rafflerestart")
+    assert told in words(pressed(ask, question, "Restart raffle #1"))
+    with world.database.begin() as tx:
+        raffle.set_period(tx, NORAS_CORNER_ID, 2, ends_at=MIDDLE)
+    embed = ask("rafflestart")
+    assert embed["title"] == "🎟️ Raffle #3 is open"
+    assert told in words(embed)
+
+
 def test_stats_of_the_server_and_of_oneself(ask: Asker) -> None:
     everybody = words(ask("rafflestats", "leo"))
     assert everybody[0] == "In this raffle **115 tickets** of 2 viewers can win."
@@ -378,9 +406,13 @@ def sure(ask: Asker, command: str, label: str, **options: Any) -> str:
 
 
 def press(ask: Asker, question: Answer, label: str, person: str = "nora") -> str:
+    return str(pressed(ask, question, label, person)["title"])
+
+
+def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> Embed:
     shown = ask.driver.wait_for("general", lambda m: m["components"] == question["components"])
     done = ask.driver.click(person, shown["message_id"], ids(question)[label])["response"]
-    return str(done["embeds"][0]["title"])
+    return dict(done["embeds"][0])
 
 
 def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) -> None:
