@@ -27,7 +27,8 @@ _NOBODYS = {
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_panels.trouble raffle_rates.source
         raffle_reached.source raffle_picks.reason roles_rewards.obstacle roles_rewards.spread
-        roles_grants.reason wagers_polls.reason kick_accounts.scopes""",
+        roles_grants.reason wagers_polls.reason kick_accounts.scopes
+        guild_permissions.command_group""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
@@ -46,7 +47,8 @@ _NOBODYS = {
     "Discord's number of a channel, a message or a role": """
         guild_channel_troubles.channel_id people_panels.message_id people_panels.channel_id
         raffle_draws.channel_id raffle_picks.channel_id roles_rewards.role_id
-        roles_grants.role_id slot_calls.channel_id wagers_accounts.role_id""",
+        roles_grants.role_id slot_calls.channel_id wagers_accounts.role_id
+        guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
         health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_facts.delivery kick_held.message_id

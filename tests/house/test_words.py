@@ -34,7 +34,7 @@ def test_the_sentences_can_be_collected() -> None:
         )
     }
     assert "Slot requests are on" in found
-    assert ("{count} call on the list", "{count} calls on the list") in found
+    assert ("{count} request in the queue", "{count} requests in the queue") in found
     assert "Is this you?" in found
     assert len(found) > 100
 
