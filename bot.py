@@ -315,7 +315,8 @@ class DiscordThread:
         if bot is not None and _connected(bot):
             self._since = self._services.clock()
             servers = len(bot.guilds)
-            return Part("Discord bot", "ok", f"Connected as {bot.user}, in {servers} server(s).")
+            where = "1 server" if servers == 1 else f"{servers} servers"
+            return Part("Discord bot", "ok", f"Connected as {bot.user}, in {where}.")
         if self._standing_by:
             self._since = self._services.clock()
             return Part("Discord bot", "ok", "Standing by: another process is connected.")

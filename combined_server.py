@@ -165,7 +165,7 @@ def _password(url: str) -> list[str]:
 def bus_status(services: Services) -> Part:
     """Redis, for the health page."""
     if services.settings.redis_url is None:
-        return Part("Redis", "ok", "Not used: one process works alone.")
+        return Part("Redis", "ok", "Not configured (optional).")
     trouble = services.bus.trouble()
     if trouble is None:
         return Part("Redis", "ok", "Answering.")

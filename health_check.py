@@ -2,7 +2,7 @@
 
     python health_check.py [http://host:port]
 
-Exit code 0 when it works (even if something needs a look), 1 when it does not.
+Exit code 0 when it works (even with warnings), 1 when it does not.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from core.kit.errors import StartError
 from core.kit.settings import read_settings
 
-MARKS = {"ok": "ok  ", "warn": "look", "down": "DOWN"}
+MARKS = {"ok": "ok  ", "warn": "warn", "down": "DOWN"}
 TIMEOUT_SECONDS = 8
 
 

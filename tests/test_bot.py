@@ -225,7 +225,7 @@ def test_it_is_well_while_discord_answers_its_heartbeats(
     part = one.status()[0]
     assert part.state == state
     if state == "ok":
-        assert part.reason == "Connected as Regulars, in 2 server(s)."
+        assert part.reason == "Connected as Regulars, in 2 servers."
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ ROOM = Room(
     settings=SETTINGS,
     checks=(look,),
     audit={
-        "guilds.grant": lambda before, after: _("let {target} use the commands of {after}"),
-        "guilds.revoke": lambda before, after: _("took the commands of {before} from {target}"),
+        "guilds.grant": lambda before, after: _("let {target} use the command group {after}"),
+        "guilds.revoke": lambda before, after: _("took the command group {before} from {target}"),
     },
     personal=PERSONAL,
 )

@@ -27,7 +27,7 @@ def compare(now: datetime, others: Mapping[str, datetime]) -> Part:
         return Part(name, "ok", "Not compared with Kick's yet.")
     off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED}
     if not off:
-        return Part(name, "ok", f"Agrees with that of {' and '.join(others)}.")
+        return Part(name, "ok", f"Agrees with {' and '.join(others)}.")
     told = " and ".join(f"{_words(ahead)} {who}'s" for who, ahead in off.items())
     agreeing = next((who for who in others if who not in off), None)
     if agreeing:

@@ -44,14 +44,14 @@ class Health(commands.Cog):
 
 
 class HealthView(discord.ui.View):
-    """Look again; and try again what was given up, where there is something."""
+    """Check again, and retry what was given up, if there is anything."""
 
     def __init__(self, cog: Health, guild_id: int, asker_id: int, *, again: bool) -> None:
         super().__init__(timeout=600)
         self._cog = cog
         self._guild_id = guild_id
         self._asker_id = asker_id
-        self.look_again.label = _("Look again")
+        self.look_again.label = _("Check again")
         self.try_again.label = _("Try the failed ones again")
         if not again:
             self.remove_item(self.try_again)

@@ -17,23 +17,23 @@ def report(found: Report) -> discord.Embed:
     """All parts, the ones in trouble first."""
     titles = {
         "ok": "✅ " + _("Everything works"),
-        "degraded": "⚠️ " + _("It works, but something needs a look"),
+        "degraded": "⚠️ " + _("Working, with warnings"),
         "down": "❌ " + _("Something does not work"),
     }
     order = {"down": 0, "warn": 1, "ok": 2}
     parts = sorted(found.parts, key=lambda part: order[part.state])
-    body = lines([_row(part) for part in parts]) + f"\n-# {_('Looked')} {ago(found.at)}"
+    body = lines([_row(part) for part in parts]) + f"\n-# {_('Checked')} {ago(found.at)}"
     return card(titles[found.overall], body, tone=_TONES[found.overall])
 
 
 def _row(part: Part) -> str:
     # Never colour alone: the word stands beside the mark.
-    words = {"ok": _("ok"), "warn": _("look"), "down": _("down")}
+    words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
     age = "" if part.age_seconds is None else f" · {duration(max(part.age_seconds, 0))}"
     name, reason = safe(part.name), safe(part.reason, 300)
     return f"{_MARKS[part.state]} **{name}** · {words[part.state]} · {reason}{age}"
 
 
 def can_be_retried(parts: Sequence[Part]) -> bool:
-    """Whether something lies on a shelf."""
+    """Whether something that was given up can be tried again."""
     return any(part.can_be_retried for part in parts)

@@ -190,7 +190,7 @@ class TopicMenu(
         ]
         super().__init__(
             discord.ui.Select(
-                placeholder=_("What is it about?"), options=options, custom_id="help:topics"
+                placeholder=_("Choose a topic"), options=options, custom_id="help:topics"
             )
         )
 

@@ -84,7 +84,8 @@ def _names(about: Iterable[Described], key: str) -> str:
 
 
 def topic(name: str, about: Iterable[Described]) -> discord.Embed:
-    """Everything that one may do about one topic."""
+    """All commands of one topic that this person may use, those for everyone first."""
+    about = sorted(about, key=lambda one: one["who"] != "everyone")
     rows = [_line(command) for command in about]
     embed = ui.card("👋 " + name, ui.lines(rows))
     if any(one["who"] != "everyone" for one in about):

@@ -54,7 +54,9 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     newest = find_newest(tx, SOURCE, [f"{PLATFORM}:{one.channel_id}" for one in channels])
     if newest is None:
         return [
-            Part("Kick webhooks", "warn", "Nothing heard yet. Write in your Kick chat to test it.")
+            Part(
+                "Kick webhooks", "warn", "Nothing received yet. Write in your Kick chat to test it."
+            )
         ]
     age = (now - newest).total_seconds()
     return [Part("Kick webhooks", "ok", f"Following {len(channels)} channel(s).", age)]

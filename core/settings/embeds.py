@@ -129,14 +129,16 @@ def permissions(
     """Every group of commands, and who may use it besides admins."""
     embed = card(
         "🔑 " + _("Who may use which commands"),
-        _("Members with the permission Manage Server may use everything. Give others a group:")
-        + " `/permissions grant`",
+        _(
+            "Members with the permission Manage Server may use everything. "
+            "Let a role use a group of commands with `/permissions grant`."
+        ),
     )
     for group, names in groups.items():
-        held = ", ".join(role.mention for role in roles.get(group, ())) or _("admins only")
+        held = ", ".join(role.mention for role in roles.get(group, ())) or _("Admins only")
         commands = shortened(" ".join(f"`{name}`" for name in names), 900)
         embed.add_field(name=group_title(group), value=f"{held}\n-# {commands}", inline=False)
-    return embed.set_footer(text=_("/permissions itself is always for admins only."))
+    return embed.set_footer(text=_("/permissions itself can't be granted."))
 
 
 def granted(
@@ -202,7 +204,7 @@ def record(
     """
     title = "📜 " + _("Audit log")
     if not current.entries:
-        return card(title, _("Nothing yet. Every change of a setting will appear here."))
+        return card(title, _("Nothing yet. What admins change will appear here."))
     # What is escaped may become twice as long, and an entry may show four texts.
     limit = min(120, (4000 // count - 140) // 8)
     rows = [_entry(one, current.viewers, known, lines, named, limit) for one in current.entries]

@@ -17,7 +17,7 @@ ROOM = Room(
             ("call", "sr"),
             call_slot,
             usage="!call <slot>",
-            help="Ask for a slot to be played; it appears on the streamer's list.",
+            help="Request a slot; it goes into the streamer's queue.",
         ),
     ),
     settings=SETTINGS,

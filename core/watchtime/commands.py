@@ -36,7 +36,7 @@ class Watchtime(commands.Cog):
     @commands.guild_only()
     @app_commands.describe(who=_WHO)
     async def watchtime(self, ctx: Context, *, who: str | None = None) -> None:
-        """Your time: you are counted for 10 minutes after each message while the stream is live.
+        """Show your watchtime: 10 minutes count after each message while the stream is live.
 
         Ten minutes is the default; the answer says what holds in this server.
         """

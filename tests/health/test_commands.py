@@ -42,8 +42,8 @@ async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons
 ) -> None:
     line = await rig.ask("tomas", "!health")
     assert "Everything works" in line["embeds"][0]["title"]
-    assert list(buttons(line)) == ["Look again"]
-    pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Look again"])
+    assert list(buttons(line)) == ["Check again"]
+    pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Check again"])
     assert pressed["response"]["ephemeral"]
     assert "somebody else" in pressed["response"]["embeds"][0]["title"]
 
@@ -63,7 +63,7 @@ async def test_trying_again_empties_this_servers_shelf_and_no_others(
     changed = await rig.hands.wait_for(
         "general",
         lambda one: (
-            one["message_id"] == line["message_id"] and list(buttons(one)) == ["Look again"]
+            one["message_id"] == line["message_id"] and list(buttons(one)) == ["Check again"]
         ),
     )
     assert "could not be sent" not in changed["embeds"][0]["description"]

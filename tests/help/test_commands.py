@@ -123,6 +123,15 @@ async def test_however_many_commands_there_are_the_answer_fits(rig: BotRig) -> N
     assert len(discord.Embed.from_dict(embed)) <= 6000
 
 
+def test_a_topic_begins_with_what_everyone_may_do() -> None:
+    about: list[Any] = [
+        {"slash": f"/{name}", "help": "Do it.", "who": who}
+        for name, who in (("a", "Manage Server"), ("b", "everyone"), ("c", "everyone"))
+    ]
+    shown = embeds.topic("Raffle", about).description or ""
+    assert shown.splitlines() == ["`/b` Do it.", "`/c` Do it.", "🔧 `/a` Do it."]
+
+
 def test_the_overview_is_in_the_order_in_which_somebody_begins() -> None:
     def section(name: str) -> embeds.Section:
         return embeds.Section([{"slash": f"/{name}{n}", "help": "Do it."} for n in range(3)])

@@ -381,7 +381,7 @@ def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
     newest, older, oldest = embed["description"].split("\n")
     assert newest.endswith("reset `game.enabled` to **on** (was **off**)")
     assert older.endswith("changed `game.enabled` from **on** to **off**")
-    assert oldest.endswith(f"`game.channel` **none** → <#{RAFFLE}>")
+    assert oldest.endswith(f"changed `game.channel` from **none** to <#{RAFFLE}>")
     assert all(line.startswith("<t:") for line in (newest, older, oldest))
     assert newest.split(" ")[1] != older.split(" ")[1] == oldest.split(" ")[1]
     assert embed["footer"]["text"] == "1 to 3 of 3"

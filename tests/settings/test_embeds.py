@@ -60,7 +60,7 @@ def told(
         ),
         (
             ("guilds.grant", SNOWFLAKE, None, "raffle"),
-            f"let <@&{SNOWFLAKE}> use the commands of raffle",
+            f"let <@&{SNOWFLAKE}> use the command group raffle",
         ),
         (("raffle.end", "#1"), "ended raffle \\#1 early (was –)"),
         (("odd.one", "@everyone [a](b)"), "did `odd.one`: @\u200beveryone \\[a](b), – → –"),

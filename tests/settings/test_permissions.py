@@ -165,7 +165,7 @@ def test_the_list_shows_each_group_and_leaves_out_deleted_roles(driver: DiscordD
     assert "`/raffledraw`" in raffle_field["value"]
     driver.role("Helper", delete=True)
     shown = slash(driver, "nora", "permissions list")
-    assert all(field["value"].startswith("admins only") for field in shown["fields"])
+    assert all(field["value"].startswith("Admins only") for field in shown["fields"])
     assert is_refused(typed(driver, "mia", "!raffleexclude"))
     driver.role("Helper")
 

@@ -79,4 +79,4 @@ def test_a_running_product_is_described(stage: Stage, tmp_path: Path) -> None:
         assert code == 0
         assert said.startswith(f"Regulars at {product.url}: ")
         assert "  ok    Database: Answering." in said
-        assert "  look  Kick webhooks: Nothing heard yet." in said
+        assert "  warn  Kick webhooks: Nothing received yet." in said

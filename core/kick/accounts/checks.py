@@ -25,7 +25,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
 def _word(channel: Channel, held: dict[int, Account], now: datetime) -> tuple[State, str]:
     account = held.get(channel.guild_id)
     if account is None:
-        return "ok", f"Not connected; /connect_kick connects {channel.slug}."
+        return "ok", f"Not connected. Connect {channel.slug} with /connect_kick."
     if account.kick_user_id != channel.channel_id:
         return (
             "warn",

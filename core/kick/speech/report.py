@@ -172,9 +172,9 @@ def _chat(tx: Connection, services: Services, guild_id: int) -> Line:
 def _live(tx: Connection, broadcaster_user_id: int) -> Line:
     look = intake.find_look(tx, broadcaster_user_id)
     if look is None:
-        return Line("live status", "warn", _("not looked yet"))
+        return Line("live status", "warn", _("not checked yet"))
     found = _("live") if look.started_at is not None else _("offline")
-    return Line("live status", "ok", found, look.seen_at, dated=_("looked"))
+    return Line("live status", "ok", found, look.seen_at, dated=_("checked"))
 
 
 def _admin_channel(tx: Connection, guild_id: int) -> list[Line]:

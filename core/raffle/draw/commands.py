@@ -72,7 +72,7 @@ class Draws(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(winner="Who has the prize now: a mention, or the name on Kick")
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
-        """Note that a winner has received the prize."""
+        """Mark a prize as delivered to its winner."""
         pick = await self._database.run(
             winning.deliver, self._means, guild_id_of(ctx), winner, ctx.author.id, self._clock()
         )
@@ -87,7 +87,7 @@ class Draws(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_exclude(self, ctx: Context) -> None:
-        """Show who may not win, and why."""
+        """Show who is excluded from winning, and why."""
         excluded = await self._database.run(
             exclusions.list_exclusions, guild_id_of(ctx), self._clock()
         )
@@ -96,7 +96,7 @@ class Draws(commands.Cog):
     @raffle_exclude.command(name="add", extras=PRIVATE)
     @app_commands.describe(viewer="A mention, or the name on Kick", reason="For your own list")
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
-        """Let somebody win nothing; tickets are kept and shown, but left out of the draw."""
+        """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
         name = await self._database.run(
             excluding.exclude, guild_id_of(ctx), viewer, reason, ctx.author.id, self._clock()
         )

@@ -35,7 +35,7 @@ class Tickets(commands.Cog):
     @commands.guild_only()
     @app_commands.describe(who=_WHO)
     async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show your tickets: how many, from what, your chance, and when the next one comes."""
+        """Show your tickets, where they came from, your chance, and when you get the next one."""
         viewer = await self._database.run(self._find_asked, ctx, who)
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
@@ -61,7 +61,7 @@ class Tickets(commands.Cog):
     async def raffle_board(
         self, ctx: Context, limit: commands.Range[int, 1, looks.MOST_PLACES] = 10
     ) -> None:
-        """Show who has most tickets."""
+        """Show who has the most tickets."""
         await show(ctx, BOARD, str(limit))
 
     @commands.hybrid_command(name="raffleinfo")
@@ -74,7 +74,7 @@ class Tickets(commands.Cog):
     @commands.guild_only()
     @app_commands.describe(who=_WHO + "; the whole server if empty")
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show raffles in numbers: those of the server, or yours if you name yourself."""
+        """Show raffle statistics of the server, or of one person."""
         found = await self._database.run(self._count, ctx, who)
         await answer(ctx, embeds.not_linked() if found is None else embeds.stats(found))
 
@@ -103,7 +103,7 @@ class Tickets(commands.Cog):
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Take tickets from somebody, at most what is there."""
+        """Remove tickets from somebody, at most as many as they have."""
         await self._change(ctx, who, -amount, reason)
 
     async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
@@ -124,6 +124,6 @@ class Tickets(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(who=_ANYBODY)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
-        """Take back what a gift brought whose payment failed: shows the last ones and asks."""
+        """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
         given = await self._database.run(voiding.list_given, guild_id_of(ctx), who)
         await answer(ctx, embeds.given(given), void_view(given))

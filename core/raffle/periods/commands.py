@@ -37,7 +37,7 @@ class RaffleCalendar(commands.Cog):
     async def raffle_start(
         self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
     ) -> None:
-        """Open a raffle; after it one opens by itself on each 1st."""
+        """Open a raffle; after it, a new one opens by itself on the 1st of each month."""
         guild_id = guild_id_of(ctx)
         opened = await self._database.run(
             actions.start, self._means, guild_id, start_day, end_day, ctx.author.id, self._clock()
@@ -89,7 +89,7 @@ class RaffleCalendar(commands.Cog):
         start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
     )
     async def raffle_set_date(self, ctx: Context, start: str, end: str) -> None:
-        """Give the raffle that runs or comes next other dates, or open one with them."""
+        """Change the dates of the current or next raffle, or open one with them."""
         moved = await self._database.run(
             actions.set_dates,
             self._means,

@@ -53,7 +53,7 @@ def opened(period: Period, problem: str) -> discord.Embed:
         title = _("Raffle #{number} is open").format(number=period.number)
     body = _from_to(period.starts_at, period.ends_at)
     if not period.prize:
-        body += "\n⚠️ " + _("No prize is named yet: `/settings set raffle.prize` does that.")
+        body += "\n⚠️ " + _("No prize yet. Set one with `/settings set raffle.prize`.")
     if problem:
         body += "\n⚠️ " + _("It was not announced. {problem}").format(problem=problem)
     return card("🎟️ " + title, body, tone="success")
@@ -72,7 +72,11 @@ def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Em
         body = _no_more()
     elif what == "end":
         title = _("End raffle #{number} now?")
-        body = _("No ticket counts after that; draw it with `/raffledraw`.") + "\n" + _no_more()
+        body = (
+            _("No more tickets can be earned then. Draw the winners with `/raffledraw`.")
+            + "\n"
+            + _no_more()
+        )
     elif what == "restart":
         title = _("Restart raffle #{number}?")
         body = _(

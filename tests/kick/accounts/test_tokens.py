@@ -235,7 +235,7 @@ def test_a_lost_key_is_said_and_forgets_nothing(office: Office) -> None:
 def test_without_an_account_one_is_asked_to_connect(office: Office) -> None:
     with pytest.raises(ReconnectNeeded, match="No Kick account"):
         user_token(office.services, GUILD)
-    assert part(office) == ("ok", "Not connected; /connect_kick connects noraplays.")
+    assert part(office) == ("ok", "Not connected. Connect noraplays with /connect_kick.")
 
 
 def test_the_account_of_a_former_channel_is_not_used(office: Office) -> None:
