@@ -397,16 +397,33 @@ def test_what_postgresql_cannot_keep_does_not_end_the_listening(
 def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
-    """Whatever ends the writer, another one takes its place, and is whole."""
+    """It is reported, and what else the same connection shows is stored."""
     with capture_logs() as logged, listening(services(clean, pretend)):
         first = wait_for_ears(kick, *USED)
-        with _refusing_kicks(clean):
+        with _refusing(clean, "feed.kicks"):
             kick.kicks("mia", 500)
+            kick.gift("mia", ["vera"])
+            until(lambda: "feed.gifts" in inbox_kinds(clean))
+        kick.kicks("mia", 500)
+        until(lambda: inbox_kinds(clean)[-1] == "feed.kicks")
+        assert [each["id"] for each in kick.feed_listeners()] == [first["id"]]
+    assert inbox_kinds(clean) == ["feed.gifts", "feed.kicks"]
+    assert [line["kind"] for line in logged if line["log_level"] == "error"] == ["feed.kicks"]
+
+
+def test_a_bug_in_a_helper_starts_the_listening_again(
+    clean: Database, pretend: Sandbox, kick: KickDriver
+) -> None:
+    """Whatever ends a helper, another one takes its place, and is whole."""
+    with capture_logs() as logged, listening(services(clean, pretend)):
+        first = wait_for_ears(kick, *USED)
+        with _refusing(clean, "poll.livestream"):
+            kick.live()
             until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
         wait_for_ears(kick, *USED, other_than=first["id"])
         kick.gift("mia", ["vera"])
         until(lambda: "feed.gifts" in inbox_kinds(clean))
-        kick.live()
+        kick.offline()
         until(lambda: _looks(clean), "a look who is live")
     assert [line["event"] for line in logged].count("The feed's listener failed") == 1
 
@@ -418,11 +435,11 @@ def _looks(database: Database) -> int:
 
 
 @contextmanager
-def _refusing_kicks(database: Database) -> Iterator[None]:
-    """As if a bug of ours made what the database does not take."""
-    change = "ALTER TABLE inbox_deliveries {} CONSTRAINT no_kicks {}"
+def _refusing(database: Database, kind: str) -> Iterator[None]:
+    """As if a bug of ours made deliveries of this kind that the database does not take."""
+    change = "ALTER TABLE inbox_deliveries {} CONSTRAINT refused_kind {}"
     with database.begin() as tx:
-        tx.exec_driver_sql(change.format("ADD", "CHECK (kind <> 'feed.kicks')"))
+        tx.exec_driver_sql(change.format("ADD", f"CHECK (kind <> '{kind}')"))
     try:
         yield
     finally:
