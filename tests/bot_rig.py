@@ -90,6 +90,13 @@ class Asker:
             "general", lambda m: m["author"] == "bot", guild=guild, after=asked
         )
 
+    def press(self, answer: Json, label: str, person: str = "nora") -> Json:
+        """What comes of pressing a button of an answer."""
+        items = [item for row in answer["components"] for item in row["components"]]
+        custom_id = next(item["custom_id"] for item in items if item.get("label") == label)
+        message_id = answer["message_id" if self.typing else "id"]
+        return dict(self.driver.click(person, message_id, custom_id)["response"])
+
     def __call__(self, command: str, person: str = "nora", **options: Any) -> Json:
         """The embed of the answer."""
         return dict(self.answer(command, person, **options)["embeds"][0])

@@ -31,6 +31,12 @@ def stage(
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_connected(stage: Stage) -> None:
+    """Each test begins without what another one connected."""
+    stage.rows("DELETE FROM kick_accounts RETURNING 1")
+
+
 def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str:
     """Ask for a link and take it out of one's direct messages."""
     before = len(letters(stage, person, WELCOME))
@@ -46,6 +52,7 @@ def part(stage: Stage) -> str:
 
 
 def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
+    connected = len(letters(stage, "nora", "✅ Connected"))
     link = link_by_dm(stage, "nora")
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Connect this Discord server")
@@ -61,10 +68,12 @@ def test_a_streamer_connects_and_disconnects(stage: Stage, page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "NoraPlays is connected with Nora's Corner"
     )
-    until(lambda: letters(stage, "nora", "✅ Connected"), "a word of it in Discord")
+    next_letter(stage, "nora", "✅ Connected", connected)
     until(lambda: "Connected as NoraPlays." in part(stage), "a word of it on the health page")
     numbers = stage.rows(
         "SELECT broadcaster_user_id, chatroom_id, chatroom_from FROM kick_channels"
+        " WHERE guild_id = :guild",
+        guild=GUILD,
     )
     nora = next(one for one in stage.kick.state()["channels"] if one["slug"] == "noraplays")
     assert numbers == [(4_100_001, int(nora["chatroom_id"]), "site")]

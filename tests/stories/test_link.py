@@ -79,7 +79,23 @@ def linked(stage: Stage) -> list[tuple[str, str]]:
     return [(people[discord_id], name) for discord_id, name in found]
 
 
+def newest_delivery(stage: Stage) -> int:
+    """The id of the newest delivery; those of later events have higher ones."""
+    return int(stage.scalar("SELECT coalesce(max(id), 0) FROM inbox_deliveries"))
+
+
+def states_since(stage: Stage, kind: str, delivery_id: int) -> list[str]:
+    """The states of the deliveries of this kind after that one."""
+    found = stage.rows(
+        "SELECT state FROM inbox_deliveries WHERE kind = :kind AND id > :id",
+        kind=kind,
+        id=delivery_id,
+    )
+    return [state for (state,) in found]
+
+
 def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
+    before = newest_delivery(stage)
     confirmed = len(letters(stage, "mia", HEADING))
     link = link_by_dm(stage, "mia")
     invitation = letters(stage, "mia", INVITATION)[-1]
@@ -98,8 +114,10 @@ def test_a_viewer_links_and_is_told(stage: Stage, page: Page) -> None:
     assert linked(stage) == [("mia", "MadCats")]
     letter = next_letter(stage, "mia", HEADING, confirmed)
     assert "Nora's Corner" in letter["embeds"][0]["description"]
-    done = "SELECT state FROM inbox_deliveries WHERE kind = 'AccountLinked'"
-    until(lambda: stage.rows(done) == [("done",)], "the other rooms heard of it")
+    until(
+        lambda: states_since(stage, "AccountLinked", before) == ["done"],
+        "the other packages heard of it",
+    )
 
     answer = page.goto(link)
     assert answer is not None
@@ -344,11 +362,14 @@ def test_unlinking_keeps_what_was_earned_and_linking_again_brings_it_back(
     question = ask_to_unlink(stage, "yuki")
     assert "MadCats" not in str(question["embeds"]), "others read along"
     assert "Everything stays as it is" in title(press(stage, "yuki", question, "Keep it"))
+    before = newest_delivery(stage)
     question = ask_to_unlink(stage, "yuki")
     assert "Unlinked" in title(press(stage, "yuki", question, "Unlink"))
     assert linked(stage) == []
-    gone = "SELECT 1 FROM inbox_deliveries WHERE kind = 'AccountUnlinked' AND state = 'done'"
-    until(lambda: stage.rows(gone), "the other rooms heard of it")
+    until(
+        lambda: states_since(stage, "AccountUnlinked", before) == ["done"],
+        "the other packages heard of it",
+    )
 
     stage.kick.rename("mia", "WildCats")
     follow(page, link_by_dm(stage, "yuki"), "WildCats")

@@ -23,6 +23,13 @@ def stage(
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def it_is_off(stage: Stage) -> None:
+    """Each test begins with the log switched off and nothing that could not be delivered."""
+    stage.rows("DELETE FROM outbox_messages WHERE state = 'shelved' RETURNING 1")
+    assert ask(stage, "off")["title"] == "⚫ The link log is off"
+
+
 def ask(stage: Stage, command: str, **options: Any) -> Json:
     """Nora's private answer."""
     done = stage.discord.slash("nora", "mods", f"linklogs {command}", options)

@@ -36,12 +36,11 @@ def open_messages(stage: Stage) -> None:
 
 def link(stage: Stage) -> int:
     """Mia has chatted and is linked; her viewer id."""
-    stage.kick.chat("mia", "hello from mia")
-    viewer_id = until(
-        lambda: stage.scalar(
-            "SELECT viewer_id FROM people_viewers WHERE platform_user_id = :id", id=MIA_ON_KICK
-        ),
-        "mia to be seen in chat",
+    message_id = stage.kick.chat("mia", "hello from mia")
+    state = "SELECT state FROM inbox_deliveries WHERE body->>'message_id' = :id"
+    until(lambda: stage.scalar(state, id=message_id) == "done", "what mia said to be handled")
+    viewer_id = stage.scalar(
+        "SELECT viewer_id FROM people_viewers WHERE platform_user_id = :id", id=MIA_ON_KICK
     )
     with stage.database.begin() as tx:
         tx.exec_driver_sql(

@@ -260,8 +260,7 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
     ]
     answer = ask.answer("tickets", "mia")
     assert "🥇 rank **1** of 2 · chance **73.9%** of 115 tickets" in words(answer["embeds"][0])
-    shown = world.driver.wait_for("general", lambda m: m["components"] == answer["components"])
-    board = world.driver.click("mia", shown["message_id"], ids(answer)["Board"])["response"]
+    board = ask.press(answer, "Board", "mia")
     assert words(board["embeds"][0])[-1] == footer
     page = Asker(world.driver, typing=True).answer("raffleboard", "yuki", limit=1)
     second = world.driver.click("mia", page["message_id"], ids(page)["Next"])["response"]
@@ -410,9 +409,7 @@ def press(ask: Asker, question: Answer, label: str, person: str = "nora") -> str
 
 
 def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> Embed:
-    shown = ask.driver.wait_for("general", lambda m: m["components"] == question["components"])
-    done = ask.driver.click(person, shown["message_id"], ids(question)[label])["response"]
-    return dict(done["embeds"][0])
+    return dict(ask.press(question, label, person)["embeds"][0])
 
 
 def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) -> None:
