@@ -232,15 +232,24 @@ _SET = """
           VALUES (:guild_id, changed.viewer_id, changed.gained)
 """
 
+# Most viewers were there without a break, and adding up the parts of a multirange takes longer than
+# all else.
+_LENGTH = """
+               CASE WHEN range_merge(counts) <@ counts
+                    THEN COALESCE(upper(counts) - lower(counts), INTERVAL '0')
+                    ELSE (SELECT sum(upper(part) - lower(part))
+                            FROM (SELECT unnest(counts) AS part) AS parts) END
+"""
+
 # The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is. Materialized, because `after` would be computed anew wherever it is named.
+# history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed anew
+# wherever they are named.
 _SET_WATCHED = text(
-    """
+    f"""
     WITH looked AS MATERIALIZED (
-        SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted,
-               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                  FROM unnest(d.present * CAST(:live AS tstzmultirange)) AS part) AS after
-          FROM watchtime_days d
+        SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted, {_LENGTH} AS after
+          FROM watchtime_days d,
+               LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
     )"""
@@ -256,7 +265,7 @@ def set_watched(tx: Connection, guild_id: int, stale: StaleDay) -> int:
 # A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
 # parts in order of time, those beyond the limit are cut off.
 _SET_WATCHED_WITHIN = text(
-    """
+    f"""
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
                              CAST(:mosts AS interval[])) AS span (starts_at, ends_at, most)
@@ -283,11 +292,9 @@ _SET_WATCHED_WITHIN = text(
           FROM part WHERE up_to_here > most
          GROUP BY viewer_id
     ), looked AS MATERIALIZED (
-        SELECT t.ctid, t.watched AS before, NULLIF(t.whole - COALESCE(cut.cut, '{}'), t.whole)
-                   AS counted,
-               (SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-                  FROM unnest(t.whole - COALESCE(cut.cut, '{}')) AS part) AS after
-          FROM touched t LEFT JOIN cut USING (viewer_id)
+        SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
+          FROM touched t LEFT JOIN cut USING (viewer_id),
+               LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over
     )"""
     + _SET
 )

@@ -51,12 +51,8 @@ def _read_watched(
     """Of everybody who is linked: minutes from before the link count as well, because they are
     asked for anew each time."""
     watched = watched_between(tx, guild_id, viewer_ids, start, end)
-    watchers = store.list_watchers(tx, guild_id)
-    return {
-        one: watched[one] // MICROSECOND if one in watched else 0
-        for one in watchers
-        if viewer_ids is None or one in viewer_ids
-    }
+    earned = {one: time // MICROSECOND for one, time in watched.items()}
+    return {one: earned.get(one, 0) for one in store.list_watchers(tx, guild_id, viewer_ids)}
 
 
 def _read_wagered(
@@ -67,11 +63,8 @@ def _read_wagered(
     viewer_ids: Collection[int] | None,
 ) -> dict[int, Amount]:
     wagered = list_wagered_between(tx, guild_id, start, end)
-    return {
-        viewer_id: Fraction(amount)
-        for viewer_id, amount in wagered.items()
-        if viewer_ids is None or viewer_id in viewer_ids
-    }
+    wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
+    return {viewer_id: Fraction(wagered[viewer_id]) for viewer_id in wanted}
 
 
 WATCHING = Measure("watchtime", PER_HOUR, rules.HOUR, _read_watched)
@@ -99,7 +92,10 @@ def _credit(
 ) -> int:
     rates = _rates(tx, period, measure, now)
     earned = _list_earned(tx, period, measure, rates, viewer_ids)
-    due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
+    # Of many who are linked most may have watched nothing yet.
+    due = {
+        one: rules.tickets_for(parts, measure.unit) if parts else 0 for one, parts in earned.items()
+    }
     return _post_missing(tx, period, measure.source, due, now)
 
 
@@ -126,7 +122,9 @@ def _list_earned(
     for start, end, tickets in rules.parts(rates, period.starts_at, period.ends_at):
         found = measure.read(tx, period.guild_id, start, end, viewer_ids)
         for viewer_id, amount in found.items():
-            earned.setdefault(viewer_id, []).append((amount, tickets))
+            parts = earned.setdefault(viewer_id, [])
+            if amount:
+                parts.append((amount, tickets))
     return earned
 
 

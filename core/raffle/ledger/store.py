@@ -190,13 +190,18 @@ def add_rate(tx: Connection, guild_id: int, period: int, source: Source, rate: R
     )
 
 
-def list_watchers(tx: Connection, guild_id: int) -> list[int]:
-    """The viewer ids of everybody with a linked account who earns watchtime at all."""
+def list_watchers(
+    tx: Connection, guild_id: int, viewer_ids: Collection[int] | None = None
+) -> list[int]:
+    """The viewer ids of everybody with a linked account who earns watchtime at all, or of those
+    among these."""
     earns_none = select(exclusions.c.viewer_id).where(exclusions.c.guild_id == guild_id)
     found = select(links.c.viewer_id).where(
         links.c.guild_id == guild_id, links.c.viewer_id.not_in(earns_none)
     )
-    return list(tx.execute(found.order_by(links.c.viewer_id)).scalars())
+    if viewer_ids is not None:
+        found = found.where(among(links.c.viewer_id, viewer_ids))
+    return list(tx.scalars(found.order_by(links.c.viewer_id)).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,7 @@ def list_reached(
             among(reached.c.viewer_id, viewer_ids),
         )
     )
-    return {row.viewer_id: Reached(row.tickets, row.step) for row in found}
+    return {viewer_id: Reached(tickets, step) for viewer_id, tickets, step in found.all()}
 
 
 _SET_REACHED = text("""
