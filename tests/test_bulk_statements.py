@@ -296,7 +296,7 @@ STEPS: dict[str, Step] = {
     "post first entries": post_first_entries,
     "balances": lambda tx, g: ledger.get_balances(tx, g, 1, viewer_ids(tx, g)),
     "drift of tickets": lambda tx, _guild_id: ledger.list_drift(tx),
-    "watchers": ledger.list_watchers,
+    "watchers": lambda tx, g: ledger.list_watchers(tx, g, viewer_ids(tx, g)),
     "reached": lambda tx, g: ledger.list_reached(tx, g, 1, "watchtime", viewer_ids(tx, g)),
     "set reached": set_reached,
     "settle": settle,

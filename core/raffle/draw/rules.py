@@ -102,16 +102,18 @@ def claimant(salt: bytes, discord_id: int) -> str:
 
 
 def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
-    """The same for many accounts, less than half as long: HMAC's two hashes begin alike for all of
-    them (RFC 2104, a salt of at most 64 bytes)."""
+    """The same for many accounts in less than half the time: HMAC's two hashes begin alike for all
+    of them (RFC 2104, a salt of at most 64 bytes)."""
     key = salt.ljust(64, b"\0")
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
     outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
     for account in accounts:
+        named = account.encode()
         inside, outside = inner.copy(), outer.copy()
-        inside.update(account.encode())
+        inside.update(named)
         outside.update(inside.digest())
-        yield pseudonym(outside.hexdigest()[:SECRET], account)
+        secret = outside.hexdigest()[:SECRET].encode()
+        yield hashlib.sha256(secret + b" " + named).hexdigest()[:PSEUDONYM]
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def head_of(snapshot: str) -> str:
 def lines_of(snapshot: str) -> list[Line]:
     """The list that stands in a snapshot, in its order."""
     rows = snapshot.split("\n")[HEADER_LINES:-1]
-    return [Line(row[:PSEUDONYM], int(row[PSEUDONYM + 1 :])) for row in rows]
+    return [Line._make((row[:PSEUDONYM], int(row[PSEUDONYM + 1 :]))) for row in rows]
 
 
 def hash_of(snapshot: str) -> str:

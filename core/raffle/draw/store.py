@@ -96,7 +96,7 @@ class Held(NamedTuple):
 def list_held(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Held]:
     """Everybody with tickets, by the ledger."""
     where = {"guild_id": guild_id, "period": period, "now": now}
-    return [Held(*row) for row in tx.execute(_LIST_HELD, where)]
+    return list(map(Held._make, tx.execute(_LIST_HELD, where).all()))
 
 
 _LIST_UNTOLD = text("""

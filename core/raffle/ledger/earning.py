@@ -38,31 +38,36 @@ class Measure:
     source: Source
     rate: GuildSetting[int]
     unit: int
-    read: Callable[[Connection, int, datetime, datetime, Collection[int] | None], dict[int, Amount]]
+    read: Callable[
+        [Connection, Period, datetime, datetime, Collection[int] | None], dict[int, Amount]
+    ]
 
 
 def _read_watched(
     tx: Connection,
-    guild_id: int,
+    period: Period,
     start: datetime,
     end: datetime,
     viewer_ids: Collection[int] | None,
 ) -> dict[int, Amount]:
-    """Of everybody who is linked: minutes from before the link count as well, because they are
-    asked for anew each time."""
+    """Of everyone who is linked. Minutes from before the link count as well, because all of them
+    are read each time. Nothing is due to whoever watched nothing: that matters only if they have
+    tickets for it already, because a correction took their minutes away."""
+    guild_id, number = period.guild_id, period.number
     watched = watched_between(tx, guild_id, viewer_ids, start, end)
-    earned = {one: time // MICROSECOND for one, time in watched.items()}
-    return {one: earned.get(one, 0) for one in store.list_watchers(tx, guild_id, viewer_ids)}
+    credited = store.list_reached(tx, guild_id, number, "watchtime", viewer_ids)
+    watchers = store.list_watchers(tx, guild_id, watched.keys() | credited.keys())
+    return {one: watched[one] // MICROSECOND if one in watched else 0 for one in watchers}
 
 
 def _read_wagered(
     tx: Connection,
-    guild_id: int,
+    period: Period,
     start: datetime,
     end: datetime,
     viewer_ids: Collection[int] | None,
 ) -> dict[int, Amount]:
-    wagered = list_wagered_between(tx, guild_id, start, end)
+    wagered = list_wagered_between(tx, period.guild_id, start, end)
     wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
     return {viewer_id: Fraction(wagered[viewer_id]) for viewer_id in wanted}
 
@@ -92,10 +97,7 @@ def _credit(
 ) -> int:
     rates = _rates(tx, period, measure, now)
     earned = _list_earned(tx, period, measure, rates, viewer_ids)
-    # Of many who are linked most may have watched nothing yet.
-    due = {
-        one: rules.tickets_for(parts, measure.unit) if parts else 0 for one, parts in earned.items()
-    }
+    due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
     return _post_missing(tx, period, measure.source, due, now)
 
 
@@ -120,11 +122,9 @@ def _list_earned(
     """Viewer id -> what was earned within the period, and what a unit of it is worth."""
     earned: dict[int, list[Earned]] = {}
     for start, end, tickets in rules.parts(rates, period.starts_at, period.ends_at):
-        found = measure.read(tx, period.guild_id, start, end, viewer_ids)
+        found = measure.read(tx, period, start, end, viewer_ids)
         for viewer_id, amount in found.items():
-            parts = earned.setdefault(viewer_id, [])
-            if amount:
-                parts.append((amount, tickets))
+            earned.setdefault(viewer_id, []).append((amount, tickets))
     return earned
 
 

@@ -190,17 +190,14 @@ def add_rate(tx: Connection, guild_id: int, period: int, source: Source, rate: R
     )
 
 
-def list_watchers(
-    tx: Connection, guild_id: int, viewer_ids: Collection[int] | None = None
-) -> list[int]:
-    """The viewer ids of everybody with a linked account who earns watchtime at all, or of those
-    among these."""
+def list_watchers(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[int]:
+    """Those of the viewers whose account is linked and who are not excluded from watchtime."""
     earns_none = select(exclusions.c.viewer_id).where(exclusions.c.guild_id == guild_id)
     found = select(links.c.viewer_id).where(
-        links.c.guild_id == guild_id, links.c.viewer_id.not_in(earns_none)
+        links.c.guild_id == guild_id,
+        links.c.viewer_id.not_in(earns_none),
+        among(links.c.viewer_id, viewer_ids),
     )
-    if viewer_ids is not None:
-        found = found.where(among(links.c.viewer_id, viewer_ids))
     return list(tx.scalars(found.order_by(links.c.viewer_id)).all())
 
 
@@ -213,18 +210,20 @@ class Reached:
 
 
 def list_reached(
-    tx: Connection, guild_id: int, period: int, source: Source, viewer_ids: Collection[int]
+    tx: Connection,
+    guild_id: int,
+    period: int,
+    source: Source,
+    viewer_ids: Collection[int] | None = None,
 ) -> dict[int, Reached]:
-    """Viewer id -> what the source has brought so far."""
-    found = tx.execute(
-        select(reached.c.viewer_id, reached.c.tickets, reached.c.step).where(
-            reached.c.guild_id == guild_id,
-            reached.c.period == period,
-            reached.c.source == source,
-            among(reached.c.viewer_id, viewer_ids),
-        )
+    """Viewer id -> tickets from the source so far, of everyone or of these."""
+    wanted = select(reached.c.viewer_id, reached.c.tickets, reached.c.step).where(
+        reached.c.guild_id == guild_id, reached.c.period == period, reached.c.source == source
     )
-    return {viewer_id: Reached(tickets, step) for viewer_id, tickets, step in found.all()}
+    if viewer_ids is not None:
+        wanted = wanted.where(among(reached.c.viewer_id, viewer_ids))
+    found = tx.execute(wanted).all()
+    return {viewer_id: Reached(tickets, step) for viewer_id, tickets, step in found}
 
 
 _SET_REACHED = text("""
