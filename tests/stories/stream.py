@@ -164,19 +164,23 @@ def effects(stage: Stage) -> Effects:
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
-    """Until nothing waits to be handled or sent, and what is watched by now is credited. A stream
-    that goes on is never credited to its end: every look adds to it."""
+    """Until nothing waits to be verified, handled or sent, and what is watched by now is credited.
+    A stream that goes on is never credited to its end: every look adds to it."""
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
         " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"
+        " + (SELECT count(*) FROM kick_held WHERE checked_with IS NULL)"
     )
-    by_now = dict(_streams(stage, "until"))
+
+    def handled() -> bool:
+        return bool(stage.scalar(waiting) == 0)
+
+    until(handled, "all verified, handled and sent", timeout)
+    by_now = dict(_streams(stage, "until"))  # what is handled late makes streams longer
 
     def settled() -> bool:
         uncredited = _streams(stage, "stale_from", "WHERE stale_from IS NOT NULL")
-        return stage.scalar(waiting) == 0 and all(
-            since >= by_now.get(stream, since) for stream, since in uncredited
-        )
+        return handled() and all(since >= by_now.get(stream, since) for stream, since in uncredited)
 
     until(settled, "all handled, sent and credited", timeout)
 

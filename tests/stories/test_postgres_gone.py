@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,11 +15,16 @@ from tests.stories.stage import Stage, button, open_stage, title
 
 
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path / "server")
-    yield server
-    server.start()
-    server.close()
+def postgres() -> Iterator[PostgresServer]:
+    # Not in tmp_path: as root, PostgreSQL runs as another user, and every pytest that starts keeps
+    # other users out of the folder above all of theirs.
+    with TemporaryDirectory(prefix="regulars-story-") as folder:
+        server = PostgresServer(Path(folder))
+        try:
+            yield server
+            server.start()
+        finally:
+            server.close()
 
 
 @pytest.fixture
