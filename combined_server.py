@@ -365,7 +365,7 @@ def welcome(ground: Ground) -> str:
     if ground.world is None:
         return (
             f"\nRegulars is running at {here}\n"
-            f"  How it is:     {here}/health\n"
+            f"  Status:        {here}/\n"
             f"  Kick webhooks: {settings.oauth_base_url or here}/webhooks/kick\n"
             "  Stop with Ctrl-C.\n"
         )
@@ -375,7 +375,7 @@ def welcome(ground: Ground) -> str:
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"
         "        write  !watchtime  or  !leaderboard 5  in Discord, and  !help  for the rest.\n\n"
-        f"  How it is:  {here}/health\n"
+        f"  Status:  {here}/\n"
         "  For your own server put your tokens into .env; docs/deploy.md shows how.\n"
         "  Stop with Ctrl-C. What happened is kept for the next start.\n"
     )
