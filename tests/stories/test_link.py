@@ -57,7 +57,8 @@ def nobody_is_linked(stage: Stage) -> None:
 def link_by_dm(stage: Stage, person: str, guild: str = "Nora's Corner") -> str:
     """Type `!link` and take the link out of one's direct messages."""
     seen = len(letters(stage, person, INVITATION))
-    stage.discord.message(person, "general", "!link", guild=guild)
+    asked = stage.discord.message(person, "general", "!link", guild=guild)
+    stage.discord.wait_for("general", lambda m: m["author"] == "bot", guild=guild, after=asked)
     return url_in(next_letter(stage, person, INVITATION, seen))
 
 
