@@ -28,7 +28,7 @@ class _Letter:
     """A delivery and what becomes of it.
 
     Attributes:
-        note: what the caller wants told beside.
+        note: what the caller passes on to `beside`.
         turn: set when it is written or has failed, and when it is its turn to write for all.
         new: whether it was, once written.
     """
@@ -52,7 +52,7 @@ class Mailbox:
     is written.
 
     Args:
-        beside: writes down something else about the same deliveries, in the same transaction.
+        beside: stores something else about the same deliveries in the same transaction.
     """
 
     def __init__(self, database: Database, beside: Beside | None = None) -> None:

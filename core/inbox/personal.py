@@ -86,9 +86,9 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
-    """Our own events are deleted, and keys of what cannot be told again carry the pseudonym. That
-    somebody followed is told once in a lifetime, so that key stays. What still has to be handled
-    is waited for."""
+    """Delete our own events, and put the pseudonym into keys of events that cannot be sent again.
+    The key of a follow stays, because a follow counts only once. Wait for events that still have
+    to be handled."""
     ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
     done = [row["id"] for row in ours if row["state"] == "done"]
     tx.execute(delete(deliveries).where(among(deliveries.c.id, done)))

@@ -2,7 +2,7 @@
 
 A batch first runs without savepoints. If anything in it fails, the whole batch is rolled back and
 runs again with a savepoint for each handler, so that only the one that fails is retried later and
-given up in the end. An outage of the database is nobody's failure: the batch waits for it.
+given up in the end. During a database outage the batch waits; that does not count as a failed try.
 """
 
 import threading

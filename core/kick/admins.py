@@ -17,8 +17,8 @@ _log = structlog.get_logger(__name__)
 def tell_admins(
     tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
-    """Say it once in the configured channel, or, where that cannot be used, to whoever looks after
-    Kick; False when it was said before, or there is nobody to tell."""
+    """Post it once in the admin channel or, if that cannot be used, send it to the admins in charge
+    of Kick; False if it was sent before or there is nobody to send it to."""
     channel_id = guilds.setting(tx, guild_id, ADMIN_CHANNEL)
     if channel_id and channels.find_trouble(tx, guild_id, channel_id) is None:
         return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)

@@ -118,7 +118,7 @@ class RedisBus:
         text = json.dumps(message | {_FROM: self._process})
         with self._guard:
             if len(self._untold) < MOST_UNTOLD:
-                self._untold[text] = None  # the same twice is told once
+                self._untold[text] = None  # duplicates are sent once
         self._something_untold.set()
 
     def start(self) -> None:

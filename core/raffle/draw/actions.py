@@ -451,7 +451,7 @@ def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) ->
 def owners(
     tx: Connection, means: Means, period: Period, lines: Sequence[Line], now: datetime
 ) -> dict[str, int]:
-    """Whose the lines are: pseudonym -> viewer id; nobody's of an account that was erased since.
+    """Who owns which line: pseudonym -> viewer id, without accounts that were erased since.
 
     Raises:
         Refusal: a line is not the sum of its owner's entries.
