@@ -20,6 +20,7 @@ _FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
     ("drand.wrong_randomness", bool, False, "The number told is not that of its signature."),
     ("drand.wrong_signature", bool, False, "What is told was signed for another round."),
     ("drand.forged", bool, False, "What is told was signed with another key."),
+    ("drand.any_chain", bool, False, "The beacon answers under the hash of any chain."),
 )
 
 
@@ -49,6 +50,10 @@ class PretendBeacon:
             "DRAND_URL": f"{self._base_url}/drand",
             "DRAND_CHAIN": ":".join(str(part) for part in chain),
         }
+
+    def has_chain(self, chain: str) -> bool:
+        """Whether it answers under this chain's hash."""
+        return chain == self.chain or self.faults.flag("drand.any_chain")
 
     def newest(self) -> int:
         """The newest round that is told."""

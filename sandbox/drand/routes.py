@@ -51,7 +51,7 @@ class _Desk:
 
     def _find_chain(self, request: web.Request) -> None:
         self._refuse_if_down()
-        if request.match_info["chain"] != self._beacon.chain:
+        if not self._beacon.has_chain(request.match_info["chain"]):
             raise web.HTTPNotFound
 
     def _refuse_if_down(self) -> None:

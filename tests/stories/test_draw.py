@@ -1,6 +1,7 @@
 """A raffle is drawn: from the admin's question to the delivered prize, and checked by a viewer."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ Json = dict[str, Any]
 
 KEY = Fernet.generate_key().decode()
 CHANNEL = "raffle"
+QUICKNET_HASH = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
 TICKETS = {"mia": 12, "leo": 30, "yuki": 1, "tomas": 300}
 
 
@@ -51,11 +53,16 @@ def raffle_stage(
         yield stage
 
 
-def ended_raffle(stage: Stage, winners: int = 1, lasted: timedelta = timedelta(days=1)) -> int:
+def ended_raffle(
+    stage: Stage,
+    winners: int = 1,
+    lasted: timedelta = timedelta(days=1),
+    chain: str | None = None,
+) -> int:
     """A raffle that ended just now, in which four viewers hold tickets; its number."""
     means = Means(
         Vault([KEY]),
-        parse_chain(stage.settings["DRAND_CHAIN"]),
+        parse_chain(chain or stage.settings["DRAND_CHAIN"]),
         f"http://localhost:{stage.port}",
     )
     end = datetime.now(UTC)
@@ -136,9 +143,13 @@ def drawn(stage: Stage, number: int) -> list[tuple[str, str]]:
     return [(handles[discord_id], state) for discord_id, state in found]
 
 
-def beacon_is_away(stage: Stage, away: bool) -> None:
+def set_beacon(stage: Stage, fault: str, value: bool) -> None:
     faults = f"{stage.settings['DRAND_URL'].removesuffix('/drand')}/control/faults"
-    requests.post(faults, json={"drand.down": away}, timeout=PATIENCE).raise_for_status()
+    requests.post(faults, json={fault: value}, timeout=PATIENCE).raise_for_status()
+
+
+def beacon_is_away(stage: Stage, away: bool) -> None:
+    set_beacon(stage, "drand.down", away)
 
 
 def here(stage: Stage, url: str) -> str:
@@ -147,6 +158,24 @@ def here(stage: Stage, url: str) -> str:
     return f"http://127.0.0.1:{stage.port}{parts.path}" + (
         f"#{parts.fragment}" if parts.fragment else ""
     )
+
+
+def verified(
+    folder: Path, address: str, *options: str
+) -> tuple[Json, subprocess.CompletedProcess[str]]:
+    """The draw's proof file, and what the verifier that the page offers says about it."""
+    bundle, verifier = folder / "bundle.json", folder / "verify_draw.py"
+    bundle.write_bytes(requests.get(address + "/bundle.json", timeout=PATIENCE).content)
+    verifier.write_bytes(
+        requests.get(address.rsplit("/", 1)[0] + "/verify_draw.py", timeout=PATIENCE).content
+    )
+    checked = subprocess.run(
+        [sys.executable, "-I", str(verifier), str(bundle), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return json.loads(bundle.read_bytes()), checked
 
 
 @pytest.mark.browser
@@ -201,22 +230,48 @@ def test_a_raffle_from_the_question_to_the_prize(
             "Consistent, but without the public beacon"
         )
         expect(page.locator("#found")).to_contain_text(f"with {TICKETS[other]} tickets")
-        bundle, verifier = tmp_path / "bundle.json", tmp_path / "verify_draw.py"
-        bundle.write_bytes(requests.get(address + "/bundle.json", timeout=PATIENCE).content)
-        verifier.write_bytes(
-            requests.get(address.rsplit("/", 1)[0] + "/verify_draw.py", timeout=PATIENCE).content
-        )
-        checked = subprocess.run(
-            [sys.executable, "-I", str(verifier), str(bundle), "--seen", posted_hash],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        bundle, checked = verified(tmp_path, address, "--seen", posted_hash)
         assert checked.returncode == 2, checked.stdout
         assert "Nothing is wrong" in checked.stdout
         assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
         account = f"kick:{BY_HANDLE[winner].kick_user_id}"
-        assert json.loads(bundle.read_bytes())["picks"][0]["account"] == account
+        assert bundle["picks"][0]["account"] == account
+
+
+@pytest.mark.browser
+def test_a_beacon_that_only_claims_to_be_the_public_one_is_shown_as_another(
+    tmp_path: Path, postgres_url: str, signing_key: SigningKey, page: Page
+) -> None:
+    """One line of `.env`: quicknet's hash, the operator's own key, and a start that makes a round
+    of yesterday look like one to come."""
+    with raffle_stage(tmp_path, postgres_url, signing_key) as stage:
+        _hash, key, genesis, *rest = stage.settings.pop("DRAND_CHAIN").split(":")
+        forged = ":".join([QUICKNET_HASH, key, str(int(genesis) + 24 * 60 * 60), *rest])
+        (stage.folder / ".env").write_text(f"DRAND_CHAIN={forged}\n")
+        set_beacon(stage, "drand.any_chain", True)
+        stage.start().wait_well()
+        stage.discord.wait_command("raffledraw")
+        number = ended_raffle(stage, chain=forged)
+        becomes(stage, asked_to_draw(stage), "is frozen")
+
+        frozen = post(stage, "the tickets are frozen")
+        assert "not the public one" in frozen["embeds"][0]["description"]
+        won = post(stage, f"wins raffle #{number}")
+        assert "WITHOUT the public beacon" in str(won["embeds"][0]["footer"])
+
+        address = here(stage, url_in(frozen))
+        page.goto(address)
+        expect(page.locator("#verdict")).to_contain_text(
+            "Consistent, but without the public beacon"
+        )
+        expect(page.locator("body")).to_contain_text("This is not the public beacon")
+        seen = re.findall("[0-9a-f]{64}", str(frozen["embeds"]))
+        bundle, checked = verified(tmp_path, address, "--online", "--seen", *seen)
+        assert bundle["beacon"]["chain"].endswith(QUICKNET_HASH), "it was drawn with the forged one"
+        assert checked.returncode == 2, checked.stdout
+        assert "ANOTHER BEACON" in checked.stdout
+        assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
+        assert "All is as promised" not in checked.stdout
 
 
 def test_a_kill_while_the_beacon_is_away_changes_nothing(
