@@ -36,13 +36,16 @@ _log = structlog.get_logger(__name__)
 
 
 def verify_held(services: Services) -> None:
-    """Try them with the keys of today; whatever fits is received as if it came now."""
+    """Try them with the keys of today; whatever fits is received as if it came now.
+
+    It runs as soon as the program starts, so the first deliveries of a new installation find a key.
+    """
     with services.database.begin() as tx:
         held_store.end_old(tx, services.clock() - HELD_FOR)
         counts = held_store.get_counts(tx)
-    if counts.oldest_at is None:
-        return
     keys = KeyRing(client_of(services.settings), services.database, services.clock)
+    if not keys.ensure_key() or counts.oldest_at is None:
+        return
     keys.renew(LOOK_AGAIN if counts.unchecked else LOOK_ANYWAY)
     after, some = 0, None
     while keys.newest and some != []:

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from datetime import datetime, timedelta
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from core.kick import store
@@ -20,6 +21,8 @@ signatures must not make us ask Kick all the time. Deliveries that come in betwe
 
 MOST_KEYS = 3
 """The newest keys that are tried. After a rotation, what was signed before is still on its way."""
+
+_log = structlog.get_logger(__name__)
 
 
 class KeyRing:
@@ -47,6 +50,10 @@ class KeyRing:
         if not self._keys:
             self._load()
         return any(request.is_signed_by(key) for key in self._keys)
+
+    def ensure_key(self) -> bool:
+        """Ask Kick for its key if none is known yet; whether one is known now."""
+        return self._load() is not None or self._fetch()
 
     def renew(self, most_often: timedelta = LOOK_AGAIN) -> bool:
         """Learn of new keys, from the database or, only so often, from Kick.
@@ -82,7 +89,8 @@ class KeyRing:
         try:
             pem = self._client.public_key()
             load_key(pem)
-        except (Outage, KickRejected, ValueError):
+        except (Outage, KickRejected, ValueError) as error:
+            _log.warning("Kick did not give its public key", reason=str(error))
             return False
         with self._database.begin() as tx:
             store.set_public_key(tx, pem, self._clock())

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from core.kick import held, store
 from core.kick.held import HELD_FOR, LOOK_ANYWAY, look, verify_held
@@ -156,6 +157,24 @@ def test_the_very_first_delivery_is_held_while_no_key_is_known(
     endpoint.is_away = True
     assert sent(kick) == HELD
     assert counts(clean) == (0, 1)
+
+
+def test_a_new_installation_asks_for_the_key_before_the_first_delivery_comes(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint
+) -> None:
+    with clean.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM kick_public_keys")
+    endpoint.is_away = True
+    with capture_logs() as logs:
+        verify_held(services)
+    assert [line["event"] for line in logs] == ["Kick did not give its public key"]
+    endpoint.is_away = False
+    for _ in range(3):
+        verify_held(services)
+    assert endpoint.asked == 2, "once in vain, and once is enough"
+    endpoint.is_away = True
+    assert sent(kick) == STORED
+    assert counts(clean) == (1, 0)
 
 
 def test_a_key_that_kick_names_hours_later_still_verifies_them(
