@@ -27,12 +27,12 @@ check: development ## format, lint, types, and who may import whom
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
-	$(PY) -m pytest -q tests/house/test_floors.py
+	$(PY) -m pytest -q tests/conventions/test_layers.py
 
 bench: development ## measure speed and memory; writes benchmarks/results.json
 	@$(PY) -m benchmarks
 
-format: development ## put the code into the house's format
+format: development ## format the code
 	$(PY) -m ruff check --fix-only --quiet .
 	$(PY) -m ruff format .
 
@@ -43,7 +43,7 @@ lock: development ## renew the locks after an edit of requirements.in or require
 	done
 
 docs: development ## write .env.example, docs/settings.md and docs/commands.md anew
-	$(PY) -m tests.house.documents
+	$(PY) -m tests.conventions.documents
 
 words: development ## collect what is said to people into core/locale, for translators
 	@mkdir -p core/locale

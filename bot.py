@@ -1,4 +1,4 @@
-"""The Discord client: what it may hear, its prefix, its one error handler; each room adds its cog.
+"""The Discord client: its intents, its prefix, its one error handler; features add their cogs.
 
 python bot.py                   the bot, the inbox worker and the outbox sender, without web
 python bot.py --commands        every Discord command as JSON
@@ -22,6 +22,7 @@ import yarl
 from discord.ext import commands
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
+from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.help.commands import describe_chat_command, describe_command, each_command
@@ -36,9 +37,9 @@ from core.kit.discord_environment import list_problems
 from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.feature import Feature
 from core.kit.part import Part, State
 from core.kit.retry import backoff
-from core.kit.room import Room
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.turn import Turn
@@ -46,7 +47,6 @@ from core.kit.words import _
 from core.outbox.courier import Courier
 from core.outbox.discord_courier import DiscordCourier
 from core.outbox.sender import Sender
-from core.rooms import open_rooms
 
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
@@ -82,9 +82,9 @@ def intents() -> discord.Intents:
 
 
 class RegularsBot(commands.Bot):
-    """The product's Discord client, with every room's commands and buttons."""
+    """The product's Discord client, with every feature's commands and buttons."""
 
-    def __init__(self, services: Services, rooms: Iterable[Room]) -> None:
+    def __init__(self, services: Services, features: Iterable[Feature]) -> None:
         super().__init__(
             ui.PREFIX,
             intents=intents(),
@@ -92,25 +92,25 @@ class RegularsBot(commands.Bot):
             allowed_mentions=ui.SILENT,
             case_insensitive=True,
         )
-        self._rooms = tuple(rooms)
-        goals = tuple(room.next_goal for room in self._rooms if room.next_goal)
-        books = {book.name: book for room in self._rooms for book in room.books}
+        self._features = tuple(features)
+        goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
+        books = {book.name: book for feature in self._features for book in feature.books}
         granted = guild_store.list_granted
         self.services = replace(services, goals=goals, books=books, granted=granted)
         self.before_invoke(_acknowledge)
         self.add_check(_may_use)
 
-    async def add_rooms(self) -> None:
-        """Add every room's commands and buttons."""
-        for room in self._rooms:
-            for cog in room.cogs:
+    async def add_features(self) -> None:
+        """Add every feature's commands and buttons."""
+        for feature in self._features:
+            for cog in feature.cogs:
                 await self.add_cog(cog(self.services))
-            self.add_dynamic_items(*room.buttons)
+            self.add_dynamic_items(*feature.buttons)
         self.add_dynamic_items(PageButton, KeepButton)
         set_up_typing(self)
 
     async def setup_hook(self) -> None:
-        await self.add_rooms()
+        await self.add_features()
         await self.tree.sync()
 
     # -- which servers there are ------------------------------------------------------------
@@ -124,7 +124,7 @@ class RegularsBot(commands.Bot):
 
     def setting_problems(self) -> list[str]:
         """What the environment says about Discord and is not so; for a bot that is ready."""
-        declared = [setting for room in self._rooms for setting in room.settings]
+        declared = [setting for feature in self._features for setting in feature.settings]
         return list_problems(self.services.settings, declared, self)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
@@ -265,9 +265,9 @@ class DiscordThread:
     The others are logged in, so that their senders can send, and stand by to take over.
     """
 
-    def __init__(self, services: Services, rooms: Iterable[Room]) -> None:
+    def __init__(self, services: Services, features: Iterable[Feature]) -> None:
         self._services = services
-        self._rooms = tuple(rooms)
+        self._features = tuple(features)
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main()), name="discord", daemon=True
         )
@@ -279,8 +279,12 @@ class DiscordThread:
         self._since = services.clock()
         self._turn = Turn(services.database, "discord")
         self._standing_by = False
-        settlers = {kind: settle for room in self._rooms for kind, settle in room.settles.items()}
-        refused = next((one for room in self._rooms if (one := room.on_channel_refused)), None)
+        settlers = {
+            kind: settle for feature in self._features for kind, settle in feature.settles.items()
+        }
+        refused = next(
+            (one for feature in self._features if (one := feature.on_channel_refused)), None
+        )
         self._sender = Sender(
             services.database, self._couriers(), services.clock, settlers, refused
         )
@@ -331,8 +335,10 @@ class DiscordThread:
                 loop.call_soon_threadsafe(callback)
 
     def _couriers(self) -> dict[str, Courier]:
-        embeds = {kind: render for room in self._rooms for kind, render in room.embeds.items()}
-        lines = {kind: say for room in self._rooms for kind, say in room.lines.items()}
+        embeds = {
+            kind: render for feature in self._features for kind, render in feature.embeds.items()
+        }
+        lines = {kind: say for feature in self._features for kind, say in feature.lines.items()}
         return {
             "discord": DiscordCourier(
                 self._logged_in_bot, self._services.database, embeds, guilds.language_of
@@ -407,7 +413,7 @@ class DiscordThread:
         discord.utils._from_json = strict_json.decode
         discord.Asset.BASE = self._services.settings.discord_cdn_url
         await point_discord_py_at(self._services.settings.discord_api_url)
-        bot = RegularsBot(self._services, self._rooms)
+        bot = RegularsBot(self._services, self._features)
         self._bot = bot
         async with bot:
             await bot.login(token.get_secret_value())
@@ -487,21 +493,23 @@ async def point_discord_py_at(api_url: str) -> None:
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway
 
 
-async def _describe(rooms: Iterable[Room]) -> list[dict[str, Any]]:
+async def _describe(features: Iterable[Feature]) -> list[dict[str, Any]]:
     settings = Settings(_env_file=None)
     # Describing reads nothing and connects to nothing: the pool opens its first connection late.
     services = Services(settings, Database("postgresql://"), LocalBus())
-    bot = RegularsBot(services, rooms)
-    await bot.add_rooms()
+    bot = RegularsBot(services, features)
+    await bot.add_features()
     return [describe_command(command) for command in each_command(bot)]
 
 
 def main(arguments: list[str]) -> int:
     if arguments == ["--commands"]:
-        print(json.dumps(asyncio.run(_describe(open_rooms())), indent=2, ensure_ascii=False))
+        print(json.dumps(asyncio.run(_describe(load_features())), indent=2, ensure_ascii=False))
         return 0
     if arguments == ["--chat-commands"]:
-        found = [describe_chat_command(c) for room in open_rooms() for c in room.chat_commands]
+        found = [
+            describe_chat_command(c) for feature in load_features() for c in feature.chat_commands
+        ]
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
     if arguments:

@@ -29,6 +29,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import setup_database
 from bot import DiscordThread
+from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.health.clock import clock_status
@@ -41,16 +42,15 @@ from core.kit.crypto import signing_key, vault_of
 from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
+from core.kit.feature import Feature
 from core.kit.log import name_guild, set_up_logging
 from core.kit.part import Part
-from core.kit.room import Room
 from core.kit.sandbox_world import SandboxWorld
 from core.kit.services import Services
 from core.kit.settings import Settings, read_settings
 from core.kit.tasks import TaskRunner
 from core.kit.web import edge
 from core.outbox import actions as outbox
-from core.rooms import open_rooms
 
 _log = structlog.get_logger(__name__)
 
@@ -87,13 +87,13 @@ def check_redis(settings: Settings) -> None:
         ) from error
 
 
-def prepare_database(url: str, settings: Settings, rooms: Iterable[Room]) -> None:
+def prepare_database(url: str, settings: Settings, features: Iterable[Feature]) -> None:
     """Upgrade the schema and give the servers what the environment sets for them.
 
     Raises:
         StartError: the database cannot be reached.
     """
-    declared = [setting for room in rooms for setting in room.settings]
+    declared = [setting for feature in features for setting in feature.settings]
     database = Database(url, pool_size=1)
     try:
         setup_database.upgrade(database)
@@ -108,16 +108,16 @@ def prepare_database(url: str, settings: Settings, rooms: Iterable[Room]) -> Non
 # -- the web server -----------------------------------------------------------------------------
 
 
-def web(services: Services, rooms: Iterable[Room]) -> Flask:
-    """The Flask application with every room's pages."""
+def web(services: Services, features: Iterable[Feature]) -> Flask:
+    """The Flask application with every feature's pages."""
     app = Flask("regulars", static_folder=None)
     app.secret_key = signing_key(services.settings)
     edge(app, services.settings.discord_cdn_url)
     if services.settings.oauth_base_url is not None:
         # Exactly one proxy stands before us: what more a client claims about itself is not heard.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
-    for room in rooms:
-        for pages in room.pages:
+    for feature in features:
+        for pages in feature.pages:
             app.register_blueprint(pages(services))
     return app
 
@@ -136,12 +136,12 @@ def create_web() -> Flask:
 def _create_web(settings: Settings) -> Flask:
     if settings.database_url is None:
         raise StartError("The web server alone needs DATABASE_URL.")
-    rooms = open_rooms()
+    features = load_features()
     services = open_services(settings, settings.database_url.get_secret_value())
     services.bus.start()
     well = Part("Web", "ok", "Answering.")
     Heart(services, lambda: [well, bus_status(services), clock_status(services)]).start()
-    return web(services, rooms)
+    return web(services, features)
 
 
 # -- one process --------------------------------------------------------------------------------
@@ -173,23 +173,23 @@ def bus_status(services: Services) -> Part:
 
 
 class Backstage:
-    """Everything of a process but the web server: bot, sender, worker, timed work, what rooms run,
-    heart."""
+    """Everything of a process but the web server: bot, sender, worker, timed work, heart,
+    and what features run."""
 
     def __init__(
-        self, services: Services, rooms: tuple[Room, ...], *, with_web: bool = False
+        self, services: Services, features: tuple[Feature, ...], *, with_web: bool = False
     ) -> None:
         self._services = services
         self._with_web = with_web
-        self._discord = DiscordThread(services, rooms)
+        self._discord = DiscordThread(services, features)
         self._worker = Worker(
             services.database,
-            {source: how for room in rooms for source, how in room.translates.items()},
-            collect(rooms),
+            {source: how for feature in features for source, how in feature.translates.items()},
+            collect(features),
             services.clock,
         )
-        self._tasks = TaskRunner(services, (task for room in rooms for task in room.tasks))
-        self._runners = [run(services) for room in rooms for run in room.runs]
+        self._tasks = TaskRunner(services, (task for feature in features for task in feature.tasks))
+        self._runners = [run(services) for feature in features for run in feature.runs]
         self._heart = Heart(services, self.status)
 
     def start(self) -> None:
@@ -249,7 +249,7 @@ class Ground:
             self.postgres.stop()
 
 
-def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool) -> Ground:
+def break_ground(settings: Settings, features: tuple[Feature, ...], *, with_web: bool) -> Ground:
     """Check what can be checked, then start the database and, without a token, the sandbox.
 
     Raises:
@@ -275,7 +275,7 @@ def break_ground(settings: Settings, rooms: tuple[Room, ...], *, with_web: bool)
         else:
             ground.postgres = EmbeddedPostgres(settings.data_dir)
             ground.database_url = ground.postgres.start()
-        prepare_database(ground.database_url, ground.settings, rooms)
+        prepare_database(ground.database_url, ground.settings, features)
     except BaseException:
         ground.close()
         raise
@@ -290,9 +290,9 @@ class Server(BaseApplication):
     """Gunicorn with one worker, so that the bot exists once. The worker is started again if it
     dies; the master keeps the embedded PostgreSQL and the sandbox."""
 
-    def __init__(self, ground: Ground, rooms: tuple[Room, ...]) -> None:
+    def __init__(self, ground: Ground, features: tuple[Feature, ...]) -> None:
         self._ground = ground
-        self._rooms = rooms
+        self._features = features
         self._backstage: Backstage | None = None
         super().__init__()
 
@@ -319,8 +319,8 @@ class Server(BaseApplication):
 
     def load(self) -> Flask:  # type: ignore[override]
         services = open_services(self._ground.settings, self._ground.database_url)
-        self._backstage = Backstage(services, self._rooms, with_web=True)
-        return web(services, self._rooms)
+        self._backstage = Backstage(services, self._features, with_web=True)
+        return web(services, self._features)
 
     def _raise_curtain(self, worker: GunicornWorker) -> None:
         """Ctrl-C reaches the worker and the master at once, and the master tells the worker: once
@@ -388,10 +388,10 @@ def run() -> int:
 
 def _run(settings: Settings) -> int:
     set_up_logging(settings.log_level, settings.log_format, settings.secrets())
-    rooms = open_rooms()
-    ground = break_ground(settings, rooms, with_web=True)
+    features = load_features()
+    ground = break_ground(settings, features, with_web=True)
     try:
-        Server(ground, rooms).run()
+        Server(ground, features).run()
     finally:
         ground.close()
     return 0
@@ -404,13 +404,13 @@ def run_without_web() -> int:
 
 def _run_without_web(settings: Settings) -> int:
     set_up_logging(settings.log_level, settings.log_format, settings.secrets())
-    rooms = open_rooms()
-    ground = break_ground(settings, rooms, with_web=False)
+    features = load_features()
+    ground = break_ground(settings, features, with_web=False)
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     try:
-        backstage = Backstage(open_services(settings, ground.database_url), rooms)
+        backstage = Backstage(open_services(settings, ground.database_url), features)
         backstage.start()
         done.wait()
         backstage.stop()

@@ -13,13 +13,13 @@ from sqlalchemy import text
 from benchmarks.figures import Results
 from benchmarks.ground import Ground
 from benchmarks.webhooks import CHAT, NORA, chat
+from core.features import load_features
 from core.guilds import actions as guilds
 from core.inbox import store
 from core.inbox.hearers import collect
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database
-from core.rooms import open_rooms
 from core.slot_calls.settings import CHANNEL
 from tests.stories.stage import GUILD
 
@@ -78,9 +78,11 @@ def _look(number: int, began: datetime, at: datetime) -> Delivery:
 
 def _work(database: Database, count: int) -> float:
     """Seconds until the inbox is empty."""
-    rooms = open_rooms()
-    translators = {source: how for room in rooms for source, how in room.translates.items()}
-    worker = Worker(database, translators, collect(rooms))
+    features = load_features()
+    translators = {
+        source: how for feature in features for source, how in feature.translates.items()
+    }
+    worker = Worker(database, translators, collect(features))
     began = time.perf_counter()
     while worker.work_once():
         pass

@@ -1,1 +1,1 @@
-"""The product. `rooms.py` is its map; `docs/architecture.md` is the guided tour."""
+"""The product. `features.py` lists the packages by layer; `docs/architecture.md` explains them."""

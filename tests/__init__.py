@@ -1,1 +1,2 @@
-"""Tests. They mirror core/; house/ checks the house itself, stories/ run the whole product."""
+"""Tests. They mirror core/; conventions/ checks the code against its own rules, stories/ run the
+whole product."""

@@ -1,4 +1,4 @@
-"""The product's bot with some of its rooms in the pretend Discord, on threads of their own as in
+"""The product's bot with some of its features in the pretend Discord, on threads of their own as in
 the product, and somebody who gives it commands."""
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from bot import DiscordThread
 from core.kit.bus import LocalBus
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 @contextmanager
 def bot_in_discord(
-    database: Database, *rooms: Room, until: str, clock: Clock = utc_now, **values: Any
+    database: Database, *features: Feature, until: str, clock: Clock = utc_now, **values: Any
 ) -> Iterator[tuple[DiscordDriver, DiscordThread]]:
     """Ready once the command `until` is registered and both servers are known; what is committed
     rings the bell. Every vendor is the sandbox; `values` are further settings."""
@@ -43,7 +43,7 @@ def bot_in_discord(
         env = {key.lower(): value for key, value in world.env.items()} | values
         bus = LocalBus()
         patch.setattr(database, "_ring", bus.publish)
-        bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), rooms)
+        bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), features)
         bot.start()
         driver = DiscordDriver(world.base_url)
         try:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Connection, text
 
-import core.rooms
+import core.features
 from core.guilds import store as guilds
 from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
@@ -24,7 +24,7 @@ GUILD = 1001
 OTHER_GUILD = 2002
 
 settings.register_profile(
-    "house",
+    "regulars",
     deadline=None,  # a busy machine is no fault of the product
     # Nor is it one here; and examples share the transaction of their test, which they know.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -32,7 +32,7 @@ settings.register_profile(
     derandomize=os.environ.get("CI") == "true",
     print_blob=True,
 )
-settings.load_profile("house")
+settings.load_profile("regulars")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,8 +69,8 @@ def _started(stack: ExitStack, tries: int = 3) -> tuple[EmbeddedPostgres, str]:
 
 @pytest.fixture(scope="session")
 def database(postgres_url: str) -> Iterator[Database]:
-    """A gate to a database with every room's tables and two servers."""
-    core.rooms.open_rooms()
+    """A gate to a database with every feature's tables and two servers."""
+    core.features.load_features()
     gate = Database(postgres_url)
     with gate.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as settings:
         # Nobody needs these data after a power cut.

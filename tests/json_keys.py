@@ -6,10 +6,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from core.features import load_features
 from core.inbox.actions import OWN_SOURCE
 from core.kit.database import METADATA
 from core.kit.personal import JSON_KEYS
-from core.rooms import open_rooms
 
 _OURS = {
     "inbox_deliveries": "source = :own",
@@ -30,8 +30,10 @@ def undeclared_keys(tx: Connection) -> set[str]:
 
 @cache
 def _kinds() -> frozenset[str]:
-    rooms = open_rooms()
-    return frozenset(kind for room in rooms for kind in (*room.embeds, *room.lines, *room.settles))
+    features = load_features()
+    return frozenset(
+        kind for feature in features for kind in (*feature.embeds, *feature.lines, *feature.settles)
+    )
 
 
 @cache

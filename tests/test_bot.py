@@ -14,14 +14,14 @@ from structlog.testing import capture_logs
 
 import bot
 from bot import DiscordThread, error_card
+from core.features import load_features
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_ui import COLOURS
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.rooms import open_rooms
-from core.slot_calls import room as slot_calls
+from core.slot_calls import feature as slot_calls
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import bot_in_discord
 from tests.patience import LENIENT, until, until_async
@@ -118,12 +118,12 @@ def test_it_asks_to_hear_what_the_features_need_and_nothing_else() -> None:
     }
 
 
-# -- every command of the house -------------------------------------------------------------------
+# -- every command ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def described() -> list[dict[str, Any]]:
-    return asyncio.run(bot._describe(open_rooms()))
+    return asyncio.run(bot._describe(load_features()))
 
 
 def test_every_command_says_in_a_sentence_what_it_is_for(described: list[dict[str, Any]]) -> None:
@@ -136,8 +136,8 @@ def test_every_command_says_in_a_sentence_what_it_is_for(described: list[dict[st
 
 async def test_every_slash_command_is_one_that_discord_takes() -> None:
     services = Services(Settings(_env_file=None), Database("postgresql://"), LocalBus())
-    client = bot.RegularsBot(services, open_rooms())
-    await client.add_rooms()
+    client = bot.RegularsBot(services, load_features())
+    await client.add_features()
     assert len(client.tree.get_commands()) <= 100
     for command in client.tree.walk_commands():
         assert 1 <= len(command.description) <= 100, command.qualified_name
@@ -295,7 +295,7 @@ def test_settings_that_are_not_so_in_discord_are_told_at_the_start_and_in_health
     usual: dict[str, Any] = {"discord_guild_id": NORAS_CORNER_ID}
     with (
         capture_logs() as logged,
-        bot_in_discord(database, slot_calls.ROOM, until="slotcalls status", **usual | given) as (
+        bot_in_discord(database, slot_calls.FEATURE, until="slotcalls status", **usual | given) as (
             driver,
             one,
         ),
@@ -324,7 +324,7 @@ def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
     database: Database,
 ) -> None:
     with (
-        bot_in_discord(database, slot_calls.ROOM, until="slotcalls status") as (driver, _bot),
+        bot_in_discord(database, slot_calls.FEATURE, until="slotcalls status") as (driver, _bot),
         capture_logs() as logged,
     ):
         driver.fault(interactions_deadline_ms=0)

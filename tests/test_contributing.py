@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.test_documentation import ROOT
+from tests.conventions.test_documentation import ROOT
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 STEP = re.compile(

@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 import bot
+from core.features import load_features
 from core.kick.speech import selftest
 from core.kit.database import Database
-from core.rooms import open_rooms
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 from tests.patience import until
@@ -41,7 +41,7 @@ FITTING = {
     "mode": "stack",
     "raffle": "1",
     "role": "Regular",
-    "room": "watchtime",
+    "feature": "watchtime",
     "start": "2030-01-01",
     "start_day": "28",
     "value": "on",
@@ -56,7 +56,7 @@ def discord(database: Database) -> Iterator[DiscordDriver]:
     """One running bot with everything it has. No web server runs, so the self-test of Kick would
     wait in vain for its line to come back."""
     given = bot_in_discord(
-        database, *open_rooms(), until="auditlog", flask_secret_key="a-key-for-tests-only"
+        database, *load_features(), until="auditlog", flask_secret_key="a-key-for-tests-only"
     )
     with pytest.MonkeyPatch.context() as patch, given as (driver, _bot):
         patch.setattr(selftest, "WAIT_SECONDS", 0)
@@ -77,7 +77,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[A
         yield found
 
 
-DESCRIBED = {one["name"]: one for one in asyncio.run(bot._describe(open_rooms()))}
+DESCRIBED = {one["name"]: one for one in asyncio.run(bot._describe(load_features()))}
 """Every command, as `bot.py --commands` has it."""
 
 

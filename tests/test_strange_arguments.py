@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from core.features import load_features
 from core.kit.database import Database
-from core.rooms import open_rooms
 from tests.bot_rig import bot_in_discord
 
 STRING, INTEGER, BOOLEAN = 3, 4, 5
@@ -38,7 +38,7 @@ def test_no_command_breaks_on_characters_that_cannot_be_stored(
     database: Database, typing: bool
 ) -> None:
     with (
-        bot_in_discord(database, *open_rooms(), until="health") as (driver, _bot),
+        bot_in_discord(database, *load_features(), until="health") as (driver, _bot),
         capture_logs() as logged,
     ):
         commands = [command for command in driver.commands() if _takes_text(command)]

@@ -1,4 +1,5 @@
-"""Floor 1: what can have happened, in the past tense. Rooms talk to each other only through these.
+"""Layer 1: what can have happened, in the past tense. Packages of one layer talk to each
+other only through these.
 
 Every event says whose it is (`guild_id`), when it happened (`at`, UTC) and has a natural `key`
 taken from what the world sent, so that the same fact told twice is still one fact.

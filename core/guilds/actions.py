@@ -10,8 +10,8 @@ from core.guilds import store
 from core.guilds.rules import require_fitting
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.kit.database import notes
+from core.kit.feature import GuildSetting
 from core.kit.log import name_guild
-from core.kit.room import GuildSetting
 from core.kit.settings import Settings
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from core.guilds.actions import setting
 from core.guilds.tables import channel_troubles as troubles
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
+from core.kit.feature import GuildSetting
 from core.kit.part import Part
-from core.kit.room import GuildSetting
 from core.kit.words import _
 from core.outbox import actions as outbox
 

@@ -5,7 +5,7 @@ from typing import Any
 from core.guilds import zones
 from core.guilds.settings import choices_of
 from core.kit.errors import Refusal
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.kit.words import _
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.kit.words import SOURCE_LANGUAGE, languages
 
 LANGUAGE = GuildSetting(

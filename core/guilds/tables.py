@@ -84,7 +84,7 @@ audit_log = Table(
         comment="Discord id of who did it",
         info=holds("number", stays=ADMINS_ANSWER),
     ),
-    Column("action", Text, nullable=False, comment="room first, such as slot_calls.on"),
+    Column("action", Text, nullable=False, comment="feature first, such as slot_calls.on"),
     Column("target", Text, nullable=False, server_default="", info=holds("name")),
     Column("before", JSONB, info=holds("name")),
     Column("after", JSONB, info=holds("name")),

@@ -12,9 +12,9 @@ from core.health.rules import Overall, merge, overall
 from core.inbox import actions as inbox
 from core.kit.database import DatabaseOutage, limit_time, savepoint
 from core.kit.errors import Outage
+from core.kit.feature import Check
 from core.kit.locks import list_lock_waits
 from core.kit.part import Part
-from core.kit.room import Check
 from core.kit.services import Services
 from core.outbox import actions as outbox
 

@@ -8,7 +8,7 @@ from core.health import actions, embeds
 from core.health.actions import Report
 from core.kit.discord_access import is_admin
 from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, kindly
-from core.kit.room import Check
+from core.kit.feature import Check
 from core.kit.services import Services
 from core.kit.words import _
 

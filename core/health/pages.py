@@ -4,8 +4,8 @@ from flask import Blueprint, Response, jsonify, render_template
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.health import actions
+from core.kit.feature import Check
 from core.kit.part import Part
-from core.kit.room import Check
 from core.kit.services import Services
 
 

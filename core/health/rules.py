@@ -1,4 +1,4 @@
-"""What the heartbeats and the rooms' own words add up to."""
+"""What the heartbeats and the features' own words add up to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

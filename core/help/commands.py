@@ -20,7 +20,7 @@ from core.kit.discord_access import (
 )
 from core.kit.discord_arguments import descriptions, usage
 from core.kit.errors import Refusal
-from core.kit.room import ChatCommand
+from core.kit.feature import ChatCommand
 from core.kit.words import _
 
 Command = commands.Command[Any, ..., Any]
@@ -69,7 +69,7 @@ class Help(commands.Cog):
     """What this bot can do."""
 
     def __init__(self, chat_commands: Mapping[str, Iterable[ChatCommand]]) -> None:
-        self._chat_commands = {room: tuple(found) for room, found in chat_commands.items()}
+        self._chat_commands = {feature: tuple(found) for feature, found in chat_commands.items()}
 
     @commands.hybrid_command(name="help", extras=ui.PRIVATE)
     @app_commands.describe(topic="A topic such as Raffle, or a command; an overview if empty")
@@ -117,9 +117,9 @@ class Help(commands.Cog):
             if not ui.needed_permissions(command).value and command.name != "help":
                 section = sections.setdefault(group_of_command(command), embeds.Section())
                 section.here.append(describe_command(command))
-        for room, found in self._chat_commands.items():
+        for feature, found in self._chat_commands.items():
             if found:
-                section = sections.setdefault(room, embeds.Section())
+                section = sections.setdefault(feature, embeds.Section())
                 section.chat += [describe_chat_command(command) for command in found]
         moderated = {topic_of(c) for c in allowed if ui.needed_permissions(c).value}
         return embeds.overview(sections, sorted(moderated))

@@ -15,7 +15,7 @@ from core.kit.database import ring_after_commit
 BELL = "inbox"
 
 OWN_SOURCE = "inbox.told"
-"""What happened among ourselves, and the rooms above are to hear."""
+"""What happened inside the product, and the features above have to know."""
 
 
 def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:

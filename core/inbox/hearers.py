@@ -1,4 +1,4 @@
-"""Who hears what: the rooms' front doors, collected into one table."""
+"""Which handlers an event has, collected from all features."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Event
-from core.kit.room import ChatCommand, Hearer, Room
+from core.kit.feature import ChatCommand, Feature, Hearer
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """One room's ear for one kind of event.
+    """One feature's handler for one kind of event.
 
     Attributes:
         name: unique and lasting, because retries are stored under it.
@@ -26,14 +26,14 @@ class Hearing:
 Hearings = Mapping[type[Event], tuple[Hearing, ...]]
 
 
-def collect(rooms: Iterable[Room]) -> Hearings:
-    """Event class -> hearings, in the order of the rooms; chat commands hear `ChatMessageSent`."""
+def collect(features: Iterable[Feature]) -> Hearings:
+    """Event class -> hearings, in the features' order; chat commands hear `ChatMessageSent`."""
     table: dict[type[Event], list[Hearing]] = {}
-    for room in rooms:
-        for event, hearer in room.hears.items():
-            table.setdefault(event, []).append(Hearing(f"{room.name}.{event.__name__}", hearer))
-        for command in room.chat_commands:
-            name = f"{room.name}!{command.names[0]}"
+    for feature in features:
+        for event, hearer in feature.hears.items():
+            table.setdefault(event, []).append(Hearing(f"{feature.name}.{event.__name__}", hearer))
+        for command in feature.chat_commands:
+            name = f"{feature.name}!{command.names[0]}"
             table.setdefault(ChatMessageSent, []).append(Hearing(name, _on_command(command)))
     return {event: tuple(hearings) for event, hearings in table.items()}
 

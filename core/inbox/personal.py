@@ -1,6 +1,6 @@
 """What is kept of deliveries that tell about a person.
 
-A lane belongs to whoever fills it, so a vendor's room does this for its own lanes.
+A lane belongs to whoever fills it, so a vendor's package does this for its own lanes.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """What a server's admin can set about Kick."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 ADMIN_CHANNEL = GuildSetting(
     "kick.admin_channel",

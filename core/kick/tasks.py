@@ -18,7 +18,7 @@ from core.kick.intake.reconcile import reconcile
 from core.kick.translate import PLATFORM
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 
 POLL_SOURCE = "kick.poll"

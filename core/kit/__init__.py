@@ -1,5 +1,5 @@
-"""Floor 0: what every room stands on and nothing that knows what the product is about.
+"""Layer 0: what every package uses, and nothing that knows what the product is about.
 
-Settings, the database gate, the clock, errors, logging, the pub/sub bell, the shape of a room,
+Settings, the database gate, the clock, errors, logging, pub/sub, what a feature declares,
 words, and the small helpers for Flask and Discord.
 """

@@ -1,7 +1,7 @@
 """The shape of an affiliate platform: a site that tells, for everybody who signed up under a
 campaign code, how much they have wagered in all.
 
-Vendors' rooms fit it, `core.wagers` counts with it, and neither knows of the other.
+Vendors' packages implement it, `core.wagers` counts with it, and neither knows of the other.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The gate to PostgreSQL: one for threads, one for the event loop, and nothing else.
 
-A transaction is a SQLAlchemy `Connection` inside `Database.begin()`; rooms call it `tx`. No
+A transaction is a SQLAlchemy `Connection` inside `Database.begin()`; features call it `tx`. No
 network call is made while one is open.
 """
 
@@ -46,7 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 METADATA = MetaData(naming_convention={"pk": "%(table_name)s_key"})
-"""Every room's tables. Alembic compares it with the database."""
+"""Every feature's tables. Alembic compares it with the database."""
 
 # PostgreSQL expects one row of a guild that its statistics do not know yet, and joins thousands of
 # rows in nested loops. Without statistics on guild_id it plans for an average guild instead.

@@ -7,7 +7,7 @@ import discord
 
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
 
 

@@ -13,7 +13,7 @@ from core.kit.words import _
 
 
 class OwnButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"own:of-no-room"
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"own:of-no-feature"
 ):
     """A kind of it says what it gives. Its template and its address are the same.
 

@@ -1,7 +1,7 @@
 """Lists with pages, and the buttons that turn them.
 
-A room declares each list as a `Book` at its front door. The buttons are found by their custom id,
-which says all there is to know, so they outlive restarts; each press opens the page anew, so it
+A feature declares each list as a `Book` in its `feature.py`. The buttons are found by their custom
+id, which says all there is to know, so they outlive restarts; each press opens the page anew, so it
 never shows what is over. Whoever asked turns the page in its place, anybody else a copy of their
 own.
 """
@@ -58,10 +58,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """A list of a room.
+    """A list of a feature.
 
     Attributes:
-        name: its own among all rooms' books.
+        name: its own among all features' books.
         command: what shows it; whoever may not use that may not turn its pages either.
         open: `open(reader, chapter, number)`: the page as it is now, or the nearest one that is
             there. Raises Refusal where it is not for this reader.

@@ -1,8 +1,9 @@
 """What is kept about one person: each package tells its part, and forgets its part.
 
 A column says with `info=holds(...)` that it leads to a person, and `JSON_KEYS` says it of the keys
-of JSON. A package fills `Room.personal`; `/mydata` and `/forgetme` ask all of them. Tests fail for
-a column or a key that is not declared, and for a declared one that is not exported or forgotten.
+of JSON. A package fills `Feature.personal`; `/mydata` and `/forgetme` ask all of them. Tests fail
+for a column or a key that is not declared, and for a declared one that is not exported or
+forgotten.
 """
 
 import json
@@ -137,15 +138,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Personal:
-    """A room's part.
+    """A feature's part.
 
     Attributes:
         tables: the tables that the two functions are about.
-        collect: `collect(tx, subject)`: what the room keeps about the person, in words that they
+        collect: `collect(tx, subject)`: what the feature keeps about the person, in words that they
             understand; empty where it keeps nothing.
         forget: `forget(tx, subject)`: delete it, or cut it loose from the person. What penalises
             (a block, an exclusion) stays with the viewer id, so that forgetting sheds nothing. It
-            runs in one transaction with all the others', the uppermost floor first.
+            runs in one transaction with all the others', the highest layer first.
         sweep: `sweep(tx, subject)`: the same for what guards against counting twice, or is still on
             its way. Called `SWEPT_AFTER` later; it takes nothing that is newer than
             `subject.swept_before`, for they may have come back. While it answers True something

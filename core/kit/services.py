@@ -1,4 +1,4 @@
-"""What a room is handed when it is opened: the few things that exist once per process."""
+"""What features are given at the start: the few things that exist once per process."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from core.kit.bus import Bus
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
-from core.kit.room import NextGoal
+from core.kit.feature import NextGoal
 from core.kit.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ def _nothing_granted(_tx: Connection, _guild_id: int, _role_ids: Collection[int]
 
 @dataclass(frozen=True)
 class Services:
-    """Built by the composition root (`combined_server.py`, `bot.py`), handed to every room.
+    """Built by the composition root (`combined_server.py`, `bot.py`), handed to every feature.
 
     Attributes:
         settings: of the installation.
         database: the gate to it.
         bus: the bell.
         clock: what time it is.
-        goals: what the rooms promise for watchtime.
-        books: the rooms' lists with pages, by name.
+        goals: what the features promise for watchtime.
+        books: the features' lists with pages, by name.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 

@@ -1,4 +1,4 @@
-"""Runs the rooms' timed work: in threads, never twice at the same time, not even in two processes.
+"""Runs the features' timed work: in threads, never twice at a time, not even in two processes.
 
 APScheduler gives the rhythm; an advisory lock in the database decides who of several processes
 works. What goes wrong is kept for the health page and tried again at the next beat.
@@ -14,8 +14,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.feature import Task
 from core.kit.part import Part
-from core.kit.room import Task
 from core.kit.services import Services
 
 AT_ONCE = 4

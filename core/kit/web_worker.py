@@ -269,7 +269,7 @@ class BufferingWorker(ThreadWorker):
             connection.deadline = min(connection.deadline, deadline)
 
     def _drop_oldest(self) -> None:
-        """Make room for a new client: of those that no thread serves, the one that is due first."""
+        """Close the idle connection that is due first, so that a new client can be served."""
         if self._held:
             self._close(min(self._held, key=lambda connection: connection.deadline))
 

@@ -3,10 +3,10 @@ lock, whichever process comes first."""
 
 from alembic import context
 
+from core.features import load_features
 from core.kit.database import METADATA
-from core.rooms import open_rooms
 
-open_rooms()
+load_features()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=METADATA,

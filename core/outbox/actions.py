@@ -137,7 +137,7 @@ class RoleChange:
     Attributes:
         key: of the change, as of a message.
         reason: for Discord's own audit log.
-        payload: what the room that asked wants back when it is settled.
+        payload: what the feature that asked wants back when it is settled.
     """
 
     key: str
@@ -152,7 +152,7 @@ def post_role_changes(
     tx: Connection, guild_id: int, kind: str, changes: Sequence[RoleChange]
 ) -> None:
     """Changes of members' roles. Those of a server go out one after the other, in this order; what
-    becomes of each the room of this kind hears through `Room.settles`."""
+    becomes of each the feature of this kind hears through `Feature.settles`."""
     rows = [
         {
             "guild_id": guild_id,

@@ -14,7 +14,7 @@ Receipt = dict[str, Any]
 
 
 Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
-"""`settle(tx, message, receipt, now)`: what a room makes of a receipt, in the transaction that
+"""`settle(tx, message, receipt, now)`: what a feature makes of a receipt, in the transaction that
 notes it. A receipt with `skipped` says why there was nothing to do."""
 
 

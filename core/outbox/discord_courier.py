@@ -114,8 +114,8 @@ class DiscordCourier:
         return {"message_id": sent.id, "channel_id": sent.channel.id}
 
     async def _change_role(self, message: Outgoing) -> Receipt:
-        """Give or take a role. Where that cannot be, the receipt says so: the room that asked knows
-        what to tell whom, and a thousand such changes make no thousand lines on the shelf."""
+        """Give or take a role. Where that cannot be, the receipt says so: the feature that asked
+        knows what to tell whom, and a thousand such changes make no thousand lines on the shelf."""
         http, target = self._logged_in().http, message.target
         change = http.add_role if target["act"] == "give" else http.remove_role
         member_id, role_id = target["member_id"], target["role_id"]

@@ -59,7 +59,7 @@ class Sender:
         database: the gate.
         couriers: service -> courier.
         clock: for retry times.
-        settlers: kind -> what its room makes of a receipt.
+        settlers: kind -> what its feature makes of a receipt.
         on_channel_refused: called for each post that its channel does not accept.
     """
 
@@ -126,11 +126,11 @@ class Sender:
                     _log.exception("Leases could not be renewed")
 
     async def _send_due(self) -> bool:
-        room = AT_ONCE - len(self._active)
-        if room <= 0:
+        feature = AT_ONCE - len(self._active)
+        if feature <= 0:
             return False
         try:
-            due = await self._claim(room)
+            due = await self._claim(feature)
             self._trouble = None
         except Outage as outage:
             self._complain(str(outage))

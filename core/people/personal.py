@@ -89,7 +89,7 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 
 def _tell(tx: Connection, subject: Subject, link: store.Link) -> None:
-    """The rooms above hear it as an unlink, and take back what hung on the link."""
+    """The features above hear it as an unlink, and take back what hung on the link."""
     inbox.tell(
         tx,
         AccountUnlinked(

@@ -1,4 +1,4 @@
-"""What one can do with what is stored about a person. The rooms do it, each with its own tables."""
+"""What one can do with what is stored about a person. Each feature does it with its own tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -68,7 +68,7 @@ def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vaul
     `sweep`. Doing it again finds nothing.
 
     Raises:
-        Refusal: a room says what has to be done first; nothing has changed.
+        Refusal: a feature says what has to be done first; nothing has changed.
     """
     # In the order of those who write down a line of chat, which hold both at once.
     slot_calls.lock_list(tx, subject.guild_id)

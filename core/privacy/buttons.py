@@ -1,5 +1,5 @@
 """The buttons of `/mydata` and `/forgetme`. They are found by their custom ids, so they outlive
-restarts; what all rooms keep is handed to them when the room opens."""
+restarts; what all features keep is given to them when the feature is made."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""`/privacy` and `/terms`: the two texts at the top of the house, for everybody."""
+"""`/privacy` and `/terms`: the two texts at the top of the repository, for everybody."""
 
 from pathlib import Path
 

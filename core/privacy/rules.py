@@ -1,4 +1,4 @@
-"""From the plain texts at the top of the house to pages: the little Markdown they use. Pure."""
+"""Pages from the plain texts at the top of the repository: the little Markdown they use. Pure."""
 
 import re
 from collections.abc import Iterator

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from core.kit.crypto import vault_of
+from core.kit.feature import Task
 from core.kit.personal import Personal
-from core.kit.room import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.privacy import actions, store
@@ -14,7 +14,7 @@ EVERY_SECONDS = 3600.0
 
 
 def sweeping(kept: Sequence[Personal]) -> Task:
-    """The task, told what all rooms keep."""
+    """The task, with what all features keep."""
     return Task("privacy.sweep", lambda _settings: EVERY_SECONDS, _sweep(kept))
 
 

@@ -1,6 +1,6 @@
 """What a server's admin can set about raffles."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 CHANNEL = GuildSetting(
     "raffle.channel",

@@ -16,7 +16,7 @@ from core.guilds.store import post_audit
 from core.inbox import actions as inbox
 from core.kit.database import ring_after_commit, savepoint, violated
 from core.kit.errors import Refusal
-from core.kit.room import Goal
+from core.kit.feature import Goal
 from core.kit.words import _
 from core.roles import holdings, store, updates
 from core.roles.rules import RewardState, next_minutes

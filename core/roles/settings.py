@@ -1,6 +1,6 @@
 """What a server's admin can set about roles."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 MODE = GuildSetting(
     "roles.mode",

@@ -12,10 +12,10 @@ from discord.utils import format_dt
 from core.guilds.store import Entry
 from core.kit.discord_access import group_title
 from core.kit.discord_ui import PREFIX, ago, card, safe, shortened
-from core.kit.room import AuditLine
+from core.kit.feature import AuditLine
 from core.kit.words import _
 from core.settings.actions import Change, Current, Record
-from core.settings.rules import LONGEST_TEXT, Declared, room_of, viewer_of, what_fits
+from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
@@ -27,16 +27,16 @@ Troubles = Mapping[str, str]
 
 
 def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
-    """One page of the list, grouped by room."""
+    """One page of the list, grouped by feature."""
     parts: list[str] = []
-    for room, found in groupby(settings, key=lambda one: room_of(one.declared)):
-        parts += [f"### {_room_title(room)}", *(_row(one, troubles) for one in found)]
+    for feature, found in groupby(settings, key=lambda one: feature_of(one.declared)):
+        parts += [f"### {_feature_title(feature)}", *(_row(one, troubles) for one in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
     return embed.set_footer(text=_("Change one with /settings set"))
 
 
-def _room_title(room: str) -> str:
-    return _("Server") if room == "guilds" else room.replace("_", " ").capitalize()
+def _feature_title(feature: str) -> str:
+    return _("Server") if feature == "guilds" else feature.replace("_", " ").capitalize()
 
 
 def _row(current: Current, troubles: Troubles) -> str:

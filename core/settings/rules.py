@@ -9,7 +9,7 @@ from typing import Any
 from core.guilds import zones
 from core.guilds.settings import choices_of
 from core.kit.errors import Refusal
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.kit.words import _
 
 Declared = GuildSetting[Any]
@@ -23,8 +23,8 @@ _EMPTY = {'""', "''", "“”"}
 _ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
 
 
-def room_of(declared: Declared) -> str:
-    """The room that a setting belongs to."""
+def feature_of(declared: Declared) -> str:
+    """The feature that a setting belongs to."""
     return declared.key.split(".", 1)[0]
 
 
@@ -59,19 +59,21 @@ def near_keys(text: str, known: Sequence[Declared], most: int = 3) -> list[str]:
     return list(dict.fromkeys([*holding, *alike, *close]))[:most]
 
 
-def get_room(text: str, known: Sequence[Declared]) -> str:
-    """The room of this name.
+def get_feature(text: str, known: Sequence[Declared]) -> str:
+    """The feature of this name.
 
     Raises:
         Refusal: it has no settings; those that have are named.
     """
     wanted = _plain(text)
-    rooms = list(dict.fromkeys(room_of(one) for one in known))
-    if wanted in rooms:
+    features = list(dict.fromkeys(feature_of(one) for one in known))
+    if wanted in features:
         return wanted
     raise Refusal(
         _("Nothing of that name has settings"),
-        _("These have: {rooms}.").format(rooms=", ".join(f"`{room}`" for room in rooms)),
+        _("These have: {features}.").format(
+            features=", ".join(f"`{feature}`" for feature in features)
+        ),
     )
 
 

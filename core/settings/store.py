@@ -1,4 +1,4 @@
-"""The statements of this room, which has no tables of its own."""
+"""The statements of this feature, which has no tables of its own."""
 
 from collections.abc import Collection
 

@@ -1,6 +1,6 @@
 """What a server's admin can set about slot calls."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 ENABLED = GuildSetting(
     "slot_calls.enabled", bool, True, "Whether viewers can request slots in the stream's chat."

@@ -1,4 +1,4 @@
-"""The affiliate platforms that are asked. One more is a vendor's room and a line here."""
+"""The affiliate platforms that are asked. One more is a vendor's package and a line here."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
 """What a server's admin can set about wagers."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 SHUFFLE_CODE = GuildSetting(
     "wagers.shuffle_code",

@@ -2,7 +2,7 @@
 
 from core.kit.affiliate import AffiliatePlatform
 from core.kit.errors import Outage
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.wagers import asking, counting, role, store

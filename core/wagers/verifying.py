@@ -66,7 +66,7 @@ def get_candidate(
         username = linked.username
     name = actions.require_name(username)
     _require_code(tx, guild_id, platform)
-    _make_room(tx, own, platform, name, None, own.linked_at)
+    _replace_other_account(tx, own, platform, name, None, own.linked_at)
     return Candidate(own, platform, name)
 
 
@@ -114,7 +114,7 @@ def verify(
     total = standings.find_total(code, name)
     if total is None:
         raise _unknown(tx, guild_id, platform, name)
-    account = _make_room(tx, own, platform, name, actor, now)
+    account = _replace_other_account(tx, own, platform, name, actor, now)
     anew = account is None or account.verified_at is None
     if account is None:
         account = actions.add(tx, own, platform, name, now)
@@ -144,7 +144,7 @@ def _unknown(tx: Connection, guild_id: int, platform: str, name: str) -> Refusal
     )
 
 
-def _make_room(
+def _replace_other_account(
     tx: Connection, own: Link, platform: str, name: str, actor: int | None, now: datetime
 ) -> Account | None:
     """The member's account of this name, if it is linked. With an actor, what others or they

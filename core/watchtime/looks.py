@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from core.guilds.actions import setting, time_zone_of
 from core.guilds.store import find_channel
 from core.kit.errors import Refusal
+from core.kit.feature import Goal, NextGoal
 from core.kit.paging import nearest_page
-from core.kit.room import Goal, NextGoal
 from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer, find_link, get_viewer
@@ -156,7 +156,7 @@ def _find_limit_end(
 def _next_goal(
     tx: Connection, guild_id: int, watched: timedelta, goals: Sequence[NextGoal]
 ) -> Goal | None:
-    """The nearest of what the rooms promise."""
+    """The nearest of what the features promise."""
     found = [goal for one in goals if (goal := one(tx, guild_id, watched))]
     return min(found, key=lambda goal: goal.watched, default=None)
 

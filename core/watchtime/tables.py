@@ -53,7 +53,7 @@ days = Table(
     CheckConstraint(
         "watched BETWEEN INTERVAL '0' AND INTERVAL '24 hours'", name="watchtime_days_fit_in_a_day"
     ),
-    # Every credit rewrites each active viewer's row. Half a page of room and no index on what
+    # Every credit rewrites each active viewer's row. Half a page of free space and no index on what
     # changes let PostgreSQL put the new version beside the old one (HOT): 1,300,188 of 1,300,188.
     postgresql_with={"fillfactor": 50},
 )

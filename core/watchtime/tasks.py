@@ -2,7 +2,7 @@
 
 import structlog
 
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.watchtime import actions, store

@@ -20,7 +20,7 @@ from core.guilds.store import Channel
 from core.kit import log
 from core.kit.database import Database, notes
 from core.kit.errors import Refusal
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
 from tests.clean import cleaned
 
@@ -216,7 +216,9 @@ def test_a_time_zone_has_to_be_one(tx: Connection, guild_id: int, value: str) ->
     assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
 
 
-def test_a_time_zone_that_is_no_more_does_not_stop_the_house(tx: Connection, guild_id: int) -> None:
+def test_a_time_zone_that_is_no_more_does_not_stop_the_product(
+    tx: Connection, guild_id: int
+) -> None:
     store.set_setting(tx, guild_id, TIME_ZONE.key, "Europe/Atlantis", NORA)
     assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
 

@@ -1,4 +1,4 @@
-"""The product's own bot, with some of its rooms, on the pretend Discord."""
+"""The product's own bot, with some of its features, on the pretend Discord."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from typing import Any
 from bot import RegularsBot
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.services import Services
 from core.kit.settings import Settings
 from sandbox.discord.driver import DiscordDriver
@@ -32,11 +32,11 @@ class BotRig:
 
 
 @asynccontextmanager
-async def open_bot(database: Database, rooms: Iterable[Room]) -> AsyncIterator[BotRig]:
+async def open_bot(database: Database, features: Iterable[Feature]) -> AsyncIterator[BotRig]:
     """A bot that is ready and has registered its commands."""
     services = Services(Settings(_env_file=None), database, LocalBus())
     async with open_world() as world:
-        bot = RegularsBot(services, rooms)
+        bot = RegularsBot(services, features)
         bot._connection.guild_ready_timeout = 0.02
         driver = DiscordDriver(world.base_url)
         run = asyncio.create_task(bot.start(world.token))

@@ -38,7 +38,7 @@ def test_there_is_a_report_even_without_a_database() -> None:
     assert "hunter2" not in found.parts[0].reason
 
 
-def test_rooms_are_asked_with_the_same_instant(tx: Connection) -> None:
+def test_features_are_asked_with_the_same_instant(tx: Connection) -> None:
     asked: list[datetime] = []
 
     def look(_tx: Connection, now: datetime) -> list[Part]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core.health.room import open_room
+from core.health.feature import make_feature
 from core.kit.database import Database
 from core.outbox import actions as outbox
 from core.outbox import store
-from core.outbox.room import ROOM as OUTBOX
+from core.outbox.feature import FEATURE as OUTBOX
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from tests.clean import cleaned
 from tests.health.rig import BotRig, open_bot
@@ -19,7 +19,7 @@ from tests.health.rig import BotRig, open_bot
 @pytest.fixture
 async def rig(database: Database) -> AsyncIterator[BotRig]:
     with cleaned(database):
-        async with open_bot(database, [open_room([OUTBOX])]) as rig:
+        async with open_bot(database, [make_feature([OUTBOX])]) as rig:
             yield rig
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from core.events import ChatMessageSent, Event
 from core.health import actions
 from core.health.actions import Report, report
-from core.inbox import room as inbox
+from core.inbox import feature as inbox
 from core.inbox import store
 from core.inbox.hearers import Hearing
 from core.inbox.store import Delivery
@@ -20,13 +20,13 @@ from core.kit.database import Database
 from core.kit.part import Part
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.watchtime import room as watchtime
+from core.watchtime import feature as watchtime
 from tests.clean import cleaned
 from tests.conftest import GUILD
 from tests.inbox.conftest import said
 from tests.patience import until
 
-CHECKS = (inbox.look, *watchtime.ROOM.checks)
+CHECKS = (inbox.look, *watchtime.FEATURE.checks)
 
 
 def read(database: Database, later: float = 0) -> Report:

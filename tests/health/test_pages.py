@@ -8,11 +8,11 @@ from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from combined_server import web
-from core.health.room import open_room
+from core.health.feature import make_feature
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.feature import Feature
 from core.kit.part import Part, State
-from core.kit.room import Room
 from core.kit.services import Services
 from core.kit.settings import Settings
 
@@ -23,7 +23,7 @@ def client(database: Database, *parts: Part) -> FlaskClient:
 
     settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
     services = Services(settings, database, LocalBus())
-    return web(services, [open_room([Room("room", checks=(look,))])]).test_client()
+    return web(services, [make_feature([Feature("feature", checks=(look,))])]).test_client()
 
 
 @pytest.mark.parametrize(

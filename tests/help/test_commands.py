@@ -7,13 +7,13 @@ import discord
 import pytest
 from discord.ext import commands
 
-from core.health.room import open_room as open_health
+from core.health.feature import make_feature as open_health
 from core.help import embeds
 from core.help.commands import Help, describe_chat_command, describe_command
-from core.help.room import open_room as open_help
+from core.help.feature import make_feature as open_help
 from core.kit.database import Database
 from core.kit.discord_arguments import usage
-from core.kit.room import ChatCommand, Room
+from core.kit.feature import ChatCommand, Feature
 from tests.health.rig import BotRig, open_bot
 
 EPHEMERAL = 64
@@ -27,7 +27,7 @@ MANY = tuple(
 
 @pytest.fixture
 async def rig(database: Database) -> AsyncIterator[BotRig]:
-    chat = Room("slot_calls", chat_commands=(CALL, *MANY))
+    chat = Feature("slot_calls", chat_commands=(CALL, *MANY))
     async with open_bot(database, [open_health([chat]), open_help([chat])]) as rig:
         yield rig
 

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, text
 
 from core.events import AccountLinked, AccountUnlinked, Event
 from core.inbox import actions, store
+from core.inbox.feature import look
 from core.inbox.hearers import Hearing
-from core.inbox.room import look
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database

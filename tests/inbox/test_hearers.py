@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive
+from core.features import load_features
 from core.inbox.hearers import collect, parse_command
-from core.kit.room import ChatCommand, Room
-from core.rooms import open_rooms
+from core.kit.feature import ChatCommand, Feature
 from tests.conftest import GUILD
 from tests.inbox.conftest import said
 
@@ -45,12 +45,12 @@ def nothing(_tx: Connection, _event: Any) -> None:
     """A hearer."""
 
 
-def test_rooms_hear_in_their_order_under_names_of_their_own() -> None:
-    rooms = [
-        Room("one", hears={StreamEnded: nothing, StreamWentLive: nothing}),
-        Room("two", hears={StreamEnded: nothing}),
+def test_features_hear_in_their_order_under_names_of_their_own() -> None:
+    features = [
+        Feature("one", hears={StreamEnded: nothing, StreamWentLive: nothing}),
+        Feature("two", hears={StreamEnded: nothing}),
     ]
-    table = collect(rooms)
+    table = collect(features)
     assert [hearing.name for hearing in table[StreamEnded]] == [
         "one.StreamEnded",
         "two.StreamEnded",
@@ -58,13 +58,13 @@ def test_rooms_hear_in_their_order_under_names_of_their_own() -> None:
     assert [hearing.name for hearing in table[StreamWentLive]] == ["one.StreamWentLive"]
 
 
-def test_in_the_whole_house_no_two_hearers_share_a_name() -> None:
-    names = [h.name for hearings in collect(open_rooms()).values() for h in hearings]
+def test_no_two_hearers_share_a_name() -> None:
+    names = [h.name for hearings in collect(load_features()).values() for h in hearings]
     assert len(names) == len(set(names))
 
 
-def test_in_the_whole_house_no_two_chat_commands_share_a_word() -> None:
-    words = [word for room in open_rooms() for c in room.chat_commands for word in c.names]
+def test_no_two_chat_commands_share_a_word() -> None:
+    words = [word for feature in load_features() for c in feature.chat_commands for word in c.names]
     assert len(words) == len(set(words))
     assert all(word == word.lower() for word in words)
 
@@ -79,8 +79,10 @@ class Called:
 
 def heard(tx: Connection, message: ChatMessageSent) -> list[str]:
     called = Called()
-    room = Room("room", chat_commands=(ChatCommand(("call", "sr"), called.run, "!call", "Help."),))
-    for hearing in collect([room])[ChatMessageSent]:
+    feature = Feature(
+        "feature", chat_commands=(ChatCommand(("call", "sr"), called.run, "!call", "Help."),)
+    )
+    for hearing in collect([feature])[ChatMessageSent]:
         hearing.run(tx, message)
     return called.with_
 

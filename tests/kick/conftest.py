@@ -1,4 +1,4 @@
-"""Fixtures of Kick's room."""
+"""Fixtures of the Kick package."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the tests of Kick's room share: a throw-away key, bodies as Kick sends them, a clock that
+"""What the tests of Kick share: a throw-away key, bodies as Kick sends them, a clock that
 stands still, and services around a real database."""
 
 import base64

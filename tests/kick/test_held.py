@@ -242,7 +242,7 @@ def test_what_would_be_declined_anyway_is_not_held(
     assert counts(clean) == (0, 0)
 
 
-def test_the_number_held_is_bounded_and_forgeries_make_room_first(
+def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
     kick: Hook,
     services: Services,
     clean: Database,

@@ -42,7 +42,7 @@ def test_a_changed_part_is_noticed(message_id: str, timestamp: str, body: bytes)
     assert not is_genuine(KEY, message_id, timestamp, body, SIGNATURE)
 
 
-def test_another_key_does_not_open_the_door() -> None:
+def test_a_signature_by_another_key_is_refused() -> None:
     assert not is_genuine(KEY, ID, AT, BODY, sign(new_key(1), ID, AT, BODY))
 
 

@@ -220,7 +220,7 @@ def test_a_savepoint_that_works_keeps_its_rows_and_notes(gate: Database) -> None
 
 
 def add(tx: Connection, word: str, *, twice: bool = False) -> str:
-    """An action as rooms have them."""
+    """An action as features have them."""
     for _ in range(2 if twice else 1):
         tx.execute(PUT, {"word": word})
     return f"{word} added in {threading.current_thread().name}"

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from core.kit.database import Database
-from core.people import room as people
-from core.raffle import room as raffle
-from core.roles import room as roles
-from core.settings import room as settings
-from core.slot_calls import room as slot_calls
+from core.people import feature as people
+from core.raffle import feature as raffle
+from core.roles import feature as roles
+from core.settings import feature as settings
+from core.slot_calls import feature as slot_calls
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 
 
 @pytest.fixture(scope="module")
 def driver(database: Database) -> Iterator[DiscordDriver]:
-    rooms = slot_calls.ROOM, roles.ROOM, people.ROOM, raffle.ROOM
-    everything = (*rooms, settings.open_room(rooms))
+    features = slot_calls.FEATURE, roles.FEATURE, people.FEATURE, raffle.FEATURE
+    everything = (*features, settings.make_feature(features))
     with bot_in_discord(database, *everything, until="slotcalls status") as (driver, _bot):
         yield driver
 

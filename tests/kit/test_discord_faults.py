@@ -14,7 +14,7 @@ from core.kit.database import Database
 from core.kit.discord_own import OwnButton, alone
 from core.kit.discord_ui import answer, card, explained
 from core.kit.errors import Outage, Refusal
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
@@ -62,7 +62,7 @@ class TidyButton(OwnButton, template=r"probe:tidy"):
 
 @pytest.fixture(scope="module")
 def driver(database: Database) -> Iterator[DiscordDriver]:
-    probe = Room("probe", cogs=(Probe,), buttons=(TidyButton,))
+    probe = Feature("probe", cogs=(Probe,), buttons=(TidyButton,))
     with bot_in_discord(database, probe, until="tidy") as (driver, _bot):
         driver.message("mia", "general", "An old message")
         driver.overwrite("general", "Regulars", deny=["MANAGE_MESSAGES"])

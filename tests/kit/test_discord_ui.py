@@ -93,7 +93,7 @@ def test_pages_hold_every_row_in_order_and_none_is_too_long(rows: list[str], lim
     made = ui.pages(rows, limit)
     assert all(len(page) <= limit for page in made)
     assert "\n".join(made).split("\n") == (rows or [""])
-    # As few as they need: no page would have had room for the next row.
+    # As few as they need: the next row would have fitted on no page.
     for page, following in pairwise(made):
         assert len(page) + 1 + len(following.split("\n", 1)[0]) > limit
 
@@ -134,7 +134,7 @@ def test_no_name_changes_the_look_of_a_title(name: str) -> None:
     assert ui.card(f"🔗 {ui.safe(name)} is linked").title is not None
 
 
-def test_cards_have_the_tones_of_the_house() -> None:
+def test_cards_have_the_colours_of_the_product() -> None:
     embed = ui.card("Title", "Body", tone="success", footer="Foot")
     assert (embed.title, embed.description, embed.footer.text) == ("Title", "Body", "Foot")
     assert embed.colour is not None

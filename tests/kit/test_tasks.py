@@ -11,8 +11,8 @@ from core.kit import tasks
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
+from core.kit.feature import Task
 from core.kit.part import Part
-from core.kit.room import Task
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.tasks import TaskRunner, for_each
@@ -27,7 +27,7 @@ def services(database: Database) -> Services:
 class Work:
     """Timed work that fails when told to, and counts."""
 
-    def __init__(self, name: str = "room.work", every: float = 3600) -> None:
+    def __init__(self, name: str = "feature.work", every: float = 3600) -> None:
         self.task = Task(name, lambda _settings: every, self.run)
         self.runs = 0
         self.at_once = 0
@@ -73,7 +73,7 @@ def runner(services: Services) -> Iterator[Runners]:
 
 
 def test_every_task_runs_at_the_start_and_then_in_its_rhythm(runner: Runners) -> None:
-    quick, slow = Work("room.quick", every=0.05), Work("room.slow")
+    quick, slow = Work("feature.quick", every=0.05), Work("feature.slow")
     runner(quick, slow).start()
     until(lambda: quick.runs >= 3 and slow.runs)
     assert slow.runs == 1
@@ -86,7 +86,7 @@ def test_the_rhythm_comes_from_the_settings(services: Services) -> None:
         seen.append(settings)
         return 60
 
-    one = TaskRunner(services, [Task("room.work", every, lambda _services: None)])
+    one = TaskRunner(services, [Task("feature.work", every, lambda _services: None)])
     one.start()
     one.stop()
     assert seen == [services.settings]
@@ -94,7 +94,7 @@ def test_the_rhythm_comes_from_the_settings(services: Services) -> None:
 
 def test_a_task_is_handed_the_services(services: Services) -> None:
     handed: list[Services] = []
-    TaskRunner(services, []).run_once(Task("room.work", lambda _settings: 60, handed.append))
+    TaskRunner(services, []).run_once(Task("feature.work", lambda _settings: 60, handed.append))
     assert handed == [services]
 
 
@@ -115,7 +115,7 @@ def test_different_work_is_done_side_by_side(runner: Runners) -> None:
         met.append(meeting.wait())
 
     both = [
-        cast(Work, type("W", (), {"task": Task(f"room.{n}", lambda _s: 60, meet)})) for n in "ab"
+        cast(Work, type("W", (), {"task": Task(f"feature.{n}", lambda _s: 60, meet)})) for n in "ab"
     ]
     runner(*both).start()
     until(lambda: len(met) == 2)
@@ -136,7 +136,7 @@ def test_what_goes_wrong_is_told_until_it_is_well_again(
     work.fails_with = error
     one.run_once(work.task)
     (part,) = one.status()
-    assert (part.name, part.state) == ("Task room.work", "warn")
+    assert (part.name, part.state) == ("Task feature.work", "warn")
     assert part.reason.startswith(said)
     work.fails_with = None
     one.run_once(work.task)

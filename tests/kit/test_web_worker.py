@@ -145,7 +145,7 @@ def test_clients_that_do_not_read_keep_no_thread_from_webhooks(server: Server) -
     assert server.echoes(b"/echo")
 
 
-def test_silent_clients_make_room_for_a_new_one(server: Server) -> None:
+def test_a_silent_client_is_closed_for_a_new_one(server: Server) -> None:
     with ExitStack() as stack:
         silent = [server.connect(stack) for _ in range(3 * MOST_CLIENTS)]
         assert server.echoes(b"/webhooks/echo")

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.kit.database import Database
 from core.outbox import actions, store
-from core.outbox.room import look
+from core.outbox.feature import look
 from tests.clean import cleaned
 from tests.outbox.conftest import Post
 

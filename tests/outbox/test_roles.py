@@ -1,4 +1,4 @@
-"""Changes of members' roles: in order, harmless to repeat, and told to the room that asked."""
+"""Changes of members' roles: in order, harmless to repeat, and told to the feature that asked."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -85,10 +85,10 @@ async def test_what_was_tried_may_have_arrived(post: Post) -> None:
     assert post.row("a")["state"] == "sent"
 
 
-# -- the room that asked ------------------------------------------------------------------------
+# -- the feature that asked ------------------------------------------------------------------------
 
 
-class Room:
+class Requester:
     """Notes what it is told, and breaks if it is to."""
 
     def __init__(self) -> None:
@@ -118,30 +118,35 @@ def name(database: Database) -> str:
 
 
 @pytest.mark.parametrize("breaks", [False, True])
-async def test_the_room_hears_what_became_of_it(post: Post, named: None, breaks: bool) -> None:
+async def test_the_feature_that_asked_is_told_what_became_of_it(
+    post: Post, named: None, breaks: bool
+) -> None:
     """And if it breaks, that is undone alone: what was sent is not sent again."""
-    room = Room()
-    room.breaks = breaks
+    requester = Requester()
+    requester.breaks = breaks
     ask(post.database, change("a"), change("b"))
-    settlers = {"test.change": room.settle}
+    settlers = {"test.change": requester.settle}
     sender = Sender(post.database, {"discord": post.courier}, post.clock, settlers)
     post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
     async with post.sending():
         await until_async(lambda: post.states() == {"a": "sent", "b": "sent"})
-    assert room.told == [("a", {"message_id": 1}, post.now), ("b", {"message_id": 2}, post.now)]
+    assert requester.told == [
+        ("a", {"message_id": 1}, post.now),
+        ("b", {"message_id": 2}, post.now),
+    ]
     assert (name(post.database) == "told") is not breaks
 
 
 async def test_nobody_hears_of_what_failed(post: Post) -> None:
-    room = Room()
+    requester = Requester()
     post.courier.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     sender = Sender(
-        post.database, {"discord": post.courier}, post.clock, {"test.change": room.settle}
+        post.database, {"discord": post.courier}, post.clock, {"test.change": requester.settle}
     )
     post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
     await post.settles()
-    assert room.told == []
+    assert requester.told == []
 
 
 # -- at Discord ---------------------------------------------------------------------------------

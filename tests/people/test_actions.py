@@ -32,7 +32,7 @@ def test_who_writes_is_known_from_then_on(tx: Connection, guild_id: int) -> None
     assert actions.get_by_name(tx, guild_id, "@madcats").viewer_id == viewer_id
 
 
-def test_two_rooms_that_meet_the_same_line_ask_once(tx: Connection, guild_id: int) -> None:
+def test_two_features_that_meet_the_same_line_ask_once(tx: Connection, guild_id: int) -> None:
     said = line(guild_id, "MadCats")
     first = actions.meet_sender(tx, said)
     statements: list[str] = []

@@ -1,4 +1,4 @@
-"""A viewer with a life in two servers: everything that the house keeps about people."""
+"""A viewer with a life in two servers: everything that the product keeps about people."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Text, cast, insert, literal_column, select
 
 from core.events import ChatMessageSent, Sender
+from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.store import Delivery, add_deliveries
@@ -25,7 +26,6 @@ from core.people import store as viewers
 from core.people.linking import actions as linking
 from core.people.linklog import settings as linklog
 from core.privacy import actions
-from core.rooms import open_rooms
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import store as slot_store
 from core.slot_calls.settings import CHANNEL
@@ -43,12 +43,12 @@ _numbers = count(1)
 VAULT = Vault([Fernet.generate_key().decode()])
 
 KEPT: Sequence[Personal] = tuple(
-    room.personal for room in open_rooms() if room.personal is not None
+    feature.personal for feature in load_features() if feature.personal is not None
 )
 
 
 def line(guild_id: int, text: str, *, user_id: int = MADCATS, name: str = NAME) -> ChatMessageSent:
-    """A line of chat, which every room may hear."""
+    """A line of chat, which every feature may handle."""
     key = f"line-{next(_numbers)}"
     return ChatMessageSent(
         key=key,

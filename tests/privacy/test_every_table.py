@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from core.features import load_features
 from core.guilds import store as guilds
 from core.kit.clock import utc_now
 from core.kit.database import METADATA
@@ -29,10 +30,9 @@ from core.people import actions as people
 from core.people import store as viewers
 from core.privacy import actions, store
 from core.roles.tables import grants, rewards
-from core.rooms import open_rooms
 from tests.privacy.scene import KEPT, KICK_CHANNEL, MADCATS, MIA, NAME, VAULT, ask, forget, line
 
-open_rooms()
+load_features()
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADDRESS_NAME = NAME.casefold().replace("_", "-")

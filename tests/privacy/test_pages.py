@@ -10,16 +10,16 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.privacy.feature import make_feature
 from core.privacy.pages import TEXTS
-from core.privacy.room import open_room
 from core.privacy.rules import Block, blocks
-from tests.house.documents import told
+from tests.conventions.documents import told
 
 
 def client() -> FlaskClient:
     settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
     services = Services(settings, Database("postgresql://127.0.0.1:1/x"), LocalBus())
-    return web(services, [open_room([])]).test_client()
+    return web(services, [make_feature([])]).test_client()
 
 
 def test_the_texts_are_told_without_a_database() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, select, text
 
 from core.guilds.actions import change_setting
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.outbox.store import Outgoing, claim_due, set_sent
 from core.outbox.tables import messages
 from core.people import store as people

@@ -9,10 +9,10 @@ from core.events import AccountLinked, AccountUnlinked
 from core.guilds.tables import audit_log
 from core.kit.database import Database
 from core.kit.errors import Refusal
+from core.kit.feature import Goal
 from core.kit.personal import Account, Subject
-from core.kit.room import Goal
 from core.roles import actions, handlers, personal, store
-from core.roles.room import look as health
+from core.roles.feature import look as health
 from core.roles.rules import Role
 from core.watchtime.adjustments import adjust
 from core.watchtime.store import CREDITED

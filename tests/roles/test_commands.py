@@ -15,7 +15,7 @@ from core.guilds.tables import audit_log
 from core.kit.database import Database
 from core.roles import store
 from core.roles.commands import Roles
-from core.roles.room import ROOM
+from core.roles.feature import FEATURE
 from core.roles.tables import looks, rewards
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
@@ -35,8 +35,8 @@ Running = tuple[DiscordDriver, DiscordThread]
 
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[Running]:
-    """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
-    with bot_in_discord(database, ROOM, until="roles status") as both:
+    """The bot with this feature alone, connected to the pretend Discord; one for all tests here."""
+    with bot_in_discord(database, FEATURE, until="roles status") as both:
         yield both
 
 

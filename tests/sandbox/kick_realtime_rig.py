@@ -22,7 +22,7 @@ from tests.sandbox.kick_harness import Kick
 
 Json = dict[str, Any]
 
-NORA_CHAT, NORA_OLD_CHAT, NORA_ROOM = (
+NORA_CHAT, NORA_OLD_CHAT, NORA_CHATROOM = (
     "chatrooms.3100001.v2",
     "chatrooms.3100001",
     "chatroom_3100001",

@@ -15,8 +15,8 @@ from tests.sandbox.kick_realtime_rig import (
     NORA_CHANNEL,
     NORA_CHANNEL_ID,
     NORA_CHAT,
+    NORA_CHATROOM,
     NORA_OLD_CHAT,
-    NORA_ROOM,
     NORA_STREAM,
 )
 
@@ -127,7 +127,7 @@ class TestMoney:
         first, notice, ids, newest, activity = said(kick, act)
         counts = {"chatroom_id": CHATROOM_ID, "username": "MadCats", "months": months}
         assert first == (NORA_CHAT, f"{APP}SubscriptionEvent", counts)
-        assert notice[:2] == (NORA_ROOM, f"{APP}ChatMessageSentEvent")
+        assert notice[:2] == (NORA_CHATROOM, f"{APP}ChatMessageSentEvent")
         take_uuid(notice[2]["message"])
         assert notice[2]["message"] == {
             "type": "info",
@@ -150,7 +150,7 @@ class TestMoney:
     def test_one_gift_is_two_events(self, kick: Kick) -> None:
         kick.driver.gift("mia", ["sam"])
         gift, board = said(kick, lambda: kick.driver.gift("mia", ["leo"]))
-        assert gift[:2] == (NORA_ROOM, "GiftedSubscriptionsEvent")
+        assert gift[:2] == (NORA_CHATROOM, "GiftedSubscriptionsEvent")
         assert re.fullmatch(r"7\d{14}", gift[2].pop("correlation_id"))
         assert gift[2] == {
             "chatroom_id": CHATROOM_ID,
@@ -183,7 +183,7 @@ class TestMoney:
         assert board[2]["gifted_quantity"] == 50
 
     def test_an_anonymous_gift(self, kick: Kick) -> None:
-        data = one(kick, lambda: kick.driver.gift(None, ["leo"]), NORA_ROOM,
+        data = one(kick, lambda: kick.driver.gift(None, ["leo"]), NORA_CHATROOM,
                    "GiftedSubscriptionsEvent")  # fmt: skip
         assert data["gifter_username"] == "Anonymous"
 
@@ -240,7 +240,7 @@ class TestMoney:
 
     def test_a_redemption_has_no_id(self, kick: Kick) -> None:
         redeem: Callable[[], object] = lambda: kick.driver.redeem("mia", "Song", input="Abba")  # noqa: E731
-        data = one(kick, redeem, NORA_ROOM, "RewardRedeemedEvent")
+        data = one(kick, redeem, NORA_CHATROOM, "RewardRedeemedEvent")
         assert data == {
             "reward_title": "Song",
             "user_id": MIA,

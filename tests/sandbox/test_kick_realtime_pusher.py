@@ -8,7 +8,7 @@ import pytest
 from sandbox.kick.realtime import pusher as pusher_server
 from tests.patience import until_async
 from tests.sandbox.kick_harness import Kick
-from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_ROOM, pupil, wire
+from tests.sandbox.kick_realtime_rig import APP, NORA_CHAT, NORA_CHATROOM, pupil, wire
 
 CHAT = f"{APP}ChatMessageEvent"
 
@@ -104,24 +104,24 @@ class TestProtocol:
             assert await line.closed() == 4001
 
     async def test_subscribe_hear_unsubscribe(self, kick: Kick) -> None:
-        subscribe = {"event": "pusher:subscribe", "data": {"auth": "", "channel": NORA_ROOM}}
+        subscribe = {"event": "pusher:subscribe", "data": {"auth": "", "channel": NORA_CHATROOM}}
         async with wire(url(kick)) as line:
             await line.next()
             await line.send(subscribe)
             assert await line.next() == {
                 "event": "pusher_internal:subscription_succeeded",
                 "data": "{}",
-                "channel": NORA_ROOM,
+                "channel": NORA_CHATROOM,
             }
-            kick.driver.feed_publish(NORA_ROOM, "Odd", {"a": None})
-            frame = {"event": "Odd", "data": '{"a": null}', "channel": NORA_ROOM}
+            kick.driver.feed_publish(NORA_CHATROOM, "Odd", {"a": None})
+            frame = {"event": "Odd", "data": '{"a": null}', "channel": NORA_CHATROOM}
             assert await line.next() == frame
             await line.send(subscribe)
             assert (await line.next())["data"]["message"].startswith("Existing subscription")
-            await line.send({"event": "pusher:unsubscribe", "data": {"channel": NORA_ROOM}})
+            await line.send({"event": "pusher:unsubscribe", "data": {"channel": NORA_CHATROOM}})
             await line.send({"event": "pusher:ping", "data": ""})
             assert await line.next() == {"event": "pusher:pong", "data": "{}"}
-            kick.driver.feed_publish(NORA_ROOM, "Odd", {})
+            kick.driver.feed_publish(NORA_CHATROOM, "Odd", {})
             assert kick.driver.feed_events(name="Odd")[-1]["heard"] == 0
 
     async def test_private_feeds_need_a_session(self, kick: Kick) -> None:

@@ -1,19 +1,19 @@
-"""The bot with this room and two pretend ones, connected to the pretend Discord."""
+"""The bot with this feature and two pretend ones, connected to the pretend Discord."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from core.kit.database import Database
-from core.settings.room import open_room
+from core.settings.feature import make_feature
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
-from tests.settings.rig import ROOMS
+from tests.settings.rig import FEATURES
 
 
 @pytest.fixture(scope="module")
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
     """One world for all tests of a file."""
-    rooms = (*ROOMS, open_room(ROOMS))
-    with bot_in_discord(database, *rooms, until="settings list") as (driver, _bot):
+    features = (*FEATURES, make_feature(FEATURES))
+    with bot_in_discord(database, *features, until="settings list") as (driver, _bot):
         yield driver

@@ -1,9 +1,9 @@
-"""What the tests of settings share: settings of every kind and shape, as a room would declare
+"""What the tests of settings share: settings of every kind and shape, as a feature would declare
 them."""
 
 from typing import Any
 
-from core.kit.room import GuildSetting, Room
+from core.kit.feature import Feature, GuildSetting
 
 ENABLED = GuildSetting("game.enabled", bool, True, "Whether there is a game.")
 CHANNEL = GuildSetting(
@@ -26,4 +26,4 @@ LANGUAGE = GuildSetting("clock.language", str, "en", "In which words.", of="lang
 GAME = (ENABLED, CHANNEL, ROLE, SECONDS, LEAST, COUNT, GREETING, COLOUR)
 CLOCK = (ZONE, LANGUAGE)
 KNOWN: tuple[GuildSetting[Any], ...] = (*GAME, *CLOCK)
-ROOMS = (Room("game", settings=GAME), Room("clock", settings=CLOCK))
+FEATURES = (Feature("game", settings=GAME), Feature("clock", settings=CLOCK))

@@ -8,7 +8,7 @@ import pytest
 from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.kit.database import Database
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
@@ -53,7 +53,7 @@ def recorded(database: Database) -> list[tuple[Any, ...]]:
 # -- looking ------------------------------------------------------------------------------------
 
 
-def test_the_list_shows_every_setting_by_room_on_pages(ask: Asker) -> None:
+def test_the_list_shows_every_setting_by_feature_on_pages(ask: Asker) -> None:
     first = ask.answer("list")
     embed = first["embeds"][0]
     assert embed["title"] == "⚙️ Settings of this server"
@@ -88,12 +88,12 @@ def second_page(message: Json | None) -> Json | None:
     return message if message and "'2/2'" in str(message["components"]) else None
 
 
-def test_a_room_alone_can_be_listed(ask: Asker) -> None:
-    answer = ask.answer("list", room="Clock")
+def test_a_feature_alone_can_be_listed(ask: Asker) -> None:
+    answer = ask.answer("list", feature="Clock")
     assert "`clock.zone`" in answer["embeds"][0]["description"]
     assert "game." not in answer["embeds"][0]["description"]
     assert answer["components"] == []
-    assert "`game`, `clock`" in ask("list", room="raffle")["description"]
+    assert "`game`, `clock`" in ask("list", feature="raffle")["description"]
 
 
 def test_typed_the_name_alone_is_the_list(discord_world: DiscordDriver) -> None:
@@ -108,7 +108,7 @@ def test_every_setting_stands_on_some_page_and_discord_takes_it(
 ) -> None:
     ask = Asker(discord_world, "settings", typing=True)
     ask.answer("set", key="game.greeting", value="*_~`|" * 200)
-    pages = [ask("list", room=room)["description"] for room in ("game", "clock")]
+    pages = [ask("list", feature=feature)["description"] for feature in ("game", "clock")]
     assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
 
 
@@ -325,8 +325,8 @@ def test_keys_are_offered(discord_world: DiscordDriver) -> None:
     assert offered(discord_world, "show", "key", key="") == every
     assert offered(discord_world, "reset", "key", key="zone") == ["clock.zone"]
     assert offered(discord_world, "set", "key", key="grting", value="") == ["game.greeting"]
-    assert offered(discord_world, "list", "room", room="") == ["game", "clock"]
-    assert offered(discord_world, "list", "room", room="Ga") == ["game"]
+    assert offered(discord_world, "list", "feature", feature="") == ["game", "clock"]
+    assert offered(discord_world, "list", "feature", feature="Ga") == ["game"]
 
 
 @pytest.mark.parametrize(

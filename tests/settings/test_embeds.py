@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from core.features import load_features
 from core.guilds.store import Entry
-from core.rooms import open_rooms
 from core.settings import embeds
 from core.settings.actions import Record
 from tests.settings.rig import ENABLED, GREETING, KNOWN
@@ -14,7 +14,7 @@ from tests.settings.rig import ENABLED, GREETING, KNOWN
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WHEN = f"<t:{int(NOON.timestamp())}:R>"
 BY_KEY = {one.key: one for one in KNOWN}
-LINES = {action: line for room in open_rooms() for action, line in room.audit.items()}
+LINES = {action: line for feature in load_features() for action, line in feature.audit.items()}
 SNOWFLAKE = "1100000000000000101"
 
 

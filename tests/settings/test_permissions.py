@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import Connection
 
 from core.guilds import actions, store
-from core.help import room as help_room
+from core.help import feature as help_feature
 from core.kit.database import Database
-from core.people import room as people
-from core.raffle import room as raffle
-from core.roles import room as roles
-from core.settings import room as settings
+from core.people import feature as people
+from core.raffle import feature as raffle
+from core.roles import feature as roles
+from core.settings import feature as settings
 from core.slot_calls import actions as slots
-from core.slot_calls import room as slot_calls
-from core.watchtime import room as watchtime
+from core.slot_calls import feature as slot_calls
+from core.watchtime import feature as watchtime
 from sandbox.discord.driver import DiscordDriver, DriverError
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from tests.bot_rig import bot_in_discord
@@ -27,8 +27,8 @@ DEN = "Vera's Den"
 
 @pytest.fixture(scope="module")
 def started(database: Database) -> Iterator[DiscordDriver]:
-    rooms = slot_calls.ROOM, roles.ROOM, people.ROOM, raffle.ROOM, watchtime.ROOM
-    everything = (*rooms, settings.open_room(rooms), help_room.open_room(rooms))
+    features = slot_calls.FEATURE, roles.FEATURE, people.FEATURE, raffle.FEATURE, watchtime.FEATURE
+    everything = (*features, settings.make_feature(features), help_feature.make_feature(features))
     with bot_in_discord(database, *everything, until="permissions list") as (driver, _bot):
         yield driver
 

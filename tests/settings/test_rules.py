@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.features import load_features
 from core.guilds.rules import require_fitting
 from core.kit.errors import Refusal
-from core.rooms import open_rooms
 from core.settings.rules import (
     LONGEST_TEXT,
     get_declared,
-    get_room,
+    get_feature,
     is_nothing,
     near_keys,
     parse,
@@ -82,10 +82,10 @@ def test_near_keys_are_keys_each_once(text: str, most: int) -> None:
     assert set(near) <= {one.key for one in KNOWN}
 
 
-def test_a_room_is_found_by_its_name() -> None:
-    assert get_room(" Game ", KNOWN) == "game"
+def test_a_feature_is_found_by_its_name() -> None:
+    assert get_feature(" Game ", KNOWN) == "game"
     with pytest.raises(Refusal) as refused:
-        get_room("raffle", KNOWN)
+        get_feature("raffle", KNOWN)
     assert refused.value.remedy == "These have: `game`, `clock`."
 
 
@@ -190,9 +190,9 @@ def test_nothing_can_be_written_in_words() -> None:
     assert not any(is_nothing(word) for word in ("", "general", "none of them"))
 
 
-# -- what the rooms declare ---------------------------------------------------------------------
+# -- what the features declare ---------------------------------------------------------------------
 
-DECLARED = [one for room in open_rooms() for one in room.settings]
+DECLARED = [one for feature in load_features() for one in feature.settings]
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)

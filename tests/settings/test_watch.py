@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from core.guilds.actions import change_setting
-from core.kick.room import ROOM as KICK
+from core.kick.feature import FEATURE as KICK
 from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.outbox import actions as outbox
 from core.outbox.tables import messages
 from core.settings import channels
-from core.settings.room import open_room
-from core.slot_calls.room import ROOM as SLOT_CALLS
+from core.settings.feature import make_feature
+from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID as GUILD
 from tests.bot_rig import Asker, bot_in_discord
@@ -25,8 +25,8 @@ NORA = 1
 
 @pytest.fixture
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
-    rooms = SLOT_CALLS, open_room((KICK, SLOT_CALLS))
-    with bot_in_discord(database, *rooms, until="slotcalls status") as (driver, _bot):
+    features = SLOT_CALLS, make_feature((KICK, SLOT_CALLS))
+    with bot_in_discord(database, *features, until="slotcalls status") as (driver, _bot):
         yield driver
 
 

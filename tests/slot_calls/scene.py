@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from core.events import ChatMessageSent, Sender
 from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.outbox.tables import messages
 from core.slot_calls import actions, store
 from core.slot_calls.settings import CHANNEL, COOLDOWN

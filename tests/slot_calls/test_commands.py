@@ -8,7 +8,7 @@ import pytest
 
 from core.kit.database import Database
 from core.slot_calls import store
-from core.slot_calls.room import ROOM
+from core.slot_calls.feature import FEATURE
 from core.slot_calls.tables import blocks, calls
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
@@ -22,8 +22,8 @@ Embed = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this room alone, connected to the pretend Discord; one for all tests here."""
-    with bot_in_discord(database, ROOM, until="slotcalls status") as (driver, _bot):
+    """The bot with this feature alone, connected to the pretend Discord; one for all tests here."""
+    with bot_in_discord(database, FEATURE, until="slotcalls status") as (driver, _bot):
         yield driver
 
 

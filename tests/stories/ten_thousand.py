@@ -16,7 +16,7 @@ LATE = timedelta(minutes=10)
 STREAM_SECONDS = 300
 """How long each stream lasts."""
 
-ROOM, NOTICES, SITE = "chatrooms.3100001.v2", "chatroom_3100001", "channel_2100001"
+CHATROOM, NOTICES, SITE = "chatrooms.3100001.v2", "chatroom_3100001", "channel_2100001"
 """Nora's feeds: chat and subscriptions, gifts, Kicks."""
 
 PREFIX = "App\\Events\\"

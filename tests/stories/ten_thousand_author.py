@@ -10,13 +10,13 @@ from uuid import UUID
 
 from tests.stories.post import NORA, Json
 from tests.stories.ten_thousand import (
+    CHATROOM,
     IDENTITY,
     LATE,
     NOBODY,
     NOTICES,
     OWNER,
     PREFIX,
-    ROOM,
     SITE,
     STREAM_SECONDS,
     Call,
@@ -151,7 +151,7 @@ class Author:
 
     def _seen_subscribing(self, letter: Letter, who: Json, months: int) -> Letter:
         name = self._as_the_feed_writes(who["username"])
-        told = Frame(ROOM, f"{PREFIX}SubscriptionEvent", {"username": name, "months": months})
+        told = Frame(CHATROOM, f"{PREFIX}SubscriptionEvent", {"username": name, "months": months})
         sibling = Frame(SITE, f"{PREFIX}ChannelSubscriptionEvent", {"username": name})
         frames = (told, sibling) if self._dice.random() < 0.1 else (told,)
         return replace(letter, drop=name, seen=(Seen("sub", "", name, months),), frames=frames)

@@ -67,7 +67,7 @@ def _play(stage: Stage, seed: int | None, now: datetime) -> Effects:
 
 
 def _disturb(stage: Stage, product: Product, flood: Flood, dice: random.Random) -> Product:
-    """Kill the whole house, or only gunicorn's worker, which the master starts again."""
+    """Kill the whole product, or only gunicorn's worker, which the master starts again."""
     for moment in moments(dice, KILLS, flood.total):
         flood.wait(taken=moment)
         if dice.random() < 0.5:

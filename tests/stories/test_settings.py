@@ -73,9 +73,9 @@ def test_what_is_set_outlives_a_restart(stage: Stage) -> None:
     chosen(stage, "tomas", "reset", key="slot_calls.channel")
 
 
-def test_the_rooms_own_command_sets_the_same(stage: Stage) -> None:
+def test_the_features_own_command_sets_the_same(stage: Stage) -> None:
     stage.asked("nora", "!slotcalls limits 5 45")
-    shown = chosen(stage, "nora", "list", room="slot_calls")["description"]
+    shown = chosen(stage, "nora", "list", feature="slot_calls")["description"]
     assert "`slot_calls.cooldown_seconds` **45**" in shown
     assert "`slot_calls.most_open` **5**" in shown
     chosen(stage, "nora", "set", key="most_open", value="2")

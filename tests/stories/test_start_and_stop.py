@@ -122,16 +122,16 @@ def test_a_data_folder_that_is_none(tmp_path: Path, settings: dict[str, str]) ->
     assert "DATA_DIR" in said
 
 
-# -- the whole house on its own feet ----------------------------------------------------------
+# -- the whole product, started as a user starts it -------------------------------------------
 
 
-class House(Product):
+class WholeProduct(Product):
     """The product as `make run` starts it: own PostgreSQL, own sandbox."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
         settings = {"PORT": str(port), "SANDBOX_PORT": "0", "DATA_DIR": str(folder / "data")}
-        super().__init__(folder, "house", (str(ROOT / "combined_server.py"),), settings, port)
+        super().__init__(folder, "product", (str(ROOT / "combined_server.py"),), settings, port)
         self._folder = folder
 
     def family(self) -> list[psutil.Process]:
@@ -148,7 +148,7 @@ class House(Product):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_running(tmp_path: Path) -> Iterator[None]:
-    """Where a test fails, its house and the house's PostgreSQL would live on."""
+    """Where a test fails, its product and that product's PostgreSQL would run on."""
     yield
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -161,27 +161,27 @@ def _wait_gone(family: list[psutil.Process]) -> None:
     assert alive == []
 
 
-def ends_in_time(house: House, ask: Callable[[], None]) -> None:
+def ends_in_time(product: WholeProduct, ask: Callable[[], None]) -> None:
     """It stops with exit code 0 within the promised time, and everybody with it."""
-    family = house.family()
+    family = product.family()
     assert len(family) >= 4, "itself, gunicorn's worker, PostgreSQL, the sandbox"
     watch = Stopwatch()
     ask()
-    assert house.wait() == 0
+    assert product.wait() == 0
     assert watch.seconds < PROMISED_SECONDS
     _wait_gone(family)
     with pytest.raises(requests.ConnectionError):
-        requests.get(house.page_url(), timeout=PATIENCE)
-    assert "Traceback" not in house.log()
+        requests.get(product.page_url(), timeout=PATIENCE)
+    assert "Traceback" not in product.log()
 
 
-def test_a_house_is_left_and_found_again(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.wait_well()
-    assert requests.get(house.page_url(), timeout=PATIENCE).ok
-    heard = delivered(house)
-    DiscordDriver(house.page_url()).message("mia", "general", "Will I be here tomorrow?")
-    ends_in_time(house, lambda: house.signal(SIGTERM))
+def test_a_product_can_be_stopped_and_started_again(tmp_path: Path) -> None:
+    product = WholeProduct(tmp_path)
+    product.wait_well()
+    assert requests.get(product.page_url(), timeout=PATIENCE).ok
+    heard = delivered(product)
+    DiscordDriver(product.page_url()).message("mia", "general", "Will I be here tomorrow?")
+    ends_in_time(product, lambda: product.signal(SIGTERM))
     key = (tmp_path / "data" / "secret_key").read_text()
 
     again = quickest_start(tmp_path)
@@ -213,63 +213,63 @@ def test_make_run_in_a_folder_with_a_space(tmp_path: Path) -> None:
 RUN_MAKE = "import os; os.execvp('make', ['make', 'run'])"
 
 
-def delivered(house: House) -> float:
+def delivered(product: WholeProduct) -> float:
     """Let one line of chat come in; the age of the newest, which only its data can tell later."""
-    kick = KickDriver(house.page_url())
+    kick = KickDriver(product.page_url())
     until(lambda: len(kick.state()["webhooks"]["subscriptions"]) >= 2, "subscriptions")
     kick.chat("mia", "hello")
     kick.close()
-    return until(lambda: house.part("Kick webhooks").get("age_seconds"), "the line")
+    return until(lambda: product.part("Kick webhooks").get("age_seconds"), "the line")
 
 
-def quickest_start(folder: Path) -> House:
+def quickest_start(folder: Path) -> WholeProduct:
     """The best of three counts."""
     took = []
     for _ in range(3):
         watch = Stopwatch()
-        house = House(folder)
-        house.wait_answering()
+        product = WholeProduct(folder)
+        product.wait_answering()
         took.append(watch.seconds)
         if took[-1] < PROMISED_SECONDS:
-            return house
-        house.stop()
+            return product
+        product.stop()
     raise AssertionError(f"three starts took {took} s")
 
 
 def test_an_impatient_ctrl_c(tmp_path: Path) -> None:
     """Pressed again and again, while there is work to do: everybody of the terminal gets each."""
-    house = House(tmp_path)
-    house.wait_well()
+    product = WholeProduct(tmp_path)
+    product.wait_well()
 
     def ask() -> None:
         with suppress(ProcessLookupError):
             for _ in range(50):
-                house.signal_group(SIGINT)
+                product.signal_group(SIGINT)
                 time.sleep(0.005)
 
     with ThreadPoolExecutor(8) as visitors:
         gone = threading.Event()
         for _ in range(8):
-            visitors.submit(_visit, house, gone)
+            visitors.submit(_visit, product, gone)
         try:
-            ends_in_time(house, ask)
+            ends_in_time(product, ask)
         finally:
             gone.set()
-    assert "SIGKILL" not in house.log()
+    assert "SIGKILL" not in product.log()
 
 
-def _visit(house: House, gone: threading.Event) -> None:
+def _visit(product: WholeProduct, gone: threading.Event) -> None:
     while not gone.is_set():
         with suppress(requests.RequestException):
-            requests.get(f"{house.url}/health", timeout=1)
+            requests.get(f"{product.url}/health", timeout=1)
 
 
-def test_a_killed_house_is_taken_over_by_the_next_start(tmp_path: Path) -> None:
-    house = House(tmp_path)
-    house.wait_well()
-    family = house.family()
-    house.kill()  # its PostgreSQL lives on, for nobody was there to stop it
-    again = House(tmp_path)
+def test_the_next_start_takes_over_from_a_killed_product(tmp_path: Path) -> None:
+    product = WholeProduct(tmp_path)
+    product.wait_well()
+    family = product.family()
+    product.kill()  # its PostgreSQL lives on, for nobody was there to stop it
+    again = WholeProduct(tmp_path)
     again.wait_well()
     family += again.family()
     assert again.stop() == 0

@@ -183,7 +183,7 @@ def _wait_written_down(stage: Stage, frames: int) -> None:
 
 
 def _kill(stage: Stage, product: Product, *, whole: bool) -> Product:
-    """The whole house, or only gunicorn's worker, which the master starts again."""
+    """The whole product, or only gunicorn's worker, which the master starts again."""
     before = _listeners(stage)
     if whole:
         product.kill()

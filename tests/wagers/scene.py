@@ -81,7 +81,7 @@ def rows(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
 
 
 def heard(tx: Connection, guild_id: int) -> list[str]:
-    """The amounts that the rooms above hear of."""
+    """The amounts that the features above hear of."""
     found = tx.execute(
         select(deliveries.c.body)
         .where(deliveries.c.kind == "WagerCounted", deliveries.c.lane == f"own:{guild_id}")

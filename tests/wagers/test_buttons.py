@@ -8,7 +8,7 @@ import pytest
 from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import METADATA, Database
-from core.wagers.room import ROOM
+from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import bot_in_discord
@@ -20,7 +20,7 @@ ADMINS = "general"
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[DiscordDriver]:
     """The bot with wagers alone; one for all tests here."""
-    with bot_in_discord(database, ROOM, until="shuffle status") as (driver, _bot):
+    with bot_in_discord(database, FEATURE, until="shuffle status") as (driver, _bot):
         yield driver
 
 

@@ -31,6 +31,6 @@ def committed_guild(database: Database) -> Iterator[int]:
 
 @pytest.fixture
 def services(database: Database) -> Services:
-    """What the room is opened with; its clock stands an hour after the evening began."""
+    """What the feature is opened with; its clock stands an hour after the evening began."""
     settings = Settings(_env_file=None)
     return Services(settings, database, LocalBus(), clock=lambda: at(60))

@@ -21,7 +21,7 @@ from core.events import (
     StreamWentLive,
 )
 from core.people import store as people
-from core.watchtime.room import ROOM
+from core.watchtime.feature import FEATURE
 from core.watchtime.rules import Limit
 from core.watchtime.store import STILL_LIVE
 
@@ -88,9 +88,9 @@ class Teller:
 
 
 def tell(tx: Connection, *events: Event) -> None:
-    """Let the room hear the events, in this order."""
+    """Let the feature hear the events, in this order."""
     for event in events:
-        ROOM.hears[type(event)](tx, event)
+        FEATURE.hears[type(event)](tx, event)
 
 
 def watched(tx: Connection, guild_id: int) -> dict[int, timedelta]:

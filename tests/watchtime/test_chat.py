@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from core.guilds import actions as guilds
 from core.outbox.tables import messages
 from core.watchtime import actions, exclusions
-from core.watchtime.room import ROOM
+from core.watchtime.feature import FEATURE
 from core.watchtime.settings import ENABLED
 from tests.watchtime.model import Teller, at, tell
 
@@ -23,7 +23,7 @@ def teller(tx: Connection, guild_id: int) -> Teller:
 
 
 def ask(tx: Connection, teller: Teller, viewer: int, minute: float) -> None:
-    (command,) = ROOM.chat_commands
+    (command,) = FEATURE.chat_commands
     command.run(tx, teller.says(viewer, at(minute)), "")
 
 
@@ -37,7 +37,7 @@ def answers(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
 
 
 def said(tx: Connection, guild_id: int) -> list[str]:
-    return [ROOM.lines[one["kind"]](one["payload"]) for one in answers(tx, guild_id)]
+    return [FEATURE.lines[one["kind"]](one["payload"]) for one in answers(tx, guild_id)]
 
 
 def test_who_asks_is_told(
@@ -58,7 +58,7 @@ def test_who_asks_is_told(
 def test_the_streamer_is_not_promised_anything(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
-    (command,) = ROOM.chat_commands
+    (command,) = FEATURE.chat_commands
     command.run(tx, teller.says(9, at(30), is_broadcaster=True), "")
     told = ["@viewer9 the streamer's own time is not counted, your viewers' is."]
     assert said(tx, guild_id) == told

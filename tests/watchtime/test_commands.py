@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from bot import DiscordThread
 from core.guilds.tables import audit_log
 from core.kit.database import METADATA, Database
-from core.kit.room import Goal
+from core.kit.feature import Goal
 from core.people import store as people
-from core.people.room import ROOM as PEOPLE
+from core.people.feature import FEATURE as PEOPLE
 from core.watchtime import actions, standings
-from core.watchtime.room import ROOM
+from core.watchtime.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.people import PEOPLE as CAST
@@ -33,13 +33,13 @@ Answer = dict[str, Any]
 
 
 def next_goal(_tx: Connection, guild_id: int, watched: timedelta) -> Goal | None:
-    """As a room above would promise it."""
+    """As a feature above would promise it."""
     goal = timedelta(minutes=50)
     return Goal("<@&77>", goal) if guild_id == NORAS_CORNER_ID and watched < goal else None
 
 
 class World:
-    """The bot with the rooms that matter here, connected to the pretend Discord."""
+    """The bot with the features that matter here, connected to the pretend Discord."""
 
     def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
         self.database = database
@@ -91,9 +91,9 @@ def link(tx: Connection, guild_id: int, person: str, viewer: int, name: str = ""
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[World]:
     """One for all tests here."""
-    promising = type(ROOM)("promising", next_goal=next_goal)
-    rooms, clock = (PEOPLE, ROOM, promising), lambda: at(60)
-    with bot_in_discord(database, *rooms, until="watchtime", clock=clock) as (driver, bot):
+    promising = type(FEATURE)("promising", next_goal=next_goal)
+    features, clock = (PEOPLE, FEATURE, promising), lambda: at(60)
+    with bot_in_discord(database, *features, until="watchtime", clock=clock) as (driver, bot):
         yield World(database, driver, bot)
 
 

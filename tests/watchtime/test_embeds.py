@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.kit.room import Goal
+from core.kit.feature import Goal
 from core.people.store import Viewer
 from core.watchtime import embeds
 from core.watchtime.adjustments import Adjusted

@@ -13,8 +13,8 @@ from core.people import actions as people
 from core.people.store import add_link
 from core.watchtime import actions, looks
 from core.watchtime.exclusions import exclude
+from core.watchtime.feature import FEATURE
 from core.watchtime.looks import Board, Own, Standing
-from core.watchtime.room import ROOM
 from tests.watchtime.model import Teller, at, tell
 
 
@@ -156,7 +156,7 @@ def test_an_unknown_name_is_refused(tx: Connection, guild_id: int, teller: Telle
 
 
 def look(tx: Connection, guild_id: int, now: datetime) -> Part:
-    (part,) = [p for check in ROOM.checks for p in check(tx, now) if p.guild_id == guild_id]
+    (part,) = [p for check in FEATURE.checks for p in check(tx, now) if p.guild_id == guild_id]
     return part
 
 

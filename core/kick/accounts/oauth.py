@@ -1,8 +1,8 @@
 """Kick's OAuth 2.1: the address of its consent page, and the three grants.
 
 https://docs.kick.com/getting-started/generating-tokens-oauth2-flow. Written by hand on the one
-HTTP client of this room: a library would keep the verifier in the browser's cookie, where we keep
-it sealed in a row, and would save these few lines only.
+HTTP client of this package: a library keeps the verifier in the browser's cookie; here it is kept
+sealed in a row, and it would save these few lines only.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -55,7 +55,7 @@ def redirect_uri(settings: Settings) -> str:
 
 
 def answer_states(blueprint: "Blueprint", prefix: str, view: "Callable[[], Response]") -> None:
-    """Let a view of another room answer Kick where the state begins so: an app at Kick has one
+    """Let a view of another package answer Kick where the state begins so: an app at Kick has one
     callback, which has to be registered there, whoever sends people away."""
     blueprint.record_once(
         lambda setup: setup.app.extensions.setdefault(RETURNS, {}).update({prefix: view})

@@ -1,7 +1,7 @@
 """Timed work: tokens are renewed, chatrooms looked up, old links forgotten."""
 
 from core.kick.accounts import channels, connect, tokens
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 
 

@@ -1,6 +1,6 @@
 """What an admin can set about the alarms."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 SELFTEST = GuildSetting(
     "kick.hourly_selftest",

@@ -1,7 +1,7 @@
 """Timed work: look for what the admins have to be told."""
 
 from core.kick.alarms import chatroom, selftest, silence
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 
 

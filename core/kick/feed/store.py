@@ -61,13 +61,13 @@ def list_followed(tx: Connection) -> list[Followed]:
 def _followed(
     channel_id: int, guild_ids: Sequence[int], known: Sequence[accounts.KnownChannel]
 ) -> Followed:
-    room = next((each for each in known if each.chatroom_id is not None), None)
+    chatroom = next((each for each in known if each.chatroom_id is not None), None)
     return Followed(
         channel_id,
         tuple(guild_ids),
         next((e.site_channel_id for e in known if e.site_channel_id is not None), None),
-        room.chatroom_id if room else None,
-        room is not None and room.is_chatroom_sure,
+        chatroom.chatroom_id if chatroom else None,
+        chatroom is not None and chatroom.is_chatroom_sure,
     )
 
 

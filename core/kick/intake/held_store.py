@@ -26,7 +26,7 @@ class Held:
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('kick.held', 0))")
 
 # What was tried with Kick's newest key and did not fit is most likely forged.
-_MAKE_ROOM = text("""
+_DROP_OTHERS = text("""
     DELETE FROM kick_held WHERE id IN (
         SELECT id FROM kick_held WHERE checked_with IS NOT NULL ORDER BY id
          LIMIT greatest((SELECT count(*) FROM kick_held) - :most + 1, 0))
@@ -34,11 +34,11 @@ _MAKE_ROOM = text("""
 
 
 def add(tx: Connection, request: SignedRequest, now: datetime, checked_with: str | None) -> bool:
-    """Keep it for later; False when it is too large, or nothing else can make room for it."""
+    """Keep it for later; False when it is too large, or nothing else can be dropped for it."""
     if len(request.body) > MOST_BYTES:
         return False
     tx.execute(_ONE_AT_A_TIME)
-    tx.execute(_MAKE_ROOM, {"most": MOST_HELD})
+    tx.execute(_DROP_OTHERS, {"most": MOST_HELD})
     if tx.execute(select(func.count()).select_from(held)).scalar_one() >= MOST_HELD:
         return False
     tx.execute(

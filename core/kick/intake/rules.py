@@ -96,7 +96,7 @@ def plan(kinds: Collection[str], listed: Iterable[Listed], ours: Collection[str]
 
 def strays(listed: Iterable[Listed], followed: Collection[int]) -> list[str]:
     """Subscriptions for channels that no server follows. While none follows any, nothing is a
-    stray: a new installation must not clear the house of one that has not moved yet."""
+    stray: a new installation must not delete the subscriptions of one that has not moved yet."""
     if not followed:
         return []
     return [one.id for one in listed if one.broadcaster_user_id not in followed]

@@ -1,6 +1,6 @@
 """What a server's admin can set about being told by Kick."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 DEAF_MINUTES = GuildSetting(
     "kick.deaf_minutes",

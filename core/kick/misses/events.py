@@ -1,4 +1,4 @@
-"""What the feed saw. Only Kick's own room hears it: for everybody else it has not happened."""
+"""What the feed saw. Only Kick's own package handles it: for everybody else it has not happened."""
 
 from dataclasses import dataclass
 

@@ -6,7 +6,7 @@ from core.events import KicksGifted, SubGifted, SubscriptionRenewed, Subscriptio
 from core.kick.misses import actions
 from core.kick.misses.actions import Money
 from core.kick.misses.events import FeedWitnessed
-from core.kit.room import Hearer
+from core.kit.feature import Hearer
 
 
 def on_feed_witnessed(tx: Connection, event: FeedWitnessed) -> None:

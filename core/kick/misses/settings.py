@@ -1,6 +1,6 @@
 """What an admin can set about suspected misses."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 HOLDOFF_MINUTES = GuildSetting(
     "kick.witness_holdoff_minutes",

@@ -12,7 +12,7 @@ from core.kick.intake.rules import REMEMBERED
 from core.kick.misses import actions, credit, store
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.store import THE_FEED
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 

@@ -341,7 +341,9 @@ def upgrade() -> None:
             "at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
         sa.Column("actor", sa.BigInteger(), nullable=False, comment="Discord id of who did it"),
-        sa.Column("action", sa.Text(), nullable=False, comment="room first, such as slot_calls.on"),
+        sa.Column(
+            "action", sa.Text(), nullable=False, comment="feature first, such as slot_calls.on"
+        ),
         sa.Column("target", sa.Text(), server_default="", nullable=False),
         sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), nullable=True),

@@ -1,6 +1,6 @@
 """Timed work: attempts that were interrupted are told, old ones forgotten."""
 
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.people.linking import trip
 

@@ -1,6 +1,6 @@
 """What a server's admin can set about the link log."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 ENABLED = GuildSetting(
     "people.link_log",

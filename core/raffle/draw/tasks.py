@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import setting
+from core.kit.feature import Task
 from core.kit.part import Part
-from core.kit.room import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.raffle import store as raffle

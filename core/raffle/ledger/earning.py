@@ -14,7 +14,7 @@ from fractions import Fraction
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.raffle.ledger import gifting, rules, store
 from core.raffle.ledger.rules import MICROSECOND, Amount, Earned, Rate
 from core.raffle.ledger.settings import PER_HOUR, PER_THOUSAND

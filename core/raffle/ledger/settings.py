@@ -1,6 +1,6 @@
 """What a server's admin can set about earning tickets."""
 
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 
 MOST_RATE = 100_000
 """Tickets for one cause: so much that nobody wants more."""

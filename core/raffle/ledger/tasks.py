@@ -1,6 +1,6 @@
 """The ledger's timed work. How often it runs changes nothing but how soon things are seen."""
 
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.raffle import store as raffle

@@ -1,7 +1,7 @@
 """The calendar's timed work."""
 
 from core.guilds.store import list_present
-from core.kit.room import Task
+from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.raffle.means import means_of

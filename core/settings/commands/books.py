@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from core.kit.discord_pages import Book, Page, Reader
+from core.kit.feature import AuditLine
 from core.kit.paging import nearest_page
-from core.kit.room import AuditLine
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.embeds import MOST_ENTRIES
-from core.settings.rules import Declared, room_of
+from core.settings.rules import Declared, feature_of
 
 
 def settings_book(known: Sequence[Declared]) -> Book:
-    """What can be set; a chapter is a room."""
+    """What can be set; a chapter is a feature."""
     return Book("settings", "settings", partial(_open_settings, known))
 
 
@@ -26,7 +26,7 @@ async def _open_settings(
     known: Sequence[Declared], reader: Reader, chapter: str, number: int
 ) -> Page:
     guild = reader.guild
-    wanted = [one for one in known if chapter in ("", room_of(one))]
+    wanted = [one for one in known if chapter in ("", feature_of(one))]
     number, pages = nearest_page(number, len(wanted), embeds.PER_PAGE)
     part = wanted[(number - 1) * embeds.PER_PAGE :][: embeds.PER_PAGE]
     current = await reader.services.database.run(actions.list_current, guild.id, part)

@@ -10,7 +10,7 @@ from core.guilds.settings import choices_of
 from core.kit.discord_ui import shortened
 from core.kit.errors import Refusal
 from core.settings.commands.places import is_fit_channel, is_fit_role
-from core.settings.rules import Declared, get_declared, near_keys, room_of
+from core.settings.rules import Declared, feature_of, get_declared, near_keys
 
 MOST = 25
 """Discord takes no more."""
@@ -24,10 +24,10 @@ _LARGE_CITIES = (
 Offered = list[Choice[str]]
 
 
-def rooms_like(typed: str, known: Sequence[Declared]) -> Offered:
-    """Rooms that have settings."""
-    rooms = dict.fromkeys(room_of(one) for one in known)
-    return _offered((room, room) for room in rooms if typed.casefold() in room)
+def features_like(typed: str, known: Sequence[Declared]) -> Offered:
+    """Features that have settings."""
+    features = dict.fromkeys(feature_of(one) for one in known)
+    return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:

@@ -1,4 +1,4 @@
-"""`/settings`: what an admin can set about this server, of all rooms, in one place."""
+"""`/settings`: what an admin can set about this server, of all features, in one place."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from core.kit.discord_ui import PRIVATE, answer
 from core.kit.services import Services
 from core.settings import actions, embeds
 from core.settings.commands import places
-from core.settings.commands.choices import keys_like, rooms_like, values_like
+from core.settings.commands.choices import features_like, keys_like, values_like
 from core.settings.commands.places import guild_of
-from core.settings.rules import Declared, get_declared, get_room, parse
+from core.settings.rules import Declared, get_declared, get_feature, parse
 
 Context = commands.Context[commands.Bot]
 Choices = list[app_commands.Choice[str]]
@@ -32,10 +32,10 @@ class Settings(commands.Cog, name="settings"):
     @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
-    @app_commands.describe(room="Of one part of the product only, such as watchtime")
-    async def settings(self, ctx: Context, *, room: str = "") -> None:
+    @app_commands.describe(feature="Of one feature only, such as watchtime")
+    async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """Show what can be set about this server, and how it is set."""
-        only = get_room(room, self._known) if room.strip() else ""
+        only = get_feature(feature, self._known) if feature.strip() else ""
         await show(ctx, self._book, only)
 
     @settings.command(name="show", extras=PRIVATE)
@@ -73,9 +73,9 @@ class Settings(commands.Cog, name="settings"):
         trouble = places.trouble(guild_of(ctx), after.declared, after.value)
         await answer(ctx, embeds.changed(change, trouble))
 
-    @settings.autocomplete("room")
-    async def _rooms(self, _interaction: discord.Interaction, typed: str) -> Choices:
-        return rooms_like(typed, self._known)
+    @settings.autocomplete("feature")
+    async def _features(self, _interaction: discord.Interaction, typed: str) -> Choices:
+        return features_like(typed, self._known)
 
     @show.autocomplete("key")
     @set.autocomplete("key")

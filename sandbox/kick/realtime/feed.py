@@ -17,8 +17,8 @@ from sandbox.kick.realtime.feeds import (
     FeedEvent,
     channel_feed,
     chat_feed,
+    chatroom_feed,
     old_chat_feed,
-    room_feed,
     stream_feed,
 )
 from sandbox.kick.realtime.hub import Hub
@@ -99,7 +99,7 @@ class Feed:
                     payloads.subscription(channel, account, months),
                 ),
                 FeedEvent(
-                    room_feed(channel),
+                    chatroom_feed(channel),
                     f"{APP}ChatMessageSentEvent",
                     payloads.subscription_notice(account, months),
                 ),
@@ -132,7 +132,7 @@ class Feed:
         """Under the name of today, the older ones, or all; the feed of the older is a guess."""
         names = str(self.faults.get("kick.feed.old_names"))
         if names != "only":
-            self._say(room_feed(channel), "GiftedSubscriptionsEvent", chunk)
+            self._say(chatroom_feed(channel), "GiftedSubscriptionsEvent", chunk)
         if names in ("both", "only"):
             self._say(chat_feed(channel), f"{APP}GiftedSubscriptionsEvent", chunk)
             lucky = {"usernames": chunk["gifted_usernames"]}
@@ -150,7 +150,7 @@ class Feed:
     def redeemed(self, channel: Channel, account: Account, redemption: Redemption) -> None:
         """A reward was redeemed."""
         data = payloads.redeemed(channel, account, redemption)
-        self._say(room_feed(channel), "RewardRedeemedEvent", data)
+        self._say(chatroom_feed(channel), "RewardRedeemedEvent", data)
 
     def live(self, channel: Channel, stream: Stream) -> None:
         """A stream begins."""

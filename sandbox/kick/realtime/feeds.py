@@ -39,7 +39,7 @@ def old_chat_feed(channel: Channel) -> str:
     return f"chatrooms.{channel.chatroom_id}"
 
 
-def room_feed(channel: Channel) -> str:
+def chatroom_feed(channel: Channel) -> str:
     """Gifted subscriptions, redemptions, notices."""
     return f"chatroom_{channel.chatroom_id}"
 

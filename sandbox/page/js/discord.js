@@ -1,4 +1,4 @@
-// The pretend Discord: servers, channels, members and the open room.
+// The pretend Discord: servers, channels, members and the open chat.
 import { avatar } from "./avatar.js";
 import { composer } from "./composer.js";
 import { choicesOf } from "./components.js";
@@ -14,7 +14,7 @@ const TYPING_MS = 8000;
  * changed; `hear(ring)` takes the change feed for typing notes.
  */
 export function discordPane(app) {
-  const room = byId("messages");
+  const chat = byId("messages");
   const dismissed = new Set();
   const known = new Set();
   const seen = new Map();
@@ -26,7 +26,7 @@ export function discordPane(app) {
   byId("composer").append(box.element);
   byId("open-pins").addEventListener("click", () => { drawPins(view, app); byId("pins").showModal(); });
   byId("to-sidebar").addEventListener("click", () => toggleSidebar());
-  wireEnd(room, byId("discord-to-end"));
+  wireEnd(chat, byId("discord-to-end"));
 
   const act = {
     use: (message, one, values) => app.interact("discord/click",
@@ -59,9 +59,9 @@ export function discordPane(app) {
     const place = `${view.me} ${view.channel?.id ?? ""}`;
     const moved = place !== drawn;
     drawn = place;
-    if (moved) room.replaceChildren();
-    keepAtEnd(room, () => drawList(room, rows()));
-    if (moved) room.scrollTop = room.scrollHeight;
+    if (moved) chat.replaceChildren();
+    keepAtEnd(chat, () => drawList(chat, rows()));
+    if (moved) chat.scrollTop = chat.scrollHeight;
   }
 
   function rows() {
@@ -175,7 +175,7 @@ function rolesOf(view) {
 const selfCard = (view) => h("div", { class: "sidebar-foot" }, avatar(view.person.display_name),
   h("div", {}, h("b", {}, view.person.display_name), h("small", {}, rolesOf(view))));
 
-/* ---- the room ------------------------------------------------------------------------------ */
+/* ---- the chat ------------------------------------------------------------------------------ */
 
 function drawHead(view) {
   const name = byId("channel-name");

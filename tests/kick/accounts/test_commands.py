@@ -6,7 +6,7 @@ import pytest
 
 from core.guilds.store import Channel
 from core.kick.accounts import actions
-from core.kick.room import ROOM
+from core.kick.feature import FEATURE
 from core.kit.database import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
@@ -18,7 +18,7 @@ DEN = "Vera's Den"
 
 @pytest.fixture(scope="module")
 def discord_world(database: Database) -> Iterator[DiscordDriver]:
-    with bot_in_discord(database, ROOM, until="kick_primary") as (driver, _bot):
+    with bot_in_discord(database, FEATURE, until="kick_primary") as (driver, _bot):
         yield driver
 
 

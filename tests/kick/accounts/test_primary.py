@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from core.events import ChatMessageSent
+from core.features import load_features
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
 from core.guilds.store import Channel
@@ -25,7 +26,6 @@ from core.kit.bus import LocalBus
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.outbox.tables import messages
-from core.rooms import open_rooms
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import embeds as slot_calls_embeds
 from core.watchtime.tables import days
@@ -138,7 +138,7 @@ def servers(tx: Connection, guild_id: int, other_guild_id: int) -> Servers:
 def test_one_server_answers_and_both_count(servers: Servers) -> None:
     """A channel followed by several servers answered every command once per server."""
     tx = servers.tx
-    hearings = collect(open_rooms())
+    hearings = collect(load_features())
     for number, line in enumerate(("!watchtime", "!call Gonzo's Quest")):
         body = chat(line, sender={"user_id": 5000 + number, "username": f"Viewer{number}"})
         delivery = Delivery("kick.webhook", f"d{number}", "chat.message.sent", "k", body, NOON)

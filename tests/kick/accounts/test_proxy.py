@@ -4,7 +4,7 @@ import pytest
 from flask import Blueprint, request
 
 from combined_server import web
-from core.kit.room import Room
+from core.kit.feature import Feature
 from tests.kick.accounts.rig import Office
 
 
@@ -23,6 +23,6 @@ def test_one_hop_is_believed_and_only_behind_a_proxy(
     office: Office, public_url: str | None, seen: str
 ) -> None:
     services = office.with_settings(oauth_base_url=public_url).services
-    client = web(services, (Room("probe", pages=(_whoami,)),)).test_client()
+    client = web(services, (Feature("probe", pages=(_whoami,)),)).test_client()
     claimed = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9", "X-Forwarded-Proto": "https"}
     assert client.get("/whoami", headers=claimed).text == seen

@@ -23,8 +23,8 @@ from tests.conftest import GUILD
 from tests.kick.rig import NORA, settings
 from tests.patience import until
 
-ROOM, SITE = 3_100_001, 2_100_001
-CHAT_FEED, GIFT_FEED = f"chatrooms.{ROOM}.v2", f"chatroom_{ROOM}"
+CHATROOM, SITE = 3_100_001, 2_100_001
+CHAT_FEED, GIFT_FEED = f"chatrooms.{CHATROOM}.v2", f"chatroom_{CHATROOM}"
 KICKS_FEED = f"channel_{SITE}"
 
 HASTE = Timing(look=0.1, steady=0.2, patience=Patience(), pause_factor=0.02)
@@ -43,7 +43,7 @@ def follow(
     *,
     channel_id: int = NORA,
     site_channel_id: int | None = SITE,
-    chatroom_id: int | None = ROOM,
+    chatroom_id: int | None = CHATROOM,
 ) -> None:
     """The server follows this channel and knows its numbers."""
     with database.begin() as tx:

@@ -26,10 +26,10 @@ from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import Shifted
 from tests.kick.feed.rig import (
     CHAT_FEED,
+    CHATROOM,
     GIFT_FEED,
     HASTE,
     KICKS_FEED,
-    ROOM,
     SITE,
     follow,
     inbox_kinds,
@@ -256,7 +256,7 @@ def test_what_the_website_told_counts_before_what_was_typed_in(clean: Database) 
             tx, replace(known, chatroom_id=99, site_channel_id=98, chatroom_from="typed")
         )
         (found,) = store.list_followed(tx)
-    assert (found.chatroom_id, found.site_channel_id) == (ROOM, SITE)
+    assert (found.chatroom_id, found.site_channel_id) == (CHATROOM, SITE)
     assert set(found.guild_ids) == {GUILD, OTHER_GUILD}
 
 

@@ -70,7 +70,7 @@ def test_500_channels_share_17_connections() -> None:
     assert max(sum(len(wanted[each]) for each in share) for share in shares) <= MOST_FEEDS
 
 
-def test_a_channel_that_leaves_disturbs_no_connection_and_makes_room() -> None:
+def test_a_channel_that_leaves_frees_its_place_and_disturbs_no_connection() -> None:
     wanted = {channel: feeds_of(channel, channel) for channel in range(60)}
     before = share_out(wanted, [])
     del wanted[0]

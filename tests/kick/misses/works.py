@@ -36,7 +36,7 @@ MONEY = (SubGifted, SubscriptionStarted, SubscriptionRenewed, KicksGifted)
 
 @dataclass
 class Stage:
-    """The inbox with its worker, our part of the room, and somebody who counts."""
+    """The inbox with its worker, our part of the package, and somebody who counts."""
 
     ours: Services
     clock: StandingClock

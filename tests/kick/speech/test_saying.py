@@ -19,10 +19,10 @@ from core.guilds.tables import audit_log
 from core.kick import store as kick_store
 from core.kick.alarms.tasks import watch
 from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.store import ListeningState
 from core.kick.intake import store as intake
-from core.kick.room import ROOM
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import embeds, report, selftest
 from core.kick.speech.actions import say, say_for, send_kick_message
@@ -45,8 +45,8 @@ from tests.patience import until_async
 
 @asynccontextmanager
 async def sending(services: Services) -> AsyncIterator[Sender]:
-    """A sender at work with the room's own lines."""
-    courier = KickCourier(services, ROOM.lines, english)
+    """A sender at work with the feature's own lines."""
+    courier = KickCourier(services, FEATURE.lines, english)
     sender = Sender(services.database, {"kick": courier}, services.clock)
     task = asyncio.create_task(sender.run())
     try:

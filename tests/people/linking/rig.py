@@ -103,7 +103,7 @@ class Desk:
         )
 
     def told(self) -> list[tuple[str, int]]:
-        """The events that the other rooms will hear: which, and whose."""
+        """The events that the other features will hear: which, and whose."""
         return self.rows(
             "SELECT kind, (body->>'discord_id')::bigint FROM inbox_deliveries"
             " WHERE source = 'inbox.told' ORDER BY id"

@@ -22,7 +22,7 @@ NORA = 310_000_000_000_000_001
 
 
 def told(tx: Connection) -> list[tuple[str, str]]:
-    """Event and key, as the other rooms will hear them."""
+    """Event and key, as the other features will hear them."""
     found = tx.execute(
         select(deliveries.c.kind, deliveries.c.body["key"].astext).order_by(deliveries.c.id)
     )

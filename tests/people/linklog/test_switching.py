@@ -3,7 +3,7 @@
 import pytest
 
 from core.kit.database import Database
-from core.people import room as people
+from core.people import feature as people
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 
@@ -16,7 +16,7 @@ def channel_after(driver: DiscordDriver, line: str) -> str:
 
 @pytest.mark.parametrize("again", ["!linklogs on", "!linklogs ON"])
 def test_the_remembered_channel_is_kept(database: Database, again: str) -> None:
-    with bot_in_discord(database, people.ROOM, until="linklogs status") as (driver, _bot):
+    with bot_in_discord(database, people.FEATURE, until="linklogs status") as (driver, _bot):
         chosen = channel_after(driver, "!linklogs on slot-calls")
         channel_after(driver, "!linklogs off")
         assert channel_after(driver, again) == chosen

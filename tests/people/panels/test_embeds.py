@@ -12,7 +12,7 @@ ADMIN = 310_000_000_000_000_002
 def panel(number: int, state: State = "posted", trouble: str | None = None) -> Panel:
     snowflake = 1_310_000_000_000_000_000 + number
     emoji = f"<:a_name_of_some_length:{snowflake}>"
-    values = (1001, snowflake, snowflake, f"room-{number}", emoji, ADMIN, AT, state, AT, trouble)
+    values = (1001, snowflake, snowflake, f"channel-{number}", emoji, ADMIN, AT, state, AT, trouble)
     return Panel(*values)
 
 
@@ -20,7 +20,7 @@ def test_of_many_those_that_need_somebody_come_first_and_the_rest_is_counted() -
     panels = [panel(number) for number in range(40)]
     panels += [panel(40, "gone"), panel(41, trouble="I may not react.")]
     rows = (embeds.listed(panels).description or "").split("\n")
-    assert "room-40" in rows[0]
+    assert "channel-40" in rows[0]
     assert "deleted" in rows[0]
     assert rows[2] == "-# I may not react."
     assert rows[3].startswith("🟢")

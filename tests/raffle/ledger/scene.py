@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, Person, SubGifted
 from core.guilds.actions import change_setting
-from core.kit.room import GuildSetting
+from core.kit.feature import GuildSetting
 from core.people import store as people
 from core.raffle.ledger import handlers, reading, store
 from core.raffle.settings import CHANNEL

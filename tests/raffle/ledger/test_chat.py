@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender
 from core.inbox.hearers import collect
+from core.raffle.feature import FEATURE
 from core.raffle.ledger import chat, earning
-from core.raffle.room import ROOM
 from tests.raffle.ledger.scene import (
     END,
     HOUR,
@@ -40,7 +40,7 @@ def says(
         sender=Sender(user_id=user_id, name=NAMES[user_id]),
         text=line,
     )
-    for hearing in collect([ROOM])[ChatMessageSent]:
+    for hearing in collect([FEATURE])[ChatMessageSent]:
         hearing.run(tx, message)
     return [LINES[m.kind](m.payload) for m in posted(tx, guild_id) if m.kind in LINES]
 

@@ -11,11 +11,11 @@ from bot import DiscordThread
 from core.guilds.channels import note_trouble
 from core.kit.database import METADATA, Database
 from core.people import store as people
-from core.people.room import ROOM as PEOPLE
+from core.people.feature import FEATURE as PEOPLE
 from core.raffle import store as raffle
 from core.raffle.draw import actions as draws
+from core.raffle.feature import FEATURE
 from core.raffle.ledger import earning, store
-from core.raffle.room import ROOM
 from core.raffle.settings import CHANNEL
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
@@ -44,8 +44,8 @@ Answer = dict[str, Any]
 
 
 class World:
-    """The bot with the rooms that matter here, connected to the pretend Discord. It is the middle
-    of the month."""
+    """The bot with the features that matter here, connected to the pretend Discord. It is the
+    middle of the month."""
 
     def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
         self.database = database
@@ -91,8 +91,11 @@ def middle_of_the_month(tx: Connection) -> None:
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[World]:
     """One for all tests here."""
-    rooms = (PEOPLE, ROOM)
-    with bot_in_discord(database, *rooms, until="tickets", clock=lambda: MIDDLE) as (driver, bot):
+    features = (PEOPLE, FEATURE)
+    with bot_in_discord(database, *features, until="tickets", clock=lambda: MIDDLE) as (
+        driver,
+        bot,
+    ):
         yield World(database, driver, bot)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.kit.room import Room
-from core.rooms import open_rooms
-from tests.house.tree import ROOT
+from core.features import load_features
+from core.kit.feature import Feature
+from tests.conventions.tree import ROOT
 
-ROOMS = open_rooms()
-LINES = {action: line for room in ROOMS for action, line in room.audit.items()}
+FEATURES = load_features()
+LINES = {action: line for feature in FEATURES for action, line in feature.audit.items()}
 SAMPLES = ((None, None), (1, 2), ({"take_back": True}, {"minutes": 3}), ("x", "drawn"))
 
 
@@ -49,7 +49,7 @@ def posted() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("where", "action"), posted())
 def test_an_action_has_a_line(where: str, action: str) -> None:
     assert any(re.fullmatch(action, known) for known in LINES), (
-        f"{where}: add {action} to `audit` of the room"
+        f"{where}: add {action} to `audit` of the feature"
     )
 
 
@@ -63,6 +63,6 @@ def test_a_line_reads_after_a_name_and_has_known_fields(action: str) -> None:
             assert name is None or re.match(r"(target|before|after)(_\w+)?$", name), line
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
-def test_a_line_belongs_to_its_own_room(room: Room) -> None:
-    assert all(action.startswith(f"{room.name}.") for action in room.audit)
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_line_belongs_to_its_own_feature(feature: Feature) -> None:
+    assert all(action.startswith(f"{feature.name}.") for action in feature.audit)

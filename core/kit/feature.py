@@ -1,7 +1,7 @@
-"""The shape of a room's front door: what it owns, hears, offers and runs.
+"""How a package declares itself: what it handles, offers and runs.
 
-`core/rooms.py` collects the rooms; `combined_server.py` and `bot.py` hand the collection to the
-worker, the sender, the bot, the web server and the scheduler. A room never registers itself.
+`core/features.py` collects the declarations; `combined_server.py` and `bot.py` pass them to the
+worker, the sender, the bot, the web server and the scheduler. A feature never registers itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class GuildSetting(Generic[T]):
     shown and changed with `/settings`.
 
     Attributes:
-        key: room first, such as `slot_calls.enabled`.
+        key: feature first, such as `slot_calls.enabled`.
         kind: the Python type of the value (bool, int or str); snowflakes are int, and 0 is none.
         default: the value while nobody has set one.
         help: one sentence for the admin, which `/settings` and the documentation show.
@@ -83,7 +83,7 @@ class Task:
     """Timed work. Running it late, twice or never for a day must not change any result.
 
     Attributes:
-        name: room first, such as `watchtime.credit`.
+        name: feature first, such as `watchtime.credit`.
         every: seconds between runs, taken from the settings.
         run: called in a thread.
     """
@@ -124,7 +124,7 @@ class Runner(Protocol):
 
 
 Check: TypeAlias = "Callable[[Connection, datetime], list[Part]]"
-"""`look(tx, now)`: what a room has to say on the health page."""
+"""`look(tx, now)`: what a feature has to say on the health page."""
 
 
 AuditLine: TypeAlias = "Callable[[Any, Any], str]"
@@ -134,8 +134,8 @@ with several values, `before_ends_at` is the one of this name."""
 
 
 @dataclass(frozen=True)
-class Room:
-    """A room's front door. Everything but the name is optional.
+class Feature:
+    """What a package declares. Everything but the name is optional.
 
     Attributes:
         name: the package below `core`.
@@ -148,7 +148,7 @@ class Room:
         embeds: outbox kind -> function that renders the payload for Discord.
         translates: inbox source -> function that turns a delivery into events.
         lines: outbox kind -> function that says the payload as one line of chat.
-        checks: what the room tells the health page.
+        checks: what the feature tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
         books: lists with pages that are turned by buttons.
         settles: outbox kind -> what becomes of a message once the outside has answered; see
@@ -156,9 +156,9 @@ class Room:
         on_channel_refused: what becomes of a post that Discord does not accept in its channel; see
             `core.outbox.courier.ChannelRefusalHandler`.
         runs: what runs as long as the process does, beside the timed work.
-        next_goal: what this room promises for watchtime; it is shown beside what was watched.
+        next_goal: what this feature promises for watchtime; it is shown beside what was watched.
         audit: action in the audit log -> how its entry reads.
-        personal: what the room keeps about people, told and forgotten when they ask.
+        personal: what the feature keeps about people, told and forgotten when they ask.
     """
 
     name: str

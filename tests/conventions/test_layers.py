@@ -1,6 +1,6 @@
-"""The floors hold: who may import whom (docs/architecture.md).
+"""The layers hold: who may import whom (docs/architecture.md).
 
-A small house of the same shape is broken on purpose, one import at a time, to show that the real
+A small tree of the same shape is broken on purpose, one import at a time, to show that the real
 one would not get away with it.
 """
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 import pytest
 
-from core.rooms import FLOORS
-from tests.house.floors import NOT_ROOMS, House, lint
+from core.features import LAYERS
+from tests.conventions.layers import NOT_LAYERED, Tree, lint
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_house_keeps_its_floors(
+def test_imports_keep_to_the_layers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(ROOT)
-    kept = lint(House(ROOT, FLOORS), tmp_path / "contracts.toml")
+    kept = lint(Tree(ROOT, LAYERS), tmp_path / "contracts.toml")
     assert kept, capsys.readouterr().out
 
 
-def test_every_room_is_on_the_map_once() -> None:
+def test_every_package_is_in_the_list_once() -> None:
     """A folder without `__init__.py` would be left out of the check as well."""
-    rooms = [room for floor in FLOORS for room in floor]
+    packages = [package for layer in LAYERS for package in layer]
     folders = [path.parent.name for path in (ROOT / "core").glob("*/*.py")]
-    assert sorted(rooms) == sorted(set(folders) - set(NOT_ROOMS))
-    assert all((ROOT / "core" / room / "__init__.py").exists() for room in rooms)
+    assert sorted(packages) == sorted(set(folders) - set(NOT_LAYERED))
+    assert all((ROOT / "core" / package / "__init__.py").exists() for package in packages)
 
 
 def test_what_starts_things_does_not_import_the_sandbox() -> None:
@@ -40,12 +40,12 @@ def test_what_starts_things_does_not_import_the_sandbox() -> None:
             assert not [name for name in names if name.split(".")[0] == "sandbox"], script.name
 
 
-TOY_FLOORS = (("kit",), ("events",), ("outbox",), ("kick",), ("calls", "watch"), ("roles",))
+TOY_LAYERS = (("kit",), ("events",), ("outbox",), ("kick",), ("calls", "watch"), ("roles",))
 TOY = {
     "kit/clock.py": "import time",
     "kit/database.py": "import sqlalchemy, psycopg2",
     "kit/discord_ui.py": "import discord",
-    "kit/room.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import flask, discord",
+    "kit/feature.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import flask",
     "kit/web.py": "import flask",
     "kit/words.py": "import babel",
     "events/chat.py": "from toycore.kit import words",
@@ -55,7 +55,7 @@ TOY = {
     "calls/actions.py": "from toycore.calls import rules, store\nfrom toycore.kick import client",
     "calls/commands.py": "import discord\nfrom toycore.calls import actions, embeds",
     "calls/embeds.py": "import discord",
-    "calls/room.py": "from toycore.calls import commands, pages",
+    "calls/feature.py": "from toycore.calls import commands, pages",
     "calls/pages/__init__.py": "",
     "calls/pages/board.py": "import flask\nfrom toycore.calls import actions",
     "calls/rules.py": "import datetime\nfrom toycore.kit import words",
@@ -63,20 +63,20 @@ TOY = {
     "watch/rules.py": "",
     "watch/actions.py": "from toycore.kit import clock",
     "roles/actions.py": "from toycore.watch import actions",
-    "rooms.py": "from toycore.calls import room",
+    "features.py": "from toycore.calls import feature",
 }
 
 
 @pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     monkeypatch.syspath_prepend(tmp_path)
-    house = House(tmp_path, TOY_FLOORS, "toycore", "toysandbox")
+    tree = Tree(tmp_path, TOY_LAYERS, "toycore", "toysandbox")
     for name in ("toysandbox/__init__.py", "toysandbox/page.py", "toycore/__init__.py"):
         add(tmp_path / name, "")
     for name, text in TOY.items():
         add((tmp_path / "toycore" / name).parent / "__init__.py", "")
         add(tmp_path / "toycore" / name, text)
-    return house
+    return tree
 
 
 def add(file: Path, text: str) -> None:
@@ -85,22 +85,26 @@ def add(file: Path, text: str) -> None:
         stream.write(text + "\n")
 
 
-def test_a_house_in_order_is_left_in_peace(
-    toy: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_correct_tree_passes(
+    toy: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert lint(toy, tmp_path / "contracts.toml"), capsys.readouterr().out
 
 
 BROKEN = [
-    ("kit/clock.py", "from toycore.events import chat", "down the floors"),
-    ("watch/actions.py", "from toycore.calls import actions", "blind to each other"),
-    ("kick/client.py", "from toycore.watch import actions", "down the floors"),
-    ("attic/__init__.py", "", "down the floors"),
-    ("calls/store.py", "from toycore.calls import actions", "inside a room"),
-    ("calls/rules.py", "from toycore.calls import store", "inside a room"),
-    ("calls/actions.py", "from toycore.calls import pages", "inside a room"),
-    ("roles/actions.py", "from toycore.calls import rules", "another room's"),
-    ("roles/actions.py", "from toycore.calls.pages import board", "another room's"),
+    ("kit/clock.py", "from toycore.events import chat", "from layers below only"),
+    (
+        "watch/actions.py",
+        "from toycore.calls import actions",
+        "packages of one layer are independent",
+    ),
+    ("kick/client.py", "from toycore.watch import actions", "from layers below only"),
+    ("attic/__init__.py", "", "from layers below only"),
+    ("calls/store.py", "from toycore.calls import actions", "inside a package"),
+    ("calls/rules.py", "from toycore.calls import store", "inside a package"),
+    ("calls/actions.py", "from toycore.calls import pages", "inside a package"),
+    ("roles/actions.py", "from toycore.calls import rules", "another package's"),
+    ("roles/actions.py", "from toycore.calls.pages import board", "another package's"),
     ("calls/rules.py", "import sqlalchemy", "no framework"),
     ("calls/rules.py", "from toycore.kit import web", "no framework"),
     ("watch/rules.py", "import socket", "no I/O"),
@@ -120,7 +124,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("file", "line", "contract"), BROKEN)
 def test_a_forbidden_import_is_found(
-    toy: House,
+    toy: Tree,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     file: str,

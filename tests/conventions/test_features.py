@@ -1,4 +1,4 @@
-"""The rooms fit together: no name twice, nothing posted that nobody can say, nothing starts by
+"""The features fit together: no name twice, nothing posted that nobody can say, nothing starts by
 itself."""
 
 import ast
@@ -18,21 +18,21 @@ from ruamel.yaml import YAML
 
 import core.events
 from core.events import Event
+from core.features import LAYERS, load_features
 from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.outbox.discord_courier import Rendered
-from core.rooms import FLOORS, open_rooms
-from tests.house.documents import told
-from tests.house.posting import posted_kinds
-from tests.house.tree import ROOT, STARTERS, modules, source_of
+from tests.conventions.documents import told
+from tests.conventions.posting import posted_kinds
+from tests.conventions.tree import ROOT, STARTERS, modules, source_of
 
-ROOMS = open_rooms()
-NAMES = [name for floor in FLOORS for name in floor]
+FEATURES = load_features()
+NAMES = [name for layer in LAYERS for name in layer]
 
 
-def room_id(room: Room) -> str:
-    return room.name
+def feature_id(feature: Feature) -> str:
+    return feature.name
 
 
 def doubles(names: Iterator[str]) -> list[str]:
@@ -42,10 +42,10 @@ def doubles(names: Iterator[str]) -> list[str]:
 # -- what is posted -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", sorted(kind for room in ROOMS for kind in room.embeds))
+@pytest.mark.parametrize("kind", sorted(kind for feature in FEATURES for kind in feature.embeds))
 def test_what_renders_a_message_gives_what_the_courier_carries(kind: str) -> None:
     """A bare embed would be found out only when it is to be sent."""
-    (render,) = (room.embeds[kind] for room in ROOMS if kind in room.embeds)
+    (render,) = (feature.embeds[kind] for feature in FEATURES if kind in feature.embeds)
     assert get_type_hints(render)["return"] is Rendered
 
 
@@ -59,26 +59,30 @@ def test_no_two_discord_commands_share_a_name() -> None:
 
 
 def test_no_two_chat_commands_share_a_name() -> None:
-    commands = [command for room in ROOMS for command in room.chat_commands]
+    commands = [command for feature in FEATURES for command in feature.chat_commands]
     assert doubles(name for command in commands for name in command.names) == []
     assert all(name == name.lower() for command in commands for name in command.names)
 
 
-def test_no_two_rooms_share_a_setting_a_task_a_kind_or_a_source() -> None:
+def test_no_two_features_share_a_setting_a_task_a_kind_or_a_source() -> None:
     for names in (
-        (setting.key for room in ROOMS for setting in room.settings),
-        (task.name for room in ROOMS for task in room.tasks),
-        (kind for room in ROOMS for kind in (*room.embeds, *room.lines, *room.settles)),
-        (source for room in ROOMS for source in room.translates),
-        (book.name for room in ROOMS for book in room.books),
-        (room.name for room in ROOMS),
+        (setting.key for feature in FEATURES for setting in feature.settings),
+        (task.name for feature in FEATURES for task in feature.tasks),
+        (
+            kind
+            for feature in FEATURES
+            for kind in (*feature.embeds, *feature.lines, *feature.settles)
+        ),
+        (source for feature in FEATURES for source in feature.translates),
+        (book.name for feature in FEATURES for book in feature.books),
+        (feature.name for feature in FEATURES),
     ):
         assert doubles(names) == []
 
 
 def test_every_book_is_opened_by_a_command_and_its_buttons_find_it() -> None:
     known = {command["name"] for command in told("--commands")}
-    for book in (book for room in ROOMS for book in room.books):
+    for book in (book for feature in FEATURES for book in feature.books):
         assert book.command in known
         longest = f"page:{book.name}:{'9' * 50}:999999:{2**64}"
         assert len(longest) <= 100
@@ -87,26 +91,28 @@ def test_every_book_is_opened_by_a_command_and_its_buttons_find_it() -> None:
         assert found["book"] == book.name
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=room_id)
-def test_what_a_room_names_begins_with_its_own_name(room: Room) -> None:
+@pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
+def test_what_a_feature_names_begins_with_its_own_name(feature: Feature) -> None:
     """They are kept in the database, where nothing else tells whose they are."""
     named = [
-        *(setting.key for setting in room.settings),
-        *(task.name for task in room.tasks),
-        *room.embeds,
-        *room.lines,
-        *room.settles,
-        *room.translates,
+        *(setting.key for setting in feature.settings),
+        *(task.name for task in feature.tasks),
+        *feature.embeds,
+        *feature.lines,
+        *feature.settles,
+        *feature.translates,
     ]
-    assert [name for name in named if not name.startswith(f"{room.name}.")] == []
+    assert [name for name in named if not name.startswith(f"{feature.name}.")] == []
 
 
-def test_every_door_bears_the_name_of_its_room() -> None:
-    assert [room.name for room in ROOMS] == [n for n in NAMES if n not in ("kit", "events")]
+def test_every_feature_has_the_name_of_its_package() -> None:
+    assert [feature.name for feature in FEATURES] == [
+        n for n in NAMES if n not in ("kit", "events")
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_room_says_what_it_is_for(name: str) -> None:
+def test_a_feature_says_what_it_is_for(name: str) -> None:
     """The docstring is all that stands in `__init__.py`, so importing rules stays cheap."""
     tree = ast.parse(source_of(f"core.{name}"))
     assert ast.get_docstring(tree)
@@ -121,7 +127,7 @@ def test_a_module_says_what_it_is(module: str) -> None:
 
 @pytest.mark.parametrize("module", modules())
 def test_what_the_store_offers_is_explained(module: str) -> None:
-    """Others use a room through its store and its actions; the names alone do not tell enough."""
+    """Others use a package through its store and actions; the names alone do not tell enough."""
     if not module.endswith((".store", ".actions")):
         return
     for node in ast.parse(source_of(module)).body:
@@ -143,20 +149,24 @@ def test_every_button_still_works_after_a_restart() -> None:
         return {kind.__discord_ui_compiled_template__.pattern for kind in of}
 
     ours = (kind for kind in kinds(discord.ui.DynamicItem) if kind.__module__.startswith("core."))
-    known = [*(button for room in ROOMS for button in room.buttons), PageButton, KeepButton]
+    known = [
+        *(button for feature in FEATURES for button in feature.buttons),
+        PageButton,
+        KeepButton,
+    ]
     assert templates(ours) == templates(known)
 
 
 # -- events and messages ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=room_id)
-def test_a_room_hears_events_that_there_are(room: Room) -> None:
+@pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
+def test_a_feature_hears_events_that_there_are(feature: Feature) -> None:
     """Events for all, or of its own."""
     known = [getattr(core.events, name) for name in core.events.__all__]
-    for event, hearer in room.hears.items():
+    for event, hearer in feature.hears.items():
         assert issubclass(event, Event)
-        assert event in known or event.__module__.startswith(f"core.{room.name}.")
+        assert event in known or event.__module__.startswith(f"core.{feature.name}.")
         assert len(inspect.signature(hearer).parameters) == 2
 
 
@@ -179,12 +189,14 @@ POSTED = sorted(set(posted_kinds()))
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
 def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
     where = {"post_to_kick": "lines", "post_role_changes": "settles"}.get(how, "embeds")
-    assert kind in {kind for room in ROOMS for kind in getattr(room, where)}
-    assert kind.split(".")[0] == module.split(".")[1], "a room posts its own kinds only"
+    assert kind in {kind for feature in FEATURES for kind in getattr(feature, where)}
+    assert kind.split(".")[0] == module.split(".")[1], "a feature posts its own kinds only"
 
 
 def test_what_can_be_said_is_posted_somewhere() -> None:
-    said = {kind for room in ROOMS for kind in (*room.lines, *room.embeds, *room.settles)}
+    said = {
+        kind for feature in FEATURES for kind in (*feature.lines, *feature.embeds, *feature.settles)
+    }
     assert said == {kind for _module, _how, kind in POSTED}
 
 
@@ -271,7 +283,7 @@ def test_a_module_that_starts_something_would_be_seen(
     line: str,
     seen: str,
 ) -> None:
-    folder = tmp_path_factory.mktemp("house")
+    folder = tmp_path_factory.mktemp("eager")
     (folder / "eager.py").write_text(line + "\n")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(folder)

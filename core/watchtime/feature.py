@@ -1,4 +1,4 @@
-"""The front door of watchtime."""
+"""What the watchtime feature declares."""
 
 from datetime import datetime, timedelta
 
@@ -11,8 +11,8 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
+from core.kit.feature import ChatCommand, Feature
 from core.kit.part import Part
-from core.kit.room import ChatCommand, Room
 from core.kit.words import _
 from core.watchtime import embeds, handlers, streams
 from core.watchtime.buttons import HISTORY, LEADERBOARD, ChoosePeriod
@@ -49,7 +49,7 @@ def _clock(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
-ROOM = Room(
+FEATURE = Feature(
     "watchtime",
     hears={
         ChatMessageSent: handlers.on_chat_message_sent,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.conventions.tree import ROOT
 
 SOURCES = sorted((ROOT / "core").rglob("tasks.py"))
 

@@ -1,11 +1,11 @@
-"""The front door of the outbox."""
+"""What the outbox package declares."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from core.kit.feature import Feature
 from core.kit.part import Part
-from core.kit.room import Room
 from core.outbox import store
 from core.outbox.personal import PERSONAL
 from core.outbox.store import Trouble
@@ -36,4 +36,4 @@ def _of_server(trouble: Trouble) -> Part:
     )
 
 
-ROOM = Room("outbox", checks=(look,), personal=PERSONAL)
+FEATURE = Feature("outbox", checks=(look,), personal=PERSONAL)

@@ -1,12 +1,12 @@
-"""The front door of roles."""
+"""What the roles feature declares."""
 
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
+from core.kit.feature import Feature
 from core.kit.part import Part
-from core.kit.room import Room
 from core.kit.words import _
 from core.roles import actions, embeds, handlers, store, updates
 from core.roles.books import MEMBERS, PREVIEW
@@ -29,7 +29,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     ]
 
 
-ROOM = Room(
+FEATURE = Feature(
     "roles",
     hears={
         AccountLinked: handlers.on_account_linked,

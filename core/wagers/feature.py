@@ -1,7 +1,7 @@
-"""The front door of wagers."""
+"""What the wagers feature declares."""
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.words import _
 from core.wagers import embeds, handlers, role
 from core.wagers.books import ACCOUNTS
@@ -12,7 +12,7 @@ from core.wagers.settings import SETTINGS
 from core.wagers.status import look
 from core.wagers.tasks import TASKS
 
-ROOM = Room(
+FEATURE = Feature(
     "wagers",
     hears={
         AccountLinked: handlers.on_account_linked,

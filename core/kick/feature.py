@@ -1,4 +1,4 @@
-"""The front door of Kick's room."""
+"""What the Kick package declares."""
 
 from datetime import datetime
 
@@ -39,8 +39,8 @@ from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
+from core.kit.feature import Feature
 from core.kit.part import Part
-from core.kit.room import Room
 from core.kit.words import _
 
 
@@ -62,7 +62,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     return [Part("Kick webhooks", "ok", f"Following {len(channels)} channel(s).", age)]
 
 
-ROOM = Room(
+FEATURE = Feature(
     "kick",
     hears=MISSES_HEAR,
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),

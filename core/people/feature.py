@@ -1,6 +1,6 @@
-"""The front door of the viewers' room."""
+"""What the people package declares."""
 
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.words import _
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import StartButton, UnlinkButton
@@ -16,7 +16,7 @@ from core.people.panels.commands.reactions import PanelReactions
 from core.people.panels.commands.setup import LinkPanels
 from core.people.personal import PERSONAL
 
-ROOM = Room(
+FEATURE = Feature(
     "people",
     cogs=(Linking, LinkPanels, PanelReactions, LinkLogs),
     pages=(linking_pages,),

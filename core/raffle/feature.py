@@ -1,7 +1,7 @@
-"""The front door of the raffle."""
+"""What the raffle feature declares."""
 
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
-from core.kit.room import ChatCommand, Room
+from core.kit.feature import ChatCommand, Feature
 from core.kit.words import _
 from core.raffle.draw import embeds
 from core.raffle.draw.buttons import ClaimButton, DrawButton
@@ -24,7 +24,7 @@ from core.raffle.periods.tasks import TASKS as PERIOD_TASKS
 from core.raffle.personal import PERSONAL
 from core.raffle.settings import SETTINGS
 
-ROOM = Room(
+FEATURE = Feature(
     "raffle",
     hears={
         AccountLinked: handlers.on_account_linked,

@@ -8,9 +8,9 @@ from core.inbox import store
 from core.inbox.actions import OWN_SOURCE, translate_own
 from core.inbox.personal import PERSONAL
 from core.inbox.store import Trouble
+from core.kit.feature import Feature
 from core.kit.locks import list_lock_waits
 from core.kit.part import Part, State
-from core.kit.room import Room
 
 SLOW_SECONDS = 10
 
@@ -48,4 +48,6 @@ def _of_server(trouble: Trouble) -> Part:
     )
 
 
-ROOM = Room("inbox", translates={OWN_SOURCE: translate_own}, checks=(look,), personal=PERSONAL)
+FEATURE = Feature(
+    "inbox", translates={OWN_SOURCE: translate_own}, checks=(look,), personal=PERSONAL
+)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from core.kit.settings import Settings
-from tests.house.documents import DOCUMENTS, default_of, guild_settings, told
+from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, told
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,7 +43,7 @@ def page_id(page: Path) -> str:
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_a_made_document_is_up_to_date(path: str) -> None:
     made = DOCUMENTS[path]()
-    assert (ROOT / path).read_text() == made, "run `python -m tests.house.documents`"
+    assert (ROOT / path).read_text() == made, "run `python -m tests.conventions.documents`"
 
 
 def env_lines() -> dict[str, tuple[bool, str]]:

@@ -1,6 +1,6 @@
-"""The front door of slot calls."""
+"""What the slot calls feature declares."""
 
-from core.kit.room import ChatCommand, Room
+from core.kit.feature import ChatCommand, Feature
 from core.kit.words import _
 from core.slot_calls import embeds
 from core.slot_calls.actions import call_slot
@@ -9,7 +9,7 @@ from core.slot_calls.commands import SlotCalls
 from core.slot_calls.personal import PERSONAL
 from core.slot_calls.settings import SETTINGS
 
-ROOM = Room(
+FEATURE = Feature(
     "slot_calls",
     cogs=(SlotCalls,),
     chat_commands=(

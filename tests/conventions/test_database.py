@@ -1,4 +1,4 @@
-"""The schema: migrations lead to what the rooms declare, and every statement fits it."""
+"""The schema: migrations lead to what the features declare, and every statement fits it."""
 
 import ast
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from sqlalchemy import Table, TextClause, UniqueConstraint, inspect, make_url, t
 from sqlalchemy.dialects import postgresql
 
 import setup_database
+from core.features import load_features
 from core.kit.database import METADATA, Database
-from core.rooms import open_rooms
-from tests.house.tree import calls, modules, source_of
+from tests.conventions.tree import calls, modules, source_of
 
-open_rooms()
+load_features()
 
 WITHOUT_A_SERVER = {
     "health_heartbeats": "about our processes",
@@ -104,7 +104,7 @@ def described(database: Database) -> dict[str, list[str]]:
     }
 
 
-def test_the_migrations_lead_to_what_the_rooms_declare(empty: Database) -> None:
+def test_the_migrations_lead_to_what_the_features_declare(empty: Database) -> None:
     """A difference means: `tables.py` was changed and no migration was written."""
     setup_database.upgrade(empty)
     with empty.engine.connect() as connection:
@@ -172,7 +172,7 @@ def test_the_history_is_one_line() -> None:
     assert all(isinstance(one.down_revision, str | None) for one in history.walk_revisions())
 
 
-# -- what the rooms declare ---------------------------------------------------------------------
+# -- what the features declare ---------------------------------------------------------------------
 
 
 def keys(table: str) -> dict[str, list[str]]:
@@ -251,7 +251,7 @@ def test_instants_know_their_zone_and_are_called_so(table: str) -> None:
 
 
 def statements() -> dict[str, str]:
-    """Every text() of the rooms, with where it stands. Fragments in tables.py are no statements."""
+    """Every text() of the product, with its place. Fragments in tables.py are no statements."""
     found: dict[str, str] = {}
     for module in modules():
         if module.endswith("tables"):

@@ -1,9 +1,9 @@
-"""The front door of the settings' room, which is handed the other rooms."""
+"""The settings feature, which is given the other features."""
 
 from collections.abc import Iterable
 from functools import partial
 
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.settings import channels
 from core.settings.commands.books import audit_log_book, settings_book
 from core.settings.commands.cog import Settings
@@ -12,13 +12,13 @@ from core.settings.commands.record import AuditLog
 from core.settings.commands.watch import Watch
 
 
-def open_room(others: Iterable[Room]) -> Room:
-    """The room, told what each of the others lets an admin set."""
+def make_feature(others: Iterable[Feature]) -> Feature:
+    """The feature, with the others' settings and audit lines."""
     others = tuple(others)
-    known = tuple(setting for room in others for setting in room.settings)
-    lines = {action: line for room in others for action, line in room.audit.items()}
+    known = tuple(setting for feature in others for setting in feature.settings)
+    lines = {action: line for feature in others for action, line in feature.audit.items()}
     settings, record = settings_book(known), audit_log_book(known, lines)
-    return Room(
+    return Feature(
         "settings",
         cogs=(
             lambda services: Settings(services, known, settings),

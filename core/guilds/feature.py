@@ -1,12 +1,12 @@
-"""The front door of the servers' room."""
+"""What the guilds package declares."""
 
 from core.guilds.channels import look
 from core.guilds.personal import PERSONAL
 from core.guilds.settings import SETTINGS
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.words import _
 
-ROOM = Room(
+FEATURE = Feature(
     "guilds",
     settings=SETTINGS,
     checks=(look,),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT
+from tests.conventions.tree import ROOT
 
 HELPER = ROOT / "core" / "kit" / "discord_ui.py"
 FILES = sorted({ROOT / "bot.py", *(ROOT / "core").rglob("*.py")} - {HELPER})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.outbox import actions as outbox
-from tests.house.tree import calls, modules, source_of
+from tests.conventions.tree import calls, modules, source_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Poster:
 
 
 def posted_kinds() -> Iterator[tuple[str, str, str]]:
-    """(module, how, kind) of everything that the rooms post.
+    """(module, how, kind) of everything that the features post.
 
     Raises:
         AssertionError: a kind cannot be seen from the code.

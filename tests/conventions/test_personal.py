@@ -9,11 +9,11 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Column, LargeBinary, 
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.events import Event
+from core.features import load_features
 from core.kit.database import METADATA
 from core.kit.personal import JSON_KEYS, declared
-from core.rooms import open_rooms
 
-ROOMS = open_rooms()
+FEATURES = load_features()
 
 _NOBODYS = {
     "a word of ours, or a sentence without names": """
@@ -106,11 +106,11 @@ def test_the_reasons_are_about_columns_that_are_there() -> None:
 
 
 def covered() -> dict[str, list[str]]:
-    """Table -> the rooms that tell and forget what it holds."""
+    """Table -> the features that tell and forget what it holds."""
     found: dict[str, list[str]] = {}
-    for room in ROOMS:
-        for table in room.personal.tables if room.personal else ():
-            found.setdefault(table, []).append(room.name)
+    for feature in FEATURES:
+        for table in feature.personal.tables if feature.personal else ():
+            found.setdefault(table, []).append(feature.name)
     return found
 
 
@@ -118,14 +118,14 @@ def covered() -> dict[str, list[str]]:
 def test_people_in_a_table_can_ask_for_it(table: Table) -> None:
     goes = any(not data.stays for data in declared(table).values())
     has_people = goes or any(_is_viewer(column) for column in table.columns)
-    assert not has_people or table.name in covered(), "put it into the room's Personal"
+    assert not has_people or table.name in covered(), "put it into the feature's Personal"
 
 
-def test_a_table_belongs_to_its_own_room() -> None:
+def test_a_table_belongs_to_its_own_feature() -> None:
     """The deliveries alone are written by the inbox and filled by vendors."""
     assert set(covered()) <= set(METADATA.tables)
-    for table, rooms in covered().items():
-        owners = [room for room in rooms if table.startswith(room.rstrip("s"))]
+    for table, features in covered().items():
+        owners = [feature for feature in features if table.startswith(feature.rstrip("s"))]
         assert owners or table == "inbox_deliveries", table
 
 

@@ -1,7 +1,7 @@
 """Who may import whom, as import-linter contracts (docs/architecture.md says why).
 
-The contracts are made from `core.rooms.FLOORS` and from the names of the files, so that a new room
-needs one word in FLOORS and nothing here. Imports for type checkers only do not count.
+The contracts are made from `core.features.LAYERS` and from the names of the files, so that a new
+feature needs one word in LAYERS and nothing here. Imports for type checkers only do not count.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import TypeAlias
 
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-Floors: TypeAlias = Sequence[Sequence[str]]
-"""Rooms by floor, the lowest first; rooms on one floor are blind to each other."""
+Layers: TypeAlias = Sequence[Sequence[str]]
+"""Packages by layer, the lowest first; packages of one layer do not import each other."""
 
 Contract: TypeAlias = dict[str, str | bool | list[str]]
 
-NOT_ROOMS = ("rooms", "migrations")
-"""What lies in `core` above all floors: the map itself, and the history of the schema."""
+NOT_LAYERED = ("features", "migrations")
+"""What lies in `core` above all layers: the list itself, and the migrations."""
 
 WEB = ("flask", "werkzeug", "flask_wtf", "flask_limiter")
 HTTP_CLIENTS = ("requests", "httpx", "aiohttp", "websockets", "websocket", "pysher")
@@ -43,14 +43,14 @@ PRIVATE = (
     "handlers",
     "pages",
     "rules",
-    "room",
+    "feature",
     "tasks",
     "webhooks",
 )
-"""Parts of a room that no other room imports."""
+"""Parts of a package that no other package imports."""
 
 INSIDE = (
-    "room",
+    "feature",
     "commands | handlers | pages | tasks | webhooks",
     "buttons",
     "actions",
@@ -58,21 +58,21 @@ INSIDE = (
     "tables",
     "rules",
 )
-"""The parts of a room, the uppermost first; an import goes downward only."""
+"""The parts of a package, the uppermost first; an import goes downward only."""
 
 
 @dataclass(frozen=True)
-class House:
-    """A tree to check: two packages that lie in one folder, and the floors of the first."""
+class Tree:
+    """Code to check: two packages in one folder, and the layers of the first."""
 
     folder: Path
-    floors: Floors
+    layers: Layers
     core: str = "core"
     sandbox: str = "sandbox"
 
     @property
-    def rooms(self) -> list[str]:
-        return [f"{self.core}.{room}" for floor in self.floors for room in floor]
+    def packages(self) -> list[str]:
+        return [f"{self.core}.{package}" for layer in self.layers for package in layer]
 
     def modules(self) -> list[str]:
         """Every module below `core`, packages included."""
@@ -81,12 +81,12 @@ class House:
         return [".".join(name.parts).removesuffix(".__init__") for name in names]
 
     def parts(self, *names: str) -> list[str]:
-        """The modules `core.<room>.<name>` that are there, for these names."""
+        """The modules `core.<package>.<name>` that are there, for these names."""
         return [m for m in self.modules() if m.count(".") == 2 and m.rsplit(".", 1)[1] in names]
 
     def reserved(self) -> Mapping[tuple[str, ...], tuple[str, ...]]:
-        """Libraries for some modules only; the vendors' rooms are those on Kick's floor."""
-        vendors = next((tuple(floor) for floor in self.floors if "kick" in floor), ())
+        """Libraries for some modules only; the vendors' packages are those of Kick's layer."""
+        vendors = next((tuple(layer) for layer in self.layers if "kick" in layer), ())
         return {
             ("discord",): (
                 "*.buttons",
@@ -115,55 +115,55 @@ class House:
         }
 
 
-def contracts(house: House) -> list[Contract]:
+def contracts(tree: Tree) -> list[Contract]:
     return [
-        _floors(house),
-        _inside(house),
-        _private(house),
-        *_rules(house),
-        *(_only(house, packages, rooms) for packages, rooms in house.reserved().items()),
-        *_apart(house),
+        _layers(tree),
+        _inside(tree),
+        _private(tree),
+        *_rules(tree),
+        *(_only(tree, packages, features) for packages, features in tree.reserved().items()),
+        *_apart(tree),
     ]
 
 
-def _floors(house: House) -> Contract:
+def _layers(tree: Tree) -> Contract:
     return {
-        "name": "imports go down the floors, and rooms on one floor are blind to each other",
+        "name": "imports come from layers below only, and packages of one layer are independent",
         "type": "layers",
-        "containers": [house.core],
-        "layers": [" | ".join(floor) for floor in reversed(house.floors)],
+        "containers": [tree.core],
+        "layers": [" | ".join(layer) for layer in reversed(tree.layers)],
         "exhaustive": True,
-        "exhaustive_ignores": list(NOT_ROOMS),
+        "exhaustive_ignores": list(NOT_LAYERED),
     }
 
 
-def _inside(house: House) -> Contract:
-    """`kit` and `events` are shelves of single pieces, not rooms with an inside."""
-    whole = {f"{house.core}.kit", f"{house.core}.events"}
+def _inside(tree: Tree) -> Contract:
+    """`kit` and `events` are collections of modules without an inner order."""
+    whole = {f"{tree.core}.kit", f"{tree.core}.events"}
     layers = [" | ".join(f"({part})" for part in layer.split(" | ")) for layer in INSIDE]
     return {
-        "name": "inside a room: room > commands, handlers, pages, tasks > actions > store > rules",
+        "name": "inside a package: feature > commands, handlers, pages, tasks > ... > rules",
         "type": "layers",
-        "containers": [room for room in house.rooms if room not in whole],
+        "containers": [package for package in tree.packages if package not in whole],
         "layers": layers,
     }
 
 
-def _private(house: House) -> Contract:
-    """A room's own parts overlap with it, and import-linter leaves overlaps alone."""
-    kit = {f"{house.core}.kit.{name}" for name in PRIVATE}
+def _private(tree: Tree) -> Contract:
+    """A package's own parts overlap with it, and import-linter leaves overlaps alone."""
+    kit = {f"{tree.core}.kit.{name}" for name in PRIVATE}
     return {
-        "name": "no room imports another room's " + ", ".join(PRIVATE),
+        "name": "no package imports another package's " + ", ".join(PRIVATE),
         "type": "forbidden",
-        "source_modules": house.rooms,
-        "forbidden_modules": [part for part in house.parts(*PRIVATE) if part not in kit],
+        "source_modules": tree.packages,
+        "forbidden_modules": [part for part in tree.parts(*PRIVATE) if part not in kit],
         "allow_indirect_imports": True,
     }
 
 
-def _rules(house: House) -> list[Contract]:
-    rules = house.parts("rules")
-    kit = (f"{house.core}.kit.{name}" for name in ("bus", "clock", "database", "services"))
+def _rules(tree: Tree) -> list[Contract]:
+    rules = tree.parts("rules")
+    kit = (f"{tree.core}.kit.{name}" for name in ("bus", "clock", "database", "services"))
     return [
         {
             "name": "rules know no framework, not even through others",
@@ -175,15 +175,15 @@ def _rules(house: House) -> list[Contract]:
             "name": "rules read no clock and do no I/O",
             "type": "forbidden",
             "source_modules": rules,
-            "forbidden_modules": [*INPUT_AND_OUTPUT, *(set(kit) & set(house.modules()))],
+            "forbidden_modules": [*INPUT_AND_OUTPUT, *(set(kit) & set(tree.modules()))],
             "allow_indirect_imports": True,
         },
     ]
 
 
-def _only(house: House, packages: Sequence[str], places: Sequence[str]) -> Contract:
-    places = [f"{house.core}.{place}" for place in places]
-    elsewhere = [m for m in house.modules() if not any(fnmatch(m, place) for place in places)]
+def _only(tree: Tree, packages: Sequence[str], places: Sequence[str]) -> Contract:
+    places = [f"{tree.core}.{place}" for place in places]
+    elsewhere = [m for m in tree.modules() if not any(fnmatch(m, place) for place in places)]
     return {
         "name": f"{packages[0]} is imported by {', '.join(places)} only",
         "type": "forbidden",
@@ -194,10 +194,10 @@ def _only(house: House, packages: Sequence[str], places: Sequence[str]) -> Contr
     }
 
 
-def _apart(house: House) -> list[Contract]:
+def _apart(tree: Tree) -> list[Contract]:
     """The sandbox stands for the outside, so it must not share a line with what it tests."""
     starters = ("bot", "combined_server", "setup_database", "health_check")
-    pairs = ((house.sandbox, [house.core, *starters]), (house.core, [house.sandbox, *starters]))
+    pairs = ((tree.sandbox, [tree.core, *starters]), (tree.core, [tree.sandbox, *starters]))
     return [
         {
             "name": f"{package} imports nothing of {', '.join(others)}",
@@ -209,12 +209,12 @@ def _apart(house: House) -> list[Contract]:
     ]
 
 
-def lint(house: House, config: Path) -> bool:
-    """Check the house and print what is broken; `config` is a file to write the contracts to.
+def lint(tree: Tree, config: Path) -> bool:
+    """Check the tree and print what is broken; `config` is a file to write the contracts to.
 
     The packages are looked for on `sys.path`, and are read, not imported.
     """
-    config.write_text("\n".join(_toml(house)))
+    config.write_text("\n".join(_toml(tree)))
     try:
         return lint_imports(str(config), no_cache=True, no_logo=True) == EXIT_STATUS_SUCCESS
     finally:
@@ -224,14 +224,14 @@ def lint(house: House, config: Path) -> bool:
                 logger.disabled = False
 
 
-def _toml(house: House) -> Iterator[str]:
+def _toml(tree: Tree) -> Iterator[str]:
     """Strings, booleans and lists of strings look the same in JSON and in TOML."""
     yield "[tool.importlinter]"
-    yield f"root_packages = {json.dumps([house.core, house.sandbox])}"
+    yield f"root_packages = {json.dumps([tree.core, tree.sandbox])}"
     yield "include_external_packages = true"
     yield "exclude_type_checking_imports = true"
-    for contract in contracts(house):
+    for contract in contracts(tree):
         if contract.get("source_modules") == []:
-            continue  # no room has such a part yet
+            continue  # no package has such a part yet
         yield "[[tool.importlinter.contracts]]"
         yield from (f"{key} = {json.dumps(value)}" for key, value in contract.items())

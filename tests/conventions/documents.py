@@ -1,4 +1,4 @@
-"""The documents that are made from the code: `python -m tests.house.documents` writes them anew.
+"""The documents made from the code: `python -m tests.conventions.documents` writes them anew.
 
 `test_documentation.py` holds them to the code, so a setting or a command cannot be forgotten.
 """
@@ -17,13 +17,13 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 import bot
-from core.kit.room import GuildSetting
+from core.features import load_features
+from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
-from core.rooms import open_rooms
 from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]
-MADE = "<!-- Made by `python -m tests.house.documents`; edit the code instead. -->"
+MADE = "<!-- Made by `python -m tests.conventions.documents`; edit the code instead. -->"
 
 
 # -- what the code says -------------------------------------------------------------------------
@@ -70,8 +70,8 @@ def bounds(least: object, most: object) -> str:
 
 
 def guild_settings() -> list[GuildSetting[Any]]:
-    """What a server's admin can set, by room."""
-    return [setting for room in open_rooms() for setting in room.settings]
+    """What a server's admin can set, by feature."""
+    return [setting for feature in load_features() for setting in feature.settings]
 
 
 def as_set(declared: GuildSetting[Any]) -> str:

@@ -1,8 +1,8 @@
-"""The front door of the privacy room, which is handed the other rooms."""
+"""The privacy feature, which is given the other features."""
 
 from collections.abc import Iterable
 
-from core.kit.room import Room
+from core.kit.feature import Feature
 from core.kit.words import _
 from core.privacy.buttons import data_button, forget_button
 from core.privacy.commands import Privacy
@@ -10,11 +10,11 @@ from core.privacy.pages import pages
 from core.privacy.tasks import sweeping
 
 
-def open_room(others: Iterable[Room]) -> Room:
-    """The room, told what the others keep about people."""
-    kept = tuple(room.personal for room in others if room.personal is not None)
+def make_feature(others: Iterable[Feature]) -> Feature:
+    """The feature, with what the others keep about people."""
+    kept = tuple(feature.personal for feature in others if feature.personal is not None)
     data, forget = data_button(kept), forget_button(kept)
-    return Room(
+    return Feature(
         "privacy",
         cogs=(lambda services: Privacy(services, kept, data, forget),),
         pages=(lambda _services: pages(),),

@@ -1,0 +1,5 @@
+"""What the drand package declares."""
+
+from core.kit.feature import Feature
+
+FEATURE = Feature("drand")

@@ -1,0 +1,17 @@
+"""The health feature, which is given the other features."""
+
+from collections.abc import Iterable
+
+from core.health.commands import Health
+from core.health.pages import pages
+from core.kit.feature import Feature
+
+
+def make_feature(others: Iterable[Feature]) -> Feature:
+    """The feature, with the health checks of the others."""
+    checks = tuple(check for feature in others for check in feature.checks)
+    return Feature(
+        "health",
+        cogs=(lambda services: Health(services, checks),),
+        pages=(lambda services: pages(services, checks),),
+    )

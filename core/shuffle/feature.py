@@ -1,0 +1,5 @@
+"""What the Shuffle package declares."""
+
+from core.kit.feature import Feature
+
+FEATURE = Feature("shuffle")
