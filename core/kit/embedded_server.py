@@ -6,6 +6,7 @@ Import it only to start the server: the library creates temporary files when it 
 
 import os
 import pwd
+import re
 import shlex
 import subprocess
 import tempfile
@@ -21,6 +22,25 @@ START_SECONDS = 60
 
 LONGEST_SOCKET_PATH = 103
 """In bytes; macOS allows 103, Linux 107."""
+
+
+_LINE = re.compile(r"^.*?\b(FATAL|PANIC|DETAIL|HINT): +(.*)$", re.MULTILINE)
+
+_CONSEQUENCE = re.compile(r"the database system is |terminating ")
+"""Begins what other processes are told while the server starts or stops."""
+
+
+def failure_in(log: str) -> str:
+    """Why PostgreSQL did not start, such as a full disk or a folder of another version, by the log
+    of this start: its last fatal error that is not a consequence, with detail and hint."""
+    errors: list[list[str]] = []
+    for level, words in _LINE.findall(log):
+        if level in ("FATAL", "PANIC"):
+            errors.append([words])
+        elif errors:
+            errors[-1].append(words)
+    causes = [error for error in errors if not _CONSEQUENCE.match(error[0])]
+    return ". ".join(words.rstrip(".") for words in causes[-1]) if causes else ""
 
 
 class Server(PostgresServer):
@@ -53,6 +73,7 @@ class Server(PostgresServer):
             ("-w", "-t", str(START_SECONDS)),
             ("-l", str(self.log), "-D", str(self.pgdata)),
         )
+        logged_before = len(self._logged())
         try:
             pgexec(
                 "pg_ctl",
@@ -62,13 +83,12 @@ class Server(PostgresServer):
                 timeout=START_SECONDS + 10,
             )
         except subprocess.SubprocessError as error:
-            raise RuntimeError(self._logged_cause() or "pg_ctl failed") from error
+            cause = failure_in(self._logged()[logged_before:].decode(errors="replace"))
+            raise RuntimeError(cause or f"the reason is in {self.log}") from error
 
-    def _logged_cause(self) -> str:
-        """PostgreSQL's last error, such as a full disk or a folder of another version."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        causes = [line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line]
-        return causes[-1] if causes else ""
+    def _logged(self) -> bytes:
+        """Of all starts, this one's at the end."""
+        return self.log.read_bytes() if self.log.exists() else b""
 
     def _socket_folder(self) -> Path:
         """The data folder, unless its path is too long for a socket or contains a comma, which

@@ -100,11 +100,74 @@ def test_users_of_one_machine_share_nothing() -> None:
 
 
 def test_what_keeps_it_from_starting_is_said_in_a_sentence(data_dir: Path) -> None:
+    good = EmbeddedPostgres(data_dir)
+    good.start()
+    good.stop()
     folder = data_dir / "postgres"
-    folder.mkdir(parents=True)
+    ours = (folder / "PG_VERSION").read_text()
     (folder / "PG_VERSION").write_text("9.1\n")  # of another program's database
-    with pytest.raises(StartError, match="set DATABASE_URL"):
+    with pytest.raises(StartError, match=r"initialized by PostgreSQL version 9\.1.*DATABASE_URL"):
         EmbeddedPostgres(data_dir).start()
+    (folder / "PG_VERSION").write_text(ours)
+
+    for segment in (folder / "pg_wal").glob("0*"):
+        segment.unlink()
+    with pytest.raises(StartError, match="could not locate a valid checkpoint record"):
+        EmbeddedPostgres(data_dir).start()
+
+
+LOG = """\
+2026-11-22 20:58:41.353 UTC [10162] LOG:  starting PostgreSQL 18.4 on x86_64-pc-linux-gnu, 64-bit
+2026-11-22 20:58:41.613 UTC [10184] LOG:  database system was shut down at 2026-11-22 20:58:41 UTC
+2026-11-22 20:58:41.862 UTC [10187] FATAL:  the database system is starting up
+{cause}\
+2026-11-22 20:58:45.631 UTC [10262] FATAL:  the database system is not yet accepting connections
+2026-11-22 20:58:45.631 UTC [10262] DETAIL:  Consistent recovery state has not been yet reached.
+2026-11-22 20:58:45.632 UTC [10178] LOG:  startup process (PID 10184) exited with exit code 1
+2026-11-22 20:58:45.632 UTC [10178] LOG:  terminating any other active server processes
+2026-11-22 20:58:45.632 UTC [10263] FATAL:  terminating connection due to administrator command
+2026-11-22 20:58:45.633 UTC [10178] LOG:  shutting down due to startup process failure
+2026-11-22 20:58:45.634 UTC [10264] FATAL:  the database system is shutting down
+2026-11-22 20:58:45.636 UTC [10178] LOG:  database system is shut down
+"""
+"""As PostgreSQL writes it while clients knock."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "found"),
+    [
+        ("", ""),
+        (
+            "2026-11-22 20:58:45.631 UTC [10184] FATAL:  recovery ended before configured recovery "
+            "target was reached\n",
+            "recovery ended before configured recovery target was reached",
+        ),
+        (
+            '2026-11-22 20:58:45.630 UTC [10184] PANIC:  could not write to file "pg_wal/xlogtemp"'
+            ": No space left on device\n",
+            'could not write to file "pg_wal/xlogtemp": No space left on device',
+        ),
+        (
+            "2026-11-22 20:58:45.630 UTC [10178] FATAL:  could not map anonymous shared memory: "
+            "Cannot allocate memory\n2026-11-22 20:58:45.630 UTC [10178] HINT:  Reduce the "
+            "request.\n",
+            "could not map anonymous shared memory: Cannot allocate memory. Reduce the request",
+        ),
+    ],
+    ids=["none", "fatal", "full disk", "hint"],
+)
+def test_clients_that_were_turned_away_are_not_why_it_did_not_start(cause: str, found: str) -> None:
+    log = LOG.format(cause=cause)
+    program = "import sys, core.kit.embedded_server as s; print(s.failure_in(sys.stdin.read()))"
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=ROOT,
+        input=log,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == found
 
 
 def test_stopping_what_never_started_is_no_error(data_dir: Path) -> None:
