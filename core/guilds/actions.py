@@ -38,9 +38,16 @@ def setting(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
 
 
 def change_setting(
-    tx: Connection, guild_id: int, declared: GuildSetting[T], value: T, actor: int
+    tx: Connection,
+    guild_id: int,
+    declared: GuildSetting[T],
+    value: T,
+    actor: int,
+    *,
+    audit: bool = True,
 ) -> bool:
-    """Set it and write it into the audit log; False when it already had this value.
+    """Set it and write it into the audit log, unless it is part of an action that has an entry of
+    its own; False when it already had this value.
 
     Raises:
         Refusal: the value does not fit.
@@ -51,7 +58,8 @@ def change_setting(
     _forget_what_was_read(tx, guild_id)
     if before == value:
         return False
-    store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
+    if audit:
+        store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
     return True
 
 

@@ -71,7 +71,7 @@ def start(
     store.lock_periods(tx, guild_id)
     wanted = rules.between_days(now, time_zone_of(tx, guild_id), start_day, end_day)
     opened = _open(tx, means, guild_id, wanted, actor, now)
-    change_setting(tx, guild_id, ENABLED, True, actor)
+    change_setting(tx, guild_id, ENABLED, True, actor, audit=False)
     return opened
 
 
@@ -195,7 +195,7 @@ def end(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -
         Refusal: it is over already.
     """
     ended = _end_now(tx, guild_id, number, actor, now)
-    change_setting(tx, guild_id, ENABLED, False, actor)
+    change_setting(tx, guild_id, ENABLED, False, actor, audit=False)
     return ended
 
 

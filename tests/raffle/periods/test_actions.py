@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import setting
 from core.guilds.settings import TIME_ZONE
+from core.guilds.store import list_audit
 from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.current import find_shown, get_taking
@@ -216,6 +217,17 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     assert actions.open_due(tx, MEANS, guild_id, at("2026-12-01")) is None
     draws.freeze(tx, MEANS, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
     assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
+
+
+def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild_id: int) -> None:
+    """That they switch the monthly raffles on and off is part of what they do."""
+    choose(tx, guild_id, ENABLED, False)
+    start(tx, guild_id)
+    assert setting(tx, guild_id, ENABLED)
+    actions.end(tx, guild_id, 1, ADMIN, NOON + SECOND)
+    assert not setting(tx, guild_id, ENABLED)
+    written = [entry.action for entry in list_audit(tx, guild_id, 2)]
+    assert written == ["raffle.end", "raffle.open"]
 
 
 def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
