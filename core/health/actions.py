@@ -76,7 +76,7 @@ def _look_at_locks(tx: Connection, _now: datetime) -> list[Part]:
     if not waits:
         return []
     reason = f"{len(waits)} waiting, the longest for {waits[0]}."
-    return [Part("Database locks", "warn", reason, waits[0].waited)]
+    return [Part("Database locks", "warn", reason, waits[0].waited, age_of="trouble")]
 
 
 def report(services: Services, checks: Iterable[Check]) -> Report:

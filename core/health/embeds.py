@@ -6,7 +6,7 @@ import discord
 
 from core.health.actions import Report
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
-from core.kit.part import Part
+from core.kit.part import AgeOf, Part
 from core.kit.words import _
 
 _MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
@@ -29,9 +29,21 @@ def report(found: Report) -> discord.Embed:
 def _row(part: Part) -> str:
     # Never colour alone: the word stands beside the mark.
     words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
-    age = "" if part.age_seconds is None else f" · {duration(max(part.age_seconds, 0))}"
+    age = "" if part.age_seconds is None else f" · {_age(part.age_of, part.age_seconds)}"
     name, reason = safe(part.name), safe(part.reason, 300)
     return f"{_MARKS[part.state]} **{name}** · {words[part.state]} · {reason}{age}"
+
+
+def _age(of: AgeOf, seconds: float) -> str:
+    words = {
+        "checked": _("checked {age} ago"),
+        "seen": _("last seen {age} ago"),
+        "received": _("last received {age} ago"),
+        "confirmed": _("last confirmed {age} ago"),
+        "oldest": _("the oldest for {age}"),
+        "trouble": _("for {age}"),
+    }
+    return words[of].format(age=duration(max(seconds, 0)))
 
 
 def can_be_retried(parts: Sequence[Part]) -> bool:

@@ -48,4 +48,5 @@ def _as_json(part: Part) -> dict[str, object]:
     line: dict[str, object] = {"name": part.name, "state": part.state, "reason": part.reason}
     if part.age_seconds is not None:
         line["age_seconds"] = round(part.age_seconds, 1)
+        line["age_of"] = part.age_of
     return line

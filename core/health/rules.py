@@ -36,7 +36,7 @@ def _merge_one(beats: list[Beat], now: datetime) -> Part:
     age = (now - newest).total_seconds()
     fresh = [beat.part for beat in beats if now - beat.at <= FRESH]
     if not fresh:
-        return Part(beats[0].part.name, "down", "No sign of life.", age)
+        return Part(beats[0].part.name, "down", "No sign of life.", age, age_of="seen")
     worst = max(fresh, key=lambda part: _WORSE[part.state])
     return Part(worst.name, worst.state, worst.reason, age)
 

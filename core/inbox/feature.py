@@ -30,7 +30,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     if not_understood:
         reason = f"{not_understood} deliveries were not understood; see the log. {reason}"
     state: State = "warn" if is_slow or not_understood else "ok"
-    whole = Part("Inbox", state, reason, age, can_be_retried=not_understood > 0)
+    whole = Part("Inbox", state, reason, age, can_be_retried=not_understood > 0, age_of="oldest")
     return [whole, *(_of_server(trouble) for trouble in troubles)]
 
 

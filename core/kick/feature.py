@@ -41,7 +41,7 @@ from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
 from core.kit.feature import Feature
 from core.kit.part import Part
-from core.kit.words import _
+from core.kit.words import _, plural
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
@@ -59,7 +59,8 @@ def look(tx: Connection, now: datetime) -> list[Part]:
             )
         ]
     age = (now - newest).total_seconds()
-    return [Part("Kick webhooks", "ok", f"Following {len(channels)} channel(s).", age)]
+    following = plural("Following {count} channel.", "Following {count} channels.", len(channels))
+    return [Part("Kick webhooks", "ok", following, age, age_of="received")]
 
 
 FEATURE = Feature(

@@ -5,6 +5,10 @@ from typing import Literal
 
 State = Literal["ok", "warn", "down"]
 
+AgeOf = Literal["checked", "seen", "received", "confirmed", "oldest", "trouble"]
+"""What an age measures: since the last check, the last heartbeat, the last thing received, or the
+last confirmation; how long the oldest waits, or how long the trouble has lasted."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -14,7 +18,8 @@ class Part:
         name: what it is, in a streamer's words.
         state: `down` makes the whole answer 503; `warn` does not.
         reason: one sentence.
-        age_seconds: how old the newest sign of life is, where that means something.
+        age_seconds: how long ago, or for how long, where that means something.
+        age_of: what `age_seconds` measures.
         guild_id: the server it is about, which alone is shown it; None for what is about all.
         can_be_retried: something lies on a shelf that an admin may try again.
     """
@@ -25,3 +30,4 @@ class Part:
     age_seconds: float | None = None
     guild_id: int | None = None
     can_be_retried: bool = False
+    age_of: AgeOf = "checked"

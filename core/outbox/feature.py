@@ -18,7 +18,9 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     counts = store.get_counts(tx)
     age = (now - counts.oldest_at).total_seconds() if counts.oldest_at else None
     slow = age is not None and age > SLOW_SECONDS
-    whole = Part("Outbox", "warn" if slow else "ok", f"{counts.waiting} waiting.", age)
+    whole = Part(
+        "Outbox", "warn" if slow else "ok", f"{counts.waiting} waiting.", age, age_of="oldest"
+    )
     return [whole, *(_of_server(trouble) for trouble in store.list_troubles(tx))]
 
 

@@ -24,6 +24,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
             " ".join(embeds.obstacle_words(stuck.obstacle)),
             (now - stuck.obstacle_since).total_seconds(),
             guild_id=stuck.guild_id,
+            age_of="trouble",
         )
         for stuck in store.list_stuck(tx)
     ]

@@ -76,15 +76,15 @@ def _part(guild_id: int, code: str, last: Poll | None, newest: Poll | None, now:
     name, age = TITLES[SHUFFLE], (now - last.asked_at).total_seconds() if last else None
     if not code.strip():
         reason = _("Nothing is counted: the server has no campaign code (`wagers.shuffle_code`).")
-        return Part(name, "warn", reason, age, guild_id=guild_id)
+        return Part(name, "warn", reason, age, guild_id, age_of="received")
     if newest is None:
         return Part(name, "warn", _("It was not asked yet."), guild_id=guild_id)
     if _is_late(last, now):
         reason = newest.reason or _("It was not asked for a while.")
         wait = _("What is wagered meanwhile is counted once it answers.")
-        return Part(name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id=guild_id)
+        return Part(name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id, age_of="received")
     told = plural("{count} account received.", "{count} accounts received.", _told(last))
-    return Part(name, "ok", told, age, guild_id=guild_id)
+    return Part(name, "ok", told, age, guild_id, age_of="received")
 
 
 def _is_late(last: Poll | None, now: datetime) -> bool:

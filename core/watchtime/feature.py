@@ -41,8 +41,8 @@ def _part(stream: Stream, now: datetime) -> Part:
     if now - stream.seen_at > UNCONFIRMED_AFTER:
         waits = "minutes since then are credited once the platform confirms them"
         reason = f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}."
-        return Part(name, "warn", reason, age, guild_id=stream.guild_id)
-    return Part(name, "ok", f"{since}.", age, guild_id=stream.guild_id)
+        return Part(name, "warn", reason, age, stream.guild_id, age_of="confirmed")
+    return Part(name, "ok", f"{since}.", age, stream.guild_id, age_of="confirmed")
 
 
 def _clock(instant: datetime) -> str:

@@ -57,7 +57,7 @@ def _report(*states: State, reason: str = "Because.") -> Report:
 def test_in_discord_the_parts_in_trouble_come_first_with_a_word_beside_the_mark() -> None:
     body = embed_of(_report("ok", "warn", "down")).description or ""
     first, second, third, *_rest = body.splitlines()
-    assert first == "🔴 **Part 2** · down · Because. · 1 min"
+    assert first == "🔴 **Part 2** · down · Because. · checked 1 min ago"
     assert second.startswith("🟡 **Part 1** · warning")
     assert third.startswith("🟢 **Part 0** · ok")
     assert "<t:" in body.splitlines()[-1]

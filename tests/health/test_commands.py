@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from core.health import embeds
+from core.health.actions import Report
 from core.health.feature import make_feature
 from core.kit.database import Database
+from core.kit.part import Part
 from core.outbox import actions as outbox
 from core.outbox import store
 from core.outbox.feature import FEATURE as OUTBOX
@@ -46,6 +49,23 @@ async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons
     pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Check again"])
     assert pressed["response"]["ephemeral"]
     assert "somebody else" in pressed["response"]["embeds"][0]["title"]
+
+
+@pytest.mark.parametrize(
+    ("part", "end"),
+    [
+        (Part("A", "ok", "R.", 12.4), "R. · checked 12 s ago"),
+        (Part("A", "ok", "R.", 60, age_of="received"), "R. · last received 1 min ago"),
+        (Part("A", "warn", "R.", 3600, age_of="confirmed"), "R. · last confirmed 1 h 00 min ago"),
+        (Part("A", "down", "R.", 45, age_of="seen"), "R. · last seen 45 s ago"),
+        (Part("A", "warn", "7 waiting.", 31, age_of="oldest"), "7 waiting. · the oldest for 31 s"),
+        (Part("A", "warn", "R.", 300, age_of="trouble"), "R. · for 5 min"),
+        (Part("A", "ok", "R."), "R."),
+    ],
+)
+def test_a_row_says_what_its_age_measures(part: Part, end: str) -> None:
+    description = str(embeds.report(Report("ok", (part,), datetime.now(UTC))).description)
+    assert description.splitlines()[0].endswith(end)
 
 
 async def test_trying_again_empties_this_servers_shelf_and_no_others(

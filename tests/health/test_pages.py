@@ -40,7 +40,13 @@ def test_only_what_is_down_is_an_error_for_docker(
     assert datetime.fromisoformat(answer.json["at"]).tzinfo is not None
     assert answer.json["parts"] == [
         {"name": "Database", "state": "ok", "reason": "Answering."},
-        {"name": "Kick", "state": state, "reason": "Because.", "age_seconds": 3.1},
+        {
+            "name": "Kick",
+            "state": state,
+            "reason": "Because.",
+            "age_seconds": 3.1,
+            "age_of": "checked",
+        },
     ]
     assert answer.headers["Cache-Control"] == "no-store"
 

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from core.inbox.tables import deliveries
 from core.kick import store
+from core.kick.feature import look
 from core.kit.database import Database
 from tests.kick.rig import (
     NOON,
@@ -67,6 +68,23 @@ def test_a_genuine_delivery_is_written_down_as_it_came(
     assert (row.lane, row.state) == (f"kick:{NORA}", "waiting")
     assert row.body == body
     assert row.sent_at == NOON.replace(hour=11, minute=59, second=58)
+
+
+def test_the_health_page_says_when_the_last_delivery_came(
+    kick: Hook, clean: Database, clock: StandingClock, other_guild_id: int
+) -> None:
+    kick.send(chat())
+    with clean.begin() as tx:
+        (part,) = look(tx, clock.now + timedelta(seconds=12))
+        assert (part.reason, part.age_seconds, part.age_of) == (
+            "Following 1 channel.",
+            12,
+            "received",
+        )
+    follow(clean, other_guild_id, VERA)
+    with clean.begin() as tx:
+        (part,) = look(tx, clock.now)
+    assert part.reason == "Following 2 channels."
 
 
 def test_a_delivery_that_comes_again_is_seen_and_not_stored(kick: Hook, clean: Database) -> None:

@@ -36,5 +36,5 @@ def look(tx: Connection, now: datetime) -> list[Part]:
             reason = state.reason
             if state.shows_another_chat:
                 how, reason = "warn", wrong_chatroom(state)
-            parts.append(Part(NAME, how, reason, age, guild_id=channel.guild_id))
+            parts.append(Part(NAME, how, reason, age, channel.guild_id, age_of="received"))
     return parts
