@@ -64,46 +64,25 @@ def post_edit(
     original: str,
     kind: str,
     key: str,
-    payload: dict[str, Any],
+    payload: dict[str, Any] | None,
     *,
     after_seconds: float = 0,
 ) -> bool:
-    """Change the Discord message that was posted in this channel under the key `original`; with
-    `after_seconds` not before so many seconds have passed, and the channel waits for it."""
+    """Change the Discord message that was posted in this channel under the key `original`, or
+    delete it where there is no payload; with `after_seconds` not before so many seconds have
+    passed, and the channel waits for it."""
     return _post(
         tx,
         guild_id=guild_id,
         key=key,
         service="discord",
         lane=f"discord:{channel_id}",
-        target={"channel_id": channel_id, "edits": original},
+        target={
+            "channel_id": channel_id,
+            "deletes" if payload is None else "edits": original,
+        },
         kind=kind,
-        payload=payload,
-        after_seconds=after_seconds,
-    )
-
-
-def post_deletion(
-    tx: Connection,
-    guild_id: int,
-    channel_id: int,
-    original: str,
-    kind: str,
-    key: str,
-    *,
-    after_seconds: float = 0,
-) -> bool:
-    """Delete the Discord message that was posted in this channel under the key `original`; with
-    `after_seconds` not before so many seconds have passed, and the channel waits for it."""
-    return _post(
-        tx,
-        guild_id=guild_id,
-        key=key,
-        service="discord",
-        lane=f"discord:{channel_id}",
-        target={"channel_id": channel_id, "deletes": original},
-        kind=kind,
-        payload={},
+        payload=payload or {},
         after_seconds=after_seconds,
     )
 

@@ -33,11 +33,13 @@ def test_every_kind_of_post_goes_to_its_service_lane_and_target(
 ) -> None:
     actions.post_to_channel(tx, guild_id, 5, "k", "a", {"n": 1})
     actions.post_edit(tx, guild_id, 6, "a", "k", "b", {"n": 2})
+    actions.post_edit(tx, guild_id, 9, "a", "k", "e", None)
     actions.post_to_kick(tx, guild_id, 7, "k", "c", {"n": 3}, reply_to="msg")
     actions.post_to_user(tx, guild_id, 8, "k", "d", {"n": 4})
     found = {m.key: (m.service, m.lane, m.target) for m in store.claim_due(tx, NOW, 9)}
     assert found["a"] == ("discord", "discord:5", {"channel_id": 5})
     assert found["b"] == ("discord", "discord:6", {"channel_id": 6, "edits": "a"})
+    assert found["e"] == ("discord", "discord:9", {"channel_id": 9, "deletes": "a"})
     assert found["c"] == ("kick", "kick:7", {"broadcaster_user_id": 7, "reply_to": "msg"})
     assert found["d"][0] == "discord"
     assert found["d"][2] == {"user_id": 8}

@@ -106,7 +106,9 @@ def reveal(tx: Connection, period: Period, draw: Draw, k: int, names: Sequence[s
             tx, guild_id, channel_id, key, _REVEAL, again, rolled, after_seconds=seconds
         )
     over = ROLLS * ROLL_SECONDS
-    outbox.post_deletion(tx, guild_id, channel_id, key, _REVEAL, f"{key}:over", after_seconds=over)
+    outbox.post_edit(
+        tx, guild_id, channel_id, key, _REVEAL, f"{key}:over", None, after_seconds=over
+    )
 
 
 _REVEAL = "raffle.reveal"
