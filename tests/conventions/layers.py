@@ -96,6 +96,7 @@ class Tree:
                 "*.embeds.*",
                 "outbox.*",
                 "kit.discord_access",
+                "kit.discord_buttons",
                 "kit.discord_arguments",
                 "kit.discord_environment",
                 "kit.discord_faults",

@@ -7,8 +7,9 @@ import pytest
 
 from core.kick.misses import embeds
 from core.kick.misses.actions import Miss, payload
-from core.kick.misses.buttons import MOST, MissButton, alarm, miss_buttons
+from core.kick.misses.buttons import MissButton, alarm, miss_buttons
 from core.kick.misses.credit import Credited
+from core.kit.discord_buttons import MOST_ROWS
 from tests.kick.misses.scene import Scene
 
 
@@ -90,8 +91,8 @@ def test_who_could_not_be_found_is_said() -> None:
 
 async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
     view = miss_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
-    assert len(view.children) == 2 * MOST
-    assert {item.row for item in view.children} == set(range(MOST))
+    assert len(view.children) == 2 * MOST_ROWS
+    assert {item.row for item in view.children} == set(range(MOST_ROWS))
     shown = alarm(listed)
     below = shown.view()
     assert below is not None
