@@ -126,7 +126,8 @@ class Stage:
     # -- what people see --------------------------------------------------------------------
 
     def tuned_in(self) -> None:
-        """Until Kick has been asked to tell us what happens in Nora's channel."""
+        """Until Kick has been asked to tell us what happens in Nora's channel, and its key is
+        known: nothing that is delivered from now on is held."""
         until(
             lambda: (
                 {one["event"] for one in self.kick.state()["webhooks"]["subscriptions"]}
@@ -134,6 +135,8 @@ class Stage:
             ),
             "subscriptions at Kick",
         )
+        keys = "SELECT count(*) FROM kick_public_keys"
+        until(lambda: self.scalar(keys), "Kick's public key")
 
     def posts(self) -> list[Json]:
         """The bot's messages in the channel for slot calls, oldest first."""

@@ -22,6 +22,7 @@ Spoil = Callable[[Headers, SigningKey], object]
 """Changes the headers of a delivery that was in order, or leaves one out."""
 
 STAMPS = ("Message-Id", "Message-Timestamp", "Signature", "Type")
+THREADS = 4
 VERAS_DEN = 1_100_000_000_000_000_500
 
 
@@ -32,7 +33,7 @@ def stage(
     """One product for all tests of this file; its log is read at the end."""
     folder = tmp_path_factory.mktemp("bad_input")
     with open_stage(folder, postgres_url, signing_key, LOG_LEVEL="INFO") as opened:
-        opened.start().wait_well()
+        opened.start(WEB_THREADS=str(THREADS)).wait_well()
         opened.tuned_in()
         yield opened
         log = opened.product.log()
@@ -252,13 +253,18 @@ def test_too_large_in_chunks(postman: Postman, ledger: Ledger) -> None:
 
 
 def test_a_length_that_is_a_lie_holds_nobody_up(product: Product, postman: Postman) -> None:
-    """A sender that announces more than it sends and waits: the others are served meanwhile."""
+    """More senders than there are threads announce more than they send, and wait. They come first:
+    connections are accepted in the order in which they were made."""
     raw = b'{"half": '
     headers = {**postman.headers(raw), "Host": "x", "Content-Length": "900000"}
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection(("127.0.0.1", product.port)) as waiting:
-        waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)
+    with ExitStack() as stack:
+        for _ in range(2 * THREADS):
+            waiting = socket.create_connection(("127.0.0.1", product.port))
+            stack.enter_context(waiting)
+            waiting.sendall(f"POST /webhooks/kick HTTP/1.1\r\n{lines}\r\n".encode() + raw)
         assert postman.deliver(chat("me first")).json() == {"status": "stored"}
+        assert product.health()[0] == 200
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])

@@ -28,8 +28,7 @@ def stage(
     with open_stage(folder, postgres_url, signing_key, **settings) as opened:
         opened.start().wait_well()
         until(lambda: at_kick(opened) == Counter(EVENT_TYPES), "all ten subscriptions")
-        keys = "SELECT count(*) FROM kick_public_keys"
-        until(lambda: opened.scalar(keys), "Kick's key, before the first delivery")
+        opened.tuned_in()
         yield opened
 
 
