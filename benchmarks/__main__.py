@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure, print a table, write results.json.
 
-Exit code 0 whatever the figures are, 1 when a benchmark could not be run.
+Exit code 0 whatever the figures are, and if a benchmark is left out because a program is missing;
+1 when one could not be run.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from benchmarks import (
 )
 from benchmarks.figures import FIGURES, Figure, Results, verdict
 from benchmarks.ground import Ground, open_ground
-from benchmarks.wrk import CannotRun
+from benchmarks.wrk import CannotRun, NotMeasured
 from core.kit.database import Database
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -83,8 +84,9 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(names: list[str], *, quick: bool) -> Results:
-    """Run these benchmarks one after the other."""
+def measure(names: list[str], *, quick: bool) -> tuple[Results, list[str]]:
+    """Run these benchmarks one after the other. Returns the figures, and what was not measured."""
+    left_out: list[str] = []
     results: Results = {
         "cpu_cores": os.cpu_count() or 1,
         "load_before": os.getloadavg()[0],
@@ -96,10 +98,15 @@ def measure(names: list[str], *, quick: bool) -> Results:
         for name in names:
             title, run = BENCHMARKS[name]
             began = time.monotonic()
-            with _console.status(f"{title} …"):
-                results |= _attempt(title, run, ground)
+            try:
+                with _console.status(f"{title} …"):
+                    results |= _attempt(title, run, ground)
+            except NotMeasured as reason:
+                left_out.append(f"{title}: not measured, because {reason}")
+                _console.print(f"[yellow]–[/yellow] {left_out[-1]}")
+                continue
             _console.print(f"[green]✓[/green] {title} ({time.monotonic() - began:.0f} s)")
-    return results
+    return results, left_out
 
 
 def _attempt(title: str, run: Callable[[Ground], Results], ground: Ground) -> Results:
@@ -148,12 +155,16 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = [options.only] if options.only else list(BENCHMARKS)
     try:
-        results = measure(names, quick=options.quick)
+        results, left_out = measure(names, quick=options.quick)
     except CannotRun as reason:
         print(f"\n{reason}\n", file=sys.stderr)
         return 1
     _console.print(table(results))
-    if not options.only:
+    for line in left_out:
+        _console.print(line, style="yellow")
+    if left_out:
+        _console.print(f"benchmarks/{RESULTS.name} stays as it is: it holds one whole run.")
+    elif not options.only:
         rounded = {name: round(value, 4) for name, value in results.items()}
         RESULTS.write_text(json.dumps(rounded, indent=2) + "\n")
         _console.print(f"Written to benchmarks/{RESULTS.name}.")

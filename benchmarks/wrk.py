@@ -19,6 +19,11 @@ class CannotRun(Exception):
     """A benchmark cannot be run here; the message says what to do."""
 
 
+class NotMeasured(Exception):
+    """A program is missing that one benchmark needs; the message says what to do. The others run
+    without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """What one round brought: every prepared request was sent once and answered."""
@@ -40,10 +45,10 @@ def find_wrk() -> Path | None:
 
 
 def need_wrk() -> None:
-    """Raises CannotRun when wrk is missing and cannot be installed."""
+    """Raises NotMeasured when wrk is missing and cannot be installed."""
     if find_wrk() is None and install([Need("wrk", find_wrk, None, ("wrk",), "")]):
-        raise CannotRun(
-            "The load generator wrk is missing. Install it (Debian, Ubuntu: "
+        raise NotMeasured(
+            "the load generator wrk is missing. Install it (Debian, Ubuntu: "
             "sudo apt-get install wrk; macOS: brew install wrk) and run `make bench` again."
         )
 

@@ -1,0 +1,33 @@
+"""`make bench` on a machine that lacks a program."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+TWO = """
+import json
+from benchmarks.__main__ import measure
+results, left_out = measure(["ingest", "translation"], quick=True)
+print("\\n" + json.dumps([list(results), left_out]))
+"""
+
+
+def test_without_wrk_the_other_benchmarks_are_measured() -> None:
+    """Nothing is on the path, not even what could install it."""
+    run = subprocess.run(
+        [sys.executable, "-c", TWO],
+        cwd=ROOT,
+        env={"PATH": "/nonexistent", "LOG_LEVEL": "ERROR"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    measured, left_out = json.loads(run.stdout.splitlines()[-1])
+    assert "translate_chat_message_sent_ratio" in measured
+    assert "ingest_ratio" not in measured
+    (line,) = left_out
+    assert "not measured, because the load generator wrk is missing" in line
+    assert "sudo apt-get install wrk" in line
