@@ -244,8 +244,8 @@ def _failure(error: Exception, trip: Trip, words: Words) -> Response | None:
             response.headers["Retry-After"] = "60"
             return response
         case Denied():
-            hint = f"{words.nothing()} {_('If that was a slip:')} {words.again()}"
-            return word(403, _("You said no on {site}.").format(site=trip.site), hint, mark="✋")
+            hint = f"{words.nothing()} {_('Changed your mind?')} {words.again()}"
+            return word(403, _("You declined on {site}.").format(site=trip.site), hint, mark="✋")
         case SignInRefused():
             what = _("{site} did not accept this sign-in.").format(site=trip.site)
             return word(400, what, words.again())

@@ -31,7 +31,7 @@ def _told_of_accounts(embed: discord.Embed) -> discord.Embed:
 
 
 def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Look into your direct messages"), _("The file is there."))
+    return card("📬 " + _("Check your DMs: I sent you a file"))
 
 
 def dms_are_closed() -> discord.Embed:

@@ -108,12 +108,12 @@ def _history(current: Standing) -> str:
 def not_linked(current: Overview) -> discord.Embed:
     """For a member whose account we do not know: how to link, and how counting works."""
     body = [
-        _("Link your Kick account and you see your own time, your rank and what comes next."),
+        _("Link it to see your watchtime, your rank and your next role."),
         _("Nothing is lost until then: minutes are kept with your name on Kick."),
         "",
         *_state(current),
     ]
-    return card("🔗 " + _("I do not know yet who you are on Kick"), "\n".join(body), tone="system")
+    return card("🔗 " + _("Your Kick account isn't linked yet"), "\n".join(body), tone="system")
 
 
 # -- the leaderboard ------------------------------------------------------------------------------
@@ -294,7 +294,10 @@ def excluded(name: str) -> discord.Embed:
     """After `/watchexclude add`."""
     return card(
         "🚫 " + _("{name} earns no watchtime").format(name=safe(name)),
-        _("No place, no rank, no minutes, also under another name. Undo: `/watchexclude remove`."),
+        _(
+            "They earn no watchtime and are hidden from the leaderboard, even after a name change. "
+            "Undo with `/watchexclude remove`."
+        ),
         tone="success",
     )
 

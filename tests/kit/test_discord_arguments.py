@@ -69,4 +69,4 @@ def test_a_wrong_argument_is_named(driver: DiscordDriver, line: str, title: str,
 
 
 def test_a_command_without_arguments_takes_a_kind_word(driver: DiscordDriver) -> None:
-    assert "direct messages" in ask(driver, "!link please")[0]
+    assert "Check your DMs" in ask(driver, "!link please")[0]

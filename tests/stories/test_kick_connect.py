@@ -40,7 +40,7 @@ def nobody_is_connected(stage: Stage) -> None:
 def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str:
     """Ask for a link and take it out of one's direct messages."""
     before = len(letters(stage, person, WELCOME))
-    assert "direct messages" in stage.asked(person, command)["title"]
+    assert "Check your DMs" in stage.asked(person, command)["title"]
     return url_in(next_letter(stage, person, WELCOME, before))
 
 
@@ -102,7 +102,7 @@ def _disconnect(stage: Stage, person: str) -> None:
 def test_somebody_else_is_refused_and_a_no_is_a_no(stage: Stage, page: Page) -> None:
     for name, words in (
         ("VeraSpins", "This is not the streamer of noraplays."),
-        ("Deny", "You said no on Kick."),
+        ("Deny", "You declined on Kick."),
     ):
         page.goto(link_by_dm(stage, "nora"))
         page.get_by_role("link", name="Continue on Kick").click()
@@ -157,7 +157,7 @@ def test_a_server_without_a_channel_names_one_and_a_wrong_name_is_said(stage: St
 
     assert "No Kick channel is set" in asked("!connect_kick")
     assert "knows no channel called" in asked("!connect_kick nobody_here")
-    assert "direct messages" in asked("!connect_kick kick.com/VeraSpins")
+    assert "Check your DMs" in asked("!connect_kick kick.com/VeraSpins")
     slugs = stage.rows("SELECT slug FROM guild_channels ORDER BY slug")
     assert slugs == [("noraplays",), ("veraspins",)]
 

@@ -183,7 +183,7 @@ def test_who_asks_too_often_is_told_when_it_works_again(stage: Stage) -> None:
 
 def test_a_no_on_kick_is_a_no(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "yuki"), "Deny")
-    expect(page.get_by_role("heading", level=1)).to_have_text("You said no on Kick.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You declined on Kick.")
     assert linked(stage) == []
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This sign-in was already used.")

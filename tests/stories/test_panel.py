@@ -146,7 +146,7 @@ def test_pressing_gives_a_link(stage: Stage) -> None:
     before = len(letters(stage, "mia"))
     answer = press(stage, "mia", panel)["response"]
     assert answer["ephemeral"] is True
-    assert answer["embeds"][0]["title"] == "📬 Look into your direct messages"
+    assert answer["embeds"][0]["title"] == "📬 Check your DMs: I sent you a link"
     assert len(letters(stage, "mia")) == before + 1
 
 

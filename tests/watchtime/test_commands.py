@@ -149,7 +149,7 @@ def test_chosen_it_is_for_ones_own_eyes(choose: Asker) -> None:
 def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
     answer = ask.answer("watchtime", "yuki")
     embed = answer["embeds"][0]
-    assert embed["title"] == "🔗 I do not know yet who you are on Kick"
+    assert embed["title"] == "🔗 Your Kick account isn't linked yet"
     assert "🟢 Live on Kick" in text_of(embed)
     assert ids(answer) == {"Link with Kick": "people:link"}
     assert ask.answer("watchhistory", "yuki")["embeds"][0]["title"] == embed["title"]
@@ -185,7 +185,7 @@ def test_a_stranger_is_refused_kindly(ask: Asker) -> None:
 
 def test_servers_do_not_mix(ask: Asker) -> None:
     there = ask.answer("watchtime", "leo", guild="Vera's Den")["embeds"][0]
-    assert there["title"] == "🔗 I do not know yet who you are on Kick"
+    assert there["title"] == "🔗 Your Kick account isn't linked yet"
     vera = ask.answer("watchtime", "vera", guild="Vera's Den", who="viewer1")["embeds"][0]
     assert "I have not seen anybody" in vera["title"]
 

@@ -29,7 +29,7 @@ def invitation(server: str, slug: str) -> discord.Embed:
 
 
 def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Look into your direct messages"), _("The link is there."), tone="kick")
+    return card("📬 " + _("Check your DMs: I sent you a link"), tone="kick")
 
 
 def dms_are_closed() -> discord.Embed:

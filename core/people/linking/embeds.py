@@ -31,7 +31,7 @@ def invitation(server: str, expires_at: datetime) -> discord.Embed:
 
 
 def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Look into your direct messages"), tone="kick")
+    return card("📬 " + _("Check your DMs: I sent you a link"), tone="kick")
 
 
 def dms_are_closed() -> discord.Embed:

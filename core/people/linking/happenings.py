@@ -18,7 +18,7 @@ Reason = Literal[
     "not_me",  # whoever opened the link said that the Discord account is not theirs
     "other_browser",  # came back from Kick in another browser than went there
     "late",  # came back from Kick too late
-    "denied",  # said no on Kick
+    "denied",  # declined on Kick
     "not_accepted",  # Kick did not take the sign-in
     "kick_away",  # Kick did not answer
     "bot_refused",  # Kick does not take the bot's app

@@ -60,7 +60,7 @@ def _reason(reason: str) -> str:
         "not_me": _("Whoever opened the link said that this Discord account is not theirs."),
         "other_browser": _("They came back from Kick in another browser than they left with."),
         "late": _("They came back from Kick too late."),
-        "denied": _("They said no on Kick."),
+        "denied": _("They declined on Kick."),
         "not_accepted": _("Kick did not accept the sign-in."),
         "kick_away": _("Kick did not answer."),
         "bot_refused": _("Kick does not take the bot's app. Look at `/health`."),

@@ -12,7 +12,6 @@ from core.kit.words import _
 from core.people import store as people
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import invite, invite_by_dm, unlink_buttons
-from core.people.panels import embeds
 
 Act = Literal["link", "unlink"]
 
@@ -61,7 +60,7 @@ class PanelButton(
         if link is not None:
             return {"embed": linking.already_linked(guild.name, link)}
         if await invite_by_dm(services, guild, member):
-            return {"embed": embeds.sent_by_dm()}
+            return {"embed": linking.sent_by_dm()}
         embed, view = await invite(services, guild, member)
         return {"embed": embed, "view": view}
 

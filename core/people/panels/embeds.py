@@ -75,11 +75,6 @@ def withdrawn(channel_id: int, found: bool) -> discord.Embed:
     return card("🔗 " + title, f"<#{channel_id}>. {body}", tone="success")
 
 
-def sent_by_dm() -> discord.Embed:
-    """To whoever pressed the button."""
-    return card("📬 " + _("Look into your direct messages"), _("Your link is there."), tone="kick")
-
-
 def use_the_button(discord_id: int) -> str:
     """Said openly for a moment to whoever reacted and takes no direct messages."""
     return _(

@@ -285,7 +285,7 @@ OUTCOMES: list[tuple[Callable[[Office], tuple[int, str]], int, str]] = [
     (_other_payload, 400, "it was changed"),
     (_nonsense_link, 400, "it was changed"),
     (_forgotten_link, 410, "no longer known"),
-    (_denied, 403, "You said no on Kick"),
+    (_denied, 403, "You declined on Kick"),
     (_other_error, 400, "did not accept this sign-in"),
     (_other_browser, 400, "began in another browser"),
     (_replayed, 410, "sign-in was already used"),

@@ -314,7 +314,7 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
     (_nonsense_link, 400, "it was changed", None),
     (_forgotten_link, 410, "no longer known", None),
     (_linked_by_now, 409, "is linked already", None),
-    (_denied, 403, "You said no on Kick", "denied"),
+    (_denied, 403, "You declined on Kick", "denied"),
     (_other_error, 400, "did not accept this sign-in", "not_accepted"),
     (_other_browser, 400, "began in another browser", "other_browser"),
     (_replayed, 410, "sign-in was already used", "denied"),
