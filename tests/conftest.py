@@ -17,6 +17,7 @@ from core.guilds import store as guilds
 from core.kit.database import METADATA, Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import StartError
+from tests import guild_filter
 from tests.browser import PHONE, chromium, clean_page
 from tests.json_keys import undeclared_keys
 
@@ -72,6 +73,7 @@ def database(postgres_url: str) -> Iterator[Database]:
     """A gate to a database with every feature's tables and two servers."""
     core.features.load_features()
     gate = Database(postgres_url)
+    guild_filter.watch(gate.engine)
     with gate.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as settings:
         # Nobody needs these data after a power cut.
         settings.execute(text("ALTER SYSTEM SET synchronous_commit = off"))

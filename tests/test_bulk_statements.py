@@ -17,6 +17,7 @@ from core.guilds.actions import change_setting
 from core.kick.intake import echo_store as echoes
 from core.kick.misses import store as misses
 from core.kit.database import Database
+from core.kit.work import run_in_guild
 from core.outbox import store as outbox
 from core.raffle import store as raffles
 from core.raffle.draw import store as draw
@@ -24,7 +25,7 @@ from core.raffle.ledger import earning, gifting, gifts, reading
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.store import NewEntry, Reached
 from core.roles import holdings
-from core.slot_calls import store as slot_calls
+from core.slot_calls import actions as slot_calls
 from core.wagers import counted
 from core.wagers import store as wagers
 from core.watchtime import actions as watchtime
@@ -316,7 +317,7 @@ STEPS: dict[str, Step] = {
     "open misses": lambda tx, _guild_id: misses.list_open(tx),
     "number echoes": echoes.set_numbers,
     "recent subs": recent_subs,
-    "slot calls": slot_calls.list_open,
+    "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, slot_calls.list_open),
     "withdraw": withdraw,
 }
 

@@ -11,10 +11,13 @@ from core.guilds.rules import require_fitting
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.kit.database import notes
 from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSettings
 from core.kit.log import name_guild
 from core.kit.settings import Settings
+from core.kit.work import Work
 
 T = TypeVar("T")
+S = TypeVar("S", bound=GuildSettings)
 
 
 def welcome(tx: Connection, guild_id: int, name: str) -> None:
@@ -134,3 +137,29 @@ def revoke(tx: Connection, guild_id: int, group: str, role_id: int, actor: int) 
     if revoked:
         store.post_audit(tx, guild_id, actor, "guilds.revoke", str(role_id), before=group)
     return revoked
+
+
+# -- for features on `Work` -----------------------------------------------------------------------
+
+
+def load_settings(work: Work, kind: type[S]) -> S:
+    """A feature's settings in this guild."""
+    return kind(
+        **{name: setting(work.tx, work.guild_id, one) for name, one in kind.declared.items()}
+    )
+
+
+def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> None:
+    """Change some settings of a feature; None leaves a setting as it is.
+
+    Raises:
+        Refusal: a value is out of bounds. Earlier ones may have been written: roll back.
+    """
+    for name, value in values.items():
+        if value is not None:
+            change_setting(work.tx, work.guild_id, kind.declared[name], value, work.actor)
+
+
+def audit(work: Work, action: str, target: str = "") -> None:
+    """Record in the audit log what the actor did."""
+    store.post_audit(work.tx, work.guild_id, work.actor, action, target)

@@ -1,28 +1,79 @@
-"""Buttons with which admins decide about something that has a number. They are found by their
-custom ids, so they outlive restarts."""
+"""Buttons that survive a restart, because their custom id holds all they need."""
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Self
 
 import discord
 
-from core.kit.discord_access import is_admin
-from core.kit.discord_ui import kindly, private_word, services_of
+from core.kit.discord_access import for_moderators, may_manage
+from core.kit.discord_ui import (
+    kindly,
+    permission_names,
+    private_word,
+    refusal_card,
+    services_of,
+)
 from core.kit.services import Services
 
 MOST_ROWS = 5
 """Discord shows five rows of buttons."""
 
+Button = discord.ui.Button[discord.ui.View]
+
 Face = tuple[str, discord.ButtonStyle]
 """A button's label, which may contain `{number}` and `{name}`, and its colour."""
 
 
-class AdminButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"admin:of-no-feature"
-):
-    """Does one of its acts, in the server where it is pressed, and shows the result to whoever
-    pressed it. Only admins may use it. Needs a running event loop.
+class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
+    """Base of persistent buttons.
+
+    Subclass with `template=` the pattern of the custom id. Its groups are the arguments of
+    `__init__`; one that matched digits only is passed as an int.
+
+    Attributes:
+        permission: what a member needs to press the button, if not Manage Server or the command
+            group of the button's package; empty for everybody.
+        shows_result: show the member that the result is on its way.
+    """
+
+    permission: ClassVar[str] = ""
+    shows_result: ClassVar[bool] = False
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+        """Do what the button is for; the returned embed is shown to the member alone."""
+        raise NotImplementedError
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        make: Callable[..., Self] = cls
+        groups = match.groupdict(default="")
+        return make(**{name: int(t) if t.isdecimal() else t for name, t in groups.items()})
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        module = type(self).__module__
+        if not self.permission or getattr(interaction.permissions, self.permission):
+            return True
+        if await may_manage(interaction, module):
+            return True
+        refusal = for_moderators(permission_names([self.permission]), module)
+        await private_word(interaction, refusal_card(refusal))
+        return False
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            shows = self.shows_result
+            await interaction.response.defer(ephemeral=shows, thinking=shows)
+            embed = await self.press(interaction)
+            if embed is not None:
+                await private_word(interaction, embed)
+
+
+class AdminButton(PersistentButton, template=r"(?!)"):
+    """Does one of its acts to something that has a number, in the server where it is pressed. Only
+    admins may use it. Needs a running event loop.
 
     Class arguments:
         address: begins the custom ids.
@@ -34,6 +85,8 @@ class AdminButton(
         name: for the label; it is unknown when the button is pressed.
     """
 
+    permission = "manage_guild"
+    shows_result = True
     address: ClassVar[str]
 
     def __init_subclass__(cls, *, address: str, acts: Sequence[str]) -> None:
@@ -62,22 +115,10 @@ class AdminButton(
         """Do it; what to answer."""
         raise NotImplementedError
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> "AdminButton":
-        return cls(match["act"], int(match["number"]))
-
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction, type(self).__module__)
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
-            await interaction.response.defer(ephemeral=True, thinking=True)
-            guild = interaction.guild
-            assert guild is not None, "admins are known in servers only"
-            done = await self.perform(services_of(interaction), guild, interaction.user.id)
-            await private_word(interaction, done)
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        guild = interaction.guild
+        assert guild is not None, "admins are known in servers only"
+        return await self.perform(services_of(interaction), guild, interaction.user.id)
 
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:

@@ -5,10 +5,10 @@ viewer's name escaped, no pings.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import discord
 import structlog
@@ -19,6 +19,10 @@ from core.kit.discord_faults import TO_POST, lacking, outage_of
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work, run_in_guild
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Tone = Literal["kick", "system", "success", "warning", "error"]
 
@@ -270,6 +274,23 @@ def services_of(told: discord.Interaction | commands.Context[Any]) -> Services:
     services = getattr(bot, "services", None)
     assert isinstance(services, Services), "interactions come to our own bot"
     return services
+
+
+async def run_action(
+    source: discord.Interaction | commands.Context[Any],
+    action: Callable[Concatenate[Work, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run `action(work, ...)` in the guild, and on behalf of the member, of a button or command."""
+    services = services_of(source)
+    if isinstance(source, discord.Interaction):
+        guild_id, member_id = source.guild_id or 0, source.user.id
+    else:
+        guild_id, member_id = guild_id_of(source), source.author.id
+    return await services.database.run(
+        run_in_guild, guild_id, member_id, services.clock(), action, *args, **kwargs
+    )
 
 
 def pages(rows: Sequence[str], limit: int) -> list[str]:

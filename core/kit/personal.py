@@ -14,31 +14,42 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, FromClause
 
-Holds = Literal["number", "name", "key", "text", "json", "nobody"]
-"""What leads to a person: the number of an account or member; a name; a natural key, of which the
-parts between `|` or `:` may be either; a text, such as the address of a picture; JSON, see
-`JSON_KEYS`. `nobody` says that a key of JSON never leads to anybody."""
+Holds = Literal["viewer", "number", "name", "key", "text", "json", "nobody"]
+"""What leads to a person: our number of a viewer; the number of an account or member; a name; a
+natural key, of which the parts between `|` or `:` may be either; a text, such as the address of a
+picture; JSON, see `JSON_KEYS`. `nobody` says that a key of JSON never leads to anybody."""
 
 ADMINS_ANSWER = "an admin answers for what they did"
 PENALTY = "forgetting ends no penalty"
+PSEUDONYMOUS = "the viewer has a pseudonym afterwards"
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What a column declares. `stays` is the reason why `/forgetme` leaves it, or empty."""
+    """What a column declares.
+
+    Attributes:
+        stays: the reason why `/forgetme` leaves the value, or empty.
+        of: the column that says whom it is about; empty for the person that the row belongs to.
+        deletes_row: `/forgetme` deletes the rows in which this column names the person.
+    """
 
     holds: Holds
     stays: str = ""
+    of: str = ""
+    deletes_row: bool = False
 
 
-def holds(what: Holds, stays: str = "") -> dict[str, Any]:
-    """`info` of a column that leads to a person."""
-    return {"personal": PersonalData(what, stays)}
+def holds(
+    what: Holds, stays: str = "", *, of: str = "", deletes_row: bool = False
+) -> dict[str, Any]:
+    """`info` of a column that leads to a person; see `PersonalData`."""
+    return {"personal": PersonalData(what, stays, of, deletes_row)}
 
 
-def declared(table: "Table") -> dict[str, PersonalData]:
+def declared(table: "FromClause") -> dict[str, PersonalData]:
     """Column -> what it declares, for those that lead to a person."""
     return {c.name: c.info["personal"] for c in table.columns if "personal" in c.info}
 
@@ -59,9 +70,9 @@ _KEYS: Mapping[Holds, str] = {
         account_id act all amount at badges called_at category channel claim_minutes commitment
         cooldown cost deleted done ends_at entrants event expires_at gift_name gifts guild_id
         hash held identified if_possible is_answered is_bot is_broadcaster is_public is_streamer
-        k kind language left left_out lines linked loud message_id minutes months more most_open
-        news number obstacle page per_gift per_hour place planned platform prize pseudonym rank
-        redemption_id reply_to reward_id role role_id roll round round_at seconds server since
+        k kind language left left_out lines linked loud max_open message_id minutes months more
+        news number obstacle page per_gift per_hour place planned platform position prize pseudonym
+        rank redemption_id reply_to reward_id role role_id roll round round_at seconds server since
         skipped slot source started_at starts_at state status take_back tickets total
         total_before evidence until viewer_id viewers way window winners with_beacon""",
 }

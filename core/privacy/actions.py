@@ -11,12 +11,11 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.kit.crypto import SealBroken, Vault
 from core.kit.personal import SWEPT_AFTER, Personal, Subject
+from core.kit.work import Lock, lock_guild
 from core.people.forgetting.store import list_accounts
 from core.people.linking.store import lock_member
 from core.privacy import store
 from core.privacy.store import Wish
-from core.slot_calls import store as slot_calls
-from core.watchtime import store as watchtime
 
 AGAIN_AFTER = timedelta(days=1)
 
@@ -70,9 +69,8 @@ def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vaul
     Raises:
         Refusal: a feature says what has to be done first; nothing has changed.
     """
-    # In the order of those who write down a line of chat, which hold both at once.
-    slot_calls.lock_list(tx, subject.guild_id)
-    watchtime.lock_for_credit(tx, subject.guild_id)
+    for lock in Lock:
+        lock_guild(tx, subject.guild_id, lock)
     for personal in reversed(personals):
         personal.forget(tx, subject)
     guilds.post_audit(tx, subject.guild_id, 0, "privacy.forget", subject.pseudonym)

@@ -1,218 +1,254 @@
-"""What one can do with slot calls. Each action is one transaction, announcements included."""
+"""What viewers and moderators can do with the queue. Every action is one transaction, including the
+messages it sends."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import func, select
 
 from core.events import ChatMessageSent
 from core.guilds import channels
-from core.guilds.actions import change_setting, setting
+from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import Trouble
-from core.guilds.store import post_audit
 from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
+from core.kit.personal import Subject
+from core.kit.records import ChannelId, ViewerId
 from core.kit.words import _
+from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
-from core.slot_calls import store
-from core.slot_calls.rules import Reason, Situation, clean, why_not
-from core.slot_calls.settings import CHANNEL, COOLDOWN, ENABLED, MOST_OPEN
-from core.slot_calls.store import Call
+from core.slot_calls.records import BlockedViewer, SlotCall
+from core.slot_calls.rules import (
+    Caller,
+    Reason,
+    SlotCallSettings,
+    clean,
+    cooldown_left,
+    rejection,
+)
 
-Ending = Literal["done", "skipped"]
+Closed = Literal["done", "skipped"]
 
-REPEAT_EVERY = timedelta(minutes=1)
-"""Why a call is not taken is said once in each such stretch of time, so that spam earns no echo."""
+# Built once, because every action needs them.
+IS_OPEN = SlotCall.state == "open"
+_QUEUE = select(SlotCall).where(IS_OPEN).order_by(SlotCall.number)
+
+# -- viewers --------------------------------------------------------------------------------------
 
 
-def call_slot(tx: Connection, message: ChatMessageSent, argument: str) -> None:
-    """A viewer wrote `!call <slot>`: put it on the list and say so, or say why not.
-
-    Being told of the same line again changes nothing.
-    """
-    viewer_id = people.meet_sender(tx, message)
-    store.lock_list(tx, message.guild_id)
-    if store.is_taken(tx, message.guild_id, message.platform, message.message_id):
+def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
+    """Handle `!call <slot>`. Handling the same message again does nothing."""
+    viewer_id = ViewerId(people.meet_sender(work.tx, message))
+    work.lock(Lock.SLOT_CALLS)
+    if work.exists(
+        SlotCall.platform == message.platform, SlotCall.message_id == message.message_id
+    ):
         return
+    settings = load_settings(work, SlotCallSettings)
+    caller = _get_caller(work, viewer_id, settings)
     slot = clean(argument)
-    situation = _situation(tx, message, viewer_id)
-    reason = why_not(slot, situation)
+    reason = rejection(slot, caller, settings)
     if reason is None:
-        _take(tx, message, viewer_id, slot)
-    elif reason != "blocked":
-        wait = situation.cooldown - abs(situation.seconds_since_last or 0)
-        _decline(tx, message, viewer_id, slot, reason, wait=max(1, math.ceil(wait)))
+        _accept(work, message, viewer_id, slot, settings)
+    elif reason != "blocked":  # blocked viewers get no reply at all
+        wait = max(1, ceil(cooldown_left(caller, settings)))
+        payload = {"slot": slot, "wait": wait, "max_open": settings.max_open}
+        _reject(work, message, viewer_id, reason, payload)
 
 
-def _situation(tx: Connection, message: ChatMessageSent, viewer_id: int) -> Situation:
-    guild_id, channel_id = message.guild_id, setting(tx, message.guild_id, CHANNEL)
-    last = store.find_last_called_at(tx, guild_id, viewer_id)
-    return Situation(
-        enabled=setting(tx, guild_id, ENABLED),
-        has_channel=channel_id != 0,
-        can_post=channels.find_trouble(tx, guild_id, channel_id) is None,
-        blocked=store.is_blocked(tx, guild_id, viewer_id),
-        open_slots=store.list_open_slots(tx, guild_id, viewer_id),
-        most_open=setting(tx, guild_id, MOST_OPEN),
-        seconds_since_last=None if last is None else (message.at - last).total_seconds(),
-        cooldown=setting(tx, guild_id, COOLDOWN),
+def _get_caller(work: Work, viewer_id: ViewerId, settings: SlotCallSettings) -> Caller:
+    theirs = SlotCall.viewer_id == viewer_id
+    open_slots = work.scalars(select(SlotCall.slot).where(theirs, IS_OPEN))
+    last = work.scalar(select(func.max(SlotCall.called_at)).where(theirs))
+    return Caller(
+        can_post=channels.find_trouble(work.tx, work.guild_id, settings.channel) is None,
+        blocked=work.find(BlockedViewer, viewer_id) is not None,
+        open_slots=open_slots.all(),
+        seconds_since_last=None if last is None else (work.now - last).total_seconds(),
     )
 
 
-def _take(tx: Connection, message: ChatMessageSent, viewer_id: int, slot: str) -> None:
-    guild_id, channel_id = message.guild_id, setting(tx, message.guild_id, CHANNEL)
-    number = store.add_call(
-        tx,
-        guild_id=guild_id,
+def _accept(
+    work: Work, message: ChatMessageSent, viewer_id: ViewerId, slot: str, settings: SlotCallSettings
+) -> None:
+    call = SlotCall(
+        number=work.next_number(SlotCall.number),
         viewer_id=viewer_id,
         slot=slot,
         platform=message.platform,
         message_id=message.message_id,
-        called_at=message.at,
-        channel_id=channel_id,
+        called_at=work.now,
+        channel_id=ChannelId(settings.channel),
     )
-    call = get_call(tx, guild_id, number)
-    place = store.count_open(tx, guild_id)
-    payload = {**_payload(call), "place": place}
-    outbox.post_to_channel(tx, guild_id, channel_id, "slot_calls.post", _post_key(call), payload)
-    _reply(tx, message, "slot_calls.taken", {"slot": slot, "place": place})
+    work.add(call)
+    position = work.count(IS_OPEN)
+    outbox.post_to_channel(
+        work.tx,
+        work.guild_id,
+        call.channel_id,
+        "slot_calls.post",
+        _post_key(call),
+        _post(call) | {"position": position},
+    )
+    payload = {"slot": slot, "position": position}
+    _reply(work, message, "slot_calls.accepted", payload, key=message.message_id)
 
 
-def _decline(
-    tx: Connection,
+def _reject(
+    work: Work,
     message: ChatMessageSent,
-    viewer_id: int,
-    slot: str,
+    viewer_id: ViewerId,
     reason: Reason,
-    *,
-    wait: int,
+    payload: dict[str, Any],
 ) -> None:
-    # "Off" concerns everybody and is said once for all; the rest concerns one viewer.
-    whom = "all" if reason in ("off", "no_channel", "no_access") else str(viewer_id)
-    minute = int(message.at.timestamp() // REPEAT_EVERY.total_seconds())
-    payload = {
-        "reason": reason,
-        "slot": slot,
-        "wait": wait,
-        "most_open": setting(tx, message.guild_id, MOST_OPEN),
-    }
-    _reply(tx, message, "slot_calls.declined", payload, key=f"{reason}:{whom}:{minute}")
+    """Reply at most once a minute, so that spam is not answered with spam."""
+    everyone = reason in ("off", "no_channel", "no_access")
+    minute = int(work.now.timestamp() // 60)
+    key = f"{reason}:{'all' if everyone else viewer_id}:{minute}"
+    _reply(work, message, "slot_calls.rejected", payload | {"reason": reason}, key=key)
 
 
 def _reply(
-    tx: Connection,
-    message: ChatMessageSent,
-    kind: str,
-    payload: dict[str, Any],
-    key: str | None = None,
+    work: Work, message: ChatMessageSent, kind: str, payload: dict[str, Any], *, key: str
 ) -> None:
     outbox.post_to_kick(
-        tx,
-        message.guild_id,
+        work.tx,
+        work.guild_id,
         message.channel_id,
         kind,
-        f"{kind}:{key or message.message_id}",
-        {**payload, "viewer": message.sender.name},
+        f"{kind}:{key}",
+        payload | {"viewer": message.sender.name},
         reply_to=message.message_id,
     )
 
 
-def get_call(tx: Connection, guild_id: int, number: int) -> Call:
+# -- moderators -----------------------------------------------------------------------------------
+
+
+def list_open(work: Work) -> Sequence[SlotCall]:
+    """The queue, oldest call first."""
+    return work.scalars(_QUEUE).all()
+
+
+def get_call(work: Work, number: int) -> SlotCall:
     """The call with this number.
 
     Raises:
-        Refusal: there is no such call.
+        Refusal: there is none.
     """
-    call = store.find_call(tx, guild_id, number)
+    call = work.find(SlotCall, number)
     if call is None:
         raise Refusal(_("There is no request #{number}.").format(number=number))
     return call
 
 
-def close_call(
-    tx: Connection, guild_id: int, number: int, ending: Ending, actor: int, now: datetime
-) -> Call:
-    """A moderator is done with a call: its post shows the final state.
+def close_call(work: Work, number: int, state: Closed) -> SlotCall:
+    """Mark an open call as done or skipped and update its post.
 
     Raises:
-        Refusal: there is no such call, or somebody was faster.
+        Refusal: there is no such call, or it is closed already.
     """
-    store.lock_list(tx, guild_id)
-    ended = store.end_call(tx, guild_id, number, ending, actor, now)
-    call = get_call(tx, guild_id, number)
-    if not ended:
+    work.lock(Lock.SLOT_CALLS)
+    call = get_call(work, number)
+    if call.state != "open":
         raise Refusal(_("Request #{number} is already closed.").format(number=number))
-    post_audit(tx, guild_id, actor, f"slot_calls.{ending}", f"#{number}")
-    outbox.post_edit(
-        tx,
-        guild_id,
-        call.channel_id,
-        _post_key(call),
-        "slot_calls.post",
-        f"slot_calls.closed:{number}",
-        _payload(call),
-    )
+    _close(work, call, state)
     return call
 
 
-def clear_list(tx: Connection, guild_id: int, actor: int, now: datetime) -> int:
-    """Skip everything on the list; returns how many calls that were."""
-    store.lock_list(tx, guild_id)
-    waiting = store.list_open(tx, guild_id)
-    for call in waiting:
-        close_call(tx, guild_id, call.number, "skipped", actor, now)
-    return len(waiting)
+def _close(work: Work, call: SlotCall, state: Closed) -> None:
+    call.state, call.closed_at, call.closed_by = state, work.now, work.actor
+    audit(work, f"slot_calls.{state}", f"#{call.number}")
+    outbox.post_edit(
+        work.tx,
+        work.guild_id,
+        call.channel_id,
+        _post_key(call),
+        "slot_calls.post",
+        f"slot_calls.closed:{call.number}",
+        _post(call),
+    )
 
 
-def block_viewer(tx: Connection, guild_id: int, viewer_id: int, actor: int, now: datetime) -> bool:
-    """Take no more calls from a viewer and skip theirs; False when they were blocked already."""
-    store.lock_list(tx, guild_id)
-    blocked = store.add_block(tx, guild_id, viewer_id, actor)
-    for call in store.list_open(tx, guild_id):
-        if call.viewer_id == viewer_id:
-            close_call(tx, guild_id, call.number, "skipped", actor, now)
-    if blocked:
-        post_audit(tx, guild_id, actor, "slot_calls.block", f"viewer:{viewer_id}")
-    return blocked
+def clear_queue(work: Work) -> int:
+    """Skip every open call; returns how many there were."""
+    work.lock(Lock.SLOT_CALLS)
+    queue = list_open(work)
+    for call in queue:
+        _close(work, call, "skipped")
+    return len(queue)
 
 
-def block_by_name(tx: Connection, guild_id: int, name: str, actor: int, now: datetime) -> str:
-    """Block the viewer of this name; returns the name as its owner writes it.
+def block_viewer(work: Work, viewer_id: ViewerId) -> bool:
+    """Ignore a viewer's calls and skip the open ones; False if they were blocked already."""
+    work.lock(Lock.SLOT_CALLS)
+    _skip_calls_of(work, viewer_id)
+    if work.find(BlockedViewer, viewer_id) is not None:
+        return False
+    work.add(BlockedViewer(viewer_id=viewer_id, blocked_by=work.actor))
+    audit(work, "slot_calls.block", f"viewer:{viewer_id}")
+    return True
+
+
+def _skip_calls_of(work: Work, *viewer_ids: int) -> None:
+    for call in list_open(work):
+        if call.viewer_id in viewer_ids:
+            _close(work, call, "skipped")
+
+
+def block_by_name(work: Work, name: str) -> str:
+    """Block the viewer with this name; returns the name as its owner writes it.
 
     Raises:
-        Refusal: nobody of this name has been seen, or they are blocked already.
+        Refusal: the name is unknown, or the viewer is blocked already.
     """
-    viewer = people.get_by_name(tx, guild_id, name)
-    if not block_viewer(tx, guild_id, viewer.viewer_id, actor, now):
+    viewer = people.get_by_name(work.tx, work.guild_id, name)
+    if not block_viewer(work, ViewerId(viewer.viewer_id)):
         raise Refusal(_("{name} is blocked already.").format(name=viewer.name))
     return viewer.name
 
 
-def block_caller(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> str:
-    """Block whoever made this call; returns their name. A second click changes nothing.
+def block_caller(work: Work, number: int) -> str:
+    """Block the viewer who made a call; returns their name. Doing it again does nothing.
 
     Raises:
         Refusal: there is no such call.
     """
-    call = get_call(tx, guild_id, number)
-    block_viewer(tx, guild_id, call.viewer_id, actor, now)
-    return call.viewer
+    call = get_call(work, number)
+    block_viewer(work, call.viewer_id)
+    return call.viewer_name
 
 
-def unblock_by_name(tx: Connection, guild_id: int, name: str, actor: int) -> str:
-    """Take calls of this viewer again; returns the name as its owner writes it.
+def unblock_by_name(work: Work, name: str) -> str:
+    """Accept calls of this viewer again; returns the name as its owner writes it.
 
     Raises:
-        Refusal: nobody of this name has been seen, or they are not blocked.
+        Refusal: the name is unknown, or the viewer is not blocked.
     """
-    viewer = people.get_by_name(tx, guild_id, name)
-    if not store.end_block(tx, guild_id, viewer.viewer_id):
+    viewer = people.get_by_name(work.tx, work.guild_id, name)
+    block = work.find(BlockedViewer, viewer.viewer_id)
+    if block is None:
         raise Refusal(_("{name} is not blocked.").format(name=viewer.name))
-    post_audit(tx, guild_id, actor, "slot_calls.unblock", f"viewer:{viewer.viewer_id}")
+    work.delete(block)
+    audit(work, "slot_calls.unblock", f"viewer:{viewer.viewer_id}")
     return viewer.name
+
+
+def list_blocked(work: Work) -> list[str]:
+    """Names of blocked viewers, in alphabetical order."""
+    return sorted(work.scalars(select(BlockedViewer.viewer_name)), key=str.casefold)
+
+
+def forget_caller(work: Work, subject: Subject) -> None:
+    """Skip the open calls of somebody who asked to be forgotten."""
+    work.lock(Lock.SLOT_CALLS)
+    _skip_calls_of(work, *subject.viewer_ids)
+
+
+# -- settings -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,72 +256,51 @@ class Status:
     """How slot calls are set in a server.
 
     Attributes:
-        channel_id: None while no channel is chosen.
+        open: how many calls are in the queue.
+        blocked: how many viewers are blocked.
         trouble: why the channel cannot be used.
         primary: the name of another server that follows the same Kick channel and takes its chat
             commands; None if this server does.
     """
 
-    enabled: bool
-    channel_id: int | None
-    trouble: Trouble | None
-    cooldown: int
-    most_open: int
-    waiting: int
+    settings: SlotCallSettings
+    open: int
     blocked: int
-    primary: str | None = None
+    trouble: Trouble | None
+    primary: str | None
 
 
-def get_status(tx: Connection, guild_id: int) -> Status:
-    """The settings and the length of the list."""
+def get_status(work: Work) -> Status:
+    """Settings and size of the queue."""
+    settings = load_settings(work, SlotCallSettings)
     return Status(
-        enabled=setting(tx, guild_id, ENABLED),
-        channel_id=setting(tx, guild_id, CHANNEL) or None,
-        trouble=channels.find_trouble(tx, guild_id, setting(tx, guild_id, CHANNEL)),
-        cooldown=setting(tx, guild_id, COOLDOWN),
-        most_open=setting(tx, guild_id, MOST_OPEN),
-        waiting=store.count_open(tx, guild_id),
-        blocked=len(store.list_blocked(tx, guild_id)),
-        primary=find_other(tx, guild_id),
+        settings=settings,
+        open=work.count(IS_OPEN),
+        blocked=work.count(BlockedViewer.viewer_id.is_not(None)),
+        trouble=channels.find_trouble(work.tx, work.guild_id, settings.channel),
+        primary=find_other(work.tx, work.guild_id),
     )
 
 
-def set_enabled(tx: Connection, guild_id: int, enabled: bool, actor: int) -> Status:
-    """Switch slot calls on or off; the list stays as it is."""
-    change_setting(tx, guild_id, ENABLED, enabled, actor)
-    return get_status(tx, guild_id)
-
-
-def set_channel(tx: Connection, guild_id: int, channel_id: int, actor: int) -> Status:
-    """Post calls in this channel from now on; earlier posts stay where they are."""
-    change_setting(tx, guild_id, CHANNEL, channel_id, actor)
-    return get_status(tx, guild_id)
-
-
-def set_limits(
-    tx: Connection, guild_id: int, cooldown: int | None, most_open: int | None, actor: int
-) -> Status:
-    """Change one limit or both; None leaves one as it is.
+def configure(work: Work, /, **values: Any) -> Status:
+    """Change settings by field name; None leaves one as it is.
 
     Raises:
-        Refusal: a number is out of bounds; nothing has changed.
+        Refusal: a value is out of bounds.
     """
-    if cooldown is not None:
-        change_setting(tx, guild_id, COOLDOWN, cooldown, actor)
-    if most_open is not None:
-        change_setting(tx, guild_id, MOST_OPEN, most_open, actor)
-    return get_status(tx, guild_id)
+    change_settings(work, SlotCallSettings, **values)
+    return get_status(work)
 
 
-def _post_key(call: Call) -> str:
+def _post_key(call: SlotCall) -> str:
     return f"slot_calls.post:{call.number}"
 
 
-def _payload(call: Call) -> dict[str, Any]:
+def _post(call: SlotCall) -> dict[str, Any]:
     return {
         "number": call.number,
         "slot": call.slot,
-        "viewer": call.viewer,
+        "viewer": call.viewer_name,
         "platform": call.platform,
         "called_at": call.called_at.isoformat(),
         "state": call.state,

@@ -1,28 +1,29 @@
 """What the slot calls feature declares."""
 
 from core.kit.feature import ChatCommand, Feature
+from core.kit.privacy import personal_data
 from core.kit.words import _
-from core.slot_calls import embeds
-from core.slot_calls.actions import call_slot
-from core.slot_calls.buttons import CallButton
-from core.slot_calls.commands import SlotCalls
-from core.slot_calls.personal import PERSONAL
-from core.slot_calls.settings import SETTINGS
+from core.kit.work import chat_action
+from core.slot_calls import messages
+from core.slot_calls.actions import call_slot, forget_caller
+from core.slot_calls.discord import CallButton, SlotCalls, render_post
+from core.slot_calls.records import BlockedViewer, SlotCall
+from core.slot_calls.rules import SlotCallSettings
 
 FEATURE = Feature(
     "slot_calls",
-    cogs=(SlotCalls,),
+    cogs=(lambda _services: SlotCalls(),),
     chat_commands=(
         ChatCommand(
             ("call", "sr"),
-            call_slot,
+            chat_action(call_slot),
             usage="!call <slot>",
             help="Request a slot; it goes into the streamer's queue.",
         ),
     ),
-    settings=SETTINGS,
-    embeds={"slot_calls.post": embeds.post},
-    lines={"slot_calls.taken": embeds.taken, "slot_calls.declined": embeds.declined},
+    settings=tuple(SlotCallSettings.declared.values()),
+    embeds={"slot_calls.post": render_post},
+    lines={"slot_calls.accepted": messages.accepted, "slot_calls.rejected": messages.rejected},
     buttons=(CallButton,),
     audit={
         "slot_calls.done": lambda before, after: _("marked request {target} as done"),
@@ -30,5 +31,5 @@ FEATURE = Feature(
         "slot_calls.block": lambda before, after: _("blocked {target} from requesting slots"),
         "slot_calls.unblock": lambda before, after: _("let {target} request slots again"),
     },
-    personal=PERSONAL,
+    personal=personal_data(SlotCall, BlockedViewer, before_forget=forget_caller),
 )

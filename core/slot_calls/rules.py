@@ -1,61 +1,84 @@
-"""When a call is taken, decided from plain values."""
+"""Whether a slot call is accepted."""
 
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-MOST_CHARACTERS = 80
-"""The longest slot name that is taken; real ones stay below 50."""
+from core.kit.guild_settings import GuildSettings, channel, number, switch
+
+MAX_SLOT_LENGTH = 80
+"""Real slot names have fewer than 50 characters."""
 
 Reason = Literal[
-    "off", "no_channel", "no_access", "blocked", "nameless", "too_long", "again", "many", "soon"
+    "off",
+    "no_channel",
+    "no_access",
+    "blocked",
+    "no_name",
+    "too_long",
+    "duplicate",
+    "limit",
+    "cooldown",
 ]
-"""Why a call is not taken."""
+"""Why a call is rejected."""
+
+
+class SlotCallSettings(GuildSettings, feature="slot_calls"):
+    """What an admin can set."""
+
+    enabled: bool = switch("Whether viewers can request slots in the stream's chat.", default=True)
+    channel: int = channel(
+        "The Discord channel where slot requests appear.", environment="slot_calls_channel_id"
+    )
+    cooldown_seconds: int = number(
+        "Seconds between two slot requests of one viewer.", default=30, least=0, most=3600
+    )
+    max_open: int = number(
+        "How many open slot requests one viewer may have.", default=3, least=1, most=50
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """How things stand at the moment of a call.
+class Caller:
+    """A viewer at the moment of a call.
 
     Attributes:
-        enabled: slot calls are on.
-        has_channel: there is a Discord channel to post in.
-        can_post: as far as is known, the bot can post there.
-        blocked: the viewer may not call.
-        open_slots: what this viewer has on the list already, as named by `clean`.
-        most_open: how many one viewer may have on the list.
-        seconds_since_last: between this viewer's previous call and this one; None without one.
-        cooldown: seconds that have to lie between two calls of one viewer.
+        can_post: as far as is known, the bot can post in the channel for calls.
+        seconds_since_last: since this viewer's last call; None before the first.
     """
 
-    enabled: bool
-    has_channel: bool
     can_post: bool
     blocked: bool
-    open_slots: tuple[str, ...]
-    most_open: int
+    open_slots: Collection[str]
     seconds_since_last: float | None
-    cooldown: int
 
 
 def clean(text: str) -> str:
-    """The name of a slot as typed, without control characters and superfluous spaces."""
+    """The slot name without control characters and repeated spaces."""
     printable = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
     return " ".join(printable.split())
 
 
-def why_not(slot: str, situation: Situation) -> Reason | None:
-    """The first reason that speaks against the call, or None: it is taken."""
-    last = situation.seconds_since_last
-    objections: tuple[tuple[bool, Reason], ...] = (
-        (not situation.enabled, "off"),
-        (not situation.has_channel, "no_channel"),
-        (not situation.can_post, "no_access"),
-        (situation.blocked, "blocked"),
-        (not slot, "nameless"),
-        (len(slot) > MOST_CHARACTERS, "too_long"),
-        (slot.casefold() in {name.casefold() for name in situation.open_slots}, "again"),
-        (len(situation.open_slots) >= situation.most_open, "many"),
-        (last is not None and abs(last) < situation.cooldown, "soon"),
-    )
-    return next((reason for objects, reason in objections if objects), None)
+def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
+    """Seconds until this viewer may call again. Messages can arrive out of order, so a call from
+    after this one counts too."""
+    if caller.seconds_since_last is None:
+        return 0
+    return max(0, settings.cooldown_seconds - abs(caller.seconds_since_last))
+
+
+def rejection(slot: str, caller: Caller, settings: SlotCallSettings) -> Reason | None:
+    """The first reason to reject a call, or None to accept it."""
+    checks: dict[Reason, bool] = {
+        "off": not settings.enabled,
+        "no_channel": not settings.channel,
+        "no_access": not caller.can_post,
+        "blocked": caller.blocked,
+        "no_name": not slot,
+        "too_long": len(slot) > MAX_SLOT_LENGTH,
+        "duplicate": slot.casefold() in {one.casefold() for one in caller.open_slots},
+        "limit": len(caller.open_slots) >= settings.max_open,
+        "cooldown": cooldown_left(caller, settings) > 0,
+    }
+    return next((reason for reason, applies in checks.items() if applies), None)

@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
 from core.guilds.actions import change_setting, setting
-from core.kit.database import notes
 from core.people import actions as people
 from core.watchtime import rules, store
 from core.watchtime.exclusions import is_sender_excluded
@@ -28,7 +27,7 @@ def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
     if is_sender_excluded(tx, message, viewer_id):
         return False
     pieces = rules.presence_after(message.at, window(tx, guild_id))
-    _hold_off_credit(tx, guild_id)
+    store.lock_for_facts(tx, guild_id)
     store.add_presence(tx, guild_id, viewer_id, message.platform, pieces, message.at)
     return True
 
@@ -48,7 +47,7 @@ def note_live(
 ) -> bool:
     """The platform said at `seen_at` that the stream begun at `started_at` runs; False when that
     is no news. Everything up to then is confirmed, also where nobody looked in between."""
-    _hold_off_credit(tx, guild_id)
+    store.lock_for_facts(tx, guild_id)
     return store.set_stream(tx, guild_id, platform, started_at, seen_at=seen_at)
 
 
@@ -56,7 +55,7 @@ def note_end(
     tx: Connection, guild_id: int, platform: str, started_at: datetime, ended_at: datetime
 ) -> bool:
     """The platform said when the stream ended, and that stands above every look."""
-    _hold_off_credit(tx, guild_id)
+    store.lock_for_facts(tx, guild_id)
     return store.set_stream(
         tx, guild_id, platform, started_at, seen_at=started_at, ended_at=ended_at
     )
@@ -68,17 +67,6 @@ def note_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> 
     Credits stay as they are: they never reach beyond what was confirmed.
     """
     return store.set_seen_offline(tx, guild_id, platform, at)
-
-
-def _hold_off_credit(tx: Connection, guild_id: int) -> None:
-    """Keep the credit waiting until this transaction ends; asked once.
-
-    A savepoint that is rolled back gives its locks back, so each savepoint asks for itself.
-    """
-    key = ("watchtime.facts", guild_id, tx.get_nested_transaction())
-    if key not in notes(tx):
-        store.lock_for_facts(tx, guild_id)
-        notes(tx)[key] = True
 
 
 def list_uncredited(tx: Connection) -> list[int]:

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import ring_after_commit
+from core.kit.work import Lock, lock_guild
 from core.watchtime.rules import LimitedDay, Presence
 from core.watchtime.tables import channels, streams
 
@@ -31,20 +32,14 @@ def ring_credited(tx: Connection, guild_id: int) -> None:
     ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
 
 
-_LOCK_FOR_FACTS = text(
-    "SELECT pg_advisory_xact_lock_shared(hashtextextended('watchtime', :guild_id))"
-)
-_LOCK_FOR_CREDIT = text("SELECT pg_advisory_xact_lock(hashtextextended('watchtime', :guild_id))")
-
-
 def lock_for_facts(tx: Connection, guild_id: int) -> None:
     """No credit of this server runs until this transaction ends; others may write facts too."""
-    tx.execute(_LOCK_FOR_FACTS, {"guild_id": guild_id})
+    lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)
 
 
 def lock_for_credit(tx: Connection, guild_id: int) -> None:
     """Nobody else credits this server or writes facts of it until this transaction ends."""
-    tx.execute(_LOCK_FOR_CREDIT, {"guild_id": guild_id})
+    lock_guild(tx, guild_id, Lock.WATCHTIME)
 
 
 # A message on time lies after everything confirmed and touches no stream here: the stream's next

@@ -18,17 +18,19 @@ from core.kick.accounts.tables import attempts as connect_attempts
 from core.kick.misses.tables import witnesses
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
-from core.kit.database import METADATA
+from core.kit.database import METADATA, notes
 from core.kit.personal import Personal, Subject
+from core.kit.records import MemberId, ViewerId
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.linking import actions as linking
 from core.people.linklog import settings as linklog
 from core.privacy import actions
-from core.slot_calls import actions as slot_calls
-from core.slot_calls import store as slot_store
-from core.slot_calls.settings import CHANNEL
+from core.slot_calls.feature import FEATURE as SLOT_CALLS
+from core.slot_calls.records import BlockedViewer
+from core.slot_calls.rules import SlotCallSettings
 from core.watchtime import actions as watchtime
 from core.watchtime.tables import adjustments, days, exclusions, totals
 
@@ -64,14 +66,17 @@ def line(guild_id: int, text: str, *, user_id: int = MADCATS, name: str = NAME) 
 
 def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = NAME) -> int:
     """Chat, call, watch, be corrected, be blocked, be excluded, link; returns the viewer id."""
-    for channel, value in ((CHANNEL, 555), (linklog.CHANNEL, 556)):
+    for channel, value in ((SlotCallSettings.declared["channel"], 555), (linklog.CHANNEL, 556)):
         change_setting(tx, guild_id, channel, value, ADMIN)
     change_setting(tx, guild_id, linklog.ENABLED, True, ADMIN)
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
     said = line(guild_id, "Book of Dead", user_id=user_id, name=name)
     viewer_id = people.meet_sender(tx, said)
-    slot_calls.call_slot(tx, said, "Book of Dead")
-    slot_store.add_block(tx, guild_id, viewer_id, ADMIN)
+    SLOT_CALLS.chat_commands[0].run(tx, said, "Book of Dead")
+    notes(tx).clear()  # what follows happens in transactions of its own
+    with Work(tx, guild_id, now=NOON) as work:
+        if work.find(BlockedViewer, viewer_id) is None:
+            work.add(BlockedViewer(viewer_id=ViewerId(viewer_id), blocked_by=MemberId(ADMIN)))
     _watch(tx, guild_id, viewer_id)
     _tell(tx, guild_id, user_id, name)
     discord_id = MIA if user_id == MADCATS else user_id
@@ -97,6 +102,7 @@ def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
     mine = {"guild_id": guild_id, "viewer_id": viewer_id}
     watchtime.note_presence(tx, line(guild_id, "watching", user_id=_user_id(tx, **mine)))
     watchtime.note_live(tx, guild_id, "kick", NOON, NOON + timedelta(hours=1))
+    notes(tx).clear()
     watchtime.credit(tx, guild_id)
     tx.execute(
         insert(adjustments).values(
@@ -170,6 +176,7 @@ def ask(tx: Connection, guild_id: int) -> Subject:
 
 
 def forget(tx: Connection, guild_id: int) -> None:
+    notes(tx).clear()
     actions.forget(tx, KEPT, ask(tx, guild_id), VAULT)
 
 

@@ -15,12 +15,14 @@ from core.kit.clock import utc_now
 from core.kit.database import contains_any
 from core.kit.errors import Refusal
 from core.kit.personal import SWEPT_AFTER
+from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.forgetting.tables import tombstones
 from core.privacy import actions, store
-from core.slot_calls import store as slot_calls
+from core.slot_calls.actions import get_call
+from core.slot_calls.records import BlockedViewer
 from core.watchtime.tables import exclusions
 from tests.privacy.scene import (
     KEPT,
@@ -46,7 +48,7 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     assert told["linked_accounts"][0]["user_id_there"] == MADCATS
     assert told["attempts_to_link"][0]["your_picture"].endswith("mia.png")
     assert told["slot_calls"][0]["slot"] == "Book of Dead"
-    assert told["blocked_from_slot_calls_since"]
+    assert told["slot_calls_blocks"][0]["blocked_at"]
     assert told["watchtime"] == [{"watched": "10.00 minutes"}]
     assert told["watchtime_by_day"][0]["day_in_utc"] == "2026-05-01"
     assert told["watchtime_corrections"][0]["reason"] == "x"
@@ -128,9 +130,8 @@ def test_other_people_and_other_servers_are_left_alone(
 def test_an_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
-    call = slot_calls.find_call(tx, guild_id, 1)
-    assert call is not None
-    assert (call.state, call.slot, call.viewer) == (
+    call = run_in_guild(tx, guild_id, 0, NOON, get_call, 1)
+    assert (call.state, call.slot, call.viewer_name) == (
         "skipped",
         "Book of Dead",
         f"forgotten-{viewer_id}",
@@ -149,7 +150,7 @@ def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
     again = people.meet_sender(tx, line(guild_id, "hello again", name="MadCats2"))
     assert again == viewer_id
     assert viewers.get_viewer(tx, guild_id, viewer_id).name == "MadCats2"
-    assert slot_calls.is_blocked(tx, guild_id, viewer_id)
+    assert Work(tx, guild_id, now=NOON).find(BlockedViewer, viewer_id) is not None
     assert tx.execute(select(exclusions.c.viewer_id)).scalars().all() == [viewer_id]
     assert watched(tx, guild_id, viewer_id) == 0
     assert tx.execute(select(tombstones)).all() == []

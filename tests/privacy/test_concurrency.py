@@ -16,7 +16,7 @@ from core.people.forgetting.tables import tombstones
 from core.people.linking import actions as linking
 from core.people.tables import links
 from core.people.tables import viewers as viewers_table
-from core.slot_calls import actions as slot_calls
+from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.watchtime import actions as watchtime
 from core.watchtime.tables import exclusions
 from tests.clean import cleaned
@@ -33,7 +33,7 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
             said = line(guild_id, f"Book of {number}")
             viewer_id = people.meet_sender(tx, said)
             assert viewer_id > 0
-            slot_calls.call_slot(tx, said, f"Book of {number}")
+            SLOT_CALLS.chat_commands[0].run(tx, said, f"Book of {number}")
             watchtime.note_presence(tx, said)
 
     def credit(number: int) -> None:

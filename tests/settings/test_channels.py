@@ -15,10 +15,11 @@ from core.outbox.courier import ChannelRefused
 from core.outbox.store import claim_due, set_shelved
 from core.outbox.tables import messages
 from core.settings import channels
-from core.slot_calls.settings import CHANNEL
+from core.slot_calls.rules import SlotCallSettings
 from tests.kick.rig import NOON
 
 ADMIN, SLOTS, ADMINS = 900, 55, 66
+CHANNEL = SlotCallSettings.declared["channel"]
 KNOWN = (ADMIN_CHANNEL, CHANNEL)
 FORBIDDEN: channels.Seen = {SLOTS: ("forbidden", ("send_messages",))}
 LATER = NOON + timedelta(minutes=5)

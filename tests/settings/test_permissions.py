@@ -13,13 +13,12 @@ from core.people import feature as people
 from core.raffle import feature as raffle
 from core.roles import feature as roles
 from core.settings import feature as settings
-from core.slot_calls import actions as slots
 from core.slot_calls import feature as slot_calls
 from core.watchtime import feature as watchtime
 from sandbox.discord.driver import DiscordDriver, DriverError
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from tests.bot_rig import bot_in_discord
-from tests.slot_calls.scene import line
+from tests.slot_calls.scene import chat_message
 
 Json = dict[str, Any]
 DEN = "Vera's Den"
@@ -103,7 +102,8 @@ def test_a_button_under_an_old_post_asks_who_presses_it_now(
     grant(driver, "slot_calls")
     slash(driver, "nora", "slotcalls channel", channel="slot-calls")
     with database.begin() as tx:
-        slots.call_slot(tx, line(NORAS_CORNER_ID), "Book of Dead")
+        (call,) = slot_calls.FEATURE.chat_commands
+        call.run(tx, chat_message(NORAS_CORNER_ID), "Book of Dead")
     post = driver.wait_for("slot-calls", lambda one: one["author"] == "bot")
 
     def press() -> str:

@@ -1,19 +1,23 @@
-"""What the tests of slot calls share: lines of chat, and looking at what was posted."""
+"""A guild that takes slot calls, and ways to look at what happened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
 from core.events import ChatMessageSent, Sender
-from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
-from core.kit.feature import GuildSetting
+from core.kit.database import notes
+from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
-from core.slot_calls import actions, store
-from core.slot_calls.settings import CHANNEL, COOLDOWN
+from core.slot_calls import actions
+from core.slot_calls.feature import FEATURE
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 CHANNEL_ID = 555
@@ -23,7 +27,7 @@ KICK_CHANNEL = 41
 _message_ids = count(1)
 
 
-def line(
+def chat_message(
     guild_id: int,
     text: str = "",
     *,
@@ -33,7 +37,7 @@ def line(
     message_id: str | None = None,
     platform: str = "kick",
 ) -> ChatMessageSent:
-    """A line of chat, so many seconds after noon."""
+    """A chat message, some seconds after noon."""
     key = message_id or f"message-{next(_message_ids)}"
     return ChatMessageSent(
         key=key,
@@ -47,33 +51,9 @@ def line(
     )
 
 
-def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any], value: Any) -> None:
-    """An admin has set this."""
-    change_setting(tx, guild_id, setting, value, MODERATOR)
-
-
-def open_for_calls(tx: Connection, *guild_ids: int, channel: int = CHANNEL_ID) -> None:
-    """A channel is chosen, and nobody has to wait."""
-    for guild_id in guild_ids:
-        choose(tx, guild_id, CHANNEL, channel)
-        choose(tx, guild_id, COOLDOWN, 0)
-
-
-def call(tx: Connection, guild_id: int, slot: str, **who_and_when: Any) -> ChatMessageSent:
-    """A viewer writes `!call <slot>`."""
-    message = line(guild_id, f"!call {slot}", **who_and_when)
-    actions.call_slot(tx, message, slot)
-    return message
-
-
-def waiting(tx: Connection, guild_id: int) -> list[str]:
-    """The list as a person would read it out."""
-    return [f"#{one.number} {one.slot} ({one.viewer})" for one in store.list_open(tx, guild_id)]
-
-
 @dataclass(frozen=True)
 class Posted:
-    """A row of the outbox."""
+    """A message in the outbox."""
 
     kind: str
     service: str
@@ -83,7 +63,7 @@ class Posted:
 
 
 def posted(tx: Connection, guild_id: int, *kinds: str) -> list[Posted]:
-    """What the server owes the outside, oldest first."""
+    """The guild's outbox, oldest message first."""
     found = tx.execute(
         select(messages).where(messages.c.guild_id == guild_id).order_by(messages.c.id)
     )
@@ -91,14 +71,44 @@ def posted(tx: Connection, guild_id: int, *kinds: str) -> list[Posted]:
     return [row for row in rows if not kinds or row.kind in kinds]
 
 
-def reasons(tx: Connection, guild_id: int) -> list[str]:
-    """Why calls were declined, as said in chat."""
-    return [one.payload["reason"] for one in posted(tx, guild_id, "slot_calls.declined")]
+@dataclass(frozen=True)
+class Guild:
+    """A guild inside one transaction."""
 
+    tx: Connection
+    id: int
 
-def audited(tx: Connection, guild_id: int) -> list[str]:
-    """The audit log but for changed settings, oldest first: `action target`."""
-    found = tx.execute(
-        select(audit_log).where(audit_log.c.guild_id == guild_id).order_by(audit_log.c.id)
-    )
-    return [f"{row.action} {row.target}" for row in found if row.target]
+    def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A moderator does this at noon."""
+        notes(self.tx).clear()  # as in a transaction of its own
+        return run_in_guild(self.tx, self.id, MODERATOR, NOON, action, *args, **kwargs)
+
+    def call(self, slot: str, **who_and_when: Any) -> ChatMessageSent:
+        """A viewer types `!call <slot>`."""
+        message = chat_message(self.id, f"!call {slot}", **who_and_when)
+        self.handle(message, slot)
+        return message
+
+    def handle(self, message: ChatMessageSent, slot: str) -> None:
+        notes(self.tx).clear()
+        FEATURE.chat_commands[0].run(self.tx, message, slot)
+
+    def open(self, channel: int = CHANNEL_ID) -> None:
+        """Set a channel and no cooldown."""
+        self.do(actions.configure, channel=channel, cooldown_seconds=0)
+
+    def queue(self) -> list[str]:
+        return [f"#{c.number} {c.slot} ({c.viewer_name})" for c in self.do(actions.list_open)]
+
+    def posted(self, *kinds: str) -> list[Posted]:
+        return posted(self.tx, self.id, *kinds)
+
+    def rejections(self) -> list[str]:
+        return [one.payload["reason"] for one in self.posted("slot_calls.rejected")]
+
+    def audited(self) -> list[str]:
+        """`action target`, oldest first; without settings, which have no target."""
+        found = self.tx.execute(
+            select(audit_log).where(audit_log.c.guild_id == self.id).order_by(audit_log.c.id)
+        )
+        return [f"{row.action} {row.target}" for row in found if row.target]

@@ -77,8 +77,8 @@ def test_the_features_own_command_sets_the_same(stage: Stage) -> None:
     stage.asked("nora", "!slotcalls limits 5 45")
     shown = chosen(stage, "nora", "list", feature="slot_calls")["description"]
     assert "`slot_calls.cooldown_seconds` **45**" in shown
-    assert "`slot_calls.most_open` **5**" in shown
-    chosen(stage, "nora", "set", key="most_open", value="2")
+    assert "`slot_calls.max_open` **5**" in shown
+    chosen(stage, "nora", "set", key="max_open", value="2")
     limits = stage.asked("nora", "!slotcalls")["fields"][-1]["value"]
     assert limits == "Max 2 open requests per viewer, 45 s cooldown"
 

@@ -680,7 +680,9 @@ def upgrade() -> None:
         sa.Column("viewer_id", sa.BigInteger(), nullable=False),
         sa.Column("slot", sa.Text(), nullable=False),
         sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False, comment="the line of chat that called"),
+        sa.Column(
+            "message_id", sa.Text(), nullable=False, comment="chat message that made the call"
+        ),
         sa.Column("called_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "channel_id", sa.BigInteger(), nullable=False, comment="Discord channel of the post"

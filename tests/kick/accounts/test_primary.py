@@ -25,9 +25,10 @@ from core.kick.translate import translate
 from core.kit.bus import LocalBus
 from core.kit.errors import Refusal
 from core.kit.services import Services
+from core.kit.work import run_in_guild
 from core.outbox.tables import messages
 from core.slot_calls import actions as slot_calls
-from core.slot_calls import embeds as slot_calls_embeds
+from core.slot_calls import messages as slot_calls_messages
 from core.watchtime.tables import days
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA, chat, settings
@@ -147,16 +148,18 @@ def test_one_server_answers_and_both_count(servers: Servers) -> None:
                 hearing.run(tx, event)
     answers = tx.execute(select(messages.c.guild_id, messages.c.kind)).all()
     assert {row.guild_id for row in answers} == {GUILD}
-    assert sorted(row.kind for row in answers) == ["slot_calls.declined", "watchtime.told"]
+    assert sorted(row.kind for row in answers) == ["slot_calls.rejected", "watchtime.told"]
     counted = Counter(tx.execute(select(days.c.guild_id)).scalars())
     assert counted == {GUILD: 2, OTHER_GUILD: 2}
 
 
 def test_status_commands_say_which_server_answers(servers: Servers) -> None:
-    slot_calls.set_channel(servers.tx, OTHER_GUILD, 5, ADMIN)
-    ours, theirs = (slot_calls.get_status(servers.tx, guild) for guild in (GUILD, OTHER_GUILD))
+    ours, theirs = (
+        run_in_guild(servers.tx, guild, ADMIN, NOON, slot_calls.configure, channel=5)
+        for guild in (GUILD, OTHER_GUILD)
+    )
     assert (ours.primary, theirs.primary) == (None, "Nora's Corner")
-    assert "go to **Nora's Corner**" in str(slot_calls_embeds.status(theirs).description)
+    assert "go to **Nora's Corner**" in str(slot_calls_messages.status(theirs).description)
     services = Services(settings(), cast("Any", None), LocalBus(), lambda: NOON)
     for guild, expected in ((GUILD, "this one"), (OTHER_GUILD, "Nora's Corner answers")):
         lines = {line.name: line for line in report.examine(servers.tx, services, guild)}

@@ -1,0 +1,130 @@
+"""`/slotcalls`, and the buttons below each post."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
+from core.kit.words import _
+from core.outbox.discord_courier import Rendered
+from core.slot_calls import actions, messages
+
+Context = commands.Context[commands.Bot]
+
+
+class CallButton(
+    PersistentButton, template=r"slot_calls:(?P<action>done|skip|block):(?P<number>[0-9]+)"
+):
+    """Closes a call, or blocks the viewer who made it."""
+
+    permission = "manage_messages"
+
+    def __init__(self, action: str, number: int) -> None:
+        label, style = {
+            "done": (_("Done"), discord.ButtonStyle.success),
+            "skip": (_("Skip"), discord.ButtonStyle.secondary),
+            "block": (_("Block viewer"), discord.ButtonStyle.danger),
+        }[action]
+        custom_id = f"slot_calls:{action}:{number}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.action, self.number = action, number
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
+        if self.action == "block":
+            name = await run_action(interaction, actions.block_caller, self.number)
+            return messages.viewer_blocked(name)
+        # The outbox edits the post, so it is right even if the process dies here.
+        state: actions.Closed = "done" if self.action == "done" else "skipped"
+        await run_action(interaction, actions.close_call, self.number, state)
+        return None
+
+
+def call_buttons(number: int) -> discord.ui.View:
+    """Done, Skip and Block viewer. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    for action in ("done", "skip", "block"):
+        view.add_item(CallButton(action, number))
+    return view
+
+
+def render_post(payload: Mapping[str, Any]) -> Rendered:
+    """A call's post: with buttons while it is open."""
+    embed = messages.post(payload)
+    if payload["state"] != "open":
+        return Rendered(embed)
+    return Rendered(embed, lambda: call_buttons(payload["number"]))
+
+
+class SlotCalls(commands.Cog):
+    """Slot requests from chat."""
+
+    @commands.hybrid_group(name="slotcalls", fallback="status", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def slotcalls(self, ctx: Context) -> None:
+        """Show whether slot requests are on, their channel and the limits."""
+        await answer(ctx, messages.status(await run_action(ctx, actions.get_status)))
+
+    @slotcalls.command(name="on", extras=PRIVATE)
+    async def on(self, ctx: Context) -> None:
+        """Start taking slot requests."""
+        await self._configure(ctx, enabled=True)
+
+    @slotcalls.command(name="off", extras=PRIVATE)
+    async def off(self, ctx: Context) -> None:
+        """Stop taking slot requests; the queue stays."""
+        await self._configure(ctx, enabled=False)
+
+    @slotcalls.command(name="channel", extras=PRIVATE)
+    @app_commands.describe(channel="Where slot requests are posted from now on")
+    async def channel(self, ctx: Context, channel: discord.TextChannel) -> None:
+        """Set the channel where slot requests are posted."""
+        require_permissions(channel, ctx.me)
+        await self._configure(ctx, channel=channel.id)
+
+    @slotcalls.command(name="limits", extras=PRIVATE, ignore_extra=False)
+    @app_commands.describe(
+        per_viewer="Open requests per viewer",
+        cooldown="Seconds between requests of one viewer",
+    )
+    async def limits(
+        self, ctx: Context, per_viewer: int | None = None, cooldown: int | None = None
+    ) -> None:
+        """Set how many open requests a viewer can have, and the cooldown between them."""
+        await self._configure(ctx, max_open=per_viewer, cooldown_seconds=cooldown)
+
+    async def _configure(self, ctx: Context, **values: Any) -> None:
+        await answer(ctx, messages.status(await run_action(ctx, actions.configure, **values)))
+
+    @slotcalls.command(name="queue", extras=PRIVATE)
+    async def queue(self, ctx: Context) -> None:
+        """Show the queue, oldest request first."""
+        await answer(ctx, messages.queue(await run_action(ctx, actions.list_open)))
+
+    @slotcalls.command(name="clear", extras=PRIVATE)
+    async def clear(self, ctx: Context) -> None:
+        """Skip every request in the queue."""
+        await answer(ctx, messages.queue_cleared(await run_action(ctx, actions.clear_queue)))
+
+    @slotcalls.command(name="block", extras=PRIVATE)
+    @app_commands.describe(viewer="Name on Kick")
+    async def block(self, ctx: Context, *, viewer: str) -> None:
+        """Ignore a viewer's slot requests and skip their open ones."""
+        name = await run_action(ctx, actions.block_by_name, viewer)
+        await answer(ctx, messages.viewer_blocked(name))
+
+    @slotcalls.command(name="unblock", extras=PRIVATE)
+    @app_commands.describe(viewer="Name on Kick")
+    async def unblock(self, ctx: Context, *, viewer: str) -> None:
+        """Accept slot requests from a blocked viewer again."""
+        name = await run_action(ctx, actions.unblock_by_name, viewer)
+        await answer(ctx, messages.viewer_unblocked(name))
+
+    @slotcalls.command(name="blocked", extras=PRIVATE)
+    async def blocked(self, ctx: Context) -> None:
+        """List blocked viewers."""
+        await answer(ctx, messages.blocked(await run_action(ctx, actions.list_blocked)))

@@ -1,0 +1,58 @@
+"""The queue of slot calls, and viewers who may not add to it."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import Index, PrimaryKeyConstraint, Text, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import holds
+from core.kit.records import ChannelId, MemberId, one_of
+from core.people.records import ViewerRecord, viewer_key
+
+State = Literal["open", "done", "skipped"]
+
+
+class SlotCall(ViewerRecord, kw_only=True):
+    """A slot that a viewer asked for. Closed calls are kept."""
+
+    __tablename__ = "slot_calls"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    slot: Mapped[str]
+    platform: Mapped[str]
+    message_id: Mapped[str] = mapped_column(
+        info=holds("text"), comment="chat message that made the call"
+    )
+    called_at: Mapped[datetime]
+    channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of the post")
+    state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
+    closed_at: Mapped[datetime | None] = mapped_column(default=None)
+    closed_by: Mapped[MemberId | None] = mapped_column(
+        default=None, info=holds("number"), comment="Discord id of the moderator"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="slot_calls_numbered"),
+        UniqueConstraint("guild_id", "platform", "message_id", name="slot_calls_once"),
+        viewer_key("slot_calls_viewer"),
+        one_of("state", State, name="slot_calls_state"),
+        Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
+        Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
+    )
+
+
+class BlockedViewer(ViewerRecord, kw_only=True):
+    """A viewer whose calls are ignored. Blocks outlive `/forgetme`: they are a penalty."""
+
+    __tablename__ = "slot_calls_blocks"
+
+    blocked_by: Mapped[MemberId] = mapped_column(
+        info=holds("number"), comment="Discord id of the moderator"
+    )
+    blocked_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "viewer_id", name="slot_calls_blocks_once"),
+        viewer_key("slot_calls_blocks_viewer"),
+    )

@@ -1,0 +1,277 @@
+"""`!slotcalls`, `/slotcalls` and the buttons, in the sandbox's Discord with a real client."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from unittest.mock import AsyncMock
+
+import discord
+import pytest
+from structlog.testing import capture_logs
+
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.services import Services
+from core.kit.work import Work
+from core.slot_calls import actions
+from core.slot_calls.discord import CallButton, call_buttons
+from core.slot_calls.feature import FEATURE
+from core.slot_calls.records import SlotCall
+from sandbox.discord.driver import DiscordDriver
+from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from tests.bot_rig import Asker, bot_in_discord
+from tests.clean import cleaned
+from tests.kick.rig import settings
+from tests.slot_calls.scene import MODERATOR, NOON, Guild
+
+SLOT_CALLS = channel_id(NORAS_CORNER_ID, "slot-calls")
+
+Embed = dict[str, Any]
+Do = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def world(database: Database) -> Iterator[DiscordDriver]:
+    """The bot with this feature alone, connected to the sandbox's Discord."""
+    with bot_in_discord(database, FEATURE, until="slotcalls status") as (driver, _bot):
+        yield driver
+
+
+@pytest.fixture
+def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
+    """An empty queue in Nora's guild. What the test itself does is committed at once."""
+    with database.begin() as tx:
+        for table in ("slot_calls", "slot_calls_blocks", "guild_settings", "outbox_messages"):
+            tx.exec_driver_sql(f"DELETE FROM {table}")
+        Guild(tx, NORAS_CORNER_ID).open()
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+        yield Guild(tx, NORAS_CORNER_ID)
+
+
+@pytest.fixture(params=["typed", "slash"])
+def ask(request: pytest.FixtureRequest, world: DiscordDriver) -> Asker:
+    return Asker(world, "slotcalls", typing=request.param == "typed")
+
+
+def queue_up(guild: Guild, *slots: str) -> None:
+    for number, slot in enumerate(slots, start=1):
+        guild.call(slot, user_id=number, name=f"Viewer{number}")
+
+
+def fields(embed: Embed) -> dict[str, str]:
+    return {field["name"]: field["value"] for field in embed["fields"]}
+
+
+def limits(max_open: int, cooldown: int) -> str:
+    return f"Max {max_open} open requests per viewer, {cooldown} s cooldown"
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def test_status_on_and_off(guild: Guild, ask: Asker) -> None:
+    queue_up(guild, "Book of Dead")
+    assert fields(ask("status"))["In the queue"] == "1"
+    assert ask("off")["title"] == "⚫ Slot requests are off"
+    assert ask("status")["title"] == "⚫ Slot requests are off"
+    assert ask("on")["title"] == "🟢 Slot requests are on"
+
+
+def test_group_name_alone_shows_the_status(guild: Guild, world: DiscordDriver) -> None:
+    typed = world.message("nora", "general", "!SlotCalls")
+    answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
+    assert answer["embeds"][0]["title"] == "🟢 Slot requests are on"
+
+
+def test_channel(guild: Guild, ask: Asker) -> None:
+    raffle = channel_id(NORAS_CORNER_ID, "raffle")
+    embed = ask("channel", channel=f"<#{raffle}>" if ask.typing else str(raffle))
+    assert fields(embed)["Channel"] == f"<#{raffle}>"
+
+
+def test_limits(guild: Guild, ask: Asker) -> None:
+    assert fields(ask("limits", per_viewer=2, cooldown=45))["Limits"] == limits(2, 45)
+    assert fields(ask("limits", per_viewer=5))["Limits"] == limits(5, 45)
+    assert ask("limits", per_viewer=0, cooldown=60)["title"].startswith("⚠️")
+    assert fields(ask("status"))["Limits"] == limits(5, 45)
+
+
+def test_queue_and_clear(guild: Guild, ask: Asker) -> None:
+    assert ask("queue")["title"] == "🎰 The queue is empty"
+    queue_up(guild, "Book of Dead", "Razor *Shark*")
+    first, second = ask("queue")["description"].split("\n")
+    assert first.startswith("`#1` **Book of Dead** · Viewer1 · <t:")
+    assert "Razor \\*Shark\\*" in second
+    assert ask("clear")["description"] == "2 requests skipped."
+    assert guild.queue() == []
+
+
+def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
+    queue_up(guild, "Book of Dead")
+    assert ask("block", viewer="@viewer1")["title"] == "🚫 Viewer1 can no longer request slots"
+    assert guild.queue() == []
+    assert ask("blocked")["description"] == "Viewer1"
+    assert ask("unblock", viewer="VIEWER1")["title"] == "✅ Viewer1 can request slots again"
+    assert ask("blocked")["title"] == "Nobody is blocked"
+    assert "“ghost of nobody”" in ask("block", viewer="ghost of nobody")["title"]
+
+
+@pytest.mark.parametrize("command", ["status", "on", "off", "queue", "clear", "blocked"])
+def test_viewers_may_not(guild: Guild, world: DiscordDriver, command: str) -> None:
+    queue_up(guild, "Book of Dead")
+    embed = Asker(world, "slotcalls", typing=True)(command, person="mia")
+    assert "Manage Server" in embed["description"]
+    assert len(guild.queue()) == 1
+
+
+def test_slash_commands_are_registered_for_moderators(world: DiscordDriver) -> None:
+    found = [c for c in world.commands() if c["path"].startswith("slotcalls ")]
+    assert {c["path"].split()[1] for c in found} == {
+        *("status", "on", "off", "channel", "limits", "queue", "clear"),
+        *("block", "unblock", "blocked"),
+    }
+    wanted = str(discord.Permissions(manage_guild=True).value)
+    assert all(str(c["default_member_permissions"]) == wanted for c in found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("limits many", "“many” does not fit"),
+        ("limits 2 many", "“many” does not fit"),
+        ("limits 1 2 3", "“3” does not fit"),
+        ("block", "Missing `viewer`."),
+    ],
+)
+def test_usage_error_shows_the_usage(
+    guild: Guild, world: DiscordDriver, wrong: str, why: str
+) -> None:
+    typed = world.message("nora", "general", f"!slotcalls {wrong}")
+    answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
+    embed = answer["embeds"][0]
+    assert why in embed["title"]
+    assert f"`!slotcalls {wrong.split()[0]} " in embed["description"]
+
+
+def test_post_is_closed_by_its_button(
+    guild: Guild, world: DiscordDriver, database: Database
+) -> None:
+    with database.begin() as tx:
+        committed = Guild(tx, NORAS_CORNER_ID)
+        committed.open(channel=SLOT_CALLS)
+        committed.call("Book of Dead @everyone")
+
+    def post(title: str) -> dict[str, Any]:
+        return world.wait_for("slot-calls", lambda m: any(title in e["title"] for e in m["embeds"]))
+
+    shown = post("🎰 Book of Dead")
+    assert "@everyone" not in shown["embeds"][0]["title"]
+    refused = world.click("mia", shown["message_id"], "slot_calls:done:1")
+    assert "Manage Messages" in refused["response"]["embeds"][0]["description"]
+    world.click("tomas", shown["message_id"], "slot_calls:done:1")
+    closed = post("✅ Book of Dead")
+    assert (closed["message_id"], closed["components"]) == (shown["message_id"], [])
+    assert guild.do(actions.get_call, 1).state == "done"
+
+
+# -- buttons --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def do(database: Database, guild_id: int, other_guild_id: int) -> Iterator[Do]:
+    """Two guilds, each with a call #1. `do(action, ...)` acts in the first one and commits."""
+    with cleaned(database):
+        for one, name in ((guild_id, "__mad__"), (other_guild_id, "MadCats")):
+            with database.begin() as tx:
+                Guild(tx, one).open()
+                Guild(tx, one).call("Book of Dead", name=name)
+
+        def do(action: Callable[..., Any], *args: Any, guild: int = guild_id) -> Any:
+            with database.begin() as tx:
+                return Guild(tx, guild).do(action, *args)
+
+        yield do
+
+
+def noon() -> datetime:
+    return NOON
+
+
+def press(database: Database, guild_id: int) -> AsyncMock:
+    """An interaction as discord.py passes it."""
+    made = AsyncMock(spec=discord.Interaction)
+    made.guild_id, made.user.id = guild_id, MODERATOR
+    services = Services(settings(), database, LocalBus(), noon)
+    made.client = AsyncMock(spec=discord.Client, services=services)
+    made.response = AsyncMock(spec=discord.InteractionResponse)
+    made.response.is_done = lambda: made.response.defer.await_count > 0
+    made.followup = AsyncMock(spec=discord.Webhook)
+    return made
+
+
+def reply(interaction: AsyncMock) -> str:
+    (one,) = interaction.followup.send.await_args_list
+    embed: discord.Embed = one.kwargs["embed"]
+    return f"{embed.title} {embed.description or ''}"
+
+
+async def test_open_call_has_three_persistent_buttons() -> None:
+    buttons = [b.item for b in call_buttons(7).children if isinstance(b, CallButton)]
+    assert [(button.label, button.custom_id) for button in buttons] == [
+        ("Done", "slot_calls:done:7"),
+        ("Skip", "slot_calls:skip:7"),
+        ("Block viewer", "slot_calls:block:7"),
+    ]
+    assert call_buttons(7).is_persistent()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "state"), [("done", "skip", "done"), ("skip", "done", "skipped")]
+)
+async def test_first_click_closes_the_call_of_its_guild(
+    database: Database,
+    do: Do,
+    guild_id: int,
+    other_guild_id: int,
+    first: str,
+    second: str,
+    state: str,
+) -> None:
+    interaction = press(database, guild_id)
+    await CallButton(first, 1).callback(interaction)
+    interaction.followup.send.assert_not_awaited()
+    late = press(database, guild_id)
+    await CallButton(second, 1).callback(late)
+    assert "already closed" in reply(late)
+    call = do(actions.get_call, 1)
+    assert (call.state, call.closed_by, call.closed_at) == (state, MODERATOR, NOON)
+    assert do(actions.get_call, 1, guild=other_guild_id).state == "open"
+
+
+async def test_block_names_the_viewer_and_the_way_back(
+    database: Database, do: Do, guild_id: int
+) -> None:
+    interaction = press(database, guild_id)
+    await CallButton("block", 1).callback(interaction)
+    assert "\\_\\_mad\\_\\_ can no longer request slots" in reply(interaction)
+    assert "/slotcalls unblock" in reply(interaction)
+    assert do(actions.list_blocked) == ["__mad__"]
+
+
+async def test_errors_get_a_reply(database: Database, do: Do, guild_id: int) -> None:
+    missing = press(database, guild_id)
+    await CallButton("done", 99).callback(missing)
+    assert "There is no request #99" in reply(missing)
+
+    away = press(Database("postgresql://nobody@127.0.0.1:1/nothing"), guild_id)
+    await CallButton("done", 1).callback(away)
+    assert "The database is not answering" in reply(away)
+
+    broken = press(database, guild_id)
+    broken.user.id = "not a number"
+    with capture_logs() as logged:
+        await CallButton("done", 1).callback(broken)
+    (error,) = (line for line in logged if line["log_level"] == "error")
+    assert error["code"] in reply(broken)
+    assert "not a number" not in reply(broken)
+    assert do(Work.count, SlotCall.state == "open") == 1

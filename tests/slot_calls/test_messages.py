@@ -1,0 +1,240 @@
+"""Embeds and chat replies, whatever people type."""
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import discord
+import pytest
+
+from core.guilds.channels import Trouble
+from core.kick.speech.rules import cut
+from core.kit.discord_ui import COLOURS, Tone
+from core.kit.records import ChannelId, ViewerId
+from core.slot_calls import messages
+from core.slot_calls.actions import Status
+from core.slot_calls.discord import render_post
+from core.slot_calls.records import SlotCall
+from core.slot_calls.rules import MAX_SLOT_LENGTH, Reason, SlotCallSettings
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NOON_TAG = f"<t:{int(NOON.timestamp())}:R>"
+
+ODD_TEXTS = [
+    "😀" * 500,
+    "*" * 500,
+    "@everyone @here <@123456789012345678> <@&123456789012345678>",
+    "**bold** __under__ ~~gone~~ ||spoiler|| `code` ```block```",
+    "# heading",
+    "> quote",
+    "[free money](https://example.com)",
+    "\u202eright to left\u202c עברית العربية",
+    "line\nline\n\nline",
+    "{viewer} {0} %s",
+    "\\",
+    "x",
+]
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    return {
+        "number": 7,
+        "slot": "Book of Dead",
+        "viewer": "MadCats",
+        "platform": "kick",
+        "called_at": NOON.isoformat(),
+        "state": "open",
+        "closed_by": None,
+    } | changes
+
+
+def call(number: int = 7, slot: str = "Book of Dead", viewer: str = "MadCats") -> SlotCall:
+    call = SlotCall(
+        number=number,
+        viewer_id=ViewerId(3),
+        slot=slot,
+        platform="kick",
+        message_id="m",
+        called_at=NOON,
+        channel_id=ChannelId(5),
+    )
+    call.viewer_name = viewer
+    return call
+
+
+def status(
+    *,
+    open: int = 0,
+    blocked: int = 0,
+    trouble: Trouble | None = None,
+    primary: str | None = None,
+    **settings: Any,
+) -> discord.Embed:
+    chosen = SlotCallSettings(**{"channel": 5} | settings)
+    return messages.status(Status(chosen, open, blocked, trouble, primary))
+
+
+def text_of(embed: discord.Embed) -> str:
+    fields = [f"{field.name} {field.value}" for field in embed.fields]
+    return "\n".join([embed.title or "", embed.description or "", *fields, embed.footer.text or ""])
+
+
+def check_limits(embed: discord.Embed) -> None:
+    """https://discord.com/developers/docs/resources/message#embed-object-embed-limits"""
+    assert embed.title
+    assert len(embed.title) <= 256
+    assert len(embed.description or "") <= 4096
+    assert all(len(field.value or "") <= 1024 for field in embed.fields)
+    assert len(embed) <= 6000
+
+
+def check_harmless(embed: discord.Embed, text: str) -> None:
+    shown = text_of(embed)
+    for forbidden in ("@everyone", "<@123456789012345678>", "**bold**", "```block```", "||spoiler"):
+        assert forbidden not in shown
+    if text.startswith("[free"):
+        assert "\\[free money]" in shown
+
+
+# -- the post -------------------------------------------------------------------------------------
+
+
+async def test_post_of_an_open_call() -> None:
+    rendered = render_post(payload(position=3))
+    embed, view = rendered.embed, rendered.view()
+    assert embed.title == "🎰 Book of Dead"
+    assert embed.description == f"Requested by **MadCats** on Kick · {NOON_TAG}"
+    assert embed.footer.text == "Request #7 · number 3 in the queue"
+    assert embed.colour is not None
+    assert embed.colour.value == COLOURS["kick"]
+    assert view is not None
+    assert view.is_persistent()
+
+
+@pytest.mark.parametrize(
+    ("state", "icon", "tone", "ending"),
+    [("done", "✅", "success", "Played"), ("skipped", "⏭️", "warning", "Skipped")],
+)
+def test_post_of_a_closed_call(state: str, icon: str, tone: Tone, ending: str) -> None:
+    rendered = render_post(payload(state=state, closed_by=900))
+    assert rendered.embed.title == f"{icon} Book of Dead"
+    assert (rendered.embed.description or "").endswith(f"\n{ending} · <@900>")
+    assert rendered.embed.footer.text == "Request #7"
+    assert rendered.embed.colour is not None
+    assert rendered.embed.colour.value == COLOURS[tone]
+    assert rendered.view() is None
+
+
+def test_right_to_left_names_stay_as_typed() -> None:
+    embed = messages.post(payload(slot="כתר הזהב", viewer="משה"))
+    assert "כתר הזהב" in (embed.title or "")
+    assert "**משה**" in (embed.description or "")
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_embeds_fit_and_are_harmless_whatever_people_type(text: str) -> None:
+    for embed in (
+        messages.post(payload(slot=text[:MAX_SLOT_LENGTH], viewer=text)),
+        messages.queue([call(slot=text[:MAX_SLOT_LENGTH], viewer=text)] * 30),
+        messages.blocked([text] * 100),
+        messages.viewer_blocked(text),
+    ):
+        check_limits(embed)
+        check_harmless(embed, text)
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "reply"),
+    [
+        ("off", "Slot requests are closed right now."),
+        ("no_channel", "Slot requests are not set up yet. A moderator can choose the channel."),
+        ("no_access", "Slot requests are not available right now. The moderators have been told."),
+        ("no_name", "@MadCats Which slot? For example: !call Book of Dead"),
+        ("too_long", "@MadCats That name is too long for a slot. Please shorten it."),
+        ("duplicate", "@MadCats You already requested Razor Shark."),
+        ("limit", "@MadCats You have 3 open requests. Wait until one is played."),
+        ("cooldown", "@MadCats Cooldown: try again in 12 s."),
+    ],
+)
+def test_rejections(reason: str, reply: str) -> None:
+    data = {"reason": reason, "viewer": "MadCats", "slot": "Razor Shark", "max_open": 3, "wait": 12}
+    assert messages.rejected(data) == reply
+    assert reason in get_args(Reason)
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_chat_replies_fit_whatever_people_type(text: str) -> None:
+    slot = text[:MAX_SLOT_LENGTH]
+    data = {"viewer": "MadCats", "slot": slot, "position": 3, "reason": "duplicate"}
+    for reply in (messages.accepted(data), messages.rejected(data)):
+        assert cut(reply) == reply
+        assert slot in reply
+
+
+# -- moderators -----------------------------------------------------------------------------------
+
+
+def test_status_shows_channel_queue_and_limits() -> None:
+    embed = status(open=1234, blocked=2)
+    assert embed.title == "🟢 Slot requests are on"
+    assert [field.value for field in embed.fields] == [
+        "<#5>",
+        "1,234",
+        "Max 3 open requests per viewer, 30 s cooldown",
+    ]
+    assert embed.footer.text == "2 viewers are blocked"
+    assert status(blocked=1).footer.text == "1 viewer is blocked"
+    assert status().footer.text is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"channel": 0}, "`/slotcalls channel`"),
+        ({"enabled": False}, "`/slotcalls on`"),
+        ({}, "!call <slot>"),
+    ],
+)
+def test_status_says_what_to_do_next(settings: dict[str, Any], hint: str) -> None:
+    assert hint in text_of(status(**settings))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "part"),
+    [
+        (Trouble(1, 5, "deleted", (), NOON), "was deleted"),
+        (Trouble(1, 5, "forbidden", ("send_messages",), NOON), "Give my role there: Send Messages"),
+    ],
+)
+def test_channel_that_cannot_be_used_is_a_warning(trouble: Trouble, part: str) -> None:
+    embed = status(trouble=trouble)
+    assert embed.title == "⚠️ Slot requests are on"
+    assert part in text_of(embed)
+
+
+def test_secondary_server_names_the_primary_one() -> None:
+    assert "**Vera's Den**, the primary server" in text_of(status(primary="Vera's Den"))
+
+
+def test_queue_is_shown_in_order() -> None:
+    embed = messages.queue([call(3), call(5, "Razor Shark", "lil_bean")])
+    assert embed.title == "🎰 2 requests in the queue"
+    assert embed.description == (
+        f"`#3` **Book of Dead** · MadCats · {NOON_TAG}\n"
+        f"`#5` **Razor Shark** · lil\\_bean · {NOON_TAG}"
+    )
+
+
+def test_long_queue_says_how_many_are_left_out() -> None:
+    embed = messages.queue([call(number, "😀" * 80) for number in range(1, 201)])
+    check_limits(embed)
+    shown = (embed.description or "").split("\n")
+    assert shown[-1] == f"… and {200 - (len(shown) - 1)} more"
+
+
+def test_empty_lists_say_how_they_fill() -> None:
+    assert "!call <slot>" in text_of(messages.queue([]))
+    assert "/slotcalls block" in text_of(messages.blocked([]))
+    assert messages.blocked(["MadCats"]).title == "🚫 1 viewer is blocked"
