@@ -29,11 +29,13 @@ _IDENTIFIES = ("viewer", "number")
 def personal_data(
     *records: type[GuildRecord],
     before_forget: Callable[[Work, Subject], None] = lambda _work, _subject: None,
+    sweep: Callable[[Connection, Subject], bool] | None = None,
 ) -> Personal:
     """Export and deletion of what these records hold about a person.
 
     Args:
         before_forget: ends what must not go on without the person, such as an open call.
+        sweep: see `Personal`.
     """
     links = [link for record in records for link in _links(record)]
 
@@ -47,7 +49,7 @@ def personal_data(
             for link in links:
                 link.forget(work, subject)
 
-    return Personal(tuple(record.__tablename__ for record in records), collect, forget)
+    return Personal(tuple(record.__tablename__ for record in records), collect, forget, sweep)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,6 +189,16 @@ def run_in_guild(
         return action(work, *args, **kwargs)
 
 
+def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection, Any], None]:
+    """Adapt `action(work, event)` to a handler of `Feature.hears`."""
+
+    def run(tx: Connection, event: Any) -> None:
+        with Work(tx, event.guild_id, now=event.at, in_batch=True) as work:
+            action(work, event)
+
+    return run
+
+
 def chat_action(action: Callable[[Work, Any, str], None]) -> Callable[[Connection, Any, str], None]:
     """Adapt `action(work, message, argument)` to `ChatCommand.run`."""
 

@@ -22,9 +22,17 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.orm import Session, aliased
 
+from core.events import ChatMessageSent, Sender
 from core.kit.database import savepoint
 from core.kit.records import ChannelId, GuildId, MemberId, ViewerId
-from core.kit.work import ACROSS_GUILDS, Lock, UnscopedStatement, Work, lock_guild
+from core.kit.work import (
+    ACROSS_GUILDS,
+    Lock,
+    UnscopedStatement,
+    Work,
+    event_action,
+    lock_guild,
+)
 from core.people import store as people
 from core.slot_calls.records import BlockedViewer, SlotCall
 from tests.guild_filter import CORE, TESTS, unlimited
@@ -262,6 +270,22 @@ def test_in_a_batch_the_earlier_locks_are_held_for_the_next_event(
     with Work(tx, guild_id, now=NOON, in_batch=True) as work:
         work.lock(Lock.SLOT_CALLS)
     lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)  # as the next line of chat does
+
+
+def test_handler_of_an_event_works_in_its_server_at_its_time(tx: Connection, guild_id: int) -> None:
+    seen: list[tuple[int, datetime, str]] = []
+    event = ChatMessageSent(
+        key="m",
+        guild_id=guild_id,
+        at=NOON,
+        platform="kick",
+        channel_id=41,
+        message_id="m",
+        sender=Sender(user_id=7, name="MadCats"),
+        text="hello",
+    )
+    event_action(lambda work, one: seen.append((work.guild_id, work.now, one.text)))(tx, event)
+    assert seen == [(guild_id, NOON, "hello")]
 
 
 # -- the watch on every statement of the test suite -----------------------------------------------
