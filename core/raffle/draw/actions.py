@@ -26,7 +26,7 @@ from core.raffle.actions import plan_of
 from core.raffle.announcements import Announcement
 from core.raffle.current import no_such_raffle
 from core.raffle.draw import announcing, exclusions, rules, store
-from core.raffle.draw.rules import Line, Skipped, Terms
+from core.raffle.draw.rules import Entrants, Skipped, Terms
 from core.raffle.draw.store import ALIVE, Draw, Holders, Pick
 from core.raffle.ledger import earning
 from core.raffle.means import Means
@@ -176,10 +176,9 @@ def freeze(
     channel_id = _channel(tx, guild_id)
     earning.settle(tx, period, now)
     held = store.list_held(tx, guild_id, number, now)
-    entrants = [one for one in held if one.may_win]
-    left_out = [one.viewer_id for one in held if not one.may_win]
-    names = rules.pseudonyms(_salt(tx, means, period), (one.account for one in entrants))
-    lines = list(map(Line, names, (one.tickets for one in entrants)))
+    left_out = [viewer_id for some in held if not some.may_win for viewer_id in some.viewer_ids]
+    accounts = [account for some in held if some.may_win for account in some.accounts]
+    tickets = [count for some in held if some.may_win for count in some.tickets]
     frozen_at = now.replace(microsecond=0)
     plan = announcements.find_plan(tx, guild_id, number)
     chosen = _choose_round(means.chain, plan, frozen_at) if with_beacon else None
@@ -187,8 +186,8 @@ def freeze(
         guild_id=guild_id,
         period=number,
         snapshot_hash="",
-        entrants=len(lines),
-        tickets=sum(line.tickets for line in lines),
+        entrants=len(accounts),
+        tickets=sum(tickets),
         left_out=len(left_out),
         frozen_at=frozen_at,
         frozen_by=actor or None,
@@ -198,7 +197,8 @@ def freeze(
         round=chosen,
         round_at=means.chain.made_at(chosen) if chosen else None,
     )
-    snapshot = rules.snapshot(_header(period, draw, plan), lines)
+    pseudonyms = rules.pseudonyms(_salt(tx, means, period), accounts)
+    snapshot = rules.snapshot(_header(period, draw, plan), pseudonyms, tickets)
     draw = replace(draw, snapshot_hash=rules.hash_of(snapshot))
     store.add_draw(tx, draw, snapshot)
     earlier = announcements.list_freezes(tx, guild_id, number)
@@ -377,20 +377,19 @@ def _pick_on(
     now: datetime,
 ) -> int:
     """Go on behind those who were drawn; returns how many of the new ones may win."""
-    lines = published_lines(tx, means, period, draw)
-    viewer_ids = owners(tx, means, period, lines, now)
-    following = order_of(tx, means, draw, lines)
+    entrants = published_entrants(tx, means, period, draw)
+    viewer_ids = owners(tx, means, period, entrants, now)
+    following = order_of(tx, means, draw, entrants)
     for pick in picked:
         _require_in_order(period, pick, next(following, None))
     salt, found = _salt(tx, means, period), 0
-    for k, line in enumerate(following, len(picked) + 1):
-        pick = _pick(tx, salt, draw, k, line, viewer_ids.get(line.pseudonym), now)
+    for k, pseudonym in enumerate(following, len(picked) + 1):
+        pick = _pick(tx, salt, draw, k, pseudonym, viewer_ids.get(pseudonym), now)
         if pick.reason is not None:
             announcing.skipped(tx, period, draw, pick)
             continue
         if found == 0:
-            names = [line.pseudonym for line in lines[: announcing.NAMES]]
-            announcing.reveal(tx, period, draw, pick.k, names)
+            announcing.reveal(tx, period, draw, pick.k, entrants.pseudonyms[: announcing.NAMES])
         announcing.drawn(tx, means, period, draw, pick)
         found += 1
         if found == missing:
@@ -398,7 +397,7 @@ def _pick_on(
     return found
 
 
-def published_lines(tx: Connection, means: Means, period: Period, draw: Draw) -> list[Line]:
+def published_entrants(tx: Connection, means: Means, period: Period, draw: Draw) -> Entrants:
     """The frozen list, after everything that decides was compared with what was published.
 
     Raises:
@@ -419,7 +418,7 @@ def published_lines(tx: Connection, means: Means, period: Period, draw: Draw) ->
         raise _altered(period, _("the seed is not the one whose hash was posted"))
     if draw.randomness is not None:
         _require_signed(means, period, draw)
-    return rules.lines_of(snapshot)
+    return rules.entrants_of(snapshot)
 
 
 def _require_signed(means: Means, period: Period, draw: Draw) -> None:
@@ -441,15 +440,15 @@ def _altered(period: Period, what: str) -> Refusal:
     )
 
 
-def order_of(tx: Connection, means: Means, draw: Draw, lines: Sequence[Line]) -> Iterator[Line]:
-    """Everybody in the order in which they are drawn. `lines` are those of the snapshot."""
+def order_of(tx: Connection, means: Means, draw: Draw, entrants: Entrants) -> Iterator[str]:
+    """Everybody's pseudonym in the order in which they are drawn."""
     seed = means.open(raffle.get_sealed(tx, draw.guild_id, draw.period)[0])
     number = bytes.fromhex(draw.randomness) if draw.randomness else rules.WITHOUT_BEACON
-    return rules.winners(seed, draw.snapshot_hash, number, lines)
+    return rules.winners(seed, draw.snapshot_hash, number, entrants)
 
 
 def owners(
-    tx: Connection, means: Means, period: Period, lines: Sequence[Line], now: datetime
+    tx: Connection, means: Means, period: Period, entrants: Entrants, now: datetime
 ) -> dict[str, int]:
     """Who owns which line: pseudonym -> viewer id, without accounts that were erased since.
 
@@ -457,12 +456,20 @@ def owners(
         Refusal: a line is not the sum of its owner's entries.
     """
     held = store.list_held(tx, period.guild_id, period.number, now)
-    known = [one for one in held if not one.erased]
-    names = list(rules.pseudonyms(_salt(tx, means, period), (one.account for one in known)))
-    sums = {name: one.tickets for name, one in zip(names, known, strict=True)}
-    if rules.unexplained(lines, sums, (one.tickets for one in held if one.erased)):
+    salt = _salt(tx, means, period)
+    sums: dict[str, int] = {}
+    viewer_ids: dict[str, int] = {}
+    erased: list[int] = []
+    for some in held:
+        if some.erased:
+            erased += some.tickets
+            continue
+        names = list(rules.pseudonyms(salt, some.accounts))
+        sums.update(zip(names, some.tickets, strict=True))
+        viewer_ids.update(zip(names, some.viewer_ids, strict=True))
+    if rules.unexplained(entrants, sums, erased):
         raise _altered(period, _("the frozen tickets are not the sum of the ledger's entries"))
-    return {name: one.viewer_id for name, one in zip(names, known, strict=True)}
+    return viewer_ids
 
 
 def require_as_drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
@@ -471,7 +478,7 @@ def require_as_drawn(tx: Connection, means: Means, period: Period, draw: Draw, p
     Raises:
         Refusal: somebody else was drawn.
     """
-    order = order_of(tx, means, draw, published_lines(tx, means, period, draw))
+    order = order_of(tx, means, draw, published_entrants(tx, means, period, draw))
     _require_in_order(period, pick, next(islice(order, pick.k - 1, None), None))
     require_unaltered(tx, means, period, pick)
 
@@ -486,8 +493,8 @@ def require_unaltered(tx: Connection, means: Means, period: Period, pick: Pick) 
         raise _swapped(period, pick)
 
 
-def _require_in_order(period: Period, pick: Pick, line: Line | None) -> None:
-    if line is None or line.pseudonym != pick.pseudonym:
+def _require_in_order(period: Period, pick: Pick, pseudonym: str | None) -> None:
+    if pseudonym != pick.pseudonym:
         raise _swapped(period, pick)
 
 
@@ -512,7 +519,7 @@ def _pick(
     salt: bytes,
     draw: Draw,
     k: int,
-    line: Line,
+    pseudonym: str,
     viewer_id: int | None,
     now: datetime,
 ) -> Pick:
@@ -526,7 +533,7 @@ def _pick(
         number,
         k,
         viewer_id=viewer_id,
-        pseudonym=line.pseudonym,
+        pseudonym=pseudonym,
         claimant=None if objection or not discord_id else rules.claimant(salt, discord_id),
         state="skipped" if objection else "drawn",
         reason=objection,

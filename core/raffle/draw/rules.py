@@ -44,11 +44,12 @@ Skipped = Literal["excluded", "banned", "unlinked", "won_already"]
 """Why somebody who was drawn does not win, as everybody may read it."""
 
 
-class Line(NamedTuple):
-    """An entrant in the frozen list. A tuple, because there may be a hundred thousand."""
+class Entrants(NamedTuple):
+    """A frozen list in two columns, in its order. There may be a hundred thousand lines, and an
+    object for each would keep the garbage collector busy."""
 
-    pseudonym: str
-    tickets: int
+    pseudonyms: list[str]
+    tickets: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,9 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def snapshot(header: str, lines: Iterable[Line]) -> str:
+def snapshot(header: str, pseudonyms: Iterable[str], tickets: Iterable[int]) -> str:
     """The published list: the header, then one line an entrant, by pseudonym. ASCII."""
-    return header + "".join([f"{pseudonym} {tickets}\n" for pseudonym, tickets in sorted(lines)])
+    return header + "".join(sorted(map("{} {}\n".format, pseudonyms, tickets)))
 
 
 def head_of(snapshot: str) -> str:
@@ -155,10 +156,10 @@ def head_of(snapshot: str) -> str:
     return "".join(f"{row}\n" for row in snapshot.split("\n", HEADER_LINES)[:HEADER_LINES])
 
 
-def lines_of(snapshot: str) -> list[Line]:
-    """The list that stands in a snapshot, in its order."""
-    rows = snapshot.split("\n")[HEADER_LINES:-1]
-    return [Line._make((row[:PSEUDONYM], int(row[PSEUDONYM + 1 :]))) for row in rows]
+def entrants_of(snapshot: str) -> Entrants:
+    """The list that stands in a snapshot."""
+    words = snapshot.split("\n", HEADER_LINES)[HEADER_LINES].split()
+    return Entrants(words[::2], list(map(int, words[1::2])))
 
 
 def hash_of(snapshot: str) -> str:
@@ -166,7 +167,7 @@ def hash_of(snapshot: str) -> str:
     return hashlib.sha256(snapshot.encode()).hexdigest()
 
 
-def unexplained(lines: Iterable[Line], held: Mapping[str, int], erased: Iterable[int]) -> int:
+def unexplained(entrants: Entrants, held: Mapping[str, int], erased: Iterable[int]) -> int:
     """How many lines of a frozen list do not follow from the ledger.
 
     Args:
@@ -174,7 +175,11 @@ def unexplained(lines: Iterable[Line], held: Mapping[str, int], erased: Iterable
         erased: such sums of accounts that were erased since, so that nobody knows which line is
             theirs.
     """
-    unknown = Counter(line.tickets for line in lines if held.get(line.pseudonym) != line.tickets)
+    unknown = Counter(
+        tickets
+        for pseudonym, tickets in zip(*entrants, strict=True)
+        if held.get(pseudonym) != tickets
+    )
     return (unknown - Counter(erased)).total()
 
 
@@ -182,15 +187,17 @@ def unexplained(lines: Iterable[Line], held: Mapping[str, int], erased: Iterable
 
 
 def winners(
-    seed: bytes, snapshot_hash: str, randomness: bytes, lines: Iterable[Line]
-) -> Iterator[Line]:
-    """Everybody in the order in which they are drawn; whoever was drawn leaves the pool."""
-    pool = sorted(lines)
+    seed: bytes, snapshot_hash: str, randomness: bytes, entrants: Entrants
+) -> Iterator[str]:
+    """Everybody's pseudonym in the order in which they are drawn; whoever was drawn leaves the
+    pool."""
+    pool, tickets = list(entrants.pseudonyms), list(entrants.tickets)
     message = bytes.fromhex(snapshot_hash) + randomness
     for k in range(1, len(pool) + 1):
-        ends = list(accumulate(line.tickets for line in pool))
-        ticket = _ticket(seed, message, k, ends[-1])
-        yield pool.pop(bisect_right(ends, ticket))
+        ends = list(accumulate(tickets))
+        place = bisect_right(ends, _ticket(seed, message, k, ends[-1]))
+        del tickets[place]
+        yield pool.pop(place)
 
 
 def _ticket(seed: bytes, message: bytes, k: int, total: int) -> int:

@@ -45,20 +45,23 @@ _COUNT_HOLDERS = text(f"""
 
 # The sums of the ledger, and not the balances: a cached number must not decide who wins.
 _LIST_HELD = text("""
-    SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
-           v.platform_user_id < 0 AS erased,
-           EXISTS (SELECT FROM people_links l
-                    WHERE l.guild_id = :guild_id AND l.viewer_id = v.viewer_id)
-           AND NOT EXISTS (SELECT FROM raffle_exclusions x
-                            WHERE x.guild_id = :guild_id AND x.viewer_id = v.viewer_id
-                              AND (x.until IS NULL OR x.until > :now)) AS may_win
-      FROM people_viewers v
-      JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
-              FROM raffle_entries
-             WHERE guild_id = :guild_id AND period = :period
-             GROUP BY viewer_id) e
-     USING (viewer_id)
-     WHERE v.guild_id = :guild_id AND e.tickets > 0
+    SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
+           array_agg(tickets) AS tickets, erased, may_win
+      FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
+                   v.platform_user_id < 0 AS erased,
+                   v.viewer_id IN (SELECT viewer_id FROM people_links
+                                    WHERE guild_id = :guild_id)
+                   AND v.viewer_id NOT IN (SELECT viewer_id FROM raffle_exclusions
+                                            WHERE guild_id = :guild_id
+                                              AND (until IS NULL OR until > :now)) AS may_win
+              FROM people_viewers v
+              JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
+                      FROM raffle_entries
+                     WHERE guild_id = :guild_id AND period = :period
+                     GROUP BY viewer_id) e
+             USING (viewer_id)
+             WHERE v.guild_id = :guild_id AND e.tickets > 0) held
+     GROUP BY erased, may_win
 """)
 
 
@@ -78,25 +81,26 @@ def count_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> 
 
 
 class Held(NamedTuple):
-    """What the entries of an account add up to. A tuple, because there may be a hundred thousand.
+    """What the entries of some accounts add up to, in three columns of equal length. There may be
+    a hundred thousand accounts, and an object for each would keep the garbage collector busy.
 
     Attributes:
-        account: such as `kick:123`.
-        erased: its owner asked to be forgotten, so `account` is not the platform's any more.
+        accounts: such as `kick:123`.
+        erased: their owners asked to be forgotten, so `accounts` are not the platform's any more.
         may_win: linked, and neither excluded nor banned.
     """
 
-    viewer_id: int
-    account: str
-    tickets: int
+    viewer_ids: list[int]
+    accounts: list[str]
+    tickets: list[int]
     erased: bool
     may_win: bool
 
 
 def list_held(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Held]:
-    """Everybody with tickets, by the ledger."""
+    """Everybody with tickets, by the ledger; at most one `Held` for each kind of account."""
     where = {"guild_id": guild_id, "period": period, "now": now}
-    return list(map(Held._make, tx.execute(_LIST_HELD, where).all()))
+    return [Held(*row) for row in tx.execute(_LIST_HELD, where)]
 
 
 _LIST_UNTOLD = text("""

@@ -8,11 +8,12 @@ from itertools import islice
 from core.raffle.draw.rules import (
     WITHOUT_BEACON,
     Beacon,
-    Line,
+    Entrants,
     Pick,
     Terms,
     bundle,
     claimant,
+    entrants_of,
     hash_of,
     header,
     pseudonym,
@@ -57,23 +58,21 @@ class Draw:
     seed: bytes = SEED
 
     @property
-    def lines(self) -> list[Line]:
-        return [
-            Line(pseudonym(secret_number(SALT, account), account), amount)
-            for account, amount in self.tickets.items()
-        ]
+    def entrants(self) -> Entrants:
+        return entrants_of(self.snapshot)
 
     @property
     def snapshot(self) -> str:
         head = header(self.terms, len(self.tickets), sum(self.tickets.values()))
-        return snapshot(head, self.lines)
+        names = [pseudonym(secret_number(SALT, account), account) for account in self.tickets]
+        return snapshot(head, names, self.tickets.values())
 
     def drawn(self, most: int | None = None) -> list[str]:
         """The accounts in the order in which they are drawn."""
         number = bytes.fromhex(self.beacon.randomness) if self.beacon else WITHOUT_BEACON
-        found = winners(self.seed, hash_of(self.snapshot), number, self.lines)
+        found = winners(self.seed, hash_of(self.snapshot), number, self.entrants)
         whose = {pseudonym(secret_number(SALT, a), a): a for a in self.tickets}
-        return [whose[line.pseudonym] for line in islice(found, most)]
+        return [whose[name] for name in islice(found, most)]
 
     def won(self, k: int, account: str) -> Pick:
         secret, member = secret_number(SALT, account), claimant(SALT, 1)

@@ -50,16 +50,16 @@ from tests.raffle.scene import MEANS, give, viewer
 
 def order(tx: Connection, draw: Draw) -> list[str]:
     """The pseudonyms in the order in which they are drawn."""
-    lines = rules.lines_of(store.get_snapshot(tx, draw.guild_id, draw.period))
-    return [line.pseudonym for line in actions.order_of(tx, MEANS, draw, lines)]
+    entrants = rules.entrants_of(store.get_snapshot(tx, draw.guild_id, draw.period))
+    return list(actions.order_of(tx, MEANS, draw, entrants))
 
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
     found = raffle.find_period(tx, guild_id, number)
     assert found is not None
-    lines = rules.lines_of(store.get_snapshot(tx, guild_id, number))
-    viewer_ids = actions.owners(tx, MEANS, found, lines, AFTER)
+    entrants = rules.entrants_of(store.get_snapshot(tx, guild_id, number))
+    viewer_ids = actions.owners(tx, MEANS, found, entrants, AFTER)
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()

@@ -116,9 +116,8 @@ def test_balances_that_were_edited_change_no_list(tx: Connection, guild_id: int)
 
 def edited(snapshot: str) -> str:
     """One line has one ticket more."""
-    head, lines = rules.head_of(snapshot), rules.lines_of(snapshot)
-    more = [lines[0]._replace(tickets=lines[0].tickets + 1), *lines[1:]]
-    return rules.snapshot(head, more)
+    names, tickets = rules.entrants_of(snapshot)
+    return rules.snapshot(rules.head_of(snapshot), names, [tickets[0] + 1, *tickets[1:]])
 
 
 def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) -> None:

@@ -18,7 +18,7 @@ from core.raffle.draw.rules import (
     SHORT,
     UNNOTICED,
     ClaimClock,
-    Line,
+    Entrants,
     hash_of,
     pseudonym,
     pseudonyms,
@@ -38,11 +38,11 @@ POOLS = st.dictionaries(
 )
 
 
-def slowly_drawn(seed: bytes, message: bytes, lines: list[Line]) -> list[str]:
+def slowly_drawn(seed: bytes, message: bytes, tickets: dict[str, int]) -> list[str]:
     """Every ticket is a slip of paper with a pseudonym on it."""
-    left, order = sorted(lines, key=lambda line: line.pseudonym), list[str]()
-    for k in range(1, len(lines) + 1):
-        slips = [line.pseudonym for line in left for _ in range(line.tickets)]
+    left, order = dict(sorted(tickets.items())), list[str]()
+    for k in range(1, len(tickets) + 1):
+        slips = [name for name, count in left.items() for _ in range(count)]
         counter = 0
         while True:
             turn = k.to_bytes(4, "big") + counter.to_bytes(4, "big")
@@ -51,7 +51,7 @@ def slowly_drawn(seed: bytes, message: bytes, lines: list[Line]) -> list[str]:
                 break
             counter += 1
         order.append(slips[number % len(slips)])
-        left = [line for line in left if line.pseudonym != order[-1]]
+        del left[order[-1]]
     return order
 
 
@@ -61,10 +61,13 @@ def slowly_drawn(seed: bytes, message: bytes, lines: list[Line]) -> list[str]:
     number=st.binary(min_size=32, max_size=32),
 )
 def test_the_draw_is_that_of_slips_of_paper(tickets: list[int], seed: bytes, number: bytes) -> None:
-    lines = [Line(f"{place:040x}", amount) for place, amount in enumerate(tickets)]
-    digest = hash_of(snapshot("", lines))
-    found = [line.pseudonym for line in winners(seed, digest, number, lines)]
-    assert found == slowly_drawn(seed, bytes.fromhex(digest) + number, lines)
+    names = [f"{place:040x}" for place in range(len(tickets))]
+    digest = hash_of(snapshot("", names, tickets))
+    found = list(winners(seed, digest, number, Entrants(names, tickets)))
+    slowly = slowly_drawn(
+        seed, bytes.fromhex(digest) + number, dict(zip(names, tickets, strict=True))
+    )
+    assert found == slowly
 
 
 def test_a_draw_worked_out_beforehand() -> None:
@@ -86,8 +89,8 @@ def test_a_number_at_the_end_is_thrown_again(monkeypatch: pytest.MonkeyPatch) ->
         return next(thrown)
 
     monkeypatch.setattr(hmac, "digest", digest)
-    lines = [Line("aa", 1), Line("bb", 1), Line("cc", 1)]
-    assert next(winners(SEED, "00", b"", lines)) == Line("cc", 1)
+    entrants = Entrants(["aa", "bb", "cc"], [1, 1, 1])
+    assert next(winners(SEED, "00", b"", entrants)) == "cc"
     assert asked == [bytes([0, 0, 0, 1, 0, 0, 0, 0]), bytes([0, 0, 0, 1, 0, 0, 0, 1])]
 
 
@@ -154,12 +157,12 @@ def test_the_hash_covers_the_terms(change: dict[str, Any]) -> None:
 def test_who_knows_the_seed_cannot_say_who_wins() -> None:
     """With the seed and the list fixed, each entrant wins for some number of the beacon, as often
     as their tickets say: knowing the seed tells nothing before the number is there."""
-    lines, digest = FIVE.lines, hash_of(FIVE.snapshot)
+    entrants, digest = FIVE.entrants, hash_of(FIVE.snapshot)
     won = Counter(
-        next(winners(SEED, digest, number.to_bytes(32), lines)).pseudonym for number in range(7060)
+        next(winners(SEED, digest, number.to_bytes(32), entrants)) for number in range(7060)
     )
-    expected = {line.pseudonym: 20 * line.tickets for line in lines}
-    assert chi_square(won, expected) < limit(len(lines) - 1)
+    expected = {name: 20 * count for name, count in zip(*entrants, strict=True)}
+    assert chi_square(won, expected) < limit(len(expected) - 1)
 
 
 def test_who_makes_the_list_cannot_see_what_it_gives() -> None:
@@ -227,12 +230,10 @@ def limit(freedom: int) -> float:
 
 def draws(tickets: list[int], times: int, place: int = 0) -> Counter[str]:
     """Who is drawn at this place, in so many draws that differ in the beacon's number."""
-    lines = [Line(f"{n:040x}", amount) for n, amount in enumerate(tickets)]
-    digest = hash_of(snapshot("", lines))
+    entrants = Entrants([f"{n:040x}" for n in range(len(tickets))], tickets)
+    digest = hash_of(snapshot("", *entrants))
     numbers = (turn.to_bytes(32) for turn in range(times))
-    return Counter(
-        next(islice(winners(SEED, digest, n, lines), place, None)).pseudonym for n in numbers
-    )
+    return Counter(next(islice(winners(SEED, digest, n, entrants), place, None)) for n in numbers)
 
 
 @pytest.mark.parametrize(

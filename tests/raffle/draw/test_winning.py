@@ -128,8 +128,8 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     first, second = drew(tx, guild_id, number)
     draw = store.find_draw(tx, guild_id, number)
     assert draw is not None
-    lines = rules.lines_of(store.get_snapshot(tx, guild_id, number))
-    order = [line.pseudonym for line in actions.order_of(tx, MEANS, draw, lines)]
+    entrants = rules.entrants_of(store.get_snapshot(tx, guild_id, number))
+    order = list(actions.order_of(tx, MEANS, draw, entrants))
     claim(tx, second)
     assert silent(tx, guild_id, number, first.k, LATE)
     after = store.list_picks(tx, guild_id, number)

@@ -175,7 +175,8 @@ class Month:
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
             held = drawn.list_held(*where, self.now)
-            can_win = {one.account: one.tickets for one in held if one.may_win}
+            able = [some for some in held if some.may_win]
+            can_win = {a: n for some in able for a, n in zip(*some[1:3], strict=True)}
             assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
             holders = drawn.count_holders(*where, self.now)
             assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
