@@ -22,12 +22,13 @@ What is put aside is bounded, and verified with every new key of Kick's: see `co
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from flask import Blueprint, Request, Response, request
 from prometheus_client import Counter
 
-from core.inbox.mailbox import Mailbox
+from core.inbox.group_commit import Entry, GroupCommit
 from core.kick.client import client_of
 from core.kick.deliveries import SOURCE as SOURCE
 from core.kick.deliveries import Declined, read, sent_at_of
@@ -39,7 +40,7 @@ from core.kick.signature import SignedRequest
 from core.kick.translate import guilds_of
 from core.kit.errors import Outage
 from core.kit.services import Services
-from core.kit.web import problem
+from core.kit.web import DeferredResponse, problem
 
 JSON = "application/json"
 MOST_BYTES = 1_000_000
@@ -69,11 +70,24 @@ def pages(services: Services) -> Blueprint:
         except Outage:
             _received.labels("unavailable").inc()
             raise
-        _received.labels(outcome).inc()
-        status = 202 if outcome == "held" else 200
-        return Response(f'{{"status":"{outcome}"}}\n', status, content_type=JSON)
+        if isinstance(outcome, Entry):
+            return DeferredResponse(partial(stored, outcome, slip))
+        return _answer(outcome)
+
+    def stored(entry: Entry, slip: Slip) -> Response:
+        try:
+            return _answer(intake.wait(entry, slip))
+        except Outage:
+            _received.labels("unavailable").inc()
+            raise
 
     return blueprint
+
+
+def _answer(outcome: str) -> Response:
+    _received.labels(outcome).inc()
+    status = 202 if outcome == "held" else 200
+    return Response(f'{{"status":"{outcome}"}}\n', status, content_type=JSON)
 
 
 class Intake:
@@ -82,16 +96,16 @@ class Intake:
     def __init__(self, services: Services) -> None:
         self.log = WebhookLog(services.database)
         self._database = services.database
-        self._mailbox = Mailbox(services.database, self.log.write_seen)
+        self._inbox = GroupCommit(services.database)
         self._followed: dict[int, tuple[datetime, tuple[int, ...]]] = {}
         self._clock = services.clock
         self._client = client_of(services.settings)
         self._keys = KeyRing(self._client, services.database, services.clock)
         self._max_age = timedelta(seconds=services.settings.webhook_max_age_seconds)
 
-    def take(self, request: Request, slip: Slip) -> str:
-        """What became of it: `stored`, `seen`, `ignored` or `held`. What is found out goes on the
-        slip.
+    def take(self, request: Request, slip: Slip) -> str | Entry:
+        """What became of it: `ignored`, `held`, or the entry to `wait` for. What is found out goes
+        on the slip.
 
         Raises:
             Declined: it is not taken.
@@ -118,7 +132,18 @@ class Intake:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
             return self._hold(signed, slip)
-        return "stored" if self._mailbox.put(delivery, slip) else "seen"
+        return self._inbox.add(delivery)
+
+    def wait(self, entry: Entry, slip: Slip) -> str:
+        """`stored` or `seen`, once that is durable.
+
+        Raises:
+            Outage: it could not be stored.
+        """
+        if self._inbox.wait(entry):
+            return "stored"
+        self.log.write_other(slip, "seen")
+        return "seen"
 
     def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
         """Asked of the database at most once a minute for a channel that is followed. One that was

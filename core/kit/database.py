@@ -98,6 +98,18 @@ def normalise_url(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
+_CONNECT_ARGS = {
+    "connect_timeout": 5,
+    "application_name": APPLICATION_NAME,
+    # A database whose machine is gone says nothing; notice that within a minute.
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    # Our statements are short; compiling them costs more than running them.
+    "options": "-c jit=off",
+}
+
+
 class Database:
     """A pool of connections and the two ways in.
 
@@ -118,22 +130,21 @@ class Database:
     ) -> None:
         self._ring = ring or (lambda _bell, **_data: None)
         self._key = key
+        url = normalise_url(url)
         self.engine: Engine = create_engine(
-            normalise_url(url),
+            url,
             pool_size=pool_size,
             max_overflow=10,
             pool_timeout=5,
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": 5,
-                "application_name": APPLICATION_NAME,
-                # A database whose machine is gone says nothing; notice that within a minute.
-                "keepalives_idle": 20,
-                "keepalives_interval": 10,
-                "keepalives_count": 3,
-                # Our statements are short; compiling them costs more than running them.
-                "options": "-c jit=off",
-            },
+            connect_args=_CONNECT_ARGS,
+        )
+        self._single: Engine = create_engine(
+            url,
+            pool_size=1,
+            pool_timeout=5,
+            isolation_level="AUTOCOMMIT",
+            connect_args=_CONNECT_ARGS,
         )
 
     @contextmanager
@@ -144,9 +155,33 @@ class Database:
             DatabaseOutage: the database cannot be reached, went away in between, or cannot work
                 now, such as on a full disk.
         """
+        with self._begin(self.engine) as tx:
+            yield tx
+
+    def run_single(self, work: Callable[[Connection], T]) -> T:
+        """Run `work(tx)`, which executes one statement that commits by itself: one trip to the
+        server instead of the four of a transaction.
+
+        Where the connection has died since it was last used, `work` runs a second time on another
+        one, and the statement may have had its effect already.
+
+        Raises:
+            DatabaseOutage: as for `begin`.
+        """
+        try:
+            with self._begin(self._single) as tx:
+                return work(tx)
+        except DatabaseOutage as outage:
+            if not outage.lost_connection:
+                raise
+        with self._begin(self._single) as tx:
+            return work(tx)
+
+    @contextmanager
+    def _begin(self, engine: Engine) -> Iterator[Connection]:
         bells: dict[_Ring, None] = {}
         try:
-            with self.engine.begin() as tx:
+            with engine.begin() as tx:
                 # `info` outlives the transaction: it belongs to the pooled connection.
                 tx.info[_BELLS] = bells
                 tx.info[_NOTES] = {}
@@ -198,6 +233,7 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._single.dispose()
 
 
 def limit_time(tx: Connection, *, statement: float, lock: float) -> None:
@@ -261,10 +297,15 @@ def savepoint(tx: Connection) -> Iterator[None]:
 
 
 class DatabaseOutage(Outage):
-    """The database cannot work now. It says nothing about what was to be stored."""
+    """The database cannot work now. It says nothing about what was to be stored.
+
+    Attributes:
+        lost_connection: there was a connection, and it broke.
+    """
 
     def __init__(self, error: Exception) -> None:
         super().__init__("the database", _first_line(error))
+        self.lost_connection = isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 _OUTAGES = re.compile("08|25006|40|53|55P03|57|58|F0|XX001|XX002")

@@ -2,10 +2,10 @@
 are JSON for machines and a page for people."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import secure
 import structlog
@@ -31,6 +31,9 @@ from core.kit import words
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.strict_json import storable
 from core.kit.words import _
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _log = structlog.get_logger(__name__)
 
@@ -135,6 +138,30 @@ def _told(error: HTTPException) -> tuple[str, str]:
     return _("This page does not exist."), _(
         "Check the address. If a link brought you here, run the command in Discord again."
     )
+
+
+class DeferredResponse(Response):
+    """A response that is made when the server asks for its body, after the view has returned. So a
+    server may run the views of several requests before it waits for what they have in common.
+
+    Args:
+        make: what makes the response; its errors are answered as those of a view.
+    """
+
+    def __init__(self, make: Callable[[], Response]) -> None:
+        super().__init__()
+        self._make = make
+        self._app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterator[bytes]:
+        try:
+            response = self._make()
+        except Exception as error:
+            with self._app.request_context(environ):
+                response = self._app.make_response(self._app.handle_user_exception(error))
+        yield from response(environ, start_response)
 
 
 def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:

@@ -5,7 +5,10 @@ there, so a client that is silent, or sends one byte every few seconds, costs a 
 thread. Gunicorn's own parser reads the request afterwards; what is looked at here only decides
 when it may, and a wrong guess ends in its `400`.
 
-Webhooks and pages have threads of their own: neither can use up those of the other.
+Webhooks and pages have threads of their own: neither can use up those of the other. Webhooks are
+served in batches: the application is called for each, then each is answered. What an application
+does only when the server asks for the body (`core.kit.web.DeferredResponse`), such as waiting for a
+commit, is done once for all of them.
 
     gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
 """
@@ -14,14 +17,18 @@ import errno
 import re
 import socket
 import time
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any, Literal, cast
 
 from gunicorn.config import Config
 from gunicorn.errors import ConfigError
+from gunicorn.http import wsgi
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -30,6 +37,18 @@ REQUEST_SECONDS = 10.0
 
 ANSWER_SECONDS = 30.0
 """For each piece of an answer, however slowly its client reads."""
+
+WEBHOOK_ANSWER_SECONDS = 2.0
+"""The same for webhooks, whose answers fit into any buffer, and which wait for each other."""
+
+SERVING = 2
+"""Threads for webhooks as long as none is held up."""
+
+MOST_TOGETHER = 16
+"""Webhooks of which a thread calls the application before it writes the first one's answer."""
+
+HELD_UP = 0.1
+"""Seconds that a webhook waits for a thread before another one is started."""
 
 CLOSING_SECONDS = 2.0
 """How long a client may take to notice that the connection is closed."""
@@ -63,6 +82,7 @@ class Connection(TConn):
         state: `idle` between two requests; `receiving` in the middle of one; `serving` while it is
             a thread's; `closing` until the client has noticed.
         deadline: when it is closed unless something happens before, by the monotonic clock.
+        steps: what is left to do for its webhook.
     """
 
     parser: RequestParser | None
@@ -73,6 +93,8 @@ class Connection(TConn):
         self.ran_dry = False
         self.state: _State = "idle"
         self.deadline = 0.0
+        self.is_webhook = False
+        self.steps: Iterator[bool] | None = None
         # Of a socket, the parser uses `recv` alone.
         self.parser = RequestParser(cfg, cast("socket.socket", self), client)
         self.initialized = True
@@ -111,6 +133,8 @@ class BufferingWorker(ThreadWorker):
         self._held: set[Connection] = set()
         self._look_at = 0.0
         self._pages: ThreadPoolExecutor | None = None
+        self._webhooks: deque[tuple[float, Connection]] = deque()
+        self._serving = 0
 
     @classmethod
     def check_config(cls, cfg: Config, log: Any) -> None:
@@ -195,26 +219,107 @@ class BufferingWorker(ThreadWorker):
 
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         conn.state = "serving"
-        is_webhook = conn.received.startswith(WEBHOOKS)
-        pool = self.tpool if is_webhook or self._pages is None else self._pages
-        served = pool.submit(self.handle, conn)
+        conn.is_webhook = conn.received.startswith(WEBHOOKS)
+        if self._pages is None or conn.is_webhook:
+            self._webhooks.append((time.monotonic(), conn))
+            self._serve_webhooks()
+            return
+        served = self._pages.submit(self.handle, conn)
         served.add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
         )
 
+    def _serve_webhooks(self) -> None:
+        """Let a few threads take all that comes: the more threads take turns with the interpreter,
+        the longer each webhook takes. Another one helps where they are held up."""
+        if self._webhooks and (
+            self._serving < SERVING or self._webhooks[0][0] + HELD_UP < time.monotonic()
+        ):
+            self._serving += 1
+            self.tpool.submit(self._serve_batches)
+
     # -- in a thread ------------------------------------------------------------------------
 
-    def handle_request(self, req: Any, conn: TConn) -> bool:
+    def _serve_batches(self) -> None:
+        try:
+            while batch := self._take_batch():
+                called = [self.handle(connection) for connection in batch]
+                served = [
+                    (connection, bool(is_called) and self._answer(connection))
+                    for connection, is_called in zip(batch, called, strict=True)
+                ]
+                self.method_queue.defer(self._finish_batch, served)
+        finally:
+            self.method_queue.defer(self._stop_serving)
+
+    def _take_batch(self) -> list[Connection]:
+        batch: list[Connection] = []
+        with suppress(IndexError):
+            while len(batch) < MOST_TOGETHER:
+                batch.append(self._webhooks.popleft()[1])
+        return batch
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         """Python bounds `sendall` as a whole by this, so a client that reads slowly is bounded."""
-        conn.sock.settimeout(ANSWER_SECONDS)
-        return bool(super().handle_request(req, conn))
+        if not conn.is_webhook:
+            conn.sock.settimeout(ANSWER_SECONDS)
+            return bool(super().handle_request(req, conn))
+        conn.sock.settimeout(WEBHOOK_ANSWER_SECONDS)
+        conn.steps = self._steps(req, conn)
+        return next(conn.steps)
+
+    def _steps(self, req: Any, conn: Connection) -> Iterator[bool]:
+        """What gunicorn does in `handle_request`, in two steps: call the application, and write its
+        answer. Yields whether the connection can be kept."""
+        began = datetime.now()
+        answer, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
+        environ["wsgi.multithread"] = True
+        if not self.alive or not self.cfg.keepalive:
+            answer.force_close()
+        body = self.wsgi(environ, cast("Any", answer.start_response))
+        yield True
+        try:
+            for piece in body:
+                answer.write(piece)
+            answer.close()
+        finally:
+            self.log.access(answer, req, environ, datetime.now() - began)
+            if hasattr(body, "close"):
+                body.close()
+        yield not answer.should_close()
+
+    def _answer(self, connection: Connection) -> bool:
+        """The second step, and whether the connection can be kept."""
+        if connection.steps is None:
+            return False
+        try:
+            return next(connection.steps)
+        except OSError as error:
+            self.log.debug("A client left before its answer: %s", error)
+        except Exception:
+            self.log.exception("Error handling request")
+        finally:
+            connection.steps = None
+        return False
 
     # -- and after it -----------------------------------------------------------------------
 
     def finish_request(  # type: ignore[override]
         self, conn: Connection, fs: "Future[bool]"
     ) -> None:
-        if fs.cancelled() or fs.exception() is not None or not fs.result() or conn.ran_dry:
+        failed = fs.cancelled() or fs.exception() is not None
+        self._finish(conn, keep=not failed and bool(fs.result()))
+
+    def _finish_batch(self, served: Sequence[tuple[Connection, bool]]) -> None:
+        for connection, keep in served:
+            self._finish(connection, keep=keep)
+
+    def _stop_serving(self) -> None:
+        self._serving -= 1
+        self._serve_webhooks()
+
+    def _finish(self, conn: Connection, *, keep: bool) -> None:
+        if not keep or conn.ran_dry:
             self._close_gently(conn)
             return
         conn.take_back()
@@ -246,6 +351,7 @@ class BufferingWorker(ThreadWorker):
         if now < self._look_at:
             return
         self._look_at = now + 0.5
+        self._serve_webhooks()
         for connection in [one for one in self._held if one.deadline <= now]:
             if connection.state == "receiving":
                 self._decline(connection)

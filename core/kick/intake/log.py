@@ -7,12 +7,10 @@ line each.
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection
 
 from core.kick.intake import log_store
 from core.kick.intake.log_store import MOST_CHARACTERS, Line, Nobodys
@@ -68,13 +66,6 @@ class WebhookLog:
         self._minute: datetime | None = None
         self._left = 0
         self._untold: Counter[str] = Counter()
-
-    def write_seen(self, tx: Connection, written: Sequence[tuple[Slip, bool]]) -> None:
-        """Of deliveries that were just written down, those that had come before."""
-        lines = [
-            line for slip, is_new in written if not is_new for line in self._ration(slip, "seen")
-        ]
-        log_store.add_lines(tx, lines)
 
     def write_other(self, slip: Slip, outcome: str) -> None:
         """One that was not stored. While the database is away nothing is written."""

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError
 
-from core.inbox.mailbox import Mailbox
+from core.inbox.group_commit import GroupCommit
 from core.inbox.store import Delivery
 from core.kit.database import Database
 from core.kit.errors import Outage
@@ -21,30 +20,30 @@ from tests.patience import PATIENCE, until
 AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
-class Doorman:
-    """Stands before the database: counts transactions, holds them up, lets them fail."""
+class SlowDatabase:
+    """Counts what is run on the database, holds it up, lets it fail."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.transactions = 0
+        self.runs = 0
         self.outages = 0
         self.open = threading.Event()
         self.open.set()
         self.somebody_waits = threading.Event()
 
-    def begin(self) -> AbstractContextManager[Connection]:
-        self.transactions += 1
+    def run_single(self, work: Callable[[Connection], Any]) -> Any:
+        self.runs += 1
         self.somebody_waits.set()
         assert self.open.wait(PATIENCE)
         if self.outages:
             self.outages -= 1
             raise Outage("the database", "gone")
-        return self._database.begin()
+        return self._database.run_single(work)
 
 
 @pytest.fixture
-def doorman(database: Database) -> Doorman:
-    return Doorman(database)
+def slow(database: Database) -> SlowDatabase:
+    return SlowDatabase(database)
 
 
 @pytest.fixture
@@ -67,76 +66,74 @@ def stored(database: Database, source: str) -> list[str]:
 
 
 def behind_one_that_writes(
-    mailbox: Mailbox,
-    doorman: Doorman,
+    commits: GroupCommit,
+    slow: SlowDatabase,
     first: Callable[[], Any],
     others: Sequence[Callable[..., Any]],
 ) -> list[Any]:
     """Start the others while the first is held up in its transaction; their results or errors."""
-    doorman.open.clear()
+    slow.open.clear()
     with ThreadPoolExecutor(len(others) + 1) as threads:
         began = threads.submit(first)
-        assert doorman.somebody_waits.wait(PATIENCE)
+        assert slow.somebody_waits.wait(PATIENCE)
         waiting = [threads.submit(other) for other in others]
-        until(lambda: len(mailbox._waiting) == len(others), "everybody's letter")
-        doorman.open.set()
+        until(lambda: len(commits._added) == len(others), "everybody to wait")
+        slow.open.set()
         return [future.exception(PATIENCE) or future.result() for future in (began, *waiting)]
 
 
 def test_those_who_come_while_one_writes_are_written_together(
-    doorman: Doorman, database: Database, source: str
+    slow: SlowDatabase, database: Database, source: str
 ) -> None:
-    mailbox = Mailbox(doorman)  # type: ignore[arg-type]
+    commits = GroupCommit(slow)  # type: ignore[arg-type]
     names = [f"d{number}" for number in range(20)]
-    puts = [lambda name=name: mailbox.put(delivery(source, name)) for name in names]
-    assert behind_one_that_writes(mailbox, doorman, puts[0], puts[1:]) == [True] * 20
-    assert doorman.transactions == 2
+    puts = [lambda name=name: commits.put(delivery(source, name)) for name in names]
+    assert behind_one_that_writes(commits, slow, puts[0], puts[1:]) == [True] * 20
+    assert slow.runs == 2
     assert sorted(stored(database, source)) == sorted(names)
 
 
 def test_it_is_true_for_one_of_those_who_tell_the_same(
-    doorman: Doorman, database: Database, source: str
+    slow: SlowDatabase, database: Database, source: str
 ) -> None:
-    mailbox = Mailbox(doorman)  # type: ignore[arg-type]
-    puts = [lambda: mailbox.put(delivery(source, "same"))] * 6
-    assert sorted(behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])) == [False] * 5 + [
-        True
-    ]
+    commits = GroupCommit(slow)  # type: ignore[arg-type]
+    puts = [lambda: commits.put(delivery(source, "same"))] * 6
+    assert sorted(behind_one_that_writes(commits, slow, puts[0], puts[1:])) == [False] * 5 + [True]
     assert stored(database, source) == ["same"]
 
 
 def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
-    doorman: Doorman, database: Database, source: str
+    slow: SlowDatabase, database: Database, source: str
 ) -> None:
-    mailbox = Mailbox(doorman)  # type: ignore[arg-type]
+    commits = GroupCommit(slow)  # type: ignore[arg-type]
     puts = [
-        lambda: mailbox.put(delivery(source, "a")),
-        lambda: mailbox.put(delivery(source, "b")),
-        lambda: mailbox.put(delivery(source, "bad", text="\0")),
-        lambda: mailbox.put(delivery(source, "c")),
+        lambda: commits.put(delivery(source, "a")),
+        lambda: commits.put(delivery(source, "b")),
+        lambda: commits.put(delivery(source, "bad", text="\0")),
+        lambda: commits.put(delivery(source, "c")),
     ]
-    a, b, bad, c = behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])
+    a, b, bad, c = behind_one_that_writes(commits, slow, puts[0], puts[1:])
     assert (a, b, c) == (True, True, True)
     assert isinstance(bad, DataError)
     assert sorted(stored(database, source)) == ["a", "b", "c"]
 
 
 def test_an_outage_is_told_to_all_who_wait_and_the_next_ones_go_through(
-    doorman: Doorman, database: Database, source: str
+    slow: SlowDatabase, database: Database, source: str
 ) -> None:
-    mailbox = Mailbox(doorman)  # type: ignore[arg-type]
-    doorman.outages = 2
-    puts = [lambda name=name: mailbox.put(delivery(source, name)) for name in "abcd"]
-    told = behind_one_that_writes(mailbox, doorman, puts[0], puts[1:])
+    commits = GroupCommit(slow)  # type: ignore[arg-type]
+    slow.outages = 2
+    puts = [lambda name=name: commits.put(delivery(source, name)) for name in "abcd"]
+    told = behind_one_that_writes(commits, slow, puts[0], puts[1:])
     assert [type(error) for error in told] == [Outage] * 4
     assert stored(database, source) == []
-    assert mailbox.put(delivery(source, "a"))
+    assert commits.put(delivery(source, "a"))
 
 
 def test_under_a_crowd_everybody_is_answered_once(database: Database, source: str) -> None:
-    mailbox = Mailbox(database)
+    commits = GroupCommit(database)
     with ThreadPoolExecutor(32) as threads:
         told = [delivery(source, f"d{number % 300}") for number in range(600)]
-        answers = list(threads.map(mailbox.put, told, timeout=PATIENCE))
+        answers = list(threads.map(commits.put, told, timeout=PATIENCE))
     assert sum(answers) == 300
     assert len(stored(database, source)) == 300
