@@ -1,8 +1,8 @@
 """How many webhooks a second are verified and durable, beside what the same server does at best.
 
-The product and a bare route run under the same gunicorn settings at the same time and take turns, so
-that a busy moment of the machine touches both; the bare route in gunicorn's own threaded worker,
-too, as a plain Flask application would run. Every round sends webhooks that were never sent
+The product and a bare route run under the same gunicorn settings at the same time and take turns,
+so that a busy moment of the machine touches both; the bare route also in gunicorn's own threaded
+worker, as a plain Flask application would run. Every round sends webhooks that were never sent
 before; afterwards the rows in the inbox have to be exactly those answered with 200.
 """
 

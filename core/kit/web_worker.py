@@ -242,22 +242,25 @@ class BufferingWorker(ThreadWorker):
 
     def _serve_batches(self) -> None:
         try:
-            while batch := self._take_batch():
-                called = [self.handle(connection) for connection in batch]
+            while called := self._call_batch():
                 served = [
-                    (connection, bool(is_called) and self._answer(connection))
-                    for connection, is_called in zip(batch, called, strict=True)
+                    (connection, self._answer(connection) and is_whole)
+                    for connection, is_whole in called
                 ]
                 self.method_queue.defer(self._finish_batch, served)
         finally:
             self.method_queue.defer(self._stop_serving)
 
-    def _take_batch(self) -> list[Connection]:
-        batch: list[Connection] = []
+    def _call_batch(self) -> list[tuple[Connection, bool]]:
+        """Call the application for the webhooks that have come; beside each, whether its body was
+        read to the end. One that takes long is the last of its batch."""
+        called: list[tuple[Connection, bool]] = []
+        until = time.monotonic() + HELD_UP
         with suppress(IndexError):
-            while len(batch) < MOST_TOGETHER:
-                batch.append(self._webhooks.popleft()[1])
-        return batch
+            while len(called) < MOST_TOGETHER and time.monotonic() < until:
+                connection = self._webhooks.popleft()[1]
+                called.append((connection, bool(self.handle(connection))))
+        return called
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
         """Python bounds `sendall` as a whole by this, so a client that reads slowly is bounded."""
@@ -289,7 +292,7 @@ class BufferingWorker(ThreadWorker):
         yield not answer.should_close()
 
     def _answer(self, connection: Connection) -> bool:
-        """The second step, and whether the connection can be kept."""
+        """The second step, unless the first has failed, and whether the connection can be kept."""
         if connection.steps is None:
             return False
         try:

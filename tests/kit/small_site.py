@@ -1,9 +1,13 @@
 """A web application for a gunicorn of a test: it repeats what it read, or answers at length."""
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, request
+
+from core.kit.web import DeferredResponse
+from tests.patience import PATIENCE
 
 MUCH = 20_000_000
 """Bytes; more than the buffers between a server and a client that does not read."""
@@ -12,6 +16,7 @@ MUCH = 20_000_000
 def create() -> Flask:
     """The application, for gunicorn."""
     app = Flask(__name__, static_folder=None)
+    released, waiting = threading.Event(), threading.Semaphore(0)
 
     @app.post("/webhooks/echo")
     @app.post("/echo")
@@ -21,6 +26,29 @@ def create() -> Flask:
     @app.post("/unread")
     def unread() -> Any:
         return Response("not read")
+
+    @app.post("/webhooks/wait")
+    def wait() -> Any:
+        waiting.release()
+        assert released.wait(PATIENCE)
+        return Response("waited")
+
+    @app.get("/waiting")
+    def count() -> Any:
+        return Response(str(waiting._value))
+
+    @app.post("/release")
+    def release() -> Any:
+        released.set()
+        return echo()
+
+    @app.post("/webhooks/broken")
+    def broken() -> Any:
+        def fail() -> Response:
+            raise RuntimeError("on purpose")
+
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        return DeferredResponse(fail)
 
     @app.get("/much")
     def much() -> Any:

@@ -100,6 +100,30 @@ def test_the_end_of_the_block_commits(gate: Database) -> None:
     assert words(gate) == ["kept"]
 
 
+def test_a_single_statement_commits_at_once_and_rings(bells: Bells) -> None:
+    def put(tx: Connection) -> int:
+        ring_after_commit(tx, "put")
+        return tx.execute(PUT, {"word": "kept"}).rowcount
+
+    assert bells.database.run_single(put) == 1
+    assert words(bells.database) == ["kept"]
+    assert bells.rung == ["put"]
+
+
+def test_a_single_statement_survives_a_connection_that_died_meanwhile(gate: Database) -> None:
+    gate.run_single(lambda tx: tx.execute(PUT, {"word": "before"}))
+    cut_off(gate)
+    gate.run_single(lambda tx: tx.execute(PUT, {"word": "after"}))
+    assert words(gate) == ["after", "before"]
+
+
+def test_a_single_statement_tells_of_an_outage_once() -> None:
+    away = Database(NOWHERE)
+    with pytest.raises(DatabaseOutage) as caught:
+        away.run_single(lambda tx: tx.execute(READ))
+    assert not caught.value.lost_connection
+
+
 @pytest.mark.parametrize("error", [ValueError("bug"), Outage("Kick"), KeyboardInterrupt()])
 def test_any_error_rolls_everything_back_and_goes_on_as_it_is(
     gate: Database, error: BaseException

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from core.kit import words
 from core.kit.errors import Outage, Refusal
-from core.kit.web import edge, problem
+from core.kit.web import DeferredResponse, edge, problem
 
 
 @pytest.fixture
@@ -32,6 +32,15 @@ def client() -> FlaskClient:
     @app.get("/away/<float:seconds>")
     def away(seconds: float) -> NoReturn:
         raise Outage("the database", "connection to 10.0.0.7 refused", seconds or None)
+
+    @app.get("/later/<int:status>")
+    def later(status: int) -> Response:
+        def make() -> Response:
+            if status == 503:
+                raise Outage("the database", "connection to 10.0.0.7 refused")
+            return Response("made", status)
+
+        return DeferredResponse(make)
 
     @app.get("/broken")
     def broken() -> NoReturn:
@@ -73,6 +82,19 @@ def test_an_outage_is_503_says_when_to_come_back_and_keeps_the_reason(client: Fl
         "remedy": "Please try again shortly.",
     }
     assert "10.0.0.7" in logged[0]["reason"]
+
+
+def test_a_deferred_response_is_made_with_the_answer_and_its_errors_are_told(
+    client: FlaskClient,
+) -> None:
+    answer = client.get("/later/418")
+    assert (answer.status_code, answer.text) == (418, "made")
+    answer = client.get("/later/503")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json == {
+        "error": "The database is not answering.",
+        "remedy": "Please try again shortly.",
+    }
 
 
 @pytest.mark.parametrize(("seconds", "header"), [("0.0", "5"), ("0.2", "1"), ("30.0", "30")])

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE, until
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-THREADS = 4
+THREADS = 12
 MOST_CLIENTS = 40
 HELLO = b"Host: x\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -150,3 +150,31 @@ def test_a_silent_client_is_closed_for_a_new_one(server: Server) -> None:
         silent = [server.connect(stack) for _ in range(3 * MOST_CLIENTS)]
         assert server.echoes(b"/webhooks/echo")
         assert silent[0].recv(1) == b""
+
+
+def test_webhooks_that_are_held_up_hold_up_no_others(server: Server) -> None:
+    """Two threads serve webhooks in batches; another one helps."""
+    with ExitStack() as stack:
+        held_up = [server.connect(stack) for _ in range(3)]
+        for client in held_up:
+            client.sendall(b"POST /webhooks/wait HTTP/1.1\r\n" + HELLO)
+        until(lambda: server.ask(closing(b"GET /waiting HTTP/1.1\r\nHost: x\r\n\r\n"))[-1:] == b"3")
+        assert server.echoes(b"/webhooks/echo")
+        assert server.echoes(b"/release")
+        for client in held_up:
+            assert client.recv(12) == b"HTTP/1.1 200"
+
+
+def test_one_webhook_that_fails_or_leaves_does_not_take_the_others_with_it(server: Server) -> None:
+    with ExitStack() as stack:
+        clients = [server.connect(stack) for _ in range(30)]
+        for number, client in enumerate(clients):
+            path = (b"/webhooks/echo", b"/webhooks/broken", b"/webhooks/echo")[number % 3]
+            client.sendall(b"POST " + path + b" HTTP/1.0\r\n" + HELLO)
+            if number % 3 == 2:
+                client.close()
+        for number, client in enumerate(clients):
+            if number % 3 == 0:
+                assert read_all(client).endswith(b"hello")
+            elif number % 3 == 1:
+                assert b" 200 " not in read_all(client)
