@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
+from core.events import ChatMessageSent
 from core.kit.database import ring_after_commit
 from core.outbox import store
 
@@ -106,6 +107,31 @@ def post_to_kick(
         target={"broadcaster_user_id": broadcaster_user_id, "reply_to": reply_to},
         kind=kind,
         payload=payload,
+    )
+
+
+def post_reply(
+    tx: Connection,
+    message: ChatMessageSent,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    once_a_minute: str = "",
+) -> bool:
+    """A reply in the chat in which a message was written; the payload gets its sender's name as
+    `viewer`. With `once_a_minute` at most one reply in each minute to whoever or whatever that
+    names, so that spam is not answered with spam."""
+    minute = int(message.at.timestamp() // 60)
+    key = f"{once_a_minute}:{minute}" if once_a_minute else message.message_id
+    return _post(
+        tx,
+        guild_id=message.guild_id,
+        key=f"{kind}:{key}",
+        service=message.platform,
+        lane=f"{message.platform}:{message.channel_id}",
+        target={"broadcaster_user_id": message.channel_id, "reply_to": message.message_id},
+        kind=kind,
+        payload=payload | {"viewer": message.sender.name},
     )
 
 

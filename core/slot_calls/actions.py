@@ -94,7 +94,7 @@ def _accept(
         _post(call) | {"position": position},
     )
     payload = {"slot": slot, "position": position}
-    _reply(work, message, "slot_calls.accepted", payload, key=message.message_id)
+    outbox.post_reply(work.tx, message, "slot_calls.accepted", payload)
 
 
 def _reject(
@@ -104,24 +104,13 @@ def _reject(
     reason: Reason,
     payload: dict[str, Any],
 ) -> None:
-    """Reply at most once a minute, so that spam is not answered with spam."""
     everyone = reason in ("off", "no_channel", "no_access")
-    minute = int(work.now.timestamp() // 60)
-    key = f"{reason}:{'all' if everyone else viewer_id}:{minute}"
-    _reply(work, message, "slot_calls.rejected", payload | {"reason": reason}, key=key)
-
-
-def _reply(
-    work: Work, message: ChatMessageSent, kind: str, payload: dict[str, Any], *, key: str
-) -> None:
-    outbox.post_to_kick(
+    outbox.post_reply(
         work.tx,
-        work.guild_id,
-        message.channel_id,
-        kind,
-        f"{kind}:{key}",
-        payload | {"viewer": message.sender.name},
-        reply_to=message.message_id,
+        message,
+        "slot_calls.rejected",
+        payload | {"reason": reason},
+        once_a_minute=f"{reason}:{'all' if everyone else viewer_id}",
     )
 
 

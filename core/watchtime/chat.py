@@ -1,7 +1,5 @@
 """`!watchtime` in the stream's chat."""
 
-from datetime import timedelta
-
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
@@ -13,13 +11,9 @@ from core.watchtime.actions import window
 from core.watchtime.exclusions import is_excluded
 from core.watchtime.settings import ENABLED
 
-REPEAT_EVERY = timedelta(minutes=1)
-"""Who asks is answered once in each such stretch of time, so that spam earns no echo."""
-
 
 def tell_watchtime(tx: Connection, message: ChatMessageSent, _argument: str) -> None:
-    """A viewer asks how long they have watched. Silent where nobody earns, and towards whoever
-    earns nothing."""
+    """Handle `!watchtime`. No reply where watchtime is off, nor to viewers who earn none."""
     guild_id = message.guild_id
     if not setting(tx, guild_id, ENABLED):
         return
@@ -27,19 +21,15 @@ def tell_watchtime(tx: Connection, message: ChatMessageSent, _argument: str) -> 
     if is_excluded(tx, guild_id, viewer_id):
         return
     rank, watched = standings.get_place(tx, guild_id, viewer_id)
-    minute = int(message.at.timestamp() // REPEAT_EVERY.total_seconds())
-    outbox.post_to_kick(
+    outbox.post_reply(
         tx,
-        guild_id,
-        message.channel_id,
+        message,
         "watchtime.told",
-        f"watchtime.told:{viewer_id}:{minute}",
         {
-            "viewer": message.sender.name,
             "seconds": watched.total_seconds(),
             "rank": rank,
             "is_streamer": message.sender.is_broadcaster,
             "window": int(window(tx, guild_id).total_seconds()) // 60,
         },
-        reply_to=message.message_id,
+        once_a_minute=str(viewer_id),
     )

@@ -188,7 +188,9 @@ POSTED = sorted(set(posted_kinds()))
 
 @pytest.mark.parametrize(("module", "how", "kind"), POSTED)
 def test_what_is_posted_can_be_said(module: str, how: str, kind: str) -> None:
-    where = {"post_to_kick": "lines", "post_role_changes": "settles"}.get(how, "embeds")
+    where = {"post_to_kick": "lines", "post_reply": "lines", "post_role_changes": "settles"}.get(
+        how, "embeds"
+    )
     assert kind in {kind for feature in FEATURES for kind in getattr(feature, where)}
     assert kind.split(".")[0] == module.split(".")[1], "a feature posts its own kinds only"
 

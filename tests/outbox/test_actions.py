@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection
 
+from core.events import ChatMessageSent, Sender
 from core.kit.database import Database
 from core.outbox import actions, store
 from core.outbox.feature import look
@@ -43,6 +44,30 @@ def test_every_kind_of_post_goes_to_its_service_lane_and_target(
     assert found["c"] == ("kick", "kick:7", {"broadcaster_user_id": 7, "reply_to": "msg"})
     assert found["d"][0] == "discord"
     assert found["d"][2] == {"user_id": 8}
+
+
+def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: int) -> None:
+    def reply(message_id: str, seconds: int, **options: str) -> bool:
+        message = ChatMessageSent(
+            key=message_id,
+            guild_id=guild_id,
+            at=datetime(2026, 5, 1, 12, tzinfo=UTC) + timedelta(seconds=seconds),
+            platform="kick",
+            channel_id=7,
+            message_id=message_id,
+            sender=Sender(user_id=5, name="MadCats"),
+            text="!rank",
+        )
+        return actions.post_reply(tx, message, "k.rank", {"rank": 3}, **options)
+
+    assert [reply("m1", 0), reply("m1", 1), reply("m2", 2)] == [True, False, True]
+    (first,) = (m for m in store.claim_due(tx, NOW, 9) if m.key == "k.rank:m1")
+    assert (first.service, first.lane) == ("kick", "kick:7")
+    assert first.target == {"broadcaster_user_id": 7, "reply_to": "m1"}
+    assert first.payload == {"rank": 3, "viewer": "MadCats"}
+    minute = [reply(f"n{s}", s, once_a_minute="5") for s in (0, 59, 60)]
+    assert minute == [True, False, True]
+    assert reply("n61", 61, once_a_minute="6")
 
 
 def test_an_edit_waits_behind_its_original(tx: Connection, guild_id: int) -> None:

@@ -1,7 +1,6 @@
 """`!tickets` and `!raffle` in the stream's chat."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -16,9 +15,6 @@ from core.raffle.current import find_shown
 from core.raffle.ledger import earning, reading, rules
 from core.raffle.ledger.settings import PER_GIFT, PER_HOUR
 
-REPEAT_EVERY = timedelta(minutes=1)
-"""Who asks is answered once in each such stretch of time, so that spam earns no echo."""
-
 
 def tell_tickets(tx: Connection, message: ChatMessageSent, _argument: str) -> None:
     """A viewer asks how many tickets they have, in the raffle that runs, or else in the last one
@@ -30,7 +26,6 @@ def tell_tickets(tx: Connection, message: ChatMessageSent, _argument: str) -> No
     own = reading.get_own(tx, message.guild_id, period.number, viewer_id, message.at)
     more = earning.until_next(tx, period, viewer_id, message.at) if own.linked else None
     payload = {
-        "viewer": message.sender.name,
         "tickets": own.tickets,
         "linked": own.linked,
         "rank": own.rank,
@@ -39,7 +34,7 @@ def tell_tickets(tx: Connection, message: ChatMessageSent, _argument: str) -> No
         "seconds": more.total_seconds() if more else None,
         "locked": period.frozen_at is not None,
     }
-    _reply(tx, message, "raffle.tickets", str(viewer_id), payload)
+    outbox.post_reply(tx, message, "raffle.tickets", payload, once_a_minute=str(viewer_id))
 
 
 def tell_raffle(tx: Connection, message: ChatMessageSent, _argument: str) -> None:
@@ -49,29 +44,13 @@ def tell_raffle(tx: Connection, message: ChatMessageSent, _argument: str) -> Non
     if period is None:
         return
     payload = {
-        "viewer": message.sender.name,
         "number": period.number,
         "prize": period.prize,
         "left": (period.ends_at - message.at).total_seconds(),
         "per_gift": setting(tx, guild_id, PER_GIFT),
         "per_hour": setting(tx, guild_id, PER_HOUR),
     }
-    _reply(tx, message, "raffle.told", "all", payload)
-
-
-def _reply(
-    tx: Connection, message: ChatMessageSent, kind: str, whom: str, payload: dict[str, Any]
-) -> None:
-    minute = int(message.at.timestamp() // REPEAT_EVERY.total_seconds())
-    outbox.post_to_kick(
-        tx,
-        message.guild_id,
-        message.channel_id,
-        kind,
-        f"{kind}:{whom}:{minute}",
-        payload,
-        reply_to=message.message_id,
-    )
+    outbox.post_reply(tx, message, "raffle.told", payload, once_a_minute="all")
 
 
 # -- the lines ----------------------------------------------------------------------------------
