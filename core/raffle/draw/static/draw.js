@@ -1,12 +1,12 @@
 // The draw's page: repeats the draw from its proof file, and finds a viewer's entry. Nothing is sent
 // anywhere unless the reader asks the beacon. The same steps as docs/verify_draw.py, in the same order.
-import { Broken, QUICKNET, isPublic, keptRound, sha256, verify } from "./verify.js";
+import { Broken, QUICKNET, isPublic, keptRound, sha256, shown, verify } from "./verify.js";
 
 const byId = (id) => document.getElementById(id);
 
 for (const time of document.querySelectorAll("time")) {
   time.title = time.textContent;
-  time.textContent = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  time.textContent = shown(time.dateTime);
 }
 
 async function check(section) {

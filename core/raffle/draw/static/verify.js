@@ -29,6 +29,8 @@ const need = (holds, complaint) => {
 };
 const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const bytesOf = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+/** An instant in the reader's own words and time zone, as the page shows all of them. */
+export const shown = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const utf8 = (text) => new TextEncoder().encode(text);
 export const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 
@@ -147,7 +149,7 @@ export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") 
   const hash = await sha256(utf8(snapshot));
   need(hash === bundle.snapshot_sha256, "the list does not match its hash");
   need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows other hashes");
-  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) matches the hash below. It was frozen ${new Date(terms.frozen).toLocaleString()}.`);
+  say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) matches the hash below. It was frozen ${shown(terms.frozen)}.`);
   need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed does not match the hash posted at the opening");
   say("The seed matches the hash below, posted at the opening.");
   if (bundle.beacon === null) {
@@ -157,7 +159,7 @@ export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") 
     await checkBeacon(bundle.beacon, terms);
     if (isPublic(bundle)) {
       const why = checkRound(terms);
-      const published = new Date(1000 * publishedAt(Number(terms.round))).toLocaleString();
+      const published = shown(1000 * publishedAt(Number(terms.round)));
       say(`The random number is from the promised round ${terms.round}, published ${published}, at least 5 minutes after the freeze. ${why}`);
     } else {
       say(`The random number is from the promised round ${terms.round}.`);
