@@ -18,6 +18,7 @@ GuildId = NewType("GuildId", int)
 MemberId = NewType("MemberId", int)
 ViewerId = NewType("ViewerId", int)
 ChannelId = NewType("ChannelId", int)
+MessageId = NewType("MessageId", int)
 
 THE_BOT = MemberId(0)
 """The actor of what no member asked for, and what replaces a member who asked to be forgotten."""
@@ -37,6 +38,7 @@ class Record(MappedAsDataclass, DeclarativeBase, kw_only=True):
         MemberId: BigInteger(),
         ViewerId: BigInteger(),
         ChannelId: BigInteger(),
+        MessageId: BigInteger(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
@@ -10,10 +10,15 @@ from core.kit.bus import Bus
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.feature import NextGoal
+from core.kit.records import THE_BOT
 from core.kit.settings import Settings
+from core.kit.work import Work, run_in_guild
 
 if TYPE_CHECKING:
     from core.kit.discord_pages import Book
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def _nothing_granted(_tx: Connection, _guild_id: int, _role_ids: Collection[int]) -> frozenset[str]:
@@ -41,3 +46,15 @@ class Services:
     goals: tuple[NextGoal, ...] = ()
     books: "Mapping[str, Book]" = field(default_factory=dict)
     granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
+
+    async def run_as_bot(
+        self,
+        guild_id: int,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `action(work, ...)` in a guild, for what no member asked for."""
+        return await self.database.run(
+            run_in_guild, guild_id, THE_BOT, self.clock(), action, *args, **kwargs
+        )

@@ -53,6 +53,7 @@ class Lock(StrEnum):
 
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
+    PANELS = "people_panels"
 
 
 class UnscopedStatement(Exception):

@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select
 
 from core.events import AccountUnlinked
 from core.inbox import actions as inbox
 from core.kit.personal import Personal, Subject
+from core.kit.privacy import personal_data
 from core.people import store
 from core.people.forgetting.store import set_forgotten
 from core.people.linking.tables import attempts
 from core.people.linklog import actions as linklog
-from core.people.panels.tables import panels
+from core.people.panels.records import Panel
 from core.people.tables import links, viewers
+
+PANELS = personal_data(Panel)
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -20,7 +23,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "linked_accounts": _accounts(tx, subject),
         "attempts_to_link": _attempts(tx, subject),
-        "link_panels_you_posted": _panels(tx, subject),
+        **PANELS.collect(tx, subject),
     }
 
 
@@ -63,15 +66,6 @@ def _of_attempts(subject: Subject) -> Any:
     return (attempts.c.guild_id == subject.guild_id) & (attempts.c.discord_id == subject.discord_id)
 
 
-def _panels(tx: Connection, subject: Subject) -> list[dict[str, Any]]:
-    found = tx.execute(
-        select(panels.c.channel_name, panels.c.posted_at)
-        .where(panels.c.guild_id == subject.guild_id, panels.c.posted_by == subject.discord_id)
-        .order_by(panels.c.posted_at)
-    )
-    return [dict(row) for row in found.mappings()]
-
-
 def forget(tx: Connection, subject: Subject) -> None:
     """Unlink, and leave a pseudonym with a keyed fingerprint of the account."""
     for account in subject.accounts:
@@ -80,11 +74,7 @@ def forget(tx: Connection, subject: Subject) -> None:
             _tell(tx, subject, link)
     set_forgotten(tx, subject)
     tx.execute(delete(attempts).where(_of_attempts(subject)))
-    tx.execute(
-        update(panels)
-        .where(panels.c.guild_id == subject.guild_id, panels.c.posted_by == subject.discord_id)
-        .values(posted_by=0)
-    )
+    PANELS.forget(tx, subject)
     linklog.note_forgotten(tx, subject)
 
 

@@ -1,74 +1,139 @@
-"""What one can do with panels, inside a transaction. Discord is asked before and after."""
+"""What one can do with link panels, inside a transaction. Discord is asked before and after."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, select
 
-from core.guilds.store import post_audit
+from core.guilds.actions import audit
 from core.kit.part import Part
 from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.people.linklog import actions as linklog
-from core.people.panels import store
-from core.people.panels.store import Panel
+from core.people.linklog.actions import PanelNews
+from core.people.panels.records import Panel, State
 
 TOLD_FOR = timedelta(days=1)
 """How long the health page says that a panel was deleted."""
 
+_ALL = select(Panel).order_by(Panel.posted_at, Panel.message_id)
 
-def put_panel(tx: Connection, panel: Panel) -> list[Panel]:
-    """This message is the channel's panel from now on; what is returned is to be deleted."""
-    store.lock_panels(tx, panel.guild_id)
-    before = store.list_of_channel(tx, panel.guild_id, panel.channel_id)
-    for old in before:
-        store.set_ended(tx, old.guild_id, old.message_id, "withdrawn", panel.posted_at)
-    store.add_panel(tx, panel)
-    post_audit(tx, panel.guild_id, panel.posted_by, "people.panel", f"#{panel.channel_name}")
-    linklog.note_panel(
-        tx, panel.guild_id, "posted", panel.channel_id, panel.posted_by, panel.posted_at
-    )
+
+def list_panels(work: Work) -> Sequence[Panel]:
+    """Panels in every state, the oldest first."""
+    return work.scalars(_ALL).all()
+
+
+def find_panel(work: Work, message_id: int) -> Panel | None:
+    """The panel that this message is, in whichever state."""
+    return work.find(Panel, message_id)
+
+
+def put_panel(work: Work, panel: Panel) -> list[Panel]:
+    """This message is the channel's panel from now on; the returned ones are to be deleted."""
+    before = _withdraw(work, panel.channel_id)
+    work.flush()  # a channel has one posted panel at any moment
+    work.add(panel)
+    audit(work, "people.panel", f"#{panel.channel_name}")
+    _log(work, "posted", panel)
     return before
 
 
-def withdraw_panel(
-    tx: Connection, guild_id: int, channel_id: int, actor: int, now: datetime
-) -> list[Panel]:
-    """The channel is to have no panel any more; what is returned is to be deleted."""
-    store.lock_panels(tx, guild_id)
-    before = store.list_of_channel(tx, guild_id, channel_id)
-    for old in before:
-        store.set_ended(tx, guild_id, old.message_id, "withdrawn", now)
-        post_audit(tx, guild_id, actor, "people.panel_withdrawn", f"#{old.channel_name}")
-        linklog.note_panel(tx, guild_id, "withdrawn", channel_id, actor, now)
+def withdraw_panel(work: Work, channel_id: int) -> list[Panel]:
+    """The channel gets no other panel; the returned ones are to be deleted."""
+    before = _withdraw(work, channel_id)
+    for panel in before:
+        audit(work, "people.panel_withdrawn", f"#{panel.channel_name}")
+        _log(work, "withdrawn", panel)
     return before
 
 
-def notice_gone(tx: Connection, guild_id: int, message_ids: Collection[int], now: datetime) -> None:
-    """These messages are deleted. Where one was a panel an admin is told, unless we deleted it."""
-    for panel in store.list_of_messages(tx, guild_id, message_ids):
-        _end(tx, panel, now)
+def _withdraw(work: Work, channel_id: int) -> list[Panel]:
+    work.lock(Lock.PANELS)
+    posted = _ALL.where(Panel.channel_id == channel_id, Panel.state == "posted")
+    before = list(work.scalars(posted))
+    for panel in before:
+        _end(work, panel, "withdrawn")
+    return before
 
 
-def notice_channel_gone(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> None:
+def delete_withdrawn(work: Work, message_id: int) -> bool:
+    """Forget a withdrawn panel, whose message is deleted; False when it is no withdrawn one."""
+    work.lock(Lock.PANELS)
+    panel = work.find(Panel, message_id)
+    if panel is None or panel.state != "withdrawn":
+        return False
+    work.delete(panel)
+    return True
+
+
+def notice_gone(work: Work, message_ids: Collection[int]) -> None:
+    """These messages are deleted. An admin is told of panels, unless we deleted them."""
+    if not work.exists(Panel.message_id.in_(message_ids)):
+        return
+    work.lock(Lock.PANELS)
+    for panel in work.scalars(_ALL.where(Panel.message_id.in_(message_ids))).all():
+        _notice_gone(work, panel)
+
+
+def notice_channel_gone(work: Work, channel_id: int) -> None:
     """The channel is deleted, and every panel with it."""
-    for panel in store.list_panels(tx, guild_id):
-        if panel.channel_id == channel_id:
-            _end(tx, panel, now)
+    work.lock(Lock.PANELS)
+    for panel in work.scalars(_ALL.where(Panel.channel_id == channel_id)).all():
+        _notice_gone(work, panel)
 
 
-def _end(tx: Connection, panel: Panel, now: datetime) -> None:
-    if store.end_panel(tx, panel.guild_id, panel.message_id):
-        return  # it was withdrawn
-    if store.set_ended(tx, panel.guild_id, panel.message_id, "gone", now):
-        linklog.note_panel(tx, panel.guild_id, "gone", panel.channel_id, None, now)
+def _notice_gone(work: Work, panel: Panel) -> None:
+    if panel.state == "withdrawn":
+        work.delete(panel)
+    elif panel.state == "posted":
+        _end(work, panel, "gone")
+        _log(work, "gone", panel)
+
+
+def _end(work: Work, panel: Panel, state: State) -> None:
+    panel.state, panel.ended_at, panel.trouble = state, work.now, None
+
+
+def _log(work: Work, news: PanelNews, panel: Panel) -> None:
+    """Discord does not say who deleted a message."""
+    actor = None if news == "gone" else work.actor
+    linklog.note_panel(work.tx, work.guild_id, news, panel.channel_id, actor, work.now)
+
+
+def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
+    """What a panel cannot do, or None when nothing is wrong."""
+    work.lock(Lock.PANELS)
+    panel = work.find(Panel, message_id)
+    if panel is not None:
+        panel.trouble = trouble
 
 
 def look(tx: Connection, now: datetime) -> list[Part]:
-    """What the panels have to say on the health page."""
-    return [_told(panel) for panel in store.list_troubles(tx, now - TOLD_FOR)]
-
-
-def _told(panel: Panel) -> Part:
-    reason = panel.trouble or _("It was deleted. `/setup_link_panel` posts a new one.")
-    name = _("Link panel in #{channel}").format(channel=panel.channel_name)
-    return Part(name, "warn", reason, guild_id=panel.guild_id)
+    """For the health page: every server's panels that are in trouble, or were found gone lately and
+    have no other one in their channel."""
+    panels = cast("Table", Panel.__table__)
+    posted = panels.alias("posted")
+    replaced = select(posted.c.message_id).where(
+        posted.c.guild_id == panels.c.guild_id,
+        posted.c.channel_id == panels.c.channel_id,
+        posted.c.state == "posted",
+    )
+    in_trouble = (panels.c.state == "posted") & panels.c.trouble.is_not(None)
+    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - TOLD_FOR)
+    wanted = select(panels.c.guild_id, panels.c.channel_name, panels.c.trouble).where(
+        in_trouble | (is_gone & ~replaced.exists())
+    )
+    found = tx.execute(
+        wanted.order_by(panels.c.guild_id, panels.c.message_id), execution_options=ACROSS_GUILDS
+    )
+    return [
+        Part(
+            _("Link panel in #{channel}").format(channel=row.channel_name),
+            "warn",
+            row.trouble or _("It was deleted. `/setup_link_panel` posts a new one."),
+            guild_id=row.guild_id,
+        )
+        for row in found
+    ]

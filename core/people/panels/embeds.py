@@ -6,7 +6,7 @@ import discord
 
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _
-from core.people.panels.store import Panel
+from core.people.panels.records import Panel
 
 
 def panel(server: str, emoji: str, privacy_url: str) -> discord.Embed:

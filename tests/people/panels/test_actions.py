@@ -1,7 +1,10 @@
 """Panels in the database: one a channel, what becomes of them, and who is told."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import Connection, select
@@ -9,23 +12,59 @@ from sqlalchemy.exc import IntegrityError
 
 from core.guilds.tables import audit_log
 from core.kit.database import Database, violated
+from core.kit.records import ChannelId, MemberId, MessageId
+from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people.linklog import actions as linklog
-from core.people.panels import actions, store
-from core.people.panels.store import Panel
+from core.people.panels import actions
+from core.people.panels.records import Panel
 from tests.clean import cleaned
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADMIN = 900
 
 
-def panel(guild_id: int, message_id: int = 1, channel_id: int = 10) -> Panel:
-    at = NOON + timedelta(seconds=message_id)
-    return Panel(guild_id, message_id, channel_id, "general", "🔗", ADMIN, at)
+def panel(message_id: int = 1, channel_id: int = 10) -> Panel:
+    return Panel(
+        message_id=MessageId(message_id),
+        channel_id=ChannelId(channel_id),
+        channel_name="general",
+        emoji="🔗",
+        posted_by=MemberId(ADMIN),
+        posted_at=NOON + timedelta(seconds=message_id),
+    )
 
 
-def states(tx: Connection, guild_id: int) -> dict[int, str]:
-    return {one.message_id: one.state for one in store.list_panels(tx, guild_id)}
+@dataclass(frozen=True)
+class Guild:
+    """An admin acts in a server, at noon."""
+
+    tx: Connection
+    id: int
+
+    def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return run_in_guild(self.tx, self.id, ADMIN, NOON, action, *args, **kwargs)
+
+    def put(self, message_id: int, channel_id: int = 10) -> list[int]:
+        """Post a panel; the messages that are to be deleted."""
+        former = self.do(actions.put_panel, panel(message_id, channel_id))
+        return [one.message_id for one in former]
+
+    def states(self) -> dict[int, str]:
+        return {one.message_id: one.state for one in self.do(actions.list_panels)}
+
+
+@pytest.fixture
+def guild(tx: Connection, guild_id: int) -> Guild:
+    return Guild(tx, guild_id)
+
+
+@pytest.fixture
+def other(tx: Connection, other_guild_id: int) -> Guild:
+    return Guild(tx, other_guild_id)
 
 
 def told(tx: Connection, guild_id: int) -> list[str]:
@@ -38,83 +77,99 @@ def told(tx: Connection, guild_id: int) -> list[str]:
 
 
 def test_a_new_one_takes_the_place_of_the_old_one_of_its_channel(
-    tx: Connection, guild_id: int, other_guild_id: int
+    guild: Guild, other: Guild
 ) -> None:
-    actions.put_panel(tx, panel(other_guild_id, 9))
-    assert actions.put_panel(tx, panel(guild_id, 1)) == []
-    assert actions.put_panel(tx, panel(guild_id, 2, channel_id=20)) == []
-    former = actions.put_panel(tx, panel(guild_id, 3))
-    assert [one.message_id for one in former] == [1]
-    assert states(tx, guild_id) == {1: "withdrawn", 2: "posted", 3: "posted"}
-    assert states(tx, other_guild_id) == {9: "posted"}
-    assert store.end_panel(tx, guild_id, 1)
-    assert not store.end_panel(tx, guild_id, 3), "a posted one is not forgotten"
+    other.put(9)
+    assert guild.put(1) == []
+    assert guild.put(2, channel_id=20) == []
+    assert guild.put(3) == [1]
+    assert guild.states() == {1: "withdrawn", 2: "posted", 3: "posted"}
+    assert other.states() == {9: "posted"}
+    assert guild.do(actions.delete_withdrawn, 1)
+    assert not guild.do(actions.delete_withdrawn, 1)
+    assert not guild.do(actions.delete_withdrawn, 3), "a posted one is not forgotten"
+    assert guild.states() == {2: "posted", 3: "posted"}
 
 
-def test_two_in_one_channel_are_impossible(tx: Connection, guild_id: int) -> None:
-    store.add_panel(tx, panel(guild_id, 1))
+def test_two_in_one_channel_are_impossible(guild: Guild) -> None:
+    guild.do(lambda work: work.add(panel(1)))
     with pytest.raises(IntegrityError) as refused:
-        store.add_panel(tx, panel(guild_id, 2))
+        guild.do(lambda work: work.add(panel(2)))
     assert violated(refused.value) == "people_panels_one_a_channel"
 
 
 def test_two_admins_at_once_leave_one(database: Database, guild_id: int) -> None:
     def put(message_id: int) -> None:
         with database.begin() as tx:
-            actions.put_panel(tx, panel(guild_id, message_id))
+            Guild(tx, guild_id).put(message_id)
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         list(crowd.map(put, range(1, 17)))
         with database.begin() as tx:
-            found = list(states(tx, guild_id).values())
+            found = list(Guild(tx, guild_id).states().values())
     assert sorted(found) == ["posted"] + ["withdrawn"] * 15
 
 
-def test_a_deleted_one_is_told_once(tx: Connection, guild_id: int, other_guild_id: int) -> None:
-    linklog.switch_on(tx, guild_id, 555, ADMIN)
-    actions.put_panel(tx, panel(guild_id, 1))
-    actions.notice_gone(tx, other_guild_id, {1}, NOON)
+def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) -> None:
+    linklog.switch_on(tx, guild.id, 555, ADMIN)
+    guild.put(1)
+    other.do(actions.notice_gone, {1})
     for _time in range(2):
-        actions.notice_gone(tx, guild_id, {1, 2, 3}, NOON)
-    assert told(tx, guild_id) == ["posted", "gone"]
+        guild.do(actions.notice_gone, {1, 2, 3})
+    assert told(tx, guild.id) == ["posted", "gone"]
     parts = actions.look(tx, NOON)
-    assert [(part.guild_id, part.state) for part in parts] == [(guild_id, "warn")]
+    assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
     assert "/setup_link_panel" in parts[0].reason
     assert actions.look(tx, NOON + timedelta(days=1, seconds=1)) == []
 
 
-def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild_id: int) -> None:
-    linklog.switch_on(tx, guild_id, 555, ADMIN)
-    actions.put_panel(tx, panel(guild_id, 1))
-    actions.withdraw_panel(tx, guild_id, 10, ADMIN, NOON)
-    actions.notice_gone(tx, guild_id, {1}, NOON)
-    assert states(tx, guild_id) == {}
-    assert told(tx, guild_id) == ["posted", "withdrawn"]
+def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
+    database: Database, guild_id: int
+) -> None:
+    def notice(_time: int) -> None:
+        with database.begin() as tx:
+            Guild(tx, guild_id).do(actions.notice_gone, {1})
+
+    with cleaned(database), ThreadPoolExecutor(8) as crowd:
+        with database.begin() as tx:
+            linklog.switch_on(tx, guild_id, 555, ADMIN)
+            Guild(tx, guild_id).put(1)
+        list(crowd.map(notice, range(16)))
+        with database.begin() as tx:
+            assert told(tx, guild_id) == ["posted", "gone"]
+
+
+def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -> None:
+    linklog.switch_on(tx, guild.id, 555, ADMIN)
+    guild.put(1)
+    guild.do(actions.withdraw_panel, 10)
+    guild.do(actions.notice_gone, {1})
+    assert guild.states() == {}
+    assert told(tx, guild.id) == ["posted", "withdrawn"]
     assert actions.look(tx, NOON) == []
 
 
-def test_a_new_one_settles_the_loss(tx: Connection, guild_id: int) -> None:
-    actions.put_panel(tx, panel(guild_id, 1))
-    actions.notice_channel_gone(tx, guild_id, 10, NOON)
+def test_a_new_one_settles_the_loss(tx: Connection, guild: Guild) -> None:
+    guild.put(1)
+    guild.do(actions.notice_channel_gone, 10)
     assert len(actions.look(tx, NOON)) == 1
-    actions.put_panel(tx, panel(guild_id, 2))
+    guild.put(2)
     assert actions.look(tx, NOON) == []
 
 
-def test_trouble_is_told_until_it_is_over(tx: Connection, guild_id: int) -> None:
-    actions.put_panel(tx, panel(guild_id, 1))
-    assert store.set_trouble(tx, guild_id, 1, "Give my role there: Manage Messages.")
-    assert not store.set_trouble(tx, guild_id, 1, "Give my role there: Manage Messages.")
+def test_trouble_is_told_until_it_is_over(tx: Connection, guild: Guild) -> None:
+    guild.put(1)
+    guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
     assert "Manage Messages" in actions.look(tx, NOON)[0].reason
-    assert store.set_trouble(tx, guild_id, 1, None)
+    guild.do(actions.set_trouble, 1, None)
     assert actions.look(tx, NOON) == []
 
 
-def test_admins_acts_are_in_the_audit_log(tx: Connection, guild_id: int) -> None:
-    actions.put_panel(tx, panel(guild_id, 1))
-    actions.withdraw_panel(tx, guild_id, 10, ADMIN, NOON)
-    assert actions.withdraw_panel(tx, guild_id, 10, ADMIN, NOON) == []
+def test_admins_acts_are_in_the_audit_log(tx: Connection, guild: Guild) -> None:
+    guild.put(1)
+    guild.do(actions.withdraw_panel, 10)
+    assert guild.do(actions.withdraw_panel, 10) == []
     found = tx.execute(
-        select(audit_log.c.action, audit_log.c.target).where(audit_log.c.guild_id == guild_id)
+        select(audit_log.c.action, audit_log.c.target).where(audit_log.c.guild_id == guild.id)
     )
     assert found.all() == [("people.panel", "#general"), ("people.panel_withdrawn", "#general")]

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
+from core.kit.records import ChannelId, MemberId, MessageId
 from core.people.panels import embeds
-from core.people.panels.store import Panel, State
+from core.people.panels.records import Panel, State
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADMIN = 310_000_000_000_000_002
@@ -12,8 +13,17 @@ ADMIN = 310_000_000_000_000_002
 def panel(number: int, state: State = "posted", trouble: str | None = None) -> Panel:
     snowflake = 1_310_000_000_000_000_000 + number
     emoji = f"<:a_name_of_some_length:{snowflake}>"
-    values = (1001, snowflake, snowflake, f"channel-{number}", emoji, ADMIN, AT, state, AT, trouble)
-    return Panel(*values)
+    return Panel(
+        message_id=MessageId(snowflake),
+        channel_id=ChannelId(snowflake),
+        channel_name=f"channel-{number}",
+        emoji=emoji,
+        posted_by=MemberId(ADMIN),
+        posted_at=AT,
+        state=state,
+        ended_at=AT,
+        trouble=trouble,
+    )
 
 
 def test_of_many_those_that_need_somebody_come_first_and_the_rest_is_counted() -> None:

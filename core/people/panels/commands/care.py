@@ -10,8 +10,8 @@ from core.kit.discord_ui import permission_names
 from core.kit.services import Services
 from core.kit.words import _
 from core.outbox.discord_courier import NO_ANSWER
-from core.people.panels import actions, rules, store
-from core.people.panels.store import Panel
+from core.people.panels import actions, rules
+from core.people.panels.records import Panel
 
 UNKNOWN_EMOJI = 10014
 """Discord's code."""
@@ -37,7 +37,7 @@ async def take_away(services: Services, guild: discord.Guild, withdrawn: Iterabl
             except NO_ANSWER as error:
                 _log.info("A panel cannot be deleted", reason=str(error), guild_id=guild.id)
                 continue
-        await services.database.run(store.end_panel, guild.id, panel.message_id)
+        await services.run_as_bot(guild.id, actions.delete_withdrawn, panel.message_id)
 
 
 async def look_at(
@@ -102,10 +102,8 @@ async def note_missing(services: Services, panel: Panel, missing: Iterable[str])
 
 
 async def _note_trouble(services: Services, panel: Panel, trouble: str | None) -> None:
-    await services.database.run(store.set_trouble, panel.guild_id, panel.message_id, trouble)
+    await services.run_as_bot(panel.guild_id, actions.set_trouble, panel.message_id, trouble)
 
 
 async def _note_gone(services: Services, panel: Panel) -> None:
-    await services.database.run(
-        actions.notice_gone, panel.guild_id, [panel.message_id], services.clock()
-    )
+    await services.run_as_bot(panel.guild_id, actions.notice_gone, [panel.message_id])

@@ -19,7 +19,7 @@ from core.kit.rate import RateLimit
 from core.kit.services import Services
 from core.outbox.discord_courier import NO_ANSWER
 from core.people.linking.buttons import invite_by_dm
-from core.people.panels import actions, embeds, store
+from core.people.panels import actions, embeds
 from core.people.panels.commands.care import (
     is_with,
     look_at,
@@ -28,7 +28,7 @@ from core.people.panels.commands.care import (
     reaction_of,
     take_away,
 )
-from core.people.panels.store import Panel
+from core.people.panels.records import Panel
 
 LOOK_MINUTES = 10
 AT_ONCE = 8
@@ -49,7 +49,6 @@ class PanelReactions(commands.Cog):
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._database = services.database
         self._limit = RateLimit(services.settings)
         self._busy: set[tuple[int, int]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -69,7 +68,9 @@ class PanelReactions(commands.Cog):
         if member is None or member.bot:
             return
         with suppress(Outage):  # the reaction stays, and so it is answered later
-            panel = await self._database.run(store.find_panel, member.guild.id, payload.message_id)
+            panel = await self._services.run_as_bot(
+                member.guild.id, actions.find_panel, payload.message_id
+            )
             if panel is not None and panel.state == "posted" and is_with(panel, payload.emoji):
                 await self._answer(member, panel)
 
@@ -143,15 +144,13 @@ class PanelReactions(commands.Cog):
         if guild_id is None:
             return
         with suppress(Outage):  # the next look at the panels notices
-            await self._database.run(
-                actions.notice_gone, guild_id, message_ids, self._services.clock()
-            )
+            await self._services.run_as_bot(guild_id, actions.notice_gone, message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         with suppress(Outage):
-            await self._database.run(
-                actions.notice_channel_gone, channel.guild.id, channel.id, self._services.clock()
+            await self._services.run_as_bot(
+                channel.guild.id, actions.notice_channel_gone, channel.id
             )
 
     # -- looking after them ---------------------------------------------------------------------
@@ -178,7 +177,7 @@ class PanelReactions(commands.Cog):
 
     async def _look_after(self, guild: discord.Guild) -> None:
         try:
-            panels = await self._database.run(store.list_panels, guild.id)
+            panels = await self._services.run_as_bot(guild.id, actions.list_panels)
             withdrawn = [panel for panel in panels if panel.state == "withdrawn"]
             await take_away(self._services, guild, withdrawn)
             for panel in panels:

@@ -5,14 +5,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import language_of
-from core.kit.discord_ui import PRIVATE, SILENT, answer, guild_id_of, permission_names
+from core.kit.discord_ui import PRIVATE, SILENT, answer, permission_names, run_action
 from core.kit.errors import Refusal
+from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.services import Services
 from core.kit.words import _, speak
-from core.people.panels import actions, embeds, rules, store
+from core.people.panels import actions, embeds, rules
 from core.people.panels.buttons import panel_buttons
 from core.people.panels.commands.care import UNKNOWN_EMOJI, missing_in, reaction_of, take_away
-from core.people.panels.store import Panel
+from core.people.panels.records import Panel
 
 Context = commands.Context[commands.Bot]
 
@@ -26,7 +27,6 @@ class LinkPanels(commands.Cog):
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._database = services.database
 
     @commands.hybrid_command(name="setup_link_panel", extras=PRIVATE)
     @commands.guild_only()
@@ -39,16 +39,15 @@ class LinkPanels(commands.Cog):
         _require_permissions(channel)
         message = await self._post(channel, written)
         panel = Panel(
-            guild_id=channel.guild.id,
-            message_id=message.id,
-            channel_id=channel.id,
+            message_id=MessageId(message.id),
+            channel_id=ChannelId(channel.id),
             channel_name=channel.name,
             emoji=written,
-            posted_by=ctx.author.id,
+            posted_by=MemberId(ctx.author.id),
             posted_at=self._services.clock(),
         )
         try:
-            former = await self._database.run(actions.put_panel, panel)
+            former = await run_action(ctx, actions.put_panel, panel)
         except Exception:
             await message.delete()
             raise
@@ -61,7 +60,7 @@ class LinkPanels(commands.Cog):
         Raises:
             Refusal: Discord does not take it so.
         """
-        language = await self._database.run(language_of, channel.guild.id)
+        language = await self._services.database.run(language_of, channel.guild.id)
         privacy_url = f"{self._services.settings.public_url}/privacy"
         with speak(language):
             embed, view = embeds.panel(channel.guild.name, emoji, privacy_url), panel_buttons()
@@ -79,7 +78,7 @@ class LinkPanels(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def link_panels(self, ctx: Context) -> None:
         """Show where this server has link panels, and whether they can do their work."""
-        panels = await self._database.run(store.list_panels, guild_id_of(ctx))
+        panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
         await answer(ctx, embeds.listed(known))
 
@@ -88,13 +87,7 @@ class LinkPanels(commands.Cog):
     async def remove(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Delete a channel's link panel. Links that were made stay."""
         where = channel or _text_channel(ctx)
-        former = await self._database.run(
-            actions.withdraw_panel,
-            where.guild.id,
-            where.id,
-            ctx.author.id,
-            self._services.clock(),
-        )
+        former = await run_action(ctx, actions.withdraw_panel, where.id)
         await take_away(self._services, where.guild, former)
         await answer(ctx, embeds.withdrawn(where.id, found=bool(former)))
 

@@ -1,0 +1,49 @@
+"""Which messages are link panels."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ForeignKeyConstraint, Index, PrimaryKeyConstraint, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import holds
+from core.kit.records import ChannelId, GuildRecord, MemberId, MessageId, one_of
+
+State = Literal["posted", "withdrawn", "gone"]
+_STATES = "withdrawn: the message is still to be deleted; gone: somebody else deleted it"
+
+
+class Panel(GuildRecord, kw_only=True):
+    """A message that is, or was, a link panel. A channel has at most one that is posted."""
+
+    __tablename__ = "people_panels"
+
+    message_id: Mapped[MessageId] = mapped_column(comment="of Discord")
+    channel_id: Mapped[ChannelId]
+    channel_name: Mapped[str] = mapped_column(comment="when it was posted")
+    emoji: Mapped[str] = mapped_column(comment="of the reaction, as it is written in a message")
+    posted_by: Mapped[MemberId] = mapped_column(
+        comment="Discord id of the admin", info=holds("number")
+    )
+    posted_at: Mapped[datetime]
+    state: Mapped[State] = mapped_column(Text, default="posted", server_default="posted")
+    ended_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when it was withdrawn, or found gone"
+    )
+    trouble: Mapped[str | None] = mapped_column(
+        default=None, comment="what it cannot do, in words for an admin"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "message_id", name="people_panels_message"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_panels_guild"),
+        one_of("state", State, name="people_panels_state"),
+        Index(
+            "people_panels_one_a_channel",
+            "guild_id",
+            "channel_id",
+            unique=True,
+            postgresql_where=text("state = 'posted'"),
+        ),
+        {"comment": _STATES},
+    )
