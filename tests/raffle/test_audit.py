@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-import setup_database
 from core.guilds import store as guilds
 from core.kit.database import Database
 from core.raffle.ledger import earning
 from tests.raffle.ledger.scene import HOUR, MIA, MIDDLE, gives, link, period, watches
-from tests.stories.stage import fresh_database
+from tests.stories.stage import fresh_database, migrated
 
 ROOT = Path(__file__).parents[2]
 GUILD = 1001
@@ -31,9 +30,8 @@ def audit(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
-    with fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         database = Database(url, pool_size=1)
-        setup_database.upgrade(database)
         with database.begin() as tx:
             guilds.set_guild(tx, GUILD, "Nora's Corner")
             opened = period(tx, GUILD)

@@ -9,6 +9,7 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
+from core.guilds import store as guild_store
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -39,8 +40,10 @@ def world(database: Database) -> Iterator[DiscordDriver]:
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
-    """An empty queue in Nora's guild. What the test itself does is committed at once."""
+    """An empty queue in Nora's guild, which other tests of this file delete. What the test itself
+    does is committed at once."""
     with database.begin() as tx:
+        guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
         for table in ("slot_calls", "slot_calls_blocks", "guild_settings", "outbox_messages"):
             tx.exec_driver_sql(f"DELETE FROM {table}")
         Guild(tx, NORAS_CORNER_ID).open()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +15,14 @@ from tests.stories.stage import Stage, open_stage
 def signing_key() -> SigningKey:
     """Kick's key; making one is slow."""
     return SigningKey()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not in pytest's own folder: where root runs the tests, PostgreSQL runs as another user, and
+    every pytest that starts closes that folder to everybody else."""
+    with TemporaryDirectory(prefix="regulars-story-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """What a story plays on: a pretend world, a fresh database, and the product between them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy import make_url, text
 
+import setup_database
 from core.kit.database import Database
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.bodies import EVENT_TYPES
@@ -28,6 +30,9 @@ GUILD = 1_100_000_000_000_000_100
 
 SLOT_CALLS = "slot-calls"
 
+EMPTY = "template1"
+"""A database without tables, which every server has."""
+
 QUIET = {
     "WATCH_INTERVAL_SECONDS": "1",
     "LIVE_POLL_SECONDS": "1",
@@ -37,7 +42,7 @@ QUIET = {
 
 
 @contextmanager
-def fresh_database(server_url: str, copy_of: str = "template1") -> Iterator[str]:
+def fresh_database(server_url: str, copy_of: str = EMPTY) -> Iterator[str]:
     """The address of a new, empty database on this server, or of a copy of one that nobody is
     connected to; it is dropped afterwards."""
     name = f"story_{uuid4().hex[:12]}"
@@ -46,6 +51,18 @@ def fresh_database(server_url: str, copy_of: str = "template1") -> Iterator[str]
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
         _administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@cache
+def migrated(server_url: str) -> str:
+    """The name of a database on this server with every table and no rows, to be copied."""
+    name = f"migrated_{uuid4().hex[:12]}"
+    _administer(server_url, f"CREATE DATABASE {name}")
+    url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    database = Database(url, pool_size=1)
+    setup_database.upgrade(database)
+    database.close()
+    return name
 
 
 def _administer(server_url: str, statement: str) -> None:
@@ -94,6 +111,12 @@ class Stage:
         product = Product(self.folder, name, script, given, port)
         self._products.append(product)
         return product
+
+    def start_hurried(self, waits: Mapping[str, float]) -> Product:
+        """Start the product with other values of these constants (`module.NAME`): for waits of
+        which only the end is of interest, and that nobody needs to set."""
+        given = [f"{name}={seconds}" for name, seconds in waits.items()]
+        return self.start(str(ROOT / "tests" / "stories" / "hurried.py"), *given)
 
     def set_up(self) -> None:
         """Run setup_database.py."""
@@ -187,11 +210,15 @@ def button(message: Json, act: str) -> str:
 
 
 @contextmanager
-def open_stage(folder: Path, server_url: str, key: SigningKey, **settings: str) -> Iterator[Stage]:
-    """A stage with a database on this server and a world of its own."""
+def open_stage(
+    folder: Path, server_url: str, key: SigningKey, *, copy_of: str = "", **settings: str
+) -> Iterator[Stage]:
+    """A stage with a database on this server and a world of its own. The database is a copy of this
+    one; unless another is named, it has every table, which saves time."""
     port = free_port()
     with ExitStack() as stack:
-        url = stack.enter_context(fresh_database(server_url))
+        template = copy_of or migrated(server_url)
+        url = stack.enter_context(fresh_database(server_url, template))
         webhook_url = f"http://127.0.0.1:{port}/webhooks/kick"
         world = stack.enter_context(on_thread(webhook_url, signing_key=key, defaults=LENIENT))
         database = Database(url, pool_size=2)

@@ -13,7 +13,7 @@ from tests.patience import until
 from tests.stories.letters import private_answer
 from tests.stories.product import Json, Product
 from tests.stories.servers import RedisServer
-from tests.stories.stage import GUILD, SLOT_CALLS, Stage, button, open_stage, title
+from tests.stories.stage import EMPTY, GUILD, SLOT_CALLS, Stage, button, open_stage, title
 
 pytestmark = pytest.mark.redis
 
@@ -39,9 +39,9 @@ def stage(
     signing_key: SigningKey,
     redis_server: RedisServer,
 ) -> Iterator[Stage]:
-    """One product for all tests of this file."""
-    folder = tmp_path_factory.mktemp("first")
-    with open_stage(folder, postgres_url, signing_key, REDIS_URL=redis_server.url) as opened:
+    """One product for all tests of this file; it finds an empty database."""
+    folder, url = tmp_path_factory.mktemp("first"), redis_server.url
+    with open_stage(folder, postgres_url, signing_key, copy_of=EMPTY, REDIS_URL=url) as opened:
         product = opened.start()
         product.wait_well()
         opened.tuned_in()

@@ -29,7 +29,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Connection, event, make_url, text
 
-import setup_database
 from core.guilds import store as guilds
 from core.guilds.settings import TIME_ZONE
 from core.kit.bus import LocalBus
@@ -60,7 +59,7 @@ from tests.raffle.ledger.scene import (
     viewer,
     watches,
 )
-from tests.stories.stage import fresh_database
+from tests.stories.stage import fresh_database, migrated
 
 GUILD, OTHER = 1001, 2002
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -207,9 +206,8 @@ def wagers(tx: Connection, viewer_id: int, amount: Decimal, seen_at: datetime) -
 @pytest.fixture
 def october(postgres_url: str) -> Iterator[str]:
     """The address of a database in which October is over and nobody has looked yet."""
-    with fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         database = Database(url, pool_size=1)
-        setup_database.upgrade(database)
         with database.begin() as tx:
             begin(tx)
             first_half(tx)
@@ -259,9 +257,8 @@ def assert_posted_once(tx: Connection) -> None:
 
 
 def test_a_month_looked_at_by_two_processes_at_once(postgres_url: str, tmp_path: Path) -> None:
-    with fresh_database(postgres_url) as url:
+    with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         database = Database(url, pool_size=1)
-        setup_database.upgrade(database)
         with database.begin() as tx:
             begin(tx)
         days = {12: first_half, 27: second_half, 31: night}

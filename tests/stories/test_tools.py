@@ -1,9 +1,20 @@
 """`setup_database.py` and `health_check.py`: what they say and how they end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from sandbox.kick.signing import SigningKey
 from tests.stories.product import ROOT, Process, free_port
-from tests.stories.stage import Stage
+from tests.stories.stage import EMPTY, Stage, open_stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
+    """With an empty database."""
+    with open_stage(tmp_path, postgres_url, signing_key, copy_of=EMPTY) as opened:
+        yield opened
 
 
 def outcome(process: Process) -> tuple[int, str]:
