@@ -8,10 +8,9 @@ one that joins every row with every other takes sixteen times.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
 from core.kick.intake import echo_store as echoes
@@ -33,8 +32,8 @@ from core.watchtime import periods, standings, streams
 from core.watchtime import store as watchtime_store
 from core.watchtime.rules import Stretch
 from core.watchtime.settings import DAILY_LIMIT_MINUTES
-from setup_database import upgrade
 from tests.counted_work import Work, counted_work
+from tests.stories.stage import fresh_database, migrated
 
 ANALYSED, SMALL, LARGE = 1, 2, 3
 VIEWERS = {ANALYSED: 20_000, SMALL: 1_500, LARGE: 6_000}
@@ -113,28 +112,40 @@ FILL = """
 """.format(here="guild_id = :guild")
 
 
-@pytest.fixture(scope="module", params=["next to an analysed one", "without any statistics"])
-def servers(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A migrated database with the three servers."""
-    name = f"bulk_{uuid4().hex[:12]}"
-    server = Database(postgres_url, pool_size=1)
-    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
-        lone.execute(text(f"CREATE DATABASE {name}"))
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+@contextmanager
+def three_servers(postgres_url: str, *, analysed: bool) -> Iterator[Database]:
+    with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         gate = Database(url, pool_size=2)
-        upgrade(gate)
         with gate.begin() as tx:
             _let_nobody_analyse(tx)
             fill(tx, ANALYSED)
-            if request.param == "next to an analysed one":
+            if analysed:
                 tx.execute(text("ANALYZE"))
         for guild_id in (SMALL, LARGE):
             with gate.begin() as tx:
                 fill(tx, guild_id)
         yield gate
         gate.close()
-        lone.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.close()
+
+
+@pytest.fixture(scope="session")
+def next_to_an_analysed_one(postgres_url: str) -> Iterator[Database]:
+    with three_servers(postgres_url, analysed=True) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def without_any_statistics(postgres_url: str) -> Iterator[Database]:
+    with three_servers(postgres_url, analysed=False) as database:
+        yield database
+
+
+@pytest.fixture(params=["next_to_an_analysed_one", "without_any_statistics"])
+def servers(request: pytest.FixtureRequest) -> Database:
+    """A database with the three servers, filled once, whichever test comes first."""
+    database = request.getfixturevalue(request.param)
+    assert isinstance(database, Database)
+    return database
 
 
 def _let_nobody_analyse(tx: Connection) -> None:
