@@ -211,7 +211,8 @@ def test_the_overview_names_the_limit_and_whose_day() -> None:
 
 def test_who_is_not_linked_learns_how_and_what_counts() -> None:
     shown = embeds.not_linked(replace(OVERVIEW, enabled=False))
-    assert "Link your Kick account" in str(shown.description)
+    assert "account isn't linked yet" in str(shown.title)
+    assert "Link it to see your watchtime" in str(shown.description)
     assert "🟢 Live on Kick" in str(shown.description)
     assert "switched off" in str(shown.description)
 
