@@ -55,6 +55,10 @@ PATIENCE_SECONDS = 60
 
 LONGEST_PAUSE_SECONDS = 60
 
+SERVERS_SECONDS = 0.5
+"""How long discord.py waits for one more server before it calls the bot ready. Discord sends them
+in one go; one that comes later is welcomed when it comes."""
+
 REACHABLE_SECONDS = 5.0
 """How often it is noted that the bot can be used."""
 
@@ -91,6 +95,7 @@ class RegularsBot(commands.Bot):
             help_command=None,
             allowed_mentions=ui.SILENT,
             case_insensitive=True,
+            guild_ready_timeout=SERVERS_SECONDS,
         )
         self._features = tuple(features)
         goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
@@ -119,13 +124,14 @@ class RegularsBot(commands.Bot):
         _log.info("Connected to Discord", name=str(self.user), servers=len(self.guilds))
         for problem in self.setting_problems():
             _log.warning("A setting will not work", problem=problem)
-        for guild in self.guilds:
-            await self._welcome(guild)
 
     def setting_problems(self) -> list[str]:
         """What the environment says about Discord and is not so; for a bot that is ready."""
         declared = [setting for feature in self._features for setting in feature.settings]
         return list_problems(self.services.settings, declared, self)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        await self._welcome(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._welcome(guild)

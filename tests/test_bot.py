@@ -336,3 +336,14 @@ def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
     assert late["response"] is None
     assert [line["event"] for line in logged] == ["Discord waited no longer for an answer"]
     assert "Slot requests are on" in str(shown["response"])
+
+
+def test_a_server_that_comes_after_the_bot_is_ready_is_welcomed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rig waits for both servers."""
+    late_ms = int(bot.SERVERS_SECONDS * 1000) + 1000
+    monkeypatch.setitem(LENIENT, "discord.gateway.late_server_ms", late_ms)
+    with bot_in_discord(database, slot_calls.FEATURE, until="slotcalls status") as (driver, _bot):
+        driver.message("vera", "general", "!slotcalls status", guild="Vera's Den")
+        driver.wait_for("general", lambda m: m["author"] == "bot", guild="Vera's Den")

@@ -222,9 +222,14 @@ class Gateway:
         if not session.intents & intent_rules.Intent.GUILDS:
             return
         with_members = bool(session.intents & intent_rules.Intent.GUILD_PRESENCES)
+        late_ms = world.faults.number("discord.gateway.late_server_ms")
         for guild in guilds:
             created = payloads.guild_create(world, guild, all_members=with_members)
-            session.dispatch("GUILD_CREATE", created)
+            if late_ms and guild is guilds[-1]:
+                loop = asyncio.get_running_loop()
+                loop.call_later(late_ms / 1000, session.dispatch, "GUILD_CREATE", created)
+            else:
+                session.dispatch("GUILD_CREATE", created)
 
     async def _resume(self, connection: Connection, data: Json) -> None:
         if data.get("token") != self._world.token:

@@ -36,6 +36,7 @@ _SWITCHES: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
     ("discord.gateway.drop_messages", int, 0, "The next N MESSAGE_CREATE events are lost."),
     ("discord.gateway.no_resume", bool, False, "RESUME is answered with an invalid session."),
     ("discord.gateway.refuse_intents", bool, False, "Privileged intents: close code 4014."),
+    ("discord.gateway.late_server_ms", int, 0, "How late the last server comes after READY."),
     ("discord.gateway.heartbeat_ms", int, 41_250, "The heartbeat interval of new connections."),
     ("discord.interactions.deadline_ms", int, 3_000, "Time to answer an interaction: 10062."),
     (
