@@ -26,7 +26,7 @@ from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.help.commands import describe_chat_command, describe_command, each_command
-from core.kick.speech.courier import KickCourier
+from core.kick.speech.transport import KickTransport
 from core.kit import discord_access as access
 from core.kit import discord_ui as ui
 from core.kit import strict_json
@@ -38,15 +38,15 @@ from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Feature
-from core.kit.part import Part, State
+from core.kit.health_item import HealthItem, State
+from core.kit.leader_lock import LeaderLock
 from core.kit.retry import backoff
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.turn import Turn
 from core.kit.words import _
-from core.outbox.courier import Courier
-from core.outbox.discord_courier import DiscordCourier
+from core.outbox.discord_transport import DiscordTransport
 from core.outbox.sender import Sender
+from core.outbox.transport import Transport
 
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
@@ -62,7 +62,7 @@ in one go; one that comes later is welcomed when it comes."""
 REACHABLE_SECONDS = 5.0
 """How often it is noted that the bot can be used."""
 
-TURN_SECONDS = 2.0
+LEADER_POLL_SECONDS = 2.0
 """How soon another process takes over when the one that listened to Discord has ended."""
 
 THREADS = 32
@@ -283,7 +283,7 @@ class DiscordThread:
         self._bot: RegularsBot | None = None
         self._trouble = "Connecting."
         self._since = services.clock()
-        self._turn = Turn(services.database, "discord")
+        self._leader_lock = LeaderLock(services.database, "discord")
         self._standing_by = False
         settlers = {
             kind: settle for feature in self._features for kind, settle in feature.settles.items()
@@ -292,7 +292,7 @@ class DiscordThread:
             (one for feature in self._features if (one := feature.on_channel_refused)), None
         )
         self._sender = Sender(
-            services.database, self._couriers(), services.clock, settlers, refused
+            services.database, self._transports(), services.clock, settlers, refused
         )
 
     def start(self) -> None:
@@ -305,34 +305,34 @@ class DiscordThread:
         if self._thread.is_alive():
             self._thread.join(timeout=4)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """There is something to send; callable from any thread."""
-        self._call(self._sender.ring)
+        self._call(self._sender.wake)
 
-    def status(self) -> list[Part]:
+    def status(self) -> list[HealthItem]:
         """For the health page."""
         return [self._bot_status(), *self._setting_status(), self._sender.status()]
 
-    def _setting_status(self) -> list[Part]:
+    def _setting_status(self) -> list[HealthItem]:
         bot = self._bot
         if bot is None or not bot.is_ready():
             return []
         problems = bot.setting_problems()
-        return [Part("Discord settings", "warn", " ".join(problems))] if problems else []
+        return [HealthItem("Discord settings", "warn", " ".join(problems))] if problems else []
 
-    def _bot_status(self) -> Part:
+    def _bot_status(self) -> HealthItem:
         bot = self._bot
         if bot is not None and _connected(bot):
             self._since = self._services.clock()
             servers = len(bot.guilds)
             where = "1 server" if servers == 1 else f"{servers} servers"
-            return Part("Discord bot", "ok", f"Connected as {bot.user}, in {where}.")
+            return HealthItem("Discord bot", "ok", f"Connected as {bot.user}, in {where}.")
         if self._standing_by:
             self._since = self._services.clock()
-            return Part("Discord bot", "ok", "Standing by: another process is connected.")
+            return HealthItem("Discord bot", "ok", "Standing by: another process is connected.")
         away = (self._services.clock() - self._since).total_seconds()
         state: State = "warn" if away < PATIENCE_SECONDS else "down"
-        return Part("Discord bot", state, self._trouble, away)
+        return HealthItem("Discord bot", state, self._trouble, away)
 
     def _call(self, callback: Callable[[], None]) -> None:
         loop = self._loop
@@ -340,16 +340,16 @@ class DiscordThread:
             with suppress(RuntimeError):  # it was closed between the two lines
                 loop.call_soon_threadsafe(callback)
 
-    def _couriers(self) -> dict[str, Courier]:
+    def _transports(self) -> dict[str, Transport]:
         embeds = {
             kind: render for feature in self._features for kind, render in feature.embeds.items()
         }
         lines = {kind: say for feature in self._features for kind, say in feature.lines.items()}
         return {
-            "discord": DiscordCourier(
+            "discord": DiscordTransport(
                 self._logged_in_bot, self._services.database, embeds, guilds.language_of
             ),
-            "kick": KickCourier(self._services, lines, guilds.language_of),
+            "kick": KickTransport(self._services, lines, guilds.language_of),
         }
 
     def _logged_in_bot(self) -> RegularsBot | None:
@@ -367,7 +367,7 @@ class DiscordThread:
         reachable = asyncio.create_task(self._keep_reachable())
         await self._stopping.wait()
         await _end(sender, supervisor, reachable)
-        await asyncio.to_thread(self._turn.give_back)
+        await asyncio.to_thread(self._leader_lock.release)
 
     async def _keep_connected(self) -> None:
         attempts = 0
@@ -376,23 +376,23 @@ class DiscordThread:
             try:
                 await self._connect_once()
             except discord.LoginFailure:
-                self._complain(
+                self._report_trouble(
                     "Discord rejected DISCORD_TOKEN. Copy it again from Developer Portal > Bot > "
                     "Reset Token."
                 )
                 attempts = max(attempts, 8)
             except discord.PrivilegedIntentsRequired:
-                self._complain(
+                self._report_trouble(
                     "Switch on Server Members Intent and Message Content Intent for your bot in "
                     "Discord's developer portal."
                 )
                 attempts = max(attempts, 6)
             except Outage as outage:
-                self._complain(f"{outage}.")
+                self._report_trouble(f"{outage}.")
             except Exception as error:  # whatever ended the client, it is started again
-                self._complain(_why_it_ended(error))
+                self._report_trouble(_why_it_ended(error))
             else:
-                self._complain("The connection to Discord ended.")
+                self._report_trouble("The connection to Discord ended.")
             lived = (self._services.clock() - started).total_seconds()
             attempts = 1 if lived > PATIENCE_SECONDS else attempts + 1
             await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
@@ -423,9 +423,9 @@ class DiscordThread:
         self._bot = bot
         async with bot:
             await bot.login(token.get_secret_value())
-            await self._until_turn(ours=True)
+            await self._until_leader(is_leader=True)
             line = asyncio.create_task(bot.connect())
-            lost = asyncio.create_task(self._until_turn(ours=False))
+            lost = asyncio.create_task(self._until_leader(is_leader=False))
             try:
                 await asyncio.wait({line, lost}, return_when=asyncio.FIRST_COMPLETED)
                 if line.done():
@@ -433,15 +433,15 @@ class DiscordThread:
             finally:
                 await _end(line, lost)
 
-    async def _until_turn(self, *, ours: bool) -> None:
+    async def _until_leader(self, *, is_leader: bool) -> None:
         try:
-            while await asyncio.to_thread(self._turn.take) is not ours:
-                self._standing_by = ours
-                await asyncio.sleep(TURN_SECONDS)
+            while await asyncio.to_thread(self._leader_lock.acquire) is not is_leader:
+                self._standing_by = is_leader
+                await asyncio.sleep(LEADER_POLL_SECONDS)
         finally:
             self._standing_by = False
 
-    def _complain(self, trouble: str) -> None:
+    def _report_trouble(self, trouble: str) -> None:
         if trouble != self._trouble:
             _log.warning("Not connected to Discord", reason=trouble)
         self._trouble = trouble

@@ -33,9 +33,9 @@ from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.health.clock import clock_status
-from core.health.heart import Heart
+from core.health.heartbeat import HeartbeatThread
 from core.inbox import actions as inbox
-from core.inbox.hearers import collect
+from core.inbox.handlers import collect
 from core.inbox.worker import Worker
 from core.kit.bus import RedisBus, connect_bus
 from core.kit.crypto import signing_key, vault_of
@@ -43,8 +43,8 @@ from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
 from core.kit.feature import Feature
+from core.kit.health_item import HealthItem
 from core.kit.log import name_guild, set_up_logging
-from core.kit.part import Part
 from core.kit.sandbox_world import SandboxWorld
 from core.kit.services import Services
 from core.kit.settings import Settings, read_settings
@@ -139,8 +139,8 @@ def _create_web(settings: Settings) -> Flask:
     features = load_features()
     services = open_services(settings, settings.database_url.get_secret_value())
     services.bus.start()
-    well = Part("Web", "ok", "Answering.")
-    Heart(services, lambda: [well, bus_status(services), clock_status(services)]).start()
+    well = HealthItem("Web", "ok", "Answering.")
+    HeartbeatThread(services, lambda: [well, bus_status(services), clock_status(services)]).start()
     return web(services, features)
 
 
@@ -153,7 +153,7 @@ def open_services(settings: Settings, database_url: str) -> Services:
         settings.log_level, settings.log_format, [*settings.secrets(), *_password(database_url)]
     )
     bus = connect_bus(settings.redis_url.get_secret_value() if settings.redis_url else None)
-    database = Database(database_url, ring=bus.publish, key=lambda: signing_key(settings))
+    database = Database(database_url, notify=bus.publish, key=lambda: signing_key(settings))
     return Services(settings, database, bus)
 
 
@@ -162,17 +162,19 @@ def _password(url: str) -> list[str]:
     return [str(password)] if password else []
 
 
-def bus_status(services: Services) -> Part:
+def bus_status(services: Services) -> HealthItem:
     """Redis, for the health page."""
     if services.settings.redis_url is None:
-        return Part("Redis", "ok", "Not configured (optional).")
+        return HealthItem("Redis", "ok", "Not configured (optional).")
     trouble = services.bus.trouble()
     if trouble is None:
-        return Part("Redis", "ok", "Answering.")
-    return Part("Redis", "warn", f"Not answering ({trouble}). Everything works, a little slower.")
+        return HealthItem("Redis", "ok", "Answering.")
+    return HealthItem(
+        "Redis", "warn", f"Not answering ({trouble}). Everything works, a little slower."
+    )
 
 
-class Backstage:
+class BackgroundThreads:
     """Everything of a process but the web server: bot, sender, worker, timed work, heart,
     and what features run."""
 
@@ -190,7 +192,7 @@ class Backstage:
         )
         self._tasks = TaskRunner(services, (task for feature in features for task in feature.tasks))
         self._runners = [run(services) for feature in features for run in feature.runs]
-        self._heart = Heart(services, self.status)
+        self._heartbeat = HeartbeatThread(services, self.status)
 
     def start(self) -> None:
         with self._services.database.begin() as tx:
@@ -199,15 +201,15 @@ class Backstage:
         for problem in self._services.settings.problems():
             _log.warning("A setting will not work", problem=problem)
         bus = self._services.bus
-        bus.listen(inbox.BELL, lambda _message: self._worker.ring())
-        bus.listen(outbox.BELL, lambda _message: self._discord.ring())
+        bus.subscribe(inbox.TOPIC, lambda _message: self._worker.wake())
+        bus.subscribe(outbox.TOPIC, lambda _message: self._discord.wake())
         bus.start()
         self._discord.start()
         self._worker.start()
         self._tasks.start()
         for runner in self._runners:
             runner.start()
-        self._heart.start()
+        self._heartbeat.start()
 
     def stop(self) -> None:
         """Take no new work, finish what is in hand, say goodbye."""
@@ -216,17 +218,17 @@ class Backstage:
             runner.stop()
         self._worker.stop()
         self._discord.stop()
-        self._heart.stop()
+        self._heartbeat.stop()
         self._services.bus.stop()
         self._services.database.close()
 
-    def status(self) -> list[Part]:
+    def status(self) -> list[HealthItem]:
         parts = [*self._discord.status(), self._worker.status(), *self._tasks.status()]
         parts += [part for runner in self._runners for part in runner.status()]
         if problems := self._services.settings.problems():
-            parts.append(Part("Settings", "warn", " ".join(problems)))
+            parts.append(HealthItem("Settings", "warn", " ".join(problems)))
         if self._with_web:
-            parts.append(Part("Web", "ok", "Answering."))
+            parts.append(HealthItem("Web", "ok", "Answering."))
         return [*parts, bus_status(self._services), clock_status(self._services)]
 
 
@@ -234,7 +236,7 @@ class Backstage:
 
 
 @dataclass
-class Ground:
+class Runtime:
     """What everything else stands on for as long as the program runs."""
 
     settings: Settings
@@ -249,7 +251,9 @@ class Ground:
             self.postgres.stop()
 
 
-def break_ground(settings: Settings, features: tuple[Feature, ...], *, with_web: bool) -> Ground:
+def prepare_runtime(
+    settings: Settings, features: tuple[Feature, ...], *, with_web: bool
+) -> Runtime:
     """Check what can be checked, then start the database and, without a token, the sandbox.
 
     Raises:
@@ -265,21 +269,21 @@ def break_ground(settings: Settings, features: tuple[Feature, ...], *, with_web:
         signing_key(settings)
         vault_of(settings)
     check_redis(settings)
-    ground = Ground(settings, "", None, None)
+    runtime = Runtime(settings, "", None, None)
     try:
         if settings.discord_token is None:
-            ground.world = SandboxWorld(settings)
-            ground.settings = ground.world.start()
+            runtime.world = SandboxWorld(settings)
+            runtime.settings = runtime.world.start()
         if settings.database_url is not None:
-            ground.database_url = settings.database_url.get_secret_value()
+            runtime.database_url = settings.database_url.get_secret_value()
         else:
-            ground.postgres = EmbeddedPostgres(settings.data_dir)
-            ground.database_url = ground.postgres.start()
-        prepare_database(ground.database_url, ground.settings, features)
+            runtime.postgres = EmbeddedPostgres(settings.data_dir)
+            runtime.database_url = runtime.postgres.start()
+        prepare_database(runtime.database_url, runtime.settings, features)
     except BaseException:
-        ground.close()
+        runtime.close()
         raise
-    return ground
+    return runtime
 
 
 MOST_CLIENTS = 500
@@ -290,14 +294,14 @@ class Server(BaseApplication):
     """Gunicorn with one worker, so that the bot exists once. The worker is started again if it
     dies; the master keeps the embedded PostgreSQL and the sandbox."""
 
-    def __init__(self, ground: Ground, features: tuple[Feature, ...]) -> None:
-        self._ground = ground
+    def __init__(self, runtime: Runtime, features: tuple[Feature, ...]) -> None:
+        self._runtime = runtime
         self._features = features
-        self._backstage: Backstage | None = None
+        self._background: BackgroundThreads | None = None
         super().__init__()
 
     def load_config(self) -> None:
-        settings = self._ground.settings
+        settings = self._runtime.settings
         for key, value in {
             "bind": f"{settings.host}:{settings.port}",
             "workers": 1,
@@ -310,34 +314,34 @@ class Server(BaseApplication):
             "post_fork": lambda _arbiter, worker: worker.cfg.set("graceful_timeout", 2),
             "control_socket_disable": True,
             "logger_class": _OurLogs,
-            "post_worker_init": self._raise_curtain,
-            "worker_exit": lambda _arbiter, worker: self._drop_curtain(worker),
-            "on_exit": lambda _arbiter: self._ground.close(),
-            "when_ready": lambda _arbiter: print(welcome(self._ground), flush=True),
+            "post_worker_init": self._start_background,
+            "worker_exit": lambda _arbiter, worker: self._stop_background(worker),
+            "on_exit": lambda _arbiter: self._runtime.close(),
+            "when_ready": lambda _arbiter: print(welcome(self._runtime), flush=True),
         }.items():
             self.cfg.set(key, value)
 
     def load(self) -> Flask:  # type: ignore[override]
-        services = open_services(self._ground.settings, self._ground.database_url)
-        self._backstage = Backstage(services, self._features, with_web=True)
+        services = open_services(self._runtime.settings, self._runtime.database_url)
+        self._background = BackgroundThreads(services, self._features, with_web=True)
         return web(services, self._features)
 
-    def _raise_curtain(self, worker: GunicornWorker) -> None:
+    def _start_background(self, worker: GunicornWorker) -> None:
         """Ctrl-C reaches the worker and the master at once, and the master tells the worker: once
         is enough, and as gently as ever. Gunicorn's own hurry takes a lock inside of a signal's
         handler, which waits for ever if the worker happens to hold it."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGQUIT, worker.handle_exit)
-        assert self._backstage is not None, "load() comes first"
-        self._backstage.start()
+        assert self._background is not None, "load() comes first"
+        self._background.start()
 
-    def _drop_curtain(self, worker: GunicornWorker) -> None:
+    def _stop_background(self, worker: GunicornWorker) -> None:
         """The last thing a worker does. It goes at once then: a client that never finishes its
         request keeps a thread busy, and what is the master's is not ours to close."""
         if not worker.booted:
             return  # the exit code tells the master why
-        if self._backstage is not None:
-            self._backstage.stop()
+        if self._background is not None:
+            self._background.stop()
         logging.shutdown()
         os._exit(0)
 
@@ -358,11 +362,11 @@ class _OurLogs(Logger):
         super().exception(msg, *args, **kwargs)
 
 
-def welcome(ground: Ground) -> str:
+def welcome(runtime: Runtime) -> str:
     """The friendly lines at the start."""
-    settings = ground.settings
+    settings = runtime.settings
     here = f"http://localhost:{settings.port}"
-    if ground.world is None:
+    if runtime.world is None:
         return (
             f"\nRegulars is running at {here}\n"
             f"  Status:        {here}/\n"
@@ -371,7 +375,7 @@ def welcome(ground: Ground) -> str:
         )
     return (
         "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
-        f"\n\n  Open  {ground.world.page_url}  and play: you are the streamer, a viewer, a "
+        f"\n\n  Open  {runtime.world.page_url}  and play: you are the streamer, a viewer, a "
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"
         "        write  !watchtime  or  !leaderboard 5  in Discord, and  !help  for the rest.\n\n"
@@ -389,11 +393,11 @@ def run() -> int:
 def _run(settings: Settings) -> int:
     set_up_logging(settings.log_level, settings.log_format, settings.secrets())
     features = load_features()
-    ground = break_ground(settings, features, with_web=True)
+    runtime = prepare_runtime(settings, features, with_web=True)
     try:
-        Server(ground, features).run()
+        Server(runtime, features).run()
     finally:
-        ground.close()
+        runtime.close()
     return 0
 
 
@@ -405,17 +409,17 @@ def run_without_web() -> int:
 def _run_without_web(settings: Settings) -> int:
     set_up_logging(settings.log_level, settings.log_format, settings.secrets())
     features = load_features()
-    ground = break_ground(settings, features, with_web=False)
+    runtime = prepare_runtime(settings, features, with_web=False)
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     try:
-        backstage = Backstage(open_services(settings, ground.database_url), features)
-        backstage.start()
+        background = BackgroundThreads(open_services(settings, runtime.database_url), features)
+        background.start()
         done.wait()
-        backstage.stop()
+        background.stop()
     finally:
-        ground.close()
+        runtime.close()
     return 0
 
 

@@ -3,7 +3,7 @@
 Three roles; everybody has what they have earned, until some reach the next role, some unlink and
 some are corrected below a threshold. Measured is the look as a whole transaction, commit included,
 then a second one that finds nothing; both start from what the bot's cache would say. The calls
-are counted at the courier, behind the real outbox and its real sender: they have to be as many as
+are counted at the transport, behind the real outbox and its real sender: they have to be as many as
 roles that members lack or hold too much, which is computed apart, member by member.
 """
 
@@ -17,9 +17,9 @@ from sqlalchemy import text
 from benchmarks.figures import Results
 from core.guilds import store as guilds
 from core.kit.database import Database
-from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 from core.roles import updates
 from core.roles.rules import Role
 from core.roles.updates import Seen

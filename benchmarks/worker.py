@@ -16,7 +16,7 @@ from benchmarks.webhooks import CHAT, NORA, chat
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.inbox import store
-from core.inbox.hearers import collect
+from core.inbox.handlers import collect
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database

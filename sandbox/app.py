@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sandbox import control
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.discord.keep import keeping
 from sandbox.discord.routes import routes as discord_routes
 from sandbox.discord.world import DiscordWorld
@@ -50,19 +50,19 @@ class SandboxSettings:
 
 def build(settings: SandboxSettings) -> web.Application:
     """The application with every part's routes; its worlds live and die with it."""
-    bell, faults = Bell(), Faults()
+    changes, faults = ChangeFeed(), Faults()
     kick = KickWorld(
         PEOPLE,
-        bell,
+        changes,
         faults,
         settings.base_url,
         webhook_url=settings.webhook_url,
         redirect_uris=settings.redirect_uris,
         signing_key=settings.signing_key,
     )
-    discord = DiscordWorld(PEOPLE, bell, faults, settings.base_url)
+    discord = DiscordWorld(PEOPLE, changes, faults, settings.base_url)
     beacon = PretendBeacon(faults, settings.base_url)
-    shuffle = ShuffleWorld(bell, faults, settings.base_url)
+    shuffle = ShuffleWorld(changes, faults, settings.base_url)
     faults.redefine(settings.defaults)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
     app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
@@ -72,14 +72,14 @@ def build(settings: SandboxSettings) -> web.Application:
     app.add_routes(shuffle_routes(shuffle))
     app.add_routes(page_routes())
     app.add_routes(
-        control.routes(bell, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})
+        control.routes(changes, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})
     )
     app.cleanup_ctx.append(kick.running)
     if settings.discord_file is not None:
         app.cleanup_ctx.append(keeping(discord, settings.discord_file))
 
     async def end_long_requests(_app: web.Application) -> None:
-        bell.close()
+        changes.close()
         await kick.feed.close()
         await discord.close()
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.people import PEOPLE
 
@@ -67,9 +67,9 @@ def people() -> list[dict[str, str]]:
     return [{key: str(value) for key, value in asdict(person).items()} for person in PEOPLE]
 
 
-def routes(bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> list[web.RouteDef]:
+def routes(changes: ChangeFeed, faults: Faults, worlds: Mapping[str, World]) -> list[web.RouteDef]:
     """GET state and events, GET and POST faults, POST faults/reset, all under /control."""
-    root = _Root(bell, faults, worlds)
+    root = _Root(changes, faults, worlds)
     return [
         web.get("/control/state", root.state),
         web.get("/control/events", root.events),
@@ -80,8 +80,8 @@ def routes(bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> list[web.
 
 
 class _Root:
-    def __init__(self, bell: Bell, faults: Faults, worlds: Mapping[str, World]) -> None:
-        self.bell = bell
+    def __init__(self, changes: ChangeFeed, faults: Faults, worlds: Mapping[str, World]) -> None:
+        self.changes = changes
         self.faults = faults
         self.worlds = worlds
 
@@ -94,7 +94,7 @@ class _Root:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         )
-        listener = self.bell.listen()
+        listener = self.changes.listen()
         try:
             await response.prepare(request)
             await response.write(b": listening\n\n")
@@ -111,7 +111,7 @@ class _Root:
     async def set_faults(self, request: web.Request) -> web.Response:
         for name, value in (await body_of(request)).items():
             self._set(name, value)
-        self.bell.ring("fault")
+        self.changes.publish("fault")
         return web.json_response(self.faults.snapshot())
 
     def _set(self, name: str, value: object) -> None:
@@ -124,13 +124,13 @@ class _Root:
 
     async def reset_faults(self, _request: web.Request) -> web.Response:
         self.faults.reset()
-        self.bell.ring("fault")
+        self.changes.publish("fault")
         return web.json_response(self.faults.snapshot())
 
 
-async def _next_chunk(next_ring: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
+async def _next_chunk(next_change: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
     try:
-        ring = await asyncio.wait_for(next_ring(), KEEP_ALIVE_SECONDS)
+        change = await asyncio.wait_for(next_change(), KEEP_ALIVE_SECONDS)
     except TimeoutError:
         return b": still here\n\n"
-    return f"data: {json.dumps(ring)}\n\n".encode()
+    return f"data: {json.dumps(change)}\n\n".encode()

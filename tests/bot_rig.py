@@ -42,7 +42,7 @@ def bot_in_discord(
     ):
         env = {key.lower(): value for key, value in world.env.items()} | values
         bus = LocalBus()
-        patch.setattr(database, "_ring", bus.publish)
+        patch.setattr(database, "_notify", bus.publish)
         bot = DiscordThread(Services(settings(**env), database, bus, clock=clock), features)
         bot.start()
         driver = DiscordDriver(world.base_url)

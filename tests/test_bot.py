@@ -316,7 +316,7 @@ def _problem(one: DiscordThread) -> str:
 
 def test_ringing_or_stopping_what_never_started_is_no_error(database: Database) -> None:
     one = thread(database, Clock())
-    one.ring()
+    one.wake()
     one.stop()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from core.guilds import store
 from core.guilds.rules import require_fitting
 from core.guilds.settings import LANGUAGE, TIME_ZONE
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.feature import GuildSetting
 from core.kit.guild_settings import GuildSettings
 from core.kit.log import name_guild
@@ -34,9 +34,9 @@ def bid_farewell(tx: Connection, guild_id: int) -> None:
 def setting(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
     """The server's value of a setting. Read once a transaction and server."""
     key = ("guild_settings", guild_id)
-    if key not in notes(tx):
-        notes(tx)[key] = store.list_settings(tx, guild_id)
-    values = cast("dict[str, Any]", notes(tx)[key])
+    if key not in cache_of(tx):
+        cache_of(tx)[key] = store.list_settings(tx, guild_id)
+    values = cast("dict[str, Any]", cache_of(tx)[key])
     return cast("T", values.get(declared.key, declared.default))
 
 
@@ -88,7 +88,7 @@ def _before_a_change(tx: Connection, guild_id: int, declared: GuildSetting[T]) -
 
 
 def _forget_what_was_read(tx: Connection, guild_id: int) -> None:
-    notes(tx).pop(("guild_settings", guild_id), None)
+    cache_of(tx).pop(("guild_settings", guild_id), None)
 
 
 def apply_environment(

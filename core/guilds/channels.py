@@ -13,7 +13,7 @@ from core.guilds.tables import channel_troubles as troubles
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
 from core.kit.feature import GuildSetting
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.outbox import actions as outbox
 
@@ -83,7 +83,7 @@ def end_trouble(tx: Connection, guild_id: int, channel_id: int, now: datetime) -
     gone = (troubles.c.guild_id == guild_id) & (troubles.c.channel_id == channel_id)
     if not tx.execute(delete(troubles).where(gone)).rowcount:
         return False
-    outbox.try_channel_again(tx, guild_id, channel_id, now)
+    outbox.retry_channel(tx, guild_id, channel_id, now)
     return True
 
 
@@ -132,10 +132,10 @@ def say_trouble(trouble: Trouble) -> str:
     )
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """For the health page: every channel that cannot be used."""
     return [
-        Part(
+        HealthItem(
             _("Posts in a channel"),
             "warn",
             say_trouble(trouble),

@@ -1,6 +1,6 @@
 """What the guilds package declares."""
 
-from core.guilds.channels import look
+from core.guilds.channels import check_health
 from core.guilds.personal import PERSONAL
 from core.guilds.settings import SETTINGS
 from core.kit.feature import Feature
@@ -9,7 +9,7 @@ from core.kit.words import _
 FEATURE = Feature(
     "guilds",
     settings=SETTINGS,
-    checks=(look,),
+    checks=(check_health,),
     audit={
         "guilds.grant": lambda before, after: _("let {target} use the command group {after}"),
         "guilds.revoke": lambda before, after: _("took the command group {before} from {target}"),

@@ -13,8 +13,8 @@ from core.inbox import actions as inbox
 from core.kit.database import DatabaseOutage, limit_time, savepoint
 from core.kit.errors import Outage
 from core.kit.feature import Check
+from core.kit.health_item import HealthItem
 from core.kit.locks import list_lock_waits
-from core.kit.part import Part
 from core.kit.services import Services
 from core.outbox import actions as outbox
 
@@ -24,7 +24,7 @@ class Report:
     """How the product is at an instant."""
 
     overall: Overall
-    parts: tuple[Part, ...]
+    parts: tuple[HealthItem, ...]
     at: datetime
 
 
@@ -43,40 +43,40 @@ def examine(
     """What the heartbeats and the features report of all, and of this one server. What cannot be
     read in time, such as a locked table, is reported as just that."""
     limit_time(tx, statement=STATEMENT_SECONDS, lock=LOCK_SECONDS)
-    parts = [Part("Database", "ok", "Answering.")]
+    parts = [HealthItem("Database", "ok", "Answering.")]
     end = time.monotonic() + CHECKS_SECONDS
-    for look in (_look_at_processes, _look_at_locks, *checks):
-        parts += _looked(tx, look, now) if time.monotonic() < end else [_unknown(look)]
+    for check in (_check_processes, _check_locks, *checks):
+        parts += _run_check(tx, check, now) if time.monotonic() < end else [_unknown(check)]
     shown = [part for part in parts if part.guild_id in (None, guild_id)]
     return Report(overall(shown), tuple(shown), now)
 
 
-def _looked(tx: Connection, look: Check, now: datetime) -> list[Part]:
+def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
     try:
         with savepoint(tx):
-            return look(tx, now)
+            return check(tx, now)
     except DatabaseOutage as outage:
         if tx.invalidated:
             raise
-        return [_unknown(look, outage.reason)]
+        return [_unknown(check, outage.reason)]
 
 
-def _unknown(look: Check, why: str = "the database is too slow") -> Part:
+def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
     """Named after the package that declares the check."""
-    name = look.__module__.split(".")[1].replace("_", " ").capitalize()
-    return Part(name, "warn", f"Not examined: {why}.")
+    name = check.__module__.split(".")[1].replace("_", " ").capitalize()
+    return HealthItem(name, "warn", f"Not examined: {why}.")
 
 
-def _look_at_processes(tx: Connection, now: datetime) -> list[Part]:
-    return merge(store.list_beats(tx), now)
+def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
+    return merge(store.list_heartbeats(tx), now)
 
 
-def _look_at_locks(tx: Connection, _now: datetime) -> list[Part]:
+def _check_locks(tx: Connection, _now: datetime) -> list[HealthItem]:
     waits = [wait for wait in list_lock_waits(tx) if wait.waited > WAITS_SECONDS]
     if not waits:
         return []
     reason = f"{len(waits)} waiting, the longest for {waits[0]}."
-    return [Part("Database locks", "warn", reason, waits[0].waited, age_of="trouble")]
+    return [HealthItem("Database locks", "warn", reason, waits[0].waited, age_of="trouble")]
 
 
 def report(services: Services, checks: Iterable[Check]) -> Report:
@@ -86,10 +86,12 @@ def report(services: Services, checks: Iterable[Check]) -> Report:
         with services.database.begin() as tx:
             return examine(tx, checks, now)
     except Outage as outage:
-        part = Part("Database", "down", f"It is not answering: {outage.reason}")
+        part = HealthItem("Database", "down", f"It is not answering: {outage.reason}")
         return Report("down", (part,), now)
 
 
-def try_shelves_again(tx: Connection, now: datetime, guild_id: int) -> int:
-    """Take a server's things off both shelves; returns how many are tried again."""
-    return inbox.try_shelf_again(tx, now, guild_id) + outbox.try_shelf_again(tx, now, guild_id)
+def retry_dead_letters(tx: Connection, now: datetime, guild_id: int) -> int:
+    """Retry a server's dead letters of inbox and outbox; returns how many."""
+    return inbox.retry_dead_letters(tx, now, guild_id) + outbox.retry_dead_letters(
+        tx, now, guild_id
+    )

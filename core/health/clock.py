@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from core.drand.client import client_of as drand_of
 from core.kick.client import client_of as kick_of
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 
 TOLERATED = timedelta(seconds=30)
 
 
-def clock_status(services: Services) -> Part:
+def clock_status(services: Services) -> HealthItem:
     """For the health page; asks nobody."""
     clocks = {
         "Kick": kick_of(services.settings).time.now(),
@@ -20,20 +20,20 @@ def clock_status(services: Services) -> Part:
     return compare(services.clock(), {who: at for who, at in clocks.items() if at is not None})
 
 
-def compare(now: datetime, others: Mapping[str, datetime]) -> Part:
+def compare(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
     """What our clock says, beside those of others."""
     name = "Clock"
     if not others:
-        return Part(name, "ok", "Not compared with Kick's yet.")
+        return HealthItem(name, "ok", "Not compared with Kick's yet.")
     off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED}
     if not off:
-        return Part(name, "ok", f"Agrees with {' and '.join(others)}.")
+        return HealthItem(name, "ok", f"Agrees with {' and '.join(others)}.")
     told = " and ".join(f"{_words(ahead)} {who}'s" for who, ahead in off.items())
     agreeing = next((who for who in others if who not in off), None)
     if agreeing:
         reason = f"This computer's clock is {told}, but agrees with {agreeing}'s."
-        return Part(name, "warn", reason)
-    return Part(
+        return HealthItem(name, "warn", reason)
+    return HealthItem(
         name,
         "warn",
         f"This computer's clock is {told}. Switch on time synchronisation (NTP). Kick's events are "

@@ -26,20 +26,20 @@ class Health(commands.Cog):
     async def health(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show how the bot, its database, Redis and Kick are."""
         guild_id = guild_id_of(ctx)
-        found = await self.look(guild_id)
+        found = await self.report(guild_id)
         view = HealthView(self, guild_id, ctx.author.id, again=embeds.can_be_retried(found.parts))
         await answer(ctx, embeds.report(found), view)
 
-    async def look(self, guild_id: int) -> Report:
+    async def report(self, guild_id: int) -> Report:
         """Take the pulse now, with what concerns this server."""
         return await self._services.database.run(
             actions.examine, self._checks, self._services.clock(), guild_id
         )
 
     async def try_again(self, guild_id: int) -> int:
-        """Take this server's things off the shelves."""
+        """Retry this server's dead letters."""
         return await self._services.database.run(
-            actions.try_shelves_again, self._services.clock(), guild_id
+            actions.retry_dead_letters, self._services.clock(), guild_id
         )
 
 
@@ -82,5 +82,5 @@ class HealthView(discord.ui.View):
             await self._show(interaction)
 
     async def _show(self, interaction: discord.Interaction) -> None:
-        found = await self._cog.look(self._guild_id)
+        found = await self._cog.report(self._guild_id)
         await interaction.edit_original_response(embed=embeds.report(found), view=self)

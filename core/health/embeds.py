@@ -6,7 +6,7 @@ import discord
 
 from core.health.actions import Report
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
-from core.kit.part import AgeOf, Part
+from core.kit.health_item import AgeOf, HealthItem
 from core.kit.words import _
 
 _MARKS = {"ok": "🟢", "warn": "🟡", "down": "🔴"}
@@ -26,7 +26,7 @@ def report(found: Report) -> discord.Embed:
     return card(titles[found.overall], body, tone=_TONES[found.overall])
 
 
-def _row(part: Part) -> str:
+def _row(part: HealthItem) -> str:
     # Never colour alone: the word stands beside the mark.
     words = {"ok": _("ok"), "warn": _("warning"), "down": _("down")}
     age = "" if part.age_seconds is None else f" · {_age(part.age_of, part.age_seconds)}"
@@ -46,6 +46,6 @@ def _age(of: AgeOf, seconds: float) -> str:
     return words[of].format(age=duration(max(seconds, 0)))
 
 
-def can_be_retried(parts: Sequence[Part]) -> bool:
+def can_be_retried(parts: Sequence[HealthItem]) -> bool:
     """Whether something that was given up can be tried again."""
     return any(part.can_be_retried for part in parts)

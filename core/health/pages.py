@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from core.health import actions
 from core.kit.feature import Check
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 
 
@@ -44,7 +44,7 @@ def pages(services: Services, checks: tuple[Check, ...]) -> Blueprint:
     return blueprint
 
 
-def _as_json(part: Part) -> dict[str, object]:
+def _as_json(part: HealthItem) -> dict[str, object]:
     line: dict[str, object] = {"name": part.name, "state": part.state, "reason": part.reason}
     if part.age_seconds is not None:
         line["age_seconds"] = round(part.age_seconds, 1)

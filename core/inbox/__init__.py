@@ -1,6 +1,6 @@
-"""Everything the outside tells us is written down here first, and handled exactly once.
+"""The inbox: every incoming event is stored before it is acknowledged, and handled exactly once.
 
-A delivery is stored under its unique id and answered at once. The worker turns it into events;
-each event is a fact with a natural key, so the same fact under another delivery id counts once.
-Delivery, facts and all their effects are one transaction: a crash anywhere re-runs it whole.
+The worker translates a delivery into events. An event has a natural key, so the same event under
+another delivery id counts once. A delivery, its events and all their effects are one transaction:
+after a crash it runs again as a whole.
 """

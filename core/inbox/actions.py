@@ -1,4 +1,4 @@
-"""What one can do with the inbox from outside."""
+"""Receiving deliveries, publishing events, retrying dead letters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,41 +10,41 @@ from core.events import Event
 from core.events.base import from_json, to_json
 from core.inbox import store
 from core.inbox.store import Delivery
-from core.kit.database import ring_after_commit
+from core.kit.database import notify_after_commit
 
-BELL = "inbox"
+TOPIC = "inbox"
 
-OWN_SOURCE = "inbox.told"
-"""What happened inside the product, and the features above have to know."""
+OWN_SOURCE = "inbox.events"
+"""Source of the events that features publish themselves."""
 
 
 def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:
-    """Write deliveries down and tell the worker; False for each that was already here."""
-    news = store.add_deliveries(tx, deliveries)
-    for delivery, new in zip(deliveries, news, strict=True):
+    """Store deliveries and wake the worker; False for each duplicate."""
+    added = store.add_deliveries(tx, deliveries)
+    for delivery, new in zip(deliveries, added, strict=True):
         if new:
-            ring_after_commit(
-                tx, BELL, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
+            notify_after_commit(
+                tx, TOPIC, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
             )
-    return news
+    return added
 
 
 def receive(tx: Connection, delivery: Delivery) -> bool:
-    """The same for one."""
+    """Store one delivery and wake the worker; False if it is a duplicate."""
     return receive_all(tx, [delivery])[0]
 
 
-def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Take one server's things off the shelf, or everybody's; returns how many are tried again."""
-    count = store.set_shelf_waiting(tx, now, guild_id)
+def retry_dead_letters(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Retry the dead letters of one server, or of all; returns how many."""
+    count = store.retry_dead(tx, now, guild_id)
     if count:
-        ring_after_commit(tx, BELL)
+        notify_after_commit(tx, TOPIC)
     return count
 
 
-def tell(tx: Connection, event: Event) -> bool:
-    """Something happened among ourselves: it is heard once this transaction is committed, in order
-    for each server, and as surely as what the outside tells. False when it was told before."""
+def publish(tx: Connection, event: Event) -> bool:
+    """Publish an event of our own. Its handlers run after this transaction has committed, in order
+    per server, exactly once. False if it was published before."""
     kind = type(event).__name__
     return receive(
         tx,
@@ -60,5 +60,5 @@ def tell(tx: Connection, event: Event) -> bool:
 
 
 def translate_own(_tx: Connection, delivery: Delivery) -> list[Event]:
-    """The event that was told."""
+    """The published event."""
     return [from_json(getattr(events, delivery.kind), delivery.body)]

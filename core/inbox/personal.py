@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from core.inbox.actions import OWN_SOURCE
-from core.inbox.tables import deliveries, facts, retries
+from core.inbox.tables import deliveries, events, retries
 from core.kit.database import among, contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
@@ -56,11 +56,11 @@ def _retries(tx: Connection, subject: Subject) -> list[RowMapping]:
     return [row for row in found.mappings() if row_is_about(retries, row, subject)]
 
 
-def _facts(tx: Connection, subject: Subject) -> list[RowMapping]:
+def _events(tx: Connection, subject: Subject) -> list[RowMapping]:
     found = tx.execute(
-        select(facts).where(facts.c.guild_id == subject.guild_id, may_be_about(facts, subject))
+        select(events).where(events.c.guild_id == subject.guild_id, may_be_about(events, subject))
     )
-    return [row for row in found.mappings() if row_is_about(facts, row, subject)]
+    return [row for row in found.mappings() if row_is_about(events, row, subject)]
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         ],
         "not_handled_yet": [{"what": row["event"]} for row in _retries(tx, subject)],
         "remembered_so_that_it_counts_once": [
-            {"at": row["at"], "what": row["event"]} for row in _facts(tx, subject)
+            {"at": row["at"], "what": row["event"]} for row in _events(tx, subject)
         ],
     }
 
@@ -92,15 +92,15 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
     done = [row["id"] for row in ours if row["state"] == "done"]
     tx.execute(delete(deliveries).where(among(deliveries.c.id, done)))
-    for row in _facts(tx, subject):
+    for row in _events(tx, subject):
         if row["at"] < subject.swept_before and row["event"] != "ChannelFollowed":
-            same = [column == row[column.name] for column in facts.primary_key]
-            tx.execute(update(facts).where(*same).values(redacted_row(facts, row, subject)))
+            same = [column == row[column.name] for column in events.primary_key]
+            tx.execute(update(events).where(*same).values(redacted_row(events, row, subject)))
     return len(ours) > len(done) or bool(_retries(tx, subject))
 
 
 PERSONAL = Personal(
-    tables=("inbox_deliveries", "inbox_facts", "inbox_retries"),
+    tables=("inbox_deliveries", "inbox_events", "inbox_retries"),
     collect=collect,
     forget=forget,
     sweep=sweep,

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events.base import Event, to_json
-from core.inbox.tables import deliveries, facts, retries
+from core.inbox.tables import deliveries, events, retries
 from core.kit.clock import utc_now
 
 T = TypeVar("T")
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Something the outside told us, as it came.
+    """What a vendor sent, unchanged.
 
     Attributes:
-        source: who told us, such as `kick.webhook`; names the translator.
+        source: such as `kick.webhook`; selects the translator.
         delivery_id: the sender's own id of this delivery.
-        kind: the sender's name for what it tells, such as `chat.message.sent`.
+        kind: the sender's name of the event, such as `chat.message.sent`.
         lane: deliveries of one lane are handled in order, such as `kick:4377`.
         body: the decoded JSON.
-        sent_at: when the sender says it sent it.
-        id: our own number, once stored.
-        received_at: when it came; None: now.
-        subscription_id: by which subscription it came, as the sender says.
+        sent_at: as the sender says.
+        id: the row id, once stored.
+        received_at: None means now.
+        subscription_id: as the sender says.
     """
 
     source: str
@@ -45,18 +45,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """An event on which one hearer failed."""
+    """An event for which one handler failed."""
 
     id: int
     guild_id: int
     event: str
     key: str
-    hearer: str
+    handler: str
     payload: dict[str, Any]
     attempts: int
 
 
-# All of them in one parameter: a row costs half as much as with parameters of its own.
+# One JSON parameter for all rows costs half as much as parameters per row.
 _ADD_DELIVERIES = text("""
     INSERT INTO inbox_deliveries (source, delivery_id, kind, lane, body, sent_at, received_at,
                                   subscription_id)
@@ -70,7 +70,7 @@ _ADD_DELIVERIES = text("""
 
 
 def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
-    """Write them down; False for each whose delivery id was already here, or came twice."""
+    """Store deliveries; False for each whose delivery id is a duplicate."""
     rows = [
         {
             "source": delivery.source,
@@ -85,21 +85,21 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
         for delivery in batch
     ]
     added = tx.execute(_ADD_DELIVERIES, {"rows": json.dumps(rows)})
-    news = {(row.source, row.delivery_id) for row in added}
-    return [_take(news, (delivery.source, delivery.delivery_id)) for delivery in batch]
+    added_keys = {(row.source, row.delivery_id) for row in added}
+    return [_pop(added_keys, (delivery.source, delivery.delivery_id)) for delivery in batch]
 
 
-def _take(news: set[T], key: T) -> bool:
-    """True for the first who asks."""
-    if key not in news:
+def _pop(added_keys: set[T], key: T) -> bool:
+    """Whether the set has the key, which is then removed."""
+    if key not in added_keys:
         return False
-    news.remove(key)
+    added_keys.remove(key)
     return True
 
 
-# The oldest waiting delivery of some lane that nobody else is working on. Its row lock is the
-# lane's lock: the others see it as the lane's head, find it locked and go to another lane.
-# The recursive part hops from lane to lane over the index, so a long queue costs nothing.
+# The oldest waiting delivery of a lane that no other worker has claimed. Its row lock is the lane's
+# lock: other workers find the head of the lane locked and skip the lane. The recursive part is a
+# loose index scan over the lanes, so its cost does not depend on the length of the queue.
 _CLAIM_LANE = text("""
     WITH RECURSIVE lanes AS (
         (SELECT lane FROM inbox_deliveries WHERE state = 'waiting' ORDER BY lane LIMIT 1)
@@ -120,7 +120,7 @@ _CLAIM_LANE = text("""
 
 
 def claim_lane(tx: Connection) -> str | None:
-    """A lane with waiting deliveries, ours until the transaction ends; None when all is done."""
+    """Lock a lane with waiting deliveries until the transaction ends; None if there is none."""
     lane: str | None = tx.execute(_CLAIM_LANE).scalar()
     return lane
 
@@ -152,7 +152,7 @@ def _delivery(row: Row[Any]) -> Delivery:
 
 
 def set_done(tx: Connection, ids: Sequence[int], now: datetime) -> None:
-    """These deliveries have had their effects."""
+    """Mark deliveries as handled."""
     tx.execute(
         update(deliveries)
         .where(deliveries.c.id.in_(ids), deliveries.c.state == "waiting")
@@ -160,23 +160,22 @@ def set_done(tx: Connection, ids: Sequence[int], now: datetime) -> None:
     )
 
 
-def set_shelved(tx: Connection, delivery: int, error: str) -> None:
-    """This delivery cannot be understood; keep it for somebody to look at."""
+def set_dead(tx: Connection, delivery: int, error: str) -> None:
+    """Keep a delivery that cannot be translated as a dead letter."""
     tx.execute(
-        update(deliveries).where(deliveries.c.id == delivery).values(state="shelved", error=error)
+        update(deliveries).where(deliveries.c.id == delivery).values(state="dead", error=error)
     )
 
 
-_ADD_FACTS = (
-    upsert(facts)
-    .on_conflict_do_nothing(constraint="inbox_facts_once")
-    .returning(facts.c.guild_id, facts.c.event, facts.c.key)
+_ADD_EVENTS = (
+    upsert(events)
+    .on_conflict_do_nothing(constraint="inbox_events_once")
+    .returning(events.c.guild_id, events.c.event, events.c.key)
 )
 
 
-def add_facts(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
-    """Remember facts, each with the number of the delivery that told it; False for each that was
-    already known, under whatever delivery."""
+def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
+    """Store the keys of events, each with its delivery's id; False for each duplicate."""
     if not told:
         return []
     rows = [
@@ -189,28 +188,28 @@ def add_facts(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
         }
         for event, delivery in told
     ]
-    news = {(row.guild_id, row.event, row.key) for row in tx.execute(_ADD_FACTS, rows)}
-    return [_take(news, (row["guild_id"], row["event"], row["key"])) for row in rows]
+    added_keys = {(row.guild_id, row.event, row.key) for row in tx.execute(_ADD_EVENTS, rows)}
+    return [_pop(added_keys, (row["guild_id"], row["event"], row["key"])) for row in rows]
 
 
-def has_fact(tx: Connection, event: Event) -> bool:
-    """Whether the fact is known already."""
-    known = select(facts.c.key).where(
-        facts.c.guild_id == event.guild_id,
-        facts.c.event == type(event).__name__,
-        facts.c.key == event.key,
+def has_event(tx: Connection, event: Event) -> bool:
+    """Whether the event was stored before."""
+    known = select(events.c.key).where(
+        events.c.guild_id == event.guild_id,
+        events.c.event == type(event).__name__,
+        events.c.key == event.key,
     )
     return tx.execute(known).first() is not None
 
 
-def add_retry(tx: Connection, event: Event, hearer: str, try_at: datetime, error: str) -> None:
-    """This hearer failed on the event and is to hear it again."""
+def add_retry(tx: Connection, event: Event, handler: str, try_at: datetime, error: str) -> None:
+    """Schedule the first retry of a failed handler."""
     tx.execute(
         insert(retries).values(
             guild_id=event.guild_id,
             event=type(event).__name__,
             key=event.key,
-            hearer=hearer,
+            handler=handler,
             payload=to_json(event),
             try_at=try_at,
             error=error,
@@ -219,7 +218,7 @@ def add_retry(tx: Connection, event: Event, hearer: str, try_at: datetime, error
 
 
 def claim_retry(tx: Connection, now: datetime) -> Retry | None:
-    """The retry that is due longest, ours until the transaction ends."""
+    """Lock the retry that has been due longest until the transaction ends."""
     row = tx.execute(
         select(retries)
         .where(retries.c.state == "waiting", retries.c.try_at <= now)
@@ -229,18 +228,18 @@ def claim_retry(tx: Connection, now: datetime) -> Retry | None:
     ).first()
     if row is None:
         return None
-    return Retry(row.id, row.guild_id, row.event, row.key, row.hearer, row.payload, row.attempts)
+    return Retry(row.id, row.guild_id, row.event, row.key, row.handler, row.payload, row.attempts)
 
 
-def end_retry(tx: Connection, retry: int) -> None:
-    """The hearer has heard it now."""
+def delete_retry(tx: Connection, retry: int) -> None:
+    """The handler has newest it now."""
     tx.execute(delete(retries).where(retries.c.id == retry))
 
 
 def set_retry_failed(
-    tx: Connection, retry: int, *, try_at: datetime, error: str, shelve: bool
+    tx: Connection, retry: int, *, try_at: datetime, error: str, dead: bool
 ) -> None:
-    """It failed once more: later, or on the shelf."""
+    """The handler failed again: retry it later, or make it a dead letter."""
     tx.execute(
         update(retries)
         .where(retries.c.id == retry)
@@ -248,81 +247,79 @@ def set_retry_failed(
             attempts=retries.c.attempts + 1,
             try_at=try_at,
             error=error,
-            state="shelved" if shelve else "waiting",
+            state="dead" if dead else "waiting",
         )
     )
 
 
-def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Take off the shelf what one server's hearers failed on, or everybody's; returns how many.
+def retry_dead(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Retry the dead letters of one server, or of all; returns how many.
 
-    Deliveries that could not be understood belong to no server yet and are always tried again.
+    Deliveries that could not be translated belong to no server yet and are always retried.
     """
-    understood_again = (
-        update(deliveries)
-        .where(deliveries.c.state == "shelved")
-        .values(state="waiting", error=None)
+    retried_deliveries = (
+        update(deliveries).where(deliveries.c.state == "dead").values(state="waiting", error=None)
     )
-    heard_again = (
+    retried_handlers = (
         update(retries)
-        .where(retries.c.state == "shelved")
+        .where(retries.c.state == "dead")
         .values(state="waiting", attempts=0, try_at=now)
     )
     if guild_id is not None:
-        heard_again = heard_again.where(retries.c.guild_id == guild_id)
-    return tx.execute(understood_again).rowcount + tx.execute(heard_again).rowcount
+        retried_handlers = retried_handlers.where(retries.c.guild_id == guild_id)
+    return tx.execute(retried_deliveries).rowcount + tx.execute(retried_handlers).rowcount
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the inbox stands. `oldest_at` is when the oldest waiting delivery came."""
+    """`oldest_at` is when the oldest waiting delivery was received."""
 
     waiting: int
     oldest_at: datetime | None
     retrying: int
-    shelved: int
-    shelved_error: str | None
+    dead: int
+    dead_error: str | None
 
 
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting') AS waiting,
            (SELECT min(received_at) FROM inbox_deliveries WHERE state = 'waiting') AS oldest_at,
            (SELECT count(*) FROM inbox_retries WHERE state = 'waiting') AS retrying,
-           (SELECT count(*) FROM inbox_deliveries WHERE state = 'shelved')
-         + (SELECT count(*) FROM inbox_retries WHERE state = 'shelved') AS shelved,
-           COALESCE((SELECT error FROM inbox_retries WHERE state = 'shelved'
+           (SELECT count(*) FROM inbox_deliveries WHERE state = 'dead')
+         + (SELECT count(*) FROM inbox_retries WHERE state = 'dead') AS dead,
+           COALESCE((SELECT error FROM inbox_retries WHERE state = 'dead'
                       ORDER BY id DESC LIMIT 1),
-                    (SELECT error FROM inbox_deliveries WHERE state = 'shelved'
-                      ORDER BY id DESC LIMIT 1)) AS shelved_error
+                    (SELECT error FROM inbox_deliveries WHERE state = 'dead'
+                      ORDER BY id DESC LIMIT 1)) AS dead_error
 """)
 
 
 def get_counts(tx: Connection) -> Counts:
-    """How many wait, fail and lie on the shelf."""
+    """How many deliveries wait, are retried and are dead letters."""
     return Counts(**tx.execute(_COUNTS).mappings().one())
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What a server's hearers failed on. `error` is the newest reason."""
+    """Failures of a server's event handlers. `error` is the newest one."""
 
     guild_id: int
     retrying: int
-    shelved: int
+    dead: int
     error: str
 
 
 _LIST_TROUBLES = text("""
     SELECT guild_id,
            count(*) FILTER (WHERE state = 'waiting') AS retrying,
-           count(*) FILTER (WHERE state = 'shelved') AS shelved,
+           count(*) FILTER (WHERE state = 'dead') AS dead,
            (array_agg(error ORDER BY id DESC))[1] AS error
       FROM inbox_retries GROUP BY guild_id ORDER BY guild_id
 """)
 
 
 def list_troubles(tx: Connection) -> list[Trouble]:
-    """The servers whose hearers fail on something."""
+    """The servers with failing event handlers."""
     return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
 
 
@@ -336,7 +333,7 @@ _FIND_NEWEST = text("""
 
 
 def find_newest(tx: Connection, source: str, lanes: Sequence[str]) -> datetime | None:
-    """When this source last told us anything in one of these lanes."""
+    """When this source last sent anything in one of these lanes."""
     newest: datetime | None = tx.execute(
         _FIND_NEWEST, {"source": source, "lanes": list(lanes)}
     ).scalar()
@@ -344,7 +341,7 @@ def find_newest(tx: Connection, source: str, lanes: Sequence[str]) -> datetime |
 
 
 def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Delivery]:
-    """What this source told last in a lane, the newest first."""
+    """The last deliveries of this source in a lane, newest first."""
     found = tx.execute(
         select(deliveries)
         .where(deliveries.c.source == source, deliveries.c.lane == lane)
@@ -355,7 +352,7 @@ def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Deli
 
 
 def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> Delivery | None:
-    """What this source told last of a kind in a lane."""
+    """The last delivery of this source and kind in a lane."""
     row = tx.execute(
         select(deliveries)
         .where(deliveries.c.kind == kind, deliveries.c.source == source, deliveries.c.lane == lane)
@@ -365,11 +362,11 @@ def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> De
     return _delivery(row) if row else None
 
 
-def find_heard(
+def find_newest_since(
     tx: Connection, source: str, lane: str, kind: str, since: datetime
 ) -> datetime | None:
-    """When this source last told something of this kind in this lane, if it did after `since`."""
-    heard: datetime | None = tx.execute(
+    """When this source last sent this kind of delivery in this lane, if that was after `since`."""
+    newest: datetime | None = tx.execute(
         select(deliveries.c.received_at)
         .where(
             deliveries.c.source == source,
@@ -380,15 +377,12 @@ def find_heard(
         .order_by(deliveries.c.received_at.desc())
         .limit(1)
     ).scalar()
-    return heard
+    return newest
 
 
-def end_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:
-    """Forget up to `most` handled deliveries of a kind that were sent and came before then, which
-    two clocks tell; returns how many.
-
-    What waits, or lies on the shelf, stays.
-    """
+def delete_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:
+    """Delete up to `most` handled deliveries of a kind that were both sent and received before then
+    (by two clocks); returns how many. Waiting deliveries and dead letters stay."""
     old = (
         select(deliveries.c.id)
         .where(
@@ -403,13 +397,14 @@ def end_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> in
     return tx.execute(delete(deliveries).where(deliveries.c.id.in_(old))).rowcount
 
 
-_END_FACTS = text("""
-    DELETE FROM inbox_facts WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM inbox_facts WHERE event = :event AND at < :before ORDER BY at LIMIT :most))
+_DELETE_EVENTS = text("""
+    DELETE FROM inbox_events WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM inbox_events
+         WHERE event = :event AND at < :before ORDER BY at LIMIT :most))
 """)
 
 
-def end_facts(tx: Connection, event: str, before: datetime, most: int) -> int:
-    """Forget up to `most` facts of a kind that happened before then; returns how many. Their
-    doubles must be sure to be refused for their age by now."""
-    return tx.execute(_END_FACTS, {"event": event, "before": before, "most": most}).rowcount
+def delete_events(tx: Connection, event: str, before: datetime, most: int) -> int:
+    """Delete the keys of up to `most` events of a kind from before then; returns how many. Old
+    duplicates must be rejected by their age."""
+    return tx.execute(_DELETE_EVENTS, {"event": event, "before": before, "most": most}).rowcount

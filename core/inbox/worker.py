@@ -1,8 +1,8 @@
-"""The worker: from deliveries to events to effects, one transaction a batch.
+"""The inbox worker turns deliveries into events and runs their handlers, one transaction per batch.
 
 A batch first runs without savepoints. If anything in it fails, the whole batch is rolled back and
-runs again with a savepoint for each handler, so that only the one that fails is retried later and
-given up in the end. During a database outage the batch waits; that does not count as a failed try.
+runs again with a savepoint per handler. Only the failing handler is retried later, and becomes a
+dead letter in the end. A database outage does not count as a failed attempt.
 """
 
 import threading
@@ -18,37 +18,35 @@ from sqlalchemy import Connection
 from core.events import Event
 from core.events.base import from_json
 from core.inbox import store
-from core.inbox.hearers import Hearing, Hearings
+from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery, Retry
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.retry import backoff
 
 Translator = Callable[[Connection, Delivery], list[Event]]
-"""Makes events of a delivery. A whole batch is translated before anybody hears of it, so it must
-not read what hearers write."""
+"""Turns a delivery into events. It must not read what handlers write: a whole batch is translated
+before any handler runs."""
 
 BATCH = 100
 MOST_ATTEMPTS = 10
 SLOW_SECONDS = 10.0
-"""A batch takes milliseconds; one that takes longer than this waits for something."""
+"""A batch takes milliseconds; one that takes longer is blocked."""
 
 _log = structlog.get_logger(__name__)
 _handled = Counter("inbox_deliveries_handled", "Deliveries turned into events")
-_events = Counter("inbox_events", "Facts by what became of them", ["event", "outcome"])
-_failures = Counter("inbox_failures", "Hearers that failed", ["hearer"])
+_events = Counter("inbox_events", "Events by outcome", ["event", "outcome"])
+_failures = Counter("inbox_failures", "Failed event handlers", ["handler"])
 
 
 class Worker:
     """Handles the inbox. Any number of workers may run side by side.
 
     Args:
-        database: the gate.
         translators: source -> function that turns a delivery into events.
-        hearings: who hears which event.
-        clock: for retry times.
+        handlers: event class -> its handlers.
     """
 
     POLL_SECONDS = 1.0
@@ -57,16 +55,16 @@ class Worker:
         self,
         database: Database,
         translators: Mapping[str, Translator],
-        hearings: Hearings,
+        handlers: Handlers,
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self._translators = translators
-        self._hearings = hearings
+        self._hearings = handlers
         self._clock = clock
-        self._by_name = {h.name: h for heard in hearings.values() for h in heard}
-        self._kinds = {event.__name__: event for event in hearings}
-        self._doorbell = threading.Event()
+        self._by_name = {h.name: h for heard in handlers.values() for h in heard}
+        self._kinds = {event.__name__: event for event in handlers}
+        self._wakeup = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
@@ -78,88 +76,88 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="inbox-worker", daemon=True)
         self._thread.start()
 
-    def ring(self) -> None:
-        """There is something to do; callable from any thread."""
-        self._doorbell.set()
+    def wake(self) -> None:
+        """Check for work now. Callable from any thread."""
+        self._wakeup.set()
 
     def stop(self) -> None:
-        """Finish the batch in hand and end."""
+        """Finish the current batch and end."""
         self._stopping.set()
-        self._doorbell.set()
+        self._wakeup.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def status(self) -> Part:
+    def status(self) -> HealthItem:
         """For the health page."""
         alive = self._thread is not None and self._thread.is_alive()
         if not alive:
-            return Part("Inbox worker", "down", "It is not running.")
+            return HealthItem("Inbox worker", "down", "It is not running.")
         if self._trouble:
-            return Part("Inbox worker", "warn", self._trouble)
+            return HealthItem("Inbox worker", "warn", self._trouble)
         busy = self._busy_since and time.monotonic() - self._busy_since
         if busy and busy > SLOW_SECONDS:
-            return Part("Inbox worker", "warn", f"Busy with one batch for {busy:.0f} s.")
-        return Part("Inbox worker", "ok", "Working.")
+            return HealthItem("Inbox worker", "warn", f"Busy with one batch for {busy:.0f} s.")
+        return HealthItem("Inbox worker", "ok", "Working.")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._doorbell.clear()
+            self._wakeup.clear()
             self._busy_since = time.monotonic()
             try:
                 worked = self.work_once()
                 self._trouble = None
             except Outage as outage:
                 worked = False
-                self._complain(str(outage))
-            except Exception:  # the worker's edge: it must outlive every bug
+                self._report_trouble(str(outage))
+            except Exception:  # the worker must survive every bug
                 worked = False
-                self._complain("Unexpected error; see the log.")
-                _log.exception("The inbox worker failed")
+                self._report_trouble("Unexpected error; see the log.")
+                _log.exception("Inbox worker failed")
             self._busy_since = None
             if not worked:
-                self._doorbell.wait(self.POLL_SECONDS)
+                self._wakeup.wait(self.POLL_SECONDS)
 
-    def _complain(self, reason: str) -> None:
+    def _report_trouble(self, reason: str) -> None:
         if self._trouble != reason:
-            _log.warning("The inbox waits", reason=reason)
+            _log.warning("Inbox worker is paused", reason=reason)
         self._trouble = reason
 
     # -- one step ---------------------------------------------------------------------------
 
     def work_once(self) -> bool:
-        """Handle one batch of one lane, or one due retry; False when there was nothing to do.
+        """Handle one batch of one lane, or one due retry; False if there was nothing to do.
 
         Raises:
-            DatabaseOutage: nothing of the batch has happened.
+            DatabaseOutage: the batch was rolled back.
         """
         try:
             with self._database.begin() as tx:
-                return self._handle_lane(tx, careful=False) or self._handle_retry(tx)
+                return self._handle_lane(tx, with_savepoints=False) or self._handle_retry(tx)
         except DatabaseOutage:
             raise
         except Exception as error:
-            _log.debug("A batch failed and is run again carefully", error=repr(error))
+            _log.debug("A batch failed and runs again with savepoints", error=repr(error))
         with self._database.begin() as tx:
-            return self._handle_lane(tx, careful=True) or self._handle_retry(tx)
+            return self._handle_lane(tx, with_savepoints=True) or self._handle_retry(tx)
 
-    def _handle_lane(self, tx: Connection, *, careful: bool) -> bool:
+    def _handle_lane(self, tx: Connection, *, with_savepoints: bool) -> bool:
         lane = store.claim_lane(tx)
         if lane is None:
             return False
-        translate = self._translate_carefully if careful else self._translate
-        hear = self._hear_carefully if careful else self._hear
+        translate = self._translate_with_savepoint if with_savepoints else self._translate
+        handle = self._handle_with_savepoint if with_savepoints else self._handle
         batch = store.list_waiting(tx, lane, BATCH)
         told = [(event, each.id) for each in batch for event in translate(tx, each)]
-        for event in self._news(tx, told):
-            for hearing in self._hearings.get(type(event), ()):
-                hear(tx, event, hearing)
+        for event in self._deduplicate(tx, told):
+            for handler in self._hearings.get(type(event), ()):
+                handle(tx, event, handler)
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         return True
 
-    def _news(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
-        """The events that were not known, in order."""
-        news = store.add_facts(tx, told)
+    def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
+        """The events that were not handled before, in order."""
+        news = store.add_events(tx, told)
         for (event, _delivery), new in zip(told, news, strict=True):
             _events.labels(type(event).__name__, "new" if new else "known").inc()
         return [event for (event, _delivery), new in zip(told, news, strict=True) if new]
@@ -167,41 +165,46 @@ class Worker:
     def _translate(self, tx: Connection, delivery: Delivery) -> list[Event]:
         return self._translators[delivery.source](tx, delivery)
 
-    def _translate_carefully(self, tx: Connection, delivery: Delivery) -> list[Event]:
+    def _translate_with_savepoint(self, tx: Connection, delivery: Delivery) -> list[Event]:
         try:
             with savepoint(tx):
                 return self._translate(tx, delivery)
         except DatabaseOutage:
             raise
-        except Exception as error:  # a bug of ours, and the lane must go on
+        except Exception as error:  # a bug of ours; the lane must go on
             _log.exception(
-                "A delivery was not understood", kind=delivery.kind, delivery=delivery.id
+                "Translating a delivery failed", kind=delivery.kind, delivery=delivery.id
             )
-            store.set_shelved(tx, delivery.id, _summary(error))
+            store.set_dead(tx, delivery.id, _summary(error))
             return []
 
-    def _hear(self, tx: Connection, event: Event, hearing: Hearing) -> None:
-        hearing.run(tx, event)
+    def _handle(self, tx: Connection, event: Event, handler: Handler) -> None:
+        handler.run(tx, event)
 
-    def _hear_carefully(self, tx: Connection, event: Event, hearing: Hearing) -> None:
-        error = self._attempt(tx, event, hearing)
+    def _handle_with_savepoint(self, tx: Connection, event: Event, handler: Handler) -> None:
+        error = self._attempt(tx, event, handler)
         if error is not None:
-            store.add_retry(tx, event, hearing.name, self._clock() + backoff(1), error)
+            store.add_retry(tx, event, handler.name, self._clock() + backoff(1), error)
 
-    def _attempt(self, tx: Connection, event: Event, hearing: Hearing) -> str | None:
-        """Let it hear under a savepoint; returns what went wrong, or None."""
+    def _attempt(self, tx: Connection, event: Event, handler: Handler) -> str | None:
+        """Run the handler under a savepoint; returns the error, or None."""
         try:
             with savepoint(tx):
-                hearing.run(tx, event)
+                handler.run(tx, event)
         except DatabaseOutage:
             raise
         except Refusal as refusal:
-            _log.info("Declined", hearer=hearing.name, reason=refusal.what, guild_id=event.guild_id)
+            _log.info(
+                "An event handler declined",
+                handler=handler.name,
+                reason=refusal.what,
+                guild_id=event.guild_id,
+            )
         except Outage as outage:
             return _summary(outage)
-        except Exception as error:  # one of the three edges
-            _failures.labels(hearing.name).inc()
-            _log.exception("A hearer failed", hearer=hearing.name, guild_id=event.guild_id)
+        except Exception as error:  # a bug in a feature must not stop the others
+            _failures.labels(handler.name).inc()
+            _log.exception("An event handler failed", handler=handler.name, guild_id=event.guild_id)
             return _summary(error)
         return None
 
@@ -210,19 +213,19 @@ class Worker:
         retry = store.claim_retry(tx, now)
         if retry is None:
             return False
-        self._try_again(tx, retry, now)
+        self._run_retry(tx, retry, now)
         return True
 
-    def _try_again(self, tx: Connection, retry: Retry, now: datetime) -> None:
+    def _run_retry(self, tx: Connection, retry: Retry, now: datetime) -> None:
         error: str | None
         try:
-            event, hearing = self._recall(retry)
+            event, handler = self._load_retry(retry)
         except LookupError as gone:
-            error, hopeless = str(gone), True
+            error, is_final = str(gone), True
         else:
-            error, hopeless = self._attempt(tx, event, hearing), False
+            error, is_final = self._attempt(tx, event, handler), False
         if error is None:
-            store.end_retry(tx, retry.id)
+            store.delete_retry(tx, retry.id)
             return
         attempts = retry.attempts + 1
         store.set_retry_failed(
@@ -230,19 +233,19 @@ class Worker:
             retry.id,
             try_at=now + backoff(attempts),
             error=error,
-            shelve=hopeless or attempts >= MOST_ATTEMPTS,
+            dead=is_final or attempts >= MOST_ATTEMPTS,
         )
 
-    def _recall(self, retry: Retry) -> tuple[Event, Hearing]:
-        """Raises LookupError when this version of the program has no such hearer or event."""
-        hearing = self._by_name.get(retry.hearer)
+    def _load_retry(self, retry: Retry) -> tuple[Event, Handler]:
+        """Raises LookupError if this version has no such handler or event, or cannot read it."""
+        handler = self._by_name.get(retry.handler)
         kind = self._kinds.get(retry.event)
-        if hearing is None or kind is None:
-            raise LookupError("Nobody of this name listens any more.")
+        if handler is None or kind is None:
+            raise LookupError(f"There is no handler {retry.handler} any more.")
         try:
-            return from_json(kind, retry.payload), hearing
+            return from_json(kind, retry.payload), handler
         except ValidationError as error:
-            raise LookupError("The event was written down in a form of former times.") from error
+            raise LookupError("The event was stored in an older format.") from error
 
 
 def _summary(error: Exception) -> str:

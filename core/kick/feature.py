@@ -9,63 +9,63 @@ from core.inbox.store import find_newest
 from core.kick.accounts import embeds
 from core.kick.accounts import pages as accounts
 from core.kick.accounts.buttons import LinkButton
-from core.kick.accounts.checks import look as look_at_accounts
+from core.kick.accounts.checks import check_health as check_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
 from core.kick.alarms import embeds as alarm_embeds
 from core.kick.alarms.settings import SELFTEST
 from core.kick.alarms.tasks import TASKS as ALARM_TASKS
-from core.kick.feed.checks import look as look_at_feed
+from core.kick.feed.checks import check_health as check_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.translate import translate as translate_feed
-from core.kick.held import look as look_at_held
+from core.kick.held import check_health as check_held
 from core.kick.intake.commands import WebhookLogbook
-from core.kick.intake.health import look as look_at_intake
+from core.kick.intake.health import check_health as check_intake
 from core.kick.intake.settings import DEAF_MINUTES
 from core.kick.intake.sieve import source_of_chat
 from core.kick.misses import credit as misses
 from core.kick.misses.buttons import MissButton
 from core.kick.misses.buttons import alarm as miss_alarm
-from core.kick.misses.checks import look as look_at_misses
+from core.kick.misses.checks import check_health as check_misses
 from core.kick.misses.commands import Missed
-from core.kick.misses.handlers import HEARS as MISSES_HEAR
+from core.kick.misses.handlers import HANDLERS as MISSES_HANDLERS
 from core.kick.misses.settings import HOLDOFF_MINUTES
 from core.kick.misses.tasks import TASKS as MISSES_TASKS
 from core.kick.personal import PERSONAL
 from core.kick.settings import ADMIN_CHANNEL
-from core.kick.speech.checks import look as look_at_speech
+from core.kick.speech.checks import check_health as check_speech
 from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.webhooks import SOURCE, pages
 from core.kit.feature import Feature
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _, plural
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Whether Kick has been heard, for the health page."""
     channels = guilds.list_channels(tx, PLATFORM)
     if not channels:
-        return [Part("Kick channel", "warn", "No channel is tied to a server yet.")]
+        return [HealthItem("Kick channel", "warn", "No channel is tied to a server yet.")]
     if all(source_of_chat(tx, channel.channel_id) != SOURCE for channel in channels):
         return []  # no webhook can come; how the realtime feed is heard has lines of its own
     newest = find_newest(tx, SOURCE, [f"{PLATFORM}:{one.channel_id}" for one in channels])
     if newest is None:
         return [
-            Part(
+            HealthItem(
                 "Kick webhooks", "warn", "Nothing received yet. Write in your Kick chat to test it."
             )
         ]
     age = (now - newest).total_seconds()
     following = plural("Following {count} channel.", "Following {count} channels.", len(channels))
-    return [Part("Kick webhooks", "ok", following, age, age_of="received")]
+    return [HealthItem("Kick webhooks", "ok", following, age, age_of="received")]
 
 
 FEATURE = Feature(
     "kick",
-    hears=MISSES_HEAR,
+    handlers=MISSES_HANDLERS,
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
     tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *MISSES_TASKS),
@@ -89,13 +89,13 @@ FEATURE = Feature(
         misses.BY_FEED: misses.translate_feeds,
     },
     checks=(
-        look,
-        look_at_held,
-        look_at_accounts,
-        look_at_intake,
-        look_at_feed,
-        look_at_speech,
-        look_at_misses,
+        check_health,
+        check_held,
+        check_accounts,
+        check_intake,
+        check_feed,
+        check_speech,
+        check_misses,
     ),
     runs=(FeedListener,),
     audit={

@@ -21,7 +21,7 @@ from core.kick.intake import held_store
 from core.kick.intake.held_store import Held
 from core.kick.intake.rules import is_too_old
 from core.kick.public_key import LOOK_AGAIN, KeyRing
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 
 HELD_FOR = timedelta(days=1)
@@ -89,7 +89,7 @@ def _was_too_old(services: Services, one: Held) -> bool | None:
     )
 
 
-def look(tx: Connection, _now: datetime) -> list[Part]:
+def check_health(tx: Connection, _now: datetime) -> list[HealthItem]:
     """For the health page."""
     counts = held_store.get_counts(tx)
     if counts.oldest_at is None:
@@ -100,7 +100,7 @@ def look(tx: Connection, _now: datetime) -> list[Part]:
             f"{counts.unchecked} deliveries wait to be verified, {since}: Kick has not told its "
             "public key. Nothing is lost; they are kept for a day."
         )
-        return [Part(name, "warn", reason)]
+        return [HealthItem(name, "warn", reason)]
     lanes = [f"{PLATFORM}:{one.channel_id}" for one in guilds.list_channels(tx, PLATFORM)]
     newest = find_newest(tx, SOURCE, lanes)
     if newest is None or newest < counts.oldest_at:
@@ -108,6 +108,6 @@ def look(tx: Connection, _now: datetime) -> list[Part]:
             f"All {counts.unfitting} deliveries {since} are signed with a key that Kick does not "
             "name. They are kept for a day and verified as soon as it does."
         )
-        return [Part(name, "warn", reason)]
+        return [HealthItem(name, "warn", reason)]
     reason = f"{counts.unfitting} of the last day were not signed by Kick. Kick's own arrive."
-    return [Part(name, "ok", reason)]
+    return [HealthItem(name, "ok", reason)]

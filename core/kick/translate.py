@@ -25,7 +25,7 @@ from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopp
 from core.kick.intake.sieve import sift
 from core.kick.misses.actions import attach_late, note_set_aside
 from core.kick.support import support_events
-from core.kit.database import notes
+from core.kit.database import cache_of
 
 
 def translate(tx: Connection, delivery: Delivery) -> list[Event]:
@@ -44,9 +44,9 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
 def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
     """The servers that a channel streams for; asked once a transaction."""
     key = ("kick.guilds", broadcaster_user_id)
-    if key not in notes(tx):
-        notes(tx)[key] = guilds.list_guilds_of(tx, PLATFORM, broadcaster_user_id)
-    found = notes(tx)[key]
+    if key not in cache_of(tx):
+        cache_of(tx)[key] = guilds.list_guilds_of(tx, PLATFORM, broadcaster_user_id)
+    found = cache_of(tx)[key]
     assert isinstance(found, list)
     return found
 
@@ -62,9 +62,9 @@ def _answered_once(tx: Connection, channel_id: int, lines: Sequence[Event]) -> l
 
 
 def _own_accounts(tx: Connection) -> frozenset[int]:
-    if "kick.bots" not in notes(tx):
-        notes(tx)["kick.bots"] = store.list_bot_ids(tx)
-    found = notes(tx)["kick.bots"]
+    if "kick.bots" not in cache_of(tx):
+        cache_of(tx)["kick.bots"] = store.list_bot_ids(tx)
+    found = cache_of(tx)["kick.bots"]
     assert isinstance(found, frozenset)
     return found
 

@@ -1,7 +1,7 @@
 """Notifications between the web server and the bot: Redis pub/sub, or the process itself.
 
-The database is the truth; a message here only says "look now". Losing one costs a few seconds,
-because every listener also polls.
+Messages only wake consumers up. Losing one costs a few seconds, because every consumer also polls
+the database.
 """
 
 import json
@@ -17,18 +17,18 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 CHANNEL = "bot_events"
-"""The one Redis channel. Messages are JSON objects with at least the key `bell`."""
+"""The one Redis channel. Messages are JSON objects with at least the key `topic`."""
 
 ANSWER_SECONDS = 0.5
 """How long Redis may take for anything before it counts as away."""
 
-MOST_UNTOLD = 1000
-"""Different messages that wait for Redis; more of them are dropped."""
+MAX_PENDING = 1000
+"""Different messages that wait for Redis; further ones are dropped."""
 
 _FROM = "from"
-"""Key of the process that sent a message: it has told its own listeners already."""
+"""Key of the process that sent a message: it has already called its own subscribers."""
 
-Listener = Callable[[dict[str, Any]], None]
+Subscriber = Callable[[dict[str, Any]], None]
 
 _log = structlog.get_logger(__name__)
 
@@ -36,11 +36,11 @@ _log = structlog.get_logger(__name__)
 class Bus(Protocol):
     """What both kinds of bus can do."""
 
-    def listen(self, bell: str, listener: Listener) -> None:
-        """Call `listener(message)` for every message with this bell, on any thread."""
+    def subscribe(self, topic: str, subscriber: Subscriber) -> None:
+        """Call `subscriber(message)` for every message of this topic, on any thread."""
 
-    def publish(self, bell: str, **data: object) -> None:
-        """Tell everybody. Never raises and waits for nobody."""
+    def publish(self, topic: str, **data: object) -> None:
+        """Notify all subscribers. Never raises and never blocks."""
 
     def start(self) -> None: ...
 
@@ -51,23 +51,23 @@ class Bus(Protocol):
 
 
 class LocalBus:
-    """For one process: listeners are called directly."""
+    """For one process: subscribers are called directly."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, list[Listener]] = defaultdict(list)
+        self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
 
-    def listen(self, bell: str, listener: Listener) -> None:
-        self._listeners[bell].append(listener)
+    def subscribe(self, topic: str, subscriber: Subscriber) -> None:
+        self._subscribers[topic].append(subscriber)
 
-    def publish(self, bell: str, **data: object) -> None:
-        self.deliver({"bell": bell, **data})
+    def publish(self, topic: str, **data: object) -> None:
+        self.deliver({"topic": topic, **data})
 
     def deliver(self, message: dict[str, Any]) -> None:
-        for listener in self._listeners.get(message["bell"], ()):
+        for subscriber in self._subscribers.get(message["topic"], ()):
             try:
-                listener(message)
-            except Exception:  # whoever publishes has committed and must not fail for it
-                _log.exception("A listener of the bus failed", bell=message["bell"])
+                subscriber(message)
+            except Exception:  # the publisher has already committed
+                _log.exception("A bus subscriber failed", topic=message["topic"])
 
     def start(self) -> None:
         """Nothing to start."""
@@ -80,9 +80,9 @@ class LocalBus:
 
 
 class RedisBus:
-    """For several processes. Listeners of this process are called directly; the other processes
-    are told through Redis by a thread of its own, so that nobody who publishes waits for Redis.
-    While Redis is away or slow, they find the news by looking: later, never lost."""
+    """For several processes. Subscribers of this process are called directly. A thread sends to
+    the other processes through Redis, so publishing never blocks. While Redis is down or slow, the
+    others find new work by polling."""
 
     RETRY_SECONDS = 2.0
     PING_SECONDS = 2.0
@@ -96,30 +96,30 @@ class RedisBus:
             # Once more for a connection that Redis has closed meanwhile, but not for a timeout.
             retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),
             decode_responses=True,
-            encoding_errors="replace",  # anybody may write anything on the channel
+            encoding_errors="replace",  # any client may publish on the channel
         )
         self._process = uuid4().hex
         self._guard = threading.Lock()
-        self._untold: dict[str, None] = {}
-        self._something_untold = threading.Event()
+        self._pending: dict[str, None] = {}
+        self._has_pending = threading.Event()
         self._troubles: dict[str, str] = {}
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._keep_hearing, name="redis-hear", daemon=True),
-            threading.Thread(target=self._keep_telling, name="redis-tell", daemon=True),
+            threading.Thread(target=self._receive_loop, name="redis-receive", daemon=True),
+            threading.Thread(target=self._send_loop, name="redis-send", daemon=True),
         ]
 
-    def listen(self, bell: str, listener: Listener) -> None:
-        self._local.listen(bell, listener)
+    def subscribe(self, topic: str, subscriber: Subscriber) -> None:
+        self._local.subscribe(topic, subscriber)
 
-    def publish(self, bell: str, **data: object) -> None:
-        message = {"bell": bell, **data}
+    def publish(self, topic: str, **data: object) -> None:
+        message = {"topic": topic, **data}
         self._local.deliver(message)
         text = json.dumps(message | {_FROM: self._process})
         with self._guard:
-            if len(self._untold) < MOST_UNTOLD:
-                self._untold[text] = None  # duplicates are sent once
-        self._something_untold.set()
+            if len(self._pending) < MAX_PENDING:
+                self._pending[text] = None  # duplicates are sent once
+        self._has_pending.set()
 
     def start(self) -> None:
         for thread in self._threads:
@@ -127,7 +127,7 @@ class RedisBus:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._something_untold.set()
+        self._has_pending.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=2)
@@ -140,28 +140,28 @@ class RedisBus:
         """Raises redis.RedisError when the server does not answer."""
         self._redis.ping()
 
-    # -- telling the other processes --------------------------------------------------------
+    # -- sending to other processes ----------------------------------------------------------
 
-    def _keep_telling(self) -> None:
+    def _send_loop(self) -> None:
         while not self._stopping.is_set():
-            self._something_untold.wait(self.PING_SECONDS)
+            self._has_pending.wait(self.PING_SECONDS)
             try:
-                self._tell(self._take_untold())
+                self._send(self._take_pending())
             except redis.RedisError as error:
-                self._failed("telling", error)
+                self._failed("sending", error)
                 self._stopping.wait(self.RETRY_SECONDS)
-                self._take_untold()  # whoever was to hear it has looked meanwhile
+                self._take_pending()  # the others have polled by now
             else:
-                self._recovered("telling")
+                self._recovered("sending")
 
-    def _take_untold(self) -> list[str]:
-        self._something_untold.clear()
+    def _take_pending(self) -> list[str]:
+        self._has_pending.clear()
         with self._guard:
-            texts, self._untold = list(self._untold), {}
+            texts, self._pending = list(self._pending), {}
         return texts
 
-    def _tell(self, texts: list[str]) -> None:
-        """Tell these; where there are none, find out whether Redis answers."""
+    def _send(self, texts: list[str]) -> None:
+        """Publish these, or ping Redis if there are none."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for text in texts:
                 pipeline.publish(CHANNEL, text)
@@ -169,20 +169,20 @@ class RedisBus:
                 pipeline.ping()
             pipeline.execute()
 
-    # -- hearing them -----------------------------------------------------------------------
+    # -- receiving from other processes ------------------------------------------------------
 
-    def _keep_hearing(self) -> None:
+    def _receive_loop(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._hear_until_lost()
+                self._receive_until_lost()
             except redis.RedisError as error:
-                self._failed("hearing", error)
+                self._failed("receiving", error)
                 self._stopping.wait(self.RETRY_SECONDS / 2)
 
-    def _hear_until_lost(self) -> None:
+    def _receive_until_lost(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(CHANNEL)
-            self._recovered("hearing")
+            self._recovered("receiving")
             while not self._stopping.is_set():
                 received = pubsub.get_message(timeout=0.5)
                 if received is not None:
@@ -193,8 +193,8 @@ class RedisBus:
             message = json.loads(text)
         except (ValueError, RecursionError):
             message = None
-        if not isinstance(message, dict) or not isinstance(message.get("bell"), str):
-            _log.warning("A message on the bus was not understood", channel=CHANNEL)
+        if not isinstance(message, dict) or not isinstance(message.get("topic"), str):
+            _log.warning("Ignored an invalid message on the bus", channel=CHANNEL)
         elif message.pop(_FROM, None) != self._process:
             self._local.deliver(message)
 

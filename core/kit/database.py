@@ -1,4 +1,4 @@
-"""The gate to PostgreSQL: one for threads, one for the event loop, and nothing else.
+"""The PostgreSQL connection pool, for threads and for the event loop.
 
 A transaction is a SQLAlchemy `Connection` inside `Database.begin()`; features call it `tx`. No
 network call is made while one is open.
@@ -73,10 +73,10 @@ _LIMIT_TIME = text("""
            set_config('lock_timeout', :lock, true)
 """)
 
-_Ring = tuple[str, tuple[tuple[str, str], ...]]
+_Notification = tuple[str, tuple[tuple[str, str], ...]]
 
-_BELLS = "bells"
-_NOTES = "notes"
+_NOTIFICATIONS = "notifications"
+_CACHE = "cache"
 _KEY = "key"
 
 
@@ -115,20 +115,20 @@ class Database:
 
     Args:
         url: a PostgreSQL address; any of the usual scheme spellings.
-        ring: called as `ring(bell, **data)` after a commit, for each ring that the transaction
-            asked for with `ring_after_commit`.
-        key: gives the installation's own key, which must not stand in the database, see `key_of`.
+        notify: called as `notify(topic, **data)` after a commit, for each notification that the
+            transaction requested with `notify_after_commit`.
+        key: returns the installation's key, which is not stored in the database; see `key_of`.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        ring: Callable[..., None] | None = None,
+        notify: Callable[..., None] | None = None,
         pool_size: int = 20,
         key: Callable[[], str] = lambda: "",
     ) -> None:
-        self._ring = ring or (lambda _bell, **_data: None)
+        self._notify = notify or (lambda _topic, **_data: None)
         self._key = key
         url = normalise_url(url)
         self.engine: Engine = create_engine(
@@ -179,19 +179,19 @@ class Database:
 
     @contextmanager
     def _begin(self, engine: Engine) -> Iterator[Connection]:
-        bells: dict[_Ring, None] = {}
+        notifications: dict[_Notification, None] = {}
         try:
             with engine.begin() as tx:
                 # `info` outlives the transaction: it belongs to the pooled connection.
-                tx.info[_BELLS] = bells
-                tx.info[_NOTES] = {}
+                tx.info[_NOTIFICATIONS] = notifications
+                tx.info[_CACHE] = {}
                 tx.info[_KEY] = self._key
                 yield tx
         except (DBAPIError, PoolTimeout) as error:
             _raise_outage(error)
             raise
-        for bell, data in bells:
-            self._ring(bell, **dict(data))
+        for topic, data in notifications:
+            self._notify(topic, **dict(data))
 
     async def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -243,23 +243,20 @@ def limit_time(tx: Connection, *, statement: float, lock: float) -> None:
     tx.execute(_LIMIT_TIME, limits)
 
 
-def ring_after_commit(tx: Connection, bell: str, **data: str) -> None:
-    """Ask that `bell` be rung once this transaction has committed, and not if it has not.
-
-    Asking twice for the same ring rings once.
-    """
-    ring: _Ring = (bell, tuple(data.items()))
-    tx.info.setdefault(_BELLS, {})[ring] = None
+def notify_after_commit(tx: Connection, topic: str, **data: str) -> None:
+    """Publish a notification once this transaction has committed; duplicates are sent once."""
+    notification: _Notification = (topic, tuple(data.items()))
+    tx.info.setdefault(_NOTIFICATIONS, {})[notification] = None
 
 
-def notes(tx: Connection) -> dict[object, Any]:
-    """Scratch paper that lives as long as this transaction, so that a batch of events reads a
-    server's settings once."""
-    return cast("dict[object, Any]", tx.info.setdefault(_NOTES, {}))
+def cache_of(tx: Connection) -> dict[object, Any]:
+    """The transaction's cache: a batch of events reads a server's settings once. It is cleared when
+    a savepoint rolls back."""
+    return cast("dict[object, Any]", tx.info.setdefault(_CACHE, {}))
 
 
 def key_of(tx: Connection) -> str:
-    """The installation's key, for what the database alone must not give away."""
+    """The installation's key, for pseudonyms that the database alone must not reveal."""
     give: Callable[[], str] = tx.info.get(_KEY, lambda: "")
     return give()
 
@@ -279,8 +276,8 @@ def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bo
 
 @contextmanager
 def savepoint(tx: Connection) -> Iterator[None]:
-    """A part of the transaction that can fail alone; notes are forgotten with it, because they
-    may speak of rows that are gone again.
+    """A part of the transaction that can fail alone. A failure also clears the transaction's
+    cache, which may hold rows that were rolled back.
 
     Raises:
         DatabaseOutage: the database failed, not this part: the whole transaction has to end.
@@ -291,7 +288,7 @@ def savepoint(tx: Connection) -> Iterator[None]:
     except Exception as error:
         if tx.invalidated:
             raise DatabaseOutage(error) from error
-        notes(tx).clear()
+        cache_of(tx).clear()
         _raise_outage(error)
         raise
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.personal import Personal
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Hearer: TypeAlias = "Callable[[Connection, Any], None]"
+EventHandler: TypeAlias = "Callable[[Connection, Any], None]"
 """`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
 
 
@@ -119,12 +119,12 @@ class Runner(Protocol):
     def stop(self) -> None:
         """End within a few seconds; what is in hand is finished."""
 
-    def status(self) -> list[Part]:
+    def status(self) -> list[HealthItem]:
         """For the health page; callable from any thread."""
 
 
-Check: TypeAlias = "Callable[[Connection, datetime], list[Part]]"
-"""`look(tx, now)`: what a feature has to say on the health page."""
+Check: TypeAlias = "Callable[[Connection, datetime], list[HealthItem]]"
+"""`check_health(tx, now)`: a feature's items on the health page."""
 
 
 AuditLine: TypeAlias = "Callable[[Any, Any], str]"
@@ -139,7 +139,7 @@ class Feature:
 
     Attributes:
         name: the package below `core`.
-        hears: event class -> hearer.
+        handlers: event class -> its handler.
         cogs: each builds a group of Discord commands.
         pages: each builds a blueprint of web pages.
         chat_commands: what viewers can type in the streamer's chat.
@@ -152,9 +152,9 @@ class Feature:
         buttons: persistent Discord components (`DynamicItem` classes).
         books: lists with pages that are turned by buttons.
         settles: outbox kind -> what becomes of a message once the outside has answered; see
-            `core.outbox.courier.Settler`.
+            `core.outbox.transport.Settler`.
         on_channel_refused: what becomes of a post that Discord does not accept in its channel; see
-            `core.outbox.courier.ChannelRefusalHandler`.
+            `core.outbox.transport.ChannelRefusalHandler`.
         runs: what runs as long as the process does, beside the timed work.
         next_goal: what this feature promises for watchtime; it is shown beside what was watched.
         audit: action in the audit log -> how its entry reads.
@@ -162,7 +162,7 @@ class Feature:
     """
 
     name: str
-    hears: Mapping[type, Hearer] = field(default_factory=dict)
+    handlers: Mapping[type, EventHandler] = field(default_factory=dict)
     cogs: "tuple[Callable[[Services], commands.Cog], ...]" = ()
     pages: "tuple[Callable[[Services], Blueprint], ...]" = ()
     chat_commands: tuple[ChatCommand, ...] = ()

@@ -31,7 +31,7 @@ class Services:
 
     Attributes:
         settings: of the installation.
-        database: the gate to it.
+        database: the connection pool.
         bus: the bell.
         clock: what time it is.
         goals: what the features promise for watchtime.

@@ -15,7 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Task
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 
 AT_ONCE = 4
@@ -80,13 +80,13 @@ class TaskRunner:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
-    def status(self) -> list[Part]:
+    def status(self) -> list[HealthItem]:
         """For the health page: one line for each task in trouble, or one that all is well."""
         with self._lock:
             troubles = sorted(self._troubles.items())
         if troubles:
-            return [Part(f"Task {name}", "warn", reason) for name, reason in troubles]
-        return [Part("Tasks", "ok", f"{len(self._tasks)} running on time.")]
+            return [HealthItem(f"Task {name}", "warn", reason) for name, reason in troubles]
+        return [HealthItem("Tasks", "ok", f"{len(self._tasks)} running on time.")]
 
     def run_once(self, task: Task) -> None:
         """Run it now unless another process is at it; never raises."""

@@ -37,7 +37,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader
 from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.visitors import ExternallyTraversible, iterate
 
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.records import GUILD_OPTION, THE_BOT, GuildId, GuildRecord, MemberId
 
 P = ParamSpec("P")
@@ -100,7 +100,7 @@ class Work(Session):
             if kind is None:
                 self.commit()  # flushes; the transaction itself stays open
             elif not self._tx.invalidated:
-                notes(self._tx).clear()  # locks are lost with the savepoint that took them
+                cache_of(self._tx).clear()  # locks are lost with the savepoint that took them
         finally:
             self.close()
 
@@ -164,7 +164,7 @@ def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = Fals
     Raises:
         AssertionError: a later lock of this guild is held already, which could deadlock.
     """
-    noted: dict[Lock, _Held] = notes(tx).setdefault(("locks", guild_id), {})
+    noted: dict[Lock, _Held] = cache_of(tx).setdefault(("locks", guild_id), {})
     held = {one: how for one, how in noted.items() if how.is_certain}
     if lock in held and (shared or not held[lock].shared):
         return
@@ -191,7 +191,7 @@ def run_in_guild(
 
 
 def event_action(action: Callable[[Work, Any], object]) -> Callable[[Connection, Any], None]:
-    """Adapt `action(work, event)` to a handler of `Feature.hears`."""
+    """Adapt `action(work, event)` to a handler of `Feature.handlers`."""
 
     def run(tx: Connection, event: Any) -> None:
         with Work(tx, event.guild_id, now=event.at, in_batch=True) as work:

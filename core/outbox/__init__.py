@@ -1,6 +1,6 @@
-"""Everything we owe the outside is written down in the transaction of its cause, and then done.
+"""The outbox: outgoing messages are stored in the transaction of their cause, and then sent.
 
-A message is posted under a unique key, so that a cause that is told twice is announced once. The
-sender works through the lanes (a Discord channel, a Kick chat) in order; what cannot be delivered
-is retried, and what keeps failing lies on the shelf, where the health page shows it.
+Each has a unique key, so the same cause posts it once. The sender works through each lane (such as
+a Discord channel) in order and retries what fails; what keeps failing becomes a dead letter, which
+`/health` shows.
 """

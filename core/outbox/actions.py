@@ -1,4 +1,4 @@
-"""Posting what we owe: call these in the transaction of the cause."""
+"""Posting messages, in the transaction of their cause; retrying dead letters."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
-from core.kit.database import ring_after_commit
+from core.kit.database import notify_after_commit
 from core.outbox import store
 
-BELL = "outbox"
+TOPIC = "outbox"
 
 
 def post_to_channel(
@@ -42,8 +42,8 @@ def post_to_user(
     after_seconds: float = 0,
 ) -> bool:
     """A direct message to a Discord user, on behalf of a server; False when this key was already
-    posted. Somebody who takes no direct messages leaves it on the shelf, or with `if_possible`
-    simply does without. With `after_seconds` it is not sent before so many seconds have passed."""
+    posted. If the user does not accept direct messages, it becomes a dead letter, or with
+    `if_possible` it is dropped. It is not sent before `after_seconds` have passed."""
     target: dict[str, Any] = {"user_id": user_id}
     return _post(
         tx,
@@ -69,9 +69,8 @@ def post_edit(
     *,
     after_seconds: float = 0,
 ) -> bool:
-    """Change the Discord message that was posted in this channel under the key `original`, or
-    delete it where there is no payload; with `after_seconds` not before so many seconds have
-    passed, and the channel waits for it."""
+    """Edit the Discord message that was posted in this channel under the key `original`, or delete
+    it if there is no payload. With `after_seconds`, later messages of the channel wait too."""
     return _post(
         tx,
         guild_id=guild_id,
@@ -137,12 +136,12 @@ def post_reply(
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """A role to give to a member or to take away. Doing it twice is harmless.
+    """A role to give to a member or to take away. Idempotent.
 
     Attributes:
-        key: of the change, as of a message.
+        key: unique, like that of a message.
         reason: for Discord's own audit log.
-        payload: what the feature that asked wants back when it is settled.
+        payload: for the receipt handler of the feature.
     """
 
     key: str
@@ -156,8 +155,8 @@ class RoleChange:
 def post_role_changes(
     tx: Connection, guild_id: int, kind: str, changes: Sequence[RoleChange]
 ) -> None:
-    """Changes of members' roles. Those of a server go out one after the other, in this order; what
-    becomes of each the feature of this kind hears through `Feature.settles`."""
+    """Change members' roles, one after the other per server, in this order. `Feature.settles` gets
+    the outcome of each."""
     rows = [
         {
             "guild_id": guild_id,
@@ -177,14 +176,13 @@ def post_role_changes(
     ]
     if rows:
         store.add_messages(tx, rows)
-        ring_after_commit(tx, BELL)
+        notify_after_commit(tx, TOPIC)
 
 
 def withdraw(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
-    """Let go of what waits or lies on the shelf under these keys, because it is out of date.
+    """Withdraw outdated messages that are waiting or dead letters; those being sent stay.
 
-    Returns the keys of which surely nothing has reached the outside. What is on its way right now
-    stays.
+    Returns the keys of messages of which no attempt was ever made.
     """
     return store.set_withdrawn(tx, guild_id, keys) if keys else set()
 
@@ -192,21 +190,21 @@ def withdraw(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
 def _post(tx: Connection, **message: Any) -> bool:
     if not store.add_message(tx, **message):
         return False
-    ring_after_commit(tx, BELL)
+    notify_after_commit(tx, TOPIC)
     return True
 
 
-def try_channel_again(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> int:
-    """Send what a Discord channel refused within the last day; returns how many messages."""
-    count = store.set_lane_waiting(tx, guild_id, f"discord:{channel_id}", now)
+def retry_channel(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> int:
+    """Retry the dead letters of a Discord channel of the last day; returns how many."""
+    count = store.retry_dead_in_lane(tx, guild_id, f"discord:{channel_id}", now)
     if count:
-        ring_after_commit(tx, BELL)
+        notify_after_commit(tx, TOPIC)
     return count
 
 
-def try_shelf_again(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Take one server's things off the shelf, or everybody's; returns how many are tried again."""
-    count = store.set_shelf_waiting(tx, now, guild_id)
+def retry_dead_letters(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Retry the dead letters of one server, or of all; returns how many."""
+    count = store.retry_dead(tx, now, guild_id)
     if count:
-        ring_after_commit(tx, BELL)
+        notify_after_commit(tx, TOPIC)
     return count

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.kit.feature import Feature
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.outbox import store
 from core.outbox.personal import PERSONAL
 from core.outbox.store import Trouble
@@ -13,29 +13,29 @@ from core.outbox.store import Trouble
 SLOW_SECONDS = 30
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
-    """How the outbox stands, for the health page: as a whole, and for each server in trouble."""
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """The outbox as a whole, and each server with failing messages."""
     counts = store.get_counts(tx)
     age = (now - counts.oldest_at).total_seconds() if counts.oldest_at else None
     slow = age is not None and age > SLOW_SECONDS
-    whole = Part(
+    total = HealthItem(
         "Outbox", "warn" if slow else "ok", f"{counts.waiting} waiting.", age, age_of="oldest"
     )
-    return [whole, *(_of_server(trouble) for trouble in store.list_troubles(tx))]
+    return [total, *(_of_server(trouble) for trouble in store.list_troubles(tx))]
 
 
-def _of_server(trouble: Trouble) -> Part:
-    if trouble.shelved:
-        reason = f"{trouble.shelved} could not be sent: {trouble.error}"
+def _of_server(trouble: Trouble) -> HealthItem:
+    if trouble.dead:
+        reason = f"{trouble.dead} could not be sent: {trouble.error}"
     else:
-        reason = f"{trouble.failing} are being tried again: {trouble.error}"
-    return Part(
+        reason = f"{trouble.failing} being retried: {trouble.error}"
+    return HealthItem(
         "Messages of this server",
         "warn",
         reason,
         guild_id=trouble.guild_id,
-        can_be_retried=trouble.shelved > 0,
+        can_be_retried=trouble.dead > 0,
     )
 
 
-FEATURE = Feature("outbox", checks=(look,), personal=PERSONAL)
+FEATURE = Feature("outbox", checks=(check_health,), personal=PERSONAL)

@@ -56,7 +56,7 @@ def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> 
     """True where something has to be done first."""
     waits = False
     for row in rows:
-        is_over = row["state"] in ("sent", "shelved")
+        is_over = row["state"] in ("sent", "dead")
         to_be_done = is_about(row["target"], subject) and not _is_to(row, subject) and not is_over
         if row["state"] == "sending" or to_be_done:
             waits = True

@@ -1,8 +1,8 @@
-"""The sender: claims due messages lane by lane, hands them to the couriers, notes the outcome.
+"""The outbox sender claims due messages lane by lane, sends them and stores the outcome.
 
-It runs on the bot's event loop. A message is marked `sending` before it leaves and `sent` after,
-and its lease is renewed for as long as that takes. If the process dies in between, the lease runs
-out, and whoever claims the message next asks the courier whether it arrived.
+It runs on the bot's event loop. A message is marked `sending` before it is sent and `sent` after,
+and its lease is renewed meanwhile. If the process dies in between, the lease expires, and the next
+sender asks the transport whether the message arrived.
 """
 
 import asyncio
@@ -17,34 +17,34 @@ from sqlalchemy import Connection
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal, trouble_code
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.retry import backoff
 from core.outbox import store
-from core.outbox.courier import (
+from core.outbox.store import LEASE, Outgoing
+from core.outbox.transport import (
     ChannelRefusalHandler,
     ChannelRefused,
-    Courier,
     Receipt,
     Settler,
+    Transport,
     Unsure,
 )
-from core.outbox.store import LEASE, Outgoing
 
 AT_ONCE = 16
 MOST_ATTEMPTS = 8
 PATIENCE = timedelta(hours=24)
-"""How long a service may be away before its messages go to the shelf."""
+"""After this long, the messages for a service that is down become dead letters."""
 
 UNSURE_SECONDS = 5.0
-"""What may have arrived gets some time to be seen before anybody is asked about it."""
+"""Pause before a transport is asked whether a message arrived."""
 
 _log = structlog.get_logger(__name__)
-_outcomes = Counter("outbox_messages", "Messages by what became of them", ["service", "outcome"])
+_outcomes = Counter("outbox_messages", "Messages by outcome", ["service", "outcome"])
 _delay = Histogram("outbox_delay_seconds", "From posting to sent", ["service"])
 
 
 class _LeaseLost(Exception):
-    """The lease ran out, and another sender has claimed the message."""
+    """The lease expired, and another sender has claimed the message."""
 
 
 def _must_hold(held: object) -> None:
@@ -53,14 +53,12 @@ def _must_hold(held: object) -> None:
 
 
 class Sender:
-    """Sends what the outbox holds. Any number of senders may run side by side.
+    """Sends the messages of the outbox. Any number of senders may run side by side.
 
     Args:
-        database: the gate.
-        couriers: service -> courier.
-        clock: for retry times.
-        settlers: kind -> what its feature makes of a receipt.
-        on_channel_refused: called for each post that its channel does not accept.
+        transports: service -> transport.
+        settlers: kind -> the feature's handler of its receipts.
+        on_channel_refused: called for each message that a channel does not accept.
     """
 
     POLL_SECONDS = 1.0
@@ -69,45 +67,45 @@ class Sender:
     def __init__(
         self,
         database: Database,
-        couriers: Mapping[str, Courier],
+        transports: Mapping[str, Transport],
         clock: Clock = utc_now,
         settlers: Mapping[str, Settler] | None = None,
         on_channel_refused: ChannelRefusalHandler | None = None,
     ) -> None:
         self._database = database
-        self._couriers = couriers
+        self._transports = transports
         self._clock = clock
         self._settlers = settlers or {}
         self._on_channel_refused = on_channel_refused
-        self._doorbell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._active: dict[asyncio.Task[None], Outgoing] = {}
         self._trouble: str | None = None
         self._running = False
 
-    def ring(self) -> None:
-        """There is something to send; call it on the sender's loop."""
-        self._doorbell.set()
+    def wake(self) -> None:
+        """Check for messages now. Call it on the sender's event loop."""
+        self._wakeup.set()
 
-    def status(self) -> Part:
+    def status(self) -> HealthItem:
         """For the health page."""
         if not self._running:
-            return Part("Outbox sender", "down", "It is not running.")
+            return HealthItem("Outbox sender", "down", "It is not running.")
         if self._trouble:
-            return Part("Outbox sender", "warn", self._trouble)
-        return Part("Outbox sender", "ok", "Working.")
+            return HealthItem("Outbox sender", "warn", self._trouble)
+        return HealthItem("Outbox sender", "ok", "Working.")
 
     async def run(self) -> None:
-        """Send until cancelled; what is on its way by then is finished."""
+        """Send until cancelled; messages being sent by then are finished."""
         self._running = True
         renewing = asyncio.create_task(self._keep_leases())
         try:
             while True:
-                self._doorbell.clear()
+                self._wakeup.clear()
                 if not await self._send_due():
-                    # Not wait_for(): in Python 3.11 it swallows a cancellation that meets a ring.
+                    # Not wait_for(): in Python 3.11 it swallows a cancellation on wake-up.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self.POLL_SECONDS):
-                            await self._doorbell.wait()
+                            await self._wakeup.wait()
         finally:
             self._running = False
             if self._active:
@@ -122,22 +120,22 @@ class Sender:
                     await self._database.run(store.renew_leases, list(self._active.values()))
                 except Outage as outage:
                     _log.info("Leases could not be renewed", reason=outage.reason)
-                except Exception:  # it must outlive every bug, like the sender
+                except Exception:
                     _log.exception("Leases could not be renewed")
 
     async def _send_due(self) -> bool:
-        feature = AT_ONCE - len(self._active)
-        if feature <= 0:
+        capacity = AT_ONCE - len(self._active)
+        if capacity <= 0:
             return False
         try:
-            due = await self._claim(feature)
+            due = await self._claim(capacity)
             self._trouble = None
         except Outage as outage:
-            self._complain(str(outage))
+            self._report_trouble(str(outage))
             return False
-        except Exception:  # the sender's edge: it must outlive every bug
-            self._complain("Unexpected error; see the log.")
-            _log.exception("The outbox sender failed")
+        except Exception:  # the sender must survive every bug
+            self._report_trouble("Unexpected error; see the log.")
+            _log.exception("Outbox sender failed")
             return False
         self._begin(due)
         return bool(due)
@@ -150,8 +148,8 @@ class Sender:
         try:
             return await asyncio.shield(claim)
         except asyncio.CancelledError:
-            # The thread goes on and marks what it claims: that is sent before we end, or nobody
-            # could send it until the lease runs out.
+            # The thread still claims messages. Send them before we end, or they would wait until
+            # their leases expire.
             with suppress(Exception):
                 self._begin(await claim)
             raise
@@ -162,52 +160,52 @@ class Sender:
             self._active[task] = message
             task.add_done_callback(self._finished)
 
-    def _complain(self, reason: str) -> None:
+    def _report_trouble(self, reason: str) -> None:
         if self._trouble != reason:
-            _log.warning("The outbox waits", reason=reason)
+            _log.warning("Outbox sender is paused", reason=reason)
         self._trouble = reason
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
         self._active.pop(task, None)
-        self._doorbell.set()
+        self._wakeup.set()
         if not task.cancelled() and task.exception() is not None:
-            # Noting the outcome failed. The message stays `sending` until its lease runs out.
-            self._complain(str(task.exception()))
+            # Storing the outcome failed. The message stays `sending` until its lease expires.
+            self._report_trouble(str(task.exception()))
 
     async def _send(self, message: Outgoing) -> None:
         try:
             await self._attempt(message)
         except _LeaseLost:
-            # Whoever has the message now asks whether it arrived; the outcome is theirs to note.
-            _log.warning("Another sender has taken over a message", key=message.key)
+            # The other sender asks whether the message arrived and stores the outcome.
+            _log.warning("Another sender claimed a message whose lease expired", key=message.key)
             _outcomes.labels(message.service, "lost").inc()
 
     async def _attempt(self, message: Outgoing) -> None:
         try:
             receipt = await self._hand_over(message)
         except Refusal as refusal:
-            await self._shelve(message, " ".join((refusal.what, refusal.remedy)).strip())
+            await self._set_dead(message, " ".join((refusal.what, refusal.remedy)).strip())
             if isinstance(refusal, ChannelRefused) and self._on_channel_refused is not None:
                 now = self._clock()
                 await self._database.run(self._on_channel_refused, message, refusal, now)
         except Outage as outage:
             patience = timedelta.max if isinstance(outage, DatabaseOutage) else PATIENCE
-            await self._wait(message, str(outage), outage.retry_after, patience=patience)
-        except Unsure as doubt:
+            await self._retry_later(message, str(outage), outage.retry_after, patience=patience)
+        except Unsure as unsure:
             pause = max(backoff(message.attempts).total_seconds(), UNSURE_SECONDS)
-            await self._wait(message, str(doubt), pause, unsure=True)
+            await self._retry_later(message, str(unsure), pause, unsure=True)
         except _LeaseLost:
             raise
-        except Exception as error:  # a bug of ours, and the lane must go on
+        except Exception as error:  # a bug of ours; the lane must go on
             await self._fail(message, error)
         else:
-            await self._database.run(self._note_sent, message, receipt)
+            await self._database.run(self._store_sent, message, receipt)
             _outcomes.labels(message.service, "sent").inc()
             _delay.labels(message.service).observe(
                 (self._clock() - message.posted_at).total_seconds()
             )
 
-    def _note_sent(self, tx: Connection, message: Outgoing, receipt: Receipt) -> None:
+    def _store_sent(self, tx: Connection, message: Outgoing, receipt: Receipt) -> None:
         now, settle = self._clock(), self._settlers.get(message.kind)
         if settle is not None:
             try:
@@ -215,23 +213,23 @@ class Sender:
                     settle(tx, message, receipt, now)
             except DatabaseOutage:
                 raise
-            except Exception:  # a bug of that feature: what was sent stays sent
-                _log.exception("A receipt was not understood", code=trouble_code(), key=message.key)
+            except Exception:  # a bug of that feature; the message was sent
+                _log.exception("A receipt handler failed", code=trouble_code(), key=message.key)
         _must_hold(store.set_sent(tx, message, now, receipt))
 
     async def _hand_over(self, message: Outgoing) -> Receipt:
-        courier = self._couriers.get(message.service)
-        if courier is None:
-            raise Refusal(f"Nobody here carries messages to {message.service}.")
+        transport = self._transports.get(message.service)
+        if transport is None:
+            raise Refusal(f"There is no transport for {message.service}.")
         if message.unsure:
-            receipt = await courier.confirm(message)
+            receipt = await transport.confirm(message)
             if receipt is not None:
                 return receipt
-            # If asking took too long, somebody else may be sending it by now.
+            # If that took too long, another sender may have claimed it by now.
             _must_hold(await self._database.run(store.renew_leases, [message]))
-        return await courier.deliver(message)
+        return await transport.deliver(message)
 
-    async def _wait(
+    async def _retry_later(
         self,
         message: Outgoing,
         error: str,
@@ -240,14 +238,14 @@ class Sender:
         unsure: bool = False,
         patience: timedelta = PATIENCE,
     ) -> None:
-        """Try again later, or give up what was posted too long ago.
+        """Schedule another attempt, or give up if the message is too old.
 
-        `unsure`: this attempt may have gone through. If an earlier one may have, that stays so
-        until the courier has said otherwise.
+        `unsure`: this attempt may have succeeded. Once set, it stays until the transport has
+        answered whether the message arrived.
         """
         now = self._clock()
         if now - message.posted_at > patience:
-            await self._shelve(message, error)
+            await self._set_dead(message, error)
             return
         try_at = now + (
             backoff(message.attempts) if seconds is None else timedelta(seconds=seconds)
@@ -265,17 +263,20 @@ class Sender:
     async def _fail(self, message: Outgoing, error: Exception) -> None:
         code = trouble_code()
         _log.exception(
-            "A message could not be sent", code=code, kind=message.kind, guild_id=message.guild_id
+            "Sending a message failed", code=code, kind=message.kind, guild_id=message.guild_id
         )
         reason = f"{type(error).__name__} ({code})"
         if message.attempts >= MOST_ATTEMPTS:
-            await self._shelve(message, reason)
+            await self._set_dead(message, reason)
         else:
-            await self._wait(message, reason, None)
+            await self._retry_later(message, reason, None)
 
-    async def _shelve(self, message: Outgoing, error: str) -> None:
-        _must_hold(await self._database.run(store.set_shelved, message, error))
+    async def _set_dead(self, message: Outgoing, error: str) -> None:
+        _must_hold(await self._database.run(store.set_dead, message, error))
         _log.warning(
-            "A message is given up", kind=message.kind, reason=error, guild_id=message.guild_id
+            "A message became a dead letter",
+            kind=message.kind,
+            reason=error,
+            guild_id=message.guild_id,
         )
-        _outcomes.labels(message.service, "shelved").inc()
+        _outcomes.labels(message.service, "dead").inc()

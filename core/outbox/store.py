@@ -17,14 +17,14 @@ LEASE = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message in the hands of the sender.
+    """A message that the sender has claimed.
 
     Attributes:
-        target: where to, in the courier's terms.
-        attempts: this one included.
-        unsure: an earlier attempt may have gone through; ask before repeating.
+        target: where to, in the transport's terms.
+        attempts: including the current one.
+        unsure: an earlier attempt may have succeeded; confirm before repeating.
         first_sending_at: when the first attempt began.
-        lease: the claim by which it is ours. Whoever claims it after us has another one.
+        lease: identifies the claim; a later claim has another one.
     """
 
     id: int
@@ -54,7 +54,7 @@ def add_message(
     payload: dict[str, Any],
     after_seconds: float = 0,
 ) -> bool:
-    """Post it, to be sent in so many seconds; False when a message with this key was posted."""
+    """Post a message, to be sent after so many seconds; False if its key was already posted."""
     added = tx.execute(
         upsert(messages)
         .values(
@@ -73,16 +73,16 @@ def add_message(
 
 
 def add_messages(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The same for many at once; what was already posted stays as it is."""
+    """Post many messages; those whose key was already posted stay as they are."""
     tx.execute(
         upsert(messages).on_conflict_do_nothing(constraint="outbox_messages_once"),
         [dict(row) for row in rows],
     )
 
 
-# The head of each lane that is due, or whose lease has run out. Claiming it marks it, in one
-# statement, so that nobody else claims it; the lane's next message has to wait for it. Leases are
-# timed by the database's clock, because those of several machines differ.
+# The head of each lane that is due, or whose lease has expired. One statement finds and claims it;
+# the lane's next message waits for it. Leases use the database's clock, because the clocks of
+# several machines differ.
 _CLAIM = text("""
     WITH RECURSIVE lanes AS (
         (SELECT lane FROM outbox_messages
@@ -123,8 +123,8 @@ _CLAIM = text("""
 def claim_due(
     tx: Connection, now: datetime, most: int, active: Collection[int] = ()
 ) -> list[Outgoing]:
-    """Up to `most` messages, each the head of its lane, leased to the caller, who is not given
-    again what it says it is still working on (`active`)."""
+    """Claim up to `most` messages, each the head of its lane, except those that the caller is still
+    sending (`active`)."""
     given = {"now": now, "most": most, "active": list(active), "lasts": LEASE}
     found = tx.execute(_CLAIM, {**given, "lease": token_urlsafe(12)})
     return sorted((Outgoing(**row) for row in found.mappings()), key=lambda m: m.id)
@@ -139,7 +139,7 @@ _RENEW = text("""
 
 
 def renew_leases(tx: Connection, held: Sequence[Outgoing]) -> set[int]:
-    """Keep these for another `LEASE`; returns the ids of those that are still ours."""
+    """Renew these leases; returns the ids of the messages that are still leased."""
     given = {"ids": [one.id for one in held], "leases": [one.lease for one in held]}
     return set(tx.execute(_RENEW, given).scalars())
 
@@ -179,26 +179,26 @@ def list_followers(tx: Connection, message: Outgoing, most: int) -> list[Followe
 
 
 def set_carried(tx: Connection, followers: Sequence[int], by: int) -> None:
-    """These are said by that one, and share its fate. Written before it is said, so that a
-    repetition says the same."""
+    """These messages are included in that one and share its outcome. Stored before it is sent, so
+    that a repetition has the same text."""
     tx.execute(update(messages).where(messages.c.id.in_(followers)).values(carried_by=by))
 
 
 def set_sent(tx: Connection, message: Outgoing, now: datetime, receipt: dict[str, Any]) -> bool:
-    """The other side has it, and what it carried. False when the lease is no longer ours."""
+    """Mark the message, and those it includes, as sent. False if the lease was lost."""
     return _end(tx, message, state="sent", sent_at=now, receipt=receipt, unsure=False, error=None)
 
 
-def set_shelved(tx: Connection, message: Outgoing, error: str) -> bool:
-    """It keeps failing; its lane goes on without it and what it carried. False when the lease is
-    no longer ours."""
-    return _end(tx, message, state="shelved", error=error)
+def set_dead(tx: Connection, message: Outgoing, error: str) -> bool:
+    """Make the message, and those it includes, dead letters; the lane continues without them. False
+    if the lease was lost."""
+    return _end(tx, message, state="dead", error=error)
 
 
 def set_waiting(
     tx: Connection, message: Outgoing, *, try_at: datetime, error: str, unsure: bool
 ) -> bool:
-    """It did not work; try later. False when the lease is no longer ours."""
+    """Schedule another attempt. False if the lease was lost."""
     later = (
         update(messages)
         .where(_leased(message))
@@ -230,22 +230,22 @@ def _leased(message: Outgoing) -> ColumnElement[bool]:
 _SET_WITHDRAWN = text("""
     UPDATE outbox_messages
        SET state = 'sent', sent_at = now(), receipt = '{"skipped": "withdrawn"}', error = NULL
-     WHERE guild_id = :guild_id AND key = ANY(:keys) AND state IN ('waiting', 'shelved')
+     WHERE guild_id = :guild_id AND key = ANY(:keys) AND state IN ('waiting', 'dead')
     RETURNING key, attempts = 0 AS untouched
 """)
 
 
 def set_withdrawn(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
-    """End these without sending them; returns those of which no attempt was ever made."""
+    """End these without sending them; returns the keys of those that were never attempted."""
     found = tx.execute(_SET_WITHDRAWN, {"guild_id": guild_id, "keys": list(keys)})
     return {row.key for row in found if row.untouched}
 
 
-def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Take one server's messages off the shelf, or everybody's; returns how many."""
+def retry_dead(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
+    """Retry the dead letters of one server, or of all; returns how many."""
     again = (
         update(messages)
-        .where(messages.c.state == "shelved")
+        .where(messages.c.state == "dead")
         .values(state="waiting", attempts=0, try_at=now)
     )
     if guild_id is not None:
@@ -253,12 +253,12 @@ def set_shelf_waiting(tx: Connection, now: datetime, guild_id: int | None = None
     return tx.execute(again).rowcount
 
 
-def set_lane_waiting(tx: Connection, guild_id: int, lane: str, now: datetime) -> int:
-    """Take one lane's messages of the last day off the shelf; returns how many."""
+def retry_dead_in_lane(tx: Connection, guild_id: int, lane: str, now: datetime) -> int:
+    """Retry a lane's dead letters of the last day; returns how many."""
     again = (
         update(messages)
         .where(
-            messages.c.state == "shelved",
+            messages.c.state == "dead",
             messages.c.guild_id == guild_id,
             messages.c.lane == lane,
             messages.c.posted_at > now - timedelta(days=1),
@@ -269,7 +269,7 @@ def set_lane_waiting(tx: Connection, guild_id: int, lane: str, now: datetime) ->
 
 
 def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | None:
-    """What the other side answered to the message with this key, once it was sent."""
+    """The receipt of the message with this key, once it was sent."""
     receipt: dict[str, Any] | None = tx.execute(
         select(messages.c.receipt).where(
             messages.c.guild_id == guild_id, messages.c.key == key, messages.c.state == "sent"
@@ -279,16 +279,16 @@ def find_receipt(tx: Connection, guild_id: int, key: str) -> dict[str, Any] | No
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a message so far. `receipt` is there once it was sent."""
+class MessageStatus:
+    """`receipt` is set once the message was sent."""
 
     state: str
     receipt: dict[str, Any] | None
     error: str | None
 
 
-def find_fate(tx: Connection, guild_id: int, key: str) -> Fate | None:
-    """What became of the message with this key."""
+def find_status(tx: Connection, guild_id: int, key: str) -> MessageStatus | None:
+    """The status of the message with this key."""
     row = (
         tx.execute(
             select(messages.c.state, messages.c.receipt, messages.c.error).where(
@@ -298,12 +298,12 @@ def find_fate(tx: Connection, guild_id: int, key: str) -> Fate | None:
         .mappings()
         .first()
     )
-    return Fate(**row) if row else None
+    return MessageStatus(**row) if row else None
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How the outbox stands. `oldest_at` is when the oldest unsent message was posted."""
+    """`oldest_at` is when the oldest unsent message was posted."""
 
     waiting: int
     oldest_at: datetime | None
@@ -316,44 +316,44 @@ _COUNTS = text("""
 
 
 def get_counts(tx: Connection) -> Counts:
-    """How many wait."""
+    """How many messages are not sent yet."""
     return Counts(**tx.execute(_COUNTS).mappings().one())
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What of a server cannot be sent, or not yet. `error` is the newest reason."""
+    """Failing messages of a server. `error` is the newest reason."""
 
     guild_id: int
     failing: int
-    shelved: int
+    dead: int
     error: str
 
 
 _LIST_TROUBLES = text("""
     SELECT guild_id,
-           count(*) FILTER (WHERE state <> 'shelved') AS failing,
-           count(*) FILTER (WHERE state = 'shelved') AS shelved,
+           count(*) FILTER (WHERE state <> 'dead') AS failing,
+           count(*) FILTER (WHERE state = 'dead') AS dead,
            (array_agg(error ORDER BY id DESC))[1] AS error
       FROM outbox_messages
-     WHERE state IN ('waiting', 'sending', 'shelved') AND error IS NOT NULL
+     WHERE state IN ('waiting', 'sending', 'dead') AND error IS NOT NULL
      GROUP BY guild_id ORDER BY guild_id
 """)
 
 
 def list_troubles(tx: Connection) -> list[Trouble]:
-    """The servers for which something cannot be sent."""
+    """The servers with failing messages."""
     return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
 
 
 def find_trouble(tx: Connection, guild_id: int, kinds: Sequence[str]) -> str | None:
-    """Why the newest of a server's messages of these kinds that is not delivered could not be."""
+    """The error of a server's newest undelivered message of these kinds."""
     trouble: str | None = tx.execute(
         select(messages.c.error)
         .where(
             messages.c.guild_id == guild_id,
             messages.c.kind.in_(kinds),
-            messages.c.state.in_(("waiting", "sending", "shelved")),
+            messages.c.state.in_(("waiting", "sending", "dead")),
             messages.c.error.is_not(None),
         )
         .order_by(messages.c.id.desc())

@@ -1,4 +1,4 @@
-"""Messages: waiting, being sent, sent or given up."""
+"""Messages are waiting, being sent, sent or dead letters."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,7 +26,7 @@ messages = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("guild_id", BigInteger, nullable=False),
     Column("key", Text, nullable=False, comment="natural key of the effect", info=holds("key")),
-    Column("service", Text, nullable=False, comment="names the courier: discord, kick"),
+    Column("service", Text, nullable=False, comment="names the transport: discord, kick"),
     Column(
         "lane",
         Text,
@@ -38,7 +38,7 @@ messages = Table(
         "target",
         JSONB,
         nullable=False,
-        comment="where to, in the courier's terms",
+        comment="where to, in the transport's terms",
         info=holds("json"),
     ),
     Column("kind", Text, nullable=False, comment="names the renderer of the payload"),
@@ -57,7 +57,7 @@ messages = Table(
         comment="an earlier attempt may have gone through",
     ),
     Column(
-        "carried_by", BigInteger, comment="the earlier message of its lane that says this one too"
+        "carried_by", BigInteger, comment="the earlier message of its lane that includes this one"
     ),
     Column("first_sending_at", DateTime(timezone=True)),
     Column(
@@ -65,13 +65,13 @@ messages = Table(
         DateTime(timezone=True),
         comment="when its lease was taken or renewed, by the database's clock",
     ),
-    Column("lease", Text, comment="the claim that is sending it; only that one notes the outcome"),
+    Column("lease", Text, comment="the claim that is sending it; only that may store the outcome"),
     Column("sent_at", DateTime(timezone=True)),
-    Column("receipt", JSONB, comment="the other side's ids of what was made"),
+    Column("receipt", JSONB, comment="the service's ids of what was created"),
     Column("error", Text),
     UniqueConstraint("guild_id", "key", name="outbox_messages_once"),
     CheckConstraint(
-        "state IN ('waiting', 'sending', 'sent', 'shelved')", name="outbox_messages_state"
+        "state IN ('waiting', 'sending', 'sent', 'dead')", name="outbox_messages_state"
     ),
 )
 Index(
@@ -85,4 +85,4 @@ Index(
     messages.c.carried_by,
     postgresql_where=messages.c.carried_by.is_not(None),
 )
-Index("outbox_messages_shelved", messages.c.id, postgresql_where=text("state = 'shelved'"))
+Index("outbox_messages_dead", messages.c.id, postgresql_where=text("state = 'dead'"))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Person
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store
@@ -19,8 +19,8 @@ _DISCORD_ID = re.compile(r"[0-9]{15,19}")
 def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
     """The viewer id of who wrote this line; asked once a transaction and line."""
     key = ("people.sender", message.guild_id, message.platform, message.key)
-    if key not in notes(tx):
-        notes(tx)[key] = store.set_viewer(
+    if key not in cache_of(tx):
+        cache_of(tx)[key] = store.set_viewer(
             tx,
             message.guild_id,
             message.platform,
@@ -28,7 +28,7 @@ def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
             message.sender.name,
             message.at,
         )
-    viewer_id = notes(tx)[key]
+    viewer_id = cache_of(tx)[key]
     assert isinstance(viewer_id, int)
     return viewer_id
 

@@ -27,7 +27,7 @@ FEATURE = Feature(
         "people.link_log": linklog.link_entry,
         "people.panel_log": linklog.panel_entry,
     },
-    checks=(panels.look,),
+    checks=(panels.check_health,),
     buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=LINKING_TASKS,
     audit={

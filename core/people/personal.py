@@ -80,7 +80,7 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 def _tell(tx: Connection, subject: Subject, link: store.Link) -> None:
     """The features above hear it as an unlink, and take back what hung on the link."""
-    inbox.tell(
+    inbox.publish(
         tx,
         AccountUnlinked(
             key=f"{link.platform}:{link.viewer_id}:{link.discord_id}:{subject.at.isoformat()}",

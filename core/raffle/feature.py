@@ -9,7 +9,7 @@ from core.raffle.draw.commands import Draws
 from core.raffle.draw.excluding import on_viewer_banned
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw.tasks import TASKS as DRAW_TASKS
-from core.raffle.draw.tasks import look as look_at_draws
+from core.raffle.draw.tasks import check_health as check_draws
 from core.raffle.ledger import chat, handlers
 from core.raffle.ledger import embeds as ledger_embeds
 from core.raffle.ledger.buttons import BOOKS, VoidChoice
@@ -26,7 +26,7 @@ from core.raffle.settings import SETTINGS
 
 FEATURE = Feature(
     "raffle",
-    hears={
+    handlers={
         AccountLinked: handlers.on_account_linked,
         SubGifted: handlers.on_sub_gifted,
         SupportRevoked: handlers.on_support_revoked,
@@ -67,7 +67,7 @@ FEATURE = Feature(
         "raffle.nobody": embeds.nobody,
     },
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
-    checks=(look_at_draws,),
+    checks=(check_draws,),
     books=BOOKS,
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={

@@ -14,7 +14,7 @@ from core.guilds.actions import change_setting, setting
 from core.guilds.channels import Trouble
 from core.guilds.store import post_audit
 from core.inbox import actions as inbox
-from core.kit.database import ring_after_commit, savepoint, violated
+from core.kit.database import notify_after_commit, savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
 from core.kit.words import _
@@ -23,7 +23,7 @@ from core.roles.rules import RewardState, next_minutes
 from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
 from core.roles.store import Look, Stored
 
-BELL = "roles"
+TOPIC = "roles"
 """Rung with `guild_id`, and with `discord_id` where only one member is concerned."""
 
 MOST_REWARDS = 50
@@ -36,9 +36,9 @@ _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
 def look_again(tx: Connection, guild_id: int, discord_id: int | None = None) -> None:
     """Ask the bot to look at the server's members, or at one, as soon as this is committed."""
     if discord_id is None:
-        ring_after_commit(tx, BELL, guild_id=str(guild_id))
+        notify_after_commit(tx, TOPIC, guild_id=str(guild_id))
     else:
-        ring_after_commit(tx, BELL, guild_id=str(guild_id), discord_id=str(discord_id))
+        notify_after_commit(tx, TOPIC, guild_id=str(guild_id), discord_id=str(discord_id))
 
 
 def retry_refused(tx: Connection, guild_id: int) -> None:
@@ -50,7 +50,7 @@ def retry_refused(tx: Connection, guild_id: int) -> None:
 
 def ask_for_retry(tx: Connection, guild_id: int, now: datetime) -> None:
     """An admin asks to try every role again, the other features' roles too."""
-    inbox.tell(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
+    inbox.publish(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
 
 
 # -- rewards ------------------------------------------------------------------------------------

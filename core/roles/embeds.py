@@ -9,7 +9,7 @@ import discord
 from core.guilds.channels import say_trouble
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
 from core.roles.holdings import Holder
 from core.roles.rules import Step

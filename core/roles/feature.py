@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.roles import actions, embeds, handlers, store, updates
 from core.roles.books import MEMBERS, PREVIEW
@@ -15,10 +15,10 @@ from core.roles.personal import PERSONAL
 from core.roles.settings import SETTINGS
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """The roles that cannot be given, for the health page."""
     return [
-        Part(
+        HealthItem(
             f"Role {stuck.name}",
             "warn",
             " ".join(embeds.obstacle_words(stuck.obstacle)),
@@ -32,7 +32,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
 
 FEATURE = Feature(
     "roles",
-    hears={
+    handlers={
         AccountLinked: handlers.on_account_linked,
         AccountUnlinked: handlers.on_account_unlinked,
         RolesChanged: handlers.on_roles_changed,
@@ -41,7 +41,7 @@ FEATURE = Feature(
     settings=SETTINGS,
     embeds={"roles.reached": embeds.reached, "roles.stopped": embeds.stopped},
     settles={"roles.change": updates.settle},
-    checks=(look,),
+    checks=(check_health,),
     books=(PREVIEW, MEMBERS),
     next_goal=actions.next_goal,
     audit={

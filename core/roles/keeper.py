@@ -57,8 +57,8 @@ class Keeper:
     def start(self) -> None:
         """Begin, on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._services.bus.listen(actions.BELL, self._hearing(self.look))
-        self._services.bus.listen(CREDITED, self._hearing(self._look_for_news))
+        self._services.bus.subscribe(actions.TOPIC, self._hearing(self.look))
+        self._services.bus.subscribe(CREDITED, self._hearing(self._look_for_news))
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beat())]
 
     def stop(self) -> None:

@@ -17,8 +17,8 @@ from core.kick.admins import tell_admins
 from core.kit.words import _, plural, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
-from core.outbox.courier import Receipt
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 from core.roles import congratulations, holdings, rules, store
 from core.roles.holdings import Change
 from core.roles.rules import ECHO, Member, Obstacle, Policy, Reward, Role, Step

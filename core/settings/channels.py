@@ -14,9 +14,9 @@ from core.kick.admins import tell_admins
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import card, permission_names
 from core.kit.words import _
-from core.outbox.courier import ChannelRefused
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.outbox.store import Outgoing
+from core.outbox.transport import ChannelRefused
 from core.settings.rules import Declared
 
 if TYPE_CHECKING:

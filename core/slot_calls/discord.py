@@ -10,7 +10,7 @@ from discord.ext import commands
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.slot_calls import actions, messages
 
 Context = commands.Context[commands.Bot]

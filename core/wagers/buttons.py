@@ -14,7 +14,7 @@ from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.wagers import asking, counting, embeds, verifying
 from core.wagers.platforms import get_platform
 from core.wagers.settings import DEFAULT_ROLE_NAME, VERIFIED_ROLE

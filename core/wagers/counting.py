@@ -87,7 +87,7 @@ def _read(
 def _tell_counted(
     tx: Connection, account: Account, key: str, amount: Decimal, at: datetime
 ) -> None:
-    inbox.tell(
+    inbox.publish(
         tx,
         WagerCounted(
             key=key,

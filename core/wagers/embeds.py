@@ -9,7 +9,7 @@ import discord
 
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.wagers.counted import Odd
 from core.wagers.settings import DEFAULT_ROLE_NAME
 from core.wagers.status import Status

@@ -9,12 +9,12 @@ from core.wagers.buttons import HeldButton, VerifyButton, posted_claim, posted_o
 from core.wagers.commands import Wagers
 from core.wagers.personal import PERSONAL
 from core.wagers.settings import SETTINGS
-from core.wagers.status import look
+from core.wagers.status import check_health
 from core.wagers.tasks import TASKS
 
 FEATURE = Feature(
     "wagers",
-    hears={
+    handlers={
         AccountLinked: handlers.on_account_linked,
         AccountUnlinked: handlers.on_account_unlinked,
         RolesChanged: handlers.on_roles_changed,
@@ -30,7 +30,7 @@ FEATURE = Feature(
         "wagers.role_refused": embeds.posted_role_refused,
     },
     settles={role.KIND: role.on_settled},
-    checks=(look,),
+    checks=(check_health,),
     buttons=(VerifyButton, HeldButton),
     audit={
         "wagers.unlink": lambda before, after: _("unlinked the {before} account of {target}"),

@@ -11,8 +11,8 @@ from core.kick.admins import tell_admins
 from core.kit.words import _, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
-from core.outbox.courier import Receipt
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 from core.wagers import store
 from core.wagers.settings import VERIFIED_ROLE
 from core.wagers.store import Account

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _, plural
 from core.wagers import counted, polls, store
 from core.wagers.counted import Odd
@@ -63,7 +63,7 @@ def _is_missing(account: Account, last: Poll | None) -> bool:
     return bool(last and account.seen_at and account.seen_at < last.asked_at)
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """A line for each server with verified accounts, for the health page."""
     last, trouble = polls.find_last(tx, SHUFFLE, "ok"), polls.find_last(tx, SHUFFLE)
     return [
@@ -72,19 +72,23 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     ]
 
 
-def _part(guild_id: int, code: str, last: Poll | None, newest: Poll | None, now: datetime) -> Part:
+def _part(
+    guild_id: int, code: str, last: Poll | None, newest: Poll | None, now: datetime
+) -> HealthItem:
     name, age = TITLES[SHUFFLE], (now - last.asked_at).total_seconds() if last else None
     if not code.strip():
         reason = _("Nothing is counted: the server has no campaign code (`wagers.shuffle_code`).")
-        return Part(name, "warn", reason, age, guild_id, age_of="received")
+        return HealthItem(name, "warn", reason, age, guild_id, age_of="received")
     if newest is None:
-        return Part(name, "warn", _("It was not asked yet."), guild_id=guild_id)
+        return HealthItem(name, "warn", _("It was not asked yet."), guild_id=guild_id)
     if _is_late(last, now):
         reason = newest.reason or _("It was not asked for a while.")
         wait = _("What is wagered meanwhile is counted once it answers.")
-        return Part(name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id, age_of="received")
+        return HealthItem(
+            name, "warn", f"{reason.rstrip('.')}. {wait}", age, guild_id, age_of="received"
+        )
     told = plural("{count} account received.", "{count} accounts received.", _told(last))
-    return Part(name, "ok", told, age, guild_id, age_of="received")
+    return HealthItem(name, "ok", told, age, guild_id, age_of="received")
 
 
 def _is_late(last: Poll | None, now: datetime) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import ChatMessageSent
 from core.guilds.store import post_audit
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
@@ -153,23 +153,23 @@ def _checked_name(who: str) -> str:
 
 def _known(tx: Connection, guild_id: int) -> _Known:
     key = ("watchtime.exclusions", guild_id)
-    if key not in notes(tx):
+    if key not in cache_of(tx):
         ids = select(exclusions.c.viewer_id).where(exclusions.c.guild_id == guild_id)
         names = select(excluded_names.c.folded_name, excluded_names.c.excluded)
-        notes(tx)[key] = _Known(
+        cache_of(tx)[key] = _Known(
             frozenset(tx.execute(ids).scalars()),
             {
                 row.folded_name: row.excluded
                 for row in tx.execute(names.where(excluded_names.c.guild_id == guild_id))
             },
         )
-    known = notes(tx)[key]
+    known = cache_of(tx)[key]
     assert isinstance(known, _Known)
     return known
 
 
 def _changed(tx: Connection, guild_id: int) -> None:
-    notes(tx).pop(("watchtime.exclusions", guild_id), None)
+    cache_of(tx).pop(("watchtime.exclusions", guild_id), None)
 
 
 def _add(tx: Connection, guild_id: int, viewer_id: int, actor: int | None, at: datetime) -> bool:

@@ -12,7 +12,7 @@ from core.events import (
     StreamWentLive,
 )
 from core.kit.feature import ChatCommand, Feature
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.watchtime import embeds, handlers, streams
 from core.watchtime.buttons import HISTORY, LEADERBOARD, ChoosePeriod
@@ -26,23 +26,25 @@ from core.watchtime.tasks import CREDIT, PROVE
 UNCONFIRMED_AFTER = timedelta(minutes=5)
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Which channels are live, for the health page."""
     return [_part(stream, now) for stream in streams.list_newest_streams(tx)]
 
 
-def _part(stream: Stream, now: datetime) -> Part:
+def _part(stream: Stream, now: datetime) -> HealthItem:
     name = f"Stream on {stream.platform.capitalize()}"
     age = (now - stream.seen_at).total_seconds()
     if not stream.is_live:
         last = stream.ended_at or stream.seen_at
-        return Part(name, "ok", f"Offline; last live {_clock(last)}.", guild_id=stream.guild_id)
+        return HealthItem(
+            name, "ok", f"Offline; last live {_clock(last)}.", guild_id=stream.guild_id
+        )
     since = f"Live since {_clock(stream.started_at)}"
     if now - stream.seen_at > UNCONFIRMED_AFTER:
         waits = "minutes since then are credited once the platform confirms them"
         reason = f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}."
-        return Part(name, "warn", reason, age, stream.guild_id, age_of="confirmed")
-    return Part(name, "ok", f"{since}.", age, stream.guild_id, age_of="confirmed")
+        return HealthItem(name, "warn", reason, age, stream.guild_id, age_of="confirmed")
+    return HealthItem(name, "ok", f"{since}.", age, stream.guild_id, age_of="confirmed")
 
 
 def _clock(instant: datetime) -> str:
@@ -51,7 +53,7 @@ def _clock(instant: datetime) -> str:
 
 FEATURE = Feature(
     "watchtime",
-    hears={
+    handlers={
         ChatMessageSent: handlers.on_chat_message_sent,
         StreamWentLive: handlers.on_stream_went_live,
         StreamEnded: handlers.on_stream_ended,
@@ -69,7 +71,7 @@ FEATURE = Feature(
     ),
     settings=SETTINGS,
     tasks=(CREDIT, PROVE),
-    checks=(look,),
+    checks=(check_health,),
     audit={
         "watchtime.adjust": lambda before, after: _(
             "changed the watchtime of {target} from {before_minutes} to {after_minutes} min: "

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kit.database import ring_after_commit
+from core.kit.database import notify_after_commit
 from core.kit.work import Lock, lock_guild
 from core.watchtime.rules import LimitedDay, Presence
 from core.watchtime.tables import channels, streams
@@ -29,7 +29,7 @@ CREDITED = "watchtime.credited"
 
 def ring_credited(tx: Connection, guild_id: int) -> None:
     """Tell whoever gives something for watchtime, after the commit."""
-    ring_after_commit(tx, CREDITED, guild_id=str(guild_id))
+    notify_after_commit(tx, CREDITED, guild_id=str(guild_id))
 
 
 def lock_for_facts(tx: Connection, guild_id: int) -> None:

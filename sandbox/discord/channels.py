@@ -130,7 +130,7 @@ def _tell(world: DiscordWorld, event: str, channel: Channel) -> None:
     """Bots hear of all channels of a guild, also of those they cannot view."""
     assert channel.guild_id is not None
     world.tell_guild(event, payloads.channel(world, channel), channel.guild_id)
-    world.bell.ring("discord.channel", channel_id=str(channel.id))
+    world.changes.publish("discord.channel", channel_id=str(channel.id))
 
 
 def type_in(world: DiscordWorld, channel: Channel, user_id: int) -> None:
@@ -145,4 +145,4 @@ def type_in(world: DiscordWorld, channel: Channel, user_id: int) -> None:
         data["guild_id"] = str(channel.guild_id)
         data["member"] = payloads.member(world, world.member(channel.guild_id, user_id))
     world.tell_channel("TYPING_START", data, channel)
-    world.bell.ring("discord.typing", channel_id=str(channel.id), user_id=str(user_id))
+    world.changes.publish("discord.typing", channel_id=str(channel.id), user_id=str(user_id))

@@ -46,7 +46,7 @@ def overwrite_all(world: DiscordWorld, guild_id: int | None, bodies: list[Json])
     for old in registered(world, guild_id):
         if old.id not in {one.id for one in kept}:
             del world.commands[old.id]
-    world.bell.ring("discord.commands")
+    world.changes.publish("discord.commands")
     return kept
 
 
@@ -55,7 +55,7 @@ def upsert(world: DiscordWorld, guild_id: int | None, body: Json) -> tuple[Comma
     _check_bodies([body])
     is_new = _same(world, guild_id, body) is None
     stored = _stored(world, guild_id, body)
-    world.bell.ring("discord.commands")
+    world.changes.publish("discord.commands")
     return stored, is_new
 
 

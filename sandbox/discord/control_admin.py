@@ -29,7 +29,9 @@ class Admin:
             members.join(self._world, guild, user_id)
         if "dms_open" in body:
             self._world.set_dms_open(str(body["person"]), bool(body["dms_open"]))
-            self._world.bell.ring("discord.member", guild_id=str(guild.id), user_id=str(user_id))
+            self._world.changes.publish(
+                "discord.member", guild_id=str(guild.id), user_id=str(user_id)
+            )
         if "roles" in body:
             wanted = [self._find.role(guild, one).id for one in body["roles"]]
             members.set_roles(self._world, guild, self._world.member(guild.id, user_id), wanted)

@@ -140,7 +140,7 @@ class Gateway:
         session.detach(connection)
         if connection.socket.close_code in _CLIENT_CLOSED_FOR_GOOD and session.connection is None:
             self.sessions.pop(session.id, None)
-        self._world.bell.ring("discord.gateway", connected=self.connected)
+        self._world.changes.publish("discord.gateway", connected=self.connected)
 
     async def _converse(self, connection: Connection) -> None:
         interval_ms = self._world.faults.number("discord.gateway.heartbeat_ms")
@@ -193,7 +193,7 @@ class Gateway:
         self.sessions[session.id] = session
         session.attach(connection)
         self._greet(session)
-        self._world.bell.ring("discord.gateway", connected=True)
+        self._world.changes.publish("discord.gateway", connected=True)
 
     def _greet(self, session: Session) -> None:
         """READY lists the guilds as unavailable; a GUILD_CREATE for each follows."""
@@ -246,7 +246,7 @@ class Gateway:
         session.attach(connection)
         session.replay_after(int(data["seq"]))
         session.dispatch("RESUMED", {"_trace": []})
-        self._world.bell.ring("discord.gateway", connected=True)
+        self._world.changes.publish("discord.gateway", connected=True)
 
     def _resumable(self, session: Session, sequence: object) -> bool:
         if self._world.faults.flag("discord.gateway.no_resume"):

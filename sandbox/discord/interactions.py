@@ -150,7 +150,7 @@ def answer(world: DiscordWorld, one: Interaction, body: Json, files: tuple[Uploa
     one.answer = int(kind or 0)
     if kind not in (Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE):
         one.settled.set()
-    world.bell.ring("discord.interaction", interaction_id=str(one.id), answer=one.answer)
+    world.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
     return _callback_response(world, one, message)
 
 
@@ -288,4 +288,4 @@ def edit(world: DiscordWorld, one: Interaction, message: Message, draft: Draft) 
 
 def _settle(world: DiscordWorld, one: Interaction) -> None:
     one.settled.set()
-    world.bell.ring("discord.interaction", interaction_id=str(one.id), answer=one.answer)
+    world.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)

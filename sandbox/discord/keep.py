@@ -50,10 +50,10 @@ def keeping(world: DiscordWorld, path: Path) -> Callable[[web.Application], Asyn
 
 
 async def _write_after_changes(world: DiscordWorld, path: Path) -> None:
-    listener = world.bell.listen()
+    listener = world.changes.listen()
     try:
-        async for ring in listener:
-            if ring["area"].startswith("discord.") and ring["area"] != "discord.typing":
+        async for change in listener:
+            if change["area"].startswith("discord.") and change["area"] != "discord.typing":
                 save(world, path)
                 await asyncio.sleep(EVERY_SECONDS)
     finally:

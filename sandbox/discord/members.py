@@ -89,4 +89,4 @@ def tell_update(world: DiscordWorld, guild: Guild, member: Member) -> None:
 
 
 def _ring(world: DiscordWorld, guild: Guild, user_id: int) -> None:
-    world.bell.ring("discord.member", guild_id=str(guild.id), user_id=str(user_id))
+    world.changes.publish("discord.member", guild_id=str(guild.id), user_id=str(user_id))

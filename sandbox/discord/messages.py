@@ -279,7 +279,7 @@ def _tell_raw(
         world.gateway.dispatch(event, data, None)
     else:
         world.tell_channel(event, data, channel)
-    world.bell.ring(
+    world.changes.publish(
         "discord.message",
         op=_OPERATIONS.get(event, "delete"),
         channel_id=str(channel.id),

@@ -102,4 +102,6 @@ def _event(channel: Channel, message: Message, reaction: Reaction, user_id: int)
 
 def _tell(world: DiscordWorld, event: str, data: Json, channel: Channel, message: Message) -> None:
     world.tell_channel(event, data, channel)
-    world.bell.ring("discord.reaction", channel_id=str(channel.id), message_id=str(message.id))
+    world.changes.publish(
+        "discord.reaction", channel_id=str(channel.id), message_id=str(message.id)
+    )

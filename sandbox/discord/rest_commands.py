@@ -40,7 +40,7 @@ def edit(call: Call) -> Reply:
 
 def delete(call: Call) -> Reply:
     del call.world.commands[_command(call).id]
-    call.world.bell.ring("discord.commands")
+    call.world.changes.publish("discord.commands")
     return None
 
 

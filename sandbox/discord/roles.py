@@ -51,7 +51,7 @@ def delete(world: DiscordWorld, guild: Guild, role: Role) -> None:
             members.tell_update(world, guild, member)
     data = {"guild_id": str(guild.id), "role_id": str(role.id)}
     world.tell_guild("GUILD_ROLE_DELETE", data, guild.id)
-    world.bell.ring("discord.role", guild_id=str(guild.id), role_id=str(role.id))
+    world.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))
 
 
 def _apply(role: Role, fields: Mapping[str, Any]) -> None:
@@ -70,4 +70,4 @@ def _apply(role: Role, fields: Mapping[str, Any]) -> None:
 def _tell(world: DiscordWorld, event: str, guild: Guild, role: Role) -> None:
     data = {"guild_id": str(guild.id), "role": payloads.role(role)}
     world.tell_guild(event, data, guild.id)
-    world.bell.ring("discord.role", guild_id=str(guild.id), role_id=str(role.id))
+    world.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))

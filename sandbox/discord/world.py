@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.discord import permissions, scenery, switches
 from sandbox.discord.errors import (
     Json,
@@ -41,9 +41,11 @@ class DiscordWorld:
     `base_url` is where the sandbox listens, such as `http://127.0.0.1:8081`.
     """
 
-    def __init__(self, people: Sequence[Person], bell: Bell, faults: Faults, base_url: str) -> None:
+    def __init__(
+        self, people: Sequence[Person], changes: ChangeFeed, faults: Faults, base_url: str
+    ) -> None:
         self.people = people
-        self.bell = bell
+        self.changes = changes
         self.faults = faults
         self.base_url = base_url.rstrip("/")
         self.token = TOKEN

@@ -145,7 +145,7 @@ class _OAuth:
         code = self.tokens.consent(
             account.user_id, asked.scopes, asked.redirect_uri, asked.code_challenge
         )
-        self.world.bell.ring("kick.consent", handle=account.handle, scopes=list(asked.scopes))
+        self.world.changes.publish("kick.consent", handle=account.handle, scopes=list(asked.scopes))
         return _redirect(_with(asked.redirect_uri, {"code": code, "state": asked.state}))
 
     async def token(self, request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from typing import Any
 
 import aiohttp
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.kick.bodies import EVENT_TYPES, Body
 from sandbox.kick.ids import now, seconds, ulid
@@ -99,13 +99,13 @@ def compact(body: object) -> bytes:
 class Webhooks:
     """The subscriptions of the one app, and the postman."""
 
-    def __init__(self, url: str, key: SigningKey, bell: Bell, faults: Faults) -> None:
+    def __init__(self, url: str, key: SigningKey, changes: ChangeFeed, faults: Faults) -> None:
         self.url = url
         self.enabled = True
         self.key = key
         self.subscriptions: dict[str, Subscription] = {}
         self.records: deque[Delivery] = deque(maxlen=RECORDS_KEPT)
-        self._bell = bell
+        self._changes = changes
         self._faults = faults
         self._lanes: dict[int, _Lane] = {}
         self._failing_since: dict[str, float] = {}
@@ -135,20 +135,20 @@ class Webhooks:
         self.enabled = enabled
         if not enabled:
             self.subscriptions.clear()
-            self._bell.ring("kick.subscription", count=0)
+            self._changes.publish("kick.subscription", count=0)
 
     def subscribe(self, channel: int, event: str, version: int) -> Subscription:
         """Add a subscription, even if there is one like it."""
         added = Subscription(ulid(), channel, event, version, seconds(now()))
         self.subscriptions[added.id] = added
         self._failing_since.pop(event, None)
-        self._bell.ring("kick.subscription", count=len(self.subscriptions))
+        self._changes.publish("kick.subscription", count=len(self.subscriptions))
         return added
 
     def unsubscribe(self, subscription_id: str) -> None:
         """Remove a subscription; an unknown one is no error."""
         self.subscriptions.pop(subscription_id, None)
-        self._bell.ring("kick.subscription", count=len(self.subscriptions))
+        self._changes.publish("kick.subscription", count=len(self.subscriptions))
 
     def publish(self, channel: int, event: str, body: Body) -> list[str]:
         """Put an event into the post for everybody subscribed to it; the message ids."""
@@ -274,7 +274,7 @@ class Webhooks:
             answer.error,
         )
         self.records.append(delivery)
-        self._bell.ring("kick.delivery", **asdict(delivery))
+        self._changes.publish("kick.delivery", **asdict(delivery))
 
     def _note_failure(self, event: str) -> None:
         """Unsubscribe an event type that has only failed for longer than Kick's patience."""

@@ -1,6 +1,6 @@
 """The pretend Kick's state and everything that can happen in it.
 
-Whatever happens changes the state, rings the bell and publishes the webhook; the API's handlers,
+Whatever happens changes the state, publishes the change and sends the webhook; the API's handlers,
 the control API and the web page all come through here. Use it on the sandbox's event loop only.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.kick.accounts import (
     APP_BOT_USER_ID,
@@ -48,7 +48,7 @@ class KickWorld:
     def __init__(
         self,
         people: Iterable[Person],
-        bell: Bell,
+        changes: ChangeFeed,
         faults: Faults,
         base_url: str,
         webhook_url: str = "http://127.0.0.1:8080/webhooks/kick",
@@ -57,7 +57,7 @@ class KickWorld:
     ) -> None:
         declare_faults(faults)
         people = tuple(people)
-        self.bell = bell
+        self.changes = changes
         self.faults = faults
         self.base_url = base_url
         self.redirect_uris = list(redirect_uris)
@@ -67,8 +67,8 @@ class KickWorld:
         self.messages: deque[ChatMessage] = deque(maxlen=MESSAGES_KEPT)
         self.tokens = Tokens(faults)
         self.bodies = Bodies(base_url, faults)
-        self.webhooks = Webhooks(webhook_url, signing_key or SigningKey(), bell, faults)
-        self.feed = Feed(base_url, self.accounts, bell, faults)
+        self.webhooks = Webhooks(webhook_url, signing_key or SigningKey(), changes, faults)
+        self.feed = Feed(base_url, self.accounts, changes, faults)
         self._livestreams = 0
 
     async def running(self, _app: web.Application) -> AsyncIterator[None]:
@@ -115,19 +115,19 @@ class KickWorld:
         user_id = max(NEW_ACCOUNTS_FROM - 1, *self.accounts) + 1
         account = self.accounts[user_id] = Account(user_id, name, handle)
         self.channels[user_id] = channel_of(account)
-        self.bell.ring("kick.account", handle=handle, name=name)
+        self.changes.publish("kick.account", handle=handle, name=name)
         return account
 
     def rename(self, account: Account, name: str) -> None:
         """A new name, and so a new slug, for the same user id."""
         account.username = name
-        self.bell.ring("kick.account", handle=account.handle, name=name)
+        self.changes.publish("kick.account", handle=account.handle, name=name)
 
     # what happens
 
     def publish(self, channel: Channel, event: str, body: Body) -> list[str]:
-        """Tell the world of an event: the page by the bell, subscribers by webhook."""
-        self.bell.ring("kick.event", type=event, channel=channel.owner.slug)
+        """Tell the world of an event: the page by the change feed, subscribers by webhook."""
+        self.changes.publish("kick.event", type=event, channel=channel.owner.slug)
         if event == "kicks.gifted" and self.faults.flag("kick.body.kicks_silent"):
             return []
         return self.webhooks.publish(channel.user_id, event, body)
@@ -154,7 +154,7 @@ class KickWorld:
             badges=badges_of(channel, sender),
         )
         self.messages.append(message)
-        self.bell.ring("kick.chat", **line_of(message))
+        self.changes.publish("kick.chat", **line_of(message))
         self.publish(channel, "chat.message.sent", self.bodies.chat(message))
         self.feed.chat(message)
         return message
@@ -169,7 +169,7 @@ class KickWorld:
     def delete_message(self, message: ChatMessage) -> None:
         """Take a line out of chat. Kick has no webhook for it."""
         message.deleted = True
-        self.bell.ring("kick.chat_deleted", message_id=message.message_id)
+        self.changes.publish("kick.chat_deleted", message_id=message.message_id)
         self.feed.deleted(message)
 
     def go_live(
@@ -182,7 +182,9 @@ class KickWorld:
         channel.title = title or channel.title
         started = seconds(started_at or now())
         channel.stream = Stream(9_100_000 + self._livestreams, started)
-        self.bell.ring("kick.live", channel=channel.owner.slug, is_live=True, title=channel.title)
+        self.changes.publish(
+            "kick.live", channel=channel.owner.slug, is_live=True, title=channel.title
+        )
         body = self.bodies.status(channel, started, None)
         self.publish(channel, "livestream.status.updated", body)
         self.feed.live(channel, channel.stream)
@@ -193,7 +195,9 @@ class KickWorld:
         if channel.stream is None:
             raise ValueError(f"{channel.owner.username} is not live")
         stream, channel.stream = channel.stream, None
-        self.bell.ring("kick.live", channel=channel.owner.slug, is_live=False, title=channel.title)
+        self.changes.publish(
+            "kick.live", channel=channel.owner.slug, is_live=False, title=channel.title
+        )
         body = self.bodies.status(channel, stream.started_at, seconds(ended_at or now()))
         self.publish(channel, "livestream.status.updated", body)
         self.feed.ended(channel, stream)
@@ -337,7 +341,7 @@ class KickWorld:
     def unban(self, channel: Channel, account: Account) -> None:
         """End a ban or timeout. Kick has no webhook for it."""
         self.feed.unbanned(channel, account, channel.bans.pop(account.user_id, None))
-        self.bell.ring("kick.unbanned", channel=channel.owner.slug, user_id=account.user_id)
+        self.changes.publish("kick.unbanned", channel=channel.owner.slug, user_id=account.user_id)
 
     # what the page shows
 

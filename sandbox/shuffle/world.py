@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import FaultKind, Faults, FaultValue
 
 TOKEN = "b7c0e6d2-pretend"
@@ -39,15 +39,15 @@ class ShuffleWorld:
     """The players, and how often the address was asked.
 
     Args:
-        bell: rung whenever somebody wagers.
+        changes: gets every wager.
         faults: where it declares its own.
         base_url: the sandbox's address.
     """
 
-    def __init__(self, bell: Bell, faults: Faults, base_url: str) -> None:
+    def __init__(self, changes: ChangeFeed, faults: Faults, base_url: str) -> None:
         for name, kind, default, text in _FAULTS:
             faults.declare(name, kind=kind, default=default, help=text)
-        self.bell = bell
+        self.changes = changes
         self.faults = faults
         self.asked = 0
         self._base_url = base_url
@@ -69,7 +69,7 @@ class ShuffleWorld:
         before = known.wagered if known else wagered
         player = Player(username, code, wagered, min(before, wagered))
         self._players[username] = player
-        self.bell.ring("shuffle.player")
+        self.changes.publish("shuffle.player")
         return player
 
     def wager(self, username: str, amount: Decimal) -> Player:

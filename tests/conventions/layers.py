@@ -111,11 +111,11 @@ class Tree:
                 "kit.discord_ui",
             ),
             WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),
-            # discord.py lets errors of its HTTP client through, so its courier has to know them.
+            # discord.py lets errors of its HTTP client through, so its transport has to know them.
             HTTP_CLIENTS: (
                 *(f"{vendor}.*" for vendor in vendors),
                 "kit.discord_faults",
-                "outbox.discord_courier",
+                "outbox.discord_transport",
             ),
             ("psycopg2",): ("kit.database",),
         }

@@ -22,7 +22,7 @@ from core.features import LAYERS, load_features
 from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.feature import Feature
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from tests.conventions.documents import told
 from tests.conventions.posting import posted_kinds
 from tests.conventions.tree import ROOT, STARTERS, modules, source_of
@@ -43,7 +43,7 @@ def doubles(names: Iterator[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", sorted(kind for feature in FEATURES for kind in feature.embeds))
-def test_what_renders_a_message_gives_what_the_courier_carries(kind: str) -> None:
+def test_what_renders_a_message_gives_what_the_transport_carries(kind: str) -> None:
     """A bare embed would be found out only when it is to be sent."""
     (render,) = (feature.embeds[kind] for feature in FEATURES if kind in feature.embeds)
     assert get_type_hints(render)["return"] is Rendered
@@ -164,10 +164,10 @@ def test_every_button_still_works_after_a_restart() -> None:
 def test_a_feature_hears_events_that_there_are(feature: Feature) -> None:
     """Events for all, or of its own."""
     known = [getattr(core.events, name) for name in core.events.__all__]
-    for event, hearer in feature.hears.items():
+    for event, handler in feature.handlers.items():
         assert issubclass(event, Event)
         assert event in known or event.__module__.startswith(f"core.{feature.name}.")
-        assert len(inspect.signature(hearer).parameters) == 2
+        assert len(inspect.signature(handler).parameters) == 2
 
 
 def test_events_are_frozen_and_in_the_past_tense() -> None:

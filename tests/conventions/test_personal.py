@@ -18,8 +18,8 @@ FEATURES = load_features()
 _NOBODYS = {
     "a word of ours, or a sentence without names": """
         health_heartbeats.part health_heartbeats.state health_heartbeats.reason
-        inbox_deliveries.source inbox_deliveries.kind inbox_deliveries.error inbox_facts.event
-        inbox_retries.event inbox_retries.hearer inbox_retries.error kick_authorities.kind
+        inbox_deliveries.source inbox_deliveries.kind inbox_deliveries.error inbox_events.event
+        inbox_retries.event inbox_retries.handler inbox_retries.error kick_authorities.kind
         kick_feed_states.reason kick_feed_states.transport kick_nobodys_deliveries.outcome
         kick_deafness.evidence guild_channel_troubles.missing kick_held.kind kick_parked.event
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsaid.reason kick_voices.reason
@@ -51,7 +51,7 @@ _NOBODYS = {
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
         health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
-        inbox_deliveries.subscription_id inbox_facts.delivery kick_held.message_id
+        inbox_deliveries.subscription_id inbox_events.delivery kick_held.message_id
         kick_selftests.key kick_held.subscription_id kick_held.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease

@@ -18,7 +18,7 @@ from core.guilds.actions import (
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
 from core.kit import log
-from core.kit.database import Database, notes
+from core.kit.database import Database, cache_of
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
@@ -38,7 +38,7 @@ def environment(guild_id: int | None, channel_id: int | None = None) -> Settings
 
 def fresh(tx: Connection, guild_id: int, declared: GuildSetting[Any]) -> Any:
     """As another transaction reads it."""
-    notes(tx).clear()
+    cache_of(tx).clear()
     return setting(tx, guild_id, declared)
 
 
@@ -124,7 +124,7 @@ def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
     tx: Connection, guild_id: int
 ) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
-    notes(tx).clear()
+    cache_of(tx).clear()
     assert change_setting(tx, guild_id, CHANNEL, 777, NORA) is False
     actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 777
@@ -248,7 +248,7 @@ def test_servers_do_not_see_each_others_settings_or_records(
     change_setting(tx, guild_id, LIMIT, 5, NORA)
     change_setting(tx, guild_id, TIME_ZONE, "Europe/Stockholm", NORA)
     store.set_setting(tx, guild_id, LANGUAGE.key, "de", NORA)
-    notes(tx).clear()
+    cache_of(tx).clear()
     assert setting(tx, other_guild_id, LIMIT) == 3
     assert time_zone_of(tx, guild_id) == ZoneInfo("Europe/Stockholm")
     assert time_zone_of(tx, other_guild_id) == ZoneInfo("UTC")

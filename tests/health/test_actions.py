@@ -9,7 +9,7 @@ from core.health.embeds import can_be_retried
 from core.health.embeds import report as embed_of
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.part import Part, State
+from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 from core.kit.settings import Settings
 
@@ -19,15 +19,15 @@ NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 def test_a_servers_own_troubles_are_told_to_that_server_only(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    mine = Part("Messages of this server", "warn", "No channel.", guild_id=guild_id)
+    mine = HealthItem("Messages of this server", "warn", "No channel.", guild_id=guild_id)
 
-    def look(_tx: Connection, _now: datetime) -> list[Part]:
+    def check_health(_tx: Connection, _now: datetime) -> list[HealthItem]:
         return [mine]
 
-    assert mine in examine(tx, [look], NOW, guild_id).parts
-    assert mine not in examine(tx, [look], NOW, other_guild_id).parts
-    assert examine(tx, [look], NOW, other_guild_id).overall == "ok"
-    assert mine not in examine(tx, [look], NOW).parts
+    assert mine in examine(tx, [check_health], NOW, guild_id).parts
+    assert mine not in examine(tx, [check_health], NOW, other_guild_id).parts
+    assert examine(tx, [check_health], NOW, other_guild_id).overall == "ok"
+    assert mine not in examine(tx, [check_health], NOW).parts
 
 
 def test_there_is_a_report_even_without_a_database() -> None:
@@ -41,16 +41,16 @@ def test_there_is_a_report_even_without_a_database() -> None:
 def test_features_are_asked_with_the_same_instant(tx: Connection) -> None:
     asked: list[datetime] = []
 
-    def look(_tx: Connection, now: datetime) -> list[Part]:
+    def check_health(_tx: Connection, now: datetime) -> list[HealthItem]:
         asked.append(now)
         return []
 
-    examine(tx, [look, look], NOW)
+    examine(tx, [check_health, check_health], NOW)
     assert asked == [NOW, NOW]
 
 
 def _report(*states: State, reason: str = "Because.") -> Report:
-    parts = tuple(Part(f"Part {n}", state, reason, 75) for n, state in enumerate(states))
+    parts = tuple(HealthItem(f"Part {n}", state, reason, 75) for n, state in enumerate(states))
     return Report("down", parts, NOW)
 
 
@@ -72,7 +72,7 @@ def test_any_report_fits_into_discords_limits_and_pings_nobody() -> None:
     assert "\n#" not in (embed.description or "")
 
 
-def test_only_what_lies_on_a_shelf_can_be_tried_again() -> None:
-    assert can_be_retried([Part("Inbox", "warn", "x", can_be_retried=True)])
-    assert not can_be_retried([Part("Inbox", "warn", "x")])
+def test_only_what_is_a_dead_letter_can_be_tried_again() -> None:
+    assert can_be_retried([HealthItem("Inbox", "warn", "x", can_be_retried=True)])
+    assert not can_be_retried([HealthItem("Inbox", "warn", "x")])
     assert not can_be_retried([])

@@ -10,7 +10,7 @@ from core.health import embeds
 from core.health.actions import Report
 from core.health.feature import make_feature
 from core.kit.database import Database
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.outbox import actions as outbox
 from core.outbox import store
 from core.outbox.feature import FEATURE as OUTBOX
@@ -26,12 +26,12 @@ async def rig(database: Database) -> AsyncIterator[BotRig]:
             yield rig
 
 
-def shelve(database: Database, guild_id: int) -> None:
+def add_dead_letter(database: Database, guild_id: int) -> None:
     later = datetime.now(UTC) + timedelta(seconds=5)
     with database.begin() as tx:
         outbox.post_to_channel(tx, guild_id, 5, "k", f"key{guild_id}", {})
         (message,) = store.claim_due(tx, later, 1)
-        store.set_shelved(tx, message, "The channel is gone.")
+        store.set_dead(tx, message, "The channel is gone.")
 
 
 def buttons(line: dict[str, Any]) -> dict[str, str]:
@@ -54,28 +54,34 @@ async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons
 @pytest.mark.parametrize(
     ("part", "end"),
     [
-        (Part("A", "ok", "R.", 12.4), "R. · checked 12 s ago"),
-        (Part("A", "ok", "R.", 60, age_of="received"), "R. · last received 1 min ago"),
-        (Part("A", "warn", "R.", 3600, age_of="confirmed"), "R. · last confirmed 1 h 00 min ago"),
-        (Part("A", "down", "R.", 45, age_of="seen"), "R. · last seen 45 s ago"),
-        (Part("A", "warn", "7 waiting.", 31, age_of="oldest"), "7 waiting. · the oldest for 31 s"),
-        (Part("A", "warn", "R.", 300, age_of="trouble"), "R. · for 5 min"),
-        (Part("A", "ok", "R."), "R."),
+        (HealthItem("A", "ok", "R.", 12.4), "R. · checked 12 s ago"),
+        (HealthItem("A", "ok", "R.", 60, age_of="received"), "R. · last received 1 min ago"),
+        (
+            HealthItem("A", "warn", "R.", 3600, age_of="confirmed"),
+            "R. · last confirmed 1 h 00 min ago",
+        ),
+        (HealthItem("A", "down", "R.", 45, age_of="seen"), "R. · last seen 45 s ago"),
+        (
+            HealthItem("A", "warn", "7 waiting.", 31, age_of="oldest"),
+            "7 waiting. · the oldest for 31 s",
+        ),
+        (HealthItem("A", "warn", "R.", 300, age_of="trouble"), "R. · for 5 min"),
+        (HealthItem("A", "ok", "R."), "R."),
     ],
 )
-def test_a_row_says_what_its_age_measures(part: Part, end: str) -> None:
+def test_a_row_says_what_its_age_measures(part: HealthItem, end: str) -> None:
     description = str(embeds.report(Report("ok", (part,), datetime.now(UTC))).description)
     assert description.splitlines()[0].endswith(end)
 
 
-async def test_trying_again_empties_this_servers_shelf_and_no_others(
+async def test_trying_again_empties_this_servers_dead_letters_and_no_others(
     rig: BotRig, database: Database
 ) -> None:
     other = 77
     with database.begin() as tx:
         tx.exec_driver_sql("INSERT INTO guilds (guild_id, name) VALUES (77, 'Other')")
-    shelve(database, NORAS_CORNER_ID)
-    shelve(database, other)
+    add_dead_letter(database, NORAS_CORNER_ID)
+    add_dead_letter(database, other)
     line = await rig.ask("nora", "!health")
     assert "could not be sent: The channel is gone" in line["embeds"][0]["description"]
     again = buttons(line)["Try the failed ones again"]
@@ -88,7 +94,7 @@ async def test_trying_again_empties_this_servers_shelf_and_no_others(
     )
     assert "could not be sent" not in changed["embeds"][0]["description"]
     with database.begin() as tx:
-        left = [trouble.guild_id for trouble in store.list_troubles(tx) if trouble.shelved]
+        left = [trouble.guild_id for trouble in store.list_troubles(tx) if trouble.dead]
     assert left == [other]
 
 

@@ -12,12 +12,12 @@ from core.health import actions
 from core.health.actions import Report, report
 from core.inbox import feature as inbox
 from core.inbox import store
-from core.inbox.hearers import Hearing
+from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.watchtime import feature as watchtime
@@ -26,7 +26,7 @@ from tests.conftest import GUILD
 from tests.inbox.conftest import said
 from tests.patience import until
 
-CHECKS = (inbox.look, *watchtime.FEATURE.checks)
+CHECKS = (inbox.check_health, *watchtime.FEATURE.checks)
 
 
 def read(database: Database, later: float = 0) -> Report:
@@ -40,7 +40,7 @@ def read(database: Database, later: float = 0) -> Report:
     return report(services, CHECKS)
 
 
-def part(found: Report, name: str) -> Part:
+def part(found: Report, name: str) -> HealthItem:
     (one,) = [each for each in found.parts if each.name == name]
     return one
 
@@ -104,7 +104,7 @@ def test_the_inbox_says_how_long_it_waits_and_for_whom(
     def handle(tx: Connection, _event: Event) -> None:
         tx.execute(text("SELECT * FROM slot_calls"))
 
-    worker = Worker(gate, {"test": translate}, {ChatMessageSent: (Hearing("a", handle),)})
+    worker = Worker(gate, {"test": translate}, {ChatMessageSent: (Handler("a", handle),)})
     with gate.begin() as tx:
         delivery = Delivery("test", "1", "said", "lane", {}, datetime.now(UTC))
         store.add_deliveries(tx, [delivery])

@@ -12,18 +12,18 @@ from core.health.feature import make_feature
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.feature import Feature
-from core.kit.part import Part, State
+from core.kit.health_item import HealthItem, State
 from core.kit.services import Services
 from core.kit.settings import Settings
 
 
-def client(database: Database, *parts: Part) -> FlaskClient:
-    def look(_tx: Connection, _now: datetime) -> list[Part]:
+def client(database: Database, *parts: HealthItem) -> FlaskClient:
+    def check_health(_tx: Connection, _now: datetime) -> list[HealthItem]:
         return list(parts)
 
     settings = Settings(_env_file=None, flask_secret_key=SecretStr("a key of the tests"))
     services = Services(settings, database, LocalBus())
-    return web(services, [make_feature([Feature("feature", checks=(look,))])]).test_client()
+    return web(services, [make_feature([Feature("feature", checks=(check_health,))])]).test_client()
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def client(database: Database, *parts: Part) -> FlaskClient:
 def test_only_what_is_down_is_an_error_for_docker(
     database: Database, state: State, status: str, code: int
 ) -> None:
-    answer = client(database, Part("Kick", state, "Because.", 3.14159)).get("/health")
+    answer = client(database, HealthItem("Kick", state, "Because.", 3.14159)).get("/health")
     assert answer.status_code == code
     assert answer.json is not None
     assert answer.json["status"] == status
@@ -61,13 +61,13 @@ def test_a_database_that_is_away_is_told_and_not_a_traceback() -> None:
 
 
 def test_the_public_page_tells_nothing_of_a_single_server(database: Database) -> None:
-    part = Part("Messages of this server", "warn", "Channel #secret is gone.", guild_id=5)
+    part = HealthItem("Messages of this server", "warn", "Channel #secret is gone.", guild_id=5)
     for path in ("/health", "/"):
         assert "secret" not in client(database, part).get(path).text
 
 
 def test_the_front_page_shows_every_part_and_escapes_it(database: Database) -> None:
-    page = client(database, Part("Kick", "warn", "<script>alert(1)</script>")).get("/").text
+    page = client(database, HealthItem("Kick", "warn", "<script>alert(1)</script>")).get("/").text
     assert "&lt;script&gt;" in page
     assert "<script" not in page
     assert "Kick" in page

@@ -5,14 +5,16 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.health.rules import FRESH, Beat, merge, one_a_name, overall
-from core.kit.part import Part, State
+from core.health.rules import FRESH, Heartbeat, merge, one_a_name, overall
+from core.kit.health_item import HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ORDER: tuple[State, ...] = ("ok", "warn", "down")
 states: st.SearchStrategy[State] = st.sampled_from(ORDER)
 beats = st.builds(
-    lambda name, state, age: Beat(Part(name, state, f"{state}!"), NOW - timedelta(seconds=age)),
+    lambda name, state, age: Heartbeat(
+        HealthItem(name, state, f"{state}!"), NOW - timedelta(seconds=age)
+    ),
     st.sampled_from(["Bot", "Web"]),
     states,
     st.integers(0, 90),
@@ -21,7 +23,7 @@ beats = st.builds(
 
 @given(told=st.lists(beats))
 def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_lives(
-    told: list[Beat],
+    told: list[Heartbeat],
 ) -> None:
     found = {part.name: part for part in merge(told, NOW)}
     assert set(found) == {beat.part.name for beat in told}
@@ -35,23 +37,27 @@ def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_li
 
 
 @given(told=st.lists(beats))
-def test_the_order_of_the_heartbeats_means_nothing(told: list[Beat]) -> None:
+def test_the_order_of_the_heartbeats_means_nothing(told: list[Heartbeat]) -> None:
     assert merge(told, NOW) == merge(reversed(told), NOW)
 
 
 def test_a_heartbeat_is_fresh_for_half_a_minute_to_the_second() -> None:
-    beat = Beat(Part("Bot", "ok", "Fine."), NOW)
+    beat = Heartbeat(HealthItem("Bot", "ok", "Fine."), NOW)
     assert merge([beat], NOW + FRESH)[0].state == "ok"
     assert merge([beat], NOW + FRESH + timedelta(seconds=1))[0].state == "down"
 
 
 @given(st.lists(states))
 def test_the_whole_is_as_bad_as_its_worst_part(told: list[State]) -> None:
-    parts = [Part("x", state, "") for state in told]
+    parts = [HealthItem("x", state, "") for state in told]
     wanted = "down" if "down" in told else "degraded" if "warn" in told else "ok"
     assert overall(parts) == wanted
 
 
 def test_what_a_process_says_twice_is_told_once_and_the_worst_counts() -> None:
-    told = [Part("Feed", "ok", "fine"), Part("Feed", "warn", "hm"), Part("Bot", "ok", "fine")]
-    assert one_a_name(told) == [Part("Feed", "warn", "hm"), Part("Bot", "ok", "fine")]
+    told = [
+        HealthItem("Feed", "ok", "fine"),
+        HealthItem("Feed", "warn", "hm"),
+        HealthItem("Bot", "ok", "fine"),
+    ]
+    assert one_a_name(told) == [HealthItem("Feed", "warn", "hm"), HealthItem("Bot", "ok", "fine")]

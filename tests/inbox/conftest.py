@@ -1,4 +1,4 @@
-"""An empty inbox, deliveries to put into it, and hearers whose effects can be counted."""
+"""An empty inbox, deliveries to put into it, and handlers whose effects can be counted."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from core.events import ChatMessageSent, Event, Sender
 from core.inbox import store
-from core.inbox.hearers import Hearing
+from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database
@@ -20,7 +20,7 @@ from tests.clean import cleaned
 from tests.conftest import GUILD
 
 START = datetime(2026, 11, 21, 18, tzinfo=UTC)
-_EFFECT = text("INSERT INTO test_inbox_effects (hearer, guild_id, key) VALUES (:h, :g, :k)")
+_EFFECT = text("INSERT INTO test_inbox_effects (handler, guild_id, key) VALUES (:h, :g, :k)")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def effects_table(database: Database) -> Iterator[None]:
         tx.execute(
             text(
                 "CREATE TABLE test_inbox_effects (id bigserial PRIMARY KEY, "
-                "hearer text NOT NULL, guild_id bigint NOT NULL, key text NOT NULL)"
+                "handler text NOT NULL, guild_id bigint NOT NULL, key text NOT NULL)"
             )
         )
     yield
@@ -71,15 +71,15 @@ class Story:
         return Delivery(source, f"d{next(self.numbers)}", "said", lane, body, START)
 
     def effects(self) -> list[tuple[str, int, str]]:
-        """(hearer, guild, key), in the order in which they happened."""
+        """(handler, guild, key), in the order in which they happened."""
         with self.database.begin() as tx:
             found = tx.execute(
-                text("SELECT hearer, guild_id, key FROM test_inbox_effects ORDER BY id")
+                text("SELECT handler, guild_id, key FROM test_inbox_effects ORDER BY id")
             )
             return [tuple(row) for row in found]
 
-    def keys(self, hearer: str = "a") -> list[str]:
-        return [key for name, _guild, key in self.effects() if name == hearer]
+    def keys(self, handler: str = "a") -> list[str]:
+        return [key for name, _guild, key in self.effects() if name == handler]
 
     def counts(self) -> store.Counts:
         with self.database.begin() as tx:
@@ -95,11 +95,11 @@ class Story:
             found = tx.execute(text("SELECT state FROM inbox_deliveries ORDER BY id"))
             return list(found.scalars())
 
-    def worker(self, *hearers: Hearing, **translators: Any) -> Worker:
+    def worker(self, *handlers: Handler, **translators: Any) -> Worker:
         return Worker(
             self.database,
             {"test": translate, **translators},
-            {ChatMessageSent: hearers},
+            {ChatMessageSent: handlers},
             self.clock,
         )
 
@@ -130,12 +130,12 @@ def said(guild_id: int, key: str, text_: str = "hello") -> ChatMessageSent:
     )
 
 
-def effect(tx: Connection, hearer: str, event: Event) -> None:
+def effect(tx: Connection, handler: str, event: Event) -> None:
     """Something that is seen later if, and only if, it was committed."""
-    tx.execute(_EFFECT, {"h": hearer, "g": event.guild_id, "k": event.key})
+    tx.execute(_EFFECT, {"h": handler, "g": event.guild_id, "k": event.key})
 
 
-def hearer(name: str, fails: Callable[[Event], Exception | None] = lambda _event: None) -> Hearing:
+def handler(name: str, fails: Callable[[Event], Exception | None] = lambda _event: None) -> Handler:
     """It has its effect first and fails afterwards, so that a half effect would be seen."""
 
     def run(tx: Connection, event: Event) -> None:
@@ -144,7 +144,7 @@ def hearer(name: str, fails: Callable[[Event], Exception | None] = lambda _event
         if error is not None:
             raise error
 
-    return Hearing(name, run)
+    return Handler(name, run)
 
 
 def failing_on(failures: Mapping[str, Exception]) -> Callable[[Event], Exception | None]:

@@ -7,12 +7,12 @@ from sqlalchemy import Connection, text
 
 from core.events import AccountLinked, AccountUnlinked, Event
 from core.inbox import actions, store
-from core.inbox.feature import look
-from core.inbox.hearers import Hearing
+from core.inbox.feature import check_health
+from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database
-from tests.inbox.conftest import Story, hearer, said
+from tests.inbox.conftest import Story, handler, said
 
 NOW = datetime.now(UTC)
 ONE = Delivery(
@@ -48,20 +48,22 @@ def test_of_doubles_that_arrive_together_the_first_is_news(tx: Connection) -> No
     assert ids == ["01ABC", "01DEF", "01GHI"]
 
 
-def test_the_worker_is_rung_after_the_commit_and_not_for_a_double(
+def test_the_worker_is_notified_after_the_commit_and_not_for_a_double(
     story: Story, postgres_url: str
 ) -> None:
-    rung: list[str] = []
-    ringing = Database(postgres_url, ring=lambda bell, **_data: rung.append(bell), pool_size=1)
+    notified: list[str] = []
+    notifying = Database(
+        postgres_url, notify=lambda topic, **_data: notified.append(topic), pool_size=1
+    )
     for _ in range(2):
-        with ringing.begin() as tx:
+        with notifying.begin() as tx:
             actions.receive(tx, ONE)
-        assert rung == [actions.BELL]
-    ringing.close()
+        assert notified == [actions.TOPIC]
+    notifying.close()
 
 
-def test_an_empty_shelf_rings_nobody(tx: Connection) -> None:
-    assert actions.try_shelf_again(tx, NOW) == 0
+def test_without_dead_letters_nobody_is_notified(tx: Connection) -> None:
+    assert actions.retry_dead_letters(tx, NOW) == 0
 
 
 def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:
@@ -92,12 +94,12 @@ def test_lanes_are_claimed_by_the_age_of_their_heads(tx: Connection) -> None:
     assert claimed == ["z", "a", "m"]
 
 
-def test_what_is_done_stays_done_and_what_is_shelved_stays_shelved(tx: Connection) -> None:
+def test_what_is_done_stays_done_and_what_becomes_a_dead_letter_stays_dead(tx: Connection) -> None:
     actions.receive(tx, ONE)
     (kept,) = store.list_waiting(tx, "kick:1", 9)
-    store.set_shelved(tx, kept.id, "KeyError")
+    store.set_dead(tx, kept.id, "KeyError")
     store.set_done(tx, [kept.id], NOW)
-    assert tx.scalar(text("SELECT state FROM inbox_deliveries")) == "shelved"
+    assert tx.scalar(text("SELECT state FROM inbox_deliveries")) == "dead"
 
 
 def test_claiming_reads_the_index_and_not_the_whole_inbox(tx: Connection) -> None:
@@ -118,25 +120,25 @@ def test_the_health_page_tells_what_waits_what_is_retried_and_what_was_given_up(
     tx: Connection, guild_id: int
 ) -> None:
     now = datetime.now(UTC)
-    assert look(tx, now)[0].reason == "0 waiting."
+    assert check_health(tx, now)[0].reason == "0 waiting."
     actions.receive(tx, replace(ONE, received_at=now))
-    assert look(tx, now + timedelta(seconds=5))[0].state == "ok"
-    assert look(tx, now + timedelta(seconds=40))[0].state == "warn"
+    assert check_health(tx, now + timedelta(seconds=5))[0].state == "ok"
+    assert check_health(tx, now + timedelta(seconds=40))[0].state == "warn"
     (kept,) = store.list_waiting(tx, "kick:1", 9)
-    store.set_shelved(tx, kept.id, "KeyError: 'sender'")
-    (whole,) = look(tx, now)
+    store.set_dead(tx, kept.id, "KeyError: 'sender'")
+    (whole,) = check_health(tx, now)
     assert (whole.state, whole.can_be_retried) == ("warn", True)
-    assert whole.reason.startswith("1 deliveries were not understood")
+    assert whole.reason.startswith("1 could not be read")
 
 
 def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
     now = datetime.now(UTC)
-    store.add_retry(tx, said(guild_id, "1"), hearer("a").name, now, "RuntimeError: bug")
-    whole, mine = look(tx, now)
+    store.add_retry(tx, said(guild_id, "1"), handler("a").name, now, "RuntimeError: bug")
+    whole, mine = check_health(tx, now)
     assert (whole.state, mine.guild_id, mine.can_be_retried) == ("ok", guild_id, False)
-    assert mine.reason == "1 are being tried again: RuntimeError: bug"
-    tx.execute(text("UPDATE inbox_retries SET state = 'shelved'"))
-    _whole, mine = look(tx, now)
+    assert mine.reason == "1 being retried: RuntimeError: bug"
+    tx.execute(text("UPDATE inbox_retries SET state = 'dead'"))
+    _whole, mine = check_health(tx, now)
     assert (mine.reason, mine.can_be_retried) == ("1 could not be handled: RuntimeError: bug", True)
 
 
@@ -158,14 +160,14 @@ def test_what_happened_among_ourselves_is_heard_once_and_in_order(story: Story) 
         story.database,
         {actions.OWN_SOURCE: actions.translate_own},
         {
-            kind: (Hearing("toy", lambda _tx, event: heard.append(event)),)
+            kind: (Handler("toy", lambda _tx, event: heard.append(event)),)
             for kind in (AccountLinked, AccountUnlinked)
         },
     )
     with story.database.begin() as tx:
-        assert actions.tell(tx, linked) is True
-        assert actions.tell(tx, later) is True
-        assert actions.tell(tx, linked) is False
+        assert actions.publish(tx, linked) is True
+        assert actions.publish(tx, later) is True
+        assert actions.publish(tx, linked) is False
     assert worker.work_once()
     assert heard == [linked, later]
     assert not worker.work_once()

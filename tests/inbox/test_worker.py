@@ -14,13 +14,13 @@ from sqlalchemy import Connection, text
 
 from core.events import ChatMessageSent, Event
 from core.inbox import actions, store
-from core.inbox.hearers import Hearing
+from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
-from core.kit.database import Database, DatabaseOutage, notes
+from core.kit.database import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.inbox.conftest import Story, drain, effect, failing_on, hearer, said, translate
+from tests.inbox.conftest import Story, drain, effect, failing_on, handler, said, translate
 from tests.patience import PATIENCE, until
 
 BUG = RuntimeError("bug")
@@ -31,7 +31,7 @@ BUG = RuntimeError("bug")
 
 def test_every_delivery_has_its_effects_once_and_in_order(story: Story) -> None:
     story.told("1", "2", "3")
-    worker = story.worker(hearer("a"), hearer("b"))
+    worker = story.worker(handler("a"), handler("b"))
     drain(worker)
     drain(worker)
     assert story.keys("a") == story.keys("b") == ["1", "2", "3"]
@@ -39,12 +39,12 @@ def test_every_delivery_has_its_effects_once_and_in_order(story: Story) -> None:
 
 
 def test_an_empty_inbox_is_nothing_to_do(story: Story) -> None:
-    assert story.worker(hearer("a")).work_once() is False
+    assert story.worker(handler("a")).work_once() is False
 
 
 def test_the_same_fact_under_another_delivery_id_counts_once(story: Story) -> None:
     story.told("sub", "sub")
-    worker = story.worker(hearer("a"))
+    worker = story.worker(handler("a"))
     drain(worker)
     story.told("sub")
     drain(worker)
@@ -55,15 +55,15 @@ def test_the_same_fact_under_another_delivery_id_counts_once(story: Story) -> No
 def test_one_servers_fact_is_not_another_ones(story: Story) -> None:
     story.told("sub", guilds=[GUILD])
     story.told("sub", guilds=[GUILD, OTHER_GUILD])
-    drain(story.worker(hearer("a")))
+    drain(story.worker(handler("a")))
     assert sorted(story.effects()) == [("a", GUILD, "sub"), ("a", OTHER_GUILD, "sub")]
 
 
 def test_the_same_key_of_another_kind_of_event_is_another_fact(story: Story) -> None:
     with story.database.begin() as tx:
-        assert store.add_facts(tx, [(said(GUILD, "x"), 1)]) == [True]
-        tx.execute(text("UPDATE inbox_facts SET event = 'StreamEnded'"))
-        assert store.add_facts(tx, [(said(GUILD, "x"), 2)]) == [True]
+        assert store.add_events(tx, [(said(GUILD, "x"), 1)]) == [True]
+        tx.execute(text("UPDATE inbox_events SET event = 'StreamEnded'"))
+        assert store.add_events(tx, [(said(GUILD, "x"), 2)]) == [True]
 
 
 def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
@@ -78,7 +78,7 @@ def test_an_event_that_nobody_hears_is_handled(story: Story) -> None:
 def test_a_batch_is_of_one_lane_and_no_lane_is_forgotten(story: Story) -> None:
     for lane in ("b", "a", "c"):
         story.told(f"{lane}1", f"{lane}2", lane=lane)
-    drain(story.worker(hearer("a")))
+    drain(story.worker(handler("a")))
     assert sorted(story.keys()) == ["a1", "a2", "b1", "b2", "c1", "c2"]
     heard = story.keys()
     for lane in "abc":
@@ -88,14 +88,14 @@ def test_a_batch_is_of_one_lane_and_no_lane_is_forgotten(story: Story) -> None:
 def test_a_long_lane_is_handled_in_batches_without_losing_its_order(story: Story) -> None:
     keys = [f"{n:04}" for n in range(BATCH * 2 + 5)]
     story.told(*keys)
-    assert drain(story.worker(hearer("a"))) == 3
+    assert drain(story.worker(handler("a"))) == 3
     assert story.keys() == keys
 
 
 def test_a_lane_in_somebody_elses_hands_is_left_alone_and_the_others_go_on(story: Story) -> None:
     story.told("busy", lane="busy")
     story.told("free", lane="free")
-    worker = story.worker(hearer("a"))
+    worker = story.worker(handler("a"))
     with story.database.begin() as elsewhere:
         assert store.claim_lane(elsewhere) == "busy"
         drain(worker)
@@ -119,7 +119,7 @@ def test_two_workers_side_by_side_never_handle_twice_and_keep_each_lanes_order(
         if fails and event.key.endswith("-05"):
             raise BUG
 
-    both = [story.worker(Hearing("a", slow), hearer("b")) for _ in range(2)]
+    both = [story.worker(Handler("a", slow), handler("b")) for _ in range(2)]
     threads = [threading.Thread(target=_until_done, args=(worker, story)) for worker in both]
     for thread in threads:
         thread.start()
@@ -142,11 +142,11 @@ def _until_done(worker: Worker, story: Story) -> None:
 # -- failures -------------------------------------------------------------------------------------
 
 
-def test_a_hearer_that_fails_is_tried_again_alone_and_the_others_effects_stand(
+def test_a_handler_that_fails_is_tried_again_alone_and_the_others_effects_stand(
     story: Story,
 ) -> None:
     failures: dict[str, Exception] = {"2": BUG}
-    worker = story.worker(hearer("a"), hearer("b", failing_on(failures)), hearer("c"))
+    worker = story.worker(handler("a"), handler("b", failing_on(failures)), handler("c"))
     story.told("1", "2", "3")
     drain(worker)
     assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
@@ -163,7 +163,7 @@ def test_a_hearer_that_fails_is_tried_again_alone_and_the_others_effects_stand(
     assert story.counts().retrying == 0
 
 
-def test_each_failure_doubles_the_wait_until_it_is_shelved(story: Story) -> None:
+def test_each_failure_doubles_the_wait_until_it_becomes_a_dead_letter(story: Story) -> None:
     tries: list[float] = []
 
     def fails(_event: Event) -> Exception:
@@ -171,9 +171,9 @@ def test_each_failure_doubles_the_wait_until_it_is_shelved(story: Story) -> None
         return BUG
 
     began = story.now
-    worker = story.worker(hearer("a", fails))
+    worker = story.worker(handler("a", fails))
     story.told("1")
-    while story.counts().shelved == 0:
+    while story.counts().dead == 0:
         drain(worker)
         story.now = story.next_try() or story.now
         assert story.now - began < timedelta(hours=2)
@@ -185,53 +185,53 @@ def test_each_failure_doubles_the_wait_until_it_is_shelved(story: Story) -> None
     assert story.keys() == []
 
 
-def test_what_is_shelved_is_left_alone_until_somebody_takes_it_off(story: Story) -> None:
+def test_what_becomes_a_dead_letter_is_left_alone_until_somebody_takes_it_off(story: Story) -> None:
     failures: dict[str, Exception] = {"1": BUG}
-    worker = story.worker(hearer("a", failing_on(failures)))
+    worker = story.worker(handler("a", failing_on(failures)))
     story.told("1")
     for _ in range(MOST_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
-    assert story.counts().shelved == 1
-    assert story.counts().shelved_error == "RuntimeError: bug"
+    assert story.counts().dead == 1
+    assert story.counts().dead_error == "RuntimeError: bug"
     failures.clear()
     drain(worker)
     assert story.keys() == []
 
     with story.database.begin() as tx:
-        assert actions.try_shelf_again(tx, story.now) == 1
+        assert actions.retry_dead_letters(tx, story.now) == 1
     drain(worker)
     assert story.keys() == ["1"]
-    assert story.counts().shelved == 0
+    assert story.counts().dead == 0
 
 
-def test_what_was_taken_off_the_shelf_may_fail_as_often_as_before(story: Story) -> None:
-    worker = story.worker(hearer("a", lambda _event: BUG))
+def test_what_was_retried_by_hand_may_fail_as_often_as_before(story: Story) -> None:
+    worker = story.worker(handler("a", lambda _event: BUG))
     story.told("1")
     for _ in range(MOST_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
     with story.database.begin() as tx:
-        actions.try_shelf_again(tx, story.now)
+        actions.retry_dead_letters(tx, story.now)
     drain(worker)
-    assert (story.counts().retrying, story.counts().shelved) == (1, 0)
+    assert (story.counts().retrying, story.counts().dead) == (1, 0)
 
 
 def test_a_refusal_rolls_back_its_own_effects_only_and_is_the_end_of_it(story: Story) -> None:
-    declines = hearer("b", lambda event: Refusal("Too many.") if event.key == "2" else None)
-    worker = story.worker(hearer("a"), declines, hearer("c"))
+    declines = handler("b", lambda event: Refusal("Too many.") if event.key == "2" else None)
+    worker = story.worker(handler("a"), declines, handler("c"))
     story.told("1", "2", "3")
     drain(worker)
     story.passes(hours=1)
     drain(worker)
     assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
     assert story.keys("b") == ["1", "3"]
-    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+    assert (story.counts().retrying, story.counts().dead) == (0, 0)
 
 
-def test_an_outage_of_one_hearers_service_does_not_hold_up_the_lane(story: Story) -> None:
+def test_an_outage_of_one_handlers_service_does_not_hold_up_the_lane(story: Story) -> None:
     failures: dict[str, Exception] = {"1": Outage("Kick")}
-    worker = story.worker(hearer("a", failing_on(failures)), hearer("b"))
+    worker = story.worker(handler("a", failing_on(failures)), handler("b"))
     story.told("1", "2")
     drain(worker)
     assert story.keys("b") == ["1", "2"]
@@ -242,34 +242,36 @@ def test_an_outage_of_one_hearers_service_does_not_hold_up_the_lane(story: Story
     assert story.keys("a") == ["2", "1"]
 
 
-def test_a_statement_that_fails_is_one_hearers_failure(story: Story) -> None:
+def test_a_statement_that_fails_is_one_handlers_failure(story: Story) -> None:
     def nonsense(tx: Connection, _event: Event) -> None:
         tx.execute(text("SELECT nonsense"))
 
     story.told("1", "2")
-    drain(story.worker(hearer("a"), Hearing("b", nonsense), hearer("c")))
+    drain(story.worker(handler("a"), Handler("b", nonsense), handler("c")))
     assert story.keys("a") == story.keys("c") == ["1", "2"]
     assert story.counts().retrying == 2
 
 
-def test_what_a_failed_hearer_noted_does_not_mislead_the_next_one(story: Story) -> None:
+def test_what_a_failed_handler_noted_does_not_mislead_the_next_one(story: Story) -> None:
     """It may have noted the id of a row that is rolled back with it."""
 
     def meets(tx: Connection, event: Event) -> None:
-        if "met" not in notes(tx):
+        if "met" not in cache_of(tx):
             effect(tx, "met", event)
-            notes(tx)["met"] = True
+            cache_of(tx)["met"] = True
 
     def meets_and_fails(tx: Connection, event: Event) -> None:
         meets(tx, event)
         raise BUG
 
     story.told("1")
-    drain(story.worker(Hearing("a", meets_and_fails), Hearing("b", meets)))
+    drain(story.worker(Handler("a", meets_and_fails), Handler("b", meets)))
     assert story.keys("met") == ["1"]
 
 
-def test_a_delivery_that_is_not_understood_is_shelved_and_the_lane_goes_on(story: Story) -> None:
+def test_an_untranslatable_delivery_becomes_a_dead_letter_and_the_lane_goes_on(
+    story: Story,
+) -> None:
     broken = True
 
     def understand(tx: Connection, delivery: Delivery) -> list[Event]:
@@ -278,42 +280,42 @@ def test_a_delivery_that_is_not_understood_is_shelved_and_the_lane_goes_on(story
             raise KeyError("sender")
         return translate(tx, delivery)
 
-    worker = story.worker(hearer("a"), test=understand)
+    worker = story.worker(handler("a"), test=understand)
     story.told("1", "2", "3")
     drain(worker)
     assert story.keys() == ["1", "3"]
     assert story.keys("translator") == []
-    assert story.states() == ["done", "shelved", "done"]
-    assert story.counts().shelved_error == "KeyError: 'sender'"
+    assert story.states() == ["done", "dead", "done"]
+    assert story.counts().dead_error == "KeyError: 'sender'"
 
     broken = False
     with story.database.begin() as tx:
-        assert actions.try_shelf_again(tx, story.now) == 1
+        assert actions.retry_dead_letters(tx, story.now) == 1
     drain(worker)
     assert story.keys() == ["1", "3", "2"]
-    assert story.counts().shelved_error is None
+    assert story.counts().dead_error is None
 
 
-def test_a_delivery_of_an_unknown_source_is_shelved(story: Story) -> None:
+def test_a_delivery_of_an_unknown_source_becomes_a_dead_letter(story: Story) -> None:
     story.told("1", source="nobody.knows")
     story.told("2")
-    drain(story.worker(hearer("a")))
-    assert story.states() == ["shelved", "done"]
+    drain(story.worker(handler("a")))
+    assert story.states() == ["dead", "done"]
 
 
-def test_a_retry_of_a_hearer_that_is_gone_is_shelved_with_words(story: Story) -> None:
+def test_a_retry_of_a_handler_that_is_gone_becomes_a_dead_letter_with_words(story: Story) -> None:
     story.told("1")
-    drain(story.worker(hearer("former", lambda _event: BUG)))
+    drain(story.worker(handler("former", lambda _event: BUG)))
     story.passes(seconds=2)
-    drain(story.worker(hearer("a")))
-    assert story.counts().shelved_error == "Nobody of this name listens any more."
+    drain(story.worker(handler("a")))
+    assert story.counts().dead_error == "There is no handler former any more."
 
 
 def test_a_retry_written_by_another_version_does_not_block_the_retries_behind_it(
     story: Story,
 ) -> None:
     failures: dict[str, Exception] = {"old": BUG, "new": BUG}
-    worker = story.worker(hearer("a", failing_on(failures)))
+    worker = story.worker(handler("a", failing_on(failures)))
     story.told("old", "new")
     drain(worker)
     with story.database.begin() as tx:
@@ -327,8 +329,8 @@ def test_a_retry_written_by_another_version_does_not_block_the_retries_behind_it
     story.passes(seconds=2)
     drain(worker)
     assert story.keys() == ["new"]
-    assert story.counts().shelved == 1
-    assert "former times" in (story.counts().shelved_error or "")
+    assert story.counts().dead == 1
+    assert "older format" in (story.counts().dead_error or "")
 
 
 # -- the database goes away -----------------------------------------------------------------------
@@ -347,7 +349,7 @@ def test_a_database_that_goes_away_rolls_back_the_whole_batch_and_nothing_is_los
                 other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": own})
             tx.execute(text("SELECT 1"))
 
-    worker = story.worker(hearer("a"), Hearing("b", cut_off))
+    worker = story.worker(handler("a"), Handler("b", cut_off))
     story.told("1", "2", "3")
     with pytest.raises(Outage):
         drain(worker)
@@ -386,7 +388,7 @@ def test_a_full_disk_is_never_the_deliverys_fault(story: Story, where: str) -> N
             meets_it(tx)
         effect(tx, "b", event)
 
-    worker = story.worker(hearer("a"), Hearing("b", handle), test=understand)
+    worker = story.worker(handler("a"), Handler("b", handle), test=understand)
     story.told("1", "2")
     if where == "retry":
         drain(worker)
@@ -398,12 +400,12 @@ def test_a_full_disk_is_never_the_deliverys_fault(story: Story, where: str) -> N
             worker.work_once()
         story.passes(minutes=20)
     assert story.counts() == before
-    assert before.shelved == 0
+    assert before.dead == 0
     is_full = False
     drain(worker)
     assert story.keys("a") == ["1", "2"]
     assert sorted(story.keys("b")) == ["1", "2"]
-    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+    assert (story.counts().retrying, story.counts().dead) == (0, 0)
 
 
 # -- the quick and the careful path ---------------------------------------------------------------
@@ -430,7 +432,7 @@ def test_whoever_fails_the_effects_are_those_of_the_slow_model(
     messages: list[tuple[str, str, tuple[int, ...]]],
     plan: dict[tuple[str, str], str],
 ) -> None:
-    """The model: each fact is heard once by each hearer who does not fail on it; those who failed
+    """The model: each fact is heard once by each handler who does not fail on it; those who failed
     with anything but a refusal have their effect once they are well again."""
     _start_over(story)
     errors = {"bug": BUG, "refusal": Refusal("No."), "outage": Outage("Kick")}
@@ -443,7 +445,7 @@ def test_whoever_fails_the_effects_are_those_of_the_slow_model(
 
         return fails
 
-    worker = story.worker(*(hearer(name, plan_of(name)) for name in NAMES))
+    worker = story.worker(*(handler(name, plan_of(name)) for name in NAMES))
     for lane, key, guilds in messages:
         story.told(key, lane=lane, guilds=guilds)
     drain(worker)
@@ -458,12 +460,12 @@ def test_whoever_fails_the_effects_are_those_of_the_slow_model(
     drain(worker)
     assert sorted(story.effects()) == sorted(later)
     assert set(story.states()) <= {"done"}
-    assert (story.counts().retrying, story.counts().shelved) == (0, 0)
+    assert (story.counts().retrying, story.counts().dead) == (0, 0)
 
 
 def _start_over(story: Story) -> None:
     with story.database.begin() as tx:
-        for table in ("inbox_deliveries", "inbox_facts", "inbox_retries", "test_inbox_effects"):
+        for table in ("inbox_deliveries", "inbox_events", "inbox_retries", "test_inbox_effects"):
             tx.execute(text(f"DELETE FROM {table}"))
 
 
@@ -474,12 +476,12 @@ def test_the_worker_works_when_the_bell_rings_and_ends_when_told(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 60)
-    worker = story.worker(hearer("a"))
+    worker = story.worker(handler("a"))
     assert worker.status().state == "down"
     worker.start()
     until(lambda: worker.status().state == "ok")
     story.told("1")
-    worker.ring()
+    worker.wake()
     until(lambda: story.keys() == ["1"])
     worker.stop()
     assert worker.status().state == "down"
@@ -489,7 +491,7 @@ def test_a_bell_that_was_lost_costs_a_moment_and_nothing_else(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
-    worker = story.worker(hearer("a"))
+    worker = story.worker(handler("a"))
     worker.start()
     story.told("1")
     until(lambda: story.keys() == ["1"])
@@ -519,7 +521,7 @@ def test_the_worker_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile(
 ) -> None:
     monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
     gate = Unwell(postgres_url, pool_size=1)
-    worker = Worker(gate, {"test": translate}, {ChatMessageSent: (hearer("a"),)}, story.clock)
+    worker = Worker(gate, {"test": translate}, {ChatMessageSent: (handler("a"),)}, story.clock)
     gate.error = error
     worker.start()
     until(lambda: worker.status().state == "warn")

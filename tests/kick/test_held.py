@@ -7,13 +7,13 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from core.kick import held, store
-from core.kick.held import HELD_FOR, LOOK_ANYWAY, look, verify_held
+from core.kick.held import HELD_FOR, LOOK_ANYWAY, check_health, verify_held
 from core.kick.intake import held_store
 from core.kick.intake.pruning import prune
 from core.kick.public_key import LOOK_AGAIN
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
 from tests.kick.rig import (
@@ -79,9 +79,9 @@ def counts(database: Database) -> tuple[int, int]:
     return count(database, "inbox_deliveries"), count(database, "kick_held")
 
 
-def health(services: Services) -> Part | None:
+def health(services: Services) -> HealthItem | None:
     with services.database.begin() as tx:
-        return next(iter(look(tx, services.clock())), None)
+        return next(iter(check_health(tx, services.clock())), None)
 
 
 def test_a_forgery_just_before_a_rotation_loses_nothing(

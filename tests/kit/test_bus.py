@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from core.kit.bus import ANSWER_SECONDS, CHANNEL, MOST_UNTOLD, LocalBus, RedisBus, connect_bus
+from core.kit.bus import ANSWER_SECONDS, CHANNEL, MAX_PENDING, LocalBus, RedisBus, connect_bus
 from tests.patience import PATIENCE, until
 from tests.ports import free_port
 from tests.prerequisites import find_redis_server
@@ -64,7 +64,7 @@ class Server:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def hearers(self) -> int:
+    def handlers(self) -> int:
         """How many are subscribed."""
         return int(self.client.pubsub_numsub(CHANNEL)[0][1])
 
@@ -90,16 +90,16 @@ def buses(server: Server, impatient: None) -> Iterator[tuple[RedisBus, RedisBus]
     pair = RedisBus(server.url), RedisBus(server.url)
     for bus in pair:
         bus.start()
-    until(lambda: server.hearers() == 2)
+    until(lambda: server.handlers() == 2)
     yield pair
     for bus in pair:
         bus.stop()
 
 
-def heard_by(bus: LocalBus | RedisBus, bell: str = "inbox") -> Messages:
-    heard: Messages = []
-    bus.listen(bell, heard.append)
-    return heard
+def received_by(bus: LocalBus | RedisBus, topic: str = "inbox") -> Messages:
+    received: Messages = []
+    bus.subscribe(topic, received.append)
+    return received
 
 
 def test_without_an_address_the_process_is_its_own_bus() -> None:
@@ -109,10 +109,10 @@ def test_without_an_address_the_process_is_its_own_bus() -> None:
 
 def test_the_local_bus_calls_who_listens_to_this_bell_at_once() -> None:
     bus = LocalBus()
-    first, second, other = heard_by(bus), heard_by(bus), heard_by(bus, "outbox")
+    first, second, other = received_by(bus), received_by(bus), received_by(bus, "outbox")
     bus.start()
     bus.publish("inbox", guild_id=7)
-    assert first == second == [{"bell": "inbox", "guild_id": 7}]
+    assert first == second == [{"topic": "inbox", "guild_id": 7}]
     assert other == []
     assert bus.trouble() is None
     bus.stop()
@@ -125,19 +125,19 @@ def test_a_listener_with_a_bug_is_not_the_publishers_trouble() -> None:
         raise RuntimeError("bug")
 
     bus = LocalBus()
-    bus.listen("inbox", broken)
-    heard = heard_by(bus)
+    bus.subscribe("inbox", broken)
+    received = received_by(bus)
     bus.publish("inbox")
-    assert heard == [{"bell": "inbox"}]
+    assert received == [{"topic": "inbox"}]
 
 
 def test_without_a_server_news_goes_to_our_own_listeners_and_trouble_is_told() -> None:
     bus = RedisBus("redis://127.0.0.1:1/0")
-    heard = heard_by(bus)
+    received = received_by(bus)
     bus.start()
     for _ in range(100):
         bus.publish("inbox")
-    assert len(heard) == 100
+    assert len(received) == 100
     until(lambda: bus.trouble() == "ConnectionError")
     with pytest.raises(redis.RedisError):
         bus.ping()
@@ -163,7 +163,7 @@ def test_a_server_that_failed_is_not_asked_again_for_every_message(
     with socket.create_server(("127.0.0.1", 0)) as lone:
         threading.Thread(target=hang_up, daemon=True).start()
         bus = RedisBus(f"redis://127.0.0.1:{lone.getsockname()[1]}/0")
-        heard = heard_by(bus)
+        received = received_by(bus)
         bus.start()
         bus.publish("inbox")
         until(lambda: len(bus._troubles) == 2)
@@ -172,7 +172,7 @@ def test_a_server_that_failed_is_not_asked_again_for_every_message(
             bus.publish("inbox", n=number)
         bus.stop()
         lone.shutdown(socket.SHUT_RDWR)
-    assert (asked, len(heard)) == (before, 100)
+    assert (asked, len(received)) == (before, 100)
 
 
 @pytest.mark.redis
@@ -180,26 +180,26 @@ def test_a_frozen_server_holds_up_nobody_who_publishes(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
     """It takes connections and never answers."""
-    here, there = (heard_by(bus) for bus in buses)
+    here, there = (received_by(bus) for bus in buses)
     server.freeze()
     began = time.monotonic()
-    for number in range(3 * MOST_UNTOLD):
+    for number in range(3 * MAX_PENDING):
         buses[0].publish("inbox", n=number)
     assert time.monotonic() - began < ANSWER_SECONDS
-    assert len(here) == 3 * MOST_UNTOLD
+    assert len(here) == 3 * MAX_PENDING
     until(lambda: all(bus.trouble() == "TimeoutError" for bus in buses))
 
     server.thaw()
     until(lambda: not any(bus.trouble() for bus in buses))
-    until(lambda: server.hearers() == 2)
+    until(lambda: server.handlers() == 2)
     buses[0].publish("inbox", n=-1)
-    until(lambda: {"bell": "inbox", "n": -1} in there)
-    assert len(there) <= 2 * MOST_UNTOLD
+    until(lambda: {"topic": "inbox", "n": -1} in there)
+    assert len(there) <= 2 * MAX_PENDING
 
 
 @pytest.mark.redis
 def test_the_same_news_waits_once(server: Server, buses: tuple[RedisBus, RedisBus]) -> None:
-    there = heard_by(buses[1])
+    there = received_by(buses[1])
     server.freeze()
     until(lambda: buses[0].trouble())
     for _ in range(500):
@@ -207,7 +207,7 @@ def test_the_same_news_waits_once(server: Server, buses: tuple[RedisBus, RedisBu
     server.thaw()
     until(lambda: not buses[0].trouble())
     buses[0].publish("inbox", last=True)
-    until(lambda: {"bell": "inbox", "last": True} in there)
+    until(lambda: {"topic": "inbox", "last": True} in there)
     assert len(there) < 10
 
 
@@ -215,13 +215,13 @@ def test_the_same_news_waits_once(server: Server, buses: tuple[RedisBus, RedisBu
 def test_two_processes_hear_each_other_and_themselves_once(
     buses: tuple[RedisBus, RedisBus],
 ) -> None:
-    here, there = (heard_by(bus) for bus in buses)
-    elsewhere = heard_by(buses[1], "outbox")
+    here, there = (received_by(bus) for bus in buses)
+    elsewhere = received_by(buses[1], "outbox")
     buses[0].publish("inbox", guild_id=1)
     buses[1].publish("inbox", guild_id=2)
     until(lambda: len(here) == len(there) == 2)
     assert sorted(m["guild_id"] for m in here) == sorted(m["guild_id"] for m in there) == [1, 2]
-    assert {"bell": "inbox", "guild_id": 1} in there
+    assert {"topic": "inbox", "guild_id": 1} in there
     assert elsewhere == []
     assert buses[0].trouble() is None
 
@@ -234,10 +234,10 @@ GARBAGE = (
     b'"inbox"',
     b"null",
     b"{}",
-    b'{"bell": []}',
-    b'{"bell": {"a": 1}}',
-    b'{"bell": null}',
-    b'{"bell": "nobody listens"}',
+    b'{"topic": []}',
+    b'{"topic": {"a": 1}}',
+    b'{"topic": null}',
+    b'{"topic": "nobody listens"}',
     b"[" * 5000,
 )
 
@@ -246,10 +246,10 @@ GARBAGE = (
 def test_garbage_on_the_channel_is_survived_and_nothing_after_it_is_missed(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
-    here = heard_by(buses[0])
+    here = received_by(buses[0])
     for number, garbage in enumerate(GARBAGE):
         server.client.publish(CHANNEL, garbage)
-        server.client.publish(CHANNEL, json.dumps({"bell": "inbox", "after": number}))
+        server.client.publish(CHANNEL, json.dumps({"topic": "inbox", "after": number}))
     until(lambda: len(here) >= len(GARBAGE))
     assert [message["after"] for message in here] == list(range(len(GARBAGE)))
     assert buses[0].trouble() is None
@@ -262,8 +262,8 @@ def test_a_listener_with_a_bug_does_not_leave_the_process_deaf(
     def broken(_message: dict[str, Any]) -> None:
         raise RuntimeError("bug")
 
-    buses[0].listen("broken", broken)
-    here = heard_by(buses[0])
+    buses[0].subscribe("broken", broken)
+    here = received_by(buses[0])
     buses[1].publish("broken")
 
     def rings_again() -> bool:
@@ -277,34 +277,34 @@ def test_a_listener_with_a_bug_does_not_leave_the_process_deaf(
 def test_while_redis_is_away_we_ring_ourselves_say_so_and_come_back(
     server: Server, buses: tuple[RedisBus, RedisBus]
 ) -> None:
-    here, there = (heard_by(bus) for bus in buses)
+    here, there = (received_by(bus) for bus in buses)
     server.kill()
     buses[0].publish("inbox", n=1)
-    assert here == [{"bell": "inbox", "n": 1}]
+    assert here == [{"topic": "inbox", "n": 1}]
     until(lambda: all(bus.trouble() for bus in buses))
     assert there == []
 
     server.start()
-    until(lambda: server.hearers() == 2)
+    until(lambda: server.handlers() == 2)
     until(lambda: not any(bus.trouble() for bus in buses))
     here.clear()
     time.sleep(RedisBus.RETRY_SECONDS)
     buses[0].publish("inbox", n=2)
     until(lambda: here and there)
-    assert here == there == [{"bell": "inbox", "n": 2}]
+    assert here == there == [{"topic": "inbox", "n": 2}]
 
 
 @pytest.mark.redis
 def test_redis_may_come_after_us(server: Server, impatient: None) -> None:
     server.kill()
     bus = RedisBus(server.url)
-    heard = heard_by(bus)
+    received = received_by(bus)
     bus.start()
     until(bus.trouble)
     server.start()
-    until(lambda: server.hearers() == 1)
-    server.client.publish(CHANNEL, '{"bell": "inbox"}')
-    until(lambda: heard)
+    until(lambda: server.handlers() == 1)
+    server.client.publish(CHANNEL, '{"topic": "inbox"}')
+    until(lambda: received)
     bus.stop()
 
 

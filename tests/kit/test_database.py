@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from core.kit.database import (
     Database,
     DatabaseOutage,
+    cache_of,
     normalise_url,
-    notes,
-    ring_after_commit,
+    notify_after_commit,
     savepoint,
     violated,
 )
@@ -25,17 +25,17 @@ READ = text("SELECT word FROM kit_notebook ORDER BY word")
 NOWHERE = "postgresql://user:hunter2hunter2@127.0.0.1:1/nowhere"
 
 
-class Bells:
-    """A gate that writes down which bells it rang."""
+class Notifications:
+    """A gate that writes down which notifications it rang."""
 
     def __init__(self, url: str) -> None:
-        self.rung: list[str] = []
-        self.database = Database(url, ring=self.rung.append, pool_size=2)
+        self.sent: list[str] = []
+        self.database = Database(url, notify=self.sent.append, pool_size=2)
 
 
 @pytest.fixture
-def bells(postgres_url: str) -> Iterator[Bells]:
-    made = Bells(postgres_url)
+def notifications(postgres_url: str) -> Iterator[Notifications]:
+    made = Notifications(postgres_url)
     with made.database.begin() as tx:
         tx.execute(
             text(
@@ -50,8 +50,8 @@ def bells(postgres_url: str) -> Iterator[Bells]:
 
 
 @pytest.fixture
-def gate(bells: Bells) -> Database:
-    return bells.database
+def gate(notifications: Notifications) -> Database:
+    return notifications.database
 
 
 def words(gate: Database) -> list[str]:
@@ -100,14 +100,14 @@ def test_the_end_of_the_block_commits(gate: Database) -> None:
     assert words(gate) == ["kept"]
 
 
-def test_a_single_statement_commits_at_once_and_rings(bells: Bells) -> None:
+def test_a_single_statement_commits_at_once_and_rings(notifications: Notifications) -> None:
     def put(tx: Connection) -> int:
-        ring_after_commit(tx, "put")
+        notify_after_commit(tx, "put")
         return tx.execute(PUT, {"word": "kept"}).rowcount
 
-    assert bells.database.run_single(put) == 1
-    assert words(bells.database) == ["kept"]
-    assert bells.rung == ["put"]
+    assert notifications.database.run_single(put) == 1
+    assert words(notifications.database) == ["kept"]
+    assert notifications.sent == ["put"]
 
 
 def test_a_single_statement_survives_a_connection_that_died_meanwhile(gate: Database) -> None:
@@ -183,39 +183,39 @@ def test_the_violated_constraint_is_told_by_name(gate: Database) -> None:
     assert violated(caught.value) == "kit_notebook_each_word_once"
 
 
-# -- bells and notes ------------------------------------------------------------------------------
+# -- notifications and the cache ------------------------------------------------------------------
 
 
 def test_bells_ring_once_each_and_only_when_others_can_see_what_they_are_about(
     postgres_url: str, gate: Database
 ) -> None:
     seen: list[tuple[str, list[str]]] = []
-    ringing = Database(postgres_url, ring=lambda bell: seen.append((bell, words(gate))))
-    with ringing.begin() as tx:
-        ring_after_commit(tx, "inbox")
+    notifying = Database(postgres_url, notify=lambda topic: seen.append((topic, words(gate))))
+    with notifying.begin() as tx:
+        notify_after_commit(tx, "inbox")
         tx.execute(PUT, {"word": "news"})
-        ring_after_commit(tx, "inbox")
+        notify_after_commit(tx, "inbox")
         assert seen == []
-    ringing.close()
+    notifying.close()
     assert seen == [("inbox", ["news"])]
 
 
-def test_what_was_rolled_back_rings_no_bell_then_or_later(bells: Bells) -> None:
-    with pytest.raises(ValueError, match="bug"), bells.database.begin() as tx:
-        ring_after_commit(tx, "outbox")
+def test_what_was_rolled_back_rings_no_bell_then_or_later(notifications: Notifications) -> None:
+    with pytest.raises(ValueError, match="bug"), notifications.database.begin() as tx:
+        notify_after_commit(tx, "outbox")
         raise ValueError("bug")
-    with bells.database.begin() as tx:
+    with notifications.database.begin() as tx:
         tx.execute(PUT, {"word": "next"})
-    assert bells.rung == []
+    assert notifications.sent == []
 
 
 def test_notes_last_as_long_as_their_transaction(postgres_url: str) -> None:
     gate = Database(postgres_url, pool_size=1)  # so that both use one connection
     with gate.begin() as tx:
-        notes(tx)["settings"] = 1
-        assert notes(tx) == {"settings": 1}
+        cache_of(tx)["settings"] = 1
+        assert cache_of(tx) == {"settings": 1}
     with gate.begin() as tx:
-        assert notes(tx) == {}
+        assert cache_of(tx) == {}
     gate.close()
 
 
@@ -224,9 +224,9 @@ def test_a_savepoint_that_fails_takes_its_rows_and_all_notes_with_it(gate: Datab
         tx.execute(PUT, {"word": "before"})
         with pytest.raises(ValueError, match="bug"), savepoint(tx):
             tx.execute(PUT, {"word": "inside"})
-            notes(tx)["id of inside"] = 7
+            cache_of(tx)["id of inside"] = 7
             raise ValueError("bug")
-        assert notes(tx) == {}
+        assert cache_of(tx) == {}
         tx.execute(PUT, {"word": "later"})
     assert words(gate) == ["before", "later"]
 
@@ -235,8 +235,8 @@ def test_a_savepoint_that_works_keeps_its_rows_and_notes(gate: Database) -> None
     with gate.begin() as tx:
         with savepoint(tx):
             tx.execute(PUT, {"word": "inside"})
-            notes(tx)["id of inside"] = 7
-        assert notes(tx) == {"id of inside": 7}
+            cache_of(tx)["id of inside"] = 7
+        assert cache_of(tx) == {"id of inside": 7}
     assert words(gate) == ["inside"]
 
 
@@ -352,15 +352,15 @@ async def test_a_database_that_is_away_is_an_outage_for_the_event_loop_too() -> 
 
 
 def test_a_connection_lost_in_the_middle_is_an_outage_and_nothing_has_happened(
-    bells: Bells,
+    notifications: Notifications,
 ) -> None:
-    with pytest.raises(Outage), bells.database.begin() as tx:
+    with pytest.raises(Outage), notifications.database.begin() as tx:
         tx.execute(PUT, {"word": "half"})
-        ring_after_commit(tx, "outbox")
-        cut_off(bells.database)
+        notify_after_commit(tx, "outbox")
+        cut_off(notifications.database)
         tx.execute(PUT, {"word": "other half"})
-    assert words(bells.database) == []
-    assert bells.rung == []
+    assert words(notifications.database) == []
+    assert notifications.sent == []
 
 
 def test_a_connection_lost_inside_a_savepoint_is_the_same_outage(gate: Database) -> None:

@@ -12,7 +12,7 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.tasks import TaskRunner, for_each
@@ -140,7 +140,7 @@ def test_what_goes_wrong_is_told_until_it_is_well_again(
     assert part.reason.startswith(said)
     work.fails_with = None
     one.run_once(work.task)
-    assert one.status() == [Part("Tasks", "ok", "1 running on time.")]
+    assert one.status() == [HealthItem("Tasks", "ok", "1 running on time.")]
 
 
 def test_what_a_bug_says_is_for_the_log_and_not_for_the_health_page(

@@ -1,4 +1,4 @@
-"""An empty outbox, a courier that does as it is told, and a sender between them."""
+"""An empty outbox, a transport that does as it is told, and a sender between them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from core.kit.database import Database
 from core.outbox import actions, store
-from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 from tests.clean import cleaned
 from tests.conftest import GUILD
 from tests.patience import until_async
@@ -31,7 +31,7 @@ _DUE = text("""
 
 
 @dataclass
-class Courier:
+class Transport:
     """Writes down what it is asked; raises what it is told to, by key.
 
     Attributes:
@@ -74,7 +74,7 @@ class Post:
     """What a test posts, and what became of it."""
 
     database: Database
-    courier: Courier
+    transport: Transport
     # Ahead of what a test takes: messages are due from the database's own `now()` on.
     now: datetime = field(default_factory=lambda: datetime.now(UTC) + timedelta(minutes=5))
 
@@ -115,13 +115,13 @@ class Post:
             older = "UPDATE outbox_messages SET sending_at = sending_at - :passed"
             tx.execute(text(older), {"passed": timedelta(seconds=seconds)})
 
-    def sender(self, **couriers: Any) -> Sender:
-        return Sender(self.database, couriers or {"discord": self.courier}, self.clock)
+    def sender(self, **transports: Any) -> Sender:
+        return Sender(self.database, transports or {"discord": self.transport}, self.clock)
 
     @asynccontextmanager
-    async def sending(self, **couriers: Any) -> AsyncIterator[Sender]:
+    async def sending(self, **transports: Any) -> AsyncIterator[Sender]:
         """A sender at work for the length of the block."""
-        sender = self.sender(**couriers)
+        sender = self.sender(**transports)
         task = asyncio.create_task(sender.run())
         try:
             yield sender
@@ -143,7 +143,7 @@ class Post:
 @pytest.fixture
 def post(database: Database) -> Iterator[Post]:
     with cleaned(database):
-        yield Post(database, Courier())
+        yield Post(database, Transport())
 
 
 @pytest.fixture(autouse=True)

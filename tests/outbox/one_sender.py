@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from core.kit.database import Database
-from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 
 
 class SlowCourier:
@@ -38,5 +38,5 @@ class SlowCourier:
 
 if __name__ == "__main__":
     Sender.POLL_SECONDS = Sender.RENEW_SECONDS = 0.05
-    courier = SlowCourier(Path(sys.argv[2]))
-    asyncio.run(Sender(Database(sys.argv[1], pool_size=2), {"discord": courier}).run())
+    transport = SlowCourier(Path(sys.argv[2]))
+    asyncio.run(Sender(Database(sys.argv[1], pool_size=2), {"discord": transport}).run())

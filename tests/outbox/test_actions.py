@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent, Sender
 from core.kit.database import Database
 from core.outbox import actions, store
-from core.outbox.feature import look
+from core.outbox.feature import check_health
 from tests.clean import cleaned
 from tests.outbox.conftest import Post
 
@@ -76,21 +76,23 @@ def test_an_edit_waits_behind_its_original(tx: Connection, guild_id: int) -> Non
     assert [message.key for message in store.claim_due(tx, NOW, 9)] == ["original"]
 
 
-def test_the_sender_is_rung_once_the_cause_is_committed_and_not_for_a_double(
+def test_the_sender_is_notified_once_the_cause_is_committed_and_not_for_a_double(
     database: Database, postgres_url: str, guild_id: int
 ) -> None:
-    rung: list[str] = []
-    ringing = Database(postgres_url, ring=lambda bell, **_data: rung.append(bell), pool_size=1)
+    notified: list[str] = []
+    notifying = Database(
+        postgres_url, notify=lambda topic, **_data: notified.append(topic), pool_size=1
+    )
     with cleaned(database):
-        with ringing.begin() as tx:
+        with notifying.begin() as tx:
             actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
-            assert rung == []
-        assert rung == [actions.BELL]
-        with ringing.begin() as tx:
+            assert notified == []
+        assert notified == [actions.TOPIC]
+        with notifying.begin() as tx:
             actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
-            assert actions.try_shelf_again(tx, NOW) == 0
-        assert rung == [actions.BELL]
-    ringing.close()
+            assert actions.retry_dead_letters(tx, NOW) == 0
+        assert notified == [actions.TOPIC]
+    notifying.close()
 
 
 def test_what_was_rolled_back_with_its_cause_is_never_sent(post: Post, guild_id: int) -> None:
@@ -115,10 +117,10 @@ def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
     tx: Connection, guild_id: int
 ) -> None:
     now = datetime.now(UTC)
-    assert look(tx, now)[0].state == "ok"
+    assert check_health(tx, now)[0].state == "ok"
     actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
-    assert look(tx, now + timedelta(seconds=10))[0].state == "ok"
-    (whole,) = look(tx, now + timedelta(seconds=40))
+    assert check_health(tx, now + timedelta(seconds=10))[0].state == "ok"
+    (whole,) = check_health(tx, now + timedelta(seconds=40))
     assert (whole.state, whole.reason) == ("warn", "1 waiting.")
 
 
@@ -126,28 +128,28 @@ def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id:
     actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
     (message,) = store.claim_due(tx, NOW, 1)
     store.set_waiting(tx, message, try_at=NOW, error="Discord is away", unsure=False)
-    whole, mine = look(tx, datetime.now(UTC))
+    whole, mine = check_health(tx, datetime.now(UTC))
     assert (whole.state, whole.guild_id) == ("ok", None)
     assert (mine.guild_id, mine.can_be_retried) == (guild_id, False)
     assert "Discord is away" in mine.reason
     (message,) = store.claim_due(tx, NOW, 1)
-    store.set_shelved(tx, message, "The channel is gone.")
-    _whole, mine = look(tx, NOW)
+    store.set_dead(tx, message, "The channel is gone.")
+    _whole, mine = check_health(tx, NOW)
     assert (mine.state, mine.can_be_retried) == ("warn", True)
     assert mine.reason == "1 could not be sent: The channel is gone."
 
 
-def test_the_shelf_of_another_server_stays_as_it_is(
+def test_dead_letters_of_another_server_stay_as_it_is(
     post: Post, guild_id: int, other_guild_id: int
 ) -> None:
     for server in (guild_id, other_guild_id):
         post.posted("key", guild_id=server, channel=server)
     with post.database.begin() as tx:
         for message in store.claim_due(tx, NOW, 9):
-            store.set_shelved(tx, message, "No.")
-        assert actions.try_shelf_again(tx, NOW, guild_id) == 1
+            store.set_dead(tx, message, "No.")
+        assert actions.retry_dead_letters(tx, NOW, guild_id) == 1
     assert post.row("key", guild_id)["state"] == "waiting"
-    assert post.row("key", other_guild_id)["state"] == "shelved"
+    assert post.row("key", other_guild_id)["state"] == "dead"
 
 
 def test_what_is_to_come_later_waits_and_its_channel_with_it(tx: Connection, guild_id: int) -> None:

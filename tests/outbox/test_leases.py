@@ -15,10 +15,10 @@ from sqlalchemy import Connection, text
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.outbox import actions, store
-from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import LEASE, Outgoing
-from tests.outbox.conftest import Courier, Post
+from core.outbox.transport import Receipt
+from tests.outbox.conftest import Post, Transport
 from tests.patience import until, until_async
 
 MOST_OF_IT = LEASE.total_seconds() * 0.75
@@ -38,17 +38,17 @@ def age(post: Post, key: str) -> float:
 
 @pytest.mark.usefixtures("quick_renewals")
 async def test_a_delivery_that_takes_longer_than_a_lease_is_sent_once(post: Post) -> None:
-    post.courier.waits_for = 2  # nothing arrives before the second one is on its way, too
+    post.transport.waits_for = 2  # nothing arrives before the second one is on its way, too
     post.posted("slow", channel=1)
     async with post.sending(), post.sending():
-        await until_async(lambda: post.courier.on_its_way)
+        await until_async(lambda: post.transport.on_its_way)
         for _ in range(3):
             post.lease_lasts(MOST_OF_IT)
             await until_async(lambda: age(post, "slow") < 1)
         post.posted("other", channel=2)
         await until_async(lambda: set(post.states().values()) == {"sent"})
-    assert sorted(post.courier.delivered) == ["other", "slow"]
-    assert post.courier.confirmed == []
+    assert sorted(post.transport.delivered) == ["other", "slow"]
+    assert post.transport.confirmed == []
 
 
 class NoRenewals(Database):
@@ -64,17 +64,17 @@ class NoRenewals(Database):
 async def test_a_sender_never_claims_what_it_is_still_sending(
     post: Post, postgres_url: str
 ) -> None:
-    post.courier.waits_for = 2
+    post.transport.waits_for = 2
     post.posted("slow", channel=1)
     post.database = NoRenewals(postgres_url, pool_size=2)
     async with post.sending():
-        await until_async(lambda: post.courier.on_its_way)
+        await until_async(lambda: post.transport.on_its_way)
         post.lease_lasts(LEASE.total_seconds() + 1)
         post.posted("other", channel=2)  # claimed after the lease of the first has run out
         await until_async(lambda: set(post.states().values()) == {"sent"})
     post.database.close()
     assert post.row("slow")["attempts"] == 1
-    assert sorted(post.courier.delivered) == ["other", "slow"]
+    assert sorted(post.transport.delivered) == ["other", "slow"]
 
 
 NOTES: dict[str, Callable[[Connection, Outgoing], bool]] = {
@@ -82,7 +82,7 @@ NOTES: dict[str, Callable[[Connection, Outgoing], bool]] = {
     "waiting": lambda tx, one: store.set_waiting(
         tx, one, try_at=datetime.now(UTC), error="by the first", unsure=True
     ),
-    "shelved": lambda tx, one: store.set_shelved(tx, one, "by the first"),
+    "dead": lambda tx, one: store.set_dead(tx, one, "by the first"),
 }
 
 
@@ -106,7 +106,7 @@ def test_only_who_holds_the_lease_notes_the_outcome(post: Post, outcome: str) ->
     assert post.states()["hello"] == outcome
 
 
-class Overtaken(Courier):
+class Overtaken(Transport):
     """While it asks whether a message arrived, its lease runs out and somebody else claims it."""
 
     def __init__(self, post: Post, arrived: dict[str, Receipt]) -> None:

@@ -9,16 +9,16 @@ from sqlalchemy import Connection
 
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
-from core.outbox import actions, discord_courier
+from core.outbox import actions, discord_transport
 from core.outbox.actions import RoleChange
-from core.outbox.courier import Receipt
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.outbox.conftest import Post
-from tests.outbox.test_discord_courier import Rig, outgoing, rig
+from tests.outbox.test_discord_transport import Rig, outgoing, rig
 from tests.patience import until_async
 
 __all__ = ["rig"]
@@ -43,8 +43,8 @@ async def test_changes_go_out_in_order_and_each_once(post: Post) -> None:
     ask(post.database, change("a"), change("b", "take"), change("c"))
     ask(post.database, change("a"), change("d"))
     await post.settles()
-    assert post.courier.delivered == ["a", "b", "c", "d"]
-    assert post.courier.most_on_its_way == 1
+    assert post.transport.delivered == ["a", "b", "c", "d"]
+    assert post.transport.most_on_its_way == 1
     assert post.row("b")["target"] == {
         "member_id": 7,
         "role_id": 5,
@@ -54,11 +54,11 @@ async def test_changes_go_out_in_order_and_each_once(post: Post) -> None:
 
 
 async def test_servers_do_not_wait_for_each_other(post: Post) -> None:
-    post.courier.fails["a"] = Outage("Discord")
+    post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     ask(post.database, change("b"), guild_id=OTHER_GUILD)
     await post.settles()
-    assert post.courier.delivered == ["a", "b"]
+    assert post.transport.delivered == ["a", "b"]
     assert post.states() == {"a": "waiting", "b": "sent"}
 
 
@@ -77,7 +77,7 @@ def test_what_waits_can_be_withdrawn(post: Post) -> None:
 
 
 async def test_what_was_tried_may_have_arrived(post: Post) -> None:
-    post.courier.fails["a"] = Outage("Discord")
+    post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     await post.settles()
     with post.database.begin() as tx:
@@ -126,8 +126,8 @@ async def test_the_feature_that_asked_is_told_what_became_of_it(
     requester.breaks = breaks
     ask(post.database, change("a"), change("b"))
     settlers = {"test.change": requester.settle}
-    sender = Sender(post.database, {"discord": post.courier}, post.clock, settlers)
-    post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
+    sender = Sender(post.database, {"discord": post.transport}, post.clock, settlers)
+    post.sender = lambda **_transports: sender  # type: ignore[method-assign]
     async with post.sending():
         await until_async(lambda: post.states() == {"a": "sent", "b": "sent"})
     assert requester.told == [
@@ -139,12 +139,12 @@ async def test_the_feature_that_asked_is_told_what_became_of_it(
 
 async def test_nobody_hears_of_what_failed(post: Post) -> None:
     requester = Requester()
-    post.courier.fails["a"] = Outage("Discord")
+    post.transport.fails["a"] = Outage("Discord")
     ask(post.database, change("a"))
     sender = Sender(
-        post.database, {"discord": post.courier}, post.clock, {"test.change": requester.settle}
+        post.database, {"discord": post.transport}, post.clock, {"test.change": requester.settle}
     )
-    post.sender = lambda **_couriers: sender  # type: ignore[method-assign]
+    post.sender = lambda **_transports: sender  # type: ignore[method-assign]
     await post.settles()
     assert requester.told == []
 
@@ -160,10 +160,10 @@ def at_discord(role_id: int, act: str = "give", member_id: int = 0) -> Outgoing:
 
 async def test_a_role_is_given_and_taken_and_again(rig: Rig) -> None:
     for _time in range(2):
-        assert await rig.courier.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
+        assert await rig.transport.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
         assert await rig.hands.roles_of("mia") == ["Regular"]
     for _time in range(2):
-        assert await rig.courier.deliver(at_discord(REGULAR, "take", MIA)) == {"done": True}
+        assert await rig.transport.deliver(at_discord(REGULAR, "take", MIA)) == {"done": True}
         assert await rig.hands.roles_of("mia") == []
 
 
@@ -172,38 +172,38 @@ async def test_a_role_is_given_and_taken_and_again(rig: Rig) -> None:
     [(4_000, "role"), (MODERATOR, "forbidden"), (BOT_ROLE, "forbidden")],
 )
 async def test_what_cannot_be_is_said_in_the_receipt(rig: Rig, role_id: int, why: str) -> None:
-    receipt = await rig.courier.deliver(at_discord(role_id, "give", MIA))
+    receipt = await rig.transport.deliver(at_discord(role_id, "give", MIA))
     assert receipt["skipped"] == why
 
 
 async def test_who_left_is_named_so(rig: Rig) -> None:
     await rig.hands.member("mia", leave=True)
-    assert (await rig.courier.deliver(at_discord(REGULAR, "give", MIA)))["skipped"] == "member"
+    assert (await rig.transport.deliver(at_discord(REGULAR, "give", MIA)))["skipped"] == "member"
 
 
 async def test_too_many_requests_are_waited_for(rig: Rig) -> None:
     await rig.hands.fault(rest_429=1)
-    assert await rig.courier.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
+    assert await rig.transport.deliver(at_discord(REGULAR, "give", MIA)) == {"done": True}
 
 
 async def test_a_change_in_doubt_is_simply_done_again(rig: Rig) -> None:
-    assert await rig.courier.confirm(at_discord(REGULAR)) is None
+    assert await rig.transport.confirm(at_discord(REGULAR)) is None
 
 
 async def test_no_answer_is_an_outage_and_no_doubt(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_courier, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
     await rig.hands.fault(rest_slow_ms=400)
     with pytest.raises(Outage):
-        await rig.courier.deliver(at_discord(REGULAR, "give", MIA))
+        await rig.transport.deliver(at_discord(REGULAR, "give", MIA))
 
 
 async def test_who_takes_no_messages_can_do_without(rig: Rig) -> None:
     await rig.hands.member("mia", dms_open=False)
     wish = outgoing(target={"user_id": MIA, "if_possible": True})
-    assert await rig.courier.deliver(wish) == {"skipped": "closed"}
+    assert await rig.transport.deliver(wish) == {"skipped": "closed"}
     with pytest.raises(Refusal, match="direct messages"):
-        await rig.courier.deliver(outgoing(target={"user_id": MIA}))
+        await rig.transport.deliver(outgoing(target={"user_id": MIA}))
     await rig.hands.member("mia", dms_open=True)
-    assert "message_id" in await rig.courier.deliver(wish)
+    assert "message_id" in await rig.transport.deliver(wish)

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 from core.kit.database import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions
-from core.outbox.courier import Receipt, Unsure
 from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
 from core.outbox.store import LEASE, Outgoing
+from core.outbox.transport import Receipt, Unsure
 from tests.conftest import GUILD
-from tests.outbox.conftest import Courier, Post
+from tests.outbox.conftest import Post, Transport
 from tests.patience import until_async
 
 BUG = RuntimeError("bug of viewer 4711")
@@ -32,36 +32,36 @@ async def test_what_is_posted_is_sent_and_the_receipt_kept(post: Post) -> None:
 
 
 async def test_each_lane_keeps_its_order_and_lanes_do_not_wait_for_each_other(post: Post) -> None:
-    post.courier.waits_for = 3
+    post.transport.waits_for = 3
     for channel in (1, 2, 3):
         post.posted(*(f"{channel}-{n}" for n in range(3)), channel=channel)
     await post.settles()
     for lane in "123":
-        of_lane = [key for key in post.courier.delivered if key.startswith(lane)]
+        of_lane = [key for key in post.transport.delivered if key.startswith(lane)]
         assert of_lane == [f"{lane}-0", f"{lane}-1", f"{lane}-2"]
-    assert post.courier.most_on_its_way == 3
+    assert post.transport.most_on_its_way == 3
 
 
 async def test_the_head_of_a_lane_that_waits_holds_up_its_own_lane_only(post: Post) -> None:
-    post.courier.fails["head"] = Outage("Discord")
+    post.transport.fails["head"] = Outage("Discord")
     post.posted("head", "tail", channel=1)
     post.posted("other", channel=2)
     await post.settles()
-    assert post.courier.delivered.count("head") == 1
+    assert post.transport.delivered.count("head") == 1
     assert post.states() == {"head": "waiting", "tail": "waiting", "other": "sent"}
-    post.courier.fails.clear()
+    post.transport.fails.clear()
     post.passes(seconds=2)
     await post.settles()
-    assert post.courier.delivered[-2:] == ["head", "tail"]
+    assert post.transport.delivered[-2:] == ["head", "tail"]
 
 
 async def test_no_more_than_a_few_are_on_their_way_at_once(post: Post) -> None:
-    post.courier.waits_for = AT_ONCE
+    post.transport.waits_for = AT_ONCE
     for channel in range(AT_ONCE * 2):
         post.posted(f"k{channel}", channel=channel)
     await post.settles()
-    assert post.courier.most_on_its_way == AT_ONCE
-    assert len(post.courier.delivered) == AT_ONCE * 2
+    assert post.transport.most_on_its_way == AT_ONCE
+    assert len(post.transport.delivered) == AT_ONCE * 2
 
 
 async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
@@ -69,7 +69,7 @@ async def test_two_senders_side_by_side_send_nothing_twice(post: Post) -> None:
         post.posted(*(f"{channel}-{n}" for n in range(5)), channel=channel)
     async with post.sending(), post.sending():
         await until_async(lambda: set(post.states().values()) == {"sent"})
-    assert len(post.courier.delivered) == len(set(post.courier.delivered)) == 25
+    assert len(post.transport.delivered) == len(set(post.transport.delivered)) == 25
 
 
 async def test_the_doorbell_is_answered_at_once(
@@ -79,15 +79,15 @@ async def test_the_doorbell_is_answered_at_once(
     async with post.sending() as sender:
         await until_async(lambda: sender.status().state == "ok")
         post.posted("hello")
-        sender.ring()
-        await until_async(lambda: post.courier.delivered)
+        sender.wake()
+        await until_async(lambda: post.transport.delivered)
 
 
 # -- the other side is away -----------------------------------------------------------------------
 
 
 async def test_each_outage_doubles_the_wait(post: Post) -> None:
-    post.courier.fails["hello"] = Outage("Discord", "HTTP 503")
+    post.transport.fails["hello"] = Outage("Discord", "HTTP 503")
     post.posted("hello")
     for attempt in range(1, 6):
         await post.settles()
@@ -100,14 +100,14 @@ async def test_each_outage_doubles_the_wait(post: Post) -> None:
 
 
 async def test_a_wish_of_the_other_side_is_kept_to_the_second(post: Post) -> None:
-    post.courier.fails["hello"] = Outage("Kick", "HTTP 429", retry_after=37)
+    post.transport.fails["hello"] = Outage("Kick", "HTTP 429", retry_after=37)
     post.posted("hello")
     await post.settles()
     assert post.row("hello")["try_at"] == post.now + timedelta(seconds=37)
 
 
 async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None:
-    post.courier.fails["hello"] = Outage("Discord")
+    post.transport.fails["hello"] = Outage("Discord")
     post.posted("hello", "next")
     post.passes(hours=23)
     await post.settles()
@@ -115,16 +115,16 @@ async def test_a_service_may_be_away_for_a_day_and_no_longer(post: Post) -> None
     post.passes(hours=2)
     assert timedelta(hours=25) > PATIENCE
     await post.settles()
-    assert post.states() == {"hello": "shelved", "next": "sent"}
+    assert post.states() == {"hello": "dead", "next": "sent"}
 
 
 async def test_a_message_is_not_given_up_because_our_database_was_away(post: Post) -> None:
-    post.courier.fails["hello"] = DatabaseOutage(RuntimeError("No space left on device"))
+    post.transport.fails["hello"] = DatabaseOutage(RuntimeError("No space left on device"))
     post.posted("hello")
     post.passes(hours=25)
     await post.settles()
     assert post.states() == {"hello": "waiting"}
-    post.courier.fails.clear()
+    post.transport.fails.clear()
     post.passes(minutes=1)
     await post.settles()
     assert post.states() == {"hello": "sent"}
@@ -140,46 +140,48 @@ async def test_a_full_disk_while_a_receipt_is_settled_is_no_fault_of_the_receipt
             tx.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$")
         settled.append(message.key)
 
-    sender = Sender(post.database, {"discord": post.courier}, post.clock, {"test.kind": settle})
+    sender = Sender(post.database, {"discord": post.transport}, post.clock, {"test.kind": settle})
     post.posted("hello")
     task = asyncio.create_task(sender.run())
-    await until_async(lambda: post.courier.delivered and not sender._active)
+    await until_async(lambda: post.transport.delivered and not sender._active)
     assert post.states() == {"hello": "sending"}, "the receipt would be lost"
     is_full = False
-    post.courier.arrived["hello"] = {"message_id": 1}
+    post.transport.arrived["hello"] = {"message_id": 1}
     post.lease_lasts(LEASE.total_seconds() + 1)
     await until_async(lambda: post.states() == {"hello": "sent"})
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert (settled, post.courier.delivered) == (["hello"], ["hello"])
+    assert (settled, post.transport.delivered) == (["hello"], ["hello"])
 
 
 # -- it will never work ---------------------------------------------------------------------------
 
 
-async def test_a_refusal_goes_to_the_shelf_with_its_words_and_the_lane_goes_on(post: Post) -> None:
-    post.courier.fails["hello"] = Refusal("The channel is gone.", "Choose another one.")
+async def test_a_refusal_becomes_a_dead_letter_and_the_lane_goes_on(
+    post: Post,
+) -> None:
+    post.transport.fails["hello"] = Refusal("The channel is gone.", "Choose another one.")
     post.posted("hello", "next")
     await post.settles()
-    assert post.states() == {"hello": "shelved", "next": "sent"}
+    assert post.states() == {"hello": "dead", "next": "sent"}
     assert post.row("hello")["error"] == "The channel is gone. Choose another one."
 
 
-async def test_a_service_that_nobody_carries_to_goes_to_the_shelf(post: Post) -> None:
+async def test_a_service_that_nobody_carries_to_becomes_a_dead_letter(post: Post) -> None:
     post.posted("hello")
-    async with post.sending(kick=post.courier):
-        await until_async(lambda: post.states() == {"hello": "shelved"})
+    async with post.sending(kick=post.transport):
+        await until_async(lambda: post.states() == {"hello": "dead"})
     assert "discord" in post.row("hello")["error"]
 
 
-async def test_what_is_taken_off_the_shelf_is_sent(post: Post) -> None:
-    post.courier.fails["hello"] = Refusal("No.")
+async def test_what_is_retried_by_hand_is_sent(post: Post) -> None:
+    post.transport.fails["hello"] = Refusal("No.")
     post.posted("hello")
     await post.settles()
-    post.courier.fails.clear()
+    post.transport.fails.clear()
     with post.database.begin() as tx:
-        assert actions.try_shelf_again(tx, post.now) == 1
-        assert actions.try_shelf_again(tx, post.now) == 0
+        assert actions.retry_dead_letters(tx, post.now) == 1
+        assert actions.retry_dead_letters(tx, post.now) == 0
     await post.settles()
     assert post.states() == {"hello": "sent"}
 
@@ -188,14 +190,14 @@ async def test_what_is_taken_off_the_shelf_is_sent(post: Post) -> None:
 
 
 async def test_a_doubt_is_cleared_by_asking_before_anything_is_repeated(post: Post) -> None:
-    post.courier.fails["hello"] = Unsure("timeout")
-    post.courier.arrived["hello"] = {"message_id": 99}
+    post.transport.fails["hello"] = Unsure("timeout")
+    post.transport.arrived["hello"] = {"message_id": 99}
     post.posted("hello")
     await post.settles()
     assert post.row("hello")["unsure"] is True
     post.passes(seconds=6)
     await post.settles()
-    assert post.courier.delivered == post.courier.confirmed == ["hello"]
+    assert post.transport.delivered == post.transport.confirmed == ["hello"]
     assert (post.row("hello")["state"], post.row("hello")["receipt"]) == (
         "sent",
         {"message_id": 99},
@@ -203,13 +205,13 @@ async def test_a_doubt_is_cleared_by_asking_before_anything_is_repeated(post: Po
 
 
 async def test_what_surely_did_not_arrive_is_repeated(post: Post) -> None:
-    post.courier.fails["hello"] = Unsure("timeout")
+    post.transport.fails["hello"] = Unsure("timeout")
     post.posted("hello")
     await post.settles()
-    post.courier.fails.clear()
+    post.transport.fails.clear()
     post.passes(seconds=6)
     await post.settles()
-    assert (post.courier.delivered, post.courier.confirmed) == (["hello", "hello"], ["hello"])
+    assert (post.transport.delivered, post.transport.confirmed) == (["hello", "hello"], ["hello"])
     assert post.states() == {"hello": "sent"}
 
 
@@ -217,28 +219,30 @@ async def test_what_surely_did_not_arrive_is_repeated(post: Post) -> None:
 async def test_a_doubt_stays_a_doubt_while_nobody_can_be_asked(
     post: Post, error: Exception
 ) -> None:
-    post.courier.fails["hello"] = Unsure("timeout")
-    post.courier.confirm_fails["hello"] = error
-    post.courier.arrived["hello"] = {"message_id": 99}
+    post.transport.fails["hello"] = Unsure("timeout")
+    post.transport.confirm_fails["hello"] = error
+    post.transport.arrived["hello"] = {"message_id": 99}
     post.posted("hello")
     for _ in range(3):
         await post.settles()
         post.passes(seconds=20)
-    post.courier.confirm_fails.clear()
+    post.transport.confirm_fails.clear()
     await post.settles()
-    assert post.courier.delivered == ["hello"], "it was said twice"
+    assert post.transport.delivered == ["hello"], "it was said twice"
     assert post.states() == {"hello": "sent"}
 
 
-async def test_when_nobody_will_ever_know_it_is_shelved_and_not_repeated(post: Post) -> None:
-    post.courier.fails["hello"] = Unsure("timeout")
-    post.courier.confirm_fails["hello"] = Refusal("Nobody can tell.")
+async def test_an_unconfirmable_message_becomes_a_dead_letter(
+    post: Post,
+) -> None:
+    post.transport.fails["hello"] = Unsure("timeout")
+    post.transport.confirm_fails["hello"] = Refusal("Nobody can tell.")
     post.posted("hello")
     await post.settles()
     post.passes(seconds=6)
     await post.settles()
-    assert post.courier.delivered == ["hello"]
-    assert post.states() == {"hello": "shelved"}
+    assert post.transport.delivered == ["hello"]
+    assert post.states() == {"hello": "dead"}
 
 
 async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_over(
@@ -250,25 +254,27 @@ async def test_what_a_dead_sender_left_behind_is_asked_about_once_its_lease_is_o
     post.lease_lasts(LEASE.total_seconds() - 5)
     assert post.claim() == []
     post.lease_lasts(6)
-    post.courier.arrived["hello"] = {"message_id": 7}
+    post.transport.arrived["hello"] = {"message_id": 7}
     await post.settles()
-    assert post.courier.confirmed == ["hello"]
-    assert post.courier.delivered == ["next"]
+    assert post.transport.confirmed == ["hello"]
+    assert post.transport.delivered == ["next"]
     assert post.row("hello")["receipt"] == {"message_id": 7}
 
 
 # -- bugs -----------------------------------------------------------------------------------------
 
 
-async def test_a_bug_is_tried_a_few_times_and_shelved_without_its_words(post: Post) -> None:
-    post.courier.fails["hello"] = BUG
+async def test_a_bug_is_retried_and_becomes_a_dead_letter_without_its_words(
+    post: Post,
+) -> None:
+    post.transport.fails["hello"] = BUG
     post.posted("hello")
     with capture_logs() as logged:
         for _ in range(MOST_ATTEMPTS):
             await post.settles()
             post.passes(minutes=11)
     row = post.row("hello")
-    assert (row["state"], row["attempts"]) == ("shelved", MOST_ATTEMPTS)
+    assert (row["state"], row["attempts"]) == ("dead", MOST_ATTEMPTS)
     assert row["error"].startswith("RuntimeError (RG-")
     assert "4711" not in row["error"]
     codes = [line["code"] for line in logged if "code" in line]
@@ -300,7 +306,7 @@ async def test_the_sender_outlives_an_outage_and_a_bug_and_tells_of_it_meanwhile
 ) -> None:
     gate = Absent(postgres_url, pool_size=1)
     gate.error = error
-    sender = Sender(gate, {"discord": post.courier}, post.clock)
+    sender = Sender(gate, {"discord": post.transport}, post.clock)
     task = asyncio.create_task(sender.run())
     await until_async(lambda: sender.status().state == "warn")
     assert sender.status().reason == said
@@ -318,7 +324,7 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
 ) -> None:
     gate = Absent(postgres_url, pool_size=1)
 
-    class GoesAway(Courier):
+    class GoesAway(Transport):
         async def deliver(self, message: Outgoing) -> Receipt:
             gate.error = Outage("the database")
             return await super().deliver(message)
@@ -335,9 +341,9 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
     assert post.states() == {"hello": "sending"}
 
     post.lease_lasts(LEASE.total_seconds() + 1)
-    post.courier.arrived["hello"] = {"message_id": 7}
+    post.transport.arrived["hello"] = {"message_id": 7}
     await post.settles()
-    assert post.courier.delivered == []
+    assert post.transport.delivered == []
     assert post.states() == {"hello": "sent"}
 
 
@@ -345,10 +351,10 @@ async def test_a_message_whose_outcome_could_not_be_noted_is_asked_about_and_not
 
 
 async def test_what_is_on_its_way_when_it_stops_is_finished_and_noted(post: Post) -> None:
-    post.courier.lasts = 0.1
+    post.transport.lasts = 0.1
     post.posted("hello")
     async with post.sending() as sender:
-        await until_async(lambda: post.courier.on_its_way)
+        await until_async(lambda: post.transport.on_its_way)
     assert post.states() == {"hello": "sent"}
     assert sender.status().state == "down"
 
@@ -380,7 +386,7 @@ async def test_stopping_while_messages_are_being_taken_leaves_none_half_taken(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await until_async(lambda: post.states() == {"hello": "sent"})
-    assert post.courier.delivered == ["hello"]
+    assert post.transport.delivered == ["hello"]
 
 
 async def test_before_it_runs_it_says_that_it_does_not(post: Post) -> None:

@@ -13,12 +13,12 @@ from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.store import Delivery, add_deliveries
-from core.inbox.tables import deliveries, facts, retries
+from core.inbox.tables import deliveries, events, retries
 from core.kick.accounts.tables import attempts as connect_attempts
 from core.kick.misses.tables import witnesses
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
-from core.kit.database import METADATA, notes
+from core.kit.database import METADATA, cache_of
 from core.kit.personal import Personal, Subject
 from core.kit.records import MemberId, ViewerId
 from core.kit.work import Work
@@ -73,7 +73,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     said = line(guild_id, "Book of Dead", user_id=user_id, name=name)
     viewer_id = people.meet_sender(tx, said)
     SLOT_CALLS.chat_commands[0].run(tx, said, "Book of Dead")
-    notes(tx).clear()  # what follows happens in transactions of its own
+    cache_of(tx).clear()  # what follows happens in transactions of its own
     with Work(tx, guild_id, now=NOON) as work:
         if work.find(BlockedViewer, viewer_id) is None:
             work.add(BlockedViewer(viewer_id=ViewerId(viewer_id), blocked_by=MemberId(ADMIN)))
@@ -102,7 +102,7 @@ def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
     mine = {"guild_id": guild_id, "viewer_id": viewer_id}
     watchtime.note_presence(tx, line(guild_id, "watching", user_id=_user_id(tx, **mine)))
     watchtime.note_live(tx, guild_id, "kick", NOON, NOON + timedelta(hours=1))
-    notes(tx).clear()
+    cache_of(tx).clear()
     watchtime.credit(tx, guild_id)
     tx.execute(
         insert(adjustments).values(
@@ -122,7 +122,7 @@ def _user_id(tx: Connection, guild_id: int, viewer_id: int) -> int:
 
 
 def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
-    """Kick's own words, done; a fact of a gift; a hearer that failed; what the feed saw."""
+    """Kick's own words, done; a fact of a gift; a handler that failed; what the feed saw."""
     number = next(_numbers)
     body = {
         "message_id": f"m{number}",
@@ -135,13 +135,13 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
     same: dict[str, Any] = {"guild_id": guild_id, "at": NOON}
     for event in ("SubGifted", "ChannelFollowed"):
         key = f"{user_id}|{number}|{NOON.isoformat()}"
-        tx.execute(insert(facts).values(**same, event=event, key=key, delivery=1))
+        tx.execute(insert(events).values(**same, event=event, key=key, delivery=1))
     tx.execute(
         insert(retries).values(
             guild_id=guild_id,
             event="ChatMessageSent",
             key=f"r{number}",
-            hearer="x",
+            handler="x",
             payload={"sender": {"user_id": user_id, "name": name}},
             try_at=NOON,
             error="x",
@@ -176,7 +176,7 @@ def ask(tx: Connection, guild_id: int) -> Subject:
 
 
 def forget(tx: Connection, guild_id: int) -> None:
-    notes(tx).clear()
+    cache_of(tx).clear()
     actions.forget(tx, KEPT, ask(tx, guild_id), VAULT)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from core.inbox.tables import deliveries, facts
+from core.inbox.tables import deliveries, events
 from core.kit.clock import utc_now
 from core.kit.database import Database, contains_any
 from core.kit.personal import SWEPT_AFTER
@@ -59,9 +59,9 @@ def test_what_followed_from_the_wish_goes_with_it(clean: Database, guild_id: int
         taken = select(messages.c.target).where(messages.c.kind == "roles.change")
         assert str(MIA) in str(tx.execute(taken).scalar_one())
     told_and_sent(clean)
-    assert sweep(clean, guild_id) == [{"inbox_facts": 1}]
+    assert sweep(clean, guild_id) == [{"inbox_events": 1}]
     with clean.begin() as tx:
-        kept = tx.execute(select(facts.c.event).where(contains_any(facts.c.key, [str(MADCATS)])))
+        kept = tx.execute(select(events.c.event).where(contains_any(events.c.key, [str(MADCATS)])))
         assert kept.scalars().all() == ["ChannelFollowed"]
 
 
@@ -72,14 +72,14 @@ def test_what_has_to_wait_is_swept_another_day(clean: Database, guild_id: int) -
     with clean.begin() as tx:
         forget(tx, guild_id)
     told_and_sent(clean)
-    assert sweep(clean, guild_id) == [{"inbox_facts": 1, "raffle_picks": 1}], "a prize is due"
+    assert sweep(clean, guild_id) == [{"inbox_events": 1, "raffle_picks": 1}], "a prize is due"
     with clean.begin() as tx:
         tx.execute(picks.update().values(state="delivered"))
         assert store.list_due(tx, utc_now() + SWEPT_AFTER + timedelta(hours=23)) == []
         day_after = utc_now() + SWEPT_AFTER + timedelta(days=1)
         (wish,) = store.list_due(tx, day_after)
         assert actions.sweep(tx, KEPT, wish, VAULT, day_after) is True
-        assert traces(tx, guild_id) == {"inbox_facts": 1}
+        assert traces(tx, guild_id) == {"inbox_events": 1}
         assert store.list_due(tx, day_after + timedelta(days=9)) == []
 
 

@@ -12,7 +12,7 @@ from core.kit.errors import Refusal
 from core.kit.feature import Goal
 from core.kit.personal import Account, Subject
 from core.roles import actions, handlers, personal, store
-from core.roles.feature import look as health
+from core.roles.feature import check_health as health
 from core.roles.rules import Role
 from core.watchtime.adjustments import adjust
 from core.watchtime.store import CREDITED
@@ -84,14 +84,14 @@ def test_other_minutes_switch_nothing_on(tx: Connection, guild_id: int) -> None:
 def test_a_correction_may_bring_a_role_at_once(
     database: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rings: list[str] = []
-    monkeypatch.setattr(database, "_ring", lambda bell, **_data: rings.append(bell))
+    notified: list[str] = []
+    monkeypatch.setattr(database, "_notify", lambda topic, **_data: notified.append(topic))
     with cleaned(database):
         with database.begin() as tx:
             link(tx, guild_id, 7)
         with database.begin() as tx:
             adjust(tx, guild_id, "viewer7", 60, "a prize", ADMIN, "key", NOON)
-    assert CREDITED in rings
+    assert CREDITED in notified
 
 
 def test_every_change_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
@@ -145,15 +145,15 @@ def test_the_next_goal(tx: Connection, guild_id: int, other_guild_id: int) -> No
 def test_who_links_or_unlinks_is_looked_at(
     database: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rings: list[tuple[str, dict[str, str]]] = []
-    monkeypatch.setattr(database, "_ring", lambda bell, **data: rings.append((bell, data)))
+    notified: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(database, "_notify", lambda topic, **data: notified.append((topic, data)))
     about = {"key": "k", "guild_id": guild_id, "at": NOON, "platform": "kick", "discord_id": 7}
     with database.begin() as tx:
         linked = AccountLinked(**about, viewer_id=1, name="x")  # type: ignore[arg-type]
         handlers.on_account_linked(tx, linked)
     with database.begin() as tx:
         handlers.on_account_unlinked(tx, AccountUnlinked(**about, viewer_id=1))  # type: ignore[arg-type]
-    assert rings == [(actions.BELL, {"guild_id": str(guild_id), "discord_id": "7"})] * 2
+    assert notified == [(actions.TOPIC, {"guild_id": str(guild_id), "discord_id": "7"})] * 2
 
 
 def test_the_health_page_names_what_cannot_be_given(tx: Connection, guild_id: int) -> None:

@@ -136,23 +136,23 @@ async def test_a_server_that_is_gone_is_not(
 
 
 @pytest.mark.parametrize(
-    ("bell", "data"),
+    ("topic", "data"),
     [
-        (actions.BELL, {}),
-        (actions.BELL, {"discord_id": "7"}),
+        (actions.TOPIC, {}),
+        (actions.TOPIC, {"discord_id": "7"}),
         (CREDITED, {}),
     ],
 )
 async def test_a_bell_from_any_thread_is_heard(
-    gate: Database, guild_id: int, bell: str, data: dict[str, str]
+    gate: Database, guild_id: int, topic: str, data: dict[str, str]
 ) -> None:
     async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
-        ring = threading.Thread(
-            target=bus.publish, args=(bell,), kwargs={"guild_id": str(guild_id), **data}
+        publisher = threading.Thread(
+            target=bus.publish, args=(topic,), kwargs={"guild_id": str(guild_id), **data}
         )
-        ring.start()
+        publisher.start()
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
-        ring.join()
+        publisher.join()
 
 
 async def test_everybody_is_looked_at_from_time_to_time(gate: Database, guild_id: int) -> None:
@@ -166,8 +166,8 @@ async def test_after_the_end_no_bell_is_heard(
     async with keeping(gate, Guild(guild_id, Member(7))) as (_one, bus):
         pass
     async with keeping(gate, Guild(other_guild_id, Member(7)), bus=bus):
-        bus.publish(actions.BELL, guild_id=str(guild_id))
-        bus.publish(actions.BELL, guild_id=str(other_guild_id))
+        bus.publish(actions.TOPIC, guild_id=str(guild_id))
+        bus.publish(actions.TOPIC, guild_id=str(other_guild_id))
         await until_async(lambda: asked(gate, other_guild_id))
     assert asked(gate, guild_id) == []
 

@@ -144,7 +144,7 @@ def test_who_left_is_settled_and_served_when_they_return(tx: Connection, server:
     look(tx, server, seen(everybody()))
     answer(tx, server, skipped="member")
     assert set(states(tx, server).values()) == {"away"}
-    assert outbox_shelf(tx) == []
+    assert dead_letters(tx) == []
     look(tx, server, seen(only={2: None}), LATER)
     assert waiting(tx, server) == []
     look(tx, server, seen(only={2: ()}), LATER)
@@ -162,8 +162,8 @@ def test_who_leaves_and_comes_back_gets_their_roles_back_without_a_word(
     assert posted(tx, server, "roles.reached") == []
 
 
-def outbox_shelf(tx: Connection) -> list[str]:
-    found = tx.execute(messages.select().where(messages.c.state == "shelved"))
+def dead_letters(tx: Connection) -> list[str]:
+    found = tx.execute(messages.select().where(messages.c.state == "dead"))
     return [row.key for row in found]
 
 

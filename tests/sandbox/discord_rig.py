@@ -17,7 +17,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from sandbox import control
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.routes import routes
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
@@ -307,13 +307,13 @@ async def open_world() -> AsyncIterator[DiscordWorld]:
     """The pretend Discord alone on a free port; discord.py is pointed at it meanwhile."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    bell, faults = Bell(), Faults()
+    changes, faults = ChangeFeed(), Faults()
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    world = DiscordWorld(PEOPLE, bell, faults, base_url)
+    world = DiscordWorld(PEOPLE, changes, faults, base_url)
     faults.set("discord.interactions.deadline_ms", int(PATIENCE * 1000))
     app = web.Application(middlewares=[control.control_errors])
     app.add_routes(routes(world))
-    app.add_routes(control.routes(bell, faults, {"discord": world}))
+    app.add_routes(control.routes(changes, faults, {"discord": world}))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.SockSite(runner, listening).start()

@@ -1,4 +1,4 @@
-"""The sandbox as a program: people, bell, faults, the control root, starting and stopping."""
+"""The sandbox as a program: people, changes, faults, the control root, starting and stopping."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from sandbox.bell import BACKLOG, Bell
+from sandbox.change_feed import BACKLOG, ChangeFeed
 from sandbox.faults import Faults
 from sandbox.people import BY_HANDLE, PEOPLE, slug_of
 from sandbox.serve import Sandbox, on_thread
@@ -43,34 +43,34 @@ class TestPeople:
 
 class TestBell:
     async def test_everybody_hears_everything_rung_after_they_came(self) -> None:
-        bell = Bell()
-        bell.ring("early")
-        first, second = bell.listen(), bell.listen()
-        bell.ring("kick.chat", text="hello")
+        changes = ChangeFeed()
+        changes.publish("early")
+        first, second = changes.listen(), changes.listen()
+        changes.publish("kick.chat", text="hello")
         for listener in (first, second):
             assert await anext(listener) == {"area": "kick.chat", "text": "hello"}
 
     async def test_who_left_hears_nothing(self) -> None:
-        bell = Bell()
-        listener = bell.listen()
+        changes = ChangeFeed()
+        listener = changes.listen()
         listener.close()
         listener.close()
-        bell.ring("late")
+        changes.publish("late")
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(anext(listener), 0.02)
 
     async def test_closing_ends_the_listening(self) -> None:
-        bell = Bell()
-        listener = bell.listen()
-        bell.ring("last")
-        bell.close()
-        assert [ring["area"] async for ring in listener] == ["last"]
+        changes = ChangeFeed()
+        listener = changes.listen()
+        changes.publish("last")
+        changes.close()
+        assert [change["area"] async for change in listener] == ["last"]
 
     async def test_a_slow_listener_loses_the_oldest(self) -> None:
-        bell = Bell()
-        listener = bell.listen()
+        changes = ChangeFeed()
+        listener = changes.listen()
         for number in range(BACKLOG + 5):
-            bell.ring("n", number=number)
+            changes.publish("n", number=number)
         assert (await anext(listener))["number"] == 5
 
 
@@ -172,8 +172,12 @@ class TestControlRoot:
                 json={"person": "mia", "text": "hello"},
                 timeout=PATIENCE,
             )
-            ring = json.loads(next(line for line in lines if line.startswith(b"data: "))[6:])
-        assert (ring["area"], ring["text"], ring["sender"]) == ("kick.chat", "hello", "MadCats")
+            change = json.loads(next(line for line in lines if line.startswith(b"data: "))[6:])
+        assert (change["area"], change["text"], change["sender"]) == (
+            "kick.chat",
+            "hello",
+            "MadCats",
+        )
 
     def test_the_page_is_there(self, sandbox: Sandbox) -> None:
         answer = requests.get(sandbox.page_url, timeout=PATIENCE)

@@ -114,11 +114,11 @@ async def test_strangers_and_unknown_paths_and_broken_bodies() -> None:
 
 async def test_the_state_shows_the_world_and_the_feed_tells_its_changes(rig: Rig) -> None:
     heard: list[str] = []
-    listener = rig.world.bell.listen()
+    listener = rig.world.changes.listen()
 
     async def listen() -> None:
-        async for ring in listener:
-            heard.append(ring["area"])
+        async for change in listener:
+            heard.append(change["area"])
 
     listening = asyncio.create_task(listen())
     message_id = await rig.hands.message("mia", "general", "hi")

@@ -11,9 +11,9 @@ from core.guilds.actions import change_setting
 from core.guilds.feature import FEATURE as GUILDS
 from core.kick.settings import ADMIN_CHANNEL
 from core.outbox import actions as outbox
-from core.outbox.courier import ChannelRefused
-from core.outbox.store import claim_due, set_shelved
+from core.outbox.store import claim_due, set_dead
 from core.outbox.tables import messages
+from core.outbox.transport import ChannelRefused
 from core.settings import channels
 from core.slot_calls.rules import SlotCallSettings
 from tests.kick.rig import NOON
@@ -93,7 +93,7 @@ def post(tx: Connection, guild_id: int, key: str) -> None:
 def refuse_next(tx: Connection, now: datetime) -> None:
     """As the sender does it: the post becomes a dead letter, and the refusal is noted."""
     message = next(m for m in claim_due(tx, now, 10) if m.kind == "slot_calls.post")
-    assert set_shelved(tx, message, "no")
+    assert set_dead(tx, message, "no")
     channels.note_refused(KNOWN, tx, message, ChannelRefused("forbidden", "no", "no"), now)
 
 
@@ -108,7 +108,7 @@ def test_what_discord_refused_is_posted_when_the_channel_works_again(
     now = datetime.now(NOON.tzinfo) + timedelta(seconds=1)
     post(tx, guild_id, "first")
     refuse_next(tx, now)
-    assert states(tx, guild_id) == ["shelved"]
+    assert states(tx, guild_id) == ["dead"]
     trouble = known_channels.find_trouble(tx, guild_id, SLOTS)
     assert trouble is not None
     assert "Send Messages" in known_channels.say_trouble(trouble)
@@ -123,4 +123,4 @@ def test_what_is_older_than_a_day_stays_a_dead_letter(tx: Connection, guild_id: 
     post(tx, guild_id, "first")
     refuse_next(tx, now)
     seen(tx, guild_id, {SLOTS: None}, now + timedelta(days=1, seconds=1))
-    assert states(tx, guild_id) == ["shelved"]
+    assert states(tx, guild_id) == ["dead"]

@@ -69,7 +69,7 @@ def test_a_channel_that_closes_opens_and_is_deleted(
             "closed_by": None,
         }
         outbox.post_to_channel(tx, GUILD, slots, "slot_calls.post", "one", payload)
-    until(lambda: state(database) == "shelved", "Discord's refusal")
+    until(lambda: state(database) == "dead", "Discord's refusal")
     discord_world.overwrite("slots", "bot", allow=NEEDED)
     becomes("🟢", "")
     until(lambda: state(database) == "sent", "the post that waited")

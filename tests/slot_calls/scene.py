@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from core.events import ChatMessageSent, Sender
 from core.guilds.tables import audit_log
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.slot_calls import actions
@@ -80,7 +80,7 @@ class Guild:
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A moderator does this at noon."""
-        notes(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.id, MODERATOR, NOON, action, *args, **kwargs)
 
     def call(self, slot: str, **who_and_when: Any) -> ChatMessageSent:
@@ -90,7 +90,7 @@ class Guild:
         return message
 
     def handle(self, message: ChatMessageSent, slot: str) -> None:
-        notes(self.tx).clear()
+        cache_of(self.tx).clear()
         FEATURE.chat_commands[0].run(self.tx, message, slot)
 
     def open(self, channel: int = CHANNEL_ID) -> None:

@@ -151,14 +151,14 @@ def effects(stage: Stage) -> Effects:
             " USING (guild_id, viewer_id) GROUP BY 1 ORDER BY 1"
         ),
         "facts": stage.rows(
-            "SELECT event, at FROM inbox_facts WHERE event <> 'StreamSeenOffline'"
+            "SELECT event, at FROM inbox_events WHERE event <> 'StreamSeenOffline'"
             " ORDER BY 1, 2, key"
         ),
         "posts": sorted(
             (post["embeds"][0]["title"], post["embeds"][0]["description"]) for post in stage.posts()
         ),
         "replies": sorted(re.sub(r", number \d+", "", line["text"]) for line in stage.replies()),
-        "shelves": stage.rows("SELECT error FROM outbox_messages WHERE state = 'shelved'")
+        "dead_letters": stage.rows("SELECT error FROM outbox_messages WHERE state = 'dead'")
         + stage.rows("SELECT error FROM inbox_retries"),
     }
 

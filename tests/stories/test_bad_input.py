@@ -376,7 +376,7 @@ def test_clients_that_never_finish_their_request_do_not_keep_the_others_out(
         stage.kick.chat("mia", "still here?")
         until(
             lambda: stage.scalar(
-                "SELECT count(*) FROM inbox_facts WHERE event = 'ChatMessageSent'"
+                "SELECT count(*) FROM inbox_events WHERE event = 'ChatMessageSent'"
             ),
             "the line in the inbox",
         )

@@ -73,7 +73,7 @@ def test_a_line_in_kick_chat_becomes_a_post_in_discord(
 
 def _rings_for_chat(received: Json | None) -> bool:
     message = json.loads(received["data"]) if received else {}
-    return message.get("bell") == "inbox" and message.get("kind") == "chat.message.sent"
+    return message.get("topic") == "inbox" and message.get("kind") == "chat.message.sent"
 
 
 def test_sr_is_another_word_for_call(stage: Stage) -> None:

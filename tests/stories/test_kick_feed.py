@@ -41,7 +41,7 @@ def hears(stage: Stage, transport: str) -> bool:
 
 def count(stage: Stage, event: str) -> Any:
     return stage.scalar(
-        "SELECT count(*) FROM inbox_facts WHERE guild_id = :guild AND event = :event",
+        "SELECT count(*) FROM inbox_events WHERE guild_id = :guild AND event = :event",
         guild=GUILD,
         event=event,
     )

@@ -48,7 +48,7 @@ def at_kick(stage: Stage) -> Counter[str]:
 def facts(stage: Stage) -> Counter[str]:
     """Event -> how many were counted for Nora's Corner."""
     found = stage.rows(
-        "SELECT event, count(*) FROM inbox_facts WHERE guild_id = :guild GROUP BY event",
+        "SELECT event, count(*) FROM inbox_events WHERE guild_id = :guild GROUP BY event",
         guild=GUILD,
     )
     return Counter(dict(found))

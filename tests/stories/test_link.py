@@ -144,7 +144,7 @@ def test_a_slash_with_closed_direct_messages_is_answered_privately(
     follow(page, url_in(private_answer(stage, asked, INVITATION)))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     assert linked(stage) == [("mia", "MadCats")]
-    shelved = "SELECT 1 FROM outbox_messages WHERE state = 'shelved'"
+    shelved = "SELECT 1 FROM outbox_messages WHERE state = 'dead'"
     assert stage.rows(shelved) == []
 
 

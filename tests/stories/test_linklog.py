@@ -26,7 +26,7 @@ def stage(
 @pytest.fixture(autouse=True)
 def it_is_off(stage: Stage) -> None:
     """Each test begins with the log switched off and nothing that could not be delivered."""
-    stage.rows("DELETE FROM outbox_messages WHERE state = 'shelved' RETURNING 1")
+    stage.rows("DELETE FROM outbox_messages WHERE state = 'dead' RETURNING 1")
     assert ask(stage, "off")["title"] == "⚫ The link log is off"
 
 

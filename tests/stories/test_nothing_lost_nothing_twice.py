@@ -44,7 +44,7 @@ def test_kill_9_at_random_moments(
         assert len(undisturbed["calls"]) == len(undisturbed["posts"]) == 2 * len(VIEWERS)
         assert len(undisturbed["replies"]) == KICK_REPLIES
         assert [time for _, time in undisturbed["watched"]] == [timedelta(minutes=38.1)] * 3
-        assert undisturbed["shelves"] == []
+        assert undisturbed["dead_letters"] == []
         for seed, disturbed in zip(SEEDS, others, strict=True):
             assert disturbed == undisturbed, f"seed {seed}"
 

@@ -50,7 +50,7 @@ def link(stage: Stage, person: str, guild_id: int = GUILD) -> None:
     with stage.database.begin() as tx:
         viewer_id = people.set_viewer(tx, guild_id, "kick", who.kick_user_id, who.kick_name, now)
         people.add_link(tx, guild_id, who.discord_id, "kick", viewer_id, now)
-        inbox.tell(
+        inbox.publish(
             tx,
             AccountLinked(
                 key=f"kick:{viewer_id}:{who.discord_id}:{now.isoformat()}",
@@ -70,7 +70,7 @@ def unlink(stage: Stage, person: str, guild_id: int = GUILD) -> None:
         found = people.find_link(tx, guild_id, who.discord_id)
         assert found is not None
         people.end_link(tx, found)
-        inbox.tell(
+        inbox.publish(
             tx,
             AccountUnlinked(
                 key=f"kick:{found.viewer_id}:{who.discord_id}:{now.isoformat()}",
@@ -269,7 +269,7 @@ def test_congratulations_come_after_the_first_bulk(stage: Stage) -> None:
     assert "**Regular** in **Nora's Corner**" in line["embeds"][0]["description"]
     words = [m for m in stage.discord.transcript("general") if "A new role" in title(m)]
     assert len(words) == 1
-    assert stage.rows("SELECT 1 FROM outbox_messages WHERE state = 'shelved'") == []
+    assert stage.rows("SELECT 1 FROM outbox_messages WHERE state = 'dead'") == []
 
 
 def set_setting(stage: Stage, key: str, value: object) -> None:

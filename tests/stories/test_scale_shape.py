@@ -46,7 +46,7 @@ def test_four_processes_do_everything_once(stage: Stage, redis_server: RedisServ
     assert len(found["calls"]) == len(found["posts"]) == 2 * len(VIEWERS)
     assert len(found["replies"]) == KICK_REPLIES
     assert [time for _, time in found["watched"]] == [timedelta(minutes=38.1)] * len(VIEWERS)
-    assert found["shelves"] == []
+    assert found["dead_letters"] == []
 
     assert len(_answers(stage) or []) == 1
     slash = stage.discord.slash("nora", "general", "slotcalls status")["response"]

@@ -98,7 +98,7 @@ def test_two_hundred_trickling_clients_stop_neither_webhooks_nor_pages(stage: St
 
 
 def _lines(stage: Stage) -> int:
-    count = "SELECT count(*) FROM inbox_facts WHERE event = 'ChatMessageSent'"
+    count = "SELECT count(*) FROM inbox_events WHERE event = 'ChatMessageSent'"
     return int(stage.scalar(count))
 
 

@@ -228,7 +228,7 @@ def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
     assert _watched(stage) == expected.watched(letters)
     assert _called(stage) == expected.called(letters)
     assert len(stage.posts()) == len(expected.called(letters))
-    shelved = "inbox_deliveries WHERE state = 'shelved'"
+    shelved = "inbox_deliveries WHERE state = 'dead'"
     for left in ("inbox_retries", "kick_parked", "kick_held", shelved):
         assert stage.rows(f"SELECT * FROM {left}") == []
 
@@ -237,7 +237,7 @@ def _facts(stage: Stage) -> Counter[Fact]:
     """Without what our own looks at the channel tell, and what the feed saw."""
     found = stage.rows("""
         SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
-          FROM inbox_facts
+          FROM inbox_events
          WHERE event NOT IN ('FeedWitnessed', 'StreamSeenLive', 'StreamSeenOffline')
     """)
     assert {row[0] for row in found} == {GUILD}

@@ -59,7 +59,7 @@ def linked_to_kick(stage: Stage, person: str, guild_id: int = GUILD) -> None:
             viewer_id=viewer_id,
             name=who.kick_name,
         )
-        inbox.tell(tx, event)
+        inbox.publish(tx, event)
 
 
 def said(stage: Stage, who: str, command: str, /, **options: object) -> Json:

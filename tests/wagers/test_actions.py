@@ -13,7 +13,7 @@ from core.kit.errors import Refusal
 from core.people import store as people
 from core.wagers import actions, polls, store, verifying
 from core.wagers.polls import Poll
-from core.wagers.status import get_status, look
+from core.wagers.status import check_health, get_status
 from tests.clean import cleaned
 from tests.wagers.scene import (
     ADMIN,
@@ -303,11 +303,11 @@ def test_the_health_page_says_when_nothing_is_counted(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     def part(minutes: float) -> tuple[str, str]:
-        (found,) = look(tx, at(minutes))
+        (found,) = check_health(tx, at(minutes))
         assert found.guild_id == guild_id
         return found.state, found.reason
 
-    assert look(tx, at(0)) == []
+    assert check_health(tx, at(0)) == []
     mia(tx, guild_id)
     assert part(0)[0] == "warn"
     polls.post_poll(tx, Poll(SHUFFLE, at(5), "ok", "", 3, 0, 0, at(10)))

@@ -90,7 +90,7 @@ class Teller:
 def tell(tx: Connection, *events: Event) -> None:
     """Let the feature hear the events, in this order."""
     for event in events:
-        FEATURE.hears[type(event)](tx, event)
+        FEATURE.handlers[type(event)](tx, event)
 
 
 def watched(tx: Connection, guild_id: int) -> dict[int, timedelta]:

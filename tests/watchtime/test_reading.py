@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.kit.errors import Refusal
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.people import actions as people
 from core.people.store import add_link
 from core.watchtime import actions, looks
@@ -155,7 +155,7 @@ def test_an_unknown_name_is_refused(tx: Connection, guild_id: int, teller: Telle
         card(tx, guild_id, "nobody_here", at(50))
 
 
-def look(tx: Connection, guild_id: int, now: datetime) -> Part:
+def look(tx: Connection, guild_id: int, now: datetime) -> HealthItem:
     (part,) = [p for check in FEATURE.checks for p in check(tx, now) if p.guild_id == guild_id]
     return part
 

@@ -10,14 +10,14 @@ from core.kick.accounts import store
 from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import Account
-from core.kit.part import Part, State
+from core.kit.health_item import HealthItem, State
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Who is connected, what was not allowed, what has to be done."""
     held = {account.guild_id: account for account in store.list_accounts(tx)}
     return [
-        Part("Kick account", *_word(channel, held, now), guild_id=channel.guild_id)
+        HealthItem("Kick account", *_word(channel, held, now), guild_id=channel.guild_id)
         for channel in guilds.list_channels(tx, PLATFORM)
     ]
 

@@ -11,7 +11,7 @@ from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.accounts.store import KnownChannel
 from core.kit.discord_ui import card, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 
 
 def invitation(server: str, slug: str) -> discord.Embed:

@@ -15,7 +15,7 @@ from core.guilds import store as guilds
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.admins import tell_admins
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 
@@ -43,9 +43,9 @@ def find_primary(tx: Connection, channel_id: int) -> int | None:
     """The server that answers in this channel's chat; None if the bot has left all that follow it.
     Asked once per transaction."""
     key = ("kick.primary", channel_id)
-    if key not in notes(tx):
-        notes(tx)[key] = primary_of(store.list_followers(tx, channel_id))
-    found = notes(tx)[key]
+    if key not in cache_of(tx):
+        cache_of(tx)[key] = primary_of(store.list_followers(tx, channel_id))
+    found = cache_of(tx)[key]
     return found.guild_id if isinstance(found, Follower) else None
 
 
@@ -167,7 +167,7 @@ def _change(
     was, becomes = names.get(before, ""), names.get(after, "")
     actions.get_known_channel(tx, after)  # makes its row, where it follows since long ago
     store.set_primary(tx, after, now)
-    notes(tx).pop(("kick.primary", channel.channel_id), None)
+    cache_of(tx).pop(("kick.primary", channel.channel_id), None)
     for guild_id in (before, after):
         guilds.post_audit(
             tx, guild_id, actor, "kick.primary", channel.slug, before=was, after=becomes

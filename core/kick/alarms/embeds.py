@@ -6,7 +6,7 @@ from typing import Any
 
 from core.kit.discord_ui import card, duration, safe
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 
 
 def deaf(payload: Mapping[str, Any]) -> Rendered:

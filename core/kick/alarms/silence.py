@@ -106,7 +106,7 @@ def _evidence(
 def _heard_at(tx: Connection, broadcaster_user_id: int, since: datetime) -> datetime | None:
     """When a line of chat last came from where the channel's chat is taken from."""
     source = source_of_chat(tx, broadcaster_user_id)
-    return inbox.find_heard(tx, source, f"{PLATFORM}:{broadcaster_user_id}", CHAT, since)
+    return inbox.find_newest_since(tx, source, f"{PLATFORM}:{broadcaster_user_id}", CHAT, since)
 
 
 def _begin(

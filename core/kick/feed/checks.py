@@ -8,7 +8,7 @@ from core.guilds import store as guilds
 from core.kick.bodies import PLATFORM
 from core.kick.feed import store
 from core.kick.feed.store import ListeningState
-from core.kit.part import Part, State
+from core.kit.health_item import HealthItem, State
 
 NAME = "Kick feed of your channel"
 
@@ -24,10 +24,10 @@ def wrong_chatroom(state: ListeningState) -> str:
     )
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """One line for each server whose channel is listened to."""
     states = store.list_states(tx, now - FRESH)
-    parts: list[Part] = []
+    parts: list[HealthItem] = []
     for channel in guilds.list_channels(tx, PLATFORM):
         state = states.get(channel.channel_id)
         if state is not None:
@@ -36,5 +36,5 @@ def look(tx: Connection, now: datetime) -> list[Part]:
             reason = state.reason
             if state.shows_another_chat:
                 how, reason = "warn", wrong_chatroom(state)
-            parts.append(Part(NAME, how, reason, age, channel.guild_id, age_of="received"))
+            parts.append(HealthItem(NAME, how, reason, age, channel.guild_id, age_of="received"))
     return parts

@@ -26,9 +26,9 @@ from core.kick.feed.rules import share_out
 from core.kick.feed.store import Followed, ListeningState
 from core.kick.tasks import look_who_is_live
 from core.kit.errors import Outage, Refusal
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
+from core.kit.leader_lock import LeaderLock
 from core.kit.services import Services
-from core.kit.turn import Turn
 
 STOP_SECONDS = 3.0
 SETTLE_SECONDS = 1.0
@@ -51,10 +51,10 @@ class FeedListener:
         self._settings = services.settings
         self._timing = timing or Timing()
         self._negotiator = Negotiator(self._settings.kick_web_url)
-        self._turn = Turn(services.database, "kick.feed")
+        self._leader_lock = LeaderLock(services.database, "kick.feed")
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._has_turn = False
+        self._is_leader = False
         self._connections: list[Connection] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._shares: list[list[int]] = []
@@ -94,7 +94,7 @@ class FeedListener:
                 self._trouble = "Unexpected error; see the log."
                 _log.exception("The feed's listener failed")
                 self._stopping.wait(self._timing.look)
-        self._turn.give_back()
+        self._leader_lock.release()
 
     async def _listen(self) -> None:
         self._look_soon = asyncio.Event()  # of this loop; the former one went with its own
@@ -119,8 +119,8 @@ class FeedListener:
 
     async def _arrange(self, desk: Desk) -> None:
         """Bring the connections into line with the channels of today."""
-        self._has_turn = await asyncio.to_thread(self._turn.take)
-        if not self._has_turn:
+        self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
+        if not self._is_leader:
             await self._hang_up()
             return
         try:
@@ -262,28 +262,30 @@ class FeedListener:
 
     # -- how it is --------------------------------------------------------------------------
 
-    def status(self) -> list[Part]:
+    def status(self) -> list[HealthItem]:
         """For the health page: one line in general. How each channel stands is in the database."""
         if not self._is_wanted:
             return [
-                Part(SERVICE, "ok", "Off (USE_DUAL_MODE): what a webhook loses is not noticed.")
+                HealthItem(
+                    SERVICE, "ok", "Off (USE_DUAL_MODE): what a webhook loses is not noticed."
+                )
             ]
         if self._thread is None or not self._thread.is_alive():
-            return [Part(SERVICE, "warn", "It is not running.")]
-        if not self._has_turn:
-            return [Part(SERVICE, "ok", "Another process listens.")]
+            return [HealthItem(SERVICE, "warn", "It is not running.")]
+        if not self._is_leader:
+            return [HealthItem(SERVICE, "ok", "Another process listens.")]
         return [self._whole()]
 
-    def _whole(self) -> Part:
+    def _whole(self) -> HealthItem:
         if self._trouble:
-            return Part(SERVICE, "warn", self._trouble)
+            return HealthItem(SERVICE, "warn", self._trouble)
         if self._not_understood:
             names = ", ".join(sorted(self._not_understood))
-            return Part(SERVICE, "warn", f"Kick has changed the shape of: {names}.")
+            return HealthItem(SERVICE, "warn", f"Kick has changed the shape of: {names}.")
         connections = list(self._connections)
         up = sum(each.connected_over is not None for each in connections)
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
-        return Part(SERVICE, "ok", f"{up} of {len(connections)} connected{only}.")
+        return HealthItem(SERVICE, "ok", f"{up} of {len(connections)} connected{only}.")
 
     async def _write_states(self) -> None:
         """When something has changed, and now and then: what is old is not believed."""

@@ -11,13 +11,13 @@ from core.kick.intake import echo_store, log_store, store
 from core.kick.intake.log_store import Odd
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import Episode, Subscription
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 
 UNKNOWN_FOR = timedelta(hours=1)
 DELAYS_FOR = timedelta(minutes=15)
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Subscriptions of every server; what is late, unknown, silent or set aside where there is."""
     odd = log_store.list_odd(
         tx,
@@ -33,7 +33,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
     ]
 
 
-def _subscriptions(tx: Connection, now: datetime) -> list[Part]:
+def _subscriptions(tx: Connection, now: datetime) -> list[HealthItem]:
     by_channel: dict[int, list[Subscription]] = {}
     for one in store.list_subscriptions(tx):
         by_channel.setdefault(one.broadcaster_user_id, []).append(one)
@@ -43,36 +43,38 @@ def _subscriptions(tx: Connection, now: datetime) -> list[Part]:
     ]
 
 
-def _subscribed(guild_id: int, known: Sequence[Subscription], now: datetime) -> Part:
+def _subscribed(guild_id: int, known: Sequence[Subscription], now: datetime) -> HealthItem:
     name = "Kick subscriptions"
     if not known:
-        return Part(
+        return HealthItem(
             name, "warn", "Kick has not been asked to tell us anything yet.", None, guild_id
         )
     age = (now - min(one.checked_at for one in known)).total_seconds()
     troubles = sorted({one.trouble for one in known if one.trouble})
     if troubles:
         kinds = ", ".join(one.kind for one in known if one.trouble)
-        return Part(name, "warn", f"{' '.join(troubles)} Not in order: {kinds}.", age, guild_id)
-    return Part(name, "ok", f"All {len(known)} in place.", age, guild_id)
+        return HealthItem(
+            name, "warn", f"{' '.join(troubles)} Not in order: {kinds}.", age, guild_id
+        )
+    return HealthItem(name, "ok", f"All {len(known)} in place.", age, guild_id)
 
 
-def _odd(odd: Odd) -> list[Part]:
-    parts: list[Part] = []
+def _odd(odd: Odd) -> list[HealthItem]:
+    parts: list[HealthItem] = []
     if odd.slowest_seconds > LATE.total_seconds():
         minutes = odd.slowest_seconds / 60
         reason = f"Kick delivers late: up to {minutes:.0f} min in the last quarter of an hour."
-        parts.append(Part("Kick delays", "warn", reason, guild_id=odd.guild_id))
+        parts.append(HealthItem("Kick delays", "warn", reason, guild_id=odd.guild_id))
     if odd.unknown:
         reason = (
             f"{odd.unknown} in the last hour came by a subscription that is not ours. They are "
             "counted once all the same; see `/webhooklog`."
         )
-        parts.append(Part("Kick deliveries", "warn", reason, guild_id=odd.guild_id))
+        parts.append(HealthItem("Kick deliveries", "warn", reason, guild_id=odd.guild_id))
     return parts
 
 
-def _silent(episode: Episode) -> Part:
+def _silent(episode: Episode) -> HealthItem:
     why = {
         "chat": "though the realtime feed shows chat",
         "subscription": "and Kick has no subscription for it",
@@ -80,9 +82,9 @@ def _silent(episode: Episode) -> Part:
         "feed": "and the realtime feed is not connected",
     }[episode.evidence]
     reason = f"Live, but no chat has arrived since {episode.since:%H:%M} UTC, {why}."
-    return Part("Kick activity", "warn", reason, guild_id=episode.guild_id)
+    return HealthItem("Kick activity", "warn", reason, guild_id=episode.guild_id)
 
 
-def _parked(guild_id: int, count: int) -> Part:
+def _parked(guild_id: int, count: int) -> HealthItem:
     reason = f"{count} set aside because they may have been told twice; see `/missed list`."
-    return Part("Kick doubts", "warn", reason, guild_id=guild_id)
+    return HealthItem("Kick doubts", "warn", reason, guild_id=guild_id)

@@ -48,9 +48,9 @@ def prune(services: Services) -> None:
     with services.database.begin() as tx:
         log_store.keep_newest(tx, CHAT, old)
     for kind in FORGETTABLE_KINDS:
-        _in_steps(services, partial(inbox.end_deliveries, kind=kind, before=old, most=AT_ONCE))
+        _in_steps(services, partial(inbox.delete_deliveries, kind=kind, before=old, most=AT_ONCE))
     for event in FORGETTABLE_EVENTS:
-        _in_steps(services, partial(inbox.end_facts, event=event, before=old, most=AT_ONCE))
+        _in_steps(services, partial(inbox.delete_events, event=event, before=old, most=AT_ONCE))
     with services.database.begin() as tx:
         log_store.end_nobodys(tx, logged)
         echo_store.end_recent(tx, now - REMEMBERED)

@@ -16,7 +16,7 @@ from core.inbox.store import Delivery
 from core.kick.intake import echo_store, store
 from core.kick.intake.echo_store import Echo, Recent
 from core.kick.intake.rules import CHAT, ECHO_WINDOW
-from core.kit.database import notes
+from core.kit.database import cache_of
 
 WEBHOOK = "kick.webhook"
 FEED = "kick.feed"
@@ -34,10 +34,10 @@ def sift(
 def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
     """The kinds of events for which the feed is this channel's authority."""
     note = ("kick.feed_kinds", broadcaster_user_id)
-    if note not in notes(tx):
+    if note not in cache_of(tx):
         decided = store.list_authorities(tx, broadcaster_user_id)
-        notes(tx)[note] = frozenset(kind for kind, whose in decided.items() if whose == "feed")
-    found = notes(tx)[note]
+        cache_of(tx)[note] = frozenset(kind for kind, whose in decided.items() if whose == "feed")
+    found = cache_of(tx)[note]
     assert isinstance(found, frozenset)
     return found
 
@@ -70,7 +70,7 @@ def _is_echo(tx: Connection, event: Event) -> bool:
         echo_store.add_recent(tx, [bought])
         return False
     # A repetition of what was counted before is neither counted again nor odd.
-    if not inbox.has_fact(tx, event):
+    if not inbox.has_event(tx, event):
         _set_aside(tx, bought, gifts[0], counted=False)
     return True
 

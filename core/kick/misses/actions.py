@@ -129,7 +129,7 @@ def _around(
 def attach_late(tx: Connection, events: Sequence[Event]) -> list[Event]:
     """The events without those that were credited before their webhook came.
 
-    Called while translating, so it reads only what admins and timed work wrote, not hearers.
+    Called while translating, so it reads only what admins and timed work wrote, not handlers.
     """
     return [event for event in events if not (isinstance(event, Money) and _attached(tx, event))]
 
@@ -148,7 +148,7 @@ def _attached(tx: Connection, event: Money) -> bool:
         tx, fact.guild_id, fact.kind, fact.subject, fact.at - window, fact.at + window
     )
     free = [witness for witness in around if witness.fact_key is None]
-    if not free or inbox.has_fact(tx, event):
+    if not free or inbox.has_event(tx, event):
         return False
     nearest = min(free, key=lambda w: (abs(w.seen.at - fact.at), w.state == "credited"))
     if nearest.state != "credited":

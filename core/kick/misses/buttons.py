@@ -13,7 +13,7 @@ from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 
 _STATES: dict[str, Settled] = {
     "credit": "credited",

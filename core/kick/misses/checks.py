@@ -5,13 +5,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.kick.misses import store
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """One line for each server in which something waits for an admin."""
     return [
-        Part(
+        HealthItem(
             "Kick's missing webhooks",
             "warn",
             f"{open_.drops} suspected; an admin decides with /missed.",

@@ -116,7 +116,7 @@ def _have_effect(tx: Connection, echo: Echo, state: Settled, now: datetime) -> N
     if state == "credited":
         credit.count_event(tx, credit.BY_ADMIN, f"echo|{event.key}", event, event.channel_id, now)
     elif state == "taken_back":
-        inbox.tell(
+        inbox.publish(
             tx,
             SupportRevoked(
                 key=f"{echo.event}|{echo.key}",

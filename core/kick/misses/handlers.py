@@ -6,7 +6,7 @@ from core.events import KicksGifted, SubGifted, SubscriptionRenewed, Subscriptio
 from core.kick.misses import actions
 from core.kick.misses.actions import Money
 from core.kick.misses.events import FeedWitnessed
-from core.kit.feature import Hearer
+from core.kit.feature import EventHandler
 
 
 def on_feed_witnessed(tx: Connection, event: FeedWitnessed) -> None:
@@ -19,7 +19,7 @@ def on_money(tx: Connection, event: Money) -> None:
     actions.note_fact(tx, event)
 
 
-HEARS: dict[type, Hearer] = {
+HANDLERS: dict[type, EventHandler] = {
     FeedWitnessed: on_feed_witnessed,
     SubGifted: on_money,
     SubscriptionStarted: on_money,

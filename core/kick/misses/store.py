@@ -12,7 +12,7 @@ from core.events.base import from_json, to_json
 from core.kick.misses.events import FeedWitnessed
 from core.kick.misses.rules import Kind, State
 from core.kick.misses.tables import told, witnesses
-from core.kit.database import notes
+from core.kit.database import cache_of
 
 THE_FEED = 0
 """Stands for an admin where the feed itself is the authority."""
@@ -53,9 +53,9 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 def lock(tx: Connection, guild_id: int) -> None:
     """Only one transaction at a time matches or settles for this server."""
     note = ("kick.misses.lock", guild_id)
-    if note not in notes(tx):
+    if note not in cache_of(tx):
         tx.execute(_LOCK, {"name": f"kick.misses:{guild_id}"})
-        notes(tx)[note] = True
+        cache_of(tx)[note] = True
 
 
 # -- told ---------------------------------------------------------------------------------------

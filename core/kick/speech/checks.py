@@ -5,13 +5,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.kick.speech import store
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """One line for each server that wanted to say something and could not."""
     return [
-        Part(
+        HealthItem(
             "Kick chat",
             "warn",
             f"A line could not be said: {one.reason}",

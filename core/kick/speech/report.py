@@ -21,7 +21,7 @@ from core.kick.intake import store as intake
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import store
 from core.kick.speech.voices import why_mute
-from core.kit.part import State
+from core.kit.health_item import State
 from core.kit.services import Services
 from core.kit.words import _, plural
 

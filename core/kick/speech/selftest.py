@@ -19,7 +19,7 @@ from core.kick.speech.voices import why_mute
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.store import find_fate
+from core.outbox.store import find_status
 
 WAIT_SECONDS = 30.0
 LOOK_SECONDS = 0.25
@@ -83,7 +83,7 @@ def say_test(tx: Connection, services: Services, guild_id: int, key: str, now: d
 
 def look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:
     """What has become of a self-test so far."""
-    fate = find_fate(tx, guild_id, key)
+    fate = find_status(tx, guild_id, key)
     assert fate is not None, "it was posted before"
     if fate.receipt is None:
         return Result(False, trouble=fate.error)

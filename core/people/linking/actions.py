@@ -186,7 +186,7 @@ def link_account(
         if known is not None and known.viewer_id == viewer_id:
             return known
         raise _conflict(violated(error), known) from error
-    inbox.tell(
+    inbox.publish(
         tx,
         AccountLinked(
             key=_key(platform, viewer_id, discord_id, now),
@@ -241,7 +241,7 @@ def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> boo
     if not people.end_link(tx, link):
         return False
     guild_id, member = link.guild_id, link.discord_id
-    inbox.tell(
+    inbox.publish(
         tx,
         AccountUnlinked(
             key=_key(link.platform, link.viewer_id, member, now),

@@ -8,7 +8,7 @@ import discord
 
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.people.store import Link
 
 

@@ -8,7 +8,7 @@ import discord
 
 from core.kit.discord_ui import Tone, card, permission_names, safe, shortened
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.people.linklog.actions import Status
 
 _CONFLICTS = ("account_taken", "other_account")

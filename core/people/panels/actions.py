@@ -7,7 +7,7 @@ from typing import cast
 from sqlalchemy import Connection, Table, select
 
 from core.guilds.actions import audit
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.people.linklog import actions as linklog
@@ -110,7 +110,7 @@ def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
         panel.trouble = trouble
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """For the health page: every server's panels that are in trouble, or were found gone lately and
     have no other one in their channel."""
     panels = cast("Table", Panel.__table__)
@@ -129,7 +129,7 @@ def look(tx: Connection, now: datetime) -> list[Part]:
         wanted.order_by(panels.c.guild_id, panels.c.message_id), execution_options=ACROSS_GUILDS
     )
     return [
-        Part(
+        HealthItem(
             _("Link panel in #{channel}").format(channel=row.channel_name),
             "warn",
             row.trouble or _("It was deleted. `/setup_link_panel` posts a new one."),

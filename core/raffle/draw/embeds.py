@@ -11,7 +11,7 @@ from discord.utils import format_dt
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.raffle.draw.actions import Preview
 from core.raffle.draw.announcing import ROLL_NAMES, ROLLS
 from core.raffle.draw.buttons import ClaimButton

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from core.guilds.store import post_audit
 from core.outbox import actions as outbox
-from core.outbox.store import Fate, find_fate
+from core.outbox.store import MessageStatus, find_status
 from core.raffle.draw import announcing, store
 from core.raffle.draw.actions import BY_ITSELF
 from core.raffle.draw.store import Draw, Pick
@@ -17,11 +17,11 @@ MOST_POSTS = 3
 
 def is_notified(tx: Connection, pick: Pick) -> bool:
     """Whether the direct message arrived, or the post did and was not deleted since."""
-    message = find_fate(tx, pick.guild_id, announcing.message_key(pick))
+    message = find_status(tx, pick.guild_id, announcing.message_key(pick))
     if message is not None and "message_id" in (message.receipt or {}):
         return True
-    post = find_fate(tx, pick.guild_id, announcing.post_key(pick))
-    edit = find_fate(tx, pick.guild_id, announcing.edit_key(pick))
+    post = find_status(tx, pick.guild_id, announcing.post_key(pick))
+    edit = find_status(tx, pick.guild_id, announcing.edit_key(pick))
     if pick.post_gone or _has_failed(post) or _has_failed(edit):
         return False
     if post is None:  # the record of what was sent is deleted with a person's data
@@ -29,8 +29,8 @@ def is_notified(tx: Connection, pick: Pick) -> bool:
     return post.state == "sent"
 
 
-def _has_failed(fate: Fate | None) -> bool:
-    return fate is not None and (fate.state == "shelved" or "skipped" in (fate.receipt or {}))
+def _has_failed(fate: MessageStatus | None) -> bool:
+    return fate is not None and (fate.state == "dead" or "skipped" in (fate.receipt or {}))
 
 
 def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> bool:
@@ -55,5 +55,5 @@ def notify_again(tx: Connection, means: Means, period: Period, draw: Draw, pick:
 
 def _is_pending(tx: Connection, pick: Pick) -> bool:
     keys = (announcing.message_key(pick), announcing.post_key(pick))
-    fates = [find_fate(tx, pick.guild_id, key) for key in keys]
+    fates = [find_status(tx, pick.guild_id, key) for key in keys]
     return any(fate is not None and fate.state in ("waiting", "sending") for fate in fates)

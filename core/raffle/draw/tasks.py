@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from core.drand.client import client_of
 from core.guilds.actions import setting
 from core.kit.feature import Task
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.raffle import store as raffle
@@ -162,21 +162,21 @@ def _has_news(unclaimed: Unclaimed) -> bool:
     )
 
 
-def look(tx: Connection, now: datetime) -> list[Part]:
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """What a server's admins have to know about its draws, for the health page."""
     return [
         *(
-            Part("Raffle", "warn", _cannot_be_announced(period), guild_id=period.guild_id)
+            HealthItem("Raffle", "warn", _cannot_be_announced(period), guild_id=period.guild_id)
             for period in list_due(tx, now)
             if not setting(tx, period.guild_id, CHANNEL)
         ),
         *(
-            Part("Raffle", "warn", _is_waited_for(draw.period), guild_id=draw.guild_id)
+            HealthItem("Raffle", "warn", _is_waited_for(draw.period), guild_id=draw.guild_id)
             for draw in store.list_frozen(tx)
             if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
         ),
         *(
-            Part("Raffle", "warn", _cannot_be_told(pick), guild_id=pick.guild_id)
+            HealthItem("Raffle", "warn", _cannot_be_told(pick), guild_id=pick.guild_id)
             for pick, at in store.list_unclaimed(tx)
             if at - (pick.claimable_at or pick.drawn_at) > PAUSED
         ),

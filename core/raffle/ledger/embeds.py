@@ -10,7 +10,7 @@ from discord.utils import format_dt
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.giving import Done
 from core.raffle.ledger.looks import Board, Info, Standing, Stats, Why
 from core.raffle.ledger.reading import Place, Pool, Row, Taken

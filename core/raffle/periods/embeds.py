@@ -10,7 +10,7 @@ from discord.utils import format_dt
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
-from core.outbox.discord_courier import Rendered
+from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.reading import Pool
 from core.raffle.store import Period
 

@@ -115,4 +115,4 @@ class Watch(commands.Cog):
 
 
 def _tell_roles_changed(tx: Connection, guild_id: int, now: datetime) -> None:
-    inbox.tell(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
+    inbox.publish(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))

@@ -7,7 +7,7 @@ not told at all: nobody saw ``FollowersUpdated`` in 2026.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.kick.accounts import Account, Ban, Channel, KicksGift, Redemption, Stream
 from sandbox.kick.bodies import Body, ChatMessage
@@ -33,10 +33,10 @@ class Feed:
     """The realtime feed of all channels; ``hub`` has the listeners, ``guests`` their tokens."""
 
     def __init__(
-        self, base_url: str, accounts: Mapping[int, Account], bell: Bell, faults: Faults
+        self, base_url: str, accounts: Mapping[int, Account], changes: ChangeFeed, faults: Faults
     ) -> None:
         declare_feed_faults(faults)
-        self.hub = Hub(bell, faults)
+        self.hub = Hub(changes, faults)
         self.guests = GuestTokens()
         self.faults = faults
         self.websocket_url = f"ws{base_url.removeprefix('http')}/kick/realtime/connection/websocket"

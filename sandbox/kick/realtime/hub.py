@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-from sandbox.bell import Bell
+from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
 from sandbox.kick.ids import millis, now
 from sandbox.kick.realtime.feeds import FeedEvent
@@ -60,10 +60,10 @@ class _Due:
 class Hub:
     """Hands events to the listeners, late or not at all if the faults say so."""
 
-    def __init__(self, bell: Bell, faults: Faults) -> None:
+    def __init__(self, changes: ChangeFeed, faults: Faults) -> None:
         self.listeners: dict[str, Listener] = {}
         self.told: deque[Told] = deque(maxlen=EVENTS_KEPT)
-        self._bell = bell
+        self._changes = changes
         self._faults = faults
         self._late: deque[_Due] = deque()
         self._pump: asyncio.Task[None] | None = None
@@ -80,7 +80,7 @@ class Hub:
 
     def changed(self) -> None:
         """Somebody came, went, or listens to something else."""
-        self._bell.ring("kick.feed_listener", count=len(self.listeners))
+        self._changes.publish("kick.feed_listener", count=len(self.listeners))
 
     def publish(self, events: Iterable[FeedEvent]) -> None:
         """Send events in this order, each to whoever listens to its feed when it arrives."""
@@ -123,7 +123,7 @@ class Hub:
     def _note(self, event: FeedEvent, fate: str, heard: int) -> None:
         told = Told(millis(now()), event.feed, event.name, event.data, fate, heard)
         self.told.append(told)
-        self._bell.ring("kick.feed", **{**asdict(told), "data": None})
+        self._changes.publish("kick.feed", **{**asdict(told), "data": None})
 
     async def close(self) -> None:
         """Forget what is late and drop everybody, for the sandbox ends."""

@@ -34,17 +34,17 @@ export async function post(path, body = {}) {
 const AGAIN_MS = 1500;
 
 /**
- * Listen to the change feed for ever. `onRing(ring)` for each change; `onLink("live" | "lost")`.
+ * Listen to the change feed for ever. `onChange(change)` for each change; `onLink("live" | "lost")`.
  * The browser retries a broken stream by itself, but gives up when the answer is not a stream.
  */
-export function listen({ onRing, onLink }) {
+export function listen({ onChange, onLink }) {
   const source = new EventSource("/control/events");
   source.onopen = () => onLink("live");
-  source.onmessage = (event) => onRing(JSON.parse(event.data));
+  source.onmessage = (event) => onChange(JSON.parse(event.data));
   source.onerror = () => {
     onLink("lost");
     if (source.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => listen({ onRing, onLink }), AGAIN_MS);
+    setTimeout(() => listen({ onChange, onLink }), AGAIN_MS);
   };
 }
 

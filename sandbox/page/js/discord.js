@@ -11,7 +11,7 @@ const TYPING_MS = 8000;
 
 /**
  * `app`: `{go(changes), act(what, then), post}` of main.js. The returned `render(view)` draws what
- * changed; `hear(ring)` takes the change feed for typing notes.
+ * changed; `handle(change)` takes the change feed for typing notes.
  */
 export function discordPane(app) {
   const chat = byId("messages");
@@ -100,14 +100,14 @@ export function discordPane(app) {
       .filter((member) => member && member.handle !== view.me).map((member) => member.display_name);
   }
 
-  function hear(ring) {
-    if (ring.area === "discord.message" && ring.author_id) typing.delete(ring.author_id);
-    if (ring.area !== "discord.typing") return;
-    typing.set(ring.user_id, { user: ring.user_id, channel: ring.channel_id, at: Date.now() });
+  function handle(change) {
+    if (change.area === "discord.message" && change.author_id) typing.delete(change.author_id);
+    if (change.area !== "discord.typing") return;
+    typing.set(change.user_id, { user: change.user_id, channel: change.channel_id, at: Date.now() });
     setTimeout(() => view && box.render(view, typingNames()), TYPING_MS);
   }
 
-  return { render, hear, box };
+  return { render, handle, box };
 }
 
 const drawList = (parent, items) => reconcile(parent, items, {

@@ -204,7 +204,7 @@ function showLink(name) {
 }
 
 listen({
-  onRing(ring) { discord.hear(ring); changed(); },
+  onChange(change) { discord.handle(change); changed(); },
   onLink(name) { showLink(name); if (name === "live") changed(); },
 });
 setInterval(refreshTimes, TICK_MS);

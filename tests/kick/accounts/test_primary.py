@@ -13,7 +13,7 @@ from core.features import load_features
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.inbox.hearers import collect
+from core.inbox.handlers import collect
 from core.inbox.store import Delivery
 from core.kick.accounts import actions, primary, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
@@ -113,7 +113,7 @@ class Servers:
 
     def forget(self) -> None:
         """As in the next transaction."""
-        self.tx.info["notes"].clear()
+        self.tx.info["cache"].clear()
 
     def current(self) -> int | None:
         self.forget()
@@ -139,13 +139,13 @@ def servers(tx: Connection, guild_id: int, other_guild_id: int) -> Servers:
 def test_one_server_answers_and_both_count(servers: Servers) -> None:
     """A channel followed by several servers answered every command once per server."""
     tx = servers.tx
-    hearings = collect(load_features())
+    handlers = collect(load_features())
     for number, line in enumerate(("!watchtime", "!call Gonzo's Quest")):
         body = chat(line, sender={"user_id": 5000 + number, "username": f"Viewer{number}"})
         delivery = Delivery("kick.webhook", f"d{number}", "chat.message.sent", "k", body, NOON)
         for event in translate(tx, delivery):
-            for hearing in hearings[type(event)]:
-                hearing.run(tx, event)
+            for handler in handlers[type(event)]:
+                handler.run(tx, event)
     answers = tx.execute(select(messages.c.guild_id, messages.c.kind)).all()
     assert {row.guild_id for row in answers} == {GUILD}
     assert sorted(row.kind for row in answers) == ["slot_calls.rejected", "watchtime.told"]

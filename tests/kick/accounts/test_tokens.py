@@ -30,7 +30,7 @@ def name_of(office: Office, token: str) -> str:
 
 def part(office: Office) -> tuple[str, str]:
     with office.services.database.begin() as tx:
-        [found] = checks.look(tx, office.clock())
+        [found] = checks.check_health(tx, office.clock())
     return found.state, found.reason
 
 

@@ -15,7 +15,7 @@ from core.kick.alarms import embeds, silence
 from core.kick.feed import store as feed
 from core.kick.feed.store import ListeningState
 from core.kick.intake import store
-from core.kick.intake.health import look
+from core.kick.intake.health import check_health
 from core.kick.intake.settings import DEAF_MINUTES
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import store as speech
@@ -93,7 +93,7 @@ def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
     channel.looked()
     channel.passes(120)
     assert channel.kinds() == []
-    assert look(channel.tx, channel.now)[1:] == []
+    assert check_health(channel.tx, channel.now)[1:] == []
 
 
 def test_chat_on_the_feed_that_no_webhook_tells_is_evidence(channel: Channels) -> None:
@@ -199,7 +199,7 @@ def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Chann
     for _ in range(6):
         channel.passes(1)
         channel.heard("kick.webhook")
-    channel.tx.info["notes"].clear()
+    channel.tx.info["cache"].clear()
     assert channel.kinds() == ["deaf"]
     channel.heard("kick.feed")
     channel.passes(1)
@@ -271,7 +271,7 @@ def test_every_server_is_told_of_its_own(
     channel.passes(6)
     assert channel.kinds() == ["deaf"]
     assert channel.told(other_guild_id) == []
-    silent = [part for part in look(tx, channel.now) if part.name == "Kick activity"]
+    silent = [part for part in check_health(tx, channel.now) if part.name == "Kick activity"]
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
@@ -290,7 +290,7 @@ def test_with_nobody_to_tell_it_is_still_on_the_health_page(
     channel.looked()
     channel.passes(6)
     assert channel.kinds() == []
-    assert "Kick activity" in {part.name for part in look(tx, channel.now)}
+    assert "Kick activity" in {part.name for part in check_health(tx, channel.now)}
 
 
 def test_the_messages_say_what_to_do() -> None:

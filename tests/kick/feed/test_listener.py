@@ -16,7 +16,7 @@ from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.alarms import chatroom
 from core.kick.feed import store
-from core.kick.feed.checks import look
+from core.kick.feed.checks import check_health
 from core.kick.feed.session import Patience
 from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
@@ -52,7 +52,7 @@ def followed(clean: Database) -> None:
 def state(database: Database, guild_id: int = GUILD) -> str:
     """What a server is told on the health page, nothing at first."""
     with database.begin() as tx:
-        told = [p.reason for p in look(tx, datetime.now(UTC)) if p.guild_id == guild_id]
+        told = [p.reason for p in check_health(tx, datetime.now(UTC)) if p.guild_id == guild_id]
     return told[0] if told else ""
 
 

@@ -10,12 +10,12 @@ from core.inbox.store import Delivery
 from core.kick import store as kick_store
 from core.kick.intake import embeds, log, log_store, store
 from core.kick.intake.commands import SHOWN
-from core.kick.intake.health import look
+from core.kick.intake.health import check_health
 from core.kick.intake.log_store import Line
 from core.kick.intake.tables import nobodys, webhook_log
 from core.kick.translate import translate
 from core.kit.database import Database
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from tests.kick.rig import (
     NOON,
     NORA,
@@ -199,9 +199,9 @@ def test_without_the_database_a_refusal_is_still_a_refusal(clock: StandingClock)
 # -- health -------------------------------------------------------------------------------------
 
 
-def told(database: Database, clock: StandingClock, name: str) -> list[Part]:
+def told(database: Database, clock: StandingClock, name: str) -> list[HealthItem]:
     with database.begin() as tx:
-        return [part for part in look(tx, clock.now) if part.name == name]
+        return [part for part in check_health(tx, clock.now) if part.name == name]
 
 
 def test_late_deliveries_are_told_to_their_server(

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from core.inbox import actions as inbox
-from core.inbox.hearers import Hearings
+from core.inbox.handlers import Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.intake import log_store, pruning
@@ -48,8 +48,8 @@ def deliver(database: Database, at: datetime, kind: str, body: dict[str, Any], n
 
 
 def work(database: Database) -> None:
-    hearings: Hearings = {}
-    worker = Worker(database, {"kick.webhook": translate, "kick.poll": translate}, hearings)
+    handlers: Handlers = {}
+    worker = Worker(database, {"kick.webhook": translate, "kick.poll": translate}, handlers)
     while worker.work_once():
         pass
 
@@ -70,11 +70,11 @@ def test_chat_and_looks_go_and_money_stays(services: Services, clean: Database) 
     for number, (kind, body) in enumerate(bodies.items()):
         deliver(clean, old, kind, body, number)
     work(clean)
-    facts = left(clean, "event", "inbox_facts")
+    facts = left(clean, "event", "inbox_events")
     prune(services)
     gone = {"chat.message.sent", "poll.livestream"}
     assert left(clean, "kind", "inbox_deliveries") == set(bodies) - gone
-    assert left(clean, "event", "inbox_facts") == facts - {"ChatMessageSent", "StreamSeenOffline"}
+    assert left(clean, "event", "inbox_events") == facts - {"ChatMessageSent", "StreamSeenOffline"}
 
 
 def test_what_could_still_come_again_stays(services: Services, clean: Database) -> None:
@@ -83,16 +83,16 @@ def test_what_could_still_come_again_stays(services: Services, clean: Database) 
     work(clean)
     prune(services)
     assert left(clean, "kind", "inbox_deliveries") == {"chat.message.sent"}
-    assert left(clean, "event", "inbox_facts") == {"ChatMessageSent"}
+    assert left(clean, "event", "inbox_events") == {"ChatMessageSent"}
 
 
-def test_what_waits_or_lies_on_the_shelf_stays(services: Services, clean: Database) -> None:
+def test_what_waits_or_is_a_dead_letter_stays(services: Services, clean: Database) -> None:
     old = NOON - timedelta(days=30)
     deliver(clean, old, "chat.message.sent", {"not": "understood"}, 1)
     work(clean)
     deliver(clean, old, "chat.message.sent", chat(), 2)
     prune(services)
-    assert left(clean, "state", "inbox_deliveries") == {"shelved", "waiting"}
+    assert left(clean, "state", "inbox_deliveries") == {"dead", "waiting"}
 
 
 def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild_id: int) -> None:
@@ -141,7 +141,7 @@ def test_it_goes_in_small_steps(
     prune(services)
     for table, column in (
         ("inbox_deliveries", "kind"),
-        ("inbox_facts", "event"),
+        ("inbox_events", "event"),
         ("kick_webhook_log", "kind"),
     ):
         assert left(clean, column, table) == set()

@@ -14,14 +14,14 @@ from core.guilds.store import Channel
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
 from core.kick.intake import store
-from core.kick.intake.health import look
+from core.kick.intake.health import check_health
 from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_channel
 from core.kick.intake.rules import CHAT, MONEY
 from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from sandbox.kick.driver import KickDriver
 from tests.kick.intake.conftest import ServicesFor
@@ -46,9 +46,9 @@ def authorities(services: Services, channel: int = NORA) -> dict[str, Any]:
         return dict(store.list_authorities(tx, channel))
 
 
-def part(services: Services, guild_id: int, name: str = "Kick subscriptions") -> Part:
+def part(services: Services, guild_id: int, name: str = "Kick subscriptions") -> HealthItem:
     with services.database.begin() as tx:
-        parts = look(tx, services.clock())
+        parts = check_health(tx, services.clock())
     return next(one for one in parts if (one.name, one.guild_id) == (name, guild_id))
 
 
@@ -60,7 +60,7 @@ def test_all_ten_are_subscribed_to_and_their_ids_kept(
     ids = {one["event"]: one["id"] for one in kick.state()["webhooks"]["subscriptions"]}
     assert {kind: one.subscription_id for kind, one in known(services).items()} == ids
     assert all(one.checked_at == NOON and one.trouble is None for one in known(services).values())
-    assert part(services, guild_id) == Part(
+    assert part(services, guild_id) == HealthItem(
         "Kick subscriptions", "ok", "All 10 in place.", 0.0, guild_id
     )
 

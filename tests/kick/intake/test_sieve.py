@@ -9,7 +9,7 @@ from core.events import ChatMessageSent, SubGifted, SubscriptionStarted
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
-from core.inbox.hearers import Hearing, Hearings
+from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.intake import echo_store, store
@@ -29,10 +29,10 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.counted: list[Any] = []
-        hearing = (Hearing("test", lambda _tx, event: self.counted.append(event)),)
+        handler = (Handler("test", lambda _tx, event: self.counted.append(event)),)
         kinds = (SubGifted, SubscriptionStarted, ChatMessageSent)
-        hearings: Hearings = dict.fromkeys(kinds, hearing)
-        self._worker = Worker(database, {"kick.webhook": translate}, hearings)
+        handlers: Handlers = dict.fromkeys(kinds, handler)
+        self._worker = Worker(database, {"kick.webhook": translate}, handlers)
         self._number = 0
 
     def deliver(self, kind: str, body: dict[str, Any]) -> None:

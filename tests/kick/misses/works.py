@@ -15,7 +15,7 @@ from core.events import (
 )
 from core.guilds.tables import audit_log
 from core.inbox import actions as inbox
-from core.inbox.hearers import Hearing
+from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.feed import frames
@@ -47,10 +47,10 @@ class Stage:
         def count(_tx: Connection, event: Event) -> None:
             self.counted.append(event)
 
-        both = (Hearing("misses", on_money), Hearing("count", count))
-        hearings: dict[type[Event], tuple[Hearing, ...]] = dict.fromkeys(MONEY, both)
-        hearings[SupportRevoked] = (Hearing("count", count),)
-        hearings[FeedWitnessed] = (Hearing("seen", on_feed_witnessed),)
+        both = (Handler("misses", on_money), Handler("count", count))
+        handlers: dict[type[Event], tuple[Handler, ...]] = dict.fromkeys(MONEY, both)
+        handlers[SupportRevoked] = (Handler("count", count),)
+        handlers[FeedWitnessed] = (Handler("seen", on_feed_witnessed),)
         translators = {
             "kick.webhook": translate,
             frames.SOURCE: translate_feed,
@@ -58,7 +58,7 @@ class Stage:
             credit.BY_FEED: credit.translate_feeds,
             inbox.OWN_SOURCE: inbox.translate_own,
         }
-        self._worker = Worker(self.ours.database, translators, hearings, self.clock)
+        self._worker = Worker(self.ours.database, translators, handlers, self.clock)
 
     def work(self) -> None:
         while self._worker.work_once():

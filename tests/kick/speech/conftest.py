@@ -9,7 +9,7 @@ from core.kick.accounts import oauth
 from core.kick.accounts import store as accounts
 from core.kick.accounts.store import Account
 from core.kick.client import client_of
-from core.kick.speech import courier
+from core.kick.speech import transport
 from core.kit.bus import LocalBus
 from core.kit.crypto import vault_of
 from core.kit.database import Database
@@ -21,7 +21,7 @@ from tests.kick.rig import NORA, follow, settings
 
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "GENTLE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "GENTLE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -26,19 +26,19 @@ from core.kick.intake import store as intake
 from core.kick.settings import ADMIN_CHANNEL
 from core.kick.speech import embeds, report, selftest
 from core.kick.speech.actions import say, say_for, send_kick_message
-from core.kick.speech.checks import look
+from core.kick.speech.checks import check_health
 from core.kick.speech.commands import KickChecks
-from core.kick.speech.courier import KickCourier
 from core.kick.speech.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.kick.speech.transport import KickTransport
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.outbox.sender import Sender
-from core.outbox.store import find_fate, get_counts
+from core.outbox.store import find_status, get_counts
 from core.outbox.tables import messages
 from sandbox.kick.driver import KickDriver
 from tests.kick.rig import NORA, VERA, follow
-from tests.kick.speech.test_courier import english, texts
+from tests.kick.speech.test_transport import english, texts
 from tests.kick.speech.test_voices import without_bot_account
 from tests.patience import until_async
 
@@ -46,8 +46,8 @@ from tests.patience import until_async
 @asynccontextmanager
 async def sending(services: Services) -> AsyncIterator[Sender]:
     """A sender at work with the feature's own lines."""
-    courier = KickCourier(services, FEATURE.lines, english)
-    sender = Sender(services.database, {"kick": courier}, services.clock)
+    transport = KickTransport(services, FEATURE.lines, english)
+    sender = Sender(services.database, {"kick": transport}, services.clock)
     task = asyncio.create_task(sender.run())
     try:
         yield sender
@@ -82,7 +82,7 @@ def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
 
 def health(services: Services) -> list[tuple[int | None, str]]:
     with services.database.begin() as tx:
-        return [(part.guild_id, part.reason) for part in look(tx, services.clock())]
+        return [(part.guild_id, part.reason) for part in check_health(tx, services.clock())]
 
 
 def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(
@@ -166,7 +166,7 @@ async def test_lines_that_wait_are_said_together(
 
 def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
     with services.database.begin() as tx:
-        fates = [find_fate(tx, guild_id, f"test:{key}") for key in keys]
+        fates = [find_status(tx, guild_id, f"test:{key}") for key in keys]
     return all(fate is not None and fate.state == "sent" for fate in fates)
 
 

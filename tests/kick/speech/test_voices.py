@@ -11,19 +11,19 @@ from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.speech import store
 from core.kick.speech.actions import send_kick_message
-from core.kick.speech.courier import KickCourier
+from core.kick.speech.transport import KickTransport
 from core.kick.speech.voices import voices_of, why_mute
 from core.kick.store import list_bot_ids
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
-from core.outbox.courier import Unsure
+from core.outbox.transport import Unsure
 from sandbox.kick.driver import KickDriver
 from tests.kick.rig import NORA, chat, person
-from tests.kick.speech.test_courier import english, outgoing, say, texts
+from tests.kick.speech.test_transport import english, outgoing, say, texts
 
 
-def courier_of(services: Services) -> KickCourier:
-    return KickCourier(services, {"test.line": say}, english)
+def transport_of(services: Services) -> KickTransport:
+    return KickTransport(services, {"test.line": say}, english)
 
 
 def without_bot_account(services: Services) -> Services:
@@ -44,7 +44,7 @@ async def test_the_apps_bot_speaks_where_the_streamer_is_connected(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     assert names(connected, guild_id) == ["app bot", "bot account", "streamer"]
-    receipt = await courier_of(connected).deliver(outgoing())
+    receipt = await transport_of(connected).deliver(outgoing())
     assert receipt["voice"] == "app bot"
     assert (texts(kick), senders(kick)) == (["hello"], ["Regulars"])
 
@@ -52,7 +52,7 @@ async def test_the_apps_bot_speaks_where_the_streamer_is_connected(
 async def test_the_bot_account_speaks_where_nobody_is_connected(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
-    receipt = await courier_of(unconnected).deliver(outgoing())
+    receipt = await transport_of(unconnected).deliver(outgoing())
     assert receipt["voice"] == "bot account"
     assert senders(kick) == ["RegularsBot"]
 
@@ -62,7 +62,7 @@ async def test_where_the_bot_does_not_work_another_voice_steps_in_and_is_used_fo
     connected: Services, kick: KickDriver, guild_id: int, fault: str
 ) -> None:
     kick.fault(**{fault: True})
-    receipt = await courier_of(connected).deliver(outgoing())
+    receipt = await transport_of(connected).deliver(outgoing())
     assert receipt["voice"] == "bot account"
     assert texts(kick) == ["hello"]
     assert names(connected, guild_id) == ["bot account", "streamer"]
@@ -74,7 +74,7 @@ async def test_at_last_the_streamer_speaks(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.fault(chat__bot_missing=True)
-    receipt = await courier_of(without_bot_account(connected)).deliver(outgoing())
+    receipt = await transport_of(without_bot_account(connected)).deliver(outgoing())
     assert receipt["voice"] == "streamer"
     assert senders(kick) == ["NoraPlays"]
 
@@ -84,7 +84,7 @@ async def test_a_bot_that_fails_with_everybody_else_is_not_blamed(
 ) -> None:
     kick.faults({"kick.api.500": 5})
     with pytest.raises(Outage):
-        await courier_of(connected).deliver(outgoing())
+        await transport_of(connected).deliver(outgoing())
     with connected.database.begin() as tx:
         assert store.find_bot_failed_at(tx, guild_id) is None
 
@@ -94,7 +94,7 @@ async def test_a_line_that_may_have_been_said_is_left_to_no_other_voice(
 ) -> None:
     kick.fault(chat__lost_reply=1)
     with pytest.raises(Unsure):
-        await courier_of(connected).deliver(outgoing())
+        await transport_of(connected).deliver(outgoing())
     assert texts(kick) == ["hello"]
 
 
@@ -102,13 +102,13 @@ async def test_a_token_that_ended_early_is_renewed_and_the_line_said_once(
     connected: Services, kick: KickDriver
 ) -> None:
     kick.tokens("expire_access")
-    receipt = await courier_of(without_bot_account(connected)).deliver(outgoing())
+    receipt = await transport_of(without_bot_account(connected)).deliver(outgoing())
     assert receipt["voice"] == "app bot"
     assert texts(kick) == ["hello"]
 
 
 async def test_without_any_voice_it_is_skipped(unconnected: Services, kick: KickDriver) -> None:
-    receipt = await courier_of(without_bot_account(unconnected)).deliver(outgoing())
+    receipt = await transport_of(without_bot_account(unconnected)).deliver(outgoing())
     assert "skipped" in receipt
     assert texts(kick) == []
 
@@ -117,7 +117,7 @@ async def test_when_the_connection_ended_the_bot_account_goes_on(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.tokens("end_all")
-    receipt = await courier_of(connected).deliver(outgoing())
+    receipt = await transport_of(connected).deliver(outgoing())
     assert receipt["voice"] == "bot account"
     with connected.database.begin() as tx:
         account = accounts.find_account(tx, guild_id)
@@ -130,7 +130,7 @@ async def test_when_nobody_else_is_there_an_ended_connection_is_said_plainly(
 ) -> None:
     kick.tokens("end_all")
     with pytest.raises(Refusal, match="ended the connection"):
-        await courier_of(without_bot_account(connected)).deliver(outgoing())
+        await transport_of(without_bot_account(connected)).deliver(outgoing())
 
 
 @pytest.mark.parametrize("with_bot_account", [True, False])
@@ -147,10 +147,10 @@ def test_why_nothing_can_be_said(
 async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
     connected: Services, kick: KickDriver
 ) -> None:
-    courier = courier_of(without_bot_account(connected))
-    receipt = await courier.deliver(outgoing())
+    transport = transport_of(without_bot_account(connected))
+    receipt = await transport.deliver(outgoing())
     assert receipt["voice"] == "app bot"
-    assert (await courier.confirm(outgoing(unsure=True)) or {})["message_id"] == receipt[
+    assert (await transport.confirm(outgoing(unsure=True)) or {})["message_id"] == receipt[
         "message_id"
     ]
 
@@ -199,11 +199,11 @@ async def test_the_apps_bot_is_known_by_what_it_said(
     connected: Services, kick: KickDriver, sender_id: int
 ) -> None:
     """Nobody says that Kick marks it with a badge; and the streamer is never taken for a bot."""
-    courier = courier_of(connected)
-    receipt = await courier.deliver(outgoing())
+    transport = transport_of(connected)
+    receipt = await transport.deliver(outgoing())
     line = {"message_id": receipt["message_id"], "sender_id": sender_id}
     comes_back(connected, NORA, line, "Regulars")
-    await courier.deliver(outgoing())
+    await transport.deliver(outgoing())
     with connected.database.begin() as tx:
         assert list_bot_ids(tx) == ({sender_id} if sender_id != NORA else set())
 
@@ -218,6 +218,6 @@ async def test_what_cannot_be_noted_does_not_make_a_line_unsaid(
 
     monkeypatch.setattr(store, "set_bot_failed", away)
     kick.fault(chat__bot_500=True)
-    receipt = await courier_of(connected).deliver(outgoing())
+    receipt = await transport_of(connected).deliver(outgoing())
     assert receipt["voice"] == "bot account"
     assert texts(kick) == ["hello"]

@@ -106,7 +106,7 @@ class Desk:
         """The events that the other features will hear: which, and whose."""
         return self.rows(
             "SELECT kind, (body->>'discord_id')::bigint FROM inbox_deliveries"
-            " WHERE source = 'inbox.told' ORDER BY id"
+            " WHERE source = 'inbox.events' ORDER BY id"
         )
 
     def with_settings(self, **values: Any) -> "Desk":

@@ -139,7 +139,7 @@ def test_status_names_what_could_not_be_delivered(
     tx.execute(
         update(messages)
         .where(messages.c.guild_id == guild_id)
-        .values(state="shelved", error="The Discord channel does not exist any more.")
+        .values(state="dead", error="The Discord channel does not exist any more.")
     )
     current = actions.get_status(tx, guild_id)
     assert current.trouble == "The Discord channel does not exist any more."

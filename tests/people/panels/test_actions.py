@@ -117,10 +117,10 @@ def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) 
     for _time in range(2):
         guild.do(actions.notice_gone, {1, 2, 3})
     assert told(tx, guild.id) == ["posted", "gone"]
-    parts = actions.look(tx, NOON)
+    parts = actions.check_health(tx, NOON)
     assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
     assert "/setup_link_panel" in parts[0].reason
-    assert actions.look(tx, NOON + timedelta(days=1, seconds=1)) == []
+    assert actions.check_health(tx, NOON + timedelta(days=1, seconds=1)) == []
 
 
 def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
@@ -146,23 +146,23 @@ def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -
     guild.do(actions.notice_gone, {1})
     assert guild.states() == {}
     assert told(tx, guild.id) == ["posted", "withdrawn"]
-    assert actions.look(tx, NOON) == []
+    assert actions.check_health(tx, NOON) == []
 
 
 def test_a_new_one_settles_the_loss(tx: Connection, guild: Guild) -> None:
     guild.put(1)
     guild.do(actions.notice_channel_gone, 10)
-    assert len(actions.look(tx, NOON)) == 1
+    assert len(actions.check_health(tx, NOON)) == 1
     guild.put(2)
-    assert actions.look(tx, NOON) == []
+    assert actions.check_health(tx, NOON) == []
 
 
 def test_trouble_is_told_until_it_is_over(tx: Connection, guild: Guild) -> None:
     guild.put(1)
     guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
-    assert "Manage Messages" in actions.look(tx, NOON)[0].reason
+    assert "Manage Messages" in actions.check_health(tx, NOON)[0].reason
     guild.do(actions.set_trouble, 1, None)
-    assert actions.look(tx, NOON) == []
+    assert actions.check_health(tx, NOON) == []
 
 
 def test_admins_acts_are_in_the_audit_log(tx: Connection, guild: Guild) -> None:

@@ -19,7 +19,7 @@ from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.raffle import store as raffle
 from core.raffle.draw import store, tasks
-from core.raffle.draw.tasks import LATE, look, move_on
+from core.raffle.draw.tasks import LATE, check_health, move_on
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
@@ -82,7 +82,7 @@ class Hall:
 
     def troubles(self, guild_id: int) -> list[str]:
         with self.services.database.begin() as tx:
-            return [part.reason for part in look(tx, self.now) if part.guild_id == guild_id]
+            return [part.reason for part in check_health(tx, self.now) if part.guild_id == guild_id]
 
 
 @pytest.fixture

@@ -186,7 +186,7 @@ def channel_is_gone(tx: Connection, channel_id: int) -> None:
     """What waits for this channel fails."""
     tx.execute(
         text("""
-            UPDATE outbox_messages SET state = 'shelved', error = 'no such channel'
+            UPDATE outbox_messages SET state = 'dead', error = 'no such channel'
              WHERE (target->>'channel_id')::bigint = :channel_id AND state = 'waiting'
         """),
         {"channel_id": channel_id},

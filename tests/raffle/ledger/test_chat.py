@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender
-from core.inbox.hearers import collect
+from core.inbox.handlers import collect
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import chat, earning
 from tests.raffle.ledger.scene import (
@@ -40,8 +40,8 @@ def says(
         sender=Sender(user_id=user_id, name=NAMES[user_id]),
         text=line,
     )
-    for hearing in collect([FEATURE])[ChatMessageSent]:
-        hearing.run(tx, message)
+    for handler in collect([FEATURE])[ChatMessageSent]:
+        handler.run(tx, message)
     return [LINES[m.kind](m.payload) for m in posted(tx, guild_id) if m.kind in LINES]
 
 

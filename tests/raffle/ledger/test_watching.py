@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from core.kit.database import notes
+from core.kit.database import cache_of
 from core.raffle import store as raffle
 from core.raffle.ledger import earning, giving
 from core.raffle.ledger.settings import PER_HOUR
@@ -200,4 +200,4 @@ def test_however_often_somebody_looks_it_is_floor_of_the_time(
             assert tickets(tx, guild_id, viewer_id) == len(minutes[who]) // 6
     finally:
         undo.rollback()
-        notes(tx).clear()
+        cache_of(tx).clear()

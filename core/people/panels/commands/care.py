@@ -9,7 +9,7 @@ import structlog
 from core.kit.discord_ui import permission_names
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.discord_courier import NO_ANSWER
+from core.outbox.discord_transport import NO_ANSWER
 from core.people.panels import actions, rules
 from core.people.panels.records import Panel
 

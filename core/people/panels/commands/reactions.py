@@ -17,7 +17,7 @@ from core.kit.discord_ui import refusal_card, sent_by_dm
 from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit
 from core.kit.services import Services
-from core.outbox.discord_courier import NO_ANSWER
+from core.outbox.discord_transport import NO_ANSWER
 from core.people.linking.buttons import invite_by_dm
 from core.people.panels import actions, embeds
 from core.people.panels.commands.care import (

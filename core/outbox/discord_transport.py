@@ -1,7 +1,7 @@
-"""Carries messages to Discord: sends, edits, and asks the channel when it is not sure.
+"""Sends, edits and deletes Discord messages, and finds out whether one has arrived.
 
-Every message carries a nonce made of our own id, and discord.py sets `enforce_nonce`, so that
-Discord gives back the first message instead of making a second one for some minutes
+Every message has a nonce made of our id, and discord.py sets `enforce_nonce`: for some minutes
+Discord returns the first message instead of creating a second one
 (https://discord.com/developers/docs/resources/message#create-message).
 """
 
@@ -20,27 +20,27 @@ from core.kit.discord_ui import SILENT
 from core.kit.errors import Outage, Refusal
 from core.kit.words import speak
 from core.outbox import store
-from core.outbox.courier import ChannelRefused, Receipt, Unsure
 from core.outbox.store import Outgoing
+from core.outbox.transport import ChannelRefused, Receipt, Unsure
 
 T = TypeVar("T")
 
 NONCE_LASTS = timedelta(minutes=1)
-"""Discord speaks of "the past few minutes"; below this we rely on it."""
+"""Discord promises "the past few minutes"; we rely on less."""
 
 NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
-"""All that discord.py raises when Discord declines, or cannot be reached."""
+"""What discord.py raises when Discord declines or is not reachable."""
 
 LONGEST_SECONDS = 15.0
-"""How long one attempt may take; what is unsure by then is asked about."""
+"""Timeout of one attempt."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A payload made into what Discord shows.
+    """A payload rendered for Discord.
 
     `view` is a function because a view belongs to the running event loop. `calls` is the one member
-    who is called by name above the embed, and hears it; nobody else is ever pinged.
+    who is mentioned above the embed; nobody else is ever pinged.
     """
 
     embed: discord.Embed
@@ -52,15 +52,15 @@ Renderer = Callable[[Mapping[str, Any]], Rendered]
 
 
 class _AnswerLost(Outage):
-    """The request was sent; whether it was carried out is not known."""
+    """The request was sent, but not answered."""
 
 
-class DiscordCourier:
+class DiscordTransport:
     """Delivers messages with the service "discord".
 
     Args:
-        client: gives the logged-in client, or None while there is none.
-        database: to find the message that an edit means.
+        client: returns the logged-in client, or None.
+        database: to find the message to edit.
         renderers: kind -> renderer.
         language_of: the language of a server's public posts.
     """
@@ -82,13 +82,13 @@ class DiscordCourier:
             return await self._guarded(self._deliver(message))
         except _AnswerLost as lost:
             if _is_repeatable(message):
-                raise  # doing it again gives the same result
+                raise  # repeating it gives the same result
             raise Unsure(str(lost)) from lost
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
         age = datetime.now(UTC) - message.first_sending_at
         if _is_repeatable(message) or age < NONCE_LASTS:
-            return None  # doing it again gives the same result
+            return None  # repeating it gives the same result
         return await self._guarded(self._search(message))
 
     async def _deliver(self, message: Outgoing) -> Receipt:
@@ -114,8 +114,8 @@ class DiscordCourier:
         return {"message_id": sent.id, "channel_id": sent.channel.id}
 
     async def _change_role(self, message: Outgoing) -> Receipt:
-        """Give or take a role. Where that cannot be, the receipt says so: the feature that asked
-        knows what to tell whom, and a thousand such changes make no thousand lines on the shelf."""
+        """Give or take a role. If that is not possible, the receipt says so: the feature knows what
+        to do, and a thousand such changes do not become a thousand dead letters."""
         http, target = self._logged_in().http, message.target
         change = http.add_role if target["act"] == "give" else http.remove_role
         member_id, role_id = target["member_id"], target["role_id"]
@@ -146,7 +146,7 @@ class DiscordCourier:
         key: str,
         act: Callable[[discord.PartialMessage], Coroutine[Any, Any, object]],
     ) -> Receipt:
-        """Change what was posted under the key; returns its receipt, or why nothing was changed."""
+        """Change the message with this key; returns its receipt, or why it was skipped."""
         original = await self._database.run(store.find_receipt, message.guild_id, key)
         if original is None or "message_id" not in original:
             return {"skipped": "the original was never posted"}
@@ -160,7 +160,7 @@ class DiscordCourier:
         return original
 
     async def _search(self, message: Outgoing) -> Receipt | None:
-        """Look through the channel for what an attempt long ago may have posted."""
+        """Search the channel for a message that an earlier attempt may have posted."""
         client = self._logged_in()
         wanted = (await self._render(message)).embed.to_dict()
         since = message.first_sending_at - timedelta(seconds=10)
@@ -205,24 +205,24 @@ class DiscordCourier:
 
 
 _CLOSED = (50007, 50278)
-"""Discord's codes for somebody who takes no direct messages from us."""
+"""Discord's codes for a user who does not accept our direct messages."""
 
 _NO_CHANGE = {10007: "member", 10013: "member", 10011: "role"}
 """Discord's codes for a member who left and a role that was deleted."""
 
 
 def _passes(error: discord.HTTPException) -> bool:
-    """Whether it says nothing about the message: our login, too many requests, Discord's fault."""
+    """Whether the error is temporary: our login, the rate limit, or Discord's servers."""
     return error.status in (401, 429) or error.status >= 500
 
 
 def _is_repeatable(message: Outgoing) -> bool:
-    """Whether doing it again gives the same result."""
+    """Whether repeating it gives the same result."""
     return any(act in message.target for act in ("edits", "deletes", "role_id"))
 
 
 def _translated(error: discord.HTTPException) -> Refusal | Outage:
-    """Discord's error in our two words; codes from
+    """Discord's error as a Refusal or an Outage; codes from
     https://discord.com/developers/docs/topics/opcodes-and-status-codes#json."""
     if _passes(error):
         return Outage("Discord", f"HTTP {error.status}")

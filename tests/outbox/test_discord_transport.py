@@ -1,4 +1,4 @@
-"""The Discord courier against the pretend Discord, over a real socket."""
+"""The Discord transport against the pretend Discord, over a real socket."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -11,10 +11,10 @@ import pytest
 
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
-from core.outbox import discord_courier, store
-from core.outbox.courier import Unsure
-from core.outbox.discord_courier import DiscordCourier, Rendered
+from core.outbox import discord_transport, store
+from core.outbox.discord_transport import DiscordTransport, Rendered
 from core.outbox.store import Outgoing
+from core.outbox.transport import Unsure
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.people import BY_HANDLE
@@ -57,11 +57,11 @@ def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
 
 
 class Rig:
-    """A logged-in client without a gateway connection, its courier, and people's hands."""
+    """A logged-in client without a gateway connection, its transport, and people's hands."""
 
     def __init__(self, client: discord.Client, hands: Hands, database: Database) -> None:
         self.client, self.hands, self.database = client, hands, database
-        self.courier = DiscordCourier(
+        self.transport = DiscordTransport(
             lambda: client, database, {"test.card": render}, lambda _tx, _guild_id: "en"
         )
 
@@ -85,7 +85,7 @@ async def test_a_message_arrives_with_its_buttons_even_while_the_gateway_is_clos
     rig: Rig,
 ) -> None:
     await rig.hands.gateway("stop")
-    receipt = await rig.courier.deliver(
+    receipt = await rig.transport.deliver(
         outgoing(payload={"title": "Hello", "body": "@everyone hi", "button": "Played"})
     )
     (line,) = await rig.hands.transcript("general")
@@ -99,7 +99,7 @@ async def test_the_one_who_is_called_hears_it_and_nobody_else(rig: Rig) -> None:
 
     async def pinged(**payload: Any) -> list[int]:
         told = {"title": "Hello", "body": f"@everyone <@{leo}>", **payload}
-        receipt = await rig.courier.deliver(outgoing(id=len(payload), payload=told))
+        receipt = await rig.transport.deliver(outgoing(id=len(payload), payload=told))
         channel = rig.client.get_partial_messageable(GENERAL)
         message = await channel.fetch_message(receipt["message_id"])
         assert not message.mention_everyone
@@ -111,37 +111,37 @@ async def test_the_one_who_is_called_hears_it_and_nobody_else(rig: Rig) -> None:
 
 async def test_an_edit_changes_the_original_and_takes_its_buttons_away(rig: Rig) -> None:
     payload = {"title": "Open", "button": "Played"}
-    receipt = await rig.courier.deliver(outgoing(payload=payload))
+    receipt = await rig.transport.deliver(outgoing(payload=payload))
     _keep_receipt(rig.database, receipt)
     edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
-    assert await rig.courier.deliver(edit) == receipt
+    assert await rig.transport.deliver(edit) == receipt
     (line,) = await rig.hands.transcript("general")
     assert line["embeds"][0]["title"] == "Played"
     assert line["components"] == []
 
 
 async def test_an_edit_of_what_a_moderator_deleted_is_done(rig: Rig) -> None:
-    receipt = await rig.courier.deliver(outgoing())
+    receipt = await rig.transport.deliver(outgoing())
     _keep_receipt(rig.database, receipt)
     await rig.hands.delete_message(str(receipt["message_id"]))
     edit = outgoing("Played", target={"channel_id": GENERAL, "edits": "original"})
-    assert await rig.courier.deliver(edit) == {"skipped": "the original was deleted"}
+    assert await rig.transport.deliver(edit) == {"skipped": "the original was deleted"}
     assert await rig.titles() == []
 
 
 async def test_an_edit_of_what_was_never_posted_is_done(rig: Rig) -> None:
     edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
-    assert await rig.courier.deliver(edit) == {"skipped": "the original was never posted"}
+    assert await rig.transport.deliver(edit) == {"skipped": "the original was never posted"}
 
 
 async def test_a_deletion_removes_the_original_and_is_harmless_twice(rig: Rig) -> None:
-    receipt = await rig.courier.deliver(outgoing())
+    receipt = await rig.transport.deliver(outgoing())
     _keep_receipt(rig.database, receipt)
     deletion = outgoing(target={"channel_id": GENERAL, "deletes": "original"}, payload={})
-    assert await rig.courier.deliver(deletion) == receipt
+    assert await rig.transport.deliver(deletion) == receipt
     assert await rig.titles() == []
-    assert await rig.courier.confirm(deletion) is None
-    assert await rig.courier.deliver(deletion) == {"skipped": "the original was deleted"}
+    assert await rig.transport.confirm(deletion) is None
+    assert await rig.transport.deliver(deletion) == {"skipped": "the original was deleted"}
 
 
 def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
@@ -170,36 +170,36 @@ def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
 async def test_a_missing_permission_is_refused_with_words_that_help(rig: Rig) -> None:
     await rig.hands.fault(rest_missing_permission=1)
     with pytest.raises(Refusal) as caught:
-        await rig.courier.deliver(outgoing())
+        await rig.transport.deliver(outgoing())
     assert "not allowed" in caught.value.what
     assert "Send Messages" in caught.value.remedy
 
 
 async def test_an_unknown_channel_is_refused_with_words_that_help(rig: Rig) -> None:
     with pytest.raises(Refusal) as caught:
-        await rig.courier.deliver(outgoing(target={"channel_id": 1}))
+        await rig.transport.deliver(outgoing(target={"channel_id": 1}))
     assert "was deleted" in caught.value.what
     assert caught.value.remedy
 
 
 async def test_what_discord_never_takes_is_refused(rig: Rig) -> None:
     with pytest.raises(Refusal, match="50035"):
-        await rig.courier.deliver(outgoing("x" * 300))
+        await rig.transport.deliver(outgoing("x" * 300))
 
 
 # -- outages and doubts ---------------------------------------------------------------------------
 
 
 async def test_without_a_login_it_is_an_outage(database: Database) -> None:
-    courier = DiscordCourier(lambda: None, database, {"test.card": render}, lambda _t, _g: "en")
+    transport = DiscordTransport(lambda: None, database, {"test.card": render}, lambda _t, _g: "en")
     with pytest.raises(Outage, match="not logged in"):
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_what_discord_cannot_do_now_is_an_outage(status: int) -> None:
     response = cast(Any, SimpleNamespace(status=status, reason="No"))
-    error = discord_courier._translated(discord.HTTPException(response, "no"))
+    error = discord_transport._translated(discord.HTTPException(response, "no"))
     assert isinstance(error, Outage)
     assert error.reason == f"HTTP {status}"
 
@@ -208,16 +208,16 @@ def test_what_discord_cannot_do_now_is_an_outage(status: int) -> None:
 async def test_while_discord_gives_no_answer_in_time_the_message_is_in_doubt(
     rig: Rig, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_courier, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
     await rig.hands.fault(rest_429_retry_after=5)
     await rig.hands.fault(**{fault: 9})
     with pytest.raises(Unsure, match="no answer in time"):
-        await rig.courier.deliver(outgoing())
+        await rig.transport.deliver(outgoing())
 
 
 async def test_a_short_rate_limit_is_waited_for(rig: Rig) -> None:
     await rig.hands.fault(rest_429=1)
-    await rig.courier.deliver(outgoing())
+    await rig.transport.deliver(outgoing())
     assert await rig.titles() == ["Hello"]
 
 
@@ -226,7 +226,7 @@ async def test_discord_that_is_not_there_surely_got_nothing(
 ) -> None:
     monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:1/api")
     with pytest.raises(Outage, match="no connection"):
-        await rig.courier.deliver(outgoing())
+        await rig.transport.deliver(outgoing())
 
 
 async def test_a_lost_answer_leaves_a_doubt_and_repeating_soon_makes_no_second_message(
@@ -235,17 +235,17 @@ async def test_a_lost_answer_leaves_a_doubt_and_repeating_soon_makes_no_second_m
     await rig.hands.fault(rest_lost_answer=1)
     message = outgoing()
     with pytest.raises(Unsure):
-        await rig.courier.deliver(message)
+        await rig.transport.deliver(message)
     assert await rig.titles() == ["Hello"]
-    assert await rig.courier.confirm(message) is None
-    receipt = await rig.courier.deliver(message)
+    assert await rig.transport.confirm(message) is None
+    receipt = await rig.transport.deliver(message)
     (line,) = await rig.hands.transcript("general")
     assert receipt["message_id"] == int(line["message_id"])
 
 
 async def test_two_messages_that_look_alike_are_two_messages(rig: Rig) -> None:
-    await rig.courier.deliver(outgoing(id=1))
-    await rig.courier.deliver(outgoing(id=2))
+    await rig.transport.deliver(outgoing(id=1))
+    await rig.transport.deliver(outgoing(id=2))
     assert await rig.titles() == ["Hello", "Hello"]
 
 
@@ -256,24 +256,24 @@ async def test_after_a_minute_the_channel_is_asked_whether_it_arrived(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = outgoing()
-    receipt = await rig.courier.deliver(message)
-    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
-    assert await rig.courier.confirm(message) == receipt
+    receipt = await rig.transport.deliver(message)
+    monkeypatch.setattr(discord_transport, "NONCE_LASTS", timedelta(0))
+    assert await rig.transport.confirm(message) == receipt
 
 
 async def test_what_others_wrote_what_is_older_and_what_looks_different_is_not_taken_for_it(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
+    monkeypatch.setattr(discord_transport, "NONCE_LASTS", timedelta(0))
     await rig.hands.message("mia", "general", "Hello")
-    await rig.courier.deliver(outgoing("Another"))
-    assert await rig.courier.confirm(outgoing()) is None
-    await rig.courier.deliver(outgoing())
+    await rig.transport.deliver(outgoing("Another"))
+    assert await rig.transport.confirm(outgoing()) is None
+    await rig.transport.deliver(outgoing())
     later = datetime.now(UTC) + timedelta(seconds=11)
-    assert await rig.courier.confirm(outgoing(first_sending_at=later)) is None
+    assert await rig.transport.confirm(outgoing(first_sending_at=later)) is None
 
 
 async def test_an_edit_needs_no_asking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discord_courier, "NONCE_LASTS", timedelta(0))
+    monkeypatch.setattr(discord_transport, "NONCE_LASTS", timedelta(0))
     edit = outgoing(target={"channel_id": GENERAL, "edits": "original"})
-    assert await rig.courier.confirm(edit) is None
+    assert await rig.transport.confirm(edit) is None

@@ -1,4 +1,4 @@
-"""One line of the health page: the shape in which anything says how it is."""
+"""One line of the health page."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ last confirmation; how long the oldest waits, or how long the trouble has lasted
 
 
 @dataclass(frozen=True)
-class Part:
+class HealthItem:
     """One line of the health page.
 
     Attributes:
@@ -21,7 +21,7 @@ class Part:
         age_seconds: how long ago, or for how long, where that means something.
         age_of: what `age_seconds` measures.
         guild_id: the server it is about, which alone is shown it; None for what is about all.
-        can_be_retried: something lies on a shelf that an admin may try again.
+        can_be_retried: there are dead letters that an admin can retry.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What carries messages to one service. Each vendor's courier keeps to this."""
+"""What a transport has to implement: it sends messages to one service."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,16 +10,16 @@ from core.kit.errors import Refusal
 from core.outbox.store import Outgoing
 
 Receipt = dict[str, Any]
-"""The other side's ids of what was made, kept with the message."""
+"""The service's ids of what was created, stored with the message."""
 
 
 Settler = Callable[[Connection, Outgoing, Receipt, datetime], None]
-"""`settle(tx, message, receipt, now)`: what a feature makes of a receipt, in the transaction that
-notes it. A receipt with `skipped` says why there was nothing to do."""
+"""`settle(tx, message, receipt, now)`: a feature's handler of a receipt, in the transaction that
+stores it. A receipt with `skipped` says why there was nothing to do."""
 
 
 class ChannelRefused(Refusal):
-    """The service does not let us post in this channel any more.
+    """The service does not let us post in this channel.
 
     Attributes:
         reason: it was deleted, or we lack permissions.
@@ -35,19 +35,19 @@ ChannelRefusalHandler = Callable[[Connection, Outgoing, ChannelRefused, datetime
 
 
 class Unsure(Exception):
-    """The attempt may or may not have gone through (a timeout after the request was sent)."""
+    """The attempt may have succeeded, such as after a timeout."""
 
 
-class Courier(Protocol):
+class Transport(Protocol):
     """Delivers messages of one service.
 
-    Both methods may raise `Outage` (try later), `Refusal` (it will never work, and why) or
+    Both methods may raise `Outage` (retry later), `Refusal` (it can never succeed) or
     `Unsure`.
     """
 
     async def deliver(self, message: Outgoing) -> Receipt:
-        """Make it happen, once."""
+        """Send the message."""
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
-        """For a message whose earlier attempt may have gone through: its receipt if it did, None
-        if it surely did not. Raises Refusal when nobody can tell and repeating would do harm."""
+        """The receipt of an earlier attempt that may have succeeded, or None if it did not.
+        Raises Refusal if that cannot be found out and repeating would do harm."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive
 from core.features import load_features
-from core.inbox.hearers import collect, parse_command
+from core.inbox.handlers import collect, parse_command
 from core.kit.feature import ChatCommand, Feature
 from tests.conftest import GUILD
 from tests.inbox.conftest import said
@@ -42,24 +42,24 @@ def test_a_command_is_a_word_after_an_exclamation_mark_at_the_start(
 
 
 def nothing(_tx: Connection, _event: Any) -> None:
-    """A hearer."""
+    """A handler."""
 
 
 def test_features_hear_in_their_order_under_names_of_their_own() -> None:
     features = [
-        Feature("one", hears={StreamEnded: nothing, StreamWentLive: nothing}),
-        Feature("two", hears={StreamEnded: nothing}),
+        Feature("one", handlers={StreamEnded: nothing, StreamWentLive: nothing}),
+        Feature("two", handlers={StreamEnded: nothing}),
     ]
     table = collect(features)
-    assert [hearing.name for hearing in table[StreamEnded]] == [
+    assert [handler.name for handler in table[StreamEnded]] == [
         "one.StreamEnded",
         "two.StreamEnded",
     ]
-    assert [hearing.name for hearing in table[StreamWentLive]] == ["one.StreamWentLive"]
+    assert [handler.name for handler in table[StreamWentLive]] == ["one.StreamWentLive"]
 
 
-def test_no_two_hearers_share_a_name() -> None:
-    names = [h.name for hearings in collect(load_features()).values() for h in hearings]
+def test_no_two_handlers_share_a_name() -> None:
+    names = [h.name for handlers in collect(load_features()).values() for h in handlers]
     assert len(names) == len(set(names))
 
 
@@ -82,8 +82,8 @@ def heard(tx: Connection, message: ChatMessageSent) -> list[str]:
     feature = Feature(
         "feature", chat_commands=(ChatCommand(("call", "sr"), called.run, "!call", "Help."),)
     )
-    for hearing in collect([feature])[ChatMessageSent]:
-        hearing.run(tx, message)
+    for handler in collect([feature])[ChatMessageSent]:
+        handler.run(tx, message)
     return called.with_
 
 

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from core.kick import client as client_module
 from core.kick import store
 from core.kick.client import client_of
-from core.kick.speech import courier as module
-from core.kick.speech.courier import KickCourier
+from core.kick.speech import transport as module
 from core.kick.speech.rules import MOST_CHARACTERS, cut
+from core.kick.speech.transport import KickTransport
 from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.courier import Unsure
 from core.outbox.store import Outgoing
+from core.outbox.transport import Unsure
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NORA, VERA, follow, settings
@@ -82,8 +82,8 @@ def services(pretend: Sandbox, clean: Database, guild_id: int) -> Services:
 
 
 @pytest.fixture
-def courier(services: Services) -> KickCourier:
-    return KickCourier(services, {"test.line": say}, english)
+def transport(services: Services) -> KickTransport:
+    return KickTransport(services, {"test.line": say}, english)
 
 
 def texts(kick: KickDriver) -> list[str]:
@@ -93,19 +93,19 @@ def texts(kick: KickDriver) -> list[str]:
 # -- delivering ---------------------------------------------------------------------------------
 
 
-async def test_a_line_is_said_and_its_id_kept(courier: KickCourier, kick: KickDriver) -> None:
-    receipt = await courier.deliver(outgoing("hello 🎰"))
+async def test_a_line_is_said_and_its_id_kept(transport: KickTransport, kick: KickDriver) -> None:
+    receipt = await transport.deliver(outgoing("hello 🎰"))
     (line,) = kick.transcript()
     assert line["text"] == "hello 🎰"
     assert receipt["message_id"] in str(line)
 
 
 async def test_a_line_answers_the_line_it_belongs_to(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     asked = kick.chat("mia", "!call x")
     target = {"broadcaster_user_id": NORA, "reply_to": asked}
-    await courier.deliver(outgoing(target=target))
+    await transport.deliver(outgoing(target=target))
     assert kick.transcript()[-1]["reply_to"]
 
 
@@ -116,8 +116,8 @@ async def test_a_line_is_said_in_the_servers_language(services: Services, kick: 
         spoken.append(str(guild_id))
         return "en"
 
-    courier = KickCourier(services, {"test.line": lambda _payload: _("Switch")}, language_of)
-    await courier.deliver(outgoing(guild_id=1001))
+    transport = KickTransport(services, {"test.line": lambda _payload: _("Switch")}, language_of)
+    await transport.deliver(outgoing(guild_id=1001))
     assert (texts(kick), spoken) == (["Switch"], ["1001"])
 
 
@@ -125,48 +125,48 @@ async def test_without_a_token_lines_are_skipped_and_not_kept_waiting(
     pretend: Sandbox, kick: KickDriver, clean: Database
 ) -> None:
     services = services_for(pretend, clean, kick_bot_user_token=None)
-    courier = KickCourier(services, {"test.line": say}, english)
-    receipt = await courier.deliver(outgoing())
+    transport = KickTransport(services, {"test.line": say}, english)
+    receipt = await transport.deliver(outgoing())
     assert receipt == {"skipped": "No Kick channel is set. Use /connect_kick."}
     assert texts(kick) == []
 
 
 async def test_lines_of_one_chat_keep_their_distance_and_other_chats_do_not_wait(
-    courier: KickCourier, monkeypatch: pytest.MonkeyPatch
+    transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GENTLE_SECONDS", 0.3)
     started = time.monotonic()
-    await courier.deliver(outgoing("one"))
-    await courier.deliver(outgoing("two"))
+    await transport.deliver(outgoing("one"))
+    await transport.deliver(outgoing("two"))
     assert time.monotonic() - started >= 0.3
 
     monkeypatch.setattr(module, "GENTLE_SECONDS", 3600.0)
     vera = {"broadcaster_user_id": VERA, "reply_to": None}
-    await courier.deliver(outgoing("three"))
-    waits = asyncio.create_task(courier.deliver(outgoing("four")))
-    elsewhere = courier.deliver(outgoing("five", lane=f"kick:{VERA}", target=vera))
+    await transport.deliver(outgoing("three"))
+    waits = asyncio.create_task(transport.deliver(outgoing("four")))
+    elsewhere = transport.deliver(outgoing("five", lane=f"kick:{VERA}", target=vera))
     await asyncio.wait_for(elsewhere, PATIENCE)
     assert not waits.done()
     waits.cancel()
 
 
 async def test_a_chat_that_was_quiet_is_answered_at_once(
-    courier: KickCourier, monkeypatch: pytest.MonkeyPatch
+    transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "GENTLE_SECONDS", 0.1)
-    await courier.deliver(outgoing("one"))
+    await transport.deliver(outgoing("one"))
     await asyncio.sleep(0.15)
     monkeypatch.setattr(module, "GENTLE_SECONDS", 60.0)
-    await asyncio.wait_for(courier.deliver(outgoing("two")), PATIENCE)
+    await asyncio.wait_for(transport.deliver(outgoing("two")), PATIENCE)
 
 
 # -- length -------------------------------------------------------------------------------------
 
 
 async def test_a_line_that_is_too_long_for_kick_is_cut_and_said(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
-    await courier.deliver(outgoing("😀" * 600))
+    await transport.deliver(outgoing("😀" * 600))
     assert texts(kick) == ["😀" * 499 + "…"]
 
 
@@ -210,47 +210,49 @@ def test_a_cut_line_fits_and_begins_as_the_line_does(text: str) -> None:
     ids=["500", "429", "Cloudflare", "is_sent false"],
 )
 async def test_what_passes_is_tried_later(
-    courier: KickCourier, kick: KickDriver, fault: dict[str, Any], seconds: float | None
+    transport: KickTransport, kick: KickDriver, fault: dict[str, Any], seconds: float | None
 ) -> None:
     kick.faults(fault)
     with pytest.raises(Outage) as outage:
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
     assert outage.value.retry_after == seconds
     assert texts(kick) == []
-    await courier.deliver(outgoing())
+    await transport.deliver(outgoing())
     assert texts(kick) == ["hello"]
 
 
 async def test_a_token_that_is_worthless_is_named(pretend: Sandbox, clean: Database) -> None:
     services = services_for(pretend, clean, kick_bot_user_token="worthless")
-    courier = KickCourier(services, {"test.line": say}, english)
+    transport = KickTransport(services, {"test.line": say}, english)
     with pytest.raises(Refusal, match="Kick no longer takes KICK_BOT_USER_TOKEN"):
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
 
 
 async def test_an_account_that_may_not_write_is_told_from_a_worthless_token(
-    courier: KickCourier, monkeypatch: pytest.MonkeyPatch
+    transport: KickTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_arguments: object) -> str:
         raise KickRejected(403, "Forbidden")
 
     monkeypatch.setattr(client_module.KickClient, "send_chat", forbidden)
     with pytest.raises(Refusal, match="may not write in this chat"):
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
 
 
-async def test_another_no_is_told_in_kicks_words(courier: KickCourier, kick: KickDriver) -> None:
+async def test_another_no_is_told_in_kicks_words(
+    transport: KickTransport, kick: KickDriver
+) -> None:
     kick.fault(chat__quota=1)
     with pytest.raises(Refusal, match=r"the bot account \(400: .*quota"):
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
 
 
 async def test_a_line_whose_answer_is_lost_is_not_called_a_failure(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.fault(chat__lost_reply=1)
     with pytest.raises(Unsure):
-        await courier.deliver(outgoing())
+        await transport.deliver(outgoing())
     assert texts(kick) == ["hello"]
 
 
@@ -258,86 +260,86 @@ async def test_a_line_whose_answer_is_lost_is_not_called_a_failure(
 
 
 async def test_a_line_that_arrived_is_found_in_the_history(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "!call x")
     kick.fault(chat__lost_reply=1)
     message = outgoing()
     with pytest.raises(Unsure):
-        await courier.deliver(message)
-    receipt = await courier.confirm(replace(message, attempts=2, unsure=True))
+        await transport.deliver(message)
+    receipt = await transport.confirm(replace(message, attempts=2, unsure=True))
     assert receipt is not None
     assert receipt["message_id"] in str(kick.transcript()[-1])
 
 
 async def test_a_line_that_did_not_arrive_may_be_said(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "!call x")
-    assert await courier.confirm(outgoing(unsure=True)) is None
+    assert await transport.confirm(outgoing(unsure=True)) is None
 
 
 async def test_a_chat_in_which_nothing_was_said_has_not_heard_the_line(
-    courier: KickCourier,
+    transport: KickTransport,
 ) -> None:
-    assert await courier.confirm(outgoing(unsure=True)) is None
+    assert await transport.confirm(outgoing(unsure=True)) is None
 
 
-async def test_a_cut_line_is_recognised(courier: KickCourier, kick: KickDriver) -> None:
+async def test_a_cut_line_is_recognised(transport: KickTransport, kick: KickDriver) -> None:
     message = outgoing("word " * 200)
-    await courier.deliver(message)
-    assert await courier.confirm(message) is not None
+    await transport.deliver(message)
+    assert await transport.confirm(message) is not None
 
 
 async def test_the_same_words_of_somebody_else_are_not_ours(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.chat("mia", "hello")
-    assert await courier.confirm(outgoing("hello")) is None
+    assert await transport.confirm(outgoing("hello")) is None
 
 
-async def test_our_own_words_of_long_ago_are_another_line(courier: KickCourier) -> None:
-    await courier.deliver(outgoing("hello"))
+async def test_our_own_words_of_long_ago_are_another_line(transport: KickTransport) -> None:
+    await transport.deliver(outgoing("hello"))
     later = datetime.now(UTC) + timedelta(seconds=60)
-    assert await courier.confirm(outgoing("hello", first_sending_at=later)) is None
+    assert await transport.confirm(outgoing("hello", first_sending_at=later)) is None
 
 
 async def test_a_history_that_does_not_reach_back_far_enough_tells_nothing(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     """A busy chat scrolls past our line within seconds."""
     kick.chat("mia", "long after")
     long_ago = datetime.now(UTC) - timedelta(minutes=10)
     with pytest.raises(Refusal, match="it is not said twice"):
-        await courier.confirm(outgoing(first_sending_at=long_ago, unsure=True))
+        await transport.confirm(outgoing(first_sending_at=long_ago, unsure=True))
 
 
 async def test_who_does_not_know_himself_cannot_tell(
-    courier: KickCourier, kick: KickDriver, clean: Database
+    transport: KickTransport, kick: KickDriver, clean: Database
 ) -> None:
     with clean.begin() as tx:
         tx.exec_driver_sql("DELETE FROM kick_bots")
     kick.chat("mia", "!call x")
     with pytest.raises(Refusal, match="it is not said twice"):
-        await courier.confirm(outgoing(unsure=True))
+        await transport.confirm(outgoing(unsure=True))
 
 
 async def test_a_blocked_history_is_asked_three_times_and_then_the_line_is_given_up(
-    courier: KickCourier, kick: KickDriver
+    transport: KickTransport, kick: KickDriver
 ) -> None:
     kick.fault(site__cloudflare_403=True)
     for attempts in (1, 2):
         with pytest.raises(Outage):
-            await courier.confirm(outgoing(attempts=attempts, unsure=True))
+            await transport.confirm(outgoing(attempts=attempts, unsure=True))
     with pytest.raises(Refusal, match="it is not said twice"):
-        await courier.confirm(outgoing(attempts=3, unsure=True))
+        await transport.confirm(outgoing(attempts=3, unsure=True))
     assert texts(kick) == []
 
 
 async def test_a_channel_that_is_followed_no_more_is_not_asked(
-    courier: KickCourier, clean: Database
+    transport: KickTransport, clean: Database
 ) -> None:
     with clean.begin() as tx:
         tx.exec_driver_sql("DELETE FROM guild_channels")
     with pytest.raises(Refusal, match="follows no Kick channel"):
-        await courier.confirm(outgoing(unsure=True))
+        await transport.confirm(outgoing(unsure=True))

@@ -8,17 +8,17 @@ from sqlalchemy import Connection
 
 from core.health import store
 from core.health.actions import examine
-from core.health.heart import Heart
+from core.health.heartbeat import HeartbeatThread
 from core.kit.bus import LocalBus
 from core.kit.database import Database
-from core.kit.part import Part
+from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
 from tests.clean import cleaned
 from tests.patience import until
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
-WELL = [Part("Discord bot", "ok", "Connected.")]
+WELL = [HealthItem("Discord bot", "ok", "Connected.")]
 
 
 @pytest.fixture
@@ -27,15 +27,15 @@ def services(database: Database) -> Iterator[Services]:
         yield Services(Settings(_env_file=None), database, LocalBus())
 
 
-def told(services: Services) -> list[Part]:
+def told(services: Services) -> list[HealthItem]:
     with services.database.begin() as tx:
-        return [beat.part for beat in store.list_beats(tx)]
+        return [beat.part for beat in store.list_heartbeats(tx)]
 
 
 def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends(
     services: Services,
 ) -> None:
-    heart = Heart(services, lambda: WELL)
+    heart = HeartbeatThread(services, lambda: WELL)
     heart.start()
     until(lambda: told(services) == WELL)
     heart.stop()
@@ -44,7 +44,7 @@ def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends
 
 def test_a_heart_without_a_database_stops_without_a_word() -> None:
     away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
-    heart = Heart(away, lambda: WELL)
+    heart = HeartbeatThread(away, lambda: WELL)
     heart.start()
     heart.stop()
     until(lambda: not heart._thread.is_alive())
@@ -53,38 +53,42 @@ def test_a_heart_without_a_database_stops_without_a_word() -> None:
 def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_end(
     tx: Connection,
 ) -> None:
-    store.set_beats(tx, "host:1", WELL, NOW)
+    store.set_heartbeats(tx, "host:1", WELL, NOW)
     assert examine(tx, (), NOW + timedelta(seconds=20)).overall == "ok"
     later = examine(tx, (), NOW + timedelta(seconds=40))
     assert later.overall == "down"
-    assert later.parts[1] == Part("Discord bot", "down", "No sign of life.", 40, age_of="seen")
-    store.set_beats(tx, "host:2", [Part("Web", "ok", "Answering.")], NOW + timedelta(minutes=11))
-    assert {beat.part.name for beat in store.list_beats(tx)} == {"Web"}
+    assert later.parts[1] == HealthItem(
+        "Discord bot", "down", "No sign of life.", 40, age_of="seen"
+    )
+    store.set_heartbeats(
+        tx, "host:2", [HealthItem("Web", "ok", "Answering.")], NOW + timedelta(minutes=11)
+    )
+    assert {beat.part.name for beat in store.list_heartbeats(tx)} == {"Web"}
 
 
 def test_a_process_that_was_started_anew_speaks_for_its_part_again(tx: Connection) -> None:
-    store.set_beats(tx, "host:1", WELL, NOW)
-    store.set_beats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
+    store.set_heartbeats(tx, "host:1", WELL, NOW)
+    store.set_heartbeats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
     assert examine(tx, (), NOW + timedelta(seconds=61)).overall == "ok"
 
 
 def test_what_a_process_no_longer_speaks_of_is_dropped(tx: Connection) -> None:
-    store.set_beats(tx, "host:1", [Part("Task a", "warn", "Kick is away.")], NOW)
-    store.set_beats(tx, "host:1", [Part("Tasks", "ok", "Well.")], NOW)
-    assert [beat.part.name for beat in store.list_beats(tx)] == ["Tasks"]
-    store.set_beats(tx, "host:1", [], NOW)
-    assert store.list_beats(tx) == []
+    store.set_heartbeats(tx, "host:1", [HealthItem("Task a", "warn", "Kick is away.")], NOW)
+    store.set_heartbeats(tx, "host:1", [HealthItem("Tasks", "ok", "Well.")], NOW)
+    assert [beat.part.name for beat in store.list_heartbeats(tx)] == ["Tasks"]
+    store.set_heartbeats(tx, "host:1", [], NOW)
+    assert store.list_heartbeats(tx) == []
 
 
 def test_a_part_that_cannot_be_felt_once_does_not_stop_the_heart(services: Services) -> None:
     moods = iter([ValueError("a bug")])
 
-    def feel() -> list[Part]:
+    def feel() -> list[HealthItem]:
         for bug in moods:
             raise bug
         return WELL
 
-    heart = Heart(services, feel)
+    heart = HeartbeatThread(services, feel)
     heart.start()
     until(lambda: told(services) == WELL)
     heart.stop()

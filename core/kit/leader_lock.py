@@ -1,7 +1,7 @@
-"""Something that only one of several processes does at a time, for as long as it lives.
+"""A leader lock: one of several processes does something for as long as it lives.
 
-The turn is a session lock of PostgreSQL on a connection of its own: it goes to another process as
-soon as the holder gives it back or dies.
+It is a session lock of PostgreSQL on its own connection: another process gets it as soon as the
+holder releases it or dies.
 """
 
 import threading
@@ -14,53 +14,52 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from core.kit.database import Database
 
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
-_STILL_THERE = text("SELECT 1")
+_PING = text("SELECT 1")
 
 
-class Turn:
-    """Whose turn it is. Safe to use from several threads.
+class LeaderLock:
+    """Thread-safe.
 
     Args:
-        database: the gate.
-        name: of what is done by turns, the same in all processes.
+        name: the same in all processes.
     """
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = name
         self._held_by: Connection | None = None
-        self._ours = False
+        self._is_leader = False
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
-        """Whether it is our turn now; ask again every few seconds.
+    def acquire(self) -> bool:
+        """Whether we are the leader now; call it every few seconds.
 
-        While the database is away everything stays as it was: whoever had the turn goes on.
+        While the database is down the leader stays the same.
         """
         with self._lock:
             try:
-                self._ours = self._still_held() or self._asked()
+                self._is_leader = self._is_held() or self._try_acquire()
             except (DBAPIError, PoolTimeout):
                 self._drop()
-            return self._ours
+            return self._is_leader
 
-    def give_back(self) -> None:
-        """Let another process have it. Safe to call without having it."""
+    def release(self) -> None:
+        """Let another process have it. Does nothing without the lock."""
         with self._lock:
             self._drop()
-            self._ours = False
+            self._is_leader = False
 
-    def _still_held(self) -> bool:
+    def _is_held(self) -> bool:
         if self._held_by is None:
             return False
         try:
-            self._held_by.execute(_STILL_THERE)
+            self._held_by.execute(_PING)
         except DBAPIError:
             self._drop()
             return False
         return True
 
-    def _asked(self) -> bool:
+    def _try_acquire(self) -> bool:
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         if connection.execute(_TRY_LOCK, {"name": self._name}).scalar():
             self._held_by = connection

@@ -31,8 +31,8 @@ from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import speak
 from core.outbox import store as outbox
-from core.outbox.courier import Receipt, Unsure
 from core.outbox.store import Follower, Outgoing
+from core.outbox.transport import Receipt, Unsure
 
 MOST_CARRIED = 10
 """Lines that are looked at to be said together."""
@@ -53,7 +53,7 @@ Renderer = Callable[[Mapping[str, Any]], str]
 _log = structlog.get_logger(__name__)
 
 
-class KickCourier:
+class KickTransport:
     """Delivers messages with the service "kick"."""
 
     def __init__(

@@ -1,0 +1,63 @@
+"""The change feed: every change of the world is published to the page and the tests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+Change = dict[str, Any]
+"""``{"area": "kick.chat", ...}``: the area and details, as JSON."""
+
+BACKLOG = 1000
+"""Changes kept for a slow listener; beyond it the oldest are dropped."""
+
+
+class Listener(AsyncIterator[Change]):
+    """Receives every change after its creation, until it or the feed is closed."""
+
+    def __init__(self, feed: "ChangeFeed") -> None:
+        self._feed = feed
+        self._changes: asyncio.Queue[Change | None] = asyncio.Queue()
+
+    def put(self, change: Change | None) -> None:
+        """Queue a change, or None for the end."""
+        if self._changes.qsize() >= BACKLOG:
+            self._changes.get_nowait()
+        self._changes.put_nowait(change)
+
+    async def __anext__(self) -> Change:
+        change = await self._changes.get()
+        if change is None:
+            raise StopAsyncIteration
+        return change
+
+    def close(self) -> None:
+        """Stop listening; safe to call again."""
+        self._feed.forget(self)
+
+
+class ChangeFeed:
+    """Publishes changes to all listeners. Publish and listen on the sandbox's event loop only."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+
+    def publish(self, area: str, **data: object) -> None:
+        """Publish a change in ``area``, such as ``kick.chat``."""
+        for listener in self._listeners:
+            listener.put({"area": area, **data})
+
+    def listen(self) -> Listener:
+        """A new listener; iterate it with ``async for`` and close it afterwards."""
+        listener = Listener(self)
+        self._listeners.add(listener)
+        return listener
+
+    def forget(self, listener: Listener) -> None:
+        """Remove a listener; what it has not read yet is gone with it."""
+        self._listeners.discard(listener)
+
+    def close(self) -> None:
+        """End every listener's iteration, so that the server can stop at once."""
+        for listener in self._listeners:
+            listener.put(None)
+        self._listeners.clear()
