@@ -14,8 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, text
 
 from benchmarks.figures import Results
-from core.drand.chain import QUICKNET
-from core.drand.client import Round
+from core.drand.chain import QUICKNET, Round
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.kit.crypto import Vault

@@ -14,14 +14,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inbox", "outbox"),
     ("guilds",),
     ("drand", "kick", "shuffle"),
-    ("people",),
+    ("draws", "people"),
     ("slot_calls", "wagers", "watchtime"),
     ("raffle", "roles"),
     ("health", "help", "privacy", "settings"),
 )
 """Lowest first."""
 
-_WITHOUT_FEATURE = {"kit", "events"}
+_WITHOUT_FEATURE = {"kit", "events", "draws"}
 
 
 def load_features() -> tuple[Feature, ...]:

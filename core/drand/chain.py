@@ -11,7 +11,7 @@ a chain with quicknet's hash but another key, start or period is as private as a
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from py_arkworks_bls12381 import GT, G1Point, G2Point
 
@@ -59,14 +59,6 @@ class Chain:
         """When a round is published."""
         return datetime.fromtimestamp(self.genesis + self.period * (round_number - 1), UTC)
 
-    def choose_round(self, now: datetime) -> int:
-        """A round of which nobody can know anything yet."""
-        return self.first_round_after(now + timedelta(seconds=self.ahead))
-
-    def expect_round(self, planned_at: datetime) -> int:
-        """The round for something planned, far enough ahead also if that happens a little late."""
-        return self.choose_round(planned_at + timedelta(seconds=self.ahead // 5))
-
 
 QUICKNET = Chain(
     "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
@@ -106,3 +98,25 @@ def randomness_of(chain: Chain, round_number: int, signature: str) -> str:
     if signed.hex() != signature or not GT.pairing_check([point, -message], [G2Point(), key]):
         raise BeaconWrong(f"this is not the signature of round {round_number}")
     return hashlib.sha256(signed).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round of the beacon. Randomness and signature are hex.
+
+    Attributes:
+        chain: the chain's name.
+    """
+
+    chain: str
+    number: int
+    randomness: str
+    signature: str
+
+    @classmethod
+    def signed(cls, chain: Chain, number: int, signature: str) -> "Round":
+        """
+        Raises:
+            BeaconWrong: this is not the chain's signature of the round.
+        """
+        return cls(chain.name, number, randomness_of(chain, number, signature), signature)

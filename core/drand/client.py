@@ -1,11 +1,10 @@
 """Asks the beacon for a round, one address after the other, until one answers what was signed."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import requests
 
-from core.drand.chain import QUICKNET, BeaconWrong, Chain, parse_chain, randomness_of
+from core.drand.chain import QUICKNET, BeaconWrong, Chain, Round, parse_chain
 from core.kit.clock import RemoteClock
 from core.kit.errors import Outage
 from core.kit.settings import Settings
@@ -13,20 +12,6 @@ from core.kit.strict_json import decode
 
 TIMEOUT = (3.05, 8.0)
 MOST_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """A round, checked against the chain's public key. Randomness and signature are hex.
-
-    Attributes:
-        chain: the chain's name.
-    """
-
-    chain: str
-    number: int
-    randomness: str
-    signature: str
 
 
 class DrandClient:
@@ -67,10 +52,10 @@ class DrandClient:
             told = decode(answer.raw.read(MOST_BYTES, decode_content=True))
         match told:
             case {"round": int(said), "randomness": str(told_randomness), "signature": str(signed)}:
-                randomness = randomness_of(self.chain, number, signed)
-                if (said, told_randomness) != (number, randomness):
+                found = Round.signed(self.chain, number, signed)
+                if (said, told_randomness) != (number, found.randomness):
                     raise BeaconWrong("the randomness does not follow from the signature")
-                return Round(self.chain.name, number, randomness, signed)
+                return found
         raise ValueError("the answer is not a round")
 
 

@@ -1,6 +1,5 @@
 """Opening a period: its seed is fixed, its commitment and the plan of its draw are announced."""
 
-import hashlib
 import secrets
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.drand.chain import QUICKNET
+from core.draws.secrets import commitment_to, new_secret
 from core.guilds import channels
 from core.guilds.actions import setting
 from core.kit.database import savepoint, violated
@@ -20,8 +20,6 @@ from core.raffle.announcements import Announcement, Kind
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
-
-SECRET_BYTES = 32
 
 
 def open_period(
@@ -43,7 +41,7 @@ def open_period(
         Refusal: another period runs at the same time.
     """
     store.lock_periods(tx, guild_id)
-    seed = secrets.token_bytes(SECRET_BYTES)
+    seed = new_secret()
     try:
         with savepoint(tx):
             opened = store.open_period(
@@ -55,8 +53,8 @@ def open_period(
                 prize=prize,
                 winners_wanted=winners_wanted,
                 sealed_seed=means.vault.seal(seed.hex()),
-                sealed_salt=means.vault.seal(secrets.token_hex(SECRET_BYTES)),
-                commitment=hashlib.sha256(seed).hexdigest(),
+                sealed_salt=means.vault.seal(new_secret().hex()),
+                commitment=commitment_to(seed),
                 public_id=secrets.token_urlsafe(12),
                 now=now,
             )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, insert, select
 
 from core.drand.chain import Chain
+from core.draws.rounds import Plan, plan_for
 from core.raffle.tables import announcements
 
 Kind = Literal["opened", "planned", "frozen"]
@@ -35,13 +36,20 @@ class Announcement:
     round_at: datetime | None
     snapshot_hash: str | None = None
 
+    @property
+    def plan(self) -> Plan | None:
+        """As the frozen list states it; None of a freeze, and of raffles of earlier versions."""
+        if self.planned_at and self.chain and self.round:
+            return Plan(self.planned_at, self.chain, self.round)
+        return None
+
 
 def plan(
     chain: Chain, kind: Kind, ends_at: datetime, grace_minutes: int, now: datetime
 ) -> Announcement:
     """When the list of a raffle with this end is to be frozen, and which round is expected."""
     planned_at = ends_at.replace(microsecond=0) + timedelta(minutes=grace_minutes)
-    expected = chain.expect_round(planned_at)
+    expected = plan_for(chain, planned_at).round
     return Announcement(kind, now, planned_at, chain.name, expected, chain.made_at(expected))
 
 

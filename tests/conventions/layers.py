@@ -36,6 +36,9 @@ INPUT_AND_OUTPUT = (
 )
 FRAMEWORKS = ("discord", "sqlalchemy", "psycopg2", "redis", *WEB, *HTTP_CLIENTS)
 
+PURE = ("draws",)
+"""Packages that are rules as a whole."""
+
 PRIVATE = (
     "buttons",
     "commands",
@@ -168,7 +171,8 @@ def _private(tree: Tree) -> Contract:
 
 
 def _rules(tree: Tree) -> list[Contract]:
-    rules = tree.parts("rules")
+    pure = tuple(f"{tree.core}.{package}." for package in PURE)
+    rules = [*tree.parts("rules"), *(m for m in tree.modules() if m.startswith(pure))]
     kit = (f"{tree.core}.kit.{name}" for name in ("bus", "clock", "database", "services"))
     return [
         {

@@ -6,7 +6,7 @@ from core.guilds.store import post_audit
 from core.outbox import actions as outbox
 from core.outbox.store import MessageStatus, find_status
 from core.raffle.draw import announcing, store
-from core.raffle.draw.actions import BY_ITSELF
+from core.raffle.draw.picking import BY_ITSELF
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period

@@ -16,13 +16,13 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, url_for
 
 from core.drand.chain import OTHER, QUICKNET
+from core.draws.picks import RULE
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
 from core.raffle.draw import publishing, store
 from core.raffle.draw.embeds import reason_words
 from core.raffle.draw.publishing import Public
-from core.raffle.draw.rules import RULE
 from core.raffle.means import PATH, means_of
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"

@@ -1,12 +1,13 @@
 """What is public about a draw, and a viewer's own line in it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from core.draws import picks, secrets
 from core.guilds.store import list_names
 from core.kit.errors import Refusal
 from core.kit.words import _
@@ -16,11 +17,10 @@ from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import opened_key
 from core.raffle.announcements import Announcement
-from core.raffle.draw import rules, store
-from core.raffle.draw.actions import is_altered
+from core.raffle.draw import store
 from core.raffle.draw.announcing import frozen_key
-from core.raffle.draw.rules import Beacon
-from core.raffle.draw.store import Draw
+from core.raffle.draw.integrity import is_replaced, salt_of, seed_of
+from core.raffle.draw.store import Draw, PickState
 from core.raffle.draw.store import Pick as Drawn
 from core.raffle.means import Means
 from core.raffle.store import Period
@@ -28,7 +28,7 @@ from core.raffle.store import Period
 SEARCHED = 12
 """In so many lists, newest first, somebody's line is searched if no raffle is named."""
 
-_RESULTS = {
+_RESULTS: dict[PickState, picks.Result] = {
     "drawn": "waiting",
     "claimed": "won",
     "delivered": "won",
@@ -93,18 +93,18 @@ def find_public(tx: Connection, means: Means, public_id: str) -> Public | None:
         for one in announced
         if one.kind == "frozen"
     ]
-    picks = store.list_picks(tx, guild_id, number)
-    salt = means.open(raffle.get_sealed(tx, guild_id, number)[1]) if picks else b""
+    drawn = store.list_picks(tx, guild_id, number)
+    salt = salt_of(tx, means, guild_id, number) if drawn else b""
     return Public(
         server=list_names(tx).get(guild_id, ""),
         period=period,
         draw=draw,
-        picks=picks,
+        picks=drawn,
         plans=[one for one in announced if one.kind != "frozen"],
         freezes=freezes,
         opening=_find_post(tx, guild_id, opened_key(number)),
         freeze=_find_post(tx, guild_id, frozen_key(number, draw.snapshot_hash)) if draw else None,
-        altered=frozenset(pick.k for pick in picks if is_altered(salt, pick)),
+        altered=frozenset(pick.k for pick in drawn if is_replaced(salt, pick)),
     )
 
 
@@ -126,32 +126,25 @@ def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
     draw, period = found.draw, found.period
     if draw is None or period.drawn_at is None:
         return None
-    sealed_seed, sealed_salt = raffle.get_sealed(tx, period.guild_id, period.number)
-    salt = means.open(sealed_salt)
-    beacon = None
-    if draw.chain and draw.round and draw.randomness and draw.signature:
-        beacon = Beacon(draw.chain, draw.round, draw.randomness, draw.signature)
-    picks = [_published(pick, salt) for pick in found.picks]
+    salt = salt_of(tx, means, period.guild_id, period.number)
+    seed = seed_of(tx, means, period.guild_id, period.number)
     snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
-    return rules.bundle(snapshot, means.open(sealed_seed), beacon, picks)
+    published = [_published(pick, salt) for pick in found.picks]
+    return picks.bundle(snapshot, seed, draw.random, published)
 
 
-def _published(pick: Drawn, salt: bytes) -> rules.Pick:
+def _published(pick: Drawn, salt: bytes) -> picks.Pick:
     """A winner's account is shown, so that everybody sees whose line it is; of those who were
-    skipped, or asked to be forgotten since, nothing. An account that was put in a winner's place
-    is shown without its secret number, so that the verifier reports it."""
-    shown = pick.state != "skipped" and not pick.erased
-    secret = rules.secret_number(salt, pick.account)
-    is_theirs = rules.pseudonym(secret, pick.account) == pick.pseudonym
-    return rules.Pick(
-        pick.k,
-        pick.pseudonym,
-        _RESULTS[pick.state],  # type: ignore[arg-type]
-        pick.reason,
-        pick.account if shown else None,
-        secret if shown and is_theirs else None,
-        pick.claimant if pick.state != "skipped" else None,
-    )
+    skipped or erased since, nothing. An account that was put in a winner's place is shown without
+    its secret number, so that the verifier reports it."""
+    shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, _RESULTS[pick.state])
+    if pick.state == "skipped":
+        return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
+    if pick.erased:
+        return replace(shown, pseudonym=pick.pseudonym, account=None, secret=None)
+    if shown.pseudonym != pick.pseudonym:
+        return replace(shown, pseudonym=pick.pseudonym, secret=None)
+    return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +183,8 @@ def get_proof(
 
 
 def _find_proof(tx: Connection, means: Means, period: Period, account: str) -> Proof | None:
-    salt = means.open(raffle.get_sealed(tx, period.guild_id, period.number)[1])
-    secret = rules.secret_number(salt, account)
-    name = rules.pseudonym(secret, account)
+    secret = secrets.secret_number(salt_of(tx, means, period.guild_id, period.number), account)
+    name = secrets.pseudonym(secret, account)
     tickets = store.find_tickets_of_line(tx, period.guild_id, period.number, name)
     if tickets is None:
         return None

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Select, func, insert, select, text, update
 
-from core.drand.chain import QUICKNET
+from core.drand.chain import QUICKNET, Round
+from core.draws.picks import SkipReason
+from core.draws.rounds import is_public
 from core.guilds.tables import guilds
 from core.people.tables import viewers
-from core.raffle.draw.rules import LEAST_AHEAD, ClaimClock, Skipped
+from core.raffle.draw.rules import ClaimClock
 from core.raffle.draw.tables import draws, picks
 from core.raffle.store import Period
 from core.raffle.tables import announcements, periods
@@ -156,12 +158,18 @@ class Draw:
     @property
     def is_public(self) -> bool:
         """Whether a round of the public beacon decides that nobody could know at the freeze."""
-        if self.round is None or self.chain != QUICKNET.name:
-            return False
-        published_at = QUICKNET.made_at(self.round)
-        return published_at == self.round_at and published_at - self.frozen_at >= timedelta(
-            seconds=LEAST_AHEAD
+        return (
+            self.round is not None
+            and self.round_at == QUICKNET.made_at(self.round)
+            and is_public(self.chain, self.round, self.frozen_at)
         )
+
+    @property
+    def random(self) -> Round | None:
+        """The beacon's round, once it is known."""
+        if self.randomness is None:
+            return None
+        return Round(self.chain or "", self.round or 0, self.randomness, self.signature or "")
 
 
 _PERIODS: Select[Any] = select(*(periods.c[name] for name in Period.__dataclass_fields__))
@@ -287,7 +295,7 @@ class Pick:
     pseudonym: str
     claimant: str | None
     state: PickState
-    reason: Skipped | None
+    reason: SkipReason | None
     discord_id: int | None
     drawn_at: datetime
     expires_at: datetime | None

@@ -12,14 +12,8 @@ from core.outbox.store import find_receipt
 from core.people import actions as people
 from core.raffle import store as raffle
 from core.raffle.draw import announcing, notifying, rules, store
-from core.raffle.draw.actions import (
-    BY_ITSELF,
-    close_if_over,
-    find_bar,
-    pick_missing,
-    require_as_drawn,
-    require_unaltered,
-)
+from core.raffle.draw.integrity import check_winner, check_winner_row
+from core.raffle.draw.picking import BY_ITSELF, close_if_over, find_ban, pick_missing
 from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.store import Period
@@ -44,7 +38,7 @@ def claim(
         clock = rules.run_clock(pick.clock, timedelta(minutes=draw.claim_minutes), now)
         if now > clock.expires_at:
             raise Refusal(_("The time to claim this prize is over."))
-    if pick.state == "drawn" and find_bar(tx, guild_id, pick.viewer_id, now):
+    if pick.state == "drawn" and find_ban(tx, guild_id, pick.viewer_id, now):
         raise Refusal(
             _("You can't claim this prize, because you are banned or excluded from raffles."),
             _("If that is a mistake, ask the moderators before the time to claim is over."),
@@ -75,11 +69,11 @@ def check_claim(
     period, draw, pick = _locked(tx, guild_id, number, k)
     if pick.state != "drawn":
         return False
-    require_unaltered(tx, means, period, pick)
+    check_winner_row(tx, means, period, pick)
     if not notifying.is_notified(tx, pick):
         if notifying.notify_again(tx, means, period, draw, pick):
             return False
-        if find_bar(tx, guild_id, pick.viewer_id, now) is None:
+        if find_ban(tx, guild_id, pick.viewer_id, now) is None:
             announcing.unreachable(tx, period, pick)
             return False
         _replace(tx, means, period, draw, pick, now)
@@ -98,12 +92,12 @@ def _replace(
     tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick, now: datetime
 ) -> None:
     """Draw the next winner instead of one who did not claim or is banned or excluded."""
-    bar = find_bar(tx, period.guild_id, pick.viewer_id, now)
-    if bar is None:
+    ban = find_ban(tx, period.guild_id, pick.viewer_id, now)
+    if ban is None:
         store.set_pick(tx, pick, "drawn", "expired")
         _tell(tx, means, period, draw, pick.k, "raffle.expire", BY_ITSELF)
     else:
-        store.set_pick(tx, pick, "drawn", "skipped", reason=bar)
+        store.set_pick(tx, pick, "drawn", "skipped", reason=ban)
         _tell(tx, means, period, draw, pick.k, "raffle.skip", BY_ITSELF)
     pick_missing(tx, means, period, draw, now)
 
@@ -156,7 +150,7 @@ def _tell(
 ) -> Pick:
     pick = store.find_pick(tx, period.guild_id, period.number, k)
     assert pick is not None, "it is locked"
-    require_as_drawn(tx, means, period, draw, pick)
+    check_winner(tx, means, period, draw, pick)
     post_audit(tx, period.guild_id, actor, action, f"#{period.number}.{k}", after=pick.name)
     announcing.changed(tx, means, period, draw, pick)
     return pick

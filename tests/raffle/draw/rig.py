@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, text
 
-from core.drand.chain import QUICKNET
-from core.drand.client import Round
+from core.drand.chain import QUICKNET, Round
 from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
 from core.people import store as people
@@ -16,8 +15,8 @@ from core.raffle.draw.store import Draw, Pick
 from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
+from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
-from tests.raffle.draw.a_draw import SIGNATURE
 from tests.raffle.scene import MEANS, give, viewer
 from tests.slot_calls.scene import posted as posted
 

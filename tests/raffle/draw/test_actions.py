@@ -7,6 +7,8 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, func, select, update
 
+from core.draws.secrets import pseudonym_of
+from core.draws.snapshot import entrants_of, hash_of
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
 from core.people import store as people
@@ -17,13 +19,14 @@ from core.raffle.draw import (
     embeds,
     excluding,
     publishing,
-    rules,
     store,
     winning,
 )
 from core.raffle.draw.actions import BEACON_PATIENCE
+from core.raffle.draw.integrity import check_owners, order_of
 from core.raffle.draw.store import Draw
 from core.raffle.draw.tables import draws
+from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
     ADMIN,
     AFTER,
@@ -44,22 +47,21 @@ from tests.raffle.draw.rig import (
     posted,
     state_of,
 )
-from tests.raffle.draw.verifier import verify
 from tests.raffle.scene import MEANS, give, viewer
 
 
 def order(tx: Connection, draw: Draw) -> list[str]:
     """The pseudonyms in the order in which they are drawn."""
-    entrants = rules.entrants_of(store.get_snapshot(tx, draw.guild_id, draw.period))
-    return list(actions.order_of(tx, MEANS, draw, entrants))
+    entrants = entrants_of(store.get_snapshot(tx, draw.guild_id, draw.period))
+    return list(order_of(tx, MEANS, draw, entrants))
 
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
     found = raffle.find_period(tx, guild_id, number)
     assert found is not None
-    entrants = rules.entrants_of(store.get_snapshot(tx, guild_id, number))
-    viewer_ids = actions.owners(tx, MEANS, found, entrants, AFTER)
+    entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
+    viewer_ids = check_owners(tx, MEANS, found, entrants, AFTER)
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()
@@ -75,7 +77,7 @@ def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, gui
     assert draw.round_at is not None
     assert timedelta(seconds=300) <= draw.round_at - AFTER < timedelta(seconds=303)
     snapshot = store.get_snapshot(tx, guild_id, draw.period)
-    assert rules.hash_of(snapshot) == draw.snapshot_hash
+    assert hash_of(snapshot) == draw.snapshot_hash
     assert f"beacon {draw.chain} {draw.round}\n" in snapshot
     assert store.find_draw(tx, guild_id, draw.period) == draw
     assert state_of(tx, guild_id, draw.period) == "frozen"
@@ -139,7 +141,7 @@ def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: i
     for name in NAMES:
         known = people.get_viewer(tx, guild_id, viewer(tx, guild_id, name))
         account = f"kick:{known.platform_user_id}"
-        guess = rules.pseudonym(rules.secret_number(seed, account), account)
+        guess = pseudonym_of(seed, account)
         assert guess not in told
         assert (account in told) == (name == winner.name)
 

@@ -9,17 +9,21 @@ from py_arkworks_bls12381 import G2Point, Scalar
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
-from core.drand.chain import QUICKNET, Chain
-from core.drand.client import Round
+from core.drand.chain import QUICKNET, Chain, Round
+from core.draws.rounds import plan_for
+from core.draws.secrets import claimant, pseudonym_of
+from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.draw import actions, embeds, excluding, publishing, rules, store, winning
+from core.raffle.draw import actions, embeds, excluding, publishing, store, winning
+from core.raffle.draw.picking import pick_missing
 from core.raffle.draw.store import Draw, Pick
 from sandbox.drand.beacon import sign
-from tests.raffle.draw.a_draw import SIGNATURE
+from tests.draws.a_draw import SIGNATURE
+from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
     ADMIN,
     AFTER,
@@ -39,7 +43,6 @@ from tests.raffle.draw.rig import (
     silent,
     states,
 )
-from tests.raffle.draw.verifier import verify
 from tests.raffle.scene import MEANS
 
 OWN_KEY = Scalar(7)
@@ -116,15 +119,15 @@ def test_balances_that_were_edited_change_no_list(tx: Connection, guild_id: int)
 
 def edited(snapshot: str) -> str:
     """One line has one ticket more."""
-    names, tickets = rules.entrants_of(snapshot)
-    return rules.snapshot(rules.head_of(snapshot), names, [tickets[0] + 1, *tickets[1:]])
+    names, tickets = entrants_of(snapshot)
+    return make_snapshot(header_of(snapshot), names, [tickets[0] + 1, *tickets[1:]])
 
 
 def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) -> None:
     snapshot = edited(store.get_snapshot(tx, draw.guild_id, draw.period))
     as_owner(tx, "UPDATE raffle_draws SET snapshot = :s", s=snapshot)
     is_refused(tx, draw, "not the one whose hash was posted")
-    digest = rules.hash_of(snapshot)
+    digest = hash_of(snapshot)
     as_owner(tx, "UPDATE raffle_draws SET snapshot_hash = :h", h=digest)
     is_refused(tx, draw, "not the one that was announced")
     as_owner(
@@ -259,8 +262,8 @@ def swapped(tx: Connection, guild_id: int, columns: str) -> tuple[Pick, int]:
     values = {
         "viewer_id": viewer_id,
         "discord_id": member,
-        "claimant": rules.claimant(salt, member),
-        "pseudonym": rules.pseudonym(rules.secret_number(salt, name), name),
+        "claimant": claimant(salt, member),
+        "pseudonym": pseudonym_of(salt, name),
     }
     sets = ", ".join(f"{column} = :{column}" for column in columns.split())
     chosen = {column: values[column] for column in columns.split()}
@@ -318,7 +321,7 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     assert period is not None
     assert draw is not None
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        actions.pick_missing(tx, MEANS, period, draw, DUE)
+        pick_missing(tx, MEANS, period, draw, DUE)
     with pytest.raises(ValueError, match="malformed"):
         verify(bundle(tx, guild_id, number))
 
@@ -387,7 +390,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
     plan = announcements.find_plan(tx, guild_id, number)
     (opened,) = posted(tx, guild_id, "raffle.opened")
     assert plan is not None
-    assert (plan.planned_at, plan.round) == (PLANNED, QUICKNET.expect_round(PLANNED))
+    assert (plan.planned_at, plan.round) == (PLANNED, plan_for(QUICKNET, PLANNED).round)
     assert opened.payload["round"] == plan.round
     assert f"Round **{plan.round}**" in str(embeds.opened(opened.payload).embed.fields[-1].value)
     now = PLANNED + timedelta(seconds=late)
@@ -413,7 +416,7 @@ def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id
     for _turn in range(2):
         actions.announce_plan(tx, MEANS, guild_id, number, before)
     (planned,) = posted(tx, guild_id, "raffle.planned")
-    expected = QUICKNET.expect_round(later + timedelta(minutes=15))
+    expected = plan_for(QUICKNET, later + timedelta(minutes=15)).round
     assert planned.payload["round"] == expected
     assert "rescheduled" in str(embeds.planned(planned.payload).embed.title)
     draw = froze(tx, guild_id, number, later + timedelta(minutes=15))

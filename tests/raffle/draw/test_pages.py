@@ -17,6 +17,7 @@ from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.draw import actions, excluding, publishing, store, winning
 from tests.conftest import OTHER_GUILD
+from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site
 from tests.raffle.draw.rig import (
     ADMIN,
@@ -30,7 +31,6 @@ from tests.raffle.draw.rig import (
     froze,
     silent,
 )
-from tests.raffle.draw.verifier import FILE, verify
 from tests.raffle.scene import MEANS
 
 NUMBER = 1

@@ -9,7 +9,8 @@ import pytest
 import requests
 from sqlalchemy import Connection, text
 
-from core.drand.client import DrandClient, Round, chain_of
+from core.drand.chain import Round
+from core.drand.client import DrandClient, chain_of
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.kit.bus import LocalBus

@@ -8,12 +8,14 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, text
 
+from core.draws.snapshot import entrants_of
 from core.guilds.actions import change_setting
 from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.outbox.store import find_receipt
 from core.raffle.draw import actions, announcing, embeds, excluding, rules, store, winning
+from core.raffle.draw.integrity import order_of
 from core.raffle.draw.store import Pick
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from tests.clean import cleaned
@@ -128,8 +130,8 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     first, second = drew(tx, guild_id, number)
     draw = store.find_draw(tx, guild_id, number)
     assert draw is not None
-    entrants = rules.entrants_of(store.get_snapshot(tx, guild_id, number))
-    order = list(actions.order_of(tx, MEANS, draw, entrants))
+    entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
+    order = list(order_of(tx, MEANS, draw, entrants))
     claim(tx, second)
     assert silent(tx, guild_id, number, first.k, LATE)
     after = store.list_picks(tx, guild_id, number)

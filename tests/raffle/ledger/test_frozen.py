@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from core.draws.snapshot import HEADER_LINES
 from core.people import store as people
 from core.raffle.draw import actions as draws
-from core.raffle.draw import excluding, rules
+from core.raffle.draw import excluding
 from core.raffle.draw import store as draw_store
 from core.raffle.ledger import embeds, looks, reading
 from tests.raffle.draw.rig import ADMIN, froze
@@ -98,7 +99,7 @@ def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
     unlinks(tx, frozen)
     links_late(tx, frozen)
     snapshot = draw_store.get_snapshot(tx, frozen, NUMBER)
-    published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[rules.HEADER_LINES :])
+    published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[HEADER_LINES:])
     board = looks.board(tx, frozen, discord_of(LEO), 25, None, 1, LATER)
     assert sorted(place.tickets for place in board.places) == published
 

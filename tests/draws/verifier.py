@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parents[3] / "docs" / "verify_draw.py"
+FILE = Path(__file__).parents[2] / "docs" / "verify_draw.py"
 
 _spec = importlib.util.spec_from_file_location("verify_draw", FILE)
 assert _spec is not None

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.drand.chain import QUICKNET
-from core.raffle.draw.rules import Pick, bundle, hash_of
-from tests.raffle.draw.a_draw import BEACON, FIVE, SEED, TERMS, Draw
-from tests.raffle.draw.verifier import FILE, verify
+from core.draws.picks import Pick, bundle
+from core.draws.rounds import Plan
+from core.draws.snapshot import hash_of
+from tests.draws.a_draw import BEACON, FIVE, SEED, TERMS, Draw
+from tests.draws.verifier import FILE, verify
 
 OTHER_CHAIN = "other:" + QUICKNET.hash
 WITHOUT = Draw(FIVE.tickets, replace(TERMS, chain=None, round=None), None)
@@ -153,16 +155,16 @@ def test_a_round_that_was_published_before_the_freeze_is_found() -> None:
 
 
 def test_a_freeze_as_planned_has_the_announced_round() -> None:
-    planned = (datetime(2023, 9, 15, 10, 54, 1, tzinfo=UTC), TERMS.chain or "", 657413)
+    planned = Plan(datetime(2023, 9, 15, 10, 54, 1, tzinfo=UTC), TERMS.chain or "", 657413)
     said: list[str] = []
-    verify(frozen(planned[0], announced=planned), said.append)
+    verify(frozen(planned.freeze_at, announced=planned), said.append)
     assert any("the announced one" in line for line in said)
-    verify(frozen(planned[0] + timedelta(seconds=60), announced=planned))
-    early = planned[0] - timedelta(seconds=1)
+    verify(frozen(planned.freeze_at + timedelta(seconds=60), announced=planned))
+    early = planned.freeze_at - timedelta(seconds=1)
     assert "the rule demands round 657392" in refused(frozen(early, announced=planned))
-    other = (*planned[:2], 657414)
+    other = replace(planned, round=657414)
     assert "the rule demands round 657414" in refused(frozen(TERMS.frozen_at, announced=other))
-    foreign = (planned[0], "other:" + planned[1], 657414)
+    foreign = replace(other, chain="other:" + planned.chain)
     verify(frozen(TERMS.frozen_at, announced=foreign))
     verify(frozen(TERMS.frozen_at, announced=None))
     assert "ANNOUNCED WAS 657332" in said_of(FIVE.bundle())
@@ -180,7 +182,7 @@ def test_another_seed_another_list_or_another_round_is_found() -> None:
     other = Draw({**FIVE.tickets, "kick:16": 1})
     swapped = twisted(FIVE.bundle(), snapshot=other.snapshot.split("\n")[:-1])
     assert "does not match its hash" in refused(swapped)
-    later = replace(BEACON, round=BEACON.round + 1)
+    later = replace(BEACON, number=BEACON.number + 1)
     assert "promised" in refused(Draw(FIVE.tickets, beacon=later).bundle())
     assert "promised" in refused(Draw(FIVE.tickets, WITHOUT.terms).bundle())
 
@@ -272,7 +274,7 @@ INFO = {
 def online(file: Path, info: dict[str, Any], signature: str, *arguments: str) -> tuple[int, str]:
     """Run it with a public beacon that answers this; its code and last line."""
     base = f"https://api.drand.sh/{QUICKNET.hash}"
-    answers = {f"{base}/info": info, f"{base}/public/{BEACON.round}": {"signature": signature}}
+    answers = {f"{base}/info": info, f"{base}/public/{BEACON.number}": {"signature": signature}}
     file.write_bytes(FIVE.bundle())
     script = ONLINE.replace("FILE", repr(str(FILE)))
     command = [sys.executable, "-I", "-c", script, json.dumps(answers), str(file), "--online"]

@@ -5,23 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 
-from core.raffle.draw.rules import (
-    WITHOUT_BEACON,
-    Beacon,
-    Entrants,
-    Pick,
-    Terms,
-    bundle,
-    claimant,
-    entrants_of,
-    hash_of,
-    header,
-    pseudonym,
-    secret_number,
-    server_pseudonym,
-    snapshot,
-    winners,
-)
+from core.drand.chain import Round
+from core.draws.picks import Pick, bundle, draw_order
+from core.draws.rounds import Plan
+from core.draws.secrets import claimant, commitment_to, pseudonym_of, server_pseudonym
+from core.draws.snapshot import Entrants, Terms, entrants_of, freeze, hash_of
 
 SEED = hashlib.sha256(b"a seed for tests").digest()
 SALT = hashlib.sha256(b"a salt for tests").digest()
@@ -32,16 +20,16 @@ SIGNATURE = (
 )
 """Of quicknet's round 657413, as its documentation shows it."""
 
-BEACON = Beacon(CHAIN, 657413, hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdigest(), SIGNATURE)
+BEACON = Round(CHAIN, 657413, hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdigest(), SIGNATURE)
 TERMS = Terms(
     server=server_pseudonym(1001),
-    period=3,
+    number=3,
     starts_at=datetime(2023, 8, 15, tzinfo=UTC),
     ends_at=datetime(2023, 9, 15, 10, 35, tzinfo=UTC),
     prize='A "gaming" chair — 250 € 🎁',
     winners=2,
-    commitment=hashlib.sha256(SEED).hexdigest(),
-    announced=(datetime(2023, 9, 15, 10, 50, tzinfo=UTC), CHAIN, 657332),
+    commitment=commitment_to(SEED),
+    announced=Plan(datetime(2023, 9, 15, 10, 50, tzinfo=UTC), CHAIN, 657332),
     frozen_at=datetime(2023, 9, 15, 10, 55, 3, tzinfo=UTC),
     chain=CHAIN,
     round=657413,
@@ -54,7 +42,7 @@ class Draw:
 
     tickets: dict[str, int]
     terms: Terms = TERMS
-    beacon: Beacon | None = BEACON
+    beacon: Round | None = BEACON
     seed: bytes = SEED
 
     @property
@@ -63,20 +51,17 @@ class Draw:
 
     @property
     def snapshot(self) -> str:
-        head = header(self.terms, len(self.tickets), sum(self.tickets.values()))
-        names = [pseudonym(secret_number(SALT, account), account) for account in self.tickets]
-        return snapshot(head, names, self.tickets.values())
+        return freeze(self.terms, SALT, list(self.tickets), list(self.tickets.values()))
 
     def drawn(self, most: int | None = None) -> list[str]:
         """The accounts in the order in which they are drawn."""
-        number = bytes.fromhex(self.beacon.randomness) if self.beacon else WITHOUT_BEACON
-        found = winners(self.seed, hash_of(self.snapshot), number, self.entrants)
-        whose = {pseudonym(secret_number(SALT, a), a): a for a in self.tickets}
+        randomness = self.beacon.randomness if self.beacon else None
+        found = draw_order(self.seed, hash_of(self.snapshot), randomness, self.entrants)
+        whose = {pseudonym_of(SALT, account): account for account in self.tickets}
         return [whose[name] for name in islice(found, most)]
 
     def won(self, k: int, account: str) -> Pick:
-        secret, member = secret_number(SALT, account), claimant(SALT, 1)
-        return Pick(k, pseudonym(secret, account), "won", None, account, secret, member)
+        return Pick.of(SALT, k, account, claimant(SALT, 1))
 
     def skipped(self, k: int, account: str) -> Pick:
         return Pick(k, self.won(k, account).pseudonym, "skipped", "banned")

@@ -1,0 +1,68 @@
+"""Compares a stored draw with what was published. Run these checks before each draw, so that nobody
+can change the result by editing the database."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from core.drand.chain import BeaconWrong, Chain, Round
+from core.draws.secrets import commitment_to
+from core.draws.snapshot import Entrants, entrants_of, hash_of, header_of
+from core.kit.words import _
+
+
+class Tampered(Exception):
+    """What is stored is not what was published. The text says what differs, for people to read."""
+
+
+def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
+    """The lines of the list.
+
+    Args:
+        header: as it follows from what is stored beside the list.
+
+    Raises:
+        Tampered: the list or its terms were changed.
+    """
+    if hash_of(snapshot) != published_hash:
+        raise Tampered(_("the list is not the one whose hash was posted"))
+    if header_of(snapshot) != header:
+        raise Tampered(_("the terms are not those of the frozen list"))
+    return entrants_of(snapshot)
+
+
+def check_seed(seed: bytes, commitment: str) -> None:
+    """
+    Raises:
+        Tampered: this is not the seed of the commitment.
+    """
+    if commitment_to(seed) != commitment:
+        raise Tampered(_("the seed is not the one whose hash was posted"))
+
+
+def check_round(chain: Chain, random: Round) -> None:
+    """
+    Raises:
+        Tampered: the chain did not sign this.
+    """
+    try:
+        is_signed = Round.signed(chain, random.number, random.signature) == random
+    except BeaconWrong:
+        is_signed = False
+    if not is_signed:
+        raise Tampered(_("the random number was not signed by the beacon"))
+
+
+def count_mismatches(entrants: Entrants, tickets: Mapping[str, int], erased: Iterable[int]) -> int:
+    """How many lines of a list differ from the tickets that the feature has on record.
+
+    Args:
+        tickets: by pseudonym, of every account that is still known.
+        erased: tickets of accounts that were erased since, so that nobody knows which line is
+            theirs.
+    """
+    different = Counter(
+        listed
+        for pseudonym, listed in zip(*entrants, strict=True)
+        if tickets.get(pseudonym) != listed
+    )
+    return (different - Counter(erased)).total()
