@@ -17,7 +17,7 @@ from core.raffle.ledger.commands import Tickets
 from core.raffle.ledger.settings import SETTINGS as LEDGER_SETTINGS
 from core.raffle.ledger.tasks import TASKS as LEDGER_TASKS
 from core.raffle.periods import embeds as period_embeds
-from core.raffle.periods.buttons import ChangeButton
+from core.raffle.periods.buttons import INFO, ChangeButton
 from core.raffle.periods.commands import RaffleCalendar
 from core.raffle.periods.settings import SETTINGS as PERIOD_SETTINGS
 from core.raffle.periods.tasks import TASKS as PERIOD_TASKS
@@ -68,7 +68,7 @@ FEATURE = Feature(
     },
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
     checks=(check_draws,),
-    books=BOOKS,
+    books=(*BOOKS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={
         "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),

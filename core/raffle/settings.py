@@ -10,6 +10,15 @@ CHANNEL = GuildSetting(
     environment="raffle_announcement_channel_id",
     of="channel",
 )
+LOG_CHANNEL = GuildSetting(
+    "raffle.log_channel",
+    int,
+    0,
+    "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
+    "dates); without one, the raffle's own channel.",
+    of="channel",
+)
+
 PRIZE = GuildSetting(
     "raffle.prize",
     str,
@@ -43,4 +52,4 @@ CLAIM_MINUTES = GuildSetting(
     most=43_200,
 )
 
-SETTINGS = (CHANNEL, PRIZE, WINNERS, AUTO_DRAW, GRACE_MINUTES, CLAIM_MINUTES)
+SETTINGS = (CHANNEL, LOG_CHANNEL, PRIZE, WINNERS, AUTO_DRAW, GRACE_MINUTES, CLAIM_MINUTES)

@@ -7,8 +7,7 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import setting
 from core.outbox import actions as outbox
-from core.raffle.periods.settings import LOG_CHANNEL
-from core.raffle.settings import CHANNEL
+from core.raffle.settings import CHANNEL, LOG_CHANNEL
 
 
 def show_change(

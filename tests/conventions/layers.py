@@ -36,6 +36,9 @@ INPUT_AND_OUTPUT = (
 )
 FRAMEWORKS = ("discord", "sqlalchemy", "psycopg2", "redis", *WEB, *HTTP_CLIENTS)
 
+CYCLIC = ("kick", "people")
+"""Packages that still have import cycles between their sub-packages."""
+
 PURE = ("draws",)
 """Packages that are rules as a whole."""
 
@@ -128,6 +131,7 @@ def contracts(tree: Tree) -> list[Contract]:
     return [
         _layers(tree),
         _inside(tree),
+        _acyclic(tree),
         _private(tree),
         *_rules(tree),
         *(_only(tree, packages, features) for packages, features in tree.reserved().items()),
@@ -155,6 +159,18 @@ def _inside(tree: Tree) -> Contract:
         "type": "layers",
         "containers": [package for package in tree.packages if package not in whole],
         "layers": layers,
+    }
+
+
+def _acyclic(tree: Tree) -> Contract:
+    """Between the modules and sub-packages of a package, through others too."""
+    return {
+        "name": "there are no import cycles inside a package",
+        "type": "acyclic_siblings",
+        "ancestors": [
+            f"{tree.core}.{p}" for layer in tree.layers for p in layer if p not in CYCLIC
+        ],
+        "depth": "0",
     }
 
 

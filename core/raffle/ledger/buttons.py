@@ -1,6 +1,5 @@
-"""What `/tickets`, `/why`, `/raffleboard` and `/raffleinfo` show, and the buttons from one to the
-other; the choice of a gift to take back. All are found by their custom ids, so they outlive
-restarts."""
+"""The buttons of `/tickets`, `/why` and `/raffleboard`, and the choice of a gift to take back. All
+are found by their custom ids, so they outlive restarts."""
 
 import re
 from typing import Any
@@ -16,7 +15,6 @@ from core.people import store as people
 from core.people.linking.buttons import StartButton
 from core.raffle.ledger import embeds, looks, voiding
 from core.raffle.ledger.voiding import Given
-from core.raffle.means import means_of
 
 Select = discord.ui.Select[discord.ui.View]
 
@@ -62,7 +60,7 @@ async def _open_tickets(reader: Reader, chapter: str, _number: int) -> Page:
     found = await reader.services.database.run(_stand, reader, int(chapter) if chapter else None)
     if found is None:
         return Page(embeds.not_linked(), 1, 1, below=(StartButton(),))
-    below = (_to(_("How to earn"), "raffle_info"), _to(_("Board"), "raffle_board", "10"))
+    below = (link_to(_("How to earn"), "raffle_info"), link_to(_("Board"), "raffle_board", "10"))
     return Page(embeds.standing(found), 1, 1, chapter, below)
 
 
@@ -78,20 +76,7 @@ def _stand(tx: Connection, reader: Reader, viewer_id: int | None) -> looks.Stand
     return looks.standing(tx, guild_id, viewer, reader.services.clock())
 
 
-async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
-    services = reader.services
-    found = await services.database.run(
-        looks.info,
-        means_of(services.settings),
-        reader.guild.id,
-        services.clock(),
-        is_admin=reader.is_admin,
-    )
-    below = (_to(_("My tickets"), "raffle_tickets"), _to(_("Board"), "raffle_board", "10"))
-    return Page(embeds.info(found), 1, 1, below=below if found.period else ())
-
-
-def _to(label: str, book: str, chapter: str = "") -> PageButton:
+def link_to(label: str, book: str, chapter: str = "") -> PageButton:
     """Opens another list, for the eyes of whoever presses it."""
     return PageButton(label, book, chapter, 1, NOBODY)
 
@@ -99,8 +84,7 @@ def _to(label: str, book: str, chapter: str = "") -> PageButton:
 WHY = Book("why", "why", _open_why)
 BOARD = Book("raffle_board", "raffleboard", _open_board)
 TICKETS = Book("raffle_tickets", "tickets", _open_tickets)
-INFO = Book("raffle_info", "raffleinfo", _open_info)
-BOOKS = (WHY, BOARD, TICKETS, INFO)
+BOOKS = (WHY, BOARD, TICKETS)
 
 
 def void_view(given: Given) -> discord.ui.View | None:

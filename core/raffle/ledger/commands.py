@@ -11,7 +11,7 @@ from core.kit.services import Services
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer
 from core.raffle.ledger import embeds, giving, looks, voiding
-from core.raffle.ledger.buttons import BOARD, INFO, TICKETS, WHY, void_view
+from core.raffle.ledger.buttons import BOARD, TICKETS, WHY, void_view
 
 Context = commands.Context[commands.Bot]
 
@@ -63,12 +63,6 @@ class Tickets(commands.Cog):
     ) -> None:
         """Show who has the most tickets."""
         await show(ctx, BOARD, str(limit))
-
-    @commands.hybrid_command(name="raffleinfo")
-    @commands.guild_only()
-    async def raffle_info(self, ctx: Context) -> None:
-        """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
-        await show(ctx, INFO)
 
     @commands.hybrid_command(name="rafflestats")
     @commands.guild_only()

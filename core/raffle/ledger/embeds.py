@@ -12,7 +12,7 @@ from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.giving import Done
-from core.raffle.ledger.looks import Board, Info, Standing, Stats, Why
+from core.raffle.ledger.looks import Board, Standing, Stats, Why
 from core.raffle.ledger.reading import Place, Pool, Row, Taken
 from core.raffle.ledger.rules import chance_words
 from core.raffle.ledger.voiding import Given, Voided
@@ -63,7 +63,7 @@ def standing(current: Standing) -> discord.Embed:
     )
     embed.add_field(
         name=_("Raffle #{number}").format(number=current.period.number),
-        value=_when(current.period, current.ended),
+        value=when_words(current.period, current.ended),
     )
     if current.period.prize:
         embed.add_field(name=_("Prize"), value=safe(current.period.prize, 300))
@@ -106,7 +106,8 @@ def _next(current: Standing) -> str | None:
     )
 
 
-def _when(period: Period, ended: bool) -> str:
+def when_words(period: Period, ended: bool) -> str:
+    """Where a raffle is between its start and its draw."""
     if period.state == "open" and ended:
         return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
     if period.state == "frozen":
@@ -156,7 +157,8 @@ def board(found: Board) -> discord.Embed:
         rows += ["…", _board_row(found.own, found.pool)]
     together = plural("{count} viewer", "{count} viewers", found.pool.viewers)
     rows.append(
-        f"-# {together} · {tickets_words(found.pool.tickets)} · {_when(found.period, found.ended)}"
+        f"-# {together} · {tickets_words(found.pool.tickets)} · "
+        + when_words(found.period, found.ended)
     )
     return card(title, lines(rows), tone="kick")
 
@@ -165,91 +167,6 @@ def _board_row(place: Place, pool: Pool) -> str:
     mark = _MEDALS.get(place.rank, f"`#{place.rank}`")
     share = chance_words(place.tickets, pool.tickets)
     return f"{mark} **{safe(place.name, 40)}** · {place.tickets:,} · {share}"
-
-
-def info(found: Info) -> discord.Embed:
-    """The raffle as everybody may know it, and why its news cannot be posted."""
-    period, problem = found.period, []
-    if found.problem:
-        words = _("Raffle news is not posted. {problem}")
-        problem.append("⚠️ " + words.format(problem=found.problem))
-    if period is None:
-        body = _("An admin opens the first one with `/rafflestart`.")
-        return card("🎟️ " + _("There is no raffle yet"), "\n".join([*problem, body]))
-    embed = card(
-        "🎟️ " + _("Raffle #{number}").format(number=period.number),
-        "\n".join([*problem, _span(period), "", *_ways(found)]),
-        tone="kick",
-    )
-    embed.add_field(
-        name=_("Prize"), value=safe(period.prize, 300) or _("not named yet"), inline=False
-    )
-    embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
-    if found.pool is not None:
-        embed.add_field(name=_("Entrants"), value=f"{found.pool.viewers:,}")
-        embed.add_field(name=_("Tickets"), value=f"{found.pool.tickets:,}")
-    embed.add_field(
-        name=_("SHA-256 of the secret seed"),
-        value=f"```\n{period.commitment}\n```"
-        + _("[How the draw works, and how to check it]({page})").format(page=found.page),
-        inline=False,
-    )
-    if winners := _last_winners(found):
-        embed.add_field(name=_("Last winners"), value=winners, inline=False)
-    return embed
-
-
-def _span(period: Period) -> str:
-    if period.state != "open":
-        return _when(period, ended=True)
-    span = _("From {start} to {end}").format(
-        start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
-    )
-    return f"{span} ({ago(period.ends_at)})"
-
-
-def _ways(found: Info) -> list[str]:
-    ways = []
-    if found.per_gift:
-        ways.append(
-            "🎁 "
-            + _("**{tickets}** for each gifted sub").format(tickets=tickets_words(found.per_gift))
-        )
-    if found.per_hour:
-        minutes = plural("{count} minute", "{count} minutes", found.window_minutes)
-        ways.append(
-            "⏱️ "
-            + _(
-                "**{tickets}** for each hour watched: you are counted for {minutes} after each "
-                "message in chat while the stream is live"
-            ).format(tickets=tickets_words(found.per_hour), minutes=minutes)
-        )
-    if found.per_thousand:
-        tickets = tickets_words(found.per_thousand)
-        ways.append(
-            "🎰 "
-            + _("**{tickets}** for each $1,000 wagered with a verified account (18+)").format(
-                tickets=tickets
-            )
-        )
-    ways.append(
-        "-# "
-        + _(
-            "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave "
-            "the Discord server you stay in the raffle; to drop out, use `/unlink`."
-        )
-    )
-    return ways
-
-
-def _last_winners(found: Info) -> str:
-    rows = [
-        f"[#{past.number}]({past.page}) "
-        + ", ".join(safe(name, 40) for name, _state in past.winners)
-        for past in found.past
-        if past.winners
-    ]
-    return lines(rows, limit=1000)
 
 
 def stats(found: Stats) -> discord.Embed:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from core.guilds.actions import setting
 from core.kit.errors import Refusal
 from core.kit.paging import nearest_page
 from core.kit.words import _
@@ -14,21 +13,13 @@ from core.people import actions as people
 from core.people import store as people_store
 from core.people.store import Viewer
 from core.raffle import store as raffles
-from core.raffle.actions import find_problem
-from core.raffle.current import find_shown, get_shown
-from core.raffle.draw import publishing
-from core.raffle.draw.publishing import Past
+from core.raffle.current import get_shown
 from core.raffle.ledger import earning, reading
 from core.raffle.ledger.reading import Own, Place, Pool, Row
-from core.raffle.ledger.settings import PER_GIFT, PER_HOUR, PER_THOUSAND
-from core.raffle.means import Means
 from core.raffle.store import Period
-from core.wagers.store import has_verified
-from core.watchtime.actions import window
 
 MOST_PLACES = 25
 ROWS_A_PAGE = 12
-PAST_SHOWN = 3
 
 MOST_PAGES = 999_999
 """The number of a page has at most six digits in its button."""
@@ -190,45 +181,6 @@ def board(
 def _get_raffle(tx: Connection, guild_id: int, number: int | None, now: datetime) -> Period:
     found = None if number is None else raffles.find_period(tx, guild_id, number)
     return found or get_shown(tx, guild_id, now)
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """The raffle as everybody may know it.
-
-    Attributes:
-        period: None before the first.
-        per_thousand: tickets for $1,000 wagered; 0 where nobody's wagers count.
-        problem: why raffle news cannot be posted, for admins.
-    """
-
-    period: Period | None
-    pool: Pool | None
-    page: str
-    per_gift: int
-    per_hour: int
-    per_thousand: int
-    window_minutes: int
-    past: Sequence[Past]
-    problem: str
-
-
-def info(
-    tx: Connection, means: Means, guild_id: int, now: datetime, *, is_admin: bool = False
-) -> Info:
-    """What runs, how one earns, what can be won, and who won last."""
-    period = find_shown(tx, guild_id, now)
-    return Info(
-        period,
-        reading.get_pool(tx, guild_id, period.number, now) if period else None,
-        means.page_of(period.public_id) if period else "",
-        setting(tx, guild_id, PER_GIFT),
-        setting(tx, guild_id, PER_HOUR),
-        setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
-        int(window(tx, guild_id).total_seconds()) // 60,
-        publishing.list_past(tx, means, guild_id, PAST_SHOWN),
-        find_problem(tx, guild_id) if is_admin else "",
-    )
 
 
 @dataclass(frozen=True, slots=True)

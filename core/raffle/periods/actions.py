@@ -18,8 +18,8 @@ from core.raffle.ledger import earning
 from core.raffle.means import Means
 from core.raffle.periods import rules
 from core.raffle.periods.rules import LastEnd, Stretch
-from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
-from core.raffle.settings import CHANNEL, PRIZE, WINNERS
+from core.raffle.periods.settings import ENABLED
+from core.raffle.settings import CHANNEL, LOG_CHANNEL, PRIZE, WINNERS
 from core.raffle.showing import show_change
 from core.raffle.store import Period
 

@@ -1,15 +1,16 @@
-"""`/rafflestart`, `/raffleend`, `/rafflerestart`, `/rafflecancel`, `/rafflesetdate`."""
+"""`/raffleinfo`, and the commands with which admins start, end and move raffles."""
 
 from discord import app_commands
 from discord.ext import commands
 
+from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 from core.raffle.actions import find_problem
 from core.raffle.ledger.reading import get_pool
 from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
-from core.raffle.periods.buttons import change_view
+from core.raffle.periods.buttons import INFO, change_view
 from core.raffle.periods.rules import parse_date
 from core.raffle.store import Period
 
@@ -20,12 +21,18 @@ Number = commands.Range[int, 1, 999_999_999]
 
 
 class RaffleCalendar(commands.Cog):
-    """When raffles begin and end."""
+    """What runs, and when raffles begin and end."""
 
     def __init__(self, services: Services) -> None:
         self._database = services.database
         self._clock = services.clock
         self._means = means_of(services.settings)
+
+    @commands.hybrid_command(name="raffleinfo")
+    @commands.guild_only()
+    async def raffle_info(self, ctx: Context) -> None:
+        """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
+        await show(ctx, INFO)
 
     @commands.hybrid_command(name="rafflestart", extras=PRIVATE, ignore_extra=False)
     @commands.guild_only()

@@ -8,10 +8,12 @@ import discord
 from discord.utils import format_dt
 
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import ago, card, safe
-from core.kit.words import _
+from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
+from core.raffle.ledger.embeds import tickets_words, when_words
 from core.raffle.ledger.reading import Pool
+from core.raffle.periods.info import Info
 from core.raffle.store import Period
 
 
@@ -115,3 +117,88 @@ def ended(period: Period) -> discord.Embed:
 
 def _no_more() -> str:
     return _("No new raffle will open until you run `/rafflestart`.")
+
+
+def info(found: Info) -> discord.Embed:
+    """The raffle as everybody may know it, and why its news cannot be posted."""
+    period, problem = found.period, []
+    if found.problem:
+        words = _("Raffle news is not posted. {problem}")
+        problem.append("⚠️ " + words.format(problem=found.problem))
+    if period is None:
+        body = _("An admin opens the first one with `/rafflestart`.")
+        return card("🎟️ " + _("There is no raffle yet"), "\n".join([*problem, body]))
+    embed = card(
+        "🎟️ " + _("Raffle #{number}").format(number=period.number),
+        "\n".join([*problem, _span(period), "", *_ways(found)]),
+        tone="kick",
+    )
+    embed.add_field(
+        name=_("Prize"), value=safe(period.prize, 300) or _("not named yet"), inline=False
+    )
+    embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
+    if found.pool is not None:
+        embed.add_field(name=_("Entrants"), value=f"{found.pool.viewers:,}")
+        embed.add_field(name=_("Tickets"), value=f"{found.pool.tickets:,}")
+    embed.add_field(
+        name=_("SHA-256 of the secret seed"),
+        value=f"```\n{period.commitment}\n```"
+        + _("[How the draw works, and how to check it]({page})").format(page=found.page),
+        inline=False,
+    )
+    if winners := _last_winners(found):
+        embed.add_field(name=_("Last winners"), value=winners, inline=False)
+    return embed
+
+
+def _span(period: Period) -> str:
+    if period.state != "open":
+        return when_words(period, ended=True)
+    span = _("From {start} to {end}").format(
+        start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
+    )
+    return f"{span} ({ago(period.ends_at)})"
+
+
+def _ways(found: Info) -> list[str]:
+    ways = []
+    if found.per_gift:
+        ways.append(
+            "🎁 "
+            + _("**{tickets}** for each gifted sub").format(tickets=tickets_words(found.per_gift))
+        )
+    if found.per_hour:
+        minutes = plural("{count} minute", "{count} minutes", found.window_minutes)
+        ways.append(
+            "⏱️ "
+            + _(
+                "**{tickets}** for each hour watched: you are counted for {minutes} after each "
+                "message in chat while the stream is live"
+            ).format(tickets=tickets_words(found.per_hour), minutes=minutes)
+        )
+    if found.per_thousand:
+        tickets = tickets_words(found.per_thousand)
+        ways.append(
+            "🎰 "
+            + _("**{tickets}** for each $1,000 wagered with a verified account (18+)").format(
+                tickets=tickets
+            )
+        )
+    ways.append(
+        "-# "
+        + _(
+            "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave "
+            "the Discord server you stay in the raffle; to drop out, use `/unlink`."
+        )
+    )
+    return ways
+
+
+def _last_winners(found: Info) -> str:
+    rows = [
+        f"[#{past.number}]({past.page}) "
+        + ", ".join(safe(name, 40) for name, _state in past.winners)
+        for past in found.past
+        if past.winners
+    ]
+    return lines(rows, limit=1000)

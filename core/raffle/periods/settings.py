@@ -9,13 +9,5 @@ ENABLED = GuildSetting(
     "Whether a raffle opens by itself each month, from the 1st to the 1st in the server's time "
     "zone; `/rafflestart` switches it on, `/raffleend` off.",
 )
-LOG_CHANNEL = GuildSetting(
-    "raffle.log_channel",
-    int,
-    0,
-    "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
-    "dates); without one, the raffle's own channel.",
-    of="channel",
-)
 
-SETTINGS = (ENABLED, LOG_CHANNEL)
+SETTINGS = (ENABLED,)

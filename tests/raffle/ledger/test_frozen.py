@@ -12,6 +12,7 @@ from core.raffle.draw import actions as draws
 from core.raffle.draw import excluding
 from core.raffle.draw import store as draw_store
 from core.raffle.ledger import embeds, looks, reading
+from core.raffle.periods.info import get_info
 from tests.raffle.draw.rig import ADMIN, froze
 from tests.raffle.ledger.scene import (
     END,
@@ -83,7 +84,7 @@ def test_what_happens_after_the_freeze_changes_no_figure(
         ]
         return (
             [(place.name, place.rank, place.tickets) for place in (*board.places, *second.places)],
-            (board.pool, second.pages, looks.info(tx, MEANS, frozen, LATER).pool),
+            (board.pool, second.pages, get_info(tx, MEANS, frozen, LATER).pool),
             [(one.own.tickets, one.own.rank, one.own.pool) for one in standings],
         )
 

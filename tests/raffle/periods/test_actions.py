@@ -16,8 +16,8 @@ from core.raffle.draw import actions as draws
 from core.raffle.draw import embeds
 from core.raffle.ledger import earning
 from core.raffle.periods import actions
-from core.raffle.periods.settings import ENABLED, LOG_CHANNEL
-from core.raffle.settings import PRIZE, WINNERS
+from core.raffle.periods.settings import ENABLED
+from core.raffle.settings import LOG_CHANNEL, PRIZE, WINNERS
 from core.raffle.store import Period
 from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
