@@ -20,8 +20,8 @@ from core.guilds.actions import change_setting
 from core.kit.crypto import Vault
 from core.kit.database import Database
 from core.raffle import actions as raffles
+from core.raffle.config import Config
 from core.raffle.draw import actions, publishing
-from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
 
 GUILD = 1
@@ -65,15 +65,15 @@ _BALANCES = text("""
 
 def run(database: Database) -> Results:
     """Give it a database of its own, with the schema: its holders are all viewers there are."""
-    means = Means(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
+    config = Config(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
     with database.begin() as tx:
-        number = _fill(tx, means)
+        number = _fill(tx, config)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
         lone.execute(text("ANALYZE"))
     figures: Results = {}
     with database.begin() as tx:
         frozen = _timed(
-            figures, "freeze_100k_s", lambda: actions.freeze(tx, means, GUILD, number, 1, END)
+            figures, "freeze_100k_s", lambda: actions.freeze(tx, config, GUILD, number, 1, END)
         )
     assert (frozen.entrants, frozen.tickets) == (HOLDERS, TICKETS)
     assert frozen.round == ROUND
@@ -81,14 +81,14 @@ def run(database: Database) -> Results:
     told = Round(frozen.chain or "", ROUND, randomness, SIGNATURE)
     later = END + timedelta(minutes=10)
     with database.begin() as tx:
-        actions.learn_beacon(tx, GUILD, number, told)
+        actions.store_round(tx, GUILD, number, told)
         _timed(
-            figures, "draw_100k_s", lambda: actions.draw_winners(tx, means, GUILD, number, later)
+            figures, "draw_100k_s", lambda: actions.draw_winners(tx, config, GUILD, number, later)
         )
     with database.begin() as tx:
-        found = publishing.find_public(tx, means, _public_id(tx))
+        found = publishing.find_public_draw(tx, config, _public_id(tx))
         assert found is not None
-        made = _timed(figures, "draw_bundle_s", lambda: publishing.bundle_of(tx, means, found))
+        made = _timed(figures, "draw_bundle_s", lambda: publishing.bundle_of(tx, config, found))
     assert made is not None
     figures["draw_bundle_mb"] = len(made) / 1e6
     _timed(figures, "draw_verifier_s", lambda: _verify(made))
@@ -105,12 +105,12 @@ def _verify(bundle: bytes) -> None:
         assert done.returncode == 2, "all is right, but nobody has seen Discord or the beacon"
 
 
-def _fill(tx: Connection, means: Means) -> int:
+def _fill(tx: Connection, config: Config) -> int:
     guilds.set_guild(tx, GUILD, "A large server")
     change_setting(tx, GUILD, CHANNEL, 1, 1)
     start = END - timedelta(days=30)
     opened = raffles.open_period(
-        tx, means, GUILD, start, END, prize="A car", winners_wanted=WINNERS, now=start
+        tx, config, GUILD, start, END, prize="A car", winners_wanted=WINNERS, now=start
     )
     tx.execute(_VIEWERS, {"guild": GUILD, "holders": HOLDERS, "at": start})
     tx.execute(_LINKS, {"at": start})

@@ -20,8 +20,8 @@ from core.guilds import store as guilds
 from core.kit.crypto import Vault
 from core.kit.database import Database
 from core.raffle import actions as raffles
+from core.raffle.config import Config
 from core.raffle.ledger import gifting, gifts, handlers, reading, store
-from core.raffle.means import Means
 
 GUILD = 800_000_001
 VIEWERS = 20_000
@@ -60,11 +60,11 @@ _BALANCES = text("""
 
 def fill(database: Database) -> list[int]:
     """A raffle with a million entries; returns the viewer ids."""
-    means = Means(Vault([Fernet.generate_key().decode()]), QUICKNET, "https://regulars.example")
+    config = Config(Vault([Fernet.generate_key().decode()]), QUICKNET, "https://regulars.example")
     words = {"guild": GUILD, "at": START, "viewers": VIEWERS, "each": ENTRIES_EACH}
     with database.begin() as tx:
         guilds.add_guild(tx, GUILD, "Benchmark")
-        raffles.open_period(tx, means, GUILD, START, END, prize="", winners_wanted=1, now=START)
+        raffles.open_period(tx, config, GUILD, START, END, prize="", winners_wanted=1, now=START)
         for statement in (_VIEWERS, _LINKS, _ENTRIES, _BALANCES):
             tx.execute(
                 statement, {k: v for k, v in words.items() if k in statement.compile().params}

@@ -303,7 +303,7 @@ STEPS: dict[str, Step] = {
     "count holders": lambda tx, g: draw.count_holders(tx, g, 1, NOW),
     "tickets by the ledger": lambda tx, g: draw.list_held(tx, g, 1, NOW),
     "left out of the draw": lambda tx, g: draw.set_left_out(tx, g, 1, viewer_ids(tx, g)),
-    "raffles to announce": lambda tx, _guild_id: draw.list_untold(tx, NOW),
+    "raffles to announce": lambda tx, _guild_id: draw.list_unannounced(tx, NOW),
     "post entries": post_entries,
     "post first entries": post_first_entries,
     "balances": lambda tx, g: ledger.get_balances(tx, g, 1, viewer_ids(tx, g)),

@@ -17,14 +17,14 @@ from core.kit.words import _
 from core.outbox import actions as outbox
 from core.raffle import announcements, store
 from core.raffle.announcements import Announcement, Kind
-from core.raffle.means import Means
+from core.raffle.config import Config
 from core.raffle.settings import CHANNEL, GRACE_MINUTES
 from core.raffle.store import Period
 
 
 def open_period(
     tx: Connection,
-    means: Means,
+    config: Config,
     guild_id: int,
     starts_at: datetime,
     ends_at: datetime,
@@ -52,8 +52,8 @@ def open_period(
                 ends_with_month=ends_with_month,
                 prize=prize,
                 winners_wanted=winners_wanted,
-                sealed_seed=means.vault.seal(seed.hex()),
-                sealed_salt=means.vault.seal(new_secret().hex()),
+                sealed_seed=config.vault.seal(seed.hex()),
+                sealed_salt=config.vault.seal(new_secret().hex()),
                 commitment=commitment_to(seed),
                 public_id=secrets.token_urlsafe(12),
                 now=now,
@@ -65,18 +65,18 @@ def open_period(
             _("Another raffle runs during that time."),
             _("Choose other days, or end the running one first."),
         ) from error
-    plan = plan_of(tx, means, opened, "opened", now)
+    plan = plan_of(tx, config, opened, "opened", now)
     announcements.add_announcement(tx, guild_id, opened.number, plan)
-    announce(tx, means, opened, now)
+    announce(tx, config, opened, now)
     return opened
 
 
 def plan_of(
-    tx: Connection, means: Means, period: Period, kind: Kind, now: datetime
+    tx: Connection, config: Config, period: Period, kind: Kind, now: datetime
 ) -> Announcement:
     """When the list is to be frozen, by the end and the grace time, and which round is expected."""
     grace = setting(tx, period.guild_id, GRACE_MINUTES)
-    return announcements.plan(means.chain, kind, period.ends_at, grace, now)
+    return announcements.plan(config.chain, kind, period.ends_at, grace, now)
 
 
 def plan_payload(plan: Announcement | None) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def find_problem(tx: Connection, guild_id: int) -> str:
     return channels.say_trouble(trouble) if trouble else ""
 
 
-def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> None:
+def announce(tx: Connection, config: Config, opened: Period, now: datetime) -> None:
     """Post the commitment and the plan in the raffle's channel, if there is one."""
     channel_id = setting(tx, opened.guild_id, CHANNEL)
     if not channel_id:
@@ -113,7 +113,7 @@ def announce(tx: Connection, means: Means, opened: Period, now: datetime) -> Non
         "ends_at": opened.ends_at.isoformat(),
         "planned": opened.starts_at > now,
         "commitment": opened.commitment,
-        "page": means.page_of(opened.public_id),
+        "page": config.page_of(opened.public_id),
         **plan_payload(announcements.find_plan(tx, opened.guild_id, opened.number)),
     }
     key = opened_key(opened.number)

@@ -9,13 +9,13 @@ from core.drand.chain import QUICKNET
 from core.kit.crypto import Vault
 from core.people import store as people
 from core.raffle import actions, store
-from core.raffle.means import Means
+from core.raffle.config import Config
 from core.raffle.store import Period
 
 KEY = Fernet.generate_key().decode()
 VAULT = Vault([KEY])
 PUBLIC_URL = "https://regulars.example"
-MEANS = Means(VAULT, QUICKNET, PUBLIC_URL)
+CONFIG = Config(VAULT, QUICKNET, PUBLIC_URL)
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)
 MIDDLE = START + timedelta(days=14)
@@ -39,7 +39,7 @@ def period(
     """An open period."""
     return actions.open_period(
         tx,
-        MEANS,
+        CONFIG,
         guild_id,
         starts_at,
         ends_at,

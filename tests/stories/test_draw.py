@@ -22,7 +22,7 @@ from core.kit.crypto import Vault
 from core.people import store as people
 from core.raffle import actions as raffles
 from core.raffle import store as raffle
-from core.raffle.means import Means
+from core.raffle.config import Config
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until
@@ -60,7 +60,7 @@ def ended_raffle(
     chain: str | None = None,
 ) -> int:
     """A raffle that ended just now, in which four viewers hold tickets; its number."""
-    means = Means(
+    config = Config(
         Vault([KEY]),
         parse_chain(chain or stage.settings["DRAND_CHAIN"]),
         f"http://localhost:{stage.port}",
@@ -70,7 +70,7 @@ def ended_raffle(
     with stage.database.begin() as tx:
         opened = raffles.open_period(
             tx,
-            means,
+            config,
             GUILD,
             start,
             end,
@@ -95,7 +95,7 @@ def asked_to_draw(stage: Stage, person: str = "nora", **options: Any) -> str:
     asked = stage.discord.slash(person, "mods", "raffledraw", options)
     private_answer(stage, asked, "Draw raffle")
     question = stage.discord.wait_for(
-        "mods", lambda m: "Draw raffle" in title(m) and "all the same" not in title(m)
+        "mods", lambda m: "Draw raffle" in title(m) and "anyway" not in title(m)
     )
     label = "Draw without beacon" if options else "Draw now"
     stage.discord.click(person, question["message_id"], custom_id_of(question, label))
@@ -336,7 +336,7 @@ def test_a_second_draw_within_a_day_is_asked_about_twice(
         post(stage, f"wins raffle #{first}")
 
         second = ended_raffle(stage, lasted=timedelta(milliseconds=1))
-        question = becomes(stage, asked_to_draw(stage, without_beacon=True), "all the same?")
+        question = becomes(stage, asked_to_draw(stage, without_beacon=True), "anyway?")
         assert "The last draw was <t:" in question["embeds"][0]["description"]
         stage.discord.click("nora", question["message_id"], custom_id_of(question, "Cancel"))
         question = becomes(stage, question["message_id"], "Everything stays as it is")
@@ -344,7 +344,7 @@ def test_a_second_draw_within_a_day_is_asked_about_twice(
         assert stage.scalar("SELECT count(*) FROM raffle_draws") == 1
 
         asked = asked_to_draw(stage, without_beacon=True)
-        question = becomes(stage, asked, "all the same?")
+        question = becomes(stage, asked, "anyway?")
         sure = custom_id_of(question, "Draw without beacon")
         stage.discord.click("nora", question["message_id"], sure)
         becomes(stage, asked, "is frozen")

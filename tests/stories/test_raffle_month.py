@@ -36,11 +36,11 @@ from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.raffle import store as raffle
+from core.raffle.config import config_of
 from core.raffle.draw import store as draws
-from core.raffle.draw.tasks import move_on
+from core.raffle.draw.tasks import advance_draws
 from core.raffle.ledger import giving
 from core.raffle.ledger.tasks import announce, settle_open
-from core.raffle.means import means_of
 from core.raffle.periods import actions as calendar
 from core.raffle.periods.tasks import open_months
 from core.raffle.settings import AUTO_DRAW, CHANNEL, PRIZE
@@ -100,7 +100,7 @@ def tick(url: str, now: datetime, die_at: int | None = None) -> None:
     for work in (open_months, settle_open, announce):
         work(services)
     with suppress(Refusal):  # whoever comes second is told that it is frozen
-        move_on(services)
+        advance_draws(services)
     database.close()
 
 
@@ -146,8 +146,8 @@ def begin(tx: Connection) -> None:
         (PRIZE, "A chair"),
     ):
         choose(tx, GUILD, setting, value)
-    means, start = means_of(settings()), at("10-01 00:00")
-    calendar.start(tx, means, GUILD, None, None, ADMIN, start)
+    config, start = config_of(settings()), at("10-01 00:00")
+    calendar.start(tx, config, GUILD, None, None, ADMIN, start)
     link(tx, GUILD, MIA, start)
 
 

@@ -1,7 +1,7 @@
-"""The draw's Discord messages: always through the outbox, in the transaction of their cause.
+"""The draw's Discord messages, sent through the outbox.
 
-Each winner has one post in the channel, which mentions them and is edited when something changes. A
-short reveal runs before the first of a draw and is deleted.
+Each winner has one post in the channel, which mentions them and is edited when something changes.
+Before the first winner, a short animation is posted and deleted.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from core.kick.admins import tell_admins
 from core.outbox import actions as outbox
 from core.raffle.actions import plan_payload
 from core.raffle.announcements import Announcement
+from core.raffle.config import Config
 from core.raffle.draw.store import Draw, Pick, find_tickets_of_line
-from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
 
@@ -24,36 +24,32 @@ ROLLS = 3
 ROLL_SECONDS = 1.5
 ROLL_NAMES = 4
 NAMES = ROLLS * ROLL_NAMES
-"""How many pseudonyms the reveal shows; they say nothing about who wins."""
+"""How many pseudonyms the animation shows; they have nothing to do with who wins."""
 
 
-def planned(tx: Connection, means: Means, period: Period, plan: Announcement) -> None:
-    """Another end or grace time: another round is expected."""
+def planned(tx: Connection, config: Config, period: Period, plan: Announcement) -> None:
+    """The planned freeze changed, so another round is expected."""
     channel_id = setting(tx, period.guild_id, CHANNEL)
     if not channel_id:
         return
-    payload = {
-        **_about(period),
-        "page": means.page_of(period.public_id),
-        **plan_payload(plan),
-    }
+    payload = {**_about(period), "page": config.page_of(period.public_id), **plan_payload(plan)}
     key = f"raffle.planned:{period.number}:{plan.at.isoformat()}"
     outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.planned", key, payload)
 
 
 def frozen(
     tx: Connection,
-    means: Means,
+    config: Config,
     period: Period,
     draw: Draw,
     plan: Announcement | None,
     earlier: Sequence[Announcement],
 ) -> None:
-    """The hash of the list and the round, before the round is published. `earlier` freezes are
-    mentioned for good: there is more than one only if somebody changed the database."""
+    """The hash of the list and the round, before the round is published. There are `earlier`
+    freezes only if somebody changed the database."""
     payload = {
         **_about(period),
-        "page": means.page_of(period.public_id),
+        "page": config.page_of(period.public_id),
         "entrants": draw.entrants,
         "tickets": draw.tickets,
         "left_out": draw.left_out,
@@ -72,15 +68,15 @@ def frozen(
 
 
 def frozen_key(number: int, snapshot_hash: str) -> str:
-    """Key of the announcement in the outbox: another list is another announcement."""
+    """The announcement's key in the outbox: another list is another announcement."""
     return f"raffle.frozen:{number}:{snapshot_hash}"
 
 
-def given_up(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
-    """An admin does without the round that was promised."""
+def given_up(tx: Connection, config: Config, period: Period, draw: Draw) -> None:
+    """An admin draws without the announced round."""
     payload = {
         **_about(period),
-        "page": means.page_of(period.public_id),
+        "page": config.page_of(period.public_id),
         "round": draw.round,
         "round_at": draw.round_at.isoformat() if draw.round_at else None,
     }
@@ -89,7 +85,7 @@ def given_up(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
 
 
 def reveal(tx: Connection, period: Period, draw: Draw, k: int, names: Sequence[str]) -> None:
-    """Pseudonyms roll by for some seconds, before number k and those behind are announced."""
+    """Animate pseudonyms for some seconds, before pick k and the next ones are announced."""
     guild_id, channel_id = period.guild_id, channel_of(tx, draw)
     key = f"raffle.reveal:{period.number}:{k}"
     payload = {
@@ -115,13 +111,13 @@ _REVEAL = "raffle.reveal"
 
 
 def channel_of(tx: Connection, draw: Draw) -> int:
-    """Where a draw's next post goes: its channel may have been replaced by another one since."""
+    """Where a draw's next post goes: the setting may have changed since the freeze."""
     return setting(tx, draw.guild_id, CHANNEL) or draw.channel_id
 
 
-def drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
-    """The winner's post, and a direct message once the reveal is over."""
-    post_winner(tx, means, period, draw, pick)
+def drawn(tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
+    """The winner's post, and a direct message after the animation."""
+    post_winner(tx, config, period, draw, pick)
     outbox.post_to_user(
         tx,
         period.guild_id,
@@ -129,7 +125,7 @@ def drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) 
         "raffle.won",
         message_key(pick),
         {
-            **_of_winner(tx, means, period, draw, pick),
+            **_of_winner(tx, config, period, draw, pick),
             "server": list_names(tx).get(period.guild_id, ""),
         },
         if_possible=True,
@@ -137,17 +133,17 @@ def drawn(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) 
     )
 
 
-def post_winner(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+def post_winner(tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
     """The winner's post, in the pick's channel."""
-    payload = _of_winner(tx, means, period, draw, pick)
+    payload = _of_winner(tx, config, period, draw, pick)
     outbox.post_to_channel(
         tx, period.guild_id, pick.channel_id or 0, "raffle.winner", post_key(pick), payload
     )
 
 
-def changed(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
-    """The winner's post shows what became of the prize, and until when it can be claimed."""
-    payload = _of_winner(tx, means, period, draw, pick)
+def changed(tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
+    """Update the winner's post: the state of the prize, and the time to claim."""
+    payload = _of_winner(tx, config, period, draw, pick)
     outbox.post_edit(
         tx,
         period.guild_id,
@@ -167,15 +163,15 @@ def unreachable(tx: Connection, period: Period, pick: Pick) -> None:
 
 
 def skipped(tx: Connection, period: Period, draw: Draw, pick: Pick) -> None:
-    """Somebody was drawn who does not win, and why."""
+    """Somebody was drawn who cannot win."""
     payload = {**_about(period), "k": pick.k, "pseudonym": pick.pseudonym, "reason": pick.reason}
     key, channel_id = f"raffle.skipped:{period.number}:{pick.k}", channel_of(tx, draw)
     outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.skipped", key, payload)
 
 
-def nobody(tx: Connection, means: Means, period: Period, draw: Draw) -> None:
-    """Nobody is left who could win."""
-    payload = {**_about(period), "page": means.page_of(period.public_id)}
+def nobody(tx: Connection, config: Config, period: Period, draw: Draw) -> None:
+    """There is no entrant left who could win."""
+    payload = {**_about(period), "page": config.page_of(period.public_id)}
     key, channel_id = f"raffle.nobody:{period.number}", channel_of(tx, draw)
     outbox.post_to_channel(tx, period.guild_id, channel_id, "raffle.nobody", key, payload)
 
@@ -187,7 +183,7 @@ def post_key(pick: Pick) -> str:
 
 
 def edit_key(pick: Pick) -> str:
-    """The outbox key of the edit that shows how the winner's prize is now."""
+    """The outbox key of the edit that shows the winner's current state."""
     key = f"{post_key(pick)}:{pick.state}"
     if pick.state == "drawn" and pick.expires_at is not None:
         return f"{key}:{pick.expires_at.isoformat()}"
@@ -204,12 +200,12 @@ def _about(period: Period) -> dict[str, Any]:
 
 
 def _of_winner(
-    tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick
+    tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick
 ) -> dict[str, Any]:
     return {
         **_about(period),
         "guild_id": str(period.guild_id),
-        "page": means.page_of(period.public_id),
+        "page": config.page_of(period.public_id),
         "k": pick.k,
         "pseudonym": pick.pseudonym,
         "claimant": pick.claimant,

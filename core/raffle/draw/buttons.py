@@ -1,6 +1,6 @@
-"""The winner's button and the admin's. They are found by their custom id, so they outlive restarts.
+"""The winner's button and the admin's. Their custom ids say what they do, so they survive restarts.
 
-The winner's stands under a direct message, too, where there is no server: its id tells which.
+The winner's is also under a direct message, so its id contains the server.
 """
 
 import re
@@ -15,8 +15,8 @@ from core.kit.discord_questions import question_view
 from core.kit.discord_ui import ago, card, kindly, private_word, services_of
 from core.kit.services import Services
 from core.kit.words import _
+from core.raffle.config import config_of
 from core.raffle.draw import actions, winning
-from core.raffle.means import means_of
 
 _CLAIM = r"raffle:claim:(?P<guild>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)"
 _DRAW = r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?"
@@ -25,7 +25,7 @@ _Button = discord.ui.Button[discord.ui.View]
 
 
 class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
-    """The winner claims the prize with this. Needs a running event loop."""
+    """Claims the prize. Needs a running event loop."""
 
     def __init__(self, guild_id: int, number: int, k: int) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
             await interaction.response.defer(ephemeral=True, thinking=True)
             await services.database.run(
                 winning.claim,
-                means_of(services.settings),
+                config_of(services.settings),
                 self.guild_id,
                 self.number,
                 self.k,
@@ -62,15 +62,15 @@ class ClaimButton(discord.ui.DynamicItem[_Button], template=_CLAIM):
 
 
 def draw_view(number: int, how: str, asker_id: int, *, sure: bool = False) -> discord.ui.View:
-    """The buttons under the question whether to draw. Needs a running event loop."""
+    """Asks whether to draw. Needs a running event loop."""
     return question_view(DrawButton(number, how, sure=sure), asker_id, _("Cancel"))
 
 
 class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
-    """Freeze and draw, with the beacon or without; or draw what is frozen without it.
+    """Freezes and draws, with the beacon or without; or draws a frozen list without it.
 
     Args:
-        sure: the admin was told of another draw not long ago, and said yes all the same.
+        sure: the admin confirmed that this is another draw soon after the last one.
     """
 
     def __init__(self, number: int, how: str, *, sure: bool = False) -> None:
@@ -105,10 +105,10 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
             view = None
             if last is None:
                 title = _("Raffle #{number} is frozen").format(number=self.number)
-                body = _("The announcement is on its way; the draw follows by itself.")
+                body = _("It will be announced, and then drawn automatically.")
                 embed = card("🧊 " + title, body, tone="success")
             else:
-                title = _("Draw raffle #{number} all the same?").format(number=self.number)
+                title = _("Draw raffle #{number} anyway?").format(number=self.number)
                 body = _("The last draw was {when}.").format(when=ago(last))
                 embed = card("⚠️ " + title, body, tone="warning")
                 view = draw_view(self.number, self.how, interaction.user.id, sure=True)
@@ -117,14 +117,14 @@ class DrawButton(discord.ui.DynamicItem[_Button], template=_DRAW):
     def _act(
         self, tx: Connection, interaction: discord.Interaction, services: Services
     ) -> datetime | None:
-        """Do it; or return when the last draw was, if that is to be said first."""
+        """Returns when the last draw was if the admin has to confirm first, and does nothing."""
         guild_id, actor, now = interaction.guild_id or 0, interaction.user.id, services.clock()
-        means = means_of(services.settings)
+        config = config_of(services.settings)
         if self.how == "give_up":
-            actions.give_up_beacon(tx, means, guild_id, self.number, actor, now)
+            actions.give_up_beacon(tx, config, guild_id, self.number, actor, now)
             return None
         last = None if self.sure else actions.find_recent(tx, guild_id, now)
         if last is None:
             with_beacon = self.how == "beacon"
-            actions.freeze(tx, means, guild_id, self.number, actor, now, with_beacon=with_beacon)
+            actions.freeze(tx, config, guild_id, self.number, actor, now, with_beacon=with_beacon)
         return last

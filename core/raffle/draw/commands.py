@@ -7,9 +7,9 @@ from discord.ext import commands
 from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, safe
 from core.kit.services import Services
 from core.kit.words import _
+from core.raffle.config import config_of
 from core.raffle.draw import actions, embeds, excluding, exclusions, publishing, winning
 from core.raffle.draw.buttons import draw_view
-from core.raffle.means import means_of
 
 Context = commands.Context[commands.Bot]
 
@@ -24,14 +24,14 @@ class Draws(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._database = services.database
         self._clock = services.clock
-        self._means = means_of(services.settings)
+        self._config = config_of(services.settings)
 
     @commands.hybrid_command(name="raffledraw", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
         raffle="Number of the raffle; the oldest one that waits for its draw if empty",
-        without_beacon="Draw at once, without the public beacon; all are told",
+        without_beacon="Draw at once, without the public beacon; this is announced",
     )
     async def raffle_draw(
         self, ctx: Context, raffle: Number | None = None, without_beacon: bool = False
@@ -53,7 +53,7 @@ class Draws(commands.Cog):
     async def raffle_history(self, ctx: Context) -> None:
         """Show the last raffles: when they were frozen, who won, and where to verify it."""
         past = await self._database.run(
-            publishing.list_past, self._means, guild_id_of(ctx), MOST_SHOWN
+            publishing.list_past, self._config, guild_id_of(ctx), MOST_SHOWN
         )
         await answer(ctx, embeds.history(past))
 
@@ -63,7 +63,7 @@ class Draws(commands.Cog):
     async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
         """Show your own entry in a frozen list, and how to check that it is yours."""
         found = await self._database.run(
-            publishing.get_proof, self._means, guild_id_of(ctx), ctx.author.id, raffle
+            publishing.get_proof, self._config, guild_id_of(ctx), ctx.author.id, raffle
         )
         await answer(ctx, embeds.proof(found), embeds.proof_view(found))
 
@@ -74,14 +74,14 @@ class Draws(commands.Cog):
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
         """Mark a prize as delivered to its winner."""
         pick = await self._database.run(
-            winning.deliver, self._means, guild_id_of(ctx), winner, ctx.author.id, self._clock()
+            winning.deliver, self._config, guild_id_of(ctx), winner, ctx.author.id, self._clock()
         )
         title = _("Prize for raffle #{number} marked as delivered to {name}").format(
             name=safe(pick.name, 60), number=pick.period
         )
         await answer(ctx, card("✅ " + title, tone="success"))
 
-    # -- who may not win --------------------------------------------------------------------
+    # -- exclusions -------------------------------------------------------------------------
 
     @commands.hybrid_group(name="raffleexclude", fallback="list", extras=PRIVATE)
     @commands.guild_only()
@@ -101,7 +101,7 @@ class Draws(commands.Cog):
             excluding.exclude, guild_id_of(ctx), viewer, reason, ctx.author.id, self._clock()
         )
         title = _("{name} can no longer win").format(name=safe(name))
-        await answer(ctx, card("🚫 " + title, _("Take it back with `/raffleexclude remove`.")))
+        await answer(ctx, card("🚫 " + title, _("Undo it with `/raffleexclude remove`.")))
 
     @raffle_exclude.command(name="remove", extras=PRIVATE)
     @app_commands.describe(viewer="A mention, or the name on Kick")
@@ -109,8 +109,6 @@ class Draws(commands.Cog):
         """Let somebody win again, also after a ban."""
         name = await self._database.run(excluding.include, guild_id_of(ctx), viewer, ctx.author.id)
         await answer(ctx, card("✅ " + _("{name} can win again").format(name=safe(name))))
-
-    # -- banned on Discord ------------------------------------------------------------------
 
     # -- what happens in Discord ------------------------------------------------------------
 
@@ -130,7 +128,7 @@ class Draws(commands.Cog):
         self, guild_id: int | None, channel_id: int, message_ids: set[int] | None
     ) -> None:
         if guild_id is not None:
-            await self._database.run(winning.note_deleted, guild_id, channel_id, message_ids)
+            await self._database.run(winning.mark_deleted, guild_id, channel_id, message_ids)
 
     @commands.Cog.listener()
     async def on_member_ban(

@@ -46,7 +46,7 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
 
 
 def planned(payload: Mapping[str, Any]) -> Rendered:
-    """Another round is expected, because the end or the grace time was changed."""
+    """The planned freeze changed, so another round is expected."""
     title = _("Raffle #{number}: the draw was rescheduled").format(number=payload["number"])
     embed = card("📅 " + title, tone="system")
     _prize(embed, payload["prize"])
@@ -55,7 +55,7 @@ def planned(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
-    """The rule, and the round by this plan. Payloads of earlier versions have none."""
+    """The rule and the expected round. Payloads of earlier versions have neither."""
     if not payload.get("planned_at"):
         return
     rule = (
@@ -83,10 +83,10 @@ def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
 
 
 def frozen(payload: Mapping[str, Any]) -> Rendered:
-    """The list is fixed: its hash, and the round that decides."""
+    """The hash of the frozen list, and the round that decides."""
     embed = card(
         "🧊 " + _("Raffle #{number}: the tickets are frozen").format(number=payload["number"]),
-        _how_it_goes_on(payload),
+        _next_step(payload),
         tone="system",
     )
     if payload.get("earlier"):
@@ -111,7 +111,7 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
 
 
-def _how_it_goes_on(payload: Mapping[str, Any]) -> str:
+def _next_step(payload: Mapping[str, Any]) -> str:
     if payload["round"] is None:
         return "⚠️ " + _(
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
@@ -149,10 +149,10 @@ def _why_this_round(payload: Mapping[str, Any]) -> str:
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
-    """An admin does not wait for the promised round any longer."""
+    """An admin draws without the announced round."""
     title = _("Raffle #{number} is drawn without the beacon").format(number=payload["number"])
     body = _(
-        "Round **{round}** was promised for {when}, but an admin chose not to wait any longer. "
+        "Round **{round}** was announced for {when}, but an admin chose not to wait for it. "
         "Whoever runs the bot could know the result in advance."
     ).format(round=payload["round"], when=_at(parse_instant(payload["round_at"])))
     embed = card("⚠️ " + title, body, tone="warning")
@@ -179,7 +179,7 @@ _STATES: dict[str, tuple[str, Tone]] = {
 def winner(payload: Mapping[str, Any]) -> Rendered:
     """A winner's post, from the draw to the delivered prize. It mentions the winner."""
     icon, tone = _STATES[payload["state"]]
-    embed = card(f"{icon} {_title(payload)}", _what_now(payload), tone=tone)
+    embed = card(f"{icon} {_title(payload)}", _winner_text(payload), tone=tone)
     _prize(embed, payload["prize"])
     if payload["tickets"]:
         share = payload["tickets"] / payload["total"]
@@ -193,7 +193,7 @@ def winner(payload: Mapping[str, Any]) -> Rendered:
 
 
 def reveal(payload: Mapping[str, Any]) -> Rendered:
-    """Pseudonyms roll by for some seconds before the winners are posted."""
+    """The animation before the winners are posted."""
     turn, names = payload["roll"], payload["names"]
     shown = names[(turn - 1) * ROLL_NAMES :][:ROLL_NAMES] or names[:ROLL_NAMES]
     bar = "▰" * turn + "▱" * (ROLLS - turn)
@@ -215,7 +215,7 @@ def _title(payload: Mapping[str, Any]) -> str:
     return titles[payload["state"]].format(name=name, number=payload["number"])
 
 
-def _what_now(payload: Mapping[str, Any]) -> str:
+def _winner_text(payload: Mapping[str, Any]) -> str:
     whom = f"<@{payload['discord_id']}>"
     if payload["state"] == "drawn":
         return _("{whom}, claim your prize {when}, or another winner will be drawn.").format(
@@ -266,14 +266,14 @@ def won(payload: Mapping[str, Any]) -> Rendered:
 
 
 def unreachable(payload: Mapping[str, Any]) -> Rendered:
-    """For the admins: the winner does not know, so the time to claim is paused."""
+    """For the admins: neither the post nor a direct message reached the winner."""
     title = _("I could not tell {name} that they won raffle #{number}").format(
         name=safe(payload["name"], 60), number=payload["number"]
     )
     body = _(
-        "The post in <#{channel}> failed or was deleted, and they take no direct messages from me. "
-        "Their time to claim is paused. Choose a channel that I can write in with "
-        "`/settings set raffle.channel`, and I post it there."
+        "The post in <#{channel}> failed or was deleted, and their DMs are closed. Their time to "
+        "claim is paused. Choose a channel that I can post in with "
+        "`/settings set raffle.channel`, and I'll post there."
     ).format(channel=payload["channel_id"])
     embed = card("⚠️ " + title, body, tone="warning")
     _prize(embed, payload["prize"])
@@ -292,7 +292,7 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
 
 
 def reason_words(reason: str) -> str:
-    """Why somebody is skipped, as everybody may read it."""
+    """The public reason for skipping somebody."""
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),
@@ -302,8 +302,8 @@ def reason_words(reason: str) -> str:
 
 
 def nobody(payload: Mapping[str, Any]) -> Rendered:
-    """Nobody is left."""
-    title = _("Raffle #{number}: nobody is left who could win").format(number=payload["number"])
+    """There is no entrant left who could win."""
+    title = _("Raffle #{number}: no eligible entrants left").format(number=payload["number"])
     embed = card("🍃 " + title, "", tone="warning")
     _prize(embed, payload["prize"])
     return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
@@ -326,16 +326,18 @@ def _page_button(page: str, label: str) -> discord.ui.View:
 
 
 def question(found: Preview, with_beacon: bool) -> discord.Embed:
-    """What will happen when an admin says yes."""
+    """Asks an admin to confirm the draw."""
     body = [
         _("The list of tickets is frozen and its hash is posted. Later tickets do not count."),
         _(
-            "The winner is drawn by itself from a public random number that is published at least "
-            "5 minutes later."
+            "The winner is drawn automatically with a public random number that is published at "
+            "least 5 minutes later."
         )
         if with_beacon
         else "⚠️ "
-        + _("Winners are drawn at once **without the public beacon**, and everybody is told so."),
+        + _(
+            "Winners are drawn at once **without the public beacon**, and the announcement says so."
+        ),
     ]
     embed = card(
         "🎟️ " + _("Draw raffle #{number}?").format(number=found.period.number),
@@ -354,13 +356,13 @@ def question(found: Preview, with_beacon: bool) -> discord.Embed:
 
 
 def give_up_question(waiting: Draw) -> discord.Embed:
-    """The promised number does not come."""
+    """Asks an admin whether to draw without the round that is late."""
     title = _("Draw raffle #{number} without the beacon?").format(number=waiting.period)
     due = ago(waiting.round_at) if waiting.round_at else ""
     body = _(
         "Round {round} was due {due}, but the beacon does not answer. You can keep waiting: the "
-        "bot tries again every few seconds. If you draw without it, everybody is told that the "
-        "draw did **not use the public beacon**."
+        "bot tries again every few seconds. If you draw without it, the announcement says that "
+        "the draw did **not use the public beacon**."
     ).format(round=waiting.round, due=due)
     return card("⚠️ " + title, body, tone="warning")
 
@@ -383,10 +385,10 @@ def _past(one: Past) -> str:
         frozen = _("Frozen {times}").format(times=frozen)
     head += f"\n{frozen}" if frozen else ""
     names = [f"{safe(name, 40)} {_STATES[state][0]}" for name, state in one.winners]
-    return head + "\n" + (", ".join(names) or _one_word(one.state))
+    return head + "\n" + (", ".join(names) or _state_word(one.state))
 
 
-def _one_word(state: str) -> str:
+def _state_word(state: str) -> str:
     return {
         "open": _("not drawn"),
         "frozen": _("waiting for the beacon"),
@@ -395,12 +397,14 @@ def _one_word(state: str) -> str:
 
 
 def exclusions(excluded: Sequence[Exclusion]) -> discord.Embed:
-    """Who may not win."""
+    """Who is excluded from winning."""
     if not excluded:
         return card(_("Nobody is excluded"), _("Exclude with `/raffleexclude add`."))
     rows = [f"{safe(one.name)} · {_cause(one)}" for one in excluded]
     title = plural(
-        "{count} may not win", "{count} may not win", len({e.viewer_id for e in excluded})
+        "{count} viewer cannot win",
+        "{count} viewers cannot win",
+        len({e.viewer_id for e in excluded}),
     )
     return card("🚫 " + title, lines(rows))
 
@@ -416,7 +420,7 @@ def _cause(one: Exclusion) -> str:
 
 
 def proof(found: Proof) -> discord.Embed:
-    """A viewer's own line in a frozen list."""
+    """A viewer's own entry in a frozen list."""
     tickets = plural("{count} ticket", "{count} tickets", found.tickets)
     steps = [
         _("1. Your entry is `{pseudonym}` with {tickets}.").format(
@@ -435,6 +439,6 @@ def proof(found: Proof) -> discord.Embed:
 
 
 def proof_view(found: Proof) -> discord.ui.View:
-    """A link that finds the entry; what follows # is not sent to any server."""
-    told = urlencode({"proof": f"{found.secret} {found.account}"})
-    return _page_button(f"{found.page}#{told}", _("Show my entry"))
+    """A link that finds the entry; the part after # is not sent to any server."""
+    fragment = urlencode({"proof": f"{found.secret} {found.account}"})
+    return _page_button(f"{found.page}#{fragment}", _("Show my entry"))

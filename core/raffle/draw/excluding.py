@@ -1,4 +1,4 @@
-"""Who may not win: by an admin's word, or because they are banned."""
+"""Excluding viewers from winning: by an admin, or because of a ban."""
 
 from datetime import datetime
 
@@ -16,10 +16,10 @@ from core.raffle.draw import exclusions
 def exclude(
     tx: Connection, guild_id: int, person: str, reason: str, actor: int, now: datetime
 ) -> str:
-    """This person does not win until an admin takes it back; returns the name.
+    """Returns the person's name.
 
     Raises:
-        Refusal: nobody is called so, or they are excluded already.
+        Refusal: there is nobody of this name, or they are excluded already.
     """
     viewer = people.find_person(tx, guild_id, person)
     added = exclusions.add_exclusion(
@@ -32,10 +32,10 @@ def exclude(
 
 
 def include(tx: Connection, guild_id: int, person: str, actor: int) -> str:
-    """This person may win again, whatever the cause was; returns the name.
+    """Let a person win again, whatever the cause was; returns the name.
 
     Raises:
-        Refusal: nobody is called so, or they are not excluded.
+        Refusal: there is nobody of this name, or they are not excluded.
     """
     viewer = people.find_person(tx, guild_id, person)
     if not exclusions.end_exclusion(tx, guild_id, viewer.viewer_id):
@@ -69,7 +69,7 @@ def ban_member(tx: Connection, guild_id: int, discord_id: int, now: datetime) ->
 
 
 def unban_member(tx: Connection, guild_id: int, discord_id: int) -> None:
-    """Welcome in the Discord server again."""
+    """Unbanned from the Discord server."""
     link = people_store.find_link(tx, guild_id, discord_id)
     if link is not None:
         exclusions.end_exclusion(tx, guild_id, link.viewer_id, "discord_ban")

@@ -1,4 +1,4 @@
-"""The statements about those who may not win."""
+"""Queries for viewers who are excluded from winning."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ Cause = Literal["admin", "kick_ban", "discord_ban"]
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """Why somebody may not win. `name` is the account's of today."""
+    """Why somebody cannot win. `name` is the account's current one."""
 
     viewer_id: int
     name: str
@@ -37,8 +37,7 @@ def add_exclusion(
     now: datetime,
     until: datetime | None = None,
 ) -> bool:
-    """Somebody may not win; False when that was so for the same cause. A later ban replaces an
-    earlier one."""
+    """False if they were excluded for the same cause. A new time-out replaces an earlier one."""
     values = {"reason": reason, "excluded_by": excluded_by, "excluded_at": now, "until": until}
     added = tx.execute(
         upsert(exclusions)
@@ -55,7 +54,7 @@ def add_exclusion(
 def end_exclusion(
     tx: Connection, guild_id: int, viewer_id: int, cause: Cause | None = None
 ) -> bool:
-    """They may win again, as far as this cause goes, or all; False when they could."""
+    """Remove the exclusion for this cause, or all of them; False if there was none."""
     ended = delete(exclusions).where(
         exclusions.c.guild_id == guild_id, exclusions.c.viewer_id == viewer_id
     )
@@ -65,7 +64,7 @@ def end_exclusion(
 
 
 def list_exclusions(tx: Connection, guild_id: int, now: datetime) -> list[Exclusion]:
-    """Who may not win, by name."""
+    """Sorted by name."""
     found = tx.execute(
         select(
             exclusions.c.viewer_id,
@@ -92,7 +91,6 @@ def list_exclusions(tx: Connection, guild_id: int, now: datetime) -> list[Exclus
 
 
 def list_causes(tx: Connection, guild_id: int, viewer_id: int, now: datetime) -> list[Cause]:
-    """Why a viewer may not win."""
     found = tx.execute(
         select(exclusions.c.cause)
         .where(

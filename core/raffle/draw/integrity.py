@@ -20,20 +20,20 @@ from core.kit.words import _
 from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.announcements import Announcement
+from core.raffle.config import Config
 from core.raffle.draw import store
 from core.raffle.draw.store import Draw, Pick
-from core.raffle.means import Means
 from core.raffle.store import Period
 
 
-def seed_of(tx: Connection, means: Means, guild_id: int, number: int) -> bytes:
+def seed_of(tx: Connection, config: Config, guild_id: int, number: int) -> bytes:
     """Secret until the draw."""
-    return means.open(raffle.get_sealed(tx, guild_id, number)[0])
+    return config.decrypt(raffle.get_sealed(tx, guild_id, number)[0])
 
 
-def salt_of(tx: Connection, means: Means, guild_id: int, number: int) -> bytes:
+def salt_of(tx: Connection, config: Config, guild_id: int, number: int) -> bytes:
     """Never published."""
-    return means.open(raffle.get_sealed(tx, guild_id, number)[1])
+    return config.decrypt(raffle.get_sealed(tx, guild_id, number)[1])
 
 
 def terms_of(period: Period, draw: Draw, plan: Announcement | None) -> Terms:
@@ -60,7 +60,7 @@ def freeze_announcement(draw: Draw) -> Announcement:
     )
 
 
-def check_draw(tx: Connection, means: Means, period: Period, draw: Draw) -> Entrants:
+def check_draw(tx: Connection, config: Config, period: Period, draw: Draw) -> Entrants:
     """The frozen list, after everything that decides was compared with what was published.
 
     Raises:
@@ -74,9 +74,9 @@ def check_draw(tx: Connection, means: Means, period: Period, draw: Draw) -> Entr
         if not freezes or freezes[-1] != freeze_announcement(draw):
             raise Tampered(_("the freeze is not the one that was announced"))
         entrants = checks.check_snapshot(snapshot, draw.snapshot_hash, header)
-        checks.check_seed(seed_of(tx, means, draw.guild_id, draw.period), period.commitment)
+        checks.check_seed(seed_of(tx, config, draw.guild_id, draw.period), period.commitment)
         if draw.random is not None:
-            chain = find_chain(draw.chain, means.chain)
+            chain = find_chain(draw.chain, config.chain)
             if chain is None:
                 raise other_beacon(period.number)
             checks.check_round(chain, draw.random)
@@ -88,33 +88,33 @@ def check_draw(tx: Connection, means: Means, period: Period, draw: Draw) -> Entr
 def other_beacon(number: int) -> Refusal:
     """The configured beacon is not the one that was announced."""
     return Refusal(
-        _("Raffle #{number} was promised another beacon.").format(number=number),
-        _("Set DRAND_CHAIN as it was when the list was frozen."),
+        _("Raffle #{number} was announced with another beacon.").format(number=number),
+        _("Set DRAND_CHAIN to its value when the list was frozen."),
     )
 
 
 def _tampered(period: Period, what: str) -> Refusal:
     return Refusal(
         _("Raffle #{number} cannot be drawn: {what}.").format(number=period.number, what=what),
-        _("Somebody changed the database. Nothing is drawn from it."),
+        _("Somebody changed the database, so nothing is drawn."),
     )
 
 
-def order_of(tx: Connection, means: Means, draw: Draw, entrants: Entrants) -> Iterator[str]:
+def order_of(tx: Connection, config: Config, draw: Draw, entrants: Entrants) -> Iterator[str]:
     """All pseudonyms in the order in which they are drawn."""
-    seed = seed_of(tx, means, draw.guild_id, draw.period)
+    seed = seed_of(tx, config, draw.guild_id, draw.period)
     return draw_order(seed, draw.snapshot_hash, draw.randomness, entrants)
 
 
 def check_owners(
-    tx: Connection, means: Means, period: Period, entrants: Entrants, now: datetime
+    tx: Connection, config: Config, period: Period, entrants: Entrants, now: datetime
 ) -> dict[str, int]:
     """Pseudonym -> viewer id, without accounts that were erased since.
 
     Raises:
         Refusal: a line's tickets are not the sum of its owner's entries.
     """
-    salt = salt_of(tx, means, period.guild_id, period.number)
+    salt = salt_of(tx, config, period.guild_id, period.number)
     tickets: dict[str, int] = {}
     viewer_ids: dict[str, int] = {}
     erased: list[int] = []
@@ -130,15 +130,15 @@ def check_owners(
     return viewer_ids
 
 
-def check_winner(tx: Connection, means: Means, period: Period, draw: Draw, pick: Pick) -> None:
+def check_winner(tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
     """Repeat the draw, and compare a winner's row with it.
 
     Raises:
         Refusal: somebody else was drawn.
     """
-    order = order_of(tx, means, draw, check_draw(tx, means, period, draw))
+    order = order_of(tx, config, draw, check_draw(tx, config, period, draw))
     check_position(period, pick, next(islice(order, pick.k - 1, None), None))
-    check_winner_row(tx, means, period, pick)
+    check_winner_row(tx, config, period, pick)
 
 
 def check_position(period: Period, pick: Pick, drawn: str | None) -> None:
@@ -150,14 +150,14 @@ def check_position(period: Period, pick: Pick, drawn: str | None) -> None:
         raise _replaced(period, pick)
 
 
-def check_winner_row(tx: Connection, means: Means, period: Period, pick: Pick) -> None:
+def check_winner_row(tx: Connection, config: Config, period: Period, pick: Pick) -> None:
     """Check that a row still names the account and the member that were drawn, without repeating
     the draw.
 
     Raises:
         Refusal: it names somebody else.
     """
-    if is_replaced(salt_of(tx, means, period.guild_id, period.number), pick):
+    if is_replaced(salt_of(tx, config, period.guild_id, period.number), pick):
         raise _replaced(period, pick)
 
 

@@ -20,24 +20,23 @@ from core.draws.picks import RULE
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
+from core.raffle.config import PATH, config_of
 from core.raffle.draw import publishing, store
 from core.raffle.draw.embeds import reason_words
-from core.raffle.draw.publishing import Public
-from core.raffle.means import PATH, means_of
+from core.raffle.draw.publishing import PublicDraw
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
 PUBLIC_BEACON = "https://api.drand.sh"
 
-KEPT = 8
-"""So many lists and bundles are kept in memory: one of a hundred thousand entrants takes half a
-second to put together, and a draw that is shown on stream is asked for by many at once."""
+CACHED = 8
+"""How many lists and bundles are cached: one of 100,000 entrants takes half a second, and many
+viewers ask at once for a draw that is shown on stream."""
 
 _PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
 
 
 def pages(services: Services) -> Blueprint:
-    """The four addresses."""
     blueprint = Blueprint(
         "raffle_draws",
         __name__,
@@ -45,29 +44,29 @@ def pages(services: Services) -> Blueprint:
         static_folder="static",
         static_url_path=f"{PATH}/static",
     )
-    desk = _Desk(services)
-    blueprint.get(f"{PATH}/<public_id>", endpoint="show")(desk.show)
-    blueprint.get(f"{PATH}/<public_id>/snapshot.txt", endpoint="snapshot")(desk.snapshot)
-    blueprint.get(f"{PATH}/<public_id>/bundle.json", endpoint="bundle")(desk.bundle)
-    blueprint.get(f"{PATH}/verify_draw.py", endpoint="verifier")(desk.verifier)
+    views = _Pages(services)
+    blueprint.get(f"{PATH}/<public_id>", endpoint="show")(views.show)
+    blueprint.get(f"{PATH}/<public_id>/snapshot.txt", endpoint="snapshot")(views.snapshot)
+    blueprint.get(f"{PATH}/<public_id>/bundle.json", endpoint="bundle")(views.bundle)
+    blueprint.get(f"{PATH}/verify_draw.py", endpoint="verifier")(views.verifier)
     return blueprint
 
 
-class _Desk:
+class _Pages:
     def __init__(self, services: Services) -> None:
         self._database = services.database
         self._clock = services.clock
-        self._means = means_of(services.settings)
+        self._config = config_of(services.settings)
         self._beacon_url = services.settings.drand_url.split(",")[0]
-        self._kept_snapshot = lru_cache(KEPT)(self._make_snapshot)
-        self._kept_bundle = lru_cache(KEPT)(self._make_bundle)
+        self._cached_snapshot = lru_cache(CACHED)(self._make_snapshot)
+        self._cached_bundle = lru_cache(CACHED)(self._make_bundle)
 
     def show(self, public_id: str) -> Response:
         found = self._find(public_id)
         if found is None:
-            return _unknown()
+            return _not_found()
         draw = found.draw
-        # Of the public beacon the public address is shown, whatever DRAND_URL says.
+        # For the public beacon always link its public address, not DRAND_URL.
         beacon = PUBLIC_BEACON if draw and draw.chain == QUICKNET.name else self._beacon_url
         chain = (draw.chain or "").removeprefix(OTHER) if draw else ""
         page = render_template(
@@ -86,67 +85,67 @@ class _Desk:
             snapshot_url=url_for("raffle_draws.snapshot", public_id=public_id),
             verifier_url=url_for("raffle_draws.verifier"),
         )
-        return may_ask(_fresh(make_response(page)), PUBLIC_BEACON)
+        return may_ask(_without_cache(make_response(page)), PUBLIC_BEACON)
 
     def snapshot(self, public_id: str) -> Response:
         found = self._find(public_id)
         if found is None or found.draw is None:
-            return _unknown()
-        text = self._kept_snapshot(public_id)
-        return _fresh(Response(text, content_type="text/plain; charset=us-ascii"))
+            return _not_found()
+        text = self._cached_snapshot(public_id)
+        return _without_cache(Response(text, content_type="text/plain; charset=us-ascii"))
 
     def bundle(self, public_id: str) -> Response:
         found = self._find(public_id)
         if found is None or found.period.drawn_at is None:
-            return _unknown()
-        # An account takes part, because its owner may be forgotten in the meantime.
+            return _not_found()
+        # The account is part of the cache key, because its owner may be erased in between.
         shown = tuple(
             (pick.k, pick.pseudonym, pick.claimant, pick.state, pick.account)
             for pick in found.picks
         )
-        response = Response(self._kept_bundle(public_id, shown), content_type="application/json")
+        response = Response(self._cached_bundle(public_id, shown), content_type="application/json")
         name = f"raffle-{found.period.number}-{public_id}.json"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return _fresh(response)
+        return _without_cache(response)
 
     def verifier(self) -> Response:
         response = Response(VERIFIER.read_bytes(), content_type="text/x-python; charset=utf-8")
         response.headers["Content-Disposition"] = 'attachment; filename="verify_draw.py"'
         return response
 
-    def _find(self, public_id: str) -> Public | None:
+    def _find(self, public_id: str) -> PublicDraw | None:
         if not _PUBLIC_ID.fullmatch(public_id):
             return None
         with self._database.begin() as tx:
-            return publishing.find_public(tx, self._means, public_id)
+            return publishing.find_public_draw(tx, self._config, public_id)
 
     def _make_snapshot(self, public_id: str) -> str:
         with self._database.begin() as tx:
-            found = publishing.find_public(tx, self._means, public_id)
+            found = publishing.find_public_draw(tx, self._config, public_id)
             assert found is not None
             return store.get_snapshot(tx, found.period.guild_id, found.period.number)
 
     def _make_bundle(self, public_id: str, _shown: tuple[tuple[Any, ...], ...]) -> bytes:
         with self._database.begin() as tx:
-            found = publishing.find_public(tx, self._means, public_id)
+            found = publishing.find_public_draw(tx, self._config, public_id)
             assert found is not None
-            made = publishing.bundle_of(tx, self._means, found)
+            made = publishing.bundle_of(tx, self._config, found)
             assert made is not None
             return made
 
 
-def _is_as_planned(found: Public) -> bool:
+def _is_as_planned(found: PublicDraw) -> bool:
     if found.draw is None or not found.plans:
         return False
     plan = found.plans[-1]
     return (plan.chain, plan.round) == (found.draw.chain, found.draw.round)
 
 
-def _fresh(response: Response) -> Response:
+def _without_cache(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
 
-def _unknown() -> Response:
+def _not_found() -> Response:
     return word(404, _("There is nothing here (yet)."), _("Please check the address."), mark="🎟️")

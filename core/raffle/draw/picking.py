@@ -10,35 +10,29 @@ from core.draws.picks import SkipReason
 from core.guilds.store import post_audit
 from core.people import store as people
 from core.raffle import store as raffle
+from core.raffle.config import Config
 from core.raffle.draw import announcing, exclusions, store
-from core.raffle.draw.integrity import (
-    check_draw,
-    check_owners,
-    check_position,
-    order_of,
-    salt_of,
-)
-from core.raffle.draw.store import ALIVE, Draw, Pick
-from core.raffle.means import Means
+from core.raffle.draw.integrity import check_draw, check_owners, check_position, order_of, salt_of
+from core.raffle.draw.store import WINNING, Draw, Pick
 from core.raffle.store import Period
 
-BY_ITSELF = 0
-"""The actor in the audit log where nobody did it."""
+AUTOMATIC = 0
+"""The actor in the audit log of what the bot did without being asked."""
 
 
-def pick_missing(tx: Connection, means: Means, period: Period, draw: Draw, now: datetime) -> None:
+def pick_missing(tx: Connection, config: Config, period: Period, draw: Draw, now: datetime) -> None:
     """Draw until there are as many winners as prizes or nobody is left, then close the raffle if it
     is over. Hold the period's lock."""
     picked = store.list_picks(tx, period.guild_id, period.number)
-    missing = period.winners_wanted - sum(pick.state in ALIVE for pick in picked)
-    if missing > 0 and _pick_next(tx, means, period, draw, picked, missing, now) == 0:
-        announcing.nobody(tx, means, period, draw)
+    missing = period.winners_wanted - sum(pick.state in WINNING for pick in picked)
+    if missing > 0 and _pick_next(tx, config, period, draw, picked, missing, now) == 0:
+        announcing.nobody(tx, config, period, draw)
     close_if_over(tx, period, now)
 
 
 def _pick_next(
     tx: Connection,
-    means: Means,
+    config: Config,
     period: Period,
     draw: Draw,
     picked: Sequence[Pick],
@@ -46,12 +40,12 @@ def _pick_next(
     now: datetime,
 ) -> int:
     """Draw after those who were drawn before; returns the number of new winners."""
-    entrants = check_draw(tx, means, period, draw)
-    viewer_ids = check_owners(tx, means, period, entrants, now)
-    order = order_of(tx, means, draw, entrants)
+    entrants = check_draw(tx, config, period, draw)
+    viewer_ids = check_owners(tx, config, period, entrants, now)
+    order = order_of(tx, config, draw, entrants)
     for pick in picked:
         check_position(period, pick, next(order, None))
-    salt, found = salt_of(tx, means, period.guild_id, period.number), 0
+    salt, found = salt_of(tx, config, period.guild_id, period.number), 0
     for k, pseudonym in enumerate(order, len(picked) + 1):
         pick = _add_pick(tx, salt, draw, k, pseudonym, viewer_ids.get(pseudonym), now)
         if pick.reason is not None:
@@ -59,7 +53,7 @@ def _pick_next(
             continue
         if found == 0:
             announcing.reveal(tx, period, draw, pick.k, entrants.pseudonyms[: announcing.NAMES])
-        announcing.drawn(tx, means, period, draw, pick)
+        announcing.drawn(tx, config, period, draw, pick)
         found += 1
         if found == missing:
             break
@@ -94,7 +88,7 @@ def _add_pick(
         expires_at=None if reason else now + window,
         channel_id=None if reason else announcing.channel_of(tx, draw),
     )
-    post_audit(tx, guild_id, BY_ITSELF, "raffle.pick", f"#{number}.{k}", after=reason or "drawn")
+    post_audit(tx, guild_id, AUTOMATIC, "raffle.pick", f"#{number}.{k}", after=reason or "drawn")
     pick = store.find_pick(tx, guild_id, number, k)
     assert pick is not None, "it was added above"
     return pick
@@ -110,7 +104,7 @@ def _find_skip_reason(
     ban = find_ban(tx, guild_id, viewer_id, now)
     if ban is not None or link is None:
         return ban or "unlinked", link.discord_id if link else None
-    winners = {p.discord_id for p in store.list_picks(tx, guild_id, number) if p.state in ALIVE}
+    winners = {p.discord_id for p in store.list_picks(tx, guild_id, number) if p.state in WINNING}
     return "won_already" if link.discord_id in winners else None, link.discord_id
 
 

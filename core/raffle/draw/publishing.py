@@ -1,4 +1,4 @@
-"""What is public about a draw, and a viewer's own line in it."""
+"""The public data of a draw, and a viewer's own entry in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import opened_key
 from core.raffle.announcements import Announcement
+from core.raffle.config import Config
 from core.raffle.draw import store
 from core.raffle.draw.announcing import frozen_key
 from core.raffle.draw.integrity import is_replaced, salt_of, seed_of
 from core.raffle.draw.store import Draw, PickState
 from core.raffle.draw.store import Pick as Drawn
-from core.raffle.means import Means
 from core.raffle.store import Period
 
 SEARCHED = 12
-"""In so many lists, newest first, somebody's line is searched if no raffle is named."""
+"""How many lists, newest first, are searched for an entry if no raffle is named."""
 
 _RESULTS: dict[PickState, picks.Result] = {
     "drawn": "waiting",
@@ -42,7 +42,7 @@ _DISCORD_EPOCH = 1420070400
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message in Discord. `at` is when Discord took it, by Discord's clock."""
+    """A message in Discord. `at` is by Discord's clock."""
 
     guild_id: int
     channel_id: int
@@ -55,7 +55,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Public:
+class PublicDraw:
     """Everything that a draw's page shows.
 
     Attributes:
@@ -80,8 +80,7 @@ class Public:
     altered: frozenset[int]
 
 
-def find_public(tx: Connection, means: Means, public_id: str) -> Public | None:
-    """What a page shows."""
+def find_public_draw(tx: Connection, config: Config, public_id: str) -> PublicDraw | None:
     period = raffle.find_by_public_id(tx, public_id)
     if period is None:
         return None
@@ -94,8 +93,8 @@ def find_public(tx: Connection, means: Means, public_id: str) -> Public | None:
         if one.kind == "frozen"
     ]
     drawn = store.list_picks(tx, guild_id, number)
-    salt = salt_of(tx, means, guild_id, number) if drawn else b""
-    return Public(
+    salt = salt_of(tx, config, guild_id, number) if drawn else b""
+    return PublicDraw(
         server=list_names(tx).get(guild_id, ""),
         period=period,
         draw=draw,
@@ -115,28 +114,27 @@ def _find_post(tx: Connection, guild_id: int, key: str) -> Post | None:
 
 
 def posted_at(receipt: Mapping[str, Any] | None) -> datetime | None:
-    """When Discord took a message; None of one that it never had."""
+    """When a message was posted, by its id; None if it was not."""
     if receipt is None or "message_id" not in receipt:
         return None
     return datetime.fromtimestamp((receipt["message_id"] >> 22) / 1000 + _DISCORD_EPOCH, UTC)
 
 
-def bundle_of(tx: Connection, means: Means, found: Public) -> bytes | None:
-    """The bundle, or None before the draw: the seed is secret until then."""
+def bundle_of(tx: Connection, config: Config, found: PublicDraw) -> bytes | None:
+    """None before the draw, because the seed is secret until then."""
     draw, period = found.draw, found.period
     if draw is None or period.drawn_at is None:
         return None
-    salt = salt_of(tx, means, period.guild_id, period.number)
-    seed = seed_of(tx, means, period.guild_id, period.number)
+    salt = salt_of(tx, config, period.guild_id, period.number)
+    seed = seed_of(tx, config, period.guild_id, period.number)
     snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
     published = [_published(pick, salt) for pick in found.picks]
     return picks.bundle(snapshot, seed, draw.random, published)
 
 
 def _published(pick: Drawn, salt: bytes) -> picks.Pick:
-    """A winner's account is shown, so that everybody sees whose line it is; of those who were
-    skipped or erased since, nothing. An account that was put in a winner's place is shown without
-    its secret number, so that the verifier reports it."""
+    """Winners' accounts are published, unless they were erased since. An account that replaced the
+    winner's is published without its secret number, so that the verifier reports it."""
     shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, _RESULTS[pick.state])
     if pick.state == "skipped":
         return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
@@ -149,7 +147,7 @@ def _published(pick: Drawn, salt: bytes) -> picks.Pick:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A viewer's own line. `secret` is for the owner alone."""
+    """A viewer's own entry. `secret` is shown only to the owner."""
 
     number: int
     pseudonym: str
@@ -160,20 +158,20 @@ class Proof:
 
 
 def get_proof(
-    tx: Connection, means: Means, guild_id: int, discord_id: int, number: int | None
+    tx: Connection, config: Config, guild_id: int, discord_id: int, number: int | None
 ) -> Proof:
-    """The line of a member in the newest frozen list that has one, or in that of a certain raffle.
+    """A member's entry in this raffle, or in the newest frozen list that has one.
 
     Raises:
         Refusal: there is none.
     """
     link = people.find_link(tx, guild_id, discord_id)
     if link is None:
-        raise Refusal(_("You have not linked a Kick account."), _("`/link` does that."))
+        raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))
     viewer = people.get_viewer(tx, guild_id, link.viewer_id)
     account = f"{viewer.platform}:{viewer.platform_user_id}"
     for period in store.list_frozen_periods(tx, guild_id, SEARCHED, number):
-        proof = _find_proof(tx, means, period, account)
+        proof = _find_proof(tx, config, period, account)
         if proof is not None:
             return proof
     raise Refusal(
@@ -182,13 +180,13 @@ def get_proof(
     )
 
 
-def _find_proof(tx: Connection, means: Means, period: Period, account: str) -> Proof | None:
-    secret = secrets.secret_number(salt_of(tx, means, period.guild_id, period.number), account)
+def _find_proof(tx: Connection, config: Config, period: Period, account: str) -> Proof | None:
+    secret = secrets.secret_number(salt_of(tx, config, period.guild_id, period.number), account)
     name = secrets.pseudonym(secret, account)
     tickets = store.find_tickets_of_line(tx, period.guild_id, period.number, name)
     if tickets is None:
         return None
-    return Proof(period.number, name, tickets, secret, account, means.page_of(period.public_id))
+    return Proof(period.number, name, tickets, secret, account, config.page_of(period.public_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +207,7 @@ class Past:
     winners: Sequence[tuple[str, str]]
 
 
-def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Past]:
+def list_past(tx: Connection, config: Config, guild_id: int, most: int) -> list[Past]:
     """The last raffles, newest first."""
     return [
         Past(
@@ -217,12 +215,12 @@ def list_past(tx: Connection, means: Means, guild_id: int, most: int) -> list[Pa
             period.prize,
             "cancelled" if period.is_cancelled else period.state,
             period.ends_at,
-            means.page_of(period.public_id),
+            config.page_of(period.public_id),
             [one.at for one in announcements.list_freezes(tx, guild_id, period.number)],
             [
                 (pick.name, pick.state)
                 for pick in store.list_picks(tx, guild_id, period.number)
-                if pick.state in store.ALIVE
+                if pick.state in store.WINNING
             ],
         )
         for period in store.list_ever_frozen_periods(tx, guild_id, most)

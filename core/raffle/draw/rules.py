@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 SHORT = timedelta(seconds=30)
-"""An interruption up to this long counts as time to claim, such as the bot's restart."""
+"""A shorter interruption, such as a restart of the bot, does not stop the clock."""
 
 UNNOTICED = timedelta(minutes=2)
-"""So long a dead connection to Discord can look alive. It is added to every longer interruption."""
+"""How long a lost connection to Discord can go unnoticed. Added to every longer interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +15,9 @@ class ClaimClock:
     """How much time a winner has to claim the prize.
 
     Attributes:
-        expires_at: the last instant to claim. Every interruption moves it back.
+        expires_at: the last instant to claim. Every interruption postpones it.
         since: when the winner could claim for the first time; None before that.
-        at: the newest instant at which the winner is known to have been able to claim.
+        at: when the winner was last known to be able to claim.
     """
 
     expires_at: datetime
@@ -30,10 +30,10 @@ class ClaimClock:
 
 
 def run_clock(clock: ClaimClock, window: timedelta, at: datetime) -> ClaimClock:
-    """The clock once it is known that the winner was able to claim at this instant.
+    """The clock after the winner was able to claim at this instant.
 
-    It starts at the first such instant, with the whole window. Time in which the winner could not
-    claim because of us does not count.
+    It starts at the first such instant, with the whole window. Time during which the bot made
+    claiming impossible does not count.
     """
     if clock.since is None or clock.at is None:
         return ClaimClock(max(clock.expires_at, at + window), at, at)

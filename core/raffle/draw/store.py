@@ -1,4 +1,4 @@
-"""The statements about frozen lists, and about those who were drawn."""
+"""Queries for frozen lists and winners."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
 
 _ACCOUNT = func.concat(viewers.c.platform, ":", viewers.c.platform_user_id).label("account")
 
-ALIVE = ("drawn", "claimed", "delivered")
-"""The states of those who take one of the prizes."""
+WINNING = ("drawn", "claimed", "delivered")
+"""The states of winners who have, or can still claim, a prize."""
 
 
 # -- holders of tickets -------------------------------------------------------------------------
 
 
-# Whoever is linked and not barred may win. A link is one row for an account.
+# Linked viewers who are not excluded can win. An account has at most one link.
 _HOLDERS = """
       FROM raffle_balances b
       LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
@@ -48,14 +48,14 @@ _COUNT_HOLDERS = text(f"""
 # The sums of the ledger, and not the balances: a cached number must not decide who wins.
 _LIST_HELD = text("""
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
-           array_agg(tickets) AS tickets, erased, may_win
+           array_agg(tickets) AS tickets, erased, can_win
       FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
                    v.platform_user_id < 0 AS erased,
                    v.viewer_id IN (SELECT viewer_id FROM people_links
                                     WHERE guild_id = :guild_id)
                    AND v.viewer_id NOT IN (SELECT viewer_id FROM raffle_exclusions
                                             WHERE guild_id = :guild_id
-                                              AND (until IS NULL OR until > :now)) AS may_win
+                                              AND (until IS NULL OR until > :now)) AS can_win
               FROM people_viewers v
               JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
                       FROM raffle_entries
@@ -63,13 +63,13 @@ _LIST_HELD = text("""
                      GROUP BY viewer_id) e
              USING (viewer_id)
              WHERE v.guild_id = :guild_id AND e.tickets > 0) held
-     GROUP BY erased, may_win
+     GROUP BY erased, can_win
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Those with tickets, in numbers. `left_out` are not allowed to win."""
+    """How many hold tickets. `entrants` can win, `left_out` cannot; `tickets` are the entrants'."""
 
     entrants: int
     tickets: int
@@ -83,29 +83,29 @@ def count_holders(tx: Connection, guild_id: int, period: int, now: datetime) -> 
 
 
 class Held(NamedTuple):
-    """What the entries of some accounts add up to, in three columns of equal length. There may be
-    a hundred thousand accounts, and an object for each would keep the garbage collector busy.
+    """Accounts and their tickets, in three columns of equal length. There may be 100,000 accounts,
+    and an object for each would keep the garbage collector busy.
 
     Attributes:
         accounts: such as `kick:123`.
-        erased: their owners asked to be forgotten, so `accounts` are not the platform's any more.
-        may_win: linked, and neither excluded nor banned.
+        erased: their owners asked to be forgotten, so `accounts` are placeholders.
+        can_win: linked, and neither excluded nor banned.
     """
 
     viewer_ids: list[int]
     accounts: list[str]
     tickets: list[int]
     erased: bool
-    may_win: bool
+    can_win: bool
 
 
 def list_held(tx: Connection, guild_id: int, period: int, now: datetime) -> list[Held]:
-    """Everybody with tickets, by the ledger; at most one `Held` for each kind of account."""
+    """Everybody with tickets according to the ledger, grouped by `erased` and `can_win`."""
     where = {"guild_id": guild_id, "period": period, "now": now}
     return [Held(*row) for row in tx.execute(_LIST_HELD, where)]
 
 
-_LIST_UNTOLD = text("""
+_LIST_UNANNOUNCED = text("""
     SELECT p.guild_id, p.number FROM raffle_periods p
      WHERE p.state = 'open' AND p.ends_at > :now
        AND NOT EXISTS (SELECT FROM outbox_messages m
@@ -114,9 +114,9 @@ _LIST_UNTOLD = text("""
 """)
 
 
-def list_untold(tx: Connection, now: datetime) -> list[tuple[int, int]]:
-    """Guild and number of the raffles that go on and were not announced."""
-    return [(row.guild_id, row.number) for row in tx.execute(_LIST_UNTOLD, {"now": now})]
+def list_unannounced(tx: Connection, now: datetime) -> list[tuple[int, int]]:
+    """Guild and number of open raffles whose opening was not announced."""
+    return [(row.guild_id, row.number) for row in tx.execute(_LIST_UNANNOUNCED, {"now": now})]
 
 
 # -- the frozen list ----------------------------------------------------------------------------
@@ -124,11 +124,11 @@ def list_untold(tx: Connection, now: datetime) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What was fixed when a list was frozen, and the beacon's number once it is known.
+    """A frozen list without its lines, and the beacon's round once it is known.
 
     Attributes:
-        left_out: how many had tickets and were not allowed to win.
-        claim_minutes: how long a winner has; fixed and told before there is one.
+        left_out: how many had tickets but could not win.
+        claim_minutes: how long a winner has; announced with the list.
         chain: its name; None together with `round` and `round_at` for a draw without beacon.
         given_up_by: who drew without waiting for the beacon.
     """
@@ -177,13 +177,13 @@ _DRAWS: Select[Any] = select(*(draws.c[name] for name in Draw.__dataclass_fields
 
 
 def add_draw(tx: Connection, draw: Draw, snapshot: str) -> None:
-    """Write down what was fixed, and the list as it is published."""
+    """Store a frozen list. `snapshot` is the published text."""
     values = {name: getattr(draw, name) for name in Draw.__dataclass_fields__}
     tx.execute(insert(draws).values(**values, snapshot=snapshot))
 
 
 def get_snapshot(tx: Connection, guild_id: int, period: int) -> str:
-    """The frozen list. It is read only where it is needed: it may have megabytes."""
+    """The frozen list, which may have megabytes."""
     found = tx.execute(
         select(draws.c.snapshot).where(draws.c.guild_id == guild_id, draws.c.period == period)
     )
@@ -198,14 +198,14 @@ _FIND_LINE = text("""
 
 
 def find_tickets_of_line(tx: Connection, guild_id: int, period: int, pseudonym: str) -> int | None:
-    """How many tickets stand behind a pseudonym in a frozen list."""
+    """The tickets of a pseudonym in a frozen list."""
     whose = {"guild_id": guild_id, "period": period, "start": f"\n{pseudonym} "}
     found = tx.execute(_FIND_LINE, whose).scalar()
     return int(found) if found else None
 
 
 def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
-    """What was fixed for a period."""
+    """The frozen list of a raffle."""
     wanted = _DRAWS.where(draws.c.guild_id == guild_id, draws.c.period == period)
     row = tx.execute(wanted).mappings().first()
     return Draw(**row) if row else None
@@ -214,7 +214,7 @@ def find_draw(tx: Connection, guild_id: int, period: int) -> Draw | None:
 def list_frozen_periods(
     tx: Connection, guild_id: int, most: int, number: int | None = None
 ) -> list[Period]:
-    """A server's raffles whose list is frozen, drawn or not, newest first; or only that one."""
+    """A server's raffles with a frozen list, drawn or not, newest first; or only this one."""
     wanted = _PERIODS.where(periods.c.guild_id == guild_id, periods.c.frozen_at.is_not(None))
     if number is not None:
         wanted = wanted.where(periods.c.number == number)
@@ -268,25 +268,25 @@ _SET_LEFT_OUT = text("""
 
 
 def set_left_out(tx: Connection, guild_id: int, period: int, viewer_ids: Sequence[int]) -> None:
-    """These have tickets and are not in the frozen list. Everybody else with tickets is."""
+    """Mark the holders of tickets who are not in the frozen list."""
     where = {"guild_id": guild_id, "period": period, "viewer_ids": list(viewer_ids)}
     tx.execute(_SET_LEFT_OUT, where)
 
 
 def set_draw(tx: Connection, guild_id: int, period: int, **values: Any) -> None:
-    """Change columns. Hold the period's lock."""
+    """Hold the period's lock."""
     tx.execute(
         update(draws).where(draws.c.guild_id == guild_id, draws.c.period == period).values(**values)
     )
 
 
-# -- who was drawn ------------------------------------------------------------------------------
+# -- winners ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Somebody who was drawn. `name` and `account` are today's; empty if the person was forgotten
-    before the draw. `erased` if they asked to be forgotten at any time."""
+    """Somebody who was drawn. `name` and `account` are the current ones; empty if the person was
+    erased before the draw. `erased` if that happened at any time."""
 
     guild_id: int
     period: int
@@ -312,8 +312,8 @@ class Pick:
 
     @property
     def clock(self) -> ClaimClock:
-        """How much time the winner has; of who was skipped there is none."""
-        assert self.expires_at is not None, "only who may win has time to claim"
+        """Not for somebody who was skipped."""
+        assert self.expires_at is not None, "skipped"
         return ClaimClock(self.expires_at, self.claimable_since, self.claimable_at)
 
 
@@ -348,7 +348,7 @@ _PICKS: Select[Any] = select(
 
 
 def add_pick(tx: Connection, guild_id: int, period: int, k: int, **values: Any) -> None:
-    """Somebody was drawn."""
+    """Store who was drawn."""
     tx.execute(insert(picks).values(guild_id=guild_id, period=period, k=k, **values))
 
 
@@ -361,14 +361,14 @@ def list_picks(tx: Connection, guild_id: int, period: int) -> list[Pick]:
 
 
 def find_pick(tx: Connection, guild_id: int, period: int, k: int) -> Pick | None:
-    """Who was drawn as number k."""
+    """The pick with this number."""
     wanted = _PICKS.where(picks.c.guild_id == guild_id, picks.c.period == period, picks.c.k == k)
     row = tx.execute(wanted).mappings().first()
     return Pick(**row) if row else None
 
 
 def find_pick_of(tx: Connection, guild_id: int, viewer_id: int, state: PickState) -> Pick | None:
-    """The oldest draw in which this viewer was drawn and stands like this."""
+    """This viewer's oldest pick in this state."""
     wanted = _PICKS.where(
         picks.c.guild_id == guild_id, picks.c.viewer_id == viewer_id, picks.c.state == state
     )
@@ -385,7 +385,7 @@ class Unclaimed(NamedTuple):
 
 
 def list_unclaimed(tx: Connection) -> list[Unclaimed]:
-    """Every winner who has not claimed yet, of servers in which the bot has been used."""
+    """Every winner who has not claimed yet, in servers whose members could ever use the bot."""
     found = tx.execute(
         _PICKS.add_columns(guilds.c.reachable_at)
         .join(guilds, guilds.c.guild_id == picks.c.guild_id)
@@ -401,8 +401,7 @@ def list_unclaimed(tx: Connection) -> list[Unclaimed]:
 
 
 def list_posted_in(tx: Connection, guild_id: int, channel_id: int) -> list[Pick]:
-    """The winners who have not claimed yet and whose post is in this channel, in the order in which
-    their raffles are to be locked."""
+    """The winners who have not claimed yet and whose post is in this channel, in lock order."""
     found = tx.execute(
         _PICKS.where(
             picks.c.guild_id == guild_id,
@@ -414,7 +413,7 @@ def list_posted_in(tx: Connection, guild_id: int, channel_id: int) -> list[Pick]
 
 
 def set_clock(tx: Connection, pick: Pick, clock: ClaimClock) -> None:
-    """How much time the winner has. Hold the period's lock."""
+    """Hold the period's lock."""
     values = {
         "expires_at": clock.expires_at,
         "claimable_since": clock.since,
@@ -426,7 +425,7 @@ def set_clock(tx: Connection, pick: Pick, clock: ClaimClock) -> None:
 def set_pick(
     tx: Connection, pick: Pick, before: PickState, after: PickState, **values: Any
 ) -> bool:
-    """From one state to the next; False when it was not in that state any more."""
+    """Change the state; False if it was not `before`."""
     changed = tx.execute(
         update(picks)
         .where(

@@ -12,10 +12,10 @@ from core.kit.words import _
 from core.outbox import actions as outbox
 from core.raffle import store
 from core.raffle.actions import open_period
+from core.raffle.config import Config
 from core.raffle.current import no_such_raffle
 from core.raffle.draw.store import find_draw
 from core.raffle.ledger import earning
-from core.raffle.means import Means
 from core.raffle.periods import rules
 from core.raffle.periods.rules import LastEnd, Stretch
 from core.raffle.periods.settings import ENABLED
@@ -23,11 +23,11 @@ from core.raffle.settings import CHANNEL, LOG_CHANNEL, PRIZE, WINNERS
 from core.raffle.showing import show_change
 from core.raffle.store import Period
 
-BY_ITSELF = 0
-"""Who did it, in the audit log, where nobody did."""
+AUTOMATIC = 0
+"""The actor in the audit log of what the bot did without being asked."""
 
 
-def open_due(tx: Connection, means: Means, guild_id: int, now: datetime) -> Period | None:
+def open_due(tx: Connection, config: Config, guild_id: int, now: datetime) -> Period | None:
     """Open the monthly raffle that is to be open now; None when there is nothing to do (any
     more)."""
     if not setting(tx, guild_id, ENABLED):
@@ -36,7 +36,7 @@ def open_due(tx: Connection, means: Means, guild_id: int, now: datetime) -> Peri
     last = store.find_last(tx, guild_id)
     last_end = LastEnd(last.ends_at, last.ends_with_month) if last else None
     due = rules.monthly_after(last_end, now, time_zone_of(tx, guild_id))
-    return None if due is None else _open(tx, means, guild_id, due, BY_ITSELF, now)
+    return None if due is None else _open(tx, config, guild_id, due, AUTOMATIC, now)
 
 
 def name_prize(tx: Connection, guild_id: int, now: datetime) -> None:
@@ -51,12 +51,12 @@ def name_prize(tx: Connection, guild_id: int, now: datetime) -> None:
         period = store.lock_period(tx, guild_id, known.number)
         if period is not None and period.state == "open" and not period.prize:
             store.set_period(tx, guild_id, period.number, prize=prize)
-            _changed(tx, period, "prize", BY_ITSELF, now)
+            _changed(tx, period, "prize", AUTOMATIC, now)
 
 
 def start(
     tx: Connection,
-    means: Means,
+    config: Config,
     guild_id: int,
     start_day: int | None,
     end_day: int | None,
@@ -70,14 +70,14 @@ def start(
     """
     store.lock_periods(tx, guild_id)
     wanted = rules.between_days(now, time_zone_of(tx, guild_id), start_day, end_day)
-    opened = _open(tx, means, guild_id, wanted, actor, now)
+    opened = _open(tx, config, guild_id, wanted, actor, now)
     change_setting(tx, guild_id, ENABLED, True, actor, audit=False)
     return opened
 
 
 def _open(
     tx: Connection,
-    means: Means,
+    config: Config,
     guild_id: int,
     wanted: Stretch,
     actor: int,
@@ -89,7 +89,7 @@ def _open(
     zone = time_zone_of(tx, guild_id)
     opened = open_period(
         tx,
-        means,
+        config,
         guild_id,
         wanted.starts_at,
         wanted.ends_at,
@@ -200,7 +200,7 @@ def end(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -
 
 
 def restart(
-    tx: Connection, means: Means, guild_id: int, number: int, actor: int, now: datetime
+    tx: Connection, config: Config, guild_id: int, number: int, actor: int, now: datetime
 ) -> tuple[Period, Period]:
     """End this raffle now and open the next one, up to the same end; returns both.
 
@@ -213,7 +213,9 @@ def restart(
         raise _is_over(number)
     ended = _end_now(tx, guild_id, number, actor, now)
     wanted = Stretch(rules.whole_second(now), running.ends_at)
-    opened = _open(tx, means, guild_id, wanted, actor, now, ends_with_month=running.ends_with_month)
+    opened = _open(
+        tx, config, guild_id, wanted, actor, now, ends_with_month=running.ends_with_month
+    )
     return ended, opened
 
 
@@ -257,7 +259,13 @@ def _is_over(number: int) -> Refusal:
 
 
 def set_dates(
-    tx: Connection, means: Means, guild_id: int, first: date, last: date, actor: int, now: datetime
+    tx: Connection,
+    config: Config,
+    guild_id: int,
+    first: date,
+    last: date,
+    actor: int,
+    now: datetime,
 ) -> Period:
     """Give the raffle that runs or is to come these dates, both of them included; open one where
     there is none. The start of one that runs stays as it is.
@@ -284,7 +292,7 @@ def set_dates(
             _("A raffle begins today or later."),
         )
     if period is None:
-        return _open(tx, means, guild_id, wanted, actor, now)
+        return _open(tx, config, guild_id, wanted, actor, now)
     _require_free(tx, guild_id, wanted, but_for=period)
     store.set_period(
         tx,
@@ -335,7 +343,7 @@ def _note(
     )
     # Everybody is told of it in the raffle's own channel; who did it is for the log.
     log = setting(tx, period.guild_id, LOG_CHANNEL)
-    if actor != BY_ITSELF and log and log != setting(tx, period.guild_id, CHANNEL):
+    if actor != AUTOMATIC and log and log != setting(tx, period.guild_id, CHANNEL):
         key = f"{what}:{period.number}:{now.isoformat()}"
         dates = _dates(period)
         del dates["number"]

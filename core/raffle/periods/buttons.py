@@ -14,8 +14,8 @@ from core.kit.discord_ui import kindly, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.actions import find_problem
+from core.raffle.config import config_of
 from core.raffle.ledger.buttons import link_to
-from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
 from core.raffle.periods.info import get_info
 
@@ -72,8 +72,8 @@ class ChangeButton(
             return embeds.ended(actions.end(tx, guild_id, self.number, actor, now))
         if self.what == "cancel":
             return embeds.cancelled(actions.cancel(tx, guild_id, self.number, actor, now))
-        means = means_of(services.settings)
-        _ended, opened = actions.restart(tx, means, guild_id, self.number, actor, now)
+        config = config_of(services.settings)
+        _ended, opened = actions.restart(tx, config, guild_id, self.number, actor, now)
         return embeds.opened(opened, find_problem(tx, guild_id))
 
 
@@ -81,7 +81,7 @@ async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
     services = reader.services
     found = await services.database.run(
         get_info,
-        means_of(services.settings),
+        config_of(services.settings),
         reader.guild.id,
         services.clock(),
         is_admin=reader.is_admin,

@@ -7,8 +7,8 @@ from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.services import Services
 from core.raffle.actions import find_problem
+from core.raffle.config import config_of
 from core.raffle.ledger.reading import get_pool
-from core.raffle.means import means_of
 from core.raffle.periods import actions, embeds
 from core.raffle.periods.buttons import INFO, change_view
 from core.raffle.periods.rules import parse_date
@@ -26,7 +26,7 @@ class RaffleCalendar(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._database = services.database
         self._clock = services.clock
-        self._means = means_of(services.settings)
+        self._config = config_of(services.settings)
 
     @commands.hybrid_command(name="raffleinfo")
     @commands.guild_only()
@@ -47,7 +47,7 @@ class RaffleCalendar(commands.Cog):
         """Open a raffle; after it, a new one opens by itself on the 1st of each month."""
         guild_id = guild_id_of(ctx)
         opened = await self._database.run(
-            actions.start, self._means, guild_id, start_day, end_day, ctx.author.id, self._clock()
+            actions.start, self._config, guild_id, start_day, end_day, ctx.author.id, self._clock()
         )
         await self._tell_opened(ctx, opened)
 
@@ -99,7 +99,7 @@ class RaffleCalendar(commands.Cog):
         """Change the dates of the current or next raffle, or open one with them."""
         moved = await self._database.run(
             actions.set_dates,
-            self._means,
+            self._config,
             guild_id_of(ctx),
             parse_date(start),
             parse_date(end),

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 
 from core.guilds.actions import setting
 from core.raffle.actions import find_problem
+from core.raffle.config import Config
 from core.raffle.current import find_shown
 from core.raffle.draw import publishing
 from core.raffle.draw.publishing import Past
 from core.raffle.ledger import reading
 from core.raffle.ledger.reading import Pool
 from core.raffle.ledger.settings import PER_GIFT, PER_HOUR, PER_THOUSAND
-from core.raffle.means import Means
 from core.raffle.store import Period
 from core.wagers.store import has_verified
 from core.watchtime.actions import window
@@ -44,18 +44,18 @@ class Info:
 
 
 def get_info(
-    tx: Connection, means: Means, guild_id: int, now: datetime, *, is_admin: bool = False
+    tx: Connection, config: Config, guild_id: int, now: datetime, *, is_admin: bool = False
 ) -> Info:
     """What runs, how one earns, what can be won, and who won last."""
     period = find_shown(tx, guild_id, now)
     return Info(
         period,
         reading.get_pool(tx, guild_id, period.number, now) if period else None,
-        means.page_of(period.public_id) if period else "",
+        config.page_of(period.public_id) if period else "",
         setting(tx, guild_id, PER_GIFT),
         setting(tx, guild_id, PER_HOUR),
         setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
         int(window(tx, guild_id).total_seconds()) // 60,
-        publishing.list_past(tx, means, guild_id, PAST_SHOWN),
+        publishing.list_past(tx, config, guild_id, PAST_SHOWN),
         find_problem(tx, guild_id) if is_admin else "",
     )

@@ -4,7 +4,7 @@ from core.guilds.store import list_present
 from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.raffle.means import means_of
+from core.raffle.config import config_of
 from core.raffle.periods import actions
 
 EVERY_SECONDS = 3.0
@@ -13,13 +13,13 @@ EVERY_SECONDS = 3.0
 def open_months(services: Services) -> None:
     """Open the raffles whose month has begun, and name their prizes. Gifts of the meantime are not
     lost."""
-    means, now = means_of(services.settings), services.clock()
+    config, now = config_of(services.settings), services.clock()
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
 
     def turn(guild_id: int) -> None:
         with services.database.begin() as tx:
-            actions.open_due(tx, means, guild_id, now)
+            actions.open_due(tx, config, guild_id, now)
             actions.name_prize(tx, guild_id, now)
 
     for_each(guild_ids, turn)

@@ -10,14 +10,14 @@ from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
 from core.people import store as people
 from core.raffle import store as raffle
+from core.raffle.config import Config
 from core.raffle.draw import actions, publishing, store, winning
 from core.raffle.draw.store import Draw, Pick
-from core.raffle.means import Means
 from core.raffle.settings import CHANNEL
 from core.raffle.store import Period
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
-from tests.raffle.scene import MEANS, give, viewer
+from tests.raffle.scene import CONFIG, give, viewer
 from tests.slot_calls.scene import posted as posted
 
 CHANNEL_ID = 777
@@ -77,7 +77,7 @@ def as_owner(tx: Connection, statement: str, **values: object) -> None:
 
 
 def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
-    return actions.freeze(tx, MEANS, guild_id, number, ADMIN, now)
+    return actions.freeze(tx, CONFIG, guild_id, number, ADMIN, now)
 
 
 def beacon(draw: Draw, words: str = "") -> Round:
@@ -103,7 +103,7 @@ _TAKE = text("""
 
 def check(tx: Connection, guild_id: int, number: int, k: int, at: datetime) -> bool:
     """The bot can be used at this instant; whether a winner's time was over by then."""
-    return winning.check_claim(tx, MEANS, guild_id, number, k, at, at)
+    return winning.check_claim(tx, CONFIG, guild_id, number, k, at, at)
 
 
 def notified(tx: Connection, pick: Pick, at: datetime | None = None) -> None:
@@ -136,18 +136,18 @@ def drew(
 ) -> list[Pick]:
     """Freeze if that was not done, learn the beacon's number and draw."""
     draw = store.find_draw(tx, guild_id, number) or froze(tx, guild_id, number)
-    actions.learn_beacon(tx, guild_id, number, beacon(draw, words))
-    assert actions.draw_winners(tx, MEANS, guild_id, number, now)
+    actions.store_round(tx, guild_id, number, beacon(draw, words))
+    assert actions.draw_winners(tx, CONFIG, guild_id, number, now)
     return store.list_picks(tx, guild_id, number)
 
 
-def bundle(tx: Connection, guild_id: int, number: int, means: Means = MEANS) -> bytes:
+def bundle(tx: Connection, guild_id: int, number: int, config: Config = CONFIG) -> bytes:
     """As the public page gives it."""
     found = raffle.find_period(tx, guild_id, number)
     assert found is not None
-    public = publishing.find_public(tx, means, found.public_id)
+    public = publishing.find_public_draw(tx, config, found.public_id)
     assert public is not None
-    made = publishing.bundle_of(tx, means, public)
+    made = publishing.bundle_of(tx, config, public)
     assert made is not None
     return made
 

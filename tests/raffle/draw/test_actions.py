@@ -22,7 +22,7 @@ from core.raffle.draw import (
     store,
     winning,
 )
-from core.raffle.draw.actions import BEACON_PATIENCE
+from core.raffle.draw.actions import BEACON_TIMEOUT
 from core.raffle.draw.integrity import check_owners, order_of
 from core.raffle.draw.store import Draw
 from core.raffle.draw.tables import draws
@@ -47,13 +47,13 @@ from tests.raffle.draw.rig import (
     posted,
     state_of,
 )
-from tests.raffle.scene import MEANS, give, viewer
+from tests.raffle.scene import CONFIG, give, viewer
 
 
 def order(tx: Connection, draw: Draw) -> list[str]:
     """The pseudonyms in the order in which they are drawn."""
     entrants = entrants_of(store.get_snapshot(tx, draw.guild_id, draw.period))
-    return list(order_of(tx, MEANS, draw, entrants))
+    return list(order_of(tx, CONFIG, draw, entrants))
 
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
@@ -61,7 +61,7 @@ def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     found = raffle.find_period(tx, guild_id, number)
     assert found is not None
     entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
-    viewer_ids = check_owners(tx, MEANS, found, entrants, AFTER)
+    viewer_ids = check_owners(tx, CONFIG, found, entrants, AFTER)
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()
@@ -166,7 +166,7 @@ def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: in
 
 def test_a_draw_waits_for_its_round(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
-    assert not actions.draw_winners(tx, MEANS, guild_id, draw.period, DUE)
+    assert not actions.draw_winners(tx, CONFIG, guild_id, draw.period, DUE)
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
 
@@ -174,10 +174,10 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     told = beacon(draw)
     for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
-        with pytest.raises(Refusal, match="promised another beacon"):
-            actions.learn_beacon(tx, guild_id, draw.period, other)
-    assert actions.learn_beacon(tx, guild_id, draw.period, told)
-    assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw, "another number"))
+        with pytest.raises(Refusal, match="announced with another beacon"):
+            actions.store_round(tx, guild_id, draw.period, other)
+    assert actions.store_round(tx, guild_id, draw.period, told)
+    assert not actions.store_round(tx, guild_id, draw.period, beacon(draw, "another number"))
     found = store.find_draw(tx, guild_id, draw.period)
     assert found is not None
     assert found.randomness == told.randomness
@@ -204,7 +204,7 @@ def test_what_is_drawn_is_what_the_verifier_draws(
 def test_drawing_twice_draws_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     before = drew(tx, guild_id, number)
-    assert not actions.draw_winners(tx, MEANS, guild_id, number, DUE)
+    assert not actions.draw_winners(tx, CONFIG, guild_id, number, DUE)
     assert store.list_picks(tx, guild_id, number) == before
 
 
@@ -249,8 +249,8 @@ def test_two_servers_draw_for_themselves(
 
 def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    other = replace(MEANS, vault=Vault([Fernet.generate_key().decode()]))
-    with pytest.raises(Refusal, match="sealed with another key"):
+    other = replace(CONFIG, vault=Vault([Fernet.generate_key().decode()]))
+    with pytest.raises(Refusal, match="encrypted with another key"):
         actions.freeze(tx, other, guild_id, number, ADMIN, AFTER)
 
 
@@ -259,8 +259,8 @@ def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
 
 def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
-    assert actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+    actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
+    assert actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     assert frozen.payload["round"] is None
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
@@ -274,19 +274,19 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
 ) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
     assert draw.round_at is not None
-    early = draw.round_at + BEACON_PATIENCE - timedelta(seconds=1)
+    early = draw.round_at + BEACON_TIMEOUT - timedelta(seconds=1)
     assert actions.find_overdue(tx, guild_id, early) is None
-    with pytest.raises(Refusal, match="waited for"):
-        actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, early)
-    late = draw.round_at + BEACON_PATIENCE
+    with pytest.raises(Refusal, match="has to wait"):
+        actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, early)
+    late = draw.round_at + BEACON_TIMEOUT
     assert actions.find_overdue(tx, guild_id, late) == draw
-    actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, late)
+    actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, late)
     (message,) = posted(tx, guild_id, "raffle.given_up")
     shown = embeds.given_up(message.payload).embed
     assert shown is not None
-    assert "chose not to wait any longer" in str(shown.description)
-    assert not actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
-    assert actions.draw_winners(tx, MEANS, guild_id, draw.period, late)
+    assert "chose not to wait for it" in str(shown.description)
+    assert not actions.store_round(tx, guild_id, draw.period, beacon(draw))
+    assert actions.draw_winners(tx, CONFIG, guild_id, draw.period, late)
     told, _ = verify(bundle(tx, guild_id, draw.period))
     assert told["beacon"] is None
     assert f"beacon {draw.chain} {draw.round}" in told["snapshot"]
@@ -296,9 +296,9 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
 def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
     """Who has seen the number must not have a second one to choose from."""
     draw = froze(tx, guild_id, ended(tx, guild_id))
-    actions.learn_beacon(tx, guild_id, draw.period, beacon(draw))
+    actions.store_round(tx, guild_id, draw.period, beacon(draw))
     with pytest.raises(Refusal):
-        actions.give_up_beacon(tx, MEANS, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
+        actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
 
 
 def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_id: int) -> None:
@@ -308,11 +308,11 @@ def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_i
         later = END + timedelta(days=month)
         period(tx, guild_id, later, later + timedelta(days=1))
     for asked in (None, number):
-        proof = publishing.get_proof(tx, MEANS, guild_id, discord_id("mia"), asked)
+        proof = publishing.get_proof(tx, CONFIG, guild_id, discord_id("mia"), asked)
         assert (proof.number, proof.tickets) == (number, 5)
-    assert [past.number for past in publishing.list_past(tx, MEANS, guild_id, 10)] == [number]
+    assert [past.number for past in publishing.list_past(tx, CONFIG, guild_id, 10)] == [number]
     with pytest.raises(Refusal, match="in no frozen list"):
-        publishing.get_proof(tx, MEANS, guild_id, discord_id("mia"), number + 1)
+        publishing.get_proof(tx, CONFIG, guild_id, discord_id("mia"), number + 1)
 
 
 # -- who cannot win -----------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
 ) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, DUE)
+    winning.claim(tx, CONFIG, guild_id, number, 1, pick.discord_id or 0, DUE)
     account = pick.account
     assert account in bundle(tx, guild_id, number).decode()
     forget(tx, guild_id, pick.name)
@@ -408,7 +408,7 @@ def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_i
     with pytest.raises(Refusal, match="no raffle"):
         actions.get_period_to_draw(tx, guild_id, AFTER)
     number = ended(tx, guild_id)
-    with pytest.raises(Refusal, match="still runs"):
+    with pytest.raises(Refusal, match="still running"):
         actions.get_period_to_draw(tx, guild_id, END - timedelta(days=1))
     period(tx, guild_id, END, END + timedelta(days=31))
     found = actions.preview(tx, guild_id, END + timedelta(days=40))
@@ -446,5 +446,5 @@ def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
 def test_an_edit_of_the_winners_post_mentions_nobody_again(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    winning.claim(tx, MEANS, guild_id, number, 1, pick.discord_id or 0, DUE)
+    winning.claim(tx, CONFIG, guild_id, number, 1, pick.discord_id or 0, DUE)
     assert embeds.winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None

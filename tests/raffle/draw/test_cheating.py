@@ -43,7 +43,7 @@ from tests.raffle.draw.rig import (
     silent,
     states,
 )
-from tests.raffle.scene import MEANS
+from tests.raffle.scene import CONFIG
 
 OWN_KEY = Scalar(7)
 OWN = Chain("ab" * 32, (G2Point() * OWN_KEY).to_compressed_bytes().hex(), 1_600_000_000, 3)
@@ -71,8 +71,8 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
     tx: Connection, guild_id: int, chain: Chain
 ) -> None:
     """With a shifted genesis, a round that was published long ago counts as one to come."""
-    means, number = replace(MEANS, chain=chain), ended(tx, guild_id)
-    draw = actions.freeze(tx, means, guild_id, number, ADMIN, THREE_YEARS_LATER)
+    config, number = replace(CONFIG, chain=chain), ended(tx, guild_id)
+    draw = actions.freeze(tx, config, guild_id, number, ADMIN, THREE_YEARS_LATER)
     if chain == SHIFTED:
         assert draw.round == ROUND
         signature = SIGNATURE
@@ -80,16 +80,16 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     told = Round(chain.name, draw.round or 0, randomness, signature)
-    actions.learn_beacon(tx, guild_id, number, told)
+    actions.store_round(tx, guild_id, number, told)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
-    assert actions.draw_winners(tx, means, guild_id, number, later)
+    assert actions.draw_winners(tx, config, guild_id, number, later)
 
     assert not draw.is_public
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     assert "not the public one" in str(embeds.frozen(frozen.payload).embed.description)
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
     said: list[str] = []
-    verify(bundle(tx, guild_id, number, means), said.append)
+    verify(bundle(tx, guild_id, number, config), said.append)
     assert any("ANOTHER BEACON" in line for line in said)
 
 
@@ -99,7 +99,7 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
 def is_refused(tx: Connection, draw: Draw, why: str) -> None:
     """Nothing is drawn."""
     with pytest.raises(Refusal, match=why), savepoint(tx):
-        actions.draw_winners(tx, MEANS, draw.guild_id, draw.period, DUE)
+        actions.draw_winners(tx, CONFIG, draw.guild_id, draw.period, DUE)
     assert store.list_picks(tx, draw.guild_id, draw.period) == []
 
 
@@ -107,7 +107,7 @@ def is_refused(tx: Connection, draw: Draw, why: str) -> None:
 def draw(tx: Connection, guild_id: int) -> Draw:
     """Frozen, and the beacon's number is known."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
-    actions.learn_beacon(tx, guild_id, frozen.period, beacon(frozen))
+    actions.store_round(tx, guild_id, frozen.period, beacon(frozen))
     return frozen
 
 
@@ -161,7 +161,7 @@ def test_entries_that_were_edited_after_the_freeze_are_noticed(tx: Connection, d
 
 
 def test_a_seed_that_was_exchanged_is_refused(tx: Connection, draw: Draw) -> None:
-    as_owner(tx, "UPDATE raffle_periods SET sealed_seed = :s", s=MEANS.vault.seal("00" * 32))
+    as_owner(tx, "UPDATE raffle_periods SET sealed_seed = :s", s=CONFIG.vault.seal("00" * 32))
     is_refused(tx, draw, "the seed is not the one")
 
 
@@ -205,7 +205,7 @@ def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw)
     """Nobody can tell any more which line is theirs; its tickets still have to fit."""
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
-    assert actions.draw_winners(tx, MEANS, draw.guild_id, draw.period, DUE)
+    assert actions.draw_winners(tx, CONFIG, draw.guild_id, draw.period, DUE)
 
 
 def again_frozen(tx: Connection, guild_id: int, number: int, now: datetime) -> Draw:
@@ -225,7 +225,7 @@ def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None
     assert not any("frozen before" in str(name) for name in fields)
     fields = [field.name for field in embeds.frozen(after.payload).embed.fields]
     assert any("frozen before" in str(name) for name in fields)
-    (past,) = publishing.list_past(tx, MEANS, guild_id, 10)
+    (past,) = publishing.list_past(tx, CONFIG, guild_id, 10)
     assert list(past.freezes) == [first.frozen_at, second.frozen_at]
     told = str(embeds.history([past]).description)
     assert "more than once" in told
@@ -237,7 +237,7 @@ def test_a_freeze_that_was_taken_back_stays_in_the_history(tx: Connection, guild
     first = froze(tx, guild_id, ended(tx, guild_id))
     as_owner(tx, "DELETE FROM raffle_draws")
     as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
-    (past,) = publishing.list_past(tx, MEANS, guild_id, 10)
+    (past,) = publishing.list_past(tx, CONFIG, guild_id, 10)
     assert list(past.freezes) == [first.frozen_at]
 
 
@@ -256,7 +256,7 @@ def swapped(tx: Connection, guild_id: int, columns: str) -> tuple[Pick, int]:
     """A winner's row that names a friend in these columns; and the friend's Discord id."""
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     viewer_id, member = friend_of(tx, pick)
-    salt = MEANS.open(raffle.get_sealed(tx, guild_id, pick.period)[1])
+    salt = CONFIG.decrypt(raffle.get_sealed(tx, guild_id, pick.period)[1])
     account = people.get_viewer(tx, guild_id, viewer_id)
     name = f"kick:{account.platform_user_id}"
     values = {
@@ -286,7 +286,7 @@ def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: s
     pick, friend = swapped(tx, guild_id, columns)
     claimer = friend if "discord_id" in columns else pick.discord_id or 0
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        winning.claim(tx, MEANS, guild_id, pick.period, 1, claimer, DUE)
+        winning.claim(tx, CONFIG, guild_id, pick.period, 1, claimer, DUE)
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
         silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
 
@@ -321,7 +321,7 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     assert period is not None
     assert draw is not None
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        pick_missing(tx, MEANS, period, draw, DUE)
+        pick_missing(tx, CONFIG, period, draw, DUE)
     with pytest.raises(ValueError, match="malformed"):
         verify(bundle(tx, guild_id, number))
 
@@ -410,11 +410,11 @@ def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id
     period = raffle.find_period(tx, guild_id, number)
     assert period is not None
     before = END - timedelta(days=1)
-    assert actions.find_new_plan(tx, MEANS, period, before) is None
+    assert actions.find_new_plan(tx, CONFIG, period, before) is None
     later = END + timedelta(days=3)
     raffle.set_period(tx, guild_id, number, ends_at=later)
     for _turn in range(2):
-        actions.announce_plan(tx, MEANS, guild_id, number, before)
+        actions.announce_plan(tx, CONFIG, guild_id, number, before)
     (planned,) = posted(tx, guild_id, "raffle.planned")
     expected = plan_for(QUICKNET, later + timedelta(minutes=15)).round
     assert planned.payload["round"] == expected
@@ -435,7 +435,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     else:
         excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
-        winning.claim(tx, MEANS, guild_id, pick.period, 1, member, DUE)
+        winning.claim(tx, CONFIG, guild_id, pick.period, 1, member, DUE)
     assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
@@ -449,5 +449,5 @@ def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: i
     member = pick.discord_id or 0
     excluding.ban_member(tx, guild_id, member, DUE)
     excluding.unban_member(tx, guild_id, member)
-    claimed = winning.claim(tx, MEANS, guild_id, pick.period, 1, member, DUE)
+    claimed = winning.claim(tx, CONFIG, guild_id, pick.period, 1, member, DUE)
     assert claimed.state == "claimed"

@@ -31,7 +31,7 @@ from tests.raffle.draw.rig import (
     froze,
     silent,
 )
-from tests.raffle.scene import MEANS
+from tests.raffle.scene import CONFIG
 
 NUMBER = 1
 
@@ -79,7 +79,7 @@ def test_there_is_nothing_else(site: Site, path: str) -> None:
 def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        seed, salt = (MEANS.open(one).hex() for one in raffle.get_sealed(tx, guild_id, NUMBER))
+        seed, salt = (CONFIG.decrypt(one).hex() for one in raffle.get_sealed(tx, guild_id, NUMBER))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
     for part in ("", "/snapshot.txt"):
         told = web.get(page + part).text
@@ -115,7 +115,7 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
 def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
-    site.committed(lambda tx: winning.claim(tx, MEANS, guild_id, 1, 1, discord_id("mia"), DUE))
+    site.committed(lambda tx: winning.claim(tx, CONFIG, guild_id, 1, 1, discord_id("mia"), DUE))
     told, _hashes = verify(web.get(page + "/bundle.json").data)
     account = told["picks"][0]["account"]
     gone = text("UPDATE people_viewers SET platform_user_id = -viewer_id, name = 'gone'")
@@ -201,7 +201,7 @@ def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
 
 
 def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
-    own = replace(MEANS, chain=replace(MEANS.chain, genesis=1))
+    own = replace(CONFIG, chain=replace(CONFIG.chain, genesis=1))
 
     def work(tx: Connection) -> None:
         actions.freeze(tx, own, guild_id, ended(tx, guild_id), ADMIN, AFTER)
@@ -219,9 +219,9 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
     def work(tx: Connection) -> None:
         draw = froze(tx, guild_id, ended(tx, guild_id))
         assert draw.round_at is not None
-        late = draw.round_at + actions.BEACON_PATIENCE
-        actions.give_up_beacon(tx, MEANS, guild_id, NUMBER, ADMIN, late)
-        actions.draw_winners(tx, MEANS, guild_id, NUMBER, late)
+        late = draw.round_at + actions.BEACON_TIMEOUT
+        actions.give_up_beacon(tx, CONFIG, guild_id, NUMBER, ADMIN, late)
+        actions.draw_winners(tx, CONFIG, guild_id, NUMBER, late)
 
     site.committed(work)
     with site.services.database.begin() as tx:
@@ -248,8 +248,8 @@ def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None
 def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id)
-        actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
-        actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+        actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
+        actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
 
     site.committed(work)
     assert "Drawn without the public beacon" in told(site, guild_id)
@@ -328,8 +328,8 @@ def test_a_draw_without_the_public_beacon_is_not_called_proved(
 ) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id)
-        actions.freeze(tx, MEANS, guild_id, number, ADMIN, AFTER, with_beacon=False)
-        actions.draw_winners(tx, MEANS, guild_id, number, AFTER)
+        actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
+        actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
 
     site.committed(work)
     page.goto(site.url + site.path(guild_id, NUMBER))
@@ -343,7 +343,7 @@ def test_a_viewer_finds_the_own_line_by_the_private_link(
 ) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        proof = publishing.get_proof(tx, MEANS, guild_id, discord_id("yuki"), None)
+        proof = publishing.get_proof(tx, CONFIG, guild_id, discord_id("yuki"), None)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     link = urlencode({"proof": f"{proof.secret} {proof.account}"})

@@ -20,7 +20,7 @@ from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.raffle import store as raffle
 from core.raffle.draw import store, tasks
-from core.raffle.draw.tasks import LATE, check_health, move_on
+from core.raffle.draw.tasks import LATE, advance_draws, check_health
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
@@ -63,7 +63,7 @@ class Hall:
         with self.services.database.begin() as tx:
             guilds.set_reachable(tx, guilds.list_present(tx), self.now)
             stayed_up(tx, self.now)
-        move_on(replace(self.services, clock=lambda: self.now))
+        advance_draws(replace(self.services, clock=lambda: self.now))
         with self.services.database.begin() as tx:
             discord_took(tx, self.now)
 
@@ -259,7 +259,7 @@ def test_who_was_promised_another_beacon_does_not_stop_the_others(
     with hall.services.database.begin() as tx:
         as_owner(tx, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
     hall.now += timedelta(seconds=20)
-    with pytest.raises(Refusal, match="promised another beacon"):
+    with pytest.raises(Refusal, match="announced with another beacon"):
         hall.run()
     assert [hall.state(guild) for guild in (guild_id, other_guild_id)] == ["frozen", "drawn"]
 
@@ -268,7 +268,7 @@ class Killed(BaseException):
     """The process dies here."""
 
 
-@pytest.mark.parametrize("step", ["_freeze_due", "_learn_beacons", "_draw_due", "_check_claims"])
+@pytest.mark.parametrize("step", ["_freeze_due", "_get_rounds", "_draw_due", "_check_claims"])
 def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

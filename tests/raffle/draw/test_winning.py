@@ -38,7 +38,7 @@ from tests.raffle.draw.rig import (
     states,
     stayed_up,
 )
-from tests.raffle.scene import MEANS
+from tests.raffle.scene import CONFIG
 
 WINDOW = timedelta(minutes=2880)
 LATE = DUE + WINDOW
@@ -48,7 +48,7 @@ def claim(
     tx: Connection, pick: Pick, claimer: int | None = None, *, at: timedelta = WINDOW
 ) -> Pick:
     who = claimer or pick.discord_id or 0
-    return winning.claim(tx, MEANS, pick.guild_id, pick.period, pick.k, who, DUE + at)
+    return winning.claim(tx, CONFIG, pick.guild_id, pick.period, pick.k, who, DUE + at)
 
 
 def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> None:
@@ -56,7 +56,7 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
     (pick,) = drew(tx, guild_id, number)
     assert claim(tx, pick).state == "claimed"
     assert state_of(tx, guild_id, number) == "drawn"
-    done = winning.deliver(tx, MEANS, guild_id, pick.name, ADMIN, LATE)
+    done = winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
     assert (done.state, done.delivered_at) == ("delivered", LATE)
     assert state_of(tx, guild_id, number) == "closed"
     assert audited(tx, guild_id) == [
@@ -99,7 +99,7 @@ def test_nobody_claims_for_the_winner(tx: Connection, guild_id: int) -> None:
 def test_another_server_cannot_claim_it(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no such winner"):
-        winning.claim(tx, MEANS, other_guild_id, pick.period, pick.k, pick.discord_id or 0, DUE)
+        winning.claim(tx, CONFIG, other_guild_id, pick.period, pick.k, pick.discord_id or 0, DUE)
 
 
 def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
@@ -107,17 +107,17 @@ def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
     claim(tx, pick)
     with pytest.raises(Refusal, match="have claimed"):
         claim(tx, pick)
-    winning.deliver(tx, MEANS, guild_id, pick.name, ADMIN, LATE)
+    winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
     with pytest.raises(Refusal, match="have this prize"):
         claim(tx, pick)
     with pytest.raises(Refusal, match="no claimed prize"):
-        winning.deliver(tx, MEANS, guild_id, pick.name, ADMIN, LATE)
+        winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
 
 
 def test_a_prize_that_was_not_claimed_is_not_delivered(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no claimed prize"):
-        winning.deliver(tx, MEANS, guild_id, pick.name, ADMIN, DUE)
+        winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, DUE)
 
 
 # -- silence ------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
     draw = store.find_draw(tx, guild_id, number)
     assert draw is not None
     entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
-    order = list(order_of(tx, MEANS, draw, entrants))
+    order = list(order_of(tx, CONFIG, draw, entrants))
     claim(tx, second)
     assert silent(tx, guild_id, number, first.k, LATE)
     after = store.list_picks(tx, guild_id, number)
@@ -315,7 +315,7 @@ def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask
     dms_are_closed(tx)
     notified(tx, pick)
     excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
-    winning.note_deleted(tx, guild_id, CHANNEL_ID)
+    winning.mark_deleted(tx, guild_id, CHANNEL_ID)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
     assert (found(tx, pick).state, found(tx, pick).posts) == ("drawn", 2)
 
@@ -355,13 +355,13 @@ def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guil
     for posts in (2, 3):
         receipt = find_receipt(tx, guild_id, announcing.post_key(found(tx, pick)))
         assert receipt is not None
-        winning.note_deleted(tx, guild_id, CHANNEL_ID, {1, 2})
+        winning.mark_deleted(tx, guild_id, CHANNEL_ID, {1, 2})
         assert not found(tx, pick).post_gone, "those were other messages"
-        winning.note_deleted(tx, guild_id, CHANNEL_ID, {receipt["message_id"], 1})
+        winning.mark_deleted(tx, guild_id, CHANNEL_ID, {receipt["message_id"], 1})
         check(tx, guild_id, number, 1, DUE + timedelta(hours=2 * posts))
         assert found(tx, pick).posts == posts
         notified(tx, pick, DUE + timedelta(hours=2 * posts))
-    winning.note_deleted(tx, guild_id, CHANNEL_ID)
+    winning.mark_deleted(tx, guild_id, CHANNEL_ID)
     for _twice in range(2):
         assert not check(tx, guild_id, number, 1, LATE + timedelta(days=9))
     assert found(tx, pick).posts == 3, "who deletes it again and again means it"
@@ -427,8 +427,8 @@ def test_many_draws_at_once_are_one(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id, winners=2)
         draw = froze(tx, guild_id, number)
-        actions.learn_beacon(tx, guild_id, number, beacon(draw))
-    draws = at_once(gate, *[lambda tx: actions.draw_winners(tx, MEANS, guild_id, number, DUE)] * 6)
+        actions.store_round(tx, guild_id, number, beacon(draw))
+    draws = at_once(gate, *[lambda tx: actions.draw_winners(tx, CONFIG, guild_id, number, DUE)] * 6)
     assert sorted(map(bool, draws)) == [False] * 5 + [True]
     with gate.begin() as tx:
         assert len(states(tx, guild_id, number)) == 2

@@ -15,11 +15,11 @@ from core.raffle.ledger import handlers, reading, store
 from core.raffle.settings import CHANNEL
 from core.raffle.tables import entries
 from core.watchtime import actions as watchtime
-from tests.raffle.scene import END, MEANS, MIDDLE, START, period
+from tests.raffle.scene import CONFIG, END, MIDDLE, START, period
 from tests.slot_calls.scene import posted
 from tests.watchtime.model import Teller, tell
 
-__all__ = ["END", "MEANS", "MIDDLE", "START", "period", "posted"]
+__all__ = ["CONFIG", "END", "MIDDLE", "START", "period", "posted"]
 
 ADMIN = 900
 CHANNEL_ID = 777

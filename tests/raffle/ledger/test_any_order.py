@@ -18,8 +18,8 @@ from core.raffle.periods import actions as calendar
 from core.watchtime.tables import adjustments
 from tests.raffle.ledger.scene import (
     ADMIN,
+    CONFIG,
     LEO,
-    MEANS,
     MIA,
     NAMES,
     YUKI,
@@ -133,7 +133,7 @@ class Month:
             people.end_link(self.tx, found)
 
     def start(self, _person: int, _amount: int) -> None:
-        calendar.start(self.tx, MEANS, self.guild_id, None, None, ADMIN, self.now)
+        calendar.start(self.tx, CONFIG, self.guild_id, None, None, ADMIN, self.now)
 
     def end(self, _person: int, _amount: int) -> None:
         period = calendar.get_to_change(self.tx, self.guild_id, self.now)
@@ -141,16 +141,16 @@ class Month:
 
     def restart(self, _person: int, _amount: int) -> None:
         period = calendar.get_running(self.tx, self.guild_id, self.now)
-        calendar.restart(self.tx, MEANS, self.guild_id, period.number, ADMIN, self.now)
+        calendar.restart(self.tx, CONFIG, self.guild_id, period.number, ADMIN, self.now)
 
     def freeze(self, _person: int, _amount: int) -> None:
         period = draws.get_period_to_draw(self.tx, self.guild_id, self.now)
-        draws.freeze(self.tx, MEANS, self.guild_id, period.number, ADMIN, self.now)
+        draws.freeze(self.tx, CONFIG, self.guild_id, period.number, ADMIN, self.now)
 
     def month(self, _person: int, _amount: int) -> None:
         """The bot slept for a while."""
         self.now += timedelta(days=20)
-        calendar.open_due(self.tx, MEANS, self.guild_id, self.now)
+        calendar.open_due(self.tx, CONFIG, self.guild_id, self.now)
 
     def _settle(self) -> None:
         for period in raffle.list_in_state(self.tx, "open", self.guild_id):
@@ -175,7 +175,7 @@ class Month:
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
             held = drawn.list_held(*where, self.now)
-            able = [some for some in held if some.may_win]
+            able = [some for some in held if some.can_win]
             can_win = {a: n for some in able for a, n in zip(*some[1:3], strict=True)}
             assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
             holders = drawn.count_holders(*where, self.now)

@@ -23,9 +23,9 @@ from sandbox.people import BY_HANDLE
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE
 from tests.raffle.ledger.scene import (
+    CONFIG,
     END,
     LEO,
-    MEANS,
     MIA,
     MIDDLE,
     START,
@@ -251,7 +251,7 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
     with world.database.begin() as tx:
         choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
         raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
-        draws.freeze(tx, MEANS, NORAS_CORNER_ID, 1, 900, MIDDLE)
+        draws.freeze(tx, CONFIG, NORAS_CORNER_ID, 1, 900, MIDDLE)
         found = people.find_link(tx, NORAS_CORNER_ID, BY_HANDLE["leo"].discord_id)
         assert found is not None
         people.end_link(tx, found)

@@ -28,7 +28,7 @@ from tests.raffle.ledger.scene import (
     with_channel,
 )
 from tests.raffle.ledger.test_chat import says
-from tests.raffle.scene import MEANS
+from tests.raffle.scene import CONFIG
 
 AFTER = END + timedelta(minutes=20)
 LATER = AFTER + timedelta(minutes=1)
@@ -65,8 +65,8 @@ def links_late(tx: Connection, guild_id: int) -> None:
 
 def is_drawn(tx: Connection, guild_id: int) -> None:
     later = LATER + timedelta(hours=2)
-    draws.give_up_beacon(tx, MEANS, guild_id, NUMBER, ADMIN, later)
-    assert draws.draw_winners(tx, MEANS, guild_id, NUMBER, later)
+    draws.give_up_beacon(tx, CONFIG, guild_id, NUMBER, ADMIN, later)
+    assert draws.draw_winners(tx, CONFIG, guild_id, NUMBER, later)
 
 
 @pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
@@ -84,7 +84,7 @@ def test_what_happens_after_the_freeze_changes_no_figure(
         ]
         return (
             [(place.name, place.rank, place.tickets) for place in (*board.places, *second.places)],
-            (board.pool, second.pages, get_info(tx, MEANS, frozen, LATER).pool),
+            (board.pool, second.pages, get_info(tx, CONFIG, frozen, LATER).pool),
             [(one.own.tickets, one.own.rank, one.own.pool) for one in standings],
         )
 

@@ -23,7 +23,7 @@ from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
     ADMIN,
     CHANNEL_ID,
-    MEANS,
+    CONFIG,
     MIA,
     choose,
     gives,
@@ -60,12 +60,12 @@ def start(
     end_day: int | None = None,
     now: datetime = NOON,
 ) -> Period:
-    return actions.start(tx, MEANS, guild_id, start_day, end_day, ADMIN, now)
+    return actions.start(tx, CONFIG, guild_id, start_day, end_day, ADMIN, now)
 
 
 def set_dates(tx: Connection, guild_id: int, first: str, last: str, now: datetime = NOON) -> Period:
     days = (date.fromisoformat(first), date.fromisoformat(last))
-    return actions.set_dates(tx, MEANS, guild_id, *days, ADMIN, now)
+    return actions.set_dates(tx, CONFIG, guild_id, *days, ADMIN, now)
 
 
 def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
@@ -94,9 +94,9 @@ def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, gui
     assert (opened.prize, opened.winners_wanted, opened.number) == ("A mouse", 3, 1)
     assert setting(tx, guild_id, ENABLED)
     for now in (NOON, at("2026-12-01") - SECOND):
-        assert actions.open_due(tx, MEANS, guild_id, now) is None
+        assert actions.open_due(tx, CONFIG, guild_id, now) is None
     for _twice in range(2):
-        actions.open_due(tx, MEANS, guild_id, at("2026-12-01T00:00:07"))
+        actions.open_due(tx, CONFIG, guild_id, at("2026-12-01T00:00:07"))
     assert dates(tx, guild_id) == [
         ("11-22 12:00", "12-01 00:00", "open"),
         ("12-01 00:00", "01-01 00:00", "open"),
@@ -111,12 +111,12 @@ def test_a_new_time_zone_at_the_other_end_of_the_world_leaves_no_gap(
     choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
     first = start(tx, guild_id)
     choose(tx, guild_id, TIME_ZONE, "Etc/GMT+12")
-    second = actions.open_due(tx, MEANS, guild_id, first.ends_at)
+    second = actions.open_due(tx, CONFIG, guild_id, first.ends_at)
     assert second is not None
     assert second.starts_at == first.ends_at
     assert second.ends_at == datetime(2027, 1, 1, 12, tzinfo=UTC)
     choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
-    third = actions.open_due(tx, MEANS, guild_id, second.ends_at)
+    third = actions.open_due(tx, CONFIG, guild_id, second.ends_at)
     assert third is not None
     assert third.starts_at == second.ends_at
 
@@ -127,7 +127,7 @@ def test_a_raffle_that_an_admin_ended_is_not_continued_in_a_new_time_zone(
     start(tx, guild_id, None, 30)
     set_dates(tx, guild_id, "2026-11-22", "2026-11-29")
     choose(tx, guild_id, TIME_ZONE, "Pacific/Honolulu")
-    assert actions.open_due(tx, MEANS, guild_id, at("2026-11-30")) is None
+    assert actions.open_due(tx, CONFIG, guild_id, at("2026-11-30")) is None
 
 
 def test_a_prize_named_later_is_that_of_the_raffle_without_one(
@@ -162,7 +162,7 @@ def prize_of(tx: Connection, guild_id: int) -> str:
 
 
 def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
-    assert actions.open_due(tx, MEANS, guild_id, NOON) is None
+    assert actions.open_due(tx, CONFIG, guild_id, NOON) is None
 
 
 def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_id: int) -> None:
@@ -197,7 +197,7 @@ def test_what_happened_since_the_first_is_credited_when_the_month_is_opened_late
     mia = link(tx, guild_id, MIA)
     gives(tx, guild_id, MIA, 2, at("2026-12-01T00:00:01"))
     watches(tx, guild_id, MIA, at("2026-11-30T23:00"), timedelta(hours=2))
-    actions.open_due(tx, MEANS, guild_id, at("2026-12-03T09:00"))
+    actions.open_due(tx, CONFIG, guild_id, at("2026-12-03T09:00"))
     assert tickets(tx, guild_id, mia, 2) == 2 * 15 + 10
 
 
@@ -214,8 +214,8 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     gives(tx, guild_id, MIA, 1, NOON + timedelta(hours=1))
     assert tickets(tx, guild_id, mia) == 10
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "open")]
-    assert actions.open_due(tx, MEANS, guild_id, at("2026-12-01")) is None
-    draws.freeze(tx, MEANS, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
+    assert actions.open_due(tx, CONFIG, guild_id, at("2026-12-01")) is None
+    draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
     assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
 
 
@@ -251,9 +251,9 @@ def test_a_second_click_or_another_admins_ends_nothing_else(tx: Connection, guil
     """Two admins were asked about the same raffle, and both say yes."""
     start(tx, guild_id)
     later = NOON + timedelta(hours=1)
-    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later)
+    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later)
     for action in (
-        lambda: actions.restart(tx, MEANS, guild_id, 1, ADMIN + 1, later + SECOND),
+        lambda: actions.restart(tx, CONFIG, guild_id, 1, ADMIN + 1, later + SECOND),
         lambda: actions.end(tx, guild_id, 1, ADMIN + 1, later + SECOND),
     ):
         with pytest.raises(Refusal, match="Raffle #1 is over already"):
@@ -288,7 +288,7 @@ def test_a_cancelled_raffle_is_never_drawn_and_its_time_is_free(
     with pytest.raises(Refusal, match="was cancelled"):
         draws.get_period_to_draw(tx, guild_id, at("2026-12-24"), 1)
     with pytest.raises(Refusal, match="was cancelled"):
-        draws.freeze(tx, MEANS, guild_id, 1, ADMIN, later + 3 * SECOND)
+        draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, later + 3 * SECOND)
     with pytest.raises(Refusal, match="already cancelled"):
         cancel(tx, guild_id, later, 1)
 
@@ -317,12 +317,12 @@ def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
         actions.end(tx, guild_id, number, ADMIN, ended)
-        draw = draws.freeze(tx, MEANS, guild_id, number, ADMIN, ended)
+        draw = draws.freeze(tx, CONFIG, guild_id, number, ADMIN, ended)
         assert draw.round_at is not None
         then = draw.round_at + timedelta(seconds=seconds)
         if seconds < 0:
             assert cancel(tx, guild_id, then).is_cancelled
-            assert not draws.draw_winners(tx, MEANS, guild_id, number, then)
+            assert not draws.draw_winners(tx, CONFIG, guild_id, number, then)
         else:
             with pytest.raises(Refusal, match="can't be cancelled any more"):
                 cancel(tx, guild_id, then)
@@ -340,7 +340,7 @@ def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id
     start(tx, guild_id, None, 28)
     gives(tx, guild_id, MIA, 1, NOON + SECOND)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later)
+    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later)
     gives(tx, guild_id, MIA, 2, later)
     mia = viewer(tx, guild_id, MIA)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
@@ -355,7 +355,7 @@ def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
 ) -> None:
     start(tx, guild_id)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, MEANS, guild_id, 1, ADMIN, later + timedelta(milliseconds=400))
+    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later + timedelta(milliseconds=400))
     gives(tx, guild_id, MIA, 1, later)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA), 2) == 15
 
@@ -427,7 +427,7 @@ def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
     start(tx, guild_id, None, 24)
     after = at("2026-11-25T08:00")
     assert get_taking(tx, guild_id, after).number == 1
-    draws.freeze(tx, MEANS, guild_id, 1, ADMIN, after)
+    draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, after)
     with pytest.raises(Refusal, match="No raffle takes tickets"):
         get_taking(tx, guild_id, after)
     shown = find_shown(tx, guild_id, after)
@@ -439,7 +439,7 @@ def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int
     start(tx, guild_id, None, 24)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, at("2026-11-24T22:00"), timedelta(hours=3))
-    draw = draws.freeze(tx, MEANS, guild_id, 1, ADMIN, at("2026-11-25T01:30"))
+    draw = draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, at("2026-11-25T01:30"))
     assert (draw.entrants, draw.tickets) == (1, 20)
     assert tickets(tx, guild_id, mia) == 20
 

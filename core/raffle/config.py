@@ -1,4 +1,4 @@
-"""What raffles need of the installation: the vault, the beacon's chain, the public address."""
+"""The bot's settings that raffles use: encryption keys, the beacon, the public address."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ PATH = "/draws"
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """Handed to the actions, so that they read no settings."""
+class Config:
+    """Passed to the actions, so that they read no settings."""
 
     vault: Vault
     chain: Chain
@@ -24,21 +24,20 @@ class Means:
         """The address of a draw's public page."""
         return f"{self.public_url}{PATH}/{public_id}"
 
-    def open(self, sealed: str) -> bytes:
-        """A secret of a period.
+    def decrypt(self, sealed: str) -> bytes:
+        """A raffle's seed or salt.
 
         Raises:
-            Refusal: the key with which it was sealed is not among ours any more.
+            Refusal: the key that encrypted it is not configured any more.
         """
         try:
             return bytes.fromhex(self.vault.open(sealed))
         except SealBroken as broken:
             raise Refusal(
-                _("The raffle's seed cannot be opened: it was sealed with another key."),
-                _("Add the key of that time to TOKEN_ENCRYPTION_KEYS."),
+                _("The raffle's seed cannot be decrypted: it was encrypted with another key."),
+                _("Add that key to TOKEN_ENCRYPTION_KEYS."),
             ) from broken
 
 
-def means_of(settings: Settings) -> Means:
-    """What this installation draws with."""
-    return Means(vault_of(settings), chain_of(settings), settings.public_url)
+def config_of(settings: Settings) -> Config:
+    return Config(vault_of(settings), chain_of(settings), settings.public_url)
