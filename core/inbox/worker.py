@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from core.events import Event
 from core.events.base import from_json
 from core.inbox import store
-from core.inbox.handlers import Handler, Handlers
+from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.store import Delivery, Retry
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
@@ -60,7 +60,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._translators = translators
-        self._hearings = handlers
+        self._handlers = handlers
         self._clock = clock
         self._by_name = {h.name: h for heard in handlers.values() for h in heard}
         self._kinds = {event.__name__: event for event in handlers}
@@ -145,12 +145,10 @@ class Worker:
         if lane is None:
             return False
         translate = self._translate_with_savepoint if with_savepoints else self._translate
-        handle = self._handle_with_savepoint if with_savepoints else self._handle
+        handle_all = self._handle_with_savepoints if with_savepoints else self._handle
         batch = store.list_waiting(tx, lane, BATCH)
         told = [(event, each.id) for each in batch for event in translate(tx, each)]
-        for event in self._deduplicate(tx, told):
-            for handler in self._hearings.get(type(event), ()):
-                handle(tx, event, handler)
+        handle_all(tx, self._deduplicate(tx, told))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         return True
@@ -178,13 +176,15 @@ class Worker:
             store.set_dead(tx, delivery.id, _summary(error))
             return []
 
-    def _handle(self, tx: Connection, event: Event, handler: Handler) -> None:
-        handler.run(tx, event)
+    def _handle(self, tx: Connection, events: Sequence[Event]) -> None:
+        handle(tx, self._handlers, events)
 
-    def _handle_with_savepoint(self, tx: Connection, event: Event, handler: Handler) -> None:
-        error = self._attempt(tx, event, handler)
-        if error is not None:
-            store.add_retry(tx, event, handler.name, self._clock() + backoff(1), error)
+    def _handle_with_savepoints(self, tx: Connection, events: Sequence[Event]) -> None:
+        for event in events:
+            for handler in self._handlers.get(type(event), ()):
+                error = self._attempt(tx, event, handler)
+                if error is not None:
+                    store.add_retry(tx, event, handler.name, self._clock() + backoff(1), error)
 
     def _attempt(self, tx: Connection, event: Event, handler: Handler) -> str | None:
         """Run the handler under a savepoint; returns the error, or None."""

@@ -4,7 +4,7 @@
 worker, the sender, the bot, the web server and the scheduler. A feature never registers itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from core.kit.settings import Settings
 
 T = TypeVar("T")
+
+BatchHandler: TypeAlias = "Callable[[Connection, Sequence[Any]], None]"
+"""The same for several events at once."""
 
 EventHandler: TypeAlias = "Callable[[Connection, Any], None]"
 """`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
@@ -140,6 +143,8 @@ class Feature:
     Attributes:
         name: the package below `core`.
         handlers: event class -> its handler.
+        batch_handlers: event class -> handler of all such events of a batch, in order, which is
+            called before `handlers`. Its effects must not depend on how events are divided.
         cogs: each builds a group of Discord commands.
         pages: each builds a blueprint of web pages.
         chat_commands: what viewers can type in the streamer's chat.
@@ -163,6 +168,7 @@ class Feature:
 
     name: str
     handlers: Mapping[type, EventHandler] = field(default_factory=dict)
+    batch_handlers: Mapping[type, BatchHandler] = field(default_factory=dict)
     cogs: "tuple[Callable[[Services], commands.Cog], ...]" = ()
     pages: "tuple[Callable[[Services], Blueprint], ...]" = ()
     chat_commands: tuple[ChatCommand, ...] = ()

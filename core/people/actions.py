@@ -1,6 +1,7 @@
 """Meeting viewers and finding them again."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store
+from core.people.records import GuildAccount
 from core.people.store import Viewer
 
 _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
@@ -18,19 +20,25 @@ _DISCORD_ID = re.compile(r"[0-9]{15,19}")
 
 def meet_sender(tx: Connection, message: ChatMessageSent) -> int:
     """The viewer id of who wrote this line; asked once a transaction and line."""
-    key = ("people.sender", message.guild_id, message.platform, message.key)
-    if key not in cache_of(tx):
-        cache_of(tx)[key] = store.set_viewer(
-            tx,
-            message.guild_id,
-            message.platform,
-            message.sender.user_id,
-            message.sender.name,
-            message.at,
-        )
-    viewer_id = cache_of(tx)[key]
+    if _sender_key(message) not in cache_of(tx):
+        meet_senders(tx, [message])
+    viewer_id = cache_of(tx)[_sender_key(message)]
     assert isinstance(viewer_id, int)
     return viewer_id
+
+
+def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
+    """The same for many lines at once, so that `meet_sender` knows them."""
+    viewer_ids = store.set_viewers(tx, [(_account(m), m.sender.name, m.at) for m in messages])
+    cache_of(tx).update({_sender_key(m): viewer_ids[_account(m)] for m in messages})
+
+
+def _account(message: ChatMessageSent) -> GuildAccount:
+    return GuildAccount(message.guild_id, message.platform, message.sender.user_id)
+
+
+def _sender_key(message: ChatMessageSent) -> tuple[str, int, str, str]:
+    return ("people.sender", message.guild_id, message.platform, message.key)
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

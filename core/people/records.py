@@ -1,11 +1,21 @@
 """What records about a viewer have in common."""
 
+from typing import NamedTuple
+
 from sqlalchemy import ForeignKeyConstraint, select
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
 from core.kit.personal import PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, ViewerId
 from core.people.tables import viewers
+
+
+class GuildAccount(NamedTuple):
+    """A platform account, as it is known in one server."""
+
+    guild_id: int
+    platform: str
+    user_id: int
 
 
 class ViewerRecord(GuildRecord, kw_only=True):

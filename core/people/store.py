@@ -1,11 +1,13 @@
 """The statements about viewers, and about whose they are on Discord."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select, text
 
-from core.people.forgetting.store import find_forgotten, revive
+from core.people.forgetting.store import list_forgotten, revive
+from core.people.records import GuildAccount
 from core.people.tables import links, viewers
 
 
@@ -27,49 +29,66 @@ def fold(name: str) -> str:
 
 # Most lines of chat change nothing, so it looks before it writes; both in one trip to the server.
 # Somebody may be quicker after the look, and with a newer name: hence the CASEs.
-_SET_VIEWER = text("""
-    WITH known AS (
-        SELECT viewer_id, name, named_at FROM people_viewers
-         WHERE guild_id = :guild_id AND platform = :platform AND platform_user_id = :user_id
+_SET_VIEWERS = text("""
+    WITH seen AS (
+        SELECT * FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:platforms AS text[]),
+                             CAST(:user_ids AS bigint[]), CAST(:names AS text[]),
+                             CAST(:folded_names AS text[]), CAST(:ats AS timestamptz[]))
+                   AS seen (guild_id, platform, platform_user_id, name, folded_name, named_at)
+    ), known AS (
+        SELECT v.* FROM seen JOIN people_viewers v USING (guild_id, platform, platform_user_id)
     ), written AS (
         INSERT INTO people_viewers AS v
                (guild_id, platform, platform_user_id, name, folded_name, named_at)
-        SELECT :guild_id, :platform, :user_id, :name, :folded_name, :at
-         WHERE NOT EXISTS (SELECT FROM known WHERE name = :name OR named_at >= :at)
+        SELECT guild_id, platform, platform_user_id, seen.name, seen.folded_name, seen.named_at
+          FROM seen LEFT JOIN known USING (guild_id, platform, platform_user_id)
+         WHERE known.viewer_id IS NULL
+            OR (known.name <> seen.name AND known.named_at < seen.named_at)
+         ORDER BY guild_id, platform, platform_user_id
             ON CONFLICT ON CONSTRAINT people_viewers_one_an_account DO UPDATE
            SET name = CASE WHEN excluded.named_at > v.named_at
                            THEN excluded.name ELSE v.name END,
                folded_name = CASE WHEN excluded.named_at > v.named_at
                                   THEN excluded.folded_name ELSE v.folded_name END,
                named_at = GREATEST(excluded.named_at, v.named_at)
-        RETURNING viewer_id, (xmax = 0) AS is_new
+        RETURNING guild_id, platform, platform_user_id, viewer_id, (xmax = 0) AS is_new
     )
-    SELECT viewer_id, is_new FROM written
-     UNION ALL SELECT viewer_id, false FROM known LIMIT 1
+    SELECT guild_id, platform, platform_user_id, viewer_id, is_new FROM written
+     UNION ALL
+    SELECT guild_id, platform, platform_user_id, viewer_id, false FROM known
 """)
+
+
+def set_viewers(
+    tx: Connection, seen: Sequence[tuple[GuildAccount, str, datetime]]
+) -> dict[GuildAccount, int]:
+    """Make sure that these accounts are known, each under the newest name seen, and when it was;
+    returns their viewer ids. A late event must not bring an old name back. Who was forgotten and
+    comes back is the same viewer."""
+    newest = {account: (name, at) for account, name, at in sorted(seen, key=lambda one: one[2])}
+    values = {
+        "guild_ids": [account.guild_id for account in newest],
+        "platforms": [account.platform for account in newest],
+        "user_ids": [account.user_id for account in newest],
+        "names": [name for name, _at in newest.values()],
+        "folded_names": [fold(name) for name, _at in newest.values()],
+        "ats": [at for _name, at in newest.values()],
+    }
+    found = [(GuildAccount(*row[:3]), *row[3:]) for row in tx.execute(_SET_VIEWERS, values)]
+    viewer_ids = {account: viewer_id for account, viewer_id, _is_new in found}
+    new = [account for account, _viewer_id, is_new in found if is_new]
+    for account, forgotten in list_forgotten(tx, new).items():
+        revive(tx, account.guild_id, forgotten, viewer_ids[account])
+        viewer_ids[account] = forgotten
+    return viewer_ids
 
 
 def set_viewer(
     tx: Connection, guild_id: int, platform: str, platform_user_id: int, name: str, at: datetime
 ) -> int:
-    """Make sure the account is known under the newest name seen; returns the viewer id. A late
-    event must not bring an old name back. Who was forgotten and comes back is the same viewer."""
-    met = tx.execute(
-        _SET_VIEWER,
-        {
-            "guild_id": guild_id,
-            "platform": platform,
-            "user_id": platform_user_id,
-            "name": name,
-            "folded_name": fold(name),
-            "at": at,
-        },
-    ).one()
-    forgotten = find_forgotten(tx, guild_id, platform, platform_user_id) if met.is_new else None
-    if forgotten is None:
-        return int(met.viewer_id)
-    revive(tx, guild_id, forgotten, met.viewer_id)
-    return forgotten
+    """The same for one."""
+    account = GuildAccount(guild_id, platform, platform_user_id)
+    return set_viewers(tx, [(account, name, at)])[account]
 
 
 _COLUMNS = (

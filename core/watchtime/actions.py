@@ -14,22 +14,27 @@ from core.watchtime.limits import current_limits
 from core.watchtime.settings import ENABLED, WINDOW_MINUTES
 
 
-def note_presence(tx: Connection, message: ChatMessageSent) -> bool:
-    """A message opens or extends its sender's presence; False for those who earn nothing.
+def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
+    """Each message opens or extends its sender's presence, unless they earn nothing.
 
     Whether the channel is live does not matter here: what is credited is decided by the streams,
     however late they become known.
     """
-    guild_id = message.guild_id
-    if not setting(tx, guild_id, ENABLED) or not rules.can_earn(message.sender):
-        return False
-    viewer_id = people.meet_sender(tx, message)
-    if is_sender_excluded(tx, message, viewer_id):
-        return False
-    pieces = rules.presence_after(message.at, window(tx, guild_id))
-    store.lock_for_facts(tx, guild_id)
-    store.add_presence(tx, guild_id, viewer_id, message.platform, pieces, message.at)
-    return True
+    earning = [
+        message
+        for message in messages
+        if setting(tx, message.guild_id, ENABLED) and rules.can_earn(message.sender)
+    ]
+    people.meet_senders(tx, earning)
+    present = [
+        store.Present(message.guild_id, viewer_id, message.platform, message.at, piece)
+        for message in earning
+        if not is_sender_excluded(tx, message, viewer_id := people.meet_sender(tx, message))
+        for piece in rules.presence_after(message.at, window(tx, message.guild_id))
+    ]
+    for guild_id in sorted({one.guild_id for one in present}):
+        store.lock_for_facts(tx, guild_id)
+    store.add_presence(tx, present)
 
 
 def window(tx: Connection, guild_id: int) -> timedelta:

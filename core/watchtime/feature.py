@@ -53,11 +53,13 @@ def _clock(instant: datetime) -> str:
 
 FEATURE = Feature(
     "watchtime",
+    batch_handlers={
+        ChatMessageSent: handlers.on_chat_messages_sent,
+        StreamSeenLive: handlers.on_streams_seen_live,
+    },
     handlers={
-        ChatMessageSent: handlers.on_chat_message_sent,
         StreamWentLive: handlers.on_stream_went_live,
         StreamEnded: handlers.on_stream_ended,
-        StreamSeenLive: handlers.on_stream_seen_live,
         StreamSeenOffline: handlers.on_stream_seen_offline,
     },
     cogs=(Watchtime,),

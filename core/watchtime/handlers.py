@@ -1,5 +1,7 @@
 """Events become facts about presence and streams."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from core.events import (
@@ -12,9 +14,9 @@ from core.events import (
 from core.watchtime import actions
 
 
-def on_chat_message_sent(tx: Connection, event: ChatMessageSent) -> None:
+def on_chat_messages_sent(tx: Connection, events: Sequence[ChatMessageSent]) -> None:
     """Who writes is there."""
-    actions.note_presence(tx, event)
+    actions.note_presence(tx, events)
 
 
 def on_stream_went_live(tx: Connection, event: StreamWentLive) -> None:
@@ -22,9 +24,14 @@ def on_stream_went_live(tx: Connection, event: StreamWentLive) -> None:
     actions.note_live(tx, event.guild_id, event.platform, event.started_at, event.started_at)
 
 
-def on_stream_seen_live(tx: Connection, event: StreamSeenLive) -> None:
-    """A look confirms the stream up to now."""
-    actions.note_live(tx, event.guild_id, event.platform, event.started_at, event.at)
+def on_streams_seen_live(tx: Connection, events: Sequence[StreamSeenLive]) -> None:
+    """The newest check of each stream confirms it up to then."""
+    newest = {
+        (event.guild_id, event.platform, event.started_at): event.at
+        for event in sorted(events, key=lambda event: event.at)
+    }
+    for (guild_id, platform, started_at), at in sorted(newest.items()):
+        actions.note_live(tx, guild_id, platform, started_at, at)
 
 
 def on_stream_ended(tx: Connection, event: StreamEnded) -> None:

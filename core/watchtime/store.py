@@ -13,7 +13,7 @@ written but not yet committed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -45,47 +45,67 @@ def lock_for_credit(tx: Connection, guild_id: int) -> None:
 # A message on time lies after everything confirmed and touches no stream here: the stream's next
 # confirmation marks itself. Only a late one reaches into a part that may have been credited.
 _ADD_PRESENCE = text("""
-    WITH changed AS (
+    WITH said AS (
+        SELECT guild_id, viewer_id, day, platform, max(spoke_at) AS spoke_at,
+               range_agg(tstzrange(starts_at, ends_at)) AS present
+          FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:viewer_ids AS bigint[]),
+                      CAST(:platforms AS text[]), CAST(:spoke_ats AS timestamptz[]),
+                      CAST(:days AS date[]), CAST(:starts AS timestamptz[]),
+                      CAST(:ends AS timestamptz[]))
+                   AS said (guild_id, viewer_id, platform, spoke_at, day, starts_at, ends_at)
+         GROUP BY guild_id, viewer_id, day, platform
+    ), changed AS (
         INSERT INTO watchtime_days AS d
                (guild_id, viewer_id, day, platform, present, spoke_at)
-        VALUES (:guild_id, :viewer_id, :day, :platform,
-                tstzmultirange(tstzrange(:starts_at, :ends_at)), :spoke_at)
+        SELECT guild_id, viewer_id, day, platform, present, spoke_at FROM said
+         ORDER BY guild_id, viewer_id, day
             ON CONFLICT ON CONSTRAINT watchtime_days_one_a_viewer DO UPDATE
            SET present = d.present + excluded.present,
                spoke_at = GREATEST(d.spoke_at, excluded.spoke_at)
          WHERE NOT d.present @> excluded.present OR d.spoke_at < excluded.spoke_at
-        RETURNING 1
+        RETURNING guild_id, viewer_id, day
+    ), late AS (
+        SELECT s.guild_id, s.platform, s.started_at, min(lower(said.present)) AS starts_at
+          FROM changed JOIN said USING (guild_id, viewer_id, day)
+          JOIN watchtime_streams s
+            ON s.guild_id = said.guild_id AND s.platform = said.platform
+           AND s.until > lower(said.present) AND s.started_at < upper(said.present)
+         GROUP BY s.guild_id, s.platform, s.started_at
     )
-    UPDATE watchtime_streams
-       SET stale_from = LEAST(stale_from, GREATEST(started_at, :starts_at))
-     WHERE EXISTS (SELECT FROM changed)
-       AND guild_id = :guild_id AND platform = :platform
-       AND until > :starts_at AND started_at < :ends_at
+    UPDATE watchtime_streams AS s
+       SET stale_from = LEAST(s.stale_from, GREATEST(s.started_at, late.starts_at))
+      FROM late
+     WHERE s.guild_id = late.guild_id AND s.platform = late.platform
+       AND s.started_at = late.started_at
 """)
 
 
-def add_presence(
-    tx: Connection,
-    guild_id: int,
-    viewer_id: int,
-    platform: str,
-    pieces: Sequence[Presence],
-    spoke_at: datetime,
-) -> None:
-    """Add to when the viewer was there. Adding it again changes nothing."""
-    for piece in pieces:
-        tx.execute(
-            _ADD_PRESENCE,
-            {
-                "guild_id": guild_id,
-                "viewer_id": viewer_id,
-                "platform": platform,
-                "day": piece.day,
-                "starts_at": piece.starts_at,
-                "ends_at": piece.ends_at,
-                "spoke_at": spoke_at,
-            },
-        )
+class Present(NamedTuple):
+    """A viewer is there for this long because of a message at `spoke_at`."""
+
+    guild_id: int
+    viewer_id: int
+    platform: str
+    spoke_at: datetime
+    piece: Presence
+
+
+def add_presence(tx: Connection, present: Sequence[Present]) -> None:
+    """Add to when viewers were there. Adding it again changes nothing."""
+    if not present:
+        return
+    tx.execute(
+        _ADD_PRESENCE,
+        {
+            "guild_ids": [one.guild_id for one in present],
+            "viewer_ids": [one.viewer_id for one in present],
+            "platforms": [one.platform for one in present],
+            "spoke_ats": [one.spoke_at for one in present],
+            "days": [one.piece.day for one in present],
+            "starts": [one.piece.starts_at for one in present],
+            "ends": [one.piece.ends_at for one in present],
+        },
+    )
 
 
 STILL_LIVE = timedelta(minutes=5)

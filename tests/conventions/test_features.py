@@ -164,7 +164,7 @@ def test_every_button_still_works_after_a_restart() -> None:
 def test_a_feature_hears_events_that_there_are(feature: Feature) -> None:
     """Events for all, or of its own."""
     known = [getattr(core.events, name) for name in core.events.__all__]
-    for event, handler in feature.handlers.items():
+    for event, handler in [*feature.handlers.items(), *feature.batch_handlers.items()]:
         assert issubclass(event, Event)
         assert event in known or event.__module__.startswith(f"core.{feature.name}.")
         assert len(inspect.signature(handler).parameters) == 2

@@ -34,7 +34,7 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
             viewer_id = people.meet_sender(tx, said)
             assert viewer_id > 0
             SLOT_CALLS.chat_commands[0].run(tx, said, f"Book of {number}")
-            watchtime.note_presence(tx, said)
+            watchtime.note_presence(tx, [said])
 
     def credit(number: int) -> None:
         with database.begin() as tx:

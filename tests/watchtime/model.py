@@ -20,6 +20,7 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
+from core.inbox.handlers import collect, handle
 from core.people import store as people
 from core.watchtime.feature import FEATURE
 from core.watchtime.rules import Limit
@@ -87,10 +88,12 @@ class Teller:
         )
 
 
+HANDLERS = collect([FEATURE])
+
+
 def tell(tx: Connection, *events: Event) -> None:
-    """Let the feature hear the events, in this order."""
-    for event in events:
-        FEATURE.handlers[type(event)](tx, event)
+    """Let the feature handle the events, in this order, as one batch."""
+    handle(tx, HANDLERS, events)
 
 
 def watched(tx: Connection, guild_id: int) -> dict[int, timedelta]:

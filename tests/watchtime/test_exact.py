@@ -50,11 +50,19 @@ def stories(draw: st.DrawFn) -> list[Event]:
     return draw(st.permutations([*told, *again]))
 
 
-def play(tx: Connection, story: Sequence[Event], credit_after: frozenset[int]) -> None:
+def play(
+    tx: Connection, story: Sequence[Event], credit_after: frozenset[int], *, in_batches: bool = True
+) -> None:
+    """Credit after the events at these places; what lies between is told at once or one by one."""
+    batch: list[Event] = []
     for index, event in enumerate(story):
-        tell(tx, event)
+        batch.append(event)
+        if index in credit_after or not in_batches:
+            tell(tx, *batch)
+            batch.clear()
         if index in credit_after:
             actions.credit(tx, GUILD)
+    tell(tx, *batch)
     actions.credit(tx, GUILD)
 
 
@@ -63,14 +71,19 @@ def play(tx: Connection, story: Sequence[Event], credit_after: frozenset[int]) -
     story=stories(),
     credit_after=st.just(frozenset(range(50))) | st.frozensets(st.integers(0, 30), max_size=10),
     minutes=st.sampled_from([1, 10, 60]),
+    in_batches=st.booleans(),
 )
 def test_like_the_slow_model(
-    database: Database, story: list[Event], credit_after: frozenset[int], minutes: int
+    database: Database,
+    story: list[Event],
+    credit_after: frozenset[int],
+    minutes: int,
+    in_batches: bool,
 ) -> None:
     with database.engine.connect() as tx:
         tx.info.clear()
         guilds.change_setting(tx, GUILD, WINDOW_MINUTES, minutes, actor=1)
-        play(tx, story, credit_after)
+        play(tx, story, credit_after, in_batches=in_batches)
         assert watched(tx, GUILD) == expected(story, timedelta(minutes=minutes))
         assert watched(tx, OTHER_GUILD) == {}
         assert actions.credit(tx, GUILD) == 0, "what is credited is not credited again"

@@ -5,13 +5,16 @@ hang, and a keyed fingerprint of the account. When the account is met again, the
 again: so nobody gets rid of a block by being forgotten.
 """
 
-from sqlalchemy import Connection, delete, select, update
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.crypto import fingerprint
 from core.kit.database import key_of
 from core.kit.personal import Account, Subject, pseudonym_of
 from core.people.forgetting.tables import tombstones
+from core.people.records import GuildAccount
 from core.people.tables import links, viewers
 
 
@@ -54,16 +57,23 @@ def set_forgotten(tx: Connection, subject: Subject) -> None:
         )
 
 
-def find_forgotten(tx: Connection, guild_id: int, platform: str, user_id: int) -> int | None:
-    """The viewer id that this account had before it was forgotten."""
-    found: int | None = tx.execute(
-        select(tombstones.c.viewer_id).where(
-            tombstones.c.guild_id == guild_id,
-            tombstones.c.platform == platform,
-            tombstones.c.digest == _digest(tx, guild_id, platform, user_id),
-        )
-    ).scalar()
-    return found
+_LIST_FORGOTTEN = text("""
+    SELECT t.guild_id, t.platform, t.digest, t.viewer_id
+      FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:platforms AS text[]),
+                  CAST(:digests AS text[])) AS asked (guild_id, platform, digest)
+      JOIN people_tombstones t USING (guild_id, platform, digest)
+""")
+
+
+def list_forgotten(tx: Connection, accounts: Sequence[GuildAccount]) -> dict[GuildAccount, int]:
+    """The viewer ids that these accounts had before they were forgotten."""
+    if not accounts:
+        return {}
+    asked = {(one.guild_id, one.platform, _digest(tx, *one)): one for one in accounts}
+    guild_ids, platforms, digests = map(list, zip(*asked, strict=True))
+    values = {"guild_ids": guild_ids, "platforms": platforms, "digests": digests}
+    found = tx.execute(_LIST_FORGOTTEN, values)
+    return {asked[row.guild_id, row.platform, row.digest]: row.viewer_id for row in found}
 
 
 def revive(tx: Connection, guild_id: int, viewer_id: int, new: int) -> None:
