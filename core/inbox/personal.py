@@ -33,8 +33,7 @@ def list_about(tx: Connection, lane: str, subject: Subject) -> list[RowMapping]:
 
 
 def redact_lane(tx: Connection, lane: str, subject: Subject, scrub: Scrub) -> bool:
-    """Replace the person in what is done; True where something waits or lies on the shelf, and is
-    still needed."""
+    """Redact the person in handled deliveries; True if others are still waiting or dead letters."""
     rows = list_about(tx, lane, subject)
     for row in rows:
         if row["state"] == "done":

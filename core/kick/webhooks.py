@@ -33,7 +33,7 @@ from core.kick.client import client_of
 from core.kick.deliveries import SOURCE as SOURCE
 from core.kick.deliveries import Declined, read, sent_at_of
 from core.kick.intake import held_store
-from core.kick.intake.log import Slip, WebhookLog
+from core.kick.intake.log import LogEntry, WebhookLog
 from core.kick.intake.rules import is_too_old
 from core.kick.public_key import KeyRing
 from core.kick.signature import SignedRequest
@@ -58,25 +58,25 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
-        slip = Slip(services.clock())
+        log_entry = LogEntry(services.clock())
         try:
             # Not through the proxy, which looks up the request each time it is used.
-            outcome = intake.take(request._get_current_object(), slip)  # type: ignore[attr-defined]
+            outcome = intake.take(request._get_current_object(), log_entry)  # type: ignore[attr-defined]
         except Declined as declined:
             _received.labels(declined.outcome).inc()
             _log.info("A delivery was declined", reason=declined.outcome)
-            intake.log.write_other(slip, declined.outcome)
+            intake.log.write_other(log_entry, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()
             raise
         if isinstance(outcome, Entry):
-            return DeferredResponse(partial(stored, outcome, slip))
+            return DeferredResponse(partial(stored, outcome, log_entry))
         return _answer(outcome)
 
-    def stored(entry: Entry, slip: Slip) -> Response:
+    def stored(entry: Entry, log_entry: LogEntry) -> Response:
         try:
-            return _answer(intake.wait(entry, slip))
+            return _answer(intake.wait(entry, log_entry))
         except Outage:
             _received.labels("unavailable").inc()
             raise
@@ -103,38 +103,38 @@ class Intake:
         self._keys = KeyRing(self._client, services.database, services.clock)
         self._max_age = timedelta(seconds=services.settings.webhook_max_age_seconds)
 
-    def take(self, request: Request, slip: Slip) -> str | Entry:
+    def take(self, request: Request, log_entry: LogEntry) -> str | Entry:
         """What became of it: `ignored`, `held`, or the entry to `wait` for. What is found out goes
-        on the slip.
+        on the log_entry.
 
         Raises:
             Declined: it is not taken.
             Outage: it cannot be taken right now.
         """
         signed = _read(request)
-        slip.delivery_id = signed.message_id
+        log_entry.delivery_id = signed.message_id
         if not self._keys.has_signed(signed):
             is_sure = self._keys.renew()
             if not self._keys.has_signed(signed):
-                return self._hold_unverified(signed, slip, is_sure=is_sure)
-        slip.subscription_id = signed.subscription_id
-        slip.sent_at = sent_at_of(signed)
-        slip.kind = signed.kind
-        found = read(signed, slip.at)
+                return self._hold_unverified(signed, log_entry, is_sure=is_sure)
+        log_entry.subscription_id = signed.subscription_id
+        log_entry.sent_at = sent_at_of(signed)
+        log_entry.kind = signed.kind
+        found = read(signed, log_entry.at)
         if found is None:
-            self._is_known_to_be_fresh(slip.sent_at)
-            self.log.write_other(slip, "ignored")
+            self._is_known_to_be_fresh(log_entry.sent_at)
+            self.log.write_other(log_entry, "ignored")
             return "ignored"
         delivery, broadcaster_user_id = found
-        slip.guild_ids = self._guilds_of(broadcaster_user_id)
+        log_entry.guild_ids = self._guilds_of(broadcaster_user_id)
         is_known_to_be_fresh = self._is_known_to_be_fresh(delivery.sent_at)
-        if not slip.guild_ids:
+        if not log_entry.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
-            return self._hold(signed, slip)
+            return self._hold(signed, log_entry)
         return self._inbox.add(delivery)
 
-    def wait(self, entry: Entry, slip: Slip) -> str:
+    def wait(self, entry: Entry, log_entry: LogEntry) -> str:
         """`stored` or `seen`, once that is durable.
 
         Raises:
@@ -142,7 +142,7 @@ class Intake:
         """
         if self._inbox.wait(entry):
             return "stored"
-        self.log.write_other(slip, "seen")
+        self.log.write_other(log_entry, "seen")
         return "seen"
 
     def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
@@ -158,27 +158,27 @@ class Intake:
             self._followed[broadcaster_user_id] = (now, found)
         return found
 
-    def _hold_unverified(self, signed: SignedRequest, slip: Slip, *, is_sure: bool) -> str:
+    def _hold_unverified(self, signed: SignedRequest, log_entry: LogEntry, *, is_sure: bool) -> str:
         """Keep it, if it would be taken with a good signature. Where it does not even fit the key
         that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
-            found = read(signed, slip.at)
+            found = read(signed, log_entry.at)
         except Declined:
             raise not_kicks from None
         if found is None or not self._guilds_of(found[1]):
             raise not_kicks
         if not is_sure:
-            return self._hold(signed, slip)
+            return self._hold(signed, log_entry)
         with self._database.begin() as tx:
             held_store.add(tx, signed, self._clock(), self._keys.newest)
         raise not_kicks
 
-    def _hold(self, signed: SignedRequest, slip: Slip) -> str:
+    def _hold(self, signed: SignedRequest, log_entry: LogEntry) -> str:
         with self._database.begin() as tx:
             if not held_store.add(tx, signed, self._clock(), None):
                 raise Outage("Kick", "too many deliveries wait to be verified")
-        self.log.write_other(slip, "held")
+        self.log.write_other(log_entry, "held")
         return "held"
 
     def _is_known_to_be_fresh(self, sent_at: datetime) -> bool:

@@ -32,8 +32,8 @@ class Services:
     Attributes:
         settings: of the installation.
         database: the connection pool.
-        bus: the bell.
-        clock: what time it is.
+        bus: notifications between processes.
+        clock: returns the current time.
         goals: what the features promise for watchtime.
         books: the features' lists with pages, by name.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.

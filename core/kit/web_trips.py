@@ -91,7 +91,7 @@ class Trip:
     site: str
 
 
-class Gate:
+class OAuthPages:
     """Lets people out and in again."""
 
     def __init__(self, services: Services, trip: Trip) -> None:

@@ -41,7 +41,7 @@ class Keeper:
     """Looks at members.
 
     Args:
-        services: database, bell and how often.
+        services: database, bus and interval.
     """
 
     def __init__(self, services: Services) -> None:
@@ -50,15 +50,15 @@ class Keeper:
         self._guilds: dict[int, discord.Guild] = {}
         self._due: dict[int, Whom] = {}
         self._credited: set[int] = set()
-        self._bell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin, on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._services.bus.subscribe(actions.TOPIC, self._hearing(self.look))
-        self._services.bus.subscribe(CREDITED, self._hearing(self._look_for_news))
+        self._services.bus.subscribe(actions.TOPIC, self._on_message(self.look))
+        self._services.bus.subscribe(CREDITED, self._on_message(self._look_for_news))
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._beat())]
 
     def stop(self) -> None:
@@ -84,14 +84,14 @@ class Keeper:
             whom = self._due.setdefault(guild_id, set())
             if whom is not None:
                 whom.add(discord_id)
-        self._bell.set()
+        self._wakeup.set()
 
     def _look_for_news(self, guild_id: int) -> None:
         """Somebody's minutes have changed, and they may have reached something or lost it."""
         self._credited.add(guild_id)
-        self._bell.set()
+        self._wakeup.set()
 
-    def _hearing(self, what: Callable[..., None]) -> Callable[[dict[str, Any]], None]:
+    def _on_message(self, what: Callable[..., None]) -> Callable[[dict[str, Any]], None]:
         """A listener for the bus, which calls from any thread and lets nobody go again."""
 
         def heard(message: dict[str, Any]) -> None:
@@ -114,9 +114,9 @@ class Keeper:
 
     async def _work(self) -> None:
         while True:
-            await self._bell.wait()
+            await self._wakeup.wait()
             await asyncio.sleep(GATHERING_SECONDS)
-            self._bell.clear()
+            self._wakeup.clear()
             credited, self._credited = self._credited, set()
             for guild_id in credited:
                 with self._edge():

@@ -1,6 +1,7 @@
 """Every sentence shown to people can be collected for translators."""
 
 import ast
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -105,3 +106,20 @@ def test_numbers_have_their_form() -> None:
     with speak("en"):
         assert plural("{count} call", "{count} calls", 1) == "1 call"
         assert plural("{count} call", "{count} calls", 1200) == "1,200 calls"
+
+
+PRIVATE_WORDS = re.compile(
+    r"bells?|doorbell|hearers?|hearings?|shel(?:f|ve|ved|ves)|couriers?|slips?|doorman|purse"
+    r"|backstage|curtain|gate",
+    re.IGNORECASE,
+)
+"""Private words. The standard terms are notification, handler, dead letter, transport, ..."""
+
+STANDARD = [source for source in SOURCES if "migrations" not in source.parts]
+
+
+@pytest.mark.parametrize("source", STANDARD, ids=lambda source: str(source.relative_to(ROOT)))
+def test_code_uses_standard_terms(source: Path) -> None:
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", source.read_text())
+    found = {word.lower() for word in words if PRIVATE_WORDS.fullmatch(word)}
+    assert not found

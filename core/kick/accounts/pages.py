@@ -25,7 +25,7 @@ from core.kick.accounts.links import LINKS
 from core.kick.accounts.rules import SCOPES, STATE_LASTS, scope_words
 from core.kit.services import Services
 from core.kit.web import word
-from core.kit.web_trips import Gate, Trip, Words, told
+from core.kit.web_trips import OAuthPages, Trip, Words, told
 from core.kit.words import _
 
 TRIP = Trip("kick_connect", LINKS, oauth.CALLBACK, STATE_LASTS, "Kick")
@@ -52,27 +52,27 @@ def pages(services: Services) -> Blueprint:
 class _Desk:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._gate = Gate(services, TRIP)
+        self._oauth = OAuthPages(services, TRIP)
 
     def show(self, token: str) -> Response:
         """Which server and which account are about to be tied together."""
-        invitation = connect.invite(self._services, self._gate.read(token))
-        seen = self._gate.seen()
+        invitation = connect.invite(self._services, self._oauth.read(token))
+        seen = self._oauth.seen()
         page = render_template(
             "kick/connect.html",
             invitation=invitation,
             scopes=[scope_words(scope) for scope in SCOPES],
             # A GET link: a form would need leave to be redirected to Kick.
             onward=url_for("kick_accounts.depart", token=token, seen=seen),
-            sent_back=self._gate.was_sent_back(),
+            sent_back=self._oauth.was_sent_back(),
         )
-        return self._gate.show(page, seen)
+        return self._oauth.show(page, seen)
 
     def depart(self, token: str) -> Response:
         """Off to Kick, once the page was seen here."""
-        link = self._gate.read(token)
-        self._gate.check_seen()
-        return self._gate.depart(*connect.depart(self._services, link))
+        link = self._oauth.read(token)
+        self._oauth.check_seen()
+        return self._oauth.depart(*connect.depart(self._services, link))
 
     def arrive(self) -> Response:
         """Back from Kick, here or with whom the state belongs to."""
@@ -81,10 +81,10 @@ class _Desk:
             if state.startswith(prefix):
                 answer: Response = view()
                 return answer
-        self._gate.count_address()
+        self._oauth.count_address()
         attempt = connect.take_state(self._services, state)
-        self._gate.check_browser(state)
-        return self._gate.close(self._finish(attempt), state)
+        self._oauth.check_browser(state)
+        return self._oauth.close(self._finish(attempt), state)
 
     def _finish(self, attempt: Attempt) -> Response:
         oauth.check_answer(request.args.get("error", ""))

@@ -24,7 +24,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Slip:
+class LogEntry:
     """What is known so far of a delivery that is being looked at.
 
     Attributes:
@@ -67,9 +67,9 @@ class WebhookLog:
         self._left = 0
         self._untold: Counter[str] = Counter()
 
-    def write_other(self, slip: Slip, outcome: str) -> None:
+    def write_other(self, log_entry: LogEntry, outcome: str) -> None:
         """One that was not stored. While the database is away nothing is written."""
-        lines = self._ration(slip, outcome)
+        lines = self._ration(log_entry, outcome)
         if not lines:
             return
         try:
@@ -78,11 +78,11 @@ class WebhookLog:
         except Outage:
             _log.info("A line of the webhook log is lost", outcome=outcome)
 
-    def _ration(self, slip: Slip, outcome: str) -> list[Line | Nobodys]:
+    def _ration(self, log_entry: LogEntry, outcome: str) -> list[Line | Nobodys]:
         """The lines that may be written: none once the minute's are used up, and in the next
         minute those that tell how many there were."""
-        minute = slip.at.replace(second=0, microsecond=0)
-        lines = slip.lines(outcome)
+        minute = log_entry.at.replace(second=0, microsecond=0)
+        lines = log_entry.lines(outcome)
         with self._lock:
             if minute != self._minute:
                 summary = self._summary()

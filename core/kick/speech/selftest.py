@@ -33,7 +33,7 @@ class Result:
 
     Attributes:
         was_said: Kick took the line.
-        heard_after: seconds from saying to hearing; None: it did not come.
+        heard_after: seconds until the line came back; None: it did not come.
         trouble: why it was not said.
         by_feed: chat comes from the realtime feed and not from webhooks.
     """

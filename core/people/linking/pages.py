@@ -18,7 +18,7 @@ from core.kick.accounts import oauth
 from core.kit.services import Services
 from core.kit.signed_links import LinkExpired, PersonalLink
 from core.kit.web import word
-from core.kit.web_trips import Gate, Trip, Words, told
+from core.kit.web_trips import OAuthPages, Trip, Words, told
 from core.kit.words import _
 from core.people.linking import trip
 from core.people.linking.actions import Conflict
@@ -52,12 +52,12 @@ def pages(services: Services) -> Blueprint:
 class _Desk:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._gate = Gate(services, TRIP)
+        self._oauth = OAuthPages(services, TRIP)
 
     def show(self, token: str) -> Response:
         """Which Discord account is about to be linked, and where: is this you?"""
         question = trip.look(self._services, self._read(token))
-        seen = self._gate.seen()
+        seen = self._oauth.seen()
         left = question.attempt.asked_at + LINK_LASTS - self._services.clock()
         page = render_template(
             "people/link.html",
@@ -66,15 +66,15 @@ class _Desk:
             onward=url_for("people_linking.depart", token=token, seen=seen),
             not_me=url_for("people_linking.decline", token=token),
             minutes=max(1, math.ceil(left.total_seconds() / 60)),
-            sent_back=self._gate.was_sent_back(),
+            sent_back=self._oauth.was_sent_back(),
         )
-        return self._gate.show(page, seen)
+        return self._oauth.show(page, seen)
 
     def depart(self, token: str) -> Response:
         """Off to Kick, once the page was seen here."""
         link = self._read(token)
-        self._gate.check_seen()
-        return self._gate.depart(*trip.depart(self._services, link))
+        self._oauth.check_seen()
+        return self._oauth.depart(*trip.depart(self._services, link))
 
     def decline(self, token: str) -> Response:
         """Somebody else's link."""
@@ -88,16 +88,16 @@ class _Desk:
 
     def arrive(self) -> Response:
         """Back from Kick."""
-        self._gate.count_address()
+        self._oauth.count_address()
         state = request.args.get("state", "")
         taken = trip.take(self._services, state)
         try:
-            self._gate.check_browser(state)
+            self._oauth.check_browser(state)
             response = self._finish(taken)
         except Exception as error:
             trip.note_failure(self._services, taken.attempt, error)
             raise
-        return self._gate.close(response, state)
+        return self._oauth.close(response, state)
 
     def _finish(self, taken: Taken) -> Response:
         oauth.check_answer(request.args.get("error", ""))
@@ -115,7 +115,7 @@ class _Desk:
 
     def _read(self, token: str) -> PersonalLink:
         try:
-            return self._gate.read(token)
+            return self._oauth.read(token)
         except LinkExpired as expired:
             trip.note_expired(self._services, expired.link)
             raise
