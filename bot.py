@@ -26,7 +26,7 @@ from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
 from core.help.commands import describe_chat_command, describe_command, each_command
-from core.kick.speech.transport import KickTransport
+from core.kick.chat.transport import KickTransport
 from core.kit import discord_access as access
 from core.kit import discord_ui as ui
 from core.kit import strict_json

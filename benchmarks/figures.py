@@ -109,7 +109,7 @@ FIGURES = (
     Figure("insert_commits_per_s", "Plain INSERTs, each committed", "per s"),
     Figure("worker_ratio", "Events to plain INSERTs", ""),
     *_TRANSLATION,
-    Figure("feed_match_1k_s", "1,000 gifts matched with their witnesses", "s"),
+    Figure("feed_match_1k_s", "1,000 gifts matched with the feed's reports", "s"),
     Figure("feed_match_ratio", "The same to plain INSERTs of both sides", "", Aim(below=25)),
     *_FEED,
     Figure("webhook_to_discord_p50_ms", "Kick's webhook to Discord's message, median", "ms"),

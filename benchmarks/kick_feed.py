@@ -1,6 +1,6 @@
-"""Kick's realtime feed: matching 1,000 gifts with their witnesses, and what 500 channels take.
+"""Kick's realtime feed: matching 1,000 gifts with their reports, and what 500 channels take.
 
-Half of the witnesses come before their webhooks, half after. The channels are listened to in the
+Half of the reports come before their webhooks, half after. The channels are listened to in the
 pretend Kick, a process of its own, over both transports; memory and threads are those of this
 process, beyond what it had before.
 """
@@ -26,8 +26,8 @@ from core.guilds.store import Channel
 from core.kick.accounts.tables import channels
 from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
-from core.kick.misses import actions, rules
-from core.kick.misses.events import FeedWitnessed
+from core.kick.review import actions, rules
+from core.kick.review.events import FeedReport
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -75,7 +75,10 @@ def _match(database: Database) -> float:
     seconds = perf_counter() - began
     with database.begin() as tx:
         matched = tx.execute(
-            text("SELECT count(*) FROM kick_witnesses WHERE guild_id = :g AND state = 'matched'"),
+            text(
+                "SELECT count(*) FROM kick_unconfirmed_events"
+                " WHERE guild_id = :g AND state = 'matched'"
+            ),
             {"g": FIRST_GUILD},
         ).scalar()
     assert matched == GIFTS, f"{matched} of {GIFTS} matched"
@@ -102,21 +105,21 @@ def _see(database: Database, numbers: range) -> None:
     for start in numbers[::100]:
         with database.begin() as tx:
             for number in range(start, min(start + 100, numbers.stop)):
-                actions.note_witness(tx, _witness(number))
+                actions.note_report(tx, _unconfirmed(number))
 
 
 def _tell(database: Database, numbers: range) -> None:
     for start in numbers[::100]:
         batch = [_gift(number) for number in range(start, min(start + 100, numbers.stop))]
         with database.begin() as tx:
-            for event in actions.attach_late(tx, batch):
+            for event in actions.drop_already_credited(tx, batch):
                 assert isinstance(event, SubGifted)
-                actions.note_fact(tx, event)
+                actions.note_webhook(tx, event)
 
 
-def _witness(number: int) -> FeedWitnessed:
+def _unconfirmed(number: int) -> FeedReport:
     giftee = f"giftee{number}"
-    return FeedWitnessed(
+    return FeedReport(
         key=f"gift|{number // 50}|{giftee}",
         guild_id=FIRST_GUILD,
         at=NOON,
@@ -222,7 +225,7 @@ def _measure(database: Database, environment: dict[str, str], transport: str) ->
 def _wait_until_all_are_heard(database: Database, transport: str) -> None:
     heard = text("""
         SELECT count(*) FROM kick_feed_states
-         WHERE is_well AND transport = :transport
+         WHERE is_ok AND transport = :transport
            AND broadcaster_user_id BETWEEN :first AND :last
     """)
     given = {"transport": transport, "first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
@@ -238,7 +241,13 @@ def _wait_until_all_are_heard(database: Database, transport: str) -> None:
 def _clear(database: Database) -> None:
     given = {"first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
     with database.begin() as tx:
-        for table in ("kick_witnesses", "kick_told", "kick_channels", "guild_channels", "guilds"):
+        for table in (
+            "kick_unconfirmed_events",
+            "kick_confirmations",
+            "kick_channels",
+            "guild_channels",
+            "guilds",
+        ):
             tx.execute(
                 text(f"DELETE FROM {table} WHERE guild_id BETWEEN :first AND :last"),
                 given,

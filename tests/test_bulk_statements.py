@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
-from core.kick.intake import echo_store as echoes
-from core.kick.misses import store as misses
+from core.kick.review import duplicate_store
+from core.kick.review import store as unconfirmed
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from core.outbox import store as outbox
@@ -93,13 +93,13 @@ FILL = """
     SELECT guild_id, account_id, viewer_id, 'rise', :now, :now, 0, 10, 9, 1
       FROM wagers_accounts WHERE {here};
 
-    INSERT INTO kick_witnesses (guild_id, kind, key, subject, drop, channel_id, at, payload, state,
-                                number)
+    INSERT INTO kick_unconfirmed_events (guild_id, kind, key, subject, drop, channel_id, at,
+                                        payload, state, number)
     SELECT :guild, 'gift', n, 'viewer' || n, n / 10, 1, :now, '{{}}',
            CASE n % 3 WHEN 0 THEN 'suspected' ELSE 'waiting' END, CASE n % 3 WHEN 0 THEN n / 10 END
       FROM generate_series(1, :n) n;
-    INSERT INTO kick_parked (guild_id, event, key, reason, counted, at, payload, drop, giver)
-    SELECT :guild, 'SubStarted', n, 'suspect_gift_echo', true, :now, '{{}}', n / 10, 'giver'
+    INSERT INTO kick_duplicates (guild_id, event, key, counted, at, payload, drop, giver)
+    SELECT :guild, 'SubStarted', n, true, :now, '{{}}', n / 10, 'giver'
       FROM generate_series(1, :n) n;
     INSERT INTO kick_recent_subs (guild_id, kick_user_id, gifted, at, key, payload)
     SELECT :guild, n, true, :now, n, '{{}}' FROM generate_series(1, :n) n;
@@ -273,7 +273,9 @@ def seen_accounts(tx: Connection, guild_id: int) -> None:
 def recent_subs(tx: Connection, guild_id: int) -> object:
     day = timedelta(days=1)
     who = members(guild_id)
-    return echoes.list_recent(tx, guild_id, who, gifted=True, since=NOW - day, until=NOW + day)
+    return duplicate_store.list_recent(
+        tx, guild_id, who, gifted=True, since=NOW - day, until=NOW + day
+    )
 
 
 def withdraw(tx: Connection, guild_id: int) -> object:
@@ -324,9 +326,9 @@ STEPS: dict[str, Step] = {
     "accounts": wagers.list_accounts,
     "seen accounts": seen_accounts,
     "odd wagers": lambda tx, g: counted.list_odd(tx, g, "shuffle", NOW - timedelta(days=1)),
-    "suspect misses": lambda tx, g: misses.set_suspected(tx, g, NOW),
-    "open misses": lambda tx, _guild_id: misses.list_open(tx),
-    "number echoes": echoes.set_numbers,
+    "queue missed events": lambda tx, g: unconfirmed.set_suspected(tx, g, NOW),
+    "open missed events": lambda tx, _guild_id: unconfirmed.list_open(tx),
+    "number duplicates": duplicate_store.set_numbers,
     "recent subs": recent_subs,
     "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, slot_calls.list_open),
     "withdraw": withdraw,

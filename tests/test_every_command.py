@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
-from core.kick.speech import selftest
+from core.kick.chat import selftest
 from core.kit.database import Database
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord

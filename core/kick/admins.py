@@ -25,7 +25,7 @@ def tell_admins(
     user_id = _caretaker(tx, guild_id)
     if user_id is not None:
         return outbox.post_to_user(tx, guild_id, user_id, kind, key, payload)
-    _log.warning("There is nobody to tell; set kick.admin_channel", kind=kind, guild_id=guild_id)
+    _log.warning("No admin to alert; set kick.admin_channel", kind=kind, guild_id=guild_id)
     return False
 
 

@@ -268,7 +268,7 @@ class Banned(Body):
     metadata: BanDetails
 
 
-class Look(Body):
+class LivestreamPoll(Body):
     """Not Kick's: how our own poll of the livestreams is written down (`poll.livestream`)."""
 
     seen_at: Instant
@@ -287,7 +287,7 @@ SHAPES: dict[str, tuple[type[Body], ...]] = {
     "livestream.metadata.updated": (StreamAbout,),
     "moderation.banned": (Banned,),
     "kicks.gifted": (Kicks,),
-    "poll.livestream": (Look,),
+    "poll.livestream": (LivestreamPoll,),
 }
 """Kind -> the shapes it may have. What is not here is not understood by this version."""
 

@@ -12,32 +12,32 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import check_health as check_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
-from core.kick.alarms import embeds as alarm_embeds
-from core.kick.alarms.settings import SELFTEST
-from core.kick.alarms.tasks import TASKS as ALARM_TASKS
+from core.kick.alerts import embeds as alarm_embeds
+from core.kick.alerts.settings import SELFTEST
+from core.kick.alerts.tasks import TASKS as ALARM_TASKS
+from core.kick.chat.checks import check_health as check_chat
+from core.kick.chat.commands import KickChecks
 from core.kick.feed.checks import check_health as check_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.translate import translate as translate_feed
-from core.kick.held import check_health as check_held
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import check_health as check_intake
-from core.kick.intake.settings import DEAF_MINUTES
-from core.kick.intake.sieve import source_of_chat
-from core.kick.misses import credit as misses
-from core.kick.misses.buttons import MissButton
-from core.kick.misses.buttons import alarm as miss_alarm
-from core.kick.misses.checks import check_health as check_misses
-from core.kick.misses.commands import Missed
-from core.kick.misses.handlers import HANDLERS as MISSES_HANDLERS
-from core.kick.misses.settings import HOLDOFF_MINUTES
-from core.kick.misses.tasks import TASKS as MISSES_TASKS
+from core.kick.intake.settings import NO_EVENTS_MINUTES
+from core.kick.intake.store import source_of_chat
 from core.kick.personal import PERSONAL
+from core.kick.review import credit as misses
+from core.kick.review.buttons import ReviewButton
+from core.kick.review.buttons import alarm as review_alert
+from core.kick.review.checks import check_health as check_review
+from core.kick.review.commands import Missed
+from core.kick.review.handlers import HANDLERS as REVIEW_HANDLERS
+from core.kick.review.settings import CONFIRMATION_MINUTES
+from core.kick.review.tasks import TASKS as REVIEW_TASKS
 from core.kick.settings import ADMIN_CHANNEL
-from core.kick.speech.checks import check_health as check_speech
-from core.kick.speech.commands import KickChecks
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
+from core.kick.unverified import check_health as check_unverified
 from core.kick.webhooks import SOURCE, pages
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
@@ -65,22 +65,22 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 FEATURE = Feature(
     "kick",
-    handlers=MISSES_HANDLERS,
+    handlers=REVIEW_HANDLERS,
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *MISSES_TASKS),
+    tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
         "kick.connected": embeds.connected,
         "kick.reconnect": embeds.reconnect,
         "kick.primary": embeds.primary_changed,
-        "kick.deaf": alarm_embeds.deaf,
-        "kick.deaf_over": alarm_embeds.deaf_over,
+        "kick.no_events": alarm_embeds.no_events,
+        "kick.no_events_over": alarm_embeds.no_events_over,
         "kick.wrong_chatroom": alarm_embeds.wrong_chatroom,
-        "kick.missed": miss_alarm,
+        "kick.missed": review_alert,
     },
-    settings=(ADMIN_CHANNEL, DEAF_MINUTES, SELFTEST, HOLDOFF_MINUTES),
-    buttons=(LinkButton, MissButton),
+    settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, CONFIRMATION_MINUTES),
+    buttons=(LinkButton, ReviewButton),
     translates={
         SOURCE: translate,
         POLL_SOURCE: translate,
@@ -90,12 +90,12 @@ FEATURE = Feature(
     },
     checks=(
         check_health,
-        check_held,
+        check_unverified,
         check_accounts,
         check_intake,
         check_feed,
-        check_speech,
-        check_misses,
+        check_chat,
+        check_review,
     ),
     runs=(FeedListener,),
     audit={

@@ -8,8 +8,7 @@ from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.tables import accounts, attempts, channels
 from core.kick.bodies import PLATFORM
-from core.kick.intake.tables import parked, recent_subs
-from core.kick.misses.tables import told, witnesses
+from core.kick.review.tables import confirmations, duplicates, recent_subs, unconfirmed
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
@@ -37,9 +36,9 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "what_kick_told": [_told(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
-            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, witnesses)),
-            *({"at": row["at"], "what": row["event"]} for row in _about(tx, subject, parked)),
-            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, told)),
+            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, unconfirmed)),
+            *({"at": row["at"], "what": row["event"]} for row in _about(tx, subject, duplicates)),
+            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, confirmations)),
             *(
                 {"at": row["at"], "what": "gifted sub" if row["gifted"] else "sub"}
                 for row in _about(tx, subject, recent_subs)
@@ -118,10 +117,10 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     """Nothing that is older can be told again, so what recognises doubles is deleted. What an admin
     has still to decide waits for that."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
-    for table in (told, recent_subs):
+    for table in (confirmations, recent_subs):
         for row in _about(tx, subject, table):
             tx.execute(delete(table).where(*_same(table, row)))
-    for table in (witnesses, parked):
+    for table in (unconfirmed, duplicates):
         for row in _about(tx, subject, table):
             waits.append(row["state"] in ("waiting", "suspected", "open"))
             if not waits[-1]:
@@ -139,9 +138,9 @@ PERSONAL = Personal(
         "kick_accounts",
         "kick_connect_attempts",
         "kick_channels",
-        "kick_witnesses",
-        "kick_parked",
-        "kick_told",
+        "kick_unconfirmed_events",
+        "kick_duplicates",
+        "kick_confirmations",
         "kick_recent_subs",
         "inbox_deliveries",
     ),

@@ -17,7 +17,7 @@ from core.kit.errors import Outage
 
 LOOK_AGAIN = timedelta(seconds=15)
 """Between two requests for Kick's key, of all threads and processes together: somebody who forges
-signatures must not make us ask Kick all the time. Deliveries that come in between are held."""
+signatures must not make us ask Kick all the time. Deliveries in between are kept unverified."""
 
 MOST_KEYS = 3
 """The newest keys that are tried. After a rotation, what was signed before is still on its way."""

@@ -6,7 +6,7 @@ ADMIN_CHANNEL = GuildSetting(
     "kick.admin_channel",
     int,
     0,
-    "Discord channel in which admins are told about trouble with Kick; without one, whoever "
-    "connected the account, or else chose the channel, is told.",
+    "Discord channel for alerts about Kick; without one, they go to whoever connected the account "
+    "or chose the channel.",
     of="channel",
 )

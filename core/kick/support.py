@@ -30,7 +30,7 @@ from core.kick.bodies import (
     SubscriptionNew,
     SubscriptionRenewal,
 )
-from core.kick.misses.rules import name_key
+from core.kick.review.rules import name_key
 
 ANONYMOUS = "anon"
 

@@ -1,4 +1,4 @@
-"""Timed work for Kick: keep the channel and its subscriptions in order, look who is live."""
+"""Timed work for Kick: maintain channels and subscriptions, and poll livestreams."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,12 +10,12 @@ from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.client import Livestream, client_of
-from core.kick.held import SECONDS as HELD_SECONDS
-from core.kick.held import verify_held
 from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
 from core.kick.intake.reconcile import reconcile
 from core.kick.translate import PLATFORM
+from core.kick.unverified import SECONDS as VERIFY_SECONDS
+from core.kick.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
@@ -26,7 +26,7 @@ MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""
 
 SHORT_GAP = timedelta(minutes=1)
-"""Beside three missed looks, how long we may not have looked and still have watched."""
+"""Beyond three missed polls, the longest gap that still counts as watched."""
 
 
 def tune_in(services: Services) -> None:
@@ -79,7 +79,7 @@ def learn_own_account(services: Services) -> None:
         store.set_bot(tx, account.kick_user_id, account.name)
 
 
-def look_who_is_live(services: Services) -> None:
+def poll_livestreams(services: Services) -> None:
     """Ask Kick who is live, and write the answer into the inbox like every other event."""
     followed = _followed(services)
     client = client_of(services.settings)
@@ -102,7 +102,7 @@ def _write_down(services: Services, asked: list[int], live: dict[int, Livestream
     gap = timedelta(seconds=3 * services.settings.live_poll_seconds) + SHORT_GAP
     with services.database.begin() as tx:
         rename_channels(tx, {user_id: one.slug for user_id, one in live.items() if one.slug})
-        intake.set_looks(tx, starts, now, now - gap)
+        intake.set_status_checks(tx, starts, now, now - gap)
         for user_id in asked:
             stream = live.get(user_id)
             body = {
@@ -133,6 +133,6 @@ TASKS = (
     Task("kick.tune_in", every=lambda settings: settings.subscription_check_seconds, run=tune_in),
     Task("kick.bot_account", every=lambda _settings: 600, run=learn_own_account),
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
-    Task("kick.held", every=lambda _settings: HELD_SECONDS, run=verify_held),
-    Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=look_who_is_live),
+    Task("kick.unverified", every=lambda _settings: VERIFY_SECONDS, run=verify_deliveries),
+    Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=poll_livestreams),
 )

@@ -21,9 +21,11 @@ from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.primary import find_primary
 from core.kick.bodies import PLATFORM as PLATFORM
-from core.kick.bodies import Body, ChatMessage, Look, StreamStarted, StreamStopped, parse
-from core.kick.intake.sieve import sift
-from core.kick.misses.actions import attach_late, note_set_aside
+from core.kick.bodies import Body, ChatMessage, LivestreamPoll, StreamStarted, StreamStopped, parse
+from core.kick.intake.rules import CHAT
+from core.kick.intake.store import WEBHOOK, feed_kinds
+from core.kick.review.actions import drop_already_credited, note_duplicates
+from core.kick.review.duplicate_filter import without_duplicates
 from core.kick.support import support_events
 from core.kit.database import cache_of
 
@@ -33,12 +35,15 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     body = parse(delivery.kind, delivery.body)
     guild_ids = guilds_of(tx, body.broadcaster.user_id)
     ours = _own_accounts(tx)
-    told = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
-    if isinstance(body, ChatMessage) and len(guild_ids) > 1:
-        told = _answered_once(tx, body.broadcaster.user_id, told)
-    kept = sift(tx, body.broadcaster.user_id, delivery, told)
-    note_set_aside(tx, [event for event in told if event not in kept])
-    return attach_late(tx, kept)
+    events = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
+    if isinstance(body, ChatMessage):
+        channel_id = body.broadcaster.user_id
+        if delivery.source == WEBHOOK and CHAT in feed_kinds(tx, channel_id):
+            return []  # the same line comes from the realtime feed
+        return _answered_once(tx, channel_id, events) if len(guild_ids) > 1 else events
+    kept = without_duplicates(tx, events)
+    note_duplicates(tx, [event for event in events if event not in kept])
+    return drop_already_credited(tx, kept)
 
 
 def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
@@ -77,7 +82,7 @@ def _events(body: Body, guild_id: int, ours: frozenset[int], delivery: Delivery)
             return (_live(body, guild_id),)
         case StreamStopped():
             return (_ended(body, guild_id, delivery.sent_at),)
-        case Look():
+        case LivestreamPoll():
             return (_seen(body, guild_id),)
     return support_events(body, guild_id, delivery.sent_at)
 
@@ -124,7 +129,7 @@ def _chat(body: ChatMessage, guild_id: int, ours: frozenset[int]) -> ChatMessage
     )
 
 
-def _seen(body: Look, guild_id: int) -> StreamSeenLive | StreamSeenOffline:
+def _seen(body: LivestreamPoll, guild_id: int) -> StreamSeenLive | StreamSeenOffline:
     key = body.seen_at.isoformat()
     if body.started_at is None:
         return StreamSeenOffline(key=key, guild_id=guild_id, at=body.seen_at, platform=PLATFORM)

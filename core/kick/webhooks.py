@@ -8,9 +8,9 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 | 200 stored | genuine, fresh, ours | yes |
 | 200 seen | this delivery id is already here | no |
 | 200 ignored | genuine, of a type that this version does not use | no |
-| 202 held | it cannot be verified yet, because Kick's key or its time is out of reach | aside |
+| 202 unverified | Kick's key or its time is out of reach | for a day |
 | 400 | a header is missing, or the body is not JSON | no |
-| 401 | the signature fits no key that Kick names | aside |
+| 401 | the signature matches no key of Kick's | for a day |
 | 403 | signed too long ago | no |
 | 404 | about a channel that no server here follows | no |
 | 413 | more than 1 MB | no |
@@ -18,7 +18,7 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 | 422 | the body does not fit the (unsigned) type | no |
 | 503 | the database is out of reach, or its disk is full | no |
 
-What is put aside is bounded, and verified with every new key of Kick's: see `core/kick/held.py`.
+`core/kick/unverified.py` checks unverified deliveries with every new key; their number is limited.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -32,8 +32,8 @@ from core.inbox.group_commit import Entry, GroupCommit
 from core.kick.client import client_of
 from core.kick.deliveries import SOURCE as SOURCE
 from core.kick.deliveries import Declined, read, sent_at_of
-from core.kick.intake import held_store
-from core.kick.intake.log import LogEntry, WebhookLog
+from core.kick.intake import unverified_store
+from core.kick.intake.log import DeliveryRecord, WebhookLog
 from core.kick.intake.rules import is_too_old
 from core.kick.public_key import KeyRing
 from core.kick.signature import SignedRequest
@@ -58,25 +58,25 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
-        log_entry = LogEntry(services.clock())
+        record = DeliveryRecord(services.clock())
         try:
             # Not through the proxy, which looks up the request each time it is used.
-            outcome = intake.take(request._get_current_object(), log_entry)  # type: ignore[attr-defined]
+            outcome = intake.take(request._get_current_object(), record)  # type: ignore[attr-defined]
         except Declined as declined:
             _received.labels(declined.outcome).inc()
             _log.info("A delivery was declined", reason=declined.outcome)
-            intake.log.write_other(log_entry, declined.outcome)
+            intake.log.write_other(record, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()
             raise
         if isinstance(outcome, Entry):
-            return DeferredResponse(partial(stored, outcome, log_entry))
+            return DeferredResponse(partial(stored, outcome, record))
         return _answer(outcome)
 
-    def stored(entry: Entry, log_entry: LogEntry) -> Response:
+    def stored(entry: Entry, record: DeliveryRecord) -> Response:
         try:
-            return _answer(intake.wait(entry, log_entry))
+            return _answer(intake.wait(entry, record))
         except Outage:
             _received.labels("unavailable").inc()
             raise
@@ -86,7 +86,7 @@ def pages(services: Services) -> Blueprint:
 
 def _answer(outcome: str) -> Response:
     _received.labels(outcome).inc()
-    status = 202 if outcome == "held" else 200
+    status = 202 if outcome == "unverified" else 200
     return Response(f'{{"status":"{outcome}"}}\n', status, content_type=JSON)
 
 
@@ -103,38 +103,37 @@ class Intake:
         self._keys = KeyRing(self._client, services.database, services.clock)
         self._max_age = timedelta(seconds=services.settings.webhook_max_age_seconds)
 
-    def take(self, request: Request, log_entry: LogEntry) -> str | Entry:
-        """What became of it: `ignored`, `held`, or the entry to `wait` for. What is found out goes
-        on the log_entry.
+    def take(self, request: Request, record: DeliveryRecord) -> str | Entry:
+        """`ignored`, `unverified`, or the entry to `wait` for; fills the delivery record.
 
         Raises:
             Declined: it is not taken.
             Outage: it cannot be taken right now.
         """
         signed = _read(request)
-        log_entry.delivery_id = signed.message_id
+        record.delivery_id = signed.message_id
         if not self._keys.has_signed(signed):
             is_sure = self._keys.renew()
             if not self._keys.has_signed(signed):
-                return self._hold_unverified(signed, log_entry, is_sure=is_sure)
-        log_entry.subscription_id = signed.subscription_id
-        log_entry.sent_at = sent_at_of(signed)
-        log_entry.kind = signed.kind
-        found = read(signed, log_entry.at)
+                return self._check_unverified(signed, record, is_sure=is_sure)
+        record.subscription_id = signed.subscription_id
+        record.sent_at = sent_at_of(signed)
+        record.kind = signed.kind
+        found = read(signed, record.at)
         if found is None:
-            self._is_known_to_be_fresh(log_entry.sent_at)
-            self.log.write_other(log_entry, "ignored")
+            self._is_known_to_be_fresh(record.sent_at)
+            self.log.write_other(record, "ignored")
             return "ignored"
         delivery, broadcaster_user_id = found
-        log_entry.guild_ids = self._guilds_of(broadcaster_user_id)
+        record.guild_ids = self._guilds_of(broadcaster_user_id)
         is_known_to_be_fresh = self._is_known_to_be_fresh(delivery.sent_at)
-        if not log_entry.guild_ids:
+        if not record.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
-            return self._hold(signed, log_entry)
+            return self.keep_unverified(signed, record)
         return self._inbox.add(delivery)
 
-    def wait(self, entry: Entry, log_entry: LogEntry) -> str:
+    def wait(self, entry: Entry, record: DeliveryRecord) -> str:
         """`stored` or `seen`, once that is durable.
 
         Raises:
@@ -142,7 +141,7 @@ class Intake:
         """
         if self._inbox.wait(entry):
             return "stored"
-        self.log.write_other(log_entry, "seen")
+        self.log.write_other(record, "seen")
         return "seen"
 
     def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
@@ -158,28 +157,30 @@ class Intake:
             self._followed[broadcaster_user_id] = (now, found)
         return found
 
-    def _hold_unverified(self, signed: SignedRequest, log_entry: LogEntry, *, is_sure: bool) -> str:
+    def _check_unverified(
+        self, signed: SignedRequest, record: DeliveryRecord, *, is_sure: bool
+    ) -> str:
         """Keep it, if it would be taken with a good signature. Where it does not even fit the key
         that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
-            found = read(signed, log_entry.at)
+            found = read(signed, record.at)
         except Declined:
             raise not_kicks from None
         if found is None or not self._guilds_of(found[1]):
             raise not_kicks
         if not is_sure:
-            return self._hold(signed, log_entry)
+            return self.keep_unverified(signed, record)
         with self._database.begin() as tx:
-            held_store.add(tx, signed, self._clock(), self._keys.newest)
+            unverified_store.add(tx, signed, self._clock(), self._keys.newest)
         raise not_kicks
 
-    def _hold(self, signed: SignedRequest, log_entry: LogEntry) -> str:
+    def keep_unverified(self, signed: SignedRequest, record: DeliveryRecord) -> str:
         with self._database.begin() as tx:
-            if not held_store.add(tx, signed, self._clock(), None):
+            if not unverified_store.add(tx, signed, self._clock(), None):
                 raise Outage("Kick", "too many deliveries wait to be verified")
-        self.log.write_other(log_entry, "held")
-        return "held"
+        self.log.write_other(record, "unverified")
+        return "unverified"
 
     def _is_known_to_be_fresh(self, sent_at: datetime) -> bool:
         """False when only our own clock says that it is too old, and Kick cannot be asked.
@@ -202,7 +203,7 @@ def _read(request: Request) -> SignedRequest:
     if request.environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
         raise Declined(415, "not_json", "The content type has to be application/json.")
     if request.content_length is None or request.content_length > MOST_BYTES:
-        raise Declined(413, "too_large", "The body is larger than 1 MB, or its size is not told.")
+        raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
     return SignedRequest(
         _header(request, "Message-Id"),
         _header(request, "Message-Timestamp"),

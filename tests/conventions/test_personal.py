@@ -20,9 +20,11 @@ _NOBODYS = {
         health_heartbeats.part health_heartbeats.state health_heartbeats.reason
         inbox_deliveries.source inbox_deliveries.kind inbox_deliveries.error inbox_events.event
         inbox_retries.event inbox_retries.handler inbox_retries.error kick_authorities.kind
-        kick_feed_states.reason kick_feed_states.transport kick_nobodys_deliveries.outcome
-        kick_deafness.evidence guild_channel_troubles.missing kick_held.kind kick_parked.event
-        kick_subscriptions.kind kick_subscriptions.trouble kick_unsaid.reason kick_voices.reason
+        kick_feed_states.reason kick_feed_states.transport kick_unattributed_deliveries.outcome
+        kick_no_event_alerts.evidence guild_channel_troubles.missing
+        kick_unverified_deliveries.kind kick_duplicates.event
+        kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
+        kick_chat_identities.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_panels.trouble raffle_rates.source
@@ -38,9 +40,10 @@ _NOBODYS = {
         guilds.name guild_channels.channel_id guild_channels.slug guild_settings.value
         kick_authorities.broadcaster_user_id kick_channels.broadcaster_user_id
         kick_channels.named kick_channels.site_channel_id kick_channels.chatroom_id
-        kick_channels.doubted_id kick_feed_states.chatroom_id
-        kick_feed_states.broadcaster_user_id kick_looks.broadcaster_user_id
-        kick_subscriptions.broadcaster_user_id kick_witnesses.channel_id people_panels.emoji
+        kick_channels.reported_chatroom_id kick_feed_states.chatroom_id
+        kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
+        kick_subscriptions.broadcaster_user_id kick_unconfirmed_events.channel_id
+        people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         wagers_accounts.campaign_code""",
     "our own accounts": "kick_bots.kick_user_id kick_bots.name",
@@ -51,8 +54,9 @@ _NOBODYS = {
         guild_permissions.role_id""",
     "a number of ours, or of one delivery": """
         health_heartbeats.process inbox_deliveries.delivery_id inbox_deliveries.lane
-        inbox_deliveries.subscription_id inbox_events.delivery kick_held.message_id
-        kick_selftests.key kick_held.subscription_id kick_held.timestamp
+        inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
+        kick_selftests.key kick_unverified_deliveries.subscription_id
+        kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
         outbox_messages.receipt roles_grants.number roles_looks.number wagers_changes.account_id
@@ -61,8 +65,10 @@ _NOBODYS = {
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
         raffle_rates.tickets raffle_reached.tickets""",
     "random, sealed or hashed": """
-        kick_accounts.access_token kick_accounts.refresh_token kick_held.checked_with
-        kick_held.signature kick_connect_attempts.link_id kick_connect_attempts.state_hash
+        kick_accounts.access_token kick_accounts.refresh_token
+        kick_unverified_deliveries.checked_with
+        kick_unverified_deliveries.signature kick_connect_attempts.link_id
+        kick_connect_attempts.state_hash
         kick_connect_attempts.verifier kick_public_keys.pem people_link_attempts.link_id
         people_link_attempts.state_hash people_link_attempts.verifier people_tombstones.digest
         privacy_wishes.subject privacy_wishes.wish_id raffle_draws.chain raffle_draws.randomness

@@ -13,7 +13,7 @@ ADMIN = 77
 
 def told(tx: Connection, guild_id: int, key: str) -> dict[str, int] | None:
     """The target of what was said; None if nobody was told."""
-    if not tell_admins(tx, guild_id, "kick.deaf", key, {}):
+    if not tell_admins(tx, guild_id, "kick.no_events", key, {}):
         return None
     target: dict[str, int] = tx.execute(
         text("SELECT target FROM outbox_messages WHERE key = :key"), {"key": key}

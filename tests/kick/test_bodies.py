@@ -11,7 +11,7 @@ from core.kick.bodies import (
     SHAPES,
     WEBHOOK_KINDS,
     ChatMessage,
-    Look,
+    LivestreamPoll,
     StreamStarted,
     StreamStopped,
     parse,
@@ -151,7 +151,7 @@ def test_our_own_look_is_read_back() -> None:
         "poll.livestream",
         {"broadcaster": {"user_id": NORA}, "seen_at": "2026-05-01T12:00:00+00:00"},
     )
-    assert isinstance(body, Look)
+    assert isinstance(body, LivestreamPoll)
     assert (body.started_at, body.title) == (None, None)
 
 

@@ -20,7 +20,7 @@ from core.kick.tasks import (
     TASKS,
     _attempt,
     learn_own_account,
-    look_who_is_live,
+    poll_livestreams,
     tune_in,
 )
 from core.kick.wire import KickRejected
@@ -53,7 +53,7 @@ def subscriptions(kick: KickDriver) -> list[tuple[str, str]]:
     return sorted((str(one["broadcaster_user_id"]), str(one["event"])) for one in found)
 
 
-def looks(database: Database) -> list[Any]:
+def status_checks(database: Database) -> list[Any]:
     with database.begin() as tx:
         return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
 
@@ -248,8 +248,8 @@ def test_looks_are_written_down_like_everything_that_kick_says(
     follow(clean, guild_id)
     follow(clean, other_guild_id, VERA, "veraspins")
     kick.live(title="Slots", started_at="2026-05-01T10:00:00Z")
-    look_who_is_live(services)
-    nora, vera = looks(clean)
+    poll_livestreams(services)
+    nora, vera = status_checks(clean)
     assert (nora.source, nora.kind, nora.lane) == ("kick.poll", "poll.livestream", f"kick:{NORA}")
     assert nora.sent_at == NOON
     assert nora.body == {
@@ -272,7 +272,7 @@ def test_a_renamed_channel_is_called_by_its_new_name(
     follow(clean, other_guild_id, VERA, "veraspins")
     slug = kick.rename("nora", "Nora_TV")
     kick.live()
-    look_who_is_live(services)
+    poll_livestreams(services)
     with clean.begin() as tx:
         found = {one.guild_id: one.slug for one in guilds.list_channels(tx, "kick")}
     assert found == {guild_id: slug, other_guild_id: "veraspins"}
@@ -283,11 +283,11 @@ def test_every_look_is_a_delivery_of_its_own(
     services: Services, clean: Database, clock: StandingClock, guild_id: int
 ) -> None:
     follow(clean, guild_id)
-    look_who_is_live(services)
-    look_who_is_live(services)
+    poll_livestreams(services)
+    poll_livestreams(services)
     clock.forward(seconds=60)
-    look_who_is_live(services)
-    assert [row.sent_at for row in looks(clean)] == [NOON, NOON.replace(minute=1)]
+    poll_livestreams(services)
+    assert [row.sent_at for row in status_checks(clean)] == [NOON, NOON.replace(minute=1)]
 
 
 def test_two_servers_that_follow_one_channel_need_one_look(
@@ -295,16 +295,16 @@ def test_two_servers_that_follow_one_channel_need_one_look(
 ) -> None:
     follow(clean, guild_id)
     follow(clean, other_guild_id)
-    look_who_is_live(services)
-    assert len(looks(clean)) == 1
+    poll_livestreams(services)
+    assert len(status_checks(clean)) == 1
 
 
 def test_without_a_channel_nobody_is_asked(
     services: Services, clean: Database, kick: KickDriver
 ) -> None:
     kick.fault(api__500=1)
-    look_who_is_live(services)
-    assert looks(clean) == []
+    poll_livestreams(services)
+    assert status_checks(clean) == []
 
 
 def test_a_look_that_failed_says_nothing_about_anybody(
@@ -314,8 +314,8 @@ def test_a_look_that_failed_says_nothing_about_anybody(
     follow(clean, guild_id)
     kick.fault(api__500=1)
     with pytest.raises(Outage):
-        look_who_is_live(services)
-    assert looks(clean) == []
+        poll_livestreams(services)
+    assert status_checks(clean) == []
 
 
 def test_a_no_is_said_in_words(
@@ -323,7 +323,7 @@ def test_a_no_is_said_in_words(
 ) -> None:
     follow(clean, guild_id)
     with pytest.raises(Refusal, match="KICK_CLIENT_ID"):
-        look_who_is_live(services_for(pretend, clean, clock, guild_id, kick_client_id=None))
+        poll_livestreams(services_for(pretend, clean, clock, guild_id, kick_client_id=None))
 
 
 def test_more_channels_than_kick_takes_at_once_are_asked_in_slices(
@@ -353,10 +353,10 @@ def test_more_channels_than_kick_takes_at_once_are_asked_in_slices(
     ours = settings(
         kick_api_url=url, kick_auth_url=url, kick_client_id="id", kick_client_secret="secret"
     )
-    look_who_is_live(Services(ours, clean, LocalBus(), clock))
+    poll_livestreams(Services(ours, clean, LocalBus(), clock))
 
     assert [len(slice_) for slice_ in asked] == [100, 100, 1]
-    rows = looks(clean)
+    rows = status_checks(clean)
     assert len(rows) == 201
     live = [row.body["broadcaster"]["user_id"] for row in rows if row.body["started_at"]]
     assert live == [100, 200, 300]

@@ -15,7 +15,7 @@ from core.guilds.actions import change_setting
 from core.inbox.store import Delivery, add_deliveries
 from core.inbox.tables import deliveries, events, retries
 from core.kick.accounts.tables import attempts as connect_attempts
-from core.kick.misses.tables import witnesses
+from core.kick.review.tables import unconfirmed
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
 from core.kit.database import METADATA, cache_of
@@ -148,7 +148,7 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
         )
     )
     tx.execute(
-        insert(witnesses).values(
+        insert(unconfirmed).values(
             **same,
             kind="gift",
             key=f"w|{name}|{number}",

@@ -52,9 +52,9 @@ HOLDS: dict[Holds, Any] = {
 OVER: dict[str, dict[str, Any]] = {
     "inbox_deliveries": {"lane": f"kick:{KICK_CHANNEL}", "state": "done"},
     "inbox_retries": {"event": "ChatMessageSent"},
-    "kick_parked": {"reason": "suspect_gift_echo", "state": "dismissed", "counted": True},
+    "kick_duplicates": {"state": "dismissed", "counted": True},
     "kick_recent_subs": {"kick_user_id": MADCATS},
-    "kick_witnesses": {"state": "dismissed"},
+    "kick_unconfirmed_events": {"state": "dismissed"},
     "outbox_messages": {"state": "sent", "target": {"user_id": MIA}},
     "raffle_picks": {"state": "delivered"},
     "wagers_accounts": {

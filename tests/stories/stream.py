@@ -169,7 +169,7 @@ def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
         " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"
-        " + (SELECT count(*) FROM kick_held WHERE checked_with IS NULL)"
+        " + (SELECT count(*) FROM kick_unverified_deliveries WHERE checked_with IS NULL)"
     )
 
     def handled() -> bool:

@@ -51,7 +51,7 @@ def witnesses(stage: Stage, kind: str) -> dict[str, int]:
     """State -> how many."""
     return dict(
         stage.rows(
-            "SELECT state, count(*) FROM kick_witnesses WHERE kind = :kind GROUP BY state",
+            "SELECT state, count(*) FROM kick_unconfirmed_events WHERE kind = :kind GROUP BY state",
             kind=kind,
         )
     )
@@ -61,7 +61,8 @@ def sixteen_minutes_pass(stage: Stage) -> None:
     """For what still waits for its webhook."""
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
-            "UPDATE kick_witnesses SET at = at - interval '16 minutes' WHERE state = 'waiting'"
+            "UPDATE kick_unconfirmed_events SET at = at - interval '16 minutes'"
+            " WHERE state = 'waiting'"
         )
 
 
@@ -83,7 +84,7 @@ def test_a_gift_bomb_of_which_a_delivery_is_lost(stage: Stage) -> None:
 
     sixteen_minutes_pass(stage)
     shown = answer(stage, "!missed")
-    assert shown["title"] == "🔍 1 suspected miss"
+    assert shown["title"] == "🔍 1 missed event"
     assert "gave 2 subscriptions: Lucky0, Lucky1" in shown["description"]
 
     assert "credited" in answer(stage, "!missed credit 1")["title"]

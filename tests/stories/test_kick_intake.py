@@ -59,7 +59,7 @@ def more(stage: Stage, before: Counter[str], wanted: dict[str, int]) -> None:
 
     def counted() -> dict[str, int]:
         now = facts(stage)
-        ours = ("StreamSeenLive", "StreamSeenOffline", "FeedWitnessed")
+        ours = ("StreamSeenLive", "StreamSeenOffline", "FeedReport")
         return {name: now[name] - before[name] for name in now if name not in ours} | {}
 
     def grown() -> bool:
@@ -129,7 +129,7 @@ def test_chunks_doubles_and_the_echo_of_a_gift_count_nothing_twice(stage: Stage)
 
     # An admin sees one line for the whole drop, and decides once.
     shown = stage.asked("nora", "!missed")
-    assert shown["title"] == "🔍 1 matter to decide"
+    assert shown["title"] == "🔍 1 event to review"
     assert "Counted as gifts only" in shown["description"]
     which = number_in(shown["description"])
     assert "has not counted" in stage.asked("nora", f"!missed undo {which}")["title"]
@@ -163,7 +163,7 @@ def test_what_counted_before_its_gift_was_told_is_taken_back(stage: Stage) -> No
 
 
 def parked(stage: Stage) -> Any:
-    return stage.scalar("SELECT count(*) FROM kick_parked WHERE guild_id = :guild", guild=GUILD)
+    return stage.scalar("SELECT count(*) FROM kick_duplicates WHERE guild_id = :guild", guild=GUILD)
 
 
 def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
@@ -191,7 +191,7 @@ def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:
 def test_a_live_channel_that_is_not_heard_is_told_to_the_admins_once(stage: Stage) -> None:
     stage.discord.wait_command("settings set")
     channel = channel_id(NORAS_CORNER_ID, "bot-log")
-    for key, value in (("kick.admin_channel", f"<#{channel}>"), ("kick.deaf_minutes", "1")):
+    for key, value in (("kick.admin_channel", f"<#{channel}>"), ("kick.no_events_minutes", "1")):
         assert "Changed" in stage.asked("nora", f"!settings set {key} {value}")["title"]
     stage.kick.live(started_at=instant(timedelta(minutes=10)))
     until(lambda: watched_in_silence(stage), "a look at the live channel")
@@ -210,7 +210,7 @@ def watched_in_silence(stage: Stage) -> bool:
     """Whether the product looks at the stream; if so, it has for five minutes and heard nothing."""
     stage.rows("UPDATE inbox_deliveries SET received_at = now() - interval '5 minutes' RETURNING 1")
     looks = stage.rows(
-        "UPDATE kick_looks SET watched_since = now() - interval '5 minutes'"
+        "UPDATE kick_status_checks SET watched_since = now() - interval '5 minutes'"
         " WHERE broadcaster_user_id = :nora AND started_at IS NOT NULL RETURNING 1",
         nora=NORA,
     )

@@ -1,6 +1,6 @@
 """Ten thousand mixed events, of which some are lost, some told twice and some late, while the
 product is killed twice: every event that was told is counted once, and all that the feed saw and no
-webhook told is a suspected miss, and nothing else is."""
+webhook brought is a missed event, and nothing else is."""
 
 import http.client
 import json
@@ -134,7 +134,7 @@ def test_ten_thousand_events(stage: Stage) -> None:
 
     _time_passes(stage, minutes=6)
     shown = stage.asked("nora", "!missed")["title"]
-    assert shown == f"🔍 {expected.missed_drops(letters)} suspected misses"
+    assert shown == f"🔍 {expected.missed_drops(letters)} missed events"
     _compare(stage, letters)
 
 
@@ -202,10 +202,10 @@ def _time_passes(stage: Stage, *, minutes: int) -> None:
     """For what is matched with each other: all of it is so much older now."""
     passed = {"passed": timedelta(minutes=minutes)}
     with stage.database.begin() as tx:
-        tx.execute(text("UPDATE kick_told SET at = at - :passed"), passed)
+        tx.execute(text("UPDATE kick_confirmations SET at = at - :passed"), passed)
         tx.execute(
             text("""
-                UPDATE kick_witnesses
+                UPDATE kick_unconfirmed_events
                    SET at = at - :passed,
                        payload = jsonb_set(payload, '{at}', to_jsonb(at - :passed))
             """),
@@ -229,7 +229,7 @@ def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
     assert _called(stage) == expected.called(letters)
     assert len(stage.posts()) == len(expected.called(letters))
     shelved = "inbox_deliveries WHERE state = 'dead'"
-    for left in ("inbox_retries", "kick_parked", "kick_held", shelved):
+    for left in ("inbox_retries", "kick_duplicates", "kick_unverified_deliveries", shelved):
         assert stage.rows(f"SELECT * FROM {left}") == []
 
 
@@ -238,7 +238,7 @@ def _facts(stage: Stage) -> Counter[Fact]:
     found = stage.rows("""
         SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
           FROM inbox_events
-         WHERE event NOT IN ('FeedWitnessed', 'StreamSeenLive', 'StreamSeenOffline')
+         WHERE event NOT IN ('FeedReport', 'StreamSeenLive', 'StreamSeenOffline')
     """)
     assert {row[0] for row in found} == {GUILD}
     return Counter(Fact(*row[1:]) for row in found)
@@ -248,7 +248,7 @@ def _witnesses(stage: Stage, state: str) -> Counter[Seen]:
     found = stage.rows(
         """
         SELECT kind, payload->>'giver', payload->>'receiver', (payload->>'amount')::int
-          FROM kick_witnesses WHERE state = :state AND guild_id = :guild
+          FROM kick_unconfirmed_events WHERE state = :state AND guild_id = :guild
         """,
         state=state,
         guild=GUILD,

@@ -197,4 +197,4 @@ def look_up_missing(services: Services) -> None:
 def _is_wanting(known: KnownChannel, now: datetime) -> bool:
     complete = known.chatroom_id is not None and known.site_channel_id is not None
     is_settled = complete and known.is_chatroom_sure
-    return not is_settled and (known.looked_at is None or now - known.looked_at > LOOK_AGAIN)
+    return not is_settled and (known.checked_at is None or now - known.checked_at > LOOK_AGAIN)

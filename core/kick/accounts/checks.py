@@ -15,15 +15,15 @@ from core.kit.health_item import HealthItem, State
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Who is connected, what was not allowed, what has to be done."""
-    held = {account.guild_id: account for account in store.list_accounts(tx)}
+    connected = {account.guild_id: account for account in store.list_accounts(tx)}
     return [
-        HealthItem("Kick account", *_word(channel, held, now), guild_id=channel.guild_id)
+        HealthItem("Kick account", *_word(channel, connected, now), guild_id=channel.guild_id)
         for channel in guilds.list_channels(tx, PLATFORM)
     ]
 
 
-def _word(channel: Channel, held: dict[int, Account], now: datetime) -> tuple[State, str]:
-    account = held.get(channel.guild_id)
+def _word(channel: Channel, connected: dict[int, Account], now: datetime) -> tuple[State, str]:
+    account = connected.get(channel.guild_id)
     if account is None:
         return "ok", f"Not connected. Connect {channel.slug} with /connect_kick."
     if account.kick_user_id != channel.channel_id:

@@ -16,10 +16,10 @@ from core.kick.accounts import actions, channels, oauth, store
 from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, missing_scopes
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import attempts as table
+from core.kick.chat import store as identities
 from core.kick.client import Account as KickAccount
 from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
-from core.kick.speech import store as voices
 from core.kick.wire import KickRejected
 from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
@@ -156,7 +156,7 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
         server = guilds.list_names(tx).get(attempt.guild_id, "")
         if who.kick_user_id == channel.channel_id:
             actions.connect_account(tx, _account(services, attempt, who, tokens, now))
-            voices.end_troubles(tx, attempt.guild_id)
+            identities.end_troubles(tx, attempt.guild_id)
     if who.kick_user_id != channel.channel_id:
         oauth.revoke(client, tokens.access, tokens.refresh)
         raise WrongPerson(who.name, channel.slug)

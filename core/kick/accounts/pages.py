@@ -39,17 +39,17 @@ WORDS = Words(
 def pages(services: Services) -> Blueprint:
     """The three addresses."""
     blueprint = Blueprint("kick_accounts", __name__, template_folder="templates")
-    desk = _Desk(services)
+    buffer = _FeedBuffer(services)
     for path, endpoint, view in (
-        (f"{LINKS.path}/<token>", "show", desk.show),
-        (f"{LINKS.path}/<token>/continue", "depart", desk.depart),
-        (oauth.CALLBACK, "arrive", desk.arrive),
+        (f"{LINKS.path}/<token>", "show", buffer.show),
+        (f"{LINKS.path}/<token>/continue", "depart", buffer.depart),
+        (oauth.CALLBACK, "arrive", buffer.arrive),
     ):
         blueprint.get(path, endpoint=endpoint)(told(view, TRIP, WORDS, _failure))
     return blueprint
 
 
-class _Desk:
+class _FeedBuffer:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._oauth = OAuthPages(services, TRIP)

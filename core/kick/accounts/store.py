@@ -52,9 +52,9 @@ class KnownChannel:
         named: how the environment calls it.
         site_channel_id: the website's number for the channel, in feeds called `channel.<id>`.
         chatroom_from: who said what the chatroom is.
-        looked_at: when the website was last asked.
+        checked_at: when the website was last asked.
         confirmed_at: when webhooks and the feed of this chatroom last showed the same line.
-        doubted_id: the chatroom of which the admins were told that it is wrong.
+        reported_chatroom_id: the chatroom of which the admins were told that it is wrong.
         followed_since: when it was chosen.
         primary_since: when an admin made the server the channel's primary one.
     """
@@ -66,9 +66,9 @@ class KnownChannel:
     site_channel_id: int | None
     chatroom_id: int | None
     chatroom_from: Source | None
-    looked_at: datetime | None
+    checked_at: datetime | None
     confirmed_at: datetime | None
-    doubted_id: int | None
+    reported_chatroom_id: int | None
     followed_since: datetime
     primary_since: datetime | None
 
@@ -194,9 +194,9 @@ def set_known_channel(
         "site_channel_id": None,
         "chatroom_id": None,
         "chatroom_from": None,
-        "looked_at": None,
+        "checked_at": None,
         "confirmed_at": None,
-        "doubted_id": None,
+        "reported_chatroom_id": None,
         "followed_since": func.now(),
         "primary_since": None,
     }
@@ -275,9 +275,9 @@ def set_confirmed(tx: Connection, broadcaster_user_id: int, chatroom_id: int, at
     )
 
 
-def set_doubted(tx: Connection, known: KnownChannel) -> bool:
+def set_chatroom_reported(tx: Connection, known: KnownChannel) -> bool:
     """The admins are told that this chatroom is wrong; False when the channel has changed."""
-    return _set_ids(tx, known, doubted_id=known.chatroom_id)
+    return _set_ids(tx, known, reported_chatroom_id=known.chatroom_id)
 
 
 def set_site_ids(
@@ -290,14 +290,14 @@ def set_site_ids(
         site_channel_id=site_channel_id,
         chatroom_id=chatroom_id,
         chatroom_from="site",
-        looked_at=now,
+        checked_at=now,
         confirmed_at=known.confirmed_at if chatroom_id == known.chatroom_id else None,
     )
 
 
 def set_looked(tx: Connection, known: KnownChannel, now: datetime) -> bool:
     """The website was asked and did not say."""
-    return _set_ids(tx, known, looked_at=now)
+    return _set_ids(tx, known, checked_at=now)
 
 
 def _set_ids(tx: Connection, known: KnownChannel, **values: Any) -> bool:

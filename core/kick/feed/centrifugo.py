@@ -17,7 +17,7 @@ from centrifuge import (
 )
 
 from core.kick.feed.rules import Provider, is_terminal
-from core.kick.feed.session import Ended, Hear, Patience
+from core.kick.feed.session import Ended, FrameHandler, Patience
 
 ORIGIN = "https://kick.com"
 
@@ -33,7 +33,7 @@ class CentrifugoSession:
         url: of the WebSocket, from the negotiation.
         get_token: gives a guest's token, always for the same client id.
         feeds: what to listen to.
-        hear: called for each publication.
+        on_frame: called for each publication.
     """
 
     provider: Provider = "centrifugo"
@@ -43,7 +43,7 @@ class CentrifugoSession:
         url: str,
         get_token: Callable[[], Awaitable[str]],
         feeds: Collection[str],
-        hear: Hear,
+        on_frame: FrameHandler,
         patience: Patience,
     ) -> None:
         self._patience = patience
@@ -51,7 +51,7 @@ class CentrifugoSession:
         self._up = asyncio.Event()
         self._connected = False
         self._refused: dict[str, str] = {}
-        self._hear = hear
+        self._on_frame = on_frame
         self._feeds = set(feeds)
         self._client = Client(
             url,
@@ -97,7 +97,7 @@ class CentrifugoSession:
     async def _subscribe(self, feed: str) -> None:
         self._refused.pop(feed, None)
         subscription = self._client.new_subscription(
-            feed, events=_Subscription(feed, self._hear, self._refused)
+            feed, events=_Subscription(feed, self._on_frame, self._refused)
         )
         await subscription.subscribe()
 
@@ -144,15 +144,15 @@ class _Connection(ClientEventHandler):  # type: ignore[misc]  # published withou
 class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]
     """What the library reports of one feed."""
 
-    def __init__(self, feed: str, hear: Hear, refused: dict[str, str]) -> None:
+    def __init__(self, feed: str, on_frame: FrameHandler, refused: dict[str, str]) -> None:
         self._feed = feed
-        self._hear = hear
+        self._on_frame = on_frame
         self._refused = refused
 
     async def on_publication(self, ctx: Any) -> None:
-        told = ctx.pub.data
-        if isinstance(told, dict) and isinstance(told.get("event"), str):
-            self._hear(self._feed, told["event"], told.get("data"))
+        frame = ctx.pub.data
+        if isinstance(frame, dict) and isinstance(frame.get("event"), str):
+            self._on_frame(self._feed, frame["event"], frame.get("data"))
 
     async def on_subscribed(self, _ctx: Any) -> None:
         self._refused.pop(self._feed, None)

@@ -1,4 +1,4 @@
-"""What listening has to say on the health page, server by server."""
+"""The health check of each channel's feed."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from core.kit.health_item import HealthItem, State
 NAME = "Kick feed of your channel"
 
 FRESH = timedelta(minutes=1)
-"""What was written before that is no longer believed: nobody listens."""
+"""An older state is ignored: no process is listening."""
 
 
 def wrong_chatroom(state: ListeningState) -> str:
@@ -25,14 +25,14 @@ def wrong_chatroom(state: ListeningState) -> str:
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """One line for each server whose channel is listened to."""
+    """One item for each server whose channel's feed is listened to."""
     states = store.list_states(tx, now - FRESH)
     parts: list[HealthItem] = []
     for channel in guilds.list_channels(tx, PLATFORM):
         state = states.get(channel.channel_id)
         if state is not None:
-            age = (now - state.heard_at).total_seconds() if state.heard_at else None
-            how: State = "ok" if state.is_well else "warn"
+            age = (now - state.received_at).total_seconds() if state.received_at else None
+            how: State = "ok" if state.is_ok else "warn"
             reason = state.reason
             if state.shows_another_chat:
                 how, reason = "warn", wrong_chatroom(state)

@@ -1,7 +1,7 @@
-"""Compares the chat that the realtime feed shows with the chat that webhooks tell. Pure.
+"""Compares the chat that the realtime feed shows with the chat that webhooks bring. Pure.
 
 A chatroom id that was typed in wrong leads to the feed of another channel, or of none, and nothing
-fails. And lines on the feed that no webhook tells are the proof that webhooks do not arrive.
+fails. And lines on the feed without a webhook prove that webhooks do not arrive.
 Whether a line has the same id on both sides is not documented, so sender and text count as well.
 """
 
@@ -16,10 +16,10 @@ LOOK_BACK = timedelta(hours=1)
 SETTLED = timedelta(minutes=1)
 """How old a line has to be before it counts as missing on the other side."""
 
-ENOUGH_UNSHOWN = 5
+ENOUGH_MISSING_ON_FEED = 5
 """Lines by webhook, none of them on the feed: then the feed shows another chat."""
 
-ENOUGH_UNTOLD = 3
+ENOUGH_MISSING_WEBHOOKS = 3
 """Lines on the feed, none of them by webhook: one alone may be lost."""
 
 MOST_LINES = 500
@@ -41,13 +41,13 @@ class Compared:
 
     Attributes:
         confirmed_at: when a line came that both sides have; None if there was none.
-        unshown: lines told by webhook and not shown on the feed, 0 if it showed any.
-        untold_since: when the first line was shown since which no webhook told any.
+        missing_on_feed: lines by webhook, 0 if the feed showed any of them.
+        webhooks_missing_since: when the feed showed the first line that no webhook followed.
     """
 
     confirmed_at: datetime | None
-    unshown: int
-    untold_since: datetime | None
+    missing_on_feed: int
+    webhooks_missing_since: datetime | None
 
 
 class Comparison:
@@ -61,32 +61,36 @@ class Comparison:
         """The feed showed it."""
         self._shown.append(line)
 
-    def compare(self, told: Sequence[ChatLine], ours: Collection[int], now: datetime) -> Compared:
+    def compare(
+        self, by_webhook: Sequence[ChatLine], ours: Collection[int], now: datetime
+    ) -> Compared:
         """What has come of both sides since the connection.
 
         Args:
-            told: the newest lines by webhook, of the last hour at most.
+            by_webhook: the newest lines by webhook, of the last hour at most.
             ours: user ids of our own accounts, whose lines may come on one side only.
         """
         settled = now - SETTLED
         shown = [line for line in self._shown if now - line.at <= LOOK_BACK]
         ids = {line.message_id for line in shown}
         texts = {(line.sender_id, line.text) for line in shown}
-        told = [line for line in told if line.at >= self.since and line.sender_id not in ours]
+        by_webhook = [
+            line for line in by_webhook if line.at >= self.since and line.sender_id not in ours
+        ]
         shared = [
             line.at
-            for line in told
+            for line in by_webhook
             if line.message_id in ids or (line.sender_id, line.text) in texts
         ]
-        unshown = 0 if shared else sum(line.at <= settled for line in told)
-        last_told = max((line.at for line in told), default=self.since)
-        untold = [
+        missing_on_feed = 0 if shared else sum(line.at <= settled for line in by_webhook)
+        last_by_webhook = max((line.at for line in by_webhook), default=self.since)
+        missing_webhooks = [
             line.at
             for line in shown
-            if last_told < line.at <= settled and line.sender_id not in ours
+            if last_by_webhook < line.at <= settled and line.sender_id not in ours
         ]
         return Compared(
             max(shared, default=None),
-            unshown,
-            min(untold) if len(untold) >= ENOUGH_UNTOLD else None,
+            missing_on_feed,
+            min(missing_webhooks) if len(missing_webhooks) >= ENOUGH_MISSING_WEBHOOKS else None,
         )

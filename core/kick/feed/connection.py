@@ -12,9 +12,9 @@ import structlog
 from core.kick.feed.centrifugo import CentrifugoSession
 from core.kick.feed.negotiation import CentrifugoOffer, Negotiator, PusherOffer
 from core.kick.feed.pusher import PusherSession
+from core.kick.feed.routes import Route, RouteSelector, Server
 from core.kick.feed.rules import Provider
-from core.kick.feed.session import Ended, Hear, Patience, Session
-from core.kick.feed.ways import Route, Way, Ways
+from core.kick.feed.session import Ended, FrameHandler, Patience, Session
 from core.kit.errors import Outage
 from core.kit.settings import Settings
 
@@ -26,10 +26,10 @@ class Timing:
     """How the listener reckons with time, in seconds.
 
     Attributes:
-        look: how often the channels are looked up.
+        look: seconds between two updates of the channels.
         compare: how often chat on the feed is compared with chat by webhook.
         steady: a connection that lived this long has worked.
-        patience: how long silence is borne.
+        patience: timeouts.
         pause_factor: multiplies every pause between two tries; tests make it small.
     """
 
@@ -46,19 +46,19 @@ class Connection:
     Args:
         settings: where the feed is.
         negotiator: asks Kick for the transport.
-        hear: called for each event of each feed.
+        on_frame: called for each event of each feed.
     """
 
     def __init__(
-        self, settings: Settings, negotiator: Negotiator, hear: Hear, timing: Timing
+        self, settings: Settings, negotiator: Negotiator, on_frame: FrameHandler, timing: Timing
     ) -> None:
         self._settings = settings
         self._negotiator = negotiator
-        self._hear = hear
+        self._on_frame = on_frame
         self._timing = timing
         self._feeds: tuple[str, ...] = ()
         self._session: Session | None = None
-        self._ways = Ways(has_pusher_key=settings.kick_pusher_key is not None)
+        self._ways = RouteSelector(has_pusher_key=settings.kick_pusher_key is not None)
         self.connected_at: float | None = None
         self.connected_over: Provider | None = None
         self.trouble = ""
@@ -86,7 +86,7 @@ class Connection:
         route = self._ways.choose(time.monotonic())
         if route is None:
             return self._timing.look
-        way: Way | None = None
+        way: Server | None = None
         self.connected_at = None
         try:
             way, self._session = await self._open(route)
@@ -97,7 +97,7 @@ class Connection:
             self._session, self.connected_over = None, None
         return self._after(way, ended)
 
-    def _after(self, way: Way | None, ended: Ended) -> float:
+    def _after(self, way: Server | None, ended: Ended) -> float:
         now, since = time.monotonic(), self.connected_at
         if way is not None and since is not None and now - since >= self._timing.steady:
             self._ways.worked(way)
@@ -118,7 +118,7 @@ class Connection:
             self.trouble = ""
             _log.info("Listening to Kick's realtime feed", over=self.connected_over)
 
-    async def _open(self, route: Route) -> tuple[Way, Session]:
+    async def _open(self, route: Route) -> tuple[Server, Session]:
         """A session of this way, not yet connected.
 
         Raises:
@@ -142,8 +142,8 @@ class Connection:
             return await asyncio.to_thread(self._negotiator.guest_token, client_id)
 
         patience = self._timing.patience
-        return CentrifugoSession(url, get_token, self._feeds, self._hear, patience)
+        return CentrifugoSession(url, get_token, self._feeds, self._on_frame, patience)
 
     def _pusher(self, key: str, cluster: str) -> Session:
         host = self._settings.kick_pusher_host or f"ws-{cluster}.pusher.com"
-        return PusherSession(key, host, self._feeds, self._hear, self._timing.patience)
+        return PusherSession(key, host, self._feeds, self._on_frame, self._timing.patience)

@@ -1,7 +1,7 @@
 """The frames that are used, in their shapes, and how they are written into the inbox.
 
 One thing that happens is up to five frames; exactly one of each kind is taken. The shapes are those
-of facts/kick.md, section 7.5; fields that are not needed are not looked at.
+; fields that are not needed are ignored.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from core.kit import strict_json
 SOURCE = "kick.feed"
 PREFIX = "App\\Events\\"
 CHAT = "chat.message.sent"
-"""Chat is written down as a webhook would have told it."""
+"""Chat is stored as a webhook would bring it."""
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Id = Annotated[str, Field(min_length=1, max_length=100, coerce_numbers_to_str=True)]
@@ -65,7 +65,7 @@ class Kicks(_Frame):
 
 
 class Live(_Frame):
-    """`StreamerIsLive` and `StopStreamBroadcast`: a reason to look, no more."""
+    """`StreamerIsLive` and `StopStreamBroadcast`: only a reason to poll."""
 
     livestream: dict[str, Any]
 
@@ -88,7 +88,7 @@ def is_chat(event: str) -> bool:
     return event.removeprefix(PREFIX) == _CHAT_EVENT
 
 
-def chat_line(broadcaster_user_id: int, data: object, heard_at: datetime) -> ChatLine | None:
+def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> ChatLine | None:
     """The line of a chat event; None for one of a bot, which webhooks may leave out.
 
     Raises:
@@ -97,7 +97,7 @@ def chat_line(broadcaster_user_id: int, data: object, heard_at: datetime) -> Cha
     line = ChatMessage.model_validate(_chat_body(broadcaster_user_id, _storable(data)))
     if "bot" in line.sender.badge_types():
         return None
-    return ChatLine(line.message_id, line.sender.user_id, line.content, heard_at)
+    return ChatLine(line.message_id, line.sender.user_id, line.content, received_at)
 
 
 def is_used(event: str, *, chat: bool, support: bool = True) -> bool:
@@ -107,7 +107,9 @@ def is_used(event: str, *, chat: bool, support: bool = True) -> bool:
     return (support and name in SHAPES) or (chat and name == _CHAT_EVENT)
 
 
-def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: datetime) -> Delivery:
+def to_delivery(
+    broadcaster_user_id: int, event: str, data: object, received_at: datetime
+) -> Delivery:
     """How a used frame is written down.
 
     Args:
@@ -120,21 +122,21 @@ def to_delivery(broadcaster_user_id: int, event: str, data: object, heard_at: da
     decoded = _storable(data)
     name = event.removeprefix(PREFIX)
     if name == _CHAT_EVENT:
-        return _chat(broadcaster_user_id, decoded, heard_at)
+        return _chat(broadcaster_user_id, decoded, received_at)
     kind, shape = SHAPES[name]
     frame = shape.model_validate(decoded)
     content = frame.model_dump(mode="json")
     return Delivery(
         SOURCE,
-        f"{broadcaster_user_id}|{kind}|{_number(frame, content, heard_at)}",
+        f"{broadcaster_user_id}|{kind}|{_number(frame, content, received_at)}",
         kind,
         f"kick:{broadcaster_user_id}",
         {
             "broadcaster": {"user_id": broadcaster_user_id},
-            "heard_at": heard_at.isoformat(),
+            "received_at": received_at.isoformat(),
             "data": content,
         },
-        heard_at,
+        received_at,
     )
 
 
@@ -148,7 +150,7 @@ def _storable(data: object) -> object:
     return strict_json.decode(text.encode(errors="replace"))
 
 
-def _number(frame: _Frame, content: dict[str, Any], heard_at: datetime) -> str:
+def _number(frame: _Frame, content: dict[str, Any], received_at: datetime) -> str:
     """The platform's number of it; without one, the content and the minute."""
     if isinstance(frame, Kicks) and frame.gift_transaction_id:
         return frame.gift_transaction_id
@@ -156,19 +158,19 @@ def _number(frame: _Frame, content: dict[str, Any], heard_at: datetime) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     if isinstance(frame, Gifts) and frame.correlation_id:
         return f"{frame.correlation_id}|{digest}"
-    return f"{digest}|{heard_at:%Y-%m-%dT%H:%M}"
+    return f"{digest}|{received_at:%Y-%m-%dT%H:%M}"
 
 
-def _chat(broadcaster_user_id: int, decoded: object, heard_at: datetime) -> Delivery:
+def _chat(broadcaster_user_id: int, decoded: object, received_at: datetime) -> Delivery:
     body = _chat_body(broadcaster_user_id, decoded)
     line = ChatMessage.model_validate(body)
     lane = f"kick:{broadcaster_user_id}"
     number = f"{broadcaster_user_id}|{line.message_id}"
-    return Delivery(SOURCE, number, CHAT, lane, body, heard_at)
+    return Delivery(SOURCE, number, CHAT, lane, body, received_at)
 
 
 def _chat_body(broadcaster_user_id: int, decoded: object) -> dict[str, Any]:
-    """As a webhook would have told it."""
+    """As a webhook would bring it."""
     if not isinstance(decoded, dict) or not isinstance(decoded.get("sender"), dict):
         raise ValueError("not a line of chat")
     sender = decoded["sender"]

@@ -18,13 +18,13 @@ from sqlalchemy import Connection as SqlConnection
 from core.kick import store as kick
 from core.kick.accounts import store as accounts
 from core.kick.feed import frames, store
+from core.kick.feed.buffer import FeedBuffer
 from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Compared, Comparison
 from core.kick.feed.connection import Connection, Timing
-from core.kick.feed.desk import Desk
 from core.kick.feed.negotiation import SERVICE, Negotiator
 from core.kick.feed.rules import share_out
 from core.kick.feed.store import Followed, ListeningState
-from core.kick.tasks import look_who_is_live
+from core.kick.tasks import poll_livestreams
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
 from core.kit.leader_lock import LeaderLock
@@ -60,7 +60,7 @@ class FeedListener:
         self._shares: list[list[int]] = []
         self._followed: dict[int, Followed] = {}
         self._by_feed: dict[str, list[int]] = {}
-        self._heard_at: dict[int, datetime] = {}
+        self._received_at: dict[int, datetime] = {}
         self._compared: dict[int, _Channel] = {}
         self._compared_at = -math.inf
         self._written: list[ListeningState] = []
@@ -81,7 +81,7 @@ class FeedListener:
             self._thread.start()
 
     def stop(self) -> None:
-        """Hang up; what was heard is written down first."""
+        """Disconnect; what was received is stored first."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
@@ -97,15 +97,15 @@ class FeedListener:
         self._leader_lock.release()
 
     async def _listen(self) -> None:
-        self._look_soon = asyncio.Event()  # of this loop; the former one went with its own
-        desk = Desk(self._services.database)
-        helpers = [asyncio.create_task(desk.run()), asyncio.create_task(self._look_when_live())]
+        self._poll_soon = asyncio.Event()  # of this loop; the former one went with its own
+        buffer = FeedBuffer(self._services.database)
+        helpers = [asyncio.create_task(buffer.run()), asyncio.create_task(self._poll_when_live())]
         try:
             while not self._stopping.is_set():
                 for helper in helpers:
                     if helper.done():
-                        helper.result()  # only a bug ends one: begin anew, rather than go deaf
-                await self._arrange(desk)
+                        helper.result()  # only a bug ends one: restart instead of missing frames
+                await self._arrange(buffer)
                 await asyncio.to_thread(self._stopping.wait, self._timing.look)
         finally:
             await self._hang_up()
@@ -113,11 +113,11 @@ class FeedListener:
                 helper.cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
-                    await desk.empty()
+                    await buffer.empty()
 
     # -- who is listened to -----------------------------------------------------------------
 
-    async def _arrange(self, desk: Desk) -> None:
+    async def _arrange(self, buffer: FeedBuffer) -> None:
         """Bring the connections into line with the channels of today."""
         self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
         if not self._is_leader:
@@ -127,7 +127,7 @@ class FeedListener:
             followed = await self._services.database.run(store.list_followed)
         except Outage as outage:
             self._trouble = str(outage)
-            return  # what is connected stays so
+            return  # keep the connections
         self._trouble = ""
         self._followed = {each.channel_id: each for each in followed}
         # Of several, where an admin typed in another channel's numbers: it takes nothing away.
@@ -137,28 +137,28 @@ class FeedListener:
                 self._by_feed.setdefault(feed, []).append(each.channel_id)
         feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
         self._shares = share_out(feeds, self._shares)
-        await self._share(feeds, desk)
+        await self._share(feeds, buffer)
         await self._compare()
         await self._write_states()
 
-    async def _share(self, feeds: dict[int, tuple[str, ...]], desk: Desk) -> None:
+    async def _share(self, feeds: dict[int, tuple[str, ...]], buffer: FeedBuffer) -> None:
         for place, share in enumerate(self._shares):
             if place == len(self._connections):
-                self._connections.append(self._new_connection(desk))
+                self._connections.append(self._new_connection(buffer))
             connection = self._connections[place]
             await connection.follow([feed for each in share for feed in feeds[each]])
             if place == len(self._tasks):
                 self._tasks.append(asyncio.create_task(connection.keep_up()))
             elif self._tasks[place].done():
-                self._restart(place)
+                self._restart_connection(place)
 
-    def _new_connection(self, desk: Desk) -> Connection:
-        def hear(feed: str, event: str, data: object) -> None:
-            self._hear(desk, feed, event, data)
+    def _new_connection(self, buffer: FeedBuffer) -> Connection:
+        def on_frame(feed: str, event: str, data: object) -> None:
+            self._on_frame(buffer, feed, event, data)
 
-        return Connection(self._settings, self._negotiator, hear, self._timing)
+        return Connection(self._settings, self._negotiator, on_frame, self._timing)
 
-    def _restart(self, place: int) -> None:
+    def _restart_connection(self, place: int) -> None:
         """Only a bug ends a connection for good."""
         error = self._tasks[place].exception()
         _log.error("A connection to the feed ended", exc_info=error)
@@ -172,11 +172,11 @@ class FeedListener:
         if tasks:
             await asyncio.wait(tasks, timeout=STOP_SECONDS / 2)
 
-    # -- what is heard ----------------------------------------------------------------------
+    # -- frames -----------------------------------------------------------------------------
 
-    def _hear(self, desk: Desk, feed: str, event: str, data: object) -> None:
+    def _on_frame(self, buffer: FeedBuffer, feed: str, event: str, data: object) -> None:
         channel_ids, now = self._by_feed.get(feed, ()), self._services.clock()
-        self._heard_at.update(dict.fromkeys(channel_ids, now))
+        self._received_at.update(dict.fromkeys(channel_ids, now))
         if frames.is_chat(event):
             self._note_chat(channel_ids, data, now)
         chat, support = self._settings.kick_use_kickpython_ws, self._settings.use_dual_mode
@@ -186,12 +186,12 @@ class FeedListener:
             try:
                 delivery = frames.to_delivery(channel_id, event, data, now)
             except (ValueError, RecursionError) as error:
-                self._complain(event, error)
+                self._note_unknown_frame(event, error)
                 return
             self._not_understood.pop(event, None)
-            desk.put(delivery)
+            buffer.put(delivery)
             if delivery.kind == LIVE_KIND:
-                self._look_soon.set()
+                self._poll_soon.set()
 
     def _note_chat(self, channel_ids: Iterable[int], data: object, now: datetime) -> None:
         """Remember the line for the comparison with the webhooks'."""
@@ -224,7 +224,7 @@ class FeedListener:
                 )
 
     async def _compare(self) -> None:
-        """Now and then, whether the feed and the webhooks tell of the same chat."""
+        """Check regularly whether the feed and the webhooks show the same chat."""
         now = time.monotonic()
         if now - self._compared_at < self._timing.compare or not self._settings.use_dual_mode:
             return
@@ -236,34 +236,34 @@ class FeedListener:
         now, ours = self._services.clock(), kick.list_bot_ids(tx)
         for channel_id, channel in list(self._compared.items()):
             since = max(channel.comparison.since, now - LOOK_BACK)
-            told = store.list_told(tx, channel_id, since, MOST_LINES // 10)
-            found = channel.found = channel.comparison.compare(told, ours, now)
+            by_webhook = store.list_webhook_lines(tx, channel_id, since, MOST_LINES // 10)
+            found = channel.found = channel.comparison.compare(by_webhook, ours, now)
             if found.confirmed_at is not None:
                 accounts.set_confirmed(tx, channel_id, channel.chatroom_id, found.confirmed_at)
 
-    def _complain(self, event: str, error: Exception) -> None:
-        """The feed is nobody's promise: its frames may change any day."""
+    def _note_unknown_frame(self, event: str, error: Exception) -> None:
+        """The feed is unofficial: its frames may change any day."""
         if event not in self._not_understood:
             _log.warning(
                 "A frame of the feed has another shape", event_name=event, reason=repr(error)
             )
         self._not_understood[event] = type(error).__name__
 
-    async def _look_when_live(self) -> None:
+    async def _poll_when_live(self) -> None:
         """A stream begins or ends: ask Kick's API at once instead of at the next minute."""
         while True:
-            await self._look_soon.wait()
-            self._look_soon.clear()
+            await self._poll_soon.wait()
+            self._poll_soon.clear()
             try:
-                await asyncio.to_thread(look_who_is_live, self._services)
+                await asyncio.to_thread(poll_livestreams, self._services)
             except (Refusal, Outage) as expected:
-                _log.info("Who is live is asked again later", reason=str(expected))
+                _log.info("Polling livestreams failed and is retried", reason=str(expected))
             await asyncio.sleep(SETTLE_SECONDS)
 
     # -- how it is --------------------------------------------------------------------------
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one line in general. How each channel stands is in the database."""
+        """One item for the health page. Each channel's state is in the database."""
         if not self._is_wanted:
             return [
                 HealthItem(
@@ -291,7 +291,7 @@ class FeedListener:
         """When something has changed, and now and then: what is old is not believed."""
         self._renew_comparisons()  # whatever is said to be connected is compared
         found = list(self._states())
-        shape = [replace(one, heard_at=None) for one in found]
+        shape = [replace(one, received_at=None) for one in found]
         now = time.monotonic()
         if shape == self._written and now - self._written_at < WRITE_SECONDS:
             return
@@ -303,20 +303,20 @@ class FeedListener:
         by_channel = self._connections_by_channel()
         for channel_id, followed in self._followed.items():
             connection = by_channel.get(channel_id)
-            is_well, reason = _how_it_is(followed, connection)
+            is_ok, reason = _how_it_is(followed, connection)
             compared = self._compared.get(channel_id)
             found = compared.found if compared is not None else None
             # Of a chatroom that may be somebody else's, its lines prove nothing.
             sure = followed.is_chatroom_sure and not self._settings.kick_use_kickpython_ws
             yield ListeningState(
                 channel_id,
-                is_well,
+                is_ok,
                 reason,
                 connection.connected_over if connection is not None else None,
-                self._heard_at.get(channel_id),
+                self._received_at.get(channel_id),
                 followed.chatroom_id,
-                found.unshown if found is not None else 0,
-                found.untold_since if found is not None and sure else None,
+                found.missing_on_feed if found is not None else 0,
+                found.webhooks_missing_since if found is not None and sure else None,
             )
 
     def _connections_by_channel(self) -> dict[int, Connection]:

@@ -26,7 +26,7 @@ import pysher
 import structlog
 
 from core.kick.feed.rules import Provider
-from core.kick.feed.session import Ended, Hear, Patience
+from core.kick.feed.session import Ended, FrameHandler, Patience
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
@@ -43,23 +43,28 @@ class PusherSession:
         key: the app's.
         host: `name` or `name:port`; on another port than 443 it is spoken to without TLS.
         feeds: what to listen to.
-        hear: called for each event, on the event loop that this was made on.
+        on_frame: called for each event, on the event loop that this was made on.
     """
 
     provider: Provider = "pusher"
 
     def __init__(
-        self, key: str, host: str, feeds: Collection[str], hear: Hear, patience: Patience
+        self,
+        key: str,
+        host: str,
+        feeds: Collection[str],
+        on_frame: FrameHandler,
+        patience: Patience,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._hear = hear
+        self._on_frame = on_frame
         self._feeds = set(feeds)
         self._patience = patience
         self._up = asyncio.Event()
         self._why: Ended | None = None
         self._refused: dict[str, str] = {}
         self._quiet = patience.quiet
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         self._asked_at: float | None = None
         self._pusher = _quiet_client(key, host)
         connection = self._pusher.connection
@@ -104,7 +109,7 @@ class PusherSession:
     def _is_frozen(self) -> bool:
         """After a time without messages we ping; without an answer the connection is dead."""
         now = time.monotonic()
-        if now - self._heard_at < self._quiet:
+        if now - self._received_at < self._quiet:
             self._asked_at = None
         elif self._asked_at is None:
             self._asked_at = now
@@ -142,7 +147,7 @@ class PusherSession:
     # -- in the library's thread ----------------------------------------------------------------
 
     def _on_message(self, *args: Any) -> None:
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         try:
             self._pass_on(*args)
         except Exception:  # the edge to a thread of somebody else's
@@ -160,7 +165,7 @@ class PusherSession:
         if event == "pusher:subscription_error":
             self._refused[feed] = str(data)[:200]
         elif not event.startswith(("pusher:", "pusher_internal:")):
-            self._on_loop(self._hear, feed, event, data)
+            self._on_loop(self._on_frame, feed, event, data)
 
     def _on_error(self, data: object) -> None:
         error = _decoded(data)

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from core.kick.feed.rules import Provider
 
-Hear = Callable[[str, str, object], None]
-"""`hear(feed, event, data)`, called on the listener's event loop; `data` is JSON, as text or
+FrameHandler = Callable[[str, str, object], None]
+"""`on_frame(feed, event, data)`, called on the listener's event loop; `data` is JSON, as text or
 decoded."""
 
 
@@ -26,7 +26,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long silence is borne, in seconds.
+    """Timeouts in seconds.
 
     Attributes:
         connect: until a new connection has to work.

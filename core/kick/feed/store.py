@@ -1,4 +1,4 @@
-"""Which channels are listened to, and how that stands."""
+"""The statements about followed channels and the state of their feeds."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,11 +11,11 @@ from core.guilds import store as guilds
 from core.inbox.tables import deliveries
 from core.kick.accounts import store as accounts
 from core.kick.bodies import PLATFORM
-from core.kick.feed.comparison import ENOUGH_UNSHOWN, ChatLine
+from core.kick.feed.comparison import ENOUGH_MISSING_ON_FEED, ChatLine
 from core.kick.feed.rules import Provider, feeds_of
 from core.kick.feed.tables import states
 from core.kick.intake.rules import CHAT
-from core.kick.intake.sieve import WEBHOOK
+from core.kick.intake.store import WEBHOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,33 +80,33 @@ def _of(
 
 @dataclass(frozen=True, slots=True)
 class ListeningState:
-    """How listening to a channel stands.
+    """The state of a channel's feed.
 
     Attributes:
         reason: one sentence.
         transport: over which it listens; None while it is not connected.
-        heard_at: when anything last came.
-        chatroom_id: whose chat is compared with what webhooks tell.
+        received_at: when anything last came.
+        chatroom_id: whose chat is compared with the webhooks.
         unshown: lines of chat by webhook, while the feed has shown none of them.
-        untold_since: when the first line of chat was shown since which no webhook told any.
+        webhooks_missing_since: when the feed showed the first line that no webhook followed.
     """
 
     broadcaster_user_id: int
-    is_well: bool
+    is_ok: bool
     reason: str
     transport: Provider | None
-    heard_at: datetime | None
+    received_at: datetime | None
     chatroom_id: int | None = None
-    unshown: int = 0
-    untold_since: datetime | None = None
+    missing_on_feed: int = 0
+    webhooks_missing_since: datetime | None = None
 
     @property
     def shows_another_chat(self) -> bool:
-        return self.unshown >= ENOUGH_UNSHOWN
+        return self.missing_on_feed >= ENOUGH_MISSING_ON_FEED
 
 
 def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -> None:
-    """Who listens says how every channel stands; what was said of others is dropped."""
+    """Store the state of every channel; those of others are deleted."""
     listened = [one.broadcaster_user_id for one in found]
     tx.execute(delete(states).where(states.c.broadcaster_user_id.not_in(listened)))
     if not found:
@@ -114,29 +114,29 @@ def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -
     statement = upsert(states)
     new = statement.excluded
     changed = {
-        "is_well": new.is_well,
+        "is_ok": new.is_ok,
         "reason": new.reason,
         "transport": new.transport,
-        # What another process heard before it handed over is still the newest.
-        "heard_at": func.coalesce(new.heard_at, states.c.heard_at),
+        # Keep what another process received before it handed over.
+        "received_at": func.coalesce(new.received_at, states.c.received_at),
         "chatroom_id": new.chatroom_id,
-        "unshown": new.unshown,
-        "untold_since": new.untold_since,
-        "looked_at": new.looked_at,
+        "missing_on_feed": new.missing_on_feed,
+        "webhooks_missing_since": new.webhooks_missing_since,
+        "checked_at": new.checked_at,
     }
     tx.execute(
         statement.on_conflict_do_update(index_elements=["broadcaster_user_id"], set_=changed),
-        [{**asdict(one), "looked_at": now} for one in found],
+        [{**asdict(one), "checked_at": now} for one in found],
     )
 
 
 def list_states(tx: Connection, since: datetime) -> dict[int, ListeningState]:
-    """Channel -> how it stands, where that was looked at since then."""
-    found = tx.execute(select(*_STATE).where(states.c.looked_at >= since)).mappings()
+    """Channel -> its state, if checked since then."""
+    found = tx.execute(select(*_STATE).where(states.c.checked_at >= since)).mappings()
     return {row["broadcaster_user_id"]: ListeningState(**row) for row in found}
 
 
-def list_told(
+def list_webhook_lines(
     tx: Connection, broadcaster_user_id: int, since: datetime, most: int
 ) -> list[ChatLine]:
     """The newest lines of a channel's chat that came by webhook since then."""

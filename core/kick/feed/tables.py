@@ -1,4 +1,4 @@
-"""How listening stands."""
+"""The state of the feed connection of each channel."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, Table, Text
 
@@ -8,23 +8,23 @@ states = Table(
     "kick_feed_states",
     METADATA,
     Column("broadcaster_user_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("is_well", Boolean, nullable=False),
+    Column("is_ok", Boolean, nullable=False),
     Column("reason", Text, nullable=False, comment="one sentence"),
     Column("transport", Text, comment="empty while it is not connected"),
-    Column("heard_at", DateTime(timezone=True), comment="of the newest event, of whatever kind"),
-    Column("chatroom_id", BigInteger, comment="whose chat is compared with what webhooks tell"),
+    Column("received_at", DateTime(timezone=True), comment="of the newest event of any kind"),
+    Column("chatroom_id", BigInteger, comment="whose chat is compared with the webhooks"),
     Column(
-        "unshown",
+        "missing_on_feed",
         Integer,
         nullable=False,
         server_default="0",
-        comment="lines of chat by webhook, while the feed has shown none of them",
+        comment="chat lines by webhook of which the feed showed none",
     ),
     Column(
-        "untold_since",
+        "webhooks_missing_since",
         DateTime(timezone=True),
-        comment="of the first line of chat since which the feed shows some and no webhook came",
+        comment="first chat line on the feed that no webhook followed",
     ),
-    Column("looked_at", DateTime(timezone=True), nullable=False, comment="by who listens"),
+    Column("checked_at", DateTime(timezone=True), nullable=False, comment="by the listener"),
     comment="about a channel, whichever servers follow it",
 )

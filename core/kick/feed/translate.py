@@ -1,5 +1,7 @@
-"""From what the feed showed to what it witnessed: one event for each giftee, subscriber and gift of
-Kicks. Lines of chat, where the feed is their source, take the webhooks' way."""
+"""Turns frames into reports: one for each giftee, subscriber and gift of Kicks.
+
+Chat lines, where the feed is their source, are translated like webhooks.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,15 +13,15 @@ from core.events import Event
 from core.inbox.store import Delivery
 from core.kick.bodies import Broadcaster, Instant
 from core.kick.feed.frames import CHAT, KINDS, Gifts, Kicks, Subscription
-from core.kick.misses import rules
-from core.kick.misses.events import FeedWitnessed
+from core.kick.review import rules
+from core.kick.review.events import FeedReport
 from core.kick.translate import guilds_of
 from core.kick.translate import translate as translate_webhook
 
 
-class _Heard(BaseModel):
+class _ReceivedFrame(BaseModel):
     broadcaster: Broadcaster
-    heard_at: Instant
+    received_at: Instant
     data: dict[str, Any]
 
 
@@ -27,35 +29,35 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     """The events of a delivery, for each server that the channel streams for."""
     if delivery.kind == CHAT:
         return translate_webhook(tx, delivery)
-    heard = _Heard.model_validate(delivery.body)
-    frame = KINDS[delivery.kind].model_validate(heard.data)
+    received = _ReceivedFrame.model_validate(delivery.body)
+    frame = KINDS[delivery.kind].model_validate(received.data)
     return [
         event
-        for guild_id in guilds_of(tx, heard.broadcaster.user_id)
-        for event in _witnessed(frame, heard, guild_id)
+        for guild_id in guilds_of(tx, received.broadcaster.user_id)
+        for event in _reports(frame, received, guild_id)
     ]
 
 
-def _witnessed(frame: BaseModel, heard: _Heard, guild_id: int) -> Iterator[FeedWitnessed]:
+def _reports(frame: BaseModel, received: _ReceivedFrame, guild_id: int) -> Iterator[FeedReport]:
     match frame:
         case Gifts():
-            yield from _gifts(frame, heard, guild_id)
+            yield from _gifts(frame, received, guild_id)
         case Subscription():
-            yield _subscription(frame, heard, guild_id)
+            yield _subscription(frame, received, guild_id)
         case Kicks():
-            yield _kicks(frame, heard, guild_id)
+            yield _kicks(frame, received, guild_id)
 
 
-def _gifts(frame: Gifts, heard: _Heard, guild_id: int) -> Iterator[FeedWitnessed]:
+def _gifts(frame: Gifts, received: _ReceivedFrame, guild_id: int) -> Iterator[FeedReport]:
     giver = frame.gifter_username if rules.giver_key(frame.gifter_username) else ""
-    number = frame.correlation_id or f"{rules.name_key(giver)}|{heard.heard_at.isoformat()}"
+    number = frame.correlation_id or f"{rules.name_key(giver)}|{received.received_at.isoformat()}"
     for giftee in dict.fromkeys(frame.gifted_usernames):
-        yield FeedWitnessed(
+        yield FeedReport(
             key=f"gift|{number}|{rules.name_key(giftee)}",
             guild_id=guild_id,
-            at=heard.heard_at,
+            at=received.received_at,
             kind="gift",
-            channel_id=heard.broadcaster.user_id,
+            channel_id=received.broadcaster.user_id,
             subject=rules.gift_subject(giver, giftee),
             identified=frame.correlation_id is not None,
             drop=number,
@@ -64,15 +66,15 @@ def _gifts(frame: Gifts, heard: _Heard, guild_id: int) -> Iterator[FeedWitnessed
         )
 
 
-def _subscription(frame: Subscription, heard: _Heard, guild_id: int) -> FeedWitnessed:
+def _subscription(frame: Subscription, received: _ReceivedFrame, guild_id: int) -> FeedReport:
     subject = rules.sub_subject(frame.username, frame.months)
-    key = f"sub|{subject}|{heard.heard_at.isoformat()}"
-    return FeedWitnessed(
+    key = f"sub|{subject}|{received.received_at.isoformat()}"
+    return FeedReport(
         key=key,
         guild_id=guild_id,
-        at=heard.heard_at,
+        at=received.received_at,
         kind="sub",
-        channel_id=heard.broadcaster.user_id,
+        channel_id=received.broadcaster.user_id,
         subject=subject,
         identified=False,
         drop=key,
@@ -81,15 +83,15 @@ def _subscription(frame: Subscription, heard: _Heard, guild_id: int) -> FeedWitn
     )
 
 
-def _kicks(frame: Kicks, heard: _Heard, guild_id: int) -> FeedWitnessed:
+def _kicks(frame: Kicks, received: _ReceivedFrame, guild_id: int) -> FeedReport:
     subject = rules.kicks_subject(frame.sender.id, frame.gift.amount)
     number = frame.gift_transaction_id or f"{subject}|{frame.created_at.isoformat()}"
-    return FeedWitnessed(
+    return FeedReport(
         key=f"kicks|{number}",
         guild_id=guild_id,
         at=frame.created_at,
         kind="kicks",
-        channel_id=heard.broadcaster.user_id,
+        channel_id=received.broadcaster.user_id,
         subject=subject,
         identified=True,
         drop=f"kicks|{number}",

@@ -28,12 +28,12 @@ class WebhookLogbook(commands.Cog):
     async def webhooklog(self, ctx: commands.Context[commands.Bot]) -> None:
         """Show Kick's last deliveries for this server, and what became of them."""
         assert ctx.guild is not None, "the command is guild_only"
-        found, nobodys = await self._database.run(_read, ctx.guild.id, self._clock())
-        await answer(ctx, embeds.webhook_log(found, nobodys))
+        found, unattributed = await self._database.run(_read, ctx.guild.id, self._clock())
+        await answer(ctx, embeds.webhook_log(found, unattributed))
 
 
 def _read(tx: Connection, guild_id: int, now: datetime) -> tuple[list[Line], dict[str, int]]:
     return (
         log_store.list_newest_lines(tx, guild_id, SHOWN),
-        log_store.count_nobodys(tx, now - A_DAY),
+        log_store.count_unattributed(tx, now - A_DAY),
     )

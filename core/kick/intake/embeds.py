@@ -9,20 +9,22 @@ from core.kick.intake.rules import LATE
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 
-_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "held": "⏳"}
+_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "unverified": "⏳"}
 
 
-def webhook_log(found: Sequence[Line], nobodys: Mapping[str, int]) -> discord.Embed:
-    """A server's newest deliveries, and how many came of which it is not known whose they are."""
+def webhook_log(found: Sequence[Line], unattributed: Mapping[str, int]) -> discord.Embed:
+    """A server's newest deliveries, and how many cannot be attributed to a server."""
     title = "📬 " + _("What Kick delivered last")
     rows = [_row(line) for line in found] or [_("Nothing yet. Write in your Kick chat to test it.")]
     footer = ""
-    if nobodys:
-        total = sum(nobodys.values())
-        why = ", ".join(f"{outcomes()[name]}: {count}" for name, count in sorted(nobodys.items()))
+    if unattributed:
+        total = sum(unattributed.values())
+        why = ", ".join(
+            f"{outcomes()[name]}: {count}" for name, count in sorted(unattributed.items())
+        )
         footer = plural(
-            "{count} request of the last day was nobody's",
-            "{count} of the last day were nobody's",
+            "{count} unattributed request in the last day",
+            "{count} unattributed requests in the last day",
             total,
         )
         footer = f"{footer} ({why})"
@@ -33,10 +35,10 @@ def outcomes() -> "_Words":
     """Outcome -> what it means, in words."""
     return _Words(
         {
-            "stored": _("taken"),
-            "seen": _("known already"),
+            "stored": _("processed"),
+            "seen": _("duplicate"),
             "ignored": _("not used"),
-            "held": _("waits to be verified"),
+            "unverified": _("waits to be verified"),
             "missing_header": _("refused: a header is missing"),
             "bad_json": _("refused: not JSON"),
             "bad_timestamp": _("refused: no instant"),
@@ -51,7 +53,7 @@ def outcomes() -> "_Words":
 
 
 class _Words(dict[str, str]):
-    """A word that is missing stands for itself."""
+    """A missing word is shown as its key."""
 
     def __missing__(self, key: str) -> str:
         return key

@@ -1,4 +1,4 @@
-"""What being told by Kick adds to the health page, server by server."""
+"""The health checks of webhooks, for each server."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.kick.bodies import PLATFORM
-from core.kick.intake import echo_store, log_store, store
+from core.kick.intake import log_store, store
 from core.kick.intake.log_store import Odd
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import Episode, Subscription
@@ -18,7 +18,7 @@ DELAYS_FOR = timedelta(minutes=15)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Subscriptions of every server; what is late, unknown, silent or set aside where there is."""
+    """Subscriptions of every server, and late, unknown or missing deliveries if there are any."""
     odd = log_store.list_odd(
         tx,
         since=now - UNKNOWN_FOR,
@@ -29,7 +29,6 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         *_subscriptions(tx, now),
         *(part for one in odd for part in _odd(one)),
         *(_silent(one) for one in store.list_open_episodes(tx).values()),
-        *(_parked(guild_id, count) for guild_id, count in echo_store.count_open(tx).items()),
     ]
 
 
@@ -46,9 +45,7 @@ def _subscriptions(tx: Connection, now: datetime) -> list[HealthItem]:
 def _subscribed(guild_id: int, known: Sequence[Subscription], now: datetime) -> HealthItem:
     name = "Kick subscriptions"
     if not known:
-        return HealthItem(
-            name, "warn", "Kick has not been asked to tell us anything yet.", None, guild_id
-        )
+        return HealthItem(name, "warn", "No webhook subscriptions yet.", None, guild_id)
     age = (now - min(one.checked_at for one in known)).total_seconds()
     troubles = sorted({one.trouble for one in known if one.trouble})
     if troubles:
@@ -83,8 +80,3 @@ def _silent(episode: Episode) -> HealthItem:
     }[episode.evidence]
     reason = f"Live, but no chat has arrived since {episode.since:%H:%M} UTC, {why}."
     return HealthItem("Kick activity", "warn", reason, guild_id=episode.guild_id)
-
-
-def _parked(guild_id: int, count: int) -> HealthItem:
-    reason = f"{count} set aside because they may have been told twice; see `/missed list`."
-    return HealthItem("Kick doubts", "warn", reason, guild_id=guild_id)

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from core.kick.intake import log_store
-from core.kick.intake.log_store import MOST_CHARACTERS, Line, Nobodys
+from core.kick.intake.log_store import MOST_CHARACTERS, Line, Unattributed
 from core.kit.database import Database
 from core.kit.errors import Outage
 
@@ -24,8 +24,8 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class LogEntry:
-    """What is known so far of a delivery that is being looked at.
+class DeliveryRecord:
+    """What is known so far of a delivery.
 
     Attributes:
         at: when it arrived.
@@ -39,10 +39,10 @@ class LogEntry:
     sent_at: datetime | None = None
     guild_ids: tuple[int, ...] = ()
 
-    def lines(self, outcome: str) -> list[Line | Nobodys]:
-        """A line for each server whose it is, or one of nobody's."""
+    def lines(self, outcome: str) -> list[Line | Unattributed]:
+        """A line for each server of the delivery, or one unattributed."""
         if not self.guild_ids:
-            return [Nobodys(self.at, outcome)]
+            return [Unattributed(self.at, outcome)]
         return [
             Line(
                 guild_id,
@@ -67,9 +67,9 @@ class WebhookLog:
         self._left = 0
         self._untold: Counter[str] = Counter()
 
-    def write_other(self, log_entry: LogEntry, outcome: str) -> None:
+    def write_other(self, record: DeliveryRecord, outcome: str) -> None:
         """One that was not stored. While the database is away nothing is written."""
-        lines = self._ration(log_entry, outcome)
+        lines = self._ration(record, outcome)
         if not lines:
             return
         try:
@@ -78,11 +78,11 @@ class WebhookLog:
         except Outage:
             _log.info("A line of the webhook log is lost", outcome=outcome)
 
-    def _ration(self, log_entry: LogEntry, outcome: str) -> list[Line | Nobodys]:
+    def _ration(self, record: DeliveryRecord, outcome: str) -> list[Line | Unattributed]:
         """The lines that may be written: none once the minute's are used up, and in the next
         minute those that tell how many there were."""
-        minute = log_entry.at.replace(second=0, microsecond=0)
-        lines = log_entry.lines(outcome)
+        minute = record.at.replace(second=0, microsecond=0)
+        lines = record.lines(outcome)
         with self._lock:
             if minute != self._minute:
                 summary = self._summary()
@@ -95,8 +95,11 @@ class WebhookLog:
             self._left -= len(lines)
         return summary + lines
 
-    def _summary(self) -> list[Line | Nobodys]:
-        untold, self._untold = self._untold, Counter()
+    def _summary(self) -> list[Line | Unattributed]:
+        missing_webhooks, self._untold = self._untold, Counter()
         if self._minute is None:
             return []
-        return [Nobodys(self._minute, outcome, count) for outcome, count in sorted(untold.items())]
+        return [
+            Unattributed(self._minute, outcome, count)
+            for outcome, count in sorted(missing_webhooks.items())
+        ]

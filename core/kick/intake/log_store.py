@@ -13,7 +13,7 @@ from core.inbox import store as inbox
 from core.inbox.store import Delivery
 from core.inbox.tables import deliveries as deliveries
 from core.kick.bodies import PLATFORM
-from core.kick.intake.tables import nobodys, webhook_log
+from core.kick.intake.tables import unattributed, webhook_log
 
 SOURCE = "kick.webhook"
 STORED = "stored"
@@ -43,7 +43,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Nobodys:
+class Unattributed:
     """Deliveries of which it is not known whose they are: nothing in them could be trusted, or no
     server follows their channel."""
 
@@ -55,20 +55,20 @@ class Nobodys:
 _COLUMNS = tuple(webhook_log.c[name] for name in Line.__dataclass_fields__)
 
 _ADD_LINES = insert(webhook_log)
-_ADD_NOBODYS = insert(nobodys)
+_ADD_UNATTRIBUTED = insert(unattributed)
 
 
-def add_lines(tx: Connection, lines: Sequence[Line | Nobodys]) -> None:
+def add_lines(tx: Connection, lines: Sequence[Line | Unattributed]) -> None:
     """Write them down."""
     ours = [_values(line) for line in lines if isinstance(line, Line)]
     if ours:
         tx.execute(_ADD_LINES, ours)
-    others = [_values(line) for line in lines if isinstance(line, Nobodys)]
+    others = [_values(line) for line in lines if isinstance(line, Unattributed)]
     if others:
-        tx.execute(_ADD_NOBODYS, others)
+        tx.execute(_ADD_UNATTRIBUTED, others)
 
 
-def _values(line: Line | Nobodys) -> dict[str, Any]:
+def _values(line: Line | Unattributed) -> dict[str, Any]:
     return {name: getattr(line, name) for name in line.__dataclass_fields__}
 
 
@@ -141,12 +141,12 @@ def keep_newest(tx: Connection, kind: str, before: datetime) -> None:
                 add_lines(tx, [line])
 
 
-def count_nobodys(tx: Connection, since: datetime) -> dict[str, int]:
+def count_unattributed(tx: Connection, since: datetime) -> dict[str, int]:
     """Outcome -> how many deliveries of which it is not known whose they are."""
     found = tx.execute(
-        select(nobodys.c.outcome, func.sum(nobodys.c.count))
-        .where(nobodys.c.at >= since)
-        .group_by(nobodys.c.outcome)
+        select(unattributed.c.outcome, func.sum(unattributed.c.count))
+        .where(unattributed.c.at >= since)
+        .group_by(unattributed.c.outcome)
     )
     return {row[0]: int(row[1]) for row in found}
 
@@ -206,6 +206,6 @@ def end_lines(tx: Connection, before: datetime, most: int) -> int:
     return tx.execute(_END_LINES, {"before": before, "most": most}).rowcount
 
 
-def end_nobodys(tx: Connection, before: datetime) -> int:
-    """Forget what nobody's was; returns how many lines. There are few: they are rationed."""
-    return tx.execute(delete(nobodys).where(nobodys.c.at < before)).rowcount
+def delete_unattributed(tx: Connection, before: datetime) -> int:
+    """Delete old unattributed lines; returns how many. They are limited, so one statement does."""
+    return tx.execute(delete(unattributed).where(unattributed.c.at < before)).rowcount

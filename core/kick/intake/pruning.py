@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import store as inbox
 from core.kick.client import client_of
-from core.kick.intake import echo_store, log_store
-from core.kick.intake.rules import CHAT, REMEMBERED
+from core.kick.intake import log_store
+from core.kick.intake.rules import CHAT
 from core.kit.services import Services
 
 AT_ONCE = 1000
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 def prune(services: Services) -> None:
-    """Old lines of the webhook log, and chat and looks that can no longer come again.
+    """Old lines of the webhook log, and chat and polls that can no longer come again.
 
     What can come again is a matter of Kick's clock: were ours a week ahead, deliveries would be
     thrown away that Kick's signature still vouches for.
@@ -52,8 +52,7 @@ def prune(services: Services) -> None:
     for event in FORGETTABLE_EVENTS:
         _in_steps(services, partial(inbox.delete_events, event=event, before=old, most=AT_ONCE))
     with services.database.begin() as tx:
-        log_store.end_nobodys(tx, logged)
-        echo_store.end_recent(tx, now - REMEMBERED)
+        log_store.delete_unattributed(tx, logged)
 
 
 def _in_steps(services: Services, step: Callable[[Connection], int]) -> None:

@@ -77,17 +77,17 @@ def _mend_all(
     followed: Iterable[int],
     by_channel: "defaultdict[int, list[Subscription]]",
 ) -> None:
-    silent = 0
+    unanswered = 0
     for broadcaster_user_id in followed:
         try:
             _mend(services, client, broadcaster_user_id, by_channel[broadcaster_user_id])
-            silent = 0
+            unanswered = 0
         except DatabaseOutage:
             raise  # it says nothing about the channel's subscriptions
         except Outage as outage:
-            silent += 1
+            unanswered += 1
             _note_trouble(services, broadcaster_user_id, f"It could not be checked: {outage}.")
-            if silent >= GIVE_UP_AFTER:
+            if unanswered >= GIVE_UP_AFTER:
                 raise
         except KickRejected as rejected:
             _note_trouble(services, broadcaster_user_id, f"{rejected}.")
@@ -171,9 +171,9 @@ def _write_down(
     }
     with services.database.begin() as tx:
         store.set_subscriptions(tx, broadcaster_user_id, ids, troubles, now)
-        look = store.find_look(tx, broadcaster_user_id)
+        check = store.find_status_check(tx, broadcaster_user_id)
         # Never in the middle of a stream: that is where things would be counted twice.
-        is_live = look is not None and look.started_at is not None
+        is_live = check is not None and check.started_at is not None
         store.set_authorities(tx, broadcaster_user_id, decided, now, overrule=not is_live)
     for kind, trouble in troubles.items():
         _log.warning(

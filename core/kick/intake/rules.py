@@ -1,4 +1,4 @@
-"""What follows from what Kick says of its subscriptions, and from its silence. Pure."""
+"""Rules about subscriptions, authorities and missing events. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Authority = Literal["webhook", "feed"]
-Settled = Literal["credited", "taken_back", "dismissed"]
-"""What an admin decided about the echo of a gift."""
-
 Evidence = Literal["chat", "subscription", "selftest", "feed"]
-"""Why a silence is more than a quiet chat: the realtime feed shows chat that no webhook told, the
+"""Why it is not just a quiet chat: the realtime feed shows chat without webhooks, the
 subscription is missing, a self-test did not come back, or the feed, where chat is taken from it, is
 not connected."""
 
@@ -24,16 +21,10 @@ MONEY = frozenset(
         "kicks.gifted",
     }
 )
-"""What the realtime feed can tell too and what must not be counted from both."""
-
-ECHO_WINDOW = timedelta(minutes=10)
-"""Nobody buys a subscription this close to being given one: it is Kick telling the gift twice."""
-
-REMEMBERED = timedelta(days=30)
-"""How long subscriptions are kept to be compared: an admin may credit a gift weeks later."""
+"""What the realtime feed reports too, and must not count from both."""
 
 LATE = timedelta(minutes=1)
-"""A delivery that took longer than this is worth telling."""
+"""A delivery that took longer is shown as late."""
 
 
 def is_too_old(
@@ -113,7 +104,7 @@ def slices(ids: Sequence[str], most: int) -> list[Sequence[str]]:
 def authority(
     kind: str, *, is_subscribed: bool, dual_mode: bool, chat_from_feed: bool
 ) -> Authority:
-    """Whose word counts for a kind of event. What the feed does not carry is the webhook's.
+    """The source that counts for a kind of event. What the feed does not carry comes by webhook.
 
     Args:
         chat_from_feed: this installation has no public address, so no webhook reaches it.
@@ -125,16 +116,16 @@ def authority(
     return "webhook"
 
 
-# -- silence ------------------------------------------------------------------------------------
+# -- missing events -----------------------------------------------------------------------------
 
 
 def silent_since(
-    started_at: datetime, watched_since: datetime, heard_at: datetime | None
+    started_at: datetime, watched_since: datetime, received_at: datetime | None
 ) -> datetime:
     """Since when no chat has come from a live channel, as far as we watched."""
-    return max(started_at, watched_since, heard_at or started_at)
+    return max(started_at, watched_since, received_at or started_at)
 
 
-def is_deaf(since: datetime, now: datetime, minutes: int) -> bool:
-    """Whether something has lasted long enough to tell the admins; never with 0 minutes."""
+def is_overdue(since: datetime, now: datetime, minutes: int) -> bool:
+    """Whether it has lasted long enough to alert the admins; never with 0 minutes."""
     return minutes > 0 and now - since >= timedelta(minutes=minutes)

@@ -1,13 +1,13 @@
-"""What a server's admin can set about being told by Kick."""
+"""What a server's admin can set about missing events."""
 
 from core.kit.feature import GuildSetting
 
-DEAF_MINUTES = GuildSetting(
-    "kick.deaf_minutes",
+NO_EVENTS_MINUTES = GuildSetting(
+    "kick.no_events_minutes",
     int,
     5,
-    "Minutes without chat from a live channel after which admins are told, if something shows that "
-    "it is more than a quiet chat; 0 for never.",
+    "Minutes without chat from a live channel after which admins are alerted, if something shows "
+    "that it is not just a quiet chat; 0 for never.",
     least=0,
     most=120,
 )

@@ -1,4 +1,4 @@
-"""The statements about subscriptions, authorities, looks and silence."""
+"""The statements about subscriptions, authorities, status checks and no-events alerts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kick.intake.rules import Authority, Evidence
-from core.kick.intake.tables import authorities, deafness, looks, subscriptions
+from core.kick.intake.rules import CHAT, Authority, Evidence
+from core.kick.intake.tables import authorities, no_event_alerts, status_checks, subscriptions
+from core.kit.database import cache_of
 
 # -- subscriptions ------------------------------------------------------------------------------
 
@@ -48,7 +49,7 @@ def set_subscriptions(
     troubles: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """How the channel stands: kind -> id or None, and kind -> trouble. Other kinds are dropped."""
+    """Store a channel's subscriptions: kind -> id or None, and kind -> trouble. Delete others."""
     tx.execute(
         delete(subscriptions).where(
             subscriptions.c.broadcaster_user_id == broadcaster_user_id,
@@ -100,15 +101,18 @@ def set_trouble(
 
 def end_subscriptions_but(tx: Connection, followed: Sequence[int]) -> None:
     """Forget channels that no server follows."""
-    for table in (subscriptions, authorities, looks):
+    for table in (subscriptions, authorities, status_checks):
         tx.execute(delete(table).where(table.c.broadcaster_user_id.not_in(followed)))
 
+
+WEBHOOK = "kick.webhook"
+FEED = "kick.feed"
 
 # -- authorities --------------------------------------------------------------------------------
 
 
 def list_authorities(tx: Connection, broadcaster_user_id: int) -> dict[str, Authority]:
-    """Kind -> whose word counts, where that was decided."""
+    """Kind -> the source that counts, where that was decided."""
     found = tx.execute(
         select(authorities.c.kind, authorities.c.authority).where(
             authorities.c.broadcaster_user_id == broadcaster_user_id
@@ -148,47 +152,63 @@ def set_authorities(
     )
 
 
-# -- looks --------------------------------------------------------------------------------------
+def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
+    """The kinds of events for which the feed is this channel's authority."""
+    note = ("kick.feed_kinds", broadcaster_user_id)
+    if note not in cache_of(tx):
+        decided = list_authorities(tx, broadcaster_user_id)
+        cache_of(tx)[note] = frozenset(kind for kind, whose in decided.items() if whose == "feed")
+    found = cache_of(tx)[note]
+    assert isinstance(found, frozenset)
+    return found
+
+
+def source_of_chat(tx: Connection, broadcaster_user_id: int) -> str:
+    """The source of this channel's chat."""
+    return FEED if CHAT in feed_kinds(tx, broadcaster_user_id) else WEBHOOK
+
+
+# -- status checks ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The newest look at a channel.
+class StatusCheck:
+    """The newest status check of a channel.
 
     Attributes:
         started_at: of the stream; None when it was offline.
-        watched_since: since when there was no gap in looking.
+        watched_since: start of the checks without a gap.
     """
 
     broadcaster_user_id: int
-    seen_at: datetime
+    checked_at: datetime
     started_at: datetime | None
     watched_since: datetime
 
 
-_SET_LOOK = text("""
-    INSERT INTO kick_looks AS l (broadcaster_user_id, seen_at, started_at, watched_since)
+_SET_STATUS_CHECK = text("""
+    INSERT INTO kick_status_checks AS l (broadcaster_user_id, checked_at, started_at, watched_since)
     VALUES (:broadcaster_user_id, :now, :started_at, :now)
         ON CONFLICT (broadcaster_user_id) DO UPDATE
-       SET seen_at = excluded.seen_at,
+       SET checked_at = excluded.checked_at,
            started_at = excluded.started_at,
-           watched_since = CASE WHEN l.seen_at < :gap_before THEN excluded.seen_at
+           watched_since = CASE WHEN l.checked_at < :gap_before THEN excluded.checked_at
                                 ELSE l.watched_since END
 """)
 
 
-def set_looks(
+def set_status_checks(
     tx: Connection,
     seen: Mapping[int, datetime | None],
     now: datetime,
     gap_before: datetime,
 ) -> None:
-    """Channel -> start of its stream, or None when offline. A look before `gap_before` is too old
+    """Channel -> start of its stream, or None when offline. A check before `gap_before` is too old
     for the time in between to count as watched."""
     if not seen:
         return
     tx.execute(
-        _SET_LOOK,
+        _SET_STATUS_CHECK,
         [
             {
                 "broadcaster_user_id": user_id,
@@ -201,23 +221,25 @@ def set_looks(
     )
 
 
-def find_look(tx: Connection, broadcaster_user_id: int) -> Look | None:
-    """The newest look at a channel."""
+def find_status_check(tx: Connection, broadcaster_user_id: int) -> StatusCheck | None:
+    """The newest status check of a channel."""
     row = (
-        tx.execute(select(looks).where(looks.c.broadcaster_user_id == broadcaster_user_id))
+        tx.execute(
+            select(status_checks).where(status_checks.c.broadcaster_user_id == broadcaster_user_id)
+        )
         .mappings()
         .first()
     )
-    return Look(**row) if row else None
+    return StatusCheck(**row) if row else None
 
 
-def list_looks(tx: Connection) -> dict[int, Look]:
-    """The newest look at each channel."""
-    found = tx.execute(select(looks)).mappings()
-    return {row["broadcaster_user_id"]: Look(**row) for row in found}
+def list_status_checks(tx: Connection) -> dict[int, StatusCheck]:
+    """The newest status check of each channel."""
+    found = tx.execute(select(status_checks)).mappings()
+    return {row["broadcaster_user_id"]: StatusCheck(**row) for row in found}
 
 
-# -- silence ------------------------------------------------------------------------------------
+# -- no-events alerts ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +256,10 @@ class Episode:
 
 
 def list_open_episodes(tx: Connection) -> dict[int, Episode]:
-    """Server -> the silence that lasts."""
-    found = tx.execute(select(deafness).where(deafness.c.over_at.is_(None))).mappings()
+    """Server -> its open alert."""
+    found = tx.execute(
+        select(no_event_alerts).where(no_event_alerts.c.over_at.is_(None))
+    ).mappings()
     return {row["guild_id"]: Episode(**row) for row in found}
 
 
@@ -247,15 +271,15 @@ def add_episode(
     evidence: Evidence,
     now: datetime,
 ) -> int:
-    """The next silence of this stream has been noticed; its number, from 1."""
+    """Open the next alert of this stream; returns its number, from 1."""
     before = (
         select(func.count())
-        .select_from(deafness)
-        .where(deafness.c.guild_id == guild_id, deafness.c.started_at == started_at)
+        .select_from(no_event_alerts)
+        .where(no_event_alerts.c.guild_id == guild_id, no_event_alerts.c.started_at == started_at)
         .scalar_subquery()
     )
     number: int = tx.execute(
-        upsert(deafness)
+        upsert(no_event_alerts)
         .values(
             guild_id=guild_id,
             started_at=started_at,
@@ -264,7 +288,7 @@ def add_episode(
             evidence=evidence,
             noticed_at=now,
         )
-        .returning(deafness.c.episode)
+        .returning(no_event_alerts.c.episode)
     ).scalar_one()
     return number
 
@@ -272,12 +296,12 @@ def add_episode(
 def end_episode(tx: Connection, episode: Episode, now: datetime) -> bool:
     """It is over; False when it was over before."""
     ended = tx.execute(
-        update(deafness)
+        update(no_event_alerts)
         .where(
-            deafness.c.guild_id == episode.guild_id,
-            deafness.c.started_at == episode.started_at,
-            deafness.c.episode == episode.episode,
-            deafness.c.over_at.is_(None),
+            no_event_alerts.c.guild_id == episode.guild_id,
+            no_event_alerts.c.started_at == episode.started_at,
+            no_event_alerts.c.episode == episode.episode,
+            no_event_alerts.c.over_at.is_(None),
         )
         .values(over_at=now)
     )

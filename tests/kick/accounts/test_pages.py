@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from core.kick.accounts import connect, oauth
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.chat import store as identities
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
-from core.kick.speech import store as voices
 from core.kick.wire import KickRejected
 from core.kit.attempts import LinkUsed, StateUnknown, StateUsed
 from core.kit.crypto import vault_of
@@ -84,10 +84,10 @@ def test_a_channel_that_is_connected_is_subscribed_to_at_once(office: Office) ->
 
 def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Office) -> None:
     with office.services.database.begin() as tx:
-        voices.set_bot_failed(tx, GUILD, "no bot", office.services.clock())
+        identities.set_bot_failed(tx, GUILD, "no bot", office.services.clock())
     office.connect()
     with office.services.database.begin() as tx:
-        assert voices.find_bot_failed_at(tx, GUILD) is None
+        assert identities.find_bot_failed_at(tx, GUILD) is None
 
 
 def test_connecting_again_takes_the_place_of_the_former_tokens(office: Office) -> None:

@@ -19,8 +19,8 @@ from core.kick.accounts import actions, primary, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import channels
+from core.kick.chat import report
 from core.kick.settings import ADMIN_CHANNEL
-from core.kick.speech import report
 from core.kick.translate import translate
 from core.kit.bus import LocalBus
 from core.kit.errors import Refusal

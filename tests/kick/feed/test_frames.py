@@ -11,7 +11,7 @@ from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.feed import frames
 from core.kick.feed.translate import translate
-from core.kick.misses.events import FeedWitnessed
+from core.kick.review.events import FeedReport
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA
 
@@ -56,9 +56,9 @@ def followed(tx: Connection) -> None:
     guilds.set_channel(tx, Channel(GUILD, "kick", NORA, "noraplays"))
 
 
-def witnessed(tx: Connection, delivery: Delivery) -> list[FeedWitnessed]:
+def witnessed(tx: Connection, delivery: Delivery) -> list[FeedReport]:
     found = translate(tx, delivery)
-    assert all(isinstance(each, FeedWitnessed) for each in found)
+    assert all(isinstance(each, FeedReport) for each in found)
     return found  # type: ignore[return-value]
 
 

@@ -14,7 +14,7 @@ from core.guilds import actions as guild_actions
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
-from core.kick.alarms import chatroom
+from core.kick.alerts import chatroom
 from core.kick.feed import store
 from core.kick.feed.checks import check_health
 from core.kick.feed.session import Patience
@@ -329,14 +329,14 @@ def test_a_chatroom_is_confirmed_and_lost_webhooks_are_noticed(
         for number in range(3):
             kick.chat("mia", f"is anybody there? {number}")
         until(lambda: len(kick.feed_events(name=CHAT_EVENT)) == heard + 3)
-        assert ours.found(lambda s: s.untold_since is None)
+        assert ours.found(lambda s: s.webhooks_missing_since is None)
         ours.clock.forward(minutes=2)
-        until(lambda: ours.found(lambda s: s.untold_since is not None))
+        until(lambda: ours.found(lambda s: s.webhooks_missing_since is not None))
         assert not ours.found(lambda s: s.shows_another_chat)
         ours.clock.by = timedelta()
         ours.told("a webhook again")
         ours.clock.forward(minutes=2)
-        until(lambda: ours.found(lambda s: s.untold_since is None))
+        until(lambda: ours.found(lambda s: s.webhooks_missing_since is None))
 
 
 def known(database: Database) -> accounts.KnownChannel:

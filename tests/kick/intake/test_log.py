@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
-from core.inbox.store import Delivery
 from core.kick import store as kick_store
 from core.kick.intake import embeds, log, log_store, store
 from core.kick.intake.commands import SHOWN
 from core.kick.intake.health import check_health
 from core.kick.intake.log_store import Line
-from core.kick.intake.tables import nobodys, webhook_log
-from core.kick.translate import translate
+from core.kick.intake.tables import unattributed, webhook_log
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
 from tests.kick.rig import (
@@ -25,12 +23,10 @@ from tests.kick.rig import (
     StandingClock,
     chat,
     follow,
-    gifts,
     hook,
     new_key,
     pem_of,
     settings,
-    subscription,
 )
 
 CHAT = "chat.message.sent"
@@ -49,16 +45,16 @@ def lines(database: Database, guild_id: int) -> list[Line]:
         return log_store.list_newest_lines(tx, guild_id, 1000)
 
 
-def nobodys_count(database: Database) -> dict[str, int]:
+def unattributed_count(database: Database) -> dict[str, int]:
     with database.begin() as tx:
-        return log_store.count_nobodys(tx, NOON - timedelta(days=1))
+        return log_store.count_unattributed(tx, NOON - timedelta(days=1))
 
 
 def rows(database: Database) -> int:
     with database.begin() as tx:
         return sum(
             tx.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (webhook_log, nobodys)
+            for table in (webhook_log, unattributed)
         )
 
 
@@ -93,7 +89,7 @@ def test_what_is_genuine_and_refused_is_in_its_servers_log(
 ) -> None:
     assert kick.send(**delivery).status_code == 403
     assert [line.outcome for line in lines(clean, guild_id)] == [outcome]
-    assert nobodys_count(clean) == {}
+    assert unattributed_count(clean) == {}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +110,7 @@ def test_what_is_nobodys_is_only_counted(
 ) -> None:
     """An unsigned body could name any channel; it must not get into that server's log."""
     kick.send(**delivery)
-    assert nobodys_count(clean) == {outcome: 1}
+    assert unattributed_count(clean) == {outcome: 1}
     assert lines(clean, guild_id) == []
 
 
@@ -132,7 +128,7 @@ def test_nothing_of_a_body_is_kept(kick: Hook, clean: Database) -> None:
     with clean.begin() as tx:
         kept = [
             str(row)
-            for table in ("kick_webhook_log", "kick_nobodys_deliveries")
+            for table in ("kick_webhook_log", "kick_unattributed_deliveries")
             for row in tx.execute(text(f"SELECT * FROM {table}"))
         ]
     assert len(kept) == 2
@@ -170,7 +166,7 @@ def test_a_flood_cannot_fill_the_disk(
     assert rows(clean) == 5
     clock.forward(minutes=1)
     kick.send(headers={"Kick-Event-Signature": "forged"})
-    assert nobodys_count(clean) == {"bad_signature": 21, "seen": 19}
+    assert unattributed_count(clean) == {"bad_signature": 21, "seen": 19}
     assert rows(clean) == 5 + 2 + 1
 
 
@@ -234,19 +230,6 @@ def test_deliveries_by_an_unknown_subscription_are_stored_and_told(
     assert told(clean, clock, "Kick deliveries") == []
 
 
-def test_what_was_set_aside_is_told(
-    clean: Database, clock: StandingClock, guild_id: int, kick: Hook
-) -> None:
-    for kind, body in (
-        ("channel.subscription.gifts", gifts(4_100_003)),
-        ("channel.subscription.new", subscription()),
-    ):
-        with clean.begin() as tx:
-            translate(tx, Delivery("kick.webhook", kind, kind, "kick:1", body, NOON))
-    (part,) = told(clean, clock, "Kick doubts")
-    assert (part.guild_id, part.reason[:11]) == (guild_id, "1 set aside")
-
-
 # -- how it looks -------------------------------------------------------------------------------
 
 
@@ -260,7 +243,7 @@ def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
     )
     said = str(embed.description)
     assert "🟢" in said
-    assert "taken" in said
+    assert "processed" in said
     assert "refused: too old" in said
     assert "⚠️ after 10 min" in said
     assert "`a`b`" not in said

@@ -11,8 +11,9 @@ from core.inbox.handlers import Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.intake import log_store, pruning
-from core.kick.intake.log_store import Line, Nobodys
+from core.kick.intake.log_store import Line, Unattributed
 from core.kick.intake.pruning import prune
+from core.kick.review.tasks import forget
 from core.kick.translate import translate
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -102,10 +103,12 @@ def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild
 
     with clean.begin() as tx:
         log_store.add_lines(tx, [line(9), line(7.1), line(6.9), line(0)])
-        log_store.add_lines(tx, [Nobodys(NOON - timedelta(days=days), "stale") for days in (8, 6)])
+        log_store.add_lines(
+            tx, [Unattributed(NOON - timedelta(days=days), "stale") for days in (8, 6)]
+        )
     prune(services)
     assert left(clean, "delivery_id", "kick_webhook_log") == {"6.9", "0"}
-    assert len(left(clean, "id::text", "kick_nobodys_deliveries")) == 1
+    assert len(left(clean, "id::text", "kick_unattributed_deliveries")) == 1
 
 
 def test_when_chat_came_last_is_known_after_the_chat_is_forgotten(
@@ -161,12 +164,14 @@ def test_a_run_has_an_end(
     assert left(clean, "delivery_id", "kick_webhook_log") == {"2", "3", "4"}
 
 
-def test_what_helps_to_recognise_echoes_is_forgotten(services: Services, clean: Database) -> None:
+def test_subscriptions_too_old_to_have_duplicates_are_deleted(
+    services: Services, clean: Database
+) -> None:
     kind = "channel.subscription.gifts"
     deliver(clean, NOON, kind, SUPPORT[kind] | {"created_at": "2026-03-31T12:00:00Z"}, 1)
     deliver(clean, NOON, kind, SUPPORT[kind], 2)
     work(clean)
-    prune(services)
+    forget(services)
     with clean.begin() as tx:
         kept = tx.execute(text("SELECT count(*), min(at) FROM kick_recent_subs")).one()
     assert tuple(kept) == (3, NOON)

@@ -244,7 +244,7 @@ def test_authority_does_not_change_in_the_middle_of_a_stream(
 ) -> None:
     def seen(started_at: Any) -> None:
         with services.database.begin() as tx:
-            store.set_looks(tx, {NORA: started_at}, NOON, NOON)
+            store.set_status_checks(tx, {NORA: started_at}, NOON, NOON)
 
     reconcile(services)
     seen(NOON)

@@ -12,7 +12,7 @@ from core.kick.intake.rules import (
     MONEY,
     Listed,
     authority,
-    is_deaf,
+    is_overdue,
     plan,
     silent_since,
     slices,
@@ -108,6 +108,6 @@ def test_a_silence_begins_when_one_could_have_heard(
 
 
 def test_deaf_is_after_the_minutes_and_never_with_none() -> None:
-    assert not is_deaf(before(minutes=4, seconds=59), NOON, 5)
-    assert is_deaf(before(minutes=5), NOON, 5)
-    assert not is_deaf(before(days=1), NOON, 0)
+    assert not is_overdue(before(minutes=4, seconds=59), NOON, 5)
+    assert is_overdue(before(minutes=5), NOON, 5)
+    assert not is_overdue(before(days=1), NOON, 0)

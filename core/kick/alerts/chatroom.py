@@ -1,0 +1,43 @@
+"""The alarm for a realtime feed that shows another channel's chat, once for each chatroom id."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from core.guilds import store as guilds
+from core.kick.accounts import store as accounts
+from core.kick.admins import tell_admins
+from core.kick.bodies import PLATFORM
+from core.kick.feed import store as feed
+from core.kick.feed.checks import FRESH
+
+_log = structlog.get_logger(__name__)
+
+
+def watch(tx: Connection, now: datetime) -> None:
+    """Tell the admins of every server whose chatroom id leads to another chat."""
+    states = feed.list_states(tx, now - FRESH)
+    slugs = {one.guild_id: one.slug for one in guilds.list_channels(tx, PLATFORM)}
+    for known in accounts.list_known_channels(tx):
+        state = states.get(known.broadcaster_user_id)
+        if state is None or not state.shows_another_chat or known.chatroom_id is None:
+            continue
+        if (
+            state.chatroom_id != known.chatroom_id
+            or known.reported_chatroom_id == known.chatroom_id
+        ):
+            continue
+        accounts.set_chatroom_reported(tx, known)
+        _log.warning(
+            "The realtime feed shows none of the chat that webhooks bring",
+            chatroom=known.chatroom_id,
+            guild_id=known.guild_id,
+        )
+        tell_admins(
+            tx,
+            known.guild_id,
+            "kick.wrong_chatroom",
+            f"kick.wrong_chatroom:{known.chatroom_id}:{now.isoformat()}",
+            {"slug": slugs.get(known.guild_id, ""), "chatroom_id": known.chatroom_id},
+        )

@@ -1,0 +1,63 @@
+"""Writes what the feed showed into the inbox, many frames in one transaction."""
+
+import asyncio
+from collections import deque
+
+import structlog
+
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
+from core.kit.database import Database
+from core.kit.errors import Outage
+
+MOST_WAITING = 20_000
+AT_ONCE = 200
+AGAIN_SECONDS = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class FeedBuffer:
+    """Used on one event loop. While the database is away frames wait here, and the oldest are lost
+    when there are too many: what they reported is lost if its webhook is lost as well."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Delivery] = deque(maxlen=MOST_WAITING)
+        self._news = asyncio.Event()
+
+    def put(self, delivery: Delivery) -> None:
+        """Write it down soon."""
+        self._waiting.append(delivery)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            await self.empty()
+
+    async def empty(self) -> None:
+        """Write everything that waits, as long as the database is there."""
+        most = AT_ONCE
+        while self._waiting:
+            batch = list(self._waiting)[:most]
+            try:
+                await self._database.run(inbox.receive_all, batch)
+            except Outage as outage:
+                _log.warning("The feed's frames wait for the database", reason=outage.reason)
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            except Exception:
+                if most > 1:
+                    most = 1  # one that cannot be stored must not take the others with it
+                    continue
+                _log.exception("A frame of the feed could not be stored", kind=batch[0].kind)
+            self._drop(batch)
+
+    def _drop(self, batch: list[Delivery]) -> None:
+        """Those that were written; some may have been pushed out meanwhile."""
+        for delivery in batch:
+            if self._waiting and self._waiting[0] is delivery:
+                self._waiting.popleft()

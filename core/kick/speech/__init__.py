@@ -1,1 +1,0 @@
-"""Speaking in Kick's chat: with which voice, how gently, and the proof that it works."""

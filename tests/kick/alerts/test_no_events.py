@@ -1,0 +1,311 @@
+"""The alarm: live, silent and with evidence is told once, and once when it is over."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, text
+
+from core.guilds import actions as guild_actions
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
+from core.kick.alerts import embeds, no_events
+from core.kick.chat import store as speech
+from core.kick.feed import store as feed
+from core.kick.feed.store import ListeningState
+from core.kick.intake import store
+from core.kick.intake.health import check_health
+from core.kick.intake.settings import NO_EVENTS_MINUTES
+from core.kick.settings import ADMIN_CHANNEL
+from core.outbox.tables import messages
+from tests.kick.rig import NOON, NORA
+
+STARTED = NOON - timedelta(hours=1)
+ADMINS = 555
+
+
+class Channels:
+    """A server's channel over time."""
+
+    def __init__(self, tx: Connection, guild_id: int) -> None:
+        self.tx = tx
+        self.guild_id = guild_id
+        self.now = NOON
+        self.feed_is_well = True
+        self.webhooks_missing_since: datetime | None = NOON
+        self._number = 0
+        guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
+        self.set(ADMIN_CHANNEL, ADMINS)
+
+    def set(self, declared: Any, value: Any) -> None:
+        guild_actions.change_setting(self.tx, self.guild_id, declared, value, 1)
+
+    def looked(self, started_at: datetime | None = STARTED, **time: float) -> None:
+        """Time passes; look and watch."""
+        self.now += timedelta(**time)
+        store.set_status_checks(
+            self.tx, {NORA: started_at}, self.now, self.now - timedelta(minutes=4)
+        )
+        state = ListeningState(
+            NORA, self.feed_is_well, "", "pusher", self.now, 1, 0, self.webhooks_missing_since
+        )
+        feed.set_states(self.tx, [state], self.now)
+        no_events.watch(self.tx, self.now)
+
+    def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
+        for _ in range(minutes):
+            self.looked(started_at, minutes=1)
+
+    def heard(self, source: str = "kick.webhook") -> None:
+        """A line of chat; from then on the feed shows lines that no webhook tells."""
+        self._number += 1
+        if source != "kick.poll":
+            self.webhooks_missing_since = self.now
+        kind, lane = "chat.message.sent", f"kick:{NORA}"
+        inbox.receive(self.tx, Delivery(source, f"d{self._number}", kind, lane, {}, self.now))
+        self.tx.execute(
+            text("UPDATE inbox_deliveries SET received_at = :now WHERE delivery_id = :id"),
+            {"now": self.now, "id": f"d{self._number}"},
+        )
+
+    def told(self, guild_id: int | None = None) -> list[Any]:
+        return list(
+            self.tx.execute(
+                select(messages)
+                .where(messages.c.guild_id == (guild_id or self.guild_id))
+                .order_by(messages.c.id)
+            )
+        )
+
+    def kinds(self) -> list[str]:
+        return [row.kind.removeprefix("kick.") for row in self.told()]
+
+
+@pytest.fixture
+def channel(tx: Connection, guild_id: int) -> Channels:
+    """Its feed shows chat from noon on."""
+    return Channels(tx, guild_id)
+
+
+def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
+    """After five minutes without chat the admins were told that nothing arrives."""
+    channel.webhooks_missing_since = None
+    channel.looked()
+    channel.passes(120)
+    assert channel.kinds() == []
+    assert check_health(channel.tx, channel.now)[1:] == []
+
+
+def test_chat_on_the_feed_that_no_webhook_tells_is_evidence(channel: Channels) -> None:
+    channel.webhooks_missing_since = None
+    channel.looked()
+    channel.passes(30)
+    channel.webhooks_missing_since = channel.now
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(1)
+    (alarm,) = channel.told()
+    assert alarm.payload["evidence"] == "chat"
+
+
+def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
+    channel.webhooks_missing_since = None
+    ids = {"chat.message.sent": "01J", "channel.followed": None}
+    store.set_subscriptions(channel.tx, NORA, ids, {}, NOON)
+    channel.looked()
+    channel.passes(30)
+    assert channel.kinds() == []
+    ids["chat.message.sent"] = None
+    store.set_subscriptions(channel.tx, NORA, ids, {"chat.message.sent": "Kick declined."}, NOON)
+    channel.passes(1)
+    assert [row.payload["evidence"] for row in channel.told()] == ["subscription"]
+    channel.passes(30)
+    assert channel.kinds() == ["no_events"]
+
+
+@pytest.mark.parametrize(
+    ("state", "kinds"),
+    [("waiting", []), ("received", []), ("not_sent", []), ("failed", ["no_events"])],
+)
+def test_a_failed_self_test_is_evidence(
+    channel: Channels, guild_id: int, state: speech.TestState, kinds: list[str]
+) -> None:
+    channel.webhooks_missing_since = None
+    channel.looked()
+    channel.passes(10)
+    test = speech.SelfTest(guild_id, "k", channel.now, state)
+    speech.set_test(channel.tx, test)
+    channel.passes(1)
+    assert channel.kinds() == kinds
+    channel.heard()
+    channel.webhooks_missing_since = None
+    channel.passes(30)
+    assert channel.kinds() == kinds + ["no_events_over"] * len(kinds), "an old test proves nothing"
+
+
+def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(30)
+    (alarm,) = channel.told()
+    assert alarm.kind == "kick.no_events"
+    assert alarm.target == {"channel_id": ADMINS}
+    assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
+
+
+def test_hearing_again_is_told_once(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    channel.heard()
+    channel.passes(3)
+    assert channel.kinds() == ["no_events", "no_events_over"]
+    assert channel.told()[1].payload["why"] == "received"
+
+
+def test_a_second_silence_of_a_stream_is_told_again(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(2):
+        channel.passes(6)
+        channel.heard()
+        channel.passes(1)
+    assert channel.kinds() == ["no_events", "no_events_over"] * 2
+    assert len({row.key for row in channel.told()}) == 4
+
+
+def test_a_channel_that_is_heard_is_no_news(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(5):
+        channel.passes(4)
+        channel.heard()
+    assert channel.kinds() == []
+
+
+def test_our_own_looks_are_not_hearing(channel: Channels) -> None:
+    channel.looked()
+    for _ in range(6):
+        channel.passes(1)
+        channel.heard("kick.poll")
+    assert channel.kinds() == ["no_events"]
+
+
+def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Channels) -> None:
+    store.set_authorities(channel.tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
+    channel.looked()
+    channel.passes(10)
+    assert channel.kinds() == []
+    channel.heard("kick.feed")
+    channel.feed_is_well = False
+    channel.looked()
+    for _ in range(6):
+        channel.passes(1)
+        channel.heard("kick.webhook")
+    channel.tx.info["cache"].clear()
+    assert channel.kinds() == ["no_events"]
+    channel.heard("kick.feed")
+    channel.passes(1)
+    assert channel.kinds() == ["no_events", "no_events_over"]
+
+
+def test_offline_is_not_silent(channel: Channels) -> None:
+    channel.looked(None)
+    channel.passes(30, None)
+    assert channel.kinds() == []
+
+
+def test_a_stream_that_ends_in_silence_ends_the_alarm(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    channel.passes(3, None)
+    assert channel.kinds() == ["no_events", "no_events_over"]
+    assert channel.told()[1].payload["why"] == "ended"
+
+
+def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
+    channel.looked()
+    channel.passes(6)
+    later = channel.now
+    channel.passes(6, later)
+    assert channel.kinds() == ["no_events", "no_events_over", "no_events"]
+    assert channel.told()[1].payload["why"] == "ended"
+
+
+def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
+    channel.looked(None)
+    channel.passes(30, None)
+    began = channel.now
+    channel.passes(4, began)
+    assert channel.kinds() == []
+    channel.passes(1, began)
+    assert channel.kinds() == ["no_events"]
+
+
+def test_what_was_while_we_did_not_look_is_not_silence(channel: Channels) -> None:
+    """After a night in which the product did not run, nothing was heard, and nobody is to blame."""
+    channel.looked()
+    channel.looked(hours=8)
+    channel.passes(4)
+    assert channel.kinds() == []
+    channel.passes(1)
+    assert channel.kinds() == ["no_events"]
+
+
+def test_the_minutes_are_a_setting(channel: Channels) -> None:
+    channel.set(NO_EVENTS_MINUTES, 15)
+    channel.looked()
+    channel.passes(14)
+    assert channel.kinds() == []
+    channel.passes(1)
+    assert channel.kinds() == ["no_events"]
+    channel.set(NO_EVENTS_MINUTES, 0)
+    channel.passes(30)
+    assert channel.kinds() == ["no_events"]
+
+
+def test_every_server_is_told_of_its_own(
+    channel: Channels, tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
+    guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
+    guild_actions.change_setting(tx, other_guild_id, ADMIN_CHANNEL, 777, 1)
+    guild_actions.change_setting(tx, other_guild_id, NO_EVENTS_MINUTES, 0, 1)
+    channel.looked()
+    channel.passes(6)
+    assert channel.kinds() == ["no_events"]
+    assert channel.told(other_guild_id) == []
+    silent = [part for part in check_health(tx, channel.now) if part.name == "Kick activity"]
+    assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
+
+
+def test_a_server_that_gives_its_channel_up_has_no_alarm(channel: Channels, tx: Connection) -> None:
+    channel.looked()
+    channel.passes(6)
+    tx.execute(text("DELETE FROM guild_channels"))
+    no_events.watch(tx, channel.now)
+    assert store.list_open_episodes(tx) == {}
+
+
+def test_with_nobody_to_tell_it_is_still_on_the_health_page(
+    channel: Channels, tx: Connection, guild_id: int
+) -> None:
+    channel.set(ADMIN_CHANNEL, 0)
+    channel.looked()
+    channel.passes(6)
+    assert channel.kinds() == []
+    assert "Kick activity" in {part.name for part in check_health(tx, channel.now)}
+
+
+def test_the_messages_say_what_to_do() -> None:
+    payload = {"slug": "nora_plays", "since": NOON.isoformat()}
+    alarm = embeds.no_events(payload).embed
+    assert r"nora\_plays" in str(alarm.description)
+    assert "/check_kick_config" in str(alarm.description)
+    assert "realtime feed shows chat" in str(alarm.description)
+    over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
+    assert "12 min" in str(
+        embeds.no_events_over(payload | over | {"why": "received"}).embed.description
+    )
+    assert "offline" in str(
+        embeds.no_events_over(payload | over | {"why": "ended"}).embed.description
+    )

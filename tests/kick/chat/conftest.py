@@ -1,0 +1,62 @@
+"""Fixtures of speech: a server that follows Nora, with and without her account."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from core.kick.accounts import oauth
+from core.kick.accounts import store as accounts
+from core.kick.accounts.store import Account
+from core.kick.chat import transport
+from core.kick.client import client_of
+from core.kit.bus import LocalBus
+from core.kit.crypto import vault_of
+from core.kit.database import Database
+from core.kit.services import Services
+from sandbox.kick.driver import KickDriver
+from sandbox.serve import Sandbox
+from tests.kick.rig import NORA, follow, settings
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SECONDS_BETWEEN_LINES", 0.0)
+
+
+@pytest.fixture
+def unconnected(pretend: Sandbox, clean: Database, guild_id: int) -> Services:
+    """A server that follows Nora, with the separate bot account only."""
+    follow(clean, guild_id)
+    values = {k.lower(): v for k, v in pretend.env.items() if k.startswith("KICK_")}
+    return Services(settings(**values), clean, LocalBus())
+
+
+@pytest.fixture
+def connected(unconnected: Services, kick: KickDriver, guild_id: int) -> Services:
+    """The same once Nora has said yes on Kick's consent page."""
+    ours, verifier = unconnected.settings, "v" * 64
+    kick.app(redirect_uris=[oauth.redirect_uri(ours)])
+    back = kick.consent(oauth.consent_url(ours, "state", verifier), "nora")
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    now = datetime.now(UTC)
+    tokens = oauth.redeem(client_of(ours), ours, code, verifier, now)
+    seal = vault_of(ours).seal
+    with unconnected.database.begin() as tx:
+        accounts.set_account(
+            tx,
+            Account(
+                guild_id=guild_id,
+                kick_user_id=NORA,
+                name="NoraPlays",
+                scopes=tokens.scopes,
+                state="connected",
+                access_token=seal(tokens.access),
+                refresh_token=seal(tokens.refresh),
+                expires_at=tokens.expires_at,
+                connected_by=1,
+                connected_at=now,
+                refreshed_at=now,
+            ),
+        )
+    return unconnected

@@ -1,0 +1,407 @@
+"""Saying lines: once, in order, joined where several wait, and the self-test that proves it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from core.guilds.actions import change_setting
+from core.guilds.channels import note_trouble
+from core.guilds.tables import audit_log
+from core.kick import store as kick_store
+from core.kick.alerts.tasks import watch
+from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.chat import embeds, report, selftest
+from core.kick.chat.actions import say, say_for, send_kick_message
+from core.kick.chat.checks import check_health
+from core.kick.chat.commands import KickChecks
+from core.kick.chat.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
+from core.kick.chat.transport import KickTransport
+from core.kick.feature import FEATURE
+from core.kick.feed import store as feed
+from core.kick.feed.store import ListeningState
+from core.kick.intake import store as intake
+from core.kick.settings import ADMIN_CHANNEL
+from core.kit.discord_ui import PRIVATE, needed_permissions
+from core.kit.errors import Refusal
+from core.kit.services import Services
+from core.outbox.sender import Sender
+from core.outbox.store import find_status, get_counts
+from core.outbox.tables import messages
+from sandbox.kick.driver import KickDriver
+from tests.kick.chat.test_identities import without_bot_account
+from tests.kick.chat.test_transport import english, texts
+from tests.kick.rig import NORA, VERA, follow
+from tests.patience import until_async
+
+
+@asynccontextmanager
+async def sending(services: Services) -> AsyncIterator[Sender]:
+    """A sender at work with the feature's own lines."""
+    transport = KickTransport(services, FEATURE.lines, english)
+    sender = Sender(services.database, {"kick": transport}, services.clock)
+    task = asyncio.create_task(sender.run())
+    try:
+        yield sender
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None = None) -> None:
+    with services.database.begin() as tx:
+        for number, line in enumerate(lines):
+            assert say(tx, services, guild_id, line, f"test:{line}:{number}", reply_to)
+
+
+async def test_a_line_is_sent_and_told(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    assert send_kick_message(unconnected, "good evening", guild_id)
+    async with sending(unconnected):
+        await until_async(lambda: texts(kick) == ["good evening"])
+
+
+def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
+    unconnected: Services, guild_id: int, other_guild_id: int
+) -> None:
+    assert not send_kick_message(without_bot_account(unconnected), "hello", guild_id)
+    assert not send_kick_message(unconnected, "hello", other_guild_id)
+    with unconnected.database.begin() as tx:
+        assert get_counts(tx).waiting == 0
+
+
+def health(services: Services) -> list[tuple[int | None, str]]:
+    with services.database.begin() as tx:
+        return [(part.guild_id, part.reason) for part in check_health(tx, services.clock())]
+
+
+def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(
+    unconnected: Services, guild_id: int, other_guild_id: int
+) -> None:
+    reason = without_bot_account(unconnected)
+    assert health(reason) == []
+    assert not send_kick_message(reason, "hello", guild_id)
+    assert not send_kick_message(reason, "hello", other_guild_id)
+    assert not send_kick_message(reason, "hello", 404), "a server that is not ours"
+    assert health(reason) == [
+        (
+            guild_id,
+            "A line could not be sent: Nobody is connected. Use /connect_kick, or set "
+            "KICK_BOT_USER_TOKEN.",
+        ),
+        (other_guild_id, "A line could not be sent: No Kick channel is set. Use /connect_kick."),
+    ]
+    assert send_kick_message(unconnected, "hello", guild_id)
+    assert [told for told, _reason in health(reason)] == [other_guild_id]
+
+
+async def test_a_line_that_lost_its_voice_on_the_way_is_told_too(
+    unconnected: Services, guild_id: int
+) -> None:
+    assert send_kick_message(unconnected, "hello", guild_id)
+    reason = without_bot_account(unconnected)
+    async with sending(reason):
+        await until_async(lambda: bool(health(reason)))
+    assert "Nobody is connected" in health(reason)[0][1]
+
+
+# -- /say ---------------------------------------------------------------------------------------
+
+
+async def test_an_admin_has_the_bot_say_something(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    for _time in range(2):  # the same words twice are two lines
+        with unconnected.database.begin() as tx:
+            say_for(tx, unconnected, guild_id, "Welcome!", 77)
+    async with sending(unconnected):
+        await until_async(lambda: texts(kick) == ["Welcome! • Welcome!"])
+    with unconnected.database.begin() as tx:
+        noted = tx.execute(select(audit_log.c.action, audit_log.c.actor, audit_log.c.after))
+        assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
+)
+def test_what_kick_would_not_take_is_refused(
+    unconnected: Services, guild_id: int, line: str, words: str
+) -> None:
+    with unconnected.database.begin() as tx, pytest.raises(Refusal, match=words):
+        say_for(tx, unconnected, guild_id, line, 77)
+
+
+def test_without_a_voice_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
+    reason = without_bot_account(unconnected)
+    with reason.database.begin() as tx, pytest.raises(Refusal) as refused:
+        say_for(tx, reason, guild_id, "hello", 77)
+    assert "/connect_kick" in refused.value.remedy
+
+
+def test_say_is_for_admins_and_private() -> None:
+    command: Any = KickChecks.say
+    assert needed_permissions(command).manage_guild
+    assert command.extras == PRIVATE
+
+
+async def test_lines_that_wait_are_said_together(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    say_all(unconnected, guild_id, "one", "two", "three")
+    async with sending(unconnected):
+        await until_async(lambda: bool(texts(kick)))
+        await until_async(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:2"))
+    assert texts(kick) == [BETWEEN.join(["one", "two", "three"])]
+
+
+def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
+    with services.database.begin() as tx:
+        fates = [find_status(tx, guild_id, f"test:{key}") for key in keys]
+    return all(fate is not None and fate.state == "sent" for fate in fates)
+
+
+async def test_what_does_not_fit_is_said_next(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    lines = ["a" * 300, "b" * 150, "c" * 100]
+    say_all(unconnected, guild_id, *lines)
+    async with sending(unconnected):
+        await until_async(lambda: len(texts(kick)) == 2)
+    assert texts(kick) == [BETWEEN.join(lines[:2]), lines[2]]
+
+
+async def test_replies_stand_alone_and_keep_their_place(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    asked = kick.chat("mia", "!call x")
+    say_all(unconnected, guild_id, "before", "and more")
+    say_all(unconnected, guild_id, "the answer", reply_to=asked)
+    say_all(unconnected, guild_id, "after")
+    async with sending(unconnected):
+        await until_async(lambda: len(texts(kick)) == 4)
+    assert texts(kick)[1:] == ["before • and more", "the answer", "after"]
+
+
+async def test_joined_lines_whose_answer_was_lost_are_found_in_the_history_and_not_said_again(
+    unconnected: Services, kick: KickDriver, guild_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.outbox.sender.UNSURE_SECONDS", 0.1)
+    with unconnected.database.begin() as tx:
+        kick_store.set_bot(tx, 4_200_001, "RegularsBot")
+    say_all(unconnected, guild_id, "one", "two")
+    kick.fault(chat__lost_reply=1)
+    async with sending(unconnected):
+        await until_async(lambda: bool(texts(kick)))
+        say_all(unconnected, guild_id, "three")
+        await until_async(lambda: _all_sent(unconnected, guild_id, "one:0", "two:1", "three:0"))
+    assert texts(kick) == ["one • two", "three"]
+
+
+@given(st.lists(st.text(max_size=600), min_size=1, max_size=8))
+def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
+    fitting = how_many_fit(lines)
+    assert fitting == 1 or len(BETWEEN.join(lines[:fitting])) <= MOST_CHARACTERS
+    if fitting < len(lines):
+        assert len(BETWEEN.join(lines[: fitting + 1])) > MOST_CHARACTERS
+
+
+# -- the self-test ------------------------------------------------------------------------------
+
+
+def impatient(services: Services) -> Callable[[], float]:
+    """Half a minute is over for them two looks after it is known what became of the line."""
+    status_checks = 0
+
+    def seconds() -> float:
+        nonlocal status_checks
+        with services.database.begin() as tx:
+            known = "SELECT 1 FROM outbox_messages WHERE state = 'sent' OR error IS NOT NULL"
+            status_checks += tx.exec_driver_sql(known).first() is not None
+        return 60.0 * (status_checks > 2)
+
+    return seconds
+
+
+async def test_the_self_test_says_when_nothing_comes_back(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    async with sending(unconnected):
+        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
+    assert result == selftest.Result(was_sent=True)
+    assert "no webhook came back" in str(embeds.selftest(result).title)
+
+
+async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    """As the hourly one is, which is off here."""
+    now = unconnected.clock()
+    live_since = now - timedelta(hours=1)
+
+    def kinds_after(minutes: int) -> list[str]:
+        """What is posted once the alarms are looked at, so many minutes from now."""
+        at = now + timedelta(minutes=minutes)
+        with unconnected.database.begin() as tx:
+            intake.set_status_checks(tx, {NORA: live_since}, at, at - timedelta(hours=9))
+        watch(replace(unconnected, clock=lambda: at))
+        with unconnected.database.begin() as tx:
+            return list(tx.execute(select(messages.c.kind).order_by(messages.c.id)).scalars())
+
+    with unconnected.database.begin() as tx:
+        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+    assert kinds_after(-10) == []
+    async with sending(unconnected):
+        await selftest.run(unconnected, guild_id, impatient(unconnected))
+    assert kinds_after(1) == ["kick.line"]
+    assert kinds_after(10) == ["kick.line", "kick.no_events"]
+
+
+async def test_the_self_test_says_why_nothing_was_said(
+    unconnected: Services, kick: KickDriver, guild_id: int
+) -> None:
+    kick.faults({"kick.api.401": 9})
+    async with sending(unconnected):
+        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
+    assert not result.was_sent
+    assert "KICK_BOT_USER_TOKEN" in str(result.trouble)
+
+
+# -- the configuration --------------------------------------------------------------------------
+
+
+def states(services: Services, guild_id: int) -> dict[str, str]:
+    with services.database.begin() as tx:
+        return {line.name: line.state for line in report.examine(tx, services, guild_id)}
+
+
+def test_a_server_without_a_channel_is_told_to_choose_one(
+    unconnected: Services, other_guild_id: int
+) -> None:
+    assert states(unconnected, other_guild_id) == {"kick_channel": "down"}
+
+
+def test_the_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
+    found = states(unconnected, guild_id)
+    assert found["kick_channel"] == found["broadcaster id"] == "ok"
+    assert found["chatroom id"] == found["OAuth token"] == "warn"
+    assert found["chat.message.sent"] == "down"
+    assert found["chat"] == "ok"
+
+
+def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_id: int) -> None:
+    now, ids = unconnected.clock(), {kind: f"id-{kind}" for kind in WEBHOOK_KINDS}
+    with unconnected.database.begin() as tx:
+        intake.set_subscriptions(tx, NORA, ids, {}, now)
+    assert states(unconnected, guild_id)["kicks.gifted"] == "ok"
+    with unconnected.database.begin() as tx:
+        intake.set_trouble(tx, NORA, WEBHOOK_KINDS, "It could not be checked: Kick.", now)
+        lines = report.examine(tx, unconnected, guild_id)
+    line = next(line for line in lines if line.name == "kicks.gifted")
+    assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
+
+
+def test_the_report_names_an_admin_channel_that_cannot_be_used(
+    unconnected: Services, guild_id: int
+) -> None:
+    with unconnected.database.begin() as tx:
+        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+    assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
+    with unconnected.database.begin() as tx:
+        note_trouble(tx, guild_id, 555, "forbidden", ["send_messages"], unconnected.clock())
+        found = report.examine(tx, unconnected, guild_id)
+    text = str(embeds.report(found).description)
+    assert "kick.admin\\_channel** · warning · can't be used" in text
+    assert "I can't post in <#555>. Give my role there: Send Messages." in text
+
+
+async def test_the_report_tells_a_line_that_could_not_be_said(
+    unconnected: Services, guild_id: int
+) -> None:
+    ended = replace(
+        unconnected,
+        settings=unconnected.settings.model_copy(update={"kick_bot_user_token": SecretStr("old")}),
+    )
+    assert send_kick_message(ended, "hello", guild_id)
+    async with sending(ended):
+        await until_async(lambda: states(ended, guild_id)["chat"] == "warn")
+    assert send_kick_message(unconnected, "hello again", guild_id)
+    async with sending(unconnected):
+        await until_async(lambda: states(unconnected, guild_id)["chat"] == "ok")
+
+
+def feed_line(services: Services, guild_id: int) -> report.Line:
+    with services.database.begin() as tx:
+        found = report.examine(tx, services, guild_id)
+    return next(line for line in found if line.name == "feed")
+
+
+def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: int) -> None:
+    now = unconnected.clock()
+
+    def stands(*, well: bool, reason: str) -> None:
+        state = ListeningState(NORA, well, reason, "centrifugo" if well else None, now)
+        with unconnected.database.begin() as tx:
+            feed.set_states(tx, [state], unconnected.clock())
+
+    assert feed_line(unconnected, guild_id).found == "nobody listens right now"
+    stands(well=True, reason="Listening over Centrifugo.")
+    line = feed_line(unconnected, guild_id)
+    assert (line.state, line.found, line.at) == ("ok", "Listening over Centrifugo.", now)
+    stands(well=False, reason="Not connected (HTTP 403); it is tried again.")
+    line = feed_line(unconnected, guild_id)
+    assert (line.state, line.at) == ("warn", now)
+    assert "HTTP 403" in line.found
+    assert line.remedy
+    later = replace(unconnected, clock=lambda: now + timedelta(minutes=2))
+    assert feed_line(later, guild_id).found == "nobody listens right now"
+
+
+def test_the_report_says_what_is_lost_without_the_feed(
+    unconnected: Services, guild_id: int
+) -> None:
+    def under(**values: bool) -> report.Line:
+        ours = unconnected.settings.model_copy(update=values)
+        return feed_line(replace(unconnected, settings=ours), guild_id)
+
+    off = under(use_dual_mode=False)
+    assert off.state == "ok"
+    assert "lost unseen" in off.found
+    assert under(use_dual_mode=False, kick_use_kickpython_ws=True).state == "warn"
+
+
+def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id: int) -> None:
+    follow(connected.database, guild_id, VERA, "veraspins")
+    with connected.database.begin() as tx:
+        lines = report.examine(tx, connected, guild_id)
+    token = next(line for line in lines if line.name == "OAuth token")
+    assert (token.state, token.found) == (
+        "down",
+        "NoraPlays, who is not the streamer of this channel",
+    )
+
+
+def test_a_connected_streamer_is_shown_with_the_tokens_end(
+    connected: Services, guild_id: int
+) -> None:
+    with connected.database.begin() as tx:
+        lines = report.examine(tx, connected, guild_id)
+    token = next(line for line in lines if line.name == "OAuth token")
+    assert (token.state, token.found) == ("ok", "NoraPlays")
+    ends_at = token.at
+    assert ends_at is not None
+    late = replace(connected, clock=lambda: ends_at)
+    assert states(late, guild_id)["OAuth token"] == "warn"
+    text = str(embeds.report(lines).to_dict())
+    assert f"NoraPlays · ends <t:{int(ends_at.timestamp())}:R>" in text
+    assert "NoraPlays" in text
+    assert str(NORA) in text

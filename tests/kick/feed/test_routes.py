@@ -1,0 +1,79 @@
+"""Which way is tried next. Pure."""
+
+import pytest
+
+from core.kick.feed.routes import STAY_AWAY_SECONDS, Route, RouteSelector
+from core.kick.feed.rules import MOST_FEEDS, feeds_of, share_out
+
+BOTH = Route(("centrifugo", "pusher"))
+
+
+def test_kick_chooses_first() -> None:
+    assert RouteSelector(has_pusher_key=True).choose(0) == BOTH
+
+
+def test_each_failure_leads_to_the_next_way_and_round_again() -> None:
+    routes, tried = RouteSelector(has_pusher_key=True), []
+    for _ in range(5):
+        tried.append(routes.choose(0))
+        routes.failed("centrifugo", 0, terminal=False)
+    assert tried == [BOTH, Route(("pusher",)), Route(("centrifugo",)), Route(()), BOTH]
+
+
+def test_pauses_grow_and_are_forgotten_once_it_worked() -> None:
+    routes = RouteSelector(has_pusher_key=False)
+    pauses = [routes.failed(None, 0, terminal=False) for _ in range(12)]
+    assert 0.8 <= pauses[0] <= 1.2
+    assert pauses[0] < pauses[3] < pauses[6]
+    assert max(pauses) <= 720
+    routes.worked("centrifugo")
+    assert routes.failed(None, 0, terminal=False) <= 1.2
+
+
+def test_who_sends_us_away_for_good_is_left_alone_while_others_are_tried() -> None:
+    routes = RouteSelector(has_pusher_key=False)
+    assert routes.failed("centrifugo", 0, terminal=True) <= 1.2
+    assert routes.choose(1) == Route(("pusher",))
+    assert routes.choose(299) == Route(("pusher",))
+    routes.failed(None, 361, terminal=False)
+    routes.failed(None, 361, terminal=False)
+    assert routes.choose(361) == BOTH
+
+
+def test_sent_away_by_everybody_we_wait_at_least_five_minutes_and_longer_each_time() -> None:
+    routes = RouteSelector(has_pusher_key=False)
+    routes.failed("pusher", 0, terminal=True)
+    now = 0.0
+    for least in (*STAY_AWAY_SECONDS, STAY_AWAY_SECONDS[-1]):
+        routes.failed("pusher", now, terminal=True)
+        pause = routes.failed("centrifugo", now, terminal=True)
+        assert routes.choose(now + pause - 1) is None
+        assert pause >= least or pause >= STAY_AWAY_SECONDS[0]
+        now += 10_000
+    assert routes.choose(now) is not None
+
+
+@pytest.mark.parametrize(
+    ("numbers", "count"), [((1, 2), 4), ((None, 2), 2), ((1, None), 2), ((None, None), 0)]
+)
+def test_feeds_as_far_as_the_numbers_are_known(
+    numbers: tuple[int | None, int | None], count: int
+) -> None:
+    assert len(feeds_of(*numbers)) == count
+
+
+def test_500_channels_share_17_connections() -> None:
+    wanted = {channel: feeds_of(channel, channel) for channel in range(500)}
+    shares = share_out(wanted, [])
+    assert len(shares) == 17
+    assert sorted(channel for share in shares for channel in share) == list(range(500))
+    assert max(sum(len(wanted[each]) for each in share) for share in shares) <= MOST_FEEDS
+
+
+def test_a_channel_that_leaves_frees_its_place_and_disturbs_no_connection() -> None:
+    wanted = {channel: feeds_of(channel, channel) for channel in range(60)}
+    before = share_out(wanted, [])
+    del wanted[0]
+    wanted[60] = feeds_of(60, 60)
+    after = share_out(wanted, before)
+    assert after == [[*range(1, 30), 60], list(range(30, 60))]

@@ -1,0 +1,213 @@
+"""Matching: whatever comes first, and however often."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from core.kick.review import actions
+from core.kick.review.rules import WINDOWS
+from core.kit.errors import Refusal
+from tests.conftest import GUILD
+from tests.kick.review.scene import Scene, at
+
+ADMIN = 77
+
+
+def test_a_event_whose_webhook_came_is_matched(scene: Scene) -> None:
+    seen = scene.sees_gift("MIA", "Tom_X", 3)
+    scene.tell(scene.gift("Mia", "tom-x"))
+    scene.see(seen)
+    assert scene.state(seen) == "matched"
+    assert scene.events() == []
+
+
+def test_the_webhook_may_come_after(scene: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    assert scene.state(seen) == "waiting"
+    scene.tell(scene.gift("Mia", "Tom", -5))
+    assert scene.state(seen) == "matched"
+
+
+def test_without_its_webhook_it_is_suspected_after_the_holdoff_and_not_before(
+    scene: Scene,
+) -> None:
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert scene.events(14.9) == []
+    (missed,) = scene.events(15)
+    assert (missed.number, missed.first.receiver) == (1, "Tom")
+
+
+def test_a_drop_is_one_miss_with_only_the_missing_giftees(scene: Scene) -> None:
+    scene.see(*(scene.sees_gift("Mia", name, drop="d") for name in ("Tom", "Ann", "Bob")))
+    scene.tell(scene.gift("Mia", "Ann"))
+    (missed,) = scene.events()
+    assert sorted(seen.receiver for seen in missed.unconfirmed) == ["Bob", "Tom"]
+
+
+def test_numbers_stay_and_are_not_given_again(scene: Scene) -> None:
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert [missed.number for missed in scene.events()] == [1]
+    scene.see(scene.sees_gift("Mia", "Ann", 60))
+    assert [missed.number for missed in scene.events(17)] == [1, 2]
+    actions.dismiss(scene.tx, scene.guild_id, 2, ADMIN, at(0))
+    scene.see(scene.sees_gift("Mia", "Bob", 120))
+    assert [missed.number for missed in scene.events(18)] == [1, 3]
+
+
+def test_anonymous_gifts_are_matched(scene: Scene) -> None:
+    seen = scene.sees_gift(None, "Tom")
+    scene.see(seen)
+    scene.tell(scene.gift(None, "tom"))
+    assert scene.state(seen) == "matched"
+
+
+def test_a_gift_that_a_webhook_told_without_a_name_is_not_missing(scene: Scene) -> None:
+    """Credited by an admin, it would count twice for the giver."""
+    seen = [scene.sees_gift("Mia", name, 3, drop="d") for name in ("Tom", "Ann", "Bob")]
+    told = scene.gift("Mia", "Tom"), replace(scene.gift("Mia", "Ann"), giftee=None)
+    scene.tell(*told)
+    scene.see(*seen)
+    (missed,) = scene.events()
+    assert len(missed.unconfirmed) == 1, "two of the three were told"
+    scene.tell(replace(scene.gift("Mia", "Bob"), giftee=None, key="later"))
+    assert scene.events(30) == []
+
+
+def test_a_gift_without_a_name_by_somebody_else_is_another(scene: Scene) -> None:
+    scene.tell(replace(scene.gift("Ann", "Tom"), giftee=None))
+    scene.tell(replace(scene.gift("Mia", "Tom", -900), giftee=None))
+    scene.see(scene.sees_gift("Mia", "Tom"))
+    assert len(scene.events()) == 1
+
+
+@pytest.mark.parametrize(("apart", "state"), [(600, "matched"), (601, "waiting")])
+def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
+    seen = scene.sees_gift("Mia", "Tom", apart)
+    scene.tell(scene.gift("Mia", "Tom"))
+    scene.see(seen)
+    assert scene.state(seen) == state
+
+
+@pytest.mark.parametrize(("apart", "state"), [(2, "matched"), (2.1, "waiting")])
+def test_kicks_are_the_same_within_two_seconds(scene: Scene, apart: float, state: str) -> None:
+    seen = scene.sees_kicks("Mia", 500, apart)
+    scene.tell(scene.kicks("Mia", 500))
+    scene.see(seen)
+    assert scene.state(seen) == state
+
+
+def test_two_equal_gifts_of_kicks_one_second_apart_are_two(scene: Scene) -> None:
+    first, second = scene.sees_kicks("Mia", 500, 0), scene.sees_kicks("Mia", 500, 1)
+    scene.see(first, second)
+    scene.tell(scene.kicks("Mia", 500, 0.4))
+    assert Counter(scene.states().values()) == {"matched": 1, "waiting": 1}
+    scene.tell(scene.kicks("Mia", 500, 1.4))
+    assert Counter(scene.states().values()) == {"matched": 2}
+
+
+def test_kicks_of_another_amount_or_sender_are_others(scene: Scene) -> None:
+    seen = scene.sees_kicks("Mia", 500)
+    scene.see(seen)
+    scene.tell(scene.kicks("Mia", 501), scene.kicks("Tom", 500))
+    assert scene.state(seen) == "waiting"
+
+
+def test_a_subscription_is_the_same_month_within_a_day(scene: Scene) -> None:
+    seen, other = scene.sees_sub("Mia", 13), scene.sees_sub("Mia", 14)
+    scene.see(seen, other)
+    scene.tell(scene.sub("MIA", 13, 86_000))
+    assert (scene.state(seen), scene.state(other)) == ("matched", "waiting")
+
+
+def test_a_subscription_told_twice_by_the_feed_is_one(scene: Scene) -> None:
+    """It has no number of its own."""
+    scene.see(scene.sees_sub("Mia", 3), scene.sees_sub("mia", 3, 90))
+    assert len(scene.events(30)) == 1
+
+
+def test_a_late_webhook_takes_a_suspicion_back(scene: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    assert scene.events()
+    scene.tell(scene.gift("Mia", "Tom"))
+    assert scene.state(seen) == "matched"
+    with pytest.raises(Refusal, match="come after all"):
+        actions.dismiss(scene.tx, scene.guild_id, 1, ADMIN, at(0))
+
+
+def test_another_server_is_not_concerned(scene: Scene, elsewhere: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    elsewhere.tell(elsewhere.gift("Mia", "Tom"))
+    assert scene.state(seen) == "waiting"
+    assert scene.events()
+    assert elsewhere.events() == []
+    with pytest.raises(Refusal, match="no missed event"):
+        actions.dismiss(elsewhere.tx, elsewhere.guild_id, 1, ADMIN, at(0))
+
+
+def test_what_the_feed_counted_itself_is_no_proof_of_a_webhook(scene: Scene) -> None:
+    seen = scene.sees_gift("Mia", "Tom")
+    scene.see(seen)
+    actions.note_webhook(scene.tx, replace(scene.gift("Mia", "Tom"), source="feed"))
+    assert scene.state(seen) == "waiting"
+
+
+moments = st.integers(0, 8)
+kicks_told = st.lists(moments, max_size=6)
+
+
+@given(kicks_told, kicks_told, st.randoms(use_true_random=False))
+@settings(max_examples=20)
+def test_the_order_of_arrival_makes_no_difference(
+    tx: Connection, told: list[int], shown: list[int], chance: Random
+) -> None:
+    """Two orders end with the same unconfirmed events matched, and as many as there can be."""
+    outcomes = []
+    for _ in range(2):
+        with tx.begin_nested() as trial:
+            tx.info.clear()
+            scene = Scene(tx, GUILD)
+            facts = [scene.kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(told)]
+            seen = [
+                scene.sees_kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(shown)
+            ]
+            steps: list[Callable[[], object]] = [
+                *(partial(scene.tell, f) for f in facts),
+                *(partial(scene.see, s) for s in seen),
+            ]
+            chance.shuffle(steps)
+            for step in steps:
+                step()
+            states = scene.states()
+            outcomes.append([states[each.key] for each in seen])
+            trial.rollback()
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0].count("matched") == _most(
+        [s + n / 100 for n, s in enumerate(told)], [s + n / 100 for n, s in enumerate(shown)]
+    )
+
+
+def _most(facts: list[float], seen: list[float]) -> int:
+    """Slow and obvious: augmenting paths."""
+    taken: dict[int, int] = {}
+
+    def find(one: int, tried: set[int]) -> bool:
+        for fact, moment in enumerate(facts):
+            near = abs(moment - seen[one]) <= WINDOWS["kicks"].total_seconds() + 1e-9
+            if near and fact not in tried:
+                tried.add(fact)
+                if fact not in taken or find(taken[fact], tried):
+                    taken[fact] = one
+                    return True
+        return False
+
+    return sum(find(one, set()) for one in range(len(seen)))

@@ -1,0 +1,233 @@
+"""Crediting: exactly once, whoever asks, and whatever comes late. Commits, worker and Kick's API
+are real."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from core.events import KicksGifted, SubGifted, SubscriptionRenewed
+from core.guilds import actions as guilds
+from core.inbox import actions as inbox
+from core.inbox.store import Delivery
+from core.kick.intake import store as intake
+from core.kick.review import actions, credit, tasks
+from core.kick.settings import ADMIN_CHANNEL
+from core.kit.errors import Outage, Refusal
+from sandbox.kick.driver import KickDriver
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.review.stage import (
+    ADMIN,
+    MIA,
+    OTHER_ADMIN,
+    SAM,
+    VERA,
+    Stage,
+    counted_giftees,
+    gift_body,
+    gifts,
+    kicks,
+    kicks_body,
+)
+from tests.kick.rig import NORA, follow
+
+
+def test_a_dropped_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
+    stage.frame("GiftedSubscriptionsEvent", gifts("SamOnKick", "VeraSpins"))
+    stage.webhook("channel.subscription.gifts", gift_body(stage, (SAM, "samonkick")))
+    stage.clock.forward(minutes=16)
+    assert [each.receiver for each in stage.events()[0].unconfirmed] == ["VeraSpins"]
+    result = credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    assert (result.count, result.unknown) == (1, ())
+    assert counted_giftees(stage) == [SAM, VERA]
+    gift = stage.counted[-1]
+    assert isinstance(gift, SubGifted)
+    assert gift.gifter is not None
+    assert (gift.gifter.user_id, gift.source) == (MIA, "feed")
+    assert ("kick.missed.credit", ADMIN) in stage.audit()
+    assert stage.events() == []
+
+
+def test_two_admins_at_once_credit_once(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.clock.forward(minutes=16)
+    assert stage.events()
+
+    def ask(actor: int) -> str:
+        try:
+            return str(credit.credit(stage.ours, GUILD, 1, actor).count)
+        except Refusal as refusal:
+            return refusal.what
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, [ADMIN, OTHER_ADMIN] * 4))
+    stage.work()
+    assert answers.count("1") == 1
+    assert sum("credited already" in each for each in answers) == 7
+    assert len(stage.counted) == 1
+    assert len(stage.audit()) == 1
+
+
+def test_a_webhook_after_the_credit_attaches_itself(stage: Stage) -> None:
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
+    late = gift_body(stage, (VERA, "VeraSpins"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    stage.webhook("channel.subscription.gifts", late)
+    stage.webhook("channel.subscription.gifts", late)
+    assert counted_giftees(stage) == [VERA]
+
+
+def test_a_webhook_before_the_credits_effect_attaches_itself_as_well(stage: Stage) -> None:
+    """Both wait in the inbox, in this order, and are handled in one batch."""
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    with stage.ours.database.begin() as tx:
+        lane = f"kick:{NORA}"
+        late = Delivery("kick.webhook", "late", "kicks.gifted", lane, kicks_body(), stage.clock.now)
+        inbox.receive(tx, late)
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    assert len(stage.counted) == 1
+
+
+def test_a_webhook_first_leaves_nothing_to_credit(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    stage.webhook("kicks.gifted", kicks_body())
+    with pytest.raises(Refusal, match="come after all"):
+        credit.credit(stage.ours, GUILD, 1, ADMIN)
+    assert len(stage.counted) == 1
+
+
+def test_of_two_equal_gifts_the_credited_one_takes_its_own_webhook(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:01.212Z"))
+    stage.webhook("kicks.gifted", kicks_body())
+    stage.clock.forward(minutes=16)
+    (missed,) = stage.events()
+    assert missed.first.at.second == 1
+    credit.credit(stage.ours, GUILD, missed.number, ADMIN)
+    stage.work()
+    stage.webhook("kicks.gifted", kicks_body())
+    stage.webhook("kicks.gifted", kicks_body("2026-05-01T12:00:01.212Z"))
+    assert len(stage.counted) == 2
+
+
+def test_a_dismissed_one_still_counts_by_webhook(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    with stage.ours.database.begin() as tx:
+        actions.dismiss(tx, GUILD, 1, ADMIN, stage.clock.now)
+    with pytest.raises(Refusal, match="dismissed already"):
+        credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.webhook("kicks.gifted", kicks_body())
+    assert len(stage.counted) == 1
+
+
+def test_names_that_nobody_has_stay_open(stage: Stage) -> None:
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins", "nobody_at_all"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    result = credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    assert (result.count, result.unknown) == (1, ("nobody_at_all",))
+    assert [each.receiver for each in stage.events()[0].unconfirmed] == ["nobody_at_all"]
+    with pytest.raises(Refusal, match="nobody called nobody_at_all"):
+        credit.credit(stage.ours, GUILD, 1, ADMIN)
+
+
+def test_a_credit_is_for_one_server(stage: Stage) -> None:
+    follow(stage.ours.database, OTHER_GUILD)
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    assert [missed.number for missed in stage.events(OTHER_GUILD)] == [1]
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    assert [event.guild_id for event in stage.counted] == [GUILD]
+    assert [missed.number for missed in stage.events(OTHER_GUILD)] == [1]
+
+
+def test_the_feed_alone_counts_nothing(stage: Stage) -> None:
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.frame("SubscriptionEvent", {"username": "MadCats", "months": 2})
+    tasks.credit_from_feed(stage.ours)
+    stage.work()
+    assert stage.counted == []
+
+
+KINDS = ("channel.subscription.gifts", "channel.subscription.renewal", "kicks.gifted")
+
+
+def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_not(
+    stage: Stage,
+) -> None:
+    with stage.ours.database.begin() as tx:
+        intake.set_authorities(
+            tx, NORA, dict.fromkeys(KINDS, "feed"), stage.clock.now, overrule=True
+        )
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.frame("SubscriptionEvent", {"username": "MadCats", "months": 2})
+    for _ in range(2):
+        tasks.credit_from_feed(stage.ours)
+        stage.work()
+    stage.webhook("kicks.gifted", kicks_body())
+    assert {type(event) for event in stage.counted} == {SubGifted, KicksGifted, SubscriptionRenewed}
+    assert len(stage.counted) == 3
+    stage.clock.forward(minutes=16)
+    assert stage.events() == []
+
+
+def test_a_server_whose_names_cannot_be_asked_for_does_not_keep_the_others_waiting(
+    stage: Stage, kick: KickDriver
+) -> None:
+    follow(stage.ours.database, OTHER_GUILD, SAM, "samonkick")
+    with stage.ours.database.begin() as tx:
+        for channel_id in (NORA, SAM):
+            intake.set_authorities(
+                tx, channel_id, dict.fromkeys(KINDS, "feed"), stage.clock.now, overrule=True
+            )
+    stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
+    stage.frame("KicksGifted", kicks("t1"), channel_id=SAM)
+    kick.fault(api__500=1)
+    with pytest.raises(Outage):
+        tasks.credit_from_feed(stage.ours)
+    stage.work()
+    assert [event.guild_id for event in stage.counted] == [OTHER_GUILD]
+
+
+def test_admins_are_told_once(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    with stage.ours.database.begin() as tx:
+        guilds.change_setting(tx, GUILD, ADMIN_CHANNEL, 55, ADMIN)
+    stage.clock.forward(minutes=16)
+    for _ in range(3):
+        tasks.queue_missed(stage.ours)
+    with stage.ours.database.begin() as tx:
+        kinds = tx.execute(text("SELECT kind FROM outbox_messages")).scalars().all()
+    assert kinds == ["kick.missed"]
+
+
+def test_what_is_matched_is_forgotten_in_the_end_and_what_is_settled_is_not(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("t1"))
+    stage.webhook("kicks.gifted", kicks_body())
+    stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:09Z"))
+    stage.clock.forward(minutes=16)
+    stage.events()
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.clock.now += timedelta(days=31)
+    tasks.forget(stage.ours)
+    with stage.ours.database.begin() as tx:
+        left = tx.execute(text("SELECT state FROM kick_unconfirmed_events")).scalars().all()
+        told = tx.execute(text("SELECT count(*) FROM kick_confirmations")).scalar()
+    assert (left, told) == (["credited"], 0)

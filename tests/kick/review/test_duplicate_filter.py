@@ -1,0 +1,160 @@
+"""What must not be counted: the duplicate of a gift, and chat that the feed tells."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.events import ChatMessageSent, SubGifted, SubscriptionStarted
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.inbox import actions as inbox
+from core.inbox.handlers import Handler, Handlers
+from core.inbox.store import Delivery
+from core.inbox.worker import Worker
+from core.kick.intake import store
+from core.kick.review import duplicate_store
+from core.kick.review import duplicates as decisions
+from core.kick.review.checks import check_health
+from core.kick.review.duplicate_store import Duplicate
+from core.kick.translate import translate
+from core.kit.database import Database
+from tests.kick.rig import NOON, NORA, chat, gifts, person, subscription
+
+GIFTS, NEW = "channel.subscription.gifts", "channel.subscription.new"
+GIFTEE = 77
+
+
+class Intake:
+    """Kick's deliveries on one side, what was counted on the other."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.counted: list[Any] = []
+        handler = (Handler("test", lambda _tx, event: self.counted.append(event)),)
+        kinds = (SubGifted, SubscriptionStarted, ChatMessageSent)
+        handlers: Handlers = dict.fromkeys(kinds, handler)
+        self._worker = Worker(database, {"kick.webhook": translate}, handlers)
+        self._number = 0
+
+    def deliver(self, kind: str, body: dict[str, Any]) -> None:
+        self._number += 1
+        delivery = Delivery("kick.webhook", f"d{self._number}", kind, f"kick:{NORA}", body, NOON)
+        with self.database.begin() as tx:
+            inbox.receive(tx, delivery)
+        while self._worker.work_once():
+            pass
+
+    def bought(self, minutes: float, who: int = GIFTEE) -> None:
+        at = (NOON + timedelta(minutes=minutes)).isoformat()
+        self.deliver(NEW, subscription(subscriber=person(who), created_at=at))
+
+    def names(self) -> list[str]:
+        return [type(event).__name__ for event in self.counted]
+
+    def duplicates(self, guild_id: int) -> list[Duplicate]:
+        with self.database.begin() as tx:
+            return duplicate_store.list_duplicates(tx, guild_id)
+
+
+@pytest.fixture
+def intake(clean: Database, guild_id: int) -> Intake:
+    with clean.begin() as tx:
+        guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
+    return Intake(clean)
+
+
+@pytest.mark.parametrize("minutes", [-10, -0.1, 0, 0.1, 10])
+def test_the_duplicate_of_a_gift_is_parked_and_not_counted(
+    intake: Intake, guild_id: int, minutes: float
+) -> None:
+    intake.deliver(GIFTS, gifts(GIFTEE, 78))
+    intake.bought(minutes)
+    assert intake.names() == ["SubGifted", "SubGifted"]
+    (duplicates,) = intake.duplicates(guild_id)
+    assert (duplicates.event, duplicates.counted) == ("SubscriptionStarted", False)
+    assert duplicates.giver == "MadCats"
+    assert duplicates.payload["subscriber"]["user_id"] == GIFTEE
+
+
+@pytest.mark.parametrize("minutes", [-10.1, 10.1])
+def test_somebody_who_buys_one_at_another_time_is_counted(
+    intake: Intake, guild_id: int, minutes: float
+) -> None:
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    intake.bought(minutes)
+    assert intake.names() == ["SubGifted", "SubscriptionStarted"]
+    assert intake.duplicates(guild_id) == []
+
+
+def test_somebody_else_is_counted(intake: Intake, guild_id: int) -> None:
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    intake.bought(0, who=79)
+    assert intake.names() == ["SubGifted", "SubscriptionStarted"]
+    assert intake.duplicates(guild_id) == []
+
+
+def test_an_duplicate_that_came_before_its_gift_was_counted_and_is_told(
+    intake: Intake, guild_id: int
+) -> None:
+    intake.bought(0)
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    assert intake.names() == ["SubscriptionStarted", "SubGifted"]
+    (duplicates,) = intake.duplicates(guild_id)
+    assert duplicates.counted
+    assert duplicates.payload["subscriber"]["user_id"] == GIFTEE
+
+
+def test_repetitions_are_parked_once(intake: Intake, guild_id: int) -> None:
+    for _ in range(2):
+        intake.deliver(GIFTS, gifts(GIFTEE))
+        intake.bought(0)
+    assert intake.names() == ["SubGifted"]
+    assert len(intake.duplicates(guild_id)) == 1
+
+
+def test_a_repetition_of_what_was_counted_is_not_odd(intake: Intake, guild_id: int) -> None:
+    intake.bought(0)
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    intake.bought(0)
+    assert intake.names() == ["SubscriptionStarted", "SubGifted"]
+    (duplicates,) = intake.duplicates(guild_id)
+    assert duplicates.counted
+    with intake.database.begin() as tx:
+        decisions.list_groups(tx, guild_id)
+        decisions.decide(tx, guild_id, 1, "dismissed", 1, NOON)
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    intake.bought(0)
+    assert intake.duplicates(guild_id) == []
+
+
+def test_open_duplicates_are_on_the_health_page(intake: Intake, guild_id: int) -> None:
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    intake.bought(0)
+    with intake.database.begin() as tx:
+        (part,) = check_health(tx, NOON)
+    assert (part.name, part.guild_id) == ("Kick duplicates", guild_id)
+    assert part.reason.startswith("1 may have been sent twice")
+
+
+def test_every_server_has_its_own_duplicates(
+    intake: Intake, guild_id: int, other_guild_id: int
+) -> None:
+    intake.deliver(GIFTS, gifts(GIFTEE))
+    with intake.database.begin() as tx:
+        guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
+    intake.bought(0)
+    assert [event.guild_id for event in intake.counted] == [guild_id, other_guild_id]
+    assert len(intake.duplicates(guild_id)) == 1
+    assert intake.duplicates(other_guild_id) == []
+
+
+def test_chat_is_not_taken_twice_where_the_feed_is_its_source(intake: Intake) -> None:
+    with intake.database.begin() as tx:
+        store.set_authorities(tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
+    intake.deliver("chat.message.sent", chat())
+    assert intake.counted == []
+    with intake.database.begin() as tx:
+        store.set_authorities(tx, NORA, {"chat.message.sent": "webhook"}, NOON, overrule=True)
+    intake.deliver("chat.message.sent", chat())
+    assert intake.names() == ["ChatMessageSent"]

@@ -1,0 +1,290 @@
+"""Gifts that Kick tells twice: listed once, decided once, and never counted twice in between."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from core.events import SubscriptionStarted, SupportRevoked
+from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick.intake import store as intake
+from core.kick.review import buttons, credit, tasks
+from core.kit.errors import Refusal
+from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.review.stage import (
+    ADMIN,
+    OTHER_ADMIN,
+    SAM,
+    VERA,
+    Stage,
+    counted_giftees,
+    gift_body,
+    gifts,
+    kicks,
+)
+from tests.kick.rig import NORA, person, subscription
+
+GIFTS, NEW = "channel.subscription.gifts", "channel.subscription.new"
+BOTH = ((SAM, "SamOnKick"), (VERA, "VeraSpins"))
+
+
+def given(stage: Stage) -> None:
+    """A webhook tells that Mia gave Sam and Vera a subscription."""
+    stage.webhook(GIFTS, gift_body(stage, *BOTH))
+
+
+def told(stage: Stage, who: tuple[int, str]) -> None:
+    """A webhook tells that somebody subscribed just now."""
+    stage.webhook(NEW, _new(stage, who))
+
+
+def _new(stage: Stage, who: tuple[int, str]) -> dict[str, Any]:
+    return subscription(subscriber=person(*who), created_at="2026-05-01T12:00:00Z")
+
+
+# -- the list -----------------------------------------------------------------------------------
+
+
+def test_the_duplicates_of_a_drop_are_one_line(stage: Stage) -> None:
+    given(stage)
+    for who in BOTH:
+        told(stage, who)
+    assert stage.names() == ["SubGifted", "SubGifted"]
+    (line,) = stage.listing()
+    assert (line["number"], line["kind"], line["giver"]) == (1, "duplicate", "MadCats")
+    assert sorted(line["receivers"]) == ["SamOnKick", "VeraSpins"]
+    assert stage.listing() == [line], "looking changes nothing"
+    assert stage.listing(OTHER_GUILD) == []
+
+
+def test_what_counted_before_its_gift_stands_apart(stage: Stage) -> None:
+    told(stage, BOTH[0])
+    given(stage)
+    told(stage, BOTH[1])
+    assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted"]
+    shown = {line["kind"]: line["receivers"] for line in stage.listing()}
+    assert shown == {"counted_duplicate": ["SamOnKick"], "duplicate": ["VeraSpins"]}
+
+
+def test_misses_and_duplicates_are_numbered_in_one_row(stage: Stage) -> None:
+    stage.frame("KicksGifted", kicks("k1"))
+    stage.clock.forward(minutes=16)
+    assert [line["number"] for line in stage.listing()] == [1]
+    stage.clock.forward(minutes=-16)
+    given(stage)
+    told(stage, BOTH[0])
+    assert [line["kind"] for line in stage.listing()] == ["kicks", "duplicate"]
+    stage.frame("KicksGifted", kicks("k2", created_at="2026-05-01T12:05:00Z"))
+    stage.clock.forward(minutes=30)
+    assert [line["number"] for line in stage.listing()] == [1, 2, 3]
+    assert [line["kind"] for line in stage.listing()] == ["kicks", "duplicate", "kicks"]
+
+
+def test_what_the_feed_saw_of_an_duplicate_is_not_missing_as_well(stage: Stage) -> None:
+    given(stage)
+    stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
+    told(stage, BOTH[0])
+    stage.clock.forward(minutes=16)
+    assert [line["kind"] for line in stage.listing()] == ["duplicate"]
+
+
+# -- the decision -------------------------------------------------------------------------------
+
+
+def test_credited_they_count_once(stage: Stage) -> None:
+    given(stage)
+    for who in BOTH:
+        told(stage, who)
+    stage.listing()
+    assert stage.decide(1, "credited") == 2
+    counted = [e for e in stage.counted if isinstance(e, SubscriptionStarted)]
+    assert sorted(e.subscriber.user_id for e in counted) == [SAM, VERA]
+    with pytest.raises(Refusal, match="credited already"):
+        stage.decide(1, "credited", OTHER_ADMIN)
+    given(stage)
+    told(stage, BOTH[0])
+    assert stage.listing() == [], "told once more, nothing is asked again"
+    assert stage.names().count("SubscriptionStarted") == 2
+    assert stage.audit() == [("kick.missed.credit", ADMIN)]
+
+
+def test_taken_back_it_is_told_once_and_the_gift_stays(stage: Stage) -> None:
+    told(stage, BOTH[0])
+    given(stage)
+    stage.listing()
+    with pytest.raises(Refusal, match="has counted already") as refused:
+        stage.decide(1, "credited")
+    assert "/missed undo 1" in refused.value.remedy
+    assert stage.decide(1, "taken_back") == 1
+    counted, *_, back = stage.counted
+    assert isinstance(back, SupportRevoked)
+    assert (back.event, back.of) == ("SubscriptionStarted", counted.key)
+    assert back.guild_id == GUILD
+    with pytest.raises(Refusal, match="taken back already"):
+        stage.decide(1, "taken_back")
+    given(stage)
+    told(stage, BOTH[0])
+    assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted", "SupportRevoked"]
+    assert stage.listing() == []
+    assert stage.audit() == [("kick.missed.take_back", ADMIN)]
+
+
+@pytest.mark.parametrize("duplicate_first", [False, True])
+def test_dismissed_everything_stays_as_it_was(stage: Stage, duplicate_first: bool) -> None:
+    steps = [lambda: given(stage), lambda: told(stage, BOTH[0])]
+    for step in reversed(steps) if duplicate_first else steps:
+        step()
+    before = stage.names()
+    stage.listing()
+    stage.decide(1, "dismissed")
+    for step in steps:
+        step()
+    assert stage.names() == before
+    assert stage.listing() == []
+    with pytest.raises(Refusal, match="dismissed already"):
+        stage.decide(1, "credited")
+
+
+def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
+    given(stage)
+    told(stage, BOTH[0])
+    stage.listing()
+    with pytest.raises(Refusal, match="nothing can be taken back"):
+        stage.decide(1, "taken_back")
+    assert len(stage.listing()) == 1
+    with pytest.raises(Refusal, match="nothing with number 9"):
+        stage.decide(9, "dismissed")
+
+
+def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
+    given(stage)
+    told(stage, BOTH[0])
+    stage.listing()
+
+    def attempt(actor: int) -> str:
+        try:
+            stage.decide(1, "credited", actor)
+        except Refusal as refusal:
+            return refusal.what
+        return "done"
+
+    with ThreadPoolExecutor(2) as both:
+        said = list(both.map(attempt, (ADMIN, OTHER_ADMIN)))
+    stage.work()
+    assert sorted(said) == ["Number 1 has been credited already.", "done"]
+    assert stage.names().count("SubscriptionStarted") == 1
+
+
+def test_an_duplicate_that_the_feed_saw_and_an_admin_credited_counts_once(stage: Stage) -> None:
+    """Its unconfirmed event was credited before the webhook came and was set aside."""
+    stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
+    stage.clock.forward(minutes=16)
+    stage.listing()
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    stage.clock.forward(minutes=-16)
+    given(stage)
+    told(stage, BOTH[0])
+    (line,) = stage.listing()
+    assert line["kind"] == "duplicate"
+    stage.decide(line["number"], "credited")
+    assert stage.names().count("SubscriptionStarted") == 1
+
+
+def test_another_server_decides_for_itself(stage: Stage) -> None:
+    with stage.ours.database.begin() as tx:
+        guilds.set_channel(tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"))
+    given(stage)
+    told(stage, BOTH[0])
+    assert len(stage.listing(OTHER_GUILD)) == len(stage.listing()) == 1
+    stage.decide(1, "credited")
+    assert len(stage.listing(OTHER_GUILD)) == 1
+    started = [e for e in stage.counted if isinstance(e, SubscriptionStarted)]
+    assert [event.guild_id for event in started] == [GUILD]
+
+
+# -- gifts that were counted from the feed ------------------------------------------------------
+
+
+def missed_gift(stage: Stage) -> None:
+    """An admin credits what only the feed saw."""
+    stage.frame("GiftedSubscriptionsEvent", gifts("SamOnKick"))
+    stage.clock.forward(minutes=16)
+    (line,) = [line for line in stage.listing() if line["kind"] == "gift"]
+    credit.credit(stage.ours, GUILD, line["number"], ADMIN)
+    stage.work()
+    stage.clock.forward(minutes=-16)
+
+
+@pytest.mark.parametrize("duplicate_first", [False, True])
+def test_the_duplicate_of_a_credited_gift_is_recognised(
+    stage: Stage, duplicate_first: bool
+) -> None:
+    if duplicate_first:
+        told(stage, BOTH[0])
+    missed_gift(stage)
+    if not duplicate_first:
+        told(stage, BOTH[0])
+    assert counted_giftees(stage) == [SAM]
+    assert stage.names().count("SubscriptionStarted") == (1 if duplicate_first else 0)
+    (line,) = stage.listing()
+    assert line["kind"] == ("counted_duplicate" if duplicate_first else "duplicate")
+    assert (line["giver"], line["receivers"]) == ("MadCats", ["SamOnKick"])
+
+
+@pytest.mark.parametrize("duplicate_first", [False, True])
+def test_the_duplicate_of_a_gift_for_which_the_feed_is_believed(
+    stage: Stage, duplicate_first: bool
+) -> None:
+    with stage.ours.database.begin() as tx:
+        now = stage.clock.now
+        intake.set_authorities(tx, NORA, {GIFTS: "feed", NEW: "feed"}, now, overrule=True)
+    frames = [
+        ("GiftedSubscriptionsEvent", gifts("SamOnKick")),
+        ("SubscriptionEvent", {"username": "SamOnKick", "months": 1}),
+    ]
+    for name, data in reversed(frames) if duplicate_first else frames:
+        stage.frame(name, data)
+        stage.clock.forward(seconds=1)
+        tasks.credit_from_feed(stage.ours)
+        stage.work()
+    assert counted_giftees(stage) == [SAM]
+    assert stage.names().count("SubscriptionStarted") == (1 if duplicate_first else 0)
+    assert [line["kind"] for line in stage.listing()] == [
+        "counted_duplicate" if duplicate_first else "duplicate"
+    ]
+
+
+def test_what_an_admin_credits_is_no_duplicate(stage: Stage) -> None:
+    """A subscription beside a gift that only the feed saw: an admin said that it is one."""
+    given(stage)
+    stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
+    stage.clock.forward(minutes=16)
+    stage.listing()
+    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.work()
+    assert stage.names() == ["SubGifted", "SubGifted", "SubscriptionStarted"]
+    assert stage.listing() == []
+
+
+# -- by command and button ----------------------------------------------------------------------
+
+
+async def test_one_way_for_both_kinds(stage: Stage) -> None:
+    given(stage)
+    told(stage, BOTH[0])
+    stage.frame("KicksGifted", kicks("k1"))
+    stage.clock.forward(minutes=16)
+    numbers = {line["kind"]: line["number"] for line in stage.listing()}
+
+    async def settle(act: str, kind: str) -> str:
+        embed = await buttons.settle(stage.ours, GUILD, act, numbers[kind], ADMIN)
+        return f"{embed.title} {embed.description}"
+
+    with pytest.raises(Refusal, match="has not counted"):
+        await settle("undo", "kicks")
+    assert "dismissed It was not counted" in await settle("dismiss", "kicks")
+    assert "credited 1 is counted now" in await settle("credit", "duplicate")
+    stage.work()
+    assert stage.names() == ["SubGifted", "SubGifted", "SubscriptionStarted"]

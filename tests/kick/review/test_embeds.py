@@ -1,0 +1,108 @@
+"""How missed events look, and the buttons below them."""
+
+import re
+from typing import Any
+
+import pytest
+
+from core.kick.review import embeds
+from core.kick.review.actions import MissedEvent, payload
+from core.kick.review.buttons import ReviewButton, alarm, review_buttons
+from core.kick.review.credit import Credited
+from core.kit.discord_buttons import MOST_ROWS
+from tests.kick.review.scene import Scene
+
+
+@pytest.fixture
+def listed(scene: Scene) -> dict[str, Any]:
+    """One of each kind."""
+    drop = tuple(scene.sees_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
+    seen = (drop, (scene.sees_kicks("Tom", 1500),), (scene.sees_sub("Ann", 13),))
+    return payload([MissedEvent(number, each) for number, each in enumerate(seen, 1)])
+
+
+def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
+    embed = embeds.listing(listed)
+    text = str(embed.description)
+    assert embed.title == "🔍 3 missed events"
+    assert "**#1** **Mia** gave 7 subscriptions: Lucky" in text
+    assert "Lucky\\_4, …" in text
+    assert "**#2** **Tom** gave 1,500 Kicks (Rage Quit)" in text
+    assert "**#3** **Ann** subscribed, month 13" in text
+
+
+def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
+    embed = embeds.listing(payload([MissedEvent(1, (scene.sees_gift(None, "Tom"),))]))
+    assert "Somebody gave 1 subscription: Tom" in str(embed.description)
+
+
+def duplicates(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
+    row = {"number": 4, "kind": kind, "giver": giver, "receivers": list(names)}
+    row |= {"count": len(names), "at": "2026-05-01T12:00:00+00:00"}
+    return {"events": [row], "count": 1}
+
+
+def test_a_gift_told_twice_is_explained() -> None:
+    embed = embeds.listing(duplicates("duplicate", "Tom", "**Ann**"))
+    text = str(embed.description)
+    assert embed.title == "🔍 1 event to review"
+    assert "**#4** **Mia** gave Tom, \\*\\*Ann\\*\\* a subscription" in text
+    assert "Counted as gifts only" in text
+    assert "realtime feed" not in text
+    assert embed.footer.text == "/missed credit <number> · /missed dismiss <number>"
+
+
+def test_what_counted_twice_can_be_taken_back() -> None:
+    embed = embeds.listing(duplicates("counted_duplicate", "Tom", giver=""))
+    assert "Somebody gave Tom" in str(embed.description)
+    assert "Counted as both" in str(embed.description)
+    assert embed.footer.text == "/missed undo <number> · /missed dismiss <number>"
+
+
+async def test_the_buttons_fit_what_can_be_done() -> None:
+    for kind, label in (("duplicate", "Credit #4"), ("counted_duplicate", "Take back #4")):
+        view = review_buttons(duplicates(kind, "Tom")["events"])
+        shown = [item.item.label for item in view.children if isinstance(item, ReviewButton)]
+        assert shown == [label, "Dismiss #4"]
+
+
+def test_nothing_missing_is_good_news() -> None:
+    assert str(embeds.listing(payload([])).title).startswith("✅")
+
+
+def test_a_name_does_no_mischief(scene: Scene) -> None:
+    embed = embeds.listing(payload([MissedEvent(1, (scene.sees_gift("@everyone", "**Tom**"),))]))
+    assert "@everyone" not in str(embed.description)
+    assert "\\*\\*Tom" in str(embed.description)
+
+
+def test_many_misses_fit_and_the_rest_is_counted(scene: Scene) -> None:
+    many = [MissedEvent(n, (scene.sees_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
+    text = str(embeds.listing(payload(many)).description)
+    assert "… and 29 more" in text
+
+
+def test_who_could_not_be_found_is_said() -> None:
+    assert embeds.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
+    partly = embeds.credited(3, Credited(1, ("Gone",)))
+    assert "Gone" in str(partly.description)
+    assert str(partly.title).startswith("⚠️")
+
+
+async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
+    view = review_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
+    assert len(view.children) == 2 * MOST_ROWS
+    assert {item.row for item in view.children} == set(range(MOST_ROWS))
+    shown = alarm(listed)
+    below = shown.view()
+    assert below is not None
+    assert len(below.children) == 6
+
+
+async def test_a_button_is_found_again_by_its_id() -> None:
+    template = ReviewButton.__discord_ui_compiled_template__
+    for act in ("credit", "undo", "dismiss"):
+        custom_id = str(ReviewButton(act, 12).custom_id)
+        match = re.fullmatch(template, custom_id)
+        assert match is not None
+        assert (match["act"], int(match["number"])) == (act, 12)

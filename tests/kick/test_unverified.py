@@ -1,0 +1,337 @@
+"""What cannot be verified when it comes is held, bounded, and verified later: nothing is lost."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from core.kick import store, unverified
+from core.kick.intake import unverified_store
+from core.kick.intake.pruning import prune
+from core.kick.public_key import LOOK_AGAIN
+from core.kick.unverified import KEPT_FOR, LOOK_ANYWAY, check_health, verify_deliveries
+from core.kit.bus import LocalBus
+from core.kit.database import Database
+from core.kit.health_item import HealthItem
+from core.kit.services import Services
+from core.kit.settings import Settings
+from tests.kick.rig import (
+    NOON,
+    VERA,
+    Hook,
+    KeyEndpoint,
+    StandingClock,
+    chat,
+    follow,
+    hook,
+    new_key,
+    pem_of,
+    settings,
+)
+
+UNVERIFIED = (202, {"status": "unverified"})
+STORED = (200, {"status": "stored"})
+FORGERS = 2
+ROTATED = 1
+
+
+@pytest.fixture
+def our_settings(endpoint: KeyEndpoint) -> Settings:
+    return settings(kick_api_url=endpoint.url)
+
+
+@pytest.fixture
+def kick(clean: Database, clock: StandingClock, guild_id: int, our_settings: Settings) -> Hook:
+    """Our webhook; Kick's key has been known for long."""
+    follow(clean, guild_id)
+    with clean.begin() as tx:
+        store.set_public_key(tx, pem_of(new_key()), NOON - timedelta(days=30))
+    return hook(clean, clock, our_settings)
+
+
+@pytest.fixture
+def services(kick: Hook, clean: Database, clock: StandingClock, our_settings: Settings) -> Services:
+    return Services(our_settings, clean, LocalBus(), clock)
+
+
+def sent(
+    kick: Hook, message_id: str | None = None, timestamp: str | None = None
+) -> tuple[int, object]:
+    answer = kick.send(message_id=message_id, timestamp=timestamp)
+    return answer.status_code, answer.json
+
+
+def forge(kick: Hook, message_id: str | None = None) -> int:
+    genuine, kick.key = kick.key, new_key(FORGERS)
+    status = kick.send(message_id=message_id).status_code
+    kick.key = genuine
+    return status
+
+
+def count(database: Database, table: str) -> int:
+    with database.begin() as tx:
+        return int(tx.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def counts(database: Database) -> tuple[int, int]:
+    """How many are in the inbox, and how many are held."""
+    return count(database, "inbox_deliveries"), count(database, "kick_unverified_deliveries")
+
+
+def health(services: Services) -> HealthItem | None:
+    with services.database.begin() as tx:
+        return next(iter(check_health(tx, services.clock())), None)
+
+
+def test_a_forgery_just_before_a_rotation_loses_nothing(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    """It has used up the one request for Kick's key that is allowed in these seconds."""
+    assert forge(kick) == 401
+    kick.key = endpoint.key = new_key(ROTATED)
+    for number in range(3):
+        sent(kick, f"genuine-{number}")
+    assert counts(clean) == (0, 4)
+    assert endpoint.asked == 1
+
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (0, 4), "Kick is asked less often for what seems to be forged"
+    clock.forward(seconds=LOOK_ANYWAY.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (3, 1)
+    assert endpoint.asked == 2
+    assert sent(kick) == STORED
+
+
+def test_what_comes_after_the_rotation_is_taken_as_soon_as_kick_may_be_asked_again(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    forge(kick)
+    kick.key = endpoint.key = new_key(ROTATED)
+    sent(kick, "early")
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    assert sent(kick) == STORED
+    verify_deliveries(services)
+    assert counts(clean) == (2, 1)
+
+
+def test_while_kick_does_not_give_its_key_deliveries_are_held_and_health_says_so(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    endpoint.is_away = True
+    kick.key = endpoint.key = new_key(ROTATED)
+    body = chat("is anybody there?")
+    assert kick.send(body, message_id="one").status_code == 202
+    assert sent(kick, "two") == UNVERIFIED
+    assert counts(clean) == (0, 2)
+    part = health(services)
+    assert part is not None
+    assert (part.state, part.name) == ("warn", "Kick signatures")
+    assert "2 deliveries wait" in part.reason
+
+    clock.forward(hours=3)
+    verify_deliveries(services)
+    assert counts(clean) == (0, 2)
+    endpoint.is_away = False
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (2, 0)
+    assert health(services) is None
+    with clean.begin() as tx:
+        row = tx.execute(text("SELECT * FROM inbox_deliveries ORDER BY id LIMIT 1")).one()
+    assert (row.delivery_id, row.kind, row.body, row.sent_at) == (
+        "one",
+        "chat.message.sent",
+        body,
+        NOON,
+    )
+
+
+def test_the_very_first_delivery_is_held_while_no_key_is_known(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint
+) -> None:
+    with clean.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM kick_public_keys")
+    endpoint.is_away = True
+    assert sent(kick) == UNVERIFIED
+    assert counts(clean) == (0, 1)
+
+
+def test_a_new_installation_asks_for_the_key_before_the_first_delivery_comes(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint
+) -> None:
+    with clean.begin() as tx:
+        tx.exec_driver_sql("DELETE FROM kick_public_keys")
+    endpoint.is_away = True
+    with capture_logs() as logs:
+        verify_deliveries(services)
+    assert [line["event"] for line in logs] == ["Kick did not give its public key"]
+    endpoint.is_away = False
+    for _ in range(3):
+        verify_deliveries(services)
+    assert endpoint.asked == 2, "once in vain, and once is enough"
+    endpoint.is_away = True
+    assert sent(kick) == STORED
+    assert counts(clean) == (1, 0)
+
+
+def test_a_key_that_kick_names_hours_later_still_verifies_them(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    """As when a cache stands before Kick's endpoint."""
+    kick.key = new_key(ROTATED)
+    assert kick.send().status_code == 401
+    part = health(services)
+    assert part is not None
+    assert part.state == "warn"
+    assert "a key that Kick does not name" in part.reason
+    clock.forward(hours=20)
+    verify_deliveries(services)
+    endpoint.key = new_key(ROTATED)
+    clock.forward(seconds=LOOK_ANYWAY.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (1, 0)
+
+
+def test_forgeries_beside_genuine_deliveries_are_no_alarm_and_given_up_after_a_day(
+    kick: Hook, services: Services, clean: Database, clock: StandingClock
+) -> None:
+    forge(kick)
+    assert sent(kick) == STORED
+    part = health(services)
+    assert part is not None
+    assert part.state == "ok"
+    clock.forward(seconds=KEPT_FOR.total_seconds() + 1)
+    verify_deliveries(services)
+    assert counts(clean) == (1, 0)
+    assert health(services) is None
+
+
+def test_a_forgery_under_the_id_of_a_genuine_delivery_does_not_stand_in_its_way(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    endpoint.is_away = True
+    forge(kick, "01JABC")
+    kick.key = endpoint.key = new_key(ROTATED)
+    assert sent(kick, "01JABC") == UNVERIFIED
+    assert sent(kick, "01JABC") == UNVERIFIED
+    endpoint.is_away = False
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"raw": b"{"},
+        {"raw": b"[]"},
+        {"body": chat(channel=VERA)},
+        {"kind": "some.future.event"},
+        {"timestamp": "yesterday"},
+        {"headers": {"Kick-Event-Message-Id": None}},
+    ],
+)
+def test_what_would_be_declined_anyway_is_not_held(
+    kick: Hook, clean: Database, how: dict[str, object]
+) -> None:
+    kick.key = new_key(FORGERS)
+    assert kick.send(**how).status_code in (400, 401)  # type: ignore[arg-type]
+    assert counts(clean) == (0, 0)
+
+
+def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
+    kick: Hook,
+    services: Services,
+    clean: Database,
+    endpoint: KeyEndpoint,
+    clock: StandingClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unverified_store, "MOST_KEPT", 5)
+    monkeypatch.setattr(unverified, "AT_ONCE", 2)
+    for _ in range(8):
+        forge(kick)
+    assert counts(clean) == (0, 5)
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    endpoint.is_away = True
+    kick.key = endpoint.key = new_key(ROTATED)
+    assert [sent(kick) for _ in range(5)] == [UNVERIFIED] * 5
+    assert kick.send().status_code == 503
+    assert counts(clean) == (0, 5)
+    endpoint.is_away = False
+    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    verify_deliveries(services)
+    assert counts(clean) == (5, 0)
+
+
+def test_a_body_beyond_reason_is_not_held(kick: Hook, clean: Database) -> None:
+    kick.key = new_key(FORGERS)
+    assert kick.send(chat("x" * unverified_store.MOST_BYTES)).status_code == 401
+    assert counts(clean) == (0, 0)
+
+
+# -- a wrong clock ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [-24 * 365, -25, -1, 1, 25, 24 * 365])
+def test_events_of_now_are_taken_whatever_our_clock_says(
+    kick: Hook, clean: Database, endpoint: KeyEndpoint, clock: StandingClock, hours: int
+) -> None:
+    clock.forward(hours=hours)
+    endpoint.ahead = timedelta(hours=-hours)
+    assert sent(kick, timestamp="2026-05-01T12:00:00Z") == STORED
+    assert counts(clean) == (1, 0)
+
+
+@pytest.mark.parametrize("hours", [25, 24 * 365])
+def test_what_is_really_old_is_refused_though_our_clock_is_ahead(
+    kick: Hook, clean: Database, endpoint: KeyEndpoint, clock: StandingClock, hours: int
+) -> None:
+    clock.forward(hours=hours)
+    endpoint.ahead = timedelta(hours=-hours)
+    assert kick.send(timestamp="2026-04-30T11:59:59Z").status_code == 403
+    assert counts(clean) == (0, 0)
+
+
+def test_once_kicks_time_is_known_a_clock_that_is_behind_lets_no_replay_in(
+    kick: Hook, endpoint: KeyEndpoint, clock: StandingClock, services: Services
+) -> None:
+    clock.forward(days=-7)
+    endpoint.ahead = timedelta(days=7)
+    forge(kick)  # asks Kick
+    assert kick.send(timestamp="2026-04-26T12:00:00Z").status_code == 403
+    assert sent(kick, timestamp="2026-05-01T12:00:00Z") == STORED
+
+
+def test_where_nobody_knows_the_time_what_seems_too_old_is_held(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    clock.forward(days=3)
+    endpoint.is_away, endpoint.ahead = True, timedelta(days=-3)
+    assert sent(kick, "fresh", timestamp="2026-05-01T12:00:00Z") == UNVERIFIED
+    assert sent(kick, "old", timestamp="2026-04-30T11:59:59Z") == UNVERIFIED
+    clock.forward(hours=2)
+    verify_deliveries(services)
+    assert counts(clean) == (0, 2)
+    endpoint.is_away = False
+    clock.forward(hours=2)
+    verify_deliveries(services)
+    assert counts(clean) == (1, 0)
+    with clean.begin() as tx:
+        assert tx.execute(text("SELECT delivery_id FROM inbox_deliveries")).scalar() == "fresh"
+
+
+def test_a_clock_that_is_ahead_throws_away_nothing_that_could_come_again(
+    kick: Hook, services: Services, clean: Database, endpoint: KeyEndpoint, clock: StandingClock
+) -> None:
+    endpoint.ahead = timedelta(days=-7)
+    clock.forward(days=7)
+    forge(kick)  # asks Kick
+    assert sent(kick, "01JABC", timestamp="2026-05-01T12:00:00Z") == STORED
+    with clean.begin() as tx:
+        tx.exec_driver_sql("UPDATE inbox_deliveries SET state = 'done', received_at = sent_at")
+    prune(services)
+    assert sent(kick, "01JABC", timestamp="2026-05-01T12:00:00Z") == (200, {"status": "seen"})
