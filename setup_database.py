@@ -11,6 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from core.kit.database import Database
@@ -27,12 +28,21 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
 
     Raises:
         Outage: the database cannot be reached; nothing has changed.
+        StartError: another version of the program made it, from which there is no way to this one.
     """
     database.check_address()
     with database.begin() as tx:
         tx.execute(_LOCK)
         before = version_of(tx)
-        command.upgrade(alembic_config(tx), "head")
+        config = alembic_config(tx)
+        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+        if before is not None and before not in known:
+            raise StartError(
+                f"The database has version {before}, which this program does not know: it was made "
+                "by a newer version, or before 0.2.0. Start the version that made it, or start "
+                "with an empty database (another DATABASE_URL, or another DATA_DIR)."
+            )
+        command.upgrade(config, "head")
         return before, version_of(tx)
 
 

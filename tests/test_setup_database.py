@@ -104,6 +104,18 @@ def test_an_upgrade_that_fails_halfway_leaves_everything_as_it_was(
     gate.close()
 
 
+def test_a_database_of_an_unknown_version_is_left_as_it_is(url: str, migrations: Path) -> None:
+    setup_database.set_up(settings(url))
+    gate = Database(url, pool_size=1)
+    with gate.begin() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '0012'"))
+    with pytest.raises(StartError, match="version 0012, which this program does not know"):
+        setup_database.set_up(settings(url))
+    with gate.begin() as tx:
+        assert setup_database.version_of(tx) == "0012"
+    gate.close()
+
+
 def test_a_database_that_is_away_is_said_in_a_sentence_without_the_password() -> None:
     with pytest.raises(StartError, match="check DATABASE_URL") as caught:
         setup_database.set_up(settings("postgresql://u:hunter2hunter2@127.0.0.1:1/x"))

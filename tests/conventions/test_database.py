@@ -7,7 +7,6 @@ from importlib import import_module
 from uuid import uuid4
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -130,22 +129,6 @@ def test_guilds_are_left_out_of_statistics(empty: Database) -> None:
     for name, table in METADATA.tables.items():
         if "guild_id" in table.columns:
             assert "guild_id has statistics 0" in told[name]
-
-
-def test_an_upgrade_deletes_the_statistics_of_guilds(empty: Database) -> None:
-    """ANALYZE would never renew them, and no new guild would be in them."""
-    with empty.begin() as tx:
-        command.upgrade(setup_database.alembic_config(tx), "0012")
-        tx.execute(text("ALTER TABLE guilds ALTER COLUMN guild_id SET STATISTICS -1"))
-        tx.execute(text("INSERT INTO guilds (guild_id, name) VALUES (1, 'a'), (2, 'b')"))
-        tx.execute(text("ANALYZE guilds"))
-    known = text("SELECT attname FROM pg_stats WHERE tablename = 'guilds'")
-    with empty.begin() as tx:
-        assert "guild_id" in tx.scalars(known).all()
-    setup_database.upgrade(empty)
-    with empty.begin() as tx:
-        assert "guild_id" not in tx.scalars(known).all()
-    assert "guild_id has statistics 0" in described(empty)["guilds"]
 
 
 def test_upgrading_twice_changes_nothing(empty: Database) -> None:
