@@ -220,10 +220,11 @@ class BufferingWorker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:  # type: ignore[override]
         conn.state = "serving"
         conn.is_webhook = conn.received.startswith(WEBHOOKS)
-        if self._pages is None or conn.is_webhook:
+        if conn.is_webhook:
             self._webhooks.append((time.monotonic(), conn))
             self._serve_webhooks()
             return
+        assert self._pages is not None, "made with the other threads"
         served = self._pages.submit(self.handle, conn)
         served.add_done_callback(
             lambda future: self.method_queue.defer(self.finish_request, conn, future)
@@ -268,8 +269,10 @@ class BufferingWorker(ThreadWorker):
             conn.sock.settimeout(ANSWER_SECONDS)
             return bool(super().handle_request(req, conn))
         conn.sock.settimeout(WEBHOOK_ANSWER_SECONDS)
-        conn.steps = self._steps(req, conn)
-        return next(conn.steps)
+        steps = self._steps(req, conn)
+        is_called = next(steps)
+        conn.steps = steps  # unless the application has failed: gunicorn has answered then
+        return is_called
 
     def _steps(self, req: Any, conn: Connection) -> Iterator[bool]:
         """What gunicorn does in `handle_request`, in two steps: call the application, and write its
