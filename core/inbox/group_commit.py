@@ -60,10 +60,6 @@ class GroupCommit:
             raise entry.error
         return bool(entry.new)
 
-    def put(self, delivery: Delivery) -> bool:
-        """Both."""
-        return self.wait(self.add(delivery))
-
     def _write_batch(self) -> None:
         with self._guard:
             batch = self._added[:MAX_BATCH]

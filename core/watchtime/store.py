@@ -257,7 +257,7 @@ _LENGTH = """
 """
 
 # The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed anew
+# history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed again
 # wherever they are named.
 _SET_WATCHED = text(
     f"""

@@ -1,4 +1,4 @@
-"""The documents made from the code: `python -m tests.conventions.documents` writes them anew.
+"""The documents made from the code: `python -m tests.conventions.documents` rewrites them.
 
 `test_documentation.py` holds them to the code, so a setting or a command cannot be forgotten.
 """

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -65,6 +66,10 @@ def stored(database: Database, source: str) -> list[str]:
         return list(tx.execute(query, {"source": source}).scalars())
 
 
+def put(commits: GroupCommit, one: Delivery) -> bool:
+    return commits.wait(commits.add(one))
+
+
 def behind_one_that_writes(
     commits: GroupCommit,
     slow: SlowDatabase,
@@ -87,7 +92,7 @@ def test_those_who_come_while_one_writes_are_written_together(
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
     names = [f"d{number}" for number in range(20)]
-    puts = [lambda name=name: commits.put(delivery(source, name)) for name in names]
+    puts = [lambda name=name: put(commits, delivery(source, name)) for name in names]
     assert behind_one_that_writes(commits, slow, puts[0], puts[1:]) == [True] * 20
     assert slow.runs == 2
     assert sorted(stored(database, source)) == sorted(names)
@@ -97,7 +102,7 @@ def test_it_is_true_for_one_of_those_who_tell_the_same(
     slow: SlowDatabase, database: Database, source: str
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
-    puts = [lambda: commits.put(delivery(source, "same"))] * 6
+    puts = [lambda: put(commits, delivery(source, "same"))] * 6
     assert sorted(behind_one_that_writes(commits, slow, puts[0], puts[1:])) == [False] * 5 + [True]
     assert stored(database, source) == ["same"]
 
@@ -107,10 +112,10 @@ def test_one_that_cannot_be_written_does_not_take_the_others_with_it(
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
     puts = [
-        lambda: commits.put(delivery(source, "a")),
-        lambda: commits.put(delivery(source, "b")),
-        lambda: commits.put(delivery(source, "bad", text="\0")),
-        lambda: commits.put(delivery(source, "c")),
+        lambda: put(commits, delivery(source, "a")),
+        lambda: put(commits, delivery(source, "b")),
+        lambda: put(commits, delivery(source, "bad", text="\0")),
+        lambda: put(commits, delivery(source, "c")),
     ]
     a, b, bad, c = behind_one_that_writes(commits, slow, puts[0], puts[1:])
     assert (a, b, c) == (True, True, True)
@@ -123,17 +128,17 @@ def test_an_outage_is_told_to_all_who_wait_and_the_next_ones_go_through(
 ) -> None:
     commits = GroupCommit(slow)  # type: ignore[arg-type]
     slow.outages = 2
-    puts = [lambda name=name: commits.put(delivery(source, name)) for name in "abcd"]
+    puts = [lambda name=name: put(commits, delivery(source, name)) for name in "abcd"]
     told = behind_one_that_writes(commits, slow, puts[0], puts[1:])
     assert [type(error) for error in told] == [Outage] * 4
     assert stored(database, source) == []
-    assert commits.put(delivery(source, "a"))
+    assert put(commits, delivery(source, "a"))
 
 
 def test_under_a_crowd_everybody_is_answered_once(database: Database, source: str) -> None:
     commits = GroupCommit(database)
     with ThreadPoolExecutor(32) as threads:
         told = [delivery(source, f"d{number % 300}") for number in range(600)]
-        answers = list(threads.map(commits.put, told, timeout=PATIENCE))
+        answers = list(threads.map(partial(put, commits), told, timeout=PATIENCE))
     assert sum(answers) == 300
     assert len(stored(database, source)) == 300
