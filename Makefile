@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench format lock docs words clean runtime development
+.PHONY: help run demo test check bench format lock docs baseline words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
@@ -44,6 +44,9 @@ lock: development ## renew the locks after an edit of requirements.in or require
 
 docs: development ## write .env.example, docs/settings.md and docs/commands.md anew
 	$(PY) -m tests.conventions.documents
+
+baseline: development ## write the schema of the records into core/migrations (until 0.2.0 is released)
+	$(PY) -m core.migrations.baseline
 
 words: development ## collect what is said to people into core/locale, for translators
 	@mkdir -p core/locale

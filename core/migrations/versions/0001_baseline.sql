@@ -1,0 +1,1690 @@
+CREATE TABLE inbox_deliveries (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	source TEXT NOT NULL, 
+	delivery_id TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	lane TEXT NOT NULL, 
+	body JSONB NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	subscription_id TEXT, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	handled_at TIMESTAMP WITH TIME ZONE, 
+	error TEXT, 
+	CONSTRAINT inbox_deliveries_key PRIMARY KEY (id), 
+	CONSTRAINT inbox_deliveries_once UNIQUE (source, delivery_id), 
+	CONSTRAINT inbox_deliveries_state CHECK (state IN ('waiting', 'done', 'dead'))
+);
+
+CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
+
+CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
+
+CREATE INDEX inbox_deliveries_newest ON inbox_deliveries (source, lane, received_at DESC);
+
+CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
+
+COMMENT ON COLUMN inbox_deliveries.source IS 'such as kick.webhook';
+
+COMMENT ON COLUMN inbox_deliveries.delivery_id IS 'the sender''s own id of this delivery';
+
+COMMENT ON COLUMN inbox_deliveries.kind IS 'the sender''s name of the event';
+
+COMMENT ON COLUMN inbox_deliveries.lane IS 'deliveries of one lane are handled in order';
+
+COMMENT ON COLUMN inbox_deliveries.subscription_id IS 'as the sender says; not signed';
+
+COMMENT ON COLUMN inbox_deliveries.error IS 'why it is a dead letter';
+
+CREATE TABLE inbox_events (
+	guild_id BIGINT NOT NULL, 
+	event TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	delivery BIGINT NOT NULL, 
+	CONSTRAINT inbox_events_once PRIMARY KEY (guild_id, event, key)
+);
+
+CREATE INDEX inbox_events_by_age ON inbox_events (event, at);
+
+COMMENT ON COLUMN inbox_events.event IS 'class name of the event';
+
+COMMENT ON COLUMN inbox_events.key IS 'natural key from the body';
+
+COMMENT ON COLUMN inbox_events.delivery IS 'the delivery that contained it first';
+
+ALTER TABLE inbox_events ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE inbox_retries (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	guild_id BIGINT NOT NULL, 
+	event TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	handler TEXT NOT NULL, 
+	payload JSONB NOT NULL, 
+	attempts INTEGER DEFAULT '1' NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	error TEXT NOT NULL, 
+	CONSTRAINT inbox_retries_key PRIMARY KEY (id), 
+	CONSTRAINT inbox_retries_once UNIQUE (guild_id, event, key, handler), 
+	CONSTRAINT inbox_retries_state CHECK (state IN ('waiting', 'dead'))
+);
+
+CREATE INDEX inbox_retries_due ON inbox_retries (try_at) WHERE state = 'waiting';
+
+COMMENT ON COLUMN inbox_retries.handler IS 'name of the handler that failed';
+
+COMMENT ON COLUMN inbox_retries.payload IS 'the event';
+
+ALTER TABLE inbox_retries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE outbox_messages (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	service TEXT NOT NULL, 
+	lane TEXT NOT NULL, 
+	target JSONB NOT NULL, 
+	kind TEXT NOT NULL, 
+	payload JSONB NOT NULL, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	try_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	attempts INTEGER DEFAULT '0' NOT NULL, 
+	unsure BOOLEAN DEFAULT 'false' NOT NULL, 
+	carried_by BIGINT, 
+	first_sending_at TIMESTAMP WITH TIME ZONE, 
+	sending_at TIMESTAMP WITH TIME ZONE, 
+	lease TEXT, 
+	sent_at TIMESTAMP WITH TIME ZONE, 
+	receipt JSONB, 
+	error TEXT, 
+	CONSTRAINT outbox_messages_key PRIMARY KEY (id), 
+	CONSTRAINT outbox_messages_once UNIQUE (guild_id, key), 
+	CONSTRAINT outbox_messages_state CHECK (state IN ('waiting', 'sending', 'sent', 'dead'))
+);
+
+CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
+
+CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
+
+CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
+
+COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
+
+COMMENT ON COLUMN outbox_messages.service IS 'names the transport: discord, kick';
+
+COMMENT ON COLUMN outbox_messages.lane IS 'messages of one lane go out in order';
+
+COMMENT ON COLUMN outbox_messages.target IS 'where to, in the transport''s terms';
+
+COMMENT ON COLUMN outbox_messages.kind IS 'names the renderer of the payload';
+
+COMMENT ON COLUMN outbox_messages.unsure IS 'an earlier attempt may have gone through';
+
+COMMENT ON COLUMN outbox_messages.carried_by IS 'the earlier message of its lane that includes this one';
+
+COMMENT ON COLUMN outbox_messages.sending_at IS 'when its lease was taken or renewed, by the database''s clock';
+
+COMMENT ON COLUMN outbox_messages.lease IS 'the claim that is sending it; only that may store the outcome';
+
+COMMENT ON COLUMN outbox_messages.receipt IS 'the service''s ids of what was created';
+
+ALTER TABLE outbox_messages ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE guilds (
+	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	added_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	left_at TIMESTAMP WITH TIME ZONE, 
+	reachable_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT guilds_key PRIMARY KEY (guild_id)
+);
+
+COMMENT ON COLUMN guilds.left_at IS 'the bot was removed from the server';
+
+COMMENT ON COLUMN guilds.reachable_at IS 'when the bot was last connected to Discord and saw this server';
+
+ALTER TABLE guilds ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_subscriptions (
+	broadcaster_user_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	subscription_id TEXT, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	trouble TEXT, 
+	CONSTRAINT kick_subscriptions_one_of_each PRIMARY KEY (broadcaster_user_id, kind)
+);
+
+COMMENT ON TABLE kick_subscriptions IS 'about a channel, whichever servers follow it';
+
+COMMENT ON COLUMN kick_subscriptions.kind IS 'Kick''s name of the event type';
+
+COMMENT ON COLUMN kick_subscriptions.subscription_id IS 'Kick''s id; empty while it is not subscribed';
+
+COMMENT ON COLUMN kick_subscriptions.trouble IS 'why it is not subscribed';
+
+CREATE TABLE kick_authorities (
+	broadcaster_user_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	authority TEXT NOT NULL, 
+	decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_authorities_one_a_kind PRIMARY KEY (broadcaster_user_id, kind), 
+	CONSTRAINT kick_authorities_authority CHECK (authority IN ('webhook', 'feed'))
+);
+
+COMMENT ON TABLE kick_authorities IS 'about a channel, whichever servers follow it';
+
+CREATE TABLE kick_status_checks (
+	broadcaster_user_id BIGINT NOT NULL, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	watched_since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_status_checks_key PRIMARY KEY (broadcaster_user_id)
+);
+
+COMMENT ON TABLE kick_status_checks IS 'about a channel, whichever servers follow it';
+
+COMMENT ON COLUMN kick_status_checks.checked_at IS 'of the newest check';
+
+COMMENT ON COLUMN kick_status_checks.started_at IS 'of the stream; empty when offline';
+
+COMMENT ON COLUMN kick_status_checks.watched_since IS 'start of the checks without a gap';
+
+CREATE TABLE kick_webhook_log (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	guild_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE, 
+	kind TEXT NOT NULL, 
+	delivery_id TEXT NOT NULL, 
+	subscription_id TEXT NOT NULL, 
+	outcome TEXT NOT NULL, 
+	CONSTRAINT kick_webhook_log_key PRIMARY KEY (id)
+);
+
+CREATE INDEX kick_webhook_log_newest ON kick_webhook_log (guild_id, at DESC);
+
+CREATE INDEX kick_webhook_log_newest_of_kind ON kick_webhook_log (guild_id, kind, at DESC);
+
+COMMENT ON TABLE kick_webhook_log IS 'never holds a body';
+
+COMMENT ON COLUMN kick_webhook_log.at IS 'when it arrived';
+
+COMMENT ON COLUMN kick_webhook_log.sent_at IS 'as signed';
+
+COMMENT ON COLUMN kick_webhook_log.subscription_id IS 'not signed';
+
+ALTER TABLE kick_webhook_log ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_unattributed_deliveries (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	outcome TEXT NOT NULL, 
+	count INTEGER NOT NULL, 
+	CONSTRAINT kick_unattributed_deliveries_key PRIMARY KEY (id)
+);
+
+CREATE INDEX kick_unattributed_deliveries_at ON kick_unattributed_deliveries (at);
+
+COMMENT ON TABLE kick_unattributed_deliveries IS 'deliveries that cannot be attributed to a server';
+
+COMMENT ON COLUMN kick_unattributed_deliveries.at IS 'when it arrived';
+
+COMMENT ON COLUMN kick_unattributed_deliveries.count IS 'deliveries in this row';
+
+CREATE TABLE kick_unverified_deliveries (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	message_id TEXT NOT NULL, 
+	timestamp TEXT NOT NULL, 
+	body BYTEA NOT NULL, 
+	signature TEXT NOT NULL, 
+	kind TEXT NOT NULL, 
+	subscription_id TEXT NOT NULL, 
+	checked_with TEXT, 
+	CONSTRAINT kick_unverified_deliveries_key PRIMARY KEY (id)
+);
+
+COMMENT ON TABLE kick_unverified_deliveries IS 'deliveries that cannot be verified yet, kept for a day; most of them are forged';
+
+COMMENT ON COLUMN kick_unverified_deliveries.timestamp IS 'as signed';
+
+COMMENT ON COLUMN kick_unverified_deliveries.body IS 'as signed, byte for byte';
+
+COMMENT ON COLUMN kick_unverified_deliveries.kind IS 'not signed';
+
+COMMENT ON COLUMN kick_unverified_deliveries.subscription_id IS 'not signed';
+
+COMMENT ON COLUMN kick_unverified_deliveries.checked_with IS 'hash of the newest key that did not match';
+
+CREATE TABLE kick_feed_states (
+	broadcaster_user_id BIGINT NOT NULL, 
+	is_ok BOOLEAN NOT NULL, 
+	reason TEXT NOT NULL, 
+	transport TEXT, 
+	received_at TIMESTAMP WITH TIME ZONE, 
+	chatroom_id BIGINT, 
+	missing_on_feed INTEGER DEFAULT '0' NOT NULL, 
+	webhooks_missing_since TIMESTAMP WITH TIME ZONE, 
+	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_feed_states_key PRIMARY KEY (broadcaster_user_id)
+);
+
+COMMENT ON TABLE kick_feed_states IS 'about a channel, whichever servers follow it';
+
+COMMENT ON COLUMN kick_feed_states.reason IS 'one sentence';
+
+COMMENT ON COLUMN kick_feed_states.transport IS 'empty while it is not connected';
+
+COMMENT ON COLUMN kick_feed_states.received_at IS 'of the newest event of any kind';
+
+COMMENT ON COLUMN kick_feed_states.chatroom_id IS 'whose chat is compared with the webhooks';
+
+COMMENT ON COLUMN kick_feed_states.missing_on_feed IS 'chat lines by webhook of which the feed showed none';
+
+COMMENT ON COLUMN kick_feed_states.webhooks_missing_since IS 'first chat line on the feed that no webhook followed';
+
+COMMENT ON COLUMN kick_feed_states.checked_at IS 'by the listener';
+
+CREATE TABLE kick_public_keys (
+	pem TEXT NOT NULL, 
+	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
+);
+
+COMMENT ON TABLE kick_public_keys IS 'Kick''s one signing key; kept so that a restart can verify while Kick''s API is away';
+
+CREATE TABLE kick_bots (
+	kick_user_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
+);
+
+COMMENT ON TABLE kick_bots IS 'our own accounts, whose lines in chat earn nothing and command nothing';
+
+CREATE TABLE kick_confirmations (
+	guild_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_confirmations_once PRIMARY KEY (guild_id, kind, key), 
+	CONSTRAINT kick_confirmations_kind CHECK (kind IN ('gift', 'sub', 'kicks'))
+);
+
+CREATE INDEX kick_confirmations_subject ON kick_confirmations (guild_id, subject, kind, at);
+
+COMMENT ON TABLE kick_confirmations IS 'events that came by webhook, kept while the feed may still report them';
+
+COMMENT ON COLUMN kick_confirmations.key IS 'of the event';
+
+COMMENT ON COLUMN kick_confirmations.subject IS 'equal to the unconfirmed event''s';
+
+ALTER TABLE kick_confirmations ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_recent_subs (
+	guild_id BIGINT NOT NULL, 
+	kick_user_id BIGINT NOT NULL, 
+	gifted BOOLEAN NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	key TEXT NOT NULL, 
+	payload JSONB NOT NULL, 
+	CONSTRAINT kick_recent_subs_once PRIMARY KEY (guild_id, kick_user_id, gifted, key)
+);
+
+CREATE INDEX kick_recent_subs_at ON kick_recent_subs (at);
+
+COMMENT ON TABLE kick_recent_subs IS 'kept for a month to recognise duplicates';
+
+COMMENT ON COLUMN kick_recent_subs.kick_user_id IS 'who has the subscription';
+
+COMMENT ON COLUMN kick_recent_subs.gifted IS 'received, not bought';
+
+COMMENT ON COLUMN kick_recent_subs.key IS 'of the event';
+
+COMMENT ON COLUMN kick_recent_subs.payload IS 'the event';
+
+ALTER TABLE kick_recent_subs ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE wagers_polls (
+	platform TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	outcome TEXT NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	accounts INTEGER NOT NULL, 
+	unreadable INTEGER NOT NULL, 
+	repeated INTEGER NOT NULL, 
+	next_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT wagers_polls_key PRIMARY KEY (platform, asked_at), 
+	CONSTRAINT wagers_polls_outcome CHECK (outcome IN ('ok', 'busy', 'failed'))
+);
+
+COMMENT ON TABLE wagers_polls IS 'of the installation, whichever servers have accounts there';
+
+COMMENT ON COLUMN wagers_polls.reason IS 'why it failed';
+
+COMMENT ON COLUMN wagers_polls.accounts IS 'in the answer';
+
+COMMENT ON COLUMN wagers_polls.unreadable IS 'lines that make no sense';
+
+COMMENT ON COLUMN wagers_polls.repeated IS 'lines of a name that was there before';
+
+COMMENT ON COLUMN wagers_polls.next_at IS 'not asked again before';
+
+CREATE TABLE health_heartbeats (
+	process TEXT NOT NULL, 
+	part TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT health_heartbeats_newest PRIMARY KEY (process, part)
+);
+
+COMMENT ON TABLE health_heartbeats IS 'about processes, not about servers';
+
+COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
+
+CREATE TABLE guild_channels (
+	guild_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	slug TEXT NOT NULL, 
+	CONSTRAINT guild_channels_one_a_platform PRIMARY KEY (guild_id, platform), 
+	CONSTRAINT guild_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX guild_channels_by_channel ON guild_channels (platform, channel_id);
+
+COMMENT ON COLUMN guild_channels.platform IS 'kick, later twitch';
+
+COMMENT ON COLUMN guild_channels.channel_id IS 'user id of the channel''s owner';
+
+COMMENT ON COLUMN guild_channels.slug IS 'as in the channel''s address';
+
+ALTER TABLE guild_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE guild_settings (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	value JSONB NOT NULL, 
+	set_by BIGINT, 
+	set_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	CONSTRAINT guild_settings_one_value PRIMARY KEY (guild_id, key), 
+	CONSTRAINT guild_settings_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN guild_settings.set_by IS 'Discord id; empty when it comes from the environment';
+
+ALTER TABLE guild_settings ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE guild_permissions (
+	guild_id BIGINT NOT NULL, 
+	command_group TEXT NOT NULL, 
+	role_id BIGINT NOT NULL, 
+	CONSTRAINT guild_permissions_once PRIMARY KEY (guild_id, command_group, role_id), 
+	CONSTRAINT guild_permissions_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN guild_permissions.command_group IS 'a package, such as slot_calls';
+
+COMMENT ON COLUMN guild_permissions.role_id IS 'Discord id of the role';
+
+ALTER TABLE guild_permissions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE guild_audit_log (
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	guild_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	actor BIGINT NOT NULL, 
+	action TEXT NOT NULL, 
+	target TEXT DEFAULT '' NOT NULL, 
+	before JSONB, 
+	after JSONB, 
+	CONSTRAINT guild_audit_log_key PRIMARY KEY (id), 
+	CONSTRAINT guild_audit_log_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
+
+COMMENT ON COLUMN guild_audit_log.actor IS 'Discord id of who did it';
+
+COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.on';
+
+ALTER TABLE guild_audit_log ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE guild_channel_troubles (
+	guild_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	missing TEXT NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT guild_channel_troubles_once PRIMARY KEY (guild_id, channel_id), 
+	CONSTRAINT guild_channel_troubles_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT guild_channel_troubles_reason CHECK (reason IN ('deleted', 'forbidden'))
+);
+
+COMMENT ON COLUMN guild_channel_troubles.channel_id IS 'of Discord; features post there';
+
+COMMENT ON COLUMN guild_channel_troubles.reason IS 'why the bot cannot';
+
+COMMENT ON COLUMN guild_channel_troubles.missing IS 'permissions, as far as known, by commas';
+
+ALTER TABLE guild_channel_troubles ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_accounts (
+	guild_id BIGINT NOT NULL, 
+	kick_user_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	scopes TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	access_token TEXT NOT NULL, 
+	refresh_token TEXT NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_accounts_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_accounts_state CHECK (state IN ('connected', 'reconnect'))
+);
+
+COMMENT ON COLUMN kick_accounts.scopes IS 'as granted, separated by spaces';
+
+COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: Kick ended the grant';
+
+COMMENT ON COLUMN kick_accounts.access_token IS 'sealed';
+
+COMMENT ON COLUMN kick_accounts.refresh_token IS 'sealed';
+
+COMMENT ON COLUMN kick_accounts.expires_at IS 'of the access token';
+
+COMMENT ON COLUMN kick_accounts.connected_by IS 'Discord id of the admin';
+
+ALTER TABLE kick_accounts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_connect_attempts (
+	guild_id BIGINT NOT NULL, 
+	asked_by BIGINT NOT NULL, 
+	asked_by_name TEXT NOT NULL, 
+	link_id TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	state_hash TEXT, 
+	verifier TEXT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	finished_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_connect_attempts_link PRIMARY KEY (guild_id, link_id), 
+	CONSTRAINT kick_connect_attempts_state UNIQUE (state_hash), 
+	CONSTRAINT kick_connect_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN kick_connect_attempts.asked_by IS 'Discord id of the admin';
+
+COMMENT ON COLUMN kick_connect_attempts.link_id IS 'random, inside the signed link';
+
+COMMENT ON COLUMN kick_connect_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
+
+COMMENT ON COLUMN kick_connect_attempts.verifier IS 'PKCE, sealed';
+
+COMMENT ON COLUMN kick_connect_attempts.started_at IS 'the link was followed to Kick';
+
+COMMENT ON COLUMN kick_connect_attempts.finished_at IS 'somebody came back with the state';
+
+ALTER TABLE kick_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_channels (
+	guild_id BIGINT NOT NULL, 
+	broadcaster_user_id BIGINT NOT NULL, 
+	chosen_by BIGINT, 
+	named TEXT, 
+	site_channel_id BIGINT, 
+	chatroom_id BIGINT, 
+	chatroom_from TEXT, 
+	checked_at TIMESTAMP WITH TIME ZONE, 
+	confirmed_at TIMESTAMP WITH TIME ZONE, 
+	reported_chatroom_id BIGINT, 
+	followed_since TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	primary_since TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_channels_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_channels_chatroom_from CHECK (chatroom_from IN ('site', 'typed'))
+);
+
+COMMENT ON COLUMN kick_channels.broadcaster_user_id IS 'whose ids these are';
+
+COMMENT ON COLUMN kick_channels.chosen_by IS 'Discord id; empty when it came from the environment';
+
+COMMENT ON COLUMN kick_channels.named IS 'KICK_CHANNEL when it was looked up; empty if an admin chose';
+
+COMMENT ON COLUMN kick_channels.site_channel_id IS 'Kick''s third number, only on its website';
+
+COMMENT ON COLUMN kick_channels.chatroom_from IS 'site, or typed in by an admin';
+
+COMMENT ON COLUMN kick_channels.checked_at IS 'when the website was last asked';
+
+COMMENT ON COLUMN kick_channels.confirmed_at IS 'a line of chat came by webhook and on the feed of this chatroom';
+
+COMMENT ON COLUMN kick_channels.reported_chatroom_id IS 'chatroom of which admins were told that it is wrong';
+
+COMMENT ON COLUMN kick_channels.primary_since IS 'an admin made it the primary server';
+
+ALTER TABLE kick_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_chat_identities (
+	guild_id BIGINT NOT NULL, 
+	bot_failed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reason TEXT NOT NULL, 
+	CONSTRAINT kick_chat_identities_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_chat_identities_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN kick_chat_identities.reason IS 'Kick''s error for the app''s bot';
+
+ALTER TABLE kick_chat_identities ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_selftests (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	CONSTRAINT kick_selftests_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_selftests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_selftests_state CHECK (state IN ('waiting', 'received', 'failed', 'not_sent'))
+);
+
+COMMENT ON TABLE kick_selftests IS 'the newest hourly self-test of each server';
+
+COMMENT ON COLUMN kick_selftests.key IS 'of the line in the outbox';
+
+ALTER TABLE kick_selftests ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_unsent_lines (
+	guild_id BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_unsent_lines_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_unsent_lines_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON TABLE kick_unsent_lines IS 'why lines cannot be sent, until one can be again';
+
+COMMENT ON COLUMN kick_unsent_lines.reason IS 'why, and what to do';
+
+COMMENT ON COLUMN kick_unsent_lines.at IS 'of the newest line';
+
+ALTER TABLE kick_unsent_lines ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_no_event_alerts (
+	guild_id BIGINT NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	episode INTEGER NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	evidence TEXT DEFAULT 'chat' NOT NULL, 
+	noticed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	over_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_no_event_alerts_episode PRIMARY KEY (guild_id, started_at, episode), 
+	CONSTRAINT kick_no_event_alerts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE UNIQUE INDEX kick_no_event_alerts_open ON kick_no_event_alerts (guild_id) WHERE over_at IS NULL;
+
+COMMENT ON COLUMN kick_no_event_alerts.started_at IS 'of the stream';
+
+COMMENT ON COLUMN kick_no_event_alerts.episode IS 'counts within the stream';
+
+COMMENT ON COLUMN kick_no_event_alerts.since IS 'no chat since';
+
+COMMENT ON COLUMN kick_no_event_alerts.evidence IS 'why it is not just a quiet chat';
+
+ALTER TABLE kick_no_event_alerts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_unconfirmed_events (
+	guild_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	drop TEXT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	payload JSONB NOT NULL, 
+	state TEXT DEFAULT 'waiting' NOT NULL, 
+	webhook_key TEXT, 
+	number INTEGER, 
+	settled_by BIGINT, 
+	settled_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_unconfirmed_events_once PRIMARY KEY (guild_id, kind, key), 
+	CONSTRAINT kick_unconfirmed_events_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_unconfirmed_events_kind CHECK (kind IN ('gift', 'sub', 'kicks')), 
+	CONSTRAINT kick_unconfirmed_events_state CHECK (state IN ('waiting', 'matched', 'suspected', 'credited', 'dismissed')), 
+	CONSTRAINT kick_unconfirmed_events_confirmed_by CHECK (state <> 'matched' OR webhook_key IS NOT NULL)
+);
+
+CREATE INDEX kick_unconfirmed_events_subject ON kick_unconfirmed_events (guild_id, subject, kind, at);
+
+CREATE INDEX kick_unconfirmed_events_numbers ON kick_unconfirmed_events (guild_id, number) WHERE number IS NOT NULL;
+
+CREATE INDEX kick_unconfirmed_events_waiting ON kick_unconfirmed_events (guild_id, at) WHERE state = 'waiting';
+
+COMMENT ON COLUMN kick_unconfirmed_events.key IS 'of the FeedReport';
+
+COMMENT ON COLUMN kick_unconfirmed_events.drop IS 'what is credited together';
+
+COMMENT ON COLUMN kick_unconfirmed_events.channel_id IS 'the owner''s user id';
+
+COMMENT ON COLUMN kick_unconfirmed_events.payload IS 'the FeedReport';
+
+COMMENT ON COLUMN kick_unconfirmed_events.webhook_key IS 'key of the webhook''s event that confirms it';
+
+COMMENT ON COLUMN kick_unconfirmed_events.number IS 'in the review queue; one for all of a drop';
+
+COMMENT ON COLUMN kick_unconfirmed_events.settled_by IS 'Discord id; 0: the feed is the authority';
+
+ALTER TABLE kick_unconfirmed_events ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_duplicates (
+	guild_id BIGINT NOT NULL, 
+	event TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	counted BOOLEAN NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	payload JSONB NOT NULL, 
+	added_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	drop TEXT NOT NULL, 
+	giver TEXT NOT NULL, 
+	number INTEGER, 
+	state TEXT DEFAULT 'open' NOT NULL, 
+	settled_by BIGINT, 
+	settled_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_duplicates_once PRIMARY KEY (guild_id, event, key), 
+	CONSTRAINT kick_duplicates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_duplicates_state CHECK (state IN ('open', 'credited', 'taken_back', 'dismissed')), 
+	CONSTRAINT kick_duplicates_state_fits_counted CHECK (state <> CASE WHEN counted THEN 'credited' ELSE 'taken_back' END)
+);
+
+CREATE INDEX kick_duplicates_numbers ON kick_duplicates (guild_id, number);
+
+COMMENT ON TABLE kick_duplicates IS 'decided ones stay, so that nothing is asked or counted twice';
+
+COMMENT ON COLUMN kick_duplicates.event IS 'class name';
+
+COMMENT ON COLUMN kick_duplicates.key IS 'of the event';
+
+COMMENT ON COLUMN kick_duplicates.counted IS 'it was counted before the gift came';
+
+COMMENT ON COLUMN kick_duplicates.at IS 'when it happened';
+
+COMMENT ON COLUMN kick_duplicates.payload IS 'the event';
+
+COMMENT ON COLUMN kick_duplicates.drop IS 'of the gifts that it duplicates';
+
+COMMENT ON COLUMN kick_duplicates.giver IS 'name of the gifter; empty if anonymous';
+
+COMMENT ON COLUMN kick_duplicates.number IS 'in the review queue, shared with kick_unconfirmed_events';
+
+COMMENT ON COLUMN kick_duplicates.settled_by IS 'Discord id';
+
+ALTER TABLE kick_duplicates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_viewers (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	platform TEXT NOT NULL, 
+	platform_user_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	folded_name TEXT NOT NULL, 
+	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT people_viewers_one_an_account UNIQUE (guild_id, platform, platform_user_id), 
+	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
+
+COMMENT ON COLUMN people_viewers.name IS 'as written by its owner, today';
+
+COMMENT ON COLUMN people_viewers.folded_name IS 'for looking up';
+
+COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
+
+ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_link_attempts (
+	guild_id BIGINT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	discord_name TEXT NOT NULL, 
+	discord_handle TEXT NOT NULL, 
+	avatar_url TEXT NOT NULL, 
+	by_dm BOOLEAN NOT NULL, 
+	link_id TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	state_hash TEXT, 
+	verifier TEXT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	finished_at TIMESTAMP WITH TIME ZONE, 
+	outcome TEXT, 
+	CONSTRAINT people_link_attempts_link PRIMARY KEY (guild_id, link_id), 
+	CONSTRAINT people_link_attempts_state UNIQUE (state_hash), 
+	CONSTRAINT people_link_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at) WHERE finished_at IS NOT NULL AND outcome IS NULL;
+
+CREATE INDEX people_link_attempts_of_member ON people_link_attempts (guild_id, discord_id, asked_at);
+
+COMMENT ON COLUMN people_link_attempts.discord_id IS 'of the member who asked';
+
+COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, at asking';
+
+COMMENT ON COLUMN people_link_attempts.discord_handle IS 'which nobody else has';
+
+COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
+
+COMMENT ON COLUMN people_link_attempts.link_id IS 'random, inside the signed link';
+
+COMMENT ON COLUMN people_link_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
+
+COMMENT ON COLUMN people_link_attempts.verifier IS 'PKCE, sealed';
+
+COMMENT ON COLUMN people_link_attempts.started_at IS 'the link was followed to Kick';
+
+COMMENT ON COLUMN people_link_attempts.finished_at IS 'somebody came back with the state';
+
+COMMENT ON COLUMN people_link_attempts.outcome IS 'linked, or why not; empty while it is open';
+
+ALTER TABLE people_link_attempts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_panels (
+	guild_id BIGINT NOT NULL, 
+	message_id BIGINT NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	channel_name TEXT NOT NULL, 
+	emoji TEXT NOT NULL, 
+	posted_by BIGINT NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT DEFAULT 'posted' NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	trouble TEXT, 
+	CONSTRAINT people_panels_message PRIMARY KEY (guild_id, message_id), 
+	CONSTRAINT people_panels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_panels_state CHECK (state IN ('posted', 'withdrawn', 'gone'))
+);
+
+CREATE UNIQUE INDEX people_panels_one_a_channel ON people_panels (guild_id, channel_id) WHERE state = 'posted';
+
+COMMENT ON TABLE people_panels IS 'withdrawn: the message is still to be deleted; gone: somebody else deleted it';
+
+COMMENT ON COLUMN people_panels.message_id IS 'of Discord';
+
+COMMENT ON COLUMN people_panels.channel_name IS 'when it was posted';
+
+COMMENT ON COLUMN people_panels.emoji IS 'of the reaction, as it is written in a message';
+
+COMMENT ON COLUMN people_panels.posted_by IS 'Discord id of the admin';
+
+COMMENT ON COLUMN people_panels.ended_at IS 'when it was withdrawn, or found gone';
+
+COMMENT ON COLUMN people_panels.trouble IS 'what it cannot do, in words for an admin';
+
+ALTER TABLE people_panels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_streams (
+	guild_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	until TIMESTAMP WITH TIME ZONE GENERATED ALWAYS AS (GREATEST(started_at, COALESCE(ended_at, seen_at))) STORED NOT NULL, 
+	stale_from TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT watchtime_streams_one_a_start PRIMARY KEY (guild_id, platform, started_at), 
+	CONSTRAINT watchtime_streams_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX watchtime_streams_stale ON watchtime_streams (guild_id) WHERE stale_from IS NOT NULL;
+
+CREATE INDEX watchtime_streams_by_end ON watchtime_streams (guild_id, platform, until);
+
+COMMENT ON COLUMN watchtime_streams.seen_at IS 'the last moment at which the platform itself said that it is live';
+
+COMMENT ON COLUMN watchtime_streams.ended_at IS 'when the platform said that it ended';
+
+COMMENT ON COLUMN watchtime_streams.until IS 'it is confirmed to have been live from started_at until here';
+
+COMMENT ON COLUMN watchtime_streams.stale_from IS 'from here on credits need another look; empty when all is credited';
+
+ALTER TABLE watchtime_streams ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_channels (
+	guild_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	seen_offline_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT watchtime_channels_one_a_platform PRIMARY KEY (guild_id, platform), 
+	CONSTRAINT watchtime_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN watchtime_channels.seen_offline_at IS 'the last time we looked and the channel was not live';
+
+ALTER TABLE watchtime_channels ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_limits (
+	guild_id BIGINT NOT NULL, 
+	holds_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	most INTERVAL, 
+	time_zone TEXT NOT NULL, 
+	CONSTRAINT watchtime_limits_one_a_moment PRIMARY KEY (guild_id, holds_from), 
+	CONSTRAINT watchtime_limits_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN watchtime_limits.holds_from IS 'until the next row''s';
+
+COMMENT ON COLUMN watchtime_limits.most IS 'counted of a calendar day; empty for all of it';
+
+COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
+
+ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_excluded_names (
+	guild_id BIGINT NOT NULL, 
+	folded_name TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	excluded BOOLEAN NOT NULL, 
+	CONSTRAINT watchtime_excluded_names_one_a_name PRIMARY KEY (guild_id, folded_name), 
+	CONSTRAINT watchtime_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN watchtime_excluded_names.folded_name IS 'for comparing';
+
+COMMENT ON COLUMN watchtime_excluded_names.name IS 'as the admin wrote it';
+
+COMMENT ON COLUMN watchtime_excluded_names.excluded IS 'no: this known chat bot may earn here after all';
+
+ALTER TABLE watchtime_excluded_names ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_periods (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	starts_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ends_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ends_with_month BOOLEAN DEFAULT 'false' NOT NULL, 
+	state TEXT DEFAULT 'open' NOT NULL, 
+	prize TEXT NOT NULL, 
+	winners_wanted INTEGER NOT NULL, 
+	sealed_seed TEXT NOT NULL, 
+	sealed_salt TEXT NOT NULL, 
+	commitment TEXT NOT NULL, 
+	public_id TEXT NOT NULL, 
+	opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	frozen_at TIMESTAMP WITH TIME ZONE, 
+	drawn_at TIMESTAMP WITH TIME ZONE, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT raffle_periods_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT raffle_periods_public_id UNIQUE (public_id), 
+	CONSTRAINT raffle_periods_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT raffle_periods_apart EXCLUDE USING gist (int8range(guild_id, guild_id, '[]') WITH &&, tstzrange(starts_at, ends_at) WITH &&), 
+	CONSTRAINT raffle_periods_in_order CHECK (starts_at <= ends_at), 
+	CONSTRAINT raffle_periods_state CHECK (state IN ('open', 'frozen', 'drawn', 'closed')), 
+	CONSTRAINT raffle_periods_winners CHECK (winners_wanted > 0)
+);
+
+COMMENT ON COLUMN raffle_periods.number IS 'counts up within the server';
+
+COMMENT ON COLUMN raffle_periods.ends_at IS 'the first instant after';
+
+COMMENT ON COLUMN raffle_periods.ends_with_month IS 'its end was midnight of a 1st in the server''s time zone when it was chosen';
+
+COMMENT ON COLUMN raffle_periods.sealed_seed IS 'secret until the draw';
+
+COMMENT ON COLUMN raffle_periods.sealed_salt IS 'secret for good: makes the pseudonyms';
+
+COMMENT ON COLUMN raffle_periods.commitment IS 'SHA-256 of the seed, in hex';
+
+COMMENT ON COLUMN raffle_periods.public_id IS 'in the address of its public page';
+
+ALTER TABLE raffle_periods ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND NOT EXISTS (
+            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
+             USING (key)
+             WHERE was.value <> becomes.value
+               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
+                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
+                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+
+    CREATE OR REPLACE TRIGGER raffle_periods_kept
+    BEFORE UPDATE OR DELETE ON raffle_periods FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
+        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_back
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.state <> 'open' AND NEW.state = 'open'
+          OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
+          OR OLD.state = 'closed' AND NEW.state = 'drawn')
+    EXECUTE FUNCTION raffle_kept('state', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied
+    BEFORE TRUNCATE ON raffle_periods FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
+
+CREATE TABLE roles_rewards (
+	guild_id BIGINT NOT NULL, 
+	role_id BIGINT NOT NULL, 
+	minutes INTEGER, 
+	state TEXT DEFAULT 'on' NOT NULL, 
+	name TEXT NOT NULL, 
+	added_by BIGINT NOT NULL, 
+	added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	obstacle TEXT, 
+	obstacle_since TIMESTAMP WITH TIME ZONE, 
+	spread TEXT, 
+	CONSTRAINT roles_rewards_once PRIMARY KEY (guild_id, role_id), 
+	CONSTRAINT roles_rewards_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT roles_rewards_state CHECK (state IN ('on', 'off', 'ending')), 
+	CONSTRAINT roles_rewards_take_time CHECK (minutes > 0)
+);
+
+CREATE UNIQUE INDEX roles_rewards_one_for_linking ON roles_rewards (guild_id) WHERE minutes IS NULL AND state != 'ending';
+
+COMMENT ON COLUMN roles_rewards.minutes IS 'to be reached; empty for the role of who is linked';
+
+COMMENT ON COLUMN roles_rewards.name IS 'the role''s, when it was last seen';
+
+COMMENT ON COLUMN roles_rewards.added_by IS 'Discord id of who chose it';
+
+COMMENT ON COLUMN roles_rewards.obstacle IS 'why the bot cannot give it; empty while it can';
+
+COMMENT ON COLUMN roles_rewards.spread IS 'the terms under which everybody was looked at; under others roles come in bulk';
+
+ALTER TABLE roles_rewards ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE roles_looks (
+	guild_id BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	looked_at TIMESTAMP WITH TIME ZONE, 
+	given INTEGER DEFAULT '0' NOT NULL, 
+	taken INTEGER DEFAULT '0' NOT NULL, 
+	CONSTRAINT roles_looks_once PRIMARY KEY (guild_id), 
+	CONSTRAINT roles_looks_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN roles_looks.number IS 'of the newest change in this server';
+
+COMMENT ON COLUMN roles_looks.looked_at IS 'when everybody was looked at';
+
+COMMENT ON COLUMN roles_looks.given IS 'by that look';
+
+COMMENT ON COLUMN roles_looks.taken IS 'by that look';
+
+ALTER TABLE roles_looks ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE privacy_wishes (
+	guild_id BIGINT NOT NULL, 
+	wish_id TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	sweep_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT privacy_wishes_wish PRIMARY KEY (guild_id, wish_id), 
+	CONSTRAINT privacy_wishes_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX privacy_wishes_due ON privacy_wishes (sweep_at);
+
+COMMENT ON TABLE privacy_wishes IS 'a row goes with the sweep, and with it the last trace';
+
+COMMENT ON COLUMN privacy_wishes.wish_id IS 'random';
+
+COMMENT ON COLUMN privacy_wishes.subject IS 'who it was, sealed';
+
+ALTER TABLE privacy_wishes ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_tombstones (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	forgotten_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_tombstones_one_an_account PRIMARY KEY (guild_id, platform, digest), 
+	CONSTRAINT people_tombstones_one_a_viewer UNIQUE (guild_id, viewer_id), 
+	CONSTRAINT people_tombstones_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN people_tombstones.digest IS 'of the platform''s user id, keyed';
+
+ALTER TABLE people_tombstones ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_links (
+	guild_id BIGINT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	linked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT people_links_one_a_member PRIMARY KEY (guild_id, discord_id, platform), 
+	CONSTRAINT people_links_one_an_account UNIQUE (guild_id, viewer_id), 
+	CONSTRAINT people_links_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN people_links.platform IS 'of the viewer';
+
+ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE slot_calls (
+	guild_id BIGINT NOT NULL, 
+	number INTEGER NOT NULL, 
+	slot TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	message_id TEXT NOT NULL, 
+	called_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	channel_id BIGINT NOT NULL, 
+	state TEXT DEFAULT 'open' NOT NULL, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	closed_by BIGINT, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT slot_calls_numbered PRIMARY KEY (guild_id, number), 
+	CONSTRAINT slot_calls_once UNIQUE (guild_id, platform, message_id), 
+	CONSTRAINT slot_calls_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
+);
+
+CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
+
+CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
+
+COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
+
+COMMENT ON COLUMN slot_calls.message_id IS 'chat message that made the call';
+
+COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
+
+COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
+
+ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE slot_calls_blocks (
+	guild_id BIGINT NOT NULL, 
+	blocked_by BIGINT NOT NULL, 
+	blocked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT slot_calls_blocks_once PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT slot_calls_blocks_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN slot_calls_blocks.blocked_by IS 'Discord id of the moderator';
+
+ALTER TABLE slot_calls_blocks ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE wagers_accounts (
+	guild_id BIGINT NOT NULL, 
+	account_id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	platform TEXT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	username TEXT NOT NULL, 
+	folded_name TEXT NOT NULL, 
+	linked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	verified_at TIMESTAMP WITH TIME ZONE, 
+	verified_by BIGINT, 
+	campaign_code TEXT, 
+	total NUMERIC, 
+	seen_at TIMESTAMP WITH TIME ZONE, 
+	fell_from NUMERIC, 
+	fell_to NUMERIC, 
+	role_id BIGINT, 
+	role_holder BIGINT, 
+	role_refused_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	ended_by BIGINT, 
+	CONSTRAINT wagers_accounts_key PRIMARY KEY (guild_id, account_id), 
+	CONSTRAINT wagers_accounts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT wagers_accounts_verified_by_a_reading CHECK (num_nulls(verified_at, verified_by, campaign_code, total, seen_at) IN (0, 5)), 
+	CONSTRAINT wagers_accounts_total CHECK (total >= 0), 
+	CONSTRAINT wagers_accounts_fell CHECK (num_nulls(fell_from, fell_to) <> 1 AND fell_to < fell_from), 
+	CONSTRAINT wagers_accounts_role CHECK (num_nulls(role_id, role_holder) <> 1), 
+	CONSTRAINT wagers_accounts_ended_by_somebody CHECK ((ended_at IS NULL) = (ended_by IS NULL))
+);
+
+CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
+
+CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
+
+CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
+
+COMMENT ON COLUMN wagers_accounts.platform IS 'where it is, such as shuffle';
+
+COMMENT ON COLUMN wagers_accounts.viewer_id IS 'whose account on Kick it belongs to';
+
+COMMENT ON COLUMN wagers_accounts.discord_id IS 'the member who linked it';
+
+COMMENT ON COLUMN wagers_accounts.username IS 'as written by whoever linked it';
+
+COMMENT ON COLUMN wagers_accounts.folded_name IS 'for comparing';
+
+COMMENT ON COLUMN wagers_accounts.verified_at IS 'from then on it counts';
+
+COMMENT ON COLUMN wagers_accounts.verified_by IS 'Discord id of the admin';
+
+COMMENT ON COLUMN wagers_accounts.campaign_code IS 'folded; under which the total was read';
+
+COMMENT ON COLUMN wagers_accounts.total IS 'all ever wagered, by the newest reading';
+
+COMMENT ON COLUMN wagers_accounts.seen_at IS 'of the newest reading';
+
+COMMENT ON COLUMN wagers_accounts.fell_from IS 'the total before it fell, until it reaches that again';
+
+COMMENT ON COLUMN wagers_accounts.fell_to IS 'the total right after that fall';
+
+COMMENT ON COLUMN wagers_accounts.role_id IS 'the role that was asked for, while they have it';
+
+COMMENT ON COLUMN wagers_accounts.role_holder IS 'Discord id of the member who has it';
+
+COMMENT ON COLUMN wagers_accounts.role_refused_at IS 'it could not be given';
+
+COMMENT ON COLUMN wagers_accounts.ended_by IS 'Discord id of who unlinked it';
+
+ALTER TABLE wagers_accounts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_days (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	day DATE NOT NULL, 
+	platform TEXT NOT NULL, 
+	present TSTZMULTIRANGE NOT NULL, 
+	spoke_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	counted TSTZMULTIRANGE, 
+	watched INTERVAL DEFAULT '0' NOT NULL, 
+	CONSTRAINT watchtime_days_one_a_viewer PRIMARY KEY (guild_id, viewer_id, day), 
+	CONSTRAINT watchtime_days_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT watchtime_days_fit_in_a_day CHECK (watched BETWEEN INTERVAL '0' AND INTERVAL '24 hours')
+)
+ WITH (fillfactor = 50);
+
+CREATE INDEX watchtime_days_by_day ON watchtime_days (guild_id, day);
+
+COMMENT ON COLUMN watchtime_days.day IS 'in UTC';
+
+COMMENT ON COLUMN watchtime_days.platform IS 'where the viewer chats';
+
+COMMENT ON COLUMN watchtime_days.present IS 'union of the windows of this day';
+
+COMMENT ON COLUMN watchtime_days.spoke_at IS 'the newest message';
+
+COMMENT ON COLUMN watchtime_days.counted IS 'the part of present * live that a daily limit left; empty where nothing was cut';
+
+COMMENT ON COLUMN watchtime_days.watched IS 'length of what counts, to the microsecond; always computed whole, never added';
+
+ALTER TABLE watchtime_days ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_adjustments (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	amount INTERVAL NOT NULL, 
+	reason TEXT NOT NULL, 
+	actor BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT watchtime_adjustments_once_a_cause PRIMARY KEY (guild_id, key), 
+	CONSTRAINT watchtime_adjustments_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT watchtime_adjustments_change_something CHECK (amount <> INTERVAL '0'), 
+	CONSTRAINT watchtime_adjustments_have_a_reason CHECK (reason <> '')
+);
+
+CREATE INDEX watchtime_adjustments_by_time ON watchtime_adjustments (guild_id, at);
+
+CREATE INDEX watchtime_adjustments_of_a_viewer ON watchtime_adjustments (guild_id, viewer_id, at);
+
+COMMENT ON COLUMN watchtime_adjustments.key IS 'of the cause, so that it is counted once';
+
+COMMENT ON COLUMN watchtime_adjustments.amount IS 'negative takes away';
+
+COMMENT ON COLUMN watchtime_adjustments.actor IS 'Discord id of who did it';
+
+ALTER TABLE watchtime_adjustments ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_totals (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	credited INTERVAL DEFAULT '0' NOT NULL, 
+	adjusted INTERVAL DEFAULT '0' NOT NULL, 
+	watched INTERVAL GENERATED ALWAYS AS (GREATEST((credited + adjusted), '00:00:00'::interval)) STORED NOT NULL, 
+	step INTEGER GENERATED ALWAYS AS (ceil(sqrt((date_part('epoch'::text, GREATEST((credited + adjusted), '00:00:00'::interval)) / (15)::double precision)))::integer) STORED NOT NULL, 
+	CONSTRAINT watchtime_totals_one_a_viewer PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT watchtime_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+)
+ WITH (fillfactor = 50);
+
+CREATE INDEX watchtime_totals_by_step ON watchtime_totals (guild_id, step);
+
+COMMENT ON COLUMN watchtime_totals.credited IS 'sum of the days'' watched';
+
+COMMENT ON COLUMN watchtime_totals.adjusted IS 'sum of the adjustments';
+
+COMMENT ON COLUMN watchtime_totals.watched IS 'never below zero, also when a stream turns out shorter after time was taken away';
+
+COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that never falls while it rises; 0 where that is 0';
+
+ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE watchtime_exclusions (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT watchtime_exclusions_one_a_viewer PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT watchtime_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN watchtime_exclusions.actor IS 'Discord id of who did it; empty for a known chat bot';
+
+ALTER TABLE watchtime_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_announcements (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	period INTEGER NOT NULL, 
+	kind TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	planned_at TIMESTAMP WITH TIME ZONE, 
+	chain TEXT, 
+	round BIGINT, 
+	round_at TIMESTAMP WITH TIME ZONE, 
+	snapshot_hash TEXT, 
+	CONSTRAINT raffle_announcements_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT raffle_announcements_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen')), 
+	CONSTRAINT raffle_announcements_whole CHECK ((kind = 'frozen') = (snapshot_hash IS NOT NULL) AND (kind = 'frozen') = (planned_at IS NULL))
+);
+
+CREATE INDEX raffle_announcements_of_period ON raffle_announcements (guild_id, period, id);
+
+COMMENT ON COLUMN raffle_announcements.planned_at IS 'of the freeze; empty of a freeze';
+
+COMMENT ON COLUMN raffle_announcements.chain IS 'name of the beacon''s chain; empty without beacon';
+
+COMMENT ON COLUMN raffle_announcements.round IS 'of the beacon; empty without beacon';
+
+COMMENT ON COLUMN raffle_announcements.round_at IS 'when the round is published';
+
+COMMENT ON COLUMN raffle_announcements.snapshot_hash IS 'of a frozen list, in hex';
+
+ALTER TABLE raffle_announcements ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE TRIGGER raffle_announcements_kept
+    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id id period kind at planned_at chain round round_at snapshot_hash', '', '');
+    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
+    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
+
+CREATE TABLE raffle_entries (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	period INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	source TEXT NOT NULL, 
+	amount BIGINT NOT NULL, 
+	source_key TEXT NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	actor BIGINT, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	CONSTRAINT raffle_entries_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
+	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_entries_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_entries_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction')), 
+	CONSTRAINT raffle_entries_amount CHECK (amount <> 0)
+);
+
+CREATE INDEX raffle_entries_of_viewer ON raffle_entries (guild_id, period, viewer_id, id);
+
+COMMENT ON COLUMN raffle_entries.amount IS 'tickets; negative takes away';
+
+COMMENT ON COLUMN raffle_entries.source_key IS 'natural key of the cause, counted once';
+
+COMMENT ON COLUMN raffle_entries.actor IS 'Discord id of the admin, if one did it';
+
+COMMENT ON COLUMN raffle_entries.at IS 'when it was earned';
+
+ALTER TABLE raffle_entries ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
+            FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this period takes no more tickets'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
+    BEFORE INSERT ON raffle_entries
+    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();;
+
+CREATE OR REPLACE FUNCTION raffle_entries_for_good() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'entries are neither changed nor deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_for_good';
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_for_good
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_for_good();;
+
+CREATE TABLE raffle_balances (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
+	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_balances_never_below_zero CHECK (tickets >= 0)
+);
+
+COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
+
+COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
+
+ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_draws (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	snapshot TEXT NOT NULL, 
+	snapshot_hash TEXT NOT NULL, 
+	entrants INTEGER NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	left_out INTEGER NOT NULL, 
+	frozen_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	frozen_by BIGINT, 
+	channel_id BIGINT NOT NULL, 
+	claim_minutes INTEGER NOT NULL, 
+	chain TEXT, 
+	round BIGINT, 
+	round_at TIMESTAMP WITH TIME ZONE, 
+	randomness TEXT, 
+	signature TEXT, 
+	given_up_by BIGINT, 
+	given_up_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT raffle_draws_once PRIMARY KEY (guild_id, period), 
+	CONSTRAINT raffle_draws_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
+);
+
+COMMENT ON COLUMN raffle_draws.snapshot IS 'the list, as it was published';
+
+COMMENT ON COLUMN raffle_draws.snapshot_hash IS 'SHA-256 of the snapshot, in hex';
+
+COMMENT ON COLUMN raffle_draws.left_out IS 'holders who were not allowed to win';
+
+COMMENT ON COLUMN raffle_draws.frozen_by IS 'Discord id; empty when it froze by itself';
+
+COMMENT ON COLUMN raffle_draws.channel_id IS 'Discord channel of its posts';
+
+COMMENT ON COLUMN raffle_draws.claim_minutes IS 'how long a winner has, as told';
+
+COMMENT ON COLUMN raffle_draws.chain IS 'name of the beacon''s chain; empty without beacon';
+
+COMMENT ON COLUMN raffle_draws.round IS 'of the beacon; empty without beacon';
+
+COMMENT ON COLUMN raffle_draws.round_at IS 'when the round is published';
+
+COMMENT ON COLUMN raffle_draws.randomness IS 'the round''s, in hex, once it is known';
+
+COMMENT ON COLUMN raffle_draws.signature IS 'the round''s, in hex';
+
+COMMENT ON COLUMN raffle_draws.given_up_by IS 'Discord id of who drew without waiting for it';
+
+ALTER TABLE raffle_draws ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE TRIGGER raffle_draws_kept
+    BEFORE UPDATE OR DELETE ON raffle_draws FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
+        ' chain round round_at', 'randomness signature given_up_at', '');
+    CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
+    BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
+
+CREATE TABLE raffle_exclusions (
+	guild_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	cause TEXT NOT NULL, 
+	reason TEXT DEFAULT '' NOT NULL, 
+	excluded_by BIGINT, 
+	excluded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT raffle_exclusions_once PRIMARY KEY (guild_id, viewer_id, cause), 
+	CONSTRAINT raffle_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_exclusions_cause CHECK (cause IN ('admin', 'kick_ban', 'discord_ban'))
+);
+
+COMMENT ON COLUMN raffle_exclusions.excluded_by IS 'Discord id; empty when it came with a ban';
+
+COMMENT ON COLUMN raffle_exclusions.until IS 'the end of a time-out';
+
+ALTER TABLE raffle_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_gifts (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	viewer_id BIGINT, 
+	drop TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	credited_in INTEGER, 
+	tickets BIGINT, 
+	voided_at TIMESTAMP WITH TIME ZONE, 
+	announced BOOLEAN DEFAULT false NOT NULL, 
+	CONSTRAINT raffle_gifts_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT raffle_gifts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT raffle_gifts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_gifts_period FOREIGN KEY(guild_id, credited_in) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_gifts_credited_with_a_worth CHECK ((credited_in IS NULL) = (tickets IS NULL))
+);
+
+CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
+
+CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
+
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
+
+CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
+
+COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
+
+COMMENT ON COLUMN raffle_gifts.viewer_id IS 'who gave it; empty for an anonymous gift';
+
+COMMENT ON COLUMN raffle_gifts.drop IS 'hash; the same for what was given at one instant';
+
+COMMENT ON COLUMN raffle_gifts.credited_in IS 'the period that took it; empty while none has';
+
+COMMENT ON COLUMN raffle_gifts.tickets IS 'what it was worth then';
+
+COMMENT ON COLUMN raffle_gifts.voided_at IS 'it did not happen after all';
+
+ALTER TABLE raffle_gifts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_rates (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	holds_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	CONSTRAINT raffle_rates_one_a_moment PRIMARY KEY (guild_id, period, source, holds_from), 
+	CONSTRAINT raffle_rates_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
+);
+
+COMMENT ON COLUMN raffle_rates.holds_from IS 'until the next row''s';
+
+COMMENT ON COLUMN raffle_rates.tickets IS 'for an hour, or whatever the unit is';
+
+ALTER TABLE raffle_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_reached (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	step INTEGER NOT NULL, 
+	CONSTRAINT raffle_reached_once PRIMARY KEY (guild_id, period, source, viewer_id), 
+	CONSTRAINT raffle_reached_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_reached_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN raffle_reached.tickets IS 'sum of the entries of this source';
+
+COMMENT ON COLUMN raffle_reached.step IS 'counts those entries; part of their keys';
+
+ALTER TABLE raffle_reached ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE roles_grants (
+	guild_id BIGINT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	role_id BIGINT NOT NULL, 
+	state TEXT NOT NULL, 
+	reason TEXT NOT NULL, 
+	number BIGINT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT roles_grants_once PRIMARY KEY (guild_id, discord_id, role_id), 
+	CONSTRAINT roles_grants_reward FOREIGN KEY(guild_id, role_id) REFERENCES roles_rewards (guild_id, role_id) ON DELETE CASCADE, 
+	CONSTRAINT roles_grants_state CHECK (state IN ('giving', 'given', 'taking', 'taken', 'found', 'away')), 
+	CONSTRAINT roles_grants_numbered CHECK (number > 0 OR state NOT IN ('giving', 'given', 'taking'))
+);
+
+CREATE UNIQUE INDEX roles_grants_by_number ON roles_grants (guild_id, number) WHERE number > 0;
+
+CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
+
+COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
+
+COMMENT ON COLUMN roles_grants.number IS 'of the newest change; 0 without one';
+
+ALTER TABLE roles_grants ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE wagers_changes (
+	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
+	account_id BIGINT NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	total_before NUMERIC NOT NULL, 
+	total NUMERIC NOT NULL, 
+	amount NUMERIC NOT NULL, 
+	held NUMERIC NOT NULL, 
+	releases BIGINT, 
+	CONSTRAINT wagers_changes_key PRIMARY KEY (guild_id, id), 
+	CONSTRAINT wagers_changes_account FOREIGN KEY(guild_id, account_id) REFERENCES wagers_accounts (guild_id, account_id), 
+	CONSTRAINT wagers_changes_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT wagers_changes_released_once UNIQUE (guild_id, releases), 
+	CONSTRAINT wagers_changes_exact CHECK (CASE kind WHEN 'rise' THEN total > total_before AND amount + held = total - total_before WHEN 'fall' THEN total < total_before AND amount = 0 AND held = 0 WHEN 'release' THEN total = total_before AND amount > 0 AND held = 0 WHEN 'dismissal' THEN total = total_before AND amount = 0 AND held = 0 ELSE false END), 
+	CONSTRAINT wagers_changes_never_negative CHECK (amount >= 0 AND held >= 0), 
+	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
+);
+
+CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
+
+CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
+
+CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
+
+COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
+
+COMMENT ON COLUMN wagers_changes.since IS 'of the reading before';
+
+COMMENT ON COLUMN wagers_changes.at IS 'when it was seen';
+
+COMMENT ON COLUMN wagers_changes.total IS 'which the platform told';
+
+COMMENT ON COLUMN wagers_changes.amount IS 'what counts as wagered';
+
+COMMENT ON COLUMN wagers_changes.held IS 'implausible; an admin decides';
+
+COMMENT ON COLUMN wagers_changes.releases IS 'id of the row whose held amount an admin decided on';
+
+ALTER TABLE wagers_changes ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE FUNCTION wagers_changes_for_good() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'what was counted is neither changed nor deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wagers_changes_for_good';
+    END $$;
+    CREATE OR REPLACE TRIGGER wagers_changes_for_good
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON wagers_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION wagers_changes_for_good();;
+
+CREATE TABLE raffle_picks (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	k INTEGER NOT NULL, 
+	viewer_id BIGINT, 
+	pseudonym TEXT NOT NULL, 
+	claimant TEXT, 
+	state TEXT NOT NULL, 
+	reason TEXT, 
+	discord_id BIGINT, 
+	drawn_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
+	claimable_since TIMESTAMP WITH TIME ZONE, 
+	claimable_at TIMESTAMP WITH TIME ZONE, 
+	channel_id BIGINT, 
+	posts INTEGER DEFAULT '1' NOT NULL, 
+	post_gone BOOLEAN DEFAULT 'false' NOT NULL, 
+	claimed_at TIMESTAMP WITH TIME ZONE, 
+	delivered_at TIMESTAMP WITH TIME ZONE, 
+	delivered_by BIGINT, 
+	CONSTRAINT raffle_picks_numbered PRIMARY KEY (guild_id, period, k), 
+	CONSTRAINT raffle_picks_never_twice UNIQUE (guild_id, period, viewer_id), 
+	CONSTRAINT raffle_picks_draw FOREIGN KEY(guild_id, period) REFERENCES raffle_draws (guild_id, period), 
+	CONSTRAINT raffle_picks_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_picks_state CHECK (state IN ('drawn', 'claimed', 'delivered', 'expired', 'skipped')), 
+	CONSTRAINT raffle_picks_skipped_for_a_reason CHECK ((state = 'skipped') = (reason IS NOT NULL))
+);
+
+COMMENT ON COLUMN raffle_picks.k IS 'counts the winners up, from 1';
+
+COMMENT ON COLUMN raffle_picks.viewer_id IS 'empty for who was forgotten before the draw';
+
+COMMENT ON COLUMN raffle_picks.claimant IS 'pseudonym of the Discord member who won; empty if skipped';
+
+COMMENT ON COLUMN raffle_picks.reason IS 'why skipped';
+
+COMMENT ON COLUMN raffle_picks.discord_id IS 'whose the account was when it was drawn';
+
+COMMENT ON COLUMN raffle_picks.expires_at IS 'the last instant to claim';
+
+COMMENT ON COLUMN raffle_picks.claimable_since IS 'when the winner could claim for the first time; empty while nothing reached them';
+
+COMMENT ON COLUMN raffle_picks.claimable_at IS 'the newest instant at which the winner is known to have been able to claim';
+
+COMMENT ON COLUMN raffle_picks.channel_id IS 'Discord channel of the winner''s newest post';
+
+COMMENT ON COLUMN raffle_picks.posts IS 'how often it was posted';
+
+COMMENT ON COLUMN raffle_picks.post_gone IS 'that post was deleted, alone or with its channel';
+
+COMMENT ON COLUMN raffle_picks.delivered_by IS 'Discord id of the admin';
+
+ALTER TABLE raffle_picks ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE OR REPLACE TRIGGER raffle_picks_kept
+    BEFORE UPDATE OR DELETE ON raffle_picks FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
+    CREATE OR REPLACE TRIGGER raffle_picks_kept_once_over
+    BEFORE UPDATE ON raffle_picks FOR EACH ROW
+    WHEN (OLD.state IN ('delivered', 'expired', 'skipped'))
+    EXECUTE FUNCTION raffle_kept('state', '', '');
+    CREATE OR REPLACE TRIGGER raffle_picks_never_emptied
+    BEFORE TRUNCATE ON raffle_picks FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
+
