@@ -34,12 +34,13 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_arguments import explained_argument, set_up_typing, skip_fallback
 from core.kit.discord_environment import list_problems
-from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
 from core.kit.leader_lock import LeaderLock
+from core.kit.leaderboard import LeaderboardMenu
+from core.kit.paginator import PageButton
 from core.kit.retry import backoff
 from core.kit.services import Services
 from core.kit.settings import Settings
@@ -99,9 +100,9 @@ class RegularsBot(commands.Bot):
         )
         self._features = tuple(features)
         goals = tuple(feature.next_goal for feature in self._features if feature.next_goal)
-        books = {book.name: book for feature in self._features for book in feature.books}
+        paginators = {one.name: one for feature in self._features for one in feature.paginators}
         granted = guild_store.list_granted
-        self.services = replace(services, goals=goals, books=books, granted=granted)
+        self.services = replace(services, goals=goals, paginators=paginators, granted=granted)
         self.before_invoke(_acknowledge)
         self.add_check(_may_use)
 
@@ -111,7 +112,7 @@ class RegularsBot(commands.Bot):
             for cog in feature.cogs:
                 await self.add_cog(cog(self.services))
             self.add_dynamic_items(*feature.buttons)
-        self.add_dynamic_items(PageButton, KeepButton)
+        self.add_dynamic_items(PageButton, LeaderboardMenu, KeepButton)
         set_up_typing(self)
 
     async def setup_hook(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
     from sqlalchemy import Connection
 
-    from core.kit.discord_pages import Book
+    from core.kit.paginator import Paginator
     from core.kit.services import Services
     from core.kit.settings import Settings
 
@@ -155,7 +155,7 @@ class Feature:
         lines: outbox kind -> function that says the payload as one line of chat.
         checks: what the feature tells the health page.
         buttons: persistent Discord components (`DynamicItem` classes).
-        books: lists with pages that are turned by buttons.
+        paginators: lists with pages.
         settles: outbox kind -> what becomes of a message once the outside has answered; see
             `core.outbox.transport.Settler`.
         on_channel_refused: what becomes of a post that Discord does not accept in its channel; see
@@ -179,7 +179,7 @@ class Feature:
     lines: Mapping[str, Callable[[Mapping[str, Any]], str]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     buttons: tuple[type, ...] = ()
-    books: "tuple[Book, ...]" = ()
+    paginators: "tuple[Paginator, ...]" = ()
     settles: "Mapping[str, Callable[[Connection, Any, dict[str, Any], datetime], None]]" = field(
         default_factory=dict
     )

@@ -15,7 +15,7 @@ from core.kit.settings import Settings
 from core.kit.work import Work, run_in_guild
 
 if TYPE_CHECKING:
-    from core.kit.discord_pages import Book
+    from core.kit.paginator import Paginator
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Services:
         bus: notifications between processes.
         clock: returns the current time.
         goals: what the features promise for watchtime.
-        books: the features' lists with pages, by name.
+        paginators: the features' lists with pages, by name.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 
@@ -44,7 +44,7 @@ class Services:
     bus: Bus
     clock: Clock = utc_now
     goals: tuple[NextGoal, ...] = ()
-    books: "Mapping[str, Book]" = field(default_factory=dict)
+    paginators: "Mapping[str, Paginator]" = field(default_factory=dict)
     granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
 
     async def run_as_bot(

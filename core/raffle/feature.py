@@ -68,7 +68,7 @@ FEATURE = Feature(
     },
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
     checks=(check_draws,),
-    books=(*BOOKS, INFO),
+    paginators=(*BOOKS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={
         "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),

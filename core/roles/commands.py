@@ -9,15 +9,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import require_below_own
-from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, safe, shortened
 from core.kit.errors import Refusal
+from core.kit.paginator import show
 from core.kit.services import Services
 from core.kit.words import _
 from core.roles import actions, embeds, store
 from core.roles.actions import MOST_MINUTES
-from core.roles.books import MEMBERS, PREVIEW
 from core.roles.keeper import Keeper
+from core.roles.paginators import MEMBERS, PREVIEW
 from core.roles.snapshot import role_of, see
 from core.roles.store import Stored
 

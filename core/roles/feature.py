@@ -9,8 +9,8 @@ from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.roles import actions, embeds, handlers, store, updates
-from core.roles.books import MEMBERS, PREVIEW
 from core.roles.commands import Roles
+from core.roles.paginators import MEMBERS, PREVIEW
 from core.roles.personal import PERSONAL
 from core.roles.settings import SETTINGS
 
@@ -42,7 +42,7 @@ FEATURE = Feature(
     embeds={"roles.reached": embeds.reached, "roles.stopped": embeds.stopped},
     settles={"roles.change": updates.settle},
     checks=(check_health,),
-    books=(PREVIEW, MEMBERS),
+    paginators=(PREVIEW, MEMBERS),
     next_goal=actions.next_goal,
     audit={
         "roles.add": lambda before, after: (

@@ -5,8 +5,8 @@ from functools import partial
 
 from core.kit.feature import Feature
 from core.settings import channels
-from core.settings.commands.books import audit_log_book, settings_book
 from core.settings.commands.cog import Settings
+from core.settings.commands.paginators import audit_log_paginator, settings_paginator
 from core.settings.commands.permissions import Permissions
 from core.settings.commands.record import AuditLog
 from core.settings.commands.watch import Watch
@@ -17,7 +17,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     others = tuple(others)
     known = tuple(setting for feature in others for setting in feature.settings)
     lines = {action: line for feature in others for action, line in feature.audit.items()}
-    settings, record = settings_book(known), audit_log_book(known, lines)
+    settings, record = settings_paginator(known), audit_log_paginator(known, lines)
     return Feature(
         "settings",
         cogs=(
@@ -26,7 +26,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
             lambda services: Watch(services, known),
             Permissions,
         ),
-        books=(settings, record),
+        paginators=(settings, record),
         embeds={channels.KIND: channels.posted_trouble},
         on_channel_refused=partial(channels.note_refused, known),
     )

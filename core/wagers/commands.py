@@ -7,14 +7,14 @@ from discord.ext import commands
 from sqlalchemy import Connection
 
 from core.kit.discord_access import for_moderators, may_manage
-from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of, refusal_card
+from core.kit.paginator import show
 from core.kit.services import Services
 from core.people import store as people
 from core.people.actions import discord_id_in
 from core.people.linking.buttons import start_button
 from core.wagers import actions, buttons, counted, counting, embeds, status, store, verifying
-from core.wagers.books import ACCOUNTS
+from core.wagers.paginators import ACCOUNTS
 from core.wagers.platforms import SHUFFLE, TITLES, get_platform
 from core.wagers.store import Account
 

@@ -4,9 +4,9 @@ from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature
 from core.kit.words import _
 from core.wagers import embeds, handlers, role
-from core.wagers.books import ACCOUNTS
 from core.wagers.buttons import HeldButton, VerifyButton, posted_claim, posted_odd
 from core.wagers.commands import Wagers
+from core.wagers.paginators import ACCOUNTS
 from core.wagers.personal import PERSONAL
 from core.wagers.settings import SETTINGS
 from core.wagers.status import check_health
@@ -20,7 +20,7 @@ FEATURE = Feature(
         RolesChanged: handlers.on_roles_changed,
     },
     cogs=(Wagers,),
-    books=(ACCOUNTS,),
+    paginators=(ACCOUNTS,),
     settings=SETTINGS,
     tasks=TASKS,
     embeds={

@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import discord
 
-from core.kit.discord_pages import Book, Page, Reader, turn
 from core.kit.discord_ui import kindly
+from core.kit.paginator import Page, Paginator, Reader, turn
 from core.watchtime import embeds, looks
 from core.watchtime.rules import Period
 
 Select = discord.ui.Select[discord.ui.View]
 
 
-async def _open_leaderboard(reader: Reader, chapter: str, number: int) -> Page:
-    """A chapter is a period and how many places a page has."""
-    period, size = chapter.split(".")
+async def _open_leaderboard(reader: Reader, key: str, number: int) -> Page:
+    """The key is a period and how many places a page has."""
+    period, size = key.split(".")
     board = await reader.services.database.run(
         looks.leaderboard,
         reader.guild.id,
@@ -27,24 +27,24 @@ async def _open_leaderboard(reader: Reader, chapter: str, number: int) -> Page:
         page=number,
     )
     choice = ChoosePeriod(board.size, reader.user_id, board.period)
-    return Page(embeds.leaderboard(board), board.page, board.pages, chapter, (choice,))
+    return Page(embeds.leaderboard(board), board.page, board.pages, key, (choice,))
 
 
-async def _open_history(reader: Reader, chapter: str, number: int) -> Page:
-    """A chapter is a viewer."""
+async def _open_history(reader: Reader, key: str, number: int) -> Page:
+    """The key is a viewer."""
     found = await reader.services.database.run(
         looks.history_of,
         reader.guild.id,
-        int(chapter),
+        int(key),
         reader.user_id,
         number,
         is_admin=reader.is_admin,
     )
-    return Page(embeds.history(found), found.page, found.pages, chapter)
+    return Page(embeds.history(found), found.page, found.pages, key)
 
 
-LEADERBOARD = Book("leaderboard", "leaderboard", _open_leaderboard)
-HISTORY = Book("watch_history", "watchhistory", _open_history)
+LEADERBOARD = Paginator("leaderboard", "leaderboard", _open_leaderboard)
+HISTORY = Paginator("watch_history", "watchhistory", _open_history)
 
 
 class ChoosePeriod(
@@ -70,5 +70,5 @@ class ChoosePeriod(
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with kindly(interaction):
-            chapter = f"{self.item.values[0]}.{self.size}"
-            await turn(interaction, LEADERBOARD, chapter, 1, self.owner_id)
+            key = f"{self.item.values[0]}.{self.size}"
+            await turn(interaction, LEADERBOARD, key, 1, self.owner_id)

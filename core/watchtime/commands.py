@@ -6,8 +6,8 @@ from discord.ext import commands
 from sqlalchemy import Connection
 
 from core.kit.discord_access import has_access
-from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.paginator import show
 from core.kit.services import Services
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer

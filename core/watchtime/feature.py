@@ -85,5 +85,5 @@ FEATURE = Feature(
     personal=PERSONAL,
     lines={"watchtime.told": embeds.told},
     buttons=(ChoosePeriod,),
-    books=(LEADERBOARD, HISTORY),
+    paginators=(LEADERBOARD, HISTORY),
 )

@@ -10,7 +10,7 @@ from core.guilds.actions import setting, time_zone_of
 from core.guilds.store import find_channel
 from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
-from core.kit.paging import nearest_page
+from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.people import actions as people
 from core.people.store import Viewer, find_link, get_viewer

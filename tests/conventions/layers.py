@@ -111,10 +111,11 @@ class Tree:
                 "kit.discord_buttons",
                 "kit.discord_environment",
                 "kit.discord_faults",
-                "kit.discord_pages",
                 "kit.discord_own",
                 "kit.discord_questions",
                 "kit.discord_ui",
+                "kit.leaderboard",
+                "kit.paginator",
             ),
             WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),
             # discord.py lets errors of its HTTP client through, so its transport has to know them.

@@ -19,9 +19,10 @@ from ruamel.yaml import YAML
 import core.events
 from core.events import Event
 from core.features import LAYERS, load_features
-from core.kit.discord_pages import PageButton
 from core.kit.discord_questions import KeepButton
 from core.kit.feature import Feature
+from core.kit.leaderboard import LeaderboardMenu
+from core.kit.paginator import PageButton
 from core.outbox.discord_transport import Rendered
 from tests.conventions.documents import told
 from tests.conventions.posting import posted_kinds
@@ -74,21 +75,21 @@ def test_no_two_features_share_a_setting_a_task_a_kind_or_a_source() -> None:
             for kind in (*feature.embeds, *feature.lines, *feature.settles)
         ),
         (source for feature in FEATURES for source in feature.translates),
-        (book.name for feature in FEATURES for book in feature.books),
+        (one.name for feature in FEATURES for one in feature.paginators),
         (feature.name for feature in FEATURES),
     ):
         assert doubles(names) == []
 
 
-def test_every_book_is_opened_by_a_command_and_its_buttons_find_it() -> None:
+def test_every_paginator_has_a_command_and_its_buttons_find_it() -> None:
     known = {command["name"] for command in told("--commands")}
-    for book in (book for feature in FEATURES for book in feature.books):
-        assert book.command in known
-        longest = f"page:{book.name}:{'9' * 50}:999999:{2**64}"
+    for paginator in (one for feature in FEATURES for one in feature.paginators):
+        assert paginator.command in known
+        longest = f"page:{paginator.name}:{'9' * 50}:999999:{2**64}"
         assert len(longest) <= 100
         found = PageButton.__discord_ui_compiled_template__.fullmatch(longest)
         assert found is not None
-        assert found["book"] == book.name
+        assert found["name"] == paginator.name
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
@@ -152,6 +153,7 @@ def test_every_button_still_works_after_a_restart() -> None:
     known = [
         *(button for feature in FEATURES for button in feature.buttons),
         PageButton,
+        LeaderboardMenu,
         KeepButton,
     ]
     assert templates(ours) == templates(known)

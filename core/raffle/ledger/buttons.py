@@ -8,9 +8,11 @@ import discord
 from sqlalchemy import Connection
 
 from core.kit.discord_access import is_admin
-from core.kit.discord_pages import Book, Page, PageButton, Reader
 from core.kit.discord_ui import kindly, private_word, services_of
+from core.kit.leaderboard import Leaderboard, Query, leaderboard
+from core.kit.paginator import Page, Paginator, Reader, link_to
 from core.kit.words import _, plural
+from core.kit.work import Work
 from core.people import store as people
 from core.people.linking.buttons import StartButton
 from core.raffle.ledger import embeds, looks, voiding
@@ -18,13 +20,10 @@ from core.raffle.ledger.voiding import Given
 
 Select = discord.ui.Select[discord.ui.View]
 
-NOBODY = 0
-"""Owns no message, so whoever turns its pages gets a copy of their own."""
 
-
-async def _open_why(reader: Reader, chapter: str, number: int) -> Page:
-    """A chapter is a viewer, and on later pages the number of the raffle."""
-    viewer_id, _dot, raffle = chapter.partition(".")
+async def _open_why(reader: Reader, key: str, number: int) -> Page:
+    """The key is a viewer, and on later pages the number of the raffle."""
+    viewer_id, _dot, raffle = key.partition(".")
     found = await reader.services.database.run(
         looks.why,
         reader.guild.id,
@@ -35,33 +34,25 @@ async def _open_why(reader: Reader, chapter: str, number: int) -> Page:
         reader.services.clock(),
         is_admin=reader.is_admin,
     )
-    chapter = f"{viewer_id}.{found.number}"
-    return Page(embeds.why(found), found.page, found.pages, chapter)
+    key = f"{viewer_id}.{found.number}"
+    return Page(embeds.why(found), found.page, found.pages, key)
 
 
-async def _open_board(reader: Reader, chapter: str, number: int) -> Page:
-    """A chapter is how many places a page has, and on later pages the number of the raffle."""
-    size, _dot, raffle = chapter.partition(".")
-    found = await reader.services.database.run(
-        looks.board,
-        reader.guild.id,
-        reader.user_id,
-        int(size),
-        int(raffle) if raffle else None,
-        number,
-        reader.services.clock(),
+def _load_board(work: Work, query: Query) -> Leaderboard:
+    """The choice is the number of the raffle, so that later pages stay with the first one's."""
+    number = int(query.choice) if query.choice else None
+    return embeds.board(
+        looks.board(work.tx, work.guild_id, work.actor, query.size, number, query.page, work.now)
     )
-    chapter = f"{size}.{found.period.number}"
-    return Page(embeds.board(found), found.page, found.pages, chapter)
 
 
-async def _open_tickets(reader: Reader, chapter: str, _number: int) -> Page:
-    """A chapter is a viewer; without one it is whoever looks."""
-    found = await reader.services.database.run(_stand, reader, int(chapter) if chapter else None)
+async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
+    """The key is a viewer; without one it is whoever looks."""
+    found = await reader.services.database.run(_stand, reader, int(key) if key else None)
     if found is None:
         return Page(embeds.not_linked(), 1, 1, below=(StartButton(),))
-    below = (link_to(_("How to earn"), "raffle_info"), link_to(_("Board"), "raffle_board", "10"))
-    return Page(embeds.standing(found), 1, 1, chapter, below)
+    below = (link_to(_("How to earn"), "raffle_info"), link_to(_("Board"), "raffle_board", "10."))
+    return Page(embeds.standing(found), 1, 1, key, below)
 
 
 def _stand(tx: Connection, reader: Reader, viewer_id: int | None) -> looks.Standing | None:
@@ -76,14 +67,9 @@ def _stand(tx: Connection, reader: Reader, viewer_id: int | None) -> looks.Stand
     return looks.standing(tx, guild_id, viewer, reader.services.clock())
 
 
-def link_to(label: str, book: str, chapter: str = "") -> PageButton:
-    """Opens another list, for the eyes of whoever presses it."""
-    return PageButton(label, book, chapter, 1, NOBODY)
-
-
-WHY = Book("why", "why", _open_why)
-BOARD = Book("raffle_board", "raffleboard", _open_board)
-TICKETS = Book("raffle_tickets", "tickets", _open_tickets)
+WHY = Paginator("why", "why", _open_why)
+BOARD = leaderboard("raffle_board", "raffleboard", _load_board)
+TICKETS = Paginator("raffle_tickets", "tickets", _open_tickets)
 BOOKS = (WHY, BOARD, TICKETS)
 
 

@@ -5,8 +5,9 @@ from discord.ext import commands
 from sqlalchemy import Connection
 
 from core.kit.discord_access import has_access
-from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.leaderboard import MOST_ROWS, show_leaderboard
+from core.kit.paginator import show
 from core.kit.services import Services
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer
@@ -59,10 +60,10 @@ class Tickets(commands.Cog):
     @commands.cooldown(1, 10, commands.BucketType.user)
     @app_commands.describe(limit="How many places on a page, 1 to 25")
     async def raffle_board(
-        self, ctx: Context, limit: commands.Range[int, 1, looks.MOST_PLACES] = 10
+        self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10
     ) -> None:
         """Show who has the most tickets."""
-        await show(ctx, BOARD, str(limit))
+        await show_leaderboard(ctx, BOARD, size=limit)
 
     @commands.hybrid_command(name="rafflestats")
     @commands.guild_only()

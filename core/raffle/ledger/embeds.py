@@ -9,16 +9,15 @@ from discord.utils import format_dt
 
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
+from core.kit.leaderboard import MEDALS, Leaderboard, Row
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.giving import Done
 from core.raffle.ledger.looks import Board, Standing, Stats, Why
-from core.raffle.ledger.reading import Place, Pool, Row, Taken
+from core.raffle.ledger.reading import Entry, Place, Pool, Taken
 from core.raffle.ledger.rules import chance_words
 from core.raffle.ledger.voiding import Given, Voided
 from core.raffle.store import Period
-
-_MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
 
 def tickets_words(count: int) -> str:
@@ -91,7 +90,7 @@ def _place(current: Standing) -> str:
     odds = _("chance **{chance}** of {tickets}").format(
         chance=chance_words(own.tickets, own.pool.tickets), tickets=tickets_words(own.pool.tickets)
     )
-    return f"{_MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
+    return f"{MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
 
 
 def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
@@ -133,7 +132,7 @@ def why(found: Why) -> discord.Embed:
     return card("🔎 " + title, body)
 
 
-def _row(row: Row) -> str:
+def _row(row: Entry) -> str:
     taken_back = row.source == "gifted_sub" and row.amount < 0
     source = "↩️ " + _("Gift taken back") if taken_back else source_words(row.source)
     parts = [f"`{row.amount:+,}`", source, format_dt(row.at, "f")]
@@ -147,26 +146,30 @@ def _row(row: Row) -> str:
 # -- everybody's ----------------------------------------------------------------------------------
 
 
-def board(found: Board) -> discord.Embed:
-    """Who has most; the asker's own place below."""
-    title = "🏆 " + _("Raffle #{number}: most tickets").format(number=found.period.number)
-    if not found.places:
-        return card(title, _("Nobody has a ticket yet. `/raffleinfo` tells how."), tone="kick")
-    rows = [_board_row(place, found.pool) for place in found.places]
+def board(found: Board) -> Leaderboard:
+    """Who has the most tickets, and their chance."""
+    viewers = plural("{count} viewer", "{count} viewers", found.pool.viewers)
+    when = when_words(found.period, found.ended)
+    own: Row | str | None = None
     if found.own is not None:
-        rows += ["…", _board_row(found.own, found.pool)]
-    together = plural("{count} viewer", "{count} viewers", found.pool.viewers)
-    rows.append(
-        f"-# {together} · {tickets_words(found.pool.tickets)} · "
-        + when_words(found.period, found.ended)
+        own = _board_row(found.own, found.pool)
+    elif found.linked:
+        own = _("no tickets that can win. `/tickets` shows more.")
+    return Leaderboard(
+        title=_("Raffle #{number}: most tickets").format(number=found.period.number),
+        rows=[_board_row(place, found.pool) for place in found.places],
+        page=found.page,
+        pages=found.pages,
+        own=own,
+        empty=_("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
+        note=f"{viewers} · {tickets_words(found.pool.tickets)} · {when}",
+        choice=str(found.period.number),
     )
-    return card(title, lines(rows), tone="kick")
 
 
-def _board_row(place: Place, pool: Pool) -> str:
-    mark = _MEDALS.get(place.rank, f"`#{place.rank}`")
+def _board_row(place: Place, pool: Pool) -> Row:
     share = chance_words(place.tickets, pool.tickets)
-    return f"{mark} **{safe(place.name, 40)}** · {place.tickets:,} · {share}"
+    return Row(place.rank, place.name, f"{place.tickets:,} · {share}")
 
 
 def stats(found: Stats) -> discord.Embed:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from core.kit.errors import Refusal
-from core.kit.paging import nearest_page
+from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
@@ -15,10 +15,9 @@ from core.people.store import Viewer
 from core.raffle import store as raffles
 from core.raffle.current import get_shown
 from core.raffle.ledger import earning, reading
-from core.raffle.ledger.reading import Own, Place, Pool, Row
+from core.raffle.ledger.reading import Entry, Own, Place, Pool
 from core.raffle.store import Period
 
-MOST_PLACES = 25
 ROWS_A_PAGE = 12
 
 MOST_PAGES = 999_999
@@ -105,7 +104,7 @@ class Why:
     viewer: Viewer
     number: int
     tickets: int
-    rows: Sequence[Row]
+    rows: Sequence[Entry]
     page: int
     pages: int
 
@@ -140,7 +139,8 @@ class Board:
     """A page of who has most tickets.
 
     Attributes:
-        own: the asker's place, where it is not on this page.
+        own: the asker's place, if they have one.
+        linked: the asker has linked an account.
         ended: the raffle is over.
     """
 
@@ -148,6 +148,7 @@ class Board:
     places: Sequence[Place]
     pool: Pool
     own: Place | None
+    linked: bool
     page: int
     pages: int
     ended: bool
@@ -175,7 +176,7 @@ def board(
     own_id = link.viewer_id if link else None
     skip = (page - 1) * size
     places, own = reading.list_places(tx, guild_id, period.number, size, skip, own_id, now)
-    return Board(period, places, pool, own, page, pages, period.ends_at <= now)
+    return Board(period, places, pool, own, link is not None, page, pages, period.ends_at <= now)
 
 
 def _get_raffle(tx: Connection, guild_id: int, number: int | None, now: datetime) -> Period:

@@ -149,7 +149,7 @@ def list_places(
     own_id: int | None,
     now: datetime,
 ) -> tuple[list[Place], Place | None]:
-    """So many places behind the first ones, and one's own where it is not among them."""
+    """So many places after the first ones, and the viewer's own."""
     key = {
         "guild_id": guild_id,
         "period": period,
@@ -164,13 +164,13 @@ def list_places(
         place = Place(row.rank, row.viewer_id, row.name, row.tickets)
         if row.on_page:
             places.append(place)
-        else:
+        if row.viewer_id == own_id:
             own = place
     return places, own
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Entry:
     """An entry of the ledger. `actor` is the Discord id of the admin who made it, if one did."""
 
     at: datetime
@@ -200,11 +200,11 @@ def count_rows(tx: Connection, guild_id: int, period: int, viewer_id: int) -> tu
 
 def list_rows(
     tx: Connection, guild_id: int, period: int, viewer_id: int, limit: int, skip: int
-) -> list[Row]:
+) -> list[Entry]:
     """Somebody's entries, newest first."""
     key = {"guild_id": guild_id, "period": period, "viewer_id": viewer_id}
     found = tx.execute(_LIST_ROWS, key | {"limit": limit, "skip": skip})
-    return [Row(**row) for row in found.mappings()]
+    return [Entry(**row) for row in found.mappings()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ import discord
 from sqlalchemy import Connection
 
 from core.kit.discord_access import is_admin
-from core.kit.discord_pages import Book, Page, Reader
 from core.kit.discord_questions import question_view
 from core.kit.discord_ui import kindly, services_of
+from core.kit.paginator import Page, Paginator, Reader, link_to
 from core.kit.services import Services
 from core.kit.words import _
 from core.raffle.actions import find_problem
 from core.raffle.config import config_of
-from core.raffle.ledger.buttons import link_to
 from core.raffle.periods import actions, embeds
 from core.raffle.periods.info import get_info
 
@@ -77,7 +76,7 @@ class ChangeButton(
         return embeds.opened(opened, find_problem(tx, guild_id))
 
 
-async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
+async def _open_info(reader: Reader, _key: str, _number: int) -> Page:
     services = reader.services
     found = await services.database.run(
         get_info,
@@ -86,8 +85,8 @@ async def _open_info(reader: Reader, _chapter: str, _number: int) -> Page:
         services.clock(),
         is_admin=reader.is_admin,
     )
-    below = (link_to(_("My tickets"), "raffle_tickets"), link_to(_("Board"), "raffle_board", "10"))
+    below = (link_to(_("My tickets"), "raffle_tickets"), link_to(_("Board"), "raffle_board", "10."))
     return Page(embeds.info(found), 1, 1, below=below if found.period else ())
 
 
-INFO = Book("raffle_info", "raffleinfo", _open_info)
+INFO = Paginator("raffle_info", "raffleinfo", _open_info)

@@ -3,8 +3,8 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_pages import show
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.paginator import show
 from core.kit.services import Services
 from core.raffle.actions import find_problem
 from core.raffle.config import config_of

@@ -7,8 +7,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import may_manage, require_below_own
-from core.kit.discord_pages import Book, show
 from core.kit.discord_ui import PRIVATE, answer
+from core.kit.paginator import Paginator, show
 from core.kit.services import Services
 from core.settings import actions, embeds
 from core.settings.commands import places
@@ -23,11 +23,11 @@ Choices = list[app_commands.Choice[str]]
 class Settings(commands.Cog, name="settings"):
     """What can be set about this server."""
 
-    def __init__(self, services: Services, known: Sequence[Declared], book: Book) -> None:
+    def __init__(self, services: Services, known: Sequence[Declared], paginator: Paginator) -> None:
         self._services = services
         self._database = services.database
         self._known = tuple(known)
-        self._book = book
+        self._paginator = paginator
 
     @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
     @commands.guild_only()
@@ -36,7 +36,7 @@ class Settings(commands.Cog, name="settings"):
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """Show what can be set about this server, and how it is set."""
         only = get_feature(feature, self._known) if feature.strip() else ""
-        await show(ctx, self._book, only)
+        await show(ctx, self._paginator, only)
 
     @settings.command(name="show", extras=PRIVATE)
     @app_commands.describe(key="Which setting")

@@ -3,16 +3,16 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kit.discord_pages import Book, show
 from core.kit.discord_ui import PRIVATE
+from core.kit.paginator import Paginator, show
 from core.settings.embeds import MOST_ENTRIES
 
 
 class AuditLog(commands.Cog, name="audit_log"):
     """The record of what admins changed."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, paginator: Paginator) -> None:
+        self._paginator = paginator
 
     @commands.hybrid_command(name="auditlog", extras=PRIVATE)
     @commands.guild_only()
@@ -24,4 +24,4 @@ class AuditLog(commands.Cog, name="audit_log"):
         count: commands.Range[int, 1, MOST_ENTRIES] = 10,
     ) -> None:
         """Show who changed what in this server, and when."""
-        await show(ctx, self._book, str(count))
+        await show(ctx, self._paginator, str(count))

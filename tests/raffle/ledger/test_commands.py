@@ -234,16 +234,19 @@ def test_the_board_has_only_those_who_can_win(ask: Asker) -> None:
     assert words(embed) == [
         "🥇 **MadCats** · 85 · 73.9%",
         "🥈 **lil\\_bean** · 30 · 26.1%",
+        "",
+        "👉 You: 🥈 **lil\\_bean** · 30 · 26.1%",
         f"-# 2 viewers · 115 tickets · ends <t:{int(END.timestamp())}:R>",
     ]
 
 
-def test_ones_own_place_stands_below_a_short_board(ask: Asker) -> None:
+def test_ones_own_rank_is_below_a_short_board(ask: Asker) -> None:
     assert words(ask("raffleboard", "leo", limit=1))[:3] == [
         "🥇 **MadCats** · 85 · 73.9%",
-        "…",
-        "🥈 **lil\\_bean** · 30 · 26.1%",
+        "",
+        "👉 You: 🥈 **lil\\_bean** · 30 · 26.1%",
     ]
+    assert "Link your account with `/link`" in words(ask("raffleboard", "yuki"))[-2]
 
 
 def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> None:
@@ -259,6 +262,8 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
     assert words(ask("raffleboard", "mia")) == [
         "🥇 **MadCats** · 85 · 73.9%",
         "🥈 **lil\\_bean** · 30 · 26.1%",
+        "",
+        "👉 You: 🥇 **MadCats** · 85 · 73.9%",
         footer,
     ]
     answer = ask.answer("tickets", "mia")
@@ -280,14 +285,14 @@ def test_the_board_page_by_page(world: World) -> None:
         period(tx, NORAS_CORNER_ID, MIDDLE, END)
     copy = world.driver.click("leo", message_id, ids(answer)["Next"])["response"]
     assert copy["ephemeral"] is True
-    assert "…" not in words(copy["embeds"][0]), "it is his own place"
+    assert "👉 You: 🥈 **lil\\_bean** · 30 · 26.1%" in words(copy["embeds"][0])
     world.driver.click("mia", message_id, ids(answer)["Next"])
     wait_for_page(world, message_id, "2/2")
     (embed,) = message(world, message_id)["embeds"]
     assert words(embed) == [
         "🥈 **lil\\_bean** · 30 · 26.1%",
-        "…",
-        "🥇 **MadCats** · 85 · 73.9%",
+        "",
+        "👉 You: 🥇 **MadCats** · 85 · 73.9%",
         f"-# 2 viewers · 115 tickets · ended <t:{int(MIDDLE.timestamp())}:R>, waits for its draw",
     ]
 
