@@ -30,3 +30,4 @@ def _delete_all(database: Database) -> None:
             if table.name not in _KEPT:
                 tx.execute(table.delete())
         tx.execute(guilds.delete().where(guilds.c.guild_id.not_in((GUILD, OTHER_GUILD))))
+        tx.execute(guilds.update().values(contact_id=None, left_at=None, reachable_at=None))

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import Connection, Select, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.guilds import store
 from core.guilds.actions import setting
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.tables import channel_troubles as troubles
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
@@ -16,6 +19,8 @@ from core.kit.feature import GuildSetting
 from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.outbox import actions as outbox
+
+_log = structlog.get_logger(__name__)
 
 Reason = Literal["deleted", "forbidden"]
 
@@ -144,3 +149,18 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         )
         for trouble in list_troubles(tx)
     ]
+
+
+def tell_admins(
+    tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
+) -> bool:
+    """Alert a guild's admins once: in the admin channel or, if that cannot be used, by direct
+    message to the guild's contact. False if it was sent before or there is nobody to send it to."""
+    channel_id = setting(tx, guild_id, ADMIN_CHANNEL)
+    if channel_id and find_trouble(tx, guild_id, channel_id) is None:
+        return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
+    contact_id = store.find_contact(tx, guild_id)
+    if contact_id is not None:
+        return outbox.post_to_user(tx, guild_id, contact_id, kind, key, payload)
+    _log.warning("No admin to alert; set kick.admin_channel", kind=kind, guild_id=guild_id)
+    return False

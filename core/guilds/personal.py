@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, select, update
 
-from core.guilds.tables import audit_log, settings
+from core.guilds.tables import audit_log, guilds, settings
 from core.kit.personal import Personal, Subject
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
 
@@ -27,6 +27,10 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         "what_admins_did_about_you": [
             {"at": row["at"], "action": row["action"]} for row in _about(tx, subject)
         ],
+        "you_are_the_contact_for_alerts": tx.execute(
+            select(guilds.c.guild_id).where(_is_contact(subject))
+        ).first()
+        is not None,
         "settings_you_made": [dict(row) for row in made.mappings()],
     }
 
@@ -45,6 +49,11 @@ def forget(tx: Connection, subject: Subject) -> None:
     for row in _about(tx, subject):
         values = redacted_row(audit_log, row, _on_platforms(subject))
         tx.execute(update(audit_log).where(audit_log.c.id == row["id"]).values(values))
+    tx.execute(update(guilds).where(_is_contact(subject)).values(contact_id=None))
+
+
+def _is_contact(subject: Subject) -> ColumnElement[bool]:
+    return (guilds.c.guild_id == subject.guild_id) & (guilds.c.contact_id == subject.discord_id)
 
 
 def _on_platforms(subject: Subject) -> Subject:
@@ -53,4 +62,6 @@ def _on_platforms(subject: Subject) -> Subject:
     return replace(subject, discord_names=())
 
 
-PERSONAL = Personal(tables=("guild_audit_log", "guild_settings"), collect=collect, forget=forget)
+PERSONAL = Personal(
+    tables=("guild_audit_log", "guild_settings", "guilds"), collect=collect, forget=forget
+)

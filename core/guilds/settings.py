@@ -15,6 +15,15 @@ TIME_ZONE = GuildSetting(
     "Time zone in which days, weeks and months begin, such as `Europe/Stockholm`.",
     of="time_zone",
 )
+ADMIN_CHANNEL = GuildSetting(
+    "kick.admin_channel",
+    int,
+    0,
+    "Discord channel for alerts about Kick; without one, they go to whoever connected the account "
+    "or chose the channel.",
+    of="channel",
+)
+"""Declared here, because every feature alerts admins; listed among the settings of Kick."""
 
 SETTINGS = (LANGUAGE, TIME_ZONE)
 

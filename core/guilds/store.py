@@ -66,6 +66,18 @@ def end_guild(tx: Connection, guild_id: int) -> None:
     tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(left_at=func.now()))
 
 
+def set_contact(tx: Connection, guild_id: int, member_id: int) -> None:
+    """Send alerts to this admin while no admin channel is set."""
+    tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(contact_id=member_id))
+
+
+def find_contact(tx: Connection, guild_id: int) -> int | None:
+    """The admin who gets alerts while no admin channel is set."""
+    return tx.execute(
+        select(guilds.c.contact_id).where(guilds.c.guild_id == guild_id)
+    ).scalar_one_or_none()
+
+
 _SET_REACHABLE = text("""
     UPDATE guilds SET reachable_at = :now WHERE guild_id = ANY(CAST(:guild_ids AS bigint[]))
 """)

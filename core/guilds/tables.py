@@ -30,6 +30,12 @@ guilds = Table(
         DateTime(timezone=True),
         comment="when the bot was last connected to Discord and saw this server",
     ),
+    Column(
+        "contact_id",
+        BigInteger,
+        comment="Discord id of the admin who gets alerts while no admin channel is set",
+        info=holds("number"),
+    ),
 )
 
 channels = Table(

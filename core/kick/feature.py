@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox.store import find_newest
 from core.kick.accounts import embeds
 from core.kick.accounts import pages as accounts
@@ -34,7 +35,6 @@ from core.kick.review.commands import Missed
 from core.kick.review.handlers import HANDLERS as REVIEW_HANDLERS
 from core.kick.review.settings import CONFIRMATION_MINUTES
 from core.kick.review.tasks import TASKS as REVIEW_TASKS
-from core.kick.settings import ADMIN_CHANNEL
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.unverified import check_health as check_unverified

@@ -1,22 +1,58 @@
-"""Questions with Yes and No for one person. The buttons are found by their custom ids, so they
-outlive restarts."""
+"""Questions with two buttons, confirm and cancel, which keep working after a restart.
+
+Subclass `ConfirmButton`, and send the question with `question_view(button, asker_id)`.
+"""
 
 import re
 from typing import Any
 
 import discord
 
+from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import card, kindly, private_word
 from core.kit.words import _
 
 Item = discord.ui.Item[Any]
 
 
-def question_view(yes: Item, asker_id: int, keep: str) -> discord.ui.View:
-    """Yes, or keep everything as it is, in these words. Needs a running event loop."""
+Reply = discord.Embed | tuple[discord.Embed, discord.ui.View]
+"""What replaces a question that was answered; with a view if it is another question."""
+
+
+class ConfirmButton(PersistentButton, template=r"(?!)"):
+    """Base of the button that confirms.
+
+    Args:
+        asker_id: the only member who may press it; None for everybody with its `permission`.
+    """
+
+    def __init__(self, label: str, custom_id: str, asker_id: int | None = None) -> None:
+        style = discord.ButtonStyle.danger
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.asker_id = asker_id
+
+    async def confirm(self, interaction: discord.Interaction) -> Reply:
+        """Do what was asked about. What it returns replaces the question."""
+        raise NotImplementedError
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        if self.asker_id is not None and not await was_asked(interaction, self.asker_id):
+            return False
+        return await super().interaction_check(interaction)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer()
+            reply = await self.confirm(interaction)
+            embed, view = reply if isinstance(reply, tuple) else (reply, None)
+            await interaction.edit_original_response(embed=embed, view=view)
+
+
+def question_view(yes: Item, asker_id: int, keep: str = "") -> discord.ui.View:
+    """Confirm, or cancel. Needs a running event loop."""
     view = discord.ui.View(timeout=None)
     view.add_item(yes)
-    view.add_item(KeepButton(asker_id, keep))
+    view.add_item(KeepButton(asker_id, keep or _("Cancel")))
     return view
 
 

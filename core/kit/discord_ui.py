@@ -5,7 +5,7 @@ viewer's name escaped, no pings.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -17,6 +17,8 @@ from discord.utils import escape_markdown, escape_mentions, format_dt
 
 from core.kit.discord_faults import TO_POST, lacking, outage_of
 from core.kit.errors import Outage, Refusal, trouble_code
+from core.kit.feature import GuildSetting
+from core.kit.guild_settings import GuildSettings
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
@@ -79,6 +81,50 @@ def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "")
     if footer:
         embed.set_footer(text=footer)
     return embed
+
+
+def status_card(
+    title: str,
+    settings: GuildSettings,
+    next_step: str,
+    *,
+    works: bool = True,
+    facts: Mapping[str, str] | None = None,
+    footer: str = "",
+) -> discord.Embed:
+    """The status of a feature: whether it is on, what to do next, and its settings as fields.
+
+    Args:
+        title: such as `Slot requests are on`; the mark before it comes from the settings.
+        works: False if it is on, but something keeps it from working.
+        facts: further fields, by their label.
+    """
+    mark: str
+    tone: Tone
+    mark, tone = ("🟢", "kick") if works else ("⚠️", "warning")
+    if not getattr(settings, "enabled", True):
+        mark, tone = "⚫", "system"
+    embed = card(f"{mark} {title}", next_step, tone=tone, footer=footer)
+    for name, declared in settings.declared.items():
+        if declared.label:
+            value = setting_value(declared, getattr(settings, name))
+            embed.add_field(name=_(declared.label), value=value)
+    for label, fact in (facts or {}).items():
+        embed.add_field(name=label, value=fact)
+    return embed
+
+
+def setting_value(declared: GuildSetting[Any], value: Any, limit: int = 500) -> str:
+    """The value of a setting as people read it; text is cut to `limit` characters."""
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    if not value and (declared.of or declared.kind is str):
+        return _("not set")
+    if declared.of == "channel":
+        return f"<#{value}>"
+    if declared.of == "role":
+        return f"<@&{value}>"
+    return safe(f"{value:,} {declared.unit}" if declared.kind is int else value, limit)
 
 
 def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Permissions:

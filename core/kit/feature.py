@@ -50,6 +50,8 @@ class GuildSetting(Generic[T]):
         most: largest allowed number.
         of: what the value stands for; it is checked and shown accordingly.
         choices: all that is allowed, where that is a handful of words.
+        label: its name in the feature's status, such as `Cooldown`.
+        unit: of a number, such as `s`.
     """
 
     key: str
@@ -61,6 +63,8 @@ class GuildSetting(Generic[T]):
     most: int | None = None
     of: Shape = ""
     choices: tuple[str, ...] = ()
+    label: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)

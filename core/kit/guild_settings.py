@@ -4,29 +4,48 @@
         enabled: bool = switch("Whether raffles are on.", default=True)
 
 The line makes the setting `raffle.enabled` in `/settings` and in the documentation. Read all of
-them with `core.guilds.actions.load_settings`.
+them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord_ui.status_card`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar, dataclass_transform, get_args
 
 from core.kit.feature import GuildSetting
 
 
-def switch(help: str, *, default: bool) -> Any:
+def switch(help: str, *, default: bool, label: str = "") -> Any:
     """Something that is on or off."""
-    return _setting(GuildSetting("", bool, default, help))
+    return _setting(GuildSetting("", bool, default, help, label=label))
 
 
-def number(help: str, *, default: int, least: int, most: int) -> Any:
+def number(
+    help: str, *, default: int, least: int, most: int, label: str = "", unit: str = ""
+) -> Any:
     """A number within bounds."""
-    return _setting(GuildSetting("", int, default, help, least=least, most=most))
+    return _setting(
+        GuildSetting("", int, default, help, least=least, most=most, label=label, unit=unit)
+    )
 
 
-def channel(help: str, *, environment: str | None = None) -> Any:
+def text(help: str, *, default: str = "", environment: str | None = None, label: str = "") -> Any:
+    """Free text; empty while it is not set."""
+    return _setting(GuildSetting("", str, default, help, environment, label=label))
+
+
+def choice(help: str, values: Any, *, default: str, label: str = "") -> Any:
+    """One of the values of a `Literal`."""
+    return _setting(GuildSetting("", str, default, help, choices=get_args(values), label=label))
+
+
+def channel(help: str, *, environment: str | None = None, label: str = "Channel") -> Any:
     """A Discord channel; 0 while none is chosen."""
-    return _setting(GuildSetting("", int, 0, help, environment=environment, of="channel"))
+    return _setting(GuildSetting("", int, 0, help, environment, of="channel", label=label))
+
+
+def role(help: str, *, environment: str | None = None, label: str = "Role") -> Any:
+    """A Discord role; 0 while none is chosen."""
+    return _setting(GuildSetting("", int, 0, help, environment, of="role", label=label))
 
 
 def _setting(declared: GuildSetting[Any]) -> Any:
@@ -34,7 +53,9 @@ def _setting(declared: GuildSetting[Any]) -> Any:
 
 
 @dataclass_transform(
-    frozen_default=True, kw_only_default=True, field_specifiers=(switch, number, channel)
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(switch, number, text, choice, channel, role),
 )
 class GuildSettings:
     """Base of a feature's settings. `declared` maps each field to its setting."""

@@ -2,7 +2,6 @@
 restarts; what all features keep is given to them when the feature is made."""
 
 import io
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,15 +10,13 @@ from sqlalchemy import Connection
 
 from core.kit.crypto import vault_of
 from core.kit.discord_own import OwnButton
-from core.kit.discord_questions import was_asked
-from core.kit.discord_ui import kindly, services_of
+from core.kit.discord_questions import ConfirmButton
+from core.kit.discord_ui import services_of
 from core.kit.errors import Refusal
 from core.kit.personal import Personal
 from core.kit.services import Services
 from core.kit.words import _
 from core.privacy import actions, embeds
-
-Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
 
 Kept = Sequence[Personal]
 
@@ -45,7 +42,7 @@ async def data_of(
     }
 
 
-def _guild_of(interaction: discord.Interaction) -> discord.Guild:
+def guild_of(interaction: discord.Interaction) -> discord.Guild:
     if interaction.guild is None:
         raise Refusal(_("This works in a server only."))
     return interaction.guild
@@ -69,35 +66,16 @@ def data_button(kept: Kept) -> type[OwnButton]:
     return DataButton
 
 
-def forget_button(kept: Kept) -> type[Button]:
-    """Forgets the person to whom the question was put."""
+def forget_button(kept: Kept) -> type[ConfirmButton]:
+    """Deletes the data of the member who was asked."""
 
-    class ForgetButton(Button, template=r"privacy:forget:(?P<asker>[0-9]+)"):
-        def __init__(self, asker_id: int) -> None:
-            super().__init__(
-                discord.ui.Button(
-                    label=_("Forget me"),
-                    style=discord.ButtonStyle.danger,
-                    custom_id=f"privacy:forget:{asker_id}",
-                )
-            )
-            self.asker_id = asker_id
+    class ForgetButton(ConfirmButton, template=r"privacy:forget:(?P<asker>[0-9]+)"):
+        def __init__(self, asker: int) -> None:
+            super().__init__(_("Delete my data"), f"privacy:forget:{asker}", asker)
 
-        @classmethod
-        async def from_custom_id(
-            cls, _interaction: discord.Interaction, _item: Any, match: re.Match[str]
-        ) -> "ForgetButton":
-            return cls(int(match["asker"]))
-
-        async def interaction_check(self, interaction: discord.Interaction) -> bool:
-            return await was_asked(interaction, self.asker_id)
-
-        async def callback(self, interaction: discord.Interaction) -> None:
-            async with kindly(interaction):
-                await interaction.response.defer()
-                services, guild = services_of(interaction), _guild_of(interaction)
-                await forget(services, kept, guild, interaction.user)
-                await interaction.edit_original_response(embed=embeds.forgotten(), view=None)
+        async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+            await forget(services_of(interaction), kept, guild_of(interaction), interaction.user)
+            return embeds.forgotten()
 
     return ForgetButton
 

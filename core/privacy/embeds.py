@@ -46,7 +46,7 @@ def dms_are_closed() -> discord.Embed:
 def ask_forget(server: str, *, linked: bool) -> discord.Embed:
     """What goes and what stays, above the buttons."""
     embed = card(
-        "🧹 " + _("Forget me?"),
+        "🧹 " + _("Delete your data?"),
         _("This cannot be undone. It is about **{server}** alone.").format(server=safe(server)),
         tone="warning",
     )
@@ -68,7 +68,7 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
             "• blocks and exclusions: they hold again when you come back\n"
             "• what you changed in the server as an admin\n"
             "• what was posted in channels; ask a moderator to delete it\n"
-            "For three more days some numbers stay that keep things from counting twice."
+            "For three more days we keep anonymous ids that prevent double counting."
         ),
         inline=False,
     )
@@ -77,7 +77,7 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
 
 def forgotten() -> discord.Embed:
     return card(
-        "🧹 " + _("You are forgotten"),
-        _("If you chat on the stream again, counting begins anew. `/link` links you again."),
+        "🧹 " + _("Your data was deleted"),
+        _("If you chat on the stream again, you start from zero. `/link` links you again."),
         tone="success",
     )

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Connection
 
 from core.guilds.actions import language_of, setting
-from core.kick.admins import tell_admins
+from core.guilds.channels import tell_admins
 from core.kit.words import _, plural, speak
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange

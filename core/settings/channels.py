@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from core.guilds import channels
-from core.guilds.channels import Reason
-from core.kick.admins import tell_admins
+from core.guilds.channels import Reason, tell_admins
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import card, permission_names
 from core.kit.words import _

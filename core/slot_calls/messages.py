@@ -7,7 +7,7 @@ import discord
 
 from core.guilds.channels import say_trouble
 from core.kit.clock import parse_instant
-from core.kit.discord_ui import Tone, ago, card, lines, safe
+from core.kit.discord_ui import Tone, ago, card, lines, safe, status_card
 from core.kit.words import _, plural
 from core.slot_calls.actions import Status
 from core.slot_calls.records import SlotCall
@@ -66,23 +66,15 @@ def status(current: Status) -> discord.Embed:
     """Settings and queue length."""
     settings = current.settings
     title = _("Slot requests are on") if settings.enabled else _("Slot requests are off")
-    mark, tone = _mark_of(current)
     blocked = plural("{count} viewer is blocked", "{count} viewers are blocked", current.blocked)
-    footer = blocked if current.blocked else ""
-    embed = card(f"{mark} {title}", _next_step(current), tone=tone, footer=footer)
-    where = f"<#{settings.channel}>" if settings.channel else _("not chosen yet")
-    embed.add_field(name=_("Channel"), value=where)
-    embed.add_field(name=_("In the queue"), value=f"{current.open:,}")
-    limits = _("Max {max_open} open requests per viewer, {cooldown} s cooldown")
-    limits = limits.format(max_open=settings.max_open, cooldown=settings.cooldown_seconds)
-    return embed.add_field(name=_("Limits"), value=limits)
-
-
-def _mark_of(current: Status) -> tuple[str, Tone]:
-    if not current.settings.enabled:
-        return "⚫", "system"
-    works = current.settings.channel and not current.trouble
-    return ("🟢", "kick") if works else ("⚠️", "warning")
+    return status_card(
+        title,
+        settings,
+        _next_step(current),
+        works=bool(settings.channel) and not current.trouble,
+        facts={_("In the queue"): f"{current.open:,}"},
+        footer=blocked if current.blocked else "",
+    )
 
 
 def _next_step(current: Status) -> str:

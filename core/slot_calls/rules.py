@@ -32,10 +32,19 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         "The Discord channel where slot requests appear.", environment="slot_calls_channel_id"
     )
     cooldown_seconds: int = number(
-        "Seconds between two slot requests of one viewer.", default=30, least=0, most=3600
+        "Seconds between two slot requests of one viewer.",
+        default=30,
+        least=0,
+        most=3600,
+        label="Cooldown",
+        unit="s",
     )
     max_open: int = number(
-        "How many open slot requests one viewer may have.", default=3, least=1, most=50
+        "How many open slot requests one viewer may have.",
+        default=3,
+        least=1,
+        most=50,
+        label="Open requests per viewer",
     )
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from core.guilds.actions import setting
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import post_audit
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.affiliate import fold
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal

@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from core.events import WagerCounted
 from core.guilds.actions import setting
+from core.guilds.channels import tell_admins
 from core.guilds.store import post_audit
 from core.inbox import actions as inbox
-from core.kick.admins import tell_admins
 from core.kit.affiliate import Standings, fold
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal

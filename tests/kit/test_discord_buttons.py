@@ -1,4 +1,4 @@
-"""Buttons that survive a restart."""
+"""Buttons that keep working after a restart."""
 
 from collections.abc import Collection
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_questions import ConfirmButton, Reply, question_view
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from tests.kick.rig import settings
@@ -96,3 +97,40 @@ async def test_no_reply_is_fine() -> None:
     pressed = interaction()
     await Likes("it", 1).callback(pressed)
     pressed.followup.send.assert_not_awaited()
+
+
+class Reset(ConfirmButton, template=r"reset:(?P<asker>[0-9]+)"):
+    def __init__(self, asker: int) -> None:
+        super().__init__("Reset", f"reset:{asker}", asker)
+
+    async def confirm(self, interaction: discord.Interaction) -> Reply:
+        sure = discord.Embed(title="Are you sure?"), question_view(Reset(self.asker_id or 0), 8)
+        return sure if interaction.user.id == 8 else discord.Embed(title="Reset")
+
+
+def pressed_by(member_id: int) -> AsyncMock:
+    pressed = interaction()
+    pressed.user.id = member_id
+    return pressed
+
+
+async def test_only_who_was_asked_can_confirm() -> None:
+    assert await Reset(7).interaction_check(pressed_by(7))
+    other = pressed_by(8)
+    assert not await Reset(7).interaction_check(other)
+    assert "somebody else" in reply(other.response.send_message)
+
+
+async def test_the_reply_replaces_the_question() -> None:
+    pressed = pressed_by(7)
+    await Reset(7).callback(pressed)
+    shown = pressed.edit_original_response.await_args.kwargs
+    assert (shown["embed"].title, shown["view"]) == ("Reset", None)
+
+
+async def test_a_confirmed_question_can_lead_to_another() -> None:
+    pressed = pressed_by(8)
+    await Reset(8).callback(pressed)
+    shown = pressed.edit_original_response.await_args.kwargs
+    assert shown["embed"].title == "Are you sure?"
+    assert [item.item.label for item in shown["view"].children] == ["Reset", "Cancel"]

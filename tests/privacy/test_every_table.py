@@ -15,11 +15,11 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
-    insert,
     select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.features import load_features
 from core.guilds import store as guilds
@@ -100,7 +100,12 @@ def add_row(tx: Connection, table: Table, guild_id: int, viewer_id: int) -> None
         if column.computed is None and column.identity is None
         if (value := _value(table, column, guild_id, viewer_id)) is not None
     }
-    tx.execute(insert(table).values(row | OVER.get(table.name, {})))
+    row |= OVER.get(table.name, {})
+    tx.execute(
+        upsert(table)
+        .values(row)
+        .on_conflict_do_update(index_elements=list(table.primary_key), set_=row)
+    )
 
 
 def _value(table: Table, column: Column[Any], guild_id: int, viewer_id: int) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from core.events import RolesChanged
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.outbox.store import set_waiting
 from core.outbox.tables import messages
 from core.roles import actions, handlers, holdings, store, updates

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from core.guilds import channels as known_channels
 from core.guilds.actions import change_setting
 from core.guilds.feature import FEATURE as GUILDS
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.outbox import actions as outbox
 from core.outbox.store import claim_due, set_dead
 from core.outbox.tables import messages

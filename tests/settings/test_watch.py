@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from core.guilds.actions import change_setting
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.feature import FEATURE as KICK
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.outbox import actions as outbox
 from core.outbox.tables import messages

@@ -179,11 +179,12 @@ def test_chat_replies_fit_whatever_people_type(text: str) -> None:
 def test_status_shows_channel_queue_and_limits() -> None:
     embed = status(open=1234, blocked=2)
     assert embed.title == "🟢 Slot requests are on"
-    assert [field.value for field in embed.fields] == [
-        "<#5>",
-        "1,234",
-        "Max 3 open requests per viewer, 30 s cooldown",
-    ]
+    assert {field.name: field.value for field in embed.fields} == {
+        "Channel": "<#5>",
+        "Cooldown": "30 s",
+        "Open requests per viewer": "3",
+        "In the queue": "1,234",
+    }
     assert embed.footer.text == "2 viewers are blocked"
     assert status(blocked=1).footer.text == "1 viewer is blocked"
     assert status().footer.text is None

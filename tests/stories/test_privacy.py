@@ -104,7 +104,7 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     asked = stage.discord.message("mia", "general", "!forgetme")
     question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     assert field_names(question) == ["What goes", "What stays"]
-    yes = buttons(question)["Forget me"]
+    yes = buttons(question)["Delete my data"]
 
     nosy = stage.discord.click("leo", question["message_id"], yes)["response"]
     assert nosy["ephemeral"] is True
@@ -114,7 +114,7 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     stage.product.kill()
     stage.start().wait_well()
     stage.discord.click("mia", question["message_id"], yes)
-    stage.discord.wait_for("general", lambda m: title(m) == "🧹 You are forgotten")
+    stage.discord.wait_for("general", lambda m: title(m) == "🧹 Your data was deleted")
     assert stage.scalar("SELECT count(*) FROM people_links") == 0
     assert stage.rows("SELECT name, platform_user_id FROM people_viewers") == [
         (f"forgotten-{viewer_id}", -viewer_id)

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import change_setting
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.tables import audit_log
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people import store as people

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import METADATA, Database
 from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver

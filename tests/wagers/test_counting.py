@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database, violated
 from core.kit.errors import Refusal
 from core.wagers import counted, counting, store

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.errors import Refusal
 from core.kit.personal import Subject
 from core.people.forgetting.store import list_accounts

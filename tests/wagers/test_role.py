@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.outbox.store import Outgoing, claim_due, set_sent
 from core.people import store as people
 from core.wagers import actions, handlers, role

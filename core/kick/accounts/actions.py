@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.channels import tell_admins
 from core.kick.accounts import store
 from core.kick.accounts.store import Account, KnownChannel
-from core.kick.admins import tell_admins
 from core.kick.client import SiteChannel
 from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
@@ -66,6 +66,8 @@ def choose_channel(
     before = guilds.find_channel(tx, channel.guild_id, PLATFORM)
     changed = guilds.set_channel(tx, channel)
     store.set_known_channel(tx, channel.guild_id, channel.channel_id, chosen_by, named)
+    if chosen_by is not None and store.find_account(tx, channel.guild_id) is None:
+        guilds.set_contact(tx, channel.guild_id, chosen_by)
     if changed and chosen_by is not None:
         guilds.post_audit(
             tx,
@@ -213,6 +215,7 @@ def _told_by_site(tx: Connection, known: KnownChannel) -> int | None:
 def connect_account(tx: Connection, account: Account) -> None:
     """The streamer said yes."""
     store.set_account(tx, account)
+    guilds.set_contact(tx, account.guild_id, account.connected_by)
     guilds.post_audit(
         tx, account.guild_id, account.connected_by, "kick.connect", target=account.name
     )

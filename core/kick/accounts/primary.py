@@ -12,9 +12,9 @@ import structlog
 from sqlalchemy import Connection, text
 
 from core.guilds import store as guilds
+from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
-from core.kick.admins import tell_admins
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _

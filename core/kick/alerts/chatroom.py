@@ -6,8 +6,8 @@ import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.channels import tell_admins
 from core.kick.accounts import store as accounts
-from core.kick.admins import tell_admins
 from core.kick.bodies import PLATFORM
 from core.kick.feed import store as feed
 from core.kick.feed.checks import FRESH

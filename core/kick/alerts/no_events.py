@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 
 from core.guilds import actions as settings_of
 from core.guilds import store as guilds
+from core.guilds.channels import tell_admins
 from core.guilds.store import Channel
 from core.inbox import store as inbox
-from core.kick.admins import tell_admins
 from core.kick.bodies import PLATFORM
 from core.kick.chat import store as speech
 from core.kick.feed import store as feed

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from core.guilds import channels
 from core.guilds import store as guilds
 from core.guilds.actions import setting
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
@@ -20,7 +21,6 @@ from core.kick.feed import store as feed
 from core.kick.feed.checks import FRESH, wrong_chatroom
 from core.kick.intake import log_store
 from core.kick.intake import store as intake
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.health_item import State
 from core.kit.services import Services
 from core.kit.words import _, plural

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from core.kick.admins import tell_admins
+from core.guilds.channels import tell_admins
 from core.kick.intake import store as intake
 from core.kick.review import actions, credit, duplicate_store, store
 from core.kick.review.events import FeedReport

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting
+from core.guilds.channels import tell_admins
 from core.guilds.store import list_names
-from core.kick.admins import tell_admins
 from core.outbox import actions as outbox
 from core.raffle.actions import plan_payload
 from core.raffle.announcements import Announcement

@@ -12,6 +12,7 @@ from core.events import ChatMessageSent
 from core.features import load_features
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
@@ -20,7 +21,6 @@ from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import channels
 from core.kick.chat import report
-from core.kick.settings import ADMIN_CHANNEL
 from core.kick.translate import translate
 from core.kit.bus import LocalBus
 from core.kit.errors import Refusal

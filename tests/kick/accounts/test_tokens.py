@@ -10,10 +10,10 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from core.guilds import actions as guilds
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.accounts import checks, connect, oauth, store
 from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, text
 
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
@@ -18,7 +19,6 @@ from core.kick.feed.store import ListeningState
 from core.kick.intake import store
 from core.kick.intake.health import check_health
 from core.kick.intake.settings import NO_EVENTS_MINUTES
-from core.kick.settings import ADMIN_CHANNEL
 from core.outbox.tables import messages
 from tests.kick.rig import NOON, NORA
 

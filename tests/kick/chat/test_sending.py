@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from core.guilds.actions import change_setting
 from core.guilds.channels import note_trouble
+from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.tables import audit_log
 from core.kick import store as kick_store
 from core.kick.alerts.tasks import watch
@@ -29,7 +30,6 @@ from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.store import ListeningState
 from core.kick.intake import store as intake
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.services import Services

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.guilds import actions as guild_actions
+from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
@@ -18,7 +19,6 @@ from core.kick.alerts import chatroom
 from core.kick.feed import store
 from core.kick.feed.checks import check_health
 from core.kick.feed.session import Patience
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox

@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from core.events import KicksGifted, SubGifted, SubscriptionRenewed
 from core.guilds import actions as guilds
+from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.intake import store as intake
 from core.kick.review import actions, credit, tasks
-from core.kick.settings import ADMIN_CHANNEL
 from core.kit.errors import Outage, Refusal
 from sandbox.kick.driver import KickDriver
 from tests.conftest import GUILD, OTHER_GUILD

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from core.draws.snapshot import entrants_of
 from core.guilds.actions import change_setting
-from core.kick.settings import ADMIN_CHANNEL
+from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.outbox.store import find_receipt

@@ -1,12 +1,14 @@
-"""Whom something about Kick is told that nobody asked for."""
+"""Who gets alerts."""
 
 from sqlalchemy import Connection, text
 
 from core.guilds import actions as guilds
-from core.kick.accounts import store as accounts
-from core.kick.admins import tell_admins
-from core.kick.settings import ADMIN_CHANNEL
-from tests.kick.rig import NORA
+from core.guilds import store
+from core.guilds.channels import tell_admins
+from core.guilds.personal import forget
+from core.guilds.settings import ADMIN_CHANNEL
+from core.kit.clock import utc_now
+from core.kit.personal import Subject
 
 ADMIN = 77
 
@@ -21,15 +23,15 @@ def told(tx: Connection, guild_id: int, key: str) -> dict[str, int] | None:
     return target
 
 
-def test_the_channel_comes_first_and_then_who_chose(tx: Connection, guild_id: int) -> None:
+def test_the_admin_channel_comes_first_and_then_the_contact(tx: Connection, guild_id: int) -> None:
     assert told(tx, guild_id, "a") is None
-    accounts.set_known_channel(tx, guild_id, NORA, ADMIN)
+    store.set_contact(tx, guild_id, ADMIN)
     assert told(tx, guild_id, "b") == {"user_id": ADMIN}
     guilds.change_setting(tx, guild_id, ADMIN_CHANNEL, 55, ADMIN)
     assert told(tx, guild_id, "c") == {"channel_id": 55}
 
 
-def test_who_was_forgotten_is_not_written_to(tx: Connection, guild_id: int) -> None:
-    """The choice of the channel stays an admin's, but there is no account 0 to write to."""
-    accounts.set_known_channel(tx, guild_id, NORA, 0)
+def test_a_contact_who_was_forgotten_is_not_written_to(tx: Connection, guild_id: int) -> None:
+    store.set_contact(tx, guild_id, ADMIN)
+    forget(tx, Subject(guild_id, ADMIN, utc_now()))
     assert told(tx, guild_id, "a") is None
