@@ -108,7 +108,7 @@ def status_card(
     for name, declared in settings.declared.items():
         if declared.label:
             value = setting_value(declared, getattr(settings, name))
-            embed.add_field(name=_(declared.label), value=value)
+            embed.add_field(name=declared.label, value=value)
     for label, fact in (facts or {}).items():
         embed.add_field(name=label, value=fact)
     return embed

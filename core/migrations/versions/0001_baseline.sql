@@ -16,13 +16,13 @@ CREATE TABLE inbox_deliveries (
 	CONSTRAINT inbox_deliveries_state CHECK (state IN ('waiting', 'done', 'dead'))
 );
 
-CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
-
-CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
-
 CREATE INDEX inbox_deliveries_newest ON inbox_deliveries (source, lane, received_at DESC);
 
 CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
+
+CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
+
+CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
 
 COMMENT ON COLUMN inbox_deliveries.source IS 'such as kick.webhook';
 
@@ -105,11 +105,11 @@ CREATE TABLE outbox_messages (
 	CONSTRAINT outbox_messages_state CHECK (state IN ('waiting', 'sending', 'sent', 'dead'))
 );
 
-CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
-
 CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
 
 CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
+
+CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
 
 COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
 
@@ -663,9 +663,9 @@ CREATE TABLE kick_unconfirmed_events (
 	CONSTRAINT kick_unconfirmed_events_confirmed_by CHECK (state <> 'matched' OR webhook_key IS NOT NULL)
 );
 
-CREATE INDEX kick_unconfirmed_events_numbers ON kick_unconfirmed_events (guild_id, number) WHERE number IS NOT NULL;
-
 CREATE INDEX kick_unconfirmed_events_subject ON kick_unconfirmed_events (guild_id, subject, kind, at);
+
+CREATE INDEX kick_unconfirmed_events_numbers ON kick_unconfirmed_events (guild_id, number) WHERE number IS NOT NULL;
 
 CREATE INDEX kick_unconfirmed_events_waiting ON kick_unconfirmed_events (guild_id, at) WHERE state = 'waiting';
 
@@ -1097,9 +1097,9 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
 );
 
-CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
-
 CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
+
+CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
 
 COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
 
@@ -1156,9 +1156,9 @@ CREATE TABLE wagers_accounts (
 
 CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
 
-CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
-
 CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
+
+CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
 
 COMMENT ON COLUMN wagers_accounts.platform IS 'where it is, such as shuffle';
 
@@ -1493,13 +1493,13 @@ CREATE TABLE raffle_gifts (
 	CONSTRAINT raffle_gifts_credited_with_a_worth CHECK ((credited_in IS NULL) = (tickets IS NULL))
 );
 
-CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
+CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
 
-CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
 
 CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
 
-CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
+CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
 
 COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
 
@@ -1595,11 +1595,11 @@ CREATE TABLE wagers_changes (
 	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
 );
 
-CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
-
 CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
 
 CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
+
+CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
 
 COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
 
