@@ -16,13 +16,13 @@ CREATE TABLE inbox_deliveries (
 	CONSTRAINT inbox_deliveries_state CHECK (state IN ('waiting', 'done', 'dead'))
 );
 
-CREATE INDEX inbox_deliveries_newest ON inbox_deliveries (source, lane, received_at DESC);
-
 CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
 
 CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
 
 CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
+
+CREATE INDEX inbox_deliveries_newest ON inbox_deliveries (source, lane, received_at DESC);
 
 COMMENT ON COLUMN inbox_deliveries.source IS 'such as kick.webhook';
 
@@ -107,9 +107,9 @@ CREATE TABLE outbox_messages (
 
 CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
 
-CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
-
 CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
+
+CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
 
 COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
 
@@ -843,9 +843,9 @@ CREATE TABLE watchtime_streams (
 	CONSTRAINT watchtime_streams_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-CREATE INDEX watchtime_streams_by_end ON watchtime_streams (guild_id, platform, until);
-
 CREATE INDEX watchtime_streams_stale ON watchtime_streams (guild_id) WHERE stale_from IS NOT NULL;
+
+CREATE INDEX watchtime_streams_by_end ON watchtime_streams (guild_id, platform, until);
 
 COMMENT ON COLUMN watchtime_streams.seen_at IS 'the last moment at which the platform itself said that it is live';
 
@@ -1097,9 +1097,9 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
 );
 
-CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
-
 CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
+
+CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
 
 COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
 
@@ -1154,9 +1154,9 @@ CREATE TABLE wagers_accounts (
 	CONSTRAINT wagers_accounts_ended_by_somebody CHECK ((ended_at IS NULL) = (ended_by IS NULL))
 );
 
-CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
-
 CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
+
+CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
 
 CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
 
@@ -1495,9 +1495,9 @@ CREATE TABLE raffle_gifts (
 
 CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
 
-CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
-
 CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
+
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
 
 CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
 
@@ -1563,9 +1563,9 @@ CREATE TABLE roles_grants (
 	CONSTRAINT roles_grants_numbered CHECK (number > 0 OR state NOT IN ('giving', 'given', 'taking'))
 );
 
-CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
-
 CREATE UNIQUE INDEX roles_grants_by_number ON roles_grants (guild_id, number) WHERE number > 0;
+
+CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
 
 COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
 
@@ -1595,11 +1595,11 @@ CREATE TABLE wagers_changes (
 	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
 );
 
-CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
+CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
 
 CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
 
-CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
+CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
 
 COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
 
