@@ -23,6 +23,7 @@ from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifting, gifts, reading
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.store import NewEntry, Reached
+from core.raffle.records import Period
 from core.roles import holdings
 from core.slot_calls import actions as slot_calls
 from core.wagers import counted
@@ -178,7 +179,7 @@ def viewer_ids(tx: Connection, guild_id: int) -> list[int]:
     return list(tx.scalars(found, {"guild": guild_id}))
 
 
-def period(tx: Connection, guild_id: int) -> raffles.Period:
+def period(tx: Connection, guild_id: int) -> Period:
     found = raffles.find_period(tx, guild_id, 1)
     assert found is not None
     return found

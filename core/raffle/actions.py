@@ -16,10 +16,9 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.outbox import actions as outbox
 from core.raffle import announcements, store
-from core.raffle.announcements import Announcement, Kind
 from core.raffle.config import Config
+from core.raffle.records import Announcement, Kind, Period
 from core.raffle.settings import CHANNEL, GRACE_MINUTES
-from core.raffle.store import Period
 
 
 def open_period(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.raffle import store
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 
 def get_taking(tx: Connection, guild_id: int, now: datetime) -> Period:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, select, update
 
 from core.kit.personal import Personal, Subject
 from core.raffle.draw.tables import exclusions, picks
 from core.raffle.ledger.tables import gifts
-from core.raffle.tables import entries
+from core.raffle.records import Entry
+
+entries = Entry.__table__
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     }
 
 
-def _rows(tx: Connection, subject: Subject, table: Table, wanted: Any) -> list[dict[str, Any]]:
+def _rows(tx: Connection, subject: Subject, table: Any, wanted: Any) -> list[dict[str, Any]]:
     found = tx.execute(
         wanted.where(
             table.c.guild_id == subject.guild_id, table.c.viewer_id.in_(subject.viewer_ids)

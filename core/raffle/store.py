@@ -1,55 +1,27 @@
 """The statements about periods, entries and balances."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, func, insert, select, text, update
+from sqlalchemy import Connection, Select, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.raffle.tables import balances, entries, periods
+from core.kit.records import GuildRecord
+from core.kit.work import ACROSS_GUILDS, Work
+from core.raffle.records import Balance, Entry, Period, Source, State
 
-Source = Literal["watchtime", "gifted_sub", "wager", "bonus", "correction"]
-State = Literal["open", "frozen", "drawn", "closed"]
+R = TypeVar("R", bound=GuildRecord)
 
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """A period without its secrets.
-
-    Attributes:
-        ends_at: the first instant that does not belong to it.
-        ends_with_month: whether the next monthly raffle follows it without a gap.
-        state: open takes tickets; frozen waits for the beacon; drawn has winners; closed is over.
-        commitment: SHA-256 of the seed, in hex.
-        public_id: in the address of its public page, `/draws/<public_id>`.
-    """
-
-    guild_id: int
-    number: int
-    starts_at: datetime
-    ends_at: datetime
-    ends_with_month: bool
-    state: State
-    prize: str
-    winners_wanted: int
-    commitment: str
-    public_id: str
-    opened_at: datetime
-    frozen_at: datetime | None
-    drawn_at: datetime | None
-    closed_at: datetime | None
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether it is over without a draw."""
-        return self.state == "closed" and self.drawn_at is None
+_PERIODS = select(Period)
+_CROSSING = datetime.min
+"""Queries that name their guild need no time."""
 
 
-_PERIODS: Select[Any] = select(
-    *(periods.c[name] for name in Period.__dataclass_fields__),
-)
+def fetch(tx: Connection, statement: Select[R]) -> list[R]:
+    """Records of a statement that names its guild, or is meant for all."""
+    with Work(tx, 0, now=_CROSSING) as work:
+        return list(work.scalars(statement, execution_options=ACROSS_GUILDS))
 
 
 def lock_periods(tx: Connection, guild_id: int) -> None:
@@ -80,14 +52,9 @@ def open_period(
     Raises:
         IntegrityError: `raffle_periods_apart`, another one runs at some instant of it.
     """
-    highest = select(func.coalesce(func.max(periods.c.number), 0) + 1).where(
-        periods.c.guild_id == guild_id
-    )
-    row = tx.execute(
-        insert(periods)
-        .values(
-            guild_id=guild_id,
-            number=highest.scalar_subquery(),
+    with Work(tx, guild_id, now=now) as work:
+        opened = Period(
+            number=work.next_number(Period.number),
             starts_at=starts_at,
             ends_at=ends_at,
             ends_with_month=ends_with_month,
@@ -99,19 +66,18 @@ def open_period(
             public_id=public_id,
             opened_at=now,
         )
-        .returning(*_PERIODS.selected_columns)
-    )
-    return Period(**row.mappings().one())
+        work.add(opened)
+    return opened
 
 
 def find_period(tx: Connection, guild_id: int, number: int) -> Period | None:
     """The period with this number."""
-    return _one(tx, _PERIODS.where(periods.c.guild_id == guild_id, periods.c.number == number))
+    return _one(tx, _PERIODS.where(Period.guild_id == guild_id, Period.number == number))
 
 
 def find_by_public_id(tx: Connection, public_id: str) -> Period | None:
     """The period of a public page, of whatever server."""
-    return _one(tx, _PERIODS.where(periods.c.public_id == public_id))
+    return _one(tx, _PERIODS.where(Period.public_id == public_id))
 
 
 def find_open(tx: Connection, guild_id: int, at: datetime) -> Period | None:
@@ -119,57 +85,53 @@ def find_open(tx: Connection, guild_id: int, at: datetime) -> Period | None:
     return _one(
         tx,
         _PERIODS.where(
-            periods.c.guild_id == guild_id,
-            periods.c.state == "open",
-            periods.c.starts_at <= at,
-            periods.c.ends_at > at,
+            Period.guild_id == guild_id,
+            Period.state == "open",
+            Period.starts_at <= at,
+            Period.ends_at > at,
         ),
     )
 
 
 def list_periods(tx: Connection, guild_id: int, most: int = 12) -> list[Period]:
     """A server's periods, newest first."""
-    found = tx.execute(
-        _PERIODS.where(periods.c.guild_id == guild_id).order_by(periods.c.number.desc()).limit(most)
-    )
-    return [Period(**row) for row in found.mappings()]
+    wanted = _PERIODS.where(Period.guild_id == guild_id).order_by(Period.number.desc())
+    return fetch(tx, wanted.limit(most))
 
 
 def list_in_state(tx: Connection, state: State, guild_id: int | None = None) -> list[Period]:
     """Every period in this state, of one server or of all, oldest first."""
-    wanted = _PERIODS.where(periods.c.state == state)
+    wanted = _PERIODS.where(Period.state == state)
     if guild_id is not None:
-        wanted = wanted.where(periods.c.guild_id == guild_id)
-    found = tx.execute(wanted.order_by(periods.c.guild_id, periods.c.number))
-    return [Period(**row) for row in found.mappings()]
+        wanted = wanted.where(Period.guild_id == guild_id)
+    return fetch(tx, wanted.order_by(Period.guild_id, Period.number))
 
 
 def list_meeting(
     tx: Connection, guild_id: int, starts_at: datetime, ends_at: datetime
 ) -> list[Period]:
     """The periods that have an instant in common with [starts_at, ends_at), by time."""
-    found = tx.execute(
+    return fetch(
+        tx,
         _PERIODS.where(
-            periods.c.guild_id == guild_id,
-            periods.c.starts_at < periods.c.ends_at,
-            periods.c.starts_at < ends_at,
-            periods.c.ends_at > starts_at,
-        ).order_by(periods.c.starts_at)
+            Period.guild_id == guild_id,
+            Period.starts_at < Period.ends_at,
+            Period.starts_at < ends_at,
+            Period.ends_at > starts_at,
+        ).order_by(Period.starts_at),
     )
-    return [Period(**row) for row in found.mappings()]
 
 
 def find_last(tx: Connection, guild_id: int) -> Period | None:
     """The server's period that ends last; None before the first."""
-    real = _PERIODS.where(periods.c.guild_id == guild_id, periods.c.starts_at < periods.c.ends_at)
-    return _one(tx, real.order_by(periods.c.ends_at.desc()).limit(1))
+    real = _PERIODS.where(Period.guild_id == guild_id, Period.starts_at < Period.ends_at)
+    return _one(tx, real.order_by(Period.ends_at.desc()).limit(1))
 
 
 def list_ended(tx: Connection, now: datetime) -> list[Period]:
     """Every period that is over and was not frozen yet, of all servers."""
-    over = _PERIODS.where(periods.c.state == "open", periods.c.ends_at <= now)
-    found = tx.execute(over.order_by(periods.c.guild_id, periods.c.number))
-    return [Period(**row) for row in found.mappings()]
+    over = _PERIODS.where(Period.state == "open", Period.ends_at <= now)
+    return fetch(tx, over.order_by(Period.guild_id, Period.number))
 
 
 def lock_period(tx: Connection, guild_id: int, number: int) -> Period | None:
@@ -177,34 +139,28 @@ def lock_period(tx: Connection, guild_id: int, number: int) -> Period | None:
     an entry from anybody else."""
     return _one(
         tx,
-        _PERIODS.where(
-            periods.c.guild_id == guild_id, periods.c.number == number
-        ).with_for_update(),
+        _PERIODS.where(Period.guild_id == guild_id, Period.number == number).with_for_update(),
     )
 
 
 def set_period(tx: Connection, guild_id: int, number: int, **values: Any) -> None:
     """Change columns of a period. Hold `lock_period`."""
-    tx.execute(
-        update(periods)
-        .where(periods.c.guild_id == guild_id, periods.c.number == number)
-        .values(**values)
-    )
+    of_period = (Period.guild_id == guild_id, Period.number == number)
+    tx.execute(update(Period).where(*of_period).values(**values))
 
 
 def get_sealed(tx: Connection, guild_id: int, number: int) -> tuple[str, str]:
     """The sealed seed and the sealed salt of a period."""
     row = tx.execute(
-        select(periods.c.sealed_seed, periods.c.sealed_salt).where(
-            periods.c.guild_id == guild_id, periods.c.number == number
+        select(Period.sealed_seed, Period.sealed_salt).where(
+            Period.guild_id == guild_id, Period.number == number
         )
     ).one()
     return row.sealed_seed, row.sealed_salt
 
 
-def _one(tx: Connection, wanted: Select[Any]) -> Period | None:
-    row = tx.execute(wanted).mappings().first()
-    return Period(**row) if row else None
+def _one(tx: Connection, wanted: Select[Period]) -> Period | None:
+    return next(iter(fetch(tx, wanted)), None)
 
 
 def post_entry(
@@ -227,7 +183,7 @@ def post_entry(
             `raffle_balances_never_below_zero`, there are fewer tickets than are taken away.
     """
     posted = tx.execute(
-        upsert(entries)
+        upsert(Entry)
         .values(
             guild_id=guild_id,
             period=period,
@@ -251,27 +207,25 @@ def _add_to_balance(tx: Connection, whose: Mapping[str, int], amount: int) -> No
     # A check looks at the row that would be inserted even where one is there to be updated:
     # hence nothing is inserted but zero.
     tx.execute(
-        upsert(balances)
+        upsert(Balance)
         .values(**whose, tickets=0)
         .on_conflict_do_nothing(constraint="raffle_balances_once")
     )
-    same = (balances.c[name] == value for name, value in whose.items())
-    tx.execute(update(balances).where(*same).values(tickets=balances.c.tickets + amount))
+    same = (Balance.__table__.c[name] == value for name, value in whose.items())
+    tx.execute(update(Balance).where(*same).values(tickets=Balance.tickets + amount))
 
 
 def has_entry(tx: Connection, guild_id: int, source_key: str) -> bool:
     """Whether this cause was counted before."""
-    found = select(entries.c.id).where(
-        entries.c.guild_id == guild_id, entries.c.source_key == source_key
-    )
+    found = select(Entry.id).where(Entry.guild_id == guild_id, Entry.source_key == source_key)
     return tx.execute(found).first() is not None
 
 
 def list_balances(tx: Connection, guild_id: int, period: int) -> dict[int, int]:
     """Viewer id -> tickets, for everybody who has any."""
     found = tx.execute(
-        select(balances.c.viewer_id, balances.c.tickets).where(
-            balances.c.guild_id == guild_id, balances.c.period == period, balances.c.tickets > 0
+        select(Balance.viewer_id, Balance.tickets).where(
+            Balance.guild_id == guild_id, Balance.period == period, Balance.tickets > 0
         )
     )
     return {row.viewer_id: row.tickets for row in found}

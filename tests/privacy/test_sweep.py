@@ -14,7 +14,7 @@ from core.kit.personal import SWEPT_AFTER
 from core.outbox.tables import messages
 from core.privacy import actions, store
 from core.raffle.draw.tables import draws, picks
-from core.raffle.tables import periods
+from core.raffle.records import Period
 from core.roles.tables import grants, rewards
 from tests.clean import cleaned
 from tests.privacy.scene import ADMIN, KEPT, MADCATS, MIA, NOON, VAULT, forget, live, traces
@@ -87,7 +87,7 @@ def _win(tx: Connection, guild_id: int) -> None:
     """Mia has claimed a prize, which nobody has handed over yet."""
     mine = {"guild_id": guild_id}
     tx.execute(
-        insert(periods).values(
+        insert(Period).values(
             **mine,
             number=1,
             starts_at=NOON,

@@ -10,7 +10,7 @@ from core.kit.crypto import Vault
 from core.people import store as people
 from core.raffle import actions, store
 from core.raffle.config import Config
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 KEY = Fernet.generate_key().decode()
 VAULT = Vault([KEY])

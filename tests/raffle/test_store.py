@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from core.kit.database import Database, savepoint, violated
 from core.kit.errors import Refusal
 from core.raffle import store
-from core.raffle.tables import balances, entries
+from core.raffle.records import Balance, Entry
 from tests.clean import cleaned
 from tests.patience import PATIENCE
 from tests.raffle.scene import END, MIDDLE, START, VAULT, give, period, viewer
@@ -87,7 +87,7 @@ def test_what_is_taken_away_is_a_row_of_its_own(tx: Connection, guild_id: int) -
     give(tx, guild_id, number, mia, 15, "gift:1")
     give(tx, guild_id, number, mia, -15, "void:1")
     assert store.list_balances(tx, guild_id, number) == {}
-    assert tx.execute(select(func.count()).select_from(entries)).scalar() == 2
+    assert tx.execute(select(func.count()).select_from(Entry)).scalar() == 2
 
 
 @pytest.mark.parametrize("before", [0, 14])
@@ -118,13 +118,13 @@ def test_no_tickets_after_the_freeze_even_from_a_mistaken_caller(
     assert promise_broken(broken) == "raffle_entries_only_while_open"
 
 
-def test_entries_are_for_good(tx: Connection, guild_id: int) -> None:
+def test_entries_are_permanent(tx: Connection, guild_id: int) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
     give(tx, guild_id, number, mia, 15, "gift:1")
-    for statement in (update(entries).values(amount=1), delete(entries)):
+    for statement in (update(Entry).values(amount=1), delete(Entry)):
         with pytest.raises(IntegrityError) as broken, savepoint(tx):
             tx.execute(statement)
-        assert promise_broken(broken) == "raffle_entries_for_good"
+        assert promise_broken(broken) == "raffle_entries_permanent"
 
 
 # -- at the same time ---------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_balances_are_the_sums_of_entries(tx: Connection, guild_id: int) -> None
     for turn in range(30):
         whose = viewer(tx, guild_id, names[turn % 3])
         give(tx, guild_id, number, whose, 5 - turn % 4, f"turn:{turn}")
-    sums = select(entries.c.viewer_id, func.sum(entries.c.amount)).group_by(entries.c.viewer_id)
-    cached = select(balances.c.viewer_id, balances.c.tickets)
+    sums = select(Entry.viewer_id, func.sum(Entry.amount)).group_by(Entry.viewer_id)
+    cached = select(Balance.viewer_id, Balance.tickets)
     assert {tuple(row) for row in tx.execute(sums)} == {tuple(row) for row in tx.execute(cached)}
     assert store.find_open(tx, guild_id, MIDDLE) is not None

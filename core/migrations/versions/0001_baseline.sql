@@ -16,9 +16,9 @@ CREATE TABLE inbox_deliveries (
 	CONSTRAINT inbox_deliveries_state CHECK (state IN ('waiting', 'done', 'dead'))
 );
 
-CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
-
 CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
+
+CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
 
 CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
 
@@ -105,11 +105,11 @@ CREATE TABLE outbox_messages (
 	CONSTRAINT outbox_messages_state CHECK (state IN ('waiting', 'sending', 'sent', 'dead'))
 );
 
-CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
+CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
 
 CREATE INDEX outbox_messages_dead ON outbox_messages (id) WHERE state = 'dead';
 
-CREATE INDEX outbox_messages_carried ON outbox_messages (carried_by) WHERE carried_by IS NOT NULL;
+CREATE INDEX outbox_messages_due ON outbox_messages (lane, id) WHERE state IN ('waiting', 'sending');
 
 COMMENT ON COLUMN outbox_messages.key IS 'natural key of the effect';
 
@@ -771,9 +771,9 @@ CREATE TABLE people_link_attempts (
 	CONSTRAINT people_link_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at) WHERE finished_at IS NOT NULL AND outcome IS NULL;
-
 CREATE INDEX people_link_attempts_of_member ON people_link_attempts (guild_id, discord_id, asked_at);
+
+CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at) WHERE finished_at IS NOT NULL AND outcome IS NULL;
 
 COMMENT ON COLUMN people_link_attempts.discord_id IS 'of the member who asked';
 
@@ -843,9 +843,9 @@ CREATE TABLE watchtime_streams (
 	CONSTRAINT watchtime_streams_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-CREATE INDEX watchtime_streams_stale ON watchtime_streams (guild_id) WHERE stale_from IS NOT NULL;
-
 CREATE INDEX watchtime_streams_by_end ON watchtime_streams (guild_id, platform, until);
+
+CREATE INDEX watchtime_streams_stale ON watchtime_streams (guild_id) WHERE stale_from IS NOT NULL;
 
 COMMENT ON COLUMN watchtime_streams.seen_at IS 'the last moment at which the platform itself said that it is live';
 
@@ -937,7 +937,7 @@ COMMENT ON COLUMN raffle_periods.ends_with_month IS 'its end was midnight of a 1
 
 COMMENT ON COLUMN raffle_periods.sealed_seed IS 'secret until the draw';
 
-COMMENT ON COLUMN raffle_periods.sealed_salt IS 'secret for good: makes the pseudonyms';
+COMMENT ON COLUMN raffle_periods.sealed_salt IS 'always secret: it makes the pseudonyms';
 
 COMMENT ON COLUMN raffle_periods.commitment IS 'SHA-256 of the seed, in hex';
 
@@ -1097,9 +1097,9 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
 );
 
-CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
-
 CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
+
+CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
 
 COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
 
@@ -1156,9 +1156,9 @@ CREATE TABLE wagers_accounts (
 
 CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
 
-CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
-
 CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
+
+CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
 
 COMMENT ON COLUMN wagers_accounts.platform IS 'where it is, such as shuffle';
 
@@ -1239,9 +1239,9 @@ CREATE TABLE watchtime_adjustments (
 	CONSTRAINT watchtime_adjustments_have_a_reason CHECK (reason <> '')
 );
 
-CREATE INDEX watchtime_adjustments_by_time ON watchtime_adjustments (guild_id, at);
-
 CREATE INDEX watchtime_adjustments_of_a_viewer ON watchtime_adjustments (guild_id, viewer_id, at);
+
+CREATE INDEX watchtime_adjustments_by_time ON watchtime_adjustments (guild_id, at);
 
 COMMENT ON COLUMN watchtime_adjustments.key IS 'of the cause, so that it is counted once';
 
@@ -1302,12 +1302,12 @@ CREATE TABLE raffle_announcements (
 	CONSTRAINT raffle_announcements_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT raffle_announcements_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_announcements_kind CHECK (kind IN ('opened', 'planned', 'frozen')), 
-	CONSTRAINT raffle_announcements_whole CHECK ((kind = 'frozen') = (snapshot_hash IS NOT NULL) AND (kind = 'frozen') = (planned_at IS NULL))
+	CONSTRAINT raffle_announcements_complete CHECK ((kind = 'frozen') = (snapshot_hash IS NOT NULL) AND (kind = 'frozen') = (planned_at IS NULL))
 );
 
 CREATE INDEX raffle_announcements_of_period ON raffle_announcements (guild_id, period, id);
 
-COMMENT ON COLUMN raffle_announcements.planned_at IS 'of the freeze; empty of a freeze';
+COMMENT ON COLUMN raffle_announcements.planned_at IS 'when the list is to be frozen; empty once it is';
 
 COMMENT ON COLUMN raffle_announcements.chain IS 'name of the beacon''s chain; empty without beacon';
 
@@ -1329,7 +1329,6 @@ CREATE TABLE raffle_entries (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	period INTEGER NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
 	source TEXT NOT NULL, 
 	amount BIGINT NOT NULL, 
 	source_key TEXT NOT NULL, 
@@ -1337,6 +1336,7 @@ CREATE TABLE raffle_entries (
 	actor BIGINT, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	posted_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_entries_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT raffle_entries_once UNIQUE (guild_id, source_key), 
 	CONSTRAINT raffle_entries_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
@@ -1371,24 +1371,24 @@ CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
     END $$;
     CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
     BEFORE INSERT ON raffle_entries
-    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();;
+    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
 
-CREATE OR REPLACE FUNCTION raffle_entries_for_good() RETURNS trigger
+    CREATE OR REPLACE FUNCTION raffle_entries_permanent() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN
         RAISE EXCEPTION 'entries are neither changed nor deleted'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_for_good';
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_permanent';
     END $$;
-    CREATE OR REPLACE TRIGGER raffle_entries_for_good
+    CREATE OR REPLACE TRIGGER raffle_entries_permanent
     BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_for_good();;
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_permanent();;
 
 CREATE TABLE raffle_balances (
 	guild_id BIGINT NOT NULL, 
 	period INTEGER NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
 	tickets BIGINT NOT NULL, 
 	left_out BOOLEAN DEFAULT 'false' NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT raffle_balances_once PRIMARY KEY (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_balances_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
 	CONSTRAINT raffle_balances_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
@@ -1493,13 +1493,13 @@ CREATE TABLE raffle_gifts (
 	CONSTRAINT raffle_gifts_credited_with_a_worth CHECK ((credited_in IS NULL) = (tickets IS NULL))
 );
 
-CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
 
 CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
 
-CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
-
 CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
+
+CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
 
 COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
 
@@ -1563,9 +1563,9 @@ CREATE TABLE roles_grants (
 	CONSTRAINT roles_grants_numbered CHECK (number > 0 OR state NOT IN ('giving', 'given', 'taking'))
 );
 
-CREATE UNIQUE INDEX roles_grants_by_number ON roles_grants (guild_id, number) WHERE number > 0;
-
 CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
+
+CREATE UNIQUE INDEX roles_grants_by_number ON roles_grants (guild_id, number) WHERE number > 0;
 
 COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
 
@@ -1595,11 +1595,11 @@ CREATE TABLE wagers_changes (
 	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
 );
 
-CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
-
 CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
 
 CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
+
+CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
 
 COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
 

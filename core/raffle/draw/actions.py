@@ -20,7 +20,6 @@ from core.kit.words import _
 from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import plan_of
-from core.raffle.announcements import Announcement
 from core.raffle.config import Config
 from core.raffle.current import no_such_raffle
 from core.raffle.draw import announcing, store
@@ -28,8 +27,8 @@ from core.raffle.draw.integrity import freeze_announcement, other_beacon, salt_o
 from core.raffle.draw.picking import AUTOMATIC, pick_missing
 from core.raffle.draw.store import Draw, Holders
 from core.raffle.ledger import earning
+from core.raffle.records import Announcement, Period, State
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
-from core.raffle.store import Period, State
 
 BEACON_TIMEOUT = timedelta(hours=1)
 """How late a round has to be before an admin may draw without it: an admin who could choose freely

@@ -14,11 +14,10 @@ from core.guilds.channels import tell_admins
 from core.guilds.store import list_names
 from core.outbox import actions as outbox
 from core.raffle.actions import plan_payload
-from core.raffle.announcements import Announcement
 from core.raffle.config import Config
 from core.raffle.draw.store import Draw, Pick, find_tickets_of_line
+from core.raffle.records import Announcement, Period
 from core.raffle.settings import CHANNEL
-from core.raffle.store import Period
 
 ROLLS = 3
 ROLL_SECONDS = 1.5

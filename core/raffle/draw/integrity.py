@@ -19,11 +19,10 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.announcements import Announcement
 from core.raffle.config import Config
 from core.raffle.draw import store
 from core.raffle.draw.store import Draw, Pick
-from core.raffle.store import Period
+from core.raffle.records import Announcement, Period
 
 
 def seed_of(tx: Connection, config: Config, guild_id: int, number: int) -> bytes:
@@ -56,7 +55,13 @@ def terms_of(period: Period, draw: Draw, plan: Announcement | None) -> Terms:
 def freeze_announcement(draw: Draw) -> Announcement:
     """What is recorded when a list is frozen."""
     return Announcement(
-        "frozen", draw.frozen_at, None, draw.chain, draw.round, draw.round_at, draw.snapshot_hash
+        period=draw.period,
+        kind="frozen",
+        at=draw.frozen_at,
+        chain=draw.chain,
+        round=draw.round,
+        round_at=draw.round_at,
+        snapshot_hash=draw.snapshot_hash,
     )
 
 
@@ -71,7 +76,7 @@ def check_draw(tx: Connection, config: Config, period: Period, draw: Draw) -> En
     header = make_header(terms_of(period, draw, plan), draw.entrants, draw.tickets)
     snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
     try:
-        if not freezes or freezes[-1] != freeze_announcement(draw):
+        if not freezes or freezes[-1].content != freeze_announcement(draw).content:
             raise Tampered(_("the freeze is not the one that was announced"))
         entrants = checks.check_snapshot(snapshot, draw.snapshot_hash, header)
         checks.check_seed(seed_of(tx, config, draw.guild_id, draw.period), period.commitment)

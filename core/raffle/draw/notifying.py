@@ -9,7 +9,7 @@ from core.raffle.config import Config
 from core.raffle.draw import announcing, store
 from core.raffle.draw.picking import AUTOMATIC
 from core.raffle.draw.store import Draw, Pick
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 MOST_POSTS = 3
 """How often a winner is posted in one channel: somebody may delete the post on purpose."""

@@ -14,7 +14,7 @@ from core.raffle.config import Config
 from core.raffle.draw import announcing, exclusions, store
 from core.raffle.draw.integrity import check_draw, check_owners, check_position, order_of, salt_of
 from core.raffle.draw.store import WINNING, Draw, Pick
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 AUTOMATIC = 0
 """The actor in the audit log of what the bot did without being asked."""

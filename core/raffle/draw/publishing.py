@@ -16,14 +16,13 @@ from core.people import store as people
 from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import opened_key
-from core.raffle.announcements import Announcement
 from core.raffle.config import Config
 from core.raffle.draw import store
 from core.raffle.draw.announcing import frozen_key
 from core.raffle.draw.integrity import is_replaced, salt_of, seed_of
 from core.raffle.draw.store import Draw, PickState
 from core.raffle.draw.store import Pick as Drawn
-from core.raffle.store import Period
+from core.raffle.records import Announcement, Period
 
 SEARCHED = 12
 """How many lists, newest first, are searched for an entry if no raffle is named."""

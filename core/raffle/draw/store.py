@@ -11,11 +11,12 @@ from core.drand.chain import QUICKNET, Round
 from core.draws.picks import SkipReason
 from core.draws.rounds import is_public
 from core.guilds.tables import guilds
+from core.kit.work import ACROSS_GUILDS
 from core.people.tables import viewers
 from core.raffle.draw.rules import ClaimClock
 from core.raffle.draw.tables import draws, picks
-from core.raffle.store import Period
-from core.raffle.tables import announcements, periods
+from core.raffle.records import Announcement, Period
+from core.raffle.store import fetch
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
 
@@ -30,7 +31,7 @@ WINNING = ("drawn", "claimed", "delivered")
 
 # Linked viewers who are not excluded can win. An account has at most one link.
 _HOLDERS = """
-      FROM raffle_balances b
+      FROM raffle_balances AS b
       LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
        AND NOT EXISTS (SELECT FROM raffle_exclusions e
                         WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
@@ -58,8 +59,8 @@ _LIST_HELD = text("""
                                               AND (until IS NULL OR until > :now)) AS can_win
               FROM people_viewers v
               JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
-                      FROM raffle_entries
-                     WHERE guild_id = :guild_id AND period = :period
+                      FROM raffle_entries AS e
+                     WHERE e.guild_id = :guild_id AND period = :period
                      GROUP BY viewer_id) e
              USING (viewer_id)
              WHERE v.guild_id = :guild_id AND e.tickets > 0) held
@@ -106,12 +107,12 @@ def list_held(tx: Connection, guild_id: int, period: int, now: datetime) -> list
 
 
 _LIST_UNANNOUNCED = text("""
-    SELECT p.guild_id, p.number FROM raffle_periods p
+    SELECT p.guild_id, p.number FROM raffle_periods AS p
      WHERE p.state = 'open' AND p.ends_at > :now
        AND NOT EXISTS (SELECT FROM outbox_messages m
                         WHERE m.guild_id = p.guild_id AND m.key = 'raffle.opened:' || p.number)
      ORDER BY p.guild_id, p.number
-""")
+""").execution_options(**ACROSS_GUILDS)
 
 
 def list_unannounced(tx: Connection, now: datetime) -> list[tuple[int, int]]:
@@ -172,7 +173,7 @@ class Draw:
         return Round(self.chain or "", self.round or 0, self.randomness, self.signature or "")
 
 
-_PERIODS: Select[Any] = select(*(periods.c[name] for name in Period.__dataclass_fields__))
+_PERIODS = select(Period)
 _DRAWS: Select[Any] = select(*(draws.c[name] for name in Draw.__dataclass_fields__))
 
 
@@ -215,28 +216,27 @@ def list_frozen_periods(
     tx: Connection, guild_id: int, most: int, number: int | None = None
 ) -> list[Period]:
     """A server's raffles with a frozen list, drawn or not, newest first; or only this one."""
-    wanted = _PERIODS.where(periods.c.guild_id == guild_id, periods.c.frozen_at.is_not(None))
+    wanted = _PERIODS.where(Period.guild_id == guild_id, Period.frozen_at.is_not(None))
     if number is not None:
-        wanted = wanted.where(periods.c.number == number)
-    found = tx.execute(wanted.order_by(periods.c.number.desc()).limit(most))
-    return [Period(**row) for row in found.mappings()]
+        wanted = wanted.where(Period.number == number)
+    return fetch(tx, wanted.order_by(Period.number.desc()).limit(most))
 
 
 def list_ever_frozen_periods(tx: Connection, guild_id: int, most: int) -> list[Period]:
     """A server's raffles that were frozen at any time, newest first, whatever state they are in."""
-    was_frozen = select(announcements.c.id).where(
-        announcements.c.guild_id == periods.c.guild_id,
-        announcements.c.period == periods.c.number,
-        announcements.c.kind == "frozen",
+    was_frozen = select(Announcement.id).where(
+        Announcement.guild_id == Period.guild_id,
+        Announcement.period == Period.number,
+        Announcement.kind == "frozen",
     )
-    found = tx.execute(
+    return fetch(
+        tx,
         _PERIODS.where(
-            periods.c.guild_id == guild_id, periods.c.frozen_at.is_not(None) | was_frozen.exists()
+            Period.guild_id == guild_id, Period.frozen_at.is_not(None) | was_frozen.exists()
         )
-        .order_by(periods.c.number.desc())
-        .limit(most)
+        .order_by(Period.number.desc())
+        .limit(most),
     )
-    return [Period(**row) for row in found.mappings()]
 
 
 def find_last_frozen_at(tx: Connection, guild_id: int) -> datetime | None:
@@ -251,17 +251,18 @@ def list_frozen(tx: Connection) -> list[Draw]:
     """Every list that has not been drawn from yet, the oldest first."""
     found = tx.execute(
         _DRAWS.join(
-            periods,
-            (periods.c.guild_id == draws.c.guild_id) & (periods.c.number == draws.c.period),
+            Period,
+            (Period.guild_id == draws.c.guild_id) & (Period.number == draws.c.period),
         )
-        .where(periods.c.state == "frozen")
+        .where(Period.state == "frozen")
         .order_by(draws.c.frozen_at)
+        .execution_options(**ACROSS_GUILDS)
     )
     return [Draw(**row) for row in found.mappings()]
 
 
 _SET_LEFT_OUT = text("""
-    UPDATE raffle_balances b SET left_out = true
+    UPDATE raffle_balances AS b SET left_out = true
       FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
      WHERE b.guild_id = :guild_id AND b.period = :period AND b.viewer_id = o.viewer_id
 """)

@@ -16,8 +16,8 @@ from core.raffle.actions import announce
 from core.raffle.config import config_of
 from core.raffle.draw import actions, store, winning
 from core.raffle.draw.store import Draw, Pick, Unclaimed
+from core.raffle.records import Period
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
-from core.raffle.store import Period
 
 EVERY_SECONDS = 3.0
 

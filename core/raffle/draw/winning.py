@@ -16,7 +16,7 @@ from core.raffle.draw import announcing, notifying, rules, store
 from core.raffle.draw.integrity import check_winner, check_winner_row
 from core.raffle.draw.picking import AUTOMATIC, close_if_over, find_ban, pick_missing
 from core.raffle.draw.store import Draw, Pick
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 EDIT_AFTER = timedelta(minutes=1)
 """The winner's post is edited when the time to claim grows by more than this."""

@@ -19,7 +19,7 @@ from core.raffle.ledger import gifting, rules, store
 from core.raffle.ledger.rules import MICROSECOND, Amount, Earned, Rate
 from core.raffle.ledger.settings import PER_HOUR, PER_THOUSAND
 from core.raffle.ledger.store import NewEntry, Reached
-from core.raffle.store import Period, Source
+from core.raffle.records import Period, Source
 from core.wagers.store import list_wagered_between
 from core.watchtime.periods import watched_between
 

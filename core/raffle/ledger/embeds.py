@@ -17,7 +17,7 @@ from core.raffle.ledger.looks import Board, Standing, Stats, Why
 from core.raffle.ledger.reading import Entry, Place, Pool, Taken
 from core.raffle.ledger.rules import chance_words
 from core.raffle.ledger.voiding import Given, Voided
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 
 def tickets_words(count: int) -> str:

@@ -15,7 +15,7 @@ from core.raffle import store as raffle
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.settings import PER_GIFT
 from core.raffle.ledger.store import NewEntry
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 
 def note_gift(tx: Connection, event: SubGifted) -> None:

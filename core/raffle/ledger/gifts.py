@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import among
 from core.raffle.ledger.tables import gifts
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 
 def add_gift(
@@ -40,7 +40,7 @@ _LIST_WAITING = text("""
       FROM raffle_gifts g
      WHERE g.guild_id = :guild_id AND g.credited_in IS NULL AND g.voided_at IS NULL
        AND g.viewer_id IS NOT NULL AND g.at < :ends_at
-       AND EXISTS (SELECT FROM raffle_periods p
+       AND EXISTS (SELECT FROM raffle_periods AS p
                     WHERE p.guild_id = g.guild_id AND p.starts_at <= g.at AND g.at < p.ends_at
                       AND (p.number = :number
                            OR p.state <> 'open' AND p.starts_at < :starts_at))

@@ -15,8 +15,8 @@ from core.people.store import Viewer
 from core.raffle import store as raffle
 from core.raffle.current import get_taking
 from core.raffle.ledger import store
+from core.raffle.records import Source
 from core.raffle.showing import show_change
-from core.raffle.store import Source
 
 MOST = 1_000_000
 """Tickets in one go."""

@@ -16,7 +16,7 @@ from core.raffle import store as raffles
 from core.raffle.current import get_shown
 from core.raffle.ledger import earning, reading
 from core.raffle.ledger.reading import Entry, Own, Place, Pool
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 ROWS_A_PAGE = 12
 

@@ -11,22 +11,24 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, func, select, text
 
-from core.raffle.tables import entries
+from core.raffle.records import Entry as LedgerEntry
+
+entries = LedgerEntry.__table__
 
 # Which half of the pool is read is decided once, before any row is.
 _POOL = """
     WITH pool AS (
         SELECT b.viewer_id, b.tickets
-          FROM raffle_balances b
-         WHERE (SELECT frozen_at IS NOT NULL FROM raffle_periods
-                 WHERE guild_id = :guild_id AND number = :period)
+          FROM raffle_balances AS b
+         WHERE (SELECT frozen_at IS NOT NULL FROM raffle_periods AS p
+                 WHERE p.guild_id = :guild_id AND number = :period)
            AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0 AND NOT b.left_out
          UNION ALL
         SELECT b.viewer_id, b.tickets
-          FROM raffle_balances b
+          FROM raffle_balances AS b
           JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
-         WHERE (SELECT frozen_at IS NULL FROM raffle_periods
-                 WHERE guild_id = :guild_id AND number = :period)
+         WHERE (SELECT frozen_at IS NULL FROM raffle_periods AS p
+                 WHERE p.guild_id = :guild_id AND number = :period)
            AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
            AND NOT EXISTS (SELECT FROM raffle_exclusions e
                             WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
@@ -76,8 +78,8 @@ class Own:
 _GET_OWN = text(
     _POOL
     + """
-    SELECT COALESCE((SELECT tickets FROM raffle_balances
-                      WHERE guild_id = :guild_id AND period = :period
+    SELECT COALESCE((SELECT tickets FROM raffle_balances AS b
+                      WHERE b.guild_id = :guild_id AND period = :period
                         AND viewer_id = :viewer_id), 0) AS tickets,
            (SELECT 1 + (SELECT count(*) FROM pool WHERE pool.tickets > mine.tickets)
               FROM pool mine WHERE mine.viewer_id = :viewer_id) AS rank,
@@ -181,12 +183,12 @@ class Entry:
 
 
 _COUNT_ROWS = text("""
-    SELECT count(*) AS rows, COALESCE(sum(amount), 0)::bigint AS tickets FROM raffle_entries
-     WHERE guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
+    SELECT count(*) AS rows, COALESCE(sum(amount), 0)::bigint AS tickets FROM raffle_entries AS e
+     WHERE e.guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
 """)
 _LIST_ROWS = text("""
-    SELECT at, source, amount, reason, actor FROM raffle_entries
-     WHERE guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
+    SELECT at, source, amount, reason, actor FROM raffle_entries AS e
+     WHERE e.guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
      ORDER BY id DESC LIMIT :limit OFFSET :skip
 """)
 
@@ -228,8 +230,8 @@ _LIST_TAKEN = """
            (SELECT count(*) FROM raffle_picks k
              WHERE k.guild_id = p.guild_id AND k.period = p.number
                AND k.state IN ('drawn', 'claimed', 'delivered') {won}) AS won
-      FROM raffle_periods p
-      JOIN raffle_balances b ON b.guild_id = p.guild_id AND b.period = p.number
+      FROM raffle_periods AS p
+      JOIN raffle_balances AS b ON b.guild_id = p.guild_id AND b.period = p.number
      WHERE p.guild_id = :guild_id AND b.tickets > 0 {had}
      GROUP BY p.guild_id, p.number, p.ends_at
      ORDER BY p.number DESC LIMIT 12

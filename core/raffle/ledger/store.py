@@ -12,18 +12,20 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, text
 
 from core.kit.database import among
+from core.kit.work import ACROSS_GUILDS
 from core.people.tables import links
 from core.raffle.ledger.rules import Rate
 from core.raffle.ledger.tables import rates, reached
-from core.raffle.store import Source
-from core.raffle.tables import balances, entries
+from core.raffle.records import Balance, Entry, Source
 from core.watchtime.tables import exclusions
+
+entries, balances = Entry.__table__, Balance.__table__
 
 # -- the ledger -----------------------------------------------------------------------------------
 
 _HOLD = text("""
-    SELECT number FROM raffle_periods
-     WHERE guild_id = :guild_id AND number = :number AND state = 'open'
+    SELECT number FROM raffle_periods AS p
+     WHERE p.guild_id = :guild_id AND number = :number AND state = 'open'
        FOR NO KEY UPDATE
 """)
 
@@ -62,7 +64,7 @@ _POST_ENTRIES = text("""
     ), sums AS (
         SELECT viewer_id, sum(amount) AS amount FROM posted GROUP BY viewer_id
     ), added AS (
-        UPDATE raffle_balances b SET tickets = b.tickets + sums.amount
+        UPDATE raffle_balances AS b SET tickets = b.tickets + sums.amount
           FROM sums
          WHERE b.guild_id = :guild_id AND b.period = :period AND b.viewer_id = sums.viewer_id
     )
@@ -148,7 +150,7 @@ _LIST_DRIFT = text("""
       FULL JOIN sums_of_sources USING (guild_id, period, viewer_id, source)
      WHERE COALESCE(tickets, 0) <> COALESCE(summed, 0)
      ORDER BY 2, 3, 4, 1
-""")
+""").execution_options(**ACROSS_GUILDS)
 
 
 def list_drift(tx: Connection) -> list[Drift]:
@@ -159,7 +161,7 @@ def list_drift(tx: Connection) -> list[Drift]:
 def count_ledger(tx: Connection) -> tuple[int, int]:
     """How many entries there are, and how many balances."""
     counted = (select(func.count()).select_from(table).scalar_subquery() for table in _LEDGER)
-    return tuple(tx.execute(select(*counted)).one())
+    return tuple(tx.execute(select(*counted).execution_options(**ACROSS_GUILDS)).one())
 
 
 _LEDGER = (entries, balances)

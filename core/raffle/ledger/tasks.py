@@ -5,7 +5,7 @@ from core.kit.services import Services
 from core.kit.tasks import for_each
 from core.raffle import store as raffle
 from core.raffle.ledger import announcing, earning, gifts
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 ANNOUNCE_SECONDS = 2.0
 

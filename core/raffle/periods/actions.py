@@ -19,9 +19,9 @@ from core.raffle.ledger import earning
 from core.raffle.periods import rules
 from core.raffle.periods.rules import LastEnd, Stretch
 from core.raffle.periods.settings import ENABLED
+from core.raffle.records import Period
 from core.raffle.settings import CHANNEL, LOG_CHANNEL, PRIZE, WINNERS
 from core.raffle.showing import show_change
-from core.raffle.store import Period
 
 AUTOMATIC = 0
 """The actor in the audit log of what the bot did without being asked."""

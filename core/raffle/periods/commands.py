@@ -12,7 +12,7 @@ from core.raffle.ledger.reading import get_pool
 from core.raffle.periods import actions, embeds
 from core.raffle.periods.buttons import INFO, change_view
 from core.raffle.periods.rules import parse_date
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 Context = commands.Context[commands.Bot]
 

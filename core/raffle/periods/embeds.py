@@ -14,7 +14,7 @@ from core.outbox.discord_transport import Rendered
 from core.raffle.ledger.embeds import tickets_words, when_words
 from core.raffle.ledger.reading import Pool
 from core.raffle.periods.info import Info
-from core.raffle.store import Period
+from core.raffle.records import Period
 
 
 def dates(payload: Mapping[str, Any]) -> Rendered:

@@ -15,7 +15,7 @@ from core.raffle.draw.publishing import Past
 from core.raffle.ledger import reading
 from core.raffle.ledger.reading import Pool
 from core.raffle.ledger.settings import PER_GIFT, PER_HOUR, PER_THOUSAND
-from core.raffle.store import Period
+from core.raffle.records import Period
 from core.wagers.store import has_verified
 from core.watchtime.actions import window
 

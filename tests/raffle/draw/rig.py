@@ -13,8 +13,8 @@ from core.raffle import store as raffle
 from core.raffle.config import Config
 from core.raffle.draw import actions, publishing, store, winning
 from core.raffle.draw.store import Draw, Pick
+from core.raffle.records import Period
 from core.raffle.settings import CHANNEL
-from core.raffle.store import Period
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
 from tests.raffle.scene import CONFIG, give, viewer

@@ -12,8 +12,8 @@ from core.guilds.actions import change_setting
 from core.kit.feature import GuildSetting
 from core.people import store as people
 from core.raffle.ledger import handlers, reading, store
+from core.raffle.records import Entry
 from core.raffle.settings import CHANNEL
-from core.raffle.tables import entries
 from core.watchtime import actions as watchtime
 from tests.raffle.scene import CONFIG, END, MIDDLE, START, period
 from tests.slot_calls.scene import posted
@@ -128,12 +128,12 @@ def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> d
 def rows(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> list[tuple[str, int]]:
     """Source and amount of every entry, oldest first."""
     found = tx.execute(
-        select(entries.c.source, entries.c.amount)
+        select(Entry.source, Entry.amount)
         .where(
-            entries.c.guild_id == guild_id,
-            entries.c.viewer_id == viewer_id,
-            entries.c.period == number,
+            Entry.guild_id == guild_id,
+            Entry.viewer_id == viewer_id,
+            Entry.period == number,
         )
-        .order_by(entries.c.id)
+        .order_by(Entry.id)
     )
     return [(row.source, row.amount) for row in found]

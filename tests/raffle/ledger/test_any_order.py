@@ -15,6 +15,7 @@ from core.raffle.draw import actions as draws
 from core.raffle.draw import store as drawn
 from core.raffle.ledger import earning, gifts, giving, handlers, reading, voiding
 from core.raffle.periods import actions as calendar
+from core.raffle.records import Period
 from core.watchtime.tables import adjustments
 from tests.raffle.ledger.scene import (
     ADMIN,
@@ -167,7 +168,7 @@ class Month:
             self._shown_alike(period)
         self._no_gift_lost_or_twice()
 
-    def _shown_alike(self, period: raffle.Period) -> None:
+    def _shown_alike(self, period: Period) -> None:
         number = period.number
         where = (self.tx, self.guild_id, number)
         pool = reading.get_pool(*where, self.now)

@@ -11,7 +11,7 @@ from core.kit.database import cache_of
 from core.raffle import store as raffle
 from core.raffle.ledger import earning, giving
 from core.raffle.ledger.settings import PER_HOUR
-from core.raffle.store import Period
+from core.raffle.records import Period
 from core.watchtime.tables import adjustments, exclusions
 from tests.raffle.ledger.scene import (
     ADMIN,

@@ -17,8 +17,8 @@ from core.raffle.draw import embeds
 from core.raffle.ledger import earning
 from core.raffle.periods import actions
 from core.raffle.periods.settings import ENABLED
+from core.raffle.records import Period
 from core.raffle.settings import LOG_CHANNEL, PRIZE, WINNERS
-from core.raffle.store import Period
 from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
     ADMIN,

@@ -1,0 +1,281 @@
+"""Raffles, what was announced about them, the ledger of tickets, and the balances that it adds up
+to."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.draws.rounds import Plan
+from core.kit.personal import ADMINS_ANSWER, holds
+from core.kit.records import GuildRecord, MemberId, one_of
+from core.people.records import ViewerRecord, viewer_key
+
+Source = Literal["watchtime", "gifted_sub", "wager", "bonus", "correction"]
+State = Literal["open", "frozen", "drawn", "closed"]
+Kind = Literal["opened", "planned", "frozen"]
+
+_PROOF = "tickets are proved by their entries"
+
+
+class Period(GuildRecord, kw_only=True):
+    """A raffle: open takes tickets, frozen waits for the beacon, drawn has winners, closed is over
+    or cancelled."""
+
+    __tablename__ = "raffle_periods"
+
+    number: Mapped[int] = mapped_column(comment="counts up within the server")
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime] = mapped_column(comment="the first instant after")
+    ends_with_month: Mapped[bool] = mapped_column(
+        default=False,
+        server_default="false",
+        comment="its end was midnight of a 1st in the server's time zone when it was chosen",
+    )
+    state: Mapped[State] = mapped_column(Text, default="open", server_default="open")
+    prize: Mapped[str]
+    winners_wanted: Mapped[int]
+    sealed_seed: Mapped[str] = mapped_column(repr=False, comment="secret until the draw")
+    sealed_salt: Mapped[str] = mapped_column(
+        repr=False, comment="always secret: it makes the pseudonyms"
+    )
+    commitment: Mapped[str] = mapped_column(comment="SHA-256 of the seed, in hex")
+    public_id: Mapped[str] = mapped_column(comment="in the address of its public page")
+    opened_at: Mapped[datetime]
+    frozen_at: Mapped[datetime | None] = mapped_column(default=None)
+    drawn_at: Mapped[datetime | None] = mapped_column(default=None)
+    closed_at: Mapped[datetime | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "number", name="raffle_periods_numbered"),
+        UniqueConstraint("public_id", name="raffle_periods_public_id"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="raffle_periods_guild"),
+        # At most one raffle runs at any instant, so the instant of a ticket tells its raffle. A
+        # range of one guild is compared instead of the guild, which would need an extension.
+        ExcludeConstraint(
+            (func.int8range(text("guild_id"), text("guild_id"), text("'[]'")), "&&"),
+            (func.tstzrange(text("starts_at"), text("ends_at")), "&&"),
+            name="raffle_periods_apart",
+        ),
+        CheckConstraint("starts_at <= ends_at", name="raffle_periods_in_order"),
+        one_of("state", State, name="raffle_periods_state"),
+        CheckConstraint("winners_wanted > 0", name="raffle_periods_winners"),
+    )
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.state == "closed" and self.drawn_at is None
+
+
+_PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
+
+
+class Announcement(GuildRecord, kw_only=True):
+    """What was announced about a raffle: when its list is to be frozen and which round is expected
+    to decide (at the opening, and whenever that changes), and every list that was frozen. Records
+    are only added, so a second freeze stays visible."""
+
+    __tablename__ = "raffle_announcements"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
+    period: Mapped[int]
+    kind: Mapped[Kind] = mapped_column(Text)
+    at: Mapped[datetime]
+    planned_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the list is to be frozen; empty once it is"
+    )
+    chain: Mapped[str | None] = mapped_column(
+        default=None, comment="name of the beacon's chain; empty without beacon"
+    )
+    round: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="of the beacon; empty without beacon"
+    )
+    round_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the round is published"
+    )
+    snapshot_hash: Mapped[str | None] = mapped_column(
+        default=None, comment="of a frozen list, in hex"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "id", name="raffle_announcements_key"),
+        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_announcements_period"),
+        one_of("kind", Kind, name="raffle_announcements_kind"),
+        CheckConstraint(
+            "(kind = 'frozen') = (snapshot_hash IS NOT NULL) "
+            "AND (kind = 'frozen') = (planned_at IS NULL)",
+            name="raffle_announcements_complete",
+        ),
+        Index("raffle_announcements_of_period", "guild_id", "period", "id"),
+    )
+
+    @property
+    def plan(self) -> Plan | None:
+        """As the frozen list states it; None of a freeze."""
+        if self.planned_at and self.chain and self.round:
+            return Plan(self.planned_at, self.chain, self.round)
+        return None
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What was said, to compare with another announcement."""
+        when = self.at, self.planned_at, self.round_at
+        return self.kind, *when, self.chain, self.round, self.snapshot_hash
+
+
+class Entry(ViewerRecord, kw_only=True):
+    """Tickets that were given or taken, with the reason. Entries are never changed or deleted."""
+
+    __tablename__ = "raffle_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
+    period: Mapped[int]
+    source: Mapped[Source] = mapped_column(Text)
+    amount: Mapped[int] = mapped_column(BigInteger, comment="tickets; negative takes away")
+    source_key: Mapped[str] = mapped_column(comment="natural key of the cause, counted once")
+    reason: Mapped[str] = mapped_column(
+        default="", server_default="", info=holds("text", stays=_PROOF)
+    )
+    actor: Mapped[MemberId | None] = mapped_column(
+        default=None,
+        comment="Discord id of the admin, if one did it",
+        info=holds("number", stays=ADMINS_ANSWER),
+    )
+    at: Mapped[datetime] = mapped_column(comment="when it was earned")
+    posted_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "id", name="raffle_entries_key"),
+        UniqueConstraint("guild_id", "source_key", name="raffle_entries_once"),
+        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_entries_period"),
+        viewer_key("raffle_entries_viewer"),
+        one_of("source", Source, name="raffle_entries_source"),
+        CheckConstraint("amount <> 0", name="raffle_entries_amount"),
+        Index("raffle_entries_of_viewer", "guild_id", "period", "viewer_id", "id"),
+    )
+
+
+class Balance(ViewerRecord, kw_only=True):
+    """How many tickets a viewer has in a raffle."""
+
+    __tablename__ = "raffle_balances"
+
+    period: Mapped[int]
+    tickets: Mapped[int] = mapped_column(BigInteger, comment="the sum of the viewer's entries")
+    left_out: Mapped[bool] = mapped_column(
+        default=False,
+        server_default="false",
+        comment="not in the frozen list, because not allowed to win at that moment",
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "period", "viewer_id", name="raffle_balances_once"),
+        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_balances_period"),
+        viewer_key("raffle_balances_viewer"),
+        CheckConstraint("tickets >= 0", name="raffle_balances_never_below_zero"),
+    )
+
+
+# -- triggers -------------------------------------------------------------------------------------
+
+# The draw depends on these two promises, so the database keeps them even if our own code has a bug.
+# The row lock makes an entry wait for a freeze in another transaction, and the freeze for it.
+_ENTRIES_ONLY_WHILE_OPEN = """
+    CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        PERFORM FROM raffle_periods
+          WHERE guild_id = NEW.guild_id AND number = NEW.period AND state = 'open'
+            FOR KEY SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this period takes no more tickets'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_only_while_open';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
+    BEFORE INSERT ON raffle_entries
+    FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
+"""
+_ENTRIES_PERMANENT = """
+    CREATE OR REPLACE FUNCTION raffle_entries_permanent() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'entries are neither changed nor deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_permanent';
+    END $$;
+    CREATE OR REPLACE TRIGGER raffle_entries_permanent
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_permanent();
+"""
+
+# What was published is as permanent as an entry. A trigger names the columns that never change,
+# those that are filled in once, and those that can only be emptied.
+_KEPT = """
+    CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'UPDATE' AND NOT EXISTS (
+            SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
+             USING (key)
+             WHERE was.value <> becomes.value
+               AND (key = ANY(string_to_array(TG_ARGV[0], ' '))
+                    OR key = ANY(string_to_array(TG_ARGV[1], ' ')) AND was.value <> 'null'
+                    OR key = ANY(string_to_array(TG_ARGV[2], ' ')) AND becomes.value <> 'null'))
+        THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION USING
+            MESSAGE = TG_TABLE_NAME || ': what was published is neither changed nor deleted',
+            ERRCODE = 'check_violation', CONSTRAINT = TG_NAME;
+    END $$;
+"""
+_PERIODS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_periods_kept
+    BEFORE UPDATE OR DELETE ON raffle_periods FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id number sealed_seed sealed_salt commitment public_id opened_at', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_kept_once_frozen
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.frozen_at IS NOT NULL) EXECUTE FUNCTION raffle_kept(
+        'starts_at ends_at prize winners_wanted frozen_at', 'drawn_at', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_back
+    BEFORE UPDATE ON raffle_periods FOR EACH ROW
+    WHEN (OLD.state <> 'open' AND NEW.state = 'open'
+          OR OLD.state IN ('drawn', 'closed') AND NEW.state = 'frozen'
+          OR OLD.state = 'closed' AND NEW.state = 'drawn')
+    EXECUTE FUNCTION raffle_kept('state', '', '');
+    CREATE OR REPLACE TRIGGER raffle_periods_never_emptied
+    BEFORE TRUNCATE ON raffle_periods FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+_ANNOUNCEMENTS_KEPT = """
+    CREATE OR REPLACE TRIGGER raffle_announcements_kept
+    BEFORE UPDATE OR DELETE ON raffle_announcements FOR EACH ROW EXECUTE FUNCTION raffle_kept(
+        'guild_id id period kind at planned_at chain round round_at snapshot_hash', '', '');
+    CREATE OR REPLACE TRIGGER raffle_announcements_never_emptied
+    BEFORE TRUNCATE ON raffle_announcements FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
+"""
+
+
+def create_with(record: type[GuildRecord], ddl: str) -> None:
+    """Declare triggers that belong to a record's table."""
+    event.listen(record.__table__, "after_create", DDL(ddl))  # type: ignore[no-untyped-call]
+
+
+create_with(Entry, _ENTRIES_ONLY_WHILE_OPEN + _ENTRIES_PERMANENT)
+create_with(Period, _KEPT + _PERIODS_KEPT)
+create_with(Announcement, _ANNOUNCEMENTS_KEPT)
