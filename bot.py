@@ -1,8 +1,8 @@
-"""The Discord client: its intents, its prefix, its one error handler; features add their cogs.
+"""The Discord client: intents, prefix and the error handler of all commands. Features add cogs.
 
 python bot.py                   the bot, the inbox worker and the outbox sender, without web
 python bot.py --commands        every Discord command as JSON
-python bot.py --chat-commands   every command of the stream's chat as JSON
+python bot.py --chat-commands   every chat command as JSON
 """
 
 import asyncio
@@ -52,29 +52,28 @@ from core.outbox.transport import Transport
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
 PATIENCE_SECONDS = 60
-"""How long the bot may be away before the health page calls it down."""
+"""How long the bot may be disconnected before the health page reports it as down."""
 
 LONGEST_PAUSE_SECONDS = 60
 
 SERVERS_SECONDS = 0.5
-"""How long discord.py waits for one more server before it calls the bot ready. Discord sends them
-in one go; one that comes later is welcomed when it comes."""
+"""How long discord.py waits for another server before the bot is ready. Discord sends all of them
+at once; later ones are added when they arrive."""
 
 REACHABLE_SECONDS = 5.0
-"""How often it is noted that the bot can be used."""
+"""How often the servers that can use the bot are recorded."""
 
 LEADER_POLL_SECONDS = 2.0
-"""How soon another process takes over when the one that listened to Discord has ended."""
+"""How often a standby process tries to take over the connection to Discord."""
 
 THREADS = 32
-"""For the database and the vendors' slow answers, so that the event loop never waits."""
+"""For database calls and slow requests, so that the event loop never waits."""
 
 _log = structlog.get_logger(__name__)
 
 
 def intents() -> discord.Intents:
-    """What the bot asks to hear. Members and message content have to be switched on in Discord's
-    developer portal."""
+    """Server members and message content must be enabled in Discord's developer portal."""
     wanted = discord.Intents.none()
     wanted.guilds = True
     wanted.members = True
@@ -82,7 +81,7 @@ def intents() -> discord.Intents:
     wanted.dm_messages = True
     wanted.message_content = True
     wanted.guild_reactions = True
-    wanted.moderation = True  # bans: who is banned wins nothing
+    wanted.moderation = True  # banned members cannot win
     return wanted
 
 
@@ -119,15 +118,15 @@ class RegularsBot(commands.Bot):
         await self.add_features()
         await self.tree.sync()
 
-    # -- which servers there are ------------------------------------------------------------
+    # -- servers ----------------------------------------------------------------------------
 
     async def on_ready(self) -> None:
         _log.info("Connected to Discord", name=str(self.user), servers=len(self.guilds))
         for problem in self.setting_problems():
-            _log.warning("A setting will not work", problem=problem)
+            _log.warning("Setting has no effect", problem=problem)
 
     def setting_problems(self) -> list[str]:
-        """What the environment says about Discord and is not so; for a bot that is ready."""
+        """Settings from the environment that do not match Discord. Needs a bot that is ready."""
         declared = [setting for feature in self._features for setting in feature.settings]
         return list_problems(self.services.settings, declared, self)
 
@@ -150,24 +149,24 @@ class RegularsBot(commands.Bot):
             with attempt:
                 await self.services.database.run(guilds.welcome, guild.id, guild.name)
 
-    # -- the error edge ---------------------------------------------------------------------
+    # -- errors -----------------------------------------------------------------------------
 
     async def on_command_error(
         self, ctx: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
         if isinstance(error, commands.CommandNotFound):
-            return  # other bots have commands, too
+            return  # it may be for another bot
         if ui.is_too_late(_original(error)):
-            _log.warning("Discord waited no longer for an answer", guild_id=_guild_id(ctx))
+            _log.warning("Interaction expired before the reply", guild_id=_guild_id(ctx))
             return
         embed = error_card(ctx, _original(error))
         try:
             await ctx.send(embed=embed, ephemeral=True)
         except discord.HTTPException as failure:
-            _log.info("An answer could not be given", reason=failure.text, guild_id=_guild_id(ctx))
+            _log.info("Reply could not be sent", reason=failure.text, guild_id=_guild_id(ctx))
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
-        _log.exception("A Discord event was not handled", event_method=event_method)
+        _log.exception("Discord event handler failed", event_method=event_method)
 
 
 def _while_away() -> AsyncRetrying:
@@ -177,8 +176,7 @@ def _while_away() -> AsyncRetrying:
 
 
 async def _may_use(ctx: commands.Context[Any]) -> bool:
-    """The one check of all commands. A group's own checks would not hold for its subcommands when
-    they are typed."""
+    """The check of all commands. discord.py skips a group's checks for typed subcommands."""
     if ctx.command is None:
         return True
     skip_fallback(ctx)
@@ -198,13 +196,13 @@ async def _may_use(ctx: commands.Context[Any]) -> bool:
 
 
 async def _acknowledge(ctx: commands.Context[Any]) -> None:
-    """Discord waits three seconds for a first sign; a slow database must not spoil the answer."""
+    """Defer the reply: Discord waits only three seconds, and the database may be slow."""
     if ctx.interaction is None or ctx.interaction.response.is_done():
         return
     try:
         await ctx.defer(ephemeral=ui.is_private(ctx))
     except discord.NotFound as error:
-        # Past discord.py's own edge only a CommandError is told to ours.
+        # discord.py passes only a CommandError to `on_command_error`.
         raise commands.CommandInvokeError(error) from error
 
 
@@ -225,13 +223,13 @@ def _guild_id(ctx: commands.Context[Any]) -> int | None:
 
 
 def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
-    """What happened, what can be done; a code where it is our fault."""
+    """What happened and what to do; a code to quote if it is a bug."""
     error = ui.explained(error, ctx.guild)
     match error:
         case Refusal():
             return ui.refusal_card(error)
         case Outage():
-            _log.warning("A command could not work", reason=str(error), guild_id=_guild_id(ctx))
+            _log.warning("Command failed", reason=str(error), guild_id=_guild_id(ctx))
             return ui.outage_card(error)
         case commands.CommandOnCooldown():
             again = discord.utils.utcnow().timestamp() + error.retry_after
@@ -251,25 +249,27 @@ def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embe
 
 
 def _module(ctx: commands.Context[Any]) -> str:
-    assert ctx.command is not None, "what somebody may not use is a command"
+    assert ctx.command is not None, "only a command can be forbidden"
     return str(ctx.command.callback.__module__)
 
 
 def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
     code = trouble_code()
     name = ctx.command.qualified_name if ctx.command else "?"
-    _log.error("A command broke", code=code, command=name, guild_id=_guild_id(ctx), exc_info=error)
+    _log.error(
+        "Command raised an error", code=code, command=name, guild_id=_guild_id(ctx), exc_info=error
+    )
     return ui.bug_card(code)
 
 
 class DiscordThread:
     """Discord's side of a process: the bot and the outbox sender on one event loop in a thread.
 
-    discord.py reconnects by itself, but some failures end its client: it is built and started
-    again, with growing pauses. The sender goes on meanwhile.
+    discord.py reconnects, but some failures end its client. A new one is started then, with
+    backoff, while the sender keeps running.
 
-    Of several processes one listens to Discord, or every command would be answered several times.
-    The others are logged in, so that their senders can send, and stand by to take over.
+    Only one process connects to the gateway, or every command would be answered more than once.
+    The others log in so that they can send, and wait on standby.
     """
 
     def __init__(self, services: Services, features: Iterable[Feature]) -> None:
@@ -300,14 +300,14 @@ class DiscordThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is being sent, say goodbye to Discord, end."""
+        """Finish the current sends and disconnect."""
         self._stop_asked.set()
         self._call(self._stopping.set)
         if self._thread.is_alive():
             self._thread.join(timeout=4)
 
     def wake(self) -> None:
-        """There is something to send; callable from any thread."""
+        """Tell the sender about a new message; thread-safe."""
         self._call(self._sender.wake)
 
     def status(self) -> list[HealthItem]:
@@ -338,7 +338,7 @@ class DiscordThread:
     def _call(self, callback: Callable[[], None]) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            with suppress(RuntimeError):  # it was closed between the two lines
+            with suppress(RuntimeError):  # closed in the meantime
                 loop.call_soon_threadsafe(callback)
 
     def _transports(self) -> dict[str, Transport]:
@@ -359,9 +359,9 @@ class DiscordThread:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        if self._stop_asked.is_set():  # before there was a loop to be told on
+        if self._stop_asked.is_set():  # before the loop existed
             self._stopping.set()
-        # A vendor that hangs holds threads; commands must still find one for the database.
+        # Requests that hang occupy threads; leave enough for the database calls of commands.
         self._loop.set_default_executor(ThreadPoolExecutor(THREADS, "discord"))
         sender = asyncio.create_task(self._sender.run())
         supervisor = asyncio.create_task(self._keep_connected())
@@ -384,13 +384,13 @@ class DiscordThread:
                 attempts = max(attempts, 8)
             except discord.PrivilegedIntentsRequired:
                 self._report_trouble(
-                    "Switch on Server Members Intent and Message Content Intent for your bot in "
+                    "Turn on Server Members Intent and Message Content Intent for your bot in "
                     "Discord's developer portal."
                 )
                 attempts = max(attempts, 6)
             except Outage as outage:
                 self._report_trouble(f"{outage}.")
-            except Exception as error:  # whatever ended the client, it is started again
+            except Exception as error:  # start a new client after any error
                 self._report_trouble(_why_it_ended(error))
             else:
                 self._report_trouble("The connection to Discord ended.")
@@ -399,7 +399,7 @@ class DiscordThread:
             await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:
-        """Note which servers can use the bot right now: other features must know since when not."""
+        """Record which servers can use the bot now, so that features know how long it was away."""
         while True:
             bot = self._bot
             if bot is not None and _connected(bot):
@@ -408,15 +408,15 @@ class DiscordThread:
                 try:
                     await self._services.database.run(guild_store.set_reachable, servers, now)
                 except Outage as outage:
-                    _log.debug("Reachable servers could not be noted", reason=outage.reason)
-                except Exception:  # it must outlive every bug, like the sender
-                    _log.exception("Reachable servers could not be noted")
+                    _log.debug("Reachable servers not recorded", reason=outage.reason)
+                except Exception:  # must keep running after any error, like the sender
+                    _log.exception("Reachable servers not recorded")
             await asyncio.sleep(REACHABLE_SECONDS)
 
     async def _connect_once(self) -> None:
         token = self._services.settings.discord_token
-        assert token is not None, "the composition root has seen to it"
-        # All that Discord sends is decoded here: arguments, messages, names and button ids.
+        assert token is not None, "checked at startup"
+        # discord.py decodes everything that Discord sends with this function.
         discord.utils._from_json = strict_json.decode
         discord.Asset.BASE = self._services.settings.discord_cdn_url
         await point_discord_py_at(self._services.settings.discord_api_url)
@@ -449,9 +449,9 @@ class DiscordThread:
 
 
 def _why_it_ended(error: Exception) -> str:
-    """Discord's fault or ours: only what the network or Discord's servers raise is theirs."""
+    """One sentence for the health page. Errors that are neither network nor Discord are logged."""
     if isinstance(error, AttributeError) and isinstance(error.__context__, _UNREACHABLE):
-        # discord.py trips over its missing connection while it handles a refused handshake.
+        # discord.py fails on its missing connection while it handles a refused handshake.
         error = error.__context__
     if isinstance(error, discord.HTTPException):
         theirs = error.status >= 500 or error.status == 429
@@ -461,7 +461,7 @@ def _why_it_ended(error: Exception) -> str:
         return f"Discord cannot be reached ({type(error).__name__})."
     code = trouble_code()
     _log.error("The Discord client ended with an internal error", code=code, exc_info=error)
-    return f"The bot stopped with an internal error and is started again; see the log at {code}."
+    return f"The bot restarts after an internal error; search the log for {code}."
 
 
 _UNREACHABLE = (
@@ -481,16 +481,16 @@ async def _end(*tasks: "asyncio.Task[None]") -> None:
 
 
 def _connected(bot: RegularsBot) -> bool:
-    """Whether the gateway answers its heartbeats; the latency grows without end when not."""
+    """Whether the gateway acknowledges heartbeats; if not, the latency keeps growing."""
     is_up = bot.is_ready() and not bot.is_closed()
     return is_up and bot.ws.open and bot.latency < PATIENCE_SECONDS
 
 
 async def point_discord_py_at(api_url: str) -> None:
-    """Make discord.py speak to this address. It knows no setting for it.
+    """Make discord.py use this address; it has no setting for that.
 
     Raises:
-        OSError, aiohttp.ClientError: nobody answers there.
+        OSError, aiohttp.ClientError: there is no answer.
     """
     if api_url == REAL_DISCORD:
         return
@@ -502,7 +502,7 @@ async def point_discord_py_at(api_url: str) -> None:
 
 async def _describe(features: Iterable[Feature]) -> list[dict[str, Any]]:
     settings = Settings(_env_file=None)
-    # Describing reads nothing and connects to nothing: the pool opens its first connection late.
+    # Nothing connects: the pool opens its first connection when it is needed.
     services = Services(settings, Database("postgresql://"), LocalBus())
     bot = RegularsBot(services, features)
     await bot.add_features()
@@ -522,7 +522,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    # Only this entry starts things; the composition root knows how.
+    # Imported here because combined_server imports this module.
     from combined_server import run_without_web
 
     return run_without_web()

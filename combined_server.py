@@ -1,10 +1,9 @@
-"""The one place that starts things: settings, database, Redis, web, bot, worker, sender; and that
-stops them in the right order.
+"""Starts and stops everything: settings, database, Redis, web server, bot, worker and sender.
 
-    python combined_server.py                           everything in one process
-    gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
-                                                        the web server alone, any number of workers
-    python bot.py                                       everything but the web server
+python combined_server.py                           everything in one process
+gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
+                                                    the web server alone, any number of workers
+python bot.py                                       everything but the web server
 """
 
 import logging
@@ -72,8 +71,7 @@ def check_port(settings: Settings) -> None:
 
 
 def check_redis(settings: Settings) -> None:
-    """Raises StartError when REDIS_URL is set and nobody answers there. Once the program runs,
-    Redis may come and go."""
+    """Raises StartError if REDIS_URL is set and there is no answer. Later outages are tolerated."""
     if settings.redis_url is None:
         return
     try:
@@ -88,7 +86,7 @@ def check_redis(settings: Settings) -> None:
 
 
 def prepare_database(url: str, settings: Settings, features: Iterable[Feature]) -> None:
-    """Upgrade the schema and give the servers what the environment sets for them.
+    """Upgrade the schema and store the server settings from the environment.
 
     Raises:
         StartError: the database cannot be reached.
@@ -114,7 +112,7 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
     app.secret_key = signing_key(services.settings)
     edge(app, services.settings.discord_cdn_url)
     if services.settings.oauth_base_url is not None:
-        # Exactly one proxy stands before us: what more a client claims about itself is not heard.
+        # There is exactly one proxy; further forwarded addresses come from the client.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     for feature in features:
         for pages in feature.pages:
@@ -123,13 +121,13 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
 
 
 def create_web() -> Flask:
-    """The web server alone, for a gunicorn with several workers. Needs DATABASE_URL, and REDIS_URL
-    so that the worker elsewhere is told at once."""
+    """The web server alone, for gunicorn with several workers. Needs DATABASE_URL, and REDIS_URL to
+    notify the inbox worker at once."""
     try:
         return _create_web(read_settings())
     except StartError as error:
         print(f"\n{error}\n", file=sys.stderr)
-        # Any other end would make gunicorn start the worker again and again.
+        # With any other exit code gunicorn restarts the worker forever.
         sys.exit(Arbiter.APP_LOAD_ERROR)
 
 
@@ -139,8 +137,10 @@ def _create_web(settings: Settings) -> Flask:
     features = load_features()
     services = open_services(settings, settings.database_url.get_secret_value())
     services.bus.start()
-    well = HealthItem("Web", "ok", "Answering.")
-    HeartbeatThread(services, lambda: [well, bus_status(services), clock_status(services)]).start()
+    healthy = HealthItem("Web", "ok", "Answering.")
+    HeartbeatThread(
+        services, lambda: [healthy, bus_status(services), clock_status(services)]
+    ).start()
     return web(services, features)
 
 
@@ -170,13 +170,12 @@ def bus_status(services: Services) -> HealthItem:
     if trouble is None:
         return HealthItem("Redis", "ok", "Answering.")
     return HealthItem(
-        "Redis", "warn", f"Not answering ({trouble}). Everything works, a little slower."
+        "Redis", "warn", f"Not answering ({trouble}). Everything works, but a little slower."
     )
 
 
 class BackgroundThreads:
-    """Everything of a process but the web server: bot, sender, worker, timed work, heart,
-    and what features run."""
+    """Everything in a process except the web server: bot, sender, worker, tasks and heartbeat."""
 
     def __init__(
         self, services: Services, features: tuple[Feature, ...], *, with_web: bool = False
@@ -199,7 +198,7 @@ class BackgroundThreads:
             for guild_id, name in guild_store.list_names(tx).items():
                 name_guild(guild_id, name)
         for problem in self._services.settings.problems():
-            _log.warning("A setting will not work", problem=problem)
+            _log.warning("Setting has no effect", problem=problem)
         bus = self._services.bus
         bus.subscribe(inbox.TOPIC, lambda _message: self._worker.wake())
         bus.subscribe(outbox.TOPIC, lambda _message: self._discord.wake())
@@ -212,7 +211,7 @@ class BackgroundThreads:
         self._heartbeat.start()
 
     def stop(self) -> None:
-        """Take no new work, finish what is in hand, say goodbye."""
+        """Take no new work, finish the current work and disconnect."""
         self._tasks.stop()
         for runner in self._runners:
             runner.stop()
@@ -237,7 +236,7 @@ class BackgroundThreads:
 
 @dataclass
 class Runtime:
-    """What everything else stands on for as long as the program runs."""
+    """What the process needs while it runs; `close` stops what was started here."""
 
     settings: Settings
     database_url: str
@@ -254,10 +253,10 @@ class Runtime:
 def prepare_runtime(
     settings: Settings, features: tuple[Feature, ...], *, with_web: bool
 ) -> Runtime:
-    """Check what can be checked, then start the database and, without a token, the sandbox.
+    """Check the settings, then start the database and, without a token, the sandbox.
 
     Raises:
-        StartError: something is missing, with what to do.
+        StartError: what is missing, and what to do.
     """
     if settings.discord_token is None and not (settings.regulars_sandbox and with_web):
         raise StartError(
@@ -287,12 +286,12 @@ def prepare_runtime(
 
 
 MOST_CLIENTS = 500
-"""Connections at a time; below what systems commonly let a process open (1024 files)."""
+"""Open connections; less than the usual limit of 1024 files per process."""
 
 
 class Server(BaseApplication):
-    """Gunicorn with one worker, so that the bot exists once. The worker is started again if it
-    dies; the master keeps the embedded PostgreSQL and the sandbox."""
+    """Gunicorn with one worker process, so that there is one bot. Gunicorn restarts it if it dies;
+    the master process runs the embedded PostgreSQL and the sandbox."""
 
     def __init__(self, runtime: Runtime, features: tuple[Feature, ...]) -> None:
         self._runtime = runtime
@@ -308,12 +307,12 @@ class Server(BaseApplication):
             "worker_class": "core.kit.web_worker.BufferingWorker",
             "worker_connections": MOST_CLIENTS,
             "threads": settings.web_threads,
-            # How long the master waits for the worker. The worker itself waits less for its
-            # requests, and has the rest for the bot, the worker and the sender.
+            # Seconds that the master waits for its worker process. That waits two for open requests
+            # and has the rest for the bot, the inbox worker and the sender.
             "graceful_timeout": 25,
             "post_fork": lambda _arbiter, worker: worker.cfg.set("graceful_timeout", 2),
             "control_socket_disable": True,
-            "logger_class": _OurLogs,
+            "logger_class": _GunicornLog,
             "post_worker_init": self._start_background,
             "worker_exit": lambda _arbiter, worker: self._stop_background(worker),
             "on_exit": lambda _arbiter: self._runtime.close(),
@@ -327,27 +326,26 @@ class Server(BaseApplication):
         return web(services, self._features)
 
     def _start_background(self, worker: GunicornWorker) -> None:
-        """Ctrl-C reaches the worker and the master at once, and the master tells the worker: once
-        is enough, and as gently as ever. Gunicorn's own hurry takes a lock inside of a signal's
-        handler, which waits for ever if the worker happens to hold it."""
+        """Start the threads, and stop on the master's signal only: Ctrl-C reaches both processes,
+        and gunicorn's handlers of SIGINT and SIGQUIT can deadlock on a lock of the worker."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGQUIT, worker.handle_exit)
-        assert self._background is not None, "load() comes first"
+        assert self._background is not None, "gunicorn calls load() first"
         self._background.start()
 
     def _stop_background(self, worker: GunicornWorker) -> None:
-        """The last thing a worker does. It goes at once then: a client that never finishes its
-        request keeps a thread busy, and what is the master's is not ours to close."""
+        """Stop the threads, then exit without waiting for clients that never finish a request and
+        without closing what belongs to the master process."""
         if not worker.booted:
-            return  # the exit code tells the master why
+            return  # startup failed; the exit code says why
         if self._background is not None:
             self._background.stop()
         logging.shutdown()
         os._exit(0)
 
 
-class _OurLogs(Logger):
-    """Gunicorn's lines in our form, and only what is worth reading."""
+class _GunicornLog(Logger):
+    """Gunicorn's log in our format: warnings and errors only."""
 
     def setup(self, _cfg: Any) -> None:
         self.error_log.propagate = True
@@ -355,15 +353,15 @@ class _OurLogs(Logger):
         self.access_log.disabled = True
 
     def exception(self, msg: object, *args: object, **kwargs: Any) -> None:
-        """A client that does not read its answer is no fault of ours."""
+        """A client that does not read its response is not an error."""
         if isinstance(sys.exc_info()[1], TimeoutError):
-            _log.info("A client did not read its answer in time")
+            _log.info("Client did not read the response in time")
             return
         super().exception(msg, *args, **kwargs)
 
 
 def welcome(runtime: Runtime) -> str:
-    """The friendly lines at the start."""
+    """What is printed at startup."""
     settings = runtime.settings
     here = f"http://localhost:{settings.port}"
     if runtime.world is None:
@@ -386,8 +384,8 @@ def welcome(runtime: Runtime) -> str:
 
 
 def run() -> int:
-    """Everything in one process, until a signal comes."""
-    return _explained(lambda: _run(read_settings()))
+    """Run everything in one process until SIGTERM or SIGINT."""
+    return _report_start_error(lambda: _run(read_settings()))
 
 
 def _run(settings: Settings) -> int:
@@ -402,8 +400,8 @@ def _run(settings: Settings) -> int:
 
 
 def run_without_web() -> int:
-    """Bot, worker, sender and timed work, until a signal comes."""
-    return _explained(lambda: _run_without_web(read_settings()))
+    """Run bot, worker, sender and tasks until SIGTERM or SIGINT."""
+    return _report_start_error(lambda: _run_without_web(read_settings()))
 
 
 def _run_without_web(settings: Settings) -> int:
@@ -423,8 +421,8 @@ def _run_without_web(settings: Settings) -> int:
     return 0
 
 
-def _explained(work: Callable[[], int]) -> int:
-    """Run it; what cannot start says so in a sentence, never in a traceback."""
+def _report_start_error(work: Callable[[], int]) -> int:
+    """Print a StartError as a sentence instead of a traceback."""
     try:
         return work()
     except StartError as error:

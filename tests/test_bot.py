@@ -241,10 +241,10 @@ def test_it_is_well_while_discord_answers_its_heartbeats(
         ),
         (
             discord.HTTPException(cast(Any, SimpleNamespace(status=400, reason="")), "bad command"),
-            "The bot stopped with an internal error",
+            "The bot restarts after an internal error",
             True,
         ),
-        (TypeError("of viewer 4711"), "The bot stopped with an internal error", True),
+        (TypeError("of viewer 4711"), "The bot restarts after an internal error", True),
         (Outage("the database", "refused"), "the database is not answering: refused.", False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -334,7 +334,7 @@ def test_a_command_that_discord_waits_for_no_longer_is_noted_and_does_nothing(
         driver.fault(interactions_deadline_ms=LENIENT["discord.interactions.deadline_ms"])
         shown = driver.slash("nora", "general", "slotcalls status")
     assert late["response"] is None
-    assert [line["event"] for line in logged] == ["Discord waited no longer for an answer"]
+    assert [line["event"] for line in logged] == ["Interaction expired before the reply"]
     assert "Slot requests are on" in str(shown["response"])
 
 

@@ -266,13 +266,13 @@ async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
         yield
     except Exception as error:
         if is_too_late(error):
-            _log.warning("Discord waited no longer for an answer", guild_id=interaction.guild_id)
+            _log.warning("Interaction expired before the reply", guild_id=interaction.guild_id)
             return
         try:
             await private_word(interaction, _what_broke(interaction, error))
         except discord.HTTPException as failure:
             reason = failure.text
-            _log.info("An answer could not be given", reason=reason, guild_id=interaction.guild_id)
+            _log.info("Reply could not be sent", reason=reason, guild_id=interaction.guild_id)
 
 
 def is_too_late(error: BaseException) -> bool:

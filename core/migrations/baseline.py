@@ -24,6 +24,9 @@ def statements() -> Iterator[str]:
     executed: list[Any] = []
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     engine = create_mock_engine("postgresql://", lambda sql, *_a, **_k: executed.append(sql))
+    for table in METADATA.tables.values():
+        # A set otherwise, whose order differs from run to run.
+        table.indexes = sorted(table.indexes, key=lambda index: str(index.name))  # type: ignore[assignment]
     METADATA.create_all(engine, checkfirst=False)
     for one in executed:
         sql = one.statement % one.context if isinstance(one, DDL) and one.context else one

@@ -221,7 +221,7 @@ async def test_who_cannot_be_told_is_noted() -> None:
     with capture_logs() as logged:
         async with ui.kindly(cast(Any, interaction)):
             fail_with(Refusal("It was played already."))
-    assert [line["event"] for line in logged] == ["An answer could not be given"]
+    assert [line["event"] for line in logged] == ["Reply could not be sent"]
 
 
 async def test_a_button_that_works_says_nothing_by_itself() -> None:

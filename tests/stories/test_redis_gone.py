@@ -34,7 +34,7 @@ def test_everything_works_without_redis_and_notices_when_it_is_back(
     redis_is(web, "warn", "Not answering")
     until(lambda: web.health()[0] == 200, "a product that is well all the same")
     health = stage.asked("nora", "!health")
-    assert "Everything works, a little slower" in health["description"]
+    assert "Everything works, but a little slower" in health["description"]
     assert slowest(web, stage) < A_FEW_SECONDS
 
     redis_server.start()

@@ -308,7 +308,7 @@ def test_a_token_that_discord_does_not_take(stage: Stage) -> None:
 def test_intents_that_are_not_switched_on(stage: Stage) -> None:
     stage.discord.fault(gateway_refuse_intents=True)
     product = stage.start()
-    bot_says(product, "Switch on Server Members Intent")
+    bot_says(product, "Turn on Server Members Intent")
     assert product.running
 
 

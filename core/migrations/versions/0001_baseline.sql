@@ -16,13 +16,13 @@ CREATE TABLE inbox_deliveries (
 	CONSTRAINT inbox_deliveries_state CHECK (state IN ('waiting', 'done', 'dead'))
 );
 
-CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
-
 CREATE INDEX inbox_deliveries_by_age ON inbox_deliveries (kind, received_at);
 
 CREATE INDEX inbox_deliveries_dead ON inbox_deliveries (id) WHERE state = 'dead';
 
 CREATE INDEX inbox_deliveries_newest ON inbox_deliveries (source, lane, received_at DESC);
+
+CREATE INDEX inbox_deliveries_waiting ON inbox_deliveries (lane, id) WHERE state = 'waiting';
 
 COMMENT ON COLUMN inbox_deliveries.source IS 'such as kick.webhook';
 
@@ -207,9 +207,9 @@ CREATE TABLE kick_webhook_log (
 	CONSTRAINT kick_webhook_log_key PRIMARY KEY (id)
 );
 
-CREATE INDEX kick_webhook_log_newest_of_kind ON kick_webhook_log (guild_id, kind, at DESC);
-
 CREATE INDEX kick_webhook_log_newest ON kick_webhook_log (guild_id, at DESC);
+
+CREATE INDEX kick_webhook_log_newest_of_kind ON kick_webhook_log (guild_id, kind, at DESC);
 
 COMMENT ON TABLE kick_webhook_log IS 'never holds a body';
 
@@ -663,9 +663,9 @@ CREATE TABLE kick_unconfirmed_events (
 	CONSTRAINT kick_unconfirmed_events_confirmed_by CHECK (state <> 'matched' OR webhook_key IS NOT NULL)
 );
 
-CREATE INDEX kick_unconfirmed_events_subject ON kick_unconfirmed_events (guild_id, subject, kind, at);
-
 CREATE INDEX kick_unconfirmed_events_numbers ON kick_unconfirmed_events (guild_id, number) WHERE number IS NOT NULL;
+
+CREATE INDEX kick_unconfirmed_events_subject ON kick_unconfirmed_events (guild_id, subject, kind, at);
 
 CREATE INDEX kick_unconfirmed_events_waiting ON kick_unconfirmed_events (guild_id, at) WHERE state = 'waiting';
 
@@ -1097,9 +1097,9 @@ CREATE TABLE slot_calls (
 	CONSTRAINT slot_calls_state CHECK (state IN ('open', 'done', 'skipped'))
 );
 
-CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
-
 CREATE INDEX slot_calls_by_viewer ON slot_calls (guild_id, viewer_id, called_at DESC);
+
+CREATE INDEX slot_calls_open ON slot_calls (guild_id, number) WHERE state = 'open';
 
 COMMENT ON COLUMN slot_calls.number IS 'counts up within the server';
 
@@ -1154,11 +1154,11 @@ CREATE TABLE wagers_accounts (
 	CONSTRAINT wagers_accounts_ended_by_somebody CHECK ((ended_at IS NULL) = (ended_by IS NULL))
 );
 
-CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
+CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
 
 CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, platform, folded_name) WHERE ended_at IS NULL;
 
-CREATE INDEX wagers_accounts_of_viewer ON wagers_accounts (guild_id, viewer_id);
+CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
 
 COMMENT ON COLUMN wagers_accounts.platform IS 'where it is, such as shuffle';
 
@@ -1239,9 +1239,9 @@ CREATE TABLE watchtime_adjustments (
 	CONSTRAINT watchtime_adjustments_have_a_reason CHECK (reason <> '')
 );
 
-CREATE INDEX watchtime_adjustments_of_a_viewer ON watchtime_adjustments (guild_id, viewer_id, at);
-
 CREATE INDEX watchtime_adjustments_by_time ON watchtime_adjustments (guild_id, at);
+
+CREATE INDEX watchtime_adjustments_of_a_viewer ON watchtime_adjustments (guild_id, viewer_id, at);
 
 COMMENT ON COLUMN watchtime_adjustments.key IS 'of the cause, so that it is counted once';
 
@@ -1493,13 +1493,13 @@ CREATE TABLE raffle_gifts (
 	CONSTRAINT raffle_gifts_credited_with_a_worth CHECK ((credited_in IS NULL) = (tickets IS NULL))
 );
 
-CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
-
-CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
+CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
 
 CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
 
-CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
+CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
+
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
 
 COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
 
@@ -1563,9 +1563,9 @@ CREATE TABLE roles_grants (
 	CONSTRAINT roles_grants_numbered CHECK (number > 0 OR state NOT IN ('giving', 'given', 'taking'))
 );
 
-CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
-
 CREATE UNIQUE INDEX roles_grants_by_number ON roles_grants (guild_id, number) WHERE number > 0;
+
+CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
 
 COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
 
@@ -1595,11 +1595,11 @@ CREATE TABLE wagers_changes (
 	CONSTRAINT wagers_changes_release_of_a_row CHECK ((kind IN ('release', 'dismissal')) = (releases IS NOT NULL))
 );
 
-CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
+CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
 
 CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at);
 
-CREATE INDEX wagers_changes_odd ON wagers_changes (guild_id, id) WHERE kind <> 'rise' OR held > 0;
+CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
 
 COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
 
