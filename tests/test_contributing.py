@@ -16,21 +16,27 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 STEP = re.compile(
     r"(In|Create) `(?P<path>\S+)`(, add at the end)?:\n\n```python\n(?P<code>.*?)```", re.S
 )
+REPLACEMENT = re.compile(r"In `(?P<path>\S+)`, replace `(?P<old>.+?)` with `(?P<new>.+?)`")
 NOT_COPIED = shutil.ignore_patterns(".*", "data", "node_modules", "__pycache__", "screenshots")
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree after the steps of "Add a command"."""
+    """The tree after the steps of "Add a command" and "Add a feature"."""
     tree = tmp_path_factory.mktemp("contributing") / "regulars"
     shutil.copytree(ROOT, tree, ignore=NOT_COPIED)
     shutil.copy(ROOT / ".env.example", tree)
     for step in STEP.finditer(PAGE):
         file = tree / step["path"]
         assert file.exists() == (step[1] == "In"), file
+        file.parent.mkdir(exist_ok=True)
         before = file.read_text() if file.exists() else ""
         gap = "" if not before else "\n" if step["code"].startswith(" ") else "\n\n"
         file.write_text(before + gap + step["code"])
+    for change in REPLACEMENT.finditer(PAGE):
+        file = tree / change["path"]
+        assert file.read_text().count(change["old"]) == 1, change
+        file.write_text(file.read_text().replace(change["old"], change["new"]))
     return tree
 
 
@@ -47,18 +53,29 @@ def run(tree: Path, command: str) -> str:
     return done.stdout
 
 
-def test_the_steps_of_add_a_command_lead_to_a_checked_command(copy: Path) -> None:
-    assert len(STEP.findall(PAGE)) == 4
-    commands = re.search(r"```sh\n(.*?)```", PAGE, re.S)
-    assert commands
-    for command in commands[1].splitlines():
+def test_the_steps_lead_to_a_checked_command_and_feature(copy: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
+    assert len(blocks) == 2
+    for command in dict.fromkeys("".join(blocks).splitlines()):
         run(copy, command)
-    assert "/slotcalls stats" in run(copy, "python bot.py --commands")
-    assert "Show how many requests were played" in (copy / "docs" / "commands.md").read_text()
+    commands = run(copy, "python bot.py --commands")
+    assert "/slotcalls stats" in commands
+    assert "/addquote" in commands
+    documented = (copy / "docs" / "commands.md").read_text()
+    assert "Show how many requests were played" in documented
+    assert "Say a quote." in documented
+
+
+def test_a_feature_takes_sixty_lines() -> None:
+    files = [step for step in STEP.finditer(PAGE) if step["path"].startswith("core/quotes/")]
+    assert len(files) == 5
+    lines = [line for step in files for line in step["code"].splitlines() if line.strip()]
+    assert len(lines) <= 60
 
 
 def test_every_file_that_it_names_is_there() -> None:
     named = re.findall(r"`((?:core|tests|docs)/[\w/.]+)`", PAGE)
     made = {step["path"] for step in STEP.finditer(PAGE) if step[1] == "Create"}
     assert len(named) > 5
+    made |= {str(Path(path).parent) for path in made}
     assert [name for name in named if not (ROOT / name).exists() and name not in made] == []
