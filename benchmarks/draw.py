@@ -19,6 +19,8 @@ from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.kit.crypto import Vault
 from core.kit.database import Database
+from core.kit.records import THE_BOT
+from core.kit.work import run_in_guild
 from core.raffle import actions as raffles
 from core.raffle.config import Config
 from core.raffle.draw import actions, publishing
@@ -73,7 +75,9 @@ def run(database: Database) -> Results:
     figures: Results = {}
     with database.begin() as tx:
         frozen = _timed(
-            figures, "freeze_100k_s", lambda: actions.freeze(tx, config, GUILD, number, 1, END)
+            figures,
+            "freeze_100k_s",
+            lambda: run_in_guild(tx, GUILD, 1, END, actions.freeze, config, number),
         )
     assert (frozen.entrants, frozen.tickets) == (HOLDERS, TICKETS)
     assert frozen.round == ROUND
@@ -81,15 +85,18 @@ def run(database: Database) -> Results:
     told = Round(frozen.chain or "", ROUND, randomness, SIGNATURE)
     later = END + timedelta(minutes=10)
     with database.begin() as tx:
-        actions.store_round(tx, GUILD, number, told)
+        run_in_guild(tx, GUILD, THE_BOT, later, actions.store_round, number, told)
         _timed(
-            figures, "draw_100k_s", lambda: actions.draw_winners(tx, config, GUILD, number, later)
+            figures,
+            "draw_100k_s",
+            lambda: run_in_guild(tx, GUILD, THE_BOT, later, actions.draw_winners, config, number),
         )
     with database.begin() as tx:
-        found = publishing.find_public_draw(tx, config, _public_id(tx))
-        assert found is not None
-        made = _timed(figures, "draw_bundle_s", lambda: publishing.bundle_of(tx, config, found))
-    assert made is not None
+        made = _timed(
+            figures,
+            "draw_bundle_s",
+            lambda: run_in_guild(tx, GUILD, THE_BOT, later, publishing.make_bundle, config, number),
+        )
     figures["draw_bundle_mb"] = len(made) / 1e6
     _timed(figures, "draw_verifier_s", lambda: _verify(made))
     figures["freeze_and_draw_100k_s"] = figures["freeze_100k_s"] + figures["draw_100k_s"]
@@ -118,10 +125,6 @@ def _fill(tx: Connection, config: Config) -> int:
     tx.execute(_ENTRIES, values)
     tx.execute(_BALANCES)
     return opened.number
-
-
-def _public_id(tx: Connection) -> str:
-    return str(tx.execute(text("SELECT public_id FROM raffle_periods")).scalar_one())
 
 
 def _timed(figures: Results, name: str, work: Callable[[], T]) -> T:

@@ -284,6 +284,17 @@ def withdraw(tx: Connection, guild_id: int) -> object:
 
 
 Step = Callable[[Connection, int], object]
+
+
+def in_guild(action: Callable[..., object], *args: object) -> Step:
+    """`action(work, ...)` as a step."""
+    return lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, action, *args)
+
+
+def left_out(tx: Connection, guild_id: int) -> None:
+    in_guild(draw.set_left_out, 1, viewer_ids(tx, guild_id))(tx, guild_id)
+
+
 STEPS: dict[str, Step] = {
     "credit": credit,
     "credit within a limit": credit_within_a_limit,
@@ -303,9 +314,9 @@ STEPS: dict[str, Step] = {
     "stop grants": stop_grants,
     "count grants": holdings.count_grants,
     "holders of a role": lambda tx, g: holdings.list_holders(tx, g, 10),
-    "count holders": lambda tx, g: draw.count_holders(tx, g, 1, NOW),
-    "tickets by the ledger": lambda tx, g: draw.list_held(tx, g, 1, NOW),
-    "left out of the draw": lambda tx, g: draw.set_left_out(tx, g, 1, viewer_ids(tx, g)),
+    "count holders": in_guild(draw.count_holders, 1),
+    "tickets by the ledger": in_guild(draw.list_held, 1),
+    "left out of the draw": left_out,
     "raffles to announce": lambda tx, _guild_id: draw.list_unannounced(tx, NOW),
     "post entries": post_entries,
     "post first entries": post_first_entries,

@@ -160,6 +160,8 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
             change_setting(work.tx, work.guild_id, kind.declared[name], value, work.actor)
 
 
-def audit(work: Work, action: str, target: str = "") -> None:
+def audit(
+    work: Work, action: str, target: str = "", *, before: Any = None, after: Any = None
+) -> None:
     """Record in the audit log what the actor did."""
-    store.post_audit(work.tx, work.guild_id, work.actor, action, target)
+    store.post_audit(work.tx, work.guild_id, work.actor, action, target, before, after)

@@ -1,15 +1,13 @@
 """What the raffle feature declares."""
 
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.words import _
-from core.raffle.draw import embeds
-from core.raffle.draw.buttons import ClaimButton, DrawButton
-from core.raffle.draw.commands import Draws
+from core.raffle.draw import messages as draw_messages
+from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winner, render_won
 from core.raffle.draw.excluding import on_viewer_banned
 from core.raffle.draw.pages import pages as draw_pages
-from core.raffle.draw.tasks import TASKS as DRAW_TASKS
-from core.raffle.draw.tasks import check_health as check_draws
+from core.raffle.draw.tasks import advance_draws, check_health
 from core.raffle.ledger import chat, handlers
 from core.raffle.ledger import embeds as ledger_embeds
 from core.raffle.ledger.buttons import BOOKS, VoidChoice
@@ -49,25 +47,25 @@ FEATURE = Feature(
         ),
     ),
     settings=(*SETTINGS, *PERIOD_SETTINGS, *LEDGER_SETTINGS),
-    tasks=(*PERIOD_TASKS, *LEDGER_TASKS, *DRAW_TASKS),
+    tasks=(*PERIOD_TASKS, *LEDGER_TASKS, Task("raffle.draw", lambda _settings: 3.0, advance_draws)),
     embeds={
-        "raffle.opened": embeds.opened,
+        "raffle.opened": draw_messages.opened,
         "raffle.dates": period_embeds.dates,
         "raffle.changed": ledger_embeds.change,
         "raffle.gift": ledger_embeds.gift,
         "raffle.waited": ledger_embeds.waited,
-        "raffle.planned": embeds.planned,
-        "raffle.frozen": embeds.frozen,
-        "raffle.given_up": embeds.given_up,
-        "raffle.winner": embeds.winner,
-        "raffle.reveal": embeds.reveal,
-        "raffle.unreachable": embeds.unreachable,
-        "raffle.won": embeds.won,
-        "raffle.skipped": embeds.skipped,
-        "raffle.nobody": embeds.nobody,
+        "raffle.planned": draw_messages.planned,
+        "raffle.frozen": draw_messages.frozen,
+        "raffle.given_up": draw_messages.given_up,
+        "raffle.winner": render_winner,
+        "raffle.reveal": draw_messages.reveal,
+        "raffle.unreachable": draw_messages.unreachable,
+        "raffle.won": render_won,
+        "raffle.skipped": draw_messages.skipped,
+        "raffle.nobody": draw_messages.nobody,
     },
     lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
-    checks=(check_draws,),
+    checks=(check_health,),
     paginators=(*BOOKS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from core.kit.personal import Personal, Subject
-from core.raffle.draw.tables import exclusions, picks
+from core.kit.work import Work
+from core.raffle.draw.claims import forget_winner
+from core.raffle.draw.records import Pick, exclusions
 from core.raffle.ledger.tables import gifts
 from core.raffle.records import Entry
 
 entries = Entry.__table__
+picks = Pick.__table__
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -55,14 +58,8 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 def sweep(tx: Connection, subject: Subject) -> bool:
     """The same for prizes that were on their way."""
-    theirs = (
-        (picks.c.guild_id == subject.guild_id)
-        & (picks.c.discord_id == subject.discord_id)
-        & (picks.c.drawn_at < subject.swept_before)
-    )
-    over = picks.c.state.not_in(("drawn", "claimed"))
-    tx.execute(update(picks).where(theirs, over).values(discord_id=None))
-    return tx.execute(select(picks.c.k).where(theirs).limit(1)).first() is not None
+    with Work(tx, subject.guild_id, now=subject.at) as work:
+        return forget_winner(work, subject)
 
 
 PERSONAL = Personal(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from core.inbox.tables import deliveries, events
 from core.kit.clock import utc_now
@@ -13,7 +13,7 @@ from core.kit.database import Database, contains_any
 from core.kit.personal import SWEPT_AFTER
 from core.outbox.tables import messages
 from core.privacy import actions, store
-from core.raffle.draw.tables import draws, picks
+from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from core.roles.tables import grants, rewards
 from tests.clean import cleaned
@@ -74,7 +74,7 @@ def test_what_has_to_wait_is_swept_another_day(clean: Database, guild_id: int) -
     told_and_sent(clean)
     assert sweep(clean, guild_id) == [{"inbox_events": 1, "raffle_picks": 1}], "a prize is due"
     with clean.begin() as tx:
-        tx.execute(picks.update().values(state="delivered"))
+        tx.execute(update(Pick).values(state="delivered"))
         assert store.list_due(tx, utc_now() + SWEPT_AFTER + timedelta(hours=23)) == []
         day_after = utc_now() + SWEPT_AFTER + timedelta(days=1)
         (wish,) = store.list_due(tx, day_after)
@@ -104,6 +104,6 @@ def _win(tx: Connection, guild_id: int) -> None:
     )
     frozen = {"snapshot": "", "snapshot_hash": "", "entrants": 1, "tickets": 1, "left_out": 0}
     frozen |= {"frozen_at": NOON, "channel_id": 1, "claim_minutes": 1}
-    tx.execute(insert(draws).values(**mine, **frozen, period=1))
+    tx.execute(insert(Draw).values(**mine, **frozen, period=1))
     won = {"k": 1, "pseudonym": "x", "state": "claimed", "discord_id": MIA, "drawn_at": NOON}
-    tx.execute(insert(picks).values(**mine, **won, period=1))
+    tx.execute(insert(Pick).values(**mine, **won, period=1))

@@ -37,7 +37,6 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.raffle import store as raffle
 from core.raffle.config import config_of
-from core.raffle.draw import store as draws
 from core.raffle.draw.tasks import advance_draws
 from core.raffle.ledger import giving
 from core.raffle.ledger.tasks import announce, settle_open
@@ -46,6 +45,7 @@ from core.raffle.periods.tasks import open_months
 from core.raffle.settings import AUTO_DRAW, CHANNEL, PRIZE
 from core.wagers.tables import accounts, changes
 from tests.kick.rig import settings
+from tests.raffle.draw.rig import draw_of
 from tests.raffle.ledger.scene import (
     ADMIN,
     CHANNEL_ID,
@@ -233,8 +233,7 @@ def assert_as_by_hand(url: str) -> None:
             (at("10-01 00:00"), at("11-01 00:00"), "frozen"),
         ]
         assert raffle.list_periods(tx, OTHER) == []
-        draw = draws.find_draw(tx, GUILD, 1)
-        assert draw is not None
+        draw = draw_of(tx, GUILD, 1)
         assert (draw.entrants, draw.tickets, draw.left_out) == (2, 356 + 68, 1)
         assert_posted_once(tx)
     database.close()

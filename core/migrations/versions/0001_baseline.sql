@@ -1430,11 +1430,11 @@ COMMENT ON COLUMN raffle_draws.snapshot_hash IS 'SHA-256 of the snapshot, in hex
 
 COMMENT ON COLUMN raffle_draws.left_out IS 'holders who were not allowed to win';
 
-COMMENT ON COLUMN raffle_draws.frozen_by IS 'Discord id; empty when it froze by itself';
+COMMENT ON COLUMN raffle_draws.frozen_by IS 'Discord id; empty when it was frozen automatically';
 
 COMMENT ON COLUMN raffle_draws.channel_id IS 'Discord channel of its posts';
 
-COMMENT ON COLUMN raffle_draws.claim_minutes IS 'how long a winner has, as told';
+COMMENT ON COLUMN raffle_draws.claim_minutes IS 'how long a winner has, as announced';
 
 COMMENT ON COLUMN raffle_draws.chain IS 'name of the beacon''s chain; empty without beacon';
 
@@ -1446,7 +1446,7 @@ COMMENT ON COLUMN raffle_draws.randomness IS 'the round''s, in hex, once it is k
 
 COMMENT ON COLUMN raffle_draws.signature IS 'the round''s, in hex';
 
-COMMENT ON COLUMN raffle_draws.given_up_by IS 'Discord id of who drew without waiting for it';
+COMMENT ON COLUMN raffle_draws.given_up_by IS 'Discord id of who drew without waiting for the round';
 
 ALTER TABLE raffle_draws ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1631,7 +1631,6 @@ CREATE TABLE raffle_picks (
 	guild_id BIGINT NOT NULL, 
 	period INTEGER NOT NULL, 
 	k INTEGER NOT NULL, 
-	viewer_id BIGINT, 
 	pseudonym TEXT NOT NULL, 
 	claimant TEXT, 
 	state TEXT NOT NULL, 
@@ -1647,6 +1646,7 @@ CREATE TABLE raffle_picks (
 	claimed_at TIMESTAMP WITH TIME ZONE, 
 	delivered_at TIMESTAMP WITH TIME ZONE, 
 	delivered_by BIGINT, 
+	viewer_id BIGINT, 
 	CONSTRAINT raffle_picks_numbered PRIMARY KEY (guild_id, period, k), 
 	CONSTRAINT raffle_picks_never_twice UNIQUE (guild_id, period, viewer_id), 
 	CONSTRAINT raffle_picks_draw FOREIGN KEY(guild_id, period) REFERENCES raffle_draws (guild_id, period), 
@@ -1655,9 +1655,7 @@ CREATE TABLE raffle_picks (
 	CONSTRAINT raffle_picks_skipped_for_a_reason CHECK ((state = 'skipped') = (reason IS NOT NULL))
 );
 
-COMMENT ON COLUMN raffle_picks.k IS 'counts the winners up, from 1';
-
-COMMENT ON COLUMN raffle_picks.viewer_id IS 'empty for who was forgotten before the draw';
+COMMENT ON COLUMN raffle_picks.k IS 'counts the draws of a raffle, from 1';
 
 COMMENT ON COLUMN raffle_picks.claimant IS 'pseudonym of the Discord member who won; empty if skipped';
 
@@ -1678,6 +1676,8 @@ COMMENT ON COLUMN raffle_picks.posts IS 'how often it was posted';
 COMMENT ON COLUMN raffle_picks.post_gone IS 'that post was deleted, alone or with its channel';
 
 COMMENT ON COLUMN raffle_picks.delivered_by IS 'Discord id of the admin';
+
+COMMENT ON COLUMN raffle_picks.viewer_id IS 'empty for somebody who was forgotten before the draw';
 
 ALTER TABLE raffle_picks ALTER COLUMN guild_id SET STATISTICS 0;
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.people.tables import viewers
-from core.raffle.draw.tables import exclusions
+from core.raffle.draw.records import exclusions
 
 Cause = Literal["admin", "kick_ban", "discord_ban"]
 

@@ -5,10 +5,7 @@ cannot change a result.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import islice
-
-from sqlalchemy import Connection
 
 from core.draws import checks, secrets
 from core.draws.checks import Tampered
@@ -16,23 +13,25 @@ from core.draws.picks import draw_order
 from core.draws.rounds import find_chain
 from core.draws.snapshot import Entrants, Terms, make_header
 from core.kit.errors import Refusal
+from core.kit.records import ViewerId
 from core.kit.words import _
+from core.kit.work import Work
 from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.config import Config
 from core.raffle.draw import store
-from core.raffle.draw.store import Draw, Pick
+from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Announcement, Period
 
 
-def seed_of(tx: Connection, config: Config, guild_id: int, number: int) -> bytes:
+def seed_of(work: Work, config: Config, number: int) -> bytes:
     """Secret until the draw."""
-    return config.decrypt(raffle.get_sealed(tx, guild_id, number)[0])
+    return config.decrypt(raffle.get_sealed(work.tx, work.guild_id, number)[0])
 
 
-def salt_of(tx: Connection, config: Config, guild_id: int, number: int) -> bytes:
+def salt_of(work: Work, config: Config, number: int) -> bytes:
     """Never published."""
-    return config.decrypt(raffle.get_sealed(tx, guild_id, number)[1])
+    return config.decrypt(raffle.get_sealed(work.tx, work.guild_id, number)[1])
 
 
 def terms_of(period: Period, draw: Draw, plan: Announcement | None) -> Terms:
@@ -65,21 +64,21 @@ def freeze_announcement(draw: Draw) -> Announcement:
     )
 
 
-def check_draw(tx: Connection, config: Config, period: Period, draw: Draw) -> Entrants:
+def check_draw(work: Work, config: Config, period: Period, draw: Draw) -> Entrants:
     """The frozen list, after everything that decides was compared with what was published.
 
     Raises:
         Refusal: the list, its terms, the seed or the beacon's number is not as published.
     """
-    freezes = announcements.list_freezes(tx, draw.guild_id, draw.period)
-    plan = announcements.find_plan(tx, draw.guild_id, draw.period)
+    freezes = announcements.list_freezes(work.tx, work.guild_id, draw.period)
+    plan = announcements.find_plan(work.tx, work.guild_id, draw.period)
     header = make_header(terms_of(period, draw, plan), draw.entrants, draw.tickets)
-    snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
+    snapshot = store.get_snapshot(work, draw.period)
     try:
         if not freezes or freezes[-1].content != freeze_announcement(draw).content:
             raise Tampered(_("the freeze is not the one that was announced"))
         entrants = checks.check_snapshot(snapshot, draw.snapshot_hash, header)
-        checks.check_seed(seed_of(tx, config, draw.guild_id, draw.period), period.commitment)
+        checks.check_seed(seed_of(work, config, draw.period), period.commitment)
         if draw.random is not None:
             chain = find_chain(draw.chain, config.chain)
             if chain is None:
@@ -105,25 +104,25 @@ def _tampered(period: Period, what: str) -> Refusal:
     )
 
 
-def order_of(tx: Connection, config: Config, draw: Draw, entrants: Entrants) -> Iterator[str]:
+def order_of(work: Work, config: Config, draw: Draw, entrants: Entrants) -> Iterator[str]:
     """All pseudonyms in the order in which they are drawn."""
-    seed = seed_of(tx, config, draw.guild_id, draw.period)
+    seed = seed_of(work, config, draw.period)
     return draw_order(seed, draw.snapshot_hash, draw.randomness, entrants)
 
 
 def check_owners(
-    tx: Connection, config: Config, period: Period, entrants: Entrants, now: datetime
-) -> dict[str, int]:
+    work: Work, config: Config, period: Period, entrants: Entrants
+) -> dict[str, ViewerId]:
     """Pseudonym -> viewer id, without accounts that were erased since.
 
     Raises:
         Refusal: a line's tickets are not the sum of its owner's entries.
     """
-    salt = salt_of(tx, config, period.guild_id, period.number)
+    salt = salt_of(work, config, period.number)
     tickets: dict[str, int] = {}
-    viewer_ids: dict[str, int] = {}
+    viewer_ids: dict[str, ViewerId] = {}
     erased: list[int] = []
-    for held in store.list_held(tx, period.guild_id, period.number, now):
+    for held in store.list_held(work, period.number):
         if held.erased:
             erased += held.tickets
             continue
@@ -135,15 +134,15 @@ def check_owners(
     return viewer_ids
 
 
-def check_winner(tx: Connection, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
+def check_winner(work: Work, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
     """Repeat the draw, and compare a winner's row with it.
 
     Raises:
         Refusal: somebody else was drawn.
     """
-    order = order_of(tx, config, draw, check_draw(tx, config, period, draw))
+    order = order_of(work, config, draw, check_draw(work, config, period, draw))
     check_position(period, pick, next(islice(order, pick.k - 1, None), None))
-    check_winner_row(tx, config, period, pick)
+    check_winner_row(work, config, period, pick)
 
 
 def check_position(period: Period, pick: Pick, drawn: str | None) -> None:
@@ -155,14 +154,14 @@ def check_position(period: Period, pick: Pick, drawn: str | None) -> None:
         raise _replaced(period, pick)
 
 
-def check_winner_row(tx: Connection, config: Config, period: Period, pick: Pick) -> None:
+def check_winner_row(work: Work, config: Config, period: Period, pick: Pick) -> None:
     """Check that a row still names the account and the member that were drawn, without repeating
     the draw.
 
     Raises:
         Refusal: it names somebody else.
     """
-    if is_replaced(salt_of(tx, config, period.guild_id, period.number), pick):
+    if is_replaced(salt_of(work, config, period.number), pick):
         raise _replaced(period, pick)
 
 

@@ -20,9 +20,11 @@ from core.draws.picks import RULE
 from core.kit.services import Services
 from core.kit.web import may_ask, word
 from core.kit.words import _
+from core.kit.work import Work
+from core.raffle import store as raffle
 from core.raffle.config import PATH, config_of
 from core.raffle.draw import publishing, store
-from core.raffle.draw.embeds import reason_words
+from core.raffle.draw.messages import reason_words
 from core.raffle.draw.publishing import PublicDraw
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
@@ -91,7 +93,7 @@ class _Pages:
         found = self._find(public_id)
         if found is None or found.draw is None:
             return _not_found()
-        text = self._cached_snapshot(public_id)
+        text = self._cached_snapshot(found.period.guild_id, found.period.number)
         return _without_cache(Response(text, content_type="text/plain; charset=us-ascii"))
 
     def bundle(self, public_id: str) -> Response:
@@ -103,8 +105,10 @@ class _Pages:
             (pick.k, pick.pseudonym, pick.claimant, pick.state, pick.account)
             for pick in found.picks
         )
-        response = Response(self._cached_bundle(public_id, shown), content_type="application/json")
-        name = f"raffle-{found.period.number}-{public_id}.json"
+        number = found.period.number
+        bundle = self._cached_bundle(found.period.guild_id, number, shown)
+        response = Response(bundle, content_type="application/json")
+        name = f"raffle-{number}-{public_id}.json"
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return _without_cache(response)
 
@@ -117,21 +121,21 @@ class _Pages:
         if not _PUBLIC_ID.fullmatch(public_id):
             return None
         with self._database.begin() as tx:
-            return publishing.find_public_draw(tx, self._config, public_id)
+            period = raffle.find_by_public_id(tx, public_id)
+            if period is None:
+                return None
+            with Work(tx, period.guild_id, now=self._clock()) as work:
+                return publishing.get_public_draw(work, self._config, period)
 
-    def _make_snapshot(self, public_id: str) -> str:
-        with self._database.begin() as tx:
-            found = publishing.find_public_draw(tx, self._config, public_id)
-            assert found is not None
-            return store.get_snapshot(tx, found.period.guild_id, found.period.number)
+    def _make_snapshot(self, guild_id: int, number: int) -> str:
+        with self._database.begin() as tx, Work(tx, guild_id, now=self._clock()) as work:
+            return store.get_snapshot(work, number)
 
-    def _make_bundle(self, public_id: str, _shown: tuple[tuple[Any, ...], ...]) -> bytes:
-        with self._database.begin() as tx:
-            found = publishing.find_public_draw(tx, self._config, public_id)
-            assert found is not None
-            made = publishing.bundle_of(tx, self._config, found)
-            assert made is not None
-            return made
+    def _make_bundle(
+        self, guild_id: int, number: int, _shown: tuple[tuple[Any, ...], ...]
+    ) -> bytes:
+        with self._database.begin() as tx, Work(tx, guild_id, now=self._clock()) as work:
+            return publishing.make_bundle(work, self._config, number)
 
 
 def _is_as_planned(found: PublicDraw) -> bool:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from core.draws import picks, secrets
 from core.guilds.store import list_names
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox.store import find_receipt
 from core.people import store as people
 from core.raffle import announcements
@@ -18,10 +17,10 @@ from core.raffle import store as raffle
 from core.raffle.actions import opened_key
 from core.raffle.config import Config
 from core.raffle.draw import store
-from core.raffle.draw.announcing import frozen_key
 from core.raffle.draw.integrity import is_replaced, salt_of, seed_of
-from core.raffle.draw.store import Draw, PickState
-from core.raffle.draw.store import Pick as Drawn
+from core.raffle.draw.posts import frozen_key
+from core.raffle.draw.records import WINNING, Draw, PickState
+from core.raffle.draw.records import Pick as Drawn
 from core.raffle.records import Announcement, Period
 
 SEARCHED = 12
@@ -79,56 +78,53 @@ class PublicDraw:
     altered: frozenset[int]
 
 
-def find_public_draw(tx: Connection, config: Config, public_id: str) -> PublicDraw | None:
-    period = raffle.find_by_public_id(tx, public_id)
-    if period is None:
-        return None
-    guild_id, number = period.guild_id, period.number
-    draw = store.find_draw(tx, guild_id, number)
-    announced = announcements.list_announcements(tx, guild_id, number)
+def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
+    """What the page of this raffle shows."""
+    number = period.number
+    draw, drawn = work.find(Draw, number), store.list_picks(work, number)
+    announced = announcements.list_announcements(work.tx, work.guild_id, number)
     freezes = [
-        (one, _find_post(tx, guild_id, frozen_key(number, one.snapshot_hash or "")))
+        (one, _find_post(work, frozen_key(number, one.snapshot_hash or "")))
         for one in announced
         if one.kind == "frozen"
     ]
-    drawn = store.list_picks(tx, guild_id, number)
-    salt = salt_of(tx, config, guild_id, number) if drawn else b""
+    salt = salt_of(work, config, number) if drawn else b""
     return PublicDraw(
-        server=list_names(tx).get(guild_id, ""),
+        server=list_names(work.tx).get(work.guild_id, ""),
         period=period,
         draw=draw,
         picks=drawn,
         plans=[one for one in announced if one.kind != "frozen"],
         freezes=freezes,
-        opening=_find_post(tx, guild_id, opened_key(number)),
-        freeze=_find_post(tx, guild_id, frozen_key(number, draw.snapshot_hash)) if draw else None,
+        opening=_find_post(work, opened_key(number)),
+        freeze=_find_post(work, frozen_key(number, draw.snapshot_hash)) if draw else None,
         altered=frozenset(pick.k for pick in drawn if is_replaced(salt, pick)),
     )
 
 
-def _find_post(tx: Connection, guild_id: int, key: str) -> Post | None:
-    receipt = find_receipt(tx, guild_id, key) or {}
+def _find_post(work: Work, key: str) -> Post | None:
+    receipt = find_receipt(work.tx, work.guild_id, key) or {}
     at = posted_at(receipt)
-    return Post(guild_id, receipt["channel_id"], receipt["message_id"], at) if at else None
+    return Post(work.guild_id, receipt["channel_id"], receipt["message_id"], at) if at else None
 
 
-def posted_at(receipt: Mapping[str, Any] | None) -> datetime | None:
+def posted_at(receipt: Mapping[str, Any]) -> datetime | None:
     """When a message was posted, by its id; None if it was not."""
-    if receipt is None or "message_id" not in receipt:
+    if "message_id" not in receipt:
         return None
     return datetime.fromtimestamp((receipt["message_id"] >> 22) / 1000 + _DISCORD_EPOCH, UTC)
 
 
-def bundle_of(tx: Connection, config: Config, found: PublicDraw) -> bytes | None:
-    """None before the draw, because the seed is secret until then."""
-    draw, period = found.draw, found.period
-    if draw is None or period.drawn_at is None:
-        return None
-    salt = salt_of(tx, config, period.guild_id, period.number)
-    seed = seed_of(tx, config, period.guild_id, period.number)
-    snapshot = store.get_snapshot(tx, draw.guild_id, draw.period)
-    published = [_published(pick, salt) for pick in found.picks]
-    return picks.bundle(snapshot, seed, draw.random, published)
+def make_bundle(work: Work, config: Config, number: int) -> bytes:
+    """Everything that is needed to repeat a draw."""
+    period = raffle.find_period(work.tx, work.guild_id, number)
+    draw = work.find(Draw, number)
+    assert draw is not None, "a list is frozen before it is drawn from"
+    assert period is not None
+    assert period.drawn_at is not None, "the seed is secret until then"
+    salt, seed = salt_of(work, config, number), seed_of(work, config, number)
+    published = [_published(pick, salt) for pick in store.list_picks(work, number)]
+    return picks.bundle(store.get_snapshot(work, number), seed, draw.random, published)
 
 
 def _published(pick: Drawn, salt: bytes) -> picks.Pick:
@@ -156,36 +152,28 @@ class Proof:
     page: str
 
 
-def get_proof(
-    tx: Connection, config: Config, guild_id: int, discord_id: int, number: int | None
-) -> Proof:
-    """A member's entry in this raffle, or in the newest frozen list that has one.
+def get_proof(work: Work, config: Config, number: int | None) -> Proof:
+    """The actor's entry in this raffle, or in the newest frozen list that has one.
 
     Raises:
         Refusal: there is none.
     """
-    link = people.find_link(tx, guild_id, discord_id)
+    link = people.find_link(work.tx, work.guild_id, work.actor)
     if link is None:
         raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))
-    viewer = people.get_viewer(tx, guild_id, link.viewer_id)
+    viewer = people.get_viewer(work.tx, work.guild_id, link.viewer_id)
     account = f"{viewer.platform}:{viewer.platform_user_id}"
-    for period in store.list_frozen_periods(tx, guild_id, SEARCHED, number):
-        proof = _find_proof(tx, config, period, account)
-        if proof is not None:
-            return proof
+    for period in store.list_frozen_periods(work, SEARCHED, number):
+        secret = secrets.secret_number(salt_of(work, config, period.number), account)
+        pseudonym = secrets.pseudonym(secret, account)
+        tickets = store.find_tickets_of_line(work, period.number, pseudonym)
+        if tickets is not None:
+            page = config.page_of(period.public_id)
+            return Proof(period.number, pseudonym, tickets, secret, account, page)
     raise Refusal(
         _("{name} is in no frozen list.").format(name=link.name),
         _("Lists are frozen when a raffle has ended."),
     )
-
-
-def _find_proof(tx: Connection, config: Config, period: Period, account: str) -> Proof | None:
-    secret = secrets.secret_number(salt_of(tx, config, period.guild_id, period.number), account)
-    name = secrets.pseudonym(secret, account)
-    tickets = store.find_tickets_of_line(tx, period.guild_id, period.number, name)
-    if tickets is None:
-        return None
-    return Proof(period.number, name, tickets, secret, account, config.page_of(period.public_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,21 +194,20 @@ class Past:
     winners: Sequence[tuple[str, str]]
 
 
-def list_past(tx: Connection, config: Config, guild_id: int, most: int) -> list[Past]:
+def list_past(work: Work, config: Config, most: int) -> list[Past]:
     """The last raffles, newest first."""
-    return [
-        Past(
-            period.number,
-            period.prize,
-            "cancelled" if period.is_cancelled else period.state,
-            period.ends_at,
-            config.page_of(period.public_id),
-            [one.at for one in announcements.list_freezes(tx, guild_id, period.number)],
-            [
-                (pick.name, pick.state)
-                for pick in store.list_picks(tx, guild_id, period.number)
-                if pick.state in store.WINNING
-            ],
-        )
-        for period in store.list_ever_frozen_periods(tx, guild_id, most)
-    ]
+    return [_past(work, config, period) for period in store.list_ever_frozen_periods(work, most)]
+
+
+def _past(work: Work, config: Config, period: Period) -> Past:
+    freezes = announcements.list_freezes(work.tx, work.guild_id, period.number)
+    drawn = store.list_picks(work, period.number)
+    return Past(
+        period.number,
+        period.prize,
+        "cancelled" if period.is_cancelled else period.state,
+        period.ends_at,
+        config.page_of(period.public_id),
+        [one.at for one in freezes],
+        [(pick.name, pick.state) for pick in drawn if pick.state in WINNING],
+    )

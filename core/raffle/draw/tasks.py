@@ -1,25 +1,29 @@
 """The scheduled steps of a draw. Each is a transaction of its own, the beacon is asked between
 them, and running any of them late or twice changes nothing."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec
 
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import setting
-from core.kit.feature import Task
 from core.kit.health_item import HealthItem
+from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.kit.work import Work, run_in_guild
 from core.raffle import store as raffle
 from core.raffle.actions import announce
 from core.raffle.config import config_of
-from core.raffle.draw import actions, store, winning
-from core.raffle.draw.store import Draw, Pick, Unclaimed
+from core.raffle.draw import actions, claims, store
+from core.raffle.draw.records import Draw
+from core.raffle.draw.store import Unclaimed
 from core.raffle.records import Period
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 
-EVERY_SECONDS = 3.0
+P = ParamSpec("P")
 
 CLOCK_INTERVAL = timedelta(seconds=10)
 """How often a winner's clock is stored."""
@@ -49,6 +53,18 @@ def advance_draws(services: Services) -> None:
     for_each(steps, lambda step: step(services))
 
 
+def _run(
+    services: Services,
+    guild_id: int,
+    action: Callable[Concatenate[Work, P], object],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> None:
+    """Run `action(work, ...)` in a transaction of its own."""
+    with services.database.begin() as tx:
+        run_in_guild(tx, guild_id, THE_BOT, services.clock(), action, *args, **kwargs)
+
+
 def _announce_openings(services: Services) -> None:
     """Publish the commitment as soon as there is a channel, if there was none at the opening."""
     config = config_of(services.settings)
@@ -67,27 +83,24 @@ def _announce_openings(services: Services) -> None:
 def _announce_plans(services: Services) -> None:
     """Another end or grace time needs another round."""
     config, now = config_of(services.settings), services.clock()
+
+    def is_new(period: Period) -> bool:
+        with Work(tx, period.guild_id, now=now) as work:
+            return actions.find_new_plan(work, config, period) is not None
+
     with services.database.begin() as tx:
-        open_ones = raffle.list_in_state(tx, "open")
-        changed = [one for one in open_ones if actions.find_new_plan(tx, config, one, now)]
-
-    def announce_one(period: Period) -> None:
-        with services.database.begin() as tx:
-            actions.announce_plan(tx, config, period.guild_id, period.number, now)
-
-    for_each(changed, announce_one)
+        changed = [one for one in raffle.list_in_state(tx, "open") if is_new(one)]
+    for_each(
+        changed,
+        lambda one: _run(services, one.guild_id, actions.announce_plan, config, one.number),
+    )
 
 
 def _freeze_due(services: Services) -> None:
-    config, now = config_of(services.settings), services.clock()
+    config = config_of(services.settings)
     with services.database.begin() as tx:
-        due = list_due(tx, now)
-
-    def freeze(period: Period) -> None:
-        with services.database.begin() as tx:
-            actions.freeze_due(tx, config, period.guild_id, period.number, now)
-
-    for_each(due, freeze)
+        due = list_due(tx, services.clock())
+    for_each(due, lambda one: _run(services, one.guild_id, actions.freeze_due, config, one.number))
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
@@ -106,12 +119,10 @@ def _get_rounds(services: Services) -> None:
     def get(due: tuple[int, list[Draw]]) -> None:
         number, draws = due
         random = client.get_round(number)
-
-        def store_one(draw: Draw) -> None:
-            with services.database.begin() as tx:
-                actions.store_round(tx, draw.guild_id, draw.period, random)
-
-        for_each(draws, store_one)
+        for_each(
+            draws,
+            lambda one: _run(services, one.guild_id, actions.store_round, one.period, random),
+        )
 
     # Many raffles end with the month and share a round: ask for it once.
     for_each(_due_rounds(services).items(), get)
@@ -119,36 +130,34 @@ def _get_rounds(services: Services) -> None:
 
 def _due_rounds(services: Services) -> dict[int, list[Draw]]:
     """The rounds that must have been published, with the draws that wait for them."""
+    now = services.clock()
     due: dict[int, list[Draw]] = {}
     with services.database.begin() as tx:
         waiting = [draw for draw in store.list_frozen(tx) if draw.waits_for_beacon]
     for draw in waiting:
-        if draw.round and draw.round_at and draw.round_at <= services.clock():
+        if draw.round and draw.round_at and draw.round_at <= now:
             due.setdefault(draw.round, []).append(draw)
     return due
 
 
 def _draw_due(services: Services) -> None:
-    config, now = config_of(services.settings), services.clock()
+    config = config_of(services.settings)
     with services.database.begin() as tx:
-        ready = [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
-
-    def draw_one(draw: Draw) -> None:
-        with services.database.begin() as tx:
-            actions.draw_winners(tx, config, draw.guild_id, draw.period, now)
-
-    for_each(ready, draw_one)
+        frozen = store.list_frozen(tx)
+    for_each(
+        [draw for draw in frozen if not draw.waits_for_beacon],
+        lambda one: _run(services, one.guild_id, actions.draw_winners, config, one.period),
+    )
 
 
 def _check_claims(services: Services) -> None:
-    config, now = config_of(services.settings), services.clock()
+    config = config_of(services.settings)
     with services.database.begin() as tx:
         unclaimed = [one for one in store.list_unclaimed(tx) if _needs_check(one)]
 
     def check(one: Unclaimed) -> None:
         pick, at = one
-        with services.database.begin() as tx:
-            winning.check_claim(tx, config, pick.guild_id, pick.period, pick.k, at, now)
+        _run(services, pick.guild_id, claims.check_claim, config, pick.period, pick.k, at)
 
     for_each(unclaimed, check)
 
@@ -162,45 +171,36 @@ def _needs_check(unclaimed: Unclaimed) -> bool:
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Draws that wait for an admin or the beacon, for the health page."""
+    without_channel = (
+        (
+            period.guild_id,
+            f"Raffle #{period.number} has ended and cannot be drawn: "
+            "no channel is chosen (/settings set raffle.channel).",
+        )
+        for period in list_due(tx, now)
+        if not setting(tx, period.guild_id, CHANNEL)
+    )
+    waiting_for_beacon = (
+        (
+            draw.guild_id,
+            f"Raffle #{draw.period} is frozen and waits for the public beacon, which does not "
+            "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
+        )
+        for draw in store.list_frozen(tx)
+        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
+    )
+    unreachable = (
+        (
+            pick.guild_id,
+            f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or "
+            "was deleted, and their DMs are closed. Their time to claim is paused. Choose a "
+            "channel that the bot can post in (/settings set raffle.channel), and it posts there "
+            "again.",
+        )
+        for pick, at in store.list_unclaimed(tx)
+        if at - (pick.claimable_at or pick.drawn_at) > PAUSED
+    )
     return [
-        *(
-            HealthItem("Raffle", "warn", _has_no_channel(period), guild_id=period.guild_id)
-            for period in list_due(tx, now)
-            if not setting(tx, period.guild_id, CHANNEL)
-        ),
-        *(
-            HealthItem("Raffle", "warn", _beacon_is_late(draw.period), guild_id=draw.guild_id)
-            for draw in store.list_frozen(tx)
-            if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
-        ),
-        *(
-            HealthItem("Raffle", "warn", _winner_is_unreachable(pick), guild_id=pick.guild_id)
-            for pick, at in store.list_unclaimed(tx)
-            if at - (pick.claimable_at or pick.drawn_at) > PAUSED
-        ),
+        HealthItem("Raffle", "warn", problem, guild_id=guild_id)
+        for guild_id, problem in (*without_channel, *waiting_for_beacon, *unreachable)
     ]
-
-
-def _has_no_channel(period: Period) -> str:
-    return (
-        f"Raffle #{period.number} has ended and cannot be drawn: "
-        "no channel is chosen (/settings set raffle.channel)."
-    )
-
-
-def _winner_is_unreachable(pick: Pick) -> str:
-    return (
-        f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or was "
-        "deleted, and their DMs are closed. Their time to claim is paused. Choose a channel that "
-        "the bot can post in (/settings set raffle.channel), and it posts there again."
-    )
-
-
-def _beacon_is_late(number: int) -> str:
-    return (
-        f"Raffle #{number} is frozen and waits for the public beacon, which does not answer. "
-        "It is drawn as soon as the beacon answers; /raffledraw shows the alternative."
-    )
-
-
-TASKS = (Task("raffle.draw", lambda _settings: EVERY_SECONDS, advance_draws),)

@@ -227,7 +227,7 @@ class Taken:
 
 _LIST_TAKEN = """
     SELECT p.number, p.ends_at, sum(b.tickets)::bigint AS tickets, count(*) AS viewers,
-           (SELECT count(*) FROM raffle_picks k
+           (SELECT count(*) FROM raffle_picks AS k
              WHERE k.guild_id = p.guild_id AND k.period = p.number
                AND k.state IN ('drawn', 'claimed', 'delivered') {won}) AS won
       FROM raffle_periods AS p

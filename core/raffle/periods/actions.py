@@ -9,12 +9,13 @@ from core.guilds.actions import change_setting, setting, time_zone_of
 from core.guilds.store import post_audit
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.raffle import store
 from core.raffle.actions import open_period
 from core.raffle.config import Config
 from core.raffle.current import no_such_raffle
-from core.raffle.draw.store import find_draw
+from core.raffle.draw.records import Draw
 from core.raffle.ledger import earning
 from core.raffle.periods import rules
 from core.raffle.periods.rules import LastEnd, Stretch
@@ -175,7 +176,10 @@ def _require_undrawn(
         raise Refusal(_("Raffle #{number} is already cancelled.").format(number=period.number))
     if period.state in ("drawn", "closed"):
         raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
-    draw = find_draw(tx, period.guild_id, period.number) if period.state == "frozen" else None
+    draw = None
+    if period.state == "frozen":
+        with Work(tx, period.guild_id, now=now) as work:
+            draw = work.find(Draw, period.number)
     if draw is not None and (draw.round_at is None or draw.round_at <= now):
         raise Refusal(
             _("Raffle #{number} can't be cancelled any more.").format(number=period.number),

@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core.guilds.actions import setting
+from core.kit.records import THE_BOT
+from core.kit.work import run_in_guild
 from core.raffle.actions import find_problem
 from core.raffle.config import Config
 from core.raffle.current import find_shown
@@ -56,6 +58,6 @@ def get_info(
         setting(tx, guild_id, PER_HOUR),
         setting(tx, guild_id, PER_THOUSAND) if has_verified(tx, guild_id) else 0,
         int(window(tx, guild_id).total_seconds()) // 60,
-        publishing.list_past(tx, config, guild_id, PAST_SHOWN),
+        run_in_guild(tx, guild_id, THE_BOT, now, publishing.list_past, config, PAST_SHOWN),
         find_problem(tx, guild_id) if is_admin else "",
     )

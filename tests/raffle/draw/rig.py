@@ -1,24 +1,31 @@
 """A raffle that has ended, with linked viewers who hold tickets, ready to be drawn."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, text
 
 from core.drand.chain import QUICKNET, Round
 from core.guilds.actions import change_setting
 from core.guilds.tables import audit_log
+from core.kit.records import THE_BOT
+from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.raffle import store as raffle
 from core.raffle.config import Config
-from core.raffle.draw import actions, publishing, store, winning
-from core.raffle.draw.store import Draw, Pick
+from core.raffle.draw import actions, claims, publishing, store
+from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from core.raffle.settings import CHANNEL
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
 from tests.raffle.scene import CONFIG, give, viewer
 from tests.slot_calls.scene import posted as posted
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CHANNEL_ID = 777
 ADMIN = 900
@@ -76,8 +83,34 @@ def as_owner(tx: Connection, statement: str, **values: object) -> None:
     tx.execute(text("SET LOCAL session_replication_role = origin"))
 
 
+def do(
+    tx: Connection,
+    guild_id: int,
+    at: datetime,
+    action: Callable[Concatenate[Work, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """The admin does this at that time."""
+    return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
+
+
 def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
-    return actions.freeze(tx, CONFIG, guild_id, number, ADMIN, now)
+    return do(tx, guild_id, now, actions.freeze, CONFIG, number)
+
+
+def draw_of(tx: Connection, guild_id: int, number: int) -> Draw:
+    found = do(tx, guild_id, DUE, Work.find, Draw, number)
+    assert found is not None
+    return found
+
+
+def picks_of(tx: Connection, guild_id: int, number: int) -> Sequence[Pick]:
+    return do(tx, guild_id, DUE, store.list_picks, number)
+
+
+def snapshot_of(tx: Connection, guild_id: int, number: int) -> str:
+    return do(tx, guild_id, DUE, store.get_snapshot, number)
 
 
 def beacon(draw: Draw, words: str = "") -> Round:
@@ -103,7 +136,7 @@ _TAKE = text("""
 
 def check(tx: Connection, guild_id: int, number: int, k: int, at: datetime) -> bool:
     """The bot can be used at this instant; whether a winner's time was over by then."""
-    return winning.check_claim(tx, CONFIG, guild_id, number, k, at, at)
+    return run_in_guild(tx, guild_id, THE_BOT, at, claims.check_claim, CONFIG, number, k, at)
 
 
 def notified(tx: Connection, pick: Pick, at: datetime | None = None) -> None:
@@ -123,8 +156,7 @@ def stayed_up(tx: Connection, until: datetime) -> None:
 
 def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
     """A winner who was notified when drawn does not claim, though it was possible all the time."""
-    pick = store.find_pick(tx, guild_id, number, k)
-    assert pick is not None
+    pick = picks_of(tx, guild_id, number)[k - 1]
     if pick.state == "drawn" and pick.claimable_since is None:
         notified(tx, pick)
     stayed_up(tx, now)
@@ -133,23 +165,18 @@ def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) ->
 
 def drew(
     tx: Connection, guild_id: int, number: int, words: str = "", now: datetime = DUE
-) -> list[Pick]:
+) -> Sequence[Pick]:
     """Freeze if that was not done, learn the beacon's number and draw."""
-    draw = store.find_draw(tx, guild_id, number) or froze(tx, guild_id, number)
-    actions.store_round(tx, guild_id, number, beacon(draw, words))
-    assert actions.draw_winners(tx, CONFIG, guild_id, number, now)
-    return store.list_picks(tx, guild_id, number)
+    known = do(tx, guild_id, now, Work.find, Draw, number)
+    draw = known or froze(tx, guild_id, number)
+    do(tx, guild_id, now, actions.store_round, number, beacon(draw, words))
+    assert run_in_guild(tx, guild_id, THE_BOT, now, actions.draw_winners, CONFIG, number)
+    return picks_of(tx, guild_id, number)
 
 
 def bundle(tx: Connection, guild_id: int, number: int, config: Config = CONFIG) -> bytes:
     """As the public page gives it."""
-    found = raffle.find_period(tx, guild_id, number)
-    assert found is not None
-    public = publishing.find_public_draw(tx, config, found.public_id)
-    assert public is not None
-    made = publishing.bundle_of(tx, config, public)
-    assert made is not None
-    return made
+    return do(tx, guild_id, DUE, publishing.make_bundle, config, number)
 
 
 def state_of(tx: Connection, guild_id: int, number: int) -> str:
@@ -160,7 +187,7 @@ def state_of(tx: Connection, guild_id: int, number: int) -> str:
 
 def states(tx: Connection, guild_id: int, number: int) -> list[tuple[str, str]]:
     """Name and state of everybody who was drawn, in order."""
-    return [(pick.name, pick.state) for pick in store.list_picks(tx, guild_id, number)]
+    return [(pick.name, pick.state) for pick in picks_of(tx, guild_id, number)]
 
 
 def audited(tx: Connection, guild_id: int) -> list[str]:

@@ -11,21 +11,22 @@ from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.tables import viewers
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
-    embeds,
+    claims,
     excluding,
+    messages,
     publishing,
     store,
-    winning,
 )
 from core.raffle.draw.actions import BEACON_TIMEOUT
+from core.raffle.draw.discord import render_winner
 from core.raffle.draw.integrity import check_owners, order_of
-from core.raffle.draw.store import Draw
-from core.raffle.draw.tables import draws
+from core.raffle.draw.records import Draw
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
     ADMIN,
@@ -40,11 +41,15 @@ from tests.raffle.draw.rig import (
     beacon,
     bundle,
     discord_id,
+    do,
+    draw_of,
     drew,
     ended,
     froze,
     period,
+    picks_of,
     posted,
+    snapshot_of,
     state_of,
 )
 from tests.raffle.scene import CONFIG, give, viewer
@@ -52,16 +57,16 @@ from tests.raffle.scene import CONFIG, give, viewer
 
 def order(tx: Connection, draw: Draw) -> list[str]:
     """The pseudonyms in the order in which they are drawn."""
-    entrants = entrants_of(store.get_snapshot(tx, draw.guild_id, draw.period))
-    return list(order_of(tx, CONFIG, draw, entrants))
+    entrants = entrants_of(snapshot_of(tx, draw.guild_id, draw.period))
+    return list(do(tx, draw.guild_id, DUE, order_of, CONFIG, draw, entrants))
 
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
     found = raffle.find_period(tx, guild_id, number)
     assert found is not None
-    entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
-    viewer_ids = check_owners(tx, CONFIG, found, entrants, AFTER)
+    entrants = entrants_of(snapshot_of(tx, guild_id, number))
+    viewer_ids = do(tx, guild_id, AFTER, check_owners, CONFIG, found, entrants)
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()
@@ -76,10 +81,10 @@ def test_a_freeze_fixes_the_list_and_a_round_that_is_to_come(tx: Connection, gui
     assert (draw.entrants, draw.tickets, draw.left_out) == (5, sum(TICKETS), 0)
     assert draw.round_at is not None
     assert timedelta(seconds=300) <= draw.round_at - AFTER < timedelta(seconds=303)
-    snapshot = store.get_snapshot(tx, guild_id, draw.period)
+    snapshot = snapshot_of(tx, guild_id, draw.period)
     assert hash_of(snapshot) == draw.snapshot_hash
     assert f"beacon {draw.chain} {draw.round}\n" in snapshot
-    assert store.find_draw(tx, guild_id, draw.period) == draw
+    assert draw_of(tx, guild_id, draw.period) == draw
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
 
@@ -105,7 +110,7 @@ def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
     froze(tx, guild_id, number)
     with pytest.raises(Refusal, match="frozen already"):
         froze(tx, guild_id, number, AFTER + timedelta(minutes=1))
-    assert tx.execute(select(func.count()).select_from(draws)).scalar() == 1
+    assert tx.execute(select(func.count()).select_from(Draw)).scalar() == 1
 
 
 def test_a_raffle_that_runs_is_not_frozen(tx: Connection, guild_id: int) -> None:
@@ -136,7 +141,7 @@ def test_names_are_neither_in_the_list_nor_guessable(tx: Connection, guild_id: i
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
     told = bundle(tx, guild_id, number).decode()
-    winner = store.list_picks(tx, guild_id, number)[0]
+    winner = picks_of(tx, guild_id, number)[0]
     seed = bytes.fromhex(verify(told.encode())[0]["seed"])
     for name in NAMES:
         known = people.get_viewer(tx, guild_id, viewer(tx, guild_id, name))
@@ -166,7 +171,7 @@ def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: in
 
 def test_a_draw_waits_for_its_round(tx: Connection, guild_id: int) -> None:
     draw = froze(tx, guild_id, ended(tx, guild_id))
-    assert not actions.draw_winners(tx, CONFIG, guild_id, draw.period, DUE)
+    assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
     assert state_of(tx, guild_id, draw.period) == "frozen"
 
 
@@ -175,10 +180,12 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
     told = beacon(draw)
     for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
         with pytest.raises(Refusal, match="announced with another beacon"):
-            actions.store_round(tx, guild_id, draw.period, other)
-    assert actions.store_round(tx, guild_id, draw.period, told)
-    assert not actions.store_round(tx, guild_id, draw.period, beacon(draw, "another number"))
-    found = store.find_draw(tx, guild_id, draw.period)
+            do(tx, guild_id, DUE, actions.store_round, draw.period, other)
+    assert do(tx, guild_id, DUE, actions.store_round, draw.period, told)
+    assert not do(
+        tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw, "another number")
+    )
+    found = draw_of(tx, guild_id, draw.period)
     assert found is not None
     assert found.randomness == told.randomness
 
@@ -193,7 +200,7 @@ def test_what_is_drawn_is_what_the_verifier_draws(
     assert len({pick.viewer_id for pick in picks}) == len(picks)
     told, hashes = verify(bundle(tx, guild_id, number))
     assert [pick["result"] for pick in told["picks"]] == ["waiting"] * len(picks)
-    draw = store.find_draw(tx, guild_id, number)
+    draw = draw_of(tx, guild_id, number)
     opened = raffle.find_period(tx, guild_id, number)
     assert draw is not None
     assert opened is not None
@@ -204,8 +211,8 @@ def test_what_is_drawn_is_what_the_verifier_draws(
 def test_drawing_twice_draws_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     before = drew(tx, guild_id, number)
-    assert not actions.draw_winners(tx, CONFIG, guild_id, number, DUE)
-    assert store.list_picks(tx, guild_id, number) == before
+    assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)
+    assert picks_of(tx, guild_id, number) == before
 
 
 def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None:
@@ -214,8 +221,8 @@ def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None
     draw = froze(tx, guild_id, number)
     firsts = set()
     for words in map(str, range(30)):
-        told = replace(draw, randomness=beacon(draw, words).randomness)
-        firsts.add(order(tx, told)[0])
+        draw.randomness = beacon(draw, words).randomness
+        firsts.add(order(tx, draw)[0])
     assert len(firsts) > 1
 
 
@@ -224,14 +231,14 @@ def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
 ) -> None:
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
-    told = replace(draw, randomness=beacon(draw).randomness)
-    before = order(tx, told)
+    draw.randomness = beacon(draw).randomness
+    before = order(tx, draw)
     mia = people.find_by_name(tx, guild_id, "mia")
     assert mia is not None
     people.set_viewer(tx, guild_id, "kick", mia.platform_user_id, "zoe", DUE)
     following = period(tx, guild_id, END, END + timedelta(days=31)).number
     give(tx, guild_id, following, mia.viewer_id, 10_000, "late")
-    assert order(tx, told) == before
+    assert order(tx, draw) == before
 
 
 def test_two_servers_draw_for_themselves(
@@ -241,7 +248,7 @@ def test_two_servers_draw_for_themselves(
     assert ours == theirs
     drew(tx, guild_id, ours)
     assert state_of(tx, other_guild_id, theirs) == "open"
-    assert store.list_picks(tx, other_guild_id, theirs) == []
+    assert picks_of(tx, other_guild_id, theirs) == []
     assert posted(tx, other_guild_id, "raffle.frozen") == []
     (pick,) = drew(tx, other_guild_id, theirs)
     assert pick.name == "mia"
@@ -251,7 +258,7 @@ def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     other = replace(CONFIG, vault=Vault([Fernet.generate_key().decode()]))
     with pytest.raises(Refusal, match="encrypted with another key"):
-        actions.freeze(tx, other, guild_id, number, ADMIN, AFTER)
+        do(tx, guild_id, AFTER, actions.freeze, other, number)
 
 
 # -- without beacon -----------------------------------------------------------------------------
@@ -259,8 +266,8 @@ def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
 
 def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
-    assert actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
+    do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
+    assert do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     assert frozen.payload["round"] is None
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
@@ -275,18 +282,18 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     draw = froze(tx, guild_id, ended(tx, guild_id))
     assert draw.round_at is not None
     early = draw.round_at + BEACON_TIMEOUT - timedelta(seconds=1)
-    assert actions.find_overdue(tx, guild_id, early) is None
+    assert do(tx, guild_id, early, actions.find_overdue) is None
     with pytest.raises(Refusal, match="has to wait"):
-        actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, early)
+        do(tx, guild_id, early, actions.give_up_beacon, CONFIG, draw.period)
     late = draw.round_at + BEACON_TIMEOUT
-    assert actions.find_overdue(tx, guild_id, late) == draw
-    actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, late)
+    assert do(tx, guild_id, late, actions.find_overdue) == draw
+    do(tx, guild_id, late, actions.give_up_beacon, CONFIG, draw.period)
     (message,) = posted(tx, guild_id, "raffle.given_up")
-    shown = embeds.given_up(message.payload).embed
+    shown = messages.given_up(message.payload).embed
     assert shown is not None
     assert "chose not to wait for it" in str(shown.description)
-    assert not actions.store_round(tx, guild_id, draw.period, beacon(draw))
-    assert actions.draw_winners(tx, CONFIG, guild_id, draw.period, late)
+    assert not do(tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw))
+    assert do(tx, guild_id, late, actions.draw_winners, CONFIG, draw.period)
     told, _ = verify(bundle(tx, guild_id, draw.period))
     assert told["beacon"] is None
     assert f"beacon {draw.chain} {draw.round}" in told["snapshot"]
@@ -296,9 +303,9 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
 def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
     """Who has seen the number must not have a second one to choose from."""
     draw = froze(tx, guild_id, ended(tx, guild_id))
-    actions.store_round(tx, guild_id, draw.period, beacon(draw))
+    do(tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw))
     with pytest.raises(Refusal):
-        actions.give_up_beacon(tx, CONFIG, guild_id, draw.period, ADMIN, DUE + timedelta(days=1))
+        do(tx, guild_id, DUE + timedelta(days=1), actions.give_up_beacon, CONFIG, draw.period)
 
 
 def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_id: int) -> None:
@@ -308,11 +315,15 @@ def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_i
         later = END + timedelta(days=month)
         period(tx, guild_id, later, later + timedelta(days=1))
     for asked in (None, number):
-        proof = publishing.get_proof(tx, CONFIG, guild_id, discord_id("mia"), asked)
+        proof = run_in_guild(
+            tx, guild_id, discord_id("mia"), DUE, publishing.get_proof, CONFIG, asked
+        )
         assert (proof.number, proof.tickets) == (number, 5)
-    assert [past.number for past in publishing.list_past(tx, CONFIG, guild_id, 10)] == [number]
+    assert [past.number for past in do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)] == [
+        number
+    ]
     with pytest.raises(Refusal, match="in no frozen list"):
-        publishing.get_proof(tx, CONFIG, guild_id, discord_id("mia"), number + 1)
+        run_in_guild(tx, guild_id, discord_id("mia"), DUE, publishing.get_proof, CONFIG, number + 1)
 
 
 # -- who cannot win -----------------------------------------------------------------------------
@@ -323,9 +334,9 @@ def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reaso
 ) -> None:
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
-    told = replace(draw, randomness=beacon(draw).randomness)
+    draw.randomness = beacon(draw).randomness
     owners = owner_names(tx, guild_id, number)
-    first, second, third, fourth, _fifth = (owners[line] for line in order(tx, told))
+    first, second, third, fourth, _fifth = (owners[line] for line in order(tx, draw))
     excluding.exclude(tx, guild_id, first, "", ADMIN, DUE)
     excluding.ban_member(tx, guild_id, discord_id(second), DUE)
     link = people.find_link(tx, guild_id, discord_id(third))
@@ -374,7 +385,7 @@ def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
 ) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    winning.claim(tx, CONFIG, guild_id, number, 1, pick.discord_id or 0, DUE)
+    run_in_guild(tx, guild_id, pick.discord_id or 0, DUE, claims.claim, CONFIG, number, 1)
     account = pick.account
     assert account in bundle(tx, guild_id, number).decode()
     forget(tx, guild_id, pick.name)
@@ -406,17 +417,17 @@ def test_nobody_left_is_told(tx: Connection, guild_id: int) -> None:
 
 def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="no raffle"):
-        actions.get_period_to_draw(tx, guild_id, AFTER)
+        do(tx, guild_id, AFTER, actions.get_period_to_draw)
     number = ended(tx, guild_id)
     with pytest.raises(Refusal, match="still running"):
-        actions.get_period_to_draw(tx, guild_id, END - timedelta(days=1))
+        do(tx, guild_id, END - timedelta(days=1), actions.get_period_to_draw)
     period(tx, guild_id, END, END + timedelta(days=31))
-    found = actions.preview(tx, guild_id, END + timedelta(days=40))
+    found = do(tx, guild_id, END + timedelta(days=40), actions.preview)
     assert found == actions.Preview(found.period, store.Holders(5, sum(TICKETS), 0))
     assert found.period.number == number
     froze(tx, guild_id, number)
     with pytest.raises(Refusal, match="is frozen"):
-        actions.get_period_to_draw(tx, guild_id, END + timedelta(days=3))
+        do(tx, guild_id, END + timedelta(days=3), actions.get_period_to_draw)
 
 
 # -- a reveal with some drama -------------------------------------------------------------------
@@ -432,19 +443,19 @@ def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
     assert [one.target.get("edits") for one in rolls] == [first.key] * 2
     assert over.target["deletes"] == first.key
     assert not any(pick.name in str(one.payload) for one in (first, *rolls) for pick in picks)
-    assert embeds.reveal(first.payload).calls is None
+    assert messages.reveal(first.payload).calls is None
     winners = posted(tx, guild_id, "raffle.winner")
     assert [one.payload["name"] for one in winners] == [pick.name for pick in picks]
-    assert [embeds.winner(one.payload).calls for one in winners] == [p.discord_id for p in picks]
+    assert [render_winner(one.payload).calls for one in winners] == [p.discord_id for p in picks]
     kinds = [one.kind for one in posted(tx, guild_id) if one.target.get("channel_id")]
     assert kinds[-6:] == ["raffle.reveal"] * 4 + ["raffle.winner"] * 2
-    messages = posted(tx, guild_id, "raffle.won")
-    assert [one.target["user_id"] for one in messages] == [pick.discord_id for pick in picks]
-    assert messages[0].payload["server"] == "Nora's Corner"
+    sent = posted(tx, guild_id, "raffle.won")
+    assert [one.target["user_id"] for one in sent] == [pick.discord_id for pick in picks]
+    assert sent[0].payload["server"] == "Nora's Corner"
 
 
 def test_an_edit_of_the_winners_post_mentions_nobody_again(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    winning.claim(tx, CONFIG, guild_id, number, 1, pick.discord_id or 0, DUE)
-    assert embeds.winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None
+    run_in_guild(tx, guild_id, pick.discord_id or 0, DUE, claims.claim, CONFIG, number, 1)
+    assert render_winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None

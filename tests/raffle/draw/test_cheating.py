@@ -15,12 +15,19 @@ from core.draws.secrets import claimant, pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.people import store as people
 from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.draw import actions, embeds, excluding, publishing, store, winning
-from core.raffle.draw.picking import pick_missing
-from core.raffle.draw.store import Draw, Pick
+from core.raffle.draw import (
+    actions,
+    claims,
+    excluding,
+    messages,
+    publishing,
+)
+from core.raffle.draw.discord import render_winner
+from core.raffle.draw.records import Draw, Pick
 from sandbox.drand.beacon import sign
 from tests.draws.a_draw import SIGNATURE
 from tests.draws.verifier import verify
@@ -36,11 +43,15 @@ from tests.raffle.draw.rig import (
     beacon,
     bundle,
     discord_id,
+    do,
+    draw_of,
     drew,
     ended,
     froze,
+    picks_of,
     posted,
     silent,
+    snapshot_of,
     states,
 )
 from tests.raffle.scene import CONFIG
@@ -72,7 +83,7 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
 ) -> None:
     """With a shifted genesis, a round that was published long ago counts as one to come."""
     config, number = replace(CONFIG, chain=chain), ended(tx, guild_id)
-    draw = actions.freeze(tx, config, guild_id, number, ADMIN, THREE_YEARS_LATER)
+    draw = do(tx, guild_id, THREE_YEARS_LATER, actions.freeze, config, number)
     if chain == SHIFTED:
         assert draw.round == ROUND
         signature = SIGNATURE
@@ -80,13 +91,13 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     told = Round(chain.name, draw.round or 0, randomness, signature)
-    actions.store_round(tx, guild_id, number, told)
+    do(tx, guild_id, DUE, actions.store_round, number, told)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
-    assert actions.draw_winners(tx, config, guild_id, number, later)
+    assert do(tx, guild_id, later, actions.draw_winners, config, number)
 
     assert not draw.is_public
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
-    assert "not the public one" in str(embeds.frozen(frozen.payload).embed.description)
+    assert "not the public one" in str(messages.frozen(frozen.payload).embed.description)
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
     said: list[str] = []
     verify(bundle(tx, guild_id, number, config), said.append)
@@ -99,15 +110,15 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
 def is_refused(tx: Connection, draw: Draw, why: str) -> None:
     """Nothing is drawn."""
     with pytest.raises(Refusal, match=why), savepoint(tx):
-        actions.draw_winners(tx, CONFIG, draw.guild_id, draw.period, DUE)
-    assert store.list_picks(tx, draw.guild_id, draw.period) == []
+        do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
+    assert picks_of(tx, draw.guild_id, draw.period) == []
 
 
 @pytest.fixture
 def draw(tx: Connection, guild_id: int) -> Draw:
     """Frozen, and the beacon's number is known."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
-    actions.store_round(tx, guild_id, frozen.period, beacon(frozen))
+    do(tx, guild_id, DUE, actions.store_round, frozen.period, beacon(frozen))
     return frozen
 
 
@@ -124,7 +135,7 @@ def edited(snapshot: str) -> str:
 
 
 def test_a_list_that_was_edited_is_not_drawn_from(tx: Connection, draw: Draw) -> None:
-    snapshot = edited(store.get_snapshot(tx, draw.guild_id, draw.period))
+    snapshot = edited(snapshot_of(tx, draw.guild_id, draw.period))
     as_owner(tx, "UPDATE raffle_draws SET snapshot = :s", s=snapshot)
     is_refused(tx, draw, "not the one whose hash was posted")
     digest = hash_of(snapshot)
@@ -196,7 +207,7 @@ def test_another_genuine_round_is_refused(tx: Connection, draw: Draw) -> None:
         at=QUICKNET.made_at(42),
     )
     is_refused(tx, draw, "the terms are not those")
-    found = store.find_draw(tx, draw.guild_id, draw.period)
+    found = draw_of(tx, draw.guild_id, draw.period)
     assert found is not None
     assert not found.is_public, "it was published before the freeze"
 
@@ -205,7 +216,7 @@ def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw)
     """Nobody can tell any more which line is theirs; its tickets still have to fit."""
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
-    assert actions.draw_winners(tx, CONFIG, draw.guild_id, draw.period, DUE)
+    assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
 
 
 def again_frozen(tx: Connection, guild_id: int, number: int, now: datetime) -> Draw:
@@ -221,13 +232,13 @@ def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None
     second = again_frozen(tx, guild_id, number, AFTER + timedelta(hours=1))
     assert first.snapshot_hash != second.snapshot_hash, "the freeze's time is part of the list"
     before, after = posted(tx, guild_id, "raffle.frozen")
-    fields = [field.name for field in embeds.frozen(before.payload).embed.fields]
+    fields = [field.name for field in messages.frozen(before.payload).embed.fields]
     assert not any("frozen before" in str(name) for name in fields)
-    fields = [field.name for field in embeds.frozen(after.payload).embed.fields]
+    fields = [field.name for field in messages.frozen(after.payload).embed.fields]
     assert any("frozen before" in str(name) for name in fields)
-    (past,) = publishing.list_past(tx, CONFIG, guild_id, 10)
+    (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert list(past.freezes) == [first.frozen_at, second.frozen_at]
-    told = str(embeds.history([past]).description)
+    told = str(messages.history([past]).description)
     assert "more than once" in told
     for one in (first, second):
         assert f"<t:{int(one.frozen_at.timestamp())}:f>" in told
@@ -237,7 +248,7 @@ def test_a_freeze_that_was_taken_back_stays_in_the_history(tx: Connection, guild
     first = froze(tx, guild_id, ended(tx, guild_id))
     as_owner(tx, "DELETE FROM raffle_draws")
     as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
-    (past,) = publishing.list_past(tx, CONFIG, guild_id, 10)
+    (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert list(past.freezes) == [first.frozen_at]
 
 
@@ -286,7 +297,7 @@ def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: s
     pick, friend = swapped(tx, guild_id, columns)
     claimer = friend if "discord_id" in columns else pick.discord_id or 0
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        winning.claim(tx, CONFIG, guild_id, pick.period, 1, claimer, DUE)
+        run_in_guild(tx, guild_id, claimer, DUE, claims.claim, CONFIG, pick.period, 1)
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
         silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
 
@@ -303,7 +314,7 @@ def test_a_swapped_winner_is_found_by_the_verifier(
 def test_who_may_claim_is_posted_with_the_winner(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    footer = str(embeds.winner(shown).embed.footer.text)
+    footer = str(render_winner(shown).embed.footer.text)
     assert pick.claimant is not None
     assert f"entry {pick.pseudonym[:12]} · claimant {pick.claimant}" in footer
     assert pick.claimant in verify(bundle(tx, guild_id, pick.period))[1]
@@ -317,11 +328,11 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     number = ended(tx, guild_id, winners=2)
     drew(tx, guild_id, number)
     as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
-    period, draw = raffle.find_period(tx, guild_id, number), store.find_draw(tx, guild_id, number)
+    period, draw = raffle.find_period(tx, guild_id, number), draw_of(tx, guild_id, number)
     assert period is not None
     assert draw is not None
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        pick_missing(tx, CONFIG, period, draw, DUE)
+        do(tx, guild_id, DUE, actions.pick_missing, CONFIG, period, draw)
     with pytest.raises(ValueError, match="malformed"):
         verify(bundle(tx, guild_id, number))
 
@@ -392,7 +403,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
     assert plan is not None
     assert (plan.planned_at, plan.round) == (PLANNED, plan_for(QUICKNET, PLANNED).round)
     assert opened.payload["round"] == plan.round
-    assert f"Round **{plan.round}**" in str(embeds.opened(opened.payload).embed.fields[-1].value)
+    assert f"Round **{plan.round}**" in str(messages.opened(opened.payload).embed.fields[-1].value)
     now = PLANNED + timedelta(seconds=late)
     draw = froze(tx, guild_id, number, now)
     assert (draw.round == plan.round) == as_announced
@@ -400,7 +411,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
     assert draw.round_at - now >= timedelta(seconds=300)
     assert draw.is_public
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
-    why = str(embeds.frozen(frozen.payload).embed.description)
+    why = str(messages.frozen(frozen.payload).embed.description)
     words = {-1: "earlier than planned", 63: "later than planned"}
     assert words.get(late, "This is the round that was announced") in why
 
@@ -410,15 +421,15 @@ def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id
     period = raffle.find_period(tx, guild_id, number)
     assert period is not None
     before = END - timedelta(days=1)
-    assert actions.find_new_plan(tx, CONFIG, period, before) is None
+    assert do(tx, guild_id, before, actions.find_new_plan, CONFIG, period) is None
     later = END + timedelta(days=3)
     raffle.set_period(tx, guild_id, number, ends_at=later)
     for _turn in range(2):
-        actions.announce_plan(tx, CONFIG, guild_id, number, before)
+        do(tx, guild_id, before, actions.announce_plan, CONFIG, number)
     (planned,) = posted(tx, guild_id, "raffle.planned")
     expected = plan_for(QUICKNET, later + timedelta(minutes=15)).round
     assert planned.payload["round"] == expected
-    assert "rescheduled" in str(embeds.planned(planned.payload).embed.title)
+    assert "rescheduled" in str(messages.planned(planned.payload).embed.title)
     draw = froze(tx, guild_id, number, later + timedelta(minutes=15))
     assert draw.round == expected
 
@@ -435,11 +446,11 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     else:
         excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
-        winning.claim(tx, CONFIG, guild_id, pick.period, 1, member, DUE)
+        run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
     assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
-    assert how in str(embeds.winner(shown[0].payload).embed.description)
+    assert how in str(render_winner(shown[0].payload).embed.description)
     told, _posted = verify(bundle(tx, guild_id, pick.period))
     assert [one["reason"] for one in told["picks"]] == [how, None]
 
@@ -449,5 +460,5 @@ def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: i
     member = pick.discord_id or 0
     excluding.ban_member(tx, guild_id, member, DUE)
     excluding.unban_member(tx, guild_id, member)
-    claimed = winning.claim(tx, CONFIG, guild_id, pick.period, 1, member, DUE)
+    claimed = run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
     assert claimed.state == "claimed"

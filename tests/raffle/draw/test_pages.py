@@ -13,9 +13,10 @@ from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Connection, text
 
 from core.drand.chain import QUICKNET
+from core.kit.work import run_in_guild
 from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.draw import actions, excluding, publishing, store, winning
+from core.raffle.draw import actions, claims, excluding, publishing, store
 from tests.conftest import OTHER_GUILD
 from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site
@@ -26,9 +27,12 @@ from tests.raffle.draw.rig import (
     START,
     as_owner,
     discord_id,
+    do,
+    draw_of,
     drew,
     ended,
     froze,
+    picks_of,
     silent,
 )
 from tests.raffle.scene import CONFIG
@@ -115,7 +119,9 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
 def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
-    site.committed(lambda tx: winning.claim(tx, CONFIG, guild_id, 1, 1, discord_id("mia"), DUE))
+    site.committed(
+        lambda tx: run_in_guild(tx, guild_id, discord_id("mia"), DUE, claims.claim, CONFIG, 1, 1)
+    )
     told, _hashes = verify(web.get(page + "/bundle.json").data)
     account = told["picks"][0]["account"]
     gone = text("UPDATE people_viewers SET platform_user_id = -viewer_id, name = 'gone'")
@@ -204,7 +210,7 @@ def test_another_beacon_is_warned_of(site: Site, guild_id: int) -> None:
     own = replace(CONFIG, chain=replace(CONFIG.chain, genesis=1))
 
     def work(tx: Connection) -> None:
-        actions.freeze(tx, own, guild_id, ended(tx, guild_id), ADMIN, AFTER)
+        do(tx, guild_id, AFTER, actions.freeze, own, ended(tx, guild_id))
 
     site.committed(work)
     said = told(site, guild_id)
@@ -220,12 +226,12 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
         draw = froze(tx, guild_id, ended(tx, guild_id))
         assert draw.round_at is not None
         late = draw.round_at + actions.BEACON_TIMEOUT
-        actions.give_up_beacon(tx, CONFIG, guild_id, NUMBER, ADMIN, late)
-        actions.draw_winners(tx, CONFIG, guild_id, NUMBER, late)
+        do(tx, guild_id, late, actions.give_up_beacon, CONFIG, NUMBER)
+        do(tx, guild_id, late, actions.draw_winners, CONFIG, NUMBER)
 
     site.committed(work)
     with site.services.database.begin() as tx:
-        draw = store.find_draw(tx, guild_id, NUMBER)
+        draw = draw_of(tx, guild_id, NUMBER)
     assert draw is not None
     shown = told(site, guild_id)
     assert "was promised, and an admin gave it up" in shown
@@ -248,8 +254,8 @@ def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None
 def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id)
-        actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
-        actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
+        do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
+        do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
 
     site.committed(work)
     assert "Drawn without the public beacon" in told(site, guild_id)
@@ -282,7 +288,7 @@ def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, s
     """Its signature is too long to be checked here, so a forged number would look right."""
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        draw = store.find_draw(tx, guild_id, NUMBER)
+        draw = draw_of(tx, guild_id, NUMBER)
     assert draw is not None
     asked: list[str] = []
 
@@ -328,8 +334,8 @@ def test_a_draw_without_the_public_beacon_is_not_called_proved(
 ) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id)
-        actions.freeze(tx, CONFIG, guild_id, number, ADMIN, AFTER, with_beacon=False)
-        actions.draw_winners(tx, CONFIG, guild_id, number, AFTER)
+        do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
+        do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
 
     site.committed(work)
     page.goto(site.url + site.path(guild_id, NUMBER))
@@ -343,7 +349,9 @@ def test_a_viewer_finds_the_own_line_by_the_private_link(
 ) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        proof = publishing.get_proof(tx, CONFIG, guild_id, discord_id("yuki"), None)
+        proof = run_in_guild(
+            tx, guild_id, discord_id("yuki"), DUE, publishing.get_proof, CONFIG, None
+        )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     link = urlencode({"proof": f"{proof.secret} {proof.account}"})
@@ -417,7 +425,7 @@ def test_a_bundle_that_does_not_fit_the_page_is_refused(
 def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        (pick,) = store.list_picks(tx, guild_id, NUMBER)
+        (pick,) = picks_of(tx, guild_id, NUMBER)
     assert f"<h2>{pick.name}</h2>" in told(site, guild_id)
     friend = "UPDATE raffle_picks SET viewer_id = (SELECT min(viewer_id) FROM people_viewers"
     friend += " WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id), discord_id = 1"

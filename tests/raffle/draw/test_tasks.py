@@ -19,7 +19,7 @@ from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.raffle import store as raffle
-from core.raffle.draw import store, tasks
+from core.raffle.draw import tasks
 from core.raffle.draw.tasks import LATE, advance_draws, check_health
 from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
@@ -30,7 +30,9 @@ from tests.raffle.draw.rig import (
     END,
     as_owner,
     discord_took,
+    draw_of,
     ended,
+    picks_of,
     posted,
     state_of,
     states,
@@ -214,12 +216,12 @@ def test_who_comes_second_to_a_freeze_has_nothing_to_say(
     hall.run()
     with hall.services.database.begin() as tx:
         before = raffle.find_period(tx, guild_id, 1)
-        before_draw = store.find_draw(tx, guild_id, 1)
+        before_draw = draw_of(tx, guild_id, 1)
     assert before is not None
     monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
     hall.run()
     with hall.services.database.begin() as tx:
-        assert store.find_draw(tx, guild_id, 1) == before_draw
+        assert draw_of(tx, guild_id, 1) == before_draw
 
 
 def test_a_round_is_asked_for_once_for_all_who_wait(
@@ -291,7 +293,7 @@ def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     hall.run()
     with hall.services.database.begin() as tx:
         assert [state for _name, state in states(tx, guild_id, 1)] == ["expired", "drawn"]
-        assert len(store.list_picks(tx, guild_id, 1)) == 2
+        assert len(picks_of(tx, guild_id, 1)) == 2
 
 
 def test_a_later_end_or_more_patience_is_announced_once(hall: Hall, guild_id: int) -> None:

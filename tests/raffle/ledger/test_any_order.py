@@ -17,6 +17,7 @@ from core.raffle.ledger import earning, gifts, giving, handlers, reading, voidin
 from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
 from core.watchtime.tables import adjustments
+from tests.raffle.draw.rig import do, draw_of, froze
 from tests.raffle.ledger.scene import (
     ADMIN,
     CONFIG,
@@ -145,8 +146,8 @@ class Month:
         calendar.restart(self.tx, CONFIG, self.guild_id, period.number, ADMIN, self.now)
 
     def freeze(self, _person: int, _amount: int) -> None:
-        period = draws.get_period_to_draw(self.tx, self.guild_id, self.now)
-        draws.freeze(self.tx, CONFIG, self.guild_id, period.number, ADMIN, self.now)
+        period = do(self.tx, self.guild_id, self.now, draws.get_period_to_draw)
+        froze(self.tx, self.guild_id, period.number, self.now)
 
     def month(self, _person: int, _amount: int) -> None:
         """The bot slept for a while."""
@@ -175,15 +176,14 @@ class Month:
         board, _own = reading.list_places(*where, 25, 0, None, self.now)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
-            held = drawn.list_held(*where, self.now)
+            held = do(self.tx, self.guild_id, self.now, drawn.list_held, number)
             able = [some for some in held if some.can_win]
             can_win = {a: n for some in able for a, n in zip(*some[1:3], strict=True)}
             assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
-            holders = drawn.count_holders(*where, self.now)
+            holders = do(self.tx, self.guild_id, self.now, drawn.count_holders, number)
             assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
         else:
-            draw = drawn.find_draw(*where)
-            assert draw is not None
+            draw = draw_of(*where)
             assert (pool.viewers, pool.tickets) == (draw.entrants, draw.tickets)
         assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
         ranks = {one.viewer_id: one.rank for one in board}

@@ -13,7 +13,6 @@ from core.kit.database import METADATA, Database
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
 from core.raffle import store as raffle
-from core.raffle.draw import actions as draws
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import earning, store
 from core.raffle.settings import CHANNEL
@@ -22,8 +21,8 @@ from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE
+from tests.raffle.draw.rig import froze
 from tests.raffle.ledger.scene import (
-    CONFIG,
     END,
     LEO,
     MIA,
@@ -254,7 +253,7 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
     with world.database.begin() as tx:
         choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
         raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
-        draws.freeze(tx, CONFIG, NORAS_CORNER_ID, 1, 900, MIDDLE)
+        froze(tx, NORAS_CORNER_ID, 1, MIDDLE)
         found = people.find_link(tx, NORAS_CORNER_ID, BY_HANDLE["leo"].discord_id)
         assert found is not None
         people.end_link(tx, found)

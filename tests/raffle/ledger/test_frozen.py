@@ -10,10 +10,9 @@ from core.draws.snapshot import HEADER_LINES
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.draw import excluding
-from core.raffle.draw import store as draw_store
 from core.raffle.ledger import embeds, looks, reading
 from core.raffle.periods.info import get_info
-from tests.raffle.draw.rig import ADMIN, froze
+from tests.raffle.draw.rig import ADMIN, do, froze, snapshot_of
 from tests.raffle.ledger.scene import (
     END,
     LEO,
@@ -65,8 +64,8 @@ def links_late(tx: Connection, guild_id: int) -> None:
 
 def is_drawn(tx: Connection, guild_id: int) -> None:
     later = LATER + timedelta(hours=2)
-    draws.give_up_beacon(tx, CONFIG, guild_id, NUMBER, ADMIN, later)
-    assert draws.draw_winners(tx, CONFIG, guild_id, NUMBER, later)
+    do(tx, guild_id, later, draws.give_up_beacon, CONFIG, NUMBER)
+    assert do(tx, guild_id, later, draws.draw_winners, CONFIG, NUMBER)
 
 
 @pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
@@ -99,7 +98,7 @@ def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
     """Compared through the pseudonyms, which only the owner and the draw can work out."""
     unlinks(tx, frozen)
     links_late(tx, frozen)
-    snapshot = draw_store.get_snapshot(tx, frozen, NUMBER)
+    snapshot = snapshot_of(tx, frozen, NUMBER)
     published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[HEADER_LINES:])
     board = looks.board(tx, frozen, discord_of(LEO), 25, None, 1, LATER)
     assert sorted(place.tickets for place in board.places) == published

@@ -13,13 +13,13 @@ from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.current import find_shown, get_taking
 from core.raffle.draw import actions as draws
-from core.raffle.draw import embeds
+from core.raffle.draw import messages
 from core.raffle.ledger import earning
 from core.raffle.periods import actions
 from core.raffle.periods.settings import ENABLED
 from core.raffle.records import Period
 from core.raffle.settings import LOG_CHANNEL, PRIZE, WINNERS
-from tests.raffle.draw.rig import audited
+from tests.raffle.draw.rig import audited, do, froze
 from tests.raffle.ledger.scene import (
     ADMIN,
     CHANNEL_ID,
@@ -215,7 +215,7 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     assert tickets(tx, guild_id, mia) == 10
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "open")]
     assert actions.open_due(tx, CONFIG, guild_id, at("2026-12-01")) is None
-    draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, NOON + timedelta(hours=2))
+    froze(tx, guild_id, 1, NOON + timedelta(hours=2))
     assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
 
 
@@ -286,9 +286,9 @@ def test_a_cancelled_raffle_is_never_drawn_and_its_time_is_free(
     start(tx, guild_id, now=later + 2 * SECOND)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 0]
     with pytest.raises(Refusal, match="was cancelled"):
-        draws.get_period_to_draw(tx, guild_id, at("2026-12-24"), 1)
+        do(tx, guild_id, at("2026-12-24"), draws.get_period_to_draw, 1)
     with pytest.raises(Refusal, match="was cancelled"):
-        draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, later + 3 * SECOND)
+        froze(tx, guild_id, 1, later + 3 * SECOND)
     with pytest.raises(Refusal, match="already cancelled"):
         cancel(tx, guild_id, later, 1)
 
@@ -317,12 +317,12 @@ def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
         actions.end(tx, guild_id, number, ADMIN, ended)
-        draw = draws.freeze(tx, CONFIG, guild_id, number, ADMIN, ended)
+        draw = froze(tx, guild_id, number, ended)
         assert draw.round_at is not None
         then = draw.round_at + timedelta(seconds=seconds)
         if seconds < 0:
             assert cancel(tx, guild_id, then).is_cancelled
-            assert not draws.draw_winners(tx, CONFIG, guild_id, number, then)
+            assert not do(tx, guild_id, then, draws.draw_winners, CONFIG, number)
         else:
             with pytest.raises(Refusal, match="can't be cancelled any more"):
                 cancel(tx, guild_id, then)
@@ -373,7 +373,7 @@ def test_one_to_come_is_announced_as_coming(tx: Connection, guild_id: int) -> No
     start(tx, guild_id, None, 24)
     told = [m.payload for m in posted(tx, guild_id) if m.kind == "raffle.opened"]
     assert [payload["planned"] for payload in told] == [True, False]
-    titles = [str(embeds.opened(payload).embed.title) for payload in told]
+    titles = [str(messages.opened(payload).embed.title) for payload in told]
     assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
 
 
@@ -427,7 +427,7 @@ def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
     start(tx, guild_id, None, 24)
     after = at("2026-11-25T08:00")
     assert get_taking(tx, guild_id, after).number == 1
-    draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, after)
+    froze(tx, guild_id, 1, after)
     with pytest.raises(Refusal, match="No raffle takes tickets"):
         get_taking(tx, guild_id, after)
     shown = find_shown(tx, guild_id, after)
@@ -439,7 +439,7 @@ def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int
     start(tx, guild_id, None, 24)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, at("2026-11-24T22:00"), timedelta(hours=3))
-    draw = draws.freeze(tx, CONFIG, guild_id, 1, ADMIN, at("2026-11-25T01:30"))
+    draw = froze(tx, guild_id, 1, at("2026-11-25T01:30"))
     assert (draw.entrants, draw.tickets) == (1, 20)
     assert tickets(tx, guild_id, mia) == 20
 

@@ -1,4 +1,4 @@
-"""How a draw looks in Discord."""
+"""The draw's embeds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,34 +6,32 @@ from typing import Any
 from urllib.parse import urlencode
 
 import discord
-from discord.utils import format_dt
+from discord.utils import TimestampStyle, format_dt
 
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.actions import Preview
-from core.raffle.draw.announcing import ROLL_NAMES, ROLLS
-from core.raffle.draw.buttons import ClaimButton
 from core.raffle.draw.exclusions import Exclusion
+from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
-from core.raffle.draw.store import Draw
+from core.raffle.draw.records import Draw
+
+# -- about the draw -------------------------------------------------------------------------------
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:
     """A raffle is open: the commitment, and the round that is expected to decide."""
-    starts, ends = parse_instant(payload["starts_at"]), parse_instant(payload["ends_at"])
     title = (
         _("Raffle #{number} is coming") if payload.get("planned") else _("Raffle #{number} is open")
     )
-    embed = card(
-        "🎟️ " + title.format(number=payload["number"]),
-        _("From {start} to {end} ({when}).").format(
-            start=format_dt(starts, "f"), end=format_dt(ends, "f"), when=ago(ends)
-        ),
-        tone="kick",
+    body = _("From {start} to {end} ({when}).").format(
+        start=_time(payload["starts_at"]),
+        end=_time(payload["ends_at"]),
+        when=_time(payload["ends_at"], "R"),
     )
-    _prize(embed, payload["prize"])
+    embed = _embed("🎟️", title, payload, body, tone="kick")
     embed.add_field(name=_("Winners"), value=f"{payload['winners']:,}")
     embed.add_field(
         name=_("SHA-256 of the secret seed"),
@@ -41,20 +39,18 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
         + _("The seed is fixed now and published after the draw, so nobody can choose it later."),
         inline=False,
     )
-    _plan(embed, payload)
-    return Rendered(embed, lambda: _page_button(payload["page"], _("How the draw works")))
+    _add_plan(embed, payload)
+    return with_page(embed, payload, _("How the draw works"))
 
 
 def planned(payload: Mapping[str, Any]) -> Rendered:
     """The planned freeze changed, so another round is expected."""
-    title = _("Raffle #{number}: the draw was rescheduled").format(number=payload["number"])
-    embed = card("📅 " + title, tone="system")
-    _prize(embed, payload["prize"])
-    _plan(embed, payload)
-    return Rendered(embed, lambda: _page_button(payload["page"], _("How the draw works")))
+    embed = _embed("📅", _("Raffle #{number}: the draw was rescheduled"), payload)
+    _add_plan(embed, payload)
+    return with_page(embed, payload, _("How the draw works"))
 
 
-def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
+def _add_plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
     """The rule and the expected round. Payloads of earlier versions have neither."""
     if not payload.get("planned_at"):
         return
@@ -71,9 +67,9 @@ def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
             "result in advance."
         )
     ).format(
-        frozen=format_dt(parse_instant(payload["planned_at"]), "f"),
+        frozen=_time(payload["planned_at"]),
         round=payload["round"],
-        when=format_dt(parse_instant(payload["round_at"]), "T"),
+        when=_time(payload["round_at"], "T"),
     )
     other = _(
         "If they are frozen at another time, it is the first round published at least 5 minutes "
@@ -84,31 +80,24 @@ def _plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
 
 def frozen(payload: Mapping[str, Any]) -> Rendered:
     """The hash of the frozen list, and the round that decides."""
-    embed = card(
-        "🧊 " + _("Raffle #{number}: the tickets are frozen").format(number=payload["number"]),
-        _next_step(payload),
-        tone="system",
-    )
+    title = _("Raffle #{number}: the tickets are frozen")
+    embed = _embed("🧊", title, payload, _next_step(payload))
     if payload.get("earlier"):
-        times = ", ".join(format_dt(parse_instant(at), "f") for at in payload["earlier"])
         warning = _("The bot freezes a raffle once. Somebody changed the database since {times}.")
-        embed.add_field(
+        embed.insert_field_at(
+            0,
             name="⚠️ " + _("This raffle was frozen before"),
-            value=warning.format(times=times),
+            value=warning.format(times=", ".join(map(_time, payload["earlier"]))),
             inline=False,
         )
-    _prize(embed, payload["prize"])
-    embed.add_field(name=_("Entrants"), value=f"{payload['entrants']:,}")
-    embed.add_field(name=_("Tickets"), value=f"{payload['tickets']:,}")
-    if payload["left_out"]:
-        embed.add_field(name=_("Left out"), value=_left_out(payload["left_out"]))
+    _add_counts(embed, payload["entrants"], payload["tickets"], payload["left_out"])
     if payload.get("claim_minutes"):
         window = duration(60 * payload["claim_minutes"])
         embed.add_field(name=_("Time to claim the prize"), value=window)
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
-    return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
+    return with_page(embed, payload, _("The list and the draw"))
 
 
 def _next_step(payload: Mapping[str, Any]) -> str:
@@ -117,7 +106,7 @@ def _next_step(payload: Mapping[str, Any]) -> str:
             "An admin chose to draw without the public beacon. Whoever runs the bot could know "
             "the result in advance."
         )
-    which = {"round": payload["round"], "when": _at(parse_instant(payload["round_at"]))}
+    which = {"round": payload["round"], "when": _time(payload["round_at"], "T", "R")}
     if not payload.get("is_public", True):
         return "⚠️ " + _(
             "The winner is drawn with round **{round}** of a beacon that is not the public one: "
@@ -137,34 +126,55 @@ def _why_this_round(payload: Mapping[str, Any]) -> str:
         return ""
     if plan["round"] == payload["round"]:
         return "\n" + _("This is the round that was announced.")
-    frozen, planned_at = parse_instant(payload["frozen_at"]), parse_instant(plan["planned_at"])
     why = (
         _("Round {round} was announced, but the list was frozen earlier than planned ({planned}).")
-        if frozen < planned_at
+        if parse_instant(payload["frozen_at"]) < parse_instant(plan["planned_at"])
         else _(
             "Round {round} was announced, but the list was frozen later than planned ({planned})."
         )
     )
-    return "\n" + why.format(round=plan["round"], planned=format_dt(planned_at, "f"))
+    return "\n" + why.format(round=plan["round"], planned=_time(plan["planned_at"]))
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
     """An admin draws without the announced round."""
-    title = _("Raffle #{number} is drawn without the beacon").format(number=payload["number"])
+    title = _("Raffle #{number} is drawn without the beacon").format_map(payload)
     body = _(
         "Round **{round}** was announced for {when}, but an admin chose not to wait for it. "
         "Whoever runs the bot could know the result in advance."
-    ).format(round=payload["round"], when=_at(parse_instant(payload["round_at"])))
+    ).format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
     embed = card("⚠️ " + title, body, tone="warning")
-    return Rendered(embed, lambda: _page_button(payload["page"], _("The list and the draw")))
+    return with_page(embed, payload, _("The list and the draw"))
 
 
-def _at(instant: datetime) -> str:
-    return f"{format_dt(instant, 'T')} ({ago(instant)})"
+def reveal(payload: Mapping[str, Any]) -> Rendered:
+    """The animation before the winners are posted."""
+    turn, names = payload["roll"], payload["names"]
+    shown = names[(turn - 1) * ROLL_NAMES :][:ROLL_NAMES] or names[:ROLL_NAMES]
+    bar = "▰" * turn + "▱" * (ROLLS - turn)
+    title = _("Raffle #{number}: drawing …").format_map(payload)
+    among = plural("{count} ticket", "{count} tickets", payload["total"])
+    body = " · ".join(f"`{name}`" for name in shown)
+    return Rendered(card(f"🥁 {title}", f"{bar} {among}\n{body}", tone="warning"))
 
 
-def _left_out(count: int) -> str:
-    return plural("{count} not linked or excluded", "{count} not linked or excluded", count)
+def skipped(payload: Mapping[str, Any]) -> Rendered:
+    """Somebody was drawn who cannot win."""
+    title = _("Draw {k} of raffle #{number} cannot win").format_map(payload)
+    body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
+        pseudonym=payload["pseudonym"][:12], reason=reason_words(payload["reason"])
+    )
+    return Rendered(card("⏭️ " + title, body, tone="warning"))
+
+
+def nobody(payload: Mapping[str, Any]) -> Rendered:
+    """There is no entrant left who could win."""
+    title = _("Raffle #{number}: no eligible entrants left")
+    embed = _embed("🍃", title, payload, tone="warning")
+    return with_page(embed, payload, _("Check it yourself"))
+
+
+# -- about a winner -------------------------------------------------------------------------------
 
 
 _STATES: dict[str, tuple[str, Tone]] = {
@@ -176,35 +186,9 @@ _STATES: dict[str, tuple[str, Tone]] = {
 }
 
 
-def winner(payload: Mapping[str, Any]) -> Rendered:
-    """A winner's post, from the draw to the delivered prize. It mentions the winner."""
+def winner(payload: Mapping[str, Any]) -> discord.Embed:
+    """A winner's post, from the draw to the delivered prize."""
     icon, tone = _STATES[payload["state"]]
-    embed = card(f"{icon} {_title(payload)}", _winner_text(payload), tone=tone)
-    _prize(embed, payload["prize"])
-    if payload["tickets"]:
-        share = payload["tickets"] / payload["total"]
-        embed.add_field(
-            name=_("Tickets"), value=f"{payload['tickets']:,} / {payload['total']:,} ({share:.1%})"
-        )
-    embed.set_footer(text=_footer(payload))
-    if payload["state"] != "drawn":
-        return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
-    return Rendered(embed, lambda: _claim_view(payload), calls=int(payload["discord_id"]))
-
-
-def reveal(payload: Mapping[str, Any]) -> Rendered:
-    """The animation before the winners are posted."""
-    turn, names = payload["roll"], payload["names"]
-    shown = names[(turn - 1) * ROLL_NAMES :][:ROLL_NAMES] or names[:ROLL_NAMES]
-    bar = "▰" * turn + "▱" * (ROLLS - turn)
-    title = _("Raffle #{number}: drawing …").format(number=payload["number"])
-    among = plural("{count} ticket", "{count} tickets", payload["total"])
-    body = " · ".join(f"`{name}`" for name in shown)
-    return Rendered(card(f"🥁 {title}", f"{bar} {among}\n{body}", tone="warning"))
-
-
-def _title(payload: Mapping[str, Any]) -> str:
-    name = safe(payload["name"], 60)
     titles = {
         "drawn": _("{name} wins raffle #{number}!"),
         "claimed": _("{name} has claimed the prize of raffle #{number}"),
@@ -212,14 +196,21 @@ def _title(payload: Mapping[str, Any]) -> str:
         "expired": _("{name} did not claim the prize of raffle #{number}"),
         "skipped": _("{name} can no longer win raffle #{number}"),
     }
-    return titles[payload["state"]].format(name=name, number=payload["number"])
+    title = titles[payload["state"]]
+    embed = _embed(icon, title, payload, _winner_text(payload), tone=tone)
+    if payload["tickets"]:
+        share = payload["tickets"] / payload["total"]
+        embed.add_field(
+            name=_("Tickets"), value=f"{payload['tickets']:,} / {payload['total']:,} ({share:.1%})"
+        )
+    return embed.set_footer(text=_footer(payload))
 
 
 def _winner_text(payload: Mapping[str, Any]) -> str:
     whom = f"<@{payload['discord_id']}>"
     if payload["state"] == "drawn":
-        return _("{whom}, claim your prize {when}, or another winner will be drawn.").format(
-            whom=whom, when=_before(parse_instant(payload["expires_at"]))
+        return _("{whom}, claim your prize by {when}, or another winner will be drawn.").format(
+            whom=whom, when=_time(payload["expires_at"], "f", "R")
         )
     if payload["state"] == "skipped":
         return _("Reason: {reason}. Another winner will be drawn.").format(
@@ -230,12 +221,8 @@ def _winner_text(payload: Mapping[str, Any]) -> str:
     return whom
 
 
-def _before(instant: datetime) -> str:
-    return _("by {when}").format(when=f"{format_dt(instant, 'f')} ({ago(instant)})")
-
-
 def _footer(payload: Mapping[str, Any]) -> str:
-    number = _("Winner {k}").format(k=payload["k"])
+    number = _("Winner {k}").format_map(payload)
     if payload.get("claimant"):
         number += " · " + _("entry {entry} · claimant {claimant}").format(
             entry=payload["pseudonym"][:12], claimant=payload["claimant"]
@@ -245,84 +232,28 @@ def _footer(payload: Mapping[str, Any]) -> str:
     return number + " · ⚠️ " + _("drawn WITHOUT the public beacon")
 
 
-def _prize(embed: discord.Embed, prize: str) -> None:
-    if prize:
-        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
-
-
-def won(payload: Mapping[str, Any]) -> Rendered:
+def won(payload: Mapping[str, Any]) -> discord.Embed:
     """The direct message to the winner."""
-    embed = card(
-        "🎉 " + _("You won raffle #{number}!").format(number=payload["number"]),
-        _("In **{server}**, as {name} on Kick. Claim your prize {when}.").format(
-            server=safe(payload["server"]),
-            name=safe(payload["name"], 60),
-            when=_before(parse_instant(payload["expires_at"])),
-        ),
-        tone="kick",
+    body = _("In **{server}**, as {name} on Kick. Claim your prize by {when}.").format(
+        server=safe(payload["server"]),
+        name=safe(payload["name"], 60),
+        when=_time(payload["expires_at"], "f", "R"),
     )
-    _prize(embed, payload["prize"])
-    return Rendered(embed, lambda: _claim_view(payload))
+    return _embed("🎉", _("You won raffle #{number}!"), payload, body, tone="kick")
 
 
 def unreachable(payload: Mapping[str, Any]) -> Rendered:
     """For the admins: neither the post nor a direct message reached the winner."""
-    title = _("I could not tell {name} that they won raffle #{number}").format(
-        name=safe(payload["name"], 60), number=payload["number"]
-    )
+    title = _("I could not tell {name} that they won raffle #{number}")
     body = _(
-        "The post in <#{channel}> failed or was deleted, and their DMs are closed. Their time to "
-        "claim is paused. Choose a channel that I can post in with "
+        "The post in <#{channel_id}> failed or was deleted, and their DMs are closed. Their time "
+        "to claim is paused. Choose a channel that I can post in with "
         "`/settings set raffle.channel`, and I'll post there."
-    ).format(channel=payload["channel_id"])
-    embed = card("⚠️ " + title, body, tone="warning")
-    _prize(embed, payload["prize"])
-    return Rendered(embed)
+    ).format_map(payload)
+    return Rendered(_embed("⚠️", title, payload, body, tone="warning"))
 
 
-def skipped(payload: Mapping[str, Any]) -> Rendered:
-    """Somebody was drawn who cannot win."""
-    title = _("Draw {k} of raffle #{number} cannot win").format(
-        k=payload["k"], number=payload["number"]
-    )
-    body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
-        pseudonym=payload["pseudonym"][:12], reason=reason_words(payload["reason"])
-    )
-    return Rendered(card("⏭️ " + title, body, tone="warning"))
-
-
-def reason_words(reason: str) -> str:
-    """The public reason for skipping somebody."""
-    return {
-        "excluded": _("excluded by an admin"),
-        "banned": _("banned"),
-        "unlinked": _("no longer linked to a Discord account"),
-        "won_already": _("won in this draw already"),
-    }[reason]
-
-
-def nobody(payload: Mapping[str, Any]) -> Rendered:
-    """There is no entrant left who could win."""
-    title = _("Raffle #{number}: no eligible entrants left").format(number=payload["number"])
-    embed = card("🍃 " + title, "", tone="warning")
-    _prize(embed, payload["prize"])
-    return Rendered(embed, lambda: _page_button(payload["page"], _("Check it yourself")))
-
-
-def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    view.add_item(ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"]))
-    view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
-    return view
-
-
-def _page_button(page: str, label: str) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    view.add_item(discord.ui.Button(label=label, url=page))
-    return view
-
-
-# -- answers ------------------------------------------------------------------------------------
+# -- answers --------------------------------------------------------------------------------------
 
 
 def question(found: Preview, with_beacon: bool) -> discord.Embed:
@@ -339,20 +270,14 @@ def question(found: Preview, with_beacon: bool) -> discord.Embed:
             "Winners are drawn at once **without the public beacon**, and the announcement says so."
         ),
     ]
-    embed = card(
-        "🎟️ " + _("Draw raffle #{number}?").format(number=found.period.number),
-        "\n".join(body),
-        tone="warning",
-    )
-    _prize(embed, found.period.prize)
-    embed.add_field(name=_("Entrants"), value=f"{found.holders.entrants:,}")
-    embed.add_field(name=_("Tickets"), value=f"{found.holders.tickets:,}")
-    embed.add_field(name=_("Winners"), value=f"{found.period.winners_wanted:,}")
-    if found.holders.left_out:
-        embed.add_field(name=_("Left out"), value=_left_out(found.holders.left_out))
-    ended = _("Ended {when}").format(when=ago(found.period.ends_at))
-    embed.add_field(name=_("Period"), value=ended, inline=False)
-    return embed
+    period, holders = found
+    title = _("Draw raffle #{number}?").format(number=period.number)
+    embed = card("🎟️ " + title, "\n".join(body), tone="warning")
+    _add_prize(embed, period.prize)
+    _add_counts(embed, holders.entrants, holders.tickets, holders.left_out)
+    embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
+    ended = _("Ended {when}").format(when=ago(period.ends_at))
+    return embed.add_field(name=_("Period"), value=ended, inline=False)
 
 
 def give_up_question(waiting: Draw) -> discord.Embed:
@@ -364,6 +289,20 @@ def give_up_question(waiting: Draw) -> discord.Embed:
         "bot tries again every few seconds. If you draw without it, the announcement says that "
         "the draw did **not use the public beacon**."
     ).format(round=waiting.round, due=due)
+    return card("⚠️ " + title, body, tone="warning")
+
+
+def freeze_started(number: int) -> discord.Embed:
+    """An admin confirmed the draw."""
+    title = _("Raffle #{number} is frozen").format(number=number)
+    body = _("It will be announced, and then drawn automatically.")
+    return card("🧊 " + title, body, tone="success")
+
+
+def another_draw_question(number: int, last: datetime) -> discord.Embed:
+    """Asks an admin whether to draw again so soon."""
+    title = _("Draw raffle #{number} anyway?").format(number=number)
+    body = _("The last draw was {when}.").format(when=ago(last))
     return card("⚠️ " + title, body, tone="warning")
 
 
@@ -441,4 +380,56 @@ def proof(found: Proof) -> discord.Embed:
 def proof_view(found: Proof) -> discord.ui.View:
     """A link that finds the entry; the part after # is not sent to any server."""
     fragment = urlencode({"proof": f"{found.secret} {found.account}"})
-    return _page_button(f"{found.page}#{fragment}", _("Show my entry"))
+    return _link_button(f"{found.page}#{fragment}", _("Show my entry"))
+
+
+# -- parts ----------------------------------------------------------------------------------------
+
+
+def _embed(
+    icon: str, title: str, payload: Mapping[str, Any], body: str = "", tone: Tone = "system"
+) -> discord.Embed:
+    """About the raffle of this payload, whose values are filled into the title."""
+    values = {**payload, "name": safe(payload.get("name", ""), 60)}
+    embed = card(f"{icon} {title.format_map(values)}", body, tone=tone)
+    _add_prize(embed, payload["prize"])
+    return embed
+
+
+def _add_prize(embed: discord.Embed, prize: str) -> None:
+    if prize:
+        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=False)
+
+
+def _add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int) -> None:
+    embed.add_field(name=_("Entrants"), value=f"{entrants:,}")
+    embed.add_field(name=_("Tickets"), value=f"{tickets:,}")
+    if left_out:
+        value = plural("{count} not linked or excluded", "{count} not linked or excluded", left_out)
+        embed.add_field(name=_("Left out"), value=value)
+
+
+def _time(instant: str, style: TimestampStyle = "f", also: TimestampStyle | None = None) -> str:
+    """An instant of a payload; `also` adds another style in brackets."""
+    at = parse_instant(instant)
+    shown = format_dt(at, style)
+    return f"{shown} ({format_dt(at, also)})" if also else shown
+
+
+def reason_words(reason: str) -> str:
+    """The public reason for skipping somebody."""
+    return {
+        "excluded": _("excluded by an admin"),
+        "banned": _("banned"),
+        "unlinked": _("no longer linked to a Discord account"),
+        "won_already": _("won in this draw already"),
+    }[reason]
+
+
+def with_page(embed: discord.Embed, payload: Mapping[str, Any], label: str) -> Rendered:
+    """An embed with a button that opens the draw's page."""
+    return Rendered(embed, lambda: _link_button(payload["page"], label))
+
+
+def _link_button(url: str, label: str) -> discord.ui.View:
+    return discord.ui.View(timeout=None).add_item(discord.ui.Button(label=label, url=url))

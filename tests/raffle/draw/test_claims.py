@@ -13,10 +13,19 @@ from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.outbox.store import find_receipt
-from core.raffle.draw import actions, announcing, embeds, excluding, rules, store, winning
+from core.raffle.draw import (
+    actions,
+    claims,
+    excluding,
+    messages,
+    posts,
+    rules,
+)
+from core.raffle.draw.discord import render_winner
 from core.raffle.draw.integrity import order_of
-from core.raffle.draw.store import Pick
+from core.raffle.draw.records import Pick
 from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (
@@ -28,12 +37,16 @@ from tests.raffle.draw.rig import (
     beacon,
     check,
     discord_took,
+    do,
+    draw_of,
     drew,
     ended,
     froze,
     notified,
+    picks_of,
     posted,
     silent,
+    snapshot_of,
     state_of,
     states,
     stayed_up,
@@ -48,7 +61,7 @@ def claim(
     tx: Connection, pick: Pick, claimer: int | None = None, *, at: timedelta = WINDOW
 ) -> Pick:
     who = claimer or pick.discord_id or 0
-    return winning.claim(tx, CONFIG, pick.guild_id, pick.period, pick.k, who, DUE + at)
+    return run_in_guild(tx, pick.guild_id, who, DUE + at, claims.claim, CONFIG, pick.period, pick.k)
 
 
 def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> None:
@@ -56,7 +69,7 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
     (pick,) = drew(tx, guild_id, number)
     assert claim(tx, pick).state == "claimed"
     assert state_of(tx, guild_id, number) == "drawn"
-    done = winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
+    done = do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
     assert (done.state, done.delivered_at) == ("delivered", LATE)
     assert state_of(tx, guild_id, number) == "closed"
     assert audited(tx, guild_id) == [
@@ -75,7 +88,7 @@ def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, gui
     change_setting(tx, guild_id, CLAIM_MINUTES, 10, ADMIN)
     froze(tx, guild_id, number)
     (message,) = posted(tx, guild_id, "raffle.frozen")
-    shown = embeds.frozen(message.payload).embed
+    shown = messages.frozen(message.payload).embed
     assert shown is not None
     assert "10 min" in [field.value for field in shown.fields]
     # Whoever does not like the first winner would like to make the time short.
@@ -99,7 +112,9 @@ def test_nobody_claims_for_the_winner(tx: Connection, guild_id: int) -> None:
 def test_another_server_cannot_claim_it(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no such winner"):
-        winning.claim(tx, CONFIG, other_guild_id, pick.period, pick.k, pick.discord_id or 0, DUE)
+        run_in_guild(
+            tx, other_guild_id, pick.discord_id or 0, DUE, claims.claim, CONFIG, pick.period, pick.k
+        )
 
 
 def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
@@ -107,17 +122,17 @@ def test_a_second_click_is_told_so(tx: Connection, guild_id: int) -> None:
     claim(tx, pick)
     with pytest.raises(Refusal, match="have claimed"):
         claim(tx, pick)
-    winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
+    do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
     with pytest.raises(Refusal, match="have this prize"):
         claim(tx, pick)
     with pytest.raises(Refusal, match="no claimed prize"):
-        winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, LATE)
+        do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
 
 
 def test_a_prize_that_was_not_claimed_is_not_delivered(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     with pytest.raises(Refusal, match="no claimed prize"):
-        winning.deliver(tx, CONFIG, guild_id, pick.name, ADMIN, DUE)
+        do(tx, guild_id, DUE, claims.deliver, CONFIG, pick.name)
 
 
 # -- silence ------------------------------------------------------------------------------------
@@ -128,13 +143,13 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
 ) -> None:
     number = ended(tx, guild_id, winners=2)
     first, second = drew(tx, guild_id, number)
-    draw = store.find_draw(tx, guild_id, number)
+    draw = draw_of(tx, guild_id, number)
     assert draw is not None
-    entrants = entrants_of(store.get_snapshot(tx, guild_id, number))
-    order = list(order_of(tx, CONFIG, draw, entrants))
+    entrants = entrants_of(snapshot_of(tx, guild_id, number))
+    order = list(do(tx, guild_id, DUE, order_of, CONFIG, draw, entrants))
     claim(tx, second)
     assert silent(tx, guild_id, number, first.k, LATE)
-    after = store.list_picks(tx, guild_id, number)
+    after = picks_of(tx, guild_id, number)
     assert [pick.state for pick in after] == ["expired", "claimed", "drawn"]
     assert [pick.pseudonym for pick in after] == order[:3]
     assert after[2].expires_at == LATE + WINDOW
@@ -170,9 +185,7 @@ def test_when_all_are_silent_it_is_over(tx: Connection, guild_id: int) -> None:
 
 
 def found(tx: Connection, pick: Pick) -> Pick:
-    again = store.find_pick(tx, pick.guild_id, pick.period, pick.k)
-    assert again is not None
-    return again
+    return picks_of(tx, pick.guild_id, pick.period)[pick.k - 1]
 
 
 def dms_are_closed(tx: Connection) -> None:
@@ -266,7 +279,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     assert found(tx, pick).claimable_since is None
     (told,) = posted(tx, guild_id, "raffle.unreachable")
     assert told.target == {"channel_id": 555}
-    shown = embeds.unreachable(told.payload).embed
+    shown = messages.unreachable(told.payload).embed
     assert shown.title is not None
     assert pick.name in shown.title
     # They choose another channel: it is posted there, and only then the time begins.
@@ -274,7 +287,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
     again = posted(tx, guild_id, "raffle.winner")[-1]
     assert again.target == {"channel_id": 4711}
-    assert embeds.winner(again.payload).calls == pick.discord_id
+    assert render_winner(again.payload).calls == pick.discord_id
     at = DUE + timedelta(hours=102)
     notified(tx, pick, at)
     assert found(tx, pick).expires_at == at + WINDOW
@@ -300,7 +313,7 @@ def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
         assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
         excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
     assert check(tx, guild_id, number, 1, DUE + timedelta(minutes=2))
-    first, second = store.list_picks(tx, guild_id, number)
+    first, second = picks_of(tx, guild_id, number)
     assert (first.state, first.reason, second.state) == ("skipped", "excluded", "drawn")
     assert len(posted(tx, guild_id, "raffle.unreachable")) == told
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=3)), "only once"
@@ -315,7 +328,7 @@ def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask
     dms_are_closed(tx)
     notified(tx, pick)
     excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
-    winning.mark_deleted(tx, guild_id, CHANNEL_ID)
+    do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
     assert (found(tx, pick).state, found(tx, pick).posts) == ("drawn", 2)
 
@@ -328,8 +341,8 @@ def test_posts_of_several_raffles_are_locked_in_one_order(tx: Connection, guild_
     ]
     for number in reversed(numbers):
         drew(tx, guild_id, number)
-    posts = store.list_posted_in(tx, guild_id, CHANNEL_ID)
-    assert [pick.period for pick in posts] == numbers
+    posted_there = do(tx, guild_id, DUE, claims.list_posted_in, CHANNEL_ID)
+    assert [pick.period for pick in posted_there] == numbers
 
 
 def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
@@ -352,16 +365,16 @@ def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guil
     dms_are_closed(tx)
     notified(tx, pick)
     stayed_up(tx, DUE + timedelta(hours=1))
-    for posts in (2, 3):
-        receipt = find_receipt(tx, guild_id, announcing.post_key(found(tx, pick)))
+    for count in (2, 3):
+        receipt = find_receipt(tx, guild_id, posts.winner_key(found(tx, pick)))
         assert receipt is not None
-        winning.mark_deleted(tx, guild_id, CHANNEL_ID, {1, 2})
+        do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID, {1, 2})
         assert not found(tx, pick).post_gone, "those were other messages"
-        winning.mark_deleted(tx, guild_id, CHANNEL_ID, {receipt["message_id"], 1})
-        check(tx, guild_id, number, 1, DUE + timedelta(hours=2 * posts))
-        assert found(tx, pick).posts == posts
-        notified(tx, pick, DUE + timedelta(hours=2 * posts))
-    winning.mark_deleted(tx, guild_id, CHANNEL_ID)
+        do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID, {receipt["message_id"], 1})
+        check(tx, guild_id, number, 1, DUE + timedelta(hours=2 * count))
+        assert found(tx, pick).posts == count
+        notified(tx, pick, DUE + timedelta(hours=2 * count))
+    do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID)
     for _twice in range(2):
         assert not check(tx, guild_id, number, 1, LATE + timedelta(days=9))
     assert found(tx, pick).posts == 3, "who deletes it again and again means it"
@@ -427,8 +440,10 @@ def test_many_draws_at_once_are_one(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id, winners=2)
         draw = froze(tx, guild_id, number)
-        actions.store_round(tx, guild_id, number, beacon(draw))
-    draws = at_once(gate, *[lambda tx: actions.draw_winners(tx, CONFIG, guild_id, number, DUE)] * 6)
+        do(tx, guild_id, DUE, actions.store_round, number, beacon(draw))
+    draws = at_once(
+        gate, *[lambda tx: do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)] * 6
+    )
     assert sorted(map(bool, draws)) == [False] * 5 + [True]
     with gate.begin() as tx:
         assert len(states(tx, guild_id, number)) == 2

@@ -1,0 +1,247 @@
+"""The draw's commands, and the buttons to confirm a draw and to claim a prize."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_questions import question_view
+from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, run_action, safe, services_of
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import Work, run_in_guild
+from core.outbox.discord_transport import Rendered
+from core.raffle.config import Config, config_of
+from core.raffle.draw import actions, claims, excluding, exclusions, messages, publishing
+
+Context = commands.Context[commands.Bot]
+
+Number = commands.Range[int, 1, 999_999_999]
+
+MOST_SHOWN = 10
+
+
+class ClaimButton(
+    PersistentButton,
+    template=r"raffle:claim:(?P<guild_id>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)",
+):
+    """Claims the prize. It is also below a direct message, so its id contains the server."""
+
+    shows_result = True
+
+    def __init__(self, guild_id: int, number: int, k: int) -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_("Claim the prize"),
+                emoji="🎁",
+                style=discord.ButtonStyle.success,
+                custom_id=f"raffle:claim:{guild_id}:{number}:{k}",
+            )
+        )
+        self.guild_id, self.number, self.k = guild_id, number, k
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        services = services_of(interaction)
+        await services.database.run(
+            run_in_guild,
+            self.guild_id,
+            interaction.user.id,
+            services.clock(),
+            claims.claim,
+            config_of(services.settings),
+            self.number,
+            self.k,
+        )
+        title = "🎁 " + _("Prize claimed!")
+        return card(title, _("The team will contact you."), tone="success")
+
+
+def render_winner(payload: Mapping[str, Any]) -> Rendered:
+    """A winner's post. While the prize can be claimed it mentions the winner and has the button."""
+    embed = messages.winner(payload)
+    if payload["state"] != "drawn":
+        return messages.with_page(embed, payload, _("Check it yourself"))
+    return Rendered(embed, lambda: _claim_view(payload), calls=int(payload["discord_id"]))
+
+
+def render_won(payload: Mapping[str, Any]) -> Rendered:
+    """The direct message to the winner."""
+    return Rendered(messages.won(payload), lambda: _claim_view(payload))
+
+
+def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    view.add_item(ClaimButton(int(payload["guild_id"]), payload["number"], payload["k"]))
+    return view.add_item(discord.ui.Button(label=_("Check it yourself"), url=payload["page"]))
+
+
+class DrawButton(
+    PersistentButton,
+    template=r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?",
+):
+    """Freezes and draws, with the beacon or without; or draws a frozen list without it.
+
+    Args:
+        sure: ":sure" once the admin confirmed another draw soon after the last one.
+    """
+
+    permission = "manage_guild"
+
+    def __init__(self, number: int, how: str, sure: str = "") -> None:
+        super().__init__(
+            discord.ui.Button(
+                label=_("Draw now") if how == "beacon" else _("Draw without beacon"),
+                style=discord.ButtonStyle.danger,
+                custom_id=f"raffle:draw:{number}:{how}{sure}",
+            )
+        )
+        self.number, self.how, self.sure = number, how, sure
+
+    async def press(self, interaction: discord.Interaction) -> None:
+        config = config_of(services_of(interaction).settings)
+        last = await run_action(interaction, self._act, config)
+        view = None
+        if last is None:
+            embed = messages.freeze_started(self.number)
+        else:
+            embed = messages.another_draw_question(self.number, last)
+            view = draw_view(self.number, self.how, interaction.user.id, ":sure")
+        await interaction.edit_original_response(embed=embed, view=view)
+
+    def _act(self, work: Work, config: Config) -> datetime | None:
+        """Returns when the last draw was if the admin has to confirm first, and does nothing."""
+        if self.how == "give_up":
+            actions.give_up_beacon(work, config, self.number)
+            return None
+        last = None if self.sure else actions.find_recent(work)
+        if last is None:
+            actions.freeze(work, config, self.number, with_beacon=self.how == "beacon")
+        return last
+
+
+def draw_view(number: int, how: str, asker_id: int, sure: str = "") -> discord.ui.View:
+    """Asks whether to draw. Needs a running event loop."""
+    return question_view(DrawButton(number, how, sure), asker_id, _("Cancel"))
+
+
+class Draws(commands.Cog):
+    """Drawing a raffle's winners, and proving it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._config = config_of(services.settings)
+
+    @commands.hybrid_command(name="raffledraw", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        raffle="Number of the raffle; the oldest one that waits for its draw if empty",
+        without_beacon="Draw at once, without the public beacon; this is announced",
+    )
+    async def raffle_draw(
+        self, ctx: Context, raffle: Number | None = None, without_beacon: bool = False
+    ) -> None:
+        """Draw a raffle that has ended: shows what will happen and asks first."""
+        overdue = await run_action(ctx, actions.find_overdue, raffle)
+        if overdue is not None:
+            view = draw_view(overdue.period, "give_up", ctx.author.id)
+            await answer(ctx, messages.give_up_question(overdue), view)
+            return
+        found = await run_action(ctx, actions.preview, raffle)
+        how = "without" if without_beacon else "beacon"
+        view = draw_view(found.period.number, how, ctx.author.id)
+        await answer(ctx, messages.question(found, not without_beacon), view)
+
+    @commands.hybrid_command(name="rafflehistory")
+    @commands.guild_only()
+    async def raffle_history(self, ctx: Context) -> None:
+        """Show the last raffles: when they were frozen, who won, and where to verify it."""
+        past = await run_action(ctx, publishing.list_past, self._config, MOST_SHOWN)
+        await answer(ctx, messages.history(past))
+
+    @commands.hybrid_command(name="raffleproof", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
+    async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
+        """Show your own entry in a frozen list, and how to check that it is yours."""
+        found = await run_action(ctx, publishing.get_proof, self._config, raffle)
+        await answer(ctx, messages.proof(found), messages.proof_view(found))
+
+    @commands.hybrid_command(name="raffledelivered", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(winner="Who has the prize now: a mention, or the name on Kick")
+    async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
+        """Mark a prize as delivered to its winner."""
+        pick = await run_action(ctx, claims.deliver, self._config, winner)
+        title = _("Prize for raffle #{number} marked as delivered to {name}").format(
+            name=safe(pick.name, 60), number=pick.period
+        )
+        await answer(ctx, card("✅ " + title, tone="success"))
+
+    # -- exclusions -------------------------------------------------------------------------
+
+    @commands.hybrid_group(name="raffleexclude", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def raffle_exclude(self, ctx: Context) -> None:
+        """Show who is excluded from winning, and why."""
+        excluded = await self._services.database.run(
+            exclusions.list_exclusions, guild_id_of(ctx), self._services.clock()
+        )
+        await answer(ctx, messages.exclusions(excluded))
+
+    @raffle_exclude.command(name="add", extras=PRIVATE)
+    @app_commands.describe(viewer="A mention, or the name on Kick", reason="For your own list")
+    async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
+        """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
+        now = self._services.clock()
+        name = await self._services.database.run(
+            excluding.exclude, guild_id_of(ctx), viewer, reason, ctx.author.id, now
+        )
+        title = _("{name} can no longer win").format(name=safe(name))
+        await answer(ctx, card("🚫 " + title, _("Undo it with `/raffleexclude remove`.")))
+
+    @raffle_exclude.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(viewer="A mention, or the name on Kick")
+    async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
+        """Let somebody win again, also after a ban."""
+        name = await self._services.database.run(
+            excluding.include, guild_id_of(ctx), viewer, ctx.author.id
+        )
+        await answer(ctx, card("✅ " + _("{name} can win again").format(name=safe(name))))
+
+    # -- what happens in Discord ------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, deleted: discord.RawMessageDeleteEvent) -> None:
+        await self._note_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, deleted: discord.RawBulkMessageDeleteEvent) -> None:
+        await self._note_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        await self._note_deleted(channel.guild.id, channel.id, None)
+
+    async def _note_deleted(
+        self, guild_id: int | None, channel_id: int, message_ids: set[int] | None
+    ) -> None:
+        if guild_id is not None:
+            await self._services.run_as_bot(guild_id, claims.mark_deleted, channel_id, message_ids)
+
+    @commands.Cog.listener()
+    async def on_member_ban(
+        self, guild: discord.Guild, member: discord.User | discord.Member
+    ) -> None:
+        now = self._services.clock()
+        await self._services.database.run(excluding.ban_member, guild.id, member.id, now)
+
+    @commands.Cog.listener()
+    async def on_member_unban(self, guild: discord.Guild, user: discord.User) -> None:
+        await self._services.database.run(excluding.unban_member, guild.id, user.id)
