@@ -61,8 +61,9 @@ FILL = """
     INSERT INTO watchtime_totals (guild_id, viewer_id, credited)
     SELECT guild_id, viewer_id, viewer_id % 100 * INTERVAL '1 minute'
       FROM people_viewers WHERE {here};
-    INSERT INTO watchtime_exclusions (guild_id, viewer_id, at)
-    SELECT guild_id, viewer_id, :now FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
+    INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)
+    SELECT guild_id, viewer_id, 'watchtime', 'admin', '', :now
+      FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
 
     INSERT INTO roles_rewards (guild_id, role_id, minutes, name, added_by, added_at)
     VALUES (:guild, 10, 30, 'Bronze', 1, :now), (:guild, 20, 60, 'Silver', 1, :now);

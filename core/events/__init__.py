@@ -7,7 +7,7 @@ taken from what the world sent, so that the same fact told twice is still one fa
 
 from core.events.base import Event
 from core.events.chat import ChatMessageSent, Sender
-from core.events.people import AccountLinked, AccountUnlinked
+from core.events.people import AccountLinked, AccountUnlinked, ExclusionChanged
 from core.events.servers import RolesChanged
 from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
 from core.events.support import (
@@ -30,6 +30,7 @@ __all__ = [
     "ChannelFollowed",
     "ChatMessageSent",
     "Event",
+    "ExclusionChanged",
     "KicksGifted",
     "Person",
     "RewardRedeemed",

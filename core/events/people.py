@@ -1,4 +1,4 @@
-"""Whose account on a streaming platform is whose on Discord."""
+"""Whose account on a streaming platform is whose on Discord, and who may not take part."""
 
 from dataclasses import dataclass
 
@@ -35,3 +35,20 @@ class AccountUnlinked(Event):
     platform: str
     discord_id: int
     viewer_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionChanged(Event):
+    """A viewer was excluded from something, or included again.
+
+    Attributes:
+        viewer_id: our number of the account in this server.
+        scope: from what: "everything", or the name of a feature.
+        excluded: False where they were included again.
+        changed_by: Discord id of the admin; 0 for a ban.
+    """
+
+    viewer_id: int
+    scope: str
+    excluded: bool
+    changed_by: int

@@ -56,7 +56,8 @@ def declared(table: "FromClause") -> dict[str, PersonalData]:
 
 _KEYS: Mapping[Holds, str] = {
     "number": """
-        broadcaster_user_id channel_id closed_by discord_id giver_id member_id user_id""",
+        broadcaster_user_id changed_by channel_id closed_by discord_id giver_id member_id
+        user_id""",
     "name": """
         account actor_name channel_slug giftee giftee_name giver kick_name name names receiver
         slug username viewer""",
@@ -68,13 +69,14 @@ _KEYS: Mapping[Holds, str] = {
     "nobody": """
         claimant earlier frozen_at locked missing plan planned_at scopes settings voice wait
         account_id act all amount at badges called_at category channel claim_minutes commitment
-        cooldown cost deleted done ends_at entrants event expires_at gift_name gifts guild_id
-        hash held identified if_possible is_answered is_bot is_broadcaster is_public is_streamer
-        k kind language left left_out lines linked loud max_open message_id minutes months more
-        news number obstacle page per_gift per_hour place planned platform position prize pseudonym
-        rank redemption_id reply_to reward_id role role_id roll round round_at seconds server since
-        skipped slot source started_at starts_at state status take_back tickets total
-        total_before evidence until viewer_id viewers way window winners with_beacon""",
+        cooldown cost deleted done ends_at entrants event excluded expires_at gift_name gifts
+        guild_id hash held identified if_possible is_answered is_bot is_broadcaster is_public
+        is_streamer k kind language left left_out lines linked loud max_open message_id minutes
+        months more news number obstacle page per_gift per_hour place planned platform position
+        prize pseudonym rank redemption_id reply_to reward_id role role_id roll round round_at
+        scope seconds server since skipped slot source started_at starts_at state status take_back
+        tickets total total_before evidence until viewer_id viewers way window winners
+        with_beacon""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
 """What the keys of our JSON hold: events, payloads, before and after. A key that is not here, as

@@ -2,6 +2,8 @@
 
 from core.kit.feature import Feature
 from core.kit.words import _
+from core.people.exclusions import messages as exclusions
+from core.people.exclusions.discord import Exclusions
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import StartButton, UnlinkButton
 from core.people.linking.commands import Linking
@@ -18,7 +20,7 @@ from core.people.personal import PERSONAL
 
 FEATURE = Feature(
     "people",
-    cogs=(Linking, LinkPanels, PanelReactions, LinkLogs),
+    cogs=(Linking, LinkPanels, PanelReactions, LinkLogs, lambda _services: Exclusions()),
     pages=(linking_pages,),
     settings=LINK_LOG_SETTINGS,
     embeds={
@@ -31,6 +33,8 @@ FEATURE = Feature(
     buttons=(StartButton, UnlinkButton, PanelButton),
     tasks=LINKING_TASKS,
     audit={
+        "people.exclude": exclusions.audited_exclude,
+        "people.include": exclusions.audited_include,
         "people.unlink": lambda before, after: _("unlinked {target} from {before}"),
         "people.panel": lambda before, after: _("posted a link panel in {target}"),
         "people.panel_withdrawn": lambda before, after: _("removed the link panel from {target}"),

@@ -9,13 +9,14 @@ from core.inbox import actions as inbox
 from core.kit.personal import Personal, Subject
 from core.kit.privacy import personal_data
 from core.people import store
+from core.people.exclusions.records import ExcludedName, Exclusion
 from core.people.forgetting.store import set_forgotten
 from core.people.linking.tables import attempts
 from core.people.linklog import actions as linklog
 from core.people.panels.records import Panel
 from core.people.tables import links, viewers
 
-PANELS = personal_data(Panel)
+RECORDS = personal_data(Panel, Exclusion, ExcludedName)
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "linked_accounts": _accounts(tx, subject),
         "attempts_to_link": _attempts(tx, subject),
-        **PANELS.collect(tx, subject),
+        **RECORDS.collect(tx, subject),
     }
 
 
@@ -74,7 +75,7 @@ def forget(tx: Connection, subject: Subject) -> None:
             _tell(tx, subject, link)
     set_forgotten(tx, subject)
     tx.execute(delete(attempts).where(_of_attempts(subject)))
-    PANELS.forget(tx, subject)
+    RECORDS.forget(tx, subject)
     linklog.note_forgotten(tx, subject)
 
 
@@ -98,8 +99,8 @@ PERSONAL = Personal(
         "people_viewers",
         "people_links",
         "people_link_attempts",
-        "people_panels",
         "people_tombstones",
+        *RECORDS.tables,
     ),
     collect=collect,
     forget=forget,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import among
+from core.people.exclusions.store import excluded_from
 from core.people.tables import links
 from core.roles.rules import Grant
 from core.roles.tables import grants, looks, rewards
@@ -42,7 +43,7 @@ def list_grants(
 # Whoever is looked at is not due again unless something changes, or every credit would look anew.
 # So in the mode `highest` a lower role is not asked for beside one that cannot be given now, which
 # the member may hold; the look at everybody takes care of that.
-_LIST_DUE = text("""
+_LIST_DUE = text(f"""
     WITH rewards AS (
         SELECT role_id, obstacle, minutes * INTERVAL '1 minute' AS needed,
                (SELECT min(higher.minutes) FROM roles_rewards AS higher
@@ -57,8 +58,7 @@ _LIST_DUE = text("""
           FROM people_links l
           JOIN watchtime_totals w ON w.guild_id = l.guild_id AND w.viewer_id = l.viewer_id
          WHERE l.guild_id = :guild_id
-           AND NOT EXISTS (SELECT FROM watchtime_exclusions e
-                            WHERE e.guild_id = l.guild_id AND e.viewer_id = l.viewer_id)
+           AND l.viewer_id NOT IN {excluded_from("watchtime")}
          GROUP BY l.discord_id
     )
     SELECT m.discord_id

@@ -8,19 +8,20 @@ from typing import Any, Literal
 
 from sqlalchemy import func, select
 
-from core.events import ChatMessageSent
+from core.events import ChatMessageSent, ExclusionChanged
 from core.guilds import channels
 from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import Trouble
 from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
-from core.kit.personal import Subject
-from core.kit.records import ChannelId, ViewerId
+from core.kit.records import ChannelId, MemberId, ViewerId
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
-from core.slot_calls.records import BlockedViewer, SlotCall
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.store import without_excluded
+from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import (
     Caller,
     Reason,
@@ -48,7 +49,7 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
     ):
         return
     settings = load_settings(work, SlotCallSettings)
-    caller = _get_caller(work, viewer_id, settings)
+    caller = _get_caller(work, message, viewer_id, settings)
     slot = clean(argument)
     reason = rejection(slot, caller, settings)
     if reason is None:
@@ -59,13 +60,15 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
         _reject(work, message, viewer_id, reason, payload)
 
 
-def _get_caller(work: Work, viewer_id: ViewerId, settings: SlotCallSettings) -> Caller:
+def _get_caller(
+    work: Work, message: ChatMessageSent, viewer_id: ViewerId, settings: SlotCallSettings
+) -> Caller:
     theirs = SlotCall.viewer_id == viewer_id
     open_slots = work.scalars(select(SlotCall.slot).where(theirs, IS_OPEN))
     last = work.scalar(select(func.max(SlotCall.called_at)).where(theirs))
     return Caller(
         can_post=channels.find_trouble(work.tx, work.guild_id, settings.channel) is None,
-        blocked=work.find(BlockedViewer, viewer_id) is not None,
+        blocked=not without_excluded(work.tx, [message], "slot_calls"),
         open_slots=open_slots.all(),
         seconds_since_last=None if last is None else (work.now - last).total_seconds(),
     )
@@ -171,70 +174,42 @@ def clear_queue(work: Work) -> int:
     return len(queue)
 
 
-def block_viewer(work: Work, viewer_id: ViewerId) -> bool:
-    """Ignore a viewer's calls and skip the open ones; False if they were blocked already."""
-    work.lock(Lock.SLOT_CALLS)
-    _skip_calls_of(work, viewer_id)
-    if work.find(BlockedViewer, viewer_id) is not None:
-        return False
-    work.add(BlockedViewer(viewer_id=viewer_id, blocked_by=work.actor))
-    audit(work, "slot_calls.block", f"viewer:{viewer_id}")
-    return True
-
-
-def _skip_calls_of(work: Work, *viewer_ids: int) -> None:
-    for call in list_open(work):
-        if call.viewer_id in viewer_ids:
-            _close(work, call, "skipped")
-
-
-def block_by_name(work: Work, name: str) -> str:
-    """Block the viewer with this name; returns the name as its owner writes it.
+def block_by_name(work: Work, who: str) -> str:
+    """Exclude a viewer from slot requests and skip their open ones; returns their name.
 
     Raises:
-        Refusal: the name is unknown, or the viewer is blocked already.
+        Refusal: they were not seen in chat, or are excluded already.
     """
-    viewer = people.get_by_name(work.tx, work.guild_id, name)
-    if not block_viewer(work, ViewerId(viewer.viewer_id)):
-        raise Refusal(_("{name} is blocked already.").format(name=viewer.name))
+    viewer = exclusions.exclude_seen(work, who, "slot_calls")
+    skip_calls(work, viewer.viewer_id)
     return viewer.name
 
 
 def block_caller(work: Work, number: int) -> str:
-    """Block the viewer who made a call; returns their name. Doing it again does nothing.
+    """The same for the viewer who made a call. Doing it again does nothing.
 
     Raises:
         Refusal: there is no such call.
     """
     call = get_call(work, number)
-    block_viewer(work, call.viewer_id)
+    exclusions.exclude_viewer(work, call.viewer_id, "slot_calls")
+    skip_calls(work, call.viewer_id)
     return call.viewer_name
 
 
-def unblock_by_name(work: Work, name: str) -> str:
-    """Accept calls of this viewer again; returns the name as its owner writes it.
-
-    Raises:
-        Refusal: the name is unknown, or the viewer is not blocked.
-    """
-    viewer = people.get_by_name(work.tx, work.guild_id, name)
-    block = work.find(BlockedViewer, viewer.viewer_id)
-    if block is None:
-        raise Refusal(_("{name} is not blocked.").format(name=viewer.name))
-    work.delete(block)
-    audit(work, "slot_calls.unblock", f"viewer:{viewer.viewer_id}")
-    return viewer.name
-
-
-def list_blocked(work: Work) -> list[str]:
-    """Names of blocked viewers, in alphabetical order."""
-    return sorted(work.scalars(select(BlockedViewer.viewer_name)), key=str.casefold)
-
-
-def forget_caller(work: Work, subject: Subject) -> None:
-    """Skip the open calls of somebody who asked to be forgotten."""
+def skip_calls(work: Work, *viewer_ids: int) -> None:
+    """Skip the open calls of these viewers."""
     work.lock(Lock.SLOT_CALLS)
-    _skip_calls_of(work, *subject.viewer_ids)
+    for call in list_open(work):
+        if call.viewer_id in viewer_ids:
+            _close(work, call, "skipped")
+
+
+def on_exclusion_changed(work: Work, event: ExclusionChanged) -> None:
+    """Skip the open calls of a viewer who may not request slots."""
+    if event.excluded and event.scope in ("everything", "slot_calls"):
+        work.actor = MemberId(event.changed_by)
+        skip_calls(work, event.viewer_id)
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -265,7 +240,7 @@ def get_status(work: Work) -> Status:
     return Status(
         settings=settings,
         open=work.count(IS_OPEN),
-        blocked=work.count(BlockedViewer.viewer_id.is_not(None)),
+        blocked=exclusions.list_excluded(work, "slot_calls").count,
         trouble=channels.find_trouble(work.tx, work.guild_id, settings.channel),
         primary=find_other(work.tx, work.guild_id),
     )

@@ -11,6 +11,8 @@ from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
+from core.people.exclusions import discord as exclusions
+from core.people.exclusions.messages import excluded
 from core.slot_calls import actions, messages
 
 Context = commands.Context[commands.Bot]
@@ -36,7 +38,7 @@ class CallButton(
     async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
         if self.action == "block":
             name = await run_action(interaction, actions.block_caller, self.number)
-            return messages.viewer_blocked(name)
+            return excluded(name, "slot_calls")
         # The outbox edits the post, so it is right even if the process dies here.
         state: actions.Closed = "done" if self.action == "done" else "skipped"
         await run_action(interaction, actions.close_call, self.number, state)
@@ -111,20 +113,19 @@ class SlotCalls(commands.Cog):
         await answer(ctx, messages.queue_cleared(await run_action(ctx, actions.clear_queue)))
 
     @slotcalls.command(name="block", extras=PRIVATE)
-    @app_commands.describe(viewer="Name on Kick")
+    @app_commands.describe(viewer="A mention, a Discord id or a name on Kick")
     async def block(self, ctx: Context, *, viewer: str) -> None:
         """Ignore a viewer's slot requests and skip their open ones."""
         name = await run_action(ctx, actions.block_by_name, viewer)
-        await answer(ctx, messages.viewer_blocked(name))
+        await answer(ctx, excluded(name, "slot_calls"))
 
     @slotcalls.command(name="unblock", extras=PRIVATE)
-    @app_commands.describe(viewer="Name on Kick")
+    @app_commands.describe(viewer="A mention, a Discord id or a name on Kick")
     async def unblock(self, ctx: Context, *, viewer: str) -> None:
         """Accept slot requests from a blocked viewer again."""
-        name = await run_action(ctx, actions.unblock_by_name, viewer)
-        await answer(ctx, messages.viewer_unblocked(name))
+        await exclusions.include(ctx, viewer, "slot_calls")
 
     @slotcalls.command(name="blocked", extras=PRIVATE)
     async def blocked(self, ctx: Context) -> None:
         """List blocked viewers."""
-        await answer(ctx, messages.blocked(await run_action(ctx, actions.list_blocked)))
+        await exclusions.show_excluded(ctx, "slot_calls")

@@ -1,17 +1,19 @@
 """What the slot calls feature declares."""
 
+from core.events import ExclusionChanged
 from core.kit.feature import ChatCommand, Feature
 from core.kit.privacy import personal_data
 from core.kit.words import _
-from core.kit.work import chat_action
+from core.kit.work import chat_action, event_action
 from core.slot_calls import messages
-from core.slot_calls.actions import call_slot, forget_caller
+from core.slot_calls.actions import call_slot, on_exclusion_changed, skip_calls
 from core.slot_calls.discord import CallButton, SlotCalls, render_post
-from core.slot_calls.records import BlockedViewer, SlotCall
+from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import SlotCallSettings
 
 FEATURE = Feature(
     "slot_calls",
+    handlers={ExclusionChanged: event_action(on_exclusion_changed)},
     cogs=(lambda _services: SlotCalls(),),
     chat_commands=(
         ChatCommand(
@@ -28,8 +30,8 @@ FEATURE = Feature(
     audit={
         "slot_calls.done": lambda before, after: _("marked request {target} as done"),
         "slot_calls.skipped": lambda before, after: _("skipped request {target}"),
-        "slot_calls.block": lambda before, after: _("blocked {target} from requesting slots"),
-        "slot_calls.unblock": lambda before, after: _("let {target} request slots again"),
     },
-    personal=personal_data(SlotCall, BlockedViewer, before_forget=forget_caller),
+    personal=personal_data(
+        SlotCall, before_forget=lambda work, subject: skip_calls(work, *subject.viewer_ids)
+    ),
 )

@@ -110,23 +110,3 @@ def queue_cleared(count: int) -> discord.Embed:
     """Everything was skipped."""
     body = plural("{count} request skipped.", "{count} requests skipped.", count)
     return card("🧹 " + _("Queue cleared"), body)
-
-
-def viewer_blocked(name: str) -> discord.Embed:
-    """A viewer can no longer call slots."""
-    title = _("{name} can no longer request slots").format(name=safe(name))
-    return card("🚫 " + title, _("Undo with `/slotcalls unblock`."))
-
-
-def viewer_unblocked(name: str) -> discord.Embed:
-    """A viewer can call slots again."""
-    return card("✅ " + _("{name} can request slots again").format(name=safe(name)))
-
-
-def blocked(names: Sequence[str]) -> discord.Embed:
-    """Blocked viewers."""
-    if not names:
-        hint = _("Block a viewer with `/slotcalls block` or the button below a request.")
-        return card(_("Nobody is blocked"), hint)
-    title = plural("{count} viewer is blocked", "{count} viewers are blocked", len(names))
-    return card("🚫 " + title, lines([safe(name) for name in names]))

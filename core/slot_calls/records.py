@@ -1,9 +1,9 @@
-"""The queue of slot calls, and viewers who may not add to it."""
+"""The queue of slot calls."""
 
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Index, PrimaryKeyConstraint, Text, UniqueConstraint, func, text
+from sqlalchemy import Index, PrimaryKeyConstraint, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import holds
@@ -39,20 +39,4 @@ class SlotCall(ViewerRecord, kw_only=True):
         one_of("state", State, name="slot_calls_state"),
         Index("slot_calls_open", "guild_id", "number", postgresql_where=text("state = 'open'")),
         Index("slot_calls_by_viewer", "guild_id", "viewer_id", text("called_at DESC")),
-    )
-
-
-class BlockedViewer(ViewerRecord, kw_only=True):
-    """A viewer whose calls are ignored. Blocks outlive `/forgetme`: they are a penalty."""
-
-    __tablename__ = "slot_calls_blocks"
-
-    blocked_by: Mapped[MemberId] = mapped_column(
-        info=holds("number"), comment="Discord id of the moderator"
-    )
-    blocked_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
-
-    __table_args__ = (
-        PrimaryKeyConstraint("guild_id", "viewer_id", name="slot_calls_blocks_once"),
-        viewer_key("slot_calls_blocks_viewer"),
     )

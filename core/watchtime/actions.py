@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent
 from core.guilds.actions import change_setting, setting
 from core.people import actions as people
+from core.people.exclusions.store import without_excluded
 from core.watchtime import rules, store
-from core.watchtime.exclusions import is_sender_excluded
 from core.watchtime.limits import current_limits
 from core.watchtime.settings import ENABLED, WINDOW_MINUTES
 
@@ -27,9 +27,10 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
     ]
     people.meet_senders(tx, earning)
     present = [
-        store.Present(message.guild_id, viewer_id, message.platform, message.at, piece)
-        for message in earning
-        if not is_sender_excluded(tx, message, viewer_id := people.meet_sender(tx, message))
+        store.Present(
+            message.guild_id, people.meet_sender(tx, message), message.platform, message.at, piece
+        )
+        for message in without_excluded(tx, earning, "watchtime")
         for piece in rules.presence_after(message.at, window(tx, message.guild_id))
     ]
     for guild_id in sorted({one.guild_id for one in present}):

@@ -6,9 +6,9 @@ from core.events import ChatMessageSent
 from core.guilds.actions import setting
 from core.outbox import actions as outbox
 from core.people import actions as people
+from core.people.exclusions.store import without_excluded
 from core.watchtime import standings
 from core.watchtime.actions import window
-from core.watchtime.exclusions import is_excluded
 from core.watchtime.settings import ENABLED
 
 
@@ -17,9 +17,9 @@ def tell_watchtime(tx: Connection, message: ChatMessageSent, _argument: str) -> 
     guild_id = message.guild_id
     if not setting(tx, guild_id, ENABLED):
         return
-    viewer_id = people.meet_sender(tx, message)
-    if is_excluded(tx, guild_id, viewer_id):
+    if not without_excluded(tx, [message], "watchtime"):
         return
+    viewer_id = people.meet_sender(tx, message)
     rank, watched = standings.get_place(tx, guild_id, viewer_id)
     outbox.post_reply(
         tx,

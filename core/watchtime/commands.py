@@ -9,9 +9,10 @@ from core.kit.discord_access import has_access
 from core.kit.discord_ui import PRIVATE, answer, guild_id_of
 from core.kit.paginator import show
 from core.kit.services import Services
+from core.people.exclusions import discord as exclusions
 from core.people.linking.buttons import start_button
 from core.people.store import Viewer
-from core.watchtime import adjustments, embeds, exclusions, looks
+from core.watchtime import adjustments, embeds, looks
 from core.watchtime.actions import set_tracking
 from core.watchtime.buttons import HISTORY, LEADERBOARD
 from core.watchtime.looks import Overview, Standing
@@ -109,24 +110,19 @@ class Watchtime(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def watchexclude(self, ctx: Context) -> None:
         """Show who earns no watchtime, chat bots among them."""
-        found = await self._database.run(exclusions.list_excluded, guild_id_of(ctx))
-        await answer(ctx, embeds.exclusions(found))
+        await exclusions.show_excluded(ctx, "watchtime")
 
     @watchexclude.command(name="add", extras=PRIVATE)
     @app_commands.describe(who=_ANYBODY + ", also one that was never seen")
     async def exclude(self, ctx: Context, *, who: str) -> None:
-        """Let somebody earn nothing and have no place, whatever they are called later."""
-        name = await self._database.run(
-            exclusions.exclude, guild_id_of(ctx), who, ctx.author.id, self._clock()
-        )
-        await answer(ctx, embeds.excluded(name))
+        """Exclude a viewer from watchtime and the leaderboard, also under another name."""
+        await exclusions.exclude(ctx, who, "watchtime")
 
     @watchexclude.command(name="remove", extras=PRIVATE)
     @app_commands.describe(who=_ANYBODY)
     async def include(self, ctx: Context, *, who: str) -> None:
         """Let somebody earn again; what they had before is back."""
-        name = await self._database.run(exclusions.include, guild_id_of(ctx), who, ctx.author.id)
-        await answer(ctx, embeds.included(name))
+        await exclusions.include(ctx, who, "watchtime")
 
     @commands.hybrid_command(name="watchadjust", extras=PRIVATE)
     @commands.guild_only()

@@ -1,6 +1,6 @@
 """How watchtime looks in Discord and sounds in chat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,6 @@ import discord
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.watchtime.adjustments import Adjusted
-from core.watchtime.exclusions import Excluded
 from core.watchtime.history import Entry
 from core.watchtime.looks import Board, History, Overview, Own, Standing
 from core.watchtime.periods import Place
@@ -288,50 +287,6 @@ def adjusted(done: Adjusted) -> discord.Embed:
         time=_long(done.watched), reason=safe(done.reason)
     )
     return card("✏️ " + title, body, tone="success")
-
-
-def excluded(name: str) -> discord.Embed:
-    """After `/watchexclude add`."""
-    return card(
-        "🚫 " + _("{name} earns no watchtime").format(name=safe(name)),
-        _(
-            "They earn no watchtime and are hidden from the leaderboard, even after a name change. "
-            "Undo with `/watchexclude remove`."
-        ),
-        tone="success",
-    )
-
-
-def included(name: str) -> discord.Embed:
-    """After `/watchexclude remove`."""
-    return card(
-        "✅ " + _("{name} earns watchtime again").format(name=safe(name)),
-        _("What was earned before is back; nothing was earned meanwhile."),
-        tone="success",
-    )
-
-
-def exclusions(found: Sequence[Excluded]) -> discord.Embed:
-    """Who earns nothing."""
-    accounts = [one for one in found if one.at is not None]
-    names = [safe(one.name) for one in found if one.at is None]
-    title = plural("{count} name earns nothing", "{count} names earn nothing", len(found))
-    rows = [_excluded_line(one) for one in accounts]
-    if names:
-        rows += ["", _("Not seen here yet: {names}").format(names=", ".join(names))]
-    rows += ["", "-# " + _("The streamer and accounts marked as bots never earn anything.")]
-    return card("🚫 " + title, lines(rows, limit=3900))
-
-
-def _excluded_line(one: Excluded) -> str:
-    assert one.at is not None
-    if one.actor is None:
-        return _("**{name}** · a listed name, seen {ago}").format(
-            name=safe(one.name), ago=ago(one.at)
-        )
-    return _("**{name}** · by <@{actor}> {ago}").format(
-        name=safe(one.name), actor=one.actor, ago=ago(one.at)
-    )
 
 
 # -- chat -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from core.events import (
     ChatMessageSent,
+    ExclusionChanged,
     StreamEnded,
     StreamSeenLive,
     StreamSeenOffline,
@@ -58,6 +59,7 @@ FEATURE = Feature(
         StreamSeenLive: handlers.on_streams_seen_live,
     },
     handlers={
+        ExclusionChanged: handlers.on_exclusion_changed,
         StreamWentLive: handlers.on_stream_went_live,
         StreamEnded: handlers.on_stream_ended,
         StreamSeenOffline: handlers.on_stream_seen_offline,
@@ -79,8 +81,6 @@ FEATURE = Feature(
             "changed the watchtime of {target} from {before_minutes} to {after_minutes} min: "
             "{after_reason}"
         ),
-        "watchtime.exclude": lambda before, after: _("excluded {target} from watchtime"),
-        "watchtime.include": lambda before, after: _("let {target} earn watchtime again"),
     },
     personal=PERSONAL,
     lines={"watchtime.told": embeds.told},

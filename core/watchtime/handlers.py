@@ -6,12 +6,13 @@ from sqlalchemy import Connection
 
 from core.events import (
     ChatMessageSent,
+    ExclusionChanged,
     StreamEnded,
     StreamSeenLive,
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.watchtime import actions
+from core.watchtime import actions, store
 
 
 def on_chat_messages_sent(tx: Connection, events: Sequence[ChatMessageSent]) -> None:
@@ -42,3 +43,9 @@ def on_stream_ended(tx: Connection, event: StreamEnded) -> None:
 def on_stream_seen_offline(tx: Connection, event: StreamSeenOffline) -> None:
     """A look found nothing."""
     actions.note_offline(tx, event.guild_id, event.platform, event.at)
+
+
+def on_exclusion_changed(tx: Connection, event: ExclusionChanged) -> None:
+    """What somebody has watched counts no more, or again."""
+    if event.scope in ("everything", "watchtime"):
+        store.ring_credited(tx, event.guild_id)

@@ -12,11 +12,12 @@ from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
 from core.kit.paginator import nearest_page
 from core.kit.words import _
+from core.kit.work import Work
 from core.people import actions as people
+from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.store import Viewer, find_link, get_viewer
 from core.watchtime import history, periods, rules, standings, streams
 from core.watchtime.actions import window
-from core.watchtime.exclusions import is_excluded, list_excluded
 from core.watchtime.history import Entry
 from core.watchtime.limits import find_today
 from core.watchtime.periods import Page, Place
@@ -107,7 +108,7 @@ def standing(
     stream = next((one for one in newest if one.platform == viewer.platform), None)
     rank = standings.get_rank(*here)
     limit_ends_at = _find_limit_end(*here, now)
-    excluded = is_excluded(*here)
+    excluded = _is_excluded(*here, now)
     counts = stream is not None and stream.is_live and not excluded and limit_ends_at is None
     return Standing(
         viewer=viewer,
@@ -126,6 +127,11 @@ def standing(
         limit_ends_at=limit_ends_at,
         goal=_next_goal(tx, guild_id, rank.watched, goals),
     )
+
+
+def _is_excluded(tx: Connection, guild_id: int, viewer_id: int, now: datetime) -> bool:
+    with Work(tx, guild_id, now=now) as work:
+        return is_excluded(work, viewer_id, "watchtime")
 
 
 def _is_streamer(tx: Connection, viewer: Viewer) -> bool:
@@ -222,7 +228,7 @@ def leaderboard(
     there, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if there != page:
         found = look(tx, guild_id, stretch, size, there, own)
-    return Board(period, stretch, size, there, pages, found.places, _own(tx, own, found.own))
+    return Board(period, stretch, size, there, pages, found.places, _own(tx, own, found.own, now))
 
 
 def _look_at_period(
@@ -249,12 +255,12 @@ def _look_at_all_time(
     return Page(places, ranked, Place(rank, own.viewer_id, own.name, watched) if rank else None)
 
 
-def _own(tx: Connection, viewer: Viewer | None, place: Place | None) -> Own | None:
+def _own(tx: Connection, viewer: Viewer | None, place: Place | None, now: datetime) -> Own | None:
     if viewer is None:
         return None
     if place is not None:
         return Own(viewer.name, place.rank, place.watched)
-    return Own(viewer.name, excluded=is_excluded(tx, viewer.guild_id, viewer.viewer_id))
+    return Own(viewer.name, excluded=_is_excluded(tx, viewer.guild_id, viewer.viewer_id, now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +290,8 @@ class Overview:
 
 def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
     """The server at a glance."""
+    with Work(tx, guild_id, now=now) as work:
+        excluded = list_excluded(work, "watchtime").count
     newest = tuple(streams.list_newest_streams(tx, guild_id))
     return Overview(
         enabled=setting(tx, guild_id, ENABLED),
@@ -297,7 +305,7 @@ def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
         window=window(tx, guild_id),
         daily_limit=timedelta(minutes=setting(tx, guild_id, DAILY_LIMIT_MINUTES)),
         time_zone=time_zone_of(tx, guild_id).key,
-        excluded=len(list_excluded(tx, guild_id)),
+        excluded=excluded,
     )
 
 

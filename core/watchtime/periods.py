@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from core.people.exclusions.store import excluded_from
 from core.watchtime.rules import Stretch, cut_at_midnights
 
 # Counted of a day is never more than credited: a confirmation that has not been credited yet does
@@ -107,16 +108,16 @@ class Page:
     own: Place | None
 
 
+_EXCLUDED = excluded_from("watchtime")
 _LIST_PLACES = text(
     _EARNED.format(viewers="")
-    + """
+    + f"""
     , ranked AS (
         SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
                row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
                count(*) OVER () AS ranked
           FROM period
-         WHERE NOT EXISTS (SELECT FROM watchtime_exclusions x
-                            WHERE x.guild_id = :guild_id AND x.viewer_id = period.viewer_id)
+         WHERE period.viewer_id NOT IN {_EXCLUDED}
     )
     SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
            r.line > :offset AND r.line <= :offset + :limit AS on_page

@@ -6,11 +6,11 @@ from sqlalchemy import Connection, Table, Text, cast, delete, select
 
 from core.kit.personal import Personal, Subject
 from core.watchtime import store
-from core.watchtime.tables import adjustments, days, exclusions, totals
+from core.watchtime.tables import adjustments, days, totals
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """Every day, every correction, the sum, and whether they are excluded."""
+    """Every day, every correction and the sum."""
     watched = select(
         days.c.day.label("day_in_utc"),
         days.c.platform,
@@ -25,9 +25,6 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         "watchtime": _rows(tx, subject, totals, select(totals.c.watched)),
         "watchtime_by_day": _rows(tx, subject, days, watched),
         "watchtime_corrections": _rows(tx, subject, adjustments, corrected),
-        "excluded_from_watchtime_since": _rows(
-            tx, subject, exclusions, select(exclusions.c.at.label("since"))
-        ),
     }
 
 
@@ -42,7 +39,7 @@ def _rows(tx: Connection, subject: Subject, table: Table, wanted: Any) -> list[d
 
 def forget(tx: Connection, subject: Subject) -> None:
     """When somebody watched is theirs alone, so all of it goes, and with it what was taken away:
-    who comes back begins at zero. An exclusion stays: it is a penalty."""
+    who comes back begins at zero."""
     store.lock_for_credit(tx, subject.guild_id)
     for table in (days, adjustments, totals):
         tx.execute(
@@ -57,7 +54,6 @@ PERSONAL = Personal(
         "watchtime_days",
         "watchtime_adjustments",
         "watchtime_totals",
-        "watchtime_exclusions",
     ),
     collect=collect,
     forget=forget,

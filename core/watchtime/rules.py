@@ -3,7 +3,7 @@
 The overlap of presence and stream is PostgreSQL's multirange arithmetic and stands in the store.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
@@ -66,37 +66,6 @@ def utc_day(day: date) -> tuple[datetime, datetime]:
     """Its first instant, and the next one's."""
     midnight = datetime.combine(day, time.min, UTC)
     return midnight, midnight + timedelta(days=1)
-
-
-CHAT_BOTS = (
-    "BotRix",
-    "KickBot",
-    "KicksBot",
-    "StreamElements",
-    "Streamlabs",
-    "Nightbot",
-    "Fossabot",
-    "Moobot",
-    "Wizebot",
-    "MixItUp",
-    "Streamer.bot",
-    "Firebot",
-    "Lumia",
-    "CommanderRoot",
-)
-"""Known chat bots, which earn nothing until an admin says otherwise."""
-
-_FOLDED_CHAT_BOTS = frozenset(name.casefold() for name in CHAT_BOTS)
-
-
-def is_chat_bot(folded_name: str) -> bool:
-    """Whether this is the name of a known chat bot."""
-    return folded_name in _FOLDED_CHAT_BOTS
-
-
-def is_name_excluded(folded_name: str, listed: Mapping[str, bool]) -> bool:
-    """Whether whoever has this name earns nothing; `listed` is what admins said of names."""
-    return listed.get(folded_name, is_chat_bot(folded_name))
 
 
 def can_earn(sender: Sender) -> bool:

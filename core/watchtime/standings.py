@@ -9,7 +9,10 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
+from core.people.exclusions.store import excluded_from
 from core.watchtime.periods import Place
+
+_EXCLUDED = excluded_from("watchtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +36,35 @@ class Rank:
 # excluded is left out by subtraction, a few rows each time: so all others are counted by the index
 # alone. Each statement is told what was found before, because PostgreSQL lets several processes
 # count together only where the bounds are constants.
-_GET_OWN = text("""
+_GET_OWN = text(f"""
     SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step,
-           EXISTS (SELECT FROM watchtime_exclusions
-                    WHERE guild_id = :guild_id AND viewer_id = :viewer_id) AS excluded
+           :viewer_id IN {_EXCLUDED} AS excluded
       FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id
 """)
-_ABOVE = """
+_EXCLUDED_TOTALS = f"""
+            (SELECT DISTINCT viewer_id FROM {_EXCLUDED} AS one) AS excluded
+            JOIN watchtime_totals USING (viewer_id) WHERE guild_id = :guild_id
+"""
+_ABOVE = f"""
         (SELECT count(*) FROM watchtime_totals
           WHERE guild_id = :guild_id AND step > :step)
       + (SELECT count(*) FROM watchtime_totals
           WHERE guild_id = :guild_id AND step = :step AND watched > :watched)
-      - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
-          WHERE guild_id = :guild_id AND watched > :watched)
+      - (SELECT count(*) FROM {_EXCLUDED_TOTALS} AND watched > :watched)
 """
-_FROM_HERE_DOWN = """
+_FROM_HERE_DOWN = f"""
         (SELECT count(*) FROM watchtime_totals
           WHERE guild_id = :guild_id AND step > 0 AND step < :step)
       + (SELECT count(*) FROM watchtime_totals
           WHERE guild_id = :guild_id AND step > 0 AND step = :step AND watched <= :watched)
-      - (SELECT count(*) FROM watchtime_exclusions JOIN watchtime_totals USING (guild_id, viewer_id)
-          WHERE guild_id = :guild_id AND step > 0 AND watched <= :watched)
+      - (SELECT count(*) FROM {_EXCLUDED_TOTALS} AND step > 0 AND watched <= :watched)
 """
 _COUNT_ABOVE = text(f"SELECT {_ABOVE}")
 _COUNT_BOTH = text(f"SELECT {_ABOVE} AS above, {_FROM_HERE_DOWN} AS from_here_down")
-_FIND_AHEAD = text("""
+_FIND_AHEAD = text(f"""
     SELECT t.watched FROM watchtime_totals t
      WHERE t.guild_id = :guild_id AND t.step >= :step AND t.watched > :watched
-       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                        WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+       AND t.viewer_id NOT IN {_EXCLUDED}
      ORDER BY t.step, t.watched LIMIT 1
 """)
 
@@ -100,13 +103,12 @@ def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
     return watched or timedelta()
 
 
-_LIST_PLACES = text("""
+_LIST_PLACES = text(f"""
     SELECT t.rank, t.viewer_id, v.name, t.watched
       FROM (SELECT rank() OVER (ORDER BY step DESC, watched DESC) AS rank, viewer_id, watched
               FROM watchtime_totals t
              WHERE guild_id = :guild_id AND step > 0
-               AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                                WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+               AND t.viewer_id NOT IN {_EXCLUDED}
              ORDER BY step DESC, watched DESC, viewer_id LIMIT :limit OFFSET :offset) AS t
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = t.viewer_id
      ORDER BY t.watched DESC, t.viewer_id
@@ -119,12 +121,11 @@ def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> l
     return [Place(**row) for row in found.mappings()]
 
 
-_COUNT_RANKED = text("""
+_COUNT_RANKED = text(f"""
     SELECT count(*) FROM (
         SELECT FROM watchtime_totals t
          WHERE guild_id = :guild_id AND step > 0
-           AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                            WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+           AND t.viewer_id NOT IN {_EXCLUDED}
          LIMIT :at_most) AS ranked
 """)
 
@@ -143,12 +144,11 @@ class Totals:
     viewers: int
 
 
-_GET_TOTALS = text("""
+_GET_TOTALS = text(f"""
     SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(*) AS viewers
       FROM watchtime_totals t
      WHERE guild_id = :guild_id AND step > 0
-       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                        WHERE x.guild_id = :guild_id AND x.viewer_id = t.viewer_id)
+       AND t.viewer_id NOT IN {_EXCLUDED}
 """)
 
 
@@ -168,13 +168,12 @@ class Member:
     watched: timedelta
 
 
-_MEMBERS = """
+_MEMBERS = f"""
     SELECT l.discord_id, sum(COALESCE(t.watched, INTERVAL '0')) AS watched
       FROM people_links l
       LEFT JOIN watchtime_totals t USING (guild_id, viewer_id)
      WHERE l.guild_id = :guild_id
-       AND NOT EXISTS (SELECT FROM watchtime_exclusions x
-                        WHERE x.guild_id = l.guild_id AND x.viewer_id = l.viewer_id)
+       AND l.viewer_id NOT IN {_EXCLUDED}
 """
 _LIST_MEMBERS = text(_MEMBERS + "GROUP BY l.discord_id ORDER BY l.discord_id")
 _GET_MEMBER = text(_MEMBERS + "AND l.discord_id = :discord_id GROUP BY l.discord_id")

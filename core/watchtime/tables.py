@@ -5,7 +5,6 @@ Corrections by an admin are a ledger of their own, and a viewer's total is the s
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -21,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import INTERVAL, TSTZMULTIRANGE
 
 from core.kit.database import METADATA
-from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
+from core.kit.personal import ADMINS_ANSWER, holds
 
 days = Table(
     "watchtime_days",
@@ -198,51 +197,3 @@ totals = Table(
     postgresql_with={"fillfactor": 50},  # as the days
 )
 Index("watchtime_totals_by_step", totals.c.guild_id, totals.c.step)
-
-exclusions = Table(
-    "watchtime_exclusions",
-    METADATA,
-    Column("guild_id", BigInteger, nullable=False),
-    Column("viewer_id", BigInteger, nullable=False),
-    Column(
-        "actor",
-        BigInteger,
-        comment="Discord id of who did it; empty for a known chat bot",
-        info=holds("number", stays=ADMINS_ANSWER),
-    ),
-    Column("at", DateTime(timezone=True), nullable=False),
-    PrimaryKeyConstraint("guild_id", "viewer_id", name="watchtime_exclusions_one_a_viewer"),
-    ForeignKeyConstraint(
-        ["guild_id", "viewer_id"],
-        ["people_viewers.guild_id", "people_viewers.viewer_id"],
-        name="watchtime_exclusions_viewer",
-    ),
-)
-
-excluded_names = Table(
-    "watchtime_excluded_names",
-    METADATA,
-    Column("guild_id", BigInteger, nullable=False),
-    Column(
-        "folded_name",
-        Text,
-        nullable=False,
-        comment="for comparing",
-        info=holds("name", stays=PENALTY),
-    ),
-    Column(
-        "name",
-        Text,
-        nullable=False,
-        comment="as the admin wrote it",
-        info=holds("name", stays=PENALTY),
-    ),
-    Column(
-        "excluded",
-        Boolean,
-        nullable=False,
-        comment="no: this known chat bot may earn here after all",
-    ),
-    PrimaryKeyConstraint("guild_id", "folded_name", name="watchtime_excluded_names_one_a_name"),
-    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="watchtime_excluded_names_guild"),
-)

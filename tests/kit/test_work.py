@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, aliased
 
 from core.events import ChatMessageSent, Sender
 from core.kit.database import savepoint
-from core.kit.records import ChannelId, GuildId, MemberId, ViewerId
+from core.kit.records import ChannelId, GuildId, ViewerId
 from core.kit.work import (
     ACROSS_GUILDS,
     Lock,
@@ -34,7 +34,8 @@ from core.kit.work import (
     lock_guild,
 )
 from core.people import store as people
-from core.slot_calls.records import BlockedViewer, SlotCall
+from core.people.exclusions.records import Exclusion
+from core.slot_calls.records import SlotCall
 from tests.guild_filter import CORE, TESTS, unlimited
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -55,19 +56,19 @@ def new_call(viewer_id: int, slot: str, number: int = 1) -> SlotCall:
 
 @pytest.fixture
 def work(tx: Connection, guild_id: int, other_guild_id: int) -> Iterator[Work]:
-    """Work in one guild; another has a call #1 and a block, too."""
+    """Work in one guild; another has a call #1 and an exclusion, too."""
     for guild, slot in ((guild_id, OURS), (other_guild_id, THEIRS)):
         viewer_id = people.set_viewer(tx, guild, "kick", 7, "MadCats", NOON)
         with Work(tx, guild, now=NOON) as work:
             work.add(new_call(viewer_id, slot))
-            work.add(BlockedViewer(viewer_id=ViewerId(viewer_id), blocked_by=MemberId(9)))
+            work.add(Exclusion(viewer_id=ViewerId(viewer_id), scope="slot_calls", excluded_at=NOON))
     with Work(tx, guild_id, now=NOON) as work:
         yield work
 
 
 Call2 = aliased(SlotCall)
 OPEN = SlotCall.state == "open"
-BY_CALLER = BlockedViewer.viewer_id == SlotCall.viewer_id
+BY_CALLER = Exclusion.viewer_id == SlotCall.viewer_id
 SLOTS = select(SlotCall.slot)
 
 SELECTS: dict[str, Executable] = {
@@ -77,16 +78,16 @@ SELECTS: dict[str, Executable] = {
     "aggregate without a table": select(func.count()).where(OPEN),
     "select_from": select(func.count()).select_from(SlotCall),
     "alias": select(Call2.slot),
-    "join": SLOTS.join(BlockedViewer, BY_CALLER),
-    "cross join": select(BlockedViewer.blocked_at).join_from(BlockedViewer, SlotCall, true()),
-    "table from where": select(BlockedViewer.blocked_at).where(OPEN),
+    "join": SLOTS.join(Exclusion, BY_CALLER),
+    "cross join": select(Exclusion.excluded_at).join_from(Exclusion, SlotCall, true()),
+    "table from where": select(Exclusion.excluded_at).where(OPEN),
     "outer join": select(SlotCall.slot).outerjoin(Call2, true()),
     "exists": select(literal(1)).where(SLOTS.where(SlotCall.slot == THEIRS).exists()),
-    "in": select(BlockedViewer.blocked_at).where(literal(THEIRS).in_(SLOTS)),
+    "in": select(Exclusion.excluded_at).where(literal(THEIRS).in_(SLOTS)),
     "scalar subquery": select(select(func.count(SlotCall.slot)).scalar_subquery()),
     "subquery": select(SLOTS.subquery().c.slot),
     "cte": select(SLOTS.cte().c.slot),
-    "lateral": select(BlockedViewer.blocked_at, SLOTS.lateral().c.slot),
+    "lateral": select(Exclusion.excluded_at, SLOTS.lateral().c.slot),
     "union": union_all(SLOTS, SLOTS),
 }
 
@@ -103,7 +104,7 @@ def test_select_reads_the_guild_alone(work: Work, other_guild_id: int, shape: st
     assert THEIRS not in "".join(before)
     gone = {"guild": other_guild_id}
     work.tx.execute(text("DELETE FROM slot_calls WHERE guild_id = :guild"), gone)
-    work.tx.execute(text("DELETE FROM slot_calls_blocks WHERE guild_id = :guild"), gone)
+    work.tx.execute(text("DELETE FROM people_exclusions WHERE guild_id = :guild"), gone)
     work.expire_all()
     assert answers(work, SELECTS[shape]) == before
 
@@ -117,7 +118,7 @@ def test_update_and_delete_change_the_guild_alone(work: Work) -> None:
     assert everything(work.tx) == ["changed", THEIRS]
     work.execute(update(SlotCall).values(slot=select(func.max(SlotCall.slot)).scalar_subquery()))
     assert everything(work.tx) == ["changed", THEIRS]
-    work.execute(delete(SlotCall).where(SlotCall.viewer_id.in_(select(BlockedViewer.viewer_id))))
+    work.execute(delete(SlotCall).where(SlotCall.viewer_id.in_(select(Exclusion.viewer_id))))
     assert everything(work.tx) == [THEIRS]
 
 
@@ -125,9 +126,9 @@ REFUSED: dict[str, Executable] = {
     "text": text("SELECT slot FROM slot_calls"),
     "table": select(SlotCall.__table__.c.slot),
     "records from text": select(SlotCall).from_statement(text("SELECT * FROM slot_calls")),
-    "update from": update(BlockedViewer).values(blocked_by=SlotCall.number).where(BY_CALLER),
+    "update from": update(Exclusion).values(excluded_by=SlotCall.number).where(BY_CALLER),
     "update from itself": update(SlotCall).values(slot=Call2.slot).where(Call2.number == 1),
-    "delete using": delete(BlockedViewer).where(BY_CALLER),
+    "delete using": delete(Exclusion).where(BY_CALLER),
     "insert from select": insert(SlotCall).from_select(["slot"], SLOTS),
     "insert of a subquery": insert(SlotCall).values(slot=SLOTS.scalar_subquery()),
     "insert elsewhere": insert(SlotCall).values(guild_id=GuildId(2)),
@@ -297,8 +298,8 @@ def test_handler_of_an_event_works_in_its_server_at_its_time(tx: Connection, gui
         ("SELECT * FROM slot_calls WHERE slot_calls.guild_id = 1", []),
         ("SELECT * FROM slot_calls WHERE slot_calls.number = 1", ["slot_calls"]),
         ("SELECT * FROM slot_calls AS c JOIN slot_calls ON slot_calls.guild_id = 1", ["c"]),
-        ("UPDATE slot_calls_blocks SET blocked_by = 0", ["slot_calls_blocks"]),
-        ("DELETE FROM slot_calls_blocks WHERE slot_calls_blocks.guild_id = 1", []),
+        ("UPDATE people_exclusions SET excluded_by = 0", ["people_exclusions"]),
+        ("DELETE FROM people_exclusions WHERE people_exclusions.guild_id = 1", []),
         ("INSERT INTO slot_calls (guild_id, number) VALUES (1, 1)", []),
         ("SELECT * FROM watchtime_days", []),
     ],

@@ -20,19 +20,18 @@ from core.kit.clock import utc_now
 from core.kit.crypto import Vault
 from core.kit.database import METADATA, cache_of
 from core.kit.personal import Personal, Subject
-from core.kit.records import MemberId, ViewerId
 from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as viewers
+from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking
 from core.people.linklog import settings as linklog
 from core.privacy import actions
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
-from core.slot_calls.records import BlockedViewer
 from core.slot_calls.rules import SlotCallSettings
 from core.watchtime import actions as watchtime
-from core.watchtime.tables import adjustments, days, exclusions, totals
+from core.watchtime.tables import adjustments, days, totals
 
 ADMIN = 900
 MIA = 1_100_000_000_000_000_003
@@ -74,9 +73,8 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     viewer_id = people.meet_sender(tx, said)
     SLOT_CALLS.chat_commands[0].run(tx, said, "Book of Dead")
     cache_of(tx).clear()  # what follows happens in transactions of its own
-    with Work(tx, guild_id, now=NOON) as work:
-        if work.find(BlockedViewer, viewer_id) is None:
-            work.add(BlockedViewer(viewer_id=ViewerId(viewer_id), blocked_by=MemberId(ADMIN)))
+    with Work(tx, guild_id, actor=ADMIN, now=NOON) as work:
+        exclude_viewer(work, viewer_id, "slot_calls")
     _watch(tx, guild_id, viewer_id)
     _tell(tx, guild_id, user_id, name)
     discord_id = MIA if user_id == MADCATS else user_id
@@ -114,7 +112,8 @@ def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
             at=NOON,
         )
     )
-    tx.execute(insert(exclusions).values(**mine, actor=ADMIN, at=NOON))
+    with Work(tx, guild_id, actor=ADMIN, now=NOON) as work:
+        exclude_viewer(work, viewer_id, "watchtime")
 
 
 def _user_id(tx: Connection, guild_id: int, viewer_id: int) -> int:

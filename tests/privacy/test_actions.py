@@ -5,7 +5,7 @@ from datetime import timedelta
 from unittest.mock import ANY
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from core.guilds import store as guilds
 from core.guilds.tables import audit_log
@@ -19,11 +19,11 @@ from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people import actions as people
 from core.people import store as viewers
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.records import Exclusion
 from core.people.forgetting.tables import tombstones
 from core.privacy import actions, store
 from core.slot_calls.actions import get_call
-from core.slot_calls.records import BlockedViewer
-from core.watchtime.tables import exclusions
 from tests.privacy.scene import (
     KEPT,
     MADCATS,
@@ -48,11 +48,11 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     assert told["linked_accounts"][0]["user_id_there"] == MADCATS
     assert told["attempts_to_link"][0]["your_picture"].endswith("mia.png")
     assert told["slot_calls"][0]["slot"] == "Book of Dead"
-    assert told["slot_calls_blocks"][0]["blocked_at"]
     assert told["watchtime"] == [{"watched": "10.00 minutes"}]
     assert told["watchtime_by_day"][0]["day_in_utc"] == "2026-05-01"
     assert told["watchtime_corrections"][0]["reason"] == "x"
-    assert told["excluded_from_watchtime_since"]
+    assert [row["scope"] for row in told["people_exclusions"]] == ["slot_calls", "watchtime"]
+    assert told["people_exclusions"][0]["excluded_at"]
     assert told["what_kick_told"][0]["content"] == "my secret"
     assert told["messages_to_you"][0]["content"] == {"account": NAME}
     assert told["gifts_and_subscriptions_seen"]
@@ -155,8 +155,9 @@ def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
     again = people.meet_sender(tx, line(guild_id, "hello again", name="MadCats2"))
     assert again == viewer_id
     assert viewers.get_viewer(tx, guild_id, viewer_id).name == "MadCats2"
-    assert Work(tx, guild_id, now=NOON).find(BlockedViewer, viewer_id) is not None
-    assert tx.execute(select(exclusions.c.viewer_id)).scalars().all() == [viewer_id]
+    with Work(tx, guild_id, now=NOON) as work:
+        assert exclusions.is_excluded(work, viewer_id, "slot_calls")
+        assert exclusions.is_excluded(work, viewer_id, "watchtime")
     assert watched(tx, guild_id, viewer_id) == 0
     assert tx.execute(select(tombstones)).all() == []
 
@@ -164,7 +165,7 @@ def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
 def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
-    tx.execute(exclusions.delete())
+    tx.execute(delete(Exclusion))
     live(tx, guild_id)
     before = watched(tx, guild_id, viewer_id)
     later = utc_now() + SWEPT_AFTER

@@ -5,20 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Barrier
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.kit.clock import utc_now
 from core.kit.database import Database, key_of
 from core.kit.errors import Outage
 from core.people import actions as people
 from core.people import store as viewers
+from core.people.exclusions.records import Exclusion
 from core.people.forgetting.tables import tombstones
 from core.people.linking import actions as linking
 from core.people.tables import links
 from core.people.tables import viewers as viewers_table
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.watchtime import actions as watchtime
-from core.watchtime.tables import exclusions
 from tests.clean import cleaned
 from tests.privacy.scene import MADCATS, MIA, NAME, NOON, forget, line, live
 
@@ -62,7 +62,7 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
     with cleaned(database):
         with database.begin() as tx:
             first = live(tx, guild_id)
-            tx.execute(exclusions.delete())  # who is excluded is not counted as present
+            tx.execute(delete(Exclusion))  # who is excluded is not counted as present
         # One of each, as in life: a channel's lines are handled one after the other.
         with ThreadPoolExecutor(3) as crowd:
             list(crowd.map(often, (chat, credit, link_and_forget)))

@@ -15,7 +15,6 @@ from core.outbox.tables import messages
 from core.roles import actions, handlers, holdings, store, updates
 from core.roles.rules import ECHO, Role
 from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
-from core.watchtime.exclusions import exclude, include
 from tests.roles.scene import (
     ADMIN,
     BRONZE,
@@ -34,6 +33,7 @@ from tests.roles.scene import (
     waiting,
     watch,
 )
+from tests.watchtime.model import exclude, include
 
 LATER = NOON + timedelta(hours=1)
 
@@ -322,12 +322,12 @@ def test_who_falls_below_is_due_and_who_reaches_it_again_too(tx: Connection, ser
 def test_who_is_excluded_or_forgotten_is_due(tx: Connection, server: int) -> None:
     look(tx, server, seen(everybody()))
     answer(tx, server)
-    exclude(tx, server, "viewer2", ADMIN, NOON)
+    exclude(tx, server, "viewer2")
     tx.exec_driver_sql("DELETE FROM watchtime_totals WHERE watched > '600 minutes'")
     assert sorted(updates.list_due(tx, server)) == [2, 3]
     look(tx, server, seen(only={2: (BRONZE,), 3: (BRONZE, SILVER)}), LATER)
     assert updates.list_due(tx, server) == []
-    include(tx, server, "viewer2", ADMIN)
+    include(tx, server, "viewer2")
     assert updates.list_due(tx, server) == []  # the role is still on its way out
     answer(tx, server)
     assert updates.list_due(tx, server) == [2]
@@ -376,8 +376,9 @@ def test_in_the_mode_highest_the_lower_ones_are_not_due(tx: Connection, server: 
 
 def test_who_is_excluded_or_stuck_or_off_is_not_due(tx: Connection, server: int) -> None:
     tx.exec_driver_sql(
-        "INSERT INTO watchtime_exclusions (guild_id, viewer_id, at)"
-        " SELECT guild_id, viewer_id, now() FROM people_links WHERE discord_id = 3"
+        "INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)"
+        " SELECT guild_id, viewer_id, 'everything', 'admin', '', now()"
+        " FROM people_links WHERE discord_id = 3"
     )
     assert updates.list_due(tx, server) == [2]
     actions.set_state(tx, server, "Bronze", "off", ADMIN, NOON)

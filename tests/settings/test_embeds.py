@@ -37,8 +37,11 @@ def told(
         ((ENABLED.key, "", True, False), "changed `game.enabled` from **on** to **off**"),
         ((ENABLED.key, "reset", False, True), "reset `game.enabled` to **on** (was **off**)"),
         ((GREETING.key, "", "Hello", ""), "changed `game.greeting` from **Hello** to *not set*"),
-        (("slot_calls.block", "viewer:7"), "blocked Mad\\*Cats\\* from requesting slots"),
-        (("slot_calls.block", "viewer:8"), "blocked a viewer from requesting slots"),
+        (("people.exclude", "viewer:7"), "excluded Mad\\*Cats\\* from everything"),
+        (
+            ("people.exclude", "viewer:8", None, {"scope": "slot_calls"}),
+            "excluded a viewer from slot requests",
+        ),
         (("slot_calls.skipped", "#2"), "skipped request \\#2"),
         (("kick.missed.credit", "12"), "credited missed event 12"),
         (("kick.channel", "nora", None, "nora"), "chose the Kick channel nora"),

@@ -8,11 +8,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
-from core.events import ChatMessageSent, Sender
+from core.events import ChatMessageSent, ExclusionChanged, Sender
 from core.guilds.tables import audit_log
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
+from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions
 from core.slot_calls.feature import FEATURE
 
@@ -92,6 +93,14 @@ class Guild:
     def handle(self, message: ChatMessageSent, slot: str) -> None:
         cache_of(self.tx).clear()
         FEATURE.chat_commands[0].run(self.tx, message, slot)
+
+    def handle_event(self, event: ExclusionChanged) -> None:
+        cache_of(self.tx).clear()
+        FEATURE.handlers[ExclusionChanged](self.tx, event)
+
+    def excluded(self) -> list[str]:
+        """Names of viewers who may not request slots."""
+        return [one.viewer_name for one in self.do(list_excluded, "slot_calls").accounts]
 
     def open(self, channel: int = CHANNEL_ID) -> None:
         """Set a channel and no cooldown."""

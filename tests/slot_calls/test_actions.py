@@ -1,12 +1,17 @@
 """What viewers and moderators can do, on a real database."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Connection
 
+from core.events import ExclusionChanged
 from core.guilds import channels
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.kit.personal import Account, Subject
+from core.people.exclusions import actions as exclusions
+from core.people.exclusions.records import Scope
 from core.slot_calls import actions
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.rules import MAX_SLOT_LENGTH, SlotCallSettings
@@ -242,12 +247,12 @@ def test_blocked_viewer_is_ignored(guild: Guild) -> None:
     before = guild.posted()
     guild.call("d", user_id=7, name="CalmCats", seconds=60)
     assert guild.posted() == before
-    assert guild.do(actions.list_blocked) == ["CalmCats"], "a new name does not help"
+    assert guild.excluded() == ["CalmCats"], "a new name does not help"
     viewer_id = guild.do(actions.get_call, 1).viewer_id
     assert guild.audited() == [
+        f"people.exclude viewer:{viewer_id}",
         "slot_calls.skipped #1",
         "slot_calls.skipped #3",
-        f"slot_calls.block viewer:{viewer_id}",
     ]
 
 
@@ -257,7 +262,7 @@ def test_caller_can_be_blocked_by_the_call(guild: Guild) -> None:
     before = guild.audited()
     assert guild.do(actions.block_caller, 1) == "MadCats"
     assert guild.audited() == before, "the second click changes nothing"
-    assert guild.do(actions.list_blocked) == ["MadCats"]
+    assert guild.excluded() == ["MadCats"]
     with pytest.raises(Refusal, match="There is no request #2"):
         guild.do(actions.block_caller, 2)
 
@@ -265,13 +270,13 @@ def test_caller_can_be_blocked_by_the_call(guild: Guild) -> None:
 def test_unblocked_viewer_can_call_again(guild: Guild) -> None:
     guild.call("a")
     guild.do(actions.block_by_name, "MadCats")
-    with pytest.raises(Refusal, match="MadCats is blocked already"):
+    with pytest.raises(Refusal, match="MadCats is excluded already"):
         guild.do(actions.block_by_name, "MadCats")
-    assert guild.do(actions.unblock_by_name, "MADCATS") == "MadCats"
+    assert guild.do(exclusions.include, "MADCATS", "slot_calls") == "MadCats"
     guild.call("b")
     assert guild.queue() == ["#2 b (MadCats)"]
-    with pytest.raises(Refusal, match="MadCats is not blocked"):
-        guild.do(actions.unblock_by_name, "MadCats")
+    with pytest.raises(Refusal, match="MadCats is not excluded"):
+        guild.do(exclusions.include, "MadCats", "slot_calls")
     with pytest.raises(Refusal, match="“ghost”"):
         guild.do(actions.block_by_name, "ghost")
 
@@ -280,7 +285,39 @@ def test_blocked_viewers_are_listed_in_alphabetical_order(guild: Guild) -> None:
     for user_id, name in enumerate(("zoe", "Anna", "mia"), start=1):
         guild.call("a", user_id=user_id, name=name)
         guild.do(actions.block_by_name, name)
-    assert guild.do(actions.list_blocked) == ["Anna", "mia", "zoe"]
+    assert guild.excluded() == ["Anna", "mia", "zoe"]
+
+
+def test_exclusion_from_elsewhere_skips_the_open_calls(guild: Guild, other: Guild) -> None:
+    for one in (guild, other):
+        one.call("a", user_id=7)
+        one.call("b", user_id=8, name="lil_bean")
+    viewer_id = guild.do(actions.get_call, 1).viewer_id
+    excluded = ExclusionChanged(
+        key="1",
+        guild_id=guild.id,
+        at=NOON,
+        viewer_id=viewer_id,
+        scope="everything",
+        excluded=True,
+        changed_by=MODERATOR,
+    )
+    for ignored in (replace(excluded, scope="raffle"), replace(excluded, excluded=False)):
+        guild.handle_event(ignored)
+    assert len(guild.queue()) == 2
+    guild.handle_event(excluded)
+    assert guild.queue() == ["#2 b (lil_bean)"]
+    assert guild.do(actions.get_call, 1).closed_by == MODERATOR
+    assert len(other.queue()) == 2
+
+
+@pytest.mark.parametrize(("scope", "allowed"), [("everything", 0), ("raffle", 1)])
+def test_exclusion_from_everything_counts_here(guild: Guild, scope: Scope, allowed: int) -> None:
+    guild.call("a")
+    guild.do(actions.clear_queue)
+    guild.do(exclusions.exclude, "MadCats", scope)
+    guild.call("b")
+    assert len(guild.queue()) == allowed
 
 
 # -- settings -------------------------------------------------------------------------------------
@@ -345,8 +382,8 @@ def test_moderators_of_one_guild_do_not_affect_another(guild: Guild, other: Guil
     guild.do(actions.block_by_name, "MadCats")
     guild.do(actions.configure, enabled=False, cooldown_seconds=3600, max_open=1)
     assert before == (other.queue(), other.posted(), other.audited(), other.do(actions.get_status))
-    with pytest.raises(Refusal, match="not blocked"):
-        other.do(actions.unblock_by_name, "MadCats")
+    with pytest.raises(Refusal, match="not excluded"):
+        other.do(exclusions.include, "MadCats", "slot_calls")
 
 
 # -- privacy --------------------------------------------------------------------------------------
@@ -378,12 +415,10 @@ def test_export_holds_what_is_about_the_person(guild: Guild, other: Guild) -> No
             "closed_at": NOON,
         }
     ]
-    assert [set(row) for row in viewer["slot_calls_blocks"]] == [{"blocked_at"}]
     assert viewer["slot_calls_closed_by_you"] == []
     moderator = FEATURE.personal.collect(guild.tx, subject_of(guild, discord_id=MODERATOR))
     assert [row["number"] for row in moderator["slot_calls_closed_by_you"]] == [1]
     assert "message_id" not in moderator["slot_calls_closed_by_you"][0]
-    assert len(moderator["slot_calls_blocks_blocked_by_you"]) == 1
     assert moderator["slot_calls"] == []
 
 
@@ -398,4 +433,4 @@ def test_forgetting_a_viewer_skips_open_calls_and_keeps_the_block(guild: Guild) 
     mine, others = guild.do(actions.get_call, 1), guild.do(actions.get_call, 2)
     assert (mine.message_id, mine.closed_by, mine.slot) == ("forgotten:1", 0, "a")
     assert (others.message_id, others.state) == ("m2", "open")
-    assert guild.do(actions.list_blocked) == ["MadCats"]
+    assert guild.excluded() == ["MadCats"]

@@ -14,6 +14,7 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.work import Work
+from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions
 from core.slot_calls.discord import CallButton, call_buttons
 from core.slot_calls.feature import FEATURE
@@ -44,7 +45,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[Guild]:
     does is committed at once."""
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
-        for table in ("slot_calls", "slot_calls_blocks", "guild_settings", "outbox_messages"):
+        for table in ("slot_calls", "people_exclusions", "guild_settings", "outbox_messages"):
             tx.exec_driver_sql(f"DELETE FROM {table}")
         Guild(tx, NORAS_CORNER_ID).open()
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
@@ -114,9 +115,9 @@ def test_block_and_unblock(guild: Guild, ask: Asker) -> None:
     queue_up(guild, "Book of Dead")
     assert ask("block", viewer="@viewer1")["title"] == "🚫 Viewer1 can no longer request slots"
     assert guild.queue() == []
-    assert ask("blocked")["description"] == "Viewer1"
+    assert ask("blocked")["description"].startswith("**Viewer1** · by <@")
     assert ask("unblock", viewer="VIEWER1")["title"] == "✅ Viewer1 can request slots again"
-    assert ask("blocked")["title"] == "Nobody is blocked"
+    assert ask("blocked")["title"] == "Nobody is excluded"
     assert "“ghost of nobody”" in ask("block", viewer="ghost of nobody")["title"]
 
 
@@ -259,7 +260,7 @@ async def test_block_names_the_viewer_and_the_way_back(
     await CallButton("block", 1).callback(interaction)
     assert "\\_\\_mad\\_\\_ can no longer request slots" in reply(interaction)
     assert "/slotcalls unblock" in reply(interaction)
-    assert do(actions.list_blocked) == ["__mad__"]
+    assert [one.viewer_name for one in do(list_excluded, "slot_calls").accounts] == ["__mad__"]
 
 
 async def test_errors_get_a_reply(database: Database, do: Do, guild_id: int) -> None:

@@ -21,7 +21,10 @@ from core.events import (
     StreamWentLive,
 )
 from core.inbox.handlers import collect, handle
+from core.kit.database import cache_of
+from core.kit.work import run_in_guild
 from core.people import store as people
+from core.people.exclusions import actions as exclusions
 from core.watchtime.feature import FEATURE
 from core.watchtime.rules import Limit
 from core.watchtime.store import STILL_LIVE
@@ -203,3 +206,15 @@ def _until(told: Sequence[Event], start: datetime) -> datetime:
     if ends and max(looks, default=start) <= max(ends) + STILL_LIVE:
         return max(ends)
     return max([start, *looks])
+
+
+def exclude(tx: Connection, guild_id: int, who: str, now: datetime | None = None) -> str:
+    """As `/watchexclude add`, in a transaction of its own."""
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, 900, now or at(20), exclusions.exclude, who, "watchtime")
+
+
+def include(tx: Connection, guild_id: int, who: str) -> str:
+    """As `/watchexclude remove`."""
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, 900, at(60), exclusions.include, who, "watchtime")

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, select
 
 from core.guilds import actions as guilds
 from core.outbox.tables import messages
-from core.watchtime import actions, exclusions
+from core.watchtime import actions
 from core.watchtime.feature import FEATURE
 from core.watchtime.settings import ENABLED
-from tests.watchtime.model import Teller, at, tell
+from tests.watchtime.model import Teller, at, exclude, tell
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_each_person_once_a_minute(tx: Connection, guild_id: int, teller: Teller
 def test_nothing_is_said_where_nothing_is_earned(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
-    exclusions.exclude(tx, guild_id, "viewer1", 1, at(20))
+    exclude(tx, guild_id, "viewer1")
     ask(tx, teller, 1, 30)
     guilds.change_setting(tx, guild_id, ENABLED, False, actor=1)
     ask(tx, teller, 2, 30)

@@ -10,7 +10,6 @@ from core.kit.feature import Goal
 from core.people.store import Viewer
 from core.watchtime import embeds
 from core.watchtime.adjustments import Adjusted
-from core.watchtime.exclusions import Excluded
 from core.watchtime.history import Entry
 from core.watchtime.looks import Board, History, Overview, Own, Standing
 from core.watchtime.periods import Place
@@ -239,18 +238,6 @@ def test_a_correction_says_what_it_came_to() -> None:
     assert embed.description == "Now 2 h 00 min in all. Reason: counted twice"
     given = embeds.adjusted(replace(taken, amount=timedelta(minutes=90)))
     assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
-
-
-def test_the_list_of_the_excluded() -> None:
-    found = [Excluded("KickBot", None, at(0)), Excluded("mad_cats", 900, at(0)), Excluded("Moobot")]
-    embed = embeds.exclusions(found)
-    assert embed.title == "🚫 3 names earn nothing"
-    assert str(embed.description).split("\n")[:4] == [
-        "**KickBot** · a listed name, seen <t:1772402400:R>",
-        r"**mad\_cats** · by <@900> <t:1772402400:R>",
-        "",
-        "Not seen here yet: Moobot",
-    ]
 
 
 def test_what_is_said_in_chat() -> None:

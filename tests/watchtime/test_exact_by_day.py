@@ -18,12 +18,23 @@ from core.guilds import actions as guilds
 from core.guilds.settings import TIME_ZONE
 from core.kit.database import Database
 from core.people import store as people
-from core.watchtime import actions, adjustments, exclusions, looks, periods, standings, store
+from core.watchtime import actions, adjustments, looks, periods, standings, store
 from core.watchtime.rules import Limit, Stretch, stretch_of
 from core.watchtime.settings import DAILY_LIMIT_MINUTES
 from core.watchtime.tables import limits as limits_table
 from tests.conftest import GUILD, OTHER_GUILD
-from tests.watchtime.model import EVENING, Piece, Teller, at, counted, length, tell, watched, within
+from tests.watchtime.model import (
+    EVENING,
+    Piece,
+    Teller,
+    at,
+    counted,
+    exclude,
+    length,
+    tell,
+    watched,
+    within,
+)
 from tests.watchtime.test_exact import play, stories
 
 MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
@@ -204,7 +215,7 @@ def test_boards_like_the_slow_model(database: Database, place: Place, data: st.D
         pieces, ids = counted(story, TEN), our_ids(tx)
         given_to = correct(tx, gifts, pieces, ids)
         for viewer in excluded & ids.keys():
-            exclusions.exclude(tx, GUILD, f"viewer{viewer}", 1, now)
+            exclude(tx, GUILD, f"viewer{viewer}", now)
         for period in ("all", "month", "week"):
             stretch = stretch_of(period, now, zone)
             board = looks.leaderboard(tx, GUILD, NOBODY, now, period=period, size=25)

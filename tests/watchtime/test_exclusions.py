@@ -5,13 +5,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.people import store as people
-from core.watchtime import actions, exclusions, standings
-from core.watchtime.rules import CHAT_BOTS
-from tests.watchtime.model import Teller, at, tell, watched
+from core.people.exclusions.actions import list_excluded
+from core.people.exclusions.rules import CHAT_BOTS
+from core.watchtime import actions, standings
+from tests.watchtime.model import Teller, at, exclude, include, tell, watched
 
-ADMIN = 900
 TEN = timedelta(minutes=10)
 
 
@@ -29,7 +31,9 @@ def names(tx: Connection, guild_id: int) -> list[str]:
 
 
 def listed(tx: Connection, guild_id: int) -> set[str]:
-    return {one.name for one in exclusions.list_excluded(tx, guild_id)}
+    cache_of(tx).clear()
+    found = run_in_guild(tx, guild_id, 900, at(60), list_excluded, "watchtime")
+    return {one.viewer_name for one in found.accounts} | set(found.names)
 
 
 def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:
@@ -40,7 +44,7 @@ def credited(tx: Connection, guild_id: int) -> dict[int, timedelta]:
 def test_the_excluded_have_no_place_and_earn_nothing(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
-    assert exclusions.exclude(tx, guild_id, "@VIEWER1", ADMIN, at(20)) == "viewer1"
+    assert exclude(tx, guild_id, "@VIEWER1") == "viewer1"
     assert names(tx, guild_id) == []
     tell(tx, teller.says(1, at(30)), teller.says(2, at(30)))
     assert credited(tx, guild_id) == {1: TEN, 2: TEN}, "what was earned before stays written down"
@@ -51,16 +55,16 @@ def test_the_excluded_have_no_place_and_earn_nothing(
 
 
 def test_what_was_earned_before_comes_back(tx: Connection, guild_id: int, teller: Teller) -> None:
-    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    exclude(tx, guild_id, "viewer1")
     tell(tx, teller.says(1, at(30)))
-    assert exclusions.include(tx, guild_id, "viewer1", ADMIN) == "viewer1"
+    assert include(tx, guild_id, "viewer1") == "viewer1"
     tell(tx, teller.says(1, at(60)))
     assert credited(tx, guild_id) == {1: 2 * TEN}
     assert names(tx, guild_id) == ["viewer1"]
 
 
 def test_another_name_changes_nothing(tx: Connection, guild_id: int, teller: Teller) -> None:
-    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    exclude(tx, guild_id, "viewer1")
     tell(tx, teller.says(1, at(30), name="angel"), teller.says(2, at(30), name="viewer1"))
     assert credited(tx, guild_id) == {1: TEN, 2: TEN}
     assert names(tx, guild_id) == ["viewer1"], "who is called so now is somebody else"
@@ -70,7 +74,7 @@ def test_another_name_changes_nothing(tx: Connection, guild_id: int, teller: Tel
 def test_a_name_that_was_never_seen_waits_for_its_account(
     tx: Connection, guild_id: int, teller: Teller
 ) -> None:
-    exclusions.exclude(tx, guild_id, "@Stranger", ADMIN, at(20))
+    exclude(tx, guild_id, "@Stranger")
     assert "Stranger" in listed(tx, guild_id)
     tell(tx, teller.says(3, at(30), name="stranger"), teller.says(3, at(40), name="angel"))
     assert credited(tx, guild_id) == {1: TEN}
@@ -92,14 +96,14 @@ def test_a_known_chat_bot_may_earn_when_an_admin_says_so(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
     assert listed(tx, guild_id) == set(CHAT_BOTS)
-    exclusions.include(tx, guild_id, "nightbot", ADMIN)
+    include(tx, guild_id, "nightbot")
     tell(tx, teller.says(7, at(30), name="Nightbot"))
     assert 7 in credited(tx, guild_id)
     assert "Nightbot" not in listed(tx, guild_id)
     assert "Nightbot" in listed(tx, other_guild_id)
-    exclusions.exclude(tx, guild_id, "Nightbot", ADMIN, at(60))
+    exclude(tx, guild_id, "Nightbot")
     assert "Nightbot" in listed(tx, guild_id)
-    exclusions.include(tx, guild_id, "Nightbot", ADMIN)
+    include(tx, guild_id, "Nightbot")
     assert "Nightbot" not in listed(tx, guild_id), "also after it was seen"
 
 
@@ -107,26 +111,26 @@ def test_a_known_chat_bot_may_earn_when_an_admin_says_so(
 def test_what_is_no_name_is_refused(
     tx: Connection, guild_id: int, teller: Teller, who: str
 ) -> None:
-    with pytest.raises(Refusal, match="no name"):
-        exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
+    with pytest.raises(Refusal, match="not a name"):
+        exclude(tx, guild_id, who)
 
 
 def test_the_second_time_is_refused(tx: Connection, guild_id: int, teller: Teller) -> None:
     for who in ("viewer1", "stranger"):
         with pytest.raises(Refusal, match="is not excluded"):
-            exclusions.include(tx, guild_id, who, ADMIN)
-        exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
+            include(tx, guild_id, who)
+        exclude(tx, guild_id, who)
         with pytest.raises(Refusal, match="already"):
-            exclusions.exclude(tx, guild_id, who, ADMIN, at(20))
-        exclusions.include(tx, guild_id, who, ADMIN)
+            exclude(tx, guild_id, who)
+        include(tx, guild_id, who)
     with pytest.raises(Refusal, match="already"):
-        exclusions.exclude(tx, guild_id, "Moobot", ADMIN, at(20))
+        exclude(tx, guild_id, "Moobot")
 
 
 def test_servers_exclude_for_themselves(
     tx: Connection, guild_id: int, other_guild_id: int, teller: Teller
 ) -> None:
-    exclusions.exclude(tx, guild_id, "viewer1", ADMIN, at(20))
+    exclude(tx, guild_id, "viewer1")
     other = Teller(other_guild_id)
     tell(tx, other.says(1, at(0)), other.went_live(at(0)), other.ended(at(0), at(5)))
     assert credited(tx, other_guild_id) == {1: timedelta(minutes=5)}

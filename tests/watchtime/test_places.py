@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
+from core.kit.work import run_in_guild
 from core.people import store as people
+from core.people.exclusions.actions import exclude_viewer
 from core.watchtime import actions, standings
 from core.watchtime.standings import Rank
-from core.watchtime.tables import exclusions, totals
+from core.watchtime.tables import totals
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, tell
 
@@ -62,7 +64,7 @@ def _write_down(
     for number, (credited, adjusted, excluded) in enumerate(viewers):
         viewer_id = _add(tx, GUILD, number, credited, adjusted)
         if excluded:
-            tx.execute(insert(exclusions).values(guild_id=GUILD, viewer_id=viewer_id, at=at(0)))
+            run_in_guild(tx, GUILD, 900, at(0), exclude_viewer, viewer_id, "everything")
         elif credited + adjusted > NOTHING:
             ranked[viewer_id] = credited + adjusted
     return ranked

@@ -12,10 +12,9 @@ from core.kit.health_item import HealthItem
 from core.people import actions as people
 from core.people.store import add_link
 from core.watchtime import actions, looks
-from core.watchtime.exclusions import exclude
 from core.watchtime.feature import FEATURE
 from core.watchtime.looks import Board, Own, Standing
-from tests.watchtime.model import Teller, at, tell
+from tests.watchtime.model import Teller, at, exclude, tell
 
 
 @pytest.fixture
@@ -97,7 +96,7 @@ def test_the_askers_line_knows_the_excluded(tx: Connection, guild_id: int, telle
     viewer = people.find_person(tx, guild_id, "viewer1")
     add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
     assert board(tx, guild_id).own == Own("viewer1", 1, minutes(30))
-    exclude(tx, guild_id, "viewer1", 1, at(50))
+    exclude(tx, guild_id, "viewer1")
     for period in ("all", "month"):
         assert board(tx, guild_id, period=period).own == Own("viewer1", excluded=True)
 

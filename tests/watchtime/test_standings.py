@@ -7,8 +7,7 @@ from sqlalchemy import Connection, insert
 from core.people.tables import links
 from core.watchtime import actions, standings
 from core.watchtime.standings import Member
-from core.watchtime.tables import exclusions
-from tests.watchtime.model import Teller, at, tell, viewer_id
+from tests.watchtime.model import Teller, at, exclude, tell, viewer_id
 
 MIA, LEO, NOBODY = 11, 12, 13
 
@@ -57,9 +56,7 @@ def test_a_member_who_never_watched_is_one(tx: Connection, guild_id: int) -> Non
 def test_the_excluded_are_no_members(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id, (1, 0))
     link(tx, guild_id, MIA, 1, "kick")
-    tx.execute(
-        insert(exclusions).values(guild_id=guild_id, viewer_id=viewer_id(tx, guild_id, 1), at=at(0))
-    )
+    exclude(tx, guild_id, "viewer1")
     assert standings.list_members(tx, guild_id) == []
     assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta()
     assert standings.list_places(tx, guild_id, 10) == []

@@ -752,6 +752,25 @@ COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE people_excluded_names (
+	guild_id BIGINT NOT NULL, 
+	folded_name TEXT NOT NULL, 
+	scope TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	excluded BOOLEAN NOT NULL, 
+	CONSTRAINT people_excluded_names_once PRIMARY KEY (guild_id, folded_name, scope), 
+	CONSTRAINT people_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT people_excluded_names_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle'))
+);
+
+COMMENT ON COLUMN people_excluded_names.folded_name IS 'for comparing';
+
+COMMENT ON COLUMN people_excluded_names.name IS 'as the admin wrote it';
+
+COMMENT ON COLUMN people_excluded_names.excluded IS 'no: this known chat bot may take part here after all';
+
+ALTER TABLE people_excluded_names ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_link_attempts (
 	guild_id BIGINT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
@@ -885,23 +904,6 @@ COMMENT ON COLUMN watchtime_limits.most IS 'counted of a calendar day; empty for
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
 ALTER TABLE watchtime_limits ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE watchtime_excluded_names (
-	guild_id BIGINT NOT NULL, 
-	folded_name TEXT NOT NULL, 
-	name TEXT NOT NULL, 
-	excluded BOOLEAN NOT NULL, 
-	CONSTRAINT watchtime_excluded_names_one_a_name PRIMARY KEY (guild_id, folded_name), 
-	CONSTRAINT watchtime_excluded_names_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN watchtime_excluded_names.folded_name IS 'for comparing';
-
-COMMENT ON COLUMN watchtime_excluded_names.name IS 'as the admin wrote it';
-
-COMMENT ON COLUMN watchtime_excluded_names.excluded IS 'no: this known chat bot may earn here after all';
-
-ALTER TABLE watchtime_excluded_names ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_periods (
 	guild_id BIGINT NOT NULL, 
@@ -1079,6 +1081,27 @@ COMMENT ON COLUMN people_links.platform IS 'of the viewer';
 
 ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE people_exclusions (
+	guild_id BIGINT NOT NULL, 
+	scope TEXT NOT NULL, 
+	cause TEXT NOT NULL, 
+	reason TEXT NOT NULL, 
+	excluded_by BIGINT, 
+	excluded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	until TIMESTAMP WITH TIME ZONE, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT people_exclusions_once PRIMARY KEY (guild_id, viewer_id, scope, cause), 
+	CONSTRAINT people_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT people_exclusions_scope CHECK (scope IN ('everything', 'watchtime', 'slot_calls', 'raffle')), 
+	CONSTRAINT people_exclusions_cause CHECK (cause IN ('admin', 'name', 'kick_ban', 'discord_ban'))
+);
+
+COMMENT ON COLUMN people_exclusions.excluded_by IS 'Discord id; empty when it came with a ban or a name';
+
+COMMENT ON COLUMN people_exclusions.until IS 'the end of a time-out';
+
+ALTER TABLE people_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE slot_calls (
 	guild_id BIGINT NOT NULL, 
 	number INTEGER NOT NULL, 
@@ -1110,19 +1133,6 @@ COMMENT ON COLUMN slot_calls.channel_id IS 'Discord channel of the post';
 COMMENT ON COLUMN slot_calls.closed_by IS 'Discord id of the moderator';
 
 ALTER TABLE slot_calls ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE slot_calls_blocks (
-	guild_id BIGINT NOT NULL, 
-	blocked_by BIGINT NOT NULL, 
-	blocked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT slot_calls_blocks_once PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT slot_calls_blocks_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-COMMENT ON COLUMN slot_calls_blocks.blocked_by IS 'Discord id of the moderator';
-
-ALTER TABLE slot_calls_blocks ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_accounts (
 	guild_id BIGINT NOT NULL, 
@@ -1274,19 +1284,6 @@ COMMENT ON COLUMN watchtime_totals.watched IS 'never below zero, also when a str
 COMMENT ON COLUMN watchtime_totals.step IS 'a coarse measure of watched that never falls while it rises; 0 where that is 0';
 
 ALTER TABLE watchtime_totals ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE watchtime_exclusions (
-	guild_id BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	actor BIGINT, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT watchtime_exclusions_one_a_viewer PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT watchtime_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-COMMENT ON COLUMN watchtime_exclusions.actor IS 'Discord id of who did it; empty for a known chat bot';
-
-ALTER TABLE watchtime_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_announcements (
 	guild_id BIGINT NOT NULL, 

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS
+from core.people.exclusions.store import select_excluded
 from core.people.tables import links
 from core.raffle.ledger.rules import Rate
 from core.raffle.ledger.tables import rates, reached
 from core.raffle.records import Balance, Entry, Source
-from core.watchtime.tables import exclusions
 
 entries, balances = Entry.__table__, Balance.__table__
 
@@ -194,10 +194,9 @@ def add_rate(tx: Connection, guild_id: int, period: int, source: Source, rate: R
 
 def list_watchers(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[int]:
     """Those of the viewers whose account is linked and who are not excluded from watchtime."""
-    earns_none = select(exclusions.c.viewer_id).where(exclusions.c.guild_id == guild_id)
     found = select(links.c.viewer_id).where(
         links.c.guild_id == guild_id,
-        links.c.viewer_id.not_in(earns_none),
+        links.c.viewer_id.not_in(select_excluded(guild_id, "watchtime")),
         among(links.c.viewer_id, viewer_ids),
     )
     return list(tx.scalars(found.order_by(links.c.viewer_id)).all())

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from core.kit.database import cache_of
+from core.kit.work import run_in_guild
+from core.people.exclusions.actions import exclude_viewer
 from core.raffle import store as raffle
 from core.raffle.ledger import earning, giving
 from core.raffle.ledger.settings import PER_HOUR
 from core.raffle.records import Period
-from core.watchtime.tables import adjustments, exclusions
+from core.watchtime.tables import adjustments
 from tests.raffle.ledger.scene import (
     ADMIN,
     END,
@@ -74,7 +76,7 @@ def test_who_earns_no_watchtime_earns_no_tickets(tx: Connection, guild_id: int) 
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
-    tx.execute(exclusions.insert().values(guild_id=guild_id, viewer_id=mia, at=MIDDLE))
+    run_in_guild(tx, guild_id, 900, MIDDLE, exclude_viewer, mia, "everything")
     credit(tx, opened)
     assert tickets(tx, guild_id, mia) == 0
 

@@ -1,0 +1,223 @@
+"""Excluding viewers from one feature or from everything, and including them again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
+
+from core.events import ExclusionChanged
+from core.guilds.store import post_audit
+from core.inbox import actions as inbox
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Work
+from core.people import actions as people
+from core.people.exclusions import store
+from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
+from core.people.exclusions.rules import CHAT_BOT_SCOPE, CHAT_BOTS, is_chat_bot
+from core.people.store import Viewer, find_by_name, fold
+
+LONGEST_NAME = 64
+"""More than any platform allows."""
+
+# -- by an admin ----------------------------------------------------------------------------------
+
+
+def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "") -> str:
+    """Exclude a member or an account by its name, even before it is seen; returns the name.
+
+    Raises:
+        Refusal: they are excluded already, or this cannot be a name.
+    """
+    if _find_seen(work, who) is not None:
+        return exclude_seen(work, who, scope, reason).name
+    name = _checked_name(who)
+    if _is_name_excluded(work, fold(name), scope):
+        raise Refusal(_("{name} is excluded already.").format(name=name))
+    store.set_name(work, name, scope, excluded=True)
+    _audit(work, "people.exclude", name, scope, reason)
+    return name
+
+
+def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer:
+    """Exclude a member or an account that was seen in chat.
+
+    Raises:
+        Refusal: they are excluded already, or were not seen.
+    """
+    viewer = people.find_person(work.tx, work.guild_id, who)
+    if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
+        raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+    store.end_name(work, fold(viewer.name), scope)
+    return viewer
+
+
+def include(work: Work, who: str, scope: Scope = "everything") -> str:
+    """End an exclusion, whatever its cause; `everything` ends those from single features, too.
+    Returns the name.
+
+    Raises:
+        Refusal: they are not excluded, or from everything while `scope` is one feature.
+    """
+    viewer = _find_seen(work, who)
+    name = viewer.name if viewer else _checked_name(who)
+    if scope != "everything" and _is_excluded_from_everything(work, viewer, fold(name)):
+        raise Refusal(
+            _("{name} is excluded from everything.").format(name=name),
+            _("`/exclude remove` ends that."),
+        )
+    was_listed = _is_name_excluded(work, fold(name), scope)
+    ended = viewer is not None and include_viewer(work, viewer.viewer_id, scope)
+    store.end_name(work, fold(name), scope)
+    if is_chat_bot(fold(name), CHAT_BOT_SCOPE) and scope in ("everything", CHAT_BOT_SCOPE):
+        store.set_name(work, name, CHAT_BOT_SCOPE, excluded=False)
+    if not (ended or was_listed):
+        raise Refusal(_("{name} is not excluded.").format(name=name))
+    target = f"viewer:{viewer.viewer_id}" if viewer else name
+    _audit(work, "people.include", target, scope)
+    return name
+
+
+def _find_seen(work: Work, who: str) -> Viewer | None:
+    """None for a name that no account was seen with."""
+    is_seen = find_by_name(work.tx, work.guild_id, who) is not None
+    if people.discord_id_in(who) is None and not is_seen:
+        return None
+    return people.find_person(work.tx, work.guild_id, who)
+
+
+def _checked_name(who: str) -> str:
+    name = who.strip().removeprefix("@")
+    if not name or len(name) > LONGEST_NAME or len(name.split()) > 1:
+        raise Refusal(_("That is not a name on Kick."), _("Names there have no spaces."))
+    return name
+
+
+def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
+    """Whether whoever has this name is excluded. `everything` asks for any scope."""
+    decided = work.execute(
+        select(ExcludedName.scope, ExcludedName.excluded).where(
+            ExcludedName.folded_name == folded_name
+        )
+    )
+    listed = {row.scope: row.excluded for row in decided}
+    if is_chat_bot(folded_name, CHAT_BOT_SCOPE):
+        listed.setdefault(CHAT_BOT_SCOPE, True)
+    return any(
+        excluded and (one in ("everything", scope) or scope == "everything")
+        for one, excluded in listed.items()
+    )
+
+
+def _is_excluded_from_everything(work: Work, viewer: Viewer | None, folded_name: str) -> bool:
+    if viewer is not None:
+        return is_excluded(work, viewer.viewer_id, "everything")
+    return work.exists(
+        ExcludedName.folded_name == folded_name,
+        ExcludedName.scope == "everything",
+        ExcludedName.excluded.is_(True),
+    )
+
+
+# -- for features ---------------------------------------------------------------------------------
+
+
+def is_excluded(work: Work, viewer_id: int, scope: Scope) -> bool:
+    """Whether the viewer is excluded from `scope`, or from everything."""
+    return work.exists(
+        Exclusion.viewer_id == viewer_id,
+        Exclusion.scope.in_(("everything", scope)),
+        _is_active(work),
+    )
+
+
+def exclude_viewer(
+    work: Work,
+    viewer_id: int,
+    scope: Scope,
+    cause: Cause = "admin",
+    *,
+    reason: str = "",
+    until: datetime | None = None,
+) -> bool:
+    """False if an admin, or their name, excluded the viewer from `scope` before, or they are
+    excluded for the same cause."""
+    by_hand = Exclusion.cause.in_(("admin", "name"))
+    covers = Exclusion.scope.in_(("everything", scope))
+    if cause == "admin" and work.exists(Exclusion.viewer_id == viewer_id, covers, by_hand):
+        return False
+    if not store.add_exclusion(work, viewer_id, scope, cause, reason=reason, until=until):
+        return False
+    if cause == "admin":
+        _audit(work, "people.exclude", f"viewer:{viewer_id}", scope, reason)
+    _publish(work, viewer_id, scope, excluded=True)
+    return True
+
+
+def include_viewer(work: Work, viewer_id: int, scope: Scope, cause: Cause | None = None) -> bool:
+    """End the exclusions from `scope` for this cause, or for any; False if there are none."""
+    ended = delete(Exclusion).where(Exclusion.viewer_id == viewer_id)
+    if scope != "everything":
+        ended = ended.where(Exclusion.scope == scope)
+    if cause is not None:
+        ended = ended.where(Exclusion.cause == cause)
+    if not work.scalars(ended.returning(Exclusion.viewer_id)).all():
+        return False
+    _publish(work, viewer_id, scope, excluded=False)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """Who is excluded: accounts, and names that were not seen yet, known chat bots included. An
+    account with several causes comes several times."""
+
+    accounts: Sequence[Exclusion] = ()
+    names: Sequence[str] = ()
+
+    @property
+    def count(self) -> int:
+        return len({one.viewer_id for one in self.accounts}) + len(self.names)
+
+
+def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:
+    """Who is excluded from `scope`; `everything` lists all exclusions."""
+    accounts = select(Exclusion).where(_is_active(work))
+    names = select(ExcludedName).order_by(ExcludedName.folded_name)
+    if scope != "everything":
+        accounts = accounts.where(Exclusion.scope.in_(("everything", scope)))
+        names = names.where(ExcludedName.scope.in_(("everything", scope)))
+    found = sorted(
+        work.scalars(accounts), key=lambda one: (fold(one.viewer_name), one.scope, one.cause)
+    )
+    listed = work.scalars(names).all()
+    known = {fold(one.viewer_name) for one in found} | {one.folded_name for one in listed}
+    bots = [name for name in CHAT_BOTS if fold(name) not in known]
+    return Excluded(
+        found,
+        [one.name for one in listed if one.excluded]
+        + (bots if scope in ("everything", CHAT_BOT_SCOPE) else []),
+    )
+
+
+def _is_active(work: Work) -> ColumnElement[bool]:
+    return Exclusion.until.is_(None) | (Exclusion.until > work.now)
+
+
+def _audit(work: Work, action: str, target: str, scope: Scope, reason: str = "") -> None:
+    after = {"scope": scope, "reason": reason}
+    post_audit(work.tx, work.guild_id, work.actor, action, target, after=after)
+
+
+def _publish(work: Work, viewer_id: int, scope: Scope, *, excluded: bool) -> None:
+    event = ExclusionChanged(
+        key=f"{viewer_id}:{scope}:{excluded}:{work.now.isoformat()}",
+        guild_id=work.guild_id,
+        at=work.now,
+        viewer_id=viewer_id,
+        scope=scope,
+        excluded=excluded,
+        changed_by=work.actor,
+    )
+    inbox.publish(work.tx, event)

@@ -1,0 +1,59 @@
+"""`/exclude`, and what the aliases of single features answer."""
+
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.people.exclusions import actions, messages
+from core.people.exclusions.records import Scope
+
+Context = commands.Context[commands.Bot]
+
+_WHO = "A mention, a Discord id or a name on Kick"
+_SCOPE = "What it is about; everything if empty"
+
+
+async def exclude(ctx: Context, who: str, scope: Scope, reason: str = "") -> None:
+    """Exclude somebody and say so."""
+    name = await run_action(ctx, actions.exclude, who, scope, reason)
+    await answer(ctx, messages.excluded(name, scope))
+
+
+async def include(ctx: Context, who: str, scope: Scope) -> None:
+    """Let somebody take part again and say so."""
+    name = await run_action(ctx, actions.include, who, scope)
+    await answer(ctx, messages.included(name, scope))
+
+
+async def show_excluded(ctx: Context, scope: Scope) -> None:
+    """Show who is excluded."""
+    found = await run_action(ctx, actions.list_excluded, scope)
+    await answer(ctx, messages.listed(found, scope))
+
+
+class Exclusions(commands.Cog):
+    """Who may not take part."""
+
+    @commands.hybrid_group(name="exclude", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(scope=_SCOPE)
+    async def group(self, ctx: Context, scope: Scope = "everything") -> None:
+        """Show who is excluded from watchtime, slot requests, raffles or everything."""
+        await show_excluded(ctx, scope)
+
+    @group.command(name="add", extras=PRIVATE)
+    @app_commands.describe(
+        who=_WHO + ", also one that was never seen", scope=_SCOPE, reason="For your own list"
+    )
+    async def add(
+        self, ctx: Context, who: str, scope: Scope = "everything", *, reason: str = ""
+    ) -> None:
+        """Exclude a cheater from everything, or from one feature."""
+        await exclude(ctx, who, scope, reason)
+
+    @group.command(name="remove", extras=PRIVATE)
+    @app_commands.describe(who=_WHO, scope=_SCOPE)
+    async def remove(self, ctx: Context, who: str, scope: Scope = "everything") -> None:
+        """Let somebody take part again, also after a ban."""
+        await include(ctx, who, scope)

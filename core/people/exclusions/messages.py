@@ -1,0 +1,130 @@
+"""What `/exclude` and its aliases answer."""
+
+from typing import Any
+
+import discord
+
+from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.words import _, plural
+from core.people.exclusions.actions import Excluded
+from core.people.exclusions.records import Exclusion, Scope
+
+
+def excluded(name: str, scope: Scope) -> discord.Embed:
+    """Somebody was excluded: what that means, and how to undo it."""
+    title, effect, undo = {
+        "everything": (
+            _("{name} is excluded from everything"),
+            _(
+                "They earn no watchtime, cannot request slots and cannot win, even after a name "
+                "change."
+            ),
+            "/exclude remove",
+        ),
+        "watchtime": (
+            _("{name} earns no watchtime"),
+            _(
+                "They earn no watchtime and are hidden from the leaderboard, even after a name "
+                "change."
+            ),
+            "/watchexclude remove",
+        ),
+        "slot_calls": (
+            _("{name} can no longer request slots"),
+            _("Their open requests were skipped."),
+            "/slotcalls unblock",
+        ),
+        "raffle": (
+            _("{name} can no longer win"),
+            _("Their tickets stay, but are left out of the draw."),
+            "/raffleexclude remove",
+        ),
+    }[scope]
+    body = effect + " " + _("Undo with `{command}`.").format(command=undo)
+    return card("🚫 " + title.format(name=safe(name)), body, tone="success")
+
+
+def included(name: str, scope: Scope) -> discord.Embed:
+    """Somebody may take part again."""
+    title = {
+        "everything": _("{name} can take part in everything again"),
+        "watchtime": _("{name} earns watchtime again"),
+        "slot_calls": _("{name} can request slots again"),
+        "raffle": _("{name} can win again"),
+    }[scope]
+    body = _("Watchtime from before counts again; none was earned in the meantime.")
+    return card(
+        "✅ " + title.format(name=safe(name)),
+        body if scope in ("everything", "watchtime") else "",
+        tone="success",
+    )
+
+
+def listed(found: Excluded, scope: Scope) -> discord.Embed:
+    """Who is excluded, by whom or why."""
+    if not found.count:
+        add = {"slot_calls": "/slotcalls block", "raffle": "/raffleexclude add"}.get(
+            scope, "/exclude add"
+        )
+        return card(_("Nobody is excluded"), _("Exclude with `{command}`.").format(command=add))
+    rows = [_line(one, scope) for one in found.accounts]
+    if found.names:
+        names = ", ".join(safe(name) for name in found.names)
+        rows += ["", _("Not seen here yet: {names}").format(names=names)]
+    if scope in ("everything", "watchtime"):
+        hint = _("The streamer and accounts marked as bots never earn anything.")
+        rows += ["", "-# " + hint]
+    title = plural("{count} is excluded", "{count} are excluded", found.count)
+    return card("🚫 " + title, lines(rows, limit=3900))
+
+
+def _line(one: Exclusion, scope: Scope) -> str:
+    parts = [f"**{safe(one.viewer_name)}**"]
+    if scope == "everything" or one.scope != scope:
+        parts.append(_scope_name(one.scope))
+    return " · ".join([*parts, _cause(one), *([safe(one.reason, 80)] if one.reason else [])])
+
+
+def _cause(one: Exclusion) -> str:
+    if one.cause == "admin":
+        return _("by <@{admin}> {ago}").format(admin=one.excluded_by, ago=ago(one.excluded_at))
+    if one.cause == "name":
+        return _("a listed name, seen {ago}").format(ago=ago(one.excluded_at))
+    if one.cause == "discord_ban":
+        return _("banned on Discord")
+    until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""
+    return _("banned on Kick") + until
+
+
+def _scope_name(scope: Scope) -> str:
+    return {
+        "everything": _("everything"),
+        "watchtime": _("watchtime"),
+        "slot_calls": _("slot requests"),
+        "raffle": _("raffle"),
+    }[scope]
+
+
+def _scope_of(after: Any) -> Scope:
+    scope: Scope = after.get("scope", "everything") if isinstance(after, dict) else "everything"
+    return scope
+
+
+def audited_exclude(_before: Any, after: Any) -> str:
+    """In the audit log: who was excluded from what."""
+    return {
+        "everything": _("excluded {target} from everything"),
+        "watchtime": _("excluded {target} from watchtime"),
+        "slot_calls": _("excluded {target} from slot requests"),
+        "raffle": _("excluded {target} from winning"),
+    }[_scope_of(after)]
+
+
+def audited_include(_before: Any, after: Any) -> str:
+    """In the audit log: who may take part again."""
+    return {
+        "everything": _("let {target} take part in everything again"),
+        "watchtime": _("let {target} earn watchtime again"),
+        "slot_calls": _("let {target} request slots again"),
+        "raffle": _("let {target} win again"),
+    }[_scope_of(after)]

@@ -1,0 +1,150 @@
+"""Exclusions in set-based SQL: for each line of chat, and for the statements of features."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Select, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from core.events import ChatMessageSent
+from core.kit.work import Work
+from core.people import actions as people
+from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
+from core.people.exclusions.rules import CHAT_BOT_SCOPE, is_chat_bot
+from core.people.store import fold
+
+
+def excluded_from(scope: Scope, *, at: str = "now()") -> str:
+    """SQL for `viewer_id NOT IN ...` in a statement on the guild `:guild_id`.
+
+    NOT IN reads the list once, whatever PostgreSQL knows of the table; NOT EXISTS can read it for
+    each row where statistics are missing.
+    """
+    return (
+        "(SELECT x.viewer_id FROM people_exclusions AS x WHERE x.guild_id = :guild_id"
+        f" AND x.scope IN ('everything', '{scope}') AND (x.until IS NULL OR x.until > {at}))"
+    )
+
+
+def select_excluded(guild_id: int, scope: Scope) -> Select[tuple[int]]:
+    """The viewer ids that are excluded from `scope` now."""
+    x = Exclusion.__table__.c
+    return select(x.viewer_id).where(
+        x.guild_id == guild_id,
+        x.scope.in_(("everything", scope)),
+        x.until.is_(None) | (x.until > func.now()),
+    )
+
+
+# One trip to the database for a whole batch of chat.
+_FIND = text("""
+    WITH sender AS (
+        SELECT DISTINCT *
+          FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:viewer_ids AS bigint[]),
+                      CAST(:names AS text[])) AS sender (guild_id, viewer_id, folded_name)
+    )
+    SELECT s.guild_id, s.viewer_id, NULL AS folded_name, x.scope, x.until, TRUE AS excluded
+      FROM sender s
+      JOIN people_exclusions AS x ON x.guild_id = s.guild_id AND x.viewer_id = s.viewer_id
+     UNION ALL
+    SELECT s.guild_id, NULL, n.folded_name, n.scope, NULL, n.excluded
+      FROM sender s
+      JOIN people_excluded_names AS n ON n.guild_id = s.guild_id AND n.folded_name = s.folded_name
+""")
+
+
+def without_excluded(
+    tx: Connection, messages: Sequence[ChatMessageSent], scope: Scope
+) -> list[ChatMessageSent]:
+    """The messages whose sender is not excluded from `scope`. An account that writes under an
+    excluded name is excluded from now on."""
+    if not messages:
+        return []
+    senders = [(m.guild_id, people.meet_sender(tx, m), fold(m.sender.name)) for m in messages]
+    guild_ids, viewer_ids, names = (list(column) for column in zip(*senders, strict=True))
+    accounts = defaultdict(list)
+    listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)
+    values = {"guild_ids": guild_ids, "viewer_ids": viewer_ids, "names": names}
+    for row in tx.execute(_FIND, values):
+        if row.folded_name is None:
+            accounts[row.guild_id, row.viewer_id].append((row.scope, row.until))
+        else:
+            listed[row.guild_id, row.folded_name][row.scope] = row.excluded
+    kept = []
+    for message, (guild_id, viewer_id, name) in zip(messages, senders, strict=True):
+        known = accounts[guild_id, viewer_id]
+        for one in _take_listed(listed[guild_id, name], name):
+            if (one, None) not in known:
+                _exclude_account(tx, message, viewer_id, one)
+                known.append((one, None))
+        if not any(
+            one in ("everything", scope) and (until is None or until > message.at)
+            for one, until in known
+        ):
+            kept.append(message)
+    return kept
+
+
+def _take_listed(listed: dict[Scope, bool], name: str) -> list[Scope]:
+    """The scopes in which the name is excluded. One account was meant, unless it is a bot's."""
+    found = [scope for scope, excluded in listed.items() if excluded]
+    for scope in found:
+        del listed[scope]
+    if is_chat_bot(name, CHAT_BOT_SCOPE) and listed.get(CHAT_BOT_SCOPE, True):
+        found.append(CHAT_BOT_SCOPE)
+    return found
+
+
+def _exclude_account(
+    tx: Connection, message: ChatMessageSent, viewer_id: int, scope: Scope
+) -> None:
+    with Work(tx, message.guild_id, now=message.at) as work:
+        add_exclusion(work, viewer_id, scope, "name")
+        end_name(work, fold(message.sender.name), scope)
+
+
+def add_exclusion(
+    work: Work,
+    viewer_id: int,
+    scope: Scope,
+    cause: Cause,
+    *,
+    reason: str = "",
+    until: datetime | None = None,
+) -> bool:
+    """False if the viewer was excluded for the same cause. A new time-out replaces an earlier
+    one."""
+    values = {
+        "reason": reason,
+        "excluded_by": work.actor if cause == "admin" else None,
+        "excluded_at": work.now,
+        "until": until,
+    }
+    added = (
+        insert(Exclusion)
+        .values(viewer_id=viewer_id, scope=scope, cause=cause, **values)
+        .on_conflict_do_update(
+            constraint="people_exclusions_once", set_=values, where=Exclusion.until.is_not(None)
+        )
+        .returning(Exclusion.viewer_id)
+    )
+    return work.scalar(added) is not None
+
+
+def set_name(work: Work, name: str, scope: Scope, *, excluded: bool) -> None:
+    """Decide about a name."""
+    values = {"name": name, "excluded": excluded}
+    work.execute(
+        insert(ExcludedName)
+        .values(folded_name=fold(name), scope=scope, **values)
+        .on_conflict_do_update(constraint="people_excluded_names_once", set_=values)
+    )
+
+
+def end_name(work: Work, folded_name: str, scope: Scope) -> None:
+    """Forget what was decided about a name; for `everything`, in every scope."""
+    ended = delete(ExcludedName).where(ExcludedName.folded_name == folded_name)
+    if scope != "everything":
+        ended = ended.where(ExcludedName.scope == scope)
+    work.execute(ended)
