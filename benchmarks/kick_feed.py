@@ -27,11 +27,13 @@ from core.kick.accounts.tables import channels
 from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
 from core.kick.review import actions, rules
-from core.kick.review.events import FeedReport
+from core.kick.review.records import ReviewItem
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.work import Work
 from sandbox.kick.driver import KickDriver
 
 GIFTS = 1_000
@@ -76,8 +78,7 @@ def _match(database: Database) -> float:
     with database.begin() as tx:
         matched = tx.execute(
             text(
-                "SELECT count(*) FROM kick_unconfirmed_events"
-                " WHERE guild_id = :g AND state = 'matched'"
+                "SELECT count(*) FROM kick_review_items WHERE guild_id = :g AND state = 'confirmed'"
             ),
             {"g": FIRST_GUILD},
         ).scalar()
@@ -105,29 +106,26 @@ def _see(database: Database, numbers: range) -> None:
     for start in numbers[::100]:
         with database.begin() as tx:
             for number in range(start, min(start + 100, numbers.stop)):
-                actions.note_report(tx, _unconfirmed(number))
+                with Work(tx, FIRST_GUILD, now=NOON) as work:
+                    actions.report(work, [_unconfirmed(number)], are_identified=True)
 
 
 def _tell(database: Database, numbers: range) -> None:
     for start in numbers[::100]:
         batch = [_gift(number) for number in range(start, min(start + 100, numbers.stop))]
         with database.begin() as tx:
-            for event in actions.drop_already_credited(tx, batch):
-                assert isinstance(event, SubGifted)
-                actions.note_webhook(tx, event)
+            assert actions.events_to_count(tx, batch) == batch
 
 
-def _unconfirmed(number: int) -> FeedReport:
+def _unconfirmed(number: int) -> ReviewItem:
     giftee = f"giftee{number}"
-    return FeedReport(
-        key=f"gift|{number // 50}|{giftee}",
-        guild_id=FIRST_GUILD,
-        at=NOON,
+    return ReviewItem(
         kind="gift",
-        channel_id=1,
+        key=f"gift|{number // 50}|{giftee}",
         subject=rules.gift_subject("Mia", giftee),
-        identified=True,
         drop=str(number // 50),
+        channel_id=PlatformUserId(1),
+        at=NOON,
         giver="Mia",
         receiver=giftee,
     )
@@ -242,8 +240,8 @@ def _clear(database: Database) -> None:
     given = {"first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
     with database.begin() as tx:
         for table in (
-            "kick_unconfirmed_events",
-            "kick_confirmations",
+            "kick_review_items",
+            "kick_recent_support",
             "kick_channels",
             "guild_channels",
             "guilds",

@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, text
 
+from core.events import Person, SubGifted
 from core.guilds.actions import change_setting
-from core.kick.review import duplicate_store
-from core.kick.review import store as unconfirmed
+from core.kick.review import actions as review
+from core.kick.review.tasks import check_health as check_review
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from core.outbox import store as outbox
@@ -42,6 +43,7 @@ MOST_GROWTH = 8
 """Between four, which is linear, and sixteen, which is quadratic; sorting adds a little."""
 
 NOW = datetime(2026, 3, 8, 20, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=20)
 MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC))
 
 # Every viewer is linked, was there on three days, has tickets, a role, gifts, wagers and a call.
@@ -95,16 +97,16 @@ FILL = """
     SELECT guild_id, account_id, viewer_id, 'rise', :now, :now, 0, 10, 9, 1
       FROM wagers_accounts WHERE {here};
 
-    INSERT INTO kick_unconfirmed_events (guild_id, kind, key, subject, drop, channel_id, at,
-                                        payload, state, number)
-    SELECT :guild, 'gift', n, 'viewer' || n, n / 10, 1, :now, '{{}}',
-           CASE n % 3 WHEN 0 THEN 'suspected' ELSE 'waiting' END, CASE n % 3 WHEN 0 THEN n / 10 END
-      FROM generate_series(1, :n) n;
-    INSERT INTO kick_duplicates (guild_id, event, key, counted, at, payload, drop, giver)
-    SELECT :guild, 'SubStarted', n, true, :now, '{{}}', n / 10, 'giver'
-      FROM generate_series(1, :n) n;
-    INSERT INTO kick_recent_subs (guild_id, kick_user_id, gifted, at, key, payload)
-    SELECT :guild, n, true, :now, n, '{{}}' FROM generate_series(1, :n) n;
+    INSERT INTO kick_review_items (guild_id, kind, key, subject, drop, source, channel_id, at,
+                                   giver, receiver, receiver_id, amount, gift_name, message,
+                                   is_counted, state, number)
+    SELECT :guild, kind, n, '|viewer' || n, n / 10, 'feed', 1, :now, '', 'viewer' || n, n, 1, '',
+           '', kind = 'duplicate', CASE WHEN kind = 'duplicate' OR n % 3 = 0 THEN 'open'
+           ELSE 'waiting' END, CASE WHEN kind = 'gift' AND n % 3 = 0 THEN n / 10 END
+      FROM generate_series(1, :n) n, unnest(ARRAY['gift', 'duplicate']) kind;
+    INSERT INTO kick_recent_support (guild_id, kind, key, subject, at, user_id, event)
+    SELECT :guild, kind, n, kind || n, :now - interval '1 hour', n, '{{}}'
+      FROM generate_series(1, :n) n, unnest(ARRAY['gift', 'sub']) kind;
     INSERT INTO slot_calls (guild_id, number, viewer_id, slot, platform, message_id, called_at,
                             channel_id)
     SELECT guild_id, row_number() OVER (), viewer_id, 'Wanted', 'kick', viewer_id, :now, 1
@@ -272,12 +274,22 @@ def seen_accounts(tx: Connection, guild_id: int) -> None:
     wagers.set_seen(tx, guild_id, account_ids, NOW)
 
 
-def recent_subs(tx: Connection, guild_id: int) -> object:
-    day = timedelta(days=1)
-    who = members(guild_id)
-    return duplicate_store.list_recent(
-        tx, guild_id, who, gifted=True, since=NOW - day, until=NOW + day
-    )
+def count_gifts(tx: Connection, guild_id: int) -> object:
+    """Gifts by webhook to some of the viewers; the feed has reported each of them."""
+    given = [
+        SubGifted(
+            key=f"webhook|{number}",
+            guild_id=guild_id,
+            at=NOW,
+            platform="kick",
+            channel_id=1,
+            gifter=None,
+            giftee=Person(user_id=number, name=f"viewer{number}"),
+            drop="1",
+        )
+        for number in range(1, VIEWERS[guild_id], 50)
+    ]
+    return review.events_to_count(tx, given)
 
 
 def withdraw(tx: Connection, guild_id: int) -> object:
@@ -339,10 +351,10 @@ STEPS: dict[str, Step] = {
     "accounts": wagers.list_accounts,
     "seen accounts": seen_accounts,
     "odd wagers": lambda tx, g: counted.list_odd(tx, g, "shuffle", NOW - timedelta(days=1)),
-    "queue missed events": lambda tx, g: unconfirmed.set_suspected(tx, g, NOW),
-    "open missed events": lambda tx, _guild_id: unconfirmed.list_open(tx),
-    "number duplicates": duplicate_store.set_numbers,
-    "recent subs": recent_subs,
+    "queue missed events": lambda tx, g: run_in_guild(tx, g, 0, LATER, review.queue_overdue),
+    "queue of missed events": lambda tx, g: run_in_guild(tx, g, 0, NOW, review.list_queue),
+    "health of the queue": lambda tx, _guild_id: check_review(tx, NOW),
+    "count gifts": count_gifts,
     "slot calls": lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, slot_calls.list_open),
     "withdraw": withdraw,
 }

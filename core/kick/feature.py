@@ -28,13 +28,11 @@ from core.kick.intake.settings import NO_EVENTS_MINUTES
 from core.kick.intake.store import source_of_chat
 from core.kick.personal import PERSONAL
 from core.kick.review import credit as misses
-from core.kick.review.buttons import ReviewButton
-from core.kick.review.buttons import alarm as review_alert
-from core.kick.review.checks import check_health as check_review
-from core.kick.review.commands import Missed
-from core.kick.review.handlers import HANDLERS as REVIEW_HANDLERS
-from core.kick.review.settings import CONFIRMATION_MINUTES
+from core.kick.review.discord import Missed, ReviewButton
+from core.kick.review.discord import alert as review_alert
+from core.kick.review.rules import ReviewSettings
 from core.kick.review.tasks import TASKS as REVIEW_TASKS
+from core.kick.review.tasks import check_health as check_review
 from core.kick.tasks import POLL_SOURCE, TASKS
 from core.kick.translate import PLATFORM, translate
 from core.kick.unverified import check_health as check_unverified
@@ -65,7 +63,6 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 FEATURE = Feature(
     "kick",
-    handlers=REVIEW_HANDLERS,
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
     tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *REVIEW_TASKS),
@@ -79,7 +76,7 @@ FEATURE = Feature(
         "kick.wrong_chatroom": alarm_embeds.wrong_chatroom,
         "kick.missed": review_alert,
     },
-    settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, CONFIRMATION_MINUTES),
+    settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, *ReviewSettings.declared.values()),
     buttons=(LinkButton, ReviewButton),
     translates={
         SOURCE: translate,

@@ -1,6 +1,6 @@
 """What Kick told us about a person, and who connected the channel."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, select, update
 
@@ -8,11 +8,13 @@ from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.tables import accounts, attempts, channels
 from core.kick.bodies import PLATFORM
-from core.kick.review.tables import confirmations, duplicates, recent_subs, unconfirmed
+from core.kick.review.records import RecentSupport, ReviewItem
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
 from core.kit.words import _
+
+_ITEMS, _RECENT = cast("Table", ReviewItem.__table__), cast("Table", RecentSupport.__table__)
 
 _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 """Who in a body -> what they wrote."""
@@ -36,13 +38,9 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     return {
         "what_kick_told": [_told(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
-            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, unconfirmed)),
-            *({"at": row["at"], "what": row["event"]} for row in _about(tx, subject, duplicates)),
-            *({"at": row["at"], "what": row["kind"]} for row in _about(tx, subject, confirmations)),
-            *(
-                {"at": row["at"], "what": "gifted sub" if row["gifted"] else "sub"}
-                for row in _about(tx, subject, recent_subs)
-            ),
+            {"at": row["at"], "what": row["kind"]}
+            for table in (_ITEMS, _RECENT)
+            for row in _about(tx, subject, table)
         ],
         "attempts_to_connect_the_channel": [dict(row) for row in asked.mappings()],
         "channel_you_connected": [dict(row) for row in connected.mappings()],
@@ -117,15 +115,13 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     """Nothing that is older can be told again, so what recognises doubles is deleted. What an admin
     has still to decide waits for that."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
-    for table in (confirmations, recent_subs):
-        for row in _about(tx, subject, table):
-            tx.execute(delete(table).where(*_same(table, row)))
-    for table in (unconfirmed, duplicates):
-        for row in _about(tx, subject, table):
-            waits.append(row["state"] in ("waiting", "suspected", "open"))
-            if not waits[-1]:
-                values = redacted_row(table, row, subject)
-                tx.execute(update(table).where(*_same(table, row)).values(values))
+    for row in _about(tx, subject, _RECENT):
+        tx.execute(delete(_RECENT).where(*_same(_RECENT, row)))
+    for row in _about(tx, subject, _ITEMS):
+        waits.append(row["state"] in ("waiting", "open"))
+        if not waits[-1]:
+            values = redacted_row(_ITEMS, row, subject)
+            tx.execute(update(_ITEMS).where(*_same(_ITEMS, row)).values(values))
     return any(waits)
 
 
@@ -138,10 +134,8 @@ PERSONAL = Personal(
         "kick_accounts",
         "kick_connect_attempts",
         "kick_channels",
-        "kick_unconfirmed_events",
-        "kick_duplicates",
-        "kick_confirmations",
-        "kick_recent_subs",
+        "kick_review_items",
+        "kick_recent_support",
         "inbox_deliveries",
     ),
     collect=collect,

@@ -24,8 +24,7 @@ from core.kick.bodies import PLATFORM as PLATFORM
 from core.kick.bodies import Body, ChatMessage, LivestreamPoll, StreamStarted, StreamStopped, parse
 from core.kick.intake.rules import CHAT
 from core.kick.intake.store import WEBHOOK, feed_kinds
-from core.kick.review.actions import drop_already_credited, note_duplicates
-from core.kick.review.duplicate_filter import without_duplicates
+from core.kick.review.actions import events_to_count
 from core.kick.support import support_events
 from core.kit.database import cache_of
 
@@ -41,9 +40,7 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
         if delivery.source == WEBHOOK and CHAT in feed_kinds(tx, channel_id):
             return []  # the same line comes from the realtime feed
         return _answered_once(tx, channel_id, events) if len(guild_ids) > 1 else events
-    kept = without_duplicates(tx, events)
-    note_duplicates(tx, [event for event in events if event not in kept])
-    return drop_already_credited(tx, kept)
+    return events_to_count(tx, events)
 
 
 def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:

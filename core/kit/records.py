@@ -19,6 +19,7 @@ MemberId = NewType("MemberId", int)
 ViewerId = NewType("ViewerId", int)
 ChannelId = NewType("ChannelId", int)
 MessageId = NewType("MessageId", int)
+PlatformUserId = NewType("PlatformUserId", int)
 
 THE_BOT = MemberId(0)
 """The actor of what no member asked for, and what replaces a member who asked to be forgotten."""
@@ -39,6 +40,7 @@ class Record(MappedAsDataclass, DeclarativeBase, kw_only=True):
         ViewerId: BigInteger(),
         ChannelId: BigInteger(),
         MessageId: BigInteger(),
+        PlatformUserId: BigInteger(),
     }
 
 

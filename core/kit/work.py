@@ -51,9 +51,14 @@ ACROSS_GUILDS = {"across_guilds": True}
 class Lock(StrEnum):
     """What a transaction can lock in a guild, in the order in which it has to."""
 
+    KICK_REVIEW = "kick_review"
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
     PANELS = "people_panels"
+
+
+_BEFORE_HANDLERS = 1
+"""The first locks are taken while a batch is translated, and never by its handlers."""
 
 
 class UnscopedStatement(Exception):
@@ -117,7 +122,7 @@ class Work(Session):
         """
         self.flush()
         if self._in_batch:
-            for earlier in list(Lock)[: list(Lock).index(lock)]:
+            for earlier in list(Lock)[_BEFORE_HANDLERS : list(Lock).index(lock)]:
                 lock_guild(self._tx, self.guild_id, earlier, shared=True)
         lock_guild(self._tx, self.guild_id, lock)
         self.expire_all()

@@ -22,7 +22,7 @@ _NOBODYS = {
         inbox_retries.event inbox_retries.handler inbox_retries.error kick_authorities.kind
         kick_feed_states.reason kick_feed_states.transport kick_unattributed_deliveries.outcome
         kick_no_event_alerts.evidence guild_channel_troubles.missing
-        kick_unverified_deliveries.kind kick_duplicates.event
+        kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
         kick_chat_identities.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
@@ -30,6 +30,7 @@ _NOBODYS = {
         people_link_attempts.outcome people_panels.trouble raffle_rates.source
         raffle_reached.source raffle_picks.reason roles_rewards.obstacle roles_rewards.spread
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
+        kick_review_items.gift_name
         guild_permissions.command_group""",
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
@@ -42,7 +43,7 @@ _NOBODYS = {
         kick_channels.named kick_channels.site_channel_id kick_channels.chatroom_id
         kick_channels.reported_chatroom_id kick_feed_states.chatroom_id
         kick_feed_states.broadcaster_user_id kick_status_checks.broadcaster_user_id
-        kick_subscriptions.broadcaster_user_id kick_unconfirmed_events.channel_id
+        kick_subscriptions.broadcaster_user_id kick_review_items.channel_id
         people_panels.emoji
         people_panels.channel_name raffle_periods.prize roles_rewards.name slot_calls.slot
         wagers_accounts.campaign_code""",

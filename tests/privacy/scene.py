@@ -15,7 +15,7 @@ from core.guilds.actions import change_setting
 from core.inbox.store import Delivery, add_deliveries
 from core.inbox.tables import deliveries, events, retries
 from core.kick.accounts.tables import attempts as connect_attempts
-from core.kick.review.tables import unconfirmed
+from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
 from core.kit.database import METADATA, cache_of
@@ -147,14 +147,20 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
         )
     )
     tx.execute(
-        insert(unconfirmed).values(
+        insert(ReviewItem).values(
             **same,
             kind="gift",
             key=f"w|{name}|{number}",
             subject=f"|{name.lower()}",
             drop="d",
             channel_id=KICK_CHANNEL,
-            payload={"giftee": name},
+            source="feed",
+            giver="",
+            receiver=name,
+            amount=1,
+            gift_name="",
+            message="",
+            is_counted=False,
             state="dismissed",
         )
     )

@@ -87,7 +87,7 @@ def test_no_trace_stays_but_what_guards_against_counting_twice(
     assert set(left) <= {
         "inbox_events",
         "inbox_deliveries",
-        "kick_unconfirmed_events",
+        "kick_review_items",
         "outbox_messages",
     }
     keys = tx.execute(select(messages.c.key).where(contains_any(messages.c.key, [str(MIA)])))

@@ -52,9 +52,8 @@ HOLDS: dict[Holds, Any] = {
 OVER: dict[str, dict[str, Any]] = {
     "inbox_deliveries": {"lane": f"kick:{KICK_CHANNEL}", "state": "done"},
     "inbox_retries": {"event": "ChatMessageSent"},
-    "kick_duplicates": {"state": "dismissed", "counted": True},
-    "kick_recent_subs": {"kick_user_id": MADCATS},
-    "kick_unconfirmed_events": {"state": "dismissed"},
+    "kick_recent_support": {"kind": "gift", "user_id": MADCATS},
+    "kick_review_items": {"kind": "gift", "source": "feed", "state": "dismissed"},
     "outbox_messages": {"state": "sent", "target": {"user_id": MIA}},
     "raffle_picks": {"state": "delivered"},
     "wagers_accounts": {

@@ -59,7 +59,7 @@ def more(stage: Stage, before: Counter[str], wanted: dict[str, int]) -> None:
 
     def counted() -> dict[str, int]:
         now = facts(stage)
-        ours = ("StreamSeenLive", "StreamSeenOffline", "FeedReport")
+        ours = ("StreamSeenLive", "StreamSeenOffline")
         return {name: now[name] - before[name] for name in now if name not in ours} | {}
 
     def grown() -> bool:
@@ -163,7 +163,10 @@ def test_what_counted_before_its_gift_was_told_is_taken_back(stage: Stage) -> No
 
 
 def parked(stage: Stage) -> Any:
-    return stage.scalar("SELECT count(*) FROM kick_duplicates WHERE guild_id = :guild", guild=GUILD)
+    return stage.scalar(
+        "SELECT count(*) FROM kick_review_items WHERE guild_id = :guild AND kind = 'duplicate'",
+        guild=GUILD,
+    )
 
 
 def test_an_admin_sees_what_came_and_what_was_refused(stage: Stage) -> None:

@@ -212,15 +212,8 @@ def _time_passes(stage: Stage, *, minutes: int) -> None:
     """For what is matched with each other: all of it is so much older now."""
     passed = {"passed": timedelta(minutes=minutes)}
     with stage.database.begin() as tx:
-        tx.execute(text("UPDATE kick_confirmations SET at = at - :passed"), passed)
-        tx.execute(
-            text("""
-                UPDATE kick_unconfirmed_events
-                   SET at = at - :passed,
-                       payload = jsonb_set(payload, '{at}', to_jsonb(at - :passed))
-            """),
-            passed,
-        )
+        tx.execute(text("UPDATE kick_recent_support SET at = at - :passed"), passed)
+        tx.execute(text("UPDATE kick_review_items SET at = at - :passed"), passed)
 
 
 # -- what came of it ----------------------------------------------------------------------------
@@ -230,25 +223,26 @@ def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
     told, wanted = _facts(stage), expected.facts(letters)
     assert told - wanted == Counter(), "counted, but not told, or more than once"
     assert wanted - told == Counter(), "told, but not counted"
-    suspected, lost = _witnesses(stage, "suspected"), expected.missed(letters)
+    suspected, lost = _witnesses(stage, "open"), expected.missed(letters)
     assert suspected - lost == Counter(), "suspected, but told"
     assert lost - suspected == Counter(), "lost without a suspicion"
-    assert _witnesses(stage, "matched") == expected.matched(letters)
+    assert _witnesses(stage, "confirmed") == expected.matched(letters)
     assert _witnesses(stage, "waiting") == Counter()
     assert _watched(stage) == expected.watched(letters)
     assert _called(stage) == expected.called(letters)
     assert len(stage.posts()) == len(expected.called(letters))
     shelved = "inbox_deliveries WHERE state = 'dead'"
-    for left in ("inbox_retries", "kick_duplicates", "kick_unverified_deliveries", shelved):
+    duplicates = "kick_review_items WHERE kind = 'duplicate'"
+    for left in ("inbox_retries", duplicates, "kick_unverified_deliveries", shelved):
         assert stage.rows(f"SELECT * FROM {left}") == []
 
 
 def _facts(stage: Stage) -> Counter[Fact]:
-    """Without what our own looks at the channel tell, and what the feed saw."""
+    """Without what polling the channel has found."""
     found = stage.rows("""
         SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
           FROM inbox_events
-         WHERE event NOT IN ('FeedReport', 'StreamSeenLive', 'StreamSeenOffline')
+         WHERE event NOT IN ('StreamSeenLive', 'StreamSeenOffline')
     """)
     assert {row[0] for row in found} == {GUILD}
     return Counter(Fact(*row[1:]) for row in found)
@@ -257,8 +251,9 @@ def _facts(stage: Stage) -> Counter[Fact]:
 def _witnesses(stage: Stage, state: str) -> Counter[Seen]:
     found = stage.rows(
         """
-        SELECT kind, payload->>'giver', payload->>'receiver', (payload->>'amount')::int
-          FROM kick_unconfirmed_events WHERE state = :state AND guild_id = :guild
+        SELECT kind, giver, receiver, amount
+          FROM kick_review_items
+         WHERE state = :state AND guild_id = :guild AND kind <> 'duplicate'
         """,
         state=state,
         guild=GUILD,

@@ -1,287 +1,421 @@
-"""Confirms the feed's events by webhooks, and queues those that stay unconfirmed for review.
+"""What goes into the review queue, what leaves it without an admin, and what admins decide."""
 
-Lock order: the inbox's lane, if one is taken, then the server's lock here.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import BindParameter, Connection, Table, bindparam, func, or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.events import Event, KicksGifted, SubGifted, SubscriptionRenewed, SubscriptionStarted
-from core.guilds import actions as guilds
-from core.guilds import store as guild_store
-from core.inbox import store as inbox
-from core.kick.review import rules, store
-from core.kick.review.events import FeedReport
-from core.kick.review.rules import WINDOWS, Kind
-from core.kick.review.settings import CONFIRMATION_MINUTES
-from core.kick.review.store import Confirmation, UnconfirmedEvent
+from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked
+from core.events.base import from_json, to_json
+from core.guilds.actions import audit, load_settings
+from core.inbox import actions as inbox
+from core.kick.bodies import PLATFORM
+from core.kick.review.records import RecentSupport, ReviewItem
+from core.kick.review.rules import (
+    DUPLICATE_WINDOW,
+    WINDOWS,
+    Decision,
+    Kind,
+    ReviewSettings,
+    Support,
+    gift_subject,
+    kind_and_subject,
+    neighbourhood,
+    pair,
+    sub_subject,
+)
 from core.kit.errors import Refusal
+from core.kit.records import PlatformUserId
 from core.kit.words import _
+from core.kit.work import Lock, Work
 
-Money = SubGifted | SubscriptionStarted | SubscriptionRenewed | KicksGifted
-
-SHOWN = 10
-"""Entries, and names of each, that a message shows."""
+# Built once, because they run for each event.
+_SINCE: BindParameter[Any] = bindparam("since")
+_UNTIL: BindParameter[Any] = bindparam("until")
+_ITEMS = (
+    select(ReviewItem)
+    .where(
+        ReviewItem.kind == bindparam("kind"),
+        ReviewItem.subject == bindparam("subject"),
+        or_(ReviewItem.at.between(_SINCE, _UNTIL), ReviewItem.webhook_key == bindparam("key")),
+    )
+    .order_by(ReviewItem.at, ReviewItem.key)
+)
+_WEBHOOKS = (
+    select(RecentSupport)
+    .where(
+        RecentSupport.kind == bindparam("kind"),
+        RecentSupport.subject == bindparam("subject"),
+        RecentSupport.at.between(_SINCE, _UNTIL),
+    )
+    .order_by(RecentSupport.at, RecentSupport.key)
+)
+_SUBSCRIPTIONS = (
+    select(RecentSupport)
+    .where(
+        RecentSupport.kind == bindparam("kind"),
+        RecentSupport.user_id == bindparam("user_id"),
+        RecentSupport.at.between(_SINCE, _UNTIL),
+    )
+    .order_by(RecentSupport.at, RecentSupport.key)
+)
+_REMEMBER = upsert(cast("Table", RecentSupport.__table__)).on_conflict_do_nothing()
 
 _log = structlog.get_logger(__name__)
 
 
-# -- both sides arrive, in any order ------------------------------------------------------------
+# -- the feed and webhooks report, in any order -------------------------------------------------
 
 
-def note_report(tx: Connection, seen: FeedReport) -> None:
-    """The feed reported it: match it with its webhook, now or when that comes."""
-    store.lock(tx, seen.guild_id)
-    if not seen.identified and _is_repeated(tx, seen):
-        return
-    if store.add_unconfirmed(tx, seen):
-        _match(tx, seen.guild_id, seen.kind, seen.subject, seen.at)
+def report(work: Work, items: Iterable[ReviewItem], *, are_identified: bool) -> None:
+    """The feed showed these; a webhook may confirm them already.
+
+    Args:
+        are_identified: their keys hold the platform's own number. Without it, the same subject
+            again within its window is a repeat.
+    """
+    work.lock(Lock.KICK_REVIEW)
+    for item in items:
+        kind = cast("Kind", item.kind)
+        is_known = work.find(ReviewItem, kind, item.key) is not None
+        if not is_known and (
+            are_identified or not _items_near(work, kind, item.subject, item.at, WINDOWS[kind])
+        ):
+            work.add(item)
+            _match(work, kind, item.subject, item.at)
 
 
-def _is_repeated(tx: Connection, seen: FeedReport) -> bool:
-    window = WINDOWS[seen.kind]
-    since, until = seen.at - window, seen.at + window
-    return bool(store.list_unconfirmed(tx, seen.guild_id, seen.kind, seen.subject, since, until))
+def events_to_count(
+    tx: Connection, events: Sequence[Event], *, by_admin: bool = False
+) -> list[Event]:
+    """The events of a delivery without duplicates of gifts, which go to the queue, and without
+    those that were credited before their webhook came.
+
+    Called while translating, before any handler of the batch runs.
+
+    Args:
+        by_admin: an admin credited these, so they are no duplicates.
+    """
+    if not any(isinstance(event, Support) for event in events):
+        return list(events)
+    kept: list[Event] = []
+    for guild_id, mine in groupby(events, key=lambda event: event.guild_id):
+        with Work(tx, guild_id, now=events[0].at) as work:
+            work.lock(Lock.KICK_REVIEW)
+            kept += [event for event in mine if _counts(work, event, by_admin)]
+    return kept
 
 
-def note_webhook(tx: Connection, event: Money) -> None:
-    """A webhook brought it: match it with the feed's report, now or when that comes."""
-    if event.source != "webhook":
-        return
-    store.lock(tx, event.guild_id)
-    confirmation = confirmation_of(event)
-    store.add_confirmation(tx, confirmation)
-    _match(tx, event.guild_id, confirmation.kind, confirmation.subject, confirmation.at)
+def _counts(work: Work, event: Event, by_admin: bool) -> bool:
+    if not isinstance(event, Support):
+        return True
+    is_webhook = event.source == "webhook"
+    is_duplicate = not by_admin and _is_duplicate(work, event)
+    is_credited = is_webhook and not is_duplicate and _is_credited(work, event, by_admin)
+    confirms = is_webhook and not is_credited
+    if isinstance(event, SubGifted) or not by_admin:
+        _remember(work, event, confirms=confirms)
+    if isinstance(event, SubGifted) and event.giftee is not None:
+        # Deliveries are not in order: the duplicate may have been counted before its gift came.
+        for bought in _near_subscriptions(work, "sub", event.giftee.user_id, event.at):
+            _add_duplicate(work, bought, event, is_counted=True)
+    if confirms:
+        kind, subject = kind_and_subject(event)
+        _match(work, kind, subject, event.at)
+    return not is_duplicate and not is_credited
 
 
-def note_duplicates(tx: Connection, events: Sequence[Event]) -> None:
-    """Duplicates confirm the feed's reports too, so that those are not queued as missing."""
-    for event in events:
-        if isinstance(event, Money):
-            note_webhook(tx, event)
+def _remember(work: Work, event: Support, *, confirms: bool) -> None:
+    kind, subject = kind_and_subject(event)
+    person = None
+    if isinstance(event, SubGifted):
+        person = event.giftee
+    elif isinstance(event, SubscriptionStarted):
+        person = event.subscriber
+    row = {
+        "guild_id": work.guild_id,
+        "kind": kind,
+        "key": event.key,
+        "subject": subject if confirms else None,
+        "at": event.at,
+        "user_id": person.user_id if person else None,
+        "event": to_json(event) if person else None,
+    }
+    work.tx.execute(_REMEMBER, row)
 
 
-def confirmation_of(event: Money) -> Confirmation:
-    """The webhook's event as the feed's reports are matched with it."""
-    kind, subject = _subject(event)
-    return Confirmation(event.guild_id, kind, event.key, subject, event.at)
+def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
+    """Whether it was credited before its webhook came. The item that was credited keeps the key, so
+    that only one webhook is dropped for it."""
+    kind, subject = kind_and_subject(event)
+    items = _items_near(work, kind, subject, event.at, WINDOWS[kind], event.key)
+    if any(item.webhook_key == event.key and item.state == "credited" for item in items):
+        return True
+    free = [item for item in items if item.webhook_key is None]
+    if all(item.state != "credited" for item in free):
+        return False
+    if not by_admin and work.find(RecentSupport, kind, event.key) is not None:
+        return False  # this very event was counted before
+    nearest = min(free, key=lambda item: (abs(item.at - event.at), item.state == "credited"))
+    if nearest.state != "credited":
+        return False
+    nearest.webhook_key = event.key
+    _log.info("A late webhook confirms an event that was credited before", guild_id=work.guild_id)
+    return True
 
 
-def _subject(event: Money) -> tuple[Kind, str]:
-    match event:
-        case SubGifted():
-            giver = event.gifter.name if event.gifter else None
-            giftee = event.giftee.name if event.giftee else event.giftee_name
-            return "gift", rules.gift_subject(giver, giftee)
-        case KicksGifted():
-            return "kicks", rules.kicks_subject(event.sender.user_id, event.amount)
-        case _:
-            return "sub", rules.sub_subject(event.subscriber.name, event.months)
-
-
-def _match(tx: Connection, guild_id: int, kind: Kind, subject: str, at: datetime) -> None:
+def _match(work: Work, kind: Kind, subject: str, at: datetime) -> None:
     """Pair everything around this instant again, so the order of arrival does not matter."""
-    confirmations, seen = _around(tx, guild_id, kind, subject, at)
-    pairs = rules.pair([f.at for f in confirmations], [w.seen.at for w in seen], WINDOWS[kind])
-    wanted = [confirmations[pairs[i]].key if i in pairs else None for i in range(len(seen))]
-    store.set_matches(
-        tx,
-        guild_id,
-        kind,
-        [
-            (event.seen.key, webhook_key)
-            for event, webhook_key in zip(seen, wanted, strict=True)
-            if event.webhook_key != webhook_key
-        ],
-    )
+    items, webhooks = _around(work, kind, subject, at)
+    pairs = pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
+    for place, item in enumerate(items):
+        key = webhooks[pairs[place]].key if place in pairs else None
+        if item.webhook_key != key:
+            item.webhook_key, item.state = key, "confirmed" if key else "waiting"
 
 
 def _around(
-    tx: Connection, guild_id: int, kind: Kind, subject: str, at: datetime
-) -> tuple[list[Confirmation], list[UnconfirmedEvent]]:
-    """What could pair around this instant, directly or through others. Credited events are left
+    work: Work, kind: Kind, subject: str, at: datetime
+) -> tuple[list[ReviewItem], Sequence[RecentSupport]]:
+    """What could pair around this instant, directly or through others. Credited items are left
     out: they have counted."""
     window = WINDOWS[kind]
     reach = window * 2
     while True:
-        confirmations = store.list_confirmations(
-            tx, guild_id, kind, subject, at - reach, at + reach
-        )
-        seen = [
-            event
-            for event in store.list_unconfirmed(tx, guild_id, kind, subject, at - reach, at + reach)
-            if event.state != "credited"
-        ]
-        instants = [f.at for f in confirmations] + [w.seen.at for w in seen]
-        first, last = rules.neighbourhood(instants, at, window)
+        near = _items_near(work, kind, subject, at, reach)
+        items = [item for item in near if item.state != "credited"]
+        if not items:
+            return [], []
+        webhooks = _webhooks_near(work, kind, subject, at, at, reach)
+        first, last = neighbourhood([*(w.at for w in webhooks), *(i.at for i in items)], at, window)
         if at - first <= reach - window and last - at <= reach - window:
             return (
-                [f for f in confirmations if first <= f.at <= last],
-                [w for w in seen if first <= w.seen.at <= last],
+                [item for item in items if first <= item.at <= last],
+                [one for one in webhooks if first <= one.at <= last],
             )
         reach *= 4
 
 
-def drop_already_credited(tx: Connection, events: Sequence[Event]) -> list[Event]:
-    """The events without those that were credited before their webhook came.
-
-    Called while translating, so it reads only what admins and scheduled tasks wrote, not handlers.
-    """
-    return [
-        event
-        for event in events
-        if not (isinstance(event, Money) and _is_already_credited(tx, event))
-    ]
+def _items_near(
+    work: Work, kind: Kind, subject: str, at: datetime, reach: timedelta, key: str | None = None
+) -> Sequence[ReviewItem]:
+    """Items of one subject, and the one that this webhook confirms, by time."""
+    given = {"kind": kind, "subject": subject, "since": at - reach, "until": at + reach, "key": key}
+    return work.scalars(_ITEMS, given).all()
 
 
-def _is_already_credited(tx: Connection, event: Money) -> bool:
-    if event.source != "webhook":
+def _webhooks_near(
+    work: Work, kind: Kind, subject: str, first: datetime, last: datetime, reach: timedelta
+) -> Sequence[RecentSupport]:
+    given = {"kind": kind, "subject": subject, "since": first - reach, "until": last + reach}
+    return work.scalars(_WEBHOOKS, given).all()
+
+
+# -- duplicates of gifts ------------------------------------------------------------------------
+
+
+def _is_duplicate(work: Work, event: Support) -> bool:
+    """Whether this new subscription is a gift that Kick sent twice; it is queued then."""
+    if not isinstance(event, SubscriptionStarted):
         return False
-    store.lock(tx, event.guild_id)
-    confirmation = confirmation_of(event)
-    if not store.has_credited(tx, confirmation.guild_id, confirmation.kind, confirmation.subject):
-        return False
-    if store.is_attached(tx, confirmation.guild_id, confirmation.kind, confirmation.key):
-        return True
-    window = WINDOWS[confirmation.kind]
-    around = store.list_unconfirmed(
-        tx,
-        confirmation.guild_id,
-        confirmation.kind,
-        confirmation.subject,
-        confirmation.at - window,
-        confirmation.at + window,
+    gifts = _near_subscriptions(work, "gift", event.subscriber.user_id, event.at)
+    if gifts:
+        _add_duplicate(work, event, gifts[0], is_counted=False)
+    return bool(gifts)
+
+
+def _near_subscriptions(work: Work, kind: Kind, user_id: int, at: datetime) -> list[Any]:
+    """The `SubGifted`s to this viewer, or their `SubscriptionStarted`s, within ten minutes."""
+    since, until = at - DUPLICATE_WINDOW, at + DUPLICATE_WINDOW
+    given = {"kind": kind, "user_id": user_id, "since": since, "until": until}
+    event = SubGifted if kind == "gift" else SubscriptionStarted
+    return [from_json(event, row.event or {}) for row in work.scalars(_SUBSCRIPTIONS, given)]
+
+
+def _add_duplicate(
+    work: Work, bought: SubscriptionStarted, gift: SubGifted, *, is_counted: bool
+) -> None:
+    """Queue it, unless that was done before, whatever was decided."""
+    if work.find(ReviewItem, "duplicate", bought.key) is not None:
+        return
+    work.add(
+        ReviewItem(
+            kind="duplicate",
+            key=bought.key,
+            subject=sub_subject(bought.subscriber.name, bought.months),
+            drop=gift.drop,
+            source=bought.source,
+            channel_id=PlatformUserId(bought.channel_id),
+            at=bought.at,
+            giver=gift.gifter.name if gift.gifter else "",
+            receiver=bought.subscriber.name,
+            receiver_id=PlatformUserId(bought.subscriber.user_id),
+            amount=bought.months,
+            is_counted=is_counted,
+            state="open",
+        )
     )
-    free = [event for event in around if event.webhook_key is None]
-    if not free or inbox.has_event(tx, event):
-        return False
-    nearest = min(free, key=lambda w: (abs(w.seen.at - confirmation.at), w.state == "credited"))
-    if nearest.state != "credited":
-        return False
-    store.attach(tx, confirmation.guild_id, confirmation.kind, nearest.seen.key, confirmation.key)
-    _log.info(
-        "A late webhook confirms an event that was credited before", guild_id=confirmation.guild_id
-    )
-    return True
 
 
-# -- the review queue ---------------------------------------------------------------------------
+# -- the queue ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class MissedEvent:
-    """A gift drop, a subscription or Kicks without all of its webhooks."""
+class Entry:
+    """What is decided together: the gifts of a drop or their duplicates, a subscription, Kicks."""
 
     number: int
-    unconfirmed: tuple[FeedReport, ...]
+    items: tuple[ReviewItem, ...]
 
     @property
-    def first(self) -> FeedReport:
+    def first(self) -> ReviewItem:
         """Has what all of them share."""
-        return self.unconfirmed[0]
+        return self.items[0]
 
 
-def suspect(tx: Connection, guild_id: int, now: datetime) -> list[int]:
-    """What has waited for its webhook longer than the hold-off; the numbers that are new."""
-    store.lock(tx, guild_id)
-    before = now - timedelta(minutes=guilds.setting(tx, guild_id, CONFIRMATION_MINUTES))
-    _name_gifts(tx, guild_id, before)
-    return store.set_suspected(tx, guild_id, before)
+def queue_overdue(work: Work) -> list[int]:
+    """Queue what has waited too long for its webhook; returns the numbers of these entries."""
+    work.lock(Lock.KICK_REVIEW)
+    minutes = load_settings(work, ReviewSettings).confirmation_minutes
+    before = work.now - timedelta(minutes=minutes)
+    _name_gifts(work, before)
+    overdue = (ReviewItem.state == "waiting") & (ReviewItem.at <= before)
+    unnumbered = (ReviewItem.state == "open") & ReviewItem.number.is_(None)
+    by_time = (ReviewItem.at, ReviewItem.kind, ReviewItem.drop, ReviewItem.is_counted)
+    due = work.scalars(select(ReviewItem).where(overdue | unnumbered).order_by(*by_time)).all()
+    if not due:
+        return []
+    same = (ReviewItem.kind, ReviewItem.drop, ReviewItem.is_counted)
+    known = select(*same, func.max(ReviewItem.number)).where(ReviewItem.number.is_not(None))
+    numbers = {
+        (kind, drop, is_counted): number
+        for kind, drop, is_counted, number in work.execute(known.group_by(*same))
+    }
+    next_number = work.next_number(ReviewItem.number)
+    for item in due:
+        together = (item.kind, item.drop, item.is_counted)
+        if together not in numbers:
+            numbers[together], next_number = next_number, next_number + 1
+        item.number, item.state = numbers[together], "open"
+    return sorted({cast("int", item.number) for item in due})
 
 
-def _name_gifts(tx: Connection, guild_id: int, before: datetime) -> None:
+def _name_gifts(work: Work, before: datetime) -> None:
     """A webhook may leave out who received a gift, and the feed knows the name: give such a gift
-    the name of one by the same giver that no other webhook told."""
-    waiting: dict[str, list[FeedReport]] = {}
-    for seen in store.list_due(tx, guild_id, "gift", before):
-        waiting.setdefault(rules.gift_subject(seen.giver, ""), []).append(seen)
+    the name of one by the same giver that no other webhook confirms."""
+    unconfirmed = ReviewItem.state.in_(("waiting", "open")) & (ReviewItem.kind == "gift")
+    gifts: dict[str, list[ReviewItem]] = {}
+    for item in work.scalars(
+        select(ReviewItem)
+        .where(unconfirmed, ReviewItem.at <= before)
+        .order_by(ReviewItem.at, ReviewItem.key)
+    ):
+        gifts.setdefault(gift_subject(item.giver, ""), []).append(item)
     window = WINDOWS["gift"]
-    for unnamed, gifts in waiting.items():
-        since, until = gifts[0].at - window, gifts[-1].at + window
-        confirmations = store.list_confirmations(tx, guild_id, "gift", unnamed, since, until)
-        pairs = rules.pair(
-            [confirmation.at for confirmation in confirmations], [seen.at for seen in gifts], window
+    for unnamed, items in gifts.items():
+        webhooks = _webhooks_near(work, "gift", unnamed, items[0].at, items[-1].at, window)
+        pairs = pair([one.at for one in webhooks], [item.at for item in items], window)
+        for place, webhook in pairs.items():
+            webhooks[webhook].subject = items[place].subject
+            _match(work, "gift", items[place].subject, items[place].at)
+
+
+def list_queue(work: Work) -> list[Entry]:
+    """What is open, by number."""
+    queue_overdue(work)
+    is_open = select(ReviewItem).where(ReviewItem.state == "open")
+    entries: dict[int, list[ReviewItem]] = {}
+    for item in work.scalars(is_open.order_by(ReviewItem.number, ReviewItem.key)):
+        entries.setdefault(item.number or 0, []).append(item)
+    return [Entry(number, tuple(items)) for number, items in entries.items()]
+
+
+def get_entry(work: Work, number: int, decision: Decision) -> Entry:
+    """What is open under this number.
+
+    Raises:
+        Refusal: there is nothing, it is decided, or the decision does not apply.
+    """
+    work.lock(Lock.KICK_REVIEW)
+    numbered = select(ReviewItem).where(ReviewItem.number == number).order_by(ReviewItem.key)
+    known = work.scalars(numbered).all()
+    entry = Entry(number, tuple(item for item in known if item.state == "open"))
+    if not entry.items:
+        raise _decided(known, number)
+    if decision == "credited" and entry.first.is_counted:
+        raise Refusal(
+            _("Number {number} has counted already.").format(number=number),
+            _(
+                "`/missed undo {number}` takes it back, `/missed dismiss {number}` leaves it."
+            ).format(number=number),
         )
-        for place, seen in enumerate(gifts):
-            if place in pairs:
-                store.set_subject(tx, confirmations[pairs[place]], seen.subject)
-                _match(tx, guild_id, "gift", seen.subject, seen.at)
+    if decision == "taken_back" and not entry.first.is_counted:
+        raise Refusal(
+            _("Number {number} has not counted, so nothing can be taken back.").format(
+                number=number
+            ),
+            _("`/missed dismiss {number}` takes it off the list.").format(number=number),
+        )
+    return entry
 
 
-def list_missed(tx: Connection, guild_id: int, now: datetime) -> list[MissedEvent]:
-    """The events in the queue, by number."""
-    suspect(tx, guild_id, now)
-    events: dict[int, list[FeedReport]] = {}
-    for event in store.list_suspected(tx, guild_id):
-        events.setdefault(event.number or 0, []).append(event.seen)
-    return [MissedEvent(number, tuple(seen)) for number, seen in events.items()]
+def _decided(known: Sequence[ReviewItem], number: int) -> Refusal:
+    words = {
+        "credited": _("Number {number} has been credited already."),
+        "taken_back": _("Number {number} has been taken back already."),
+        "dismissed": _("Number {number} has been dismissed already."),
+        "confirmed": _("The webhook of number {number} has come after all; it is counted."),
+    }
+    states = {item.state for item in known}
+    what = next((text for state, text in words.items() if state in states), "")
+    what = what or _("There is nothing with number {number}.")
+    return Refusal(what.format(number=number), _("`/missed list` shows what is open."))
 
 
-def payload(events: Sequence[MissedEvent]) -> dict[str, Any]:
-    """The data of messages about them."""
-    shown = [
-        {
-            "number": missed.number,
-            "kind": missed.first.kind,
-            "giver": missed.first.giver,
-            "receivers": [seen.receiver for seen in missed.unconfirmed][:SHOWN],
-            "count": len(missed.unconfirmed),
-            "amount": missed.first.amount,
-            "gift_name": missed.first.gift_name,
-            "at": missed.first.at.isoformat(),
-        }
-        for missed in events[:SHOWN]
-    ]
-    return {"events": shown, "count": len(events)}
+def settle(work: Work, items: Iterable[ReviewItem], decision: Decision) -> None:
+    """Note the decision, whatever follows from it."""
+    for item in items:
+        item.state, item.decided_by, item.decided_at = decision, work.actor, work.now
 
 
-def get_missed(tx: Connection, guild_id: int, number: int) -> MissedEvent:
-    """One that waits for a decision.
+def dismiss(work: Work, number: int) -> Entry:
+    """Remove an entry from the queue. A webhook that comes later still counts.
 
     Raises:
-        Refusal: there is none of this number, or it is decided.
+        Refusal: see `get_entry`.
     """
-    known = store.list_numbered(tx, guild_id, number)
-    seen = tuple(event.seen for event in known if event.state == "suspected")
-    if not seen:
-        raise _settled(known, number)
-    return MissedEvent(number, seen)
+    entry = get_entry(work, number, "dismissed")
+    settle(work, entry.items, "dismissed")
+    audit(work, "kick.missed.dismiss", str(number))
+    return entry
 
 
-def _settled(known: Sequence[UnconfirmedEvent], number: int) -> Refusal:
-    look = _("`/missed list` shows what is open.")
-    if not known:
-        return Refusal(_("There is no missed event {number}.").format(number=number), look)
-    states = {event.state for event in known}
-    if "credited" in states:
-        what = _("Number {number} has been credited already.")
-    elif "dismissed" in states:
-        what = _("Number {number} has been dismissed already.")
-    else:
-        what = _("The webhook of number {number} has come after all; it is counted.")
-    return Refusal(what.format(number=number), look)
-
-
-def dismiss(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> int:
-    """Remove it from the queue and return its number of events. A later webhook still counts.
+def take_back(work: Work, number: int) -> Entry:
+    """No longer count duplicates that were counted before their gifts came.
 
     Raises:
-        Refusal: there is none of this number, or it is decided.
+        Refusal: see `get_entry`.
     """
-    store.lock(tx, guild_id)
-    missed = get_missed(tx, guild_id, number)
-    store.set_settled(tx, guild_id, missed.unconfirmed, "dismissed", actor, now)
-    guild_store.post_audit(
-        tx,
-        guild_id,
-        actor,
-        "kick.missed.dismiss",
-        target=str(number),
-        before=len(missed.unconfirmed),
-    )
-    return len(missed.unconfirmed)
+    entry = get_entry(work, number, "taken_back")
+    settle(work, entry.items, "taken_back")
+    for item in entry.items:
+        event = SubscriptionStarted.__name__
+        inbox.publish(
+            work.tx,
+            SupportRevoked(
+                key=f"{event}|{item.key}",
+                guild_id=work.guild_id,
+                at=work.now,
+                platform=PLATFORM,
+                channel_id=item.channel_id,
+                event=event,
+                of=item.key,
+            ),
+        )
+    audit(work, "kick.missed.take_back", str(number))
+    return entry

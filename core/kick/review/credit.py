@@ -1,4 +1,4 @@
-"""Credits events that only the feed reported: looks up the user ids, then counts each once.
+"""Counts what an admin credits, and what only the feed brings where it is the authority.
 
 A credit is a delivery in the inbox and is handled like any other: `kick.credit` after an admin's
 decision, `kick.feed_credit` where the feed is the authority.
@@ -6,7 +6,6 @@ decision, `kick.feed_credit` where the feed is the authority.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -20,19 +19,20 @@ from core.events import (
     SubscriptionStarted,
 )
 from core.events.base import from_json, to_json
-from core.guilds import store as guild_store
+from core.guilds.actions import audit
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.bodies import PLATFORM
-from core.kick.client import KickClient, client_of
-from core.kick.review import actions, store
-from core.kick.review.duplicate_filter import note_credited_gifts, without_duplicates
-from core.kick.review.events import FeedReport
+from core.kick.client import client_of
+from core.kick.review import actions
+from core.kick.review.records import ReviewItem
 from core.kick.review.rules import giver_key, name_key
 from core.kick.wire import KickRejected
 from core.kit.errors import Refusal
+from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Lock, Work, run_in_guild
 
 BY_ADMIN = "kick.credit"
 BY_FEED = "kick.feed_credit"
@@ -41,6 +41,9 @@ _CREDITED: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (SubGifted, SubscriptionStarted, SubscriptionRenewed, KicksGifted)
 }
+
+Named = tuple[ReviewItem, Event]
+"""An item and the event that it becomes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,199 +59,137 @@ class Credited:
     unknown: tuple[str, ...]
 
 
-Nameable = tuple[FeedReport, Event]
-
-
 def credit(services: Services, guild_id: int, number: int, actor: int) -> Credited:
-    """Count a missed event. Asks Kick for user ids; call it in a thread.
+    """Count an entry of the queue. Asks Kick for user ids; call it in a thread.
 
     Raises:
         Refusal: it is decided, or Kick knows none of the names.
         Outage: Kick or the database does not answer; nothing was counted.
     """
+    run = (guild_id, actor, services.clock())
     with services.database.begin() as tx:
-        missed = actions.get_missed(tx, guild_id, number)
-    named, unknown = name_people(services, missed.unconfirmed)
+        entry = run_in_guild(tx, *run, actions.get_entry, number, "credited")
+    named, unknown = name_people(services, entry.items)
     if not named:
         raise Refusal(
             _("Kick knows nobody called {names}.").format(names=", ".join(unknown)),
             _("They may have changed their names. Credit it by hand and dismiss this."),
         )
     with services.database.begin() as tx:
-        count = count_them(tx, guild_id, number, named, actor, services.clock())
-    return Credited(count, unknown)
+        return Credited(run_in_guild(tx, *run, _credit_entry, number, named), unknown)
 
 
-def count_them(
-    tx: Connection,
-    guild_id: int,
-    number: int,
-    named: Sequence[Nameable],
-    actor: int,
-    now: datetime,
-) -> int:
-    """Decide and count in one transaction; returns how many were still open.
-
-    Raises:
-        Refusal: another admin or the webhook was first.
-    """
-    store.lock(tx, guild_id)
-    actions.get_missed(tx, guild_id, number)
-    count = settle(tx, guild_id, named, actor, now)
-    guild_store.post_audit(
-        tx, guild_id, actor, "kick.missed.credit", target=str(number), after=count
-    )
+def _credit_entry(work: Work, number: int, named: Sequence[Named]) -> int:
+    actions.get_entry(work, number, "credited")  # an admin or the webhook may have been first
+    count = count_items(work, named)
+    audit(work, "kick.missed.credit", str(number))
     return count
 
 
-def settle(
-    tx: Connection, guild_id: int, named: Iterable[Nameable], actor: int, now: datetime
-) -> int:
-    """Count those that are still open and return how many. The caller holds the lock."""
-    count = 0
-    for seen, event in named:
-        if store.set_settled(tx, guild_id, [seen], "credited", actor, now):
-            count += 1
-            source = BY_FEED if actor == store.THE_FEED else BY_ADMIN
-            count_event(tx, source, f"{seen.kind}|{seen.key}", event, seen.channel_id, now)
-    return count
-
-
-def count_event(
-    tx: Connection, source: str, name: str, event: Event, channel_id: int, now: datetime
-) -> None:
-    """Put the event into the inbox, once for each name."""
-    inbox.receive(
-        tx,
-        Delivery(
-            source,
-            f"{event.guild_id}|{name}",
-            type(event).__name__,
-            f"kick:{channel_id}",
-            to_json(event),
-            now,
-        ),
-    )
+def count_items(work: Work, named: Iterable[Named]) -> int:
+    """Count those that are still undecided; returns how many."""
+    work.lock(Lock.KICK_REVIEW)
+    source = BY_FEED if work.actor == THE_BOT else BY_ADMIN
+    deliveries = []
+    for one, event in named:
+        item = work.find(ReviewItem, one.kind, one.key)
+        if item is not None and item.state in ("waiting", "open"):
+            actions.settle(work, [item], "credited")
+            name, lane = f"{work.guild_id}|{item.kind}|{item.key}", f"kick:{item.channel_id}"
+            deliveries.append(
+                Delivery(source, name, type(event).__name__, lane, to_json(event), work.now)
+            )
+    inbox.receive_all(work.tx, deliveries)
+    return len(deliveries)
 
 
 def translate_admins(tx: Connection, delivery: Delivery) -> list[Event]:
     """The event that an admin had counted, for this one server."""
-    events = [from_json(_CREDITED[delivery.kind], delivery.body)]
-    note_credited_gifts(tx, events)
-    return actions.drop_already_credited(tx, events)
+    event = from_json(_CREDITED[delivery.kind], delivery.body)
+    return actions.events_to_count(tx, [event], by_admin=True)
 
 
 def translate_feeds(tx: Connection, delivery: Delivery) -> list[Event]:
     """The event that was counted because the feed is the authority for it."""
-    return without_duplicates(tx, [from_json(_CREDITED[delivery.kind], delivery.body)])
+    return actions.events_to_count(tx, [from_json(_CREDITED[delivery.kind], delivery.body)])
 
 
 # -- who they are -------------------------------------------------------------------------------
 
 
 def name_people(
-    services: Services, unconfirmed: Iterable[FeedReport]
-) -> tuple[list[Nameable], tuple[str, ...]]:
+    services: Services, items: Iterable[ReviewItem]
+) -> tuple[list[Named], tuple[str, ...]]:
     """The events with user ids in them, and the names that Kick knows nobody by.
 
     Raises:
         Outage: Kick does not answer.
         Refusal: Kick declines.
     """
-    directory = _Directory(client_of(services.settings))
-    named: list[Nameable] = []
-    unknown: list[str] = []
-    for seen in unconfirmed:
-        missing = [name for name in names_in(seen) if directory.find(name) is None]
+    client = client_of(services.settings)
+    people: dict[str, Person | None] = {"": None}
+
+    def find(name: str, user_id: int | None) -> Person | None:
+        """The person, asked for once."""
+        slug = name_key(name)
+        if user_id is not None:
+            return Person(user_id=user_id, name=name)
+        if slug not in people:
+            try:
+                found = client.find_channel(slug)
+            except KickRejected as rejected:
+                raise Refusal(str(rejected)) from rejected
+            people[slug] = Person(user_id=found[0], name=name) if found else None
+        return people[slug]
+
+    named: list[Named] = []
+    unknown: dict[str, None] = {}
+    for item in items:
+        giver = item.giver if item.kind in ("gift", "kicks") and giver_key(item.giver) else ""
+        both = find(giver, item.giver_id), find(item.receiver, item.receiver_id)
+        missing = [
+            name
+            for name, person in zip((giver, item.receiver), both, strict=True)
+            if name and person is None
+        ]
         if missing:
-            unknown += [name for name in missing if name not in unknown]
+            unknown.update(dict.fromkeys(missing))
         else:
-            named.append((seen, event_of(seen, directory)))
+            named.append((item, event_of(item, *both)))
     return named, tuple(unknown)
 
 
-def names_in(seen: FeedReport) -> list[str]:
-    """Whose user ids are needed."""
-    if seen.kind == "kicks":
-        return []
-    return [seen.receiver, *([seen.giver] if giver_key(seen.giver) else [])]
-
-
-class _Directory:
-    """Who has which name, asked once for each."""
-
-    def __init__(self, client: KickClient) -> None:
-        self._client = client
-        self._known: dict[str, Person | None] = {}
-
-    def find(self, name: str) -> Person | None:
-        slug = name_key(name)
-        if slug not in self._known:
-            self._known[slug] = self._ask(name, slug)
-        return self._known[slug]
-
-    def get(self, name: str) -> Person:
-        person = self.find(name)
-        assert person is not None, "names are looked up first"
-        return person
-
-    def _ask(self, name: str, slug: str) -> Person | None:
-        try:
-            found = self._client.find_channel(slug)
-        except KickRejected as rejected:
-            raise Refusal(str(rejected)) from rejected
-        return Person(user_id=found[0], name=name) if found else None
-
-
-def event_of(seen: FeedReport, people: "_Directory") -> Event:
-    """The ordinary event. Its key cannot be the webhook's, for the feed lacks what that is made of;
-    `actions.drop_already_credited` sees to it that the two are not both counted."""
-    match seen.kind:
-        case "gift":
-            giver = people.get(seen.giver) if giver_key(seen.giver) else None
-            return SubGifted(
-                **_shared(seen),
-                gifter=giver,
-                giftee=people.get(seen.receiver),
-                drop=f"feed|{seen.drop}",
-            )
-        case "sub" if seen.amount <= 1:
-            return SubscriptionStarted(**_shared(seen), subscriber=people.get(seen.receiver))
-        case "sub":
-            return SubscriptionRenewed(
-                **_shared(seen), subscriber=people.get(seen.receiver), months=seen.amount
-            )
-        case "kicks":
-            return KicksGifted(
-                **_shared(seen),
-                sender=Person(user_id=seen.giver_id or 0, name=seen.giver),
-                amount=seen.amount,
-                gift_name=seen.gift_name,
-                message=seen.message,
-            )
-
-
-def _shared(seen: FeedReport) -> dict[str, Any]:
-    return {
-        "key": f"feed|{seen.key}",
-        "guild_id": seen.guild_id,
-        "at": seen.at,
+def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) -> Event:
+    """The ordinary event. A report's key cannot be the webhook's, for the feed lacks what that is
+    made of; `actions.events_to_count` sees to it that the two are not both counted."""
+    is_report = item.source == "feed" and item.kind != "duplicate"
+    shared: dict[str, Any] = {
+        "key": f"feed|{item.key}" if is_report else item.key,
+        "guild_id": item.guild_id,
+        "at": item.at,
         "platform": PLATFORM,
-        "channel_id": seen.channel_id,
-        "source": "feed",
+        "channel_id": item.channel_id,
+        "source": item.source,
     }
+    if item.kind == "gift":
+        return SubGifted(**shared, gifter=giver, giftee=receiver, drop=f"feed|{item.drop}")
+    if item.kind == "kicks":
+        assert giver is not None, "Kicks have a sender's id"
+        return KicksGifted(
+            **shared,
+            sender=giver,
+            amount=item.amount,
+            gift_name=item.gift_name,
+            message=item.message,
+        )
+    assert receiver is not None, "names are looked up first"
+    if item.amount <= 1 or item.kind == "duplicate":
+        return SubscriptionStarted(**shared, subscriber=receiver, months=item.amount)
+    return SubscriptionRenewed(**shared, subscriber=receiver, months=item.amount)
 
 
-# -- where the feed is the authority ------------------------------------------------------------
-
-AUTHORITY_KINDS = {
-    "gift": "channel.subscription.gifts",
-    "kicks": "kicks.gifted",
-}
-
-
-def authority_kind(seen: FeedReport) -> str:
+def authority_kind(item: ReviewItem) -> str:
     """Kick's name of the webhook for the same event."""
-    if seen.kind == "sub":
-        return "channel.subscription." + ("new" if seen.amount <= 1 else "renewal")
-    return AUTHORITY_KINDS[seen.kind]
+    if item.kind == "sub":
+        return "channel.subscription." + ("new" if item.amount <= 1 else "renewal")
+    return {"gift": "channel.subscription.gifts", "kicks": "kicks.gifted"}.get(item.kind, "")

@@ -1,48 +1,64 @@
-"""Scheduled tasks of the review queue."""
+"""The scheduled tasks and the health check of the review queue."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, func, select
 
 from core.guilds.channels import tell_admins
 from core.kick.intake import store as intake
-from core.kick.review import actions, credit, duplicate_store, store
-from core.kick.review.events import FeedReport
+from core.kick.review import actions, credit, messages
+from core.kick.review.records import RecentSupport, ReviewItem
 from core.kick.review.rules import REMEMBERED
-from core.kick.review.store import THE_FEED
 from core.kit.feature import Task
+from core.kit.health_item import HealthItem
+from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.tasks import for_each
+from core.kit.work import ACROSS_GUILDS, Work, run_in_guild
 
 AT_ONCE = 200
+
+_WAITING = (
+    select(ReviewItem.guild_id)
+    .where(ReviewItem.state == "waiting")
+    .distinct()
+    .order_by(ReviewItem.guild_id)
+    .execution_options(**ACROSS_GUILDS)
+)
 
 _log = structlog.get_logger(__name__)
 
 
 def queue_missed(services: Services) -> None:
     """Queue what has waited too long, and alert the admins of each server once."""
-    with services.database.begin() as tx:
-        waiting = store.list_guilds_waiting(tx)
 
     def queue(guild_id: int) -> None:
         with services.database.begin() as tx:
-            _queue(tx, guild_id, services.clock())
+            run_in_guild(tx, guild_id, THE_BOT, services.clock(), _queue)
 
+    with services.database.begin() as tx:
+        waiting = tx.execute(_WAITING).scalars().all()
     for_each(waiting, queue)
 
 
-def _queue(tx: Connection, guild_id: int, now: datetime) -> None:
-    numbers = actions.suspect(tx, guild_id, now)
-    if not numbers:
-        return
-    events = {missed.number: missed for missed in actions.list_missed(tx, guild_id, now)}
-    new = [events[number] for number in numbers if number in events]
-    _log.info("Events without a webhook were queued for review", count=len(new), guild_id=guild_id)
-    tell_admins(
-        tx, guild_id, "kick.missed", f"kick.missed:{numbers[0]}:{now}", actions.payload(new)
-    )
+def _queue(work: Work) -> None:
+    numbers = actions.queue_overdue(work)
+    new = [
+        entry
+        for entry in actions.list_queue(work)
+        if entry.number in numbers and entry.first.kind != "duplicate"
+    ]
+    if new:
+        _log.info(
+            "Events without a webhook were queued for review",
+            count=len(new),
+            guild_id=work.guild_id,
+        )
+        key = f"kick.missed:{new[0].number}:{work.now}"
+        tell_admins(work.tx, work.guild_id, "kick.missed", key, messages.payload(new))
 
 
 def credit_from_feed(services: Services) -> None:
@@ -52,42 +68,47 @@ def credit_from_feed(services: Services) -> None:
         Refusal: Kick declines to say who somebody is; the other servers' are counted.
         Outage: Kick does not answer.
     """
+
+    def count(one: tuple[int, Sequence[ReviewItem]]) -> None:
+        guild_id, items = one
+        named, unknown = credit.name_people(services, items)
+        with services.database.begin() as tx:
+            found = run_in_guild(tx, guild_id, THE_BOT, services.clock(), credit.count_items, named)
+        _log.info("Counted from the feed", count=found, guild_id=guild_id, unknown=len(unknown))
+
     with services.database.begin() as tx:
-        waiting = {
-            guild_id: _authoritative(tx, guild_id) for guild_id in store.list_guilds_waiting(tx)
-        }
-    due = [(guild_id, seen) for guild_id, seen in waiting.items() if seen]
-    for_each(due, lambda one: _count(services, *one))
+        waiting = [
+            (guild_id, run_in_guild(tx, guild_id, THE_BOT, services.clock(), _authoritative))
+            for guild_id in tx.execute(_WAITING).scalars().all()
+        ]
+    for_each([one for one in waiting if one[1]], count)
 
 
-def _count(services: Services, guild_id: int, seen: Iterable[FeedReport]) -> None:
-    named, unknown = credit.name_people(services, seen)
-    with services.database.begin() as tx:
-        store.lock(tx, guild_id)
-        count = credit.settle(tx, guild_id, named, THE_FEED, services.clock())
-    _log.info("Counted from the feed", count=count, guild_id=guild_id, unknown=len(unknown))
-
-
-def _authoritative(tx: Connection, guild_id: int) -> list[FeedReport]:
-    waiting = [event.seen for event in store.list_waiting(tx, guild_id, AT_ONCE)]
+def _authoritative(work: Work) -> list[ReviewItem]:
+    """The oldest that wait, of the kinds for which the feed is the authority."""
+    oldest = select(ReviewItem).where(ReviewItem.state == "waiting")
+    waiting = work.scalars(oldest.order_by(ReviewItem.at, ReviewItem.key).limit(AT_ONCE)).all()
     decided = {
-        channel_id: intake.list_authorities(tx, channel_id)
-        for channel_id in {seen.channel_id for seen in waiting}
+        channel_id: intake.list_authorities(work.tx, channel_id)
+        for channel_id in {item.channel_id for item in waiting}
     }
     return [
-        seen
-        for seen in waiting
-        if decided[seen.channel_id].get(credit.authority_kind(seen)) == "feed"
+        item
+        for item in waiting
+        if decided[item.channel_id].get(credit.authority_kind(item)) == "feed"
     ]
 
 
 def forget(services: Services) -> None:
-    """Delete what can no longer be matched."""
+    """Delete what can no longer be matched. Decided items stay: tickets depend on them."""
     before = services.clock() - REMEMBERED
+    old_items = (ReviewItem.state == "confirmed") & (ReviewItem.at < before)
     with services.database.begin() as tx:
-        store.delete_confirmations(tx, before)
-        duplicate_store.end_recent(tx, before)
-        store.delete_confirmed(tx, before)
+        for statement in (
+            delete(RecentSupport).where(RecentSupport.at < before),
+            delete(ReviewItem).where(old_items),
+        ):
+            tx.execute(statement, execution_options=ACROSS_GUILDS)
 
 
 TASKS = (
@@ -95,3 +116,31 @@ TASKS = (
     Task("kick.credit_from_feed", every=lambda _settings: 15, run=credit_from_feed),
     Task("kick.delete_confirmed", every=lambda _settings: 3600, run=forget),
 )
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """One line for each server in which something waits for an admin."""
+    is_duplicate = ReviewItem.kind == "duplicate"
+    found = tx.execute(
+        select(
+            ReviewItem.guild_id,
+            is_duplicate.label("is_duplicate"),
+            func.count().label("items"),
+            func.count(func.distinct(ReviewItem.number)).label("entries"),
+            func.min(ReviewItem.at).label("oldest_at"),
+        )
+        .where(ReviewItem.state == "open")
+        .group_by(ReviewItem.guild_id, is_duplicate)
+        .order_by(is_duplicate, ReviewItem.guild_id),
+        execution_options=ACROSS_GUILDS,
+    )
+    return [_health(row, now) for row in found]
+
+
+def _health(row: Any, now: datetime) -> HealthItem:
+    if row.is_duplicate:
+        text = f"{row.items} may have been sent twice; an admin decides with /missed."
+        return HealthItem("Kick duplicates", "warn", text, guild_id=row.guild_id)
+    text = f"{row.entries} suspected; an admin decides with /missed."
+    age = (now - row.oldest_at).total_seconds()
+    return HealthItem("Kick's missing webhooks", "warn", text, age, guild_id=row.guild_id)

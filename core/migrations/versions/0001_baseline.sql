@@ -307,49 +307,31 @@ CREATE TABLE kick_bots (
 
 COMMENT ON TABLE kick_bots IS 'our own accounts, whose lines in chat earn nothing and command nothing';
 
-CREATE TABLE kick_confirmations (
+CREATE TABLE kick_recent_support (
 	guild_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
 	key TEXT NOT NULL, 
-	subject TEXT NOT NULL, 
+	subject TEXT, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT kick_confirmations_once PRIMARY KEY (guild_id, kind, key), 
-	CONSTRAINT kick_confirmations_kind CHECK (kind IN ('gift', 'sub', 'kicks'))
+	user_id BIGINT, 
+	event JSONB, 
+	CONSTRAINT kick_recent_support_once PRIMARY KEY (guild_id, kind, key), 
+	CONSTRAINT kick_recent_support_kind CHECK (kind IN ('gift', 'sub', 'kicks'))
 );
 
-CREATE INDEX kick_confirmations_subject ON kick_confirmations (guild_id, subject, kind, at);
+CREATE INDEX kick_recent_support_subject ON kick_recent_support (guild_id, subject, kind, at);
 
-COMMENT ON TABLE kick_confirmations IS 'events that came by webhook, kept while the feed may still report them';
+CREATE INDEX kick_recent_support_user ON kick_recent_support (guild_id, user_id, kind, at);
 
-COMMENT ON COLUMN kick_confirmations.key IS 'of the event';
+COMMENT ON COLUMN kick_recent_support.key IS 'of the event';
 
-COMMENT ON COLUMN kick_confirmations.subject IS 'equal to the unconfirmed event''s';
+COMMENT ON COLUMN kick_recent_support.subject IS 'of the items that it confirms; empty if it confirms none';
 
-ALTER TABLE kick_confirmations ALTER COLUMN guild_id SET STATISTICS 0;
+COMMENT ON COLUMN kick_recent_support.user_id IS 'of the giftee or new subscriber';
 
-CREATE TABLE kick_recent_subs (
-	guild_id BIGINT NOT NULL, 
-	kick_user_id BIGINT NOT NULL, 
-	gifted BOOLEAN NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	key TEXT NOT NULL, 
-	payload JSONB NOT NULL, 
-	CONSTRAINT kick_recent_subs_once PRIMARY KEY (guild_id, kick_user_id, gifted, key)
-);
+COMMENT ON COLUMN kick_recent_support.event IS 'where there is a user_id';
 
-CREATE INDEX kick_recent_subs_at ON kick_recent_subs (at);
-
-COMMENT ON TABLE kick_recent_subs IS 'kept for a month to recognise duplicates';
-
-COMMENT ON COLUMN kick_recent_subs.kick_user_id IS 'who has the subscription';
-
-COMMENT ON COLUMN kick_recent_subs.gifted IS 'received, not bought';
-
-COMMENT ON COLUMN kick_recent_subs.key IS 'of the event';
-
-COMMENT ON COLUMN kick_recent_subs.payload IS 'the event';
-
-ALTER TABLE kick_recent_subs ALTER COLUMN guild_id SET STATISTICS 0;
+ALTER TABLE kick_recent_support ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE wagers_polls (
 	platform TEXT NOT NULL, 
@@ -642,92 +624,72 @@ COMMENT ON COLUMN kick_no_event_alerts.evidence IS 'why it is not just a quiet c
 
 ALTER TABLE kick_no_event_alerts ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE kick_unconfirmed_events (
+CREATE TABLE kick_review_items (
 	guild_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
 	key TEXT NOT NULL, 
 	subject TEXT NOT NULL, 
 	drop TEXT NOT NULL, 
+	source TEXT NOT NULL, 
 	channel_id BIGINT NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	payload JSONB NOT NULL, 
+	giver TEXT NOT NULL, 
+	giver_id BIGINT, 
+	receiver TEXT NOT NULL, 
+	receiver_id BIGINT, 
+	amount INTEGER NOT NULL, 
+	gift_name TEXT NOT NULL, 
+	message TEXT NOT NULL, 
+	is_counted BOOLEAN NOT NULL, 
 	state TEXT DEFAULT 'waiting' NOT NULL, 
 	webhook_key TEXT, 
 	number INTEGER, 
-	settled_by BIGINT, 
-	settled_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT kick_unconfirmed_events_once PRIMARY KEY (guild_id, kind, key), 
-	CONSTRAINT kick_unconfirmed_events_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT kick_unconfirmed_events_kind CHECK (kind IN ('gift', 'sub', 'kicks')), 
-	CONSTRAINT kick_unconfirmed_events_state CHECK (state IN ('waiting', 'matched', 'suspected', 'credited', 'dismissed')), 
-	CONSTRAINT kick_unconfirmed_events_confirmed_by CHECK (state <> 'matched' OR webhook_key IS NOT NULL)
+	decided_by BIGINT, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_review_items_once PRIMARY KEY (guild_id, kind, key), 
+	CONSTRAINT kick_review_items_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_review_items_kind CHECK (kind IN ('gift', 'sub', 'kicks', 'duplicate')), 
+	CONSTRAINT kick_review_items_source CHECK (source IN ('webhook', 'feed')), 
+	CONSTRAINT kick_review_items_state CHECK (state IN ('waiting', 'confirmed', 'open', 'credited', 'taken_back', 'dismissed')), 
+	CONSTRAINT kick_review_items_confirmed_by CHECK (state <> 'confirmed' OR webhook_key IS NOT NULL), 
+	CONSTRAINT kick_review_items_decision_fits CHECK (state <> CASE WHEN is_counted THEN 'credited' ELSE 'taken_back' END)
 );
 
-CREATE INDEX kick_unconfirmed_events_numbers ON kick_unconfirmed_events (guild_id, number) WHERE number IS NOT NULL;
+CREATE INDEX kick_review_items_numbers ON kick_review_items (guild_id, number) WHERE number IS NOT NULL;
 
-CREATE INDEX kick_unconfirmed_events_subject ON kick_unconfirmed_events (guild_id, subject, kind, at);
+CREATE INDEX kick_review_items_subject ON kick_review_items (guild_id, subject, kind, at);
 
-CREATE INDEX kick_unconfirmed_events_waiting ON kick_unconfirmed_events (guild_id, at) WHERE state = 'waiting';
+CREATE INDEX kick_review_items_undecided ON kick_review_items (guild_id, at) WHERE state IN ('waiting', 'open');
 
-COMMENT ON COLUMN kick_unconfirmed_events.key IS 'of the FeedReport';
+COMMENT ON COLUMN kick_review_items.key IS 'of the event';
 
-COMMENT ON COLUMN kick_unconfirmed_events.drop IS 'what is credited together';
+COMMENT ON COLUMN kick_review_items.subject IS 'equal to that of the webhook which confirms it';
 
-COMMENT ON COLUMN kick_unconfirmed_events.channel_id IS 'the owner''s user id';
+COMMENT ON COLUMN kick_review_items.drop IS 'the gifts that are decided together';
 
-COMMENT ON COLUMN kick_unconfirmed_events.payload IS 'the FeedReport';
+COMMENT ON COLUMN kick_review_items.channel_id IS 'the owner''s user id';
 
-COMMENT ON COLUMN kick_unconfirmed_events.webhook_key IS 'key of the webhook''s event that confirms it';
+COMMENT ON COLUMN kick_review_items.at IS 'of the event, or when its frame arrived';
 
-COMMENT ON COLUMN kick_unconfirmed_events.number IS 'in the review queue; one for all of a drop';
+COMMENT ON COLUMN kick_review_items.giver IS 'gifter or sender; empty if anonymous';
 
-COMMENT ON COLUMN kick_unconfirmed_events.settled_by IS 'Discord id; 0: the feed is the authority';
+COMMENT ON COLUMN kick_review_items.receiver IS 'giftee or subscriber; empty for Kicks';
 
-ALTER TABLE kick_unconfirmed_events ALTER COLUMN guild_id SET STATISTICS 0;
+COMMENT ON COLUMN kick_review_items.amount IS 'Kicks, or months';
 
-CREATE TABLE kick_duplicates (
-	guild_id BIGINT NOT NULL, 
-	event TEXT NOT NULL, 
-	key TEXT NOT NULL, 
-	counted BOOLEAN NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	payload JSONB NOT NULL, 
-	added_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	drop TEXT NOT NULL, 
-	giver TEXT NOT NULL, 
-	number INTEGER, 
-	state TEXT DEFAULT 'open' NOT NULL, 
-	settled_by BIGINT, 
-	settled_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT kick_duplicates_once PRIMARY KEY (guild_id, event, key), 
-	CONSTRAINT kick_duplicates_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT kick_duplicates_state CHECK (state IN ('open', 'credited', 'taken_back', 'dismissed')), 
-	CONSTRAINT kick_duplicates_state_fits_counted CHECK (state <> CASE WHEN counted THEN 'credited' ELSE 'taken_back' END)
-);
+COMMENT ON COLUMN kick_review_items.gift_name IS 'of Kicks';
 
-CREATE INDEX kick_duplicates_numbers ON kick_duplicates (guild_id, number);
+COMMENT ON COLUMN kick_review_items.message IS 'sent with Kicks';
 
-COMMENT ON TABLE kick_duplicates IS 'decided ones stay, so that nothing is asked or counted twice';
+COMMENT ON COLUMN kick_review_items.is_counted IS 'a duplicate that was counted before its gift came';
 
-COMMENT ON COLUMN kick_duplicates.event IS 'class name';
+COMMENT ON COLUMN kick_review_items.webhook_key IS 'of the webhook''s event that confirms it';
 
-COMMENT ON COLUMN kick_duplicates.key IS 'of the event';
+COMMENT ON COLUMN kick_review_items.number IS 'in the queue; the same for all that is decided together';
 
-COMMENT ON COLUMN kick_duplicates.counted IS 'it was counted before the gift came';
+COMMENT ON COLUMN kick_review_items.decided_by IS 'Discord id; 0: the feed is the authority';
 
-COMMENT ON COLUMN kick_duplicates.at IS 'when it happened';
-
-COMMENT ON COLUMN kick_duplicates.payload IS 'the event';
-
-COMMENT ON COLUMN kick_duplicates.drop IS 'of the gifts that it duplicates';
-
-COMMENT ON COLUMN kick_duplicates.giver IS 'name of the gifter; empty if anonymous';
-
-COMMENT ON COLUMN kick_duplicates.number IS 'in the review queue, shared with kick_unconfirmed_events';
-
-COMMENT ON COLUMN kick_duplicates.settled_by IS 'Discord id';
-
-ALTER TABLE kick_duplicates ALTER COLUMN guild_id SET STATISTICS 0;
+ALTER TABLE kick_review_items ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_viewers (
 	guild_id BIGINT NOT NULL, 

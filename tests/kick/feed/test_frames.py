@@ -1,17 +1,19 @@
-"""From frames to rows to what was witnessed; payloads as in facts/kick.md, section 7.5."""
+"""From frames to rows to the review queue; payloads as in facts/kick.md, section 7.5."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.feed import frames
 from core.kick.feed.translate import translate
-from core.kick.review.events import FeedReport
+from core.kick.review.records import ReviewItem
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA
 
@@ -56,14 +58,15 @@ def followed(tx: Connection) -> None:
     guilds.set_channel(tx, Channel(GUILD, "kick", NORA, "noraplays"))
 
 
-def witnessed(tx: Connection, delivery: Delivery) -> list[FeedReport]:
-    found = translate(tx, delivery)
-    assert all(isinstance(each, FeedReport) for each in found)
-    return found  # type: ignore[return-value]
+def reported(tx: Connection, delivery: Delivery) -> list[Any]:
+    """What the frame puts into the review queue."""
+    assert translate(tx, delivery) == []
+    same = (ReviewItem.drop, ReviewItem.receiver.desc(), ReviewItem.guild_id)
+    return list(tx.execute(select(ReviewItem.__table__).order_by(*same)))
 
 
 def test_each_giftee_is_one(tx: Connection) -> None:
-    first, second = witnessed(tx, written("GiftedSubscriptionsEvent", GIFTS))
+    first, second = reported(tx, written("GiftedSubscriptionsEvent", GIFTS))
     assert (first.giver, first.receiver, second.receiver) == ("Mia", "Tom", "Ann")
     assert first.drop == second.drop == "700002820790407"
     assert first.key != second.key
@@ -81,24 +84,29 @@ def test_chunks_are_rows_of_one_drop(tx: Connection) -> None:
     one = written("GiftedSubscriptionsEvent", GIFTS, gifted_usernames=["Tom"])
     two = written("GiftedSubscriptionsEvent", GIFTS, gifted_usernames=["Ann"])
     assert one.delivery_id != two.delivery_id
-    seen = [*witnessed(tx, one), *witnessed(tx, two)]
-    assert {each.drop for each in seen} == {"700002820790407"}
+    reported(tx, one)
+    first, second = reported(tx, two)
+    assert first.drop == second.drop == "700002820790407"
 
 
 def test_kicks_have_a_number_and_their_instant(tx: Connection) -> None:
-    (seen,) = witnessed(tx, written("KicksGifted", KICKS))
+    (seen,) = reported(tx, written("KicksGifted", KICKS))
     assert (seen.giver_id, seen.amount, seen.key) == (9, 500, "kicks|t-1")
     assert seen.at.isoformat() == "2026-05-01T12:00:00.212275+00:00"
 
 
 def test_a_subscription_has_no_number(tx: Connection) -> None:
-    (seen,) = witnessed(tx, written(f"{APP}SubscriptionEvent", SUBSCRIPTION))
-    assert (seen.receiver, seen.amount, seen.identified) == ("Mia_X", 13, False)
+    """Soon afterwards, the same is a repeat."""
+    delivery = written(f"{APP}SubscriptionEvent", SUBSCRIPTION)
+    (seen,) = reported(tx, delivery)
+    assert (seen.receiver, seen.amount) == ("Mia_X", 13)
+    later = (NOON + timedelta(minutes=3)).isoformat()
+    assert reported(tx, replace(delivery, body=delivery.body | {"received_at": later})) == [seen]
 
 
 def test_every_server_of_the_channel_sees_it(tx: Connection) -> None:
     guilds.set_channel(tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"))
-    seen = witnessed(tx, written("KicksGifted", KICKS))
+    seen = reported(tx, written("KicksGifted", KICKS))
     assert {each.guild_id for each in seen} == {GUILD, OTHER_GUILD}
 
 

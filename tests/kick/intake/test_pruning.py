@@ -173,5 +173,5 @@ def test_subscriptions_too_old_to_have_duplicates_are_deleted(
     work(clean)
     forget(services)
     with clean.begin() as tx:
-        kept = tx.execute(text("SELECT count(*), min(at) FROM kick_recent_subs")).one()
+        kept = tx.execute(text("SELECT count(*), min(at) FROM kick_recent_support")).one()
     assert tuple(kept) == (3, NOON)

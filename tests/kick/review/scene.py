@@ -1,9 +1,10 @@
-"""Shared by the tests of matching: events by webhook, reports of the feed, and their states."""
+"""Shared by the tests of matching: events by webhook, what the feed reports, and their states."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -15,12 +16,19 @@ from core.events import (
     SubscriptionRenewed,
     SubscriptionStarted,
 )
-from core.inbox.tables import deliveries
 from core.kick.review import actions, rules
-from core.kick.review.actions import Money
-from core.kick.review.events import FeedReport
-from core.kick.review.tables import unconfirmed
+from core.kick.review.actions import Entry
+from core.kick.review.records import ReviewItem
+from core.kick.review.rules import Support
+from core.kit.database import cache_of
+from core.kit.records import PlatformUserId
+from core.kit.work import Work, run_in_guild
 from tests.kick.rig import NOON, NORA
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ADMIN, OTHER_ADMIN = 77, 78
 
 _numbers = count(1)
 
@@ -44,7 +52,25 @@ class Scene:
 
     tx: Connection
     guild_id: int
-    facts: list[Money] = field(default_factory=list)
+
+    def do(
+        self,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """An admin does this at noon."""
+        return self.do_at(NOON, action, *args, **kwargs)
+
+    def do_at(
+        self,
+        now: datetime,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        cache_of(self.tx).clear()  # as in a transaction of its own
+        return run_in_guild(self.tx, self.guild_id, ADMIN, now, action, *args, **kwargs)
 
     # -- what webhooks tell ---------------------------------------------------------------------
 
@@ -74,7 +100,7 @@ class Scene:
             gift_name="Rage Quit",
         )
 
-    def sub(self, name: str, months: int, seconds: float = 0) -> Money:
+    def sub(self, name: str, months: int, seconds: float = 0) -> Support:
         if months == 1:
             return SubscriptionStarted(
                 key=f"{user_id(name)}|{at(seconds)}",
@@ -94,93 +120,74 @@ class Scene:
             months=months,
         )
 
-    def tell(self, *events: Money) -> list[Event]:
-        """As the worker does: translate, then hear what was not attached. Gives what counted."""
-        kept = actions.drop_already_credited(self.tx, events)
-        for event in kept:
-            assert isinstance(event, Money)
-            actions.note_webhook(self.tx, event)
-        return kept
+    def tell(self, *events: Support) -> list[Event]:
+        """As the worker does; gives what is to be counted."""
+        cache_of(self.tx).clear()
+        return actions.events_to_count(self.tx, events)
 
     # -- what the feed shows --------------------------------------------------------------------
 
     def sees_gift(
         self, giver: str | None, giftee: str, seconds: float = 0, *, drop: str = ""
-    ) -> FeedReport:
+    ) -> ReviewItem:
         number = drop or f"c{next(_numbers)}"
-        return FeedReport(
-            key=f"gift|{number}|{rules.name_key(giftee)}",
-            guild_id=self.guild_id,
-            at=at(seconds),
+        return ReviewItem(
             kind="gift",
-            channel_id=NORA,
+            key=f"gift|{number}|{rules.name_key(giftee)}",
             subject=rules.gift_subject(giver or "Anonymous", giftee),
-            identified=True,
             drop=number,
+            channel_id=PlatformUserId(NORA),
+            at=at(seconds),
             giver=giver or "",
             receiver=giftee,
         )
 
-    def sees_kicks(self, sender: str, amount: int, seconds: float = 0) -> FeedReport:
-        number = next(_numbers)
-        return FeedReport(
-            key=f"kicks|{number}",
-            guild_id=self.guild_id,
-            at=at(seconds),
+    def sees_kicks(self, sender: str, amount: int, seconds: float = 0) -> ReviewItem:
+        key = f"kicks|{next(_numbers)}"
+        return ReviewItem(
             kind="kicks",
-            channel_id=NORA,
+            key=key,
             subject=rules.kicks_subject(user_id(sender), amount),
-            identified=True,
-            drop=f"kicks|{number}",
+            drop=key,
+            channel_id=PlatformUserId(NORA),
+            at=at(seconds),
             giver=sender,
-            giver_id=user_id(sender),
+            giver_id=PlatformUserId(user_id(sender)),
             amount=amount,
             gift_name="Rage Quit",
             message="gg",
         )
 
-    def sees_sub(self, name: str, months: int, seconds: float = 0) -> FeedReport:
+    def sees_sub(self, name: str, months: int, seconds: float = 0) -> ReviewItem:
         key = f"sub|{next(_numbers)}"
-        return FeedReport(
-            key=key,
-            guild_id=self.guild_id,
-            at=at(seconds),
+        return ReviewItem(
             kind="sub",
-            channel_id=NORA,
+            key=key,
             subject=rules.sub_subject(name, months),
-            identified=False,
             drop=key,
+            channel_id=PlatformUserId(NORA),
+            at=at(seconds),
             receiver=name,
             amount=months,
         )
 
-    def see(self, *seen: FeedReport) -> None:
+    def see(self, *seen: ReviewItem) -> None:
+        """Each in a frame of its own; a subscription has no number of the platform."""
         for each in seen:
-            actions.note_report(self.tx, each)
+            self.do(actions.report, [each], are_identified=each.kind != "sub")
 
     # -- what became of it ----------------------------------------------------------------------
 
     def states(self) -> dict[str, str]:
-        """Key of a unconfirmed event -> its state."""
+        """Key -> state."""
         found = self.tx.execute(
-            select(unconfirmed.c.key, unconfirmed.c.state).where(
-                unconfirmed.c.guild_id == self.guild_id
-            )
+            select(ReviewItem.key, ReviewItem.state).where(ReviewItem.guild_id == self.guild_id)
         )
         return {row.key: row.state for row in found}
 
-    def state(self, seen: FeedReport) -> str:
+    def state(self, seen: ReviewItem) -> str:
         return self.states()[seen.key]
 
-    def events(self, minutes: float = 16) -> list[actions.MissedEvent]:
-        """What is suspected so many minutes after noon."""
-        return actions.list_missed(self.tx, self.guild_id, at(minutes * 60))
-
-    def credited(self) -> Sequence[str]:
-        """Delivery ids of what was credited."""
-        found = self.tx.execute(
-            select(deliveries.c.delivery_id)
-            .where(deliveries.c.source.in_(("kick.credit", "kick.feed_credit")))
-            .order_by(deliveries.c.id)
-        )
-        return list(found.scalars())
+    def queue(self, minutes: float = 16) -> list[Entry]:
+        """What is open so many minutes after noon."""
+        return self.do_at(at(minutes * 60), actions.list_queue)

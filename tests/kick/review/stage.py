@@ -1,37 +1,34 @@
 """What the tests of crediting share: the inbox with its worker, and somebody who counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from core.events import (
-    Event,
-    KicksGifted,
-    SubGifted,
-    SubscriptionRenewed,
-    SubscriptionStarted,
-    SupportRevoked,
-)
+from core.events import Event, SubGifted, SupportRevoked
 from core.guilds.tables import audit_log
 from core.inbox import actions as inbox
-from core.inbox.handlers import Handler
+from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.feed import frames
 from core.kick.feed.translate import translate as translate_feed
-from core.kick.review import actions, credit, duplicates
-from core.kick.review.events import FeedReport
-from core.kick.review.handlers import on_feed_report, on_money
-from core.kick.review.rules import Decision
+from core.kick.review import actions, credit, messages
+from core.kick.review.actions import Entry
+from core.kick.review.credit import Credited
+from core.kick.review.rules import Support
 from core.kick.translate import translate
 from core.kit.services import Services
+from core.kit.work import Work, run_in_guild
 from tests.conftest import GUILD
+from tests.kick.review.scene import ADMIN
 from tests.kick.rig import NORA, StandingClock, person
 
-ADMIN, OTHER_ADMIN = 77, 78
+P = ParamSpec("P")
+T = TypeVar("T")
+
 MIA, SAM, VERA = 4_100_003, 4_100_006, 4_100_007
-MONEY = (SubGifted, SubscriptionStarted, SubscriptionRenewed, KicksGifted)
 
 
 @dataclass
@@ -44,13 +41,8 @@ class Stage:
     _number: int = 0
 
     def __post_init__(self) -> None:
-        def count(_tx: Connection, event: Event) -> None:
-            self.counted.append(event)
-
-        both = (Handler("events", on_money), Handler("count", count))
-        handlers: dict[type[Event], tuple[Handler, ...]] = dict.fromkeys(MONEY, both)
-        handlers[SupportRevoked] = (Handler("count", count),)
-        handlers[FeedReport] = (Handler("seen", on_feed_report),)
+        handler = Handler("count", lambda _tx, event: self.counted.append(event))
+        handlers: Handlers = dict.fromkeys((*get_args(Support), SupportRevoked), (handler,))
         translators = {
             "kick.webhook": translate,
             frames.SOURCE: translate_feed,
@@ -79,22 +71,44 @@ class Stage:
             inbox.receive(tx, delivery)
         self.work()
 
-    def events(self, guild_id: int = GUILD) -> list[actions.MissedEvent]:
+    def do(
+        self,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """An admin does this now."""
+        return self.do_in(GUILD, action, *args, **kwargs)
+
+    def do_in(
+        self,
+        guild_id: int,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         with self.ours.database.begin() as tx:
-            return actions.list_missed(tx, guild_id, self.clock.now)
+            return run_in_guild(tx, guild_id, ADMIN, self.clock.now, action, *args, **kwargs)
+
+    def queue(self, guild_id: int = GUILD) -> list[Entry]:
+        return self.do_in(guild_id, actions.list_queue)
 
     def listing(self, guild_id: int = GUILD) -> list[dict[str, Any]]:
         """What `/missed list` shows."""
-        with self.ours.database.begin() as tx:
-            found: list[dict[str, Any]] = duplicates.listing(tx, guild_id, self.clock.now)["events"]
-            return found
+        found: list[dict[str, Any]] = messages.payload(self.queue(guild_id))["events"]
+        return found
 
-    def decide(self, number: int, state: Decision, actor: int = ADMIN) -> int:
-        """How many duplicates an admin's word was about."""
-        with self.ours.database.begin() as tx:
-            group = duplicates.decide(tx, GUILD, number, state, actor, self.clock.now)
+    def credit(self, number: int, actor: int = ADMIN) -> Credited:
+        """Until it is counted."""
+        result = credit.credit(self.ours, GUILD, number, actor)
         self.work()
-        return len(group.duplicates)
+        return result
+
+    def take_back(self, number: int) -> int:
+        """How many duplicates no longer count."""
+        entry = self.do(actions.take_back, number)
+        self.work()
+        return len(entry.items)
 
     def names(self) -> list[str]:
         """The kinds of events that were counted, in order."""

@@ -17,10 +17,9 @@ from core.kick.review import actions, credit, tasks
 from core.kit.errors import Outage, Refusal
 from sandbox.kick.driver import KickDriver
 from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.review.scene import ADMIN, OTHER_ADMIN
 from tests.kick.review.stage import (
-    ADMIN,
     MIA,
-    OTHER_ADMIN,
     SAM,
     VERA,
     Stage,
@@ -37,9 +36,8 @@ def test_a_dropped_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("SamOnKick", "VeraSpins"))
     stage.webhook("channel.subscription.gifts", gift_body(stage, (SAM, "samonkick")))
     stage.clock.forward(minutes=16)
-    assert [each.receiver for each in stage.events()[0].unconfirmed] == ["VeraSpins"]
-    result = credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    assert [each.receiver for each in stage.queue()[0].items] == ["VeraSpins"]
+    result = stage.credit(1)
     assert (result.count, result.unknown) == (1, ())
     assert counted_giftees(stage) == [SAM, VERA]
     gift = stage.counted[-1]
@@ -47,13 +45,13 @@ def test_a_dropped_gift_is_credited_with_real_user_ids(stage: Stage) -> None:
     assert gift.gifter is not None
     assert (gift.gifter.user_id, gift.source) == (MIA, "feed")
     assert ("kick.missed.credit", ADMIN) in stage.audit()
-    assert stage.events() == []
+    assert stage.queue() == []
 
 
 def test_two_admins_at_once_credit_once(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
-    assert stage.events()
+    assert stage.queue()
 
     def ask(actor: int) -> str:
         try:
@@ -74,9 +72,8 @@ def test_a_webhook_after_the_credit_attaches_itself(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
     late = gift_body(stage, (VERA, "VeraSpins"))
     stage.clock.forward(minutes=16)
-    stage.events()
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.queue()
+    stage.credit(1)
     stage.webhook("channel.subscription.gifts", late)
     stage.webhook("channel.subscription.gifts", late)
     assert counted_giftees(stage) == [VERA]
@@ -86,23 +83,22 @@ def test_a_webhook_before_the_credits_effect_attaches_itself_as_well(stage: Stag
     """Both wait in the inbox, in this order, and are handled in one batch."""
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
-    stage.events()
+    stage.queue()
     with stage.ours.database.begin() as tx:
         lane = f"kick:{NORA}"
         late = Delivery("kick.webhook", "late", "kicks.gifted", lane, kicks_body(), stage.clock.now)
         inbox.receive(tx, late)
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.credit(1)
     assert len(stage.counted) == 1
 
 
 def test_a_webhook_first_leaves_nothing_to_credit(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
-    stage.events()
+    stage.queue()
     stage.webhook("kicks.gifted", kicks_body())
     with pytest.raises(Refusal, match="come after all"):
-        credit.credit(stage.ours, GUILD, 1, ADMIN)
+        stage.credit(1)
     assert len(stage.counted) == 1
 
 
@@ -111,10 +107,9 @@ def test_of_two_equal_gifts_the_credited_one_takes_its_own_webhook(stage: Stage)
     stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:01.212Z"))
     stage.webhook("kicks.gifted", kicks_body())
     stage.clock.forward(minutes=16)
-    (missed,) = stage.events()
+    (missed,) = stage.queue()
     assert missed.first.at.second == 1
-    credit.credit(stage.ours, GUILD, missed.number, ADMIN)
-    stage.work()
+    stage.credit(missed.number)
     stage.webhook("kicks.gifted", kicks_body())
     stage.webhook("kicks.gifted", kicks_body("2026-05-01T12:00:01.212Z"))
     assert len(stage.counted) == 2
@@ -123,11 +118,10 @@ def test_of_two_equal_gifts_the_credited_one_takes_its_own_webhook(stage: Stage)
 def test_a_dismissed_one_still_counts_by_webhook(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
-    stage.events()
-    with stage.ours.database.begin() as tx:
-        actions.dismiss(tx, GUILD, 1, ADMIN, stage.clock.now)
+    stage.queue()
+    stage.do(actions.dismiss, 1)
     with pytest.raises(Refusal, match="dismissed already"):
-        credit.credit(stage.ours, GUILD, 1, ADMIN)
+        stage.credit(1)
     stage.webhook("kicks.gifted", kicks_body())
     assert len(stage.counted) == 1
 
@@ -135,25 +129,23 @@ def test_a_dismissed_one_still_counts_by_webhook(stage: Stage) -> None:
 def test_names_that_nobody_has_stay_open(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins", "nobody_at_all"))
     stage.clock.forward(minutes=16)
-    stage.events()
-    result = credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.queue()
+    result = stage.credit(1)
     assert (result.count, result.unknown) == (1, ("nobody_at_all",))
-    assert [each.receiver for each in stage.events()[0].unconfirmed] == ["nobody_at_all"]
+    assert [each.receiver for each in stage.queue()[0].items] == ["nobody_at_all"]
     with pytest.raises(Refusal, match="nobody called nobody_at_all"):
-        credit.credit(stage.ours, GUILD, 1, ADMIN)
+        stage.credit(1)
 
 
 def test_a_credit_is_for_one_server(stage: Stage) -> None:
     follow(stage.ours.database, OTHER_GUILD)
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
-    stage.events()
-    assert [missed.number for missed in stage.events(OTHER_GUILD)] == [1]
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.queue()
+    assert [missed.number for missed in stage.queue(OTHER_GUILD)] == [1]
+    stage.credit(1)
     assert [event.guild_id for event in stage.counted] == [GUILD]
-    assert [missed.number for missed in stage.events(OTHER_GUILD)] == [1]
+    assert [missed.number for missed in stage.queue(OTHER_GUILD)] == [1]
 
 
 def test_the_feed_alone_counts_nothing(stage: Stage) -> None:
@@ -185,7 +177,7 @@ def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_
     assert {type(event) for event in stage.counted} == {SubGifted, KicksGifted, SubscriptionRenewed}
     assert len(stage.counted) == 3
     stage.clock.forward(minutes=16)
-    assert stage.events() == []
+    assert stage.queue() == []
 
 
 def test_a_server_whose_names_cannot_be_asked_for_does_not_keep_the_others_waiting(
@@ -223,11 +215,11 @@ def test_what_is_matched_is_forgotten_in_the_end_and_what_is_settled_is_not(stag
     stage.webhook("kicks.gifted", kicks_body())
     stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:09Z"))
     stage.clock.forward(minutes=16)
-    stage.events()
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
+    stage.queue()
+    stage.credit(1)
     stage.clock.now += timedelta(days=31)
     tasks.forget(stage.ours)
     with stage.ours.database.begin() as tx:
-        left = tx.execute(text("SELECT state FROM kick_unconfirmed_events")).scalars().all()
-        told = tx.execute(text("SELECT count(*) FROM kick_confirmations")).scalar()
+        left = tx.execute(text("SELECT state FROM kick_review_items")).scalars().all()
+        told = tx.execute(text("SELECT count(*) FROM kick_recent_support")).scalar()
     assert (left, told) == (["credited"], 0)

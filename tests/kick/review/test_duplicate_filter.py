@@ -13,12 +13,12 @@ from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kick.intake import store
-from core.kick.review import duplicate_store
-from core.kick.review import duplicates as decisions
-from core.kick.review.checks import check_health
-from core.kick.review.duplicate_store import Duplicate
+from core.kick.review import actions
+from core.kick.review.records import ReviewItem
+from core.kick.review.tasks import check_health
 from core.kick.translate import translate
 from core.kit.database import Database
+from core.kit.work import run_in_guild
 from tests.kick.rig import NOON, NORA, chat, gifts, person, subscription
 
 GIFTS, NEW = "channel.subscription.gifts", "channel.subscription.new"
@@ -52,9 +52,10 @@ class Intake:
     def names(self) -> list[str]:
         return [type(event).__name__ for event in self.counted]
 
-    def duplicates(self, guild_id: int) -> list[Duplicate]:
+    def duplicates(self, guild_id: int) -> list[ReviewItem]:
         with self.database.begin() as tx:
-            return duplicate_store.list_duplicates(tx, guild_id)
+            entries = run_in_guild(tx, guild_id, 1, NOON, actions.list_queue)
+        return [item for entry in entries for item in entry.items]
 
 
 @pytest.fixture
@@ -71,10 +72,10 @@ def test_the_duplicate_of_a_gift_is_parked_and_not_counted(
     intake.deliver(GIFTS, gifts(GIFTEE, 78))
     intake.bought(minutes)
     assert intake.names() == ["SubGifted", "SubGifted"]
-    (duplicates,) = intake.duplicates(guild_id)
-    assert (duplicates.event, duplicates.counted) == ("SubscriptionStarted", False)
-    assert duplicates.giver == "MadCats"
-    assert duplicates.payload["subscriber"]["user_id"] == GIFTEE
+    (duplicate,) = intake.duplicates(guild_id)
+    assert (duplicate.kind, duplicate.is_counted) == ("duplicate", False)
+    assert duplicate.giver == "MadCats"
+    assert duplicate.receiver_id == GIFTEE
 
 
 @pytest.mark.parametrize("minutes", [-10.1, 10.1])
@@ -94,15 +95,15 @@ def test_somebody_else_is_counted(intake: Intake, guild_id: int) -> None:
     assert intake.duplicates(guild_id) == []
 
 
-def test_an_duplicate_that_came_before_its_gift_was_counted_and_is_told(
+def test_a_duplicate_that_came_before_its_gift_was_counted_and_is_told(
     intake: Intake, guild_id: int
 ) -> None:
     intake.bought(0)
     intake.deliver(GIFTS, gifts(GIFTEE))
     assert intake.names() == ["SubscriptionStarted", "SubGifted"]
-    (duplicates,) = intake.duplicates(guild_id)
-    assert duplicates.counted
-    assert duplicates.payload["subscriber"]["user_id"] == GIFTEE
+    (duplicate,) = intake.duplicates(guild_id)
+    assert duplicate.is_counted
+    assert duplicate.receiver_id == GIFTEE
 
 
 def test_repetitions_are_parked_once(intake: Intake, guild_id: int) -> None:
@@ -118,11 +119,10 @@ def test_a_repetition_of_what_was_counted_is_not_odd(intake: Intake, guild_id: i
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)
     assert intake.names() == ["SubscriptionStarted", "SubGifted"]
-    (duplicates,) = intake.duplicates(guild_id)
-    assert duplicates.counted
+    (duplicate,) = intake.duplicates(guild_id)
+    assert duplicate.is_counted
     with intake.database.begin() as tx:
-        decisions.list_groups(tx, guild_id)
-        decisions.decide(tx, guild_id, 1, "dismissed", 1, NOON)
+        run_in_guild(tx, guild_id, 1, NOON, actions.dismiss, 1)
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)
     assert intake.duplicates(guild_id) == []

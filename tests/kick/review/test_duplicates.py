@@ -9,12 +9,11 @@ from core.events import SubscriptionStarted, SupportRevoked
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.intake import store as intake
-from core.kick.review import buttons, credit, tasks
+from core.kick.review import actions, discord, tasks
 from core.kit.errors import Refusal
 from tests.conftest import GUILD, OTHER_GUILD
+from tests.kick.review.scene import ADMIN, OTHER_ADMIN
 from tests.kick.review.stage import (
-    ADMIN,
-    OTHER_ADMIN,
     SAM,
     VERA,
     Stage,
@@ -97,11 +96,11 @@ def test_credited_they_count_once(stage: Stage) -> None:
     for who in BOTH:
         told(stage, who)
     stage.listing()
-    assert stage.decide(1, "credited") == 2
+    assert stage.credit(1).count == 2
     counted = [e for e in stage.counted if isinstance(e, SubscriptionStarted)]
     assert sorted(e.subscriber.user_id for e in counted) == [SAM, VERA]
     with pytest.raises(Refusal, match="credited already"):
-        stage.decide(1, "credited", OTHER_ADMIN)
+        stage.credit(1, OTHER_ADMIN)
     given(stage)
     told(stage, BOTH[0])
     assert stage.listing() == [], "told once more, nothing is asked again"
@@ -114,15 +113,15 @@ def test_taken_back_it_is_told_once_and_the_gift_stays(stage: Stage) -> None:
     given(stage)
     stage.listing()
     with pytest.raises(Refusal, match="has counted already") as refused:
-        stage.decide(1, "credited")
+        stage.credit(1)
     assert "/missed undo 1" in refused.value.remedy
-    assert stage.decide(1, "taken_back") == 1
+    assert stage.take_back(1) == 1
     counted, *_, back = stage.counted
     assert isinstance(back, SupportRevoked)
     assert (back.event, back.of) == ("SubscriptionStarted", counted.key)
     assert back.guild_id == GUILD
     with pytest.raises(Refusal, match="taken back already"):
-        stage.decide(1, "taken_back")
+        stage.take_back(1)
     given(stage)
     told(stage, BOTH[0])
     assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted", "SupportRevoked"]
@@ -137,13 +136,13 @@ def test_dismissed_everything_stays_as_it_was(stage: Stage, duplicate_first: boo
         step()
     before = stage.names()
     stage.listing()
-    stage.decide(1, "dismissed")
+    stage.do(actions.dismiss, 1)
     for step in steps:
         step()
     assert stage.names() == before
     assert stage.listing() == []
     with pytest.raises(Refusal, match="dismissed already"):
-        stage.decide(1, "credited")
+        stage.credit(1)
 
 
 def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
@@ -151,10 +150,10 @@ def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
     told(stage, BOTH[0])
     stage.listing()
     with pytest.raises(Refusal, match="nothing can be taken back"):
-        stage.decide(1, "taken_back")
+        stage.take_back(1)
     assert len(stage.listing()) == 1
     with pytest.raises(Refusal, match="nothing with number 9"):
-        stage.decide(9, "dismissed")
+        stage.do(actions.dismiss, 9)
 
 
 def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
@@ -164,7 +163,7 @@ def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
 
     def attempt(actor: int) -> str:
         try:
-            stage.decide(1, "credited", actor)
+            stage.credit(1, actor)
         except Refusal as refusal:
             return refusal.what
         return "done"
@@ -181,14 +180,13 @@ def test_an_duplicate_that_the_feed_saw_and_an_admin_credited_counts_once(stage:
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     stage.clock.forward(minutes=16)
     stage.listing()
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.credit(1)
     stage.clock.forward(minutes=-16)
     given(stage)
     told(stage, BOTH[0])
     (line,) = stage.listing()
     assert line["kind"] == "duplicate"
-    stage.decide(line["number"], "credited")
+    stage.credit(line["number"])
     assert stage.names().count("SubscriptionStarted") == 1
 
 
@@ -198,7 +196,7 @@ def test_another_server_decides_for_itself(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     assert len(stage.listing(OTHER_GUILD)) == len(stage.listing()) == 1
-    stage.decide(1, "credited")
+    stage.credit(1)
     assert len(stage.listing(OTHER_GUILD)) == 1
     started = [e for e in stage.counted if isinstance(e, SubscriptionStarted)]
     assert [event.guild_id for event in started] == [GUILD]
@@ -212,8 +210,7 @@ def missed_gift(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("SamOnKick"))
     stage.clock.forward(minutes=16)
     (line,) = [line for line in stage.listing() if line["kind"] == "gift"]
-    credit.credit(stage.ours, GUILD, line["number"], ADMIN)
-    stage.work()
+    stage.credit(line["number"])
     stage.clock.forward(minutes=-16)
 
 
@@ -262,8 +259,7 @@ def test_what_an_admin_credits_is_no_duplicate(stage: Stage) -> None:
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     stage.clock.forward(minutes=16)
     stage.listing()
-    credit.credit(stage.ours, GUILD, 1, ADMIN)
-    stage.work()
+    stage.credit(1)
     assert stage.names() == ["SubGifted", "SubGifted", "SubscriptionStarted"]
     assert stage.listing() == []
 
@@ -279,7 +275,7 @@ async def test_one_way_for_both_kinds(stage: Stage) -> None:
     numbers = {line["kind"]: line["number"] for line in stage.listing()}
 
     async def settle(act: str, kind: str) -> str:
-        embed = await buttons.settle(stage.ours, GUILD, act, numbers[kind], ADMIN)
+        embed = await discord.decide(stage.ours, GUILD, act, numbers[kind], ADMIN)
         return f"{embed.title} {embed.description}"
 
     with pytest.raises(Refusal, match="has not counted"):

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from core.kick.review import embeds
-from core.kick.review.actions import MissedEvent, payload
-from core.kick.review.buttons import ReviewButton, alarm, review_buttons
+from core.kick.review import messages
+from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
+from core.kick.review.discord import ReviewButton, alert, review_buttons
+from core.kick.review.messages import payload
 from core.kit.discord_buttons import MOST_ROWS
 from tests.kick.review.scene import Scene
 
@@ -18,11 +19,11 @@ def listed(scene: Scene) -> dict[str, Any]:
     """One of each kind."""
     drop = tuple(scene.sees_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
     seen = (drop, (scene.sees_kicks("Tom", 1500),), (scene.sees_sub("Ann", 13),))
-    return payload([MissedEvent(number, each) for number, each in enumerate(seen, 1)])
+    return payload([Entry(number, each) for number, each in enumerate(seen, 1)])
 
 
 def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
-    embed = embeds.listing(listed)
+    embed = messages.queue(listed)
     text = str(embed.description)
     assert embed.title == "🔍 3 missed events"
     assert "**#1** **Mia** gave 7 subscriptions: Lucky" in text
@@ -32,7 +33,7 @@ def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
 
 
 def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
-    embed = embeds.listing(payload([MissedEvent(1, (scene.sees_gift(None, "Tom"),))]))
+    embed = messages.queue(payload([Entry(1, (scene.sees_gift(None, "Tom"),))]))
     assert "Somebody gave 1 subscription: Tom" in str(embed.description)
 
 
@@ -43,7 +44,7 @@ def duplicates(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
 
 
 def test_a_gift_told_twice_is_explained() -> None:
-    embed = embeds.listing(duplicates("duplicate", "Tom", "**Ann**"))
+    embed = messages.queue(duplicates("duplicate", "Tom", "**Ann**"))
     text = str(embed.description)
     assert embed.title == "🔍 1 event to review"
     assert "**#4** **Mia** gave Tom, \\*\\*Ann\\*\\* a subscription" in text
@@ -53,7 +54,7 @@ def test_a_gift_told_twice_is_explained() -> None:
 
 
 def test_what_counted_twice_can_be_taken_back() -> None:
-    embed = embeds.listing(duplicates("counted_duplicate", "Tom", giver=""))
+    embed = messages.queue(duplicates("counted_duplicate", "Tom", giver=""))
     assert "Somebody gave Tom" in str(embed.description)
     assert "Counted as both" in str(embed.description)
     assert embed.footer.text == "/missed undo <number> · /missed dismiss <number>"
@@ -67,24 +68,24 @@ async def test_the_buttons_fit_what_can_be_done() -> None:
 
 
 def test_nothing_missing_is_good_news() -> None:
-    assert str(embeds.listing(payload([])).title).startswith("✅")
+    assert str(messages.queue(payload([])).title).startswith("✅")
 
 
 def test_a_name_does_no_mischief(scene: Scene) -> None:
-    embed = embeds.listing(payload([MissedEvent(1, (scene.sees_gift("@everyone", "**Tom**"),))]))
+    embed = messages.queue(payload([Entry(1, (scene.sees_gift("@everyone", "**Tom**"),))]))
     assert "@everyone" not in str(embed.description)
     assert "\\*\\*Tom" in str(embed.description)
 
 
 def test_many_misses_fit_and_the_rest_is_counted(scene: Scene) -> None:
-    many = [MissedEvent(n, (scene.sees_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
-    text = str(embeds.listing(payload(many)).description)
+    many = [Entry(n, (scene.sees_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
+    text = str(messages.queue(payload(many)).description)
     assert "… and 29 more" in text
 
 
 def test_who_could_not_be_found_is_said() -> None:
-    assert embeds.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
-    partly = embeds.credited(3, Credited(1, ("Gone",)))
+    assert messages.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
+    partly = messages.credited(3, Credited(1, ("Gone",)))
     assert "Gone" in str(partly.description)
     assert str(partly.title).startswith("⚠️")
 
@@ -93,7 +94,7 @@ async def test_the_first_few_have_buttons(listed: dict[str, Any]) -> None:
     view = review_buttons({"number": n, "kind": "gift"} for n in range(1, 20))
     assert len(view.children) == 2 * MOST_ROWS
     assert {item.row for item in view.children} == set(range(MOST_ROWS))
-    shown = alarm(listed)
+    shown = alert(listed)
     below = shown.view()
     assert below is not None
     assert len(below.children) == 6

@@ -1,0 +1,110 @@
+"""`/missed`, and the buttons below the review queue."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kick.review import actions, messages
+from core.kick.review.credit import credit
+from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import run_in_guild
+from core.outbox.discord_transport import Rendered
+
+Context = commands.Context[commands.Bot]
+
+
+class ReviewButton(AdminButton, address="kick.missed", acts=("credit", "undo", "dismiss")):
+    """Decides about the entry with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {
+            "credit": (_("Credit #{number}"), discord.ButtonStyle.success),
+            "undo": (_("Take back #{number}"), discord.ButtonStyle.danger),
+            "dismiss": (_("Dismiss #{number}"), discord.ButtonStyle.secondary),
+        }[act]
+
+    async def perform(self, services: Services, guild: discord.Guild, actor: int) -> discord.Embed:
+        return await decide(services, guild.id, self.act, self.number, actor)
+
+
+def review_buttons(rows: Iterable[Mapping[str, Any]]) -> discord.ui.View:
+    """What can be done about the first few of a list. Needs a running event loop."""
+    return button_rows(
+        (
+            ReviewButton("undo" if row["kind"] == "counted_duplicate" else "credit", row["number"]),
+            ReviewButton("dismiss", row["number"]),
+        )
+        for row in islice(rows, MOST_ROWS)
+    )
+
+
+def alert(payload: Mapping[str, Any]) -> Rendered:
+    """The alert for admins about new entries."""
+    return Rendered(messages.queue(payload), lambda: review_buttons(payload["events"]))
+
+
+async def decide(
+    services: Services, guild_id: int, act: str, number: int, actor: int
+) -> discord.Embed:
+    """Credit, take back or dismiss; what to answer.
+
+    Raises:
+        Refusal: it is decided, or the decision does not apply.
+        Outage: Kick or the database does not answer.
+    """
+    if act == "credit":
+        result = await asyncio.to_thread(credit, services, guild_id, number, actor)
+        return messages.credited(number, result)
+    action = actions.take_back if act == "undo" else actions.dismiss
+    entry = await services.database.run(
+        run_in_guild, guild_id, actor, services.clock(), action, number
+    )
+    return messages.taken_back(entry) if act == "undo" else messages.dismissed(entry)
+
+
+class Missed(commands.Cog):
+    """Gifts, subscriptions and Kicks that Kick missed or sent twice."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_group(name="missed", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def missed(self, ctx: Context) -> None:
+        """List events Kick may have missed or sent twice."""
+        payload = messages.payload(await run_action(ctx, actions.list_queue))
+        view = review_buttons(payload["events"]) if payload["count"] else None
+        await answer(ctx, messages.queue(payload), view)
+
+    @missed.command(name="credit", extras=PRIVATE)
+    @app_commands.describe(number="The number in the list")
+    async def credit(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+        """Count a missed event as if Kick had sent it. It counts only once."""
+        await self._decide(ctx, "credit", number)
+
+    @missed.command(name="dismiss", extras=PRIVATE)
+    @app_commands.describe(number="The number in the list")
+    async def dismiss(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+        """Remove an event from the list without counting anything."""
+        await self._decide(ctx, "dismiss", number)
+
+    @missed.command(name="undo", extras=PRIVATE)
+    @app_commands.describe(number="The number in the list")
+    async def undo(self, ctx: Context, number: commands.Range[int, 1]) -> None:
+        """Stop counting a subscription that was really the same gift."""
+        await self._decide(ctx, "undo", number)
+
+    async def _decide(self, ctx: Context, act: str, number: int) -> None:
+        await answer(
+            ctx, await decide(self._services, guild_id_of(ctx), act, number, ctx.author.id)
+        )

@@ -1,0 +1,155 @@
+"""The embeds of the review queue."""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import discord
+
+from core.kick.review.actions import Entry
+from core.kick.review.credit import Credited
+from core.kit.clock import parse_instant
+from core.kit.discord_ui import ago, card, lines, safe
+from core.kit.words import _, plural
+
+SHOWN = 10
+"""Entries, and names of each, in the data of a message."""
+
+NAMED = 5
+"""Names shown of an entry."""
+
+_DUPLICATES = ("duplicate", "counted_duplicate")
+
+
+def payload(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The data of a message about these entries."""
+    return {"events": [_data(entry) for entry in entries[:SHOWN]], "count": len(entries)}
+
+
+def _data(entry: Entry) -> dict[str, Any]:
+    first = entry.first
+    return {
+        "number": entry.number,
+        "kind": "counted_duplicate" if first.is_counted else first.kind,
+        "giver": first.giver,
+        "receivers": [item.receiver for item in entry.items][:SHOWN],
+        "count": len(entry.items),
+        "amount": first.amount,
+        "gift_name": first.gift_name,
+        "at": first.at.isoformat(),
+    }
+
+
+def queue(payload: Mapping[str, Any]) -> discord.Embed:
+    """What is open, for `/missed list` and for the alert about new entries."""
+    if not payload["count"]:
+        title, body = _("Nothing is missing"), _("Webhooks and realtime feed match.")
+        return card("✅ " + title, body, tone="success")
+    kinds = {entry["kind"] for entry in payload["events"]}
+    rows = [_row(entry) for entry in payload["events"]]
+    hidden = payload["count"] - len(rows)
+    if hidden > 0:
+        rows.append(_("… and {count} more").format(count=hidden))
+    body = "\n".join(_reasons(kinds)) + "\n\n" + lines(rows, 3500)
+    return card("🔍 " + _title(kinds, payload["count"]), body, tone="warning", footer=_how(kinds))
+
+
+def _title(kinds: Set[str], count: int) -> str:
+    if kinds.isdisjoint(_DUPLICATES):
+        return plural("{count} missed event", "{count} missed events", count)
+    return plural("{count} event to review", "{count} events to review", count)
+
+
+def _reasons(kinds: Set[str]) -> list[str]:
+    reasons = []
+    if not kinds <= set(_DUPLICATES):
+        reasons.append(
+            _(
+                "Kick's realtime feed showed this, but no webhook came. "
+                "Credit what really happened: it then counts like any other event, once."
+            )
+        )
+    if not kinds.isdisjoint(_DUPLICATES):
+        reasons.append(
+            _(
+                "A gift and a new subscription of the same viewer at the same time are most "
+                "likely one gift that Kick sent twice. Unless they really bought one as well, "
+                "count it as a gift only."
+            )
+        )
+    return reasons
+
+
+def _how(kinds: Set[str]) -> str:
+    commands = [_("/missed dismiss <number>")]
+    if "counted_duplicate" in kinds:
+        commands.insert(0, _("/missed undo <number>"))
+    if kinds != {"counted_duplicate"}:
+        commands.insert(0, _("/missed credit <number>"))
+    return " · ".join(commands)
+
+
+def _row(entry: Mapping[str, Any]) -> str:
+    when = ago(parse_instant(entry["at"]))
+    return f"**#{entry['number']}** {_what(entry)} · {when}"
+
+
+def _what(entry: Mapping[str, Any]) -> str:
+    giver, names = _person(entry["giver"]), _names(entry["receivers"], entry["count"])
+    match entry["kind"]:
+        case "kicks":
+            amount, gift = f"{entry['amount']:,}", safe(entry["gift_name"])
+            text = _("{giver} gave {amount} Kicks ({gift})")
+            return text.format(giver=giver, amount=amount, gift=gift)
+        case "sub":
+            name = _person(entry["receivers"][0])
+            text = _("{name} subscribed, month {months}")
+            return text.format(name=name, months=entry["amount"])
+        case "gift":
+            count = plural("{count} subscription", "{count} subscriptions", entry["count"])
+            text = _("{giver} gave {count}: {names}")
+            return text.format(giver=giver, count=count, names=names)
+    text = _("{giver} gave {names} a subscription, and Kick also sent them as new subscribers.")
+    is_counted = entry["kind"] == "counted_duplicate"
+    counted = _("⚠️ Counted as both.") if is_counted else _("Counted as gifts only.")
+    return f"{text.format(giver=giver, names=names)} {counted}"
+
+
+def _person(name: str) -> str:
+    return f"**{safe(name, 50)}**" if name else _("Somebody")
+
+
+def _names(names: Sequence[str], count: int) -> str:
+    shown = ", ".join(safe(name, 50) for name in names[:NAMED])
+    return shown + (", …" if count > min(len(names), NAMED) else "")
+
+
+def credited(number: int, result: Credited) -> discord.Embed:
+    """After crediting."""
+    title = _("Number {number} is credited").format(number=number)
+    body = plural("{count} is counted now.", "{count} are counted now.", result.count)
+    if not result.unknown:
+        return card("✅ " + title, body, tone="success")
+    body += "\n" + _("Kick knows nobody called {names}: these are still open.").format(
+        names=", ".join(safe(name, 50) for name in result.unknown)
+    )
+    return card("⚠️ " + title, body, tone="warning")
+
+
+def taken_back(entry: Entry) -> discord.Embed:
+    """After taking counted duplicates back."""
+    title = _("Number {number} is taken back").format(number=entry.number)
+    body = plural(
+        "{count} subscription no longer counts; the gift still does.",
+        "{count} subscriptions no longer count; the gifts still do.",
+        len(entry.items),
+    )
+    return card("✅ " + title, body, tone="success")
+
+
+def dismissed(entry: Entry) -> discord.Embed:
+    """After dismissing."""
+    title = _("Number {number} is dismissed").format(number=entry.number)
+    body = _("It was not counted. Should its webhook come after all, that counts.")
+    if entry.first.kind == "duplicate":
+        body = _("It stays as it was counted.")
+    return card("✅ " + title, body, tone="success")
