@@ -142,7 +142,7 @@ class RegularsBot(commands.Bot):
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         async for attempt in _while_away():
             with attempt:
-                await self.services.database.run(guilds.bid_farewell, guild.id)
+                await self.services.database.run(guild_store.end_guild, guild.id)
 
     async def _welcome(self, guild: discord.Guild) -> None:
         async for attempt in _while_away():

@@ -1,12 +1,14 @@
-"""What one can do with a server and its settings."""
+"""What one can do with a guild, its settings and its permissions."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store
+from core.guilds.records import Permission
 from core.guilds.rules import require_fitting
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.kit.database import cache_of
@@ -21,23 +23,27 @@ S = TypeVar("S", bound=GuildSettings)
 
 
 def welcome(tx: Connection, guild_id: int, name: str) -> None:
-    """The bot is in this server."""
+    """The bot is in this guild."""
     store.set_guild(tx, guild_id, name)
     name_guild(guild_id, name)
 
 
-def bid_farewell(tx: Connection, guild_id: int) -> None:
-    """The bot was removed from this server."""
-    store.end_guild(tx, guild_id)
+# -- settings -------------------------------------------------------------------------------------
 
 
 def setting(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
-    """The server's value of a setting. Read once a transaction and server."""
+    """A guild's value of a setting. A guild's settings are read once in a transaction."""
     key = ("guild_settings", guild_id)
     if key not in cache_of(tx):
-        cache_of(tx)[key] = store.list_settings(tx, guild_id)
-    values = cast("dict[str, Any]", cache_of(tx)[key])
-    return cast("T", values.get(declared.key, declared.default))
+        cache_of(tx)[key] = store.list_held(tx, guild_id)
+    stored = cache_of(tx)[key].get(declared.key)
+    return declared.default if stored is None else cast("T", stored.value)
+
+
+def load_settings(work: Work, kind: type[S]) -> S:
+    """A feature's settings in this guild."""
+    tx = work.tx
+    return kind(**{name: setting(tx, work.guild_id, one) for name, one in kind.declared.items()})
 
 
 def change_setting(
@@ -49,104 +55,21 @@ def change_setting(
     *,
     audit: bool = True,
 ) -> bool:
-    """Set it and write it into the audit log, unless it is part of an action that has an entry of
-    its own; False when it already had this value.
+    """Change a setting; False if it had this value already.
+
+    Args:
+        audit: False if this is part of an action that has an audit entry of its own.
 
     Raises:
         Refusal: the value does not fit.
     """
     require_fitting(declared, value)
-    before = _before_a_change(tx, guild_id, declared)
+    before = _read_again(tx, guild_id, declared)
     store.set_setting(tx, guild_id, declared.key, value, actor)
-    _forget_what_was_read(tx, guild_id)
-    if before == value:
-        return False
-    if audit:
+    _drop_cache(tx, guild_id)
+    if audit and before != value:
         store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
-    return True
-
-
-def reset_setting(
-    tx: Connection, settings: Settings, guild_id: int, declared: GuildSetting[T], actor: int
-) -> bool:
-    """Back to what the environment says, or else to the default; False when no admin has set it."""
-    before = _before_a_change(tx, guild_id, declared)
-    if not store.end_setting(tx, guild_id, declared.key):
-        return False
-    if settings.discord_guild_id == guild_id:
-        apply_environment(tx, settings, (declared,))
-    _forget_what_was_read(tx, guild_id)
-    after = setting(tx, guild_id, declared)
-    store.post_audit(tx, guild_id, actor, declared.key, "reset", before=before, after=after)
-    return True
-
-
-def _before_a_change(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
-    store.lock_settings(tx, guild_id)
-    _forget_what_was_read(tx, guild_id)
-    return setting(tx, guild_id, declared)
-
-
-def _forget_what_was_read(tx: Connection, guild_id: int) -> None:
-    cache_of(tx).pop(("guild_settings", guild_id), None)
-
-
-def apply_environment(
-    tx: Connection, settings: Settings, declared: Iterable[GuildSetting[Any]]
-) -> None:
-    """Give DISCORD_GUILD_ID what the environment sets for it."""
-    if settings.discord_guild_id is None:
-        return
-    guild_id = settings.discord_guild_id
-    store.add_guild(tx, guild_id, f"server {guild_id}")
-    for one in declared:
-        if one.environment is None:
-            continue
-        value = getattr(settings, one.environment)
-        if value is None:
-            store.end_setting_from_environment(tx, guild_id, one.key)
-        else:
-            store.set_setting_from_environment(tx, guild_id, one.key, value)
-
-
-def language_of(tx: Connection, guild_id: int) -> str:
-    """The language of the server's public posts, such as `en`."""
-    return setting(tx, guild_id, LANGUAGE)
-
-
-def time_zone_of(tx: Connection, guild_id: int) -> ZoneInfo:
-    """Where the server's days, weeks and months begin."""
-    name = setting(tx, guild_id, TIME_ZONE)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):  # it was one when it was set, in other tables
-        return ZoneInfo(TIME_ZONE.default)
-
-
-def grant(tx: Connection, guild_id: int, group: str, role_id: int, actor: int) -> bool:
-    """Let members with this role use a command group; False when they can already."""
-    granted = store.add_permission(tx, guild_id, group, role_id)
-    if granted:
-        store.post_audit(tx, guild_id, actor, "guilds.grant", str(role_id), after=group)
-    return granted
-
-
-def revoke(tx: Connection, guild_id: int, group: str, role_id: int, actor: int) -> bool:
-    """Take a command group back from a role; False when the role does not have it."""
-    revoked = store.end_permission(tx, guild_id, group, role_id)
-    if revoked:
-        store.post_audit(tx, guild_id, actor, "guilds.revoke", str(role_id), before=group)
-    return revoked
-
-
-# -- for features on `Work` -----------------------------------------------------------------------
-
-
-def load_settings(work: Work, kind: type[S]) -> S:
-    """A feature's settings in this guild."""
-    return kind(
-        **{name: setting(work.tx, work.guild_id, one) for name, one in kind.declared.items()}
-    )
+    return before != value
 
 
 def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> None:
@@ -160,8 +83,101 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
             change_setting(work.tx, work.guild_id, kind.declared[name], value, work.actor)
 
 
+def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:
+    """Use the value of the environment again, or else the default; False if no admin has set it."""
+    tx, guild_id = work.tx, work.guild_id
+    before = _read_again(tx, guild_id, declared)
+    if not store.end_setting(tx, guild_id, declared.key, set_by_admin=True):
+        return False
+    if settings.discord_guild_id == guild_id:
+        apply_environment(tx, settings, (declared,))
+    _drop_cache(tx, guild_id)
+    after = setting(tx, guild_id, declared)
+    audit(work, declared.key, "reset", before=before, after=after)
+    return True
+
+
+def _read_again(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
+    """The value, which nobody else can change until the transaction ends."""
+    store.lock_settings(tx, guild_id)
+    _drop_cache(tx, guild_id)
+    return setting(tx, guild_id, declared)
+
+
+def _drop_cache(tx: Connection, guild_id: int) -> None:
+    cache_of(tx).pop(("guild_settings", guild_id), None)
+
+
+def apply_environment(
+    tx: Connection, settings: Settings, declared: Iterable[GuildSetting[Any]]
+) -> None:
+    """Give DISCORD_GUILD_ID the values that the environment sets."""
+    if settings.discord_guild_id is None:
+        return
+    guild_id = settings.discord_guild_id
+    store.add_guild(tx, guild_id, f"server {guild_id}")
+    for one in declared:
+        if one.environment is None:
+            continue
+        value = getattr(settings, one.environment)
+        if value is None:
+            store.end_setting(tx, guild_id, one.key, set_by_admin=False)
+        else:
+            store.set_setting(tx, guild_id, one.key, value)
+
+
+def language_of(tx: Connection, guild_id: int) -> str:
+    """The language of the guild's public posts, such as `en`."""
+    return setting(tx, guild_id, LANGUAGE)
+
+
+def time_zone_of(tx: Connection, guild_id: int) -> ZoneInfo:
+    """The time zone in which the guild's days, weeks and months begin."""
+    name = setting(tx, guild_id, TIME_ZONE)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):  # the time zone data was another when it was set
+        return ZoneInfo(TIME_ZONE.default)
+
+
+# -- permissions ----------------------------------------------------------------------------------
+
+
+def grant(work: Work, group: str, role_id: int) -> bool:
+    """Let members with this role use a command group; False if they can already."""
+    new = upsert(Permission).values(command_group=group, role_id=role_id)
+    granted = work.execute(new.on_conflict_do_nothing().returning(Permission.role_id)).first()
+    if granted is not None:
+        audit(work, "guilds.grant", str(role_id), after=group)
+    return granted is not None
+
+
+def revoke(work: Work, group: str, role_id: int) -> bool:
+    """Take a command group away from a role; False if the role does not have it."""
+    same = (Permission.command_group == group, Permission.role_id == role_id)
+    revoked = work.execute(delete(Permission).where(*same).returning(Permission.role_id)).first()
+    if revoked is not None:
+        audit(work, "guilds.revoke", str(role_id), before=group)
+    return revoked is not None
+
+
+def list_permissions(work: Work) -> dict[str, list[int]]:
+    """Command group -> the roles that it was granted to."""
+    found: dict[str, list[int]] = {}
+    for one in work.scalars(select(Permission).order_by(Permission.command_group, "role_id")):
+        found.setdefault(one.command_group, []).append(one.role_id)
+    return found
+
+
+# -- the audit log --------------------------------------------------------------------------------
+
+
 def audit(
     work: Work, action: str, target: str = "", *, before: Any = None, after: Any = None
 ) -> None:
-    """Record in the audit log what the actor did."""
+    """Record in the audit log what the actor did.
+
+    Args:
+        target: what `/auditlog` shows: a name, a Discord id, or `viewer:` and a viewer id.
+    """
     store.post_audit(work.tx, work.guild_id, work.actor, action, target, before, after)

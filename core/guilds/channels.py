@@ -1,48 +1,48 @@
-"""Discord channels that features post in: which of them the bot cannot use, and why."""
+"""Discord channels that features post in: which of them the bot cannot use, and why; and alerts to
+the guild's admins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store
 from core.guilds.actions import setting
+from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
-from core.guilds.tables import channel_troubles as troubles
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
 from core.kit.feature import GuildSetting
 from core.kit.health_item import HealthItem
+from core.kit.records import table_of
 from core.kit.words import _
+from core.kit.work import ACROSS_GUILDS
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
 
-Reason = Literal["deleted", "forbidden"]
-
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A channel that the bot cannot post in.
-
-    Attributes:
-        missing: names of the permissions, such as `send_messages`; all that are needed where
-            Discord only refused.
-        since: when that was noticed.
-    """
+    """Why the bot cannot post in a channel. `missing` names the permissions, such as
+    `send_messages`; it is empty if Discord did not say which."""
 
     guild_id: int
     channel_id: int
-    reason: Reason
-    missing: tuple[str, ...]
+    reason: TroubleReason
+    missing: Sequence[str]
     since: datetime
 
 
-_TROUBLES: Select[Any] = select(troubles)
+_troubles = table_of(ChannelTrouble)
+_LIST = select(_troubles).order_by(_troubles.c.guild_id, _troubles.c.channel_id)
+_FIND = _LIST.where(
+    _troubles.c.guild_id == bindparam("guild_id"), _troubles.c.channel_id == bindparam("channel_id")
+)
 
 
 def list_used(
@@ -60,72 +60,43 @@ def note_trouble(
     tx: Connection,
     guild_id: int,
     channel_id: int,
-    reason: Reason,
+    reason: TroubleReason,
     missing: Iterable[str],
     now: datetime,
-) -> Trouble | None:
-    """Remember that the channel cannot be used; None when that was known."""
+) -> bool:
+    """Remember that the channel cannot be used; False if that was known."""
+    new = {"reason": reason, "missing": list(missing), "since": now}
     noted = tx.execute(
-        upsert(troubles)
-        .values(
-            guild_id=guild_id,
-            channel_id=channel_id,
-            reason=reason,
-            missing=",".join(missing),
-            since=now,
-        )
+        upsert(_troubles)
+        .values(guild_id=guild_id, channel_id=channel_id, **new)
         .on_conflict_do_update(
             constraint="guild_channel_troubles_once",
-            set_={"reason": reason, "missing": ",".join(missing), "since": now},
-            where=troubles.c.reason != reason,
+            set_=new,
+            where=_troubles.c.reason != reason,
         )
     )
-    return find_trouble(tx, guild_id, channel_id) if noted.rowcount else None
+    return noted.rowcount == 1
 
 
 def end_trouble(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> bool:
-    """The channel works again: what could not be posted in the last day is tried again."""
-    gone = (troubles.c.guild_id == guild_id) & (troubles.c.channel_id == channel_id)
-    if not tx.execute(delete(troubles).where(gone)).rowcount:
+    """The channel works again: what could not be posted in the last day is retried."""
+    this = (_troubles.c.guild_id == guild_id) & (_troubles.c.channel_id == channel_id)
+    if not tx.execute(delete(_troubles).where(this)).rowcount:
         return False
     outbox.retry_channel(tx, guild_id, channel_id, now)
     return True
 
 
 def forget_unused(tx: Connection, guild_id: int, used: Iterable[int]) -> None:
-    """Nothing is posted in any other channel any more."""
-    tx.execute(
-        delete(troubles).where(
-            troubles.c.guild_id == guild_id, troubles.c.channel_id.not_in(list(used))
-        )
-    )
+    """Forget the troubles of all other channels, because nothing is posted there any more."""
+    is_unused = _troubles.c.channel_id.not_in(list(used))
+    tx.execute(delete(_troubles).where(_troubles.c.guild_id == guild_id, is_unused))
 
 
 def find_trouble(tx: Connection, guild_id: int, channel_id: int) -> Trouble | None:
     """Why the bot cannot post in this channel; None as far as is known."""
-    found = _TROUBLES.where(troubles.c.guild_id == guild_id, troubles.c.channel_id == channel_id)
-    return next(iter(_all(tx, found)), None)
-
-
-def list_troubles(tx: Connection, guild_id: int | None = None) -> list[Trouble]:
-    """Every channel that cannot be used, of one server or of all."""
-    wanted = _TROUBLES.order_by(troubles.c.guild_id, troubles.c.channel_id)
-    if guild_id is not None:
-        wanted = wanted.where(troubles.c.guild_id == guild_id)
-    return _all(tx, wanted)
-
-
-def _all(tx: Connection, wanted: Select[Any]) -> list[Trouble]:
-    return [
-        Trouble(
-            row["guild_id"],
-            row["channel_id"],
-            row["reason"],
-            tuple(row["missing"].split(",")) if row["missing"] else TO_POST,
-            row["since"],
-        )
-        for row in tx.execute(wanted).mappings()
-    ]
+    row = tx.execute(_FIND, {"guild_id": guild_id, "channel_id": channel_id}).mappings().first()
+    return Trouble(**row) if row else None
 
 
 def say_trouble(trouble: Trouble) -> str:
@@ -133,12 +104,13 @@ def say_trouble(trouble: Trouble) -> str:
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
     return _("I can't post in <#{channel_id}>. Give my role there: {needed}.").format(
-        channel_id=trouble.channel_id, needed=permission_names(trouble.missing)
+        channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST)
     )
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """For the health page: every channel that cannot be used."""
+    troubles = tx.execute(_LIST, execution_options=ACROSS_GUILDS).mappings()
     return [
         HealthItem(
             _("Posts in a channel"),
@@ -147,7 +119,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
             (now - trouble.since).total_seconds(),
             guild_id=trouble.guild_id,
         )
-        for trouble in list_troubles(tx)
+        for trouble in (Trouble(**row) for row in troubles)
     ]
 
 
@@ -160,7 +132,7 @@ def tell_admins(
     if channel_id and find_trouble(tx, guild_id, channel_id) is None:
         return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
     contact_id = store.find_contact(tx, guild_id)
-    if contact_id is not None:
+    if contact_id:  # not THE_BOT, which replaces an admin who was forgotten
         return outbox.post_to_user(tx, guild_id, contact_id, kind, key, payload)
     _log.warning("No admin to alert; set kick.admin_channel", kind=kind, guild_id=guild_id)
     return False

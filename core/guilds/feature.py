@@ -1,9 +1,10 @@
 """What the guilds package declares."""
 
 from core.guilds.channels import check_health
-from core.guilds.personal import PERSONAL
+from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
 from core.kit.feature import Feature
+from core.kit.privacy import personal_data
 from core.kit.words import _
 
 FEATURE = Feature(
@@ -14,5 +15,5 @@ FEATURE = Feature(
         "guilds.grant": lambda before, after: _("let {target} use the command group {after}"),
         "guilds.revoke": lambda before, after: _("took the command group {before} from {target}"),
     },
-    personal=PERSONAL,
+    personal=personal_data(Guild, StoredSetting, AuditEntry),
 )

@@ -1,81 +1,56 @@
-"""The statements about servers."""
+"""Guilds, their channels and what is stored of their settings, for code outside a `Work`."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.tables import audit_log, channels, guilds, permissions, settings
+from core.guilds.records import AuditEntry, Guild, GuildChannel, Permission, StoredSetting
+from core.kit.records import table_of
+from core.kit.work import ACROSS_GUILDS
 
+_guilds = table_of(Guild)
+_channels = table_of(GuildChannel)
+_settings = table_of(StoredSetting)
+_permissions = table_of(Permission)
 
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A channel that streams for a server. `channel_id` is its owner's user id."""
-
-    guild_id: int
-    platform: str
-    channel_id: int
-    slug: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The value of a setting that is not its default. `set_by` is None when the environment says
-    so."""
-
-    value: Any
-    set_by: int | None
-    set_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of a server's audit log. `actor` is the Discord id of who did it."""
-
-    at: datetime
-    actor: int
-    action: str
-    target: str
-    before: Any
-    after: Any
+# -- guilds ---------------------------------------------------------------------------------------
 
 
 def set_guild(tx: Connection, guild_id: int, name: str) -> None:
-    """The bot is in this server, which is called so today."""
+    """The bot is in this guild."""
     tx.execute(
-        upsert(guilds)
+        upsert(_guilds)
         .values(guild_id=guild_id, name=name)
         .on_conflict_do_update(index_elements=["guild_id"], set_={"name": name, "left_at": None})
     )
 
 
 def add_guild(tx: Connection, guild_id: int, name: str) -> None:
-    """Make sure the server is known; an already known name stays."""
-    tx.execute(
-        upsert(guilds)
-        .values(guild_id=guild_id, name=name)
-        .on_conflict_do_nothing(index_elements=["guild_id"])
-    )
+    """Make sure the guild is known; a known one keeps its name."""
+    tx.execute(upsert(_guilds).values(guild_id=guild_id, name=name).on_conflict_do_nothing())
 
 
 def end_guild(tx: Connection, guild_id: int) -> None:
-    """The bot was removed from the server; what it knows stays."""
-    tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(left_at=func.now()))
+    """The bot was removed from the guild. Its data is kept."""
+    _update_guild(tx, guild_id, left_at=func.now())
 
 
 def set_contact(tx: Connection, guild_id: int, member_id: int) -> None:
     """Send alerts to this admin while no admin channel is set."""
-    tx.execute(update(guilds).where(guilds.c.guild_id == guild_id).values(contact_id=member_id))
+    _update_guild(tx, guild_id, contact_id=member_id)
+
+
+def _update_guild(tx: Connection, guild_id: int, **values: Any) -> None:
+    tx.execute(update(_guilds).where(_guilds.c.guild_id == guild_id).values(**values))
 
 
 def find_contact(tx: Connection, guild_id: int) -> int | None:
     """The admin who gets alerts while no admin channel is set."""
-    return tx.execute(
-        select(guilds.c.contact_id).where(guilds.c.guild_id == guild_id)
-    ).scalar_one_or_none()
+    return tx.scalar(select(_guilds.c.contact_id).where(_guilds.c.guild_id == guild_id))
 
 
 _SET_REACHABLE = text("""
@@ -84,186 +59,143 @@ _SET_REACHABLE = text("""
 
 
 def set_reachable(tx: Connection, guild_ids: Collection[int], now: datetime) -> None:
-    """The bot is connected to Discord, and members of these servers can use it."""
-    tx.execute(_SET_REACHABLE, {"guild_ids": sorted(guild_ids), "now": now})
+    """The bot is connected to Discord, and members of these guilds can use it."""
+    given = {"guild_ids": sorted(guild_ids), "now": now}
+    tx.execute(_SET_REACHABLE, given, execution_options=ACROSS_GUILDS)
 
 
 def list_names(tx: Connection) -> dict[int, str]:
-    """Server id -> name."""
-    return {row.guild_id: row.name for row in tx.execute(select(guilds.c.guild_id, guilds.c.name))}
+    """Guild id -> name, of all guilds."""
+    found = tx.execute(select(_guilds.c.guild_id, _guilds.c.name), execution_options=ACROSS_GUILDS)
+    return {row.guild_id: row.name for row in found}
+
+
+_PRESENT = select(_guilds.c.guild_id).where(_guilds.c.left_at.is_(None)).order_by("guild_id")
 
 
 def list_present(tx: Connection) -> list[int]:
-    """The servers that the bot is in, in order."""
-    found = select(guilds.c.guild_id).where(guilds.c.left_at.is_(None)).order_by(guilds.c.guild_id)
-    return list(tx.execute(found).scalars())
+    """The guilds that the bot is in."""
+    return list(tx.scalars(_PRESENT, execution_options=ACROSS_GUILDS))
+
+
+# -- channels -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel that a guild follows. `channel_id` is its owner's user id."""
+
+    guild_id: int
+    platform: str
+    channel_id: int
+    slug: str
+
+
+_CHANNELS = select(_channels).order_by(_channels.c.guild_id)
+_OF_PLATFORM = _CHANNELS.where(_channels.c.platform == bindparam("platform"))
+_OF_GUILD = _OF_PLATFORM.where(_channels.c.guild_id == bindparam("guild_id"))
+_FOLLOWERS = _OF_PLATFORM.where(_channels.c.channel_id == bindparam("channel_id"))
 
 
 def set_channel(tx: Connection, channel: Channel) -> bool:
-    """Tie a channel to a server, in the place of the platform's former one; True if that changed
+    """Make a guild follow this channel instead of another one of the platform; True if that changed
     anything."""
-    values = {"channel_id": channel.channel_id, "slug": channel.slug}
+    new = {"channel_id": channel.channel_id, "slug": channel.slug}
     changed = tx.execute(
-        upsert(channels)
-        .values(guild_id=channel.guild_id, platform=channel.platform, **values)
+        upsert(_channels)
+        .values(asdict(channel))
         .on_conflict_do_update(
             constraint="guild_channels_one_a_platform",
-            set_=values,
-            where=(channels.c.channel_id != channel.channel_id) | (channels.c.slug != channel.slug),
+            set_=new,
+            where=or_(*(_channels.c[name] != value for name, value in new.items())),
         )
     )
     return changed.rowcount == 1
 
 
 def list_channels(tx: Connection, platform: str) -> list[Channel]:
-    """Every tied channel of a platform, by server."""
-    found = tx.execute(
-        select(channels).where(channels.c.platform == platform).order_by(channels.c.guild_id)
-    )
+    """Every followed channel of a platform, by guild."""
+    found = tx.execute(_OF_PLATFORM, {"platform": platform}, execution_options=ACROSS_GUILDS)
     return [Channel(**row) for row in found.mappings()]
 
 
 def find_channel(tx: Connection, guild_id: int, platform: str) -> Channel | None:
-    """The channel that streams for this server."""
-    row = (
-        tx.execute(
-            select(channels).where(channels.c.guild_id == guild_id, channels.c.platform == platform)
-        )
-        .mappings()
-        .first()
-    )
+    """The channel that this guild follows."""
+    row = tx.execute(_OF_GUILD, {"guild_id": guild_id, "platform": platform}).mappings().first()
     return Channel(**row) if row else None
 
 
 def list_guilds_of(tx: Connection, platform: str, channel_id: int) -> list[int]:
-    """The servers that a channel streams for."""
-    return list(
-        tx.execute(
-            select(channels.c.guild_id)
-            .where(channels.c.platform == platform, channels.c.channel_id == channel_id)
-            .order_by(channels.c.guild_id)
-        ).scalars()
-    )
+    """The guilds that follow a channel."""
+    given = {"platform": platform, "channel_id": channel_id}
+    return list(tx.scalars(_FOLLOWERS, given, execution_options=ACROSS_GUILDS))
+
+
+# -- settings and permissions ---------------------------------------------------------------------
+
+_LOCK_SETTINGS = text("SELECT pg_advisory_xact_lock(hashtextextended('guild_settings', :guild_id))")
+_SETTINGS = select(_settings).where(_settings.c.guild_id == bindparam("guild_id"))
 
 
 def lock_settings(tx: Connection, guild_id: int) -> None:
-    """One change of a server's settings at a time, so that the record of it tells what was before.
-    Nothing else is locked under this lock."""
+    """Change a guild's settings one at a time, so that the audit log has the right value before.
+    No other lock may be taken afterwards."""
+    tx.execute(_LOCK_SETTINGS, {"guild_id": guild_id})
+
+
+def list_held(tx: Connection, guild_id: int) -> dict[str, Row[Any]]:
+    """Key -> the row of `StoredSetting`."""
+    return {row.key: row for row in tx.execute(_SETTINGS, {"guild_id": guild_id})}
+
+
+def set_setting(
+    tx: Connection, guild_id: int, key: str, value: Any, set_by: int | None = None
+) -> None:
+    """Store a value. The environment (`set_by` None) does not replace what an admin has set."""
+    new = {"value": value, "set_by": set_by}
     tx.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('guild_settings', :guild_id))"),
-        {"guild_id": guild_id},
-    )
-
-
-def list_settings(tx: Connection, guild_id: int) -> dict[str, Any]:
-    """Key -> value, for what has been set."""
-    found = tx.execute(
-        select(settings.c.key, settings.c.value).where(settings.c.guild_id == guild_id)
-    )
-    return {row.key: row.value for row in found}
-
-
-def list_held(tx: Connection, guild_id: int) -> dict[str, Held]:
-    """Key -> value and whose it is, for what has been set."""
-    found = tx.execute(
-        select(settings.c.key, settings.c.value, settings.c.set_by, settings.c.set_at).where(
-            settings.c.guild_id == guild_id
-        )
-    )
-    return {row.key: Held(row.value, row.set_by, row.set_at) for row in found}
-
-
-def set_setting(tx: Connection, guild_id: int, key: str, value: Any, set_by: int) -> None:
-    """An admin has set it."""
-    tx.execute(
-        upsert(settings)
-        .values(guild_id=guild_id, key=key, value=value, set_by=set_by)
+        upsert(_settings)
+        .values(guild_id=guild_id, key=key, **new)
         .on_conflict_do_update(
             constraint="guild_settings_one_value",
-            set_={"value": value, "set_by": set_by, "set_at": func.now()},
+            set_=new if set_by is None else {**new, "set_at": func.now()},
+            where=_settings.c.set_by.is_(None) if set_by is None else None,
         )
     )
 
 
-def end_setting(tx: Connection, guild_id: int, key: str) -> bool:
-    """Forget what an admin has set; False when no admin has set it."""
+def end_setting(tx: Connection, guild_id: int, key: str, *, set_by_admin: bool) -> bool:
+    """Delete a value that an admin has set, or that came from the environment; False if there is
+    no such value."""
+    is_admins = _settings.c.set_by.is_not(None)
     ended = tx.execute(
-        delete(settings).where(
-            settings.c.guild_id == guild_id,
-            settings.c.key == key,
-            settings.c.set_by.is_not(None),
+        _settings.delete().where(
+            _settings.c.guild_id == guild_id,
+            _settings.c.key == key,
+            is_admins if set_by_admin else ~is_admins,
         )
     )
     return ended.rowcount == 1
 
 
-def set_setting_from_environment(tx: Connection, guild_id: int, key: str, value: Any) -> None:
-    """The environment says so; what an admin has set stands above it."""
-    tx.execute(
-        upsert(settings)
-        .values(guild_id=guild_id, key=key, value=value)
-        .on_conflict_do_update(
-            constraint="guild_settings_one_value",
-            set_={"value": value},
-            where=settings.c.set_by.is_(None),
-        )
+_GRANTED = (
+    select(_permissions.c.command_group)
+    .where(
+        _permissions.c.guild_id == bindparam("guild_id"),
+        _permissions.c.role_id.in_(bindparam("role_ids", expanding=True)),
     )
-
-
-def end_setting_from_environment(tx: Connection, guild_id: int, key: str) -> None:
-    """The environment says it no more."""
-    tx.execute(
-        delete(settings).where(
-            settings.c.guild_id == guild_id,
-            settings.c.key == key,
-            settings.c.set_by.is_(None),
-        )
-    )
-
-
-def add_permission(tx: Connection, guild_id: int, group: str, role_id: int) -> bool:
-    """Grant a command group to a role; False when the role has it already."""
-    added = tx.execute(
-        upsert(permissions)
-        .values(guild_id=guild_id, command_group=group, role_id=role_id)
-        .on_conflict_do_nothing(constraint="guild_permissions_once")
-    )
-    return added.rowcount == 1
-
-
-def end_permission(tx: Connection, guild_id: int, group: str, role_id: int) -> bool:
-    """Revoke a command group from a role; False when the role does not have it."""
-    ended = tx.execute(
-        delete(permissions).where(
-            permissions.c.guild_id == guild_id,
-            permissions.c.command_group == group,
-            permissions.c.role_id == role_id,
-        )
-    )
-    return ended.rowcount == 1
-
-
-def list_permissions(tx: Connection, guild_id: int) -> dict[str, list[int]]:
-    """Command group -> the roles that it was granted to."""
-    found: dict[str, list[int]] = {}
-    rows = tx.execute(
-        select(permissions.c.command_group, permissions.c.role_id)
-        .where(permissions.c.guild_id == guild_id)
-        .order_by(permissions.c.command_group, permissions.c.role_id)
-    )
-    for row in rows:
-        found.setdefault(row.command_group, []).append(row.role_id)
-    return found
+    .distinct()
+)
 
 
 def list_granted(tx: Connection, guild_id: int, role_ids: Collection[int]) -> frozenset[str]:
     """The command groups that were granted to any of these roles."""
-    found = tx.execute(
-        select(permissions.c.command_group)
-        .where(permissions.c.guild_id == guild_id, permissions.c.role_id.in_(role_ids))
-        .distinct()
-    )
-    return frozenset(found.scalars())
+    return frozenset(tx.scalars(_GRANTED, {"guild_id": guild_id, "role_ids": list(role_ids)}))
+
+
+# -- the audit log --------------------------------------------------------------------------------
+
+_POST_AUDIT = insert(table_of(AuditEntry))
 
 
 def post_audit(
@@ -275,35 +207,6 @@ def post_audit(
     before: Any = None,
     after: Any = None,
 ) -> None:
-    """Write into the server's audit log who did what. `target` is what `/auditlog` shows: a name, a
-    Discord id, or `viewer:` and a viewer's id."""
-    tx.execute(
-        insert(audit_log).values(
-            guild_id=guild_id,
-            actor=actor,
-            action=action,
-            target=target,
-            before=before,
-            after=after,
-        )
-    )
-
-
-def list_audit(tx: Connection, guild_id: int, count: int, skip: int = 0) -> list[Entry]:
-    """The audit log, newest first; so many entries after so many others."""
-    columns = [audit_log.c[field.name] for field in fields(Entry)]
-    found = tx.execute(
-        select(*columns)
-        .where(audit_log.c.guild_id == guild_id)
-        .order_by(audit_log.c.id.desc())
-        .limit(count)
-        .offset(skip)
-    )
-    return [Entry(**row) for row in found.mappings()]
-
-
-def count_audit(tx: Connection, guild_id: int) -> int:
-    """How many entries the audit log has."""
-    return tx.execute(
-        select(func.count()).select_from(audit_log).where(audit_log.c.guild_id == guild_id)
-    ).scalar_one()
+    """See `core.guilds.actions.audit`."""
+    entry = {"actor": actor, "action": action, "target": target, "before": before, "after": after}
+    tx.execute(_POST_AUDIT, {"guild_id": guild_id, **entry})

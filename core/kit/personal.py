@@ -24,6 +24,8 @@ picture; JSON, see `JSON_KEYS`. `nobody` says that a key of JSON never leads to 
 ADMINS_ANSWER = "an admin answers for what they did"
 PENALTY = "forgetting ends no penalty"
 PSEUDONYMOUS = "the viewer has a pseudonym afterwards"
+ANYONE = "anyone"
+"""`of` of a column that no other column belongs to: only its content says whom it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class PersonalData:
 
     Attributes:
         stays: the reason why `/forgetme` leaves the value, or empty.
-        of: the column that says whom it is about; empty for the person that the row belongs to.
+        of: the column that says whom it is about; empty for the person that the row belongs to, or
+            `ANYONE`.
         deletes_row: `/forgetme` deletes the rows in which this column names the person.
     """
 

@@ -2,15 +2,17 @@
 
 A column of `"viewer"` or `"number"` says who a row is about, or who did something to it. Each such
 column is a way to find the rows of a person: to export them, and to remove the person from them.
+Rows with a column of `ANYONE` are also searched for the person's names and ids.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    RowMapping,
     String,
     cast,
     delete,
@@ -19,8 +21,9 @@ from sqlalchemy import (
     update,
 )
 
-from core.kit.personal import Personal, Subject, declared
-from core.kit.records import THE_BOT, GuildRecord
+from core.kit.personal import ANYONE, Personal, Subject, declared
+from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
+from core.kit.records import THE_BOT, GuildRecord, table_of
 from core.kit.work import Work
 
 _IDENTIFIES = ("viewer", "number")
@@ -37,7 +40,8 @@ def personal_data(
         before_forget: ends what must not go on without the person, such as an open call.
         sweep: see `Personal`.
     """
-    links = [link for record in records for link in _links(record)]
+    links: list[_Link | _Mention] = [link for record in records for link in _links(record)]
+    links += [_Mention(record) for record in records if _contents(record)]
 
     def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         with Work(tx, subject.guild_id, now=subject.at) as work:
@@ -144,3 +148,50 @@ def _links(record: type[GuildRecord]) -> Iterator[_Link]:
     )
     for place, name in enumerate(named):
         yield _Link(record, name, is_owner=place == 0)
+
+
+def _contents(record: type[GuildRecord]) -> list[str]:
+    """The columns whose content alone says whom they are about."""
+    return [name for name, one in declared(record.__table__).items() if one.of == ANYONE]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """The rows of a record in whose content somebody is named or numbered."""
+
+    record: type[GuildRecord]
+
+    @property
+    def title(self) -> str:
+        return f"{self.record.__tablename__}_about_you"
+
+    def export(self, work: Work, subject: Subject) -> list[dict[str, Any]]:
+        """The rows, without the guild and without everything that may be about somebody else."""
+        hidden = {"guild_id", *declared(self.record.__table__)}
+        return [
+            {name: value for name, value in row.items() if name not in hidden}
+            for row in self._find(work, subject)
+        ]
+
+    def forget(self, work: Work, subject: Subject) -> None:
+        """Put the pseudonym into the content."""
+        table = table_of(self.record)
+        for row in self._find(work, subject):
+            same = [column == row[column.name] for column in table.primary_key]
+            new = redacted_row(table, row, _on_platforms(subject))
+            in_guild = table.c.guild_id == work.guild_id
+            work.tx.execute(update(table).where(in_guild, *same).values(new))
+
+    def _find(self, work: Work, subject: Subject) -> list[RowMapping]:
+        table, subject = table_of(self.record), _on_platforms(subject)
+        found = work.tx.execute(
+            select(table)
+            .where(table.c.guild_id == work.guild_id, may_be_about(table, subject))
+            .order_by(*table.primary_key)
+        )
+        return [row for row in found.mappings() if row_is_about(table, row, subject)]
+
+
+def _on_platforms(subject: Subject) -> Subject:
+    """Members are stored by id. A name like theirs on Discord is somebody else, or another word."""
+    return replace(subject, discord_names=())

@@ -6,9 +6,9 @@ A record is a SQLAlchemy declarative dataclass on `METADATA`. Read and write it 
 """
 
 from datetime import datetime
-from typing import Any, NewType, get_args
+from typing import Any, NewType, cast, get_args
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Table, Text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
@@ -17,9 +17,10 @@ from core.kit.database import METADATA
 GuildId = NewType("GuildId", int)
 MemberId = NewType("MemberId", int)
 ViewerId = NewType("ViewerId", int)
+PlatformUserId = NewType("PlatformUserId", int)
 ChannelId = NewType("ChannelId", int)
 MessageId = NewType("MessageId", int)
-PlatformUserId = NewType("PlatformUserId", int)
+RoleId = NewType("RoleId", int)
 
 THE_BOT = MemberId(0)
 """The actor of what no member asked for, and what replaces a member who asked to be forgotten."""
@@ -38,9 +39,10 @@ class Record(MappedAsDataclass, DeclarativeBase, kw_only=True):
         GuildId: BigInteger(),
         MemberId: BigInteger(),
         ViewerId: BigInteger(),
+        PlatformUserId: BigInteger(),
         ChannelId: BigInteger(),
         MessageId: BigInteger(),
-        PlatformUserId: BigInteger(),
+        RoleId: BigInteger(),
     }
 
 
@@ -59,6 +61,11 @@ class GuildRecord(Record, kw_only=True):
     guild_id: Mapped[GuildId] = mapped_column(
         init=False, insert_default=_guild_of_insert, sort_order=-1
     )
+
+
+def table_of(record: type[Record]) -> Table:
+    """The record's table, for SQL on `Work.tx`."""
+    return cast("Table", record.__table__)
 
 
 def one_of(column: str, values: Any, *, name: str) -> CheckConstraint:

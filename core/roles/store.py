@@ -10,9 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.tables import guilds
+from core.guilds.records import Guild
+from core.kit.records import table_of
 from core.roles.rules import Obstacle, RewardState
 from core.roles.tables import grants, looks, rewards
+
+guilds = table_of(Guild)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,29 @@
-"""What one can do with a server's settings: look at them, change one, take a change back, and read
-who changed what."""
+"""Reading and changing a guild's settings, and reading who changed what."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Row, select
 
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
+from core.guilds.records import AuditEntry
+from core.kit.paginator import nearest_page
 from core.kit.settings import Settings
-from core.settings import store
+from core.kit.work import Work
+from core.people.tables import viewers
 from core.settings.rules import Declared, viewer_of
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A setting as it stands in a server.
+    """The value of a setting in a guild, and where it comes from.
 
     Attributes:
-        by: Discord id of the admin who has set it; None when nobody has.
-        variable: the environment variable that it comes from; "" when it does not.
+        by: Discord id of the admin who set it; None if nobody did.
+        variable: the environment variable that it comes from; "" if it does not.
     """
 
     declared: Declared
@@ -31,76 +33,72 @@ class Current:
     variable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of a wish to change a setting. `taken` is False when there was nothing to do."""
-
-    before: Current
-    after: Current
-    taken: bool
+def list_current(work: Work, known: Sequence[Declared]) -> list[Current]:
+    """The values of these settings, in this order."""
+    stored = guild_store.list_held(work.tx, work.guild_id)
+    return [_current(one, stored.get(one.key)) for one in known]
 
 
-def list_current(tx: Connection, guild_id: int, known: Sequence[Declared]) -> list[Current]:
-    """These settings as they stand, in this order."""
-    held = guild_store.list_held(tx, guild_id)
-    return [_current(one, held.get(one.key)) for one in known]
+def get_current(work: Work, declared: Declared) -> Current:
+    """The value of one setting."""
+    return list_current(work, (declared,))[0]
 
 
-def get_current(tx: Connection, guild_id: int, declared: Declared) -> Current:
-    """A setting as it stands."""
-    return list_current(tx, guild_id, (declared,))[0]
-
-
-def _current(declared: Declared, held: guild_store.Held | None) -> Current:
-    if held is None:
+def _current(declared: Declared, stored: Row[Any] | None) -> Current:
+    if stored is None:
         return Current(declared, declared.default)
-    if held.set_by is None:
-        return Current(declared, held.value, variable=(declared.environment or "").upper())
-    return Current(declared, held.value, by=held.set_by, at=held.set_at)
+    if stored.set_by is None:
+        return Current(declared, stored.value, variable=(declared.environment or "").upper())
+    return Current(declared, stored.value, by=stored.set_by, at=stored.set_at)
 
 
-def change(tx: Connection, guild_id: int, declared: Declared, value: Any, actor: int) -> Change:
-    """Set it.
+def change(work: Work, declared: Declared, value: Any) -> tuple[Current, Current]:
+    """Change a setting; returns how it was before and how it is now.
 
     Raises:
         Refusal: the value does not fit; nothing has changed.
     """
-    guild_store.lock_settings(tx, guild_id)
-    before = get_current(tx, guild_id, declared)
-    taken = guilds.change_setting(tx, guild_id, declared, value, actor)
-    return Change(before, get_current(tx, guild_id, declared), taken)
+    guild_store.lock_settings(work.tx, work.guild_id)
+    before = get_current(work, declared)
+    guilds.change_setting(work.tx, work.guild_id, declared, value, work.actor)
+    return before, get_current(work, declared)
 
 
-def reset(
-    tx: Connection, settings: Settings, guild_id: int, declared: Declared, actor: int
-) -> Change:
-    """Back to what the environment says, or else to the default."""
-    guild_store.lock_settings(tx, guild_id)
-    before = get_current(tx, guild_id, declared)
-    taken = guilds.reset_setting(tx, settings, guild_id, declared, actor)
-    return Change(before, get_current(tx, guild_id, declared), taken)
+def reset(work: Work, settings: Settings, declared: Declared) -> tuple[Current, Current]:
+    """Use the value of the environment again, or else the default; returns before and after."""
+    guild_store.lock_settings(work.tx, work.guild_id)
+    before = get_current(work, declared)
+    guilds.reset_setting(work, settings, declared)
+    return before, get_current(work, declared)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A stretch of the audit log, newest first.
+class LogPage:
+    """A page of the audit log, newest entry first.
 
     Attributes:
-        skipped: how many newer entries there are.
+        skipped: how many entries are newer.
         total: how many there are in all.
-        viewers: viewer id -> name, of those whom it is about.
+        viewers: viewer id -> current name, of the viewers whom the entries are about.
     """
 
-    entries: list[guild_store.Entry]
+    entries: Sequence[AuditEntry]
     skipped: int
     total: int
     viewers: dict[int, str]
 
 
-def read_record(tx: Connection, guild_id: int, count: int, page: int) -> Record:
-    """A page of the audit log; the last one where there are no more so many."""
-    total = guild_store.count_audit(tx, guild_id)
-    skipped = min(page, max(0, total - 1) // count) * count
-    entries = guild_store.list_audit(tx, guild_id, count, skipped)
-    about = {viewer_of(entry.target) for entry in entries}
-    return Record(entries, skipped, total, store.list_viewer_names(tx, guild_id, about))
+def read_log(work: Work, per_page: int, number: int) -> LogPage:
+    """This page of the audit log, counted from 1, or the nearest one that exists."""
+    total = work.count(AuditEntry.id.is_not(None))
+    number, _pages = nearest_page(number, total, per_page)
+    skipped = (number - 1) * per_page
+    newest = select(AuditEntry).order_by(AuditEntry.id.desc())
+    entries = work.scalars(newest.limit(per_page).offset(skipped)).all()
+    names = work.tx.execute(
+        select(viewers.c.viewer_id, viewers.c.name).where(
+            viewers.c.guild_id == work.guild_id,
+            viewers.c.viewer_id.in_({viewer_of(entry.target) for entry in entries}),
+        )
+    )
+    return LogPage(entries, skipped, total, {row.viewer_id: row.name for row in names})

@@ -1,6 +1,4 @@
-"""Watches the Discord channels that features post in, and tells the admins once when one of them
-can no longer be used. Which channels these are is known from the declared settings.
-"""
+"""Alerts the admins once when the bot can no longer use a Discord channel that a setting names."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from core.guilds import channels
-from core.guilds.channels import Reason, tell_admins
+from core.guilds.channels import tell_admins
+from core.guilds.records import TroubleReason
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import card, permission_names
 from core.kit.words import _
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
 KIND = "settings.channel_trouble"
 
-Seen = Mapping[int, tuple[Reason, tuple[str, ...]] | None]
+Seen = Mapping[int, tuple[TroubleReason, tuple[str, ...]] | None]
 """Channel id -> what is wrong with it, and the missing permissions; None where nothing is."""
 
 
 def observe(guild: "discord.Guild", channel_ids: Sequence[int]) -> Seen:
-    """What the bot's own view of the server says about these channels."""
-    seen: dict[int, tuple[Reason, tuple[str, ...]] | None] = {}
+    """What keeps the bot from posting in these channels, as far as it can see."""
+    seen: dict[int, tuple[TroubleReason, tuple[str, ...]] | None] = {}
     for channel_id in channel_ids:
         channel = guild.get_channel_or_thread(channel_id)
         if channel is None:
@@ -42,7 +41,7 @@ def observe(guild: "discord.Guild", channel_ids: Sequence[int]) -> Seen:
 
 
 def list_watched(tx: Connection, known: Sequence[Declared], guild_id: int) -> list[int]:
-    """The channels that settings name. Troubles with any other channel are over."""
+    """The channels that settings name. What is stored about any other channel is forgotten."""
     used = list(channels.list_used(tx, guild_id, known))
     channels.forget_unused(tx, guild_id, used)
     return used
@@ -51,7 +50,7 @@ def list_watched(tx: Connection, known: Sequence[Declared], guild_id: int) -> li
 def note_seen(
     tx: Connection, known: Sequence[Declared], guild_id: int, seen: Seen, now: datetime
 ) -> None:
-    """Remember what was observed, and tell the admins what is new."""
+    """Store what was observed, and alert the admins about what is new."""
     for channel_id, wrong in seen.items():
         if wrong is None:
             channels.end_trouble(tx, guild_id, channel_id, now)
@@ -66,7 +65,7 @@ def note_refused(
     refused: ChannelRefused,
     now: datetime,
 ) -> None:
-    """Discord refused a post: it knows better than what the bot has seen."""
+    """Discord refused a post, which the bot may not have seen coming."""
     channel_id = message.target.get("channel_id")
     if channel_id:
         _note(tx, known, message.guild_id, channel_id, refused.reason, (), now)
@@ -77,25 +76,25 @@ def _note(
     known: Sequence[Declared],
     guild_id: int,
     channel_id: int,
-    reason: Reason,
+    reason: TroubleReason,
     missing: tuple[str, ...],
     now: datetime,
 ) -> None:
-    trouble = channels.note_trouble(tx, guild_id, channel_id, reason, missing, now)
-    if trouble is not None:
-        payload = {
-            "channel_id": channel_id,
-            "reason": reason,
-            "missing": list(trouble.missing),
-            "settings": channels.list_used(tx, guild_id, known).get(channel_id, []),
-        }
-        # A channel that fails again and again is reported once a day.
-        key = f"{KIND}:{channel_id}:{reason}:{now.date().isoformat()}"
-        tell_admins(tx, guild_id, KIND, key, payload)
+    if not channels.note_trouble(tx, guild_id, channel_id, reason, missing, now):
+        return
+    payload = {
+        "channel_id": channel_id,
+        "reason": reason,
+        "missing": list(missing or TO_POST),
+        "settings": channels.list_used(tx, guild_id, known).get(channel_id, []),
+    }
+    # A channel that fails again and again is reported once a day.
+    key = f"{KIND}:{channel_id}:{reason}:{now.date().isoformat()}"
+    tell_admins(tx, guild_id, KIND, key, payload)
 
 
 def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
-    """For the admins: a channel cannot be used any more, and what that stops."""
+    """Alert: a channel cannot be used any more, and which settings name it."""
     where = f"<#{payload['channel_id']}>"
     names = ", ".join(f"`{key}`" for key in payload["settings"])
     if payload["reason"] == "deleted":

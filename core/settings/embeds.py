@@ -1,4 +1,4 @@
-"""How a server's settings look in Discord."""
+"""Embeds of settings, permissions and the audit log."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,21 +9,21 @@ from typing import Any
 import discord
 from discord.utils import format_dt
 
-from core.guilds.store import Entry
+from core.guilds.records import AuditEntry
 from core.kit.discord_access import group_title
-from core.kit.discord_ui import PREFIX, ago, card, safe, shortened
+from core.kit.discord_ui import PREFIX, ago, card, safe, setting_value, shortened
 from core.kit.feature import AuditLine
 from core.kit.words import _
-from core.settings.actions import Change, Current, Record
+from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
-Naming = Callable[[str], str]
-"""The mention of what has this id in the server; "" where the text is no id."""
+Mention = Callable[[str], str]
+"""The mention of what has this id in the server; "" if the text is not an id."""
 
 Troubles = Mapping[str, str]
-"""Key -> why the channel or role that is set there cannot be used."""
+"""Key -> why the channel or role cannot be used."""
 
 
 def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
@@ -54,28 +54,17 @@ def _mark(current: Current) -> str:
 
 
 IN_A_FIELD = 500
-"""Letters of a text that fit into an embed's field, even if every one has to be escaped."""
+"""Characters of a text that fit into an embed's field, even if every one has to be escaped."""
 
 
 def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
-    """A value as people read it."""
-    if isinstance(value, bool):
-        return f"**{_('on')}**" if value else f"**{_('off')}**"
-    if declared.of in ("channel", "role"):
-        return _mention(declared, value)
-    if value == "":
-        return "*" + _("not set") + "*"
-    return f"**{safe(str(value), limit)}**"
-
-
-def _mention(declared: Declared, value: int) -> str:
-    if not value:
-        return f"**{_('none')}**"
-    return f"<#{value}>" if declared.of == "channel" else f"<@&{value}>"
+    """A value as people read it: what was typed is bold, a mention is not."""
+    text = setting_value(declared, value, limit)
+    return text if text.startswith("<") else f"**{text}**"
 
 
 def one(current: Current, trouble: str) -> discord.Embed:
-    """All there is to say about a setting."""
+    """One setting."""
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
     if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
@@ -85,7 +74,7 @@ def one(current: Current, trouble: str) -> discord.Embed:
     embed.add_field(name=_("Takes"), value=what_fits(declared), inline=False)
     embed.add_field(name=_("Comes from"), value=_origin(current), inline=False)
     if trouble:
-        embed.add_field(name="⚠️ " + _("Trouble"), value=trouble, inline=False)
+        embed.add_field(name="⚠️ " + _("Problem"), value=trouble, inline=False)
     return embed.set_footer(text=_("Change it with /settings set {key}").format(key=declared.key))
 
 
@@ -99,25 +88,20 @@ def _origin(current: Current) -> str:
     return _("the default")
 
 
-def changed(change: Change, trouble: str) -> discord.Embed:
-    """What a setting was, and what it is from now on."""
-    before, after = change.before, change.after
+def changed(before: Current, after: Current, trouble: str) -> discord.Embed:
+    """The old and the new value of a setting."""
     declared = after.declared
-    now = shown(declared, after.value) + _mark(after)
-    if before.value == after.value:
-        title, line = _unchanged(change), now
+    line = shown(declared, after.value) + _mark(after)
+    if before.value != after.value:
+        title, line = _("Changed"), f"{shown(declared, before.value)} → {line}"
+    elif (before.by is None) != (after.by is None):
+        title = _("Same value, but from another source")
     else:
-        title, line = "✅ " + _("Changed"), f"{shown(declared, before.value)} → {now}"
+        title = _("Nothing to change")
     body = f"`{declared.key}`\n{line}\n-# {declared.help}"
     if trouble:
-        return card(title, f"{body}\n\n⚠️ {trouble}", tone="warning")
-    return card(title, body, tone="success")
-
-
-def _unchanged(change: Change) -> str:
-    if (change.before.by is None) != (change.after.by is None):
-        return "✅ " + _("The value stays, its origin changed")
-    return "✅ " + _("That is how it was already")
+        return card("✅ " + title, f"{body}\n\n⚠️ {trouble}", tone="warning")
+    return card("✅ " + title, body, tone="success")
 
 
 # -- permissions --------------------------------------------------------------------------------
@@ -189,12 +173,12 @@ MOST_ENTRIES = 15
 """More of the longest would not fit into an embed."""
 
 
-def record(
-    current: Record,
-    count: int,
+def audit_log(
+    page: LogPage,
+    per_page: int,
     known: Mapping[str, Declared],
     lines: Mapping[str, AuditLine],
-    named: Naming,
+    mention: Mention,
 ) -> discord.Embed:
     """A page of the audit log: who changed what, and when.
 
@@ -203,36 +187,28 @@ def record(
         lines: action -> how its entry reads.
     """
     title = "📜 " + _("Audit log")
-    if not current.entries:
+    if not page.entries:
         return card(title, _("Nothing yet. What admins change will appear here."))
     # What is escaped may become twice as long, and an entry may show four texts.
-    limit = min(120, (4000 // count - 140) // 8)
-    rows = [_entry(one, current.viewers, known, lines, named, limit) for one in current.entries]
-    last = current.skipped + len(rows)
+    limit = min(120, (4000 // per_page - 140) // 8)
+
+    def line(entry: AuditEntry) -> str:
+        who = f"<@{entry.actor}>" if entry.actor else _("the bot")
+        declared = known.get(entry.action)
+        if declared is not None:
+            what = _setting_changed(entry, declared, limit)
+        else:
+            what = _act(entry, page.viewers, lines.get(entry.action), mention, limit)
+        return f"{ago(entry.at)} {who} {what}"
+
+    rows = [line(entry) for entry in page.entries]
     place = _("{first} to {last} of {total}").format(
-        first=current.skipped + 1, last=last, total=f"{current.total:,}"
+        first=page.skipped + 1, last=page.skipped + len(rows), total=f"{page.total:,}"
     )
     return card(title, "\n".join(rows), footer=place)
 
 
-def _entry(
-    entry: Entry,
-    viewers: Mapping[int, str],
-    known: Mapping[str, Declared],
-    lines: Mapping[str, AuditLine],
-    named: Naming,
-    limit: int,
-) -> str:
-    who = f"<@{entry.actor}>" if entry.actor else _("the bot")
-    declared = known.get(entry.action)
-    if declared is not None:
-        what = _setting_changed(entry, declared, limit)
-    else:
-        what = _act(entry, viewers, lines.get(entry.action), named, limit)
-    return f"{ago(entry.at)} {who} {what}"
-
-
-def _setting_changed(entry: Entry, declared: Declared, limit: int) -> str:
+def _setting_changed(entry: AuditEntry, declared: Declared, limit: int) -> str:
     before, after = (shown(declared, value, limit) for value in (entry.before, entry.after))
     if entry.target == "reset":
         text = _("reset `{key}` to {after} (was {before})")
@@ -242,19 +218,19 @@ def _setting_changed(entry: Entry, declared: Declared, limit: int) -> str:
 
 
 def _act(
-    entry: Entry,
+    entry: AuditEntry,
     viewers: Mapping[int, str],
     line: "AuditLine | None",
-    named: Naming,
+    mention: Mention,
     limit: int,
 ) -> str:
     viewer_id = viewer_of(entry.target)
     target = viewers.get(viewer_id, _("a viewer")) if viewer_id else entry.target
-    fields = {"target": _value(target, named, limit)}
+    fields = {"target": _value(target, mention, limit)}
     for name, value in (("before", entry.before), ("after", entry.after)):
-        fields[name] = _value(value, named, limit)
+        fields[name] = _value(value, mention, limit)
         if isinstance(value, Mapping):
-            fields |= {f"{name}_{key}": _value(one, named, limit) for key, one in value.items()}
+            fields |= {f"{name}_{key}": _value(one, mention, limit) for key, one in value.items()}
     if line is None:  # of a version that is newer, or older, than this one
         return _("did `{action}`: {target}, {before} → {after}").format(
             action=safe(entry.action, limit), **fields
@@ -269,18 +245,18 @@ class _Fields(dict[str, str]):
         return "–"
 
 
-def _value(value: Any, named: Naming, limit: int) -> str:
+def _value(value: Any, mention: Mention, limit: int) -> str:
     """A value that no setting explains."""
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return _("on") if value else _("off")
     if isinstance(value, int):
-        return named(str(value)) or f"{value:,}"
+        return mention(str(value)) or f"{value:,}"
     if isinstance(value, Mapping):
         value = ", ".join(f"{key} {inner}" for key, inner in value.items())
     text = str(value)
-    return _instant(text) or named(text) or safe(text, limit)
+    return _instant(text) or mention(text) or safe(text, limit)
 
 
 def _instant(text: str) -> str:

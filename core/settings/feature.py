@@ -5,10 +5,9 @@ from functools import partial
 
 from core.kit.feature import Feature
 from core.settings import channels
-from core.settings.commands.cog import Settings
-from core.settings.commands.paginators import audit_log_paginator, settings_paginator
+from core.settings.commands.audit_log import AuditLog, audit_log_paginator
 from core.settings.commands.permissions import Permissions
-from core.settings.commands.record import AuditLog
+from core.settings.commands.settings import Settings, settings_paginator
 from core.settings.commands.watch import Watch
 
 
@@ -17,16 +16,16 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     others = tuple(others)
     known = tuple(setting for feature in others for setting in feature.settings)
     lines = {action: line for feature in others for action, line in feature.audit.items()}
-    settings, record = settings_paginator(known), audit_log_paginator(known, lines)
+    settings, audit_log = settings_paginator(known), audit_log_paginator(known, lines)
     return Feature(
         "settings",
         cogs=(
             lambda services: Settings(services, known, settings),
-            lambda _services: AuditLog(record),
+            lambda _services: AuditLog(audit_log),
             lambda services: Watch(services, known),
-            Permissions,
+            lambda _services: Permissions(),
         ),
-        paginators=(settings, record),
+        paginators=(settings, audit_log),
         embeds={channels.KIND: channels.posted_trouble},
         on_channel_refused=partial(channels.note_refused, known),
     )

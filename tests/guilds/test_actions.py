@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from core.guilds import actions, store
 from core.guilds.actions import (
@@ -18,10 +18,12 @@ from core.guilds.actions import (
 from core.guilds.settings import LANGUAGE, TIME_ZONE
 from core.guilds.store import Channel
 from core.kit import log
+from core.kit.clock import utc_now
 from core.kit.database import Database, cache_of
 from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
+from core.kit.work import run_in_guild
 from tests.clean import cleaned
 
 NORA = 42
@@ -40,6 +42,10 @@ def fresh(tx: Connection, guild_id: int, declared: GuildSetting[Any]) -> Any:
     """As another transaction reads it."""
     cache_of(tx).clear()
     return setting(tx, guild_id, declared)
+
+
+def reset(tx: Connection, guild_id: int, declared: GuildSetting[Any], said: Settings) -> bool:
+    return run_in_guild(tx, guild_id, NORA, utc_now(), reset_setting, said, declared)
 
 
 def audit(tx: Connection, guild_id: int) -> list[tuple[int, str, Any, Any]]:
@@ -132,10 +138,10 @@ def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
 
 def test_a_reset_brings_the_default_back_and_is_recorded(tx: Connection, guild_id: int) -> None:
     change_setting(tx, guild_id, LIMIT, 5, NORA)
-    assert reset_setting(tx, environment(guild_id), guild_id, LIMIT, NORA) is True
+    assert reset(tx, guild_id, LIMIT, environment(guild_id)) is True
     assert setting(tx, guild_id, LIMIT) == 3
     assert audit(tx, guild_id)[1:] == [(NORA, "test.limit", 5, 3)]
-    assert reset_setting(tx, environment(guild_id), guild_id, LIMIT, NORA) is False
+    assert reset(tx, guild_id, LIMIT, environment(guild_id)) is False
     assert len(audit(tx, guild_id)) == 2
 
 
@@ -145,7 +151,7 @@ def test_a_reset_brings_back_what_the_environment_says(
     said = environment(guild_id, 777)
     for server in (guild_id, other_guild_id):
         change_setting(tx, server, CHANNEL, 888, NORA)
-        assert reset_setting(tx, said, server, CHANNEL, NORA) is True
+        assert reset(tx, server, CHANNEL, said) is True
     assert setting(tx, guild_id, CHANNEL) == 777
     assert setting(tx, other_guild_id, CHANNEL) == 0
     assert audit(tx, guild_id)[1:] == [(NORA, CHANNEL.key, 888, 777)]
@@ -154,7 +160,7 @@ def test_a_reset_brings_back_what_the_environment_says(
 def test_what_the_environment_says_cannot_be_reset(tx: Connection, guild_id: int) -> None:
     said = environment(guild_id, 777)
     actions.apply_environment(tx, said, DECLARED)
-    assert reset_setting(tx, said, guild_id, CHANNEL, NORA) is False
+    assert reset(tx, guild_id, CHANNEL, said) is False
     assert setting(tx, guild_id, CHANNEL) == 777
     assert audit(tx, guild_id) == []
 
@@ -165,7 +171,7 @@ def test_a_reset_leaves_other_servers_and_other_settings_alone(
     change_setting(tx, other_guild_id, LIMIT, 5, NORA)
     change_setting(tx, guild_id, LIMIT, 5, NORA)
     change_setting(tx, guild_id, FLAG, False, NORA)
-    reset_setting(tx, environment(None), guild_id, LIMIT, NORA)
+    reset(tx, guild_id, LIMIT, environment(None))
     assert setting(tx, other_guild_id, LIMIT) == 5
     assert setting(tx, guild_id, FLAG) is False
 
@@ -261,13 +267,13 @@ def test_a_servers_settings_are_read_once_a_transaction(
     tx: Connection, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[int] = []
-    real = store.list_settings
+    real = store.list_held
 
-    def counting(tx: Connection, guild_id: int) -> dict[str, Any]:
+    def counting(tx: Connection, guild_id: int) -> dict[str, Row[Any]]:
         reads.append(guild_id)
         return real(tx, guild_id)
 
-    monkeypatch.setattr(store, "list_settings", counting)
+    monkeypatch.setattr(store, "list_held", counting)
     for _ in range(3):
         setting(tx, guild_id, LIMIT)
         setting(tx, guild_id, FLAG)
@@ -279,7 +285,7 @@ def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
 ) -> None:
     left = text("SELECT left_at IS NOT NULL FROM guilds WHERE guild_id = :guild_id")
     change_setting(tx, guild_id, LIMIT, 5, NORA)
-    actions.bid_farewell(tx, guild_id)
+    store.end_guild(tx, guild_id)
     assert tx.scalar(left, {"guild_id": guild_id}) is True
     actions.welcome(tx, guild_id, "New Name")
     assert tx.scalar(left, {"guild_id": guild_id}) is False

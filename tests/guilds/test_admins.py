@@ -5,7 +5,7 @@ from sqlalchemy import Connection, text
 from core.guilds import actions as guilds
 from core.guilds import store
 from core.guilds.channels import tell_admins
-from core.guilds.personal import forget
+from core.guilds.feature import FEATURE
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.clock import utc_now
 from core.kit.personal import Subject
@@ -33,5 +33,6 @@ def test_the_admin_channel_comes_first_and_then_the_contact(tx: Connection, guil
 
 def test_a_contact_who_was_forgotten_is_not_written_to(tx: Connection, guild_id: int) -> None:
     store.set_contact(tx, guild_id, ADMIN)
-    forget(tx, Subject(guild_id, ADMIN, utc_now()))
+    assert FEATURE.personal is not None
+    FEATURE.personal.forget(tx, Subject(guild_id, ADMIN, utc_now()))
     assert told(tx, guild_id, "a") is None

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, delete, select
 
 from core.guilds import store as guilds
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.inbox.tables import deliveries
 from core.kick.accounts.tables import accounts
 from core.kit.clock import utc_now
@@ -219,8 +219,8 @@ def test_the_audit_log_says_that_somebody_was_forgotten(tx: Connection, guild_id
     guilds.post_audit(tx, guild_id, 900, "watchtime.adjust", NAME, before=str(MADCATS), after=NAME)
     forget(tx, guild_id)
     found = tx.execute(
-        select(audit_log.c.actor, audit_log.c.action, audit_log.c.target).where(
-            audit_log.c.guild_id == guild_id
+        select(AuditEntry.actor, AuditEntry.action, AuditEntry.target).where(
+            AuditEntry.guild_id == guild_id
         )
     ).all()
     assert (0, "privacy.forget", f"forgotten-{viewer_id}") in found

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
@@ -104,7 +104,7 @@ def test_every_change_is_in_the_audit_log(tx: Connection, guild_id: int) -> None
     actions.remove_reward(tx, guild_id, "Bronze", ADMIN, NOON, take_back=False)
     actions.set_linked_role(tx, guild_id, LINKED, "Linked", ADMIN, NOON)
     actions.end_linked_role(tx, guild_id, ADMIN, NOON)
-    found = tx.execute(select(audit_log.c.action, audit_log.c.actor).order_by(audit_log.c.id))
+    found = tx.execute(select(AuditEntry.action, AuditEntry.actor).order_by(AuditEntry.id))
     assert [row.action for row in found if row.actor == ADMIN] == [
         "roles.add",
         "roles.update",

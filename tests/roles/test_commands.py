@@ -11,7 +11,7 @@ from discord.ext import commands
 from sqlalchemy import select, text
 
 from bot import DiscordThread
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.database import Database
 from core.roles import store
 from core.roles.commands import Roles
@@ -95,7 +95,7 @@ def stored(database: Database) -> list[tuple[int, int | None, str]]:
 
 def audited(database: Database) -> list[str]:
     with database.begin() as tx:
-        found = tx.execute(select(audit_log).order_by(audit_log.c.id))
+        found = tx.execute(select(AuditEntry).order_by(AuditEntry.id))
         return [f"{row.action} {row.before} {row.after}" for row in found]
 
 

@@ -83,7 +83,7 @@ def test_another_channel_ends_the_trouble(tx: Connection, guild_id: int) -> None
     seen(tx, guild_id, FORBIDDEN)
     change_setting(tx, guild_id, CHANNEL, SLOTS + 1, ADMIN)
     channels.list_watched(tx, KNOWN, guild_id)
-    assert known_channels.list_troubles(tx, guild_id) == []
+    assert known_channels.find_trouble(tx, guild_id, SLOTS) is None
 
 
 def post(tx: Connection, guild_id: int, key: str) -> None:
@@ -115,7 +115,7 @@ def test_what_discord_refused_is_posted_when_the_channel_works_again(
     assert len(told(tx, guild_id)) == 1
     seen(tx, guild_id, {SLOTS: None}, now)
     assert states(tx, guild_id) == ["waiting"]
-    assert known_channels.list_troubles(tx, guild_id) == []
+    assert known_channels.find_trouble(tx, guild_id, SLOTS) is None
 
 
 def test_what_is_older_than_a_day_stays_a_dead_letter(tx: Connection, guild_id: int) -> None:

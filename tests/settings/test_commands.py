@@ -174,14 +174,14 @@ def test_the_longest_text_is_shown_whole(ask: Asker, text: str) -> None:
     ("declared", "text", "value", "shown"),
     [
         (ENABLED, "off", False, "**on** → **off**"),
-        (SECONDS, "1,200", 1200, "**30** → **1200**"),
+        (SECONDS, "1,200", 1200, "**30** → **1,200**"),
         (GREETING, "Welcome *all* @everyone", "Welcome *all* @everyone", "**Hello** → **Welcome"),
         (ZONE, "new york", "America/New_York", "**UTC** → **America/New\\_York**"),
-        (CHANNEL, f"<#{RAFFLE}>", RAFFLE, f"**none** → <#{RAFFLE}>"),
-        (CHANNEL, str(RAFFLE), RAFFLE, f"**none** → <#{RAFFLE}>"),
-        (CHANNEL, "#Raffle", RAFFLE, f"**none** → <#{RAFFLE}>"),
-        (ROLE, f"<@&{REGULAR}>", REGULAR, f"**none** → <@&{REGULAR}>"),
-        (ROLE, "@regular", REGULAR, f"**none** → <@&{REGULAR}>"),
+        (CHANNEL, f"<#{RAFFLE}>", RAFFLE, f"**not set** → <#{RAFFLE}>"),
+        (CHANNEL, str(RAFFLE), RAFFLE, f"**not set** → <#{RAFFLE}>"),
+        (CHANNEL, "#Raffle", RAFFLE, f"**not set** → <#{RAFFLE}>"),
+        (ROLE, f"<@&{REGULAR}>", REGULAR, f"**not set** → <@&{REGULAR}>"),
+        (ROLE, "@regular", REGULAR, f"**not set** → <@&{REGULAR}>"),
     ],
 )
 def test_a_change_is_echoed_and_recorded(
@@ -198,7 +198,7 @@ def test_a_change_is_echoed_and_recorded(
 
 def test_the_same_again_is_no_change(ask: Asker, database: Database) -> None:
     ask.answer("set", key="game.seconds", value="45")
-    assert "was already" in ask("set", key="game.seconds", value="45")["title"]
+    assert ask("set", key="game.seconds", value="45")["title"] == "✅ Nothing to change"
     assert len(recorded(database)) == 1
 
 
@@ -208,12 +208,14 @@ def test_a_reset_brings_the_default_back(ask: Asker, database: Database) -> None
     assert "**45** → **30** · default" in embed["description"]
     assert now(database, SECONDS) == 30
     assert recorded(database)[1:] == [(NORAS_CORNER_ID, "game.seconds", "reset", 45, 30)]
-    assert "was already" in ask("reset", key="game.seconds")["title"]
+    assert ask("reset", key="game.seconds")["title"] == "✅ Nothing to change"
 
 
 def test_none_takes_a_channel_away(ask: Asker, database: Database) -> None:
     ask.answer("set", key="game.channel", value="#raffle")
-    assert f"<#{RAFFLE}> → **none**" in ask("set", key="game.channel", value="none")["description"]
+    assert (
+        f"<#{RAFFLE}> → **not set**" in ask("set", key="game.channel", value="none")["description"]
+    )
     assert now(database, CHANNEL) == 0
 
 
@@ -278,7 +280,7 @@ def test_a_channel_that_is_gone_is_marked(discord_world: DiscordDriver, database
         lambda: "it is not noticed",
     )
     fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
-    assert "gone" in fields["⚠️ Trouble"]
+    assert "gone" in fields["⚠️ Problem"]
 
 
 # -- who may, and what is offered ---------------------------------------------------------------
@@ -381,7 +383,7 @@ def test_the_log_tells_who_changed_what(ask: Asker, database: Database) -> None:
     newest, older, oldest = embed["description"].split("\n")
     assert newest.endswith("reset `game.enabled` to **on** (was **off**)")
     assert older.endswith("changed `game.enabled` from **on** to **off**")
-    assert oldest.endswith(f"changed `game.channel` from **none** to <#{RAFFLE}>")
+    assert oldest.endswith(f"changed `game.channel` from **not set** to <#{RAFFLE}>")
     assert all(line.startswith("<t:") for line in (newest, older, oldest))
     assert newest.split(" ")[1] != older.split(" ")[1] == oldest.split(" ")[1]
     assert embed["footer"]["text"] == "1 to 3 of 3"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from core.features import load_features
-from core.guilds.store import Entry
+from core.guilds.records import AuditEntry
+from core.kit.records import MemberId
 from core.settings import embeds
-from core.settings.actions import Record
+from core.settings.actions import LogPage
 from tests.settings.rig import ENABLED, GREETING, KNOWN
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -22,21 +23,29 @@ def named(text: str) -> str:
     return f"<@&{text}>" if text == SNOWFLAKE else ""
 
 
+def entry(actor: int, action: str, target: str, before: Any, after: Any) -> AuditEntry:
+    made = AuditEntry(
+        actor=MemberId(actor), action=action, target=target, before=before, after=after
+    )
+    made.at = NOON
+    return made
+
+
 def told(
     action: str, target: str = "", before: Any = None, after: Any = None, actor: int = 42
 ) -> str:
     """The line about an entry."""
-    entry = Entry(NOON, actor, action, target, before, after)
-    embed = embeds.record(Record([entry], 0, 1, {7: "Mad*Cats*"}), 10, BY_KEY, LINES, named)
+    page = LogPage([entry(actor, action, target, before, after)], 0, 1, {7: "Mad*Cats*"})
+    embed = embeds.audit_log(page, 10, BY_KEY, LINES, named)
     return str(embed.description)
 
 
 @pytest.mark.parametrize(
-    ("entry", "line"),
+    ("logged", "line"),
     [
         ((ENABLED.key, "", True, False), "changed `game.enabled` from **on** to **off**"),
         ((ENABLED.key, "reset", False, True), "reset `game.enabled` to **on** (was **off**)"),
-        ((GREETING.key, "", "Hello", ""), "changed `game.greeting` from **Hello** to *not set*"),
+        ((GREETING.key, "", "Hello", ""), "changed `game.greeting` from **Hello** to **not set**"),
         (("people.exclude", "viewer:7"), "excluded Mad\\*Cats\\* from everything"),
         (
             ("people.exclude", "viewer:8", None, {"scope": "slot_calls"}),
@@ -69,8 +78,8 @@ def told(
         (("odd.one", "@everyone [a](b)"), "did `odd.one`: @\u200beveryone \\[a](b), – → –"),
     ],
 )
-def test_an_entry_reads_like_this(entry: tuple[Any, ...], line: str) -> None:
-    assert told(*entry) == f"{WHEN} <@42> {line}"
+def test_an_entry_reads_like_this(logged: tuple[Any, ...], line: str) -> None:
+    assert told(*logged) == f"{WHEN} <@42> {line}"
 
 
 def test_what_happens_by_itself_is_done_by_the_bot() -> None:
@@ -82,8 +91,8 @@ def test_what_happens_by_itself_is_done_by_the_bot() -> None:
 @pytest.mark.parametrize("action", ["game.greeting", "game." + "x" * 200])
 def test_the_longest_entries_fit(count: int, action: str) -> None:
     long = "*" * 1000
-    entries = [Entry(NOON, 10**18, action, long, long, long)] * count
-    text = embeds.record(Record(entries, 0, count, {}), count, BY_KEY, LINES, named).description
+    page = LogPage([entry(10**18, action, long, long, long)] * count, 0, count, {})
+    text = embeds.audit_log(page, count, BY_KEY, LINES, named).description
     assert text is not None
     assert len(text.split("\n")) == count
     assert len(text) < 4096, "the card has cut it"

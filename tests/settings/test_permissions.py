@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.guilds import actions, store
+from core.guilds.records import AuditEntry
 from core.help import feature as help_feature
+from core.kit.clock import utc_now
 from core.kit.database import Database
+from core.kit.work import Work
 from core.people import feature as people
 from core.raffle import feature as raffle
 from core.roles import feature as roles
@@ -194,16 +197,19 @@ def test_help_shows_what_was_granted(driver: DiscordDriver) -> None:
 def test_grants_are_kept_by_server_and_in_the_audit_log(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    assert actions.grant(tx, guild_id, "raffle", 5, actor=9)
-    assert not actions.grant(tx, guild_id, "raffle", 5, actor=10)
-    assert store.list_permissions(tx, guild_id) == {"raffle": [5]}
+    with Work(tx, guild_id, actor=9, now=utc_now()) as work:
+        assert actions.grant(work, "raffle", 5)
+        assert not actions.grant(work, "raffle", 5)
+        assert actions.list_permissions(work) == {"raffle": [5]}
     assert store.list_granted(tx, guild_id, [4, 5]) == {"raffle"}
     assert store.list_granted(tx, other_guild_id, [4, 5]) == frozenset()
-    assert not actions.revoke(tx, other_guild_id, "raffle", 5, actor=9)
-    assert actions.revoke(tx, guild_id, "raffle", 5, actor=9)
-    assert not actions.revoke(tx, guild_id, "raffle", 5, actor=9)
-    log = store.list_audit(tx, guild_id, 5)
-    assert [(one.action, one.target, one.before, one.after) for one in log] == [
-        ("guilds.revoke", "5", "raffle", None),
-        ("guilds.grant", "5", None, "raffle"),
+    with Work(tx, other_guild_id, actor=9, now=utc_now()) as elsewhere:
+        assert not actions.revoke(elsewhere, "raffle", 5)
+    with Work(tx, guild_id, actor=9, now=utc_now()) as work:
+        assert actions.revoke(work, "raffle", 5)
+        assert not actions.revoke(work, "raffle", 5)
+        log = work.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert [(one.actor, one.action, one.target, one.before, one.after) for one in log] == [
+        (9, "guilds.grant", "5", None, "raffle"),
+        (9, "guilds.revoke", "5", "raffle", None),
     ]

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, select
 
 from core.events import ChatMessageSent, ExclusionChanged, Sender
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
@@ -118,6 +118,6 @@ class Guild:
     def audited(self) -> list[str]:
         """`action target`, oldest first; without settings, which have no target."""
         found = self.tx.execute(
-            select(audit_log).where(audit_log.c.guild_id == self.id).order_by(audit_log.c.id)
+            select(AuditEntry).where(AuditEntry.guild_id == self.id).order_by(AuditEntry.id)
         )
         return [f"{row.action} {row.target}" for row in found if row.target]

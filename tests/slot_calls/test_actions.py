@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from core.events import ExclusionChanged
 from core.guilds import channels
+from core.guilds.records import TroubleReason
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.kit.personal import Account, Subject
@@ -109,7 +110,7 @@ def test_rejected_call_gets_a_reply(
 
 @pytest.mark.parametrize("reason", ["deleted", "forbidden"])
 def test_call_is_rejected_while_the_channel_cannot_be_used(
-    guild: Guild, reason: channels.Reason
+    guild: Guild, reason: TroubleReason
 ) -> None:
     channels.note_trouble(guild.tx, guild.id, CHANNEL_ID, reason, (), NOON)
     guild.call("Book of Dead")

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import change_setting
+from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
-from core.guilds.tables import audit_log
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people import store as people
@@ -43,9 +43,9 @@ def unlink(
 
 def audited(tx: Connection, guild_id: int) -> list[tuple[str, int]]:
     found = tx.execute(
-        select(audit_log.c.action, audit_log.c.actor)
-        .where(audit_log.c.guild_id == guild_id, audit_log.c.action.like("wagers.%"))
-        .order_by(audit_log.c.id)
+        select(AuditEntry.action, AuditEntry.actor)
+        .where(AuditEntry.guild_id == guild_id, AuditEntry.action.like("wagers.%"))
+        .order_by(AuditEntry.id)
     )
     return [(row.action, row.actor) for row in found if row.action != "wagers.shuffle_code"]
 

@@ -10,7 +10,7 @@ from discord.ext import commands
 from sqlalchemy import Connection
 
 from bot import DiscordThread
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.database import METADATA, Database
 from core.kit.feature import Goal
 from core.people import store as people
@@ -368,7 +368,11 @@ def test_a_correction(ask: Asker, world: World) -> None:
     shown = text_of(ask("watchhistory", "mia"))
     assert f"by <@{DISCORD_ID['nora']}>: won the quiz" in shown
     with world.database.begin() as tx:
-        done = [row for row in tx.execute(audit_log.select()) if row.action == "watchtime.adjust"]
+        done = [
+            row
+            for row in tx.execute(AuditEntry.__table__.select())
+            if row.action == "watchtime.adjust"
+        ]
     assert done[-1].before == {"minutes": 25}
     assert done[-1].after == {"minutes": 115, "reason": "won the quiz"}
 

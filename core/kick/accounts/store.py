@@ -8,11 +8,15 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.tables import channels as guild_channels
-from core.guilds.tables import guilds
+from core.guilds.records import Guild, GuildChannel
 from core.kick.accounts.rules import Follower
 from core.kick.accounts.tables import accounts, attempts, channels
 from core.kick.bodies import PLATFORM
+from core.kit.records import table_of
+from core.kit.work import ACROSS_GUILDS
+
+guilds = table_of(Guild)
+guild_channels = table_of(GuildChannel)
 
 AccountState = Literal["connected", "reconnect"]
 Source = Literal["site", "typed"]
@@ -241,7 +245,8 @@ def list_followers(tx: Connection, channel_id: int) -> list[Follower]:
             ),
         )
         .where(ours.platform == PLATFORM, ours.channel_id == channel_id)
-        .order_by(ours.guild_id)
+        .order_by(ours.guild_id),
+        execution_options=ACROSS_GUILDS,
     )
     return [Follower(**row) for row in found.mappings()]
 

@@ -7,11 +7,14 @@ from typing import Literal
 from sqlalchemy import Connection, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.tables import guilds
+from core.guilds.records import Guild
 from core.inbox.tables import deliveries
 from core.kick.chat.tables import identities, tests, unsent_lines
 from core.kick.intake.rules import CHAT
+from core.kit.records import table_of
 from core.outbox.tables import messages
+
+guilds = table_of(Guild)
 
 
 def find_bot_failed_at(tx: Connection, guild_id: int) -> datetime | None:

@@ -14,6 +14,7 @@ from core.inbox.store import Delivery
 from core.inbox.tables import deliveries as deliveries
 from core.kick.bodies import PLATFORM
 from core.kick.intake.tables import unattributed, webhook_log
+from core.kit.work import ACROSS_GUILDS
 
 SOURCE = "kick.webhook"
 STORED = "stored"
@@ -190,6 +191,7 @@ def list_odd(
     found = tx.execute(
         _LIST_ODD,
         {"source": SOURCE, "since": since, "delays_since": delays_since, "late": late_seconds},
+        execution_options=ACROSS_GUILDS,
     )
     return [Odd(**row) for row in found.mappings()]
 

@@ -140,14 +140,14 @@ CREATE TABLE guilds (
 	left_at TIMESTAMP WITH TIME ZONE, 
 	reachable_at TIMESTAMP WITH TIME ZONE, 
 	contact_id BIGINT, 
-	CONSTRAINT guilds_key PRIMARY KEY (guild_id)
+	CONSTRAINT guilds_pkey PRIMARY KEY (guild_id)
 );
 
 COMMENT ON COLUMN guilds.left_at IS 'the bot was removed from the server';
 
 COMMENT ON COLUMN guilds.reachable_at IS 'when the bot was last connected to Discord and saw this server';
 
-COMMENT ON COLUMN guilds.contact_id IS 'Discord id of the admin who gets alerts while no admin channel is set';
+COMMENT ON COLUMN guilds.contact_id IS 'the admin who gets alerts while no admin channel is set';
 
 ALTER TABLE guilds ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -400,7 +400,7 @@ CREATE TABLE guild_settings (
 	CONSTRAINT guild_settings_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN guild_settings.set_by IS 'Discord id; empty when it comes from the environment';
+COMMENT ON COLUMN guild_settings.set_by IS 'empty when it comes from the environment';
 
 ALTER TABLE guild_settings ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -414,28 +414,24 @@ CREATE TABLE guild_permissions (
 
 COMMENT ON COLUMN guild_permissions.command_group IS 'a package, such as slot_calls';
 
-COMMENT ON COLUMN guild_permissions.role_id IS 'Discord id of the role';
-
 ALTER TABLE guild_permissions ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE guild_audit_log (
-	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	actor BIGINT NOT NULL, 
 	action TEXT NOT NULL, 
 	target TEXT DEFAULT '' NOT NULL, 
-	before JSONB, 
-	after JSONB, 
+	before JSONB NOT NULL, 
+	after JSONB NOT NULL, 
 	CONSTRAINT guild_audit_log_key PRIMARY KEY (id), 
 	CONSTRAINT guild_audit_log_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
 CREATE INDEX guild_audit_log_newest ON guild_audit_log (guild_id, id DESC);
 
-COMMENT ON COLUMN guild_audit_log.actor IS 'Discord id of who did it';
-
-COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.on';
+COMMENT ON COLUMN guild_audit_log.action IS 'feature first, such as slot_calls.block';
 
 ALTER TABLE guild_audit_log ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -443,18 +439,14 @@ CREATE TABLE guild_channel_troubles (
 	guild_id BIGINT NOT NULL, 
 	channel_id BIGINT NOT NULL, 
 	reason TEXT NOT NULL, 
-	missing TEXT NOT NULL, 
+	missing TEXT[] NOT NULL, 
 	since TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT guild_channel_troubles_once PRIMARY KEY (guild_id, channel_id), 
 	CONSTRAINT guild_channel_troubles_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT guild_channel_troubles_reason CHECK (reason IN ('deleted', 'forbidden'))
 );
 
-COMMENT ON COLUMN guild_channel_troubles.channel_id IS 'of Discord; features post there';
-
-COMMENT ON COLUMN guild_channel_troubles.reason IS 'why the bot cannot';
-
-COMMENT ON COLUMN guild_channel_troubles.missing IS 'permissions, as far as known, by commas';
+COMMENT ON COLUMN guild_channel_troubles.missing IS 'permissions, as far as known';
 
 ALTER TABLE guild_channel_troubles ALTER COLUMN guild_id SET STATISTICS 0;
 

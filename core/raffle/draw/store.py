@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select, text
 
-from core.guilds.tables import guilds
+from core.guilds.records import Guild
 from core.kit.records import ViewerId
 from core.kit.work import ACROSS_GUILDS, Work
 from core.raffle.draw.records import Draw, Pick
@@ -194,12 +194,13 @@ _LIST_UNCLAIMED = (
     .where(Pick.state == "drawn")
     .order_by(Pick.expires_at, Pick.guild_id, Pick.period, Pick.k)
 )
-_LIST_REACHABLE = select(guilds.c.guild_id, guilds.c.reachable_at)
+_LIST_REACHABLE = select(Guild.guild_id, Guild.reachable_at)
 
 
 def list_unclaimed(tx: Connection) -> list[Unclaimed]:
     """Every winner who has not claimed yet, in servers whose members could ever use the bot."""
-    reachable = {row.guild_id: row.reachable_at for row in tx.execute(_LIST_REACHABLE)}
+    found = tx.execute(_LIST_REACHABLE, execution_options=ACROSS_GUILDS)
+    reachable = {row.guild_id: row.reachable_at for row in found}
     return [
         Unclaimed(pick, at)
         for pick in fetch(tx, _LIST_UNCLAIMED)

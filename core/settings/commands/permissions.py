@@ -4,13 +4,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds import actions, store
+from core.guilds import actions
 from core.kit.discord_access import ADMINS_ONLY, Command, grantable_groups, group_title
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kit.discord_ui import PRIVATE, answer, run_action
 from core.kit.errors import Refusal
-from core.kit.services import Services
 from core.kit.words import _
 from core.settings import embeds
+from core.settings.commands.places import guild_of
 
 Context = commands.Context[commands.Bot]
 
@@ -18,19 +18,15 @@ Context = commands.Context[commands.Bot]
 class Permissions(commands.Cog, name="permissions"):
     """Who may use which commands."""
 
-    def __init__(self, services: Services) -> None:
-        self._database = services.database
-
     # Whoever was granted a group must not grant more: this group is for admins alone.
     @commands.hybrid_group(name="permissions", fallback="list", extras=PRIVATE | ADMINS_ONLY)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def permissions(self, ctx: Context) -> None:
         """Show which roles may use which groups of commands."""
-        granted = await self._database.run(store.list_permissions, guild_id_of(ctx))
-        assert ctx.guild is not None, "the command is guild_only"
+        guild, granted = guild_of(ctx), await run_action(ctx, actions.list_permissions)
         roles = {
-            group: [role for one in role_ids if (role := ctx.guild.get_role(one))]
+            group: [role for one in role_ids if (role := guild.get_role(one))]
             for group, role_ids in granted.items()
         }
         await answer(ctx, embeds.permissions(_slash_names(ctx.bot), roles))
@@ -45,9 +41,7 @@ class Permissions(commands.Cog, name="permissions"):
                 _("Everyone has that role."),
                 _("Choose a role that only your moderators have."),
             )
-        new = await self._database.run(
-            actions.grant, guild_id_of(ctx), found, role.id, ctx.author.id
-        )
+        new = await run_action(ctx, actions.grant, found, role.id)
         me = str(ctx.me.display_name)
         await answer(ctx, embeds.granted(found, _slash_names(ctx.bot)[found], role, me, new=new))
 
@@ -56,9 +50,7 @@ class Permissions(commands.Cog, name="permissions"):
     async def revoke(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Take a group of commands back from a role."""
         found = _group(ctx.bot, group)
-        had = await self._database.run(
-            actions.revoke, guild_id_of(ctx), found, role.id, ctx.author.id
-        )
+        had = await run_action(ctx, actions.revoke, found, role.id)
         await answer(ctx, embeds.revoked(found, role, had=had))
 
     @grant.autocomplete("group")

@@ -179,13 +179,13 @@ def test_a_channel_of_one_server_answers_there(servers: Servers) -> None:
 
 def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
     assert servers.current() == GUILD
-    guild_actions.bid_farewell(servers.tx, GUILD)
+    guilds.end_guild(servers.tx, GUILD)
     assert servers.current() == OTHER_GUILD
     guild_actions.welcome(servers.tx, GUILD, "Nora's Corner")
     assert servers.current() == GUILD
     servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
     assert servers.current() == OTHER_GUILD
-    guild_actions.bid_farewell(servers.tx, OTHER_GUILD)
+    guilds.end_guild(servers.tx, OTHER_GUILD)
     assert servers.current() is None
 
 

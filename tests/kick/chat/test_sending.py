@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from core.guilds.actions import change_setting
 from core.guilds.channels import note_trouble
+from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
-from core.guilds.tables import audit_log
 from core.kick import store as kick_store
 from core.kick.alerts.tasks import watch
 from core.kick.bodies import WEBHOOK_KINDS
@@ -127,7 +127,7 @@ async def test_an_admin_has_the_bot_say_something(
     async with sending(unconnected):
         await until_async(lambda: texts(kick) == ["Welcome! • Welcome!"])
     with unconnected.database.begin() as tx:
-        noted = tx.execute(select(audit_log.c.action, audit_log.c.actor, audit_log.c.after))
+        noted = tx.execute(select(AuditEntry.action, AuditEntry.actor, AuditEntry.after))
         assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
 
 

@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, get_args
 from sqlalchemy import select
 
 from core.events import Event, SubGifted, SupportRevoked
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.inbox import actions as inbox
 from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
@@ -116,7 +116,7 @@ class Stage:
 
     def audit(self) -> list[tuple[str, int]]:
         with self.ours.database.begin() as tx:
-            found = tx.execute(select(audit_log.c.action, audit_log.c.actor))
+            found = tx.execute(select(AuditEntry.action, AuditEntry.actor))
             return [(row.action, row.actor) for row in found]
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.events import ChatMessageSent, ExclusionChanged, Sender
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.inbox.actions import translate_own
 from core.inbox.store import Delivery
 from core.inbox.tables import deliveries
@@ -80,7 +80,7 @@ def published(work: Work) -> list[tuple[str, bool, int]]:
 
 def audited(work: Work) -> list[tuple[str, str, str]]:
     found = work.tx.execute(
-        select(audit_log).where(audit_log.c.guild_id == work.guild_id).order_by(audit_log.c.id)
+        select(AuditEntry).where(AuditEntry.guild_id == work.guild_id).order_by(AuditEntry.id)
     )
     return [(row.action, row.target, row.after["scope"]) for row in found]
 

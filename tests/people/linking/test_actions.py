@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.inbox.tables import deliveries
 from core.kit.errors import Refusal
 from core.people import store as people
@@ -127,7 +127,7 @@ def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
         link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
         actions.unlink_account(tx, link, actor, NOON)
     logged = tx.execute(
-        select(audit_log.c.actor, audit_log.c.action, audit_log.c.target, audit_log.c.before)
+        select(AuditEntry.actor, AuditEntry.action, AuditEntry.target, AuditEntry.before)
     ).all()
     assert logged == [(NORA, "people.unlink", str(MIA), "MadCats")]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.clock import utc_now
 from core.kit.personal import Account, Subject
 from core.outbox.tables import messages
@@ -122,7 +122,7 @@ def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
 def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
     actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
     actions.switch_off(tx, guild_id, ADMIN)
-    found = tx.execute(select(audit_log.c.action).where(audit_log.c.guild_id == guild_id))
+    found = tx.execute(select(AuditEntry.action).where(AuditEntry.guild_id == guild_id))
     assert found.scalars().all() == [
         "people.link_log_channel",
         "people.link_log",

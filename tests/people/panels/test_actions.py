@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.database import Database, violated
 from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.work import Work, run_in_guild
@@ -170,6 +170,6 @@ def test_admins_acts_are_in_the_audit_log(tx: Connection, guild: Guild) -> None:
     guild.do(actions.withdraw_panel, 10)
     assert guild.do(actions.withdraw_panel, 10) == []
     found = tx.execute(
-        select(audit_log.c.action, audit_log.c.target).where(audit_log.c.guild_id == guild.id)
+        select(AuditEntry.action, AuditEntry.target).where(AuditEntry.guild_id == guild.id)
     )
     assert found.all() == [("people.panel", "#general"), ("people.panel_withdrawn", "#general")]

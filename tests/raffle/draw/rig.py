@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, text
 
 from core.drand.chain import QUICKNET, Round
 from core.guilds.actions import change_setting
-from core.guilds.tables import audit_log
+from core.guilds.records import AuditEntry
 from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
@@ -193,8 +193,8 @@ def states(tx: Connection, guild_id: int, number: int) -> list[tuple[str, str]]:
 def audited(tx: Connection, guild_id: int) -> list[str]:
     """The audit log of the raffle, oldest first: `action target`."""
     found = tx.execute(
-        select(audit_log.c.action, audit_log.c.target)
-        .where(audit_log.c.guild_id == guild_id, audit_log.c.target != "")
-        .order_by(audit_log.c.id)
+        select(AuditEntry.action, AuditEntry.target)
+        .where(AuditEntry.guild_id == guild_id, AuditEntry.target != "")
+        .order_by(AuditEntry.id)
     )
     return [f"{row.action} {row.target}" for row in found]

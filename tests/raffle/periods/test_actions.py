@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.guilds.actions import setting
+from core.guilds.records import AuditEntry
 from core.guilds.settings import TIME_ZONE
-from core.guilds.store import list_audit
 from core.kit.errors import Refusal
 from core.raffle import store
 from core.raffle.current import find_shown, get_taking
@@ -226,8 +226,8 @@ def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild
     assert setting(tx, guild_id, ENABLED)
     actions.end(tx, guild_id, 1, ADMIN, NOON + SECOND)
     assert not setting(tx, guild_id, ENABLED)
-    written = [entry.action for entry in list_audit(tx, guild_id, 2)]
-    assert written == ["raffle.end", "raffle.open"]
+    written = tx.scalars(select(AuditEntry.action).order_by(AuditEntry.id.desc()).limit(2))
+    assert list(written) == ["raffle.end", "raffle.open"]
 
 
 def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:

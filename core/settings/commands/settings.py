@@ -1,4 +1,4 @@
-"""`/settings`: what an admin can set about this server, of all features, in one place."""
+"""`/settings`: everything that an admin can set about this server, for all features."""
 
 from collections.abc import Sequence
 
@@ -7,25 +7,41 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import may_manage, require_below_own
-from core.kit.discord_ui import PRIVATE, answer
-from core.kit.paginator import Paginator, show
+from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
 from core.kit.services import Services
 from core.settings import actions, embeds
 from core.settings.commands import places
 from core.settings.commands.choices import features_like, keys_like, values_like
 from core.settings.commands.places import guild_of
-from core.settings.rules import Declared, get_declared, get_feature, parse
+from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
 
 Context = commands.Context[commands.Bot]
 Choices = list[app_commands.Choice[str]]
+
+
+def settings_paginator(known: Sequence[Declared]) -> Paginator:
+    """All settings, or with a key those of one feature."""
+
+    async def open_page(reader: Reader, key: str, number: int) -> Page:
+        wanted = [one for one in known if key in ("", feature_of(one))]
+        number, pages = nearest_page(number, len(wanted), embeds.PER_PAGE)
+        part = wanted[(number - 1) * embeds.PER_PAGE :][: embeds.PER_PAGE]
+        current = await reader.run_action(actions.list_current, part)
+        troubles = {
+            one.declared.key: places.trouble(reader.guild, one.declared, one.value)
+            for one in current
+        }
+        return Page(embeds.page(current, troubles), number, pages, key)
+
+    return Paginator("settings", "settings", open_page)
 
 
 class Settings(commands.Cog, name="settings"):
     """What can be set about this server."""
 
     def __init__(self, services: Services, known: Sequence[Declared], paginator: Paginator) -> None:
-        self._services = services
-        self._database = services.database
+        self._environment = services.settings
         self._known = tuple(known)
         self._paginator = paginator
 
@@ -34,16 +50,16 @@ class Settings(commands.Cog, name="settings"):
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(feature="Of one feature only, such as watchtime")
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
-        """Show what can be set about this server, and how it is set."""
+        """List the settings of this server and their values."""
         only = get_feature(feature, self._known) if feature.strip() else ""
         await show(ctx, self._paginator, only)
 
     @settings.command(name="show", extras=PRIVATE)
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
-        """Show all about one setting: its value, what it takes, and where the value comes from."""
+        """Show one setting: its value, what it takes, and where the value comes from."""
         declared = get_declared(key, self._known)
-        current = await self._database.run(actions.get_current, guild_of(ctx).id, declared)
+        current = await run_action(ctx, actions.get_current, declared)
         trouble = places.trouble(guild_of(ctx), declared, current.value)
         await answer(ctx, embeds.one(current, trouble))
 
@@ -52,26 +68,16 @@ class Settings(commands.Cog, name="settings"):
     async def set(self, ctx: Context, key: str, *, value: str) -> None:
         """Change a setting, such as `watchtime.enabled` to `off`."""
         declared = get_declared(key, self._known)
-        meant = _meant(ctx, declared, value)
-        change = await self._database.run(
-            actions.change, guild_of(ctx).id, declared, meant, ctx.author.id
-        )
-        await self._tell(ctx, change)
+        new = _parse(ctx, declared, value)
+        await _show_change(ctx, *await run_action(ctx, actions.change, declared, new))
 
     @settings.command(name="reset", extras=PRIVATE)
     @app_commands.describe(key="Which setting")
     async def reset(self, ctx: Context, key: str) -> None:
-        """Take back what was set, so that the default holds again."""
+        """Set a setting back to its default."""
         declared = get_declared(key, self._known)
-        change = await self._database.run(
-            actions.reset, self._services.settings, guild_of(ctx).id, declared, ctx.author.id
-        )
-        await self._tell(ctx, change)
-
-    async def _tell(self, ctx: Context, change: actions.Change) -> None:
-        after = change.after
-        trouble = places.trouble(guild_of(ctx), after.declared, after.value)
-        await answer(ctx, embeds.changed(change, trouble))
+        change = await run_action(ctx, actions.reset, self._environment, declared)
+        await _show_change(ctx, *change)
 
     @settings.autocomplete("feature")
     async def _features(self, _interaction: discord.Interaction, typed: str) -> Choices:
@@ -90,7 +96,12 @@ class Settings(commands.Cog, name="settings"):
         return values_like(interaction, typed, self._known)
 
 
-def _meant(ctx: Context, declared: Declared, text: str) -> object:
+async def _show_change(ctx: Context, before: actions.Current, after: actions.Current) -> None:
+    trouble = places.trouble(guild_of(ctx), after.declared, after.value)
+    await answer(ctx, embeds.changed(before, after, trouble))
+
+
+def _parse(ctx: Context, declared: Declared, text: str) -> object:
     if declared.of not in ("channel", "role"):
         return parse(declared, text)
     found = places.find_value(guild_of(ctx), declared, text)
