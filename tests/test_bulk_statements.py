@@ -85,8 +85,9 @@ FILL = """
     SELECT guild_id, 1, 'watchtime', viewer_id, 1, 1 FROM people_viewers WHERE {here};
     INSERT INTO raffle_gifts (guild_id, key, viewer_id, drop, at)
     SELECT guild_id, viewer_id, viewer_id, viewer_id / 10, :now FROM people_viewers WHERE {here};
-    INSERT INTO raffle_exclusions (guild_id, viewer_id, cause)
-    SELECT guild_id, viewer_id, 'admin' FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
+    INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)
+    SELECT guild_id, viewer_id, 'raffle', 'admin', '', :now
+      FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
 
     INSERT INTO wagers_accounts (guild_id, platform, viewer_id, discord_id, username, folded_name,
                                  linked_at, verified_at, verified_by, campaign_code, total, seen_at)

@@ -3,9 +3,10 @@
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.words import _
+from core.kit.work import event_action
 from core.raffle.draw import messages as draw_messages
+from core.raffle.draw.actions import on_viewer_banned
 from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winner, render_won
-from core.raffle.draw.excluding import on_viewer_banned
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw.tasks import advance_draws, check_health
 from core.raffle.ledger import chat, handlers
@@ -28,7 +29,7 @@ FEATURE = Feature(
         AccountLinked: handlers.on_account_linked,
         SubGifted: handlers.on_sub_gifted,
         SupportRevoked: handlers.on_support_revoked,
-        ViewerBanned: on_viewer_banned,
+        ViewerBanned: event_action(on_viewer_banned),
     },
     cogs=(Tickets, RaffleCalendar, Draws),
     pages=(draw_pages,),
@@ -97,12 +98,6 @@ FEATURE = Feature(
         ),
         "raffle.post_again": lambda before, after: _("notified winner {target} again"),
         "raffle.deliver": lambda before, after: _("marked prize {target} as delivered to {after}"),
-        "raffle.exclude": lambda before, after: (
-            _("excluded {target} from winning: {after}")
-            if after
-            else _("excluded {target} from winning")
-        ),
-        "raffle.include": lambda before, after: _("let {target} win again"),
         "raffle.give": lambda before, after: _("gave tickets to {target}: {before} → {after}"),
         "raffle.remove": lambda before, after: _("took tickets from {target}: {before} → {after}"),
         "raffle.void": lambda before, after: _(

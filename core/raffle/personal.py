@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from core.kit.personal import Personal, Subject
 from core.kit.work import Work
 from core.raffle.draw.claims import forget_winner
-from core.raffle.draw.records import Pick, exclusions
+from core.raffle.draw.records import Pick
 from core.raffle.ledger.tables import gifts
 from core.raffle.records import Entry
 
@@ -33,9 +33,6 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         "raffle_draws_with_you": _rows(tx, subject, picks, won),
         "raffle_gifted_subs": _rows(
             tx, subject, gifts, select(gifts.c.at, gifts.c.credited_in, gifts.c.tickets)
-        ),
-        "excluded_from_raffles": _rows(
-            tx, subject, exclusions, select(exclusions.c.excluded_at, exclusions.c.cause)
         ),
     }
 
@@ -67,7 +64,6 @@ PERSONAL = Personal(
         "raffle_entries",
         "raffle_balances",
         "raffle_picks",
-        "raffle_exclusions",
         "raffle_gifts",
         "raffle_reached",
     ),

@@ -125,11 +125,14 @@ def _is_excluded_from_everything(work: Work, viewer: Viewer | None, folded_name:
 
 def is_excluded(work: Work, viewer_id: int, scope: Scope) -> bool:
     """Whether the viewer is excluded from `scope`, or from everything."""
-    return work.exists(
-        Exclusion.viewer_id == viewer_id,
-        Exclusion.scope.in_(("everything", scope)),
-        _is_active(work),
-    )
+    return bool(list_causes(work, viewer_id, scope))
+
+
+def list_causes(work: Work, viewer_id: int, scope: Scope) -> Sequence[Cause]:
+    """Why the viewer is excluded from `scope`; empty if they are not."""
+    covers = Exclusion.scope.in_(("everything", scope))
+    causes = select(Exclusion.cause).where(Exclusion.viewer_id == viewer_id, covers)
+    return work.scalars(causes.where(_is_active(work))).all()
 
 
 def exclude_viewer(

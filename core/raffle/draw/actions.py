@@ -16,18 +16,21 @@ from core.draws.picks import SkipReason
 from core.draws.rounds import choose_round
 from core.draws.snapshot import freeze as freeze_list
 from core.draws.snapshot import hash_of
+from core.events import ViewerBanned
 from core.guilds.actions import audit, setting
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, ViewerId
 from core.kit.words import _
 from core.kit.work import Work
-from core.people import store as people
+from core.people import actions as people
+from core.people import store as linked
+from core.people.exclusions import actions as exclusions
 from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import plan_of
 from core.raffle.config import Config
 from core.raffle.current import no_such_raffle
-from core.raffle.draw import exclusions, posts, store
+from core.raffle.draw import posts, store
 from core.raffle.draw.integrity import (
     check_draw,
     check_owners,
@@ -357,7 +360,7 @@ def _find_skip_reason(
     """Why this viewer does not win, and the Discord member who linked the account."""
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None
-    link = people.find_link_of_viewer(work.tx, work.guild_id, viewer_id)
+    link = linked.find_link_of_viewer(work.tx, work.guild_id, viewer_id)
     member = MemberId(link.discord_id) if link else None
     ban = find_ban(work, viewer_id)
     if ban is not None or member is None:
@@ -366,17 +369,40 @@ def _find_skip_reason(
     return "won_already" if won else None, member
 
 
-def find_ban(work: Work, viewer_id: int | None) -> SkipReason | None:
-    """Why a viewer may not win now: excluded or banned."""
-    if viewer_id is None:
-        return None
-    causes = exclusions.list_causes(work.tx, work.guild_id, viewer_id, work.now)
-    if not causes:
-        return None
-    return "excluded" if "admin" in causes else "banned"
-
-
 def close_if_over(work: Work, period: Period) -> None:
     """Close the raffle when no prize is left to be claimed or delivered. Hold the period's lock."""
     if not work.exists(Pick.period == period.number, Pick.state.in_(("drawn", "claimed"))):
         raffle.set_period(work.tx, work.guild_id, period.number, state="closed", closed_at=work.now)
+
+
+# -- who may not win ----------------------------------------------------------------------------
+
+
+def find_ban(work: Work, viewer_id: ViewerId | None) -> SkipReason | None:
+    """Why a viewer may not win now: excluded or banned."""
+    causes = exclusions.list_causes(work, viewer_id, "raffle") if viewer_id else ()
+    if not causes:
+        return None
+    return "banned" if {"kick_ban", "discord_ban"}.issuperset(causes) else "excluded"
+
+
+def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
+    """Somebody was banned or timed out in the stream's chat."""
+    viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, event.viewer, event.at)
+    exclusions.exclude_viewer(
+        work, viewer_id, "raffle", "kick_ban", reason=event.reason, until=event.until
+    )
+
+
+def ban_member(work: Work, discord_id: int) -> None:
+    """Somebody was banned from the Discord server."""
+    link = linked.find_link(work.tx, work.guild_id, discord_id)
+    if link is not None:
+        exclusions.exclude_viewer(work, link.viewer_id, "raffle", "discord_ban")
+
+
+def unban_member(work: Work, discord_id: int) -> None:
+    """Somebody was unbanned from the Discord server."""
+    link = linked.find_link(work.tx, work.guild_id, discord_id)
+    if link is not None:
+        exclusions.include_viewer(work, link.viewer_id, "raffle", "discord_ban")

@@ -10,13 +10,16 @@ from discord.ext import commands
 
 from core.kit.discord_buttons import PersistentButton
 from core.kit.discord_questions import question_view
-from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, run_action, safe, services_of
+from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, services_of
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work, run_in_guild
 from core.outbox.discord_transport import Rendered
+from core.people.exclusions import discord as exclusions
+from core.people.exclusions.actions import exclude_seen
+from core.people.exclusions.messages import excluded
 from core.raffle.config import Config, config_of
-from core.raffle.draw import actions, claims, excluding, exclusions, messages, publishing
+from core.raffle.draw import actions, claims, messages, publishing
 
 Context = commands.Context[commands.Bot]
 
@@ -190,30 +193,20 @@ class Draws(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_exclude(self, ctx: Context) -> None:
         """Show who is excluded from winning, and why."""
-        excluded = await self._services.database.run(
-            exclusions.list_exclusions, guild_id_of(ctx), self._services.clock()
-        )
-        await answer(ctx, messages.exclusions(excluded))
+        await exclusions.show_excluded(ctx, "raffle")
 
     @raffle_exclude.command(name="add", extras=PRIVATE)
     @app_commands.describe(viewer="A mention, or the name on Kick", reason="For your own list")
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
-        now = self._services.clock()
-        name = await self._services.database.run(
-            excluding.exclude, guild_id_of(ctx), viewer, reason, ctx.author.id, now
-        )
-        title = _("{name} can no longer win").format(name=safe(name))
-        await answer(ctx, card("🚫 " + title, _("Undo it with `/raffleexclude remove`.")))
+        found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
+        await answer(ctx, excluded(found.name, "raffle"))
 
     @raffle_exclude.command(name="remove", extras=PRIVATE)
     @app_commands.describe(viewer="A mention, or the name on Kick")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
         """Let somebody win again, also after a ban."""
-        name = await self._services.database.run(
-            excluding.include, guild_id_of(ctx), viewer, ctx.author.id
-        )
-        await answer(ctx, card("✅ " + _("{name} can win again").format(name=safe(name))))
+        await exclusions.include(ctx, viewer, "raffle")
 
     # -- what happens in Discord ------------------------------------------------------------
 
@@ -239,9 +232,8 @@ class Draws(commands.Cog):
     async def on_member_ban(
         self, guild: discord.Guild, member: discord.User | discord.Member
     ) -> None:
-        now = self._services.clock()
-        await self._services.database.run(excluding.ban_member, guild.id, member.id, now)
+        await self._services.run_as_bot(guild.id, actions.ban_member, member.id)
 
     @commands.Cog.listener()
     async def on_member_unban(self, guild: discord.Guild, user: discord.User) -> None:
-        await self._services.database.run(excluding.unban_member, guild.id, user.id)
+        await self._services.run_as_bot(guild.id, actions.unban_member, user.id)

@@ -13,7 +13,6 @@ from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.raffle.draw.actions import Preview
-from core.raffle.draw.exclusions import Exclusion
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
 from core.raffle.draw.records import Draw
@@ -333,29 +332,6 @@ def _state_word(state: str) -> str:
         "frozen": _("waiting for the beacon"),
         "cancelled": _("cancelled"),
     }.get(state, _("no winner"))
-
-
-def exclusions(excluded: Sequence[Exclusion]) -> discord.Embed:
-    """Who is excluded from winning."""
-    if not excluded:
-        return card(_("Nobody is excluded"), _("Exclude with `/raffleexclude add`."))
-    rows = [f"{safe(one.name)} · {_cause(one)}" for one in excluded]
-    title = plural(
-        "{count} viewer cannot win",
-        "{count} viewers cannot win",
-        len({e.viewer_id for e in excluded}),
-    )
-    return card("🚫 " + title, lines(rows))
-
-
-def _cause(one: Exclusion) -> str:
-    if one.cause == "admin":
-        why = f" · {safe(one.reason, 80)}" if one.reason else ""
-        return _("by <@{admin}>").format(admin=one.excluded_by) + why
-    if one.cause == "discord_ban":
-        return _("banned on Discord")
-    until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""
-    return _("banned on Kick") + until
 
 
 def proof(found: Proof) -> discord.Embed:

@@ -1,4 +1,4 @@
-"""A raffle's frozen list of tickets, who was drawn from it, and who may not win."""
+"""A raffle's frozen list of tickets, and who was drawn from it."""
 
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -7,12 +7,9 @@ from sqlalchemy import (
     DDL,
     BigInteger,
     CheckConstraint,
-    Column,
     ColumnElement,
-    DateTime,
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
-    Table,
     Text,
     UniqueConstraint,
     event,
@@ -30,8 +27,7 @@ from sqlalchemy.orm import (
 from core.drand.chain import QUICKNET, Round
 from core.draws.picks import SkipReason
 from core.draws.rounds import is_public
-from core.kit.database import METADATA
-from core.kit.personal import ADMINS_ANSWER, PENALTY, holds
+from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
 from core.people.records import viewer_key
 from core.people.tables import viewers
@@ -41,7 +37,6 @@ T = TypeVar("T")
 
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 _DRAW = ["raffle_draws.guild_id", "raffle_draws.period"]
-_VIEWER = ["people_viewers.guild_id", "people_viewers.viewer_id"]
 
 PickState = Literal["drawn", "claimed", "delivered", "expired", "skipped"]
 
@@ -243,25 +238,3 @@ PICKS_KEPT = """
 """
 event.listen(Draw.__table__, "after_create", DDL(DRAWS_KEPT))  # type: ignore[no-untyped-call]
 event.listen(Pick.__table__, "after_create", DDL(PICKS_KEPT))  # type: ignore[no-untyped-call]
-
-exclusions = Table(
-    "raffle_exclusions",
-    METADATA,
-    Column("guild_id", BigInteger, nullable=False),
-    Column("viewer_id", BigInteger, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("reason", Text, nullable=False, server_default="", info=holds("text", stays=PENALTY)),
-    Column(
-        "excluded_by",
-        BigInteger,
-        comment="Discord id; empty when it came with a ban",
-        info=holds("number", stays=ADMINS_ANSWER),
-    ),
-    Column("excluded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("until", DateTime(timezone=True), comment="the end of a time-out"),
-    PrimaryKeyConstraint("guild_id", "viewer_id", "cause", name="raffle_exclusions_once"),
-    ForeignKeyConstraint(["guild_id", "viewer_id"], _VIEWER, name="raffle_exclusions_viewer"),
-    CheckConstraint(
-        "cause IN ('admin', 'kick_ban', 'discord_ban')", name="raffle_exclusions_cause"
-    ),
-)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, text
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
 from core.kit.work import ACROSS_GUILDS, Work
+from core.people.exclusions.store import excluded_from
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Announcement, Period
 from core.raffle.store import fetch
@@ -16,30 +17,28 @@ from core.raffle.store import fetch
 # -- holders of tickets -------------------------------------------------------------------------
 
 
+_EXCLUDED = excluded_from("raffle", at=":now")
+
 # Linked viewers who are not excluded can win. An account has at most one link.
-_COUNT_HOLDERS = text("""
+_COUNT_HOLDERS = text(f"""
     SELECT count(l.discord_id) AS entrants,
            COALESCE(sum(b.tickets) FILTER (WHERE l.discord_id IS NOT NULL), 0)::bigint AS tickets,
            count(*) - count(l.discord_id) AS left_out
       FROM raffle_balances AS b
       LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
-       AND NOT EXISTS (SELECT FROM raffle_exclusions e
-                        WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
-                          AND (e.until IS NULL OR e.until > :now))
+       AND l.viewer_id NOT IN {_EXCLUDED}
      WHERE b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
 """)
 
 # The sums of the ledger, and not the balances: a cached number must not decide who wins.
-_LIST_HELD = text("""
+_LIST_HELD = text(f"""
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
            array_agg(tickets) AS tickets, erased, can_win
       FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
                    v.platform_user_id < 0 AS erased,
                    v.viewer_id IN (SELECT viewer_id FROM people_links
                                     WHERE guild_id = :guild_id)
-                   AND v.viewer_id NOT IN (SELECT viewer_id FROM raffle_exclusions
-                                            WHERE guild_id = :guild_id
-                                              AND (until IS NULL OR until > :now)) AS can_win
+                   AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
               FROM people_viewers v
               JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets
                       FROM raffle_entries AS e

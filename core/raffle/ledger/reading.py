@@ -11,12 +11,15 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, func, select, text
 
+from core.people.exclusions.store import excluded_from
 from core.raffle.records import Entry as LedgerEntry
 
 entries = LedgerEntry.__table__
 
+_EXCLUDED = excluded_from("raffle", at=":now")
+
 # Which half of the pool is read is decided once, before any row is.
-_POOL = """
+_POOL = f"""
     WITH pool AS (
         SELECT b.viewer_id, b.tickets
           FROM raffle_balances AS b
@@ -30,9 +33,7 @@ _POOL = """
          WHERE (SELECT frozen_at IS NULL FROM raffle_periods AS p
                  WHERE p.guild_id = :guild_id AND number = :period)
            AND b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
-           AND NOT EXISTS (SELECT FROM raffle_exclusions e
-                            WHERE e.guild_id = b.guild_id AND e.viewer_id = b.viewer_id
-                              AND (e.until IS NULL OR e.until > :now))
+           AND b.viewer_id NOT IN {_EXCLUDED}
     )
 """
 

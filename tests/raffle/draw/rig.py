@@ -13,6 +13,7 @@ from core.guilds.records import AuditEntry
 from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
+from core.people.exclusions import actions as exclusions
 from core.raffle import store as raffle
 from core.raffle.config import Config
 from core.raffle.draw import actions, claims, publishing, store
@@ -97,6 +98,10 @@ def do(
 
 def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
     return do(tx, guild_id, now, actions.freeze, CONFIG, number)
+
+
+def exclude(tx: Connection, guild_id: int, who: str, at: datetime = DUE) -> str:
+    return do(tx, guild_id, at, exclusions.exclude_seen, who, "raffle").name
 
 
 def draw_of(tx: Connection, guild_id: int, number: int) -> Draw:

@@ -18,7 +18,6 @@ from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
     claims,
-    excluding,
     messages,
     publishing,
     store,
@@ -29,7 +28,6 @@ from core.raffle.draw.integrity import check_owners, order_of
 from core.raffle.draw.records import Draw
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
-    ADMIN,
     AFTER,
     CHANNEL_ID,
     DUE,
@@ -45,6 +43,7 @@ from tests.raffle.draw.rig import (
     draw_of,
     drew,
     ended,
+    exclude,
     froze,
     period,
     picks_of,
@@ -129,7 +128,7 @@ def test_without_a_channel_nobody_could_read_the_hash(tx: Connection, guild_id: 
 def test_who_is_not_linked_or_excluded_is_left_out(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     give(tx, guild_id, number, viewer(tx, guild_id, "ghost"), 1000, "gift:ghost")
-    excluding.exclude(tx, guild_id, "ana", "staff", ADMIN, AFTER)
+    exclude(tx, guild_id, "ana", AFTER)
     draw = froze(tx, guild_id, number)
     assert (draw.entrants, draw.tickets, draw.left_out) == (4, 53, 2)
     (message,) = posted(tx, guild_id, "raffle.frozen")
@@ -337,8 +336,8 @@ def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reaso
     draw.randomness = beacon(draw).randomness
     owners = owner_names(tx, guild_id, number)
     first, second, third, fourth, _fifth = (owners[line] for line in order(tx, draw))
-    excluding.exclude(tx, guild_id, first, "", ADMIN, DUE)
-    excluding.ban_member(tx, guild_id, discord_id(second), DUE)
+    exclude(tx, guild_id, first, DUE)
+    do(tx, guild_id, DUE, actions.ban_member, discord_id(second))
     link = people.find_link(tx, guild_id, discord_id(third))
     assert link is not None
     people.end_link(tx, link)
@@ -406,7 +405,7 @@ def test_one_person_wins_once_in_a_draw_with_two_accounts(tx: Connection, guild_
 def test_nobody_left_is_told(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia",))
     froze(tx, guild_id, number)
-    excluding.exclude(tx, guild_id, "mia", "", ADMIN, DUE)
+    exclude(tx, guild_id, "mia", DUE)
     drew(tx, guild_id, number)
     assert len(posted(tx, guild_id, "raffle.nobody")) == 1
     assert state_of(tx, guild_id, number) == "closed"

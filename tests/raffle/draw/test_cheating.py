@@ -22,7 +22,6 @@ from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
     claims,
-    excluding,
     messages,
     publishing,
 )
@@ -32,7 +31,6 @@ from sandbox.drand.beacon import sign
 from tests.draws.a_draw import SIGNATURE
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
-    ADMIN,
     AFTER,
     DUE,
     END,
@@ -47,6 +45,7 @@ from tests.raffle.draw.rig import (
     draw_of,
     drew,
     ended,
+    exclude,
     froze,
     picks_of,
     posted,
@@ -442,9 +441,9 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
     if how == "banned":
-        excluding.ban_member(tx, guild_id, member, DUE)
+        do(tx, guild_id, DUE, actions.ban_member, member)
     else:
-        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+        exclude(tx, guild_id, pick.name, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
         run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
     assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
@@ -458,7 +457,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
 def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
-    excluding.ban_member(tx, guild_id, member, DUE)
-    excluding.unban_member(tx, guild_id, member)
+    do(tx, guild_id, DUE, actions.ban_member, member)
+    do(tx, guild_id, AFTER, actions.unban_member, member)
     claimed = run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
     assert claimed.state == "claimed"

@@ -18,7 +18,6 @@ from core.outbox.store import find_receipt
 from core.raffle.draw import (
     actions,
     claims,
-    excluding,
     messages,
     posts,
     rules,
@@ -41,6 +40,7 @@ from tests.raffle.draw.rig import (
     draw_of,
     drew,
     ended,
+    exclude,
     froze,
     notified,
     picks_of,
@@ -305,13 +305,13 @@ def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     if not told:
-        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+        exclude(tx, guild_id, pick.name, DUE)
     assert not check(tx, guild_id, number, 1, DUE), "a message is still on its way"
     dms_are_closed(tx)
     channel_is_gone(tx, CHANNEL_ID)
     if told:
         assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
-        excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+        exclude(tx, guild_id, pick.name, DUE)
     assert check(tx, guild_id, number, 1, DUE + timedelta(minutes=2))
     first, second = picks_of(tx, guild_id, number)
     assert (first.state, first.reason, second.state) == ("skipped", "excluded", "drawn")
@@ -327,7 +327,7 @@ def test_an_excluded_winner_whose_post_can_be_posted_again_keeps_the_time_to_ask
     (pick,) = drew(tx, guild_id, number)
     dms_are_closed(tx)
     notified(tx, pick)
-    excluding.exclude(tx, guild_id, pick.name, "", ADMIN, DUE)
+    exclude(tx, guild_id, pick.name, DUE)
     do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
     assert (found(tx, pick).state, found(tx, pick).posts) == ("drawn", 2)

@@ -7,14 +7,21 @@ from sqlalchemy import Connection
 
 from core.events import Person, ViewerBanned
 from core.kit.errors import Refusal
+from core.kit.work import event_action
 from core.people import store as people
-from core.raffle.draw import excluding, exclusions
-from tests.raffle.draw.rig import ADMIN, AFTER, audited, discord_id, ended, froze
+from core.people.exclusions import actions as exclusions
+from core.raffle.draw import actions
+from tests.raffle.draw.rig import AFTER, audited, discord_id, do, ended, exclude, froze
 from tests.raffle.scene import MIDDLE, viewer
 
 
 def excluded(tx: Connection, guild_id: int) -> list[tuple[str, str]]:
-    return [(one.name, one.cause) for one in exclusions.list_exclusions(tx, guild_id, AFTER)]
+    found = do(tx, guild_id, AFTER, exclusions.list_excluded, "raffle")
+    return [(one.viewer_name, one.cause) for one in found.accounts]
+
+
+def include(tx: Connection, guild_id: int, who: str) -> str:
+    return do(tx, guild_id, AFTER, exclusions.include, who, "raffle")
 
 
 def banned(
@@ -34,30 +41,28 @@ def banned(
         reason="spam",
         until=until,
     )
-    excluding.on_viewer_banned(tx, event)
+    event_action(actions.on_viewer_banned)(tx, event)
 
 
 def test_an_admin_excludes_and_takes_it_back(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
-    assert (
-        excluding.exclude(tx, guild_id, f"<@{discord_id('mia')}>", "staff", ADMIN, AFTER) == "mia"
-    )
+    assert exclude(tx, guild_id, f"<@{discord_id('mia')}>", AFTER) == "mia"
     with pytest.raises(Refusal, match="excluded already"):
-        excluding.exclude(tx, guild_id, "MIA", "again", ADMIN, AFTER)
+        exclude(tx, guild_id, "MIA", AFTER)
     assert excluded(tx, guild_id) == [("mia", "admin")]
-    assert excluding.include(tx, guild_id, "mia", ADMIN) == "mia"
+    assert include(tx, guild_id, "mia") == "mia"
     with pytest.raises(Refusal, match="not excluded"):
-        excluding.include(tx, guild_id, "mia", ADMIN)
+        include(tx, guild_id, "mia")
     assert excluded(tx, guild_id) == []
     assert [line.split()[0] for line in audited(tx, guild_id)] == [
-        "raffle.exclude",
-        "raffle.include",
+        "people.exclude",
+        "people.include",
     ]
 
 
 def test_a_stranger_cannot_be_excluded(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal):
-        excluding.exclude(tx, guild_id, "nobody_here", "", ADMIN, AFTER)
+        exclude(tx, guild_id, "nobody_here", AFTER)
 
 
 def test_another_server_decides_for_itself(
@@ -65,7 +70,7 @@ def test_another_server_decides_for_itself(
 ) -> None:
     number = ended(tx, guild_id)
     viewer(tx, other_guild_id, "mia")
-    excluding.exclude(tx, other_guild_id, "mia", "", ADMIN, AFTER)
+    exclude(tx, other_guild_id, "mia", AFTER)
     assert excluded(tx, guild_id) == []
     assert froze(tx, guild_id, number).left_out == 0
 
@@ -76,7 +81,7 @@ def test_a_ban_on_kick_excludes_until_an_admin_takes_it_back(tx: Connection, gui
     banned(tx, guild_id, "mia")
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]
     assert froze(tx, guild_id, number).left_out == 1
-    excluding.include(tx, guild_id, "mia", ADMIN)
+    include(tx, guild_id, "mia")
     assert excluded(tx, guild_id) == []
 
 
@@ -107,8 +112,8 @@ def test_a_ban_without_a_name_renames_nobody(tx: Connection, guild_id: int) -> N
 def test_a_ban_on_discord_holds_until_it_is_lifted(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     banned(tx, guild_id, "mia")
-    excluding.ban_member(tx, guild_id, discord_id("mia"), AFTER)
-    excluding.ban_member(tx, guild_id, 4711, AFTER)
+    do(tx, guild_id, AFTER, actions.ban_member, discord_id("mia"))
+    do(tx, guild_id, AFTER, actions.ban_member, 4711)
     assert excluded(tx, guild_id) == [("mia", "discord_ban"), ("mia", "kick_ban")]
-    excluding.unban_member(tx, guild_id, discord_id("mia"))
+    do(tx, guild_id, AFTER, actions.unban_member, discord_id("mia"))
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]

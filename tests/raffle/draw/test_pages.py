@@ -16,12 +16,11 @@ from core.drand.chain import QUICKNET
 from core.kit.work import run_in_guild
 from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.draw import actions, claims, excluding, publishing, store
+from core.raffle.draw import actions, claims, publishing, store
 from tests.conftest import OTHER_GUILD
 from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site
 from tests.raffle.draw.rig import (
-    ADMIN,
     AFTER,
     DUE,
     START,
@@ -31,6 +30,7 @@ from tests.raffle.draw.rig import (
     draw_of,
     drew,
     ended,
+    exclude,
     froze,
     picks_of,
     silent,
@@ -271,7 +271,7 @@ def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -
         number = ended(tx, guild_id, winners=3)
         raffle.set_period(tx, guild_id, number, prize='A "chair" — 250 € 🎁\x7f')
         froze(tx, guild_id, number)
-        excluding.exclude(tx, guild_id, "ana", "", ADMIN, DUE)
+        exclude(tx, guild_id, "ana", DUE)
         drew(tx, guild_id, number)
 
     site.committed(work)
@@ -548,7 +548,7 @@ def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
 def test_a_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-        excluding.ban_member(tx, guild_id, pick.discord_id or 0, DUE)
+        do(tx, guild_id, DUE, actions.ban_member, pick.discord_id or 0)
         silent(tx, guild_id, NUMBER, 1, DUE + timedelta(days=2))
 
     site.committed(work)

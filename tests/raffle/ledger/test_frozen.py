@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 from core.draws.snapshot import HEADER_LINES
 from core.people import store as people
 from core.raffle.draw import actions as draws
-from core.raffle.draw import excluding
 from core.raffle.ledger import embeds, looks, reading
 from core.raffle.periods.info import get_info
-from tests.raffle.draw.rig import ADMIN, do, froze, snapshot_of
+from tests.raffle.draw.rig import do, exclude, froze, snapshot_of
 from tests.raffle.ledger.scene import (
     END,
     LEO,
@@ -55,7 +54,7 @@ def unlinks(tx: Connection, guild_id: int) -> None:
 
 
 def is_excluded(tx: Connection, guild_id: int) -> None:
-    excluding.exclude(tx, guild_id, "madcats", "", ADMIN, LATER)
+    exclude(tx, guild_id, "madcats", LATER)
 
 
 def links_late(tx: Connection, guild_id: int) -> None:
