@@ -1,4 +1,4 @@
-"""What the beacon promises, and how its rounds are checked (https://docs.drand.love).
+"""The beacon's chains, and how their rounds are checked (https://docs.drand.love).
 
 Every few seconds the members of the League of Entropy sign the number of the round together; its
 random number is the SHA-256 of that signature. Nobody can know it before enough of them have
@@ -42,12 +42,12 @@ class Chain:
 
     @property
     def is_public(self) -> bool:
-        """Whether nobody here has a say over it."""
+        """Whether it is independent of whoever runs this installation."""
         return self == QUICKNET
 
     @property
     def name(self) -> str:
-        """As it is recorded and published: quicknet's hash is the name of quicknet alone."""
+        """As it is stored and published. Only quicknet may be called by quicknet's hash."""
         return self.hash if self.is_public else OTHER + self.hash
 
     def first_round_after(self, instant: datetime) -> int:
@@ -72,7 +72,7 @@ QUICKNET = Chain(
 SCHEME = "bls-unchained-g1-rfc9380"
 
 OTHER = "other:"
-"""Begins the name of every chain but the public one."""
+"""Prefix of the name of every chain except the public one."""
 
 
 def parse_chain(text: str) -> Chain:

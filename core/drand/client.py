@@ -1,4 +1,4 @@
-"""Asks the beacon for a round, one address after the other, until one answers what was signed."""
+"""Gets rounds from the beacon: tries one address after the other until a signature is valid."""
 
 from functools import cache
 
@@ -21,7 +21,7 @@ class DrandClient:
         settings: for DRAND_URL and DRAND_CHAIN.
 
     Attributes:
-        time: drand's, as its answers tell it.
+        time: drand's clock, by the headers of its responses.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -33,7 +33,7 @@ class DrandClient:
         """The round, checked.
 
         Raises:
-            Outage: no address has it yet, or what they answer was not signed by the beacon.
+            Outage: no address has it yet, or none has one that the beacon signed.
         """
         reasons = []
         for address in self._addresses:
@@ -46,17 +46,17 @@ class DrandClient:
     def _ask(self, address: str, number: int) -> Round:
         # The older of its two interfaces, which all of its addresses speak.
         url = f"{address}/{self.chain.hash}/public/{number}"
-        with requests.get(url, timeout=TIMEOUT, stream=True) as answer:
-            self.time.observe(answer.headers)
-            answer.raise_for_status()
-            told = decode(answer.raw.read(MOST_BYTES, decode_content=True))
-        match told:
-            case {"round": int(said), "randomness": str(told_randomness), "signature": str(signed)}:
-                found = Round.signed(self.chain, number, signed)
-                if (said, told_randomness) != (number, found.randomness):
+        with requests.get(url, timeout=TIMEOUT, stream=True) as response:
+            self.time.observe(response.headers)
+            response.raise_for_status()
+            body = decode(response.raw.read(MOST_BYTES, decode_content=True))
+        match body:
+            case {"round": int(at), "randomness": str(randomness), "signature": str(signature)}:
+                found = Round.signed(self.chain, number, signature)
+                if (at, randomness) != (number, found.randomness):
                     raise BeaconWrong("the randomness does not follow from the signature")
                 return found
-        raise ValueError("the answer is not a round")
+        raise ValueError("the response is not a round")
 
 
 def _reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from core.kit.words import _
 
 
 class Tampered(Exception):
-    """What is stored is not what was published. The text says what differs, for people to read."""
+    """What is stored is not what was published. Its text tells people what differs."""
 
 
 def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:

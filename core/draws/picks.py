@@ -23,7 +23,7 @@ RULE = (
     "the next counter; tickets are counted from 0 in the order of the snapshot, k and counter are "
     "4 bytes, most significant first, counter starts at 0, and whoever was drawn leaves the pool."
 )
-"""Part of every bundle, and of what is verified: never translated, never reworded."""
+"""Part of every bundle, and verified with it: never translate or reword it."""
 
 NO_RANDOMNESS = bytes(32)
 """Used instead of the round's randomness in a draw without beacon."""

@@ -25,12 +25,12 @@ class Entrants(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is fixed together with the list, and stands above it.
+    """What is fixed together with the list. It is the list's header.
 
     Attributes:
         server: pseudonym of the Discord server.
         number: counts the draws of a server.
-        starts_at: together with `ends_at`: when entries counted.
+        starts_at: together with `ends_at`: the time in which entries counted.
         commitment: SHA-256 of the seed, in hex.
         announced: the plan that was announced last.
         frozen_at: a whole second.

@@ -1,4 +1,4 @@
-"""The beacon's arithmetic, held against rounds that are published."""
+"""The beacon's arithmetic, compared with published rounds."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ ROUND_657413 = (
 )
 
 
-def test_a_published_round_is_believed() -> None:
+def test_a_published_round_is_valid() -> None:
     randomness_of(QUICKNET, 42, ROUND_42)
     assert randomness_of(QUICKNET, 657413, ROUND_657413) == (
         "fc1873a13f3545aeade8401532ef5519920652eee6b0d2b19ca12643b87b3587"
@@ -41,7 +41,7 @@ def test_a_published_round_is_believed() -> None:
         (42, ""),
     ],
 )
-def test_what_the_beacon_did_not_sign_is_not_believed(number: int, signature: str) -> None:
+def test_what_the_beacon_did_not_sign_is_invalid(number: int, signature: str) -> None:
     with pytest.raises(BeaconWrong):
         randomness_of(QUICKNET, number, signature)
 

@@ -1,4 +1,4 @@
-"""Asking the beacon: the pretend one, with whatever can be wrong with it."""
+"""Getting rounds from the sandbox's beacon, with everything that can be wrong with it."""
 
 import hashlib
 import time
@@ -21,44 +21,44 @@ Misbehave = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
-def pretend() -> Iterator[Sandbox]:
+def sandbox() -> Iterator[Sandbox]:
     with on_thread(signing_key=KEY) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def client(pretend: Sandbox) -> DrandClient:
-    return client_at(pretend)
+def client(sandbox: Sandbox) -> DrandClient:
+    return client_at(sandbox)
 
 
-def client_at(pretend: Sandbox, address: str | None = None) -> DrandClient:
-    env = {name.lower(): value for name, value in pretend.env.items() if name.startswith("DRAND")}
+def client_at(sandbox: Sandbox, address: str | None = None) -> DrandClient:
+    env = {name.lower(): value for name, value in sandbox.env.items() if name.startswith("DRAND")}
     return DrandClient(read_settings(**{**env, "drand_url": address or env["drand_url"]}))
 
 
 @pytest.fixture
-def misbehave(pretend: Sandbox) -> Iterator[Misbehave]:
+def misbehave(sandbox: Sandbox) -> Iterator[Misbehave]:
     """Set faults; everything is well again afterwards."""
 
     def set_faults(**faults: object) -> None:
         named = {name.replace("__", "."): value for name, value in faults.items()}
-        requests.post(f"{pretend.base_url}/control/faults", json=named, timeout=PATIENCE)
+        requests.post(f"{sandbox.base_url}/control/faults", json=named, timeout=PATIENCE)
 
     yield set_faults
-    requests.post(f"{pretend.base_url}/control/faults/reset", timeout=PATIENCE)
+    requests.post(f"{sandbox.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
 def recent(client: DrandClient) -> int:
     return client.chain.first_round_after(datetime.now(UTC)) - 5
 
 
-def test_a_round_is_told_and_checked(client: DrandClient) -> None:
+def test_a_round_is_checked(client: DrandClient) -> None:
     number = recent(client)
-    told = client.get_round(number)
-    assert told.number == number
-    assert told.chain == f"other:{client.chain.hash}"
-    assert told.randomness == hashlib.sha256(bytes.fromhex(told.signature)).hexdigest()
-    assert client.get_round(told.number) == told
+    found = client.get_round(number)
+    assert found.number == number
+    assert found.chain == f"other:{client.chain.hash}"
+    assert found.randomness == hashlib.sha256(bytes.fromhex(found.signature)).hexdigest()
+    assert client.get_round(found.number) == found
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_round_is_told_and_checked(client: DrandClient) -> None:
     ],
     ids=lambda fault: next(iter(fault)),
 )
-def test_what_is_wrong_is_an_outage(
+def test_a_wrong_answer_is_an_outage(
     client: DrandClient, misbehave: Misbehave, fault: dict[str, Any]
 ) -> None:
     number = recent(client)
@@ -83,22 +83,22 @@ def test_what_is_wrong_is_an_outage(
     assert client.get_round(number).number == number
 
 
-def test_a_round_to_come_is_not_told(client: DrandClient) -> None:
+def test_a_future_round_is_an_outage(client: DrandClient) -> None:
     with pytest.raises(Outage, match="425"):
         client.get_round(recent(client) + 60)
 
 
-def test_another_address_helps_out(pretend: Sandbox) -> None:
+def test_another_address_is_tried(sandbox: Sandbox) -> None:
     nobody = "http://127.0.0.1:9"
-    wrong = f"{pretend.base_url}/drand/there/is/nothing"
-    client = client_at(pretend, f"{nobody}, {wrong}/,{pretend.env['DRAND_URL']}")
+    wrong = f"{sandbox.base_url}/drand/there/is/nothing"
+    client = client_at(sandbox, f"{nobody}, {wrong}/,{sandbox.env['DRAND_URL']}")
     assert client.get_round(recent(client)).chain == client.chain.name
     with pytest.raises(Outage, match="ConnectionError; HTTP 404"):
-        client_at(pretend, f"{nobody},{wrong}").get_round(recent(client))
+        client_at(sandbox, f"{nobody},{wrong}").get_round(recent(client))
 
 
-def test_the_pretend_chain_tells_its_facts(pretend: Sandbox, client: DrandClient) -> None:
-    base = pretend.env["DRAND_URL"]
+def test_the_sandbox_describes_its_chain(sandbox: Sandbox, client: DrandClient) -> None:
+    base = sandbox.env["DRAND_URL"]
     assert requests.get(f"{base}/chains", timeout=PATIENCE).json() == [client.chain.hash]
     info = requests.get(f"{base}/{client.chain.hash}/info", timeout=PATIENCE).json()
     assert info["public_key"] == client.chain.public_key
@@ -115,6 +115,6 @@ def test_without_a_setting_it_is_quicknet() -> None:
 @pytest.mark.parametrize(
     "text", ["quicknet", "ab:cd:1:3:300", f"{QUICKNET.hash}:{'0' * 192}:1:0:1"]
 )
-def test_a_chain_that_is_none_stops_the_start(text: str) -> None:
+def test_an_invalid_chain_stops_the_start(text: str) -> None:
     with pytest.raises(StartError, match="DRAND_CHAIN"):
         read_settings(drand_chain=text)

@@ -1408,25 +1408,6 @@ CREATE OR REPLACE TRIGGER raffle_draws_kept
     CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
     BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
 
-CREATE TABLE raffle_exclusions (
-	guild_id BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	cause TEXT NOT NULL, 
-	reason TEXT DEFAULT '' NOT NULL, 
-	excluded_by BIGINT, 
-	excluded_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	until TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT raffle_exclusions_once PRIMARY KEY (guild_id, viewer_id, cause), 
-	CONSTRAINT raffle_exclusions_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_exclusions_cause CHECK (cause IN ('admin', 'kick_ban', 'discord_ban'))
-);
-
-COMMENT ON COLUMN raffle_exclusions.excluded_by IS 'Discord id; empty when it came with a ban';
-
-COMMENT ON COLUMN raffle_exclusions.until IS 'the end of a time-out';
-
-ALTER TABLE raffle_exclusions ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE raffle_gifts (
 	guild_id BIGINT NOT NULL, 
 	key TEXT NOT NULL, 
