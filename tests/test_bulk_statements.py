@@ -27,7 +27,8 @@ from core.raffle.ledger.store import NewEntry, Reached
 from core.raffle.records import Period
 from core.roles import holdings
 from core.slot_calls import actions as slot_calls
-from core.wagers import counted
+from core.wagers import actions as wager_actions
+from core.wagers import counting
 from core.wagers import store as wagers
 from core.watchtime import actions as watchtime
 from core.watchtime import periods, standings, streams
@@ -44,6 +45,7 @@ MOST_GROWTH = 8
 
 NOW = datetime(2026, 3, 8, 20, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=20)
+LAST_DAY = NOW - timedelta(days=1)
 MONTH = Stretch(datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 4, 1, 3, tzinfo=UTC))
 
 # Every viewer is linked, was there on three days, has tickets, a role, gifts, wagers and a call.
@@ -89,7 +91,7 @@ FILL = """
     SELECT guild_id, viewer_id, 'raffle', 'admin', '', :now
       FROM people_viewers WHERE {here} AND viewer_id % 20 = 0;
 
-    INSERT INTO wagers_accounts (guild_id, platform, viewer_id, discord_id, username, folded_name,
+    INSERT INTO wagers_accounts (guild_id, platform, viewer_id, linked_by, username, folded_name,
                                  linked_at, verified_at, verified_by, campaign_code, total, seen_at)
     SELECT guild_id, 'shuffle', viewer_id, 1, viewer_id, viewer_id, :now, :now, 1, '', 10, :now
       FROM people_viewers WHERE {here};
@@ -272,7 +274,7 @@ def void_gifts(tx: Connection, guild_id: int) -> None:
 def seen_accounts(tx: Connection, guild_id: int) -> None:
     found = text("SELECT account_id FROM wagers_accounts WHERE guild_id = :guild")
     account_ids = list(tx.scalars(found, {"guild": guild_id}))
-    wagers.set_seen(tx, guild_id, account_ids, NOW)
+    run_in_guild(tx, guild_id, 0, NOW, counting.mark_seen, account_ids, NOW)
 
 
 def count_gifts(tx: Connection, guild_id: int) -> object:
@@ -349,9 +351,9 @@ STEPS: dict[str, Step] = {
     "credit gifts": credit_gifts,
     "void gifts": void_gifts,
     "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),
-    "accounts": wagers.list_accounts,
+    "accounts": lambda tx, g: run_in_guild(tx, g, 0, NOW, wager_actions.list_accounts, "shuffle"),
     "seen accounts": seen_accounts,
-    "odd wagers": lambda tx, g: counted.list_odd(tx, g, "shuffle", NOW - timedelta(days=1)),
+    "odd wagers": lambda tx, g: run_in_guild(tx, g, 0, NOW, counting.list_odd, "shuffle", LAST_DAY),
     "queue missed events": lambda tx, g: run_in_guild(tx, g, 0, LATER, review.queue_overdue),
     "queue of missed events": lambda tx, g: run_in_guild(tx, g, 0, NOW, review.list_queue),
     "health of the queue": lambda tx, _guild_id: check_review(tx, NOW),

@@ -55,6 +55,8 @@ class Lock(StrEnum):
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
     PANELS = "people_panels"
+    WAGERS = "wagers"
+    ROLES = "roles"
 
 
 _BEFORE_HANDLERS = 1

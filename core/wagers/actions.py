@@ -1,80 +1,112 @@
-"""What one can do with accounts on affiliate platforms. Each action is one transaction.
+"""Linking an account on an affiliate platform, and verifying it.
 
-Of an account an admin says whose it is, for the platform does not tell us; so linking claims a
-name, and only what an admin has verified counts (`verifying`, `counting`).
+The platform does not tell us whose an account is: a member claims a name, and only what an admin
+has verified counts.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, or_, select
 
-from core.guilds.actions import setting
+from core.guilds import store as guilds
+from core.guilds.actions import audit, load_settings, setting
 from core.guilds.settings import ADMIN_CHANNEL
-from core.guilds.store import post_audit
-from core.kit.affiliate import fold
-from core.kit.database import savepoint, violated
+from core.kit.affiliate import Standings, fold
 from core.kit.errors import Refusal
+from core.kit.personal import Subject
+from core.kit.records import MemberId, ViewerId
 from core.kit.words import _
+from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
+from core.outbox import personal as outbox_personal
 from core.people import store as people
 from core.people.actions import find_person
 from core.people.store import Link
-from core.wagers import role, rules, store
-from core.wagers.platforms import TITLES
-from core.wagers.store import Account
+from core.wagers import rules, verified_role
+from core.wagers.records import AffiliateAccount, WagerChange
+from core.wagers.rules import TITLES, WagerSettings
 
+IS_LINKED = AffiliateAccount.ended_at.is_(None)
 
-def link(
-    tx: Connection, guild_id: int, discord_id: int, platform: str, username: str, now: datetime
-) -> Account:
-    """A member says which account is theirs. Saying it again changes nothing.
-
-    Raises:
-        Refusal: there is something in the way; it says what, and what helps.
-    """
-    own, name = require_link(tx, guild_id, discord_id), require_name(username)
-    store.lock(tx, guild_id)
-    before = store.find_of_viewer(tx, guild_id, platform, own.viewer_id)
-    if before is not None and before.folded_name == fold(name):
-        return before
-    if before is None:
-        _require_rest(tx, own, platform, name, now)
-    account = add(tx, own, platform, name, now)
-    channel_id = setting(tx, guild_id, ADMIN_CHANNEL)
-    if channel_id:
-        payload = payload_of(account)
-        key = f"wagers.linked:{account.account_id}"
-        outbox.post_to_channel(tx, guild_id, channel_id, "wagers.linked", key, payload)
-    return account
-
-
-def require_link(tx: Connection, guild_id: int, discord_id: int) -> Link:
-    """The member's account on Kick, on which what is counted hangs.
-
-    Raises:
-        Refusal: there is none.
-    """
-    own = people.find_link(tx, guild_id, discord_id)
-    if own is None:
-        raise link_first()
-    return own
+# -- members --------------------------------------------------------------------------------------
 
 
 def link_first() -> Refusal:
-    """Nothing can hang on an account that is not there."""
+    """What counts is kept with the Kick account, so there has to be one."""
     return Refusal(
         _("Link your Kick account first."),
         _("What counts is kept with it. `/link` does that; then come back here."),
     )
 
 
-def require_name(username: str) -> str:
-    """The name without what people put around it.
+def require_link(work: Work) -> Link:
+    """The actor's Kick account.
 
     Raises:
-        Refusal: nobody can be called so.
+        Refusal: there is none.
+    """
+    own = people.find_link(work.tx, work.guild_id, work.actor)
+    if own is None:
+        raise link_first()
+    return own
+
+
+def find_own(work: Work, platform: str) -> tuple[AffiliateAccount, Decimal] | None:
+    """The actor's account, and all that was ever counted with it.
+
+    Raises:
+        Refusal: they have not linked Kick.
+    """
+    account = _find(work, platform, viewer_id=require_link(work).viewer_id)
+    if account is None:
+        return None
+    counted = func.coalesce(func.sum(WagerChange.amount), 0)
+    theirs = WagerChange.account_id == account.account_id
+    return account, Decimal(work.scalars(select(counted).where(theirs)).one())
+
+
+def link(work: Work, platform: str, username: str) -> AffiliateAccount:
+    """A member says which account is theirs. Saying it again changes nothing.
+
+    Raises:
+        Refusal: they have not linked Kick, the name is invalid or taken, or it is too soon.
+    """
+    own, name = require_link(work), require_name(username)
+    work.lock(Lock.WAGERS)
+    current = _find(work, platform, viewer_id=own.viewer_id)
+    if current is not None and current.folded_name == fold(name):
+        return current
+    title = TITLES[platform]
+    if current is not None:
+        raise Refusal(
+            _("Another {platform} account is linked with you.").format(platform=title),
+            _("`/unlinkshuffle` unlinks it; a new one can be linked a day later."),
+        )
+    _require_cooldown_over(work, own, platform, name)
+    if _find(work, platform, folded_name=fold(name)) is not None:
+        raise Refusal(
+            _("Somebody else has linked that {platform} account.").format(platform=title),
+            _("If it is yours, ask an admin: with `/verifyshuffle` they can set it right."),
+        )
+    account = _add(work, own, platform, name)
+    channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
+    if channel_id:
+        key = f"wagers.linked:{account.account_id}"
+        outbox.post_to_channel(
+            work.tx, work.guild_id, channel_id, "wagers.linked", key, _payload(account)
+        )
+    return account
+
+
+def require_name(username: str) -> str:
+    """The username without what people put around it.
+
+    Raises:
+        Refusal: it cannot be a username.
     """
     name = rules.clean_name(username)
     if name is None:
@@ -87,16 +119,22 @@ def require_name(username: str) -> str:
     return name
 
 
-def _require_rest(tx: Connection, own: Link, platform: str, name: str, now: datetime) -> None:
-    ended_at = store.find_last_ended_at(
-        tx,
-        own.guild_id,
-        platform,
-        viewer_id=own.viewer_id,
-        discord_id=own.discord_id,
-        folded_name=fold(name),
+def _require_cooldown_over(work: Work, own: Link, platform: str, name: str) -> None:
+    """Nobody hops between accounts: after this viewer or member unlinked one, or anybody a verified
+    one of this name. What an admin unlinked was a mistake and does not count."""
+    was_verified = AffiliateAccount.verified_at.is_not(None)
+    ended_at: datetime | None = work.scalar(
+        select(func.max(AffiliateAccount.ended_at)).where(
+            AffiliateAccount.platform == platform,
+            AffiliateAccount.ended_by == AffiliateAccount.linked_by,
+            or_(
+                AffiliateAccount.viewer_id == own.viewer_id,
+                AffiliateAccount.linked_by == own.discord_id,
+                (AffiliateAccount.folded_name == fold(name)) & was_verified,
+            ),
+        )
     )
-    again_at = rules.free_again_at(ended_at, now)
+    again_at = rules.can_link_at(ended_at, work.now)
     if again_at is not None:
         raise Refusal(
             _("An account was unlinked here not long ago."),
@@ -106,99 +144,249 @@ def _require_rest(tx: Connection, own: Link, platform: str, name: str, now: date
         )
 
 
-def add(tx: Connection, own: Link, platform: str, name: str, now: datetime) -> Account:
-    """Link it, without asking whether it is too soon. Hold `store.lock`.
-
-    Raises:
-        Refusal: the member has another account there, or another member has this one.
-    """
-    try:
-        with savepoint(tx):
-            account_id = store.add_account(
-                tx,
-                own.guild_id,
-                platform,
-                viewer_id=own.viewer_id,
-                discord_id=own.discord_id,
-                username=name,
-                folded_name=fold(name),
-                now=now,
-            )
-    except IntegrityError as error:
-        raise _refusal_of(error, platform) from error
-    return get_account(tx, own.guild_id, account_id)
-
-
-def _refusal_of(error: IntegrityError, platform: str) -> Exception:
-    title = TITLES[platform]
-    match violated(error):
-        case "wagers_accounts_one_a_viewer":
-            return Refusal(
-                _("Another {platform} account is linked with you.").format(platform=title),
-                _("`/unlinkshuffle` unlinks it; a new one can be linked a day later."),
-            )
-        case "wagers_accounts_one_a_name":
-            return Refusal(
-                _("Somebody else has linked that {platform} account.").format(platform=title),
-                _("If it is yours, ask an admin: with `/verifyshuffle` they can set it right."),
-            )
-    return error
-
-
-def get_account(tx: Connection, guild_id: int, account_id: int) -> Account:
-    """The account with this number.
-
-    Raises:
-        Refusal: there is none, or it was unlinked.
-    """
-    account = store.find_account(tx, guild_id, account_id)
-    if account is None or account.ended_at is not None:
-        raise Refusal(_("This account is not linked any more."))
+def _add(work: Work, own: Link, platform: str, name: str) -> AffiliateAccount:
+    account = AffiliateAccount(
+        platform=platform,
+        viewer_id=ViewerId(own.viewer_id),
+        linked_by=MemberId(own.discord_id),
+        username=name,
+        folded_name=fold(name),
+        linked_at=work.now,
+    )
+    work.add(account)
+    work.flush()
     return account
 
 
-def unlink(
-    tx: Connection,
-    guild_id: int,
-    actor: int,
-    person: str | None,
-    platform: str,
-    now: datetime,
-) -> Account:
+def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
     """Unlink the actor's own account, or as an admin another person's. What was counted stays.
 
     Raises:
         Refusal: there is none.
     """
     if person is None:
-        viewer_id = require_link(tx, guild_id, actor).viewer_id
+        viewer_id = require_link(work).viewer_id
     else:
-        viewer_id = find_person(tx, guild_id, person).viewer_id
-    store.lock(tx, guild_id)
-    account = store.find_of_viewer(tx, guild_id, platform, viewer_id)
+        viewer_id = find_person(work.tx, work.guild_id, person).viewer_id
+    work.lock(Lock.WAGERS)
+    account = _find(work, platform, viewer_id=viewer_id)
     if account is None:
         raise Refusal(_("No {platform} account is linked.").format(platform=TITLES[platform]))
-    end(tx, account, actor, now)
+    _end(work, account)
     return account
 
 
-def end(tx: Connection, account: Account, actor: int, now: datetime) -> None:
-    """It counts no more and its role goes. Hold `store.lock`."""
-    store.end_account(tx, account, actor, now)
-    if actor != account.owner:
+def _end(work: Work, account: AffiliateAccount) -> None:
+    if work.actor != account.owner:
         whose = f"viewer:{account.viewer_id}"
-        post_audit(tx, account.guild_id, actor, "wagers.unlink", whose, before=account.platform)
-    ended = store.find_account(tx, account.guild_id, account.account_id)
-    assert ended is not None
-    role.settle(tx, ended, now)
+        audit(work, "wagers.unlink", whose, before=account.platform)
+    account.linked_by = account.member
+    account.ended_at, account.ended_by = work.now, work.actor
+    verified_role.take_back(work, account)
 
 
-def payload_of(account: Account) -> dict[str, Any]:
-    """What messages say of an account."""
+def forget(work: Work, subject: Subject) -> None:
+    """Unlink the accounts of somebody who asked to be forgotten. That they were unlinked is kept,
+    so that `/forgetme` does not get around the cooldown."""
+    work.lock(Lock.WAGERS)
+    theirs = AffiliateAccount.viewer_id.in_(subject.viewer_ids)
+    accounts = work.scalars(select(AffiliateAccount).where(theirs)).all()
+    for account in accounts:
+        if account.ended_at is None:
+            account.linked_by = account.member
+            account.ended_at, account.ended_by = work.now, MemberId(subject.discord_id)
+        verified_role.take_back(work, account)
+    if not accounts:
+        return
+    names = (*subject.discord_names, *(account.username for account in accounts))
+    outbox_personal.forget(work.tx, replace(subject, discord_names=names))
+
+
+# -- admins ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An account to be verified once the platform has answered."""
+
+    own: Link
+    platform: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The result; `is_new` is False if the account was verified before."""
+
+    account: AffiliateAccount
+    is_new: bool
+
+
+def get_account(work: Work, account_id: int) -> AffiliateAccount:
+    """The linked account with this id.
+
+    Raises:
+        Refusal: there is none, or it was unlinked.
+    """
+    account = work.find(AffiliateAccount, account_id)
+    if account is None or account.ended_at is not None:
+        raise Refusal(_("This account is not linked any more."))
+    return account
+
+
+def get_candidate(work: Work, person: str, platform: str, username: str | None) -> Candidate:
+    """Check all that can be checked before the platform is asked. Without a username it is the
+    account that the member has linked.
+
+    Raises:
+        Refusal: it cannot be verified, whatever the platform answers.
+    """
+    viewer = find_person(work.tx, work.guild_id, person)
+    own = people.find_link_of_viewer(work.tx, work.guild_id, viewer.viewer_id)
+    if own is None:
+        raise Refusal(
+            _("{name} is linked with nobody on Discord.").format(name=viewer.name),
+            _("They use `/link` first, so that it is clear whose tickets these are."),
+        )
+    if username is None:
+        linked = _find(work, platform, viewer_id=own.viewer_id)
+        if linked is None:
+            raise Refusal(
+                _("{name} has not linked a {platform} account.").format(
+                    name=own.name, platform=TITLES[platform]
+                ),
+                _("Name it: `/verifyshuffle person username`."),
+            )
+        username = linked.username
+    name = require_name(username)
+    _require_code(work, platform)
+    _find_conflicts(work, own, platform, name)
+    return Candidate(own, platform, name)
+
+
+def get_claim(work: Work, account_id: int) -> Candidate:
+    """The same for an account that a member has linked.
+
+    Raises:
+        Refusal: it is not linked any more, or cannot be verified.
+    """
+    account = get_account(work, account_id)
+    return get_candidate(work, f"<@{account.member}>", account.platform, account.username)
+
+
+def _require_code(work: Work, platform: str) -> str:
+    code = fold(load_settings(work, WagerSettings).code(platform))
+    if not code:
+        raise Refusal(
+            _("This server has no campaign code at {platform} yet.").format(
+                platform=TITLES[platform]
+            ),
+            _("Set it with `/settings set`: `{setting}`.").format(
+                setting=f"wagers.{platform}_code"
+            ),
+        )
+    return code
+
+
+def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
+    """Count what is wagered from the moment at which the platform was asked.
+
+    Raises:
+        Refusal: the account did not sign up under the guild's code, or is verified for another
+            member, or the member has another verified one.
+    """
+    own, platform, name = candidate.own, candidate.platform, candidate.username
+    work.lock(Lock.WAGERS)
+    if people.find_link_of_viewer(work.tx, work.guild_id, own.viewer_id) != own:
+        raise Refusal(_("Their link with Kick has just changed. Please try again."))
+    code = _require_code(work, platform)
+    total = standings.find_total(code, name)
+    if total is None:
+        raise _unknown(work, platform, name)
+    for claim in _find_conflicts(work, own, platform, name):
+        _end(work, claim)
+    work.flush()  # a viewer has one account, and an account one viewer
+    account = _find(work, platform, viewer_id=own.viewer_id) or _add(work, own, platform, name)
+    is_new = account.verified_at is None
+    if is_new:
+        account.verified_at = account.seen_at = standings.asked_at
+        account.verified_by = work.actor
+        account.campaign_code, account.total = code, total
+        _announce_verified(work, account)
+    verified_role.reconcile_account(work, account, retry=True)
+    work.flush()
+    work.refresh(account)  # loads owner and viewer_name for the answer
+    return Verified(account, is_new)
+
+
+def _unknown(work: Work, platform: str, name: str) -> Refusal:
+    code = load_settings(work, WagerSettings).code(platform)
+    return Refusal(
+        _("{platform} knows no {name} under your campaign code {code}.").format(
+            platform=TITLES[platform], name=name, code=code
+        ),
+        _("Check the spelling, and that the account signed up under this code."),
+    )
+
+
+def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[AffiliateAccount]:
+    """Unverified claims that an admin overrules: of others to this name, of the member to another.
+
+    Raises:
+        Refusal: one of them is verified.
+    """
+    mine = _find(work, platform, viewer_id=own.viewer_id)
+    other = _find(work, platform, folded_name=fold(name))
+    conflicts = []
+    if other is not None and other.viewer_id != own.viewer_id:
+        if other.verified_at is not None:
+            raise Refusal(
+                _("That account is verified for {name}.").format(name=other.viewer_name),
+                _("`/unlinkshuffle` with their name unlinks it."),
+            )
+        conflicts.append(other)
+    if mine is not None and mine.folded_name != fold(name):
+        if mine.verified_at is not None:
+            raise Refusal(
+                _("{name} has the account {username} verified.").format(
+                    name=own.name, username=mine.username
+                ),
+                _("`/unlinkshuffle` with their name unlinks it."),
+            )
+        conflicts.append(mine)
+    return conflicts
+
+
+def _announce_verified(work: Work, account: AffiliateAccount) -> None:
+    audit(work, "wagers.verify", f"viewer:{account.viewer_id}", after=account.platform)
+    server = guilds.list_names(work.tx).get(work.guild_id, "")
+    outbox.post_to_user(
+        work.tx,
+        work.guild_id,
+        account.member,
+        "wagers.verified",
+        f"wagers.verified:{account.account_id}",
+        {**_payload(account), "server": server},
+        if_possible=True,
+    )
+
+
+def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
+    """Every account that is linked now, oldest first."""
+    linked = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.platform == platform)
+    return work.scalars(linked.order_by(AffiliateAccount.account_id)).all()
+
+
+def _find(work: Work, platform: str, **columns: Any) -> AffiliateAccount | None:
+    linked = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.platform == platform)
+    return work.scalar(linked.filter_by(**columns))
+
+
+def _payload(account: AffiliateAccount) -> dict[str, Any]:
     return {
         "account_id": account.account_id,
         "platform": TITLES[account.platform],
         "username": account.username,
-        "viewer": account.name,
-        "discord_id": account.owner or account.discord_id,
+        "viewer": account.viewer_name,
+        "discord_id": account.member,
     }

@@ -1,182 +1,237 @@
-"""Answers of a platform become amounts that count. The raffle makes tickets of them."""
+"""The totals that a platform reports become amounts that count."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import NamedTuple
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import aliased
 
 from core.events import WagerCounted
-from core.guilds.actions import setting
+from core.guilds.actions import audit, load_settings
 from core.guilds.channels import tell_admins
-from core.guilds.store import post_audit
 from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
-from core.kit.database import savepoint, violated
+from core.kit.database import among
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.wagers import counted, rules, store
-from core.wagers.counted import Odd
-from core.wagers.platforms import TITLES
-from core.wagers.rules import Baseline, Change
-from core.wagers.settings import CODES, LARGEST_RISE
-from core.wagers.store import Account
+from core.kit.work import Lock, Work
+from core.wagers import rules
+from core.wagers.actions import list_accounts
+from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange
+from core.wagers.rules import TITLES, Baseline, WagerSettings
 
 TOLD_EVERY = timedelta(days=1)
-"""How often admins are told about the same account's odd totals."""
+"""How often admins are told about odd totals of the same account."""
 
-_TOLD_AT_ONCE = 10
+_MOST_LINES = 10
+
+IS_ODD = or_(WagerChange.kind == "fall", WagerChange.held > 0)
 
 
-def count(tx: Connection, guild_id: int, platform: str, standings: Standings) -> int:
-    """Count what the server's verified accounts have wagered since they were last seen; returns how
-    many were in the answer. An answer that was asked for earlier than one known changes nothing."""
-    store.lock(tx, guild_id)
-    code = fold(setting(tx, guild_id, CODES[platform]))
+def count(work: Work, platform: str, standings: Standings) -> int:
+    """Count what the guild's verified accounts have wagered since their last reading; returns how
+    many were in the answer. An answer older than that reading changes nothing."""
+    work.lock(Lock.WAGERS)
+    settings = load_settings(work, WagerSettings)
+    code = fold(settings.code(platform))
     if not code:
         return 0
-    lately = standings.asked_at - TOLD_EVERY
-    told = [
-        one
-        for one in counted.list_odd(tx, guild_id, platform, lately, most=1000)
-        if one.at > lately
-    ]
+    told = _list_told(work, standings.asked_at - TOLD_EVERY)
     seen: list[int] = []
-    odd: list[tuple[Account, Change, int]] = []
-    for account in store.list_accounts(tx, guild_id, platform):
+    odd: list[tuple[AffiliateAccount, WagerChange]] = []
+    for account in list_accounts(work, platform):
         total = standings.find_total(code, account.username)
         if total is None or account.seen_at is None or standings.asked_at <= account.seen_at:
             continue
         seen.append(account.account_id)
-        found, number = _read(tx, account, code, total, standings.asked_at)
-        if found is not None and (found.kind == "fall" or found.held):
-            odd.append((account, found, number))
-    store.set_seen(tx, guild_id, seen, standings.asked_at)
-    _tell(tx, guild_id, platform, odd, told, standings.asked_at)
+        change = _read(work, account, code, total, standings.asked_at, settings)
+        if change is None:
+            continue
+        if change.amount:
+            _publish(work, account, f"{account.account_id}:{change.at.isoformat()}", change)
+        is_odd = change.kind == "fall" or change.held
+        if is_odd and (account.account_id, change.kind) not in told:
+            odd.append((account, change))
+    mark_seen(work, seen, standings.asked_at)
+    if odd:
+        _tell_admins(work, platform, odd, standings.asked_at)
     return len(seen)
 
 
+def mark_seen(work: Work, account_ids: Sequence[int], at: datetime) -> None:
+    """These accounts were in an answer of this time."""
+    work.execute(
+        update(AffiliateAccount)
+        .where(among(AffiliateAccount.account_id.expression, account_ids))
+        .values(seen_at=at),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _list_told(work: Work, after: datetime) -> set[tuple[int, str]]:
+    """(account, kind) of the odd changes since then."""
+    odd = select(WagerChange.account_id, WagerChange.kind).where(IS_ODD, WagerChange.at > after)
+    return {(account_id, kind) for account_id, kind in work.execute(odd)}
+
+
 def _read(
-    tx: Connection, account: Account, code: str, total: Decimal, at: datetime
-) -> tuple[Change | None, int]:
-    """What the reading means, and the number of the row that records it."""
+    work: Work,
+    account: AffiliateAccount,
+    code: str,
+    total: Decimal,
+    at: datetime,
+    settings: WagerSettings,
+) -> WagerChange | None:
+    """Record what a reading means; None if nothing has changed."""
     assert account.total is not None, "it was verified by a reading"
     assert account.seen_at is not None, "it was verified by a reading"
-    found, number = None, 0
     if account.campaign_code != code:
-        # Another code has totals of its own: nothing of this one was wagered since.
-        after = Baseline(total)
-    else:
-        seconds = (at - account.seen_at).total_seconds()
-        largest = rules.largest_rise(setting(tx, account.guild_id, LARGEST_RISE), seconds)
-        before = Baseline(account.total, account.fell_from, account.fell_to)
-        found = rules.change(before, total, largest)
-        if found is None:
-            return None, 0
-        after = found.after
-        number = counted.post_change(tx, account, found, at)
-        if found.amount:
-            _tell_counted(tx, account, f"{account.account_id}:{at.isoformat()}", found.amount, at)
-    store.set_account(tx, account.guild_id, account.account_id, campaign_code=code, **asdict(after))
-    return found, number
+        # Totals are per code: nothing was wagered under this one since the last reading.
+        _set_baseline(account, Baseline(total))
+        account.campaign_code = code
+        return None
+    seconds = (at - account.seen_at).total_seconds()
+    largest = rules.largest_rise(settings.review_above_per_hour, seconds)
+    before = Baseline(account.total, account.fell_from, account.fell_to)
+    found = rules.change(before, total, largest)
+    if found is None:
+        return None
+    change = WagerChange(
+        account_id=account.account_id,
+        viewer_id=account.viewer_id,
+        kind=found.kind,
+        since=account.seen_at,
+        at=at,
+        total_before=account.total,
+        total=total,
+        amount=found.amount,
+        held=found.held,
+    )
+    work.add(change)
+    _set_baseline(account, found.after)
+    return change
 
 
-def _tell_counted(
-    tx: Connection, account: Account, key: str, amount: Decimal, at: datetime
-) -> None:
+def _set_baseline(account: AffiliateAccount, baseline: Baseline) -> None:
+    for name, value in asdict(baseline).items():
+        setattr(account, name, value)
+
+
+def _publish(work: Work, account: AffiliateAccount, key: str, change: WagerChange) -> None:
     inbox.publish(
-        tx,
+        work.tx,
         WagerCounted(
             key=key,
-            guild_id=account.guild_id,
-            at=at,
+            guild_id=work.guild_id,
+            at=change.at,
             platform=account.platform,
-            viewer_id=account.viewer_id,
-            amount=amount,
+            viewer_id=change.viewer_id,
+            amount=change.amount,
         ),
     )
 
 
-def _tell(
-    tx: Connection,
-    guild_id: int,
+def _tell_admins(
+    work: Work,
     platform: str,
-    odd: Sequence[tuple[Account, Change, int]],
-    told: Sequence[Odd],
+    odd: Sequence[tuple[AffiliateAccount, WagerChange]],
     at: datetime,
 ) -> None:
-    """Tell the admins, but not of an account that they were told about within a day."""
-    known = {(one.account_id, one.kind) for one in told}
-    new = [(a, found, n) for a, found, n in odd if (a.account_id, found.kind) not in known]
-    if not new:
-        return
+    work.flush()  # numbers the changes
     lines = [
         {
             "username": account.username,
-            "kind": found.kind,
-            "total_before": str(account.total),
-            "total": str(found.after.total),
-            "held": str(found.held),
-            "number": number,
+            "kind": change.kind,
+            "total_before": str(change.total_before),
+            "total": str(change.total),
+            "held": str(change.held),
+            "number": change.id,
         }
-        for account, found, number in new[:_TOLD_AT_ONCE]
+        for account, change in odd[:_MOST_LINES]
     ]
-    payload = {"platform": TITLES[platform], "lines": lines, "more": len(new) - len(lines)}
+    payload = {"platform": TITLES[platform], "lines": lines, "more": len(odd) - len(lines)}
     key = f"wagers.odd:{platform}:{at.isoformat()}"
-    tell_admins(tx, guild_id, "wagers.odd", key, payload)
+    tell_admins(work.tx, work.guild_id, "wagers.odd", key, payload)
 
 
-def release(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Decimal:
-    """An admin says that what is held was really wagered; returns how much counts now.
+# -- held amounts ---------------------------------------------------------------------------------
+
+
+class Odd(NamedTuple):
+    """A total that fell, or a rise of which a part is held.
+
+    Attributes:
+        decision: what an admin did with the held amount; None while it waits.
+    """
+
+    change: WagerChange
+    username: str
+    decision: Kind | None
+
+
+def list_odd(work: Work, platform: str, after: datetime, most: int = 10) -> list[Odd]:
+    """What waits for an admin's decision, then what else was odd since then; newest first."""
+    decision = aliased(WagerChange)
+    waits = (WagerChange.held > 0) & decision.id.is_(None)
+    found = work.execute(
+        select(WagerChange, AffiliateAccount.username, decision.kind)
+        .join(
+            AffiliateAccount,
+            (AffiliateAccount.guild_id == WagerChange.guild_id)
+            & (AffiliateAccount.account_id == WagerChange.account_id),
+        )
+        .outerjoin(
+            decision,
+            (decision.guild_id == WagerChange.guild_id) & (decision.releases == WagerChange.id),
+        )
+        .where(AffiliateAccount.platform == platform, IS_ODD, or_(WagerChange.at > after, waits))
+        .order_by(waits.desc(), WagerChange.id.desc())
+        .limit(most)
+    )
+    return [Odd(*row) for row in found]
+
+
+def decide(work: Work, number: int, decision: Decision) -> Decimal:
+    """Count a held amount, because it was really wagered, or dismiss it, because the platform was
+    wrong; returns how much.
 
     Raises:
         Refusal: nothing is held under this number, or it was decided before.
     """
-    decided, account = _decide(tx, guild_id, number, "release", actor, now)
-    _tell_counted(tx, account, f"release:{number}", decided, now)
-    return decided
-
-
-def dismiss(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Decimal:
-    """An admin says that what is held is the platform's mistake; returns how much does not count.
-
-    Raises:
-        Refusal: nothing is held under this number, or it was decided before.
-    """
-    return _decide(tx, guild_id, number, "dismissal", actor, now)[0]
-
-
-def _decide(
-    tx: Connection,
-    guild_id: int,
-    number: int,
-    decision: Literal["release", "dismissal"],
-    actor: int,
-    now: datetime,
-) -> tuple[Decimal, Account]:
-    store.lock(tx, guild_id)
-    try:
-        with savepoint(tx):
-            row = counted.post_decision(tx, guild_id, number, decision, now)
-    except IntegrityError as error:
-        if violated(error) != "wagers_changes_released_once":
-            raise
-        known = {
-            "release": _("#{number} was already counted."),
-            "dismissal": _("#{number} was already dismissed."),
-        }[counted.find_decision(tx, guild_id, number) or "release"]
-        raise Refusal(known.format(number=number)) from error
-    if row is None:
+    work.lock(Lock.WAGERS)
+    held = work.find(WagerChange, number)
+    if held is None or not held.held:
         raise Refusal(
             _("Nothing is held under #{number}.").format(number=number),
             _("`/shuffle status` lists what is."),
         )
-    account = store.find_account(tx, guild_id, row["account_id"])
-    assert account is not None, "a row belongs to an account"
-    amount, whose = Decimal(row["decided"]), f"viewer:{account.viewer_id}"
+    decided = work.scalar(select(WagerChange.kind).where(WagerChange.releases == number))
+    if decided is not None:
+        already = {
+            "release": _("#{number} was already counted."),
+            "dismissal": _("#{number} was already dismissed."),
+        }
+        raise Refusal(already[decided].format(number=number))
+    change = WagerChange(
+        account_id=held.account_id,
+        viewer_id=held.viewer_id,
+        kind=decision,
+        since=held.at,
+        at=work.now,
+        total_before=held.total,
+        total=held.total,
+        amount=held.held if decision == "release" else Decimal(0),
+        held=Decimal(0),
+        releases=number,
+    )
+    work.add(change)
     action = "wagers.release" if decision == "release" else "wagers.dismiss"
-    post_audit(tx, guild_id, actor, action, whose, after=str(amount))
-    return amount, account
+    audit(work, action, f"viewer:{held.viewer_id}", after=str(held.held))
+    if decision == "release":
+        account = work.find(AffiliateAccount, held.account_id)
+        assert account is not None, "a change belongs to an account"
+        _publish(work, account, f"release:{number}", change)
+    return held.held

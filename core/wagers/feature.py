@@ -1,36 +1,49 @@
 """What the wagers feature declares."""
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.kit.feature import Feature
+from core.kit.feature import Feature, Task
+from core.kit.privacy import personal_data
 from core.kit.words import _
-from core.wagers import embeds, handlers, role
-from core.wagers.buttons import HeldButton, VerifyButton, posted_claim, posted_odd
-from core.wagers.commands import Wagers
-from core.wagers.paginators import ACCOUNTS
-from core.wagers.personal import PERSONAL
-from core.wagers.settings import SETTINGS
-from core.wagers.status import check_health
-from core.wagers.tasks import TASKS
+from core.kit.work import event_action
+from core.wagers import messages, polling, verified_role
+from core.wagers.actions import forget
+from core.wagers.discord import (
+    ACCOUNTS,
+    HeldButton,
+    VerifyButton,
+    Wagers,
+    render_claim,
+    render_odd,
+)
+from core.wagers.records import AffiliateAccount, WagerChange
+from core.wagers.rules import WagerSettings
 
 FEATURE = Feature(
     "wagers",
     handlers={
-        AccountLinked: handlers.on_account_linked,
-        AccountUnlinked: handlers.on_account_unlinked,
-        RolesChanged: handlers.on_roles_changed,
+        AccountLinked: event_action(verified_role.follow_link),
+        AccountUnlinked: event_action(verified_role.follow_link),
+        RolesChanged: event_action(verified_role.retry_refused),
     },
-    cogs=(Wagers,),
+    cogs=(lambda _services: Wagers(),),
     paginators=(ACCOUNTS,),
-    settings=SETTINGS,
-    tasks=TASKS,
+    settings=tuple(WagerSettings.declared.values()),
+    tasks=(
+        Task("wagers.poll", lambda settings: settings.wager_check_seconds, polling.poll_platforms),
+        Task(
+            "wagers.roles",
+            lambda settings: settings.role_update_interval_seconds,
+            polling.reconcile_roles,
+        ),
+    ),
     embeds={
-        "wagers.linked": posted_claim,
-        "wagers.verified": embeds.posted_verified,
-        "wagers.odd": posted_odd,
-        "wagers.role_refused": embeds.posted_role_refused,
+        "wagers.linked": render_claim,
+        "wagers.verified": messages.posted_verified,
+        "wagers.odd": render_odd,
+        "wagers.role_refused": messages.posted_role_refused,
     },
-    settles={role.KIND: role.on_settled},
-    checks=(check_health,),
+    settles={verified_role.KIND: verified_role.note_outcome},
+    checks=(polling.check_health,),
     buttons=(VerifyButton, HeldButton),
     audit={
         "wagers.unlink": lambda before, after: _("unlinked the {before} account of {target}"),
@@ -38,5 +51,5 @@ FEATURE = Feature(
         "wagers.dismiss": lambda before, after: _("dismissed held wagers of {target}: {after}"),
         "wagers.release": lambda before, after: _("counted held wagers of {target}: {after}"),
     },
-    personal=PERSONAL,
+    personal=personal_data(AffiliateAccount, WagerChange, before_forget=forget),
 )

@@ -1,18 +1,28 @@
-"""What counts as wagered: pure.
+"""What counts as wagered.
 
-A platform tells totals of a lifetime; what counts is by how much they rise, to the last digit.
+A platform reports lifetime totals; what counts is by how much they rise, to the last digit.
 """
 
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact
 from typing import Literal
 
+from core.kit.guild_settings import GuildSettings, number, role, text
+
+SHUFFLE = "shuffle"
+
+TITLES: Mapping[str, str] = {SHUFFLE: "Shuffle"}
+"""Platform -> its name for people."""
+
+DEFAULT_ROLE_NAME = "Shuffle Code User"
+
 RELINK_AFTER = timedelta(hours=24)
-"""How long after unlinking an account may be linked anew, so that nobody hops between accounts."""
+"""Time between unlinking an account and linking another, so that nobody hops between accounts."""
 
 LONGEST_NAME = 64
 
@@ -21,6 +31,29 @@ _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f<>`|*]")
 _ZERO = Decimal(0)
 _JUMP_SHARE = Decimal(10)
 """One reading that makes up this part of a fall (a tenth) is a jump back, not play."""
+
+
+class WagerSettings(GuildSettings, feature="wagers"):
+    """What an admin can set."""
+
+    shuffle_code: str = text(
+        "Your campaign code at Shuffle; only accounts that signed up under it can be verified.",
+        environment="shuffle_campaign_code",
+    )
+    verified_role: int = role(
+        "The role for members whose affiliate account was verified; while none is chosen, the one "
+        f"called “{DEFAULT_ROLE_NAME}”.",
+    )
+    review_above_per_hour: int = number(
+        "Dollars an hour: a total that rises faster is not counted until an admin accepts it.",
+        default=25_000,
+        least=1,
+        most=1_000_000_000,
+    )
+
+    def code(self, platform: str) -> str:
+        """The guild's campaign code at a platform; empty while it is not set."""
+        return {SHUFFLE: self.shuffle_code}[platform].strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +87,15 @@ class Change:
 
 
 def largest_rise(per_hour: int, seconds: float) -> Decimal:
-    """What can plausibly be wagered between two readings; a started hour allows a full one's."""
+    """What can plausibly be wagered between two readings; a started hour counts as a full one."""
     return Decimal(per_hour) * max(1, math.ceil(seconds / 3600))
 
 
 def change(before: Baseline, total: Decimal, largest: Decimal) -> Change | None:
-    """What counts when the platform reports this total next; None when nothing has changed.
+    """What counts when the platform reports this total next; None if nothing has changed.
 
-    A total that falls is a new baseline: what is wagered from there on counts. Platforms also
-    report zeros and old pages now and then, and jump back. So these are held for an admin:
+    A total that falls is a new baseline: what is wagered from there on counts. Platforms sometimes
+    report zeros and old pages, and jump back. So these are held for an admin:
 
     * a rise above `largest`, as a whole;
     * below the total it fell from, what makes up a tenth of the fall or more in one reading.
@@ -89,14 +122,14 @@ def _made_up(before: Baseline, total: Decimal) -> Decimal:
 
 
 def clean_name(text: str) -> str | None:
-    """A name as somebody typed it, without an `@`; None when it can be nobody's."""
+    """A username as typed, without an `@`; None if it cannot be one."""
     name = unicodedata.normalize("NFC", text).strip().removeprefix("@")
     fits = 0 < len(name) <= LONGEST_NAME and name.isprintable() and not _NO_NAME.search(name)
     return name if fits else None
 
 
-def free_again_at(ended_at: datetime | None, now: datetime) -> datetime | None:
-    """When an account may be linked after another was unlinked then; None: now."""
+def can_link_at(ended_at: datetime | None, now: datetime) -> datetime | None:
+    """When an account may be linked if another was unlinked then; None: now."""
     if ended_at is None or ended_at + RELINK_AFTER <= now:
         return None
     return ended_at + RELINK_AFTER

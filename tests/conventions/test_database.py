@@ -242,6 +242,8 @@ def statements() -> dict[str, str]:
         for name, value in vars(import_module(module)).items():
             if isinstance(value, TextClause):
                 found.setdefault(value.text, f"{module}.{name}")
+        if getattr(import_module(module), "text", text) is not text:
+            continue  # a function of its own
         for call in calls(ast.parse(source_of(module)), "text"):
             if isinstance(call.args[0], ast.Constant):
                 found.setdefault(str(call.args[0].value), f"{module}:{call.lineno}")

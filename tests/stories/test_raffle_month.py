@@ -43,7 +43,7 @@ from core.raffle.ledger.tasks import announce, settle_open
 from core.raffle.periods import actions as calendar
 from core.raffle.periods.tasks import open_months
 from core.raffle.settings import AUTO_DRAW, CHANNEL, PRIZE
-from core.wagers.tables import accounts, changes
+from core.wagers.store import accounts, changes
 from tests.kick.rig import settings
 from tests.raffle.draw.rig import draw_of
 from tests.raffle.ledger.scene import (
@@ -183,7 +183,7 @@ def wagers(tx: Connection, viewer_id: int, amount: Decimal, seen_at: datetime) -
             guild_id=GUILD,
             platform="shuffle",
             viewer_id=viewer_id,
-            discord_id=1,
+            linked_by=1,
             username="mia",
             folded_name="mia",
             linked_at=seen_at,

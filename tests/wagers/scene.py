@@ -1,110 +1,173 @@
-"""What the tests of wagers share: members with accounts, and a platform that tells what it is told
-to."""
+"""What the tests of wagers share: members with accounts, and a platform that reports what a test
+wants."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
-from core.guilds.actions import change_setting
+from core.guilds.actions import change_setting, change_settings
+from core.guilds.records import AuditEntry
+from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox.tables import deliveries
 from core.kit.affiliate import Standing, Standings, standings_of
+from core.kit.database import cache_of
+from core.kit.personal import Subject
+from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people import store as people
-from core.wagers import actions, verifying
-from core.wagers.counting import count
-from core.wagers.settings import SHUFFLE_CODE
-from core.wagers.store import Account
-from core.wagers.tables import changes
+from core.people.forgetting.store import list_accounts
+from core.wagers import actions, store, verified_role
+from core.wagers.actions import Verified
+from core.wagers.counting import Odd, count, list_odd
+from core.wagers.feature import FEATURE
+from core.wagers.records import AffiliateAccount
+from core.wagers.rules import SHUFFLE, WagerSettings
+from core.wagers.store import changes
 from tests.kick.rig import NOON
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 ADMIN, MIA, LEO = 900, 7, 8
-SHUFFLE = "shuffle"
+ADMIN_CHANNEL_ID = 55
 
 
 def at(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def member(tx: Connection, guild_id: int, discord_id: int, name: str = "") -> int:
-    """A member with an account on Kick; the viewer's id. Their name there is `viewer7`."""
-    viewer_id = people.set_viewer(
-        tx, guild_id, "kick", discord_id, name or f"viewer{discord_id}", NOON
-    )
-    people.add_link(tx, guild_id, discord_id, "kick", viewer_id, NOON)
-    return viewer_id
-
-
-def code(tx: Connection, guild_id: int, value: str = "NORA") -> None:
-    change_setting(tx, guild_id, SHUFFLE_CODE, value, ADMIN)
-
-
-def told(minutes: float, campaign: str = "NORA", **totals: str) -> Standings:
-    """The platform was asked then, and told these totals."""
+def reported(minutes: float, campaign: str = "NORA", **totals: str) -> Standings:
+    """The platform was asked then, and reported these totals."""
     lines = [Standing(name, campaign, Decimal(total)) for name, total in totals.items()]
     return standings_of(at(minutes), lines)
 
 
-def link(tx: Connection, guild_id: int, discord_id: int, name: str, minutes: float = 0) -> Account:
-    return actions.link(tx, guild_id, discord_id, SHUFFLE, name, at(minutes))
+@dataclass(frozen=True)
+class Guild:
+    """A guild inside one transaction. Times are minutes after noon."""
 
+    tx: Connection
+    id: int
 
-def verify(
-    tx: Connection, guild_id: int, discord_id: int, standings: Standings, name: str | None = None
-) -> verifying.Verified:
-    """As `/verifyshuffle` does it."""
-    found = verifying.get_candidate(tx, guild_id, f"<@{discord_id}>", SHUFFLE, name)
-    return verifying.verify(tx, guild_id, found, standings, ADMIN, standings.asked_at)
+    def do(
+        self,
+        minutes: float,
+        actor: int,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        cache_of(self.tx).clear()  # as in a transaction of its own
+        return run_in_guild(self.tx, self.id, actor, at(minutes), action, *args, **kwargs)
 
+    def set(self, **values: Any) -> None:
+        self.do(0, ADMIN, change_settings, WagerSettings, **values)
 
-def mia(tx: Connection, guild_id: int, total: str = "1000") -> int:
-    """Mia is verified as MiaSpins at noon, with so much wagered before; her viewer id."""
-    viewer_id = member(tx, guild_id, MIA)
-    code(tx, guild_id)
-    verify(tx, guild_id, MIA, told(0, MiaSpins=total), "MiaSpins")
-    return viewer_id
+    def choose_admin_channel(self) -> None:
+        change_setting(self.tx, self.id, ADMIN_CHANNEL, ADMIN_CHANNEL_ID, ADMIN)
 
+    def member(self, discord_id: int) -> int:
+        """A member with an account on Kick; the viewer's id. Their name there is `viewer7`."""
+        viewer_id = people.set_viewer(
+            self.tx, self.id, "kick", discord_id, f"viewer{discord_id}", NOON
+        )
+        people.add_link(self.tx, self.id, discord_id, "kick", viewer_id, NOON)
+        return viewer_id
 
-def poll(tx: Connection, guild_id: int, minutes: float, **totals: str) -> int:
-    return count(tx, guild_id, SHUFFLE, told(minutes, **totals))
+    def unlink_kick(self, discord_id: int) -> None:
+        link = people.find_link(self.tx, self.id, discord_id)
+        assert link is not None
+        people.end_link(self.tx, link)
 
+    def link(self, discord_id: int, name: str, minutes: float = 0) -> AffiliateAccount:
+        return self.do(minutes, discord_id, actions.link, SHUFFLE, name)
 
-def rows(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
-    """(kind, amount, held) of everything that was counted, in order."""
-    found = tx.execute(
-        select(changes.c.kind, changes.c.amount, changes.c.held)
-        .where(changes.c.guild_id == guild_id)
-        .order_by(changes.c.id)
-    )
-    return [(kind, str(amount), str(held)) for kind, amount, held in found]
+    def unlink(self, actor: int, person: str | None = None, minutes: float = 0) -> None:
+        self.do(minutes, actor, actions.unlink, person, SHUFFLE)
 
+    def verify(self, discord_id: int, standings: Standings, name: str | None = None) -> Verified:
+        """As `/verifyshuffle` does it."""
+        minutes = (standings.asked_at - NOON).total_seconds() / 60
+        person = f"<@{discord_id}>"
+        found = self.do(minutes, ADMIN, actions.get_candidate, person, SHUFFLE, name)
+        return self.do(minutes, ADMIN, actions.verify, found, standings)
 
-def heard(tx: Connection, guild_id: int) -> list[str]:
-    """The amounts that the features above hear of."""
-    found = tx.execute(
-        select(deliveries.c.body)
-        .where(deliveries.c.kind == "WagerCounted", deliveries.c.lane == f"own:{guild_id}")
-        .order_by(deliveries.c.id)
-    )
-    return [body["amount"] for body in found.scalars()]
+    def verify_mia(self, total: str = "1000") -> int:
+        """Mia is verified as MiaSpins at noon, with so much wagered before; her viewer id."""
+        viewer_id = self.member(MIA)
+        self.set(shuffle_code="NORA")
+        self.verify(MIA, reported(0, MiaSpins=total), "MiaSpins")
+        return viewer_id
 
+    def poll(self, minutes: float, campaign: str = "NORA", **totals: str) -> int:
+        return self.do(minutes, 0, count, SHUFFLE, reported(minutes, campaign, **totals))
 
-def posted(tx: Connection, guild_id: int, kind: str) -> list[dict[str, Any]]:
-    """The payloads of what was posted of this kind."""
-    found = tx.execute(
-        select(messages.c.payload)
-        .where(messages.c.guild_id == guild_id, messages.c.kind == kind)
-        .order_by(messages.c.id)
-    )
-    return list(found.scalars())
+    def reconcile(self, minutes: float) -> None:
+        self.do(minutes, 0, verified_role.reconcile)
 
+    def linked(self) -> list[AffiliateAccount]:
+        return list(self.do(0, 0, actions.list_accounts, SHUFFLE))
 
-def asked_roles(tx: Connection, guild_id: int) -> list[str]:
-    """What was asked of Discord: `give 10 to 7`, in order."""
-    found = tx.execute(
-        select(messages.c.target)
-        .where(messages.c.guild_id == guild_id, messages.c.kind == "wagers.role")
-        .order_by(messages.c.id)
-    )
-    return [f"{t['act']} {t['role_id']} to {t['member_id']}" for t in found.scalars()]
+    def odd(self, minutes: float = 0) -> list[Odd]:
+        return self.do(0, 0, list_odd, SHUFFLE, at(minutes))
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(kind, amount, held) of everything that was counted, in order."""
+        found = self.tx.execute(
+            select(changes.c.kind, changes.c.amount, changes.c.held)
+            .where(changes.c.guild_id == self.id)
+            .order_by(changes.c.id)
+        )
+        return [(kind, str(amount), str(held)) for kind, amount, held in found]
+
+    def wagered(self, viewer_id: int, start: float = 0, end: float = 100) -> Decimal:
+        """What counts for a viewer between these minutes."""
+        found = store.list_wagered_between(self.tx, self.id, at(start), at(end))
+        return found.get(viewer_id, Decimal(0))
+
+    def published(self) -> list[str]:
+        """The amounts of the events for the features above."""
+        found = self.tx.execute(
+            select(deliveries.c.body)
+            .where(deliveries.c.kind == "WagerCounted", deliveries.c.lane == f"own:{self.id}")
+            .order_by(deliveries.c.id)
+        )
+        return [body["amount"] for body in found.scalars()]
+
+    def _outbox(self, column: Any, kind: str) -> list[dict[str, Any]]:
+        mine = (messages.c.guild_id == self.id) & (messages.c.kind == kind)
+        return list(self.tx.execute(select(column).where(mine).order_by(messages.c.id)).scalars())
+
+    def posted(self, kind: str) -> list[dict[str, Any]]:
+        """The payloads of messages of this kind."""
+        return self._outbox(messages.c.payload, kind)
+
+    def role_changes(self) -> list[str]:
+        """What Discord was asked for: `give 10 to 7`, in order."""
+        targets = self._outbox(messages.c.target, verified_role.KIND)
+        return [f"{t['act']} {t['role_id']} to {t['member_id']}" for t in targets]
+
+    def audited(self) -> list[tuple[str, int]]:
+        """(action, actor), without settings, which have no target."""
+        found = self.tx.execute(
+            select(AuditEntry).where(AuditEntry.guild_id == self.id).order_by(AuditEntry.id)
+        )
+        return [(row.action, row.actor) for row in found if row.target]
+
+    def subject(self, discord_id: int = MIA) -> Subject:
+        linked = list_accounts(self.tx, self.id, discord_id)
+        return Subject(self.id, discord_id, at(60), ("Mia",), linked)
+
+    def collect(self, discord_id: int = MIA) -> dict[str, Any]:
+        """`/mydata`."""
+        assert FEATURE.personal is not None
+        return FEATURE.personal.collect(self.tx, self.subject(discord_id))
+
+    def forget(self, discord_id: int = MIA) -> None:
+        """`/forgetme`."""
+        assert FEATURE.personal is not None
+        FEATURE.personal.forget(self.tx, self.subject(discord_id))

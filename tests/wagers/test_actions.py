@@ -3,104 +3,84 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Connection, select
 
-from core.guilds.actions import change_setting
-from core.guilds.records import AuditEntry
-from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people import store as people
-from core.wagers import actions, polls, store, verifying
-from core.wagers.polls import Poll
-from core.wagers.status import check_health, get_status
+from core.wagers import actions
+from core.wagers.polling import add_poll, check_health, get_status
+from core.wagers.records import Outcome, Poll
+from core.wagers.rules import SHUFFLE
 from tests.clean import cleaned
-from tests.wagers.scene import (
-    ADMIN,
-    LEO,
-    MIA,
-    SHUFFLE,
-    at,
-    code,
-    heard,
-    link,
-    member,
-    mia,
-    poll,
-    posted,
-    told,
-    verify,
-)
+from tests.wagers.scene import ADMIN, LEO, MIA, Guild, at, reported
 
 DAY = 24 * 60
 
 
-def unlink(
-    tx: Connection, guild_id: int, actor: int, person: str | None = None, minutes: float = 0
-) -> None:
-    actions.unlink(tx, guild_id, actor, person, SHUFFLE, at(minutes))
-
-
-def audited(tx: Connection, guild_id: int) -> list[tuple[str, int]]:
-    found = tx.execute(
-        select(AuditEntry.action, AuditEntry.actor)
-        .where(AuditEntry.guild_id == guild_id, AuditEntry.action.like("wagers.%"))
-        .order_by(AuditEntry.id)
+def noted(guild: Guild, minutes: float, outcome: Outcome = "ok", reason: str = "") -> None:
+    """The platform was asked then."""
+    poll = Poll(
+        platform=SHUFFLE,
+        asked_at=at(minutes),
+        outcome=outcome,
+        reason=reason,
+        accounts=3 if outcome == "ok" else 0,
+        next_at=at(minutes + 5),
     )
-    return [(row.action, row.actor) for row in found if row.action != "wagers.shuffle_code"]
+    add_poll(guild.tx, poll)
 
 
 # -- linking --------------------------------------------------------------------------------------
 
 
-def test_who_has_linked_kick_can_link(tx: Connection, guild_id: int) -> None:
-    change_setting(tx, guild_id, ADMIN_CHANNEL, 55, ADMIN)
-    viewer_id = member(tx, guild_id, MIA)
-    account = link(tx, guild_id, MIA, " @MiaSpins ")
+def test_who_has_linked_kick_can_link(guild: Guild) -> None:
+    guild.choose_admin_channel()
+    viewer_id = guild.member(MIA)
+    account = guild.link(MIA, " @MiaSpins ")
     assert (account.viewer_id, account.username, account.verified_at) == (
         viewer_id,
         "MiaSpins",
         None,
     )
-    assert link(tx, guild_id, MIA, "miaSPINS") == account
-    (note,) = posted(tx, guild_id, "wagers.linked")
+    assert guild.link(MIA, "miaSPINS") == account
+    (note,) = guild.posted("wagers.linked")
     assert (note["username"], note["discord_id"]) == ("MiaSpins", MIA)
 
 
-def test_without_kick_there_is_nothing_to_hang_it_on(tx: Connection, guild_id: int) -> None:
+def test_without_kick_there_is_nothing_to_hang_it_on(guild: Guild) -> None:
     with pytest.raises(Refusal, match="Link your Kick account first"):
-        link(tx, guild_id, MIA, "MiaSpins")
+        guild.link(MIA, "MiaSpins")
 
 
 @pytest.mark.parametrize("name", ["", "two words", "🎰" * 500])
-def test_what_is_no_name_is_refused(tx: Connection, guild_id: int, name: str) -> None:
-    member(tx, guild_id, MIA)
+def test_what_is_no_name_is_refused(guild: Guild, name: str) -> None:
+    guild.member(MIA)
     with pytest.raises(Refusal, match="cannot be a username"):
-        link(tx, guild_id, MIA, name)
+        guild.link(MIA, name)
 
 
-def test_one_to_one(tx: Connection, guild_id: int, other_guild_id: int) -> None:
-    member(tx, guild_id, MIA)
-    member(tx, guild_id, LEO)
-    member(tx, other_guild_id, LEO)
-    link(tx, guild_id, MIA, "MiaSpins")
+def test_one_to_one(guild: Guild, other: Guild) -> None:
+    guild.member(MIA)
+    guild.member(LEO)
+    other.member(LEO)
+    guild.link(MIA, "MiaSpins")
     with pytest.raises(Refusal, match="Another Shuffle account is linked with you"):
-        link(tx, guild_id, MIA, "other")
+        guild.link(MIA, "other")
     with pytest.raises(Refusal, match="Somebody else has linked"):
-        link(tx, guild_id, LEO, "MIASPINS")
-    assert link(tx, other_guild_id, LEO, "MIASPINS").discord_id == LEO
+        guild.link(LEO, "MIASPINS")
+    assert other.link(LEO, "MIASPINS").linked_by == LEO
 
 
 def test_two_members_at_once_get_one_account(database: Database, guild_id: int) -> None:
     with cleaned(database):
         with database.begin() as tx:
             for discord_id in range(20, 26):
-                member(tx, guild_id, discord_id)
+                Guild(tx, guild_id).member(discord_id)
 
         def claim(discord_id: int) -> bool:
             try:
                 with database.begin() as tx:
-                    link(tx, guild_id, discord_id, "Same")
+                    Guild(tx, guild_id).link(discord_id, "Same")
             except Refusal:
                 return False
             return True
@@ -109,106 +89,102 @@ def test_two_members_at_once_get_one_account(database: Database, guild_id: int) 
             assert sum(all_at_once.map(claim, range(20, 26))) == 1
 
 
-def test_a_day_passes_between_two_accounts(tx: Connection, guild_id: int) -> None:
-    member(tx, guild_id, MIA)
-    link(tx, guild_id, MIA, "MiaSpins")
-    unlink(tx, guild_id, MIA, minutes=5)
+def test_a_day_passes_between_two_accounts(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.link(MIA, "MiaSpins")
+    guild.unlink(MIA, minutes=5)
     for name in ("MiaSpins", "other"):
         with pytest.raises(Refusal, match="not long ago") as refused:
-            link(tx, guild_id, MIA, name, 4 + DAY)
+            guild.link(MIA, name, 4 + DAY)
         again = int(at(5 + DAY).timestamp()) + 1
         assert f"<t:{again}:R>" in refused.value.remedy
-    assert link(tx, guild_id, MIA, "other", 5 + DAY).username == "other"
+    assert guild.link(MIA, "other", 5 + DAY).username == "other"
 
 
-def test_another_kick_account_is_no_way_around_the_day(tx: Connection, guild_id: int) -> None:
-    member(tx, guild_id, MIA)
-    link(tx, guild_id, MIA, "MiaSpins")
-    unlink(tx, guild_id, MIA)
-    before = people.find_link(tx, guild_id, MIA)
-    assert before is not None
-    people.end_link(tx, before)
-    second = people.set_viewer(tx, guild_id, "kick", 777, "MiaTwo", at(0))
-    people.add_link(tx, guild_id, MIA, "kick", second, at(1))
+def test_another_kick_account_is_no_way_around_the_day(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.link(MIA, "MiaSpins")
+    guild.unlink(MIA)
+    guild.unlink_kick(MIA)
+    second = people.set_viewer(guild.tx, guild.id, "kick", 777, "MiaTwo", at(0))
+    people.add_link(guild.tx, guild.id, MIA, "kick", second, at(1))
     with pytest.raises(Refusal, match="not long ago"):
-        link(tx, guild_id, MIA, "other", 2)
+        guild.link(MIA, "other", 2)
 
 
-def test_a_verified_account_does_not_hop_to_somebody_else(tx: Connection, guild_id: int) -> None:
-    mia(tx, guild_id)
-    member(tx, guild_id, LEO)
-    unlink(tx, guild_id, MIA, minutes=5)
+def test_a_verified_account_does_not_hop_to_somebody_else(guild: Guild) -> None:
+    guild.verify_mia()
+    guild.member(LEO)
+    guild.unlink(MIA, minutes=5)
     with pytest.raises(Refusal, match="not long ago"):
-        link(tx, guild_id, LEO, "MiaSpins", 6)
+        guild.link(LEO, "MiaSpins", 6)
 
 
-def test_what_an_admin_unlinks_may_be_linked_at_once(tx: Connection, guild_id: int) -> None:
+def test_what_an_admin_unlinks_may_be_linked_at_once(guild: Guild) -> None:
     """It puts a mistake right."""
-    member(tx, guild_id, MIA)
-    link(tx, guild_id, MIA, "MiaSpisn")
-    unlink(tx, guild_id, ADMIN, f"<@{MIA}>", minutes=5)
-    assert link(tx, guild_id, MIA, "MiaSpins", 6).username == "MiaSpins"
-    assert audited(tx, guild_id) == [("wagers.unlink", ADMIN)]
+    guild.member(MIA)
+    guild.link(MIA, "MiaSpisn")
+    guild.unlink(ADMIN, f"<@{MIA}>", minutes=5)
+    assert guild.link(MIA, "MiaSpins", 6).username == "MiaSpins"
+    assert guild.audited() == [("wagers.unlink", ADMIN)]
 
 
-def test_nothing_linked_is_nothing_to_unlink(tx: Connection, guild_id: int) -> None:
-    member(tx, guild_id, MIA)
+def test_nothing_linked_is_nothing_to_unlink(guild: Guild) -> None:
+    guild.member(MIA)
     with pytest.raises(Refusal, match="No Shuffle account is linked"):
-        unlink(tx, guild_id, MIA)
+        guild.unlink(MIA)
 
 
 # -- verifying ------------------------------------------------------------------------------------
 
 
-def test_verifying_sets_the_start(tx: Connection, guild_id: int) -> None:
-    member(tx, guild_id, MIA)
-    code(tx, guild_id)
-    link(tx, guild_id, MIA, "MiaSpins")
-    done = verify(tx, guild_id, MIA, told(3, MiaSpins="1250.5"))
-    assert done.anew
+def test_verifying_sets_the_start(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.set(shuffle_code="NORA")
+    guild.link(MIA, "MiaSpins")
+    done = guild.verify(MIA, reported(3, MiaSpins="1250.5"))
+    assert done.is_new
     assert (done.account.verified_at, done.account.seen_at) == (at(3), at(3))
     assert str(done.account.total) == "1250.5"
-    assert audited(tx, guild_id) == [("wagers.verify", ADMIN)]
-    (word,) = posted(tx, guild_id, "wagers.verified")
+    assert guild.audited() == [("wagers.verify", ADMIN)]
+    (word,) = guild.posted("wagers.verified")
     assert word["server"] == "Nora's Corner"
 
 
-def test_a_second_click_moves_no_start(tx: Connection, guild_id: int) -> None:
+def test_a_second_click_moves_no_start(guild: Guild) -> None:
     """Else what was wagered since the last look would be lost."""
-    mia(tx, guild_id)
-    done = verify(tx, guild_id, MIA, told(3, MiaSpins="1100"))
-    assert not done.anew
-    poll(tx, guild_id, 5, MiaSpins="1100")
-    assert heard(tx, guild_id) == ["100"]
-    assert len(posted(tx, guild_id, "wagers.verified")) == 1
+    guild.verify_mia()
+    done = guild.verify(MIA, reported(3, MiaSpins="1100"))
+    assert not done.is_new
+    guild.poll(5, MiaSpins="1100")
+    assert guild.published() == ["100"]
+    assert len(guild.posted("wagers.verified")) == 1
 
 
-def test_an_older_answer_that_comes_after_the_verification_counts_nothing(
-    tx: Connection, guild_id: int
-) -> None:
-    member(tx, guild_id, MIA)
-    code(tx, guild_id)
-    verify(tx, guild_id, MIA, told(3, MiaSpins="1000"), "MiaSpins")
-    poll(tx, guild_id, 2, MiaSpins="900")
-    poll(tx, guild_id, 4, MiaSpins="1000")
-    assert heard(tx, guild_id) == []
+def test_an_older_answer_that_comes_after_the_verification_counts_nothing(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.set(shuffle_code="NORA")
+    guild.verify(MIA, reported(3, MiaSpins="1000"), "MiaSpins")
+    guild.poll(2, MiaSpins="900")
+    guild.poll(4, MiaSpins="1000")
+    assert guild.published() == []
 
 
 @pytest.mark.parametrize("campaign", ["OTHER", ""])
-def test_only_accounts_under_the_servers_code(tx: Connection, guild_id: int, campaign: str) -> None:
-    member(tx, guild_id, MIA)
-    code(tx, guild_id)
+def test_only_accounts_under_the_servers_code(guild: Guild, campaign: str) -> None:
+    guild.member(MIA)
+    guild.set(shuffle_code="NORA")
     with pytest.raises(Refusal, match="knows no MiaSpins under your campaign code NORA"):
-        verify(tx, guild_id, MIA, told(0, campaign, MiaSpins="1000"), "MiaSpins")
-    assert store.list_accounts(tx, guild_id) == []
+        guild.verify(MIA, reported(0, campaign, MiaSpins="1000"), "MiaSpins")
+    assert guild.linked() == []
 
 
-def test_what_is_missing_is_said_before_anybody_is_asked(tx: Connection, guild_id: int) -> None:
+def test_what_is_missing_is_said_before_anybody_is_asked(guild: Guild) -> None:
     def candidate(person: str, name: str | None = None) -> None:
-        verifying.get_candidate(tx, guild_id, person, SHUFFLE, name)
+        guild.do(0, ADMIN, actions.get_candidate, person, SHUFFLE, name)
 
-    member(tx, guild_id, MIA)
-    people.set_viewer(tx, guild_id, "kick", 31, "loner", at(0))
+    guild.member(MIA)
+    people.set_viewer(guild.tx, guild.id, "kick", 31, "loner", at(0))
     with pytest.raises(Refusal, match="linked with nobody"):
         candidate("loner", "x")
     with pytest.raises(Refusal, match="has not linked a Shuffle account"):
@@ -216,104 +192,100 @@ def test_what_is_missing_is_said_before_anybody_is_asked(tx: Connection, guild_i
     with pytest.raises(Refusal, match="no campaign code") as refused:
         candidate("viewer7", "x")
     assert "`wagers.shuffle_code`" in refused.value.remedy
-    code(tx, guild_id)
+    guild.set(shuffle_code="NORA")
     candidate("viewer7", "x")
 
 
-def test_an_admins_word_is_above_a_claim(tx: Connection, guild_id: int) -> None:
+def test_an_admins_word_is_above_a_claim(guild: Guild) -> None:
     """Somebody has claimed Mia's name, and Mia has mistyped hers."""
-    member(tx, guild_id, MIA)
-    member(tx, guild_id, LEO)
-    code(tx, guild_id)
-    link(tx, guild_id, LEO, "MiaSpins")
-    link(tx, guild_id, MIA, "MiaSpisn")
-    done = verify(tx, guild_id, MIA, told(0, MiaSpins="5"), "MiaSpins")
-    assert [account.username for account in store.list_accounts(tx, guild_id)] == ["MiaSpins"]
+    guild.member(MIA)
+    guild.member(LEO)
+    guild.set(shuffle_code="NORA")
+    guild.link(LEO, "MiaSpins")
+    guild.link(MIA, "MiaSpisn")
+    done = guild.verify(MIA, reported(0, MiaSpins="5"), "MiaSpins")
+    assert [account.username for account in guild.linked()] == ["MiaSpins"]
     assert done.account.owner == MIA
-    assert link(tx, guild_id, LEO, "leo_77", 1).username == "leo_77"
+    assert guild.link(LEO, "leo_77", 1).username == "leo_77"
 
 
-def test_a_claim_that_is_refused_ends_no_other_claim(tx: Connection, guild_id: int) -> None:
-    member(tx, guild_id, MIA)
-    member(tx, guild_id, LEO)
-    code(tx, guild_id)
-    link(tx, guild_id, LEO, "MiaSpins")
-    with pytest.raises(Refusal), tx.begin_nested():
-        verify(tx, guild_id, MIA, told(0, leo_77="5"), "MiaSpins")
-    assert [account.discord_id for account in store.list_accounts(tx, guild_id)] == [LEO]
+def test_a_claim_that_is_refused_ends_no_other_claim(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.member(LEO)
+    guild.set(shuffle_code="NORA")
+    guild.link(LEO, "MiaSpins")
+    with pytest.raises(Refusal), guild.tx.begin_nested():
+        guild.verify(MIA, reported(0, leo_77="5"), "MiaSpins")
+    assert [account.linked_by for account in guild.linked()] == [LEO]
 
 
-def test_what_is_verified_gives_way_to_nobody(tx: Connection, guild_id: int) -> None:
-    mia(tx, guild_id)
-    member(tx, guild_id, LEO)
+def test_what_is_verified_gives_way_to_nobody(guild: Guild) -> None:
+    guild.verify_mia()
+    guild.member(LEO)
     with pytest.raises(Refusal, match="verified for viewer7"):
-        verify(tx, guild_id, LEO, told(1, MiaSpins="5"), "MIASPINS")
+        guild.verify(LEO, reported(1, MiaSpins="5"), "MIASPINS")
     with pytest.raises(Refusal, match="has the account MiaSpins verified"):
-        verify(tx, guild_id, MIA, told(1, other="5"), "other")
+        guild.verify(MIA, reported(1, other="5"), "other")
 
 
-def test_whoever_is_unlinked_from_kick_meanwhile_is_not_verified(
-    tx: Connection, guild_id: int
-) -> None:
-    member(tx, guild_id, MIA)
-    code(tx, guild_id)
-    found = verifying.get_candidate(tx, guild_id, f"<@{MIA}>", SHUFFLE, "MiaSpins")
-    people.end_link(tx, found.own)
+def test_whoever_is_unlinked_from_kick_meanwhile_is_not_verified(guild: Guild) -> None:
+    guild.member(MIA)
+    guild.set(shuffle_code="NORA")
+    found = guild.do(0, ADMIN, actions.get_candidate, f"<@{MIA}>", SHUFFLE, "MiaSpins")
+    guild.unlink_kick(MIA)
     with pytest.raises(Refusal, match="has just changed"):
-        verifying.verify(tx, guild_id, found, told(0, MiaSpins="5"), ADMIN, at(0))
+        guild.do(0, ADMIN, actions.verify, found, reported(0, MiaSpins="5"))
 
 
-def test_after_unlinking_nothing_counts_and_the_past_stays(tx: Connection, guild_id: int) -> None:
-    viewer_id = mia(tx, guild_id)
-    poll(tx, guild_id, 5, MiaSpins="1010")
-    unlink(tx, guild_id, MIA, minutes=6)
-    poll(tx, guild_id, 7, MiaSpins="1500")
-    assert store.wagered_between(tx, guild_id, viewer_id, at(0), at(60)) == 10
-    verify(tx, guild_id, MIA, told(8, MiaSpins="1600"), "MiaSpins")
-    poll(tx, guild_id, 9, MiaSpins="1601")
-    assert heard(tx, guild_id) == ["10", "1"]
+def test_after_unlinking_nothing_counts_and_the_past_stays(guild: Guild) -> None:
+    viewer_id = guild.verify_mia()
+    guild.poll(5, MiaSpins="1010")
+    guild.unlink(MIA, minutes=6)
+    guild.poll(7, MiaSpins="1500")
+    assert guild.wagered(viewer_id) == 10
+    guild.verify(MIA, reported(8, MiaSpins="1600"), "MiaSpins")
+    guild.poll(9, MiaSpins="1601")
+    assert guild.published() == ["10", "1"]
 
 
-def test_a_new_name_on_kick_changes_nothing(tx: Connection, guild_id: int) -> None:
-    viewer_id = mia(tx, guild_id)
-    people.set_viewer(tx, guild_id, "kick", MIA, "NewName", at(2))
-    poll(tx, guild_id, 5, MiaSpins="1010")
-    assert store.wagered_between(tx, guild_id, viewer_id, at(0), at(60)) == 10
+def test_a_new_name_on_kick_changes_nothing(guild: Guild) -> None:
+    viewer_id = guild.verify_mia()
+    people.set_viewer(guild.tx, guild.id, "kick", MIA, "NewName", at(2))
+    guild.poll(5, MiaSpins="1010")
+    assert guild.wagered(viewer_id) == 10
 
 
 # -- how it is ------------------------------------------------------------------------------------
 
 
-def test_the_status_says_who_waits_and_who_is_missing(tx: Connection, guild_id: int) -> None:
-    mia(tx, guild_id)
-    member(tx, guild_id, LEO)
-    link(tx, guild_id, LEO, "leo_77")
-    polls.post_poll(tx, Poll(SHUFFLE, at(5), "ok", "", 3, 0, 0, at(10)))
-    polls.post_poll(tx, Poll(SHUFFLE, at(10), "failed", "HTTP 503", 0, 0, 0, at(15)))
-    now = get_status(tx, guild_id, SHUFFLE, at(11))
+def test_the_status_says_who_waits_and_who_is_missing(guild: Guild) -> None:
+    guild.verify_mia()
+    guild.member(LEO)
+    guild.link(LEO, "leo_77")
+    noted(guild, 5)
+    noted(guild, 10, "failed", "HTTP 503")
+    now = guild.do(11, ADMIN, get_status, SHUFFLE)
     assert now.code == "NORA"
     assert [one.username for one in now.accounts] == ["MiaSpins", "leo_77"]
     assert [one.username for one in now.missing] == ["MiaSpins"]
-    assert [poll.reason for poll in now.troubles] == ["HTTP 503"]
+    assert [poll.reason for poll in now.failures] == ["HTTP 503"]
     assert now.last is not None
     assert now.last.asked_at == at(5)
 
 
-def test_the_health_page_says_when_nothing_is_counted(
-    tx: Connection, guild_id: int, other_guild_id: int
-) -> None:
+def test_the_health_page_says_when_nothing_is_counted(guild: Guild, other: Guild) -> None:
     def part(minutes: float) -> tuple[str, str]:
-        (found,) = check_health(tx, at(minutes))
-        assert found.guild_id == guild_id
+        (found,) = check_health(guild.tx, at(minutes))
+        assert found.guild_id == guild.id
         return found.state, found.reason
 
-    assert check_health(tx, at(0)) == []
-    mia(tx, guild_id)
+    assert check_health(guild.tx, at(0)) == []
+    guild.verify_mia()
     assert part(0)[0] == "warn"
-    polls.post_poll(tx, Poll(SHUFFLE, at(5), "ok", "", 3, 0, 0, at(10)))
+    noted(guild, 5)
     assert part(6) == ("ok", "3 accounts received.")
-    polls.post_poll(tx, Poll(SHUFFLE, at(10), "failed", "HTTP 503", 0, 0, 0, at(15)))
+    noted(guild, 10, "failed", "HTTP 503")
     assert part(20)[0] == "ok"
     assert part(22) == ("warn", "HTTP 503. What is wagered meanwhile is counted once it answers.")
-    code(tx, guild_id, "")
+    guild.set(shuffle_code="")
     assert "no campaign code" in part(6)[1]

@@ -12,7 +12,7 @@ from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import bot_in_discord
-from tests.wagers.scene import heard, mia, poll
+from tests.wagers.scene import Guild
 
 ADMINS = "general"
 
@@ -42,9 +42,10 @@ def message(database: Database, discord_world: DiscordDriver) -> dict[str, Any]:
     """What the admins are told of Mia's total, which fell and jumped back."""
     known = {one["message_id"] for one in discord_world.transcript(ADMINS)}
     with database.begin() as tx:
-        mia(tx, NORAS_CORNER_ID, "9000")
-        poll(tx, NORAS_CORNER_ID, 1, MiaSpins="0")
-        poll(tx, NORAS_CORNER_ID, 2, MiaSpins="9000")
+        guild = Guild(tx, NORAS_CORNER_ID)
+        guild.verify_mia("9000")
+        guild.poll(1, MiaSpins="0")
+        guild.poll(2, MiaSpins="9000")
     return discord_world.wait_for(
         ADMINS, lambda one: bool(one["components"]) and one["message_id"] not in known
     )
@@ -70,7 +71,7 @@ def press(driver: DiscordDriver, message: dict[str, Any], label: str, person: st
 def counted(database: Database) -> list[str]:
     """The amounts that the raffle is told of."""
     with database.begin() as tx:
-        return heard(tx, NORAS_CORNER_ID)
+        return Guild(tx, NORAS_CORNER_ID).published()
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from core.wagers.rules import (
     RELINK_AFTER,
     Baseline,
+    can_link_at,
     change,
     clean_name,
-    free_again_at,
     largest_rise,
 )
 from tests.kick.rig import NOON
@@ -195,7 +195,7 @@ def test_what_can_be_a_username(typed: str, name: str | None) -> None:
 
 
 def test_a_day_passes_before_linking_anew() -> None:
-    assert free_again_at(None, NOON) is None
-    assert free_again_at(NOON, NOON) == NOON + RELINK_AFTER
-    assert free_again_at(NOON, NOON + RELINK_AFTER - timedelta(seconds=1)) == NOON + RELINK_AFTER
-    assert free_again_at(NOON, NOON + RELINK_AFTER) is None
+    assert can_link_at(None, NOON) is None
+    assert can_link_at(NOON, NOON) == NOON + RELINK_AFTER
+    assert can_link_at(NOON, NOON + RELINK_AFTER - timedelta(seconds=1)) == NOON + RELINK_AFTER
+    assert can_link_at(NOON, NOON + RELINK_AFTER) is None

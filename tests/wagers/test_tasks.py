@@ -6,19 +6,20 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from core.kit.affiliate import Standings
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.kit.services import Services
-from core.wagers import asking, counting, polls, status, store, tasks
-from core.wagers.platforms import get_platform
-from core.wagers.tables import polls as table
+from core.wagers import counting, polling
+from core.wagers.records import Poll
+from core.wagers.rules import SHUFFLE
 from sandbox.serve import Sandbox, on_thread
 from sandbox.shuffle.driver import ShuffleDriver
 from tests.clean import cleaned
 from tests.kick.rig import StandingClock, settings
 from tests.sandbox.kick_harness import KEY
-from tests.wagers.scene import MIA, SHUFFLE, at, code, member, verify
+from tests.wagers.scene import MIA, Guild
 
 
 @pytest.fixture(scope="module")
@@ -50,30 +51,34 @@ def services(
     shuffle.reset_faults()
 
 
-def mia(services: Services, guild_id: int) -> int:
+def ask(services: Services) -> Standings:
+    return polling.ask(services, polling.get_platform(services.settings, SHUFFLE))
+
+
+def verify_mia(services: Services, guild_id: int) -> int:
     """Mia is verified by what Shuffle says now."""
     with services.database.begin() as tx:
-        viewer_id = member(tx, guild_id, MIA)
-        code(tx, guild_id)
-    told = asking.ask(services, get_platform(services.settings, SHUFFLE))
+        viewer_id = Guild(tx, guild_id).member(MIA)
+        Guild(tx, guild_id).set(shuffle_code="NORA")
+    reported = ask(services)
     with services.database.begin() as tx:
-        verify(tx, guild_id, MIA, told, "MiaSpins")
+        Guild(tx, guild_id).verify(MIA, reported, "MiaSpins")
     return viewer_id
 
 
 def wagered(services: Services, guild_id: int, viewer_id: int) -> Decimal:
     with services.database.begin() as tx:
-        return store.wagered_between(tx, guild_id, viewer_id, at(0), at(10**4))
+        return Guild(tx, guild_id).wagered(viewer_id, 0, 10**4)
 
 
 def outcomes(services: Services) -> list[str]:
     with services.database.begin() as tx:
-        return list(tx.execute(select(table.c.outcome).order_by(table.c.asked_at)).scalars())
+        return list(tx.execute(select(Poll.outcome).order_by(Poll.asked_at)).scalars())
 
 
 def test_nobody_is_asked_for_nobody(services: Services, shuffle: ShuffleDriver) -> None:
     before = shuffle.asked()
-    tasks.check(services)
+    polling.poll_platforms(services)
     assert shuffle.asked() == before
 
 
@@ -84,11 +89,11 @@ def test_one_question_serves_every_server(
     guild_id: int,
     other_guild_id: int,
 ) -> None:
-    first, second = mia(services, guild_id), mia(services, other_guild_id)
+    first, second = verify_mia(services, guild_id), verify_mia(services, other_guild_id)
     shuffle.wager("MiaSpins", "0.125")
     before = shuffle.asked()
     clock.forward(minutes=5)
-    tasks.check(services)
+    polling.poll_platforms(services)
     assert shuffle.asked() == before + 1
     assert wagered(services, guild_id, first) == Decimal("0.125")
     assert wagered(services, other_guild_id, second) == Decimal("0.125")
@@ -98,20 +103,20 @@ def test_one_question_serves_every_server(
 def test_when_shuffle_asks_for_peace_it_has_it(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
-    viewer_id = mia(services, guild_id)
+    viewer_id = verify_mia(services, guild_id)
     shuffle.fault(busy_s=90)
     shuffle.wager("MiaSpins", "7")
     clock.forward(minutes=5)
     before = shuffle.asked()
-    tasks.check(services)
+    polling.poll_platforms(services)
     clock.forward(seconds=89)
-    tasks.check(services)
+    polling.poll_platforms(services)
     with pytest.raises(Outage, match="asked us to wait"):
-        asking.ask(services, get_platform(services.settings, SHUFFLE))
+        ask(services)
     assert shuffle.asked() == before + 1
     shuffle.reset_faults()
     clock.forward(seconds=1)
-    tasks.check(services)
+    polling.poll_platforms(services)
     assert wagered(services, guild_id, viewer_id) == 7
     assert outcomes(services) == ["busy", "ok"]
 
@@ -120,15 +125,15 @@ def test_when_shuffle_asks_for_peace_it_has_it(
 def test_an_outage_is_noted_and_made_good(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int, fault: str
 ) -> None:
-    viewer_id = mia(services, guild_id)
+    viewer_id = verify_mia(services, guild_id)
     shuffle.fault(**{fault: True})
     shuffle.wager("MiaSpins", "3")
     clock.forward(minutes=5)
     with pytest.raises(Outage):
-        tasks.check(services)
+        polling.poll_platforms(services)
     shuffle.reset_faults()
     clock.forward(minutes=5)
-    tasks.check(services)
+    polling.poll_platforms(services)
     assert wagered(services, guild_id, viewer_id) == 3
     assert outcomes(services) == ["failed", "ok"]
 
@@ -137,40 +142,40 @@ def test_a_stop_between_the_answer_and_the_count_loses_nothing(
     services: Services, shuffle: ShuffleDriver, clock: StandingClock, guild_id: int
 ) -> None:
     """The answer is in, and the process ends; the next look counts it, once."""
-    viewer_id = mia(services, guild_id)
+    viewer_id = verify_mia(services, guild_id)
     shuffle.wager("MiaSpins", "3")
     clock.forward(minutes=5)
-    told = asking.ask(services, get_platform(services.settings, SHUFFLE))
+    told = ask(services)
     with pytest.raises(KeyboardInterrupt), services.database.begin() as tx:
-        counting.count(tx, guild_id, SHUFFLE, told)
+        Guild(tx, guild_id).do(5, 0, counting.count, SHUFFLE, told)
         raise KeyboardInterrupt
     assert wagered(services, guild_id, viewer_id) == 0
     clock.forward(minutes=5)
-    tasks.check(services)
-    tasks.check(services)
+    polling.poll_platforms(services)
+    polling.poll_platforms(services)
     assert wagered(services, guild_id, viewer_id) == 3
 
 
 def test_who_is_verified_makes_nobody_else_missing(
     services: Services, clock: StandingClock, guild_id: int
 ) -> None:
-    mia(services, guild_id)
+    verify_mia(services, guild_id)
     clock.forward(minutes=5)
-    tasks.check(services)
+    polling.poll_platforms(services)
     clock.forward(minutes=1)
-    asking.ask(services, get_platform(services.settings, SHUFFLE))
+    ask(services)
     with services.database.begin() as tx:
-        assert status.get_status(tx, guild_id, SHUFFLE, clock()).missing == []
+        assert Guild(tx, guild_id).do(6, 0, polling.get_status, SHUFFLE).missing == []
 
 
 def test_the_log_of_questions_does_not_grow_for_ever(
     services: Services, clock: StandingClock, guild_id: int
 ) -> None:
-    mia(services, guild_id)
+    verify_mia(services, guild_id)
     clock.forward(days=31)
-    tasks.check(services)
+    polling.poll_platforms(services)
     with services.database.begin() as tx:
-        last = polls.find_last(tx, SHUFFLE)
+        last = polling.find_last(tx, SHUFFLE)
     assert outcomes(services) == ["ok"]
     assert last is not None
     assert last.accounts == 4

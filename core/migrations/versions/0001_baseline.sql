@@ -346,15 +346,15 @@ CREATE TABLE wagers_polls (
 	CONSTRAINT wagers_polls_outcome CHECK (outcome IN ('ok', 'busy', 'failed'))
 );
 
-COMMENT ON TABLE wagers_polls IS 'of the installation, whichever servers have accounts there';
+COMMENT ON COLUMN wagers_polls.outcome IS 'busy: the platform asked us to wait';
 
 COMMENT ON COLUMN wagers_polls.reason IS 'why it failed';
 
 COMMENT ON COLUMN wagers_polls.accounts IS 'in the answer';
 
-COMMENT ON COLUMN wagers_polls.unreadable IS 'lines that make no sense';
+COMMENT ON COLUMN wagers_polls.unreadable IS 'invalid lines';
 
-COMMENT ON COLUMN wagers_polls.repeated IS 'lines of a name that was there before';
+COMMENT ON COLUMN wagers_polls.repeated IS 'lines with a name seen before';
 
 COMMENT ON COLUMN wagers_polls.next_at IS 'not asked again before';
 
@@ -1092,8 +1092,7 @@ CREATE TABLE wagers_accounts (
 	guild_id BIGINT NOT NULL, 
 	account_id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	platform TEXT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
+	linked_by BIGINT NOT NULL, 
 	username TEXT NOT NULL, 
 	folded_name TEXT NOT NULL, 
 	linked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -1109,6 +1108,7 @@ CREATE TABLE wagers_accounts (
 	role_refused_at TIMESTAMP WITH TIME ZONE, 
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	ended_by BIGINT, 
+	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT wagers_accounts_key PRIMARY KEY (guild_id, account_id), 
 	CONSTRAINT wagers_accounts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT wagers_accounts_verified_by_a_reading CHECK (num_nulls(verified_at, verified_by, campaign_code, total, seen_at) IN (0, 5)), 
@@ -1124,35 +1124,35 @@ CREATE UNIQUE INDEX wagers_accounts_one_a_name ON wagers_accounts (guild_id, pla
 
 CREATE UNIQUE INDEX wagers_accounts_one_a_viewer ON wagers_accounts (guild_id, platform, viewer_id) WHERE ended_at IS NULL;
 
-COMMENT ON COLUMN wagers_accounts.platform IS 'where it is, such as shuffle';
+COMMENT ON COLUMN wagers_accounts.platform IS 'such as shuffle';
 
-COMMENT ON COLUMN wagers_accounts.viewer_id IS 'whose account on Kick it belongs to';
-
-COMMENT ON COLUMN wagers_accounts.discord_id IS 'the member who linked it';
+COMMENT ON COLUMN wagers_accounts.linked_by IS 'Discord id of the member who linked it; once unlinked, of its last owner';
 
 COMMENT ON COLUMN wagers_accounts.username IS 'as written by whoever linked it';
 
 COMMENT ON COLUMN wagers_accounts.folded_name IS 'for comparing';
 
-COMMENT ON COLUMN wagers_accounts.verified_at IS 'from then on it counts';
+COMMENT ON COLUMN wagers_accounts.verified_at IS 'wagers after that count';
 
 COMMENT ON COLUMN wagers_accounts.verified_by IS 'Discord id of the admin';
 
 COMMENT ON COLUMN wagers_accounts.campaign_code IS 'folded; under which the total was read';
 
-COMMENT ON COLUMN wagers_accounts.total IS 'all ever wagered, by the newest reading';
+COMMENT ON COLUMN wagers_accounts.total IS 'wagered in all, by the newest reading';
 
-COMMENT ON COLUMN wagers_accounts.seen_at IS 'of the newest reading';
+COMMENT ON COLUMN wagers_accounts.seen_at IS 'time of the newest reading';
 
 COMMENT ON COLUMN wagers_accounts.fell_from IS 'the total before it fell, until it reaches that again';
 
 COMMENT ON COLUMN wagers_accounts.fell_to IS 'the total right after that fall';
 
-COMMENT ON COLUMN wagers_accounts.role_id IS 'the role that was asked for, while they have it';
+COMMENT ON COLUMN wagers_accounts.role_id IS 'the role that was assigned, until it is removed';
 
-COMMENT ON COLUMN wagers_accounts.role_holder IS 'Discord id of the member who has it';
+COMMENT ON COLUMN wagers_accounts.role_holder IS 'Discord id of the member who got that role';
 
-COMMENT ON COLUMN wagers_accounts.role_refused_at IS 'it could not be given';
+COMMENT ON COLUMN wagers_accounts.role_refused_at IS 'when Discord refused to assign the role';
+
+COMMENT ON COLUMN wagers_accounts.ended_at IS 'when it was unlinked';
 
 COMMENT ON COLUMN wagers_accounts.ended_by IS 'Discord id of who unlinked it';
 
@@ -1509,7 +1509,6 @@ CREATE TABLE wagers_changes (
 	guild_id BIGINT NOT NULL, 
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	account_id BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
 	since TIMESTAMP WITH TIME ZONE NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -1518,6 +1517,7 @@ CREATE TABLE wagers_changes (
 	amount NUMERIC NOT NULL, 
 	held NUMERIC NOT NULL, 
 	releases BIGINT, 
+	viewer_id BIGINT NOT NULL, 
 	CONSTRAINT wagers_changes_key PRIMARY KEY (guild_id, id), 
 	CONSTRAINT wagers_changes_account FOREIGN KEY(guild_id, account_id) REFERENCES wagers_accounts (guild_id, account_id), 
 	CONSTRAINT wagers_changes_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
@@ -1533,13 +1533,11 @@ CREATE INDEX wagers_changes_of_viewer ON wagers_changes (guild_id, viewer_id, at
 
 CREATE UNIQUE INDEX wagers_changes_once ON wagers_changes (guild_id, account_id, at) WHERE releases IS NULL;
 
-COMMENT ON COLUMN wagers_changes.viewer_id IS 'whose it was when it was counted';
+COMMENT ON COLUMN wagers_changes.since IS 'time of the reading before';
 
-COMMENT ON COLUMN wagers_changes.since IS 'of the reading before';
+COMMENT ON COLUMN wagers_changes.at IS 'time of this reading, or of the decision';
 
-COMMENT ON COLUMN wagers_changes.at IS 'when it was seen';
-
-COMMENT ON COLUMN wagers_changes.total IS 'which the platform told';
+COMMENT ON COLUMN wagers_changes.total IS 'as reported by the platform';
 
 COMMENT ON COLUMN wagers_changes.amount IS 'what counts as wagered';
 
@@ -1552,7 +1550,7 @@ ALTER TABLE wagers_changes ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE OR REPLACE FUNCTION wagers_changes_for_good() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'what was counted is neither changed nor deleted'
+        RAISE EXCEPTION 'rows of wagers_changes are neither changed nor deleted'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'wagers_changes_for_good';
     END $$;
     CREATE OR REPLACE TRIGGER wagers_changes_for_good

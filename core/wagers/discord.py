@@ -1,0 +1,221 @@
+"""`/linkshuffle`, `/unlinkshuffle`, `/verifyshuffle` and `/shuffle`, and the buttons below posts to
+admins."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds.actions import change_settings, load_settings
+from core.kit.discord_access import for_moderators, may_manage
+from core.kit.discord_buttons import MOST_ROWS, AdminButton, Face, button_rows
+from core.kit.discord_ui import (
+    PRIVATE,
+    answer,
+    guild_id_of,
+    refusal_card,
+    run_action,
+    services_of,
+)
+from core.kit.errors import Refusal
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.words import _
+from core.outbox.discord_transport import Rendered
+from core.people import store as people
+from core.people.actions import discord_id_in
+from core.people.linking.buttons import start_button
+from core.wagers import actions, counting, messages, polling
+from core.wagers.actions import Candidate
+from core.wagers.messages import PAGE
+from core.wagers.records import Decision
+from core.wagers.rules import DEFAULT_ROLE_NAME, SHUFFLE, WagerSettings
+
+Context = commands.Context[commands.Bot]
+Source = discord.Interaction | Context
+
+# -- buttons --------------------------------------------------------------------------------------
+
+
+def render_claim(payload: Mapping[str, Any]) -> Rendered:
+    """A member has linked an account."""
+    account_id = payload["account_id"]
+    return Rendered(
+        messages.claimed(payload), lambda: button_rows([[VerifyButton("verify", account_id)]])
+    )
+
+
+class VerifyButton(AdminButton, address="wagers", acts=("verify",)):
+    """Verifies the account with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {"verify": (_("Verify"), discord.ButtonStyle.success)}[act]
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        candidate = await run_action(interaction, actions.get_claim, self.number)
+        return await verify(interaction, candidate)
+
+
+def render_odd(payload: Mapping[str, Any]) -> Rendered:
+    """Odd totals, with a row of buttons for each held amount. `/shuffle status` lists those for
+    which there is no room."""
+    held = [line for line in payload["lines"] if Decimal(line["held"]) and "number" in line]
+    return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MOST_ROWS]))
+
+
+def _decision_buttons(held: Sequence[Mapping[str, Any]]) -> discord.ui.View | None:
+    rows = [
+        [HeldButton(act, line["number"], line["username"]) for act in ("count", "dismiss")]
+        for line in held
+    ]
+    return button_rows(rows) if rows else None
+
+
+class HeldButton(AdminButton, address="wagers", acts=("count", "dismiss")):
+    """Counts or dismisses the held amount with this number."""
+
+    @staticmethod
+    def face(act: str) -> Face:
+        return {
+            "count": (_("Count {name}"), discord.ButtonStyle.success),
+            "dismiss": (_("Dismiss {name}"), discord.ButtonStyle.secondary),
+        }[act]
+
+    async def press(self, interaction: discord.Interaction) -> discord.Embed:
+        decision: Decision = "release" if self.act == "count" else "dismissal"
+        return await decide(interaction, self.number, decision)
+
+
+async def decide(source: Source, number: int, decision: Decision) -> discord.Embed:
+    amount = await run_action(source, counting.decide, number, decision)
+    return messages.decided(amount, number, decision)
+
+
+async def verify(source: Source, candidate: Candidate) -> discord.Embed:
+    """Ask the platform, then verify.
+
+    Raises:
+        Refusal: the account did not sign up under the code, or cannot be verified otherwise.
+        Outage: the platform or the database does not answer.
+    """
+    services = services_of(source)
+    platform = polling.get_platform(services.settings, candidate.platform)
+    if not platform.is_set_up:
+        raise Refusal(
+            _("{platform} cannot be asked yet.").format(platform=platform.title),
+            _("The bot's owner has to set its address first (SHUFFLE_AFFILIATE_URL)."),
+        )
+    role = await _prepare_role(source)
+    standings = await asyncio.to_thread(polling.ask, services, platform)
+    done = await run_action(source, actions.verify, candidate, standings)
+    return messages.verified(done.account, role, is_new=done.is_new)
+
+
+async def _prepare_role(source: Source) -> str:
+    """Choose the role of the default name if none is chosen or the chosen one was deleted; returns
+    what to say about the role."""
+    guild = source.guild
+    assert guild is not None, "admins are known in servers only"
+    settings = await run_action(source, load_settings, WagerSettings)
+    role = guild.get_role(settings.verified_role) or _find_default_role(guild)
+    if role is None:
+        return messages.no_role()
+    if role.id != settings.verified_role:
+        await run_action(source, change_settings, WagerSettings, verified_role=role.id)
+    allowed = guild.me.guild_permissions.manage_roles and role.is_assignable()
+    return messages.role_given(role.id) if allowed else messages.role_not_assignable(role.id)
+
+
+def _find_default_role(guild: discord.Guild) -> discord.Role | None:
+    """None also if there are two of this name."""
+    name = DEFAULT_ROLE_NAME.casefold()
+    named = [role for role in guild.roles if role.name.casefold() == name]
+    return named[0] if len(named) == 1 else None
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+async def _open_accounts(reader: Reader, _key: str, number: int) -> Page:
+    found = await reader.run_action(actions.list_accounts, SHUFFLE)
+    number, pages = nearest_page(number, len(found), PAGE)
+    return Page(messages.accounts(found, SHUFFLE, number), number, pages)
+
+
+ACCOUNTS = Paginator("wagers_accounts", "shuffle accounts", _open_accounts)
+
+
+class Wagers(commands.Cog):
+    """Accounts at Shuffle, and what counts of them."""
+
+    @commands.hybrid_command(name="linkshuffle", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(username="Your username at Shuffle; leave it out to see your account")
+    async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
+        """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
+        run = services_of(ctx).database.run
+        if await run(people.find_link, guild_id_of(ctx), ctx.author.id) is None:
+            await answer(ctx, refusal_card(actions.link_first()), start_button())
+        elif username is not None:
+            account = await run_action(ctx, actions.link, SHUFFLE, username)
+            await answer(ctx, messages.linked(account))
+        else:
+            own = await run_action(ctx, actions.find_own, SHUFFLE)
+            await answer(ctx, messages.own(*own) if own else messages.not_linked(SHUFFLE))
+
+    @commands.hybrid_command(name="unlinkshuffle", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(
+        person="For admins: a mention, a Discord id or a name on Kick; yourself if empty"
+    )
+    async def unlink_shuffle(self, ctx: Context, *, person: str | None = None) -> None:
+        """Unlink your Shuffle account; what was counted stays. You can link again a day later."""
+        own = person is None or discord_id_in(person) == ctx.author.id
+        if not own and not await may_manage(ctx, __name__):
+            raise for_moderators("Manage Server", __name__)
+        account = await run_action(ctx, actions.unlink, None if own else person, SHUFFLE)
+        await answer(ctx, messages.unlinked(account, by_admin=not own))
+
+    @commands.hybrid_command(name="verifyshuffle", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        person="A mention, a Discord id or a name on Kick",
+        username="Their username at Shuffle; leave it out for the one they have linked",
+    )
+    async def verify_shuffle(
+        self, ctx: Context, person: str, *, username: str | None = None
+    ) -> None:
+        """Confirm that a Shuffle account under your code is theirs: wagers count from now on."""
+        candidate = await run_action(ctx, actions.get_candidate, person, SHUFFLE, username)
+        await answer(ctx, await verify(ctx, candidate))
+
+    @commands.hybrid_group(name="shuffle", fallback="status", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def shuffle(self, ctx: Context) -> None:
+        """Show when Shuffle last answered, who is waiting to be verified, and odd totals."""
+        current = await run_action(ctx, polling.get_status, SHUFFLE)
+        platform = polling.get_platform(services_of(ctx).settings, SHUFFLE)
+        await answer(ctx, messages.status(current, is_set_up=platform.is_set_up))
+
+    @shuffle.command(name="accounts", extras=PRIVATE)
+    async def show_accounts(self, ctx: Context) -> None:
+        """List all linked Shuffle accounts and their owners."""
+        await show(ctx, ACCOUNTS)
+
+    @shuffle.command(name="count", extras=PRIVATE)
+    @app_commands.describe(number="As shown by `/shuffle status`")
+    async def count_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
+        """Count a held amount: it was really wagered."""
+        await answer(ctx, await decide(ctx, number, "release"))
+
+    @shuffle.command(name="dismiss", extras=PRIVATE)
+    @app_commands.describe(number="As shown by `/shuffle status`")
+    async def dismiss_held(self, ctx: Context, number: commands.Range[int, 1, 2**53]) -> None:
+        """Dismiss a held amount: Shuffle reported a wrong total."""
+        await answer(ctx, await decide(ctx, number, "dismissal"))

@@ -1,0 +1,236 @@
+"""Asking the platforms, and how that is going: for `/shuffle status` and the health page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from core.guilds.actions import load_settings
+from core.kit.affiliate import AffiliatePlatform, Standings
+from core.kit.errors import Outage
+from core.kit.health_item import HealthItem
+from core.kit.records import THE_BOT
+from core.kit.services import Services
+from core.kit.settings import Settings
+from core.kit.tasks import for_each
+from core.kit.words import _, plural
+from core.kit.work import ACROSS_GUILDS, Work, run_in_guild
+from core.shuffle.client import client_of as shuffle_of
+from core.wagers import verified_role
+from core.wagers.actions import IS_LINKED, list_accounts
+from core.wagers.counting import Odd, count, list_odd
+from core.wagers.records import AffiliateAccount, Outcome, Poll
+from core.wagers.rules import SHUFFLE, TITLES, WagerSettings
+
+KEEP = timedelta(days=30)
+ODD_FOR = timedelta(days=7)
+FAILURES_FOR = timedelta(days=1)
+LATE = 3
+"""How many polls have to fail before the health page warns."""
+
+
+def platforms_of(settings: Settings) -> tuple[AffiliatePlatform, ...]:
+    """Every platform, whether or not the installation can ask it. One more is a vendor's package
+    and an entry here."""
+    return (shuffle_of(settings),)
+
+
+def get_platform(settings: Settings, key: str) -> AffiliatePlatform:
+    return next(platform for platform in platforms_of(settings) if platform.key == key)
+
+
+# -- asking ---------------------------------------------------------------------------------------
+
+
+def ask(services: Services, platform: AffiliatePlatform) -> Standings:
+    """Everybody's totals, as of now. Never call it on the event loop or inside a transaction.
+
+    Raises:
+        Outage: there was no answer, or the platform has asked us to wait.
+    """
+    now = services.clock()
+    with services.database.begin() as tx:
+        last = find_last(tx, platform.key)
+    if last is not None and last.outcome == "busy" and last.next_at > now:
+        wait = (last.next_at - now).total_seconds()
+        raise Outage(platform.title, "it asked us to wait", wait)
+    try:
+        return platform.ask(now)
+    except Outage as outage:
+        now = services.clock()
+        wait = outage.retry_after or services.settings.wager_check_seconds
+        failed = Poll(
+            platform=platform.key,
+            asked_at=now,
+            outcome="failed" if outage.retry_after is None else "busy",
+            reason=outage.reason,
+            next_at=now + timedelta(seconds=wait),
+        )
+        with services.database.begin() as tx:
+            add_poll(tx, failed)
+        raise
+
+
+def poll_platforms(services: Services) -> None:
+    """Ask every platform on which somebody has a verified account, and count what is new."""
+    ready = [one for one in platforms_of(services.settings) if one.is_set_up]
+    for_each(ready, lambda platform: _poll(services, platform))
+
+
+def _poll(services: Services, platform: AffiliatePlatform) -> None:
+    with services.database.begin() as tx:
+        guild_ids = list_guilds(tx, platform.key)
+    if not guild_ids:
+        return
+    try:
+        standings = ask(services, platform)
+    except Outage as outage:
+        if outage.retry_after is None:
+            raise
+        return  # it asked us to wait
+
+    def count_in(guild_id: int) -> None:
+        with services.database.begin() as tx:
+            run_in_guild(tx, guild_id, THE_BOT, services.clock(), count, platform.key, standings)
+
+    for_each(guild_ids, count_in)
+    # Noted only now: accounts that were not seen in a noted answer are shown as missing.
+    answered = Poll(
+        platform=platform.key,
+        asked_at=standings.asked_at,
+        outcome="ok",
+        accounts=len(standings.totals),
+        unreadable=standings.unreadable,
+        repeated=standings.repeated,
+        next_at=standings.asked_at + timedelta(seconds=services.settings.wager_check_seconds),
+    )
+    with services.database.begin() as tx:
+        add_poll(tx, answered)
+
+
+def reconcile_roles(services: Services) -> None:
+    """Assign and remove roles in every guild where that was missed."""
+    with services.database.begin() as tx:
+        guild_ids = list_guilds(tx)
+
+    def reconcile_in(guild_id: int) -> None:
+        with services.database.begin() as tx:
+            run_in_guild(tx, guild_id, THE_BOT, services.clock(), verified_role.reconcile)
+
+    for_each(guild_ids, reconcile_in)
+
+
+def list_guilds(tx: Connection, platform: str | None = None) -> Sequence[int]:
+    """The guilds with an account that was ever verified, or with a linked one on this platform."""
+    wanted = select(AffiliateAccount.guild_id).where(AffiliateAccount.verified_at.is_not(None))
+    if platform is not None:
+        wanted = wanted.where(AffiliateAccount.platform == platform, IS_LINKED)
+    wanted = wanted.distinct().order_by(AffiliateAccount.guild_id)
+    return tx.execute(wanted, execution_options=ACROSS_GUILDS).scalars().all()
+
+
+# -- polls ----------------------------------------------------------------------------------------
+
+
+def add_poll(tx: Connection, poll: Poll) -> None:
+    """Note it, and delete old ones."""
+    values = {column.name: getattr(poll, column.name) for column in Poll.__table__.columns}
+    tx.execute(upsert(Poll).values(values).on_conflict_do_nothing())
+    tx.execute(delete(Poll).where(Poll.asked_at < poll.asked_at - KEEP))
+
+
+def find_last(tx: Connection, platform: str, outcome: Outcome | None = None) -> Poll | None:
+    """The newest poll, or the newest with this outcome."""
+    wanted = _of(platform).limit(1)
+    if outcome is not None:
+        wanted = wanted.where(Poll.outcome == outcome)
+    return next(iter(_list(tx, wanted)), None)
+
+
+def _of(platform: str) -> Select[Poll]:
+    return select(Poll).where(Poll.platform == platform).order_by(Poll.asked_at.desc())
+
+
+def _list(tx: Connection, wanted: Select[Poll]) -> list[Poll]:
+    return [Poll(**row) for row in tx.execute(wanted).mappings()]
+
+
+# -- status ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an admin may want to know.
+
+    Attributes:
+        code: the guild's campaign code; "" while there is none.
+        role_id: the role for verified members; 0 while none is chosen.
+        last: the newest answer; None before the first.
+        failures: recent polls without an answer, newest first.
+        missing: verified accounts that the newest answer did not have.
+        odd: totals that fell, and what is held.
+    """
+
+    platform: str
+    code: str
+    role_id: int
+    last: Poll | None
+    failures: Sequence[Poll]
+    accounts: Sequence[AffiliateAccount]
+    missing: Sequence[AffiliateAccount]
+    odd: Sequence[Odd]
+
+
+def get_status(work: Work, platform: str) -> Status:
+    """How a platform is doing in this guild."""
+    settings = load_settings(work, WagerSettings)
+    accounts = list_accounts(work, platform)
+    last = find_last(work.tx, platform, "ok")
+    failed = (Poll.outcome != "ok") & (Poll.asked_at > work.now - FAILURES_FOR)
+    return Status(
+        platform=TITLES[platform],
+        code=settings.code(platform),
+        role_id=settings.verified_role,
+        last=last,
+        failures=_list(work.tx, _of(platform).where(failed).limit(5)),
+        accounts=accounts,
+        missing=[one for one in accounts if last and one.seen_at and one.seen_at < last.asked_at],
+        odd=list_odd(work, platform, work.now - ODD_FOR),
+    )
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """One item for each guild with verified accounts."""
+    last, newest = find_last(tx, SHUFFLE, "ok"), find_last(tx, SHUFFLE)
+
+    def item(guild_id: int) -> HealthItem:
+        settings = run_in_guild(tx, guild_id, THE_BOT, now, load_settings, WagerSettings)
+        warning = _warning(settings.code(SHUFFLE), last, newest, now)
+        count = last.accounts if last else 0
+        received = plural("{count} account received.", "{count} accounts received.", count)
+        return HealthItem(
+            TITLES[SHUFFLE],
+            "warn" if warning else "ok",
+            warning or received,
+            (now - last.asked_at).total_seconds() if last else None,
+            guild_id,
+            age_of="received",
+        )
+
+    return [item(guild_id) for guild_id in list_guilds(tx, SHUFFLE)]
+
+
+def _warning(code: str, last: Poll | None, newest: Poll | None, now: datetime) -> str:
+    if not code:
+        return _("Nothing is counted: the server has no campaign code (`wagers.shuffle_code`).")
+    if newest is None:
+        return _("It was not asked yet.")
+    if last is not None:
+        patience = LATE * (last.next_at - last.asked_at) + timedelta(minutes=1)
+        if now <= last.asked_at + patience:
+            return ""
+    reason = newest.reason or _("It was not asked for a while.")
+    wait = _("What is wagered meanwhile is counted once it answers.")
+    return f"{reason.rstrip('.')}. {wait}"

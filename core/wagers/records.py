@@ -1,0 +1,227 @@
+"""Accounts on affiliate platforms, what was counted with them, and polls of the platforms."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    event,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
+
+from core.kit.personal import holds
+from core.kit.records import MemberId, Record, RoleId, one_of
+from core.people.records import ViewerRecord, viewer_key
+from core.people.tables import links
+
+Decision = Literal["release", "dismissal"]
+Kind = Literal["rise", "fall", "release", "dismissal"]
+Outcome = Literal["ok", "busy", "failed"]
+
+_LINKED = text("ended_at IS NULL")
+
+
+class _OwnedRecord(ViewerRecord, kw_only=True):
+    """`owner` is the Discord id of the member whose Kick account the viewer is now."""
+
+    __abstract__ = True
+
+    @declared_attr
+    def owner(cls) -> Mapped[MemberId | None]:
+        same_guild = links.c.guild_id == cls.guild_id
+        member = select(links.c.discord_id).where(same_guild, links.c.viewer_id == cls.viewer_id)
+        return column_property(member.correlate_except(links).scalar_subquery())
+
+
+class AffiliateAccount(_OwnedRecord, kw_only=True):
+    """An account of a viewer on an affiliate platform. Unlinked ones are kept."""
+
+    __tablename__ = "wagers_accounts"
+
+    account_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
+    platform: Mapped[str] = mapped_column(comment="such as shuffle")
+    linked_by: Mapped[MemberId] = mapped_column(
+        info=holds("number"),
+        comment="Discord id of the member who linked it; once unlinked, of its last owner",
+    )
+    username: Mapped[str] = mapped_column(
+        info=holds("name"), comment="as written by whoever linked it"
+    )
+    folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
+    linked_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="wagers after that count"
+    )
+    verified_by: Mapped[MemberId | None] = mapped_column(
+        default=None, info=holds("number"), comment="Discord id of the admin"
+    )
+    campaign_code: Mapped[str | None] = mapped_column(
+        default=None, comment="folded; under which the total was read"
+    )
+    total: Mapped[Decimal | None] = mapped_column(
+        default=None, comment="wagered in all, by the newest reading"
+    )
+    seen_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="time of the newest reading"
+    )
+    fell_from: Mapped[Decimal | None] = mapped_column(
+        default=None, comment="the total before it fell, until it reaches that again"
+    )
+    fell_to: Mapped[Decimal | None] = mapped_column(
+        default=None, comment="the total right after that fall"
+    )
+    role_id: Mapped[RoleId | None] = mapped_column(
+        default=None, comment="the role that was assigned, until it is removed"
+    )
+    role_holder: Mapped[MemberId | None] = mapped_column(
+        default=None, info=holds("number"), comment="Discord id of the member who got that role"
+    )
+    role_refused_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when Discord refused to assign the role"
+    )
+    ended_at: Mapped[datetime | None] = mapped_column(default=None, comment="when it was unlinked")
+    ended_by: Mapped[MemberId | None] = mapped_column(
+        default=None, info=holds("number"), comment="Discord id of who unlinked it"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "account_id", name="wagers_accounts_key"),
+        viewer_key("wagers_accounts_viewer"),
+        CheckConstraint(
+            "num_nulls(verified_at, verified_by, campaign_code, total, seen_at) IN (0, 5)",
+            name="wagers_accounts_verified_by_a_reading",
+        ),
+        CheckConstraint("total >= 0", name="wagers_accounts_total"),
+        CheckConstraint(
+            "num_nulls(fell_from, fell_to) <> 1 AND fell_to < fell_from",
+            name="wagers_accounts_fell",
+        ),
+        CheckConstraint("num_nulls(role_id, role_holder) <> 1", name="wagers_accounts_role"),
+        CheckConstraint(
+            "(ended_at IS NULL) = (ended_by IS NULL)", name="wagers_accounts_ended_by_somebody"
+        ),
+        Index(
+            "wagers_accounts_one_a_viewer",
+            *("guild_id", "platform", "viewer_id"),
+            unique=True,
+            postgresql_where=_LINKED,
+        ),
+        Index(
+            "wagers_accounts_one_a_name",
+            *("guild_id", "platform", "folded_name"),
+            unique=True,
+            postgresql_where=_LINKED,
+        ),
+        Index("wagers_accounts_of_viewer", "guild_id", "viewer_id"),
+    )
+
+    @property
+    def member(self) -> MemberId:
+        """Discord id of the owner, or else of the member who linked it."""
+        return self.owner or self.linked_by
+
+
+class WagerChange(ViewerRecord, kw_only=True):
+    """What a reading of a total means, or what an admin decided about it. Tickets are derived from
+    these rows, so the database itself refuses to change or delete them."""
+
+    __tablename__ = "wagers_changes"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
+    account_id: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[Kind] = mapped_column(Text)
+    since: Mapped[datetime] = mapped_column(comment="time of the reading before")
+    at: Mapped[datetime] = mapped_column(comment="time of this reading, or of the decision")
+    total_before: Mapped[Decimal]
+    total: Mapped[Decimal] = mapped_column(comment="as reported by the platform")
+    amount: Mapped[Decimal] = mapped_column(comment="what counts as wagered")
+    held: Mapped[Decimal] = mapped_column(comment="implausible; an admin decides")
+    releases: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="id of the row whose held amount an admin decided on"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "id", name="wagers_changes_key"),
+        ForeignKeyConstraint(
+            ["guild_id", "account_id"],
+            [AffiliateAccount.guild_id, AffiliateAccount.account_id],
+            name="wagers_changes_account",
+        ),
+        viewer_key("wagers_changes_viewer"),
+        UniqueConstraint("guild_id", "releases", name="wagers_changes_released_once"),
+        # What counts is what the total rose by, to the last digit.
+        CheckConstraint(
+            "CASE kind WHEN 'rise' THEN total > total_before"
+            " AND amount + held = total - total_before"
+            " WHEN 'fall' THEN total < total_before AND amount = 0 AND held = 0"
+            " WHEN 'release' THEN total = total_before AND amount > 0 AND held = 0"
+            " WHEN 'dismissal' THEN total = total_before AND amount = 0 AND held = 0"
+            " ELSE false END",
+            name="wagers_changes_exact",
+        ),
+        CheckConstraint("amount >= 0 AND held >= 0", name="wagers_changes_never_negative"),
+        CheckConstraint(
+            "(kind IN ('release', 'dismissal')) = (releases IS NOT NULL)",
+            name="wagers_changes_release_of_a_row",
+        ),
+        Index(
+            "wagers_changes_once",
+            *("guild_id", "account_id", "at"),
+            unique=True,
+            postgresql_where=text("releases IS NULL"),
+        ),
+        Index("wagers_changes_of_viewer", "guild_id", "viewer_id", "at"),
+        Index(
+            "wagers_changes_odd",
+            *("guild_id", "id"),
+            postgresql_where=text("kind <> 'rise' OR held > 0"),
+        ),
+    )
+
+
+class Poll(Record, kw_only=True):
+    """A platform was asked, once for all guilds. Answers to a verification are not noted."""
+
+    __tablename__ = "wagers_polls"
+
+    platform: Mapped[str]
+    asked_at: Mapped[datetime]
+    outcome: Mapped[Outcome] = mapped_column(Text, comment="busy: the platform asked us to wait")
+    reason: Mapped[str] = mapped_column(default="", server_default="", comment="why it failed")
+    accounts: Mapped[int] = mapped_column(default=0, comment="in the answer")
+    unreadable: Mapped[int] = mapped_column(default=0, comment="invalid lines")
+    repeated: Mapped[int] = mapped_column(default=0, comment="lines with a name seen before")
+    next_at: Mapped[datetime] = mapped_column(comment="not asked again before")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("platform", "asked_at", name="wagers_polls_key"),
+        one_of("outcome", Outcome, name="wagers_polls_outcome"),
+    )
+
+
+event.listen(
+    WagerChange.__table__,
+    "after_create",
+    DDL("""
+    CREATE OR REPLACE FUNCTION wagers_changes_for_good() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'rows of wagers_changes are neither changed nor deleted'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wagers_changes_for_good';
+    END $$;
+    CREATE OR REPLACE TRIGGER wagers_changes_for_good
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON wagers_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION wagers_changes_for_good();
+"""),  # type: ignore[no-untyped-call]
+)
