@@ -13,14 +13,14 @@ from core.kick.accounts.buttons import LinkButton
 from core.kick.accounts.checks import check_health as check_accounts
 from core.kick.accounts.commands import KickAccounts
 from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
-from core.kick.alerts import embeds as alarm_embeds
-from core.kick.alerts.settings import SELFTEST
+from core.kick.alerts import messages as alerts
+from core.kick.alerts.selftest import SELFTEST
 from core.kick.alerts.tasks import TASKS as ALARM_TASKS
 from core.kick.chat.checks import check_health as check_chat
 from core.kick.chat.commands import KickChecks
-from core.kick.feed.checks import check_health as check_feed
 from core.kick.feed.frames import SOURCE as FEED_SOURCE
 from core.kick.feed.listener import FeedListener
+from core.kick.feed.store import check_health as check_feed
 from core.kick.feed.translate import translate as translate_feed
 from core.kick.intake.commands import WebhookLogbook
 from core.kick.intake.health import check_health as check_intake
@@ -71,9 +71,9 @@ FEATURE = Feature(
         "kick.connected": embeds.connected,
         "kick.reconnect": embeds.reconnect,
         "kick.primary": embeds.primary_changed,
-        "kick.no_events": alarm_embeds.no_events,
-        "kick.no_events_over": alarm_embeds.no_events_over,
-        "kick.wrong_chatroom": alarm_embeds.wrong_chatroom,
+        "kick.no_events": alerts.no_events,
+        "kick.no_events_over": alerts.no_events_over,
+        "kick.wrong_chatroom": alerts.wrong_chatroom,
         "kick.missed": review_alert,
     },
     settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, *ReviewSettings.declared.values()),

@@ -17,8 +17,7 @@ from core.inbox import store as inbox
 from core.kick.bodies import PLATFORM
 from core.kick.chat import store as speech
 from core.kick.feed import store as feed
-from core.kick.feed.checks import FRESH
-from core.kick.feed.store import ListeningState
+from core.kick.feed.records import FeedState
 from core.kick.intake import store
 from core.kick.intake.rules import CHAT, Evidence, is_overdue, silent_since
 from core.kick.intake.settings import NO_EVENTS_MINUTES
@@ -30,7 +29,7 @@ _log = structlog.get_logger(__name__)
 def watch(tx: Connection, now: datetime) -> None:
     """Look for live channels whose chat does not arrive, and for those where it does again."""
     status_checks, lasting = store.list_status_checks(tx), store.list_open_episodes(tx)
-    states = feed.list_states(tx, now - FRESH)
+    states = feed.list_states(tx, now)
     for channel in guilds.list_channels(tx, PLATFORM):
         _watch_one(
             tx,
@@ -48,7 +47,7 @@ def _watch_one(
     tx: Connection,
     channel: Channel,
     check: StatusCheck | None,
-    state: ListeningState | None,
+    state: FeedState | None,
     lasting: Episode | None,
     now: datetime,
 ) -> None:
@@ -83,7 +82,7 @@ def find_silence(tx: Connection, channel: Channel, check: StatusCheck) -> dateti
 def _evidence(
     tx: Connection,
     channel: Channel,
-    state: ListeningState | None,
+    state: FeedState | None,
     since: datetime,
     now: datetime,
     minutes: int,

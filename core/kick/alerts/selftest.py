@@ -12,14 +12,22 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts.primary import find_primary
 from core.kick.alerts.no_events import find_silence
-from core.kick.alerts.settings import SELFTEST
 from core.kick.bodies import PLATFORM
 from core.kick.chat import selftest, store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.intake import store as intake
 from core.kick.intake.rules import is_overdue
 from core.kick.intake.settings import NO_EVENTS_MINUTES
+from core.kit.feature import GuildSetting
 from core.kit.services import Services
+
+SELFTEST = GuildSetting(
+    "kick.hourly_selftest",
+    bool,
+    False,
+    "While the stream is live and no chat arrives, write a line in Kick's chat, at most once an "
+    "hour, to find out whether chat still arrives.",
+)
 
 EVERY = timedelta(hours=1)
 COMES_BACK = timedelta(minutes=2)

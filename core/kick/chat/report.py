@@ -18,7 +18,7 @@ from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
-from core.kick.feed.checks import FRESH, wrong_chatroom
+from core.kick.feed.store import wrong_chatroom
 from core.kick.intake import log_store
 from core.kick.intake import store as intake
 from core.kit.health_item import State
@@ -140,7 +140,7 @@ def _feed(tx: Connection, services: Services, broadcaster_user_id: int) -> Line:
     if not (settings.use_dual_mode or settings.kick_use_kickpython_ws):
         lost = _("off (USE_DUAL_MODE=false): a gift whose webhook is lost is lost unseen")
         return Line("feed", "ok", lost)
-    state = feed.list_states(tx, services.clock() - FRESH).get(broadcaster_user_id)
+    state = feed.list_states(tx, services.clock()).get(broadcaster_user_id)
     if state is None:
         soon = _("It begins some seconds after the start; if not, see `/health`.")
         return Line("feed", "warn", _("nobody listens right now"), remedy=soon)

@@ -4,39 +4,32 @@ The library answers pings, renews the guest's token and takes back feeds that th
 What it does not do here is reconnect: its first step towards that ends the session.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from typing import Any
 
 import structlog
-from centrifuge import (
-    Client,
-    ClientEventHandler,
-    SubscriptionEventHandler,
-)
+from centrifuge import Client, ClientEventHandler, SubscriptionEventHandler
 
-from core.kick.feed.rules import Provider, is_terminal
-from core.kick.feed.session import Ended, FrameHandler, Patience
+from core.kick.feed.rules import is_terminal
+from core.kick.feed.session import Ended, FrameHandler, Patience, Session
 
 ORIGIN = "https://kick.com"
 
-_CONNECT_CALLED = 0
+_CALLED_BY_US = 0
+"""The library's code for what we did ourselves: connect, disconnect, unsubscribe."""
 
 _log = structlog.get_logger(__name__)
 
 
-class CentrifugoSession:
-    """One connection; see `session.Session`.
+class CentrifugoSession(Session):
+    """One connection over Centrifugo.
 
     Args:
         url: of the WebSocket, from the negotiation.
         get_token: gives a guest's token, always for the same client id.
-        feeds: what to listen to.
-        on_frame: called for each publication.
     """
 
-    provider: Provider = "centrifugo"
+    provider = "centrifugo"
 
     def __init__(
         self,
@@ -46,13 +39,7 @@ class CentrifugoSession:
         on_frame: FrameHandler,
         patience: Patience,
     ) -> None:
-        self._patience = patience
-        self._over: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
-        self._up = asyncio.Event()
-        self._connected = False
-        self._refused: dict[str, str] = {}
-        self._on_frame = on_frame
-        self._feeds = set(feeds)
+        super().__init__(feeds, on_frame, patience)
         self._client = Client(
             url,
             events=_Connection(self._establish, self._end),
@@ -62,42 +49,18 @@ class CentrifugoSession:
             headers={"Origin": ORIGIN},
         )
 
-    async def live(self, connected: Callable[[], None]) -> Ended:
-        try:
-            for feed in sorted(self._feeds):
-                await self._subscribe(feed)
-            await self._client.connect()
-            await self._until_up()
-            if self._connected:
-                connected()
-            return await self._over
-        finally:
-            await self._client.disconnect()
-
-    async def _until_up(self) -> None:
-        """Connected, over, or out of patience, whichever comes first."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience.connect):
-                await self._up.wait()
-        if not self._connected:
-            self._end(Ended("no connection in time"))
-
-    async def follow(self, feeds: Collection[str]) -> None:
-        wanted = set(feeds)
-        added, dropped = wanted - self._feeds, self._feeds - wanted
-        self._feeds = wanted
-        for feed in sorted(added):
+    async def _open(self) -> None:
+        for feed in sorted(self._feeds):
             await self._subscribe(feed)
-        for feed in sorted(dropped):
-            await self._unsubscribe(feed)
+        await self._client.connect()
 
-    def refused(self) -> dict[str, str]:
-        return dict(self._refused)
+    async def _close(self) -> None:
+        await self._client.disconnect()
 
     async def _subscribe(self, feed: str) -> None:
-        self._refused.pop(feed, None)
+        self.refused.pop(feed, None)
         subscription = self._client.new_subscription(
-            feed, events=_Subscription(feed, self._on_frame, self._refused)
+            feed, events=_Subscription(feed, self._on_frame, self.refused)
         )
         await subscription.subscribe()
 
@@ -106,15 +69,6 @@ class CentrifugoSession:
         if subscription is not None:
             await subscription.unsubscribe()
             self._client.remove_subscription(subscription)
-
-    def _establish(self) -> None:
-        self._connected = True
-        self._up.set()
-
-    def _end(self, why: Ended) -> None:
-        if not self._over.done():
-            self._over.set_result(why)
-        self._up.set()  # nobody needs to wait for it any more
 
 
 class _Connection(ClientEventHandler):  # type: ignore[misc]  # published without types
@@ -130,8 +84,8 @@ class _Connection(ClientEventHandler):  # type: ignore[misc]  # published withou
         self._establish()
 
     async def on_connecting(self, ctx: Any) -> None:
-        if ctx.code != _CONNECT_CALLED:
-            self._end(Ended(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code)))
+        if ctx.code != _CALLED_BY_US:
+            await self.on_disconnected(ctx)
 
     async def on_disconnected(self, ctx: Any) -> None:
         self._end(Ended(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code)))
@@ -158,6 +112,6 @@ class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]
         self._refused.pop(self._feed, None)
 
     async def on_unsubscribed(self, ctx: Any) -> None:
-        if ctx.code != 0:  # not by ourselves
+        if ctx.code != _CALLED_BY_US:
             self._refused[self._feed] = f"{ctx.reason} ({ctx.code})"
             _log.warning("A feed is refused", feed=self._feed, code=ctx.code, reason=ctx.reason)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -20,14 +20,15 @@ from core.kick.accounts import store as accounts
 from core.kick.feed import frames, store
 from core.kick.feed.buffer import FeedBuffer
 from core.kick.feed.comparison import LOOK_BACK, MOST_LINES, Compared, Comparison
-from core.kick.feed.connection import Connection, Timing
-from core.kick.feed.negotiation import SERVICE, Negotiator
+from core.kick.feed.connection import SERVICE, Connection, Timing
+from core.kick.feed.records import FeedState
 from core.kick.feed.rules import share_out
-from core.kick.feed.store import Followed, ListeningState
+from core.kick.feed.store import Followed
 from core.kick.tasks import poll_livestreams
 from core.kit.errors import Outage, Refusal
 from core.kit.health_item import HealthItem
 from core.kit.leader_lock import LeaderLock
+from core.kit.records import PlatformUserId
 from core.kit.services import Services
 
 STOP_SECONDS = 3.0
@@ -50,20 +51,17 @@ class FeedListener:
         self._services = services
         self._settings = services.settings
         self._timing = timing or Timing()
-        self._negotiator = Negotiator(self._settings.kick_web_url)
         self._leader_lock = LeaderLock(services.database, "kick.feed")
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_leader = False
-        self._connections: list[Connection] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._shares: list[list[int]] = []
+        self._lines: list[_Line] = []
         self._followed: dict[int, Followed] = {}
         self._by_feed: dict[str, list[int]] = {}
         self._received_at: dict[int, datetime] = {}
         self._compared: dict[int, _Channel] = {}
         self._compared_at = -math.inf
-        self._written: list[ListeningState] = []
+        self._written: list[dict[str, object]] = []
         self._written_at = 0.0
         self._not_understood: dict[str, str] = {}
         self._trouble = ""
@@ -75,7 +73,7 @@ class FeedListener:
         return self._settings.use_dual_mode or self._settings.kick_use_kickpython_ws
 
     def start(self) -> None:
-        """Begin to listen, unless the settings say not to."""
+        """Start listening, unless the settings say not to."""
         if self._is_wanted:
             self._thread = threading.Thread(target=self._run, name="kick-feed", daemon=True)
             self._thread.start()
@@ -90,22 +88,26 @@ class FeedListener:
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._listen())
-            except Exception:  # the thread's edge: it must outlive every bug
+            except Exception:  # the thread's edge: it survives every bug
                 self._trouble = "Unexpected error; see the log."
                 _log.exception("The feed's listener failed")
                 self._stopping.wait(self._timing.look)
         self._leader_lock.release()
 
     async def _listen(self) -> None:
-        self._poll_soon = asyncio.Event()  # of this loop; the former one went with its own
-        buffer = FeedBuffer(self._services.database)
-        helpers = [asyncio.create_task(buffer.run()), asyncio.create_task(self._poll_when_live())]
+        # Both belong to this event loop.
+        self._poll_soon = asyncio.Event()
+        self._buffer = FeedBuffer(self._services.database)
+        helpers = [
+            asyncio.create_task(self._buffer.run()),
+            asyncio.create_task(self._poll_when_live()),
+        ]
         try:
             while not self._stopping.is_set():
                 for helper in helpers:
                     if helper.done():
                         helper.result()  # only a bug ends one: restart instead of missing frames
-                await self._arrange(buffer)
+                await self._arrange()
                 await asyncio.to_thread(self._stopping.wait, self._timing.look)
         finally:
             await self._hang_up()
@@ -113,11 +115,11 @@ class FeedListener:
                 helper.cancel()
             with suppress(TimeoutError):
                 async with asyncio.timeout(SETTLE_SECONDS):
-                    await buffer.empty()
+                    await self._buffer.empty()
 
     # -- who is listened to -----------------------------------------------------------------
 
-    async def _arrange(self, buffer: FeedBuffer) -> None:
+    async def _arrange(self) -> None:
         """Bring the connections into line with the channels of today."""
         self._is_leader = await asyncio.to_thread(self._leader_lock.acquire)
         if not self._is_leader:
@@ -135,38 +137,24 @@ class FeedListener:
         for each in followed:
             for feed in each.feeds:
                 self._by_feed.setdefault(feed, []).append(each.channel_id)
-        feeds = {each.channel_id: each.feeds for each in followed if each.feeds}
-        self._shares = share_out(feeds, self._shares)
-        await self._share(feeds, buffer)
+        await self._connect({each.channel_id: each.feeds for each in followed if each.feeds})
         await self._compare()
         await self._write_states()
 
-    async def _share(self, feeds: dict[int, tuple[str, ...]], buffer: FeedBuffer) -> None:
-        for place, share in enumerate(self._shares):
-            if place == len(self._connections):
-                self._connections.append(self._new_connection(buffer))
-            connection = self._connections[place]
-            await connection.follow([feed for each in share for feed in feeds[each]])
-            if place == len(self._tasks):
-                self._tasks.append(asyncio.create_task(connection.keep_up()))
-            elif self._tasks[place].done():
-                self._restart_connection(place)
-
-    def _new_connection(self, buffer: FeedBuffer) -> Connection:
-        def on_frame(feed: str, event: str, data: object) -> None:
-            self._on_frame(buffer, feed, event, data)
-
-        return Connection(self._settings, self._negotiator, on_frame, self._timing)
-
-    def _restart_connection(self, place: int) -> None:
-        """Only a bug ends a connection for good."""
-        error = self._tasks[place].exception()
-        _log.error("A connection to the feed ended", exc_info=error)
-        self._tasks[place] = asyncio.create_task(self._connections[place].keep_up())
+    async def _connect(self, feeds: dict[int, tuple[str, ...]]) -> None:
+        shares = share_out(feeds, [line.channel_ids for line in self._lines])
+        for place, share in enumerate(shares):
+            if place == len(self._lines):
+                connection = Connection(self._settings, self._on_frame, self._timing)
+                self._lines.append(_Line(connection))
+            line = self._lines[place]
+            line.channel_ids = share
+            await line.connection.follow([feed for each in share for feed in feeds[each]])
+            line.keep_up()
 
     async def _hang_up(self) -> None:
-        tasks, self._tasks = self._tasks, []
-        self._connections, self._shares = [], []
+        tasks = [line.task for line in self._lines if line.task is not None]
+        self._lines = []
         for task in tasks:
             task.cancel()
         if tasks:
@@ -174,7 +162,7 @@ class FeedListener:
 
     # -- frames -----------------------------------------------------------------------------
 
-    def _on_frame(self, buffer: FeedBuffer, feed: str, event: str, data: object) -> None:
+    def _on_frame(self, feed: str, event: str, data: object) -> None:
         channel_ids, now = self._by_feed.get(feed, ()), self._services.clock()
         self._received_at.update(dict.fromkeys(channel_ids, now))
         if frames.is_chat(event):
@@ -189,7 +177,7 @@ class FeedListener:
                 self._note_unknown_frame(event, error)
                 return
             self._not_understood.pop(event, None)
-            buffer.put(delivery)
+            self._buffer.put(delivery)
             if delivery.kind == LIVE_KIND:
                 self._poll_soon.set()
 
@@ -282,25 +270,25 @@ class FeedListener:
         if self._not_understood:
             names = ", ".join(sorted(self._not_understood))
             return HealthItem(SERVICE, "warn", f"Kick has changed the shape of: {names}.")
-        connections = list(self._connections)
-        up = sum(each.connected_over is not None for each in connections)
+        up = sum(line.connection.connected_over is not None for line in self._lines)
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
-        return HealthItem(SERVICE, "ok", f"{up} of {len(connections)} connected{only}.")
+        return HealthItem(SERVICE, "ok", f"{up} of {len(self._lines)} connected{only}.")
 
     async def _write_states(self) -> None:
         """When something has changed, and now and then: what is old is not believed."""
         self._renew_comparisons()  # whatever is said to be connected is compared
         found = list(self._states())
-        shape = [replace(one, received_at=None) for one in found]
+        unchanged = [_without_times(one) for one in found] == self._written
         now = time.monotonic()
-        if shape == self._written and now - self._written_at < WRITE_SECONDS:
+        if unchanged and now - self._written_at < WRITE_SECONDS:
             return
         with suppress(Outage):
-            await self._services.database.run(store.set_states, found, self._services.clock())
-            self._written, self._written_at = shape, now
+            await self._services.database.run(store.set_states, found)
+            self._written = [_without_times(one) for one in found]
+            self._written_at = now
 
-    def _states(self) -> Iterator[ListeningState]:
-        by_channel = self._connections_by_channel()
+    def _states(self) -> Iterator[FeedState]:
+        by_channel, now = self._connections_by_channel(), self._services.clock()
         for channel_id, followed in self._followed.items():
             connection = by_channel.get(channel_id)
             is_ok, reason = _how_it_is(followed, connection)
@@ -308,23 +296,36 @@ class FeedListener:
             found = compared.found if compared is not None else None
             # Of a chatroom that may be somebody else's, its lines prove nothing.
             sure = followed.is_chatroom_sure and not self._settings.kick_use_kickpython_ws
-            yield ListeningState(
-                channel_id,
-                is_ok,
-                reason,
-                connection.connected_over if connection is not None else None,
-                self._received_at.get(channel_id),
-                followed.chatroom_id,
-                found.missing_on_feed if found is not None else 0,
-                found.webhooks_missing_since if found is not None and sure else None,
+            yield FeedState(
+                broadcaster_user_id=PlatformUserId(channel_id),
+                is_ok=is_ok,
+                reason=reason,
+                transport=connection.connected_over if connection is not None else None,
+                received_at=self._received_at.get(channel_id),
+                chatroom_id=followed.chatroom_id,
+                missing_on_feed=found.missing_on_feed if found is not None else 0,
+                webhooks_missing_since=found.webhooks_missing_since if found and sure else None,
+                checked_at=now,
             )
 
     def _connections_by_channel(self) -> dict[int, Connection]:
-        return {
-            channel_id: connection
-            for connection, share in zip(self._connections, self._shares, strict=False)
-            for channel_id in share
-        }
+        return {each: line.connection for line in self._lines for each in line.channel_ids}
+
+
+@dataclass(slots=True)
+class _Line:
+    """A connection and the channels on it."""
+
+    connection: Connection
+    channel_ids: list[int] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+    def keep_up(self) -> None:
+        """Start it, and again if a bug has ended it."""
+        if self.task is not None and self.task.done():
+            _log.error("A connection to the feed ended", exc_info=self.task.exception())
+            self.task = None
+        self.task = self.task or asyncio.create_task(self.connection.keep_up())
 
 
 @dataclass(slots=True)
@@ -335,6 +336,11 @@ class _Channel:
     connected_at: float
     comparison: Comparison
     found: Compared | None = None
+
+
+def _without_times(state: FeedState) -> dict[str, object]:
+    times = ("received_at", "checked_at", "_sa_instance_state")
+    return {name: value for name, value in vars(state).items() if name not in times}
 
 
 def _how_it_is(followed: Followed, connection: Connection | None) -> tuple[bool, str]:

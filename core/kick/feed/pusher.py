@@ -25,8 +25,7 @@ from typing import Any
 import pysher
 import structlog
 
-from core.kick.feed.rules import Provider
-from core.kick.feed.session import Ended, FrameHandler, Patience
+from core.kick.feed.session import Ended, FrameHandler, Patience, Session
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
@@ -36,17 +35,15 @@ RETIRED = range(4000, 4100)
 _log = structlog.get_logger(__name__)
 
 
-class PusherSession:
-    """One connection; see `session.Session`.
+class PusherSession(Session):
+    """One connection over Pusher.
 
     Args:
         key: the app's.
         host: `name` or `name:port`; on another port than 443 it is spoken to without TLS.
-        feeds: what to listen to.
-        on_frame: called for each event, on the event loop that this was made on.
     """
 
-    provider: Provider = "pusher"
+    provider = "pusher"
 
     def __init__(
         self,
@@ -56,93 +53,70 @@ class PusherSession:
         on_frame: FrameHandler,
         patience: Patience,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._on_frame = on_frame
-        self._feeds = set(feeds)
-        self._patience = patience
-        self._up = asyncio.Event()
-        self._why: Ended | None = None
-        self._refused: dict[str, str] = {}
+        super().__init__(feeds, on_frame, patience)
         self._quiet = patience.quiet
         self._received_at = time.monotonic()
-        self._asked_at: float | None = None
+        self._watchdog: asyncio.Task[None] | None = None
         self._pusher = _quiet_client(key, host)
-        connection = self._pusher.connection
+        self._connection = connection = self._pusher.connection
         self._pass_on = connection._on_message
         connection._on_message = self._on_message
         connection.event_handler = self._on_event
         connection.event_callbacks["pusher:error"] = [(self._on_error, (), {})]
         connection.bind("pusher:connection_established", self._on_established)
 
-    async def live(self, connected: Callable[[], None]) -> Ended:
-        try:
-            self._pusher.connect()
-            self._pusher.connection.disconnect_called = True  # never by itself again
-            if not await self._is_up():
-                return self._why or Ended("no connection in time")
-            connected()
-            return await self._watch()
-        finally:
-            await asyncio.shield(asyncio.to_thread(self._hang_up))
+    async def _open(self) -> None:
+        self._pusher.connect()
+        self._connection.disconnect_called = True  # never reconnects
+        self._watchdog = asyncio.create_task(self._watch())
 
-    async def _is_up(self) -> bool:
-        """Whether it works, before it ends or patience does."""
-        until = time.monotonic() + self._patience.connect
-        while time.monotonic() < until and self._is_alive():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_SECONDS):
-                    await self._up.wait()
-            if self._up.is_set():
-                return True
-        return False
+    async def _close(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        await asyncio.shield(asyncio.to_thread(self._hang_up))
 
-    async def _watch(self) -> Ended:
-        while self._is_alive():
+    async def _watch(self) -> None:
+        """End the session when the connection is lost, or when the server does not answer a ping
+        that we send after a time without messages."""
+        pinged_at: float | None = None
+        while self._connection.is_alive():
             await asyncio.sleep(min(WATCH_SECONDS, self._patience.pong / 2))
-            if self._is_frozen():
-                return Ended("nothing heard, not even an answer")
-        return self._why or Ended("the connection was lost")
+            now = time.monotonic()
+            if now - self._received_at < self._quiet or not self._up.done():
+                pinged_at = None
+            elif pinged_at is None:
+                pinged_at = now
+                self._send("pusher:ping", "")
+            elif now - pinged_at > self._patience.pong:
+                self._end(Ended("the server does not answer"))
+        self._end(Ended("the connection was lost"))
 
-    def _is_alive(self) -> bool:
-        return self._why is None and bool(self._pusher.connection.is_alive())
+    def _start(self) -> None:
+        self._establish()
+        for feed in sorted(self._feeds):
+            self._send("pusher:subscribe", {"auth": "", "channel": feed})
 
-    def _is_frozen(self) -> bool:
-        """After a time without messages we ping; without an answer the connection is dead."""
-        now = time.monotonic()
-        if now - self._received_at < self._quiet:
-            self._asked_at = None
-        elif self._asked_at is None:
-            self._asked_at = now
-            self._send("pusher:ping", "")
-        return self._asked_at is not None and now - self._asked_at > self._patience.pong
+    async def _subscribe(self, feed: str) -> None:
+        if self._up.done():
+            self._send("pusher:subscribe", {"auth": "", "channel": feed})
 
-    async def follow(self, feeds: Collection[str]) -> None:
-        wanted = set(feeds)
-        added, dropped = wanted - self._feeds, self._feeds - wanted
-        self._feeds = wanted
-        if self._up.is_set():
-            for feed in sorted(added):
-                self._send("pusher:subscribe", {"auth": "", "channel": feed})
-            for feed in sorted(dropped):
-                self._send("pusher:unsubscribe", {"channel": feed})
-
-    def refused(self) -> dict[str, str]:
-        return dict(self._refused)
+    async def _unsubscribe(self, feed: str) -> None:
+        if self._up.done():
+            self._send("pusher:unsubscribe", {"channel": feed})
 
     def _send(self, event: str, data: object) -> None:
         # send_event() logs and swallows what goes wrong; the watchdog notices.
-        self._pusher.connection.send_event(event, data)
+        self._connection.send_event(event, data)
 
     def _hang_up(self) -> None:
-        connection = self._pusher.connection
-        connection.needs_reconnect = False
-        socket = connection.socket
+        self._connection.needs_reconnect = False
+        socket = self._connection.socket
         if socket is not None:
             socket.keep_running = False
             with suppress(AttributeError, OSError):
                 socket.sock.sock.shutdown(SHUT_RDWR)
-        if connection.ident is not None:
-            connection.join(JOIN_SECONDS)
+        if self._connection.ident is not None:
+            self._connection.join(JOIN_SECONDS)
 
     # -- in the library's thread ----------------------------------------------------------------
 
@@ -157,13 +131,11 @@ class PusherSession:
         timeout = _decoded(data).get("activity_timeout")
         if isinstance(timeout, int | float) and timeout > 0:
             self._quiet = min(self._patience.quiet, timeout)
-        for feed in sorted(self._feeds):
-            self._send("pusher:subscribe", {"auth": "", "channel": feed})
-        self._on_loop(self._up.set)
+        self._on_loop(self._start)
 
     def _on_event(self, event: str, data: object, feed: str) -> None:
         if event == "pusher:subscription_error":
-            self._refused[feed] = str(data)[:200]
+            self.refused[feed] = str(data)[:200]
         elif not event.startswith(("pusher:", "pusher_internal:")):
             self._on_loop(self._on_frame, feed, event, data)
 
@@ -171,8 +143,9 @@ class PusherSession:
         error = _decoded(data)
         code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
-            self._why = Ended(f"{error.get('message', '')} ({code})", code in RETIRED)
-            self._pusher.connection.socket.close()
+            reason = f"{error.get('message', '')} ({code})"
+            self._on_loop(self._end, Ended(reason, code in RETIRED))
+            self._connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more

@@ -1,7 +1,12 @@
-"""What a channel's feeds are called, and how channels share connections. Pure."""
+"""What a channel's feeds are called, how channels share connections, and which transport is tried
+next."""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
+
+from core.kit.retry import backoff
 
 Provider = Literal["centrifugo", "pusher"]
 
@@ -46,3 +51,76 @@ def share_out(
         else:
             kept.append([channel])
     return kept
+
+
+# -- which transport is tried next --------------------------------------------------------------
+
+Server = Literal[Provider, "configured"]
+"""`configured` is the Pusher app of the settings, without asking Kick."""
+
+STAY_AWAY_SECONDS = (300.0, 600.0, 1200.0, 1800.0)
+"""After being sent away for good once, and then again."""
+
+NEGOTIABLE: tuple[Provider, ...] = ("centrifugo", "pusher")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One try: ask Kick, accepting these transports; without any, use the configured server."""
+
+    accepted: tuple[Provider, ...]
+
+
+class RouteSelector:
+    """Tries one route after the other while they fail. A server that sends us away for good is
+    left alone for minutes. Instants are seconds of a steady clock.
+
+    Args:
+        has_pusher_key: a Pusher app is configured.
+    """
+
+    def __init__(self, *, has_pusher_key: bool) -> None:
+        self._has_pusher_key = has_pusher_key
+        self._failures = 0
+        self._times_sent_away: dict[Server, int] = {}
+        self._blocked_until: dict[Server, float] = {}
+
+    def choose(self, now: float) -> Route | None:
+        """What to try now; None while every server has sent us away."""
+        routes = self._routes(now)
+        return routes[self._failures % len(routes)] if routes else None
+
+    def _routes(self, now: float) -> list[Route]:
+        welcome = tuple(each for each in NEGOTIABLE if not self._is_blocked(each, now))
+        routes = [Route(welcome)] if welcome else []
+        if len(welcome) > 1:
+            # The transport that Kick does not prefer comes next, in case the preferred one fails.
+            routes += [Route((each,)) for each in reversed(welcome)]
+        if self._has_pusher_key and not self._is_blocked("configured", now):
+            routes.append(Route(()))
+        return routes
+
+    def _is_blocked(self, server: Server, now: float) -> bool:
+        return self._blocked_until.get(server, now) > now
+
+    def failed(self, server: Server | None, now: float, *, terminal: bool) -> float:
+        """It did not work, or no longer does; seconds to wait before the next try.
+
+        Args:
+            server: None if it did not come to that.
+            terminal: that server sent us away for good.
+        """
+        self._failures += 1
+        if terminal and server is not None:
+            times = self._times_sent_away[server] = self._times_sent_away.get(server, 0) + 1
+            seconds = STAY_AWAY_SECONDS[min(times, len(STAY_AWAY_SECONDS)) - 1]
+            self._blocked_until[server] = now + seconds * random.uniform(1.0, 1.2)
+        if self._routes(now):
+            return backoff(self._failures).total_seconds()
+        return min(self._blocked_until.values()) - now
+
+    def worked(self, server: Server) -> None:
+        """It has worked for a good while: earlier failures are forgotten."""
+        self._failures = 0
+        self._times_sent_away.pop(server, None)
+        self._blocked_until.pop(server, None)

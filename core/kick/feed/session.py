@@ -1,8 +1,9 @@
-"""What both transports' sessions have in common: one connection, from its opening to its end."""
+"""One connection to the feed, from its opening to its end, over either transport."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 from core.kick.feed.rules import Provider
 
@@ -31,7 +32,7 @@ class Patience:
     Attributes:
         connect: until a new connection has to work.
         after_ping: beyond the server's own rhythm (Centrifugo).
-        quiet: without anything, before we ask whether anybody is there (Pusher).
+        quiet: without a message, before we ping (Pusher).
         pong: for the answer to that.
     """
 
@@ -41,18 +42,71 @@ class Patience:
     pong: float = 20.0
 
 
-class Session(Protocol):
-    """One connection over one of the transports. It does not reconnect: the address, the token and
-    even the transport may be others by then."""
+class Session:
+    """Base of both transports. A session does not reconnect: the address, the token and even the
+    transport may be others by then.
 
-    provider: Provider
+    Args:
+        feeds: what to listen to.
+        on_frame: called for each event.
+
+    Attributes:
+        refused: feed -> why the server does not let us listen to it.
+    """
+
+    provider: ClassVar[Provider]
+
+    def __init__(self, feeds: Collection[str], on_frame: FrameHandler, patience: Patience) -> None:
+        self.refused: dict[str, str] = {}
+        self._feeds = set(feeds)
+        self._on_frame = on_frame
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._up: asyncio.Future[None] = self._loop.create_future()
+        self._over: asyncio.Future[Ended] = self._loop.create_future()
 
     async def live(self, connected: Callable[[], None]) -> Ended:
         """Connect, call `connected()` once it works, and return when it is over. Cancelled, it
         closes the connection."""
+        try:
+            await self._open()
+            either = (self._up, self._over)
+            await asyncio.wait(
+                either, timeout=self._patience.connect, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self._up.done():
+                connected()
+            else:
+                self._end(Ended("no connection in time"))
+            return await self._over
+        finally:
+            await self._close()
 
     async def follow(self, feeds: Collection[str]) -> None:
         """Listen to these feeds and no others from now on."""
+        before, self._feeds = self._feeds, set(feeds)
+        for feed in sorted(self._feeds - before):
+            await self._subscribe(feed)
+        for feed in sorted(before - self._feeds):
+            await self._unsubscribe(feed)
 
-    def refused(self) -> dict[str, str]:
-        """Feed -> why the server does not let us listen to it."""
+    def _establish(self) -> None:
+        """The connection works."""
+        if not self._up.done():
+            self._up.set_result(None)
+
+    def _end(self, why: Ended) -> None:
+        if not self._over.done():
+            self._over.set_result(why)
+
+    async def _open(self) -> None:
+        raise NotImplementedError
+
+    async def _close(self) -> None:
+        raise NotImplementedError
+
+    async def _subscribe(self, feed: str) -> None:
+        raise NotImplementedError
+
+    async def _unsubscribe(self, feed: str) -> None:
+        raise NotImplementedError

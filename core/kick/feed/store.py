@@ -1,21 +1,28 @@
-"""The statements about followed channels and the state of their feeds."""
+"""Followed channels, the state of their feeds, and the chat that webhooks brought."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
 from core.inbox.tables import deliveries
 from core.kick.accounts import store as accounts
 from core.kick.bodies import PLATFORM
-from core.kick.feed.comparison import ENOUGH_MISSING_ON_FEED, ChatLine
-from core.kick.feed.rules import Provider, feeds_of
-from core.kick.feed.tables import states
+from core.kick.feed.comparison import ChatLine
+from core.kick.feed.records import FeedState
+from core.kick.feed.rules import feeds_of
 from core.kick.intake.rules import CHAT
 from core.kick.intake.store import WEBHOOK
+from core.kit.health_item import HealthItem, State
+
+FRESH = timedelta(minutes=1)
+"""Age of a state that still counts."""
+
+_STATES = cast("Table", FeedState.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,97 +50,56 @@ def list_followed(tx: Connection) -> list[Followed]:
     """Every channel once, with what any of its servers knows of it. What Kick's website told one
     server counts before what was typed in at another, and what has shown our chat before what has
     not."""
-    known: dict[int, list[accounts.KnownChannel]] = {}
-    for each in sorted(
-        accounts.list_known_channels(tx),
-        key=lambda k: (k.chatroom_from != "site", k.confirmed_at is None),
-    ):
-        known.setdefault(each.broadcaster_user_id, []).append(each)
+    known: dict[tuple[int, int], accounts.KnownChannel] = {
+        (each.broadcaster_user_id, each.guild_id): each for each in accounts.list_known_channels(tx)
+    }
     servers: dict[int, list[int]] = {}
     for channel in guilds.list_channels(tx, PLATFORM):
         servers.setdefault(channel.channel_id, []).append(channel.guild_id)
-    return [
-        _followed(channel_id, guild_ids, _of(known, channel_id, guild_ids))
-        for channel_id, guild_ids in sorted(servers.items())
-    ]
+    found = []
+    for channel_id, guild_ids in sorted(servers.items()):
+        surest_first = sorted(
+            (
+                known[channel_id, guild_id]
+                for guild_id in guild_ids
+                if (channel_id, guild_id) in known
+            ),
+            key=lambda one: (one.chatroom_from != "site", one.confirmed_at is None),
+        )
+        chatroom = next((one for one in surest_first if one.chatroom_id is not None), None)
+        site_ids = (one.site_channel_id for one in surest_first)
+        found.append(
+            Followed(
+                channel_id,
+                tuple(guild_ids),
+                next((number for number in site_ids if number is not None), None),
+                chatroom.chatroom_id if chatroom else None,
+                chatroom is not None and chatroom.is_chatroom_sure,
+            )
+        )
+    return found
 
 
-def _followed(
-    channel_id: int, guild_ids: Sequence[int], known: Sequence[accounts.KnownChannel]
-) -> Followed:
-    chatroom = next((each for each in known if each.chatroom_id is not None), None)
-    return Followed(
-        channel_id,
-        tuple(guild_ids),
-        next((e.site_channel_id for e in known if e.site_channel_id is not None), None),
-        chatroom.chatroom_id if chatroom else None,
-        chatroom is not None and chatroom.is_chatroom_sure,
-    )
-
-
-def _of(
-    known: dict[int, list[accounts.KnownChannel]], channel_id: int, guild_ids: Sequence[int]
-) -> list[accounts.KnownChannel]:
-    """What these servers know of the channel, the surest first."""
-    return [each for each in known.get(channel_id, ()) if each.guild_id in guild_ids]
-
-
-@dataclass(frozen=True, slots=True)
-class ListeningState:
-    """The state of a channel's feed.
-
-    Attributes:
-        reason: one sentence.
-        transport: over which it listens; None while it is not connected.
-        received_at: when anything last came.
-        chatroom_id: whose chat is compared with the webhooks.
-        unshown: lines of chat by webhook, while the feed has shown none of them.
-        webhooks_missing_since: when the feed showed the first line that no webhook followed.
-    """
-
-    broadcaster_user_id: int
-    is_ok: bool
-    reason: str
-    transport: Provider | None
-    received_at: datetime | None
-    chatroom_id: int | None = None
-    missing_on_feed: int = 0
-    webhooks_missing_since: datetime | None = None
-
-    @property
-    def shows_another_chat(self) -> bool:
-        return self.missing_on_feed >= ENOUGH_MISSING_ON_FEED
-
-
-def set_states(tx: Connection, found: Sequence[ListeningState], now: datetime) -> None:
+def set_states(tx: Connection, found: Sequence[FeedState]) -> None:
     """Store the state of every channel; those of others are deleted."""
     listened = [one.broadcaster_user_id for one in found]
-    tx.execute(delete(states).where(states.c.broadcaster_user_id.not_in(listened)))
+    tx.execute(delete(FeedState).where(FeedState.broadcaster_user_id.not_in(listened)))
     if not found:
         return
-    statement = upsert(states)
-    new = statement.excluded
-    changed = {
-        "is_ok": new.is_ok,
-        "reason": new.reason,
-        "transport": new.transport,
-        # Keep what another process received before it handed over.
-        "received_at": func.coalesce(new.received_at, states.c.received_at),
-        "chatroom_id": new.chatroom_id,
-        "missing_on_feed": new.missing_on_feed,
-        "webhooks_missing_since": new.webhooks_missing_since,
-        "checked_at": new.checked_at,
+    statement = upsert(_STATES)
+    changed: dict[str, Any] = {
+        column.name: statement.excluded[column.name] for column in _STATES.columns
     }
-    tx.execute(
-        statement.on_conflict_do_update(index_elements=["broadcaster_user_id"], set_=changed),
-        [{**asdict(one), "checked_at": now} for one in found],
-    )
+    # Keep what another process received before it handed over.
+    changed["received_at"] = func.coalesce(changed["received_at"], _STATES.c.received_at)
+    rows = [{column.name: getattr(one, column.name) for column in _STATES.columns} for one in found]
+    tx.execute(statement.on_conflict_do_update(constraint=_STATES.primary_key, set_=changed), rows)
 
 
-def list_states(tx: Connection, since: datetime) -> dict[int, ListeningState]:
-    """Channel -> its state, if checked since then."""
-    found = tx.execute(select(*_STATE).where(states.c.checked_at >= since)).mappings()
-    return {row["broadcaster_user_id"]: ListeningState(**row) for row in found}
+def list_states(tx: Connection, now: datetime) -> dict[int, FeedState]:
+    """Channel -> its state. Old ones are ignored: no process is listening."""
+    found = tx.execute(select(_STATES).where(_STATES.c.checked_at >= now - FRESH)).mappings()
+    return {row["broadcaster_user_id"]: FeedState(**row) for row in found}
 
 
 def list_webhook_lines(
@@ -160,4 +126,37 @@ def list_webhook_lines(
     return [ChatLine(*row) for row in found]
 
 
-_STATE = [states.c[name] for name in ListeningState.__slots__]
+# -- health -------------------------------------------------------------------------------------
+
+
+def wrong_chatroom(state: FeedState) -> str:
+    """In one sentence, for the health page and `/check_kick_config`."""
+    return (
+        f"Chatroom {state.chatroom_id} shows nothing of your chat: its id is probably wrong "
+        "(/sync_kick, /set_chatroom)."
+    )
+
+
+def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
+    """One item for each server whose channel's feed is listened to."""
+    states = list_states(tx, now)
+    parts: list[HealthItem] = []
+    for channel in guilds.list_channels(tx, PLATFORM):
+        state = states.get(channel.channel_id)
+        if state is not None:
+            age = (now - state.received_at).total_seconds() if state.received_at else None
+            how: State = "ok" if state.is_ok else "warn"
+            reason = state.reason
+            if state.shows_another_chat:
+                how, reason = "warn", wrong_chatroom(state)
+            parts.append(
+                HealthItem(
+                    "Kick feed of your channel",
+                    how,
+                    reason,
+                    age,
+                    channel.guild_id,
+                    age_of="received",
+                )
+            )
+    return parts

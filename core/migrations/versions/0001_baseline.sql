@@ -269,13 +269,11 @@ CREATE TABLE kick_feed_states (
 	transport TEXT, 
 	received_at TIMESTAMP WITH TIME ZONE, 
 	chatroom_id BIGINT, 
-	missing_on_feed INTEGER DEFAULT '0' NOT NULL, 
+	missing_on_feed INTEGER NOT NULL, 
 	webhooks_missing_since TIMESTAMP WITH TIME ZONE, 
 	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT kick_feed_states_key PRIMARY KEY (broadcaster_user_id)
+	CONSTRAINT kick_feed_states_once PRIMARY KEY (broadcaster_user_id)
 );
-
-COMMENT ON TABLE kick_feed_states IS 'about a channel, whichever servers follow it';
 
 COMMENT ON COLUMN kick_feed_states.reason IS 'one sentence';
 

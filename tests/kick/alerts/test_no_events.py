@@ -12,13 +12,15 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kick.alerts import embeds, no_events
+from core.kick.alerts import messages as alerts
+from core.kick.alerts import no_events
 from core.kick.chat import store as speech
 from core.kick.feed import store as feed
-from core.kick.feed.store import ListeningState
+from core.kick.feed.records import FeedState
 from core.kick.intake import store
 from core.kick.intake.health import check_health
 from core.kick.intake.settings import NO_EVENTS_MINUTES
+from core.kit.records import PlatformUserId
 from core.outbox.tables import messages
 from tests.kick.rig import NOON, NORA
 
@@ -48,10 +50,14 @@ class Channels:
         store.set_status_checks(
             self.tx, {NORA: started_at}, self.now, self.now - timedelta(minutes=4)
         )
-        state = ListeningState(
-            NORA, self.feed_is_well, "", "pusher", self.now, 1, 0, self.webhooks_missing_since
+        state = FeedState(
+            broadcaster_user_id=PlatformUserId(NORA),
+            is_ok=self.feed_is_well,
+            reason="",
+            webhooks_missing_since=self.webhooks_missing_since,
+            checked_at=self.now,
         )
-        feed.set_states(self.tx, [state], self.now)
+        feed.set_states(self.tx, [state])
         no_events.watch(self.tx, self.now)
 
     def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
@@ -298,14 +304,14 @@ def test_with_nobody_to_tell_it_is_still_on_the_health_page(
 
 def test_the_messages_say_what_to_do() -> None:
     payload = {"slug": "nora_plays", "since": NOON.isoformat()}
-    alarm = embeds.no_events(payload).embed
+    alarm = alerts.no_events(payload).embed
     assert r"nora\_plays" in str(alarm.description)
     assert "/check_kick_config" in str(alarm.description)
     assert "realtime feed shows chat" in str(alarm.description)
     over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
     assert "12 min" in str(
-        embeds.no_events_over(payload | over | {"why": "received"}).embed.description
+        alerts.no_events_over(payload | over | {"why": "received"}).embed.description
     )
     assert "offline" in str(
-        embeds.no_events_over(payload | over | {"why": "ended"}).embed.description
+        alerts.no_events_over(payload | over | {"why": "ended"}).embed.description
     )

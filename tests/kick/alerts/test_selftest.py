@@ -14,7 +14,7 @@ from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.inbox.tables import deliveries
 from core.kick.alerts import selftest
-from core.kick.alerts.settings import SELFTEST
+from core.kick.alerts.selftest import SELFTEST
 from core.kick.chat import store
 from core.kick.intake import store as intake
 from core.kit.bus import LocalBus

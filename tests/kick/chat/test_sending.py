@@ -28,10 +28,11 @@ from core.kick.chat.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
 from core.kick.chat.transport import KickTransport
 from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
-from core.kick.feed.store import ListeningState
+from core.kick.feed.records import FeedState
 from core.kick.intake import store as intake
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
+from core.kit.records import PlatformUserId
 from core.kit.services import Services
 from core.outbox.sender import Sender
 from core.outbox.store import find_status, get_counts
@@ -349,9 +350,15 @@ def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: i
     now = unconnected.clock()
 
     def stands(*, well: bool, reason: str) -> None:
-        state = ListeningState(NORA, well, reason, "centrifugo" if well else None, now)
+        state = FeedState(
+            broadcaster_user_id=PlatformUserId(NORA),
+            is_ok=well,
+            reason=reason,
+            received_at=now,
+            checked_at=now,
+        )
         with unconnected.database.begin() as tx:
-            feed.set_states(tx, [state], unconnected.clock())
+            feed.set_states(tx, [state])
 
     assert feed_line(unconnected, guild_id).found == "nobody listens right now"
     stands(well=True, reason="Listening over Centrifugo.")

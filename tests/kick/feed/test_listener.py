@@ -15,9 +15,9 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
-from core.kick.alerts import chatroom
+from core.kick.alerts.tasks import report_wrong_chatrooms
 from core.kick.feed import store
-from core.kick.feed.checks import check_health
+from core.kick.feed.records import FeedState
 from core.kick.feed.session import Patience
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
@@ -52,7 +52,9 @@ def followed(clean: Database) -> None:
 def state(database: Database, guild_id: int = GUILD) -> str:
     """What a server is told on the health page, nothing at first."""
     with database.begin() as tx:
-        told = [p.reason for p in check_health(tx, datetime.now(UTC)) if p.guild_id == guild_id]
+        told = [
+            p.reason for p in store.check_health(tx, datetime.now(UTC)) if p.guild_id == guild_id
+        ]
     return told[0] if told else ""
 
 
@@ -147,12 +149,12 @@ def test_without_negotiation_the_configured_app_is_used(
         until(lambda: "over Pusher" in state(clean))
 
 
-def test_a_retired_key_is_told_and_does_not_end_it(
+def test_a_retired_key_is_reported_and_does_not_end_it(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """pysher's own thread dies of it."""
     kick.fault(feed__provider="pusher", feed__wrong_key=True)
-    with listening(services(clean, pretend)):
+    with listening(services(clean, pretend), replace(HASTE, pause_factor=0.5)):
         until(lambda: "4001" in state(clean))
         kick.fault(feed__provider="centrifugo")
         wait_for_ears(kick, *USED, transport="centrifugo")
@@ -276,16 +278,16 @@ class Chat:
                 kind, lane = "chat.message.sent", f"kick:{NORA}"
                 inbox.receive(tx, Delivery("kick.webhook", each, kind, lane, body, self.clock()))
 
-    def state(self) -> store.ListeningState | None:
+    def state(self) -> FeedState | None:
         with self.database.begin() as tx:
-            return store.list_states(tx, self.clock() - timedelta(minutes=1)).get(NORA)
+            return store.list_states(tx, self.clock()).get(NORA)
 
     def is_confirmed(self) -> bool:
         """Say one more line, of which both tell."""
         self.told(self.kick.chat("mia", "hello"))
         return known(self.database).confirmed_at is not None
 
-    def found(self, condition: Callable[[store.ListeningState], object]) -> bool:
+    def found(self, condition: Callable[[FeedState], object]) -> bool:
         state = self.state()
         return state is not None and bool(condition(state))
 
@@ -309,7 +311,7 @@ def test_a_wrong_chatroom_is_noticed_and_told_once(
         until(lambda: "shows nothing of your chat" in state(clean))
         with clean.begin() as tx:
             for _ in range(3):
-                chatroom.watch(tx, ours.clock())
+                report_wrong_chatrooms(tx, ours.clock())
             told = tx.exec_driver_sql("SELECT kind, payload FROM outbox_messages").all()
     assert [tuple(row) for row in told] == [
         ("kick.wrong_chatroom", {"slug": f"channel-{NORA}", "chatroom_id": 123})

@@ -2,8 +2,14 @@
 
 import pytest
 
-from core.kick.feed.routes import STAY_AWAY_SECONDS, Route, RouteSelector
-from core.kick.feed.rules import MOST_FEEDS, feeds_of, share_out
+from core.kick.feed.rules import (
+    MOST_FEEDS,
+    STAY_AWAY_SECONDS,
+    Route,
+    RouteSelector,
+    feeds_of,
+    share_out,
+)
 
 BOTH = Route(("centrifugo", "pusher"))
 
