@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
+from sqlalchemy import Table
 
 import bot
 from core.features import load_features
+from core.kit.database import METADATA
 from core.kit.feature import GuildSetting
+from core.kit.personal import declared
+from core.kit.records import Record
 from core.kit.settings import Settings
 from core.settings.rules import what_fits
 
@@ -190,6 +194,44 @@ def commands_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+TABLE_OF_DATA = re.compile(r"(<!-- personal data: [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def privacy_policy() -> str:
+    """`PRIVACY_POLICY.md`: its table of all columns that lead to a person."""
+    load_features()
+    classes = (mapper.class_ for mapper in Record.registry.mappers)
+    docs = {one.__tablename__: inspect.getdoc(one) for one in classes}
+    heads = ("Stored", "What leads to you", "After `/forgetme`")
+    rows = table(heads, (_row(one, docs.get(one.name)) for one in personal_tables()))
+    policy = (ROOT / "PRIVACY_POLICY.md").read_text()
+    return TABLE_OF_DATA.sub(lambda old: f"{old[1]}\n{rows}\n\n{old[2]}", policy)
+
+
+def personal_tables() -> list[Table]:
+    return [table for _name, table in sorted(METADATA.tables.items()) if declared(table)]
+
+
+def _row(table: Table, doc: str | None) -> tuple[str, str, str]:
+    data = declared(table)
+    goes = [name for name, one in data.items() if not one.stays]
+    kept: dict[str, list[str]] = {}
+    for name, one in data.items():
+        if one.stays:
+            kept.setdefault(one.stays, []).append(_words(name))
+    after = [f"Kept: {', '.join(names)} ({why})." for why, names in kept.items()]
+    if any(one.deletes_row for one in data.values()):
+        after.insert(0, "Deleted.")
+    elif goes:
+        after.insert(0, "Deleted, or replaced by a made-up name.")
+    what = f"{re.split(r'[.:;](?: |$)', doc)[0]} (`{table.name}`)" if doc else f"`{table.name}`"
+    return " ".join(what.split()), ", ".join(map(_words, data)), " ".join(after)
+
+
+def _words(column: str) -> str:
+    return column.replace("_", " ").replace(" id", " ID")
+
+
 def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     """A Markdown table."""
     lines = [heads, ("---",) * len(heads), *rows]
@@ -206,6 +248,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     ".env.example": env_example,
     "docs/settings.md": settings_page,
     "docs/commands.md": commands_page,
+    "PRIVACY_POLICY.md": privacy_policy,
 }
 """Path from the root -> what stands in it."""
 

@@ -13,7 +13,7 @@ from core.kit.settings import Settings
 from core.privacy.feature import make_feature
 from core.privacy.pages import TEXTS
 from core.privacy.rules import Block, blocks
-from tests.conventions.documents import told
+from tests.conventions.documents import personal_tables, told
 
 
 def client() -> FlaskClient:
@@ -47,6 +47,17 @@ def test_the_little_of_markdown_that_is_used() -> None:
         Block("ul", ("first goes on", "<em>second</em>")),
         Block("h2", ("Next",)),
     ]
+
+
+def test_a_table_and_a_comment() -> None:
+    text = "<!-- made -->\n\n| Stored | After |\n| --- | --- |\n| `a` | **b** |"
+    (table,) = blocks(text)
+    assert table.rows == (("Stored", "After"), ("<code>a</code>", "<strong>b</strong>"))
+
+
+def test_the_policy_lists_every_kind_of_record_about_people() -> None:
+    page = client().get("/privacy").text
+    assert all(f"<code>{table.name}</code>" in page for table in personal_tables())
 
 
 def test_nothing_of_a_text_becomes_markup() -> None:
