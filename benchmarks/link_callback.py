@@ -30,7 +30,8 @@ from core.people.linking import actions, trip
 from core.people.linking.actions import Account, Member
 from core.people.linking.links import LINKS
 from core.people.linking.pages import pages
-from core.people.store import KICK, Link
+from core.people.records import Link
+from core.people.store import KICK
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread

@@ -14,6 +14,12 @@ from core.kit.records import GuildRecord
 TESTS = str(Path(__file__).parent)
 CORE = str(Path(__file__).parents[1] / "core")
 
+_AFTER_A_TABLE = (
+    "ON|USING|WHERE|SET|SELECT|VALUES|DEFAULT|JOIN|LEFT|RIGHT|FULL|INNER|CROSS|GROUP|ORDER|LIMIT"
+    "|FOR|RETURNING|UNION"
+)
+"""Words that are not an alias."""
+
 
 def watch(engine: Engine) -> None:
     """Fail on a statement of `core` that could reach another guild."""
@@ -41,7 +47,9 @@ def unlimited(sql: str) -> list[str]:
     """Mentions of guild records that are not compared by guild."""
     tables = "|".join(sorted(_tables(GuildRecord), key=len, reverse=True))
     mention = re.compile(
-        rf"\b(FROM|JOIN|UPDATE|INTO|USING|,)\s+({tables})\b(?:\s+AS\s+(\w+))?", re.I
+        rf"\b(FROM|JOIN|UPDATE|INTO|USING|,)\s+({tables})\b"
+        rf"(?:\s+(?:AS\s+)?(?!(?:{_AFTER_A_TABLE})\b)(\w+))?",
+        re.I,
     )
     found = []
     for how, table, alias in mention.findall(sql):

@@ -39,6 +39,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import (
     TimeoutError as PoolTimeout,
 )
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core.kit.errors import Outage, StartError
 
@@ -267,7 +268,9 @@ def contains_any(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElem
     return or_(false(), *(cast_sql(column, Text).icontains(one, autoescape=True) for one in texts))
 
 
-def among(column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+def among(
+    column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Any]
+) -> ColumnElement[bool]:
     """Whether the column holds one of these values, of which there may be many thousands: they are
     passed as one array and joined. PostgreSQL would plan for each item of a list by itself."""
     array = cast_sql(list(values), ARRAY(column.type))

@@ -11,8 +11,7 @@ from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store
-from core.people.records import GuildAccount
-from core.people.store import Viewer
+from core.people.records import GuildAccount, Viewer
 
 _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
 _DISCORD_ID = re.compile(r"[0-9]{15,19}")

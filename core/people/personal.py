@@ -10,11 +10,10 @@ from core.kit.personal import Personal, Subject
 from core.kit.privacy import personal_data
 from core.people import store
 from core.people.exclusions.records import ExcludedName, Exclusion
-from core.people.forgetting.store import set_forgotten
 from core.people.linking.tables import attempts
 from core.people.linklog import actions as linklog
 from core.people.panels.records import Panel
-from core.people.tables import links, viewers
+from core.people.records import Link, Viewer
 
 RECORDS = personal_data(Panel, Exclusion, ExcludedName)
 
@@ -31,17 +30,17 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
 def _accounts(tx: Connection, subject: Subject) -> list[dict[str, Any]]:
     found = tx.execute(
         select(
-            viewers.c.platform,
-            viewers.c.platform_user_id.label("user_id_there"),
-            viewers.c.name.label("name_there"),
-            viewers.c.named_at.label("name_seen_at"),
-            links.c.linked_at,
+            Viewer.platform,
+            Viewer.platform_user_id.label("user_id_there"),
+            Viewer.name.label("name_there"),
+            Viewer.named_at.label("name_seen_at"),
+            Link.linked_at,
         )
         .join(
-            links,
-            (links.c.guild_id == viewers.c.guild_id) & (links.c.viewer_id == viewers.c.viewer_id),
+            Link,
+            (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id),
         )
-        .where(links.c.guild_id == subject.guild_id, links.c.discord_id == subject.discord_id)
+        .where(Viewer.guild_id == subject.guild_id, Link.discord_id == subject.discord_id)
     )
     return [dict(row) for row in found.mappings()]
 
@@ -73,13 +72,13 @@ def forget(tx: Connection, subject: Subject) -> None:
         link = store.find_link(tx, subject.guild_id, subject.discord_id, account.platform)
         if link is not None and store.end_link(tx, link):
             _tell(tx, subject, link)
-    set_forgotten(tx, subject)
+    store.set_forgotten(tx, subject)
     tx.execute(delete(attempts).where(_of_attempts(subject)))
     RECORDS.forget(tx, subject)
     linklog.note_forgotten(tx, subject)
 
 
-def _tell(tx: Connection, subject: Subject, link: store.Link) -> None:
+def _tell(tx: Connection, subject: Subject, link: Link) -> None:
     """The features above hear it as an unlink, and take back what hung on the link."""
     inbox.publish(
         tx,

@@ -1,21 +1,53 @@
-"""What records about a viewer have in common."""
+"""Viewers, whose they are on Discord, and what every record about a viewer has in common."""
 
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ForeignKeyConstraint, select
+from sqlalchemy import (
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    select,
+)
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
 from core.kit.personal import PSEUDONYMOUS, holds
-from core.kit.records import GuildRecord, ViewerId
-from core.people.tables import viewers
+from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId
 
 
 class GuildAccount(NamedTuple):
-    """A platform account, as it is known in one server."""
+    """A platform account, as it is known in one guild."""
 
     guild_id: int
     platform: str
     user_id: int
+
+
+class Viewer(GuildRecord, kw_only=True):
+    """A platform account, as it is known in one guild. `core.people.store` adds them."""
+
+    __tablename__ = "people_viewers"
+
+    viewer_id: Mapped[ViewerId] = mapped_column(Identity(always=True))
+    platform: Mapped[str]
+    platform_user_id: Mapped[PlatformUserId] = mapped_column(
+        info=holds("number"), comment="below zero once forgotten"
+    )
+    name: Mapped[str] = mapped_column(info=holds("name"), comment="as its owner writes it now")
+    folded_name: Mapped[str] = mapped_column(info=holds("name"), comment="for comparing")
+    named_at: Mapped[datetime] = mapped_column(comment="when the name was seen")
+
+    __table_args__ = (
+        # The guild is part of the key, so that no row can point to another guild's viewer.
+        PrimaryKeyConstraint("guild_id", "viewer_id", name="people_viewers_key"),
+        UniqueConstraint(
+            "guild_id", "platform", "platform_user_id", name="people_viewers_one_per_account"
+        ),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_viewers_guild"),
+        Index("people_viewers_by_name", "guild_id", "folded_name"),
+    )
 
 
 class ViewerRecord(GuildRecord, kw_only=True):
@@ -27,13 +59,49 @@ class ViewerRecord(GuildRecord, kw_only=True):
 
     @declared_attr
     def viewer_name(cls) -> Mapped[str]:
-        same_guild = viewers.c.guild_id == cls.guild_id
-        name = select(viewers.c.name).where(same_guild, viewers.c.viewer_id == cls.viewer_id)
-        return column_property(name.correlate_except(viewers).scalar_subquery())
+        same_guild = Viewer.guild_id == cls.guild_id
+        name = select(Viewer.name).where(same_guild, Viewer.viewer_id == cls.viewer_id)
+        return column_property(name.correlate_except(Viewer).scalar_subquery())
 
 
 def viewer_key(name: str) -> ForeignKeyConstraint:
     """Foreign key to a viewer of the same guild."""
-    return ForeignKeyConstraint(
-        ["guild_id", "viewer_id"], [viewers.c.guild_id, viewers.c.viewer_id], name=name
+    viewer = ["people_viewers.guild_id", "people_viewers.viewer_id"]
+    return ForeignKeyConstraint(["guild_id", "viewer_id"], viewer, name=name)
+
+
+class Link(ViewerRecord, kw_only=True):
+    """A member of the guild and the account that is theirs."""
+
+    __tablename__ = "people_links"
+
+    discord_id: Mapped[MemberId] = mapped_column(info=holds("number"))
+    platform: Mapped[str] = mapped_column(comment="of the viewer")
+    linked_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "guild_id", "discord_id", "platform", name="people_links_one_per_member"
+        ),
+        UniqueConstraint("guild_id", "viewer_id", name="people_links_one_per_account"),
+        viewer_key("people_links_viewer"),
+    )
+
+
+class Tombstone(ViewerRecord, kw_only=True):
+    """A keyed fingerprint of an account whose owner asked to be forgotten. With it the viewer is
+    found again if they come back, so that nobody gets rid of a penalty by being forgotten."""
+
+    __tablename__ = "people_tombstones"
+
+    platform: Mapped[str]
+    digest: Mapped[str] = mapped_column(comment="of the platform's user id, keyed")
+    forgotten_at: Mapped[datetime]
+
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "guild_id", "platform", "digest", name="people_tombstones_one_per_account"
+        ),
+        UniqueConstraint("guild_id", "viewer_id", name="people_tombstones_one_per_viewer"),
+        viewer_key("people_tombstones_viewer"),
     )

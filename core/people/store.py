@@ -1,34 +1,43 @@
-"""The statements about viewers, and about whose they are on Discord."""
+"""Statements about viewers and their links.
+
+They take a connection, because most run for each line of chat or for many rows. The records that
+they return are for reading: changes of them are not written.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, Select, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
 
-from core.people.forgetting.store import list_forgotten, revive
-from core.people.records import GuildAccount
-from core.people.tables import links, viewers
+from core.kit.crypto import fingerprint
+from core.kit.database import key_of
+from core.kit.personal import Account, Subject, pseudonym_of
+from core.kit.records import GuildRecord
+from core.people.records import GuildAccount, Link, Tombstone, Viewer
+
+KICK = "kick"
+
+R = TypeVar("R", bound=GuildRecord)
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """A platform account in one server. `viewer_id` is ours, `platform_user_id` the platform's."""
+def _first(tx: Connection, statement: Select[R]) -> R | None:
+    with Session(tx, join_transaction_mode="rollback_only") as session:
+        return session.scalar(statement)
 
-    guild_id: int
-    viewer_id: int
-    platform: str
-    platform_user_id: int
-    name: str
+
+# -- viewers --------------------------------------------------------------------------------------
 
 
 def fold(name: str) -> str:
-    """The form under which names are compared: `@MadCats ` and `madcats` are the same."""
+    """The form in which names are compared: `@MadCats ` and `madcats` are the same."""
     return name.strip().removeprefix("@").casefold()
 
 
-# Most lines of chat change nothing, so it looks before it writes; both in one trip to the server.
-# Somebody may be quicker after the look, and with a newer name: hence the CASEs.
+# Most lines of chat change nothing, so this reads before it writes, in one round trip. Another
+# transaction may write in between, perhaps a newer name: hence the CASEs.
 _SET_VIEWERS = text("""
     WITH seen AS (
         SELECT * FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:platforms AS text[]),
@@ -36,7 +45,11 @@ _SET_VIEWERS = text("""
                              CAST(:folded_names AS text[]), CAST(:ats AS timestamptz[]))
                    AS seen (guild_id, platform, platform_user_id, name, folded_name, named_at)
     ), known AS (
-        SELECT v.* FROM seen JOIN people_viewers v USING (guild_id, platform, platform_user_id)
+        SELECT v.*
+          FROM seen
+          JOIN people_viewers v ON v.guild_id = seen.guild_id
+                               AND v.platform = seen.platform
+                               AND v.platform_user_id = seen.platform_user_id
     ), written AS (
         INSERT INTO people_viewers AS v
                (guild_id, platform, platform_user_id, name, folded_name, named_at)
@@ -45,7 +58,7 @@ _SET_VIEWERS = text("""
          WHERE known.viewer_id IS NULL
             OR (known.name <> seen.name AND known.named_at < seen.named_at)
          ORDER BY guild_id, platform, platform_user_id
-            ON CONFLICT ON CONSTRAINT people_viewers_one_an_account DO UPDATE
+            ON CONFLICT ON CONSTRAINT people_viewers_one_per_account DO UPDATE
            SET name = CASE WHEN excluded.named_at > v.named_at
                            THEN excluded.name ELSE v.name END,
                folded_name = CASE WHEN excluded.named_at > v.named_at
@@ -62,9 +75,14 @@ _SET_VIEWERS = text("""
 def set_viewers(
     tx: Connection, seen: Sequence[tuple[GuildAccount, str, datetime]]
 ) -> dict[GuildAccount, int]:
-    """Make sure that these accounts are known, each under the newest name seen, and when it was;
-    returns their viewer ids. A late event must not bring an old name back. Who was forgotten and
-    comes back is the same viewer."""
+    """Add the accounts that are new, update names, and return the viewer ids.
+
+    A late event does not bring an old name back. An account whose owner was forgotten gets its
+    former viewer id.
+
+    Args:
+        seen: account, name, and when it had this name; of any guilds.
+    """
     newest = {account: (name, at) for account, name, at in sorted(seen, key=lambda one: one[2])}
     values = {
         "guild_ids": [account.guild_id for account in newest],
@@ -77,112 +95,62 @@ def set_viewers(
     found = [(GuildAccount(*row[:3]), *row[3:]) for row in tx.execute(_SET_VIEWERS, values)]
     viewer_ids = {account: viewer_id for account, viewer_id, _is_new in found}
     new = [account for account, _viewer_id, is_new in found if is_new]
-    for account, forgotten in list_forgotten(tx, new).items():
-        revive(tx, account.guild_id, forgotten, viewer_ids[account])
-        viewer_ids[account] = forgotten
+    for account, former in _list_forgotten(tx, new).items():
+        _restore(tx, account.guild_id, former, viewer_ids[account])
+        viewer_ids[account] = former
     return viewer_ids
 
 
 def set_viewer(
     tx: Connection, guild_id: int, platform: str, platform_user_id: int, name: str, at: datetime
 ) -> int:
-    """The same for one."""
+    """The same for one account."""
     account = GuildAccount(guild_id, platform, platform_user_id)
     return set_viewers(tx, [(account, name, at)])[account]
 
 
-_COLUMNS = (
-    viewers.c.guild_id,
-    viewers.c.viewer_id,
-    viewers.c.platform,
-    viewers.c.platform_user_id,
-    viewers.c.name,
-)
-
-
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """The viewer who carries this name now; of several, the one who was seen with it last."""
-    row = (
-        tx.execute(
-            select(*_COLUMNS)
-            .where(viewers.c.guild_id == guild_id, viewers.c.folded_name == fold(name))
-            .order_by(viewers.c.named_at.desc())
-            .limit(1)
-        )
-        .mappings()
-        .first()
-    )
-    return Viewer(**row) if row else None
+    """The viewer with this name; of several, the one who was last seen with it."""
+    named = Viewer.folded_name == fold(name)
+    found = select(Viewer).where(Viewer.guild_id == guild_id, named)
+    return _first(tx, found.order_by(Viewer.named_at.desc()).limit(1))
 
 
 def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
-    """The viewer with this id. Raises `NoResultFound` when the server has none such."""
-    row = (
-        tx.execute(
-            select(*_COLUMNS).where(
-                viewers.c.guild_id == guild_id, viewers.c.viewer_id == viewer_id
-            )
-        )
-        .mappings()
-        .one()
-    )
-    return Viewer(**row)
+    """The viewer with this id, which the guild must have."""
+    same = (Viewer.guild_id == guild_id) & (Viewer.viewer_id == viewer_id)
+    viewer = _first(tx, select(Viewer).where(same))
+    assert viewer is not None, f"no viewer {viewer_id}"
+    return viewer
 
 
-# -- whose they are on Discord ------------------------------------------------------------------
-
-KICK = "kick"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A member of the server and the account that is theirs. `name` is the account's of today."""
-
-    guild_id: int
-    discord_id: int
-    platform: str
-    viewer_id: int
-    linked_at: datetime
-    name: str
-
-
-_LINKS = select(
-    links.c.guild_id,
-    links.c.discord_id,
-    links.c.platform,
-    links.c.viewer_id,
-    links.c.linked_at,
-    viewers.c.name,
-).join(
-    viewers, (viewers.c.guild_id == links.c.guild_id) & (viewers.c.viewer_id == links.c.viewer_id)
-)
+# -- links ----------------------------------------------------------------------------------------
 
 
 def find_link(tx: Connection, guild_id: int, discord_id: int, platform: str = KICK) -> Link | None:
     """The member's account on this platform."""
-    found = _LINKS.where(
-        links.c.guild_id == guild_id,
-        links.c.discord_id == discord_id,
-        links.c.platform == platform,
-    )
-    row = tx.execute(found).mappings().first()
-    return Link(**row) if row else None
+    theirs = (Link.discord_id == discord_id) & (Link.platform == platform)
+    return _first(tx, select(Link).where(Link.guild_id == guild_id, theirs))
 
 
 def find_link_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Link | None:
-    """Whose account this is."""
-    found = _LINKS.where(links.c.guild_id == guild_id, links.c.viewer_id == viewer_id)
-    row = tx.execute(found).mappings().first()
-    return Link(**row) if row else None
+    """The link of this account."""
+    linked = Link.viewer_id == viewer_id
+    return _first(tx, select(Link).where(Link.guild_id == guild_id, linked))
 
 
 def add_link(
     tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
 ) -> None:
-    """From now on the account is the member's. Raises `IntegrityError`, naming
-    `people_links_one_a_member` or `people_links_one_an_account`, when one of them is taken."""
+    """Link an account with a member.
+
+    Raises:
+        IntegrityError: the member has an account on this platform already
+            (`people_links_one_per_member`), or the account is linked
+            (`people_links_one_per_account`).
+    """
     tx.execute(
-        insert(links).values(
+        insert(Link).values(
             guild_id=guild_id,
             discord_id=discord_id,
             platform=platform,
@@ -193,13 +161,90 @@ def add_link(
 
 
 def end_link(tx: Connection, link: Link) -> bool:
-    """They are separate again; False when they were by then, or when it is another link."""
+    """Delete this link; False if it is gone already, even if the two were linked again since."""
     ended = tx.execute(
-        delete(links).where(
-            links.c.guild_id == link.guild_id,
-            links.c.discord_id == link.discord_id,
-            links.c.viewer_id == link.viewer_id,
-            links.c.linked_at == link.linked_at,
+        delete(Link).where(
+            Link.guild_id == link.guild_id,
+            Link.discord_id == link.discord_id,
+            Link.viewer_id == link.viewer_id,
+            Link.linked_at == link.linked_at,
         )
     )
     return ended.rowcount == 1
+
+
+# -- /forgetme ------------------------------------------------------------------------------------
+
+
+def list_accounts(tx: Connection, guild_id: int, discord_id: int) -> tuple[Account, ...]:
+    """The accounts that are linked with a member. Their names and links do not change until the
+    transaction ends."""
+    linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
+    found = tx.execute(
+        select(Viewer.platform, Viewer.platform_user_id, Viewer.viewer_id, Viewer.name)
+        .join(Link, linked)
+        .where(Viewer.guild_id == guild_id, Link.discord_id == discord_id)
+        .order_by(Viewer.platform)
+        .with_for_update(of=Viewer.__table__, key_share=True)
+    )
+    return tuple(Account(*row) for row in found)
+
+
+def set_forgotten(tx: Connection, subject: Subject) -> None:
+    """Replace names and ids of the accounts, and keep a fingerprint of each."""
+    guild_id = subject.guild_id
+    for account in subject.accounts:
+        viewer_id, name = account.viewer_id, pseudonym_of(account.viewer_id)
+        tx.execute(
+            update(Viewer)
+            .where(Viewer.guild_id == guild_id, Viewer.viewer_id == viewer_id)
+            # No platform has ids below zero.
+            .values(platform_user_id=-viewer_id, name=name, folded_name=name)
+        )
+        known = GuildAccount(guild_id, account.platform, account.user_id)
+        tombstone = upsert(Tombstone).values(
+            guild_id=guild_id,
+            viewer_id=viewer_id,
+            platform=account.platform,
+            digest=_digest(tx, known),
+            forgotten_at=subject.at,
+        )
+        tx.execute(tombstone.on_conflict_do_nothing())
+
+
+_LIST_FORGOTTEN = text("""
+    SELECT t.guild_id, t.platform, t.digest, t.viewer_id
+      FROM unnest(CAST(:guild_ids AS bigint[]), CAST(:platforms AS text[]),
+                  CAST(:digests AS text[])) AS asked (guild_id, platform, digest)
+      JOIN people_tombstones t ON t.guild_id = asked.guild_id
+                              AND t.platform = asked.platform
+                              AND t.digest = asked.digest
+""")
+
+
+def _list_forgotten(tx: Connection, accounts: Sequence[GuildAccount]) -> dict[GuildAccount, int]:
+    """The viewer ids of those accounts whose owners were forgotten."""
+    if not accounts:
+        return {}
+    asked = {(one.guild_id, one.platform, _digest(tx, one)): one for one in accounts}
+    guild_ids, platforms, digests = map(list, zip(*asked, strict=True))
+    values = {"guild_ids": guild_ids, "platforms": platforms, "digests": digests}
+    found = tx.execute(_LIST_FORGOTTEN, values)
+    return {asked[row.guild_id, row.platform, row.digest]: row.viewer_id for row in found}
+
+
+def _restore(tx: Connection, guild_id: int, former: int, added: int) -> None:
+    """Give a forgotten viewer the account for which a viewer was just added."""
+    of_guild = Viewer.guild_id == guild_id
+    replaced = delete(Viewer).where(of_guild, Viewer.viewer_id == added)
+    columns = (Viewer.platform_user_id, Viewer.name, Viewer.folded_name, Viewer.named_at)
+    known = dict(tx.execute(replaced.returning(*columns)).mappings().one())
+    tx.execute(update(Viewer).where(of_guild, Viewer.viewer_id == former).values(known))
+    tx.execute(
+        delete(Tombstone).where(Tombstone.guild_id == guild_id, Tombstone.viewer_id == former)
+    )
+
+
+def _digest(tx: Connection, account: GuildAccount) -> str:
+    guild_id, platform, user_id = account
+    return fingerprint(key_of(tx), f"people.tombstone|{guild_id}|{platform}|{user_id}")

@@ -12,8 +12,8 @@ from core.guilds import store as guilds
 from core.kit.crypto import SealBroken, Vault
 from core.kit.personal import SWEPT_AFTER, Personal, Subject
 from core.kit.work import Lock, lock_guild
-from core.people.forgetting.store import list_accounts
 from core.people.linking.store import lock_member
+from core.people.store import list_accounts
 from core.privacy import store
 from core.privacy.store import Wish
 

@@ -11,16 +11,16 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import among
 from core.people.exclusions.store import excluded_from
-from core.people.tables import links
+from core.people.records import Link
 from core.roles.rules import Grant
 from core.roles.tables import grants, looks, rewards
 
 
 def list_linked(tx: Connection, guild_id: int, only: Collection[int] | None = None) -> set[int]:
     """The members to whom an account belongs, all or those among these."""
-    found = select(links.c.discord_id).where(links.c.guild_id == guild_id)
+    found = select(Link.discord_id).where(Link.guild_id == guild_id)
     if only is not None:
-        found = found.where(among(links.c.discord_id, only))
+        found = found.where(among(Link.discord_id, only))
     return set(tx.execute(found).scalars())
 
 

@@ -13,7 +13,7 @@ from core.guilds.records import AuditEntry
 from core.kit.paginator import nearest_page
 from core.kit.settings import Settings
 from core.kit.work import Work
-from core.people.tables import viewers
+from core.people.records import Viewer
 from core.settings.rules import Declared, viewer_of
 
 
@@ -96,9 +96,9 @@ def read_log(work: Work, per_page: int, number: int) -> LogPage:
     newest = select(AuditEntry).order_by(AuditEntry.id.desc())
     entries = work.scalars(newest.limit(per_page).offset(skipped)).all()
     names = work.tx.execute(
-        select(viewers.c.viewer_id, viewers.c.name).where(
-            viewers.c.guild_id == work.guild_id,
-            viewers.c.viewer_id.in_({viewer_of(entry.target) for entry in entries}),
+        select(Viewer.viewer_id, Viewer.name).where(
+            Viewer.guild_id == work.guild_id,
+            Viewer.viewer_id.in_({viewer_of(entry.target) for entry in entries}),
         )
     )
     return LogPage(entries, skipped, total, {row.viewer_id: row.name for row in names})

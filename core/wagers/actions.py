@@ -25,7 +25,7 @@ from core.outbox import actions as outbox
 from core.outbox import personal as outbox_personal
 from core.people import store as people
 from core.people.actions import find_person
-from core.people.store import Link
+from core.people.records import Link
 from core.wagers import rules, verified_role
 from core.wagers.records import AffiliateAccount, WagerChange
 from core.wagers.rules import TITLES, WagerSettings
@@ -253,7 +253,7 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
         if linked is None:
             raise Refusal(
                 _("{name} has not linked a {platform} account.").format(
-                    name=own.name, platform=TITLES[platform]
+                    name=own.viewer_name, platform=TITLES[platform]
                 ),
                 _("Name it: `/verifyshuffle person username`."),
             )
@@ -349,7 +349,7 @@ def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[Aff
         if mine.verified_at is not None:
             raise Refusal(
                 _("{name} has the account {username} verified.").format(
-                    name=own.name, username=mine.username
+                    name=own.viewer_name, username=mine.username
                 ),
                 _("`/unlinkshuffle` with their name unlinks it."),
             )

@@ -22,8 +22,7 @@ from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
 from core.kit.personal import holds
 from core.kit.records import MemberId, Record, RoleId, one_of
-from core.people.records import ViewerRecord, viewer_key
-from core.people.tables import links
+from core.people.records import Link, ViewerRecord, viewer_key
 
 Decision = Literal["release", "dismissal"]
 Kind = Literal["rise", "fall", "release", "dismissal"]
@@ -39,9 +38,9 @@ class _OwnedRecord(ViewerRecord, kw_only=True):
 
     @declared_attr
     def owner(cls) -> Mapped[MemberId | None]:
-        same_guild = links.c.guild_id == cls.guild_id
-        member = select(links.c.discord_id).where(same_guild, links.c.viewer_id == cls.viewer_id)
-        return column_property(member.correlate_except(links).scalar_subquery())
+        same_guild = Link.guild_id == cls.guild_id
+        member = select(Link.discord_id).where(same_guild, Link.viewer_id == cls.viewer_id)
+        return column_property(member.correlate_except(Link).scalar_subquery())
 
 
 class AffiliateAccount(_OwnedRecord, kw_only=True):

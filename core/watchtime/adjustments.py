@@ -9,7 +9,7 @@ from core.guilds.store import post_audit
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.watchtime import standings, store
 from core.watchtime.tables import adjustments
 

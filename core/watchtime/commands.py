@@ -11,7 +11,7 @@ from core.kit.paginator import show
 from core.kit.services import Services
 from core.people.exclusions import discord as exclusions
 from core.people.linking.buttons import start_button
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.watchtime import adjustments, embeds, looks
 from core.watchtime.actions import set_tracking
 from core.watchtime.buttons import HISTORY, LEADERBOARD

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from core.people.store import Viewer
+from core.people.records import Viewer
 
 
 @dataclass(frozen=True, slots=True)

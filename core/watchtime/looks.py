@@ -15,7 +15,8 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
-from core.people.store import Viewer, find_link, get_viewer
+from core.people.records import Viewer
+from core.people.store import find_link, get_viewer
 from core.watchtime import history, periods, rules, standings, streams
 from core.watchtime.actions import window
 from core.watchtime.history import Entry

@@ -21,7 +21,7 @@ from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Exclusion
-from core.people.forgetting.tables import tombstones
+from core.people.records import Tombstone
 from core.privacy import actions, store
 from core.slot_calls.actions import get_call
 from tests.privacy.scene import (
@@ -159,7 +159,7 @@ def test_who_comes_back_is_the_same_viewer_with_the_same_penalties(
         assert exclusions.is_excluded(work, viewer_id, "slot_calls")
         assert exclusions.is_excluded(work, viewer_id, "watchtime")
     assert watched(tx, guild_id, viewer_id) == 0
-    assert tx.execute(select(tombstones)).all() == []
+    assert tx.execute(select(Tombstone)).all() == []
 
 
 def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_id: int) -> None:

@@ -13,10 +13,8 @@ from core.kit.errors import Outage
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions.records import Exclusion
-from core.people.forgetting.tables import tombstones
 from core.people.linking import actions as linking
-from core.people.tables import links
-from core.people.tables import viewers as viewers_table
+from core.people.records import Link, Tombstone, Viewer
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.watchtime import actions as watchtime
 from tests.clean import cleaned
@@ -68,7 +66,7 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
             list(crowd.map(often, (chat, credit, link_and_forget)))
         with database.begin() as tx:
             again = people.meet_sender(tx, line(guild_id, "still me"))
-            found = tx.execute(select(viewers_table.c.viewer_id)).scalars().all()
+            found = tx.execute(select(Viewer.viewer_id)).scalars().all()
     assert again == first
     assert found == [first], "one viewer, through all of it"
 
@@ -88,7 +86,7 @@ def test_who_comes_back_twice_at_once_is_one(database: Database, guild_id: int) 
         with ThreadPoolExecutor(4) as crowd:
             assert set(crowd.map(come_back, range(4))) == {first}
         with database.begin() as tx:
-            assert tx.execute(select(tombstones)).all() == []
+            assert tx.execute(select(Tombstone)).all() == []
 
 
 def test_two_presses_at_once_forget_once(database: Database, guild_id: int) -> None:
@@ -105,8 +103,8 @@ def test_two_presses_at_once_forget_once(database: Database, guild_id: int) -> N
         with ThreadPoolExecutor(2) as hands:
             list(hands.map(press, range(2)))
         with database.begin() as tx:
-            assert len(tx.execute(select(tombstones)).all()) == 1
-            assert tx.execute(select(links)).all() == []
+            assert len(tx.execute(select(Tombstone)).all()) == 1
+            assert tx.execute(select(Link)).all() == []
 
 
 def test_without_the_installations_key_nobody_is_recognised(

@@ -19,7 +19,7 @@ from core.kit.personal import Subject
 from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people import store as people
-from core.people.forgetting.store import list_accounts
+from core.people.store import list_accounts
 from core.wagers import actions, store, verified_role
 from core.wagers.actions import Verified
 from core.wagers.counting import Odd, count, list_odd

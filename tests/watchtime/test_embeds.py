@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from core.kit.feature import Goal
-from core.people.store import Viewer
+from core.kit.records import PlatformUserId, ViewerId
+from core.people.records import Viewer
 from core.watchtime import embeds
 from core.watchtime.adjustments import Adjusted
 from core.watchtime.history import Entry
@@ -22,7 +23,14 @@ LIVE = Stream(1, "kick", at(0), at(50), None, is_live=True)
 OVER = Stream(1, "kick", at(0), at(50), at(55), is_live=False)
 
 CARD = Standing(
-    viewer=Viewer(1, 5, "kick", 77, "*mad*cats"),
+    viewer=Viewer(
+        viewer_id=ViewerId(5),
+        platform="kick",
+        platform_user_id=PlatformUserId(77),
+        name="*mad*cats",
+        folded_name="*mad*cats",
+        named_at=at(0),
+    ),
     rank=Rank(timedelta(hours=12, minutes=5), 4, 120, timedelta(hours=20)),
     this_month=timedelta(hours=2),
     stream=LIVE,

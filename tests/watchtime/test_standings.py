@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, insert
 
-from core.people.tables import links
+from core.people.records import Link
 from core.watchtime import actions, standings
 from core.watchtime.standings import Member
 from tests.watchtime.model import Teller, at, exclude, tell, viewer_id
@@ -22,7 +22,7 @@ def evening(tx: Connection, guild_id: int, *messages: tuple[int, float], **platf
 
 def link(tx: Connection, guild_id: int, discord_id: int, viewer: int, platform: str) -> None:
     tx.execute(
-        insert(links).values(
+        insert(Link).values(
             guild_id=guild_id,
             discord_id=discord_id,
             platform=platform,

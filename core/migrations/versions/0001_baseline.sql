@@ -690,15 +690,17 @@ CREATE TABLE people_viewers (
 	folded_name TEXT NOT NULL, 
 	named_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT people_viewers_key PRIMARY KEY (guild_id, viewer_id), 
-	CONSTRAINT people_viewers_one_an_account UNIQUE (guild_id, platform, platform_user_id), 
+	CONSTRAINT people_viewers_one_per_account UNIQUE (guild_id, platform, platform_user_id), 
 	CONSTRAINT people_viewers_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
 CREATE INDEX people_viewers_by_name ON people_viewers (guild_id, folded_name);
 
-COMMENT ON COLUMN people_viewers.name IS 'as written by its owner, today';
+COMMENT ON COLUMN people_viewers.platform_user_id IS 'below zero once forgotten';
 
-COMMENT ON COLUMN people_viewers.folded_name IS 'for looking up';
+COMMENT ON COLUMN people_viewers.name IS 'as its owner writes it now';
+
+COMMENT ON COLUMN people_viewers.folded_name IS 'for comparing';
 
 COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
@@ -1003,35 +1005,35 @@ COMMENT ON COLUMN privacy_wishes.subject IS 'who it was, sealed';
 
 ALTER TABLE privacy_wishes ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE people_tombstones (
-	guild_id BIGINT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	platform TEXT NOT NULL, 
-	digest TEXT NOT NULL, 
-	forgotten_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT people_tombstones_one_an_account PRIMARY KEY (guild_id, platform, digest), 
-	CONSTRAINT people_tombstones_one_a_viewer UNIQUE (guild_id, viewer_id), 
-	CONSTRAINT people_tombstones_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-COMMENT ON COLUMN people_tombstones.digest IS 'of the platform''s user id, keyed';
-
-ALTER TABLE people_tombstones ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE people_links (
 	guild_id BIGINT NOT NULL, 
 	discord_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
 	linked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT people_links_one_a_member PRIMARY KEY (guild_id, discord_id, platform), 
-	CONSTRAINT people_links_one_an_account UNIQUE (guild_id, viewer_id), 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT people_links_one_per_member PRIMARY KEY (guild_id, discord_id, platform), 
+	CONSTRAINT people_links_one_per_account UNIQUE (guild_id, viewer_id), 
 	CONSTRAINT people_links_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 );
 
 COMMENT ON COLUMN people_links.platform IS 'of the viewer';
 
 ALTER TABLE people_links ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE people_tombstones (
+	guild_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	forgotten_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT people_tombstones_one_per_account PRIMARY KEY (guild_id, platform, digest), 
+	CONSTRAINT people_tombstones_one_per_viewer UNIQUE (guild_id, viewer_id), 
+	CONSTRAINT people_tombstones_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN people_tombstones.digest IS 'of the platform''s user id, keyed';
+
+ALTER TABLE people_tombstones ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_exclusions (
 	guild_id BIGINT NOT NULL, 

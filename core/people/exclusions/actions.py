@@ -16,7 +16,8 @@ from core.people import actions as people
 from core.people.exclusions import store
 from core.people.exclusions.records import Cause, ExcludedName, Exclusion, Scope
 from core.people.exclusions.rules import CHAT_BOT_SCOPE, CHAT_BOTS, is_chat_bot
-from core.people.store import Viewer, find_by_name, fold
+from core.people.records import Viewer
+from core.people.store import find_by_name, fold
 
 LONGEST_NAME = 64
 """More than any platform allows."""

@@ -21,7 +21,7 @@ from core.people.linking import store
 from core.people.linking.happenings import Happening, Reason, note
 from core.people.linking.rules import GIVEN_UP_AFTER, WITHIN, free_again_at
 from core.people.linking.store import Attempt
-from core.people.store import Link
+from core.people.records import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _confirm(tx: Connection, attempt: Attempt, link: Link) -> None:
         attempt.discord_id,
         "people.linked",
         f"people.linked:{attempt.link_id}",
-        {"account": link.name, "server": guilds.list_names(tx).get(attempt.guild_id, "")},
+        {"account": link.viewer_name, "server": guilds.list_names(tx).get(attempt.guild_id, "")},
         if_possible=True,
     )
 
@@ -199,19 +199,21 @@ def link_account(
         ),
     )
     note(tx, Happening(guild_id, "linked", discord_id, account.name, None, discord_id, now))
-    return Link(guild_id, discord_id, platform, viewer_id, now, account.name)
+    link = people.find_link(tx, guild_id, discord_id, platform)
+    assert link is not None, "it was added above"
+    return link
 
 
 def _conflict(broken: str | None, known: Link | None) -> Conflict:
-    if broken == "people_links_one_a_member":
+    if broken == "people_links_one_per_member":
         return Conflict(
             "other_account",
             _("You have linked another Kick account in this server: {name}.").format(
-                name=known.name if known else "?"
+                name=known.viewer_name if known else "?"
             ),
             _("In Discord, run /unlink first, then /link again."),
         )
-    assert broken == "people_links_one_an_account", broken
+    assert broken == "people_links_one_per_account", broken
     return Conflict(
         "account_taken",
         _("This Kick account is linked with somebody else in this server."),
@@ -240,7 +242,7 @@ def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> boo
     separate before."""
     if not people.end_link(tx, link):
         return False
-    guild_id, member = link.guild_id, link.discord_id
+    guild_id, member, name = link.guild_id, link.discord_id, link.viewer_name
     inbox.publish(
         tx,
         AccountUnlinked(
@@ -253,8 +255,8 @@ def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> boo
         ),
     )
     if actor != member:
-        guilds.post_audit(tx, guild_id, actor, "people.unlink", str(member), before=link.name)
-    note(tx, Happening(guild_id, "unlinked", member, link.name, None, actor, now))
+        guilds.post_audit(tx, guild_id, actor, "people.unlink", str(member), before=name)
+    note(tx, Happening(guild_id, "unlinked", member, name, None, actor, now))
     return True
 
 

@@ -21,7 +21,7 @@ from core.people.linking import actions, embeds, store
 from core.people.linking.links import LINKS
 from core.people.linking.rules import LINK_LASTS
 from core.people.linking.store import Attempt
-from core.people.store import Link
+from core.people.records import Link
 
 Invitation = tuple[discord.Embed, discord.ui.View]
 

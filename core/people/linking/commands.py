@@ -17,7 +17,7 @@ from core.people.linking.buttons import (
     start_button,
     unlink_buttons,
 )
-from core.people.store import Link
+from core.people.records import Link
 
 Context = commands.Context[commands.Bot]
 

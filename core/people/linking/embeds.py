@@ -9,7 +9,7 @@ import discord
 from core.kit.discord_ui import ago, card, safe
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
-from core.people.store import Link
+from core.people.records import Link
 
 
 def invitation(server: str, expires_at: datetime) -> discord.Embed:
@@ -46,7 +46,7 @@ def dms_are_closed() -> discord.Embed:
 def already_linked(server: str, link: Link) -> discord.Embed:
     """To the member alone."""
     return card(
-        "🔗 " + _("You are linked with {name} on Kick").format(name=safe(link.name)),
+        "🔗 " + _("You are linked with {name} on Kick").format(name=safe(link.viewer_name)),
         _("In **{server}**, since {when}. To link another account, run `/unlink` first.").format(
             server=safe(server), when=ago(link.linked_at)
         ),
@@ -77,7 +77,7 @@ def ask_unlink(link: Link, *, own: bool, openly: bool) -> discord.Embed:
     """Where others read along, the account is not named."""
     title = _("Unlink the Kick account?")
     if not openly:
-        title = _("Unlink {name}?").format(name=safe(link.name))
+        title = _("Unlink {name}?").format(name=safe(link.viewer_name))
     body = _("Watchtime and tickets stay with the Kick account: linking again brings them back.")
     whose = "" if own else _("It is linked with {member}.").format(member=f"<@{link.discord_id}>")
     return card("❓ " + title, f"{whose}\n{body}".strip(), tone="warning")

@@ -33,7 +33,8 @@ from core.people.linking.happenings import Reason
 from core.people.linking.rules import KEEP_ATTEMPTS, STATE_LASTS
 from core.people.linking.store import Attempt, attempt_of
 from core.people.linking.tables import attempts as table
-from core.people.store import KICK, Link
+from core.people.records import Link
+from core.people.store import KICK
 
 SCOPES = ("user:read",)
 """Who somebody is, and nothing else."""

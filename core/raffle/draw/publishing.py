@@ -171,7 +171,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
             page = config.page_of(period.public_id)
             return Proof(period.number, pseudonym, tickets, secret, account, page)
     raise Refusal(
-        _("{name} is in no frozen list.").format(name=link.name),
+        _("{name} is in no frozen list.").format(name=link.viewer_name),
         _("Lists are frozen when a raffle has ended."),
     )
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import (
+    InstrumentedAttribute,
     Mapped,
     MappedSQLExpression,
     column_property,
@@ -29,8 +30,7 @@ from core.draws.picks import SkipReason
 from core.draws.rounds import is_public
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
-from core.people.records import viewer_key
-from core.people.tables import viewers
+from core.people.records import Viewer, viewer_key
 from core.raffle.draw.rules import ClaimClock
 
 T = TypeVar("T")
@@ -131,21 +131,23 @@ class _AccountRecord(GuildRecord, kw_only=True):
 
     @declared_attr
     def account(cls) -> Mapped[str]:
-        return _current(cls, func.concat(viewers.c.platform, ":", viewers.c.platform_user_id), "")
+        return _current(cls, func.concat(Viewer.platform, ":", Viewer.platform_user_id), "")
 
     @declared_attr
     def name(cls) -> Mapped[str]:
-        return _current(cls, viewers.c.name, "")
+        return _current(cls, Viewer.name, "")
 
     @declared_attr
     def erased(cls) -> Mapped[bool]:
-        return _current(cls, viewers.c.platform_user_id < 0, True)
+        return _current(cls, Viewer.platform_user_id < 0, True)
 
 
-def _current(record: Any, value: ColumnElement[T], otherwise: T) -> MappedSQLExpression[T]:
-    same_guild = viewers.c.guild_id == record.guild_id
-    found = select(value).where(same_guild, viewers.c.viewer_id == record.viewer_id)
-    current = found.correlate_except(viewers).scalar_subquery()
+def _current(
+    record: Any, value: ColumnElement[T] | InstrumentedAttribute[T], otherwise: T
+) -> MappedSQLExpression[T]:
+    same_guild = Viewer.guild_id == record.guild_id
+    found = select(value).where(same_guild, Viewer.viewer_id == record.viewer_id)
+    current = found.correlate_except(Viewer).scalar_subquery()
     return column_property(func.coalesce(current, otherwise))
 
 

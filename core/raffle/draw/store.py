@@ -37,7 +37,7 @@ _LIST_HELD = text(f"""
       FROM (SELECT v.viewer_id, v.platform || ':' || v.platform_user_id AS account, e.tickets,
                    v.platform_user_id < 0 AS erased,
                    v.viewer_id IN (SELECT viewer_id FROM people_links
-                                    WHERE guild_id = :guild_id)
+                                    WHERE people_links.guild_id = :guild_id)
                    AND v.viewer_id NOT IN {_EXCLUDED} AS can_win
               FROM people_viewers v
               JOIN (SELECT viewer_id, sum(amount)::bigint AS tickets

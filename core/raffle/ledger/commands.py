@@ -10,7 +10,7 @@ from core.kit.leaderboard import MOST_ROWS, show_leaderboard
 from core.kit.paginator import show
 from core.kit.services import Services
 from core.people.linking.buttons import start_button
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.raffle.ledger import embeds, giving, looks, voiding
 from core.raffle.ledger.buttons import BOARD, TICKETS, WHY, void_view
 

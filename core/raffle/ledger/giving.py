@@ -11,7 +11,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _, plural
 from core.people import actions as people
 from core.people import store as people_store
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.raffle import store as raffle
 from core.raffle.current import get_taking
 from core.raffle.ledger import store

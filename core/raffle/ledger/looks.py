@@ -11,7 +11,7 @@ from core.kit.paginator import nearest_page
 from core.kit.words import _
 from core.people import actions as people
 from core.people import store as people_store
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.raffle import store as raffles
 from core.raffle.current import get_shown
 from core.raffle.ledger import earning, reading
@@ -36,7 +36,7 @@ def find_asked(
     if who is not None and is_admin:
         return people.find_person(tx, guild_id, who)
     link = people_store.find_link(tx, guild_id, asker_id)
-    if who is not None and not _is_own(who, asker_id, link.name if link else ""):
+    if who is not None and not _is_own(who, asker_id, link.viewer_name if link else ""):
         raise Refusal(
             _("Only moderators see the tickets of others."),
             _("`/raffleboard` shows who has most."),

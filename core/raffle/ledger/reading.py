@@ -85,7 +85,7 @@ _GET_OWN = text(
            (SELECT 1 + (SELECT count(*) FROM pool WHERE pool.tickets > mine.tickets)
               FROM pool mine WHERE mine.viewer_id = :viewer_id) AS rank,
            EXISTS (SELECT FROM people_links
-                    WHERE guild_id = :guild_id AND viewer_id = :viewer_id) AS linked,
+                    WHERE people_links.guild_id = :guild_id AND viewer_id = :viewer_id) AS linked,
            (SELECT count(*) FROM pool) AS viewers,
            COALESCE((SELECT sum(tickets) FROM pool), 0)::bigint AS all_tickets
 """

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS
 from core.people.exclusions.store import select_excluded
-from core.people.tables import links
+from core.people.records import Link
 from core.raffle.ledger.rules import Rate
 from core.raffle.ledger.tables import rates, reached
 from core.raffle.records import Balance, Entry, Source
@@ -194,12 +194,12 @@ def add_rate(tx: Connection, guild_id: int, period: int, source: Source, rate: R
 
 def list_watchers(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[int]:
     """Those of the viewers whose account is linked and who are not excluded from watchtime."""
-    found = select(links.c.viewer_id).where(
-        links.c.guild_id == guild_id,
-        links.c.viewer_id.not_in(select_excluded(guild_id, "watchtime")),
-        among(links.c.viewer_id, viewer_ids),
+    found = select(Link.viewer_id).where(
+        Link.guild_id == guild_id,
+        Link.viewer_id.not_in(select_excluded(guild_id, "watchtime")),
+        among(Link.viewer_id, viewer_ids),
     )
-    return list(tx.scalars(found.order_by(links.c.viewer_id)).all())
+    return list(tx.scalars(found.order_by(Link.viewer_id)).all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from core.kit.crypto import hash_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import actions as people
-from core.people.store import Viewer
+from core.people.records import Viewer
 from core.raffle import store as raffle
 from core.raffle.ledger import gifts, store
 from core.raffle.ledger.gifting import gift_key

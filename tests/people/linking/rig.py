@@ -23,7 +23,7 @@ from core.people.linking import actions
 from core.people.linking.actions import Member
 from core.people.linking.links import LINKS
 from core.people.linking.pages import pages
-from core.people.store import Link
+from core.people.records import Link
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.conftest import GUILD

@@ -41,7 +41,7 @@ def test_a_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
     link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
     assert people.find_link(tx, guild_id, MIA) == link
     assert people.find_link_of_viewer(tx, guild_id, link.viewer_id) == link
-    assert (link.discord_id, link.name, link.linked_at) == (MIA, "MadCats", NOON)
+    assert (link.discord_id, link.viewer_name, link.linked_at) == (MIA, "MadCats", NOON)
 
 
 def test_a_viewer_known_from_chat_is_the_one_who_is_linked(tx: Connection, guild_id: int) -> None:
@@ -57,7 +57,7 @@ def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "WildCats", NOON + timedelta(hours=1))
     found = people.find_link(tx, guild_id, MIA)
     assert found is not None
-    assert (found.viewer_id, found.name) == (link.viewer_id, "WildCats")
+    assert (found.viewer_id, found.viewer_name) == (link.viewer_id, "WildCats")
 
 
 def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: int) -> None:
@@ -100,7 +100,7 @@ def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None
     actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
     actions.link_account(tx, guild_id, MIA, Account("twitch", 7, "mad_cats"), NOON)
     names = [people.find_link(tx, guild_id, MIA, platform) for platform in ("kick", "twitch")]
-    assert [link.name for link in names if link] == ["MadCats", "mad_cats"]
+    assert [link.viewer_name for link in names if link] == ["MadCats", "mad_cats"]
 
 
 def test_unlinking_twice_is_done_once_and_linking_again_is_news(

@@ -14,7 +14,7 @@ from core.kit.services import Services
 from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.buttons import StartButton, UnlinkButton, unlink_buttons
-from core.people.store import Link
+from core.people.records import Link
 from tests.kick.rig import settings
 from tests.people.linking.rig import MIA, SAM
 from tests.people.linking.test_actions import BEAN, MADCATS, NOON, NORA

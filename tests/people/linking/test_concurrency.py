@@ -12,7 +12,7 @@ from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.people.linking import actions
 from core.people.linking.actions import Account, Conflict
-from core.people.store import Link
+from core.people.records import Link
 from tests.people.linking.test_actions import MADCATS, NOON, ask
 
 AT_ONCE = 8

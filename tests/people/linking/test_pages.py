@@ -61,7 +61,7 @@ def test_linked(desk: Desk) -> None:
     assert "Linked with MadCats" in words(page)
     link = desk.find()
     assert link is not None
-    assert (link.platform, link.name, link.discord_id) == ("kick", "MadCats", MIA)
+    assert (link.platform, link.viewer_name, link.discord_id) == ("kick", "MadCats", MIA)
     [(user_id,)] = desk.rows("SELECT platform_user_id FROM people_viewers")
     assert user_id == 4_100_003
     assert desk.told() == [("AccountLinked", MIA)]
@@ -102,7 +102,7 @@ def test_who_was_renamed_meanwhile_is_the_same_under_the_new_name(desk: Desk) ->
         actions.unlink_account(tx, before, MIA, desk.clock())
     desk.kick.rename("mia", "WildCats")
     after = desk.link()
-    assert (after.viewer_id, after.name) == (before.viewer_id, "WildCats")
+    assert (after.viewer_id, after.viewer_name) == (before.viewer_id, "WildCats")
 
 
 def test_an_answer_in_flight_is_for_the_streamers_page_where_the_state_is_not_ours(

@@ -13,7 +13,7 @@ from core.kit.crypto import Vault
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.people import store as people
-from core.people.tables import viewers
+from core.people.records import Viewer
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
@@ -364,8 +364,8 @@ def forget(tx: Connection, guild_id: int, name: str) -> None:
     known = people.find_by_name(tx, guild_id, name)
     assert known is not None
     tx.execute(
-        update(viewers)
-        .where(viewers.c.guild_id == guild_id, viewers.c.viewer_id == known.viewer_id)
+        update(Viewer)
+        .where(Viewer.guild_id == guild_id, Viewer.viewer_id == known.viewer_id)
         .values(platform_user_id=-known.viewer_id, name="gone", folded_name="gone")
     )
 
