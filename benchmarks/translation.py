@@ -15,9 +15,8 @@ from typing import Any
 
 from benchmarks.figures import Results, translation_name
 from core.inbox.store import Delivery
-from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.translate import translate
-from core.kick.webhooks import SOURCE
+from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS
+from core.kick.events import events_of
 from core.kit import strict_json
 from core.kit.database import Database
 from tests.stories.post import NORA
@@ -64,9 +63,9 @@ def _round(
             for letter, raw in zip(letters, raws, strict=True):
                 body: Any = strict_json.decode(raw)
                 delivery = Delivery(
-                    SOURCE, letter.ids[0], letter.kind, f"kick:{NORA}", body, letter.sent_at
+                    WEBHOOK, letter.ids[0], letter.kind, f"kick:{NORA}", body, letter.sent_at
                 )
-                assert len(translate(tx, delivery)) == len(letter.facts)
+                assert len(events_of(tx, delivery)) == len(letter.facts)
 
         seconds = _timed(translated)
         tx.rollback()

@@ -1,14 +1,12 @@
-"""Layer 1: what can have happened, in the past tense. Packages of one layer talk to each
-other only through these.
+"""Events, in the past tense. Packages of one layer communicate only through these.
 
-Every event says whose it is (`guild_id`), when it happened (`at`, UTC) and has a natural `key`
-taken from what the world sent, so that the same fact told twice is still one fact.
+Every event has the guild it belongs to, the time when it happened and a natural `key` taken from
+what the platform sent, so that an event that is sent twice counts once.
 """
 
 from core.events.base import Event
 from core.events.chat import ChatMessageSent, Sender
-from core.events.people import AccountLinked, AccountUnlinked, ExclusionChanged
-from core.events.servers import RolesChanged
+from core.events.members import AccountLinked, AccountUnlinked, ExclusionChanged, RolesChanged
 from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
 from core.events.support import (
     ChannelFollowed,

@@ -1,6 +1,5 @@
 """The handlers of each event, collected from all features."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,24 +61,9 @@ def handle(tx: Connection, handlers: Handlers, events: Sequence[Event]) -> None:
                 handler.run(tx, event)
 
 
-_COMMAND = re.compile(r"\s*!(?P<name>\w+)(?:\s+(?P<argument>.*))?", re.DOTALL)
-
-
-def parse_command(text: str) -> tuple[str, str] | None:
-    """`!Call  Book of Dead ` -> ("call", "Book of Dead"); None if the line is not a command."""
-    match = _COMMAND.fullmatch(text)
-    if match is None:
-        return None
-    return match["name"].lower(), (match["argument"] or "").strip()
-
-
 def _on_command(command: ChatCommand) -> EventHandler:
     def on_chat_message_sent(tx: Connection, message: ChatMessageSent) -> None:
-        typed = parse_command(message.text)
-        if typed is None or message.sender.is_bot or not message.is_answered:
-            return
-        name, argument = typed
-        if name in command.names:
-            command.run(tx, message, argument)
+        if message.command in command.names and message.is_answered and not message.sender.is_bot:
+            command.run(tx, message, message.argument)
 
     return on_chat_message_sent

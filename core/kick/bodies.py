@@ -21,6 +21,11 @@ from core.events.support import RedemptionStatus
 
 PLATFORM = "kick"
 
+WEBHOOK, FEED, POLL = "kick.webhook", "kick.feed", "kick.poll"
+"""Sources of deliveries in the inbox."""
+
+CHAT = "chat.message.sent"
+
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -277,7 +282,7 @@ class LivestreamPoll(Body):
 
 
 SHAPES: dict[str, tuple[type[Body], ...]] = {
-    "chat.message.sent": (ChatMessage,),
+    CHAT: (ChatMessage,),
     "channel.followed": (Followed,),
     "channel.subscription.new": (SubscriptionNew,),
     "channel.subscription.renewal": (SubscriptionRenewal,),

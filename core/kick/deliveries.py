@@ -3,12 +3,13 @@
 from datetime import datetime
 
 from core.inbox.store import Delivery
-from core.kick.bodies import WEBHOOK_KINDS, parse
-from core.kick.intake.log_store import MOST_CHARACTERS
-from core.kick.intake.log_store import SOURCE as SOURCE
+from core.kick.bodies import WEBHOOK, WEBHOOK_KINDS, parse
 from core.kick.signature import SignedRequest
 from core.kit import strict_json
 from core.kit.clock import parse_instant
+
+MOST_CHARACTERS = 100
+"""Of a header, where it is kept."""
 
 
 class Declined(Exception):
@@ -52,17 +53,17 @@ def read(
     if request.kind not in WEBHOOK_KINDS:
         return None
     try:
-        channel = parse(request.kind, body).broadcaster.user_id
+        channel_id = parse(request.kind, body).broadcaster.user_id
     except ValueError:
         raise Declined(422, "wrong_shape", "The body does not fit its type.") from None
     delivery = Delivery(
-        SOURCE,
+        WEBHOOK,
         request.message_id,
         request.kind,
-        f"kick:{channel}",
+        f"kick:{channel_id}",
         body,
         sent_at,
         received_at=received_at,
         subscription_id=request.subscription_id[:MOST_CHARACTERS] or None,
     )
-    return delivery, channel
+    return delivery, channel_id

@@ -78,9 +78,9 @@ class KeyRing:
         """The keys that the database knows; returns when Kick last gave one."""
         with self._database.begin() as tx:
             found = store.list_public_keys(tx, MOST_KEYS)
-        self._keys = tuple(load_key(pem) for pem, _at in found)
-        self.newest = hashlib.sha256(found[0][0].encode()).hexdigest() if found else ""
-        return found[0][1] if found else None
+        self._keys = tuple(load_key(one.pem) for one in found)
+        self.newest = hashlib.sha256(found[0].pem.encode()).hexdigest() if found else ""
+        return found[0].fetched_at if found else None
 
     def _fetch(self) -> bool:
         if self._is_recent(self._tried_at, LOOK_AGAIN):

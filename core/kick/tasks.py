@@ -3,25 +3,23 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
+from core.kick.bodies import POLL
 from core.kick.client import Livestream, client_of
 from core.kick.intake import store as intake
 from core.kick.intake.pruning import prune
-from core.kick.intake.reconcile import reconcile
-from core.kick.translate import PLATFORM
-from core.kick.unverified import SECONDS as VERIFY_SECONDS
-from core.kick.unverified import verify_deliveries
+from core.kick.intake.reconcile import followed_channels, reconcile
+from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
+from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
 from core.kit.feature import Task
 from core.kit.services import Services
 
-POLL_SOURCE = "kick.poll"
 MOST_AT_ONCE = 100
 """Channels that Kick takes in one question about livestreams."""
 
@@ -81,7 +79,7 @@ def learn_own_account(services: Services) -> None:
 
 def poll_livestreams(services: Services) -> None:
     """Ask Kick who is live, and write the answer into the inbox like every other event."""
-    followed = _followed(services)
+    followed = followed_channels(services)
     client = client_of(services.settings)
     refusals: list[Refusal] = []
     for start in range(0, len(followed), MOST_AT_ONCE):
@@ -114,7 +112,7 @@ def _write_down(services: Services, asked: list[int], live: dict[int, Livestream
             inbox.receive(
                 tx,
                 Delivery(
-                    POLL_SOURCE,
+                    POLL,
                     f"{user_id}@{now.isoformat()}",
                     "poll.livestream",
                     f"kick:{user_id}",
@@ -122,11 +120,6 @@ def _write_down(services: Services, asked: list[int], live: dict[int, Livestream
                     now,
                 ),
             )
-
-
-def _followed(services: Services) -> list[int]:
-    with services.database.begin() as tx:
-        return sorted({channel.channel_id for channel in guilds.list_channels(tx, PLATFORM)})
 
 
 TASKS = (

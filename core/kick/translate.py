@@ -1,140 +1,269 @@
-"""From what Kick says to what happened: one delivery becomes one event for each server that the
-channel streams for."""
+"""From Kick's bodies to events: one for each server that follows the channel. Pure.
 
-from collections.abc import Sequence
-from dataclasses import replace
+The natural keys are made from the body only, so that the same fact has the same key however often
+and in whatever pieces Kick sends it.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Connection
+from typing import TypedDict
 
 from core.events import (
+    ChannelFollowed,
     ChatMessageSent,
     Event,
+    KicksGifted,
+    Person,
+    RewardRedeemed,
     Sender,
+    StreamChanged,
     StreamEnded,
     StreamSeenLive,
     StreamSeenOffline,
     StreamWentLive,
+    SubGifted,
+    SubscriptionRenewed,
+    SubscriptionStarted,
+    ViewerBanned,
 )
-from core.guilds import store as guilds
-from core.inbox.store import Delivery
-from core.kick import store
-from core.kick.accounts.primary import find_primary
-from core.kick.bodies import PLATFORM as PLATFORM
-from core.kick.bodies import Body, ChatMessage, LivestreamPoll, StreamStarted, StreamStopped, parse
-from core.kick.intake.rules import CHAT
-from core.kick.intake.store import WEBHOOK, feed_kinds
-from core.kick.review.actions import events_to_count
-from core.kick.support import support_events
-from core.kit.database import cache_of
+from core.kick.bodies import (
+    PLATFORM,
+    Anybody,
+    Banned,
+    Body,
+    ChatMessage,
+    Followed,
+    Kicks,
+    LivestreamPoll,
+    Redemption,
+    Someone,
+    StreamAbout,
+    StreamStarted,
+    StreamStopped,
+    SubscriptionGifts,
+    SubscriptionNew,
+    SubscriptionRenewal,
+)
+from core.kick.review.rules import name_key
+
+ANONYMOUS = "anon"
 
 
-def translate(tx: Connection, delivery: Delivery) -> list[Event]:
-    """The events of a delivery. Its tenant is the body's broadcaster, never a header."""
-    body = parse(delivery.kind, delivery.body)
-    guild_ids = guilds_of(tx, body.broadcaster.user_id)
-    ours = _own_accounts(tx)
-    events = [event for guild in guild_ids for event in _events(body, guild, ours, delivery)]
-    if isinstance(body, ChatMessage):
-        channel_id = body.broadcaster.user_id
-        if delivery.source == WEBHOOK and CHAT in feed_kinds(tx, channel_id):
-            return []  # the same line comes from the realtime feed
-        return _answered_once(tx, channel_id, events) if len(guild_ids) > 1 else events
-    return events_to_count(tx, events)
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What translating needs to know beside the body.
+
+    Attributes:
+        guild_ids: the servers that follow the channel.
+        primary: the one of them that answers in its chat.
+        own_accounts: Kick user ids of our own accounts.
+        sent_at: when Kick sent it, for bodies without a time of their own.
+    """
+
+    guild_ids: tuple[int, ...]
+    primary: int | None
+    own_accounts: frozenset[int]
+    sent_at: datetime
 
 
-def guilds_of(tx: Connection, broadcaster_user_id: int) -> list[int]:
-    """The servers that a channel streams for; asked once a transaction."""
-    key = ("kick.guilds", broadcaster_user_id)
-    if key not in cache_of(tx):
-        cache_of(tx)[key] = guilds.list_guilds_of(tx, PLATFORM, broadcaster_user_id)
-    found = cache_of(tx)[key]
-    assert isinstance(found, list)
-    return found
+class _Server(TypedDict):
+    guild_id: int
+    platform: str
 
 
-def _answered_once(tx: Connection, channel_id: int, lines: Sequence[Event]) -> list[Event]:
-    """The same line of chat for each server, of which one answers."""
-    primary = find_primary(tx, channel_id)
-    return [
-        replace(line, is_answered=line.guild_id == primary)
-        for line in lines
-        if isinstance(line, ChatMessageSent)
-    ]
+class _Channel(_Server):
+    channel_id: int
 
 
-def _own_accounts(tx: Connection) -> frozenset[int]:
-    if "kick.bots" not in cache_of(tx):
-        cache_of(tx)["kick.bots"] = store.list_bot_ids(tx)
-    found = cache_of(tx)["kick.bots"]
-    assert isinstance(found, frozenset)
-    return found
+def translate(body: Body, context: Context) -> list[Event]:
+    """The events of a body.
+
+    Raises:
+        TypeError: there is none for such a body.
+    """
+    return [event for guild_id in context.guild_ids for event in _events(body, guild_id, context)]
 
 
-def _events(body: Body, guild_id: int, ours: frozenset[int], delivery: Delivery) -> Sequence[Event]:
+def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
+    server = _Server(guild_id=guild_id, platform=PLATFORM)
+    channel = _Channel(**server, channel_id=body.broadcaster.user_id)
     match body:
         case ChatMessage():
-            return (_chat(body, guild_id, ours),)
+            yield _chat(body, channel, context)
         case StreamStarted():
-            return (_live(body, guild_id),)
+            at = body.started_at
+            yield StreamWentLive(
+                key=at.isoformat(), at=at, started_at=at, title=body.title or "", **server
+            )
         case StreamStopped():
-            return (_ended(body, guild_id, delivery.sent_at),)
+            key, ended_at = body.started_at.isoformat(), body.ended_at or context.sent_at
+            yield StreamEnded(key=key, at=ended_at, started_at=body.started_at, **server)
         case LivestreamPoll():
-            return (_seen(body, guild_id),)
-    return support_events(body, guild_id, delivery.sent_at)
+            yield _polled(body, server)
+        case SubscriptionGifts():
+            yield from _gifts(body, channel)
+        case SubscriptionNew():
+            yield SubscriptionStarted(
+                key=f"{body.subscriber.user_id}|{body.created_at.isoformat()}",
+                at=body.created_at,
+                subscriber=_person(body.subscriber),
+                months=body.months,
+                **channel,
+            )
+        case SubscriptionRenewal():
+            end = body.expires_at.isoformat() if body.expires_at else ""
+            yield SubscriptionRenewed(
+                key=f"{body.subscriber.user_id}|{body.months}|{end}",
+                at=context.sent_at,
+                subscriber=_person(body.subscriber),
+                months=body.months,
+                **channel,
+            )
+        case Kicks():
+            yield _kicks(body, channel)
+        case Followed():
+            yield ChannelFollowed(
+                # With the channel, because a server may come to follow another one.
+                key=f"{body.broadcaster.user_id}|{body.follower.user_id}",
+                at=context.sent_at,
+                follower=_person(body.follower),
+                **channel,
+            )
+        case Redemption():
+            yield _redeemed(body, channel)
+        case StreamAbout():
+            yield _changed(body, channel, context.sent_at)
+        case Banned():
+            yield _banned(body, channel)
+        case _:
+            raise TypeError(f"no event for {type(body).__name__}")
 
 
-def _live(body: StreamStarted, guild_id: int) -> StreamWentLive:
-    return StreamWentLive(
-        key=body.started_at.isoformat(),
-        guild_id=guild_id,
-        at=body.started_at,
-        platform=PLATFORM,
-        started_at=body.started_at,
-        title=body.title or "",
-    )
-
-
-def _ended(body: StreamStopped, guild_id: int, sent_at: datetime) -> StreamEnded:
-    return StreamEnded(
-        key=body.started_at.isoformat(),
-        guild_id=guild_id,
-        # Without an end of its own the delivery's instant is the best Kick tells us.
-        at=body.ended_at or sent_at,
-        platform=PLATFORM,
-        started_at=body.started_at,
-    )
-
-
-def _chat(body: ChatMessage, guild_id: int, ours: frozenset[int]) -> ChatMessageSent:
+def _chat(body: ChatMessage, channel: _Channel, context: Context) -> ChatMessageSent:
     badges = body.sender.badge_types()
     return ChatMessageSent(
         key=body.message_id,
-        guild_id=guild_id,
         at=body.created_at,
-        platform=PLATFORM,
-        channel_id=body.broadcaster.user_id,
         message_id=body.message_id,
         sender=Sender(
             user_id=body.sender.user_id,
             name=body.sender.name,
             badges=badges,
             is_broadcaster=body.sender.user_id == body.broadcaster.user_id,
-            is_bot=body.sender.user_id in ours or "bot" in badges,
+            is_bot=body.sender.user_id in context.own_accounts or "bot" in badges,
         ),
         text=body.content,
+        is_answered=channel["guild_id"] == context.primary,
+        **channel,
     )
 
 
-def _seen(body: LivestreamPoll, guild_id: int) -> StreamSeenLive | StreamSeenOffline:
-    key = body.seen_at.isoformat()
-    if body.started_at is None:
-        return StreamSeenOffline(key=key, guild_id=guild_id, at=body.seen_at, platform=PLATFORM)
-    return StreamSeenLive(
-        key=key,
-        guild_id=guild_id,
-        at=body.seen_at,
-        platform=PLATFORM,
-        started_at=body.started_at,
-        title=body.title or "",
+def _polled(body: LivestreamPoll, server: _Server) -> StreamSeenLive | StreamSeenOffline:
+    key, at, started_at = body.seen_at.isoformat(), body.seen_at, body.started_at
+    if started_at is None:
+        return StreamSeenOffline(key=key, at=at, **server)
+    return StreamSeenLive(key=key, at=at, started_at=started_at, title=body.title or "", **server)
+
+
+def _gifts(body: SubscriptionGifts, channel: _Channel) -> Iterator[SubGifted]:
+    """One per giftee. A gift has the same key in whatever chunk it comes."""
+    giver = body.gifter.somebody() if body.gifter else None
+    gifter, instant = str(giver.user_id) if giver else ANONYMOUS, body.created_at.isoformat()
+    for key, giftee in _keyed(body):
+        someone = giftee.somebody()
+        yield SubGifted(
+            key=f"{gifter}|{key}|{instant}",
+            at=body.created_at,
+            gifter=_person(giver) if giver else None,
+            giftee=_person(someone) if someone else None,
+            giftee_name="" if someone else giftee.name,
+            drop=f"{gifter}|{instant}",
+            expires_at=body.expires_at,
+            **channel,
+        )
+
+
+def _keyed(body: SubscriptionGifts) -> list[tuple[str, Anybody]]:
+    """Each giftee with a key: the id, else the name, else a number within this delivery. The
+    numbers start with a digest of the giftees that are known, so that two chunks of a drop do not
+    share them and the same delivery sent twice does."""
+    keyed: list[tuple[str, Anybody]] = []
+    unknown: list[Anybody] = []
+    for giftee in (each or Anybody() for each in body.giftees):
+        someone = giftee.somebody()
+        if someone is not None:
+            keyed.append((str(someone.user_id), giftee))
+        elif giftee.name:
+            keyed.append((f"@{name_key(giftee.name)}", giftee))
+        else:
+            unknown.append(giftee)
+    digest = _digest("|".join(sorted(key for key, _giftee in keyed)))
+    return keyed + [(f"?{digest}.{place}", giftee) for place, giftee in enumerate(unknown)]
+
+
+def _kicks(body: Kicks, channel: _Channel) -> KicksGifted:
+    gift = body.gift
+    return KicksGifted(
+        key=f"{body.sender.user_id}|{gift.amount}|{gift.name or ''}|{body.created_at}",
+        at=body.at,
+        sender=_person(body.sender),
+        amount=gift.amount,
+        gift_name=gift.name or "",
+        message=gift.message or "",
+        **channel,
     )
+
+
+def _redeemed(body: Redemption, channel: _Channel) -> RewardRedeemed:
+    return RewardRedeemed(
+        key=f"{body.id}|{body.status}",
+        at=body.redeemed_at,
+        redemption_id=body.id,
+        reward_id=body.reward.id,
+        title=body.reward.title or "",
+        cost=body.reward.cost or 0,
+        redeemer=_person(body.redeemer),
+        user_input=body.user_input or "",
+        status=body.status,
+        **channel,
+    )
+
+
+def _changed(body: StreamAbout, channel: _Channel, sent_at: datetime) -> StreamChanged:
+    about = body.metadata
+    title, language = about.title or "", about.language or ""
+    category = about.category.name or "" if about.category else ""
+    # A snapshot has no time. The second in which it was sent tells a title that returns from a
+    # delivery that is repeated.
+    content = _digest("\0".join((title, category, language)))
+    return StreamChanged(
+        key=f"{body.broadcaster.user_id}|{sent_at.isoformat()}|{content}",
+        at=sent_at,
+        title=title,
+        category=category,
+        language=language,
+        **channel,
+    )
+
+
+def _banned(body: Banned, channel: _Channel) -> ViewerBanned:
+    moderator = body.moderator.somebody() if body.moderator else None
+    return ViewerBanned(
+        key=f"{body.banned_user.user_id}|{body.metadata.created_at.isoformat()}",
+        at=body.metadata.created_at,
+        viewer=_person(body.banned_user),
+        moderator=_person(moderator) if moderator else None,
+        reason=body.metadata.reason or "",
+        until=body.metadata.expires_at,
+        **channel,
+    )
+
+
+def _person(someone: Someone) -> Person:
+    return Person(user_id=someone.user_id, name=someone.name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 | 422 | the body does not fit the (unsigned) type | no |
 | 503 | the database is out of reach, or its disk is full | no |
 
-`core/kick/unverified.py` checks unverified deliveries with every new key; their number is limited.
+`core/kick/intake/unverified.py` checks unverified deliveries, a limited number, with every new key.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -30,14 +30,13 @@ from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
 from core.kick.client import client_of
-from core.kick.deliveries import SOURCE as SOURCE
 from core.kick.deliveries import Declined, read, sent_at_of
-from core.kick.intake import unverified_store
-from core.kick.intake.log import DeliveryRecord, WebhookLog
+from core.kick.events import guilds_of
+from core.kick.intake import unverified
+from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.rules import is_too_old
 from core.kick.public_key import KeyRing
 from core.kick.signature import SignedRequest
-from core.kick.translate import guilds_of
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.web import DeferredResponse, problem
@@ -58,25 +57,25 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
-        record = DeliveryRecord(services.clock())
+        arrival = Arrival(services.clock())
         try:
             # Not through the proxy, which looks up the request each time it is used.
-            outcome = intake.take(request._get_current_object(), record)  # type: ignore[attr-defined]
+            outcome = intake.take(request._get_current_object(), arrival)  # type: ignore[attr-defined]
         except Declined as declined:
             _received.labels(declined.outcome).inc()
             _log.info("A delivery was declined", reason=declined.outcome)
-            intake.log.write_other(record, declined.outcome)
+            intake.log.write_other(arrival, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()
             raise
         if isinstance(outcome, Entry):
-            return DeferredResponse(partial(stored, outcome, record))
+            return DeferredResponse(partial(stored, outcome, arrival))
         return _answer(outcome)
 
-    def stored(entry: Entry, record: DeliveryRecord) -> Response:
+    def stored(entry: Entry, arrival: Arrival) -> Response:
         try:
-            return _answer(intake.wait(entry, record))
+            return _answer(intake.wait(entry, arrival))
         except Outage:
             _received.labels("unavailable").inc()
             raise
@@ -103,37 +102,37 @@ class Intake:
         self._keys = KeyRing(self._client, services.database, services.clock)
         self._max_age = timedelta(seconds=services.settings.webhook_max_age_seconds)
 
-    def take(self, request: Request, record: DeliveryRecord) -> str | Entry:
-        """`ignored`, `unverified`, or the entry to `wait` for; fills the delivery record.
+    def take(self, request: Request, arrival: Arrival) -> str | Entry:
+        """`ignored`, `unverified`, or the entry to `wait` for; completes `arrival`.
 
         Raises:
             Declined: it is not taken.
             Outage: it cannot be taken right now.
         """
         signed = _read(request)
-        record.delivery_id = signed.message_id
+        arrival.delivery_id = signed.message_id
         if not self._keys.has_signed(signed):
             is_sure = self._keys.renew()
             if not self._keys.has_signed(signed):
-                return self._check_unverified(signed, record, is_sure=is_sure)
-        record.subscription_id = signed.subscription_id
-        record.sent_at = sent_at_of(signed)
-        record.kind = signed.kind
-        found = read(signed, record.at)
+                return self._check_unverified(signed, arrival, is_sure=is_sure)
+        arrival.subscription_id = signed.subscription_id
+        arrival.sent_at = sent_at_of(signed)
+        arrival.kind = signed.kind
+        found = read(signed, arrival.at)
         if found is None:
-            self._is_known_to_be_fresh(record.sent_at)
-            self.log.write_other(record, "ignored")
+            self._is_known_to_be_fresh(arrival.sent_at)
+            self.log.write_other(arrival, "ignored")
             return "ignored"
         delivery, broadcaster_user_id = found
-        record.guild_ids = self._guilds_of(broadcaster_user_id)
+        arrival.guild_ids = self._guilds_of(broadcaster_user_id)
         is_known_to_be_fresh = self._is_known_to_be_fresh(delivery.sent_at)
-        if not record.guild_ids:
+        if not arrival.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
-            return self.keep_unverified(signed, record)
+            return self.keep_unverified(signed, arrival)
         return self._inbox.add(delivery)
 
-    def wait(self, entry: Entry, record: DeliveryRecord) -> str:
+    def wait(self, entry: Entry, arrival: Arrival) -> str:
         """`stored` or `seen`, once that is durable.
 
         Raises:
@@ -141,7 +140,7 @@ class Intake:
         """
         if self._inbox.wait(entry):
             return "stored"
-        self.log.write_other(record, "seen")
+        self.log.write_other(arrival, "seen")
         return "seen"
 
     def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
@@ -152,34 +151,32 @@ class Intake:
         if now - asked_at < REMEMBER_FOLLOWED:
             return found
         with self._database.begin() as tx:
-            found = tuple(guilds_of(tx, broadcaster_user_id))
+            found = guilds_of(tx, broadcaster_user_id)
         if found:
             self._followed[broadcaster_user_id] = (now, found)
         return found
 
-    def _check_unverified(
-        self, signed: SignedRequest, record: DeliveryRecord, *, is_sure: bool
-    ) -> str:
+    def _check_unverified(self, signed: SignedRequest, arrival: Arrival, *, is_sure: bool) -> str:
         """Keep it, if it would be taken with a good signature. Where it does not even fit the key
         that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
-            found = read(signed, record.at)
+            found = read(signed, arrival.at)
         except Declined:
             raise not_kicks from None
         if found is None or not self._guilds_of(found[1]):
             raise not_kicks
         if not is_sure:
-            return self.keep_unverified(signed, record)
+            return self.keep_unverified(signed, arrival)
         with self._database.begin() as tx:
-            unverified_store.add(tx, signed, self._clock(), self._keys.newest)
+            unverified.keep(tx, signed, self._clock(), self._keys.newest)
         raise not_kicks
 
-    def keep_unverified(self, signed: SignedRequest, record: DeliveryRecord) -> str:
+    def keep_unverified(self, signed: SignedRequest, arrival: Arrival) -> str:
         with self._database.begin() as tx:
-            if not unverified_store.add(tx, signed, self._clock(), None):
+            if not unverified.keep(tx, signed, self._clock(), None):
                 raise Outage("Kick", "too many deliveries wait to be verified")
-        self.log.write_other(record, "unverified")
+        self.log.write_other(arrival, "unverified")
         return "unverified"
 
     def _is_known_to_be_fresh(self, sent_at: datetime) -> bool:

@@ -256,6 +256,14 @@ def cache_of(tx: Connection) -> dict[object, Any]:
     return cast("dict[object, Any]", tx.info.setdefault(_CACHE, {}))
 
 
+def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
+    """What `load` returned when it was first called for this key in this transaction."""
+    cache = cache_of(tx)
+    if key not in cache:
+        cache[key] = load()
+    return cast("T", cache[key])
+
+
 def key_of(tx: Connection) -> str:
     """The installation's key, for pseudonyms that the database alone must not reveal."""
     give: Callable[[], str] = tx.info.get(_KEY, lambda: "")

@@ -10,7 +10,7 @@
 `work.tx` and name the guild yourself. A `Connection` and a `Work` on it see each other's writes.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -215,6 +215,13 @@ def chat_action(action: Callable[[Work, Any, str], None]) -> Callable[[Connectio
             action(work, message, argument)
 
     return run
+
+
+def read_records(tx: Connection, statement: Select[T]) -> Sequence[T]:
+    """Records without a unit of work, to be read only: of no guild, or of all of them with
+    `execution_options=ACROSS_GUILDS`, or of the guild that the statement names."""
+    with Session(tx) as session:
+        return session.scalars(statement).all()
 
 
 # -- isolation ------------------------------------------------------------------------------------

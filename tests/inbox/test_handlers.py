@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive
+from core.events.base import from_json, to_json
 from core.features import load_features
-from core.inbox.handlers import collect, parse_command
+from core.inbox.handlers import collect
 from core.kit.feature import ChatCommand, Feature
 from tests.conftest import GUILD
 from tests.inbox.conftest import said
@@ -25,20 +26,23 @@ from tests.inbox.conftest import said
         ("!call @mods", ("call", "@mods")),
         ("!größe 5", ("größe", "5")),
         ("!call   ", ("call", "")),
-        ("", None),
-        ("!", None),
-        ("! call", None),
-        ("call", None),
-        ("hey !call x", None),
-        ("!!call", None),
-        ("!call-me", None),
-        ("wow!", None),
+        ("", ("", "")),
+        ("!", ("", "")),
+        ("! call", ("", "")),
+        ("call", ("", "")),
+        ("hey !call x", ("", "")),
+        ("!!call", ("", "")),
+        ("!call-me", ("", "")),
+        ("wow!", ("", "")),
     ],
 )
 def test_a_command_is_a_word_after_an_exclamation_mark_at_the_start(
-    text: str, parsed: tuple[str, str] | None
+    text: str, parsed: tuple[str, str]
 ) -> None:
-    assert parse_command(text) == parsed
+    message = said(GUILD, "1", text)
+    for one in (message, from_json(ChatMessageSent, to_json(message))):
+        assert isinstance(one, ChatMessageSent)
+        assert (one.command, one.argument) == parsed
 
 
 def nothing(_tx: Connection, _event: Any) -> None:

@@ -21,10 +21,12 @@ from werkzeug.test import TestResponse
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.client import client_of
+from core.kick.intake.records import LogLine
 from core.kick.webhooks import pages
 from core.kit.bus import LocalBus
 from core.kit.clock import RemoteClock
 from core.kit.database import Database
+from core.kit.records import GuildId
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.web import edge
@@ -114,6 +116,28 @@ def follow(database: Database, guild_id: int, channel: int = NORA, slug: str = "
     """The server follows this channel."""
     with database.begin() as tx:
         guilds.set_channel(tx, Channel(guild_id, "kick", channel, slug))
+
+
+def line_of(
+    guild_id: int,
+    at: datetime,
+    outcome: str = "stored",
+    *,
+    sent_at: datetime | None = None,
+    kind: str = "k",
+    delivery_id: str = "d",
+    subscription_id: str = "s",
+) -> LogLine:
+    """A line in a server's webhook log."""
+    return LogLine(
+        guild_id=GuildId(guild_id),
+        at=at,
+        sent_at=sent_at or at,
+        kind=kind,
+        delivery_id=delivery_id,
+        subscription_id=subscription_id,
+        outcome=outcome,
+    )
 
 
 @dataclass

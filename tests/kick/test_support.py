@@ -24,7 +24,7 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.bodies import SHAPES, WEBHOOK_KINDS, parse
-from core.kick.translate import translate
+from core.kick.events import events_of
 from tests.kick.rig import (
     ANONYMOUS,
     MIA,
@@ -57,7 +57,7 @@ def follows(tx: Connection, guild_id: int) -> None:
 
 
 def told(tx: Connection, kind: str, body: dict[str, Any], sent_at: datetime = NOON) -> list[Any]:
-    return list(translate(tx, Delivery("kick.webhook", "d", kind, "kick:1", body, sent_at)))
+    return list(events_of(tx, Delivery("kick.webhook", "d", kind, "kick:1", body, sent_at)))
 
 
 def one(tx: Connection, kind: str, body: dict[str, Any], sent_at: datetime = NOON) -> Any:

@@ -18,7 +18,7 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick import store
-from core.kick.translate import translate
+from core.kick.events import events_of
 from tests.kick.rig import MIA, NOON, NORA, VERA, chat, person, status
 
 CHAT, STATUS, LOOK = "chat.message.sent", "livestream.status.updated", "poll.livestream"
@@ -31,7 +31,7 @@ def followed(tx: Connection, guild_id: int) -> None:
 
 
 def told(tx: Connection, body: dict[str, Any], kind: str = CHAT) -> list[Event]:
-    return translate(tx, Delivery("kick.webhook", "d", kind, f"kick:{NORA}", body, NOON))
+    return events_of(tx, Delivery("kick.webhook", "d", kind, f"kick:{NORA}", body, NOON))
 
 
 def said(tx: Connection, **differs: Any) -> ChatMessageSent:

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from core.kick import store, unverified
-from core.kick.intake import unverified_store
+from core.kick import store
+from core.kick.health import check_unverified
+from core.kick.intake import unverified
 from core.kick.intake.pruning import prune
+from core.kick.intake.unverified import KEPT_FOR, LOOK_ANYWAY, verify_deliveries
 from core.kick.public_key import LOOK_AGAIN
-from core.kick.unverified import KEPT_FOR, LOOK_ANYWAY, check_health, verify_deliveries
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
@@ -81,7 +82,7 @@ def counts(database: Database) -> tuple[int, int]:
 
 def health(services: Services) -> HealthItem | None:
     with services.database.begin() as tx:
-        return next(iter(check_health(tx, services.clock())), None)
+        return next(iter(check_unverified(tx, services.clock())), None)
 
 
 def test_a_forgery_just_before_a_rotation_loses_nothing(
@@ -250,7 +251,7 @@ def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
     clock: StandingClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(unverified_store, "MOST_KEPT", 5)
+    monkeypatch.setattr(unverified, "MOST_KEPT", 5)
     monkeypatch.setattr(unverified, "AT_ONCE", 2)
     for _ in range(8):
         forge(kick)
@@ -269,7 +270,7 @@ def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
 
 def test_a_body_beyond_reason_is_not_held(kick: Hook, clean: Database) -> None:
     kick.key = new_key(FORGERS)
-    assert kick.send(chat("x" * unverified_store.MOST_BYTES)).status_code == 401
+    assert kick.send(chat("x" * unverified.MOST_BYTES)).status_code == 401
     assert counts(clean) == (0, 0)
 
 

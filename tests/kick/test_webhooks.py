@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from core.inbox.tables import deliveries
 from core.kick import store
-from core.kick.feature import check_health
+from core.kick.health import check_webhooks
 from core.kit.database import Database
 from tests.kick.rig import (
     NOON,
@@ -75,7 +75,7 @@ def test_the_health_page_says_when_the_last_delivery_came(
 ) -> None:
     kick.send(chat())
     with clean.begin() as tx:
-        (part,) = check_health(tx, clock.now + timedelta(seconds=12))
+        (part,) = check_webhooks(tx, clock.now + timedelta(seconds=12))
         assert (part.reason, part.age_seconds, part.age_of) == (
             "Following 1 channel.",
             12,
@@ -83,7 +83,7 @@ def test_the_health_page_says_when_the_last_delivery_came(
         )
     follow(clean, other_guild_id, VERA)
     with clean.begin() as tx:
-        (part,) = check_health(tx, clock.now)
+        (part,) = check_webhooks(tx, clock.now)
     assert part.reason == "Following 2 channels."
 
 

@@ -15,7 +15,7 @@ from core.guilds import store as guilds
 from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
-from core.kit.database import cache_of
+from core.kit.database import cache_of, cached
 from core.kit.errors import Refusal
 from core.kit.words import _
 
@@ -43,10 +43,8 @@ def find_primary(tx: Connection, channel_id: int) -> int | None:
     """The server that answers in this channel's chat; None if the bot has left all that follow it.
     Asked once per transaction."""
     key = ("kick.primary", channel_id)
-    if key not in cache_of(tx):
-        cache_of(tx)[key] = primary_of(store.list_followers(tx, channel_id))
-    found = cache_of(tx)[key]
-    return found.guild_id if isinstance(found, Follower) else None
+    found = cached(tx, key, lambda: primary_of(store.list_followers(tx, channel_id)))
+    return found.guild_id if found is not None else None
 
 
 def describe(tx: Connection, guild_id: int) -> Primary:

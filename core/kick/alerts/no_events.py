@@ -14,14 +14,15 @@ from core.guilds import store as guilds
 from core.guilds.channels import tell_admins
 from core.guilds.store import Channel
 from core.inbox import store as inbox
-from core.kick.bodies import PLATFORM
+from core.kick.bodies import CHAT, FEED, PLATFORM
 from core.kick.chat import store as speech
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.intake import store
-from core.kick.intake.rules import CHAT, Evidence, is_overdue, silent_since
+from core.kick.intake.records import NoEventAlert, StatusCheck
+from core.kick.intake.rules import Evidence, is_overdue, silent_since
 from core.kick.intake.settings import NO_EVENTS_MINUTES
-from core.kick.intake.store import FEED, Episode, StatusCheck, source_of_chat
+from core.kick.intake.store import source_of_chat
 
 _log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ def _watch_one(
     channel: Channel,
     check: StatusCheck | None,
     state: FeedState | None,
-    lasting: Episode | None,
+    lasting: NoEventAlert | None,
     now: datetime,
 ) -> None:
     if check is None or check.started_at is None:
@@ -131,7 +132,7 @@ def _begin(
     )
 
 
-def _end(tx: Connection, channel: Channel, episode: Episode, now: datetime, why: str) -> None:
+def _end(tx: Connection, channel: Channel, episode: NoEventAlert, now: datetime, why: str) -> None:
     if not store.end_episode(tx, episode, now) or why == "off":
         return
     _log.info("The alarm for missing chat is over", guild_id=channel.guild_id, why=why)

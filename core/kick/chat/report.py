@@ -19,7 +19,7 @@ from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
 from core.kick.feed.store import wrong_chatroom
-from core.kick.intake import log_store
+from core.kick.intake import log
 from core.kick.intake import store as intake
 from core.kit.health_item import State
 from core.kit.services import Services
@@ -120,7 +120,7 @@ def _account(tx: Connection, channel: Channel, now: datetime) -> list[Line]:
 
 def _webhooks(tx: Connection, guild_id: int, broadcaster_user_id: int) -> list[Line]:
     subscribed = {one.kind: one for one in intake.list_subscriptions(tx, broadcaster_user_id)}
-    newest = log_store.list_newest_of_kinds(tx, guild_id, WEBHOOK_KINDS)
+    newest = log.list_newest_of_kinds(tx, guild_id, WEBHOOK_KINDS)
     lines = []
     for kind in WEBHOOK_KINDS:
         one, last = subscribed.get(kind), newest[kind]

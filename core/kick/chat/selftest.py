@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 
 from core.guilds.store import Channel
 from core.kick.accounts import actions as accounts
+from core.kick.bodies import FEED
 from core.kick.chat import store
 from core.kick.chat.actions import say
 from core.kick.chat.identities import why_unable_to_send
-from core.kick.intake.store import FEED, source_of_chat
+from core.kick.intake.store import source_of_chat
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _

@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import Guild
 from core.inbox.tables import deliveries
+from core.kick.bodies import CHAT
 from core.kick.chat.tables import identities, tests, unsent_lines
-from core.kick.intake.rules import CHAT
 from core.kit.records import table_of
 from core.outbox.tables import messages
 

@@ -12,13 +12,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.inbox.store import Delivery
-from core.kick.bodies import ChatMessage, Instant, KickId, ShortText
+from core.kick.bodies import CHAT, FEED, ChatMessage, Instant, KickId, ShortText
 from core.kick.feed.comparison import ChatLine
 from core.kit import strict_json
 
-SOURCE = "kick.feed"
 PREFIX = "App\\Events\\"
-CHAT = "chat.message.sent"
 """Chat is stored as a webhook would bring it."""
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
@@ -127,7 +125,7 @@ def to_delivery(
     frame = shape.model_validate(decoded)
     content = frame.model_dump(mode="json")
     return Delivery(
-        SOURCE,
+        FEED,
         f"{broadcaster_user_id}|{kind}|{_number(frame, content, received_at)}",
         kind,
         f"kick:{broadcaster_user_id}",
@@ -166,7 +164,7 @@ def _chat(broadcaster_user_id: int, decoded: object, received_at: datetime) -> D
     line = ChatMessage.model_validate(body)
     lane = f"kick:{broadcaster_user_id}"
     number = f"{broadcaster_user_id}|{line.message_id}"
-    return Delivery(SOURCE, number, CHAT, lane, body, received_at)
+    return Delivery(FEED, number, CHAT, lane, body, received_at)
 
 
 def _chat_body(broadcaster_user_id: int, decoded: object) -> dict[str, Any]:

@@ -11,12 +11,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.guilds import store as guilds
 from core.inbox.tables import deliveries
 from core.kick.accounts import store as accounts
-from core.kick.bodies import PLATFORM
+from core.kick.bodies import CHAT, PLATFORM, WEBHOOK
 from core.kick.feed.comparison import ChatLine
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import feeds_of
-from core.kick.intake.rules import CHAT
-from core.kick.intake.store import WEBHOOK
 from core.kit.health_item import HealthItem, State
 
 FRESH = timedelta(minutes=1)

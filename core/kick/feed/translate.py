@@ -8,12 +8,11 @@ from sqlalchemy import Connection
 
 from core.events import Event
 from core.inbox.store import Delivery
-from core.kick.bodies import Broadcaster, Instant
-from core.kick.feed.frames import CHAT, KINDS, Gifts, Kicks, Subscription
+from core.kick.bodies import CHAT, Broadcaster, Instant
+from core.kick.events import events_of, guilds_of
+from core.kick.feed.frames import KINDS, Gifts, Kicks, Subscription
 from core.kick.review import actions, rules
 from core.kick.review.records import ReviewItem
-from core.kick.translate import guilds_of
-from core.kick.translate import translate as translate_webhook
 from core.kit.records import PlatformUserId
 from core.kit.work import Work
 
@@ -29,7 +28,7 @@ class ReceivedFrame(BaseModel):
 def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     """Report a frame to each server that the channel streams for. Only chat becomes an event."""
     if delivery.kind == CHAT:
-        return translate_webhook(tx, delivery)
+        return events_of(tx, delivery)
     received = ReceivedFrame.model_validate(delivery.body)
     frame = KINDS[delivery.kind].model_validate(received.data)
     for guild_id in guilds_of(tx, received.broadcaster.user_id):

@@ -1,34 +1,48 @@
 """The log of webhook deliveries: what came when, how late, and what became of it.
 
 What is stored is read from the inbox. Everything else can be caused by anybody who finds the
-address, so of that only so many lines are written in a minute; the rest is counted and told in one
-line each.
+address, so of that only so many lines are written in a minute; the rest is counted and logged in
+one line each.
 """
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
+from sqlalchemy import Connection, Row, delete, func, insert, select, text
 
-from core.kick.intake import log_store
-from core.kick.intake.log_store import MOST_CHARACTERS, Line, Unattributed
+from core.guilds import store as guilds
+from core.inbox import store as inbox
+from core.inbox.store import Delivery
+from core.kick.bodies import PLATFORM, WEBHOOK
+from core.kick.deliveries import MOST_CHARACTERS
+from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kit.database import Database
 from core.kit.errors import Outage
+from core.kit.records import GuildId
+from core.kit.work import ACROSS_GUILDS, read_records
 
+STORED = "stored"
 MOST_A_MINUTE = 60
 """Lines about what was not stored, of one process."""
+
+Line = LogLine | UnattributedDelivery
 
 _log = structlog.get_logger(__name__)
 
 
+# -- writing --------------------------------------------------------------------------------------
+
+
 @dataclass(slots=True)
-class DeliveryRecord:
-    """What is known so far of a delivery.
+class Arrival:
+    """What is known so far of a delivery that has just arrived.
 
     Attributes:
-        at: when it arrived.
         guild_ids: whose it is, once the body could be trusted and read.
     """
 
@@ -39,19 +53,19 @@ class DeliveryRecord:
     sent_at: datetime | None = None
     guild_ids: tuple[int, ...] = ()
 
-    def lines(self, outcome: str) -> list[Line | Unattributed]:
+    def lines(self, outcome: str) -> list[Line]:
         """A line for each server of the delivery, or one unattributed."""
         if not self.guild_ids:
-            return [Unattributed(self.at, outcome)]
+            return [UnattributedDelivery(at=self.at, outcome=outcome)]
         return [
-            Line(
-                guild_id,
-                self.at,
-                self.sent_at,
-                self.kind[:MOST_CHARACTERS],
-                self.delivery_id[:MOST_CHARACTERS],
-                self.subscription_id[:MOST_CHARACTERS],
-                outcome,
+            LogLine(
+                guild_id=GuildId(guild_id),
+                at=self.at,
+                sent_at=self.sent_at,
+                kind=self.kind[:MOST_CHARACTERS],
+                delivery_id=self.delivery_id[:MOST_CHARACTERS],
+                subscription_id=self.subscription_id[:MOST_CHARACTERS],
+                outcome=outcome,
             )
             for guild_id in self.guild_ids
         ]
@@ -65,41 +79,178 @@ class WebhookLog:
         self._lock = threading.Lock()
         self._minute: datetime | None = None
         self._left = 0
-        self._untold: Counter[str] = Counter()
+        self._unwritten: Counter[str] = Counter()
 
-    def write_other(self, record: DeliveryRecord, outcome: str) -> None:
+    def write_other(self, arrival: Arrival, outcome: str) -> None:
         """One that was not stored. While the database is away nothing is written."""
-        lines = self._ration(record, outcome)
+        lines = self._ration(arrival, outcome)
         if not lines:
             return
         try:
             with self._database.begin() as tx:
-                log_store.add_lines(tx, lines)
+                add_lines(tx, lines)
         except Outage:
             _log.info("A line of the webhook log is lost", outcome=outcome)
 
-    def _ration(self, record: DeliveryRecord, outcome: str) -> list[Line | Unattributed]:
+    def _ration(self, arrival: Arrival, outcome: str) -> list[Line]:
         """The lines that may be written: none once the minute's are used up, and in the next
-        minute those that tell how many there were."""
-        minute = record.at.replace(second=0, microsecond=0)
-        lines = record.lines(outcome)
+        minute those that say how many there were."""
+        minute = arrival.at.replace(second=0, microsecond=0)
+        lines, summary = arrival.lines(outcome), []
         with self._lock:
             if minute != self._minute:
                 summary = self._summary()
                 self._minute, self._left = minute, MOST_A_MINUTE
-            else:
-                summary = []
             if self._left < len(lines):
-                self._untold[outcome] += 1
+                self._unwritten[outcome] += 1
                 return summary
             self._left -= len(lines)
         return summary + lines
 
-    def _summary(self) -> list[Line | Unattributed]:
-        missing_webhooks, self._untold = self._untold, Counter()
-        if self._minute is None:
-            return []
+    def _summary(self) -> list[Line]:
+        unwritten, self._unwritten = self._unwritten, Counter()
+        at = self._minute
         return [
-            Unattributed(self._minute, outcome, count)
-            for outcome, count in sorted(missing_webhooks.items())
+            UnattributedDelivery(at=at, outcome=outcome, count=count)
+            for outcome, count in sorted(unwritten.items())
+            if at is not None
         ]
+
+
+def add_lines(tx: Connection, lines: Sequence[Line]) -> None:
+    """Add lines, of any server, to the log."""
+    for record in (LogLine, UnattributedDelivery):
+        rows = [_values(line) for line in lines if isinstance(line, record)]
+        if rows:
+            tx.execute(insert(record), rows, execution_options=ACROSS_GUILDS)
+
+
+def _values(line: Line) -> dict[str, Any]:
+    names = [column.name for column in line.__table__.columns if column.name != "id"]
+    return {name: getattr(line, name) for name in names}
+
+
+# -- reading --------------------------------------------------------------------------------------
+
+
+def list_newest_lines(tx: Connection, guild_id: int, limit: int) -> list[LogLine]:
+    """A server's newest deliveries, the newest first."""
+    stored = [
+        _stored(guild_id, delivery)
+        for lane in _lanes(tx, guild_id)
+        for delivery in inbox.list_newest(tx, WEBHOOK, lane, limit)
+    ]
+    others = select(LogLine).where(LogLine.guild_id == guild_id).limit(limit)
+    newest = others.order_by(LogLine.at.desc(), LogLine.id.desc())
+    lines = [*read_records(tx, newest), *stored]
+    return sorted(lines, key=lambda line: line.at, reverse=True)[:limit]
+
+
+def _lanes(tx: Connection, guild_id: int) -> list[str]:
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    return [] if channel is None else [f"{PLATFORM}:{channel.channel_id}"]
+
+
+def _stored(guild_id: int, delivery: Delivery) -> LogLine:
+    assert delivery.received_at is not None, "it is read from the inbox"
+    arrival = Arrival(
+        delivery.received_at,
+        delivery.kind,
+        delivery.delivery_id,
+        delivery.subscription_id or "",
+        delivery.sent_at,
+        (guild_id,),
+    )
+    (line,) = arrival.lines(STORED)
+    assert isinstance(line, LogLine)
+    return line
+
+
+def list_newest_of_kinds(
+    tx: Connection, guild_id: int, kinds: Sequence[str]
+) -> dict[str, datetime | None]:
+    """Kind -> when it last came; None when neither inbox nor log know of any."""
+    newest: dict[str, datetime | None] = dict.fromkeys(kinds)
+    kept = tx.execute(
+        select(LogLine.kind, func.max(LogLine.at))
+        .where(LogLine.guild_id == guild_id, LogLine.outcome == STORED)
+        .group_by(LogLine.kind)
+    )
+    newest |= {kind: at for kind, at in kept.tuples() if kind in newest}
+    for lane in _lanes(tx, guild_id):
+        for kind in kinds:
+            delivery = inbox.find_newest_of_kind(tx, WEBHOOK, lane, kind)
+            newest[kind] = delivery.received_at if delivery else newest[kind]
+    return newest
+
+
+def count_unattributed(tx: Connection, since: datetime) -> dict[str, int]:
+    """Outcome -> how many deliveries of which it is not known whose they are."""
+    found = tx.execute(
+        select(UnattributedDelivery.outcome, func.sum(UnattributedDelivery.count))
+        .where(UnattributedDelivery.at >= since)
+        .group_by(UnattributedDelivery.outcome)
+    )
+    return {outcome: int(count) for outcome, count in found}
+
+
+# By the servers, so that each is one short walk over the index.
+_LIST_ODD = text("""
+    SELECT g.guild_id, odd.slowest_seconds, odd.unknown
+      FROM (SELECT guild_id, platform || ':' || channel_id AS lane
+              FROM guild_channels WHERE platform = 'kick') g,
+   LATERAL (SELECT COALESCE(max(EXTRACT(epoch FROM l.received_at - l.sent_at))
+                              FILTER (WHERE l.received_at >= :delays_since), 0)::float
+                       AS slowest_seconds,
+                   count(*) FILTER (WHERE s.kind IS NULL) AS unknown
+              FROM inbox_deliveries l
+              LEFT JOIN kick_subscriptions s
+                ON s.subscription_id = l.subscription_id AND s.kind = l.kind
+             WHERE l.source = :source AND l.lane = g.lane AND l.received_at >= :since) odd
+     WHERE odd.slowest_seconds > :late OR odd.unknown > 0
+     ORDER BY g.guild_id
+""").execution_options(**ACROSS_GUILDS)
+
+
+def list_odd(
+    tx: Connection, *, since: datetime, delays_since: datetime, late_seconds: float
+) -> Sequence[Row[Any]]:
+    """`guild_id`, `slowest_seconds` and `unknown` (deliveries by a subscription that we do not
+    know) of the servers whose deliveries came late or by an unknown subscription."""
+    times = {"since": since, "delays_since": delays_since, "late": late_seconds}
+    return tx.execute(_LIST_ODD, {"source": WEBHOOK, **times}).all()
+
+
+# -- pruning --------------------------------------------------------------------------------------
+
+
+def keep_newest(tx: Connection, kind: str, before: datetime) -> None:
+    """Where the newest delivery of this kind is about to be deleted, log when it came."""
+    for channel in guilds.list_channels(tx, PLATFORM):
+        lane = f"{PLATFORM}:{channel.channel_id}"
+        newest = inbox.find_newest_of_kind(tx, WEBHOOK, lane, kind)
+        if newest is not None and newest.received_at and newest.received_at < before:
+            line = _stored(channel.guild_id, newest)
+            known = select(LogLine.id).where(
+                LogLine.guild_id == line.guild_id, LogLine.kind == line.kind, LogLine.at == line.at
+            )
+            if tx.execute(known).first() is None:
+                add_lines(tx, [line])
+
+
+# Lines are written in the order of time, so the oldest are the first of the key.
+_DELETE_LINES = text("""
+    DELETE FROM kick_webhook_log
+     WHERE id IN (SELECT id FROM kick_webhook_log ORDER BY id LIMIT :most) AND at < :before
+""").execution_options(**ACROSS_GUILDS)
+
+
+def delete_lines(tx: Connection, before: datetime, most: int) -> int:
+    """Delete up to `most` of the oldest lines; returns how many."""
+    return tx.execute(_DELETE_LINES, {"before": before, "most": most}).rowcount
+
+
+def delete_unattributed(tx: Connection, before: datetime) -> int:
+    """Delete old unattributed lines; returns how many. They are limited, so one statement does."""
+    old = delete(UnattributedDelivery).where(UnattributedDelivery.at < before)
+    return tx.execute(old).rowcount

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import store as inbox
+from core.kick.bodies import CHAT
 from core.kick.client import client_of
-from core.kick.intake import log_store
-from core.kick.intake.rules import CHAT
+from core.kick.intake import log
 from core.kit.services import Services
 
 AT_ONCE = 1000
@@ -44,15 +44,15 @@ def prune(services: Services) -> None:
     kicks_now = client_of(settings).time.now()
     window = timedelta(seconds=settings.webhook_max_age_seconds)
     old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
-    _in_steps(services, partial(log_store.end_lines, before=logged, most=AT_ONCE))
+    _in_steps(services, partial(log.delete_lines, before=logged, most=AT_ONCE))
     with services.database.begin() as tx:
-        log_store.keep_newest(tx, CHAT, old)
+        log.keep_newest(tx, CHAT, old)
     for kind in FORGETTABLE_KINDS:
         _in_steps(services, partial(inbox.delete_deliveries, kind=kind, before=old, most=AT_ONCE))
     for event in FORGETTABLE_EVENTS:
         _in_steps(services, partial(inbox.delete_events, event=event, before=old, most=AT_ONCE))
     with services.database.begin() as tx:
-        log_store.delete_unattributed(tx, logged)
+        log.delete_unattributed(tx, logged)
 
 
 def _in_steps(services: Services, step: Callable[[Connection], int]) -> None:

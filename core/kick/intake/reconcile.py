@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from core.guilds import store as guilds
-from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
+from core.kick.bodies import CHAT, PLATFORM, WEBHOOK_KINDS
 from core.kick.client import KickClient, Subscription, client_of
 from core.kick.intake import store
-from core.kick.intake.rules import CHAT, Listed, Plan, authority, plan, slices, strays
+from core.kick.intake.rules import Plan, authority, plan, slices, strays
 from core.kick.wire import KickRejected
 from core.kit.database import DatabaseOutage
 from core.kit.errors import Outage
@@ -48,9 +48,9 @@ def reconcile(services: Services) -> None:
     by_channel: defaultdict[int, list[Subscription]] = defaultdict(list)
     for one in listed:
         by_channel[one.broadcaster_user_id].append(one)
-    followed = _followed(services)
+    followed = followed_channels(services)
     _mend_all(services, client, followed, by_channel)
-    _delete(client, strays(_listed(listed), followed))
+    _delete(client, strays(listed, followed))
     with services.database.begin() as tx:
         store.end_subscriptions_but(tx, followed)
 
@@ -66,7 +66,8 @@ def reconcile_channel(services: Services, broadcaster_user_id: int) -> None:
     _mend(services, client, broadcaster_user_id, client.list_subscriptions(broadcaster_user_id))
 
 
-def _followed(services: Services) -> list[int]:
+def followed_channels(services: Services) -> list[int]:
+    """Owner ids of the channels that servers follow."""
     with services.database.begin() as tx:
         return sorted({channel.channel_id for channel in guilds.list_channels(tx, PLATFORM)})
 
@@ -113,11 +114,11 @@ def _mend(
         with services.database.begin() as tx:
             before = store.list_subscriptions(tx, broadcaster_user_id)
         known = {one.subscription_id for one in before if one.subscription_id is not None}
-        wanted = plan(WEBHOOK_KINDS, _listed(listed), known)
+        wanted = plan(WEBHOOK_KINDS, listed, known)
         if wanted.missing:
             # The list of everything may be old or cut short, and a double is worse than a question.
             listed = client.list_subscriptions(broadcaster_user_id)
-            wanted = plan(WEBHOOK_KINDS, _listed(listed), known)
+            wanted = plan(WEBHOOK_KINDS, listed, known)
         made, troubles = _subscribe(client, broadcaster_user_id, wanted.missing)
         _write_down(services, broadcaster_user_id, wanted, made, troubles)
         _delete(client, wanted.surplus)
@@ -185,7 +186,3 @@ def _delete(client: KickClient, ids: Sequence[str]) -> None:
     for some in slices(ids, MOST_DELETED):
         client.unsubscribe(some)
         _log.info("Deleted subscriptions at Kick that are not needed", count=len(some))
-
-
-def _listed(found: Iterable[Subscription]) -> list[Listed]:
-    return [Listed(one.id, one.broadcaster_user_id, one.kind) for one in found]

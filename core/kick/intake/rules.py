@@ -3,15 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from core.kick.bodies import CHAT
+
+if TYPE_CHECKING:
+    from core.kick.client import Subscription
 
 Authority = Literal["webhook", "feed"]
 Evidence = Literal["chat", "subscription", "selftest", "feed"]
 """Why it is not just a quiet chat: the realtime feed shows chat without webhooks, the
 subscription is missing, a self-test did not come back, or the feed, where chat is taken from it, is
 not connected."""
-
-CHAT = "chat.message.sent"
 
 MONEY = frozenset(
     {
@@ -44,15 +47,6 @@ def is_too_old(
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A subscription that Kick lists. Ids are ULIDs: the smaller one is the older one."""
-
-    id: str
-    broadcaster_user_id: int
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be done about one channel.
 
@@ -67,13 +61,14 @@ class Plan:
     surplus: tuple[str, ...]
 
 
-def plan(kinds: Collection[str], listed: Iterable[Listed], ours: Collection[str]) -> Plan:
+def plan(kinds: Collection[str], listed: Iterable["Subscription"], ours: Collection[str]) -> Plan:
     """Exactly one subscription of each kind, and nothing else.
 
     Args:
         kinds: the event types that are wanted of this channel.
         listed: what Kick has for it.
-        ours: ids that we know; of several doubles, the known one stays, else the oldest.
+        ours: ids that we know; of several doubles, the known one stays, else the oldest, which is
+            the one with the smallest id (a ULID).
     """
     kept: dict[str, str] = {}
     surplus: list[str] = []
@@ -85,7 +80,7 @@ def plan(kinds: Collection[str], listed: Iterable[Listed], ours: Collection[str]
     return Plan(kept, tuple(kind for kind in sorted(kinds) if kind not in kept), tuple(surplus))
 
 
-def strays(listed: Iterable[Listed], followed: Collection[int]) -> list[str]:
+def strays(listed: Iterable["Subscription"], followed: Collection[int]) -> list[str]:
     """Subscriptions for channels that no server follows. While none follows any, nothing is a
     stray: a new installation must not delete the subscriptions of one that has not moved yet."""
     if not followed:

@@ -1,45 +1,36 @@
-"""The statements about subscriptions, authorities, status checks and no-events alerts."""
+"""Queries about subscriptions, authorities, status checks and no-events alerts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.kick.intake.rules import CHAT, Authority, Evidence
-from core.kick.intake.tables import authorities, no_event_alerts, status_checks, subscriptions
-from core.kit.database import cache_of
+from core.kick.bodies import CHAT, FEED, WEBHOOK
+from core.kick.intake.records import (
+    EventAuthority,
+    NoEventAlert,
+    StatusCheck,
+    WebhookSubscription,
+)
+from core.kick.intake.rules import Authority, Evidence
+from core.kit.database import cached
+from core.kit.work import ACROSS_GUILDS, read_records
 
 # -- subscriptions ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """What we know of one kind of event of one channel.
-
-    Attributes:
-        subscription_id: None while it is not subscribed.
-        trouble: why not, in plain words.
-    """
-
-    broadcaster_user_id: int
-    kind: str
-    subscription_id: str | None
-    checked_at: datetime
-    trouble: str | None
-
-
 def list_subscriptions(
     tx: Connection, broadcaster_user_id: int | None = None
-) -> list[Subscription]:
+) -> Sequence[WebhookSubscription]:
     """Those of one channel, or of all."""
-    wanted = select(subscriptions).order_by(
-        subscriptions.c.broadcaster_user_id, subscriptions.c.kind
+    wanted = select(WebhookSubscription).order_by(
+        WebhookSubscription.broadcaster_user_id, WebhookSubscription.kind
     )
     if broadcaster_user_id is not None:
-        wanted = wanted.where(subscriptions.c.broadcaster_user_id == broadcaster_user_id)
-    return [Subscription(**row) for row in tx.execute(wanted).mappings()]
+        wanted = wanted.where(WebhookSubscription.broadcaster_user_id == broadcaster_user_id)
+    return read_records(tx, wanted)
 
 
 def set_subscriptions(
@@ -50,75 +41,57 @@ def set_subscriptions(
     now: datetime,
 ) -> None:
     """Store a channel's subscriptions: kind -> id or None, and kind -> trouble. Delete others."""
-    tx.execute(
-        delete(subscriptions).where(
-            subscriptions.c.broadcaster_user_id == broadcaster_user_id,
-            subscriptions.c.kind.not_in(ids),
-        )
-    )
-    statement = upsert(subscriptions)
-    tx.execute(
-        statement.on_conflict_do_update(
-            constraint="kick_subscriptions_one_of_each",
-            set_={
-                column: statement.excluded[column]
-                for column in ("subscription_id", "checked_at", "trouble")
-            },
-        ),
-        [
-            {
-                "broadcaster_user_id": broadcaster_user_id,
-                "kind": kind,
-                "subscription_id": subscription_id,
-                "checked_at": now,
-                "trouble": troubles.get(kind),
-            }
-            for kind, subscription_id in ids.items()
-        ],
-    )
+    others = WebhookSubscription.kind.not_in(ids)
+    is_channel = WebhookSubscription.broadcaster_user_id == broadcaster_user_id
+    tx.execute(delete(WebhookSubscription).where(is_channel, others))
+    rows = [
+        {"kind": kind, "subscription_id": subscription_id, "trouble": troubles.get(kind)}
+        for kind, subscription_id in ids.items()
+    ]
+    _upsert(tx, broadcaster_user_id, rows, now, "subscription_id", "checked_at", "trouble")
 
 
 def set_trouble(
     tx: Connection, broadcaster_user_id: int, kinds: Iterable[str], trouble: str, now: datetime
 ) -> None:
     """The channel could not be checked; the ids that are known stay."""
-    statement = upsert(subscriptions)
+    rows = [{"kind": kind, "trouble": trouble} for kind in kinds]
+    _upsert(tx, broadcaster_user_id, rows, now, "trouble")
+
+
+def _upsert(
+    tx: Connection,
+    broadcaster_user_id: int,
+    rows: Iterable[Mapping[str, Any]],
+    now: datetime,
+    *changed: str,
+) -> None:
+    statement = upsert(WebhookSubscription)
     tx.execute(
         statement.on_conflict_do_update(
-            constraint="kick_subscriptions_one_of_each", set_={"trouble": trouble}
+            constraint="kick_subscriptions_one_of_each",
+            set_={column: statement.excluded[column] for column in changed},
         ),
-        [
-            {
-                "broadcaster_user_id": broadcaster_user_id,
-                "kind": kind,
-                "checked_at": now,
-                "trouble": trouble,
-            }
-            for kind in kinds
-        ],
+        [{"broadcaster_user_id": broadcaster_user_id, "checked_at": now, **row} for row in rows],
     )
 
 
 def end_subscriptions_but(tx: Connection, followed: Sequence[int]) -> None:
     """Forget channels that no server follows."""
-    for table in (subscriptions, authorities, status_checks):
+    for record in (WebhookSubscription, EventAuthority, StatusCheck):
+        table = cast("Table", record.__table__)
         tx.execute(delete(table).where(table.c.broadcaster_user_id.not_in(followed)))
 
-
-WEBHOOK = "kick.webhook"
-FEED = "kick.feed"
 
 # -- authorities --------------------------------------------------------------------------------
 
 
 def list_authorities(tx: Connection, broadcaster_user_id: int) -> dict[str, Authority]:
     """Kind -> the source that counts, where that was decided."""
-    found = tx.execute(
-        select(authorities.c.kind, authorities.c.authority).where(
-            authorities.c.broadcaster_user_id == broadcaster_user_id
-        )
+    found = select(EventAuthority.kind, EventAuthority.authority).where(
+        EventAuthority.broadcaster_user_id == broadcaster_user_id
     )
-    return {row.kind: row.authority for row in found}
+    return dict(tx.execute(found).tuples().all())
 
 
 def set_authorities(
@@ -130,37 +103,29 @@ def set_authorities(
     overrule: bool,
 ) -> None:
     """Decide; where it was decided before, only if `overrule`."""
-    statement = upsert(authorities)
-    changes = {"authority": statement.excluded.authority, "decided_at": now}
-    only_new = statement.on_conflict_do_nothing(constraint="kick_authorities_one_a_kind")
+    statement = upsert(EventAuthority)
+    name = "kick_authorities_one_a_kind"
+    only_new = statement.on_conflict_do_nothing(constraint=name)
     all_of_them = statement.on_conflict_do_update(
-        constraint="kick_authorities_one_a_kind",
-        set_=changes,
-        where=authorities.c.authority != statement.excluded.authority,
+        constraint=name,
+        set_={"authority": statement.excluded.authority, "decided_at": now},
+        where=EventAuthority.authority != statement.excluded.authority,
     )
+    channel = {"broadcaster_user_id": broadcaster_user_id, "decided_at": now}
     tx.execute(
         all_of_them if overrule else only_new,
-        [
-            {
-                "broadcaster_user_id": broadcaster_user_id,
-                "kind": kind,
-                "authority": whose,
-                "decided_at": now,
-            }
-            for kind, whose in decided.items()
-        ],
+        [{"kind": kind, "authority": authority, **channel} for kind, authority in decided.items()],
     )
 
 
 def feed_kinds(tx: Connection, broadcaster_user_id: int) -> frozenset[str]:
     """The kinds of events for which the feed is this channel's authority."""
-    note = ("kick.feed_kinds", broadcaster_user_id)
-    if note not in cache_of(tx):
+
+    def load() -> frozenset[str]:
         decided = list_authorities(tx, broadcaster_user_id)
-        cache_of(tx)[note] = frozenset(kind for kind, whose in decided.items() if whose == "feed")
-    found = cache_of(tx)[note]
-    assert isinstance(found, frozenset)
-    return found
+        return frozenset(kind for kind, authority in decided.items() if authority == "feed")
+
+    return cached(tx, ("kick.feed_kinds", broadcaster_user_id), load)
 
 
 def source_of_chat(tx: Connection, broadcaster_user_id: int) -> str:
@@ -169,22 +134,6 @@ def source_of_chat(tx: Connection, broadcaster_user_id: int) -> str:
 
 
 # -- status checks ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StatusCheck:
-    """The newest status check of a channel.
-
-    Attributes:
-        started_at: of the stream; None when it was offline.
-        watched_since: start of the checks without a gap.
-    """
-
-    broadcaster_user_id: int
-    checked_at: datetime
-    started_at: datetime | None
-    watched_since: datetime
-
 
 _SET_STATUS_CHECK = text("""
     INSERT INTO kick_status_checks AS l (broadcaster_user_id, checked_at, started_at, watched_since)
@@ -205,62 +154,30 @@ def set_status_checks(
 ) -> None:
     """Channel -> start of its stream, or None when offline. A check before `gap_before` is too old
     for the time in between to count as watched."""
-    if not seen:
-        return
-    tx.execute(
-        _SET_STATUS_CHECK,
-        [
-            {
-                "broadcaster_user_id": user_id,
-                "started_at": started_at,
-                "now": now,
-                "gap_before": gap_before,
-            }
-            for user_id, started_at in seen.items()
-        ],
-    )
+    when = {"now": now, "gap_before": gap_before}
+    rows = [{"broadcaster_user_id": id, "started_at": at, **when} for id, at in seen.items()]
+    if rows:
+        tx.execute(_SET_STATUS_CHECK, rows)
 
 
 def find_status_check(tx: Connection, broadcaster_user_id: int) -> StatusCheck | None:
     """The newest status check of a channel."""
-    row = (
-        tx.execute(
-            select(status_checks).where(status_checks.c.broadcaster_user_id == broadcaster_user_id)
-        )
-        .mappings()
-        .first()
-    )
-    return StatusCheck(**row) if row else None
+    return list_status_checks(tx).get(broadcaster_user_id)
 
 
 def list_status_checks(tx: Connection) -> dict[int, StatusCheck]:
     """The newest status check of each channel."""
-    found = tx.execute(select(status_checks)).mappings()
-    return {row["broadcaster_user_id"]: StatusCheck(**row) for row in found}
+    return {one.broadcaster_user_id: one for one in read_records(tx, select(StatusCheck))}
 
 
 # -- no-events alerts ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """A time in which no chat came from a server's live channel."""
-
-    guild_id: int
-    started_at: datetime
-    episode: int
-    since: datetime
-    evidence: Evidence
-    noticed_at: datetime
-    over_at: datetime | None
-
-
-def list_open_episodes(tx: Connection) -> dict[int, Episode]:
+def list_open_episodes(tx: Connection) -> dict[int, NoEventAlert]:
     """Server -> its open alert."""
-    found = tx.execute(
-        select(no_event_alerts).where(no_event_alerts.c.over_at.is_(None))
-    ).mappings()
-    return {row["guild_id"]: Episode(**row) for row in found}
+    is_open = select(NoEventAlert).where(NoEventAlert.over_at.is_(None))
+    found = read_records(tx, is_open.execution_options(**ACROSS_GUILDS))
+    return {one.guild_id: one for one in found}
 
 
 def add_episode(
@@ -272,36 +189,33 @@ def add_episode(
     now: datetime,
 ) -> int:
     """Open the next alert of this stream; returns its number, from 1."""
-    before = (
-        select(func.count())
-        .select_from(no_event_alerts)
-        .where(no_event_alerts.c.guild_id == guild_id, no_event_alerts.c.started_at == started_at)
-        .scalar_subquery()
+    of_stream = select(func.count()).where(
+        NoEventAlert.guild_id == guild_id, NoEventAlert.started_at == started_at
     )
     number: int = tx.execute(
-        upsert(no_event_alerts)
+        insert(NoEventAlert)
         .values(
             guild_id=guild_id,
             started_at=started_at,
-            episode=before + 1,
+            episode=of_stream.scalar_subquery() + 1,
             since=since,
             evidence=evidence,
             noticed_at=now,
         )
-        .returning(no_event_alerts.c.episode)
+        .returning(NoEventAlert.episode)
     ).scalar_one()
     return number
 
 
-def end_episode(tx: Connection, episode: Episode, now: datetime) -> bool:
+def end_episode(tx: Connection, alert: NoEventAlert, now: datetime) -> bool:
     """It is over; False when it was over before."""
     ended = tx.execute(
-        update(no_event_alerts)
+        update(NoEventAlert)
         .where(
-            no_event_alerts.c.guild_id == episode.guild_id,
-            no_event_alerts.c.started_at == episode.started_at,
-            no_event_alerts.c.episode == episode.episode,
-            no_event_alerts.c.over_at.is_(None),
+            NoEventAlert.guild_id == alert.guild_id,
+            NoEventAlert.started_at == alert.started_at,
+            NoEventAlert.episode == alert.episode,
+            NoEventAlert.over_at.is_(None),
         )
         .values(over_at=now)
     )

@@ -160,8 +160,6 @@ CREATE TABLE kick_subscriptions (
 	CONSTRAINT kick_subscriptions_one_of_each PRIMARY KEY (broadcaster_user_id, kind)
 );
 
-COMMENT ON TABLE kick_subscriptions IS 'about a channel, whichever servers follow it';
-
 COMMENT ON COLUMN kick_subscriptions.kind IS 'Kick''s name of the event type';
 
 COMMENT ON COLUMN kick_subscriptions.subscription_id IS 'Kick''s id; empty while it is not subscribed';
@@ -177,8 +175,6 @@ CREATE TABLE kick_authorities (
 	CONSTRAINT kick_authorities_authority CHECK (authority IN ('webhook', 'feed'))
 );
 
-COMMENT ON TABLE kick_authorities IS 'about a channel, whichever servers follow it';
-
 CREATE TABLE kick_status_checks (
 	broadcaster_user_id BIGINT NOT NULL, 
 	checked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -187,17 +183,13 @@ CREATE TABLE kick_status_checks (
 	CONSTRAINT kick_status_checks_key PRIMARY KEY (broadcaster_user_id)
 );
 
-COMMENT ON TABLE kick_status_checks IS 'about a channel, whichever servers follow it';
-
-COMMENT ON COLUMN kick_status_checks.checked_at IS 'of the newest check';
-
 COMMENT ON COLUMN kick_status_checks.started_at IS 'of the stream; empty when offline';
 
 COMMENT ON COLUMN kick_status_checks.watched_since IS 'start of the checks without a gap';
 
 CREATE TABLE kick_webhook_log (
-	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	sent_at TIMESTAMP WITH TIME ZONE, 
 	kind TEXT NOT NULL, 
@@ -211,13 +203,13 @@ CREATE INDEX kick_webhook_log_newest ON kick_webhook_log (guild_id, at DESC);
 
 CREATE INDEX kick_webhook_log_newest_of_kind ON kick_webhook_log (guild_id, kind, at DESC);
 
-COMMENT ON TABLE kick_webhook_log IS 'never holds a body';
-
 COMMENT ON COLUMN kick_webhook_log.at IS 'when it arrived';
 
-COMMENT ON COLUMN kick_webhook_log.sent_at IS 'as signed';
+COMMENT ON COLUMN kick_webhook_log.sent_at IS 'as signed; empty if that was not readable';
 
 COMMENT ON COLUMN kick_webhook_log.subscription_id IS 'not signed';
+
+COMMENT ON COLUMN kick_webhook_log.outcome IS 'as in core/kick/webhooks.py';
 
 ALTER TABLE kick_webhook_log ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -230,8 +222,6 @@ CREATE TABLE kick_unattributed_deliveries (
 );
 
 CREATE INDEX kick_unattributed_deliveries_at ON kick_unattributed_deliveries (at);
-
-COMMENT ON TABLE kick_unattributed_deliveries IS 'deliveries that cannot be attributed to a server';
 
 COMMENT ON COLUMN kick_unattributed_deliveries.at IS 'when it arrived';
 
@@ -249,8 +239,6 @@ CREATE TABLE kick_unverified_deliveries (
 	checked_with TEXT, 
 	CONSTRAINT kick_unverified_deliveries_key PRIMARY KEY (id)
 );
-
-COMMENT ON TABLE kick_unverified_deliveries IS 'deliveries that cannot be verified yet, kept for a day; most of them are forged';
 
 COMMENT ON COLUMN kick_unverified_deliveries.timestamp IS 'as signed';
 
@@ -295,15 +283,11 @@ CREATE TABLE kick_public_keys (
 	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
 );
 
-COMMENT ON TABLE kick_public_keys IS 'Kick''s one signing key; kept so that a restart can verify while Kick''s API is away';
-
 CREATE TABLE kick_bots (
 	kick_user_id BIGINT NOT NULL, 
 	name TEXT NOT NULL, 
 	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
 );
-
-COMMENT ON TABLE kick_bots IS 'our own accounts, whose lines in chat earn nothing and command nothing';
 
 CREATE TABLE kick_recent_support (
 	guild_id BIGINT NOT NULL, 
@@ -595,11 +579,12 @@ CREATE TABLE kick_no_event_alerts (
 	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	episode INTEGER NOT NULL, 
 	since TIMESTAMP WITH TIME ZONE NOT NULL, 
-	evidence TEXT DEFAULT 'chat' NOT NULL, 
+	evidence TEXT NOT NULL, 
 	noticed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	over_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT kick_no_event_alerts_episode PRIMARY KEY (guild_id, started_at, episode), 
-	CONSTRAINT kick_no_event_alerts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT kick_no_event_alerts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_no_event_alerts_evidence CHECK (evidence IN ('chat', 'subscription', 'selftest', 'feed'))
 );
 
 CREATE UNIQUE INDEX kick_no_event_alerts_open ON kick_no_event_alerts (guild_id) WHERE over_at IS NULL;

@@ -21,7 +21,7 @@ from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.accounts.store import Account
 from core.kick.accounts.tables import channels
 from core.kick.chat import report
-from core.kick.translate import translate
+from core.kick.events import events_of
 from core.kit.bus import LocalBus
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -143,7 +143,7 @@ def test_one_server_answers_and_both_count(servers: Servers) -> None:
     for number, line in enumerate(("!watchtime", "!call Gonzo's Quest")):
         body = chat(line, sender={"user_id": 5000 + number, "username": f"Viewer{number}"})
         delivery = Delivery("kick.webhook", f"d{number}", "chat.message.sent", "k", body, NOON)
-        for event in translate(tx, delivery):
+        for event in events_of(tx, delivery):
             for handler in handlers[type(event)]:
                 handler.run(tx, event)
     answers = tx.execute(select(messages.c.guild_id, messages.c.kind)).all()
@@ -170,7 +170,7 @@ def test_a_channel_of_one_server_answers_there(servers: Servers) -> None:
     servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
     servers.forget()
     body = chat("!watchtime")
-    (event,) = translate(
+    (event,) = events_of(
         servers.tx, Delivery("kick.webhook", "d", "chat.message.sent", "k", body, NOON)
     )
     assert isinstance(event, ChatMessageSent)

@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 
 from core.guilds import actions as guilds
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kick.accounts import checks, connect, oauth, store
+from core.kick.accounts import connect, oauth, store
 from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
+from core.kick.health import check_accounts
 from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
@@ -30,7 +31,7 @@ def name_of(office: Office, token: str) -> str:
 
 def part(office: Office) -> tuple[str, str]:
     with office.services.database.begin() as tx:
-        [found] = checks.check_health(tx, office.clock())
+        [found] = check_accounts(tx, office.clock())
     return found.state, found.reason
 
 

@@ -17,8 +17,8 @@ from core.kick.alerts import no_events
 from core.kick.chat import store as speech
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
+from core.kick.health import check_deliveries
 from core.kick.intake import store
-from core.kick.intake.health import check_health
 from core.kick.intake.settings import NO_EVENTS_MINUTES
 from core.kit.records import PlatformUserId
 from core.outbox.tables import messages
@@ -101,7 +101,7 @@ def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
     channel.looked()
     channel.passes(120)
     assert channel.kinds() == []
-    assert check_health(channel.tx, channel.now)[1:] == []
+    assert check_deliveries(channel.tx, channel.now)[1:] == []
 
 
 def test_chat_on_the_feed_that_no_webhook_tells_is_evidence(channel: Channels) -> None:
@@ -280,7 +280,7 @@ def test_every_server_is_told_of_its_own(
     channel.passes(6)
     assert channel.kinds() == ["no_events"]
     assert channel.told(other_guild_id) == []
-    silent = [part for part in check_health(tx, channel.now) if part.name == "Kick activity"]
+    silent = [part for part in check_deliveries(tx, channel.now) if part.name == "Kick activity"]
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
@@ -299,7 +299,7 @@ def test_with_nobody_to_tell_it_is_still_on_the_health_page(
     channel.looked()
     channel.passes(6)
     assert channel.kinds() == []
-    assert "Kick activity" in {part.name for part in check_health(tx, channel.now)}
+    assert "Kick activity" in {part.name for part in check_deliveries(tx, channel.now)}
 
 
 def test_the_messages_say_what_to_do() -> None:

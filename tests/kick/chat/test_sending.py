@@ -22,13 +22,13 @@ from core.kick.alerts.tasks import watch
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.chat import embeds, report, selftest
 from core.kick.chat.actions import say, say_for, send_kick_message
-from core.kick.chat.checks import check_health
 from core.kick.chat.commands import KickChecks
 from core.kick.chat.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
 from core.kick.chat.transport import KickTransport
 from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
+from core.kick.health import check_chat
 from core.kick.intake import store as intake
 from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
@@ -83,7 +83,7 @@ def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
 
 def health(services: Services) -> list[tuple[int | None, str]]:
     with services.database.begin() as tx:
-        return [(part.guild_id, part.reason) for part in check_health(tx, services.clock())]
+        return [(part.guild_id, part.reason) for part in check_chat(tx, services.clock())]
 
 
 def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(

@@ -7,11 +7,10 @@ import pytest
 from sqlalchemy import func, select, text
 
 from core.kick import store as kick_store
-from core.kick.intake import embeds, log, log_store, store
-from core.kick.intake.commands import SHOWN
-from core.kick.intake.health import check_health
-from core.kick.intake.log_store import Line
-from core.kick.intake.tables import unattributed, webhook_log
+from core.kick.health import check_deliveries
+from core.kick.intake import log, store
+from core.kick.intake.discord import SHOWN, webhook_log
+from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
 from tests.kick.rig import (
@@ -24,6 +23,7 @@ from tests.kick.rig import (
     chat,
     follow,
     hook,
+    line_of,
     new_key,
     pem_of,
     settings,
@@ -40,21 +40,21 @@ def kick(clean: Database, clock: StandingClock, guild_id: int, endpoint: KeyEndp
     return hook(clean, clock, settings(kick_api_url=endpoint.url))
 
 
-def lines(database: Database, guild_id: int) -> list[Line]:
+def lines(database: Database, guild_id: int) -> list[LogLine]:
     with database.begin() as tx:
-        return log_store.list_newest_lines(tx, guild_id, 1000)
+        return log.list_newest_lines(tx, guild_id, 1000)
 
 
 def unattributed_count(database: Database) -> dict[str, int]:
     with database.begin() as tx:
-        return log_store.count_unattributed(tx, NOON - timedelta(days=1))
+        return log.count_unattributed(tx, NOON - timedelta(days=1))
 
 
 def rows(database: Database) -> int:
     with database.begin() as tx:
         return sum(
-            tx.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (webhook_log, unattributed)
+            tx.execute(select(func.count()).select_from(record)).scalar_one()
+            for record in (LogLine, UnattributedDelivery)
         )
 
 
@@ -63,18 +63,18 @@ def test_a_stored_delivery_is_logged_with_its_delay(
 ) -> None:
     kick.send(message_id="01J", timestamp="2026-05-01T11:59:58Z")
     assert lines(clean, guild_id) == [
-        Line(
+        line_of(
             guild_id,
             NOON,
-            NOON - timedelta(seconds=2),
-            CHAT,
-            "01J",
-            "01J000000000000000000000AB",
             "stored",
+            sent_at=NOON - timedelta(seconds=2),
+            kind=CHAT,
+            delivery_id="01J",
+            subscription_id="01J000000000000000000000AB",
         )
     ]
     with clean.begin() as tx:
-        found = log_store.list_newest_of_kinds(tx, guild_id, [CHAT, "kicks.gifted"])
+        found = log.list_newest_of_kinds(tx, guild_id, [CHAT, "kicks.gifted"])
     assert found == {CHAT: NOON, "kicks.gifted": None}
 
 
@@ -197,7 +197,7 @@ def test_without_the_database_a_refusal_is_still_a_refusal(clock: StandingClock)
 
 def told(database: Database, clock: StandingClock, name: str) -> list[HealthItem]:
     with database.begin() as tx:
-        return [part for part in check_health(tx, clock.now) if part.name == name]
+        return [part for part in check_deliveries(tx, clock.now) if part.name == name]
 
 
 def test_late_deliveries_are_told_to_their_server(
@@ -234,10 +234,11 @@ def test_deliveries_by_an_unknown_subscription_are_stored_and_told(
 
 
 def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
-    def line(outcome: str, delay: float, kind: str = CHAT) -> Line:
-        return Line(guild_id, NOON, NOON - timedelta(seconds=delay), kind, "d", "s", outcome)
+    def line(outcome: str, delay: float, kind: str = CHAT) -> LogLine:
+        sent_at = NOON - timedelta(seconds=delay)
+        return line_of(guild_id, NOON, outcome, sent_at=sent_at, kind=kind)
 
-    embed = embeds.webhook_log(
+    embed = webhook_log(
         [line("stored", 1), line("seen", 0), line("stale", 90_000), line("stored", 600, "a`b")],
         {"bad_signature": 1200},
     )
@@ -252,9 +253,9 @@ def test_the_log_says_type_time_delay_outcome_and_why(guild_id: int) -> None:
 
 
 def test_an_empty_log_says_how_to_test() -> None:
-    assert "Write in your Kick chat" in str(embeds.webhook_log([], {}).description)
+    assert "Write in your Kick chat" in str(webhook_log([], {}).description)
 
 
 def test_ten_long_lines_fit(guild_id: int) -> None:
-    long = Line(guild_id, NOON, NOON, "k" * 100, "d", "s", "o" * 100)
-    assert len(embeds.webhook_log([long] * SHOWN, {})) < 6000
+    long = line_of(guild_id, NOON, "o" * 100, kind="k" * 100)
+    assert len(webhook_log([long] * SHOWN, {})) < 6000

@@ -10,11 +10,11 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
-from core.kick.intake import log_store, pruning
-from core.kick.intake.log_store import Line, Unattributed
+from core.kick.events import events_of
+from core.kick.intake import log, pruning
 from core.kick.intake.pruning import prune
+from core.kick.intake.records import LogLine, UnattributedDelivery
 from core.kick.review.tasks import forget
-from core.kick.translate import translate
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -24,6 +24,7 @@ from tests.kick.rig import (
     StandingClock,
     chat,
     follow,
+    line_of,
     settings,
     status,
 )
@@ -50,7 +51,7 @@ def deliver(database: Database, at: datetime, kind: str, body: dict[str, Any], n
 
 def work(database: Database) -> None:
     handlers: Handlers = {}
-    worker = Worker(database, {"kick.webhook": translate, "kick.poll": translate}, handlers)
+    worker = Worker(database, {"kick.webhook": events_of, "kick.poll": events_of}, handlers)
     while worker.work_once():
         pass
 
@@ -97,14 +98,17 @@ def test_what_waits_or_is_a_dead_letter_stays(services: Services, clean: Databas
 
 
 def test_the_log_is_kept_for_its_days(services: Services, clean: Database, guild_id: int) -> None:
-    def line(days: float) -> Line:
-        at = NOON - timedelta(days=days)
-        return Line(guild_id, at, at, "k", f"{days}", "s", "stored")
+    def line(days: float) -> LogLine:
+        return line_of(guild_id, NOON - timedelta(days=days), delivery_id=f"{days}")
 
     with clean.begin() as tx:
-        log_store.add_lines(tx, [line(9), line(7.1), line(6.9), line(0)])
-        log_store.add_lines(
-            tx, [Unattributed(NOON - timedelta(days=days), "stale") for days in (8, 6)]
+        log.add_lines(tx, [line(9), line(7.1), line(6.9), line(0)])
+        log.add_lines(
+            tx,
+            [
+                UnattributedDelivery(at=NOON - timedelta(days=days), outcome="stale")
+                for days in (8, 6)
+            ],
         )
     prune(services)
     assert left(clean, "delivery_id", "kick_webhook_log") == {"6.9", "0"}
@@ -123,8 +127,8 @@ def test_when_chat_came_last_is_known_after_the_chat_is_forgotten(
         prune(services)
         assert left(clean, "kind", "inbox_deliveries") == set()
         with clean.begin() as tx:
-            found = log_store.list_newest_of_kinds(tx, guild_id, ["chat.message.sent"])
-            lines = log_store.list_newest_lines(tx, guild_id, 10)
+            found = log.list_newest_of_kinds(tx, guild_id, ["chat.message.sent"])
+            lines = log.list_newest_lines(tx, guild_id, 10)
         assert found == {"chat.message.sent": newest}
         assert [line.at for line in lines] == [newest]
 
@@ -138,9 +142,7 @@ def test_it_goes_in_small_steps(
         deliver(clean, old, "chat.message.sent", chat(created_at=old.isoformat()), number)
     work(clean)
     with clean.begin() as tx:
-        log_store.add_lines(
-            tx, [Line(guild_id, old, old, "k", str(n), "s", "stored") for n in range(8)]
-        )
+        log.add_lines(tx, [line_of(guild_id, old, delivery_id=str(n)) for n in range(8)])
     prune(services)
     for table, column in (
         ("inbox_deliveries", "kind"),
@@ -157,9 +159,7 @@ def test_a_run_has_an_end(
     monkeypatch.setattr(pruning, "MOST_STEPS", 2)
     old = NOON - timedelta(days=30)
     with clean.begin() as tx:
-        log_store.add_lines(
-            tx, [Line(guild_id, old, old, "k", str(n), "s", "stored") for n in range(5)]
-        )
+        log.add_lines(tx, [line_of(guild_id, old, delivery_id=str(n)) for n in range(5)])
     prune(services)
     assert left(clean, "delivery_id", "kick_webhook_log") == {"2", "3", "4"}
 

@@ -11,12 +11,13 @@ from werkzeug import Request, Response
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.bodies import CHAT, WEBHOOK_KINDS
 from core.kick.client import client_of
+from core.kick.health import check_deliveries
 from core.kick.intake import store
-from core.kick.intake.health import check_health
 from core.kick.intake.reconcile import LIMIT_REACHED, reconcile, reconcile_channel
-from core.kick.intake.rules import CHAT, MONEY
+from core.kick.intake.records import WebhookSubscription
+from core.kick.intake.rules import MONEY
 from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -36,7 +37,7 @@ def at_kick(kick: KickDriver, channel: int = NORA) -> Counter[str]:
     return Counter(one["event"] for one in found if one["broadcaster_user_id"] == channel)
 
 
-def known(services: Services, channel: int = NORA) -> dict[str, store.Subscription]:
+def known(services: Services, channel: int = NORA) -> dict[str, WebhookSubscription]:
     with services.database.begin() as tx:
         return {one.kind: one for one in store.list_subscriptions(tx, channel)}
 
@@ -48,7 +49,7 @@ def authorities(services: Services, channel: int = NORA) -> dict[str, Any]:
 
 def part(services: Services, guild_id: int, name: str = "Kick subscriptions") -> HealthItem:
     with services.database.begin() as tx:
-        parts = check_health(tx, services.clock())
+        parts = check_deliveries(tx, services.clock())
     return next(one for one in parts if (one.name, one.guild_id) == (name, guild_id))
 
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.bodies import CHAT, WEBHOOK_KINDS
+from core.kick.client import Subscription
 from core.kick.intake.rules import (
-    CHAT,
     MONEY,
-    Listed,
     authority,
     is_overdue,
     plan,
@@ -22,7 +21,7 @@ from tests.kick.rig import NOON, NORA, VERA
 
 listings = st.lists(
     st.builds(
-        Listed,
+        Subscription,
         st.text("01234", min_size=4, max_size=4),
         st.just(NORA),
         st.sampled_from([*WEBHOOK_KINDS, "channel.raided"]),
@@ -32,7 +31,9 @@ listings = st.lists(
 
 
 @given(listings, st.sets(st.text("01234", min_size=4, max_size=4)))
-def test_after_the_plan_there_is_exactly_one_of_each(listed: list[Listed], ours: set[str]) -> None:
+def test_after_the_plan_there_is_exactly_one_of_each(
+    listed: list[Subscription], ours: set[str]
+) -> None:
     wanted = plan(WEBHOOK_KINDS, listed, ours)
     left = [one.kind for one in listed if one.id not in wanted.surplus]
     assert sorted([*left, *wanted.missing]) == sorted(WEBHOOK_KINDS)
@@ -41,14 +42,14 @@ def test_after_the_plan_there_is_exactly_one_of_each(listed: list[Listed], ours:
 
 
 def test_of_doubles_the_known_one_stays_else_the_oldest() -> None:
-    doubles = [Listed(id, NORA, CHAT) for id in ("03", "01", "02")]
+    doubles = [Subscription(id, NORA, CHAT) for id in ("03", "01", "02")]
     assert plan([CHAT], doubles, ["02"]).kept == {CHAT: "02"}
     assert plan([CHAT], doubles, ["02"]).surplus == ("01", "03")
     assert plan([CHAT], doubles, []).kept == {CHAT: "01"}
 
 
 def test_strays_are_of_channels_that_nobody_follows() -> None:
-    listed = [Listed("1", NORA, CHAT), Listed("2", VERA, CHAT)]
+    listed = [Subscription("1", NORA, CHAT), Subscription("2", VERA, CHAT)]
     assert strays(listed, [NORA]) == ["2"]
     assert strays(listed, []) == []
 

@@ -12,13 +12,14 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
+from core.kick.bodies import FEED, WEBHOOK
+from core.kick.events import events_of
 from core.kick.feed import frames
 from core.kick.feed.translate import translate as translate_feed
 from core.kick.review import actions, credit, messages
 from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
 from core.kick.review.rules import Support
-from core.kick.translate import translate
 from core.kit.services import Services
 from core.kit.work import Work, run_in_guild
 from tests.conftest import GUILD
@@ -44,8 +45,8 @@ class Stage:
         handler = Handler("count", lambda _tx, event: self.counted.append(event))
         handlers: Handlers = dict.fromkeys((*get_args(Support), SupportRevoked), (handler,))
         translators = {
-            "kick.webhook": translate,
-            frames.SOURCE: translate_feed,
+            WEBHOOK: events_of,
+            FEED: translate_feed,
             credit.BY_ADMIN: credit.translate_admins,
             credit.BY_FEED: credit.translate_feeds,
             inbox.OWN_SOURCE: inbox.translate_own,

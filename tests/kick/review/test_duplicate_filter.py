@@ -12,11 +12,11 @@ from core.inbox import actions as inbox
 from core.inbox.handlers import Handler, Handlers
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
+from core.kick.events import events_of
 from core.kick.intake import store
 from core.kick.review import actions
 from core.kick.review.records import ReviewItem
 from core.kick.review.tasks import check_health
-from core.kick.translate import translate
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from tests.kick.rig import NOON, NORA, chat, gifts, person, subscription
@@ -34,7 +34,7 @@ class Intake:
         handler = (Handler("test", lambda _tx, event: self.counted.append(event)),)
         kinds = (SubGifted, SubscriptionStarted, ChatMessageSent)
         handlers: Handlers = dict.fromkeys(kinds, handler)
-        self._worker = Worker(database, {"kick.webhook": translate}, handlers)
+        self._worker = Worker(database, {"kick.webhook": events_of}, handlers)
         self._number = 0
 
     def deliver(self, kind: str, body: dict[str, Any]) -> None:

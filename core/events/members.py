@@ -1,4 +1,4 @@
-"""Whose account on a streaming platform is whose on Discord, and who may not take part."""
+"""What changes for a server's members: linked accounts, exclusions and roles."""
 
 from dataclasses import dataclass
 
@@ -52,3 +52,9 @@ class ExclusionChanged(Event):
     scope: str
     excluded: bool
     changed_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolesChanged(Event):
+    """A role was edited or moved, the bot's own roles changed, or an admin asks to try again:
+    what Discord refused before may work now."""

@@ -1,0 +1,36 @@
+"""From a delivery in the inbox to events: what translating needs is looked up once a transaction
+for each channel, and the review queue says which events count."""
+
+from sqlalchemy import Connection
+
+from core.events import Event
+from core.guilds import store as guilds
+from core.inbox.store import Delivery
+from core.kick import store
+from core.kick.accounts.primary import find_primary
+from core.kick.bodies import CHAT, PLATFORM, WEBHOOK, parse
+from core.kick.intake.store import feed_kinds
+from core.kick.review.actions import events_to_count
+from core.kick.translate import Context, translate
+from core.kit.database import cached
+
+
+def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
+    """The events of a delivery, for the servers that follow the channel in its (signed) body."""
+    body = parse(delivery.kind, delivery.body)
+    channel_id = body.broadcaster.user_id
+    if delivery.kind == CHAT and delivery.source == WEBHOOK and CHAT in feed_kinds(tx, channel_id):
+        return []  # the same line comes from the realtime feed
+    guild_ids = guilds_of(tx, channel_id)
+    if not guild_ids:
+        return []
+    primary = guild_ids[0] if len(guild_ids) == 1 else find_primary(tx, channel_id)
+    own_accounts = cached(tx, "kick.own_accounts", lambda: store.list_bot_ids(tx))
+    events = translate(body, Context(guild_ids, primary, own_accounts, delivery.sent_at))
+    return events if delivery.kind == CHAT else events_to_count(tx, events)
+
+
+def guilds_of(tx: Connection, channel_id: int) -> tuple[int, ...]:
+    """The servers that follow a channel; looked up once a transaction."""
+    key = ("kick.guilds", channel_id)
+    return cached(tx, key, lambda: tuple(guilds.list_guilds_of(tx, PLATFORM, channel_id)))
