@@ -1,7 +1,6 @@
-"""The frames that are used, in their shapes, and how they are written into the inbox.
+"""The shapes of the frames that are used, and how they are written into the inbox.
 
-One thing that happens is up to five frames; exactly one of each kind is taken. The shapes are those
-; fields that are not needed are ignored.
+One event is up to five frames, of which one is used. Fields that are not needed are ignored.
 """
 
 import hashlib

@@ -262,9 +262,9 @@ class FeedListener:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         if not self._is_leader:
             return [HealthItem(SERVICE, "ok", "Another process listens.")]
-        return [self._whole()]
+        return [self._connected()]
 
-    def _whole(self) -> HealthItem:
+    def _connected(self) -> HealthItem:
         if self._trouble:
             return HealthItem(SERVICE, "warn", self._trouble)
         if self._not_understood:

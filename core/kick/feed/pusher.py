@@ -2,8 +2,8 @@
 
 What is done about them (version 1.0.8):
 
-- it reconnects by itself but forgets its feeds: it is told that it was disconnected on purpose, so
-  it never does, and we open another session;
+- it reconnects but forgets its feeds: we set its flag for a disconnect on purpose, so it never
+  does, and we open another session;
 - a frozen server is noticed after five minutes, by timers in a thread that stays behind, and the
   server's `activity_timeout` is ignored: the timers are switched off, and a watchdog of our own
   pings after that time without a message, or after two minutes if it is longer;

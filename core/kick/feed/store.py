@@ -45,9 +45,9 @@ class Followed:
 
 
 def list_followed(tx: Connection) -> list[Followed]:
-    """Every channel once, with what any of its servers knows of it. What Kick's website told one
-    server counts before what was typed in at another, and what has shown our chat before what has
-    not."""
+    """Every channel once, with what any of its servers knows of it. What Kick's website says counts
+    before what an admin typed in, and a chatroom that has shown our chat before one that has not.
+    """
     known: dict[tuple[int, int], accounts.KnownChannel] = {
         (each.broadcaster_user_id, each.guild_id): each for each in accounts.list_known_channels(tx)
     }

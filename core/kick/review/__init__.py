@@ -1,6 +1,6 @@
 """The review queue: events that Kick's webhooks may have lost or sent twice.
 
-1. The realtime feed reports an *unconfirmed event*; it does not count by itself.
+1. The realtime feed reports an *unconfirmed event*, which does not count.
 2. A webhook with the same subject confirms it, whichever of the two comes first.
 3. What is not confirmed within `kick.confirmation_minutes` goes to the queue, `/missed`.
 4. An admin credits or dismisses it; where no webhook is subscribed, the feed's events are credited

@@ -95,7 +95,7 @@ def channel(tx: Connection, guild_id: int) -> Channels:
     return Channels(tx, guild_id)
 
 
-def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
+def test_a_quiet_stream_is_no_alert(channel: Channels) -> None:
     """After five minutes without chat the admins were told that nothing arrives."""
     channel.webhooks_missing_since = None
     channel.looked()
@@ -104,7 +104,7 @@ def test_a_quiet_stream_is_no_alarm(channel: Channels) -> None:
     assert check_deliveries(channel.tx, channel.now)[1:] == []
 
 
-def test_chat_on_the_feed_that_no_webhook_tells_is_evidence(channel: Channels) -> None:
+def test_chat_on_the_feed_without_webhooks_is_evidence(channel: Channels) -> None:
     channel.webhooks_missing_since = None
     channel.looked()
     channel.passes(30)
@@ -151,7 +151,7 @@ def test_a_failed_self_test_is_evidence(
     assert channel.kinds() == kinds + ["no_events_over"] * len(kinds), "an old test proves nothing"
 
 
-def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channels) -> None:
+def test_five_silent_minutes_are_reported_once_in_the_admin_channel(channel: Channels) -> None:
     channel.looked()
     channel.passes(4)
     assert channel.kinds() == []
@@ -162,7 +162,7 @@ def test_five_silent_minutes_are_told_once_in_the_admin_channel(channel: Channel
     assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
 
 
-def test_hearing_again_is_told_once(channel: Channels) -> None:
+def test_receiving_again_is_reported_once(channel: Channels) -> None:
     channel.looked()
     channel.passes(6)
     channel.heard()
@@ -171,7 +171,7 @@ def test_hearing_again_is_told_once(channel: Channels) -> None:
     assert channel.told()[1].payload["why"] == "received"
 
 
-def test_a_second_silence_of_a_stream_is_told_again(channel: Channels) -> None:
+def test_a_second_silence_of_a_stream_is_reported_again(channel: Channels) -> None:
     channel.looked()
     for _ in range(2):
         channel.passes(6)
@@ -181,7 +181,7 @@ def test_a_second_silence_of_a_stream_is_told_again(channel: Channels) -> None:
     assert len({row.key for row in channel.told()}) == 4
 
 
-def test_a_channel_that_is_heard_is_no_news(channel: Channels) -> None:
+def test_a_channel_whose_chat_arrives_is_not_reported(channel: Channels) -> None:
     channel.looked()
     for _ in range(5):
         channel.passes(4)
@@ -189,7 +189,7 @@ def test_a_channel_that_is_heard_is_no_news(channel: Channels) -> None:
     assert channel.kinds() == []
 
 
-def test_our_own_looks_are_not_hearing(channel: Channels) -> None:
+def test_our_own_polls_are_no_chat(channel: Channels) -> None:
     channel.looked()
     for _ in range(6):
         channel.passes(1)
@@ -221,7 +221,7 @@ def test_offline_is_not_silent(channel: Channels) -> None:
     assert channel.kinds() == []
 
 
-def test_a_stream_that_ends_in_silence_ends_the_alarm(channel: Channels) -> None:
+def test_a_stream_that_ends_in_silence_ends_the_alert(channel: Channels) -> None:
     channel.looked()
     channel.passes(6)
     channel.passes(3, None)
@@ -248,7 +248,7 @@ def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
     assert channel.kinds() == ["no_events"]
 
 
-def test_what_was_while_we_did_not_look_is_not_silence(channel: Channels) -> None:
+def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None:
     """After a night in which the product did not run, nothing was heard, and nobody is to blame."""
     channel.looked()
     channel.looked(hours=8)
@@ -270,7 +270,7 @@ def test_the_minutes_are_a_setting(channel: Channels) -> None:
     assert channel.kinds() == ["no_events"]
 
 
-def test_every_server_is_told_of_its_own(
+def test_every_server_has_its_own_alert(
     channel: Channels, tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
@@ -284,7 +284,7 @@ def test_every_server_is_told_of_its_own(
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
-def test_a_server_that_gives_its_channel_up_has_no_alarm(channel: Channels, tx: Connection) -> None:
+def test_a_server_that_follows_no_channel_has_no_alert(channel: Channels, tx: Connection) -> None:
     channel.looked()
     channel.passes(6)
     tx.execute(text("DELETE FROM guild_channels"))
@@ -292,7 +292,7 @@ def test_a_server_that_gives_its_channel_up_has_no_alarm(channel: Channels, tx: 
     assert store.list_open_episodes(tx) == {}
 
 
-def test_with_nobody_to_tell_it_is_still_on_the_health_page(
+def test_without_an_admin_to_alert_it_is_on_the_health_page(
     channel: Channels, tx: Connection, guild_id: int
 ) -> None:
     channel.set(ADMIN_CHANNEL, 0)

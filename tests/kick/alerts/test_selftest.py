@@ -88,7 +88,7 @@ def test_a_silent_stream_is_tested_once_an_hour(stream: Stream) -> None:
     assert len(stream.lines()) == 2
 
 
-def test_a_line_that_comes_back_is_heard(stream: Stream) -> None:
+def test_a_line_that_comes_back_is_received(stream: Stream) -> None:
     stream.passes(5)
     stream.said({"message_id": "m1"})
     stream.passes(1)

@@ -64,7 +64,7 @@ def test_what_came_before_the_connection_is_not_missing() -> None:
     assert shown().compare(lines(9, -60), (), LATER).missing_on_feed == 0
 
 
-def test_lines_on_the_feed_that_no_webhook_told_since() -> None:
+def test_lines_on_the_feed_without_a_webhook_since() -> None:
     some = lines(ENOUGH_MISSING_WEBHOOKS, 60)
     assert shown(*some).compare([], (), LATER).webhooks_missing_since == at(60)
     assert shown(*some[1:]).compare([], (), LATER).webhooks_missing_since is None, "one may be lost"

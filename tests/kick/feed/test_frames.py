@@ -1,4 +1,4 @@
-"""From frames to rows to the review queue; payloads as in facts/kick.md, section 7.5."""
+"""From frames to deliveries to the review queue; payloads as they were recorded."""
 
 import json
 from dataclasses import replace
@@ -110,13 +110,13 @@ def test_every_server_of_the_channel_sees_it(tx: Connection) -> None:
     assert {each.guild_id for each in seen} == {GUILD, OTHER_GUILD}
 
 
-def test_streams_are_a_reason_to_look_and_no_more(tx: Connection) -> None:
+def test_streams_are_only_a_reason_to_poll(tx: Connection) -> None:
     row = written(f"{APP}StreamerIsLive", {"livestream": {"id": 1, "channel_id": 2}})
     assert row.kind == "feed.live"
     assert translate(tx, row) == []
 
 
-def test_a_line_of_chat_is_the_one_that_a_webhook_tells(tx: Connection) -> None:
+def test_a_line_of_chat_is_the_same_as_by_webhook(tx: Connection) -> None:
     (line,) = translate(tx, written(f"{APP}ChatMessageEvent", CHAT))
     assert (line.key, line.text, line.sender.name) == ("5f0c", "hi", "Mia")  # type: ignore[attr-defined]
     assert line.sender.badges == ("subscriber",)  # type: ignore[attr-defined]
@@ -131,18 +131,18 @@ def test_a_line_of_chat_is_the_one_that_a_webhook_tells(tx: Connection) -> None:
         "KicksLeaderboardUpdated", "RewardRedeemedEvent", f"{APP}StreamHostEvent",
     ],
 )  # fmt: skip
-def test_siblings_are_not_looked_at(event: str) -> None:
+def test_other_frames_of_the_same_event_are_ignored(event: str) -> None:
     assert not frames.is_used(event, chat=True)
 
 
-def test_chat_is_looked_at_only_where_the_feed_is_its_source() -> None:
+def test_chat_is_used_only_where_the_feed_is_its_source() -> None:
     assert not frames.is_used(f"{APP}ChatMessageEvent", chat=False)
     assert frames.is_used(f"{APP}ChatMessageEvent", chat=True)
     assert frames.is_used(f"{APP}ChatMessageEvent", chat=True, support=False)
 
 
 @pytest.mark.parametrize("event", list(frames.SHAPES))
-def test_without_dual_mode_nothing_but_chat_is_looked_at(event: str) -> None:
+def test_without_dual_mode_only_chat_is_used(event: str) -> None:
     assert frames.is_used(event, chat=True)
     assert not frames.is_used(event, chat=True, support=False)
 

@@ -248,7 +248,7 @@ def lanes(database: Database) -> set[str]:
         return set(found.scalars())
 
 
-def test_what_the_website_told_counts_before_what_was_typed_in(clean: Database) -> None:
+def test_what_the_website_says_counts_before_what_was_typed_in(clean: Database) -> None:
     """Two servers follow one channel, and in the first of them somebody mistyped."""
     follow(clean, OTHER_GUILD)
     with clean.begin() as tx:
@@ -292,7 +292,7 @@ class Chat:
         return state is not None and bool(condition(state))
 
 
-def test_a_wrong_chatroom_is_noticed_and_told_once(
+def test_a_wrong_chatroom_is_noticed_and_reported_once(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     """Any number was taken, and every check stayed green."""
@@ -348,7 +348,7 @@ def known(database: Database) -> accounts.KnownChannel:
     return found
 
 
-def test_a_frame_of_another_shape_is_shown_and_shelves_nothing(
+def test_a_frame_of_another_shape_is_shown_on_the_health_page(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend)) as listener:
@@ -373,7 +373,7 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
         until(lambda: "Listening" in state(clean))
 
 
-def test_the_defaults_bear_what_the_facts_say() -> None:
+def test_the_default_timeouts_fit_what_the_servers_do() -> None:
     assert Patience().after_ping == 20
     assert Patience().quiet == 120
 

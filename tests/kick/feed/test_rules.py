@@ -18,7 +18,7 @@ def test_kick_chooses_first() -> None:
     assert RouteSelector(has_pusher_key=True).choose(0) == BOTH
 
 
-def test_each_failure_leads_to_the_next_way_and_round_again() -> None:
+def test_each_failure_leads_to_the_next_route_and_round_again() -> None:
     routes, tried = RouteSelector(has_pusher_key=True), []
     for _ in range(5):
         tried.append(routes.choose(0))

@@ -72,7 +72,7 @@ class Scene:
         cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.guild_id, ADMIN, now, action, *args, **kwargs)
 
-    # -- what webhooks tell ---------------------------------------------------------------------
+    # -- what webhooks bring ---------------------------------------------------------------------
 
     def gift(self, giver: str | None, giftee: str, seconds: float = 0) -> SubGifted:
         who = person(giver) if giver else None
@@ -120,14 +120,14 @@ class Scene:
             months=months,
         )
 
-    def tell(self, *events: Support) -> list[Event]:
+    def deliver(self, *events: Support) -> list[Event]:
         """As the worker does; gives what is to be counted."""
         cache_of(self.tx).clear()
         return actions.events_to_count(self.tx, events)
 
-    # -- what the feed shows --------------------------------------------------------------------
+    # -- what the feed reports -------------------------------------------------------------------
 
-    def sees_gift(
+    def reported_gift(
         self, giver: str | None, giftee: str, seconds: float = 0, *, drop: str = ""
     ) -> ReviewItem:
         number = drop or f"c{next(_numbers)}"
@@ -142,7 +142,7 @@ class Scene:
             receiver=giftee,
         )
 
-    def sees_kicks(self, sender: str, amount: int, seconds: float = 0) -> ReviewItem:
+    def reported_kicks(self, sender: str, amount: int, seconds: float = 0) -> ReviewItem:
         key = f"kicks|{next(_numbers)}"
         return ReviewItem(
             kind="kicks",
@@ -158,7 +158,7 @@ class Scene:
             message="gg",
         )
 
-    def sees_sub(self, name: str, months: int, seconds: float = 0) -> ReviewItem:
+    def reported_sub(self, name: str, months: int, seconds: float = 0) -> ReviewItem:
         key = f"sub|{next(_numbers)}"
         return ReviewItem(
             kind="sub",
@@ -171,7 +171,7 @@ class Scene:
             amount=months,
         )
 
-    def see(self, *seen: ReviewItem) -> None:
+    def report(self, *seen: ReviewItem) -> None:
         """Each in a frame of its own; a subscription has no number of the platform."""
         for each in seen:
             self.do(actions.report, [each], are_identified=each.kind != "sub")

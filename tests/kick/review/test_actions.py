@@ -18,133 +18,133 @@ from tests.conftest import GUILD
 from tests.kick.review.scene import Scene
 
 
-def test_a_event_whose_webhook_came_is_matched(scene: Scene) -> None:
-    seen = scene.sees_gift("MIA", "Tom_X", 3)
-    scene.tell(scene.gift("Mia", "tom-x"))
-    scene.see(seen)
+def test_a_report_whose_webhook_came_is_confirmed(scene: Scene) -> None:
+    seen = scene.reported_gift("MIA", "Tom_X", 3)
+    scene.deliver(scene.gift("Mia", "tom-x"))
+    scene.report(seen)
     assert scene.state(seen) == "confirmed"
     assert scene.queue() == []
 
 
 def test_the_webhook_may_come_after(scene: Scene) -> None:
-    seen = scene.sees_gift("Mia", "Tom")
-    scene.see(seen)
+    seen = scene.reported_gift("Mia", "Tom")
+    scene.report(seen)
     assert scene.state(seen) == "waiting"
-    scene.tell(scene.gift("Mia", "Tom", -5))
+    scene.deliver(scene.gift("Mia", "Tom", -5))
     assert scene.state(seen) == "confirmed"
 
 
-def test_without_its_webhook_it_is_suspected_after_the_holdoff_and_not_before(
+def test_without_a_webhook_it_is_queued_after_the_delay_and_not_before(
     scene: Scene,
 ) -> None:
-    scene.see(scene.sees_gift("Mia", "Tom"))
+    scene.report(scene.reported_gift("Mia", "Tom"))
     assert scene.queue(14.9) == []
     (missed,) = scene.queue(15)
     assert (missed.number, missed.first.receiver) == (1, "Tom")
 
 
-def test_a_drop_is_one_miss_with_only_the_missing_giftees(scene: Scene) -> None:
-    scene.see(*(scene.sees_gift("Mia", name, drop="d") for name in ("Tom", "Ann", "Bob")))
-    scene.tell(scene.gift("Mia", "Ann"))
+def test_a_drop_is_one_entry_with_only_the_missing_giftees(scene: Scene) -> None:
+    scene.report(*(scene.reported_gift("Mia", name, drop="d") for name in ("Tom", "Ann", "Bob")))
+    scene.deliver(scene.gift("Mia", "Ann"))
     (missed,) = scene.queue()
     assert sorted(seen.receiver for seen in missed.items) == ["Bob", "Tom"]
 
 
 def test_numbers_stay_and_are_not_given_again(scene: Scene) -> None:
-    scene.see(scene.sees_gift("Mia", "Tom"))
+    scene.report(scene.reported_gift("Mia", "Tom"))
     assert [missed.number for missed in scene.queue()] == [1]
-    scene.see(scene.sees_gift("Mia", "Ann", 60))
+    scene.report(scene.reported_gift("Mia", "Ann", 60))
     assert [missed.number for missed in scene.queue(17)] == [1, 2]
     scene.do(actions.dismiss, 2)
-    scene.see(scene.sees_gift("Mia", "Bob", 120))
+    scene.report(scene.reported_gift("Mia", "Bob", 120))
     assert [missed.number for missed in scene.queue(18)] == [1, 3]
 
 
-def test_anonymous_gifts_are_matched(scene: Scene) -> None:
-    seen = scene.sees_gift(None, "Tom")
-    scene.see(seen)
-    scene.tell(scene.gift(None, "tom"))
+def test_anonymous_gifts_are_confirmed(scene: Scene) -> None:
+    seen = scene.reported_gift(None, "Tom")
+    scene.report(seen)
+    scene.deliver(scene.gift(None, "tom"))
     assert scene.state(seen) == "confirmed"
 
 
-def test_a_gift_that_a_webhook_told_without_a_name_is_not_missing(scene: Scene) -> None:
+def test_a_gift_whose_webhook_has_no_giftee_is_not_missing(scene: Scene) -> None:
     """Credited by an admin, it would count twice for the giver."""
-    seen = [scene.sees_gift("Mia", name, 3, drop="d") for name in ("Tom", "Ann", "Bob")]
+    seen = [scene.reported_gift("Mia", name, 3, drop="d") for name in ("Tom", "Ann", "Bob")]
     told = scene.gift("Mia", "Tom"), replace(scene.gift("Mia", "Ann"), giftee=None)
-    scene.tell(*told)
-    scene.see(*seen)
+    scene.deliver(*told)
+    scene.report(*seen)
     (missed,) = scene.queue()
     assert len(missed.items) == 1, "two of the three were told"
-    scene.tell(replace(scene.gift("Mia", "Bob"), giftee=None, key="later"))
+    scene.deliver(replace(scene.gift("Mia", "Bob"), giftee=None, key="later"))
     assert scene.queue(30) == []
 
 
-def test_a_gift_without_a_name_by_somebody_else_is_another(scene: Scene) -> None:
-    scene.tell(replace(scene.gift("Ann", "Tom"), giftee=None))
-    scene.tell(replace(scene.gift("Mia", "Tom", -900), giftee=None))
-    scene.see(scene.sees_gift("Mia", "Tom"))
+def test_a_gift_without_a_giftee_by_somebody_else_is_another(scene: Scene) -> None:
+    scene.deliver(replace(scene.gift("Ann", "Tom"), giftee=None))
+    scene.deliver(replace(scene.gift("Mia", "Tom", -900), giftee=None))
+    scene.report(scene.reported_gift("Mia", "Tom"))
     assert len(scene.queue()) == 1
 
 
 @pytest.mark.parametrize(("apart", "state"), [(600, "confirmed"), (601, "waiting")])
 def test_gifts_are_the_same_within_ten_minutes(scene: Scene, apart: int, state: str) -> None:
-    seen = scene.sees_gift("Mia", "Tom", apart)
-    scene.tell(scene.gift("Mia", "Tom"))
-    scene.see(seen)
+    seen = scene.reported_gift("Mia", "Tom", apart)
+    scene.deliver(scene.gift("Mia", "Tom"))
+    scene.report(seen)
     assert scene.state(seen) == state
 
 
 @pytest.mark.parametrize(("apart", "state"), [(2, "confirmed"), (2.1, "waiting")])
 def test_kicks_are_the_same_within_two_seconds(scene: Scene, apart: float, state: str) -> None:
-    seen = scene.sees_kicks("Mia", 500, apart)
-    scene.tell(scene.kicks("Mia", 500))
-    scene.see(seen)
+    seen = scene.reported_kicks("Mia", 500, apart)
+    scene.deliver(scene.kicks("Mia", 500))
+    scene.report(seen)
     assert scene.state(seen) == state
 
 
 def test_two_equal_gifts_of_kicks_one_second_apart_are_two(scene: Scene) -> None:
-    first, second = scene.sees_kicks("Mia", 500, 0), scene.sees_kicks("Mia", 500, 1)
-    scene.see(first, second)
-    scene.tell(scene.kicks("Mia", 500, 0.4))
+    first, second = scene.reported_kicks("Mia", 500, 0), scene.reported_kicks("Mia", 500, 1)
+    scene.report(first, second)
+    scene.deliver(scene.kicks("Mia", 500, 0.4))
     assert Counter(scene.states().values()) == {"confirmed": 1, "waiting": 1}
-    scene.tell(scene.kicks("Mia", 500, 1.4))
+    scene.deliver(scene.kicks("Mia", 500, 1.4))
     assert Counter(scene.states().values()) == {"confirmed": 2}
 
 
 def test_kicks_of_another_amount_or_sender_are_others(scene: Scene) -> None:
-    seen = scene.sees_kicks("Mia", 500)
-    scene.see(seen)
-    scene.tell(scene.kicks("Mia", 501), scene.kicks("Tom", 500))
+    seen = scene.reported_kicks("Mia", 500)
+    scene.report(seen)
+    scene.deliver(scene.kicks("Mia", 501), scene.kicks("Tom", 500))
     assert scene.state(seen) == "waiting"
 
 
 def test_a_subscription_is_the_same_month_within_a_day(scene: Scene) -> None:
-    seen, other = scene.sees_sub("Mia", 13), scene.sees_sub("Mia", 14)
-    scene.see(seen, other)
-    scene.tell(scene.sub("MIA", 13, 86_000))
+    seen, other = scene.reported_sub("Mia", 13), scene.reported_sub("Mia", 14)
+    scene.report(seen, other)
+    scene.deliver(scene.sub("MIA", 13, 86_000))
     assert (scene.state(seen), scene.state(other)) == ("confirmed", "waiting")
 
 
-def test_a_subscription_told_twice_by_the_feed_is_one(scene: Scene) -> None:
+def test_a_subscription_reported_twice_by_the_feed_is_one(scene: Scene) -> None:
     """It has no number of its own."""
-    scene.see(scene.sees_sub("Mia", 3), scene.sees_sub("mia", 3, 90))
+    scene.report(scene.reported_sub("Mia", 3), scene.reported_sub("mia", 3, 90))
     assert len(scene.queue(30)) == 1
 
 
-def test_a_late_webhook_takes_a_suspicion_back(scene: Scene) -> None:
-    seen = scene.sees_gift("Mia", "Tom")
-    scene.see(seen)
+def test_a_late_webhook_takes_an_entry_off_the_queue(scene: Scene) -> None:
+    seen = scene.reported_gift("Mia", "Tom")
+    scene.report(seen)
     assert scene.queue()
-    scene.tell(scene.gift("Mia", "Tom"))
+    scene.deliver(scene.gift("Mia", "Tom"))
     assert scene.state(seen) == "confirmed"
     with pytest.raises(Refusal, match="come after all"):
         scene.do(actions.dismiss, 1)
 
 
-def test_another_server_is_not_concerned(scene: Scene, elsewhere: Scene) -> None:
-    seen = scene.sees_gift("Mia", "Tom")
-    scene.see(seen)
-    elsewhere.tell(elsewhere.gift("Mia", "Tom"))
+def test_another_server_is_not_affected(scene: Scene, elsewhere: Scene) -> None:
+    seen = scene.reported_gift("Mia", "Tom")
+    scene.report(seen)
+    elsewhere.deliver(elsewhere.gift("Mia", "Tom"))
     assert scene.state(seen) == "waiting"
     assert scene.queue()
     assert elsewhere.queue() == []
@@ -152,10 +152,10 @@ def test_another_server_is_not_concerned(scene: Scene, elsewhere: Scene) -> None
         elsewhere.do(actions.dismiss, 1)
 
 
-def test_what_the_feed_counted_itself_is_no_proof_of_a_webhook(scene: Scene) -> None:
-    seen = scene.sees_gift("Mia", "Tom")
-    scene.see(seen)
-    scene.tell(replace(scene.gift("Mia", "Tom"), source="feed"))
+def test_what_was_counted_from_the_feed_confirms_nothing(scene: Scene) -> None:
+    seen = scene.reported_gift("Mia", "Tom")
+    scene.report(seen)
+    scene.deliver(replace(scene.gift("Mia", "Tom"), source="feed"))
     assert scene.state(seen) == "waiting"
 
 
@@ -175,11 +175,11 @@ def test_the_order_of_arrival_makes_no_difference(
             scene = Scene(tx, GUILD)
             facts = [scene.kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(told)]
             seen = [
-                scene.sees_kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(shown)
+                scene.reported_kicks("Mia", 5, seconds + n / 100) for n, seconds in enumerate(shown)
             ]
             steps: list[Callable[[], object]] = [
-                *(partial(scene.tell, f) for f in facts),
-                *(partial(scene.see, s) for s in seen),
+                *(partial(scene.deliver, f) for f in facts),
+                *(partial(scene.report, s) for s in seen),
             ]
             chance.shuffle(steps)
             for step in steps:

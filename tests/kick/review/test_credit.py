@@ -68,7 +68,7 @@ def test_two_admins_at_once_credit_once(stage: Stage) -> None:
     assert len(stage.audit()) == 1
 
 
-def test_a_webhook_after_the_credit_attaches_itself(stage: Stage) -> None:
+def test_a_webhook_after_the_credit_does_not_count(stage: Stage) -> None:
     stage.frame("GiftedSubscriptionsEvent", gifts("VeraSpins"))
     late = gift_body(stage, (VERA, "VeraSpins"))
     stage.clock.forward(minutes=16)
@@ -79,7 +79,7 @@ def test_a_webhook_after_the_credit_attaches_itself(stage: Stage) -> None:
     assert counted_giftees(stage) == [VERA]
 
 
-def test_a_webhook_before_the_credits_effect_attaches_itself_as_well(stage: Stage) -> None:
+def test_a_webhook_in_the_same_batch_as_the_credit_does_not_count(stage: Stage) -> None:
     """Both wait in the inbox, in this order, and are handled in one batch."""
     stage.frame("KicksGifted", kicks("t1"))
     stage.clock.forward(minutes=16)
@@ -180,7 +180,7 @@ def test_where_the_feed_is_the_authority_it_counts_at_once_and_the_webhook_does_
     assert stage.queue() == []
 
 
-def test_a_server_whose_names_cannot_be_asked_for_does_not_keep_the_others_waiting(
+def test_a_failed_lookup_for_one_server_does_not_block_the_others(
     stage: Stage, kick: KickDriver
 ) -> None:
     follow(stage.ours.database, OTHER_GUILD, SAM, "samonkick")
@@ -198,7 +198,7 @@ def test_a_server_whose_names_cannot_be_asked_for_does_not_keep_the_others_waiti
     assert [event.guild_id for event in stage.counted] == [OTHER_GUILD]
 
 
-def test_admins_are_told_once(stage: Stage) -> None:
+def test_admins_are_alerted_once(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     with stage.ours.database.begin() as tx:
         guilds.change_setting(tx, GUILD, ADMIN_CHANNEL, 55, ADMIN)
@@ -210,7 +210,7 @@ def test_admins_are_told_once(stage: Stage) -> None:
     assert kinds == ["kick.missed"]
 
 
-def test_what_is_matched_is_forgotten_in_the_end_and_what_is_settled_is_not(stage: Stage) -> None:
+def test_confirmed_items_are_deleted_after_a_month_and_decided_ones_are_kept(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     stage.webhook("kicks.gifted", kicks_body())
     stage.frame("KicksGifted", kicks("t2", created_at="2026-05-01T12:00:09Z"))

@@ -66,7 +66,7 @@ def intake(clean: Database, guild_id: int) -> Intake:
 
 
 @pytest.mark.parametrize("minutes", [-10, -0.1, 0, 0.1, 10])
-def test_the_duplicate_of_a_gift_is_parked_and_not_counted(
+def test_the_duplicate_of_a_gift_is_queued_and_not_counted(
     intake: Intake, guild_id: int, minutes: float
 ) -> None:
     intake.deliver(GIFTS, gifts(GIFTEE, 78))
@@ -95,7 +95,7 @@ def test_somebody_else_is_counted(intake: Intake, guild_id: int) -> None:
     assert intake.duplicates(guild_id) == []
 
 
-def test_a_duplicate_that_came_before_its_gift_was_counted_and_is_told(
+def test_a_duplicate_that_came_before_its_gift_was_counted_and_is_queued(
     intake: Intake, guild_id: int
 ) -> None:
     intake.bought(0)
@@ -106,7 +106,7 @@ def test_a_duplicate_that_came_before_its_gift_was_counted_and_is_told(
     assert duplicate.receiver_id == GIFTEE
 
 
-def test_repetitions_are_parked_once(intake: Intake, guild_id: int) -> None:
+def test_repeated_deliveries_are_queued_once(intake: Intake, guild_id: int) -> None:
     for _ in range(2):
         intake.deliver(GIFTS, gifts(GIFTEE))
         intake.bought(0)
@@ -114,7 +114,9 @@ def test_repetitions_are_parked_once(intake: Intake, guild_id: int) -> None:
     assert len(intake.duplicates(guild_id)) == 1
 
 
-def test_a_repetition_of_what_was_counted_is_not_odd(intake: Intake, guild_id: int) -> None:
+def test_a_repeated_delivery_of_a_counted_subscription_is_no_duplicate(
+    intake: Intake, guild_id: int
+) -> None:
     intake.bought(0)
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)

@@ -57,7 +57,7 @@ def test_the_duplicates_of_a_drop_are_one_line(stage: Stage) -> None:
     assert stage.listing(OTHER_GUILD) == []
 
 
-def test_what_counted_before_its_gift_stands_apart(stage: Stage) -> None:
+def test_what_was_counted_before_its_gift_has_a_line_of_its_own(stage: Stage) -> None:
     told(stage, BOTH[0])
     given(stage)
     told(stage, BOTH[1])
@@ -66,7 +66,7 @@ def test_what_counted_before_its_gift_stands_apart(stage: Stage) -> None:
     assert shown == {"counted_duplicate": ["SamOnKick"], "duplicate": ["VeraSpins"]}
 
 
-def test_misses_and_duplicates_are_numbered_in_one_row(stage: Stage) -> None:
+def test_missed_events_and_duplicates_share_their_numbers(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("k1"))
     stage.clock.forward(minutes=16)
     assert [line["number"] for line in stage.listing()] == [1]
@@ -80,7 +80,7 @@ def test_misses_and_duplicates_are_numbered_in_one_row(stage: Stage) -> None:
     assert [line["kind"] for line in stage.listing()] == ["kicks", "duplicate", "kicks"]
 
 
-def test_what_the_feed_saw_of_an_duplicate_is_not_missing_as_well(stage: Stage) -> None:
+def test_what_the_feed_reports_of_a_duplicate_is_not_missing_as_well(stage: Stage) -> None:
     given(stage)
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     told(stage, BOTH[0])
@@ -108,7 +108,7 @@ def test_credited_they_count_once(stage: Stage) -> None:
     assert stage.audit() == [("kick.missed.credit", ADMIN)]
 
 
-def test_taken_back_it_is_told_once_and_the_gift_stays(stage: Stage) -> None:
+def test_taken_back_it_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
     told(stage, BOTH[0])
     given(stage)
     stage.listing()
@@ -175,7 +175,7 @@ def test_two_admins_at_once_count_it_once(stage: Stage) -> None:
     assert stage.names().count("SubscriptionStarted") == 1
 
 
-def test_an_duplicate_that_the_feed_saw_and_an_admin_credited_counts_once(stage: Stage) -> None:
+def test_a_duplicate_that_the_feed_reported_and_an_admin_credited_counts_once(stage: Stage) -> None:
     """Its unconfirmed event was credited before the webhook came and was set aside."""
     stage.frame("SubscriptionEvent", {"username": "SamOnKick", "months": 1})
     stage.clock.forward(minutes=16)
@@ -231,7 +231,7 @@ def test_the_duplicate_of_a_credited_gift_is_recognised(
 
 
 @pytest.mark.parametrize("duplicate_first", [False, True])
-def test_the_duplicate_of_a_gift_for_which_the_feed_is_believed(
+def test_the_duplicate_of_a_gift_for_which_the_feed_is_the_authority(
     stage: Stage, duplicate_first: bool
 ) -> None:
     with stage.ours.database.begin() as tx:
@@ -267,7 +267,7 @@ def test_what_an_admin_credits_is_no_duplicate(stage: Stage) -> None:
 # -- by command and button ----------------------------------------------------------------------
 
 
-async def test_one_way_for_both_kinds(stage: Stage) -> None:
+async def test_missed_events_and_duplicates_are_decided_in_the_same_way(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     stage.frame("KicksGifted", kicks("k1"))

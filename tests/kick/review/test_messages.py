@@ -17,12 +17,12 @@ from tests.kick.review.scene import Scene
 @pytest.fixture
 def listed(scene: Scene) -> dict[str, Any]:
     """One of each kind."""
-    drop = tuple(scene.sees_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
-    seen = (drop, (scene.sees_kicks("Tom", 1500),), (scene.sees_sub("Ann", 13),))
+    drop = tuple(scene.reported_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
+    seen = (drop, (scene.reported_kicks("Tom", 1500),), (scene.reported_sub("Ann", 13),))
     return payload([Entry(number, each) for number, each in enumerate(seen, 1)])
 
 
-def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
+def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
     embed = messages.queue(listed)
     text = str(embed.description)
     assert embed.title == "🔍 3 missed events"
@@ -33,7 +33,7 @@ def test_each_miss_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
 
 
 def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
-    embed = messages.queue(payload([Entry(1, (scene.sees_gift(None, "Tom"),))]))
+    embed = messages.queue(payload([Entry(1, (scene.reported_gift(None, "Tom"),))]))
     assert "Somebody gave 1 subscription: Tom" in str(embed.description)
 
 
@@ -43,7 +43,7 @@ def duplicates(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
     return {"events": [row], "count": 1}
 
 
-def test_a_gift_told_twice_is_explained() -> None:
+def test_a_gift_sent_twice_is_explained() -> None:
     embed = messages.queue(duplicates("duplicate", "Tom", "**Ann**"))
     text = str(embed.description)
     assert embed.title == "🔍 1 event to review"
@@ -67,23 +67,23 @@ async def test_the_buttons_fit_what_can_be_done() -> None:
         assert shown == [label, "Dismiss #4"]
 
 
-def test_nothing_missing_is_good_news() -> None:
+def test_an_empty_queue_is_good_news() -> None:
     assert str(messages.queue(payload([])).title).startswith("✅")
 
 
-def test_a_name_does_no_mischief(scene: Scene) -> None:
-    embed = messages.queue(payload([Entry(1, (scene.sees_gift("@everyone", "**Tom**"),))]))
+def test_names_are_escaped(scene: Scene) -> None:
+    embed = messages.queue(payload([Entry(1, (scene.reported_gift("@everyone", "**Tom**"),))]))
     assert "@everyone" not in str(embed.description)
     assert "\\*\\*Tom" in str(embed.description)
 
 
-def test_many_misses_fit_and_the_rest_is_counted(scene: Scene) -> None:
-    many = [Entry(n, (scene.sees_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
+def test_a_long_queue_is_cut_and_the_rest_is_counted(scene: Scene) -> None:
+    many = [Entry(n, (scene.reported_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
     text = str(messages.queue(payload(many)).description)
     assert "… and 29 more" in text
 
 
-def test_who_could_not_be_found_is_said() -> None:
+def test_unknown_names_are_listed() -> None:
     assert messages.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
     partly = messages.credited(3, Credited(1, ("Gone",)))
     assert "Gone" in str(partly.description)

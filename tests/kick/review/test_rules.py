@@ -52,6 +52,6 @@ def test_one_account_is_written_in_several_ways(one: str | None, other: str) -> 
     assert rules.name_key(one) == rules.name_key(other)
 
 
-def test_who_gives_anonymously_is_nobody_on_both_sides() -> None:
+def test_anonymous_givers_are_the_same_on_both_sides() -> None:
     assert rules.gift_subject(None, "Mia") == rules.gift_subject("Anonymous", "mia")
     assert rules.gift_subject("Tom", "Mia") != rules.gift_subject(None, "Mia")
