@@ -11,7 +11,7 @@ from core.people.linking.pages import pages as linking_pages
 from core.people.linking.tasks import TASKS as LINKING_TASKS
 from core.people.linklog import embeds as linklog
 from core.people.linklog.commands import LinkLogs
-from core.people.linklog.settings import SETTINGS as LINK_LOG_SETTINGS
+from core.people.linklog.rules import LinkLogSettings
 from core.people.panels import actions as panels
 from core.people.panels.buttons import PanelButton
 from core.people.panels.commands.reactions import PanelReactions
@@ -20,9 +20,15 @@ from core.people.personal import PERSONAL
 
 FEATURE = Feature(
     "people",
-    cogs=(Linking, LinkPanels, PanelReactions, LinkLogs, lambda _services: Exclusions()),
+    cogs=(
+        Linking,
+        LinkPanels,
+        PanelReactions,
+        lambda _services: LinkLogs(),
+        lambda _services: Exclusions(),
+    ),
     pages=(linking_pages,),
-    settings=LINK_LOG_SETTINGS,
+    settings=tuple(LinkLogSettings.declared.values()),
     embeds={
         "people.linked": linking.linked,
         "people.interrupted": linking.interrupted,

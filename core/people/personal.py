@@ -75,7 +75,7 @@ def forget(tx: Connection, subject: Subject) -> None:
     store.set_forgotten(tx, subject)
     tx.execute(delete(attempts).where(_of_attempts(subject)))
     RECORDS.forget(tx, subject)
-    linklog.note_forgotten(tx, subject)
+    linklog.log_forgotten(tx, subject)
 
 
 def _tell(tx: Connection, subject: Subject, link: Link) -> None:

@@ -26,7 +26,7 @@ class GuildAccount(NamedTuple):
 
 
 class Viewer(GuildRecord, kw_only=True):
-    """A platform account, as it is known in one guild. `core.people.store` adds them."""
+    """A platform account, as it is known in one server. `core.people.store` adds them."""
 
     __tablename__ = "people_viewers"
 
@@ -71,7 +71,7 @@ def viewer_key(name: str) -> ForeignKeyConstraint:
 
 
 class Link(ViewerRecord, kw_only=True):
-    """A member of the guild and the account that is theirs."""
+    """The account that a member of the server has linked."""
 
     __tablename__ = "people_links"
 

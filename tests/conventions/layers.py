@@ -36,7 +36,7 @@ INPUT_AND_OUTPUT = (
 )
 FRAMEWORKS = ("discord", "sqlalchemy", "psycopg2", "redis", *WEB, *HTTP_CLIENTS)
 
-CYCLIC = ("kick", "people")
+CYCLIC = ("kick",)
 """Packages that still have import cycles between their sub-packages."""
 
 PURE = ("draws",)

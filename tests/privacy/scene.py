@@ -26,7 +26,7 @@ from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking
-from core.people.linklog import settings as linklog
+from core.people.linklog.rules import LinkLogSettings
 from core.privacy import actions
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.slot_calls.rules import SlotCallSettings
@@ -65,9 +65,12 @@ def line(guild_id: int, text: str, *, user_id: int = MADCATS, name: str = NAME) 
 
 def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = NAME) -> int:
     """Chat, call, watch, be corrected, be blocked, be excluded, link; returns the viewer id."""
-    for channel, value in ((SlotCallSettings.declared["channel"], 555), (linklog.CHANNEL, 556)):
+    for channel, value in (
+        (SlotCallSettings.declared["channel"], 555),
+        (LinkLogSettings.declared["link_log_channel"], 556),
+    ):
         change_setting(tx, guild_id, channel, value, ADMIN)
-    change_setting(tx, guild_id, linklog.ENABLED, True, ADMIN)
+    change_setting(tx, guild_id, LinkLogSettings.declared["link_log"], True, ADMIN)
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
     said = line(guild_id, "Book of Dead", user_id=user_id, name=name)
     viewer_id = people.meet_sender(tx, said)

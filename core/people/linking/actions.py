@@ -18,9 +18,10 @@ from core.outbox import actions as outbox
 from core.people import store as people
 from core.people.actions import find_person
 from core.people.linking import store
-from core.people.linking.happenings import Happening, Reason, note
 from core.people.linking.rules import GIVEN_UP_AFTER, WITHIN, free_again_at
 from core.people.linking.store import Attempt
+from core.people.linklog import actions as linklog
+from core.people.linklog.rules import LinkNews, Reason
 from core.people.records import Link
 
 
@@ -101,7 +102,7 @@ def fail_attempt(
     if not store.set_outcome(tx, attempt.guild_id, attempt.link_id, reason):
         return False
     member = attempt.discord_id
-    note(tx, Happening(attempt.guild_id, "failed", member, kick_name, reason, member, now))
+    _log(tx, LinkNews(attempt.guild_id, "failed", member, kick_name, reason, member, now))
     return True
 
 
@@ -198,7 +199,7 @@ def link_account(
             name=account.name,
         ),
     )
-    note(tx, Happening(guild_id, "linked", discord_id, account.name, None, discord_id, now))
+    _log(tx, LinkNews(guild_id, "linked", discord_id, account.name, None, discord_id, now))
     link = people.find_link(tx, guild_id, discord_id, platform)
     assert link is not None, "it was added above"
     return link
@@ -256,8 +257,12 @@ def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> boo
     )
     if actor != member:
         guilds.post_audit(tx, guild_id, actor, "people.unlink", str(member), before=name)
-    note(tx, Happening(guild_id, "unlinked", member, name, None, actor, now))
+    _log(tx, LinkNews(guild_id, "unlinked", member, name, None, actor, now))
     return True
+
+
+def _log(tx: Connection, news: LinkNews) -> None:
+    linklog.log_link(tx, news, *store.find_looks(tx, news.guild_id, news.actor))
 
 
 def _key(platform: str, viewer_id: int, discord_id: int, at: datetime) -> str:

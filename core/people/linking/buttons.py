@@ -2,8 +2,6 @@
 custom ids, so they outlive restarts."""
 
 import asyncio
-import re
-from datetime import datetime
 from typing import Any
 
 import discord
@@ -11,11 +9,12 @@ from sqlalchemy import Connection
 
 from core.kit.discord_access import is_admin
 from core.kit.discord_own import OwnButton, alone
-from core.kit.discord_questions import question_view, was_asked
-from core.kit.discord_ui import kindly, sent_by_dm, services_of
+from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_ui import run_action, sent_by_dm
 from core.kit.services import Services
 from core.kit.signed_links import PersonalLink
 from core.kit.words import _
+from core.kit.work import Work
 from core.people import store as people
 from core.people.linking import actions, embeds, store
 from core.people.linking.links import LINKS
@@ -112,47 +111,26 @@ def unlink_buttons(asker_id: int, link: Link) -> discord.ui.View:
     return question_view(yes, asker_id, _("Keep it"))
 
 
-class UnlinkButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_UNLINK):
-    """Ends this link and no later one, when whoever was asked presses it."""
+class UnlinkButton(ConfirmButton, template=_UNLINK):
+    """Ends this link and no later one."""
 
-    def __init__(self, asker_id: int, discord_id: int, viewer_id: int) -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=_("Unlink"),
-                style=discord.ButtonStyle.danger,
-                custom_id=f"people:unlink:{asker_id}:{discord_id}:{viewer_id}",
-            )
-        )
-        self.asker_id = asker_id
-        self.discord_id = discord_id
-        self.viewer_id = viewer_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], match: re.Match[str]
-    ) -> "UnlinkButton":
-        return cls(int(match["asker"]), int(match["member"]), int(match["viewer"]))
+    def __init__(self, asker: int, member: int, viewer: int) -> None:
+        super().__init__(_("Unlink"), f"people:unlink:{asker}:{member}:{viewer}", asker)
+        self.discord_id, self.viewer_id = member, viewer
+        self.is_own = member == asker
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        if not await was_asked(interaction, self.asker_id):
+        if not await super().interaction_check(interaction):
             return False
-        if self.discord_id == self.asker_id:
-            return True
-        return await is_admin(interaction, __name__)
+        return self.is_own or await is_admin(interaction, __name__)
 
-    async def callback(self, interaction: discord.Interaction) -> None:
-        services = services_of(interaction)
-        async with kindly(interaction):
-            await interaction.response.defer()
-            ended = await services.database.run(
-                self._unlink, interaction.guild_id or 0, services.clock()
-            )
-            own = self.discord_id == self.asker_id
-            embed = embeds.unlinked(own) if ended else embeds.not_linked(own)
-            await interaction.edit_original_response(embed=embed, view=None)
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        if await run_action(interaction, self._unlink):
+            return embeds.unlinked(self.is_own)
+        return embeds.not_linked(self.is_own)
 
-    def _unlink(self, tx: Connection, guild_id: int, now: datetime) -> bool:
-        link = people.find_link_of_viewer(tx, guild_id, self.viewer_id)
+    def _unlink(self, work: Work) -> bool:
+        link = people.find_link_of_viewer(work.tx, work.guild_id, self.viewer_id)
         if link is None or link.discord_id != self.discord_id:
             return False
-        return actions.unlink_account(tx, link, self.asker_id, now)
+        return actions.unlink_account(work.tx, link, work.actor, work.now)

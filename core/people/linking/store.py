@@ -116,3 +116,14 @@ def list_unsettled(tx: Connection, before: datetime) -> list[Attempt]:
         .order_by(attempts.c.finished_at)
     )
     return [attempt_of(row) for row in found.mappings()]
+
+
+def find_looks(tx: Connection, guild_id: int, discord_id: int) -> tuple[str, str]:
+    """Name and picture of a member when they last asked for a link; empty if they never did."""
+    row = tx.execute(
+        select(attempts.c.discord_name, attempts.c.avatar_url)
+        .where(attempts.c.guild_id == guild_id, attempts.c.discord_id == discord_id)
+        .order_by(attempts.c.asked_at.desc())
+        .limit(1)
+    ).first()
+    return (row.discord_name, row.avatar_url) if row else ("", "")

@@ -29,10 +29,10 @@ from core.kit.signed_links import PersonalLink
 from core.people import store as people
 from core.people.linking import actions, store
 from core.people.linking.actions import Account, Conflict
-from core.people.linking.happenings import Reason
 from core.people.linking.rules import KEEP_ATTEMPTS, STATE_LASTS
 from core.people.linking.store import Attempt, attempt_of
 from core.people.linking.tables import attempts as table
+from core.people.linklog.rules import Reason
 from core.people.records import Link
 from core.people.store import KICK
 

@@ -1,130 +1,100 @@
-"""What one can do with the link log. Entries are written in the transaction of their cause."""
+"""Posting to the link log, in the transaction of what is logged, and switching it on and off."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Any
 
-from sqlalchemy import Connection, select
+import structlog
+from sqlalchemy import Connection
 
-from core.guilds.actions import change_setting, setting
+from core.guilds.actions import change_settings, load_settings, setting
 from core.kit.personal import Subject
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.outbox import store as outbox_store
-from core.people.linking.tables import attempts
-from core.people.linklog.settings import CHANNEL, ENABLED
-
-if TYPE_CHECKING:
-    from core.people.linking.happenings import Happening
+from core.people.linklog.rules import LinkLogSettings, LinkNews, PanelNews
 
 LINK_KIND = "people.link_log"
 PANEL_KIND = "people.panel_log"
 
-PanelNews = Literal["posted", "withdrawn", "gone"]
+_log = structlog.get_logger(__name__)
 
 
-def note_link(tx: Connection, happening: "Happening") -> None:
-    """Something happened to a member's link, or to an attempt to make one."""
-    channel_id = _channel(tx, happening.guild_id)
-    if not channel_id:
-        return
-    at = happening.at.isoformat()
+def log_link(tx: Connection, news: LinkNews, actor_name: str, actor_picture: str) -> None:
+    """Something happened to a member's link. Name and picture are empty if nobody knows them."""
     payload = {
-        "kind": happening.kind,
-        "discord_id": happening.discord_id,
-        **_looks(tx, happening.guild_id, happening.actor),
-        "kick_name": happening.kick_name,
-        "reason": happening.reason,
-        "actor": happening.actor,
-        "at": at,
+        "kind": news.kind,
+        "discord_id": news.discord_id,
+        "actor_name": actor_name,
+        "actor_picture": actor_picture,
+        "kick_name": news.kick_name,
+        "reason": news.reason,
+        "actor": news.actor,
     }
-    key = f"{happening.kind}:{happening.discord_id}:{happening.kick_name}:{happening.reason}:{at}"
-    outbox.post_to_channel(
-        tx, happening.guild_id, channel_id, LINK_KIND, f"{LINK_KIND}:{key}", payload
+    key = f"{news.kind}:{news.discord_id}:{news.kick_name}:{news.reason}"
+    _post(tx, news.guild_id, LINK_KIND, key, payload, news.at)
+    _log.info(
+        "A link changed, or could not be made",
+        kind=news.kind,
+        reason=news.reason,
+        member=news.discord_id,
+        actor=news.actor,
+        guild_id=news.guild_id,
     )
 
 
-def _looks(tx: Connection, guild_id: int, discord_id: int) -> dict[str, str]:
-    """Name and picture as of the newest time that they asked for a link; empty for who never did,
-    such as an admin."""
-    row = tx.execute(
-        select(attempts.c.discord_name, attempts.c.avatar_url)
-        .where(attempts.c.guild_id == guild_id, attempts.c.discord_id == discord_id)
-        .order_by(attempts.c.asked_at.desc())
-        .limit(1)
-    ).first()
-    name, picture = row if row else ("", "")
-    return {"actor_name": name, "actor_picture": picture}
-
-
-def note_forgotten(tx: Connection, subject: Subject) -> None:
-    """A member asked to be forgotten: the log says that somebody did, not who."""
-    at = subject.at.isoformat()
+def log_forgotten(tx: Connection, subject: Subject) -> None:
+    """Somebody asked to be forgotten. The log does not say who."""
+    name = subject.pseudonym
     payload = {
         "kind": "forgotten",
         "discord_id": 0,
-        "kick_name": subject.pseudonym,
+        "kick_name": name,
         "reason": None,
         "actor": 0,
-        "at": at,
     }
-    channel_id = _channel(tx, subject.guild_id)
-    if channel_id:
-        key = f"{LINK_KIND}:forgotten:{subject.pseudonym}:{at}"
-        outbox.post_to_channel(tx, subject.guild_id, channel_id, LINK_KIND, key, payload)
+    _post(tx, subject.guild_id, LINK_KIND, f"forgotten:{name}", payload, subject.at)
 
 
-def note_panel(
-    tx: Connection,
-    guild_id: int,
-    news: PanelNews,
-    panel_channel: int,
-    actor: int | None,
-    at: datetime,
+def log_panel(work: Work, news: PanelNews, panel_channel: int, actor: int | None) -> None:
+    """Something happened to a link panel. Discord does not always say who did it."""
+    payload = {"news": news, "channel": panel_channel, "actor": actor}
+    key = f"{news}:{panel_channel}"
+    _post(work.tx, work.guild_id, PANEL_KIND, key, payload, work.now)
+
+
+def _post(
+    tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any], at: datetime
 ) -> None:
-    """Something happened to a link panel; `actor` is None where Discord does not say who it was."""
-    channel_id = _channel(tx, guild_id)
-    if channel_id:
-        payload = {"news": news, "channel": panel_channel, "actor": actor, "at": at.isoformat()}
-        key = f"{PANEL_KIND}:{news}:{panel_channel}:{at.isoformat()}"
-        outbox.post_to_channel(tx, guild_id, channel_id, PANEL_KIND, key, payload)
-
-
-def _channel(tx: Connection, guild_id: int) -> int:
-    """Where entries go; 0 while they go nowhere."""
-    return setting(tx, guild_id, CHANNEL) if setting(tx, guild_id, ENABLED) else 0
+    declared = LinkLogSettings.declared
+    channel_id = setting(tx, guild_id, declared["link_log_channel"])
+    if channel_id and setting(tx, guild_id, declared["link_log"]):
+        when = at.isoformat()
+        outbox.post_to_channel(
+            tx, guild_id, channel_id, kind, f"{kind}:{key}:{when}", payload | {"at": when}
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the log is set, and what of it could not be delivered.
-
-    Attributes:
-        channel_id: None while no channel is chosen.
-        trouble: the newest reason why an entry is not in the channel.
-    """
+    """How the log is set, and the latest reason why an entry could not be delivered."""
 
     enabled: bool
     channel_id: int | None
     trouble: str | None
 
 
-def get_status(tx: Connection, guild_id: int) -> Status:
-    """How the log stands."""
+def get_status(work: Work) -> Status:
+    """Settings of the log, and what could not be delivered."""
+    settings = load_settings(work, LinkLogSettings)
     return Status(
-        enabled=setting(tx, guild_id, ENABLED),
-        channel_id=setting(tx, guild_id, CHANNEL) or None,
-        trouble=outbox_store.find_trouble(tx, guild_id, (LINK_KIND, PANEL_KIND)),
+        enabled=settings.link_log,
+        channel_id=settings.link_log_channel or None,
+        trouble=outbox_store.find_trouble(work.tx, work.guild_id, (LINK_KIND, PANEL_KIND)),
     )
 
 
-def switch_on(tx: Connection, guild_id: int, channel_id: int, actor: int) -> Status:
-    """Tell everything in this channel from now on."""
-    change_setting(tx, guild_id, CHANNEL, channel_id, actor)
-    change_setting(tx, guild_id, ENABLED, True, actor)
-    return get_status(tx, guild_id)
-
-
-def switch_off(tx: Connection, guild_id: int, actor: int) -> Status:
-    """Tell nothing more; the channel is remembered."""
-    change_setting(tx, guild_id, ENABLED, False, actor)
-    return get_status(tx, guild_id)
+def configure(work: Work, *, enabled: bool, channel_id: int | None = None) -> Status:
+    """Switch the log on or off. Without a channel the one before stays."""
+    change_settings(work, LinkLogSettings, link_log_channel=channel_id, link_log=enabled)
+    return get_status(work)

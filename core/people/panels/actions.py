@@ -11,7 +11,7 @@ from core.kit.health_item import HealthItem
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.people.linklog import actions as linklog
-from core.people.linklog.actions import PanelNews
+from core.people.linklog.rules import PanelNews
 from core.people.panels.records import Panel, State
 
 TOLD_FOR = timedelta(days=1)
@@ -99,7 +99,7 @@ def _end(work: Work, panel: Panel, state: State) -> None:
 def _log(work: Work, news: PanelNews, panel: Panel) -> None:
     """Discord does not say who deleted a message."""
     actor = None if news == "gone" else work.actor
-    linklog.note_panel(work.tx, work.guild_id, news, panel.channel_id, actor, work.now)
+    linklog.log_panel(work, news, panel.channel_id, actor)
 
 
 def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:

@@ -390,7 +390,7 @@ def test_who_left_in_time_may_come_back_after_the_link_has_expired(desk: Desk) -
 def test_every_failure_with_a_known_owner_is_told_to_the_log_once(desk: Desk) -> None:
     with capture_logs() as lines:
         _replayed(desk)
-    told = [line for line in lines if line["event"] == "A link"]
+    told = [line for line in lines if line["event"] == "A link changed, or could not be made"]
     assert [(line["kind"], line["reason"], line["member"]) for line in told] == [
         ("failed", "denied", MIA)
     ]

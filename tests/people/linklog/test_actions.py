@@ -1,7 +1,8 @@
 """What is written into the link log, and that it is written with its cause."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -9,17 +10,21 @@ from sqlalchemy import Connection, select, update
 from core.guilds.records import AuditEntry
 from core.kit.clock import utc_now
 from core.kit.personal import Account, Subject
+from core.kit.work import Work, run_in_guild
 from core.outbox.tables import messages
 from core.people.linking import actions as linking
-from core.people.linking.happenings import Happening, Kind, Reason, note
 from core.people.linklog import actions, embeds
+from core.people.linklog.rules import Kind, LinkNews, Reason
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADMIN, MIA, CHANNEL = 900, 77, 555
 
 
-def happening(guild_id: int, kind: Kind = "linked", **differs: Any) -> Happening:
-    return Happening(
+def news(guild_id: int, kind: Kind = "linked", **differs: Any) -> LinkNews:
+    return LinkNews(
         **{
             "guild_id": guild_id,
             "kind": kind,
@@ -33,6 +38,21 @@ def happening(guild_id: int, kind: Kind = "linked", **differs: Any) -> Happening
     )
 
 
+def log(tx: Connection, what: LinkNews) -> None:
+    actions.log_link(tx, what, "", "")
+
+
+def do(
+    tx: Connection,
+    guild_id: int,
+    action: Callable[Concatenate[Work, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """An admin does this at noon."""
+    return run_in_guild(tx, guild_id, ADMIN, NOON, action, *args, **kwargs)
+
+
 def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
     found = tx.execute(
         select(messages.c.payload)
@@ -43,19 +63,19 @@ def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_told_while_it_is_off(tx: Connection, guild_id: int) -> None:
-    note(tx, happening(guild_id))
+    log(tx, news(guild_id))
     assert entries(tx, guild_id) == []
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
-    note(tx, happening(guild_id))
-    actions.switch_off(tx, guild_id, ADMIN)
-    note(tx, happening(guild_id, "unlinked"))
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
+    log(tx, news(guild_id))
+    do(tx, guild_id, actions.configure, enabled=False)
+    log(tx, news(guild_id, "unlinked"))
     assert [entry["kind"] for entry in entries(tx, guild_id)] == ["linked"]
 
 
 def test_a_real_link_is_told_with_name_and_picture(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
     mia = linking.Member(guild_id, MIA, "Mia 🐈", "mia", "https://cdn.example/mia.png")
     linking.open_attempt(tx, mia, True, utc_now())
     linking.link_account(tx, guild_id, MIA, linking.Account("kick", 5, "MadCats"), NOON)
@@ -72,9 +92,9 @@ def test_a_real_link_is_told_with_name_and_picture(
 def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
     tx: Connection, guild_id: int
 ) -> None:
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
     for at in (NOON, NOON, NOON + timedelta(microseconds=1)):
-        note(tx, happening(guild_id, "failed", reason="denied", at=at))
+        log(tx, news(guild_id, "failed", reason="denied", at=at))
     assert len(entries(tx, guild_id)) == 2
 
 
@@ -89,11 +109,11 @@ def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
         ("failed", "other_account", MIA, "⚔️ Conflict: not linked"),
     ],
 )
-def test_each_happening_has_its_own_look(
+def test_each_entry_has_its_own_look(
     tx: Connection, guild_id: int, kind: Kind, reason: Reason | None, actor: int, title: str
 ) -> None:
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
-    note(tx, happening(guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_"))
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
+    log(tx, news(guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_"))
     embed = embeds.link_entry(entries(tx, guild_id)[0]).embed
     told = {field.name: field.value for field in embed.fields}
     assert embed.title == title
@@ -108,9 +128,9 @@ def test_every_reason_is_told_in_words() -> None:
 
 
 def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
     account = Account("kick", 5, 7, "MadCats")
-    actions.note_forgotten(tx, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
+    actions.log_forgotten(tx, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
     entry = entries(tx, guild_id)[0]
     assert str(MIA) not in str(entry)
     assert "MadCats" not in str(entry)
@@ -120,8 +140,8 @@ def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
 
 
 def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
-    actions.switch_on(tx, guild_id, CHANNEL, ADMIN)
-    actions.switch_off(tx, guild_id, ADMIN)
+    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
+    do(tx, guild_id, actions.configure, enabled=False)
     found = tx.execute(select(AuditEntry.action).where(AuditEntry.guild_id == guild_id))
     assert found.scalars().all() == [
         "people.link_log_channel",
@@ -134,16 +154,16 @@ def test_status_names_what_could_not_be_delivered(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for guild in (guild_id, other_guild_id):
-        actions.switch_on(tx, guild, CHANNEL, ADMIN)
-        note(tx, happening(guild))
+        do(tx, guild, actions.configure, enabled=True, channel_id=CHANNEL)
+        log(tx, news(guild))
     tx.execute(
         update(messages)
         .where(messages.c.guild_id == guild_id)
         .values(state="dead", error="The Discord channel does not exist any more.")
     )
-    current = actions.get_status(tx, guild_id)
+    current = do(tx, guild_id, actions.get_status)
     assert current.trouble == "The Discord channel does not exist any more."
-    assert actions.get_status(tx, other_guild_id).trouble is None
+    assert do(tx, other_guild_id, actions.get_status).trouble is None
     shown = embeds.status(current, None)
     assert str(shown.title).startswith("⚠️")
     assert "does not exist any more. Choose one" in str(shown.description)

@@ -111,7 +111,7 @@ def test_two_admins_at_once_leave_one(database: Database, guild_id: int) -> None
 
 
 def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) -> None:
-    linklog.switch_on(tx, guild.id, 555, ADMIN)
+    guild.do(linklog.configure, enabled=True, channel_id=555)
     guild.put(1)
     other.do(actions.notice_gone, {1})
     for _time in range(2):
@@ -132,7 +132,7 @@ def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         with database.begin() as tx:
-            linklog.switch_on(tx, guild_id, 555, ADMIN)
+            Guild(tx, guild_id).do(linklog.configure, enabled=True, channel_id=555)
             Guild(tx, guild_id).put(1)
         list(crowd.map(notice, range(16)))
         with database.begin() as tx:
@@ -140,7 +140,7 @@ def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
 
 
 def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -> None:
-    linklog.switch_on(tx, guild.id, 555, ADMIN)
+    guild.do(linklog.configure, enabled=True, channel_id=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
     guild.do(actions.notice_gone, {1})
