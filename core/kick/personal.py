@@ -121,6 +121,8 @@ def sweep(tx: Connection, subject: Subject) -> bool:
         waits.append(row["state"] in ("waiting", "open"))
         if not waits[-1]:
             values = redacted_row(_ITEMS, row, subject)
+            if any(values[name] != row[name] for name in ("giver", "giver_id")):
+                values["message"] = ""
             tx.execute(update(_ITEMS).where(*_same(_ITEMS, row)).values(values))
     return any(waits)
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 from unittest.mock import ANY
 
 import pytest
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from core.guilds import store as guilds
 from core.guilds.records import AuditEntry
 from core.inbox.tables import deliveries
 from core.kick.accounts.tables import accounts
+from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.database import contains_any
 from core.kit.errors import Refusal
@@ -172,6 +173,25 @@ def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_
     actions.sweep(tx, KEPT, store.list_due(tx, later)[0], VAULT, later)
     assert watched(tx, guild_id, viewer_id) == before > 0
     assert viewers.find_link(tx, guild_id, MIA) is not None
+
+
+@pytest.mark.parametrize(("giver", "message"), [(NAME, ""), ("Sam_Other", "gg")])
+def test_a_message_is_deleted_with_whoever_wrote_it(
+    tx: Connection, guild_id: int, giver: str, message: str
+) -> None:
+    live(tx, guild_id)
+    tx.execute(
+        update(ReviewItem)
+        .where(ReviewItem.guild_id == guild_id)
+        .values(giver=giver, receiver=NAME, message="gg")
+    )
+    forget(tx, guild_id)
+    later = utc_now() + SWEPT_AFTER
+    actions.sweep(tx, KEPT, store.list_due(tx, later)[0], VAULT, later)
+    items = select(ReviewItem.receiver, ReviewItem.message).where(ReviewItem.guild_id == guild_id)
+    ((receiver, left),) = tx.execute(items)
+    assert receiver != NAME
+    assert left == message
 
 
 def test_somebody_else_does_not_inherit(tx: Connection, guild_id: int, other_guild_id: int) -> None:
