@@ -1,4 +1,4 @@
-"""Examining how everything is."""
+"""Running the health checks."""
 
 import time
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from core.outbox import actions as outbox
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How the product is at an instant."""
+    """The result of all health checks at one moment."""
 
     overall: Overall
     parts: tuple[HealthItem, ...]
@@ -31,17 +31,17 @@ class Report:
 LOCK_SECONDS = 0.5
 STATEMENT_SECONDS = 2.0
 CHECKS_SECONDS = 4.0
-"""After so long the rest is not examined: an answer has to come before whoever asks gives up."""
+"""After this long the remaining checks are skipped, so that the answer comes in time."""
 
 WAITS_SECONDS = 3.0
-"""A lock that a statement waits for so long is worth a line."""
+"""A statement that waits longer for a lock is reported."""
 
 
 def examine(
     tx: Connection, checks: Iterable[Check], now: datetime, guild_id: int | None = None
 ) -> Report:
-    """What the heartbeats and the features report of all, and of this one server. What cannot be
-    read in time, such as a locked table, is reported as just that."""
+    """Run all checks; of those about single servers, keep the ones about this server. A check that
+    takes too long, such as on a locked table, is reported as not run."""
     limit_time(tx, statement=STATEMENT_SECONDS, lock=LOCK_SECONDS)
     parts = [HealthItem("Database", "ok", "Answering.")]
     end = time.monotonic() + CHECKS_SECONDS
@@ -64,7 +64,7 @@ def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
 def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
     """Named after the package that declares the check."""
     name = check.__module__.split(".")[1].replace("_", " ").capitalize()
-    return HealthItem(name, "warn", f"Not examined: {why}.")
+    return HealthItem(name, "warn", f"Not checked: {why}.")
 
 
 def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -80,7 +80,7 @@ def _check_locks(tx: Connection, _now: datetime) -> list[HealthItem]:
 
 
 def report(services: Services, checks: Iterable[Check]) -> Report:
-    """The same without what concerns single servers, also while the database is away."""
+    """The same without items about single servers, also while the database is down."""
     now = services.clock()
     try:
         with services.database.begin() as tx:

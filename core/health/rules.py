@@ -1,4 +1,4 @@
-"""What the heartbeats and the features' own words add up to."""
+"""The overall state, from heartbeats and health checks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal
 from core.kit.health_item import HealthItem, State
 
 FRESH = timedelta(seconds=30)
-"""A heartbeat older than this says that its process is gone or stuck."""
+"""A process whose heartbeat is older than this has crashed or is stuck."""
 
 _WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 
@@ -17,14 +17,15 @@ Overall = Literal["ok", "degraded", "down"]
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What one process said of one part."""
+    """What one process reported of one of its parts."""
 
     part: HealthItem
     at: datetime
 
 
 def merge(beats: Iterable[Heartbeat], now: datetime) -> list[HealthItem]:
-    """One line a part: the worst that a living process says; `down` when none lives."""
+    """One item for each part: the worst state that a running process reports, or `down` if no
+    process reports it any more."""
     by_part: dict[str, list[Heartbeat]] = {}
     for beat in beats:
         by_part.setdefault(beat.part.name, []).append(beat)
@@ -36,13 +37,13 @@ def _merge_one(beats: list[Heartbeat], now: datetime) -> HealthItem:
     age = (now - newest).total_seconds()
     fresh = [beat.part for beat in beats if now - beat.at <= FRESH]
     if not fresh:
-        return HealthItem(beats[0].part.name, "down", "No sign of life.", age, age_of="seen")
+        return HealthItem(beats[0].part.name, "down", "No heartbeat.", age, age_of="seen")
     worst = max(fresh, key=lambda part: _WORSE[part.state])
     return HealthItem(worst.name, worst.state, worst.reason, age)
 
 
 def one_a_name(parts: Iterable[HealthItem]) -> list[HealthItem]:
-    """The worst of each name: what is said twice is told once."""
+    """The worst item of each name."""
     worst: dict[str, HealthItem] = {}
     for part in parts:
         known = worst.get(part.name)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from core.inbox.actions import OWN_SOURCE
-from core.inbox.tables import deliveries, events, retries
+from core.inbox.records import deliveries, events, retries
 from core.kit.database import among, contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about

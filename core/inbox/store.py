@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events.base import Event, to_json
-from core.inbox.tables import deliveries, events, retries
+from core.inbox.records import deliveries, events, retries
 from core.kit.clock import utc_now
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 
 from core.kit.database import contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
-from core.outbox.tables import messages
+from core.outbox.records import messages
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:

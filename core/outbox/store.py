@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.outbox.tables import messages
+from core.outbox.records import messages
 
 LEASE = timedelta(seconds=20)
 """A message whose lease was not renewed for this long belongs to a process that died."""

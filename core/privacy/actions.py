@@ -1,21 +1,23 @@
-"""What one can do with what is stored about a person. Each feature does it with its own tables."""
+"""Exporting and deleting what is stored about a person. Each feature does it for its own tables."""
 
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from secrets import token_urlsafe
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, select
 
 from core.guilds import store as guilds
+from core.guilds.actions import audit
 from core.kit.crypto import SealBroken, Vault
 from core.kit.personal import SWEPT_AFTER, Personal, Subject
-from core.kit.work import Lock, lock_guild
+from core.kit.records import table_of
+from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.people.linking.store import lock_member
 from core.people.store import list_accounts
-from core.privacy import store
-from core.privacy.store import Wish
+from core.privacy.records import DeletionRequest
 
 AGAIN_AFTER = timedelta(days=1)
 
@@ -25,7 +27,7 @@ _SUBJECT = TypeAdapter(Subject)
 def who_asks(
     tx: Connection, guild_id: int, discord_id: int, names: Sequence[str], now: datetime
 ) -> Subject:
-    """The person as this server knows them. Nothing of their links changes until the transaction
+    """The person as this server knows them. Their links cannot change until the transaction
     ends."""
     lock_member(tx, guild_id, discord_id)
     accounts = list_accounts(tx, guild_id, discord_id)
@@ -49,7 +51,7 @@ def collect(tx: Connection, personals: Sequence[Personal], subject: Subject) -> 
 
 
 def as_file(data: Mapping[str, Any]) -> bytes:
-    """The same as JSON that people can read."""
+    """The data as indented JSON."""
     return json.dumps(data, indent=2, ensure_ascii=False, default=_plain).encode()
 
 
@@ -63,34 +65,50 @@ def _plain(value: Any) -> Any:
 
 
 def forget(tx: Connection, personals: Sequence[Personal], subject: Subject, vault: Vault) -> None:
-    """Delete what is about the person, or cut it loose; what has to stay for some days goes with
-    `sweep`. Doing it again finds nothing.
+    """Delete what is stored about the person or replace what leads to them; `sweep` deletes the
+    rest some days later. Doing it again finds nothing.
 
     Raises:
-        Refusal: a feature says what has to be done first; nothing has changed.
+        Refusal: something has to be done first; nothing has changed.
     """
-    for lock in Lock:
-        lock_guild(tx, subject.guild_id, lock)
-    for personal in reversed(personals):
-        personal.forget(tx, subject)
-    guilds.post_audit(tx, subject.guild_id, 0, "privacy.forget", subject.pseudonym)
-    sealed = vault.seal(_SUBJECT.dump_json(subject).decode())
-    store.add_wish(tx, subject.guild_id, sealed, subject.at + SWEPT_AFTER)
+    with Work(tx, subject.guild_id, now=subject.at) as work:
+        for lock in Lock:
+            work.lock(lock)
+        for personal in reversed(personals):
+            personal.forget(work.tx, subject)
+        audit(work, "privacy.forget", subject.pseudonym)
+        work.add(
+            DeletionRequest(
+                request_id=token_urlsafe(12),
+                subject=vault.seal(_SUBJECT.dump_json(subject).decode()),
+                sweep_at=subject.at + SWEPT_AFTER,
+            )
+        )
 
 
-def sweep(
-    tx: Connection, personals: Sequence[Personal], wish: Wish, vault: Vault, now: datetime
-) -> bool:
-    """Do what is left of a wish, and again every day while something has to wait; False when
-    somebody was faster."""
-    if not store.put_off_wish(tx, wish, now, now + AGAIN_AFTER):
+_DUE = select(table_of(DeletionRequest)).order_by(DeletionRequest.sweep_at)
+
+
+def list_due(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
+    """The requests of all guilds whose sweep is due."""
+    due = _DUE.where(DeletionRequest.sweep_at <= now)
+    return tx.execute(due, execution_options=ACROSS_GUILDS).all()
+
+
+def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vault) -> bool:
+    """Delete what had to wait, and try again every day while something still has to; False if
+    the request is not due any more."""
+    key = (work.guild_id, request_id)
+    request = work.get(DeletionRequest, key, with_for_update=True)
+    if request is None or request.sweep_at > work.now:
         return False
+    request.sweep_at = work.now + AGAIN_AFTER
     try:
-        subject = _SUBJECT.validate_json(vault.open(wish.subject))
-    except SealBroken:  # the keys were changed, so nobody can tell any more who it was
-        store.end_wish(tx, wish)
+        subject = _SUBJECT.validate_json(vault.open(request.subject))
+    except SealBroken:  # the keys were changed, so nobody can tell who it was
+        work.delete(request)
         return True
-    waits = [one.sweep(tx, subject) for one in reversed(personals) if one.sweep is not None]
+    waits = [one.sweep(work.tx, subject) for one in reversed(personals) if one.sweep is not None]
     if not any(waits):
-        store.end_wish(tx, wish)
+        work.delete(request)
     return True

@@ -11,20 +11,20 @@ def your_data(server: str, *, linked: bool) -> discord.Embed:
     embed = card(
         "🗂️ " + _("Your data"),
         _(
-            "This is everything that I have stored about you in **{server}**. It is a text file; "
-            "any editor opens it.\n`/forgetme` deletes it."
+            "This file has everything that I store about you in **{server}**. Any text editor "
+            "opens it.\n`/forgetme` deletes the data."
         ).format(server=safe(server)),
     )
-    return embed if linked else _told_of_accounts(embed)
+    return embed if linked else _with_link_hint(embed)
 
 
-def _told_of_accounts(embed: discord.Embed) -> discord.Embed:
-    """To who has no account linked: what hangs on one is nobody's that we know."""
+def _with_link_hint(embed: discord.Embed) -> discord.Embed:
+    """For somebody without a linked account: data of an account cannot be attributed to them."""
     return embed.add_field(
         name=_("No Kick account is linked"),
         value=_(
-            "What a Kick account watched, wrote and won is not part of this: nobody can tell that "
-            "it is yours. Run `/link` first if it should be."
+            "What a Kick account watched, wrote and won is not included, because I can't tell "
+            "which account is yours. To include it, run `/link` first."
         ),
         inline=False,
     )
@@ -35,7 +35,7 @@ def sent_by_dm() -> discord.Embed:
 
 
 def dms_are_closed() -> discord.Embed:
-    """Openly, where a typed command cannot be answered privately."""
+    """For everybody to see, because a typed command cannot be answered privately."""
     return card(
         "📪 " + _("Your direct messages are closed"),
         _("Press the button; only you will see the file."),
@@ -44,14 +44,14 @@ def dms_are_closed() -> discord.Embed:
 
 
 def ask_forget(server: str, *, linked: bool) -> discord.Embed:
-    """What goes and what stays, above the buttons."""
+    """What is deleted and what is kept, above the buttons."""
     embed = card(
         "🧹 " + _("Delete your data?"),
-        _("This cannot be undone. It is about **{server}** alone.").format(server=safe(server)),
+        _("This cannot be undone. It only affects **{server}**.").format(server=safe(server)),
         tone="warning",
     )
     embed.add_field(
-        name=_("What goes"),
+        name=_("Deleted"),
         value=_(
             "• the link between your Discord and your Kick account, and your names\n"
             "• all your watchtime\n"
@@ -62,17 +62,17 @@ def ask_forget(server: str, *, linked: bool) -> discord.Embed:
         inline=False,
     )
     embed.add_field(
-        name=_("What stays"),
+        name=_("Kept"),
         value=_(
-            "• sums that others depend on, such as tickets of a raffle, under a made-up name\n"
-            "• blocks and exclusions: they hold again when you come back\n"
+            "• totals that others depend on, such as raffle tickets, under a made-up name\n"
+            "• blocks and exclusions, which apply again when you come back\n"
             "• what you changed in the server as an admin\n"
             "• what was posted in channels; ask a moderator to delete it\n"
             "For three more days we keep anonymous ids that prevent double counting."
         ),
         inline=False,
     )
-    return embed if linked else _told_of_accounts(embed)
+    return embed if linked else _with_link_hint(embed)
 
 
 def forgotten() -> discord.Embed:

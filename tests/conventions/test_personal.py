@@ -72,7 +72,8 @@ _NOBODYS = {
         kick_connect_attempts.state_hash
         kick_connect_attempts.verifier kick_public_keys.pem people_link_attempts.link_id
         people_link_attempts.state_hash people_link_attempts.verifier people_tombstones.digest
-        privacy_wishes.subject privacy_wishes.wish_id raffle_draws.chain raffle_draws.randomness
+        privacy_requests.subject privacy_requests.request_id raffle_draws.chain
+        raffle_draws.randomness
         raffle_announcements.chain raffle_announcements.round raffle_announcements.snapshot_hash
         raffle_picks.claimant raffle_draws.round raffle_draws.signature raffle_draws.snapshot
         raffle_draws.snapshot_hash raffle_gifts.drop raffle_gifts.key raffle_periods.commitment

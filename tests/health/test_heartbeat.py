@@ -57,9 +57,7 @@ def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_
     assert examine(tx, (), NOW + timedelta(seconds=20)).overall == "ok"
     later = examine(tx, (), NOW + timedelta(seconds=40))
     assert later.overall == "down"
-    assert later.parts[1] == HealthItem(
-        "Discord bot", "down", "No sign of life.", 40, age_of="seen"
-    )
+    assert later.parts[1] == HealthItem("Discord bot", "down", "No heartbeat.", 40, age_of="seen")
     store.set_heartbeats(
         tx, "host:2", [HealthItem("Web", "ok", "Answering.")], NOW + timedelta(minutes=11)
     )

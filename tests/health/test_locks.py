@@ -88,7 +88,7 @@ def test_when_everything_is_slow_the_rest_is_not_waited_for(
     monkeypatch.setattr(actions, "CHECKS_SECONDS", 0.0)
     found = read(gate)
     assert [each.reason for each in found.parts[1:]] == [
-        "Not examined: the database is too slow."
+        "Not checked: the database is too slow."
     ] * (len(CHECKS) + 2)
 
 

@@ -32,7 +32,7 @@ def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_li
         alive = [beat for beat in mine if NOW - beat.at <= FRESH]
         worst = max((ORDER.index(beat.part.state) for beat in alive), default=2)
         assert part.state == ORDER[worst]
-        assert part.reason == (f"{ORDER[worst]}!" if alive else "No sign of life.")
+        assert part.reason == (f"{ORDER[worst]}!" if alive else "No heartbeat.")
         assert part.age_seconds == min((NOW - beat.at).total_seconds() for beat in mine)
 
 

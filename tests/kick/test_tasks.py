@@ -11,7 +11,7 @@ from werkzeug import Request, Response
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick import store
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick import store
 from core.kick.health import check_webhooks
 from core.kit.database import Database

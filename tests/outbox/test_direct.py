@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from core.outbox import actions
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from tests.conftest import GUILD, OTHER_GUILD
 
 

@@ -6,21 +6,22 @@ from itertools import count
 from typing import Any
 
 from cryptography.fernet import Fernet
-from sqlalchemy import Connection, Text, cast, insert, literal_column, select
+from sqlalchemy import Connection, Row, Text, cast, insert, literal_column, select
 
 from core.events import ChatMessageSent, Sender
 from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
+from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
-from core.inbox.tables import deliveries, events, retries
 from core.kick.accounts.tables import attempts as connect_attempts
 from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
 from core.kit.database import METADATA, cache_of
 from core.kit.personal import Personal, Subject
-from core.kit.work import Work
+from core.kit.records import THE_BOT
+from core.kit.work import Work, run_in_guild
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as viewers
@@ -186,6 +187,12 @@ def ask(tx: Connection, guild_id: int) -> Subject:
 def forget(tx: Connection, guild_id: int) -> None:
     cache_of(tx).clear()
     actions.forget(tx, KEPT, ask(tx, guild_id), VAULT)
+
+
+def sweep_request(tx: Connection, request: Row[Any], now: datetime) -> bool:
+    """As the task does it."""
+    given = (KEPT, request.request_id, VAULT)
+    return run_in_guild(tx, request.guild_id, THE_BOT, now, actions.sweep, *given)
 
 
 def traces(tx: Connection, guild_id: int) -> dict[str, int]:

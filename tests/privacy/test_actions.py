@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from core.guilds import store as guilds
 from core.guilds.records import AuditEntry
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick.accounts.tables import accounts
 from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
@@ -17,13 +17,13 @@ from core.kit.database import contains_any
 from core.kit.errors import Refusal
 from core.kit.personal import SWEPT_AFTER
 from core.kit.work import Work, run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions import actions as exclusions
 from core.people.exclusions.records import Exclusion
 from core.people.records import Tombstone
-from core.privacy import actions, store
+from core.privacy import actions
 from core.slot_calls.actions import get_call
 from tests.privacy.scene import (
     KEPT,
@@ -36,6 +36,7 @@ from tests.privacy.scene import (
     forget,
     line,
     live,
+    sweep_request,
     traces,
     watched,
 )
@@ -103,13 +104,13 @@ def test_no_trace_stays_but_what_guards_against_counting_twice(
 def test_it_is_not_swept_before_its_time(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     forget(tx, guild_id)
-    assert store.list_due(tx, utc_now() + SWEPT_AFTER - timedelta(hours=1)) == []
+    assert actions.list_due(tx, utc_now() + SWEPT_AFTER - timedelta(hours=1)) == []
 
 
 def test_the_wish_does_not_tell_whose_it_is(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     forget(tx, guild_id)
-    sealed = store.list_due(tx, utc_now() + SWEPT_AFTER)[0].subject
+    sealed = actions.list_due(tx, utc_now() + SWEPT_AFTER)[0].subject
     assert str(MIA) not in sealed
     assert str(MADCATS) in VAULT.open(sealed)
 
@@ -170,7 +171,7 @@ def test_who_is_swept_after_coming_back_keeps_what_is_new(tx: Connection, guild_
     live(tx, guild_id)
     before = watched(tx, guild_id, viewer_id)
     later = utc_now() + SWEPT_AFTER
-    actions.sweep(tx, KEPT, store.list_due(tx, later)[0], VAULT, later)
+    sweep_request(tx, actions.list_due(tx, later)[0], later)
     assert watched(tx, guild_id, viewer_id) == before > 0
     assert viewers.find_link(tx, guild_id, MIA) is not None
 

@@ -28,9 +28,19 @@ from core.kit.database import METADATA
 from core.kit.personal import SWEPT_AFTER, Holds, declared
 from core.people import actions as people
 from core.people import store as viewers
-from core.privacy import actions, store
+from core.privacy import actions
 from core.roles.tables import grants, rewards
-from tests.privacy.scene import KEPT, KICK_CHANNEL, MADCATS, MIA, NAME, VAULT, ask, forget, line
+from tests.privacy.scene import (
+    KEPT,
+    KICK_CHANNEL,
+    MADCATS,
+    MIA,
+    NAME,
+    ask,
+    forget,
+    line,
+    sweep_request,
+)
 
 load_features()
 
@@ -174,6 +184,6 @@ def test_a_row_about_somebody_is_told_and_forgotten(
     forget(tx, guild_id)
     tx.execute(text("UPDATE inbox_deliveries SET state = 'done'"))
     later = utc_now() + SWEPT_AFTER
-    for wish in store.list_due(tx, later):
-        actions.sweep(tx, KEPT, wish, VAULT, later)
+    for request in actions.list_due(tx, later):
+        sweep_request(tx, request, later)
     assert traces(tx, table) == {}

@@ -7,17 +7,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, select, update
 
-from core.inbox.tables import deliveries, events
+from core.inbox.records import deliveries, events
 from core.kit.clock import utc_now
 from core.kit.database import Database, contains_any
 from core.kit.personal import SWEPT_AFTER
-from core.outbox.tables import messages
-from core.privacy import actions, store
+from core.outbox.records import messages
+from core.privacy import actions
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from core.roles.tables import grants, rewards
 from tests.clean import cleaned
-from tests.privacy.scene import ADMIN, KEPT, MADCATS, MIA, NOON, VAULT, forget, live, traces
+from tests.privacy.scene import ADMIN, MADCATS, MIA, NOON, forget, live, sweep_request, traces
 
 ROLE = 77
 
@@ -40,9 +40,9 @@ def sweep(database: Database, guild_id: int) -> list[dict[str, int]]:
     swept = []
     later = utc_now() + SWEPT_AFTER
     with database.begin() as tx:
-        for wish in store.list_due(tx, later):
-            assert actions.sweep(tx, KEPT, wish, VAULT, later) is True
-            assert actions.sweep(tx, KEPT, wish, VAULT, later) is False
+        for request in actions.list_due(tx, later):
+            assert sweep_request(tx, request, later) is True
+            assert sweep_request(tx, request, later) is False
             swept.append(traces(tx, guild_id))
     return swept
 
@@ -75,12 +75,12 @@ def test_what_has_to_wait_is_swept_another_day(clean: Database, guild_id: int) -
     assert sweep(clean, guild_id) == [{"inbox_events": 1, "raffle_picks": 1}], "a prize is due"
     with clean.begin() as tx:
         tx.execute(update(Pick).values(state="delivered"))
-        assert store.list_due(tx, utc_now() + SWEPT_AFTER + timedelta(hours=23)) == []
+        assert actions.list_due(tx, utc_now() + SWEPT_AFTER + timedelta(hours=23)) == []
         day_after = utc_now() + SWEPT_AFTER + timedelta(days=1)
-        (wish,) = store.list_due(tx, day_after)
-        assert actions.sweep(tx, KEPT, wish, VAULT, day_after) is True
+        (request,) = actions.list_due(tx, day_after)
+        assert sweep_request(tx, request, day_after) is True
         assert traces(tx, guild_id) == {"inbox_events": 1}
-        assert store.list_due(tx, day_after + timedelta(days=9)) == []
+        assert actions.list_due(tx, day_after + timedelta(days=9)) == []
 
 
 def _win(tx: Connection, guild_id: int) -> None:

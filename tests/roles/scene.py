@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select, text
 
 from core.guilds.actions import change_setting
 from core.kit.feature import GuildSetting
+from core.outbox.records import messages
 from core.outbox.store import Outgoing, claim_due, set_sent
-from core.outbox.tables import messages
 from core.people import store as people
 from core.roles import actions, updates
 from core.roles.rules import Role

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from core.events import RolesChanged
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
+from core.outbox.records import messages
 from core.outbox.store import set_waiting
-from core.outbox.tables import messages
 from core.roles import actions, handlers, holdings, store, updates
 from core.roles.rules import ECHO, Role
 from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL

@@ -11,8 +11,8 @@ from core.guilds.actions import change_setting
 from core.guilds.feature import FEATURE as GUILDS
 from core.guilds.settings import ADMIN_CHANNEL
 from core.outbox import actions as outbox
+from core.outbox.records import messages
 from core.outbox.store import claim_due, set_dead
-from core.outbox.tables import messages
 from core.outbox.transport import ChannelRefused
 from core.settings import channels
 from core.slot_calls.rules import SlotCallSettings

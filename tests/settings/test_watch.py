@@ -10,7 +10,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kick.feature import FEATURE as KICK
 from core.kit.database import Database
 from core.outbox import actions as outbox
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.settings import channels
 from core.settings.feature import make_feature
 from core.slot_calls.feature import FEATURE as SLOT_CALLS

@@ -12,7 +12,7 @@ from core.events import ChatMessageSent, ExclusionChanged, Sender
 from core.guilds.records import AuditEntry
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.people.exclusions.actions import list_excluded
 from core.slot_calls import actions
 from core.slot_calls.feature import FEATURE

@@ -103,7 +103,7 @@ def test_somebody_is_forgotten_and_comes_back(stage: Stage) -> None:
     viewer_id = link(stage)
     asked = stage.discord.message("mia", "general", "!forgetme")
     question = stage.discord.wait_for("general", lambda m: m["author"] == "bot", after=asked)
-    assert field_names(question) == ["What goes", "What stays"]
+    assert field_names(question) == ["Deleted", "Kept"]
     yes = buttons(question)["Delete my data"]
 
     nosy = stage.discord.click("leo", question["message_id"], yes)["response"]

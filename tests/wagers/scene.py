@@ -12,12 +12,12 @@ from sqlalchemy import Connection, select
 from core.guilds.actions import change_setting, change_settings
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kit.affiliate import Standing, Standings, standings_of
 from core.kit.database import cache_of
 from core.kit.personal import Subject
 from core.kit.work import Work, run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.people import store as people
 from core.people.store import list_accounts
 from core.wagers import actions, store, verified_role

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds import actions as guilds
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.watchtime import actions
 from core.watchtime.feature import FEATURE
 from core.watchtime.settings import ENABLED

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import Guild
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick.bodies import CHAT
 from core.kick.chat.tables import identities, tests, unsent_lines
 from core.kit.records import table_of
-from core.outbox.tables import messages
+from core.outbox.records import messages
 
 guilds = table_of(Guild)
 

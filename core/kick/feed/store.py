@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick.accounts import store as accounts
 from core.kick.bodies import CHAT, PLATFORM, WEBHOOK
 from core.kick.feed.comparison import ChatLine

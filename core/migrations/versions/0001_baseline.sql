@@ -349,8 +349,6 @@ CREATE TABLE health_heartbeats (
 	CONSTRAINT health_heartbeats_newest PRIMARY KEY (process, part)
 );
 
-COMMENT ON TABLE health_heartbeats IS 'about processes, not about servers';
-
 COMMENT ON COLUMN health_heartbeats.process IS 'host and process id';
 
 CREATE TABLE guild_channels (
@@ -971,24 +969,22 @@ COMMENT ON COLUMN roles_looks.taken IS 'by that look';
 
 ALTER TABLE roles_looks ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE privacy_wishes (
+CREATE TABLE privacy_requests (
 	guild_id BIGINT NOT NULL, 
-	wish_id TEXT NOT NULL, 
+	request_id TEXT NOT NULL, 
 	subject TEXT NOT NULL, 
 	sweep_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT privacy_wishes_wish PRIMARY KEY (guild_id, wish_id), 
-	CONSTRAINT privacy_wishes_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT privacy_requests_one PRIMARY KEY (guild_id, request_id), 
+	CONSTRAINT privacy_requests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-CREATE INDEX privacy_wishes_due ON privacy_wishes (sweep_at);
+CREATE INDEX privacy_requests_due ON privacy_requests (sweep_at);
 
-COMMENT ON TABLE privacy_wishes IS 'a row goes with the sweep, and with it the last trace';
+COMMENT ON COLUMN privacy_requests.request_id IS 'random';
 
-COMMENT ON COLUMN privacy_wishes.wish_id IS 'random';
+COMMENT ON COLUMN privacy_requests.subject IS 'who it was, encrypted';
 
-COMMENT ON COLUMN privacy_wishes.subject IS 'who it was, sealed';
-
-ALTER TABLE privacy_wishes ALTER COLUMN guild_id SET STATISTICS 0;
+ALTER TABLE privacy_requests ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_links (
 	guild_id BIGINT NOT NULL, 

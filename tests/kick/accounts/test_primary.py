@@ -26,7 +26,7 @@ from core.kit.bus import LocalBus
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.work import run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import messages as slot_calls_messages
 from core.watchtime.tables import days

@@ -21,7 +21,7 @@ from core.kick.health import check_deliveries
 from core.kick.intake import store
 from core.kick.intake.settings import NO_EVENTS_MINUTES
 from core.kit.records import PlatformUserId
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from tests.kick.rig import NOON, NORA
 
 STARTED = NOON - timedelta(hours=1)

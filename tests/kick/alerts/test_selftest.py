@@ -11,15 +11,15 @@ from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
+from core.inbox.records import deliveries
 from core.inbox.store import Delivery
-from core.inbox.tables import deliveries
 from core.kick.alerts import selftest
 from core.kick.alerts.selftest import SELFTEST
 from core.kick.chat import store
 from core.kick.intake import store as intake
 from core.kit.bus import LocalBus
 from core.kit.services import Services
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from tests.kick.rig import NOON, NORA, StandingClock, chat, settings
 
 

@@ -34,9 +34,9 @@ from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
+from core.outbox.records import messages
 from core.outbox.sender import Sender
 from core.outbox.store import find_status, get_counts
-from core.outbox.tables import messages
 from sandbox.kick.driver import KickDriver
 from tests.kick.chat.test_identities import without_bot_account
 from tests.kick.chat.test_transport import english, texts

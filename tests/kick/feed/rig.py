@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kick.accounts.tables import channels
 from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener

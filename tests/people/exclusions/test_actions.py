@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 from core.events import ChatMessageSent, ExclusionChanged, Sender
 from core.guilds.records import AuditEntry
 from core.inbox.actions import translate_own
+from core.inbox.records import deliveries
 from core.inbox.store import Delivery
-from core.inbox.tables import deliveries
 from core.kit.errors import Refusal
 from core.kit.work import Work
 from core.people import actions as people

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds.records import AuditEntry
-from core.inbox.tables import deliveries
+from core.inbox.records import deliveries
 from core.kit.errors import Refusal
 from core.people import store as people
 from core.people.actions import find_person

@@ -11,7 +11,7 @@ from core.guilds.records import AuditEntry
 from core.kit.clock import utc_now
 from core.kit.personal import Account, Subject
 from core.kit.work import Work, run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.people.linking import actions as linking
 from core.people.linklog import actions, embeds
 from core.people.linklog.rules import Kind, LinkNews, Reason

@@ -14,7 +14,7 @@ from core.guilds.records import AuditEntry
 from core.kit.database import Database, violated
 from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.work import Work, run_in_guild
-from core.outbox.tables import messages
+from core.outbox.records import messages
 from core.people.linklog import actions as linklog
 from core.people.panels import actions
 from core.people.panels.records import Panel

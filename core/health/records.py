@@ -1,0 +1,22 @@
+"""Heartbeats of the parts of each process."""
+
+from datetime import datetime
+
+from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.records import Record
+
+
+class StoredHeartbeat(Record, kw_only=True):
+    """What a process last reported of one of its parts."""
+
+    __tablename__ = "health_heartbeats"
+
+    process: Mapped[str] = mapped_column(comment="host and process id")
+    part: Mapped[str]
+    state: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (PrimaryKeyConstraint("process", "part", name="health_heartbeats_newest"),)

@@ -1,0 +1,75 @@
+"""Messages that are waiting, being sent, sent or dead letters."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.personal import holds
+from core.kit.records import GuildId, Record, one_of, table_of
+
+State = Literal["waiting", "sending", "sent", "dead"]
+
+
+class Message(Record, kw_only=True):
+    """An outgoing message or another effect on a service. The sender serves all guilds at once, so
+    its statements are not limited to one."""
+
+    __tablename__ = "outbox_messages"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, init=False)
+    guild_id: Mapped[GuildId]
+    key: Mapped[str] = mapped_column(info=holds("key"), comment="natural key of the effect")
+    service: Mapped[str] = mapped_column(comment="names the transport: discord, kick")
+    lane: Mapped[str] = mapped_column(
+        info=holds("key"), comment="messages of one lane go out in order"
+    )
+    target: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, info=holds("json"), comment="where to, in the transport's terms"
+    )
+    kind: Mapped[str] = mapped_column(comment="names the renderer of the payload")
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, info=holds("json"))
+    state: Mapped[State] = mapped_column(Text, default="waiting", server_default="waiting")
+    posted_at: Mapped[datetime] = mapped_column(init=False, server_default=func.clock_timestamp())
+    try_at: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    unsure: Mapped[bool] = mapped_column(
+        default=False, server_default="false", comment="an earlier attempt may have gone through"
+    )
+    carried_by: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="the earlier message of its lane that includes this one"
+    )
+    first_sending_at: Mapped[datetime | None] = mapped_column(default=None)
+    sending_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when its lease was taken or renewed, by the database's clock"
+    )
+    lease: Mapped[str | None] = mapped_column(
+        default=None, comment="the claim that is sending it; only that may store the outcome"
+    )
+    sent_at: Mapped[datetime | None] = mapped_column(default=None)
+    receipt: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB, default=None, comment="the service's ids of what was created"
+    )
+    error: Mapped[str | None] = mapped_column(default=None)
+
+    __table_args__ = (
+        UniqueConstraint("guild_id", "key", name="outbox_messages_once"),
+        one_of("state", State, name="outbox_messages_state"),
+        Index(
+            "outbox_messages_due",
+            "lane",
+            "id",
+            postgresql_where=text("state IN ('waiting', 'sending')"),
+        ),
+        Index(
+            "outbox_messages_carried",
+            "carried_by",
+            postgresql_where=text("carried_by IS NOT NULL"),
+        ),
+        Index("outbox_messages_dead", "id", postgresql_where=text("state = 'dead'")),
+    )
+
+
+messages = table_of(Message)
