@@ -188,7 +188,7 @@ def test_a_message_is_deleted_with_whoever_wrote_it(
     )
     forget(tx, guild_id)
     later = utc_now() + SWEPT_AFTER
-    actions.sweep(tx, KEPT, store.list_due(tx, later)[0], VAULT, later)
+    sweep_request(tx, actions.list_due(tx, later)[0], later)
     items = select(ReviewItem.receiver, ReviewItem.message).where(ReviewItem.guild_id == guild_id)
     ((receiver, left),) = tx.execute(items)
     assert receiver != NAME
