@@ -20,11 +20,11 @@ from core.guilds.actions import change_setting
 from core.kit.crypto import Vault
 from core.kit.database import Database
 from core.kit.records import THE_BOT
-from core.kit.work import run_in_guild
+from core.kit.work import Work, run_in_guild
 from core.raffle import actions as raffles
 from core.raffle.config import Config
 from core.raffle.draw import actions, publishing
-from core.raffle.settings import CHANNEL
+from core.raffle.rules import RaffleSettings
 
 GUILD = 1
 HOLDERS = 100_000
@@ -114,11 +114,11 @@ def _verify(bundle: bytes) -> None:
 
 def _fill(tx: Connection, config: Config) -> int:
     guilds.set_guild(tx, GUILD, "A large server")
-    change_setting(tx, GUILD, CHANNEL, 1, 1)
+    change_setting(tx, GUILD, RaffleSettings.declared["channel"], 1, 1)
     start = END - timedelta(days=30)
-    opened = raffles.open_period(
-        tx, config, GUILD, start, END, prize="A car", winners_wanted=WINNERS, now=start
-    )
+    settings = RaffleSettings(channel=1, log_channel=0, prize="A car", winners=WINNERS)
+    with Work(tx, GUILD, now=start) as work:
+        opened = raffles.open_period(work, config, start, END, settings)
     tx.execute(_VIEWERS, {"guild": GUILD, "holders": HOLDERS, "at": start})
     tx.execute(_LINKS, {"at": start})
     values = {"number": opened.number, "tickets": TICKETS, "holders": HOLDERS, "at": start}

@@ -19,9 +19,13 @@ from core.events import Person, SubGifted
 from core.guilds import store as guilds
 from core.kit.crypto import Vault
 from core.kit.database import Database
+from core.kit.work import Work
 from core.raffle import actions as raffles
 from core.raffle.config import Config
-from core.raffle.ledger import gifting, gifts, handlers, reading, store
+from core.raffle.feature import FEATURE
+from core.raffle.ledger import gifts, standings, store
+from core.raffle.rules import RaffleSettings
+from core.raffle.store import list_in_state
 
 GUILD = 800_000_001
 VIEWERS = 20_000
@@ -64,7 +68,10 @@ def fill(database: Database) -> list[int]:
     words = {"guild": GUILD, "at": START, "viewers": VIEWERS, "each": ENTRIES_EACH}
     with database.begin() as tx:
         guilds.add_guild(tx, GUILD, "Benchmark")
-        raffles.open_period(tx, config, GUILD, START, END, prize="", winners_wanted=1, now=START)
+        with Work(tx, GUILD, now=START) as work:
+            raffles.open_period(
+                work, config, START, END, RaffleSettings(channel=0, log_channel=0, prize="")
+            )
         for statement in (_VIEWERS, _LINKS, _ENTRIES, _BALANCES):
             tx.execute(
                 statement, {k: v for k, v in words.items() if k in statement.compile().params}
@@ -100,19 +107,20 @@ def award_one_by_one(database: Database) -> float:
     start = perf_counter()
     for event in events:
         with database.begin() as tx:
-            handlers.on_sub_gifted(tx, event)
+            FEATURE.handlers[SubGifted](tx, event)
     return ONE_BY_ONE / (perf_counter() - start)
 
 
 def award_at_once(database: Database, viewer_ids: list[int]) -> float:
     """Gifts a second, all of them credited together."""
-    with database.begin() as tx:
+    with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
         for n in range(AT_ONCE):
             viewer_id = viewer_ids[n % VIEWERS]
-            gifts.add_gift(tx, GUILD, f"late {n}", viewer_id, f"late {n}", MIDDLE)
+            store.add_gift(work, f"late {n}", viewer_id, f"late {n}", MIDDLE)
     start = perf_counter()
-    with database.begin() as tx:
-        gifting.credit_gifts(tx, GUILD)
+    with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
+        for period in list_in_state(work, "open"):
+            gifts.credit_gifts_of(work, period)
     return AT_ONCE / (perf_counter() - start)
 
 
@@ -131,12 +139,12 @@ def run(database: Database) -> Results:
     viewer_ids = fill(database)
 
     def balance(viewer_id: int) -> None:
-        with database.begin() as tx:
-            store.get_balance(tx, GUILD, 1, viewer_id)
+        with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
+            store.get_balance(work, 1, viewer_id)
 
     def card(viewer_id: int) -> None:
-        with database.begin() as tx:
-            reading.get_own(tx, GUILD, 1, viewer_id, MIDDLE)
+        with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
+            standings.get_own(work, 1, viewer_id)
 
     start = perf_counter()
     with database.begin() as tx:

@@ -8,6 +8,7 @@ one that joins every row with every other takes sixteen times.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import Connection, text
@@ -17,13 +18,14 @@ from core.guilds.actions import change_setting
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
 from core.kit.database import Database
+from core.kit.work import Work as GuildWork
 from core.kit.work import run_in_guild
 from core.outbox import store as outbox
-from core.raffle import store as raffles
 from core.raffle.draw import store as draw
-from core.raffle.ledger import earning, gifting, gifts, reading
+from core.raffle.ledger import earning, gifts
+from core.raffle.ledger import standings as tickets
 from core.raffle.ledger import store as ledger
-from core.raffle.ledger.store import NewEntry, Reached
+from core.raffle.ledger.store import Credited, NewEntry
 from core.raffle.records import Period
 from core.roles import holdings
 from core.slot_calls import actions as slot_calls
@@ -37,6 +39,9 @@ from core.watchtime.rules import Stretch
 from core.watchtime.settings import DAILY_LIMIT_MINUTES
 from tests.counted_work import Work, counted_work
 from tests.stories.stage import fresh_database, migrated
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 ANALYSED, SMALL, LARGE = 1, 2, 3
 VIEWERS = {ANALYSED: 20_000, SMALL: 1_500, LARGE: 6_000}
@@ -180,13 +185,23 @@ def fill(tx: Connection, guild_id: int) -> None:
 # -- what is done with all of them ----------------------------------------------------------------
 
 
+def run(
+    tx: Connection,
+    guild_id: int,
+    action: Callable[Concatenate[GuildWork, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    return run_in_guild(tx, guild_id, 0, NOW, action, *args, **kwargs)
+
+
 def viewer_ids(tx: Connection, guild_id: int) -> list[int]:
     found = text("SELECT viewer_id FROM people_viewers WHERE guild_id = :guild ORDER BY viewer_id")
     return list(tx.scalars(found, {"guild": guild_id}))
 
 
 def period(tx: Connection, guild_id: int) -> Period:
-    found = raffles.find_period(tx, guild_id, 1)
+    found = run(tx, guild_id, GuildWork.find, Period, 1)
     assert found is not None
     return found
 
@@ -237,7 +252,7 @@ def stop_grants(tx: Connection, guild_id: int) -> None:
 
 def post_entries(tx: Connection, guild_id: int) -> object:
     new = [NewEntry(one, 1, f"new:{one}", NOW) for one in viewer_ids(tx, guild_id)]
-    return ledger.post_entries(tx, guild_id, 1, "watchtime", new)
+    return run(tx, guild_id, ledger.post_entries, 1, "watchtime", new)
 
 
 def post_first_entries(tx: Connection, guild_id: int) -> object:
@@ -246,29 +261,29 @@ def post_first_entries(tx: Connection, guild_id: int) -> object:
 
 
 def own_tickets(tx: Connection, guild_id: int) -> object:
-    return reading.get_own(tx, guild_id, 1, viewer_ids(tx, guild_id)[1], NOW)
+    return run(tx, guild_id, tickets.get_own, 1, viewer_ids(tx, guild_id)[1])
 
 
 def places(tx: Connection, guild_id: int) -> object:
-    return reading.list_places(tx, guild_id, 1, 10, 100, viewer_ids(tx, guild_id)[1], NOW)
+    return run(tx, guild_id, tickets.list_places, 1, 10, 100, viewer_ids(tx, guild_id)[1])
 
 
 def set_reached(tx: Connection, guild_id: int) -> None:
-    now = {one: Reached(2, 2) for one in viewer_ids(tx, guild_id)}
-    ledger.set_reached(tx, guild_id, 1, "watchtime", now)
+    now = {one: Credited(2, 2) for one in viewer_ids(tx, guild_id)}
+    run(tx, guild_id, ledger.set_credited, 1, "watchtime", now)
 
 
 def settle(tx: Connection, guild_id: int) -> object:
-    return earning.settle(tx, period(tx, guild_id), NOW)
+    return run(tx, guild_id, earning.credit, period(tx, guild_id))
 
 
 def credit_gifts(tx: Connection, guild_id: int) -> None:
-    gifting.credit_gifts(tx, guild_id)
+    run(tx, guild_id, gifts.credit_gifts_of, period(tx, guild_id))
 
 
 def void_gifts(tx: Connection, guild_id: int) -> None:
     keys = [str(one) for one in viewer_ids(tx, guild_id)]
-    gifts.set_voided(tx, guild_id, keys, NOW)
+    run(tx, guild_id, ledger.set_gifts, keys, voided_at=NOW)
 
 
 def seen_accounts(tx: Connection, guild_id: int) -> None:
@@ -336,18 +351,18 @@ STEPS: dict[str, Step] = {
     "raffles to announce": lambda tx, _guild_id: draw.list_unannounced(tx, NOW),
     "post entries": post_entries,
     "post first entries": post_first_entries,
-    "balances": lambda tx, g: ledger.get_balances(tx, g, 1, viewer_ids(tx, g)),
+    "balances": lambda tx, g: run(tx, g, ledger.get_balances, 1, viewer_ids(tx, g)),
     "drift of tickets": lambda tx, _guild_id: ledger.list_drift(tx),
-    "watchers": lambda tx, g: ledger.list_watchers(tx, g, viewer_ids(tx, g)),
-    "reached": lambda tx, g: ledger.list_reached(tx, g, 1, "watchtime", viewer_ids(tx, g)),
+    "watchers": lambda tx, g: run(tx, g, ledger.list_watchers, viewer_ids(tx, g)),
+    "reached": lambda tx, g: run(tx, g, ledger.list_credited, 1, "watchtime", viewer_ids(tx, g)),
     "set reached": set_reached,
     "settle": settle,
-    "pool": lambda tx, g: reading.get_pool(tx, g, 1, NOW),
+    "pool": in_guild(tickets.get_pool, 1),
     "own tickets": own_tickets,
     "places": places,
-    "sources": lambda tx, g: reading.list_sources(tx, g, None, 1),
-    "raffles with tickets": lambda tx, g: reading.list_taken(tx, g, None),
-    "gifts that wait": lambda tx, g: gifts.list_waiting_gifts(tx, period(tx, g)),
+    "sources": in_guild(tickets.list_sources, None, 1),
+    "raffles with tickets": in_guild(tickets.list_taken, None),
+    "gifts that wait": lambda tx, g: run(tx, g, ledger.list_waiting_gifts, period(tx, g)),
     "credit gifts": credit_gifts,
     "void gifts": void_gifts,
     "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, dataclass_transform, get_args
 from core.kit.feature import GuildSetting
 
 
-def switch(help: str, *, default: bool, label: str = "") -> Any:
+def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:
     """Something that is on or off."""
-    return _setting(GuildSetting("", bool, default, help, label=label))
+    return _setting(GuildSetting("", bool, default, help, environment, label=label))
 
 
 def number(

@@ -57,6 +57,7 @@ class Lock(StrEnum):
     PANELS = "people_panels"
     WAGERS = "wagers"
     ROLES = "roles"
+    RAFFLES = "raffles"
 
 
 _BEFORE_HANDLERS = 1

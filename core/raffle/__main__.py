@@ -32,7 +32,7 @@ def report(drift: Sequence[Drift], looked_at: str) -> str:
         return f"Every balance is the sum of its entries ({looked_at})."
     lines = [
         f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
-        f"{one.what} is {one.kept:,}, the entries add up to {one.summed:,}"
+        f"{one.what} is {one.cached:,}, the entries add up to {one.summed:,}"
         for one in drift
     ]
     return f"{len(drift):,} numbers are not the sum of their entries ({looked_at}):\n" + "\n".join(

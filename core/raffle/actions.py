@@ -1,81 +1,164 @@
-"""Opening a period: its seed is fixed, its commitment and the plan of its draw are announced."""
+"""Raffles: which one is meant, opening one, planning its draw, telling people about changes."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select
 
 from core.drand.chain import QUICKNET
+from core.draws.rounds import plan_for
 from core.draws.secrets import commitment_to, new_secret
 from core.guilds import channels
-from core.guilds.actions import setting
-from core.kit.database import savepoint, violated
+from core.guilds.actions import load_settings
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
-from core.raffle import announcements, store
+from core.raffle import store
 from core.raffle.config import Config
 from core.raffle.records import Announcement, Kind, Period
-from core.raffle.settings import CHANNEL, GRACE_MINUTES
+from core.raffle.rules import RaffleSettings
+
+# -- which raffle ---------------------------------------------------------------------------------
+
+
+def find_shown(work: Work) -> Period | None:
+    """The raffle that runs, or else the last one that ended, or else the next one."""
+    running = store.find_open(work, work.now)
+    if running is not None:
+        return running
+    known = [one for one in store.list_newest(work) if one.starts_at < one.ends_at]
+    begun = [one for one in known if one.starts_at <= work.now]
+    if begun:
+        return max(begun, key=lambda one: one.ends_at)
+    return min(known, key=lambda one: one.starts_at, default=None)
+
+
+def get_shown(work: Work) -> Period:
+    """The same.
+
+    Raises:
+        Refusal: there has been none.
+    """
+    found = find_shown(work)
+    if found is None:
+        raise Refusal(
+            _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
+        )
+    return found
+
+
+def no_such_raffle(number: int) -> Refusal:
+    """Nobody ever opened a raffle with this number."""
+    return Refusal(
+        _("There is no raffle #{number}.").format(number=number),
+        _("`/rafflehistory` lists the past ones."),
+    )
+
+
+# -- locks ----------------------------------------------------------------------------------------
+
+_OF_NUMBER = select(Period).where(Period.number == bindparam("number"))
+_LOCKED = _OF_NUMBER.with_for_update().execution_options(populate_existing=True)
+_HELD = (
+    _OF_NUMBER.where(Period.state == "open")
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+
+
+def lock_period(work: Work, number: int) -> Period | None:
+    """The raffle as it is now. Until the transaction ends, nobody else changes it or posts entries.
+    Take `Lock.RAFFLES` first if you need both."""
+    return work.scalar(_LOCKED, {"number": number})
+
+
+def hold_open(work: Work, number: int) -> bool:
+    """Keep everybody else from freezing the raffle, and from posting entries for several viewers,
+    until the transaction ends; False if it takes no tickets any more."""
+    return work.scalar(_HELD, {"number": number}) is not None
+
+
+# -- opening --------------------------------------------------------------------------------------
 
 
 def open_period(
-    tx: Connection,
+    work: Work,
     config: Config,
-    guild_id: int,
     starts_at: datetime,
     ends_at: datetime,
+    settings: RaffleSettings,
     *,
-    prize: str,
-    winners_wanted: int,
-    now: datetime,
     ends_with_month: bool = False,
 ) -> Period:
-    """Open a period with a new seed, of which only the commitment is published, and announce which
+    """Open a raffle with a new seed, of which only the commitment is published, and announce which
     round of the beacon is expected to decide.
 
     Raises:
-        Refusal: another period runs at the same time.
+        Refusal: another raffle runs at the same time.
     """
-    store.lock_periods(tx, guild_id)
+    work.lock(Lock.RAFFLES)
+    require_free(work, starts_at, ends_at)
     seed = new_secret()
-    try:
-        with savepoint(tx):
-            opened = store.open_period(
-                tx,
-                guild_id,
-                starts_at,
-                ends_at,
-                ends_with_month=ends_with_month,
-                prize=prize,
-                winners_wanted=winners_wanted,
-                sealed_seed=config.vault.seal(seed.hex()),
-                sealed_salt=config.vault.seal(new_secret().hex()),
-                commitment=commitment_to(seed),
-                public_id=secrets.token_urlsafe(12),
-                now=now,
-            )
-    except IntegrityError as error:
-        if violated(error) != "raffle_periods_apart":
-            raise
-        raise Refusal(
-            _("Another raffle runs during that time."),
-            _("Choose other days, or end the running one first."),
-        ) from error
-    plan = plan_of(tx, config, opened, "opened", now)
-    announcements.add_announcement(tx, guild_id, opened.number, plan)
-    announce(tx, config, opened, now)
+    opened = Period(
+        number=work.next_number(Period.number),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        ends_with_month=ends_with_month,
+        prize=settings.prize,
+        winners_wanted=settings.winners,
+        sealed_seed=config.vault.seal(seed.hex()),
+        sealed_salt=config.vault.seal(new_secret().hex()),
+        commitment=commitment_to(seed),
+        public_id=secrets.token_urlsafe(12),
+        opened_at=work.now,
+    )
+    work.add(opened)
+    work.flush()
+    work.add(plan_of(work, config, opened, "opened"))
+    announce(work, config, opened)
     return opened
 
 
-def plan_of(
-    tx: Connection, config: Config, period: Period, kind: Kind, now: datetime
-) -> Announcement:
+def require_free(
+    work: Work, starts_at: datetime, ends_at: datetime, *, number: int | None = None
+) -> None:
+    """Check that no raffle but the one with this number runs at that time. Hold `Lock.RAFFLES`.
+
+    Raises:
+        Refusal: one does.
+    """
+    for met in store.list_meeting(work, starts_at, ends_at):
+        if met.number != number:
+            raise Refusal(
+                _("Raffle #{number} runs then.").format(number=met.number),
+                _(
+                    "It lasts from {start} to {end}. End it with `/raffleend`, or choose other "
+                    "dates with `/rafflesetdate`."
+                ).format(start=_moment(met.starts_at), end=_moment(met.ends_at)),
+            )
+
+
+def _moment(instant: datetime) -> str:
+    """In the reader's own time zone."""
+    return f"<t:{int(instant.timestamp())}:f>"
+
+
+def plan_of(work: Work, config: Config, period: Period, kind: Kind) -> Announcement:
     """When the list is to be frozen, by the end and the grace time, and which round is expected."""
-    grace = setting(tx, period.guild_id, GRACE_MINUTES)
-    return announcements.plan(config.chain, kind, period.ends_at, grace, now)
+    grace = timedelta(minutes=load_settings(work, RaffleSettings).grace_minutes)
+    planned_at = period.ends_at.replace(microsecond=0) + grace
+    expected = plan_for(config.chain, planned_at).round
+    return Announcement(
+        period=period.number,
+        kind=kind,
+        at=work.now,
+        planned_at=planned_at,
+        chain=config.chain.name,
+        round=expected,
+        round_at=config.chain.made_at(expected),
+    )
 
 
 def plan_payload(plan: Announcement | None) -> dict[str, Any]:
@@ -90,35 +173,53 @@ def plan_payload(plan: Announcement | None) -> dict[str, Any]:
     }
 
 
-def find_problem(tx: Connection, guild_id: int) -> str:
+# -- telling people -------------------------------------------------------------------------------
+
+
+def find_problem(work: Work) -> str:
     """Why raffle news cannot be posted and what an admin can do; "" when nothing is wrong."""
-    channel_id = setting(tx, guild_id, CHANNEL)
+    channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         return _("Choose a channel with `/settings set raffle.channel`.")
-    trouble = channels.find_trouble(tx, guild_id, channel_id)
+    trouble = channels.find_trouble(work.tx, work.guild_id, channel_id)
     return channels.say_trouble(trouble) if trouble else ""
 
 
-def announce(tx: Connection, config: Config, opened: Period, now: datetime) -> None:
+def announce(work: Work, config: Config, opened: Period) -> None:
     """Post the commitment and the plan in the raffle's channel, if there is one."""
-    channel_id = setting(tx, opened.guild_id, CHANNEL)
-    if not channel_id:
-        return
     payload = {
         "number": opened.number,
         "prize": opened.prize,
         "winners": opened.winners_wanted,
         "starts_at": opened.starts_at.isoformat(),
         "ends_at": opened.ends_at.isoformat(),
-        "planned": opened.starts_at > now,
+        "planned": opened.starts_at > work.now,
         "commitment": opened.commitment,
         "page": config.page_of(opened.public_id),
-        **plan_payload(announcements.find_plan(tx, opened.guild_id, opened.number)),
+        **plan_payload(store.find_plan(work, opened.number)),
     }
-    key = opened_key(opened.number)
-    outbox.post_to_channel(tx, opened.guild_id, channel_id, "raffle.opened", key, payload)
+    post_news(work, "raffle.opened", opened_key(opened.number), payload)
 
 
 def opened_key(number: int) -> str:
-    """Under which the announcement lies in the outbox."""
+    """The key of the announcement in the outbox."""
     return f"raffle.opened:{number}"
+
+
+def post_news(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
+    """Post in the raffle's channel; False if there is none, or this was posted before."""
+    channel_id = load_settings(work, RaffleSettings).channel
+    return bool(channel_id) and outbox.post_to_channel(
+        work.tx, work.guild_id, channel_id, kind, key, payload
+    )
+
+
+def log_change(work: Work, what: str, key: str, number: int, **details: Any) -> None:
+    """Show what an admin did, and why, in the log's channel, or else in the raffle's."""
+    settings = load_settings(work, RaffleSettings)
+    channel_id = settings.log_channel or settings.channel
+    if channel_id:
+        who = {"actor": str(work.actor), "at": work.now.isoformat()}
+        payload = {"what": what, "number": number, **who, **details}
+        key = f"raffle.changed:{key}"
+        outbox.post_to_channel(work.tx, work.guild_id, channel_id, "raffle.changed", key, payload)

@@ -3,58 +3,59 @@
 from core.events import AccountLinked, SubGifted, SupportRevoked, ViewerBanned
 from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.words import _
-from core.kit.work import event_action
+from core.kit.work import chat_action, event_action
+from core.raffle import tasks
 from core.raffle.draw import messages as draw_messages
 from core.raffle.draw.actions import on_viewer_banned
 from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winner, render_won
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw.tasks import advance_draws, check_health
-from core.raffle.ledger import chat, handlers
-from core.raffle.ledger import embeds as ledger_embeds
-from core.raffle.ledger.buttons import BOOKS, VoidChoice
-from core.raffle.ledger.commands import Tickets
-from core.raffle.ledger.settings import SETTINGS as LEDGER_SETTINGS
-from core.raffle.ledger.tasks import TASKS as LEDGER_TASKS
-from core.raffle.periods import embeds as period_embeds
-from core.raffle.periods.buttons import INFO, ChangeButton
-from core.raffle.periods.commands import RaffleCalendar
-from core.raffle.periods.settings import SETTINGS as PERIOD_SETTINGS
-from core.raffle.periods.tasks import TASKS as PERIOD_TASKS
+from core.raffle.ledger import messages as ledger_messages
+from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
+from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
+from core.raffle.ledger.gifts import on_sub_gifted, on_support_revoked
+from core.raffle.periods import messages as period_messages
+from core.raffle.periods.discord import INFO, ChangeButton, RaffleCalendar
 from core.raffle.personal import PERSONAL
-from core.raffle.settings import SETTINGS
+from core.raffle.rules import RaffleSettings
 
 FEATURE = Feature(
     "raffle",
     handlers={
-        AccountLinked: handlers.on_account_linked,
-        SubGifted: handlers.on_sub_gifted,
-        SupportRevoked: handlers.on_support_revoked,
+        AccountLinked: event_action(on_account_linked),
+        SubGifted: event_action(on_sub_gifted),
+        SupportRevoked: event_action(on_support_revoked),
         ViewerBanned: event_action(on_viewer_banned),
     },
-    cogs=(Tickets, RaffleCalendar, Draws),
+    cogs=(lambda _services: Tickets(), RaffleCalendar, Draws),
     pages=(draw_pages,),
     chat_commands=(
         ChatCommand(
             ("tickets",),
-            chat.tell_tickets,
+            chat_action(tell_tickets),
             usage="!tickets",
             help="How many raffle tickets you have, and your chance.",
         ),
         ChatCommand(
             ("raffle",),
-            chat.tell_raffle,
+            chat_action(tell_raffle),
             usage="!raffle",
             help="What can be won, until when, and how tickets are earned.",
         ),
     ),
-    settings=(*SETTINGS, *PERIOD_SETTINGS, *LEDGER_SETTINGS),
-    tasks=(*PERIOD_TASKS, *LEDGER_TASKS, Task("raffle.draw", lambda _settings: 3.0, advance_draws)),
+    settings=tuple(RaffleSettings.declared.values()),
+    tasks=(
+        Task("raffle.periods", lambda _settings: 3.0, tasks.open_months),
+        Task("raffle.earn", lambda settings: settings.watch_interval_seconds, tasks.credit_open),
+        Task("raffle.announce", lambda _settings: 2.0, tasks.announce_gifts),
+        Task("raffle.draw", lambda _settings: 3.0, advance_draws),
+    ),
     embeds={
         "raffle.opened": draw_messages.opened,
-        "raffle.dates": period_embeds.dates,
-        "raffle.changed": ledger_embeds.change,
-        "raffle.gift": ledger_embeds.gift,
-        "raffle.waited": ledger_embeds.waited,
+        "raffle.dates": period_messages.dates,
+        "raffle.changed": ledger_messages.change,
+        "raffle.gift": ledger_messages.gift,
+        "raffle.waited": ledger_messages.waited,
         "raffle.planned": draw_messages.planned,
         "raffle.frozen": draw_messages.frozen,
         "raffle.given_up": draw_messages.given_up,
@@ -65,9 +66,12 @@ FEATURE = Feature(
         "raffle.skipped": draw_messages.skipped,
         "raffle.nobody": draw_messages.nobody,
     },
-    lines={"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line},
+    lines={
+        "raffle.tickets": ledger_messages.tickets_line,
+        "raffle.told": ledger_messages.raffle_line,
+    },
     checks=(check_health,),
-    paginators=(*BOOKS, INFO),
+    paginators=(WHY, BOARD, TICKETS, INFO),
     buttons=(VoidChoice, ClaimButton, DrawButton, ChangeButton),
     audit={
         "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),

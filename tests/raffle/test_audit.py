@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from core.guilds import store as guilds
 from core.kit.database import Database
-from core.raffle.ledger import earning
 from tests.raffle.ledger.scene import HOUR, MIA, MIDDLE, gives, link, period, watches
+from tests.raffle.scene import credit
 from tests.stories.stage import fresh_database, migrated
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
             mia = link(tx, GUILD, MIA)
             gives(tx, GUILD, MIA, 2)
             watches(tx, GUILD, MIA, MIDDLE, HOUR)
-            earning.settle(tx, opened, MIDDLE)
+            credit(tx, opened, MIDDLE)
         done = audit(url, "audit")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == "Every balance is the sum of its entries (entries: 3, balances: 1).\n"

@@ -12,11 +12,22 @@ from sqlalchemy.exc import IntegrityError
 
 from core.kit.database import Database, savepoint, violated
 from core.kit.errors import Refusal
-from core.raffle import store
+from core.raffle import actions, store
 from core.raffle.records import Balance, Entry
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.raffle.scene import END, MIDDLE, START, VAULT, give, period, viewer
+from tests.raffle.scene import (
+    END,
+    MIDDLE,
+    START,
+    VAULT,
+    do,
+    give,
+    list_balances,
+    period,
+    set_period,
+    viewer,
+)
 
 
 def promise_broken(broken: pytest.ExceptionInfo[IntegrityError]) -> str | None:
@@ -30,7 +41,7 @@ def test_a_period_is_opened_with_a_commitment_to_a_secret_seed(
     tx: Connection, guild_id: int
 ) -> None:
     opened = period(tx, guild_id)
-    sealed_seed, sealed_salt = store.get_sealed(tx, guild_id, opened.number)
+    sealed_seed, sealed_salt = opened.sealed_seed, opened.sealed_salt
     seed = bytes.fromhex(VAULT.open(sealed_seed))
     assert len(seed) == 32
     assert hashlib.sha256(seed).hexdigest() == opened.commitment
@@ -50,8 +61,18 @@ def test_two_periods_have_nothing_in_common(tx: Connection, guild_id: int) -> No
 def test_no_two_periods_of_a_server_overlap(tx: Connection, guild_id: int, days: int) -> None:
     period(tx, guild_id)
     start = START + timedelta(days=days)
-    with pytest.raises(Refusal, match="Another raffle runs"):
+    with pytest.raises(Refusal, match="Raffle #1 runs then"):
         period(tx, guild_id, start, start + timedelta(days=5))
+
+
+def test_no_two_periods_of_a_server_overlap_even_from_a_mistaken_caller(
+    tx: Connection, guild_id: int
+) -> None:
+    first = period(tx, guild_id)
+    second = period(tx, guild_id, END, END + timedelta(days=31))
+    with pytest.raises(IntegrityError) as broken, savepoint(tx):
+        set_period(tx, guild_id, second.number, starts_at=first.ends_at - timedelta(seconds=1))
+    assert promise_broken(broken) == "raffle_periods_apart"
 
 
 def test_another_server_has_its_own_calendar(
@@ -65,10 +86,10 @@ def test_an_instant_belongs_to_one_period(tx: Connection, guild_id: int) -> None
     first = period(tx, guild_id)
     second = period(tx, guild_id, END, END + timedelta(days=31))
     moment = timedelta(microseconds=1)
-    assert store.find_open(tx, guild_id, START - moment) is None
-    assert store.find_open(tx, guild_id, START) == first
-    assert store.find_open(tx, guild_id, END - moment) == first
-    assert store.find_open(tx, guild_id, END) == second
+    assert do(tx, guild_id, MIDDLE, store.find_open, START - moment) is None
+    assert do(tx, guild_id, MIDDLE, store.find_open, START) == first
+    assert do(tx, guild_id, MIDDLE, store.find_open, END - moment) == first
+    assert do(tx, guild_id, MIDDLE, store.find_open, END) == second
 
 
 # -- tickets ------------------------------------------------------------------------------------
@@ -79,14 +100,14 @@ def test_a_cause_counts_once(tx: Connection, guild_id: int) -> None:
     assert give(tx, guild_id, number, mia, 15, "gift:1")
     assert not give(tx, guild_id, number, mia, 15, "gift:1")
     assert give(tx, guild_id, number, mia, 10, "gift:2")
-    assert store.list_balances(tx, guild_id, number) == {mia: 25}
+    assert list_balances(tx, guild_id, number) == {mia: 25}
 
 
 def test_what_is_taken_away_is_a_row_of_its_own(tx: Connection, guild_id: int) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
     give(tx, guild_id, number, mia, 15, "gift:1")
     give(tx, guild_id, number, mia, -15, "void:1")
-    assert store.list_balances(tx, guild_id, number) == {}
+    assert list_balances(tx, guild_id, number) == {}
     assert tx.execute(select(func.count()).select_from(Entry)).scalar() == 2
 
 
@@ -98,13 +119,13 @@ def test_no_balance_falls_below_zero(tx: Connection, guild_id: int, before: int)
     with pytest.raises(IntegrityError) as broken, savepoint(tx):
         give(tx, guild_id, number, mia, -15, "void:1")
     assert promise_broken(broken) == "raffle_balances_never_below_zero"
-    assert sum(store.list_balances(tx, guild_id, number).values()) == before
+    assert sum(list_balances(tx, guild_id, number).values()) == before
 
 
 def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     for server in (guild_id, other_guild_id):
         give(tx, server, period(tx, server).number, viewer(tx, server, "mia"), 5, "gift:1")
-    assert list(store.list_balances(tx, guild_id, 1).values()) == [5]
+    assert list(list_balances(tx, guild_id, 1).values()) == [5]
 
 
 @pytest.mark.parametrize("state", ["frozen", "drawn", "closed"])
@@ -112,7 +133,7 @@ def test_no_tickets_after_the_freeze_even_from_a_mistaken_caller(
     tx: Connection, guild_id: int, state: str
 ) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
-    store.set_period(tx, guild_id, number, state=state)
+    set_period(tx, guild_id, number, state=state)
     with pytest.raises(IntegrityError) as broken, savepoint(tx):
         give(tx, guild_id, number, mia, 1, "late")
     assert promise_broken(broken) == "raffle_entries_only_while_open"
@@ -148,10 +169,10 @@ def test_a_freeze_waits_for_an_entry_under_way(
     def freeze() -> dict[int, int]:
         with database.begin() as tx:
             assert given.wait(PATIENCE)
-            store.lock_period(tx, guild_id, number)
+            do(tx, guild_id, MIDDLE, actions.lock_period, number)
             frozen.set()
-            store.set_period(tx, guild_id, number, state="frozen")
-            return store.list_balances(tx, guild_id, number)
+            set_period(tx, guild_id, number, state="frozen")
+            return list_balances(tx, guild_id, number)
 
     with ThreadPoolExecutor() as hands:
         freezing = hands.submit(freeze)
@@ -177,11 +198,11 @@ def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
 
     with ThreadPoolExecutor() as hands:
         with database.begin() as tx:
-            store.lock_period(tx, guild_id, number)
+            do(tx, guild_id, MIDDLE, actions.lock_period, number)
             trying = hands.submit(late)
             with pytest.raises(TimeoutError):
                 trying.result(0.3)
-            store.set_period(tx, guild_id, number, state="frozen")
+            set_period(tx, guild_id, number, state="frozen")
         assert trying.result(PATIENCE) == "raffle_entries_only_while_open"
 
 
@@ -202,7 +223,7 @@ def test_many_hands_at_once_take_no_more_than_there_is(
     with ThreadPoolExecutor(4) as hands:
         assert sum(hands.map(take, range(12))) == 3
     with database.begin() as tx:
-        assert store.list_balances(tx, guild_id, number) == {mia: 1}
+        assert list_balances(tx, guild_id, number) == {mia: 1}
 
 
 def test_balances_are_the_sums_of_entries(tx: Connection, guild_id: int) -> None:
@@ -214,4 +235,4 @@ def test_balances_are_the_sums_of_entries(tx: Connection, guild_id: int) -> None
     sums = select(Entry.viewer_id, func.sum(Entry.amount)).group_by(Entry.viewer_id)
     cached = select(Balance.viewer_id, Balance.tickets)
     assert {tuple(row) for row in tx.execute(sums)} == {tuple(row) for row in tx.execute(cached)}
-    assert store.find_open(tx, guild_id, MIDDLE) is not None
+    assert do(tx, guild_id, MIDDLE, store.find_open, MIDDLE) is not None

@@ -20,12 +20,11 @@ from playwright.sync_api import Page, expect
 from core.drand.chain import parse_chain
 from core.kit.crypto import Vault
 from core.people import store as people
-from core.raffle import actions as raffles
-from core.raffle import store as raffle
 from core.raffle.config import Config
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import PATIENCE, until
+from tests.raffle.scene import give, period
 from tests.stories.letters import (
     custom_id_of,
     next_letter,
@@ -68,16 +67,7 @@ def ended_raffle(
     end = datetime.now(UTC)
     start = end - lasted
     with stage.database.begin() as tx:
-        opened = raffles.open_period(
-            tx,
-            config,
-            GUILD,
-            start,
-            end,
-            prize="A chair",
-            winners_wanted=winners,
-            now=start,
-        )
+        opened = period(tx, GUILD, start, end, prize="A chair", winners=winners, config=config)
         for handle, tickets in TICKETS.items():
             person = BY_HANDLE[handle]
             viewer_id = people.set_viewer(
@@ -86,7 +76,7 @@ def ended_raffle(
             if people.find_link_of_viewer(tx, GUILD, viewer_id) is None:
                 people.add_link(tx, GUILD, person.discord_id, "kick", viewer_id, start)
             key = f"{opened.number}:{handle}"
-            raffle.post_entry(tx, GUILD, opened.number, viewer_id, "bonus", tickets, key, at=start)
+            give(tx, GUILD, opened.number, viewer_id, tickets, key)
     return opened.number
 
 

@@ -24,6 +24,7 @@ from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -35,19 +36,14 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.services import Services
-from core.raffle import store as raffle
 from core.raffle.config import config_of
 from core.raffle.draw.tasks import advance_draws
-from core.raffle.ledger import giving
-from core.raffle.ledger.tasks import announce, settle_open
 from core.raffle.periods import actions as calendar
-from core.raffle.periods.tasks import open_months
-from core.raffle.settings import AUTO_DRAW, CHANNEL, PRIZE
+from core.raffle.tasks import announce_gifts, credit_open, open_months
 from core.wagers.store import accounts, changes
 from tests.kick.rig import settings
 from tests.raffle.draw.rig import draw_of
 from tests.raffle.ledger.scene import (
-    ADMIN,
     CHANNEL_ID,
     LEO,
     MIA,
@@ -59,6 +55,7 @@ from tests.raffle.ledger.scene import (
     viewer,
     watches,
 )
+from tests.raffle.scene import change_tickets, do, list_periods
 from tests.stories.stage import fresh_database, migrated
 
 GUILD, OTHER = 1001, 2002
@@ -97,7 +94,7 @@ def tick(url: str, now: datetime, die_at: int | None = None) -> None:
     event.listen(database.engine, "begin", step)
     event.listen(database.engine, "commit", step)
     services = Services(settings(), database, LocalBus(), clock=lambda: now)
-    for work in (open_months, settle_open, announce):
+    for work in (open_months, credit_open, announce_gifts):
         work(services)
     with suppress(Refusal):  # whoever comes second is told that it is frozen
         advance_draws(services)
@@ -139,15 +136,16 @@ def begin(tx: Connection) -> None:
     """Two servers; in one of them an admin starts the raffle as October begins."""
     guilds.set_guild(tx, GUILD, "Nora's Corner")
     guilds.set_guild(tx, OTHER, "Vera's Den")
-    for setting, value in (
+    chosen: tuple[tuple[Any, Any], ...] = (
         (TIME_ZONE, "Europe/Stockholm"),
-        (CHANNEL, CHANNEL_ID),
-        (AUTO_DRAW, True),
-        (PRIZE, "A chair"),
-    ):
+        ("channel", CHANNEL_ID),
+        ("auto_draw", True),
+        ("prize", "A chair"),
+    )
+    for setting, value in chosen:
         choose(tx, GUILD, setting, value)
     config, start = config_of(settings()), at("10-01 00:00")
-    calendar.start(tx, config, GUILD, None, None, ADMIN, start)
+    do(tx, GUILD, start, calendar.start, config, None, None)
     link(tx, GUILD, MIA, start)
 
 
@@ -162,8 +160,8 @@ def first_half(tx: Connection) -> None:
 
 def second_half(tx: Connection) -> None:
     link(tx, GUILD, LEO, at("10-20 12:00"))
-    giving.change_tickets(tx, GUILD, "lil_bean", 10, "quiz", ADMIN, "1", at("10-21 12:00"))
-    giving.change_tickets(tx, GUILD, "lil_bean", -5, "joke", ADMIN, "2", at("10-21 13:00"))
+    change_tickets(tx, GUILD, "lil_bean", 10, "quiz", "1", at("10-21 12:00"))
+    change_tickets(tx, GUILD, "lil_bean", -5, "joke", "2", at("10-21 13:00"))
     # From 23:30 to 04:30 by the clock on the wall.
     watches(tx, GUILD, MIA, at("10-24 23:30"), at("10-25 04:30") - at("10-24 23:30"))
     wagers(tx, viewer(tx, GUILD, MIA), Decimal("12345.67"), at("10-26 12:00"))
@@ -227,12 +225,12 @@ def assert_as_by_hand(url: str) -> None:
                 for name, user in USERS.items()
             }
             assert found == expected, f"raffle #{number}"
-        spans = [(p.starts_at, p.ends_at, p.state) for p in raffle.list_periods(tx, GUILD)]
+        spans = [(p.starts_at, p.ends_at, p.state) for p in list_periods(tx, GUILD)]
         assert spans == [
             (at("11-01 00:00"), at("12-01 00:00"), "open"),
             (at("10-01 00:00"), at("11-01 00:00"), "frozen"),
         ]
-        assert raffle.list_periods(tx, OTHER) == []
+        assert list_periods(tx, OTHER) == []
         draw = draw_of(tx, GUILD, 1)
         assert (draw.entrants, draw.tickets, draw.left_out) == (2, 356 + 68, 1)
         assert_posted_once(tx)

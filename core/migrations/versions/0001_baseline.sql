@@ -1333,6 +1333,77 @@ COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because n
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE raffle_gifts (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	viewer_id BIGINT, 
+	drop TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	credited_in INTEGER, 
+	tickets BIGINT, 
+	voided_at TIMESTAMP WITH TIME ZONE, 
+	announced BOOLEAN DEFAULT 'false' NOT NULL, 
+	CONSTRAINT raffle_gifts_once PRIMARY KEY (guild_id, key), 
+	CONSTRAINT raffle_gifts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT raffle_gifts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_gifts_period FOREIGN KEY(guild_id, credited_in) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_gifts_credited_with_tickets CHECK ((credited_in IS NULL) = (tickets IS NULL))
+);
+
+CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
+
+CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
+
+CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
+
+CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
+
+COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
+
+COMMENT ON COLUMN raffle_gifts.viewer_id IS 'who gave it; empty for an anonymous gift';
+
+COMMENT ON COLUMN raffle_gifts.drop IS 'hash; the same for what was given at one instant';
+
+COMMENT ON COLUMN raffle_gifts.credited_in IS 'the raffle that took it; empty while none has';
+
+COMMENT ON COLUMN raffle_gifts.tickets IS 'what it was worth then';
+
+COMMENT ON COLUMN raffle_gifts.voided_at IS 'it did not happen';
+
+ALTER TABLE raffle_gifts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_rates (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	CONSTRAINT raffle_rates_one_at_a_time PRIMARY KEY (guild_id, period, source, valid_from), 
+	CONSTRAINT raffle_rates_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
+);
+
+COMMENT ON COLUMN raffle_rates.tickets IS 'for an hour, or whatever the unit is';
+
+ALTER TABLE raffle_rates ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_reached (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	step INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT raffle_reached_once PRIMARY KEY (guild_id, period, source, viewer_id), 
+	CONSTRAINT raffle_reached_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_reached_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
+);
+
+COMMENT ON COLUMN raffle_reached.tickets IS 'sum of the entries of this source';
+
+COMMENT ON COLUMN raffle_reached.step IS 'counts those entries; part of their keys';
+
+ALTER TABLE raffle_reached ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE raffle_draws (
 	guild_id BIGINT NOT NULL, 
 	period INTEGER NOT NULL, 
@@ -1388,79 +1459,6 @@ CREATE OR REPLACE TRIGGER raffle_draws_kept
         ' chain round round_at', 'randomness signature given_up_at', '');
     CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
     BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
-
-CREATE TABLE raffle_gifts (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	viewer_id BIGINT, 
-	drop TEXT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	credited_in INTEGER, 
-	tickets BIGINT, 
-	voided_at TIMESTAMP WITH TIME ZONE, 
-	announced BOOLEAN DEFAULT false NOT NULL, 
-	CONSTRAINT raffle_gifts_once PRIMARY KEY (guild_id, key), 
-	CONSTRAINT raffle_gifts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT raffle_gifts_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
-	CONSTRAINT raffle_gifts_period FOREIGN KEY(guild_id, credited_in) REFERENCES raffle_periods (guild_id, number), 
-	CONSTRAINT raffle_gifts_credited_with_a_worth CHECK ((credited_in IS NULL) = (tickets IS NULL))
-);
-
-CREATE INDEX raffle_gifts_of_drop ON raffle_gifts (guild_id, drop);
-
-CREATE INDEX raffle_gifts_of_viewer ON raffle_gifts (guild_id, viewer_id, at);
-
-CREATE INDEX raffle_gifts_unannounced ON raffle_gifts (at) WHERE NOT announced;
-
-CREATE INDEX raffle_gifts_waiting ON raffle_gifts (guild_id, at) WHERE credited_in IS NULL;
-
-COMMENT ON COLUMN raffle_gifts.key IS 'hash of the natural key of one gifted sub';
-
-COMMENT ON COLUMN raffle_gifts.viewer_id IS 'who gave it; empty for an anonymous gift';
-
-COMMENT ON COLUMN raffle_gifts.drop IS 'hash; the same for what was given at one instant';
-
-COMMENT ON COLUMN raffle_gifts.credited_in IS 'the period that took it; empty while none has';
-
-COMMENT ON COLUMN raffle_gifts.tickets IS 'what it was worth then';
-
-COMMENT ON COLUMN raffle_gifts.voided_at IS 'it did not happen after all';
-
-ALTER TABLE raffle_gifts ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE raffle_rates (
-	guild_id BIGINT NOT NULL, 
-	period INTEGER NOT NULL, 
-	source TEXT NOT NULL, 
-	holds_from TIMESTAMP WITH TIME ZONE NOT NULL, 
-	tickets BIGINT NOT NULL, 
-	CONSTRAINT raffle_rates_one_a_moment PRIMARY KEY (guild_id, period, source, holds_from), 
-	CONSTRAINT raffle_rates_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
-);
-
-COMMENT ON COLUMN raffle_rates.holds_from IS 'until the next row''s';
-
-COMMENT ON COLUMN raffle_rates.tickets IS 'for an hour, or whatever the unit is';
-
-ALTER TABLE raffle_rates ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE raffle_reached (
-	guild_id BIGINT NOT NULL, 
-	period INTEGER NOT NULL, 
-	source TEXT NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	tickets BIGINT NOT NULL, 
-	step INTEGER NOT NULL, 
-	CONSTRAINT raffle_reached_once PRIMARY KEY (guild_id, period, source, viewer_id), 
-	CONSTRAINT raffle_reached_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
-	CONSTRAINT raffle_reached_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-COMMENT ON COLUMN raffle_reached.tickets IS 'sum of the entries of this source';
-
-COMMENT ON COLUMN raffle_reached.step IS 'counts those entries; part of their keys';
-
-ALTER TABLE raffle_reached ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE roles_grants (
 	guild_id BIGINT NOT NULL, 

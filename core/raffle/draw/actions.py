@@ -17,7 +17,7 @@ from core.draws.rounds import choose_round
 from core.draws.snapshot import freeze as freeze_list
 from core.draws.snapshot import hash_of
 from core.events import ViewerBanned
-from core.guilds.actions import audit, setting
+from core.guilds.actions import audit, load_settings
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, ViewerId
 from core.kit.words import _
@@ -25,11 +25,9 @@ from core.kit.work import Work
 from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions
-from core.raffle import announcements
 from core.raffle import store as raffle
-from core.raffle.actions import plan_of
+from core.raffle.actions import lock_period, no_such_raffle, plan_of
 from core.raffle.config import Config
-from core.raffle.current import no_such_raffle
 from core.raffle.draw import posts, store
 from core.raffle.draw.integrity import (
     check_draw,
@@ -45,7 +43,7 @@ from core.raffle.draw.records import WINNING, Draw, Pick
 from core.raffle.draw.store import Holders
 from core.raffle.ledger import earning
 from core.raffle.records import Announcement, Period, State
-from core.raffle.settings import CHANNEL, CLAIM_MINUTES
+from core.raffle.rules import RaffleSettings
 
 BEACON_TIMEOUT = timedelta(hours=1)
 """How late a round has to be before an admin may draw without it: an admin who could choose freely
@@ -83,7 +81,7 @@ def get_period_to_draw(work: Work, number: int | None = None) -> Period:
         )
     if number is None:
         raise Refusal(_("There is no raffle to draw."))
-    known = raffle.find_period(work.tx, work.guild_id, number)
+    known = work.find(Period, number)
     if known is None:
         raise no_such_raffle(number)
     if known.is_cancelled:
@@ -92,7 +90,7 @@ def get_period_to_draw(work: Work, number: int | None = None) -> Period:
 
 
 def _list_in_state(work: Work, state: State, number: int | None) -> list[Period]:
-    found = raffle.list_in_state(work.tx, state, work.guild_id)
+    found = raffle.list_in_state(work, state)
     return [period for period in found if number in (None, period.number)]
 
 
@@ -135,20 +133,20 @@ def find_recent(work: Work) -> datetime | None:
 
 def find_new_plan(work: Work, config: Config, period: Period) -> Announcement | None:
     """The plan of an open raffle, if it is in the future and has not been announced."""
-    plan = plan_of(work.tx, config, period, "planned", work.now)
-    last = announcements.find_plan(work.tx, work.guild_id, period.number)
+    plan = plan_of(work, config, period, "planned")
+    last = raffle.find_plan(work, period.number)
     is_known = last is not None and (last.planned_at, last.chain) == (plan.planned_at, plan.chain)
     return None if is_known or plan.planned_at is None or plan.planned_at <= work.now else plan
 
 
 def announce_plan(work: Work, config: Config, number: int) -> None:
     """Announce the new plan, if there is one."""
-    period = raffle.lock_period(work.tx, work.guild_id, number)
+    period = lock_period(work, number)
     if period is None or period.state != "open":
         return
     plan = find_new_plan(work, config, period)
     if plan is not None:
-        announcements.add_announcement(work.tx, work.guild_id, number, plan)
+        work.add(plan)
         posts.announce_plan(work, config, period, plan)
 
 
@@ -164,13 +162,13 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     """
     period = _lock_ended(work, number)
     channel_id = _get_channel(work)
-    earning.settle(work.tx, period, work.now)
+    earning.credit(work, period)
     held = store.list_held(work, number)
     left_out = [viewer_id for some in held if not some.can_win for viewer_id in some.viewer_ids]
     accounts = [account for some in held if some.can_win for account in some.accounts]
     tickets = [count for some in held if some.can_win for count in some.tickets]
     frozen_at = work.now.replace(microsecond=0)
-    plan = announcements.find_plan(work.tx, work.guild_id, number)
+    plan = raffle.find_plan(work, number)
     announced = plan.plan if plan else None
     chosen = choose_round(config.chain, announced, frozen_at) if with_beacon else None
     draw = Draw(
@@ -181,7 +179,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
         frozen_at=frozen_at,
         frozen_by=work.actor or None,
         channel_id=channel_id,
-        claim_minutes=setting(work.tx, work.guild_id, CLAIM_MINUTES),
+        claim_minutes=load_settings(work, RaffleSettings).claim_minutes,
         chain=config.chain.name if chosen else None,
         round=chosen,
         round_at=config.chain.made_at(chosen) if chosen else None,
@@ -190,10 +188,10 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     draw.snapshot = freeze_list(terms, salt_of(work, config, number), accounts, tickets)
     draw.snapshot_hash = hash_of(draw.snapshot)
     work.add(draw)
-    earlier = announcements.list_freezes(work.tx, work.guild_id, number)
-    announcements.add_announcement(work.tx, work.guild_id, number, freeze_announcement(draw))
+    earlier = raffle.list_freezes(work, number)
+    work.add(freeze_announcement(draw))
     store.set_left_out(work, number, left_out)
-    raffle.set_period(work.tx, work.guild_id, number, state="frozen", frozen_at=frozen_at)
+    period.state, period.frozen_at = "frozen", frozen_at
     audit(work, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
     posts.announce_freeze(work, config, period, draw, plan, earlier)
     return draw
@@ -205,14 +203,14 @@ def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
     Raises:
         Refusal: there is no channel to announce it in.
     """
-    period = raffle.lock_period(work.tx, work.guild_id, number)
+    period = lock_period(work, number)
     if period is None or period.state != "open" or period.ends_at > work.now:
         return None
     return freeze(work, config, number)
 
 
 def _lock_ended(work: Work, number: int) -> Period:
-    period = raffle.lock_period(work.tx, work.guild_id, number)
+    period = lock_period(work, number)
     if period is None:
         raise Refusal(_("There is no such raffle."))
     if period.is_cancelled:
@@ -225,7 +223,7 @@ def _lock_ended(work: Work, number: int) -> Period:
 
 
 def _get_channel(work: Work) -> ChannelId:
-    channel_id = setting(work.tx, work.guild_id, CHANNEL)
+    channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         raise Refusal(
             _("There is no channel to announce the draw in."),
@@ -240,7 +238,7 @@ def _get_channel(work: Work) -> ChannelId:
 def lock_draw(work: Work, number: int) -> tuple[Period, Draw] | None:
     """The raffle with this number, if it was frozen. Until the transaction ends, nobody else
     changes it, its list or its winners."""
-    period = raffle.lock_period(work.tx, work.guild_id, number)
+    period = lock_period(work, number)
     work.expire_all()
     draw = work.find(Draw, number)
     return (period, draw) if period and draw else None
@@ -290,7 +288,7 @@ def draw_winners(work: Work, config: Config, number: int) -> bool:
     if locked is None or locked[0].state != "frozen" or locked[1].waits_for_beacon:
         return False
     period, draw = locked
-    raffle.set_period(work.tx, work.guild_id, number, state="drawn", drawn_at=work.now)
+    period.state, period.drawn_at = "drawn", work.now
     audit(work, "raffle.draw", f"#{number}", after=draw.randomness)
     pick_missing(work, config, period, draw)
     return True
@@ -372,7 +370,7 @@ def _find_skip_reason(
 def close_if_over(work: Work, period: Period) -> None:
     """Close the raffle when no prize is left to be claimed or delivered. Hold the period's lock."""
     if not work.exists(Pick.period == period.number, Pick.state.in_(("drawn", "claimed"))):
-        raffle.set_period(work.tx, work.guild_id, period.number, state="closed", closed_at=work.now)
+        period.state, period.closed_at = "closed", work.now
 
 
 # -- who may not win ----------------------------------------------------------------------------

@@ -16,7 +16,6 @@ from core.kit.errors import Refusal
 from core.kit.records import ViewerId
 from core.kit.words import _
 from core.kit.work import Work
-from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.config import Config
 from core.raffle.draw import store
@@ -26,12 +25,18 @@ from core.raffle.records import Announcement, Period
 
 def seed_of(work: Work, config: Config, number: int) -> bytes:
     """Secret until the draw."""
-    return config.decrypt(raffle.get_sealed(work.tx, work.guild_id, number)[0])
+    return config.decrypt(_sealed(work, number).sealed_seed)
 
 
 def salt_of(work: Work, config: Config, number: int) -> bytes:
     """Never published."""
-    return config.decrypt(raffle.get_sealed(work.tx, work.guild_id, number)[1])
+    return config.decrypt(_sealed(work, number).sealed_salt)
+
+
+def _sealed(work: Work, number: int) -> Period:
+    found = work.find(Period, number)
+    assert found is not None, "periods are never deleted"
+    return found
 
 
 def terms_of(period: Period, draw: Draw, plan: Announcement | None) -> Terms:
@@ -70,8 +75,8 @@ def check_draw(work: Work, config: Config, period: Period, draw: Draw) -> Entran
     Raises:
         Refusal: the list, its terms, the seed or the beacon's number is not as published.
     """
-    freezes = announcements.list_freezes(work.tx, work.guild_id, draw.period)
-    plan = announcements.find_plan(work.tx, work.guild_id, draw.period)
+    freezes = raffle.list_freezes(work, draw.period)
+    plan = raffle.find_plan(work, draw.period)
     header = make_header(terms_of(period, draw, plan), draw.entrants, draw.tickets)
     snapshot = store.get_snapshot(work, draw.period)
     try:

@@ -7,7 +7,7 @@ Before the first winner, a short animation is posted and deleted.
 from collections.abc import Sequence
 from typing import Any
 
-from core.guilds.actions import audit, setting
+from core.guilds.actions import audit, load_settings
 from core.guilds.channels import tell_admins
 from core.guilds.store import list_names
 from core.kit.records import ChannelId
@@ -19,7 +19,7 @@ from core.raffle.config import Config
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.draw.store import find_tickets_of_line
 from core.raffle.records import Announcement, Period
-from core.raffle.settings import CHANNEL
+from core.raffle.rules import RaffleSettings
 
 ROLLS = 3
 ROLL_SECONDS = 1.5
@@ -62,12 +62,12 @@ def _dm_key(pick: Pick) -> str:
 
 def channel_of(work: Work, draw: Draw) -> int:
     """Where a draw's next post goes: the setting may have changed since the freeze."""
-    return setting(work.tx, work.guild_id, CHANNEL) or draw.channel_id
+    return load_settings(work, RaffleSettings).channel or draw.channel_id
 
 
 def announce_plan(work: Work, config: Config, period: Period, plan: Announcement) -> None:
     """The planned freeze changed, so another round is expected."""
-    channel_id = setting(work.tx, work.guild_id, CHANNEL)
+    channel_id = load_settings(work, RaffleSettings).channel
     if channel_id:
         key = f"raffle.planned:{period.number}:{plan.at.isoformat()}"
         payload = _about(config, period) | plan_payload(plan)

@@ -12,7 +12,6 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.store import find_receipt
 from core.people import store as people
-from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.actions import opened_key
 from core.raffle.config import Config
@@ -82,7 +81,7 @@ def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
     """What the page of this raffle shows."""
     number = period.number
     draw, drawn = work.find(Draw, number), store.list_picks(work, number)
-    announced = announcements.list_announcements(work.tx, work.guild_id, number)
+    announced = raffle.list_announcements(work, number)
     freezes = [
         (one, _find_post(work, frozen_key(number, one.snapshot_hash or "")))
         for one in announced
@@ -117,7 +116,7 @@ def posted_at(receipt: Mapping[str, Any]) -> datetime | None:
 
 def make_bundle(work: Work, config: Config, number: int) -> bytes:
     """Everything that is needed to repeat a draw."""
-    period = raffle.find_period(work.tx, work.guild_id, number)
+    period = work.find(Period, number)
     draw = work.find(Draw, number)
     assert draw is not None, "a list is frozen before it is drawn from"
     assert period is not None
@@ -200,7 +199,7 @@ def list_past(work: Work, config: Config, most: int) -> list[Past]:
 
 
 def _past(work: Work, config: Config, period: Period) -> Past:
-    freezes = announcements.list_freezes(work.tx, work.guild_id, period.number)
+    freezes = raffle.list_freezes(work, period.number)
     drawn = store.list_picks(work, period.number)
     return Past(
         period.number,

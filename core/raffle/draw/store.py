@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
 from core.kit.work import ACROSS_GUILDS, Work
+from core.outbox.records import Message
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Announcement, Period
-from core.raffle.store import fetch
+from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
 
@@ -155,18 +156,15 @@ def list_picks(work: Work, period: int) -> Sequence[Pick]:
 # -- of every server ----------------------------------------------------------------------------
 
 
-_LIST_UNANNOUNCED = text("""
-    SELECT p.guild_id, p.number FROM raffle_periods AS p
-     WHERE p.state = 'open' AND p.ends_at > :now
-       AND NOT EXISTS (SELECT FROM outbox_messages m
-                        WHERE m.guild_id = p.guild_id AND m.key = 'raffle.opened:' || p.number)
-     ORDER BY p.guild_id, p.number
-""").execution_options(**ACROSS_GUILDS)
-
-
-def list_unannounced(tx: Connection, now: datetime) -> list[tuple[int, int]]:
-    """Guild and number of open raffles whose opening was not announced."""
-    return [(row.guild_id, row.number) for row in tx.execute(_LIST_UNANNOUNCED, {"now": now})]
+def list_unannounced(tx: Connection, now: datetime) -> list[Period]:
+    """Open raffles whose opening was not announced."""
+    is_announced = select(Message.id).where(
+        Message.guild_id == Period.guild_id,
+        Message.key == func.concat("raffle.opened:", Period.number),
+    )
+    is_open = (Period.state == "open", Period.ends_at > now)
+    wanted = select(Period).where(*is_open, ~is_announced.exists())
+    return list_everywhere(tx, wanted.order_by(Period.guild_id, Period.number))
 
 
 _IS_FROZEN = (
@@ -177,7 +175,7 @@ _LIST_FROZEN = select(Draw).join(Period, _IS_FROZEN).order_by(Draw.frozen_at)
 
 def list_frozen(tx: Connection) -> list[Draw]:
     """Every list that has not been drawn from yet, the oldest first."""
-    return fetch(tx, _LIST_FROZEN)
+    return list_everywhere(tx, _LIST_FROZEN)
 
 
 class Unclaimed(NamedTuple):
@@ -202,6 +200,6 @@ def list_unclaimed(tx: Connection) -> list[Unclaimed]:
     reachable = {row.guild_id: row.reachable_at for row in found}
     return [
         Unclaimed(pick, at)
-        for pick in fetch(tx, _LIST_UNCLAIMED)
+        for pick in list_everywhere(tx, _LIST_UNCLAIMED)
         if (at := reachable[pick.guild_id]) is not None
     ]

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
-from core.guilds.actions import setting
+from core.guilds.actions import load_settings
 from core.kit.health_item import HealthItem
 from core.kit.records import THE_BOT
 from core.kit.services import Services
@@ -21,7 +21,7 @@ from core.raffle.draw import actions, claims, store
 from core.raffle.draw.records import Draw
 from core.raffle.draw.store import Unclaimed
 from core.raffle.records import Period
-from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
+from core.raffle.rules import RaffleSettings
 
 P = ParamSpec("P")
 
@@ -71,13 +71,7 @@ def _announce_openings(services: Services) -> None:
     with services.database.begin() as tx:
         unannounced = store.list_unannounced(tx, services.clock())
 
-    def announce_one(one: tuple[int, int]) -> None:
-        with services.database.begin() as tx:
-            opened = raffle.find_period(tx, *one)
-            if opened is not None:
-                announce(tx, config, opened, services.clock())
-
-    for_each(unannounced, announce_one)
+    for_each(unannounced, lambda one: _run(services, one.guild_id, announce, config, one))
 
 
 def _announce_plans(services: Services) -> None:
@@ -89,7 +83,7 @@ def _announce_plans(services: Services) -> None:
             return actions.find_new_plan(work, config, period) is not None
 
     with services.database.begin() as tx:
-        changed = [one for one in raffle.list_in_state(tx, "open") if is_new(one)]
+        changed = [one for one in raffle.list_open(tx) if is_new(one)]
     for_each(
         changed,
         lambda one: _run(services, one.guild_id, actions.announce_plan, config, one.number),
@@ -105,12 +99,18 @@ def _freeze_due(services: Services) -> None:
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
     """The raffles to freeze automatically: they have ended, and the grace time is over."""
-    return [
-        period
-        for period in raffle.list_ended(tx, now)
-        if setting(tx, period.guild_id, AUTO_DRAW)
-        and period.ends_at + timedelta(minutes=setting(tx, period.guild_id, GRACE_MINUTES)) <= now
-    ]
+
+    def is_due(period: Period) -> bool:
+        settings = _settings_of(tx, period.guild_id)
+        grace = timedelta(minutes=settings.grace_minutes)
+        return settings.auto_draw and period.ends_at + grace <= now
+
+    return [period for period in raffle.list_ended(tx, now) if is_due(period)]
+
+
+def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
+    with Work(tx, guild_id, now=datetime.min) as work:
+        return load_settings(work, RaffleSettings)
 
 
 def _get_rounds(services: Services) -> None:
@@ -178,7 +178,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
             "no channel is chosen (/settings set raffle.channel).",
         )
         for period in list_due(tx, now)
-        if not setting(tx, period.guild_id, CHANNEL)
+        if not _settings_of(tx, period.guild_id).channel
     )
     waiting_for_beacon = (
         (

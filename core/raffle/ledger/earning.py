@@ -1,9 +1,8 @@
-"""Tickets for what adds up bit by bit: for watching and for wagers, as soon as a whole one is
-reached.
+"""Tickets for watchtime and wagers, as soon as there is a whole one.
 
-What is due is worked out anew each time from what was watched and wagered within the raffle, and
-the ledger gets the difference. So it does not matter who asks first, how often, or after what
-interruption, and a remainder is carried without being kept anywhere.
+What is due is computed from everything that was watched and wagered within the raffle, and the
+ledger gets the difference. So the result does not depend on when or how often this runs, and a
+remainder is carried over without being stored.
 """
 
 from collections.abc import Callable, Collection
@@ -11,17 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from sqlalchemy import Connection
-
-from core.guilds.actions import setting
-from core.kit.feature import GuildSetting
-from core.raffle.ledger import gifting, rules, store
+from core.guilds.actions import load_settings
+from core.kit.work import Work
+from core.raffle.actions import hold_open
+from core.raffle.ledger import gifts, rules, store
+from core.raffle.ledger.records import TicketRate
 from core.raffle.ledger.rules import MICROSECOND, Amount, Earned, Rate
-from core.raffle.ledger.settings import PER_HOUR, PER_THOUSAND
-from core.raffle.ledger.store import NewEntry, Reached
+from core.raffle.ledger.store import Credited, NewEntry
 from core.raffle.records import Period, Source
+from core.raffle.rules import RaffleSettings
 from core.wagers.store import list_wagered_between
 from core.watchtime.periods import watched_between
+
+Viewers = Collection[int] | None
+"""These viewers, or all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,134 +31,106 @@ class Measure:
     """Something that tickets are given for by the unit.
 
     Attributes:
-        rate: the setting with the tickets for a unit.
         unit: how much of an amount that is.
-        read: `read(tx, guild_id, start, end, viewer_ids)`: viewer id -> amount, for these viewers
-            or for all.
+        rate: tickets for a unit.
+        read: `read(work, period, start, end, viewer_ids)`: viewer id -> amount.
     """
 
     source: Source
-    rate: GuildSetting[int]
     unit: int
-    read: Callable[
-        [Connection, Period, datetime, datetime, Collection[int] | None], dict[int, Amount]
-    ]
+    rate: Callable[[RaffleSettings], int]
+    read: Callable[[Work, Period, datetime, datetime, Viewers], dict[int, Amount]]
 
 
 def _read_watched(
-    tx: Connection,
-    period: Period,
-    start: datetime,
-    end: datetime,
-    viewer_ids: Collection[int] | None,
+    work: Work, period: Period, start: datetime, end: datetime, viewer_ids: Viewers
 ) -> dict[int, Amount]:
-    """Of everyone who is linked. Minutes from before the link count as well, because all of them
-    are read each time. Nothing is due to whoever watched nothing: that matters only if they have
-    tickets for it already, because a correction took their minutes away."""
-    guild_id, number = period.guild_id, period.number
-    watched = watched_between(tx, guild_id, viewer_ids, start, end)
-    credited = store.list_reached(tx, guild_id, number, "watchtime", viewer_ids)
-    watchers = store.list_watchers(tx, guild_id, watched.keys() | credited.keys())
+    """Of linked viewers, including time from before the link. Viewers who watched nothing matter
+    only if they have tickets for it already, because an admin took their watchtime away."""
+    watched = watched_between(work.tx, work.guild_id, viewer_ids, start, end)
+    credited = store.list_credited(work, period.number, "watchtime", viewer_ids)
+    watchers = store.list_watchers(work, watched.keys() | credited.keys())
     return {one: watched[one] // MICROSECOND if one in watched else 0 for one in watchers}
 
 
 def _read_wagered(
-    tx: Connection,
-    period: Period,
-    start: datetime,
-    end: datetime,
-    viewer_ids: Collection[int] | None,
+    work: Work, _period: Period, start: datetime, end: datetime, viewer_ids: Viewers
 ) -> dict[int, Amount]:
-    wagered = list_wagered_between(tx, period.guild_id, start, end)
+    wagered = list_wagered_between(work.tx, work.guild_id, start, end)
     wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
     return {viewer_id: Fraction(wagered[viewer_id]) for viewer_id in wanted}
 
 
-WATCHING = Measure("watchtime", PER_HOUR, rules.HOUR, _read_watched)
-WAGERING = Measure("wager", PER_THOUSAND, 1000, _read_wagered)
-MEASURES = (WATCHING, WAGERING)
+WATCHING = Measure("watchtime", rules.HOUR, lambda one: one.tickets_per_hour, _read_watched)
+WAGERING = Measure("wager", 1000, lambda one: one.tickets_per_1000_wagered, _read_wagered)
 
 
-def settle(
-    tx: Connection, period: Period, now: datetime, viewer_ids: Collection[int] | None = None
-) -> int:
-    """Bring the ledger up to everything that is known now, for everybody or for some; returns how
-    many entries that took beside those for gifts. A period that is frozen stays as it is."""
-    if period.starts_at > now or not store.hold_open(tx, period.guild_id, period.number):
+def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
+    """Bring the ledger up to date, gifts included, for everybody or for some; returns how many
+    entries watchtime and wagers took. A frozen raffle stays as it is."""
+    if period.starts_at > work.now or not hold_open(work, period.number):
         return 0
-    gifting.credit_gifts_of(tx, period)
-    return sum(_credit(tx, period, measure, now, viewer_ids) for measure in MEASURES)
+    gifts.credit_gifts_of(work, period)
+    return sum(_credit(work, period, one, viewer_ids) for one in (WATCHING, WAGERING))
 
 
-def _credit(
-    tx: Connection,
-    period: Period,
-    measure: Measure,
-    now: datetime,
-    viewer_ids: Collection[int] | None,
-) -> int:
-    rates = _rates(tx, period, measure, now)
-    earned = _list_earned(tx, period, measure, rates, viewer_ids)
+def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -> int:
+    rates = _list_rates(work, period, measure)
+    earned = _list_earned(work, period, measure, rates, viewer_ids)
     due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
-    return _post_missing(tx, period, measure.source, due, now)
+    return _post_missing(work, period, measure.source, due)
 
 
-def _rates(tx: Connection, period: Period, measure: Measure, now: datetime) -> list[Rate]:
-    """What a unit is worth, a change of the setting written down with the instant of it."""
-    where = (tx, period.guild_id, period.number, measure.source)
-    rates, today = store.list_rates(*where), setting(tx, period.guild_id, measure.rate)
-    if rates and (rates[-1].tickets == today or rates[-1].holds_from >= now):
+def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:
+    """What a unit is worth. If the setting was changed, the new rate is recorded."""
+    rates = store.list_rates(work, period.number, measure.source)
+    today = measure.rate(load_settings(work, RaffleSettings))
+    if rates and (rates[-1].tickets == today or rates[-1].valid_from >= work.now):
         return rates
-    new = Rate(now if rates else period.starts_at, today)
-    store.add_rate(*where, new)
+    new = Rate(work.now if rates else period.starts_at, today)
+    work.add(TicketRate(period=period.number, source=measure.source, **new._asdict()))
     return [*rates, new]
 
 
 def _list_earned(
-    tx: Connection,
-    period: Period,
-    measure: Measure,
-    rates: list[Rate],
-    viewer_ids: Collection[int] | None,
+    work: Work, period: Period, measure: Measure, rates: list[Rate], viewer_ids: Viewers
 ) -> dict[int, list[Earned]]:
-    """Viewer id -> what was earned within the period, and what a unit of it is worth."""
+    """Viewer id -> what was earned within the raffle, and what a unit of it is worth."""
     earned: dict[int, list[Earned]] = {}
     for start, end, tickets in rules.parts(rates, period.starts_at, period.ends_at):
-        found = measure.read(tx, period, start, end, viewer_ids)
+        found = measure.read(work, period, start, end, viewer_ids)
         for viewer_id, amount in found.items():
             earned.setdefault(viewer_id, []).append((amount, tickets))
     return earned
 
 
-def _post_missing(
-    tx: Connection, period: Period, source: Source, due: dict[int, int], now: datetime
-) -> int:
-    guild_id, number, nothing = period.guild_id, period.number, Reached(0, 0)
-    reached = store.list_reached(tx, guild_id, number, source, due)
-    behind = {v: d for v, d in due.items() if d != reached.get(v, nothing).tickets}
-    balances = store.get_balances(tx, guild_id, number, behind)
+def _post_missing(work: Work, period: Period, source: Source, due: dict[int, int]) -> int:
+    number = period.number
+    credited = store.list_credited(work, number, source, due)
+    behind = {one: d for one, d in due.items() if d != credited.get(one, Credited()).tickets}
+    balances = store.get_balances(work, number, behind)
     new: list[NewEntry] = []
-    after: dict[int, Reached] = {}
+    after: dict[int, Credited] = {}
     for viewer_id, tickets in sorted(behind.items()):
-        before = reached.get(viewer_id, nothing)
+        before = credited.get(viewer_id, Credited())
         amount = rules.change(tickets, before.tickets, balances.get(viewer_id, 0))
         if amount != 0:
             step = before.step + 1
             key = f"{source}:{number}:{viewer_id}:{step}"
-            new.append(NewEntry(viewer_id, amount, key, now))
-            after[viewer_id] = Reached(before.tickets + amount, step)
+            new.append(NewEntry(viewer_id, amount, key, work.now))
+            after[viewer_id] = Credited(before.tickets + amount, step)
     if new:
-        store.post_entries(tx, guild_id, number, source, new)
-        store.set_reached(tx, guild_id, number, source, after)
+        store.post_entries(work, number, source, new)
+        store.set_credited(work, number, source, after)
     return len(new)
 
 
-def until_next(tx: Connection, period: Period, viewer_id: int, now: datetime) -> timedelta | None:
-    """How much more watching brings somebody the next ticket; None where none does."""
-    if period.ends_at <= now:
+def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:
+    """How much more watchtime earns somebody the next ticket; None if it earns none."""
+    if period.ends_at <= work.now:
         return None
-    per_hour = setting(tx, period.guild_id, PER_HOUR)
-    rates = store.list_rates(tx, period.guild_id, period.number, WATCHING.source)
+    per_hour = load_settings(work, RaffleSettings).tickets_per_hour
+    rates = store.list_rates(work, period.number, WATCHING.source)
     rates = rates or [Rate(period.starts_at, per_hour)]
-    earned = _list_earned(tx, period, WATCHING, rates, [viewer_id])
+    earned = _list_earned(work, period, WATCHING, rates, [viewer_id])
     return rules.until_next(earned.get(viewer_id, []), per_hour)

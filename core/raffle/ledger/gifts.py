@@ -1,198 +1,197 @@
-"""The statements about gifted subs: which there were, which raffle took them, who was told."""
+"""Tickets for gifted subs: credited at once, announced, and taken back if a gift was not paid for.
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
+A gift is stored as a fact, and the ledger gets what is missing, so it does not matter whether the
+gift or the raffle was known first. The natural keys of gifts name accounts, and entries are
+permanent: hence only hashes of the keys are stored.
+"""
 
-from sqlalchemy import ColumnElement, Connection, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from typing import NamedTuple
 
-from core.kit.database import among
-from core.raffle.ledger.tables import gifts
+from sqlalchemy import ColumnElement
+
+from core.events import SubGifted, SupportRevoked
+from core.guilds.actions import audit, load_settings
+from core.kit.crypto import hash_of
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people.records import Viewer
+from core.raffle.actions import hold_open, log_change, post_news
+from core.raffle.ledger import store
+from core.raffle.ledger.records import Gift
+from core.raffle.ledger.store import Drop, NewEntry
 from core.raffle.records import Period
+from core.raffle.rules import RaffleSettings
+from core.raffle.store import find_open, list_in_state
+
+MOST_SHOWN = 10
+
+# -- crediting ------------------------------------------------------------------------------------
 
 
-def add_gift(
-    tx: Connection, guild_id: int, key: str, viewer_id: int | None, drop: str, at: datetime
-) -> bool:
-    """One sub was given; False when that was known."""
-    added = tx.execute(
-        upsert(gifts)
-        .values(guild_id=guild_id, key=key, viewer_id=viewer_id, drop=drop, at=at)
-        .on_conflict_do_nothing(constraint="raffle_gifts_once")
-    )
-    return added.rowcount == 1
+def on_sub_gifted(work: Work, event: SubGifted) -> None:
+    """Store a gift, and credit it if a raffle takes it."""
+    viewer_id = None
+    if event.gifter is not None:
+        viewer_id = people.meet_person(
+            work.tx, work.guild_id, event.platform, event.gifter, event.at
+        )
+    if store.add_gift(work, hash_of(event.key), viewer_id, hash_of(event.drop), event.at):
+        for period in list_in_state(work, "open"):
+            credit_gifts_of(work, period)
 
 
-@dataclass(frozen=True, slots=True)
-class Gift:
-    """One gifted sub. `viewer_id` is None for an anonymous one."""
-
-    key: str
-    viewer_id: int | None
-    at: datetime
-
-
-# A gift belongs to the period in which it was made; where that was frozen before the gift became
-# known, to the next one that still takes tickets, so that nothing that was paid for is lost.
-_LIST_WAITING = text("""
-    SELECT g.key, g.viewer_id, g.at
-      FROM raffle_gifts g
-     WHERE g.guild_id = :guild_id AND g.credited_in IS NULL AND g.voided_at IS NULL
-       AND g.viewer_id IS NOT NULL AND g.at < :ends_at
-       AND EXISTS (SELECT FROM raffle_periods AS p
-                    WHERE p.guild_id = g.guild_id AND p.starts_at <= g.at AND g.at < p.ends_at
-                      AND (p.number = :number
-                           OR p.state <> 'open' AND p.starts_at < :starts_at))
-     ORDER BY g.at, g.key
-""")
+def credit_gifts_of(work: Work, period: Period) -> None:
+    """Put every gift into the ledger that this raffle is to take."""
+    if not hold_open(work, period.number):
+        return
+    waiting = store.list_waiting_gifts(work, period)
+    if not waiting:
+        return
+    each = load_settings(work, RaffleSettings).tickets_per_gifted_sub
+    if each > 0:
+        new = [NewEntry(one.viewer_id, each, _entry_key(one.key), one.at) for one in waiting]
+        store.post_entries(work, period.number, "gifted_sub", new)
+    keys = [one.key for one in waiting]
+    store.set_gifts(work, keys, credited_in=period.number, tickets=each, announced=False)
 
 
-def list_waiting_gifts(tx: Connection, period: Period) -> list[Gift]:
-    """The gifts that an open period is to take and has not."""
-    found = tx.execute(
-        _LIST_WAITING,
-        {
-            "guild_id": period.guild_id,
-            "number": period.number,
-            "starts_at": period.starts_at,
-            "ends_at": period.ends_at,
-        },
-    )
-    return [Gift(**row) for row in found.mappings()]
+def _entry_key(gift_key: str) -> str:
+    return f"gift:{gift_key}"
 
 
-def set_gifts_credited(
-    tx: Connection, guild_id: int, keys: Collection[str], period: int, tickets: int
-) -> None:
-    """These gifts are in the ledger, which is news."""
-    tx.execute(
-        update(gifts)
-        .where(gifts.c.guild_id == guild_id, among(gifts.c.key, keys))
-        .values(credited_in=period, tickets=tickets, announced=False)
-    )
+# -- announcing -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """What somebody gave at one instant.
+def announce_drop(work: Work, drop: str) -> bool:
+    """Thank for all that somebody gave at once in one message, however many events that took; False
+    if there was nothing new."""
+    # Marked before it is read: a gift in between is announced now and, harmlessly, once more.
+    if not store.set_announced(work, drop):
+        return False
+    channel_id, found = load_settings(work, RaffleSettings).channel, store.find_drop(work, drop)
+    if not channel_id or found is None or not _concerns_a_raffle(work, found):
+        return False
+    payload = {
+        "name": found.name,
+        "gifts": found.gifts,
+        "tickets": found.tickets,
+        "linked": found.linked,
+        "number": found.credited_in,
+    }
+    key = f"raffle.gift:{drop}"
+    if not post_news(work, "raffle.gift", key, payload):
+        edit_key = f"{key}:{found.gifts}:{found.tickets}"
+        outbox.post_edit(work.tx, work.guild_id, channel_id, key, "raffle.gift", edit_key, payload)
+    return True
+
+
+def _concerns_a_raffle(work: Work, found: Drop) -> bool:
+    if found.viewer_id is None:
+        return find_open(work, found.at) is not None
+    return found.tickets > 0
+
+
+# -- voiding --------------------------------------------------------------------------------------
+
+
+class Given(NamedTuple):
+    """What somebody gave last, for an admin to choose from."""
+
+    viewer: Viewer
+    drops: list[Drop]
+
+
+class Voided(NamedTuple):
+    """The tickets of a gift were taken back.
 
     Attributes:
-        viewer_id: None for an anonymous one.
-        name: the giver's of today; "" for an anonymous one.
-        linked: their account is linked.
-        gifts: how many subs, without what was voided.
-        voided: how many of them did not happen.
-        tickets: in the ledger for those that did.
-        credited_in: the period that took it; None while none has.
+        gifts: how many subs.
+        taken: tickets that were taken back.
+        missing: tickets that the viewer no longer had.
+        frozen: subs that stay, because they count in a frozen list.
     """
 
-    drop: str
-    viewer_id: int | None
     name: str
-    linked: bool
-    at: datetime
     gifts: int
-    voided: int
-    tickets: int
-    credited_in: int | None
+    taken: int
+    missing: int
+    frozen: int
 
 
-_DROPS = """
-    SELECT g.drop, g.viewer_id, COALESCE(v.name, '') AS name,
-           l.discord_id IS NOT NULL AS linked, min(g.at) AS at,
-           count(*) FILTER (WHERE g.voided_at IS NULL) AS gifts,
-           count(g.voided_at) AS voided,
-           COALESCE(sum(g.tickets) FILTER (WHERE g.voided_at IS NULL), 0)::bigint AS tickets,
-           max(g.credited_in) AS credited_in
-      FROM raffle_gifts g
-      LEFT JOIN people_viewers v ON v.guild_id = g.guild_id AND v.viewer_id = g.viewer_id
-      LEFT JOIN people_links l ON l.guild_id = g.guild_id AND l.viewer_id = g.viewer_id
-     WHERE g.guild_id = :guild_id AND {which}
-     GROUP BY g.drop, g.viewer_id, v.name, l.discord_id
-     ORDER BY min(g.at) DESC, g.drop LIMIT :most
-"""
-_FIND_DROP = text(_DROPS.format(which="g.drop = :drop"))
-_LIST_DROPS = text(_DROPS.format(which="g.viewer_id = :viewer_id"))
+def list_given(work: Work, who: str) -> Given:
+    """The last gifts of somebody.
+
+    Raises:
+        Refusal: there is nobody of this name, or they have given nothing.
+    """
+    viewer = people.find_person(work.tx, work.guild_id, who)
+    drops = store.list_drops(work, viewer.viewer_id, MOST_SHOWN)
+    if not drops:
+        raise Refusal(_("I know of no gift by {name}.").format(name=viewer.name))
+    return Given(viewer, drops)
 
 
-def find_drop(tx: Connection, guild_id: int, drop: str) -> Drop | None:
-    """What was given at once."""
-    row = tx.execute(_FIND_DROP, {"guild_id": guild_id, "drop": drop, "most": 1}).mappings().first()
-    return Drop(**row) if row else None
+def void_drop(work: Work, drop: str) -> Voided:
+    """Take back what was given at one instant, except what counts in a frozen list.
+
+    Raises:
+        Refusal: it was taken back before, or its raffle's list is frozen.
+    """
+    known = store.find_drop(work, drop)
+    if known is None:
+        raise Refusal(_("I do not know that gift."))
+    voidable, frozen = _lock(work, Gift.drop == drop)
+    if not voidable and frozen:
+        number = frozen[0].credited_in
+        raise Refusal(
+            _("Raffle #{number} is frozen: its tickets stay as they are.").format(number=number),
+            _("`/raffleexclude add` keeps somebody from winning."),
+        )
+    if not voidable:
+        raise Refusal(_("That gift was voided before."))
+    taken, missing = _take_back(work, voidable, actor=work.actor)
+    audit(work, "raffle.void", f"viewer:{known.viewer_id}", after=-taken)
+    number = max(gift.credited_in or 0 for gift in voidable)
+    # Gifts of the drop that become known later may be voided later, too.
+    key = f"void:{drop}:{work.now.isoformat()}"
+    details = {"name": known.name, "amount": -taken, "gifts": len(voidable), "reason": ""}
+    log_change(work, "void", key, number, **details)
+    return Voided(known.name, len(voidable), taken, missing, len(frozen))
 
 
-def list_drops(tx: Connection, guild_id: int, viewer_id: int, most: int) -> list[Drop]:
-    """What somebody gave last, newest first."""
-    key = {"guild_id": guild_id, "viewer_id": viewer_id, "most": most}
-    return [Drop(**row) for row in tx.execute(_LIST_DROPS, key).mappings()]
+def on_support_revoked(work: Work, event: SupportRevoked) -> None:
+    """Take back the tickets of a gift that did not happen, unless its raffle's list is frozen."""
+    if event.event == SubGifted.__name__:
+        voidable, _frozen = _lock(work, Gift.key == hash_of(event.of))
+        _take_back(work, voidable, actor=None)
 
 
-def list_unannounced(tx: Connection) -> list[tuple[int, str]]:
-    """The server and the drop of gifts that nobody was told of, oldest first."""
-    found = tx.execute(
-        select(gifts.c.guild_id, gifts.c.drop)
-        .where(~gifts.c.announced)
-        .group_by(gifts.c.guild_id, gifts.c.drop)
-        .order_by(func.min(gifts.c.at), gifts.c.drop)
-    )
-    return [(row.guild_id, row.drop) for row in found]
+def _lock(work: Work, which: ColumnElement[bool]) -> tuple[list[Gift], list[Gift]]:
+    """Gifts that can be voided, and those that cannot because they count in a frozen list. Late
+    events of one drop count in the next raffle."""
+    # Raffles are locked before gifts, in the same order as when gifts are credited.
+    numbers = store.list_credited_in(work, which)
+    held = {number for number in numbers if hold_open(work, number)}
+    known = store.lock_gifts(work, which)
+    frozen = [one for one in known if one.credited_in not in {None, *held}]
+    return [one for one in known if one not in frozen], frozen
 
 
-def set_announced(tx: Connection, guild_id: int, drop: str) -> bool:
-    """All of this drop is told; False when it was."""
-    changed = tx.execute(
-        update(gifts)
-        .where(gifts.c.guild_id == guild_id, gifts.c.drop == drop, ~gifts.c.announced)
-        .values(announced=True)
-    )
-    return changed.rowcount > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Credited:
-    """A gifted sub, and where it was counted, if it was."""
-
-    key: str
-    viewer_id: int | None
-    credited_in: int | None
-    tickets: int | None
-
-
-def list_credited_in(
-    tx: Connection, guild_id: int, *, key: str | None = None, drop: str | None = None
-) -> list[int]:
-    """The numbers of the periods that took one gift, or all of a drop."""
-    found = select(gifts.c.credited_in).where(
-        _which(guild_id, key, drop), gifts.c.credited_in.is_not(None)
-    )
-    return list(tx.execute(found.distinct().order_by(gifts.c.credited_in)).scalars())
-
-
-def list_not_voided(
-    tx: Connection, guild_id: int, *, key: str | None = None, drop: str | None = None
-) -> list[Credited]:
-    """One gift, or all of a drop, in the order of their keys; without those that were voided. They
-    stay as they are until this transaction ends."""
-    found = tx.execute(
-        select(gifts.c.key, gifts.c.viewer_id, gifts.c.credited_in, gifts.c.tickets)
-        .where(_which(guild_id, key, drop), gifts.c.voided_at.is_(None))
-        .order_by(gifts.c.key)
-        .with_for_update()
-    )
-    return [Credited(**row) for row in found.mappings()]
-
-
-def _which(guild_id: int, key: str | None, drop: str | None) -> ColumnElement[bool]:
-    return (gifts.c.guild_id == guild_id) & (
-        gifts.c.key == key if drop is None else gifts.c.drop == drop
-    )
-
-
-def set_voided(tx: Connection, guild_id: int, keys: Collection[str], now: datetime) -> None:
-    """These gifts did not happen after all."""
-    tx.execute(
-        update(gifts)
-        .where(gifts.c.guild_id == guild_id, among(gifts.c.key, keys))
-        .values(voided_at=now)
-    )
+def _take_back(work: Work, found: list[Gift], *, actor: int | None) -> tuple[int, int]:
+    """Post a compensating entry for each gift, as far as there are tickets; returns how many were
+    taken and how many were missing."""
+    store.set_gifts(work, [gift.key for gift in found], voided_at=work.now)
+    taken = missing = 0
+    for gift in found:
+        if gift.viewer_id is None or gift.credited_in is None or not gift.tickets:
+            continue
+        balance = store.get_balance(work, gift.credited_in, gift.viewer_id)
+        amount = min(gift.tickets, balance)
+        taken, missing = taken + amount, missing + gift.tickets - amount
+        if amount > 0:
+            entry = NewEntry(gift.viewer_id, -amount, f"void:{_entry_key(gift.key)}", work.now)
+            store.post_entries(work, gift.credited_in, "gifted_sub", [entry], actor=actor)
+    return taken, missing

@@ -1,155 +1,264 @@
-"""Beginning and ending raffles. Every change of the calendar happens under its lock, so of two
-processes one comes second and finds it done."""
+"""Starting, moving, ending and cancelling raffles. Every change is made under `Lock.RAFFLES`."""
 
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
-
-from core.guilds.actions import change_setting, setting, time_zone_of
-from core.guilds.store import post_audit
+from core.guilds.actions import audit, change_setting, load_settings, time_zone_of
 from core.kit.errors import Refusal
+from core.kit.records import THE_BOT
 from core.kit.words import _
-from core.kit.work import Work
-from core.outbox import actions as outbox
-from core.raffle import store
-from core.raffle.actions import open_period
+from core.kit.work import Lock, Work
+from core.raffle.actions import (
+    find_problem,
+    find_shown,
+    lock_period,
+    log_change,
+    no_such_raffle,
+    open_period,
+    post_news,
+    require_free,
+)
 from core.raffle.config import Config
-from core.raffle.current import no_such_raffle
+from core.raffle.draw import publishing
+from core.raffle.draw.publishing import Past
 from core.raffle.draw.records import Draw
-from core.raffle.ledger import earning
+from core.raffle.ledger import earning, standings
+from core.raffle.ledger.standings import Pool
 from core.raffle.periods import rules
-from core.raffle.periods.rules import LastEnd, Stretch
-from core.raffle.periods.settings import ENABLED
+from core.raffle.periods.rules import LastEnd, Stretch, whole_second
 from core.raffle.records import Period
-from core.raffle.settings import CHANNEL, LOG_CHANNEL, PRIZE, WINNERS
-from core.raffle.showing import show_change
+from core.raffle.rules import RaffleSettings
+from core.raffle.store import find_last, find_open, list_in_state
+from core.wagers.store import has_verified
+from core.watchtime.actions import window
 
-AUTOMATIC = 0
-"""The actor in the audit log of what the bot did without being asked."""
+PAST_SHOWN = 3
+
+Dates = dict[str, Any]
+
+# -- starting -------------------------------------------------------------------------------------
 
 
-def open_due(tx: Connection, config: Config, guild_id: int, now: datetime) -> Period | None:
-    """Open the monthly raffle that is to be open now; None when there is nothing to do (any
-    more)."""
-    if not setting(tx, guild_id, ENABLED):
+def open_due(work: Work, config: Config) -> Period | None:
+    """Open the monthly raffle that has to be open now; None if there is nothing to do."""
+    if not load_settings(work, RaffleSettings).enabled:
         return None
-    store.lock_periods(tx, guild_id)
-    last = store.find_last(tx, guild_id)
+    work.lock(Lock.RAFFLES)
+    last = find_last(work)
     last_end = LastEnd(last.ends_at, last.ends_with_month) if last else None
-    due = rules.monthly_after(last_end, now, time_zone_of(tx, guild_id))
-    return None if due is None else _open(tx, config, guild_id, due, AUTOMATIC, now)
+    due = rules.monthly_after(last_end, work.now, time_zone_of(work.tx, work.guild_id))
+    return None if due is None else _open(work, config, due)
 
 
-def name_prize(tx: Connection, guild_id: int, now: datetime) -> None:
-    """A prize that is named while raffles without one are open is theirs, too. One that was named
-    stays as it is."""
-    prize = setting(tx, guild_id, PRIZE)
-    if not prize:
-        return
-    for known in store.list_in_state(tx, "open", guild_id):
-        if known.prize or known.ends_at <= now:
-            continue
-        period = store.lock_period(tx, guild_id, known.number)
-        if period is not None and period.state == "open" and not period.prize:
-            store.set_period(tx, guild_id, period.number, prize=prize)
-            _changed(tx, period, "prize", AUTOMATIC, now)
-
-
-def start(
-    tx: Connection,
-    config: Config,
-    guild_id: int,
-    start_day: int | None,
-    end_day: int | None,
-    actor: int,
-    now: datetime,
-) -> Period:
-    """Open a raffle from a day of this month, or from now; the next ones open by the month.
+def start(work: Work, config: Config, start_day: int | None, end_day: int | None) -> Period:
+    """Open a raffle from a day of this month, or from now; later ones open each month.
 
     Raises:
         Refusal: another one runs in that time, or a day does not fit.
     """
-    store.lock_periods(tx, guild_id)
-    wanted = rules.between_days(now, time_zone_of(tx, guild_id), start_day, end_day)
-    opened = _open(tx, config, guild_id, wanted, actor, now)
-    change_setting(tx, guild_id, ENABLED, True, actor, audit=False)
+    work.lock(Lock.RAFFLES)
+    zone = time_zone_of(work.tx, work.guild_id)
+    opened = _open(work, config, rules.between_days(work.now, zone, start_day, end_day))
+    _set_monthly(work, True)
     return opened
 
 
-def _open(
-    tx: Connection,
-    config: Config,
-    guild_id: int,
-    wanted: Stretch,
-    actor: int,
-    now: datetime,
-    *,
-    ends_with_month: bool = False,
-) -> Period:
-    _require_free(tx, guild_id, wanted)
-    zone = time_zone_of(tx, guild_id)
+def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool = False) -> Period:
+    zone = time_zone_of(work.tx, work.guild_id)
     opened = open_period(
-        tx,
+        work,
         config,
-        guild_id,
         wanted.starts_at,
         wanted.ends_at,
-        prize=setting(tx, guild_id, PRIZE),
-        winners_wanted=setting(tx, guild_id, WINNERS),
-        now=now,
+        load_settings(work, RaffleSettings),
         ends_with_month=ends_with_month or rules.is_start_of_month(wanted.ends_at, zone),
     )
-    _note(tx, opened, "open", actor, now)
-    # What happened before it was noticed that it should be open.
-    earning.settle(tx, opened, now)
+    _record(work, opened, "open")
+    # If it opens late, something may have happened in it already.
+    earning.credit(work, opened)
     return opened
 
 
-def _require_free(
-    tx: Connection, guild_id: int, wanted: Stretch, but_for: Period | None = None
-) -> None:
-    met = store.list_meeting(tx, guild_id, wanted.starts_at, wanted.ends_at)
-    others = [period for period in met if but_for is None or period.number != but_for.number]
-    if others:
+def _set_monthly(work: Work, on: bool) -> None:
+    """The entry of the raffle in the audit log is enough."""
+    setting = RaffleSettings.declared["enabled"]
+    change_setting(work.tx, work.guild_id, setting, on, work.actor, audit=False)
+
+
+# -- changing -------------------------------------------------------------------------------------
+
+
+def name_prize(work: Work) -> None:
+    """Give a prize that was chosen later to open raffles without one."""
+    prize = load_settings(work, RaffleSettings).prize
+    if not prize:
+        return
+    for known in list_in_state(work, "open"):
+        if known.prize or known.ends_at <= work.now:
+            continue
+        period = lock_period(work, known.number)
+        if period is not None and period.state == "open" and not period.prize:
+            before = _dates(period)
+            period.prize = prize
+            _announce_change(work, period, "prize", before)
+
+
+def end(work: Work, number: int) -> Period:
+    """End this raffle now, or cancel it if it has not begun. No new one opens each month.
+
+    Raises:
+        Refusal: it is over already.
+    """
+    ended = _end_now(work, number)
+    _set_monthly(work, False)
+    return ended
+
+
+def restart(work: Work, config: Config, number: int) -> Period:
+    """End this raffle now and open the next one, with the same end; returns the new one.
+
+    Raises:
+        Refusal: it is over already.
+    """
+    work.lock(Lock.RAFFLES)
+    running = find_open(work, work.now)
+    if running is None or running.number != number:
+        raise _is_over(number)
+    wanted = Stretch(whole_second(work.now), running.ends_at)
+    with_month = running.ends_with_month
+    _end_now(work, number)
+    return _open(work, config, wanted, ends_with_month=with_month)
+
+
+def _end_now(work: Work, number: int) -> Period:
+    work.lock(Lock.RAFFLES)
+    period = lock_period(work, number)
+    if period is None or period.state != "open" or period.ends_at <= work.now:
+        raise _is_over(number)
+    if period.starts_at >= whole_second(work.now):
+        return _cancel_now(work, period)
+    before = _dates(period)
+    period.ends_at, period.ends_with_month = whole_second(work.now), False
+    return _announce_change(work, period, "end", before)
+
+
+def _is_over(number: int) -> Refusal:
+    return Refusal(
+        _("Raffle #{number} is over already.").format(number=number),
+        _("Somebody else may have ended it just now."),
+    )
+
+
+def cancel(work: Work, number: int) -> Period:
+    """Nobody wins this raffle, and its tickets no longer count. The ledger keeps them.
+
+    Raises:
+        Refusal: it is drawn, or its winners are certain already.
+    """
+    work.lock(Lock.RAFFLES)
+    return _cancel_now(work, _require_undrawn(work, lock_period(work, number), number))
+
+
+def _cancel_now(work: Work, period: Period) -> Period:
+    before = _dates(period)
+    period.state, period.closed_at = "closed", work.now
+    if period.ends_at > work.now:  # another raffle can take its time
+        period.ends_at = max(period.starts_at, whole_second(work.now))
+        period.ends_with_month = False
+    return _announce_change(work, period, "cancel", before)
+
+
+def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
+    """Give the current or next raffle these dates, both included, or open one with them. The start
+    of a raffle that runs stays as it is.
+
+    Raises:
+        Refusal: the dates are past, or another raffle runs then.
+    """
+    work.lock(Lock.RAFFLES)
+    zone = time_zone_of(work.tx, work.guild_id)
+    wanted = rules.between_dates(first, last, work.now, zone)
+    coming = _find_coming(work)
+    period = lock_period(work, coming.number) if coming else None
+    if period is not None and period.starts_at <= work.now:
+        begun = period.starts_at.astimezone(zone).date()
+        if first != begun:
+            raise Refusal(
+                _("Raffle #{number} has begun, so its start stays: {start}.").format(
+                    number=period.number, start=begun.isoformat()
+                ),
+                _("Give that date and another end, or start a new one with `/rafflerestart`."),
+            )
+        wanted = Stretch(period.starts_at, wanted.ends_at)
+    elif wanted.starts_at < whole_second(work.now):
         raise Refusal(
-            _("Raffle #{number} runs then.").format(number=others[0].number),
-            _(
-                "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
-                "with `/rafflesetdate`."
-            ).format(start=_moment(others[0].starts_at), end=_moment(others[0].ends_at)),
+            _("{day} has passed.").format(day=first.isoformat()),
+            _("A raffle begins today or later."),
         )
+    if period is None:
+        return _open(work, config, wanted)
+    require_free(work, wanted.starts_at, wanted.ends_at, number=period.number)
+    before = _dates(period)
+    period.starts_at, period.ends_at = wanted.starts_at, wanted.ends_at
+    period.ends_with_month = rules.is_start_of_month(wanted.ends_at, zone)
+    return _announce_change(work, period, "move", before)
 
 
-def _moment(instant: datetime) -> str:
-    """In the reader's own zone."""
-    return f"<t:{int(instant.timestamp())}:f>"
+def _announce_change(work: Work, period: Period, what: str, before: Dates) -> Period:
+    """Tell everybody who waits for the end, and record it."""
+    key = f"raffle.dates:{period.number}:{what}:{work.now.isoformat()}"
+    post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **_dates(period)})
+    _record(work, period, what, before)
+    return period
 
 
-def get_to_change(tx: Connection, guild_id: int, now: datetime) -> Period:
+def _record(work: Work, period: Period, what: str, before: Dates | None = None) -> None:
+    dates = _dates(period)
+    audit(work, f"raffle.{what}", f"#{period.number}", before=before, after=dates)
+    # The raffle's own channel has the news; the log's shows who did it.
+    settings = load_settings(work, RaffleSettings)
+    if work.actor != THE_BOT and settings.log_channel not in (0, settings.channel):
+        key = f"{what}:{period.number}:{work.now.isoformat()}"
+        log_change(work, what, key, **dates)
+
+
+def _dates(period: Period) -> Dates:
+    return {
+        "number": period.number,
+        "starts_at": period.starts_at.isoformat(),
+        "ends_at": period.ends_at.isoformat(),
+    }
+
+
+# -- which raffle a command means -----------------------------------------------------------------
+
+
+def get_to_change(work: Work) -> Period:
     """The raffle that `/raffleend` ends: the one that is open, or else the next planned one.
 
     Raises:
         Refusal: there is none.
     """
-    period = _find_coming(tx, guild_id, now)
+    period = _find_coming(work)
     if period is None:
         raise _none_runs()
     return period
 
 
-def get_running(tx: Connection, guild_id: int, now: datetime) -> Period:
+def get_running(work: Work) -> Period:
     """The raffle that `/rafflerestart` restarts.
 
     Raises:
         Refusal: none is open.
     """
-    running = store.find_open(tx, guild_id, now)
+    running = find_open(work, work.now)
     if running is None:
         raise _none_runs()
     return running
 
 
-def get_to_cancel(tx: Connection, guild_id: int, number: int | None, now: datetime) -> Period:
+def get_to_cancel(work: Work, number: int | None = None) -> Period:
     """The raffle of this number; without one the open one, or else the next planned one, or else
     the last one that is not drawn yet.
 
@@ -157,30 +266,22 @@ def get_to_cancel(tx: Connection, guild_id: int, number: int | None, now: dateti
         Refusal: there is none, or it cannot be cancelled any more, and why.
     """
     if number is not None:
-        period = store.find_period(tx, guild_id, number)
-    else:
-        undrawn = [*store.list_in_state(tx, "open", guild_id)]
-        undrawn += store.list_in_state(tx, "frozen", guild_id)
-        last = max(undrawn, key=lambda one: one.ends_at, default=None)
-        period = _find_coming(tx, guild_id, now) or last
-    return _require_undrawn(tx, period, number, now)
+        return _require_undrawn(work, work.find(Period, number), number)
+    undrawn = [*list_in_state(work, "open"), *list_in_state(work, "frozen")]
+    last = max(undrawn, key=lambda one: one.ends_at, default=None)
+    return _require_undrawn(work, _find_coming(work) or last, number)
 
 
-def _require_undrawn(
-    tx: Connection, period: Period | None, number: int | None, now: datetime
-) -> Period:
-    """What is fixed stays: whoever saw who wins could cancel it until somebody else does."""
+def _require_undrawn(work: Work, period: Period | None, number: int | None) -> Period:
+    """Somebody who knew the winners could otherwise cancel raffles until the right one wins."""
     if period is None:
         raise no_such_raffle(number) if number else Refusal(_("There is no raffle to cancel."))
     if period.is_cancelled:
         raise Refusal(_("Raffle #{number} is already cancelled.").format(number=period.number))
     if period.state in ("drawn", "closed"):
         raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
-    draw = None
-    if period.state == "frozen":
-        with Work(tx, period.guild_id, now=now) as work:
-            draw = work.find(Draw, period.number)
-    if draw is not None and (draw.round_at is None or draw.round_at <= now):
+    draw = work.find(Draw, period.number) if period.state == "frozen" else None
+    if draw is not None and (draw.round_at is None or draw.round_at <= work.now):
         raise Refusal(
             _("Raffle #{number} can't be cancelled any more.").format(number=period.number),
             _("Its random number is out, so the winners are already certain."),
@@ -192,171 +293,47 @@ def _none_runs() -> Refusal:
     return Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
 
 
-def end(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
-    """End this raffle now, or cancel it if it has not begun. None opens by itself any more.
-
-    Raises:
-        Refusal: it is over already.
-    """
-    ended = _end_now(tx, guild_id, number, actor, now)
-    change_setting(tx, guild_id, ENABLED, False, actor, audit=False)
-    return ended
-
-
-def restart(
-    tx: Connection, config: Config, guild_id: int, number: int, actor: int, now: datetime
-) -> tuple[Period, Period]:
-    """End this raffle now and open the next one, up to the same end; returns both.
-
-    Raises:
-        Refusal: it is over already.
-    """
-    store.lock_periods(tx, guild_id)
-    running = store.find_open(tx, guild_id, now)
-    if running is None or running.number != number:
-        raise _is_over(number)
-    ended = _end_now(tx, guild_id, number, actor, now)
-    wanted = Stretch(rules.whole_second(now), running.ends_at)
-    opened = _open(
-        tx, config, guild_id, wanted, actor, now, ends_with_month=running.ends_with_month
-    )
-    return ended, opened
-
-
-def cancel(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
-    """Nobody wins this raffle, and its tickets count for nothing. The ledger keeps them.
-
-    Raises:
-        Refusal: it is drawn, or its winners are certain already.
-    """
-    store.lock_periods(tx, guild_id)
-    found = store.lock_period(tx, guild_id, number)
-    return _cancel_now(tx, _require_undrawn(tx, found, number, now), actor, now)
-
-
-def _cancel_now(tx: Connection, period: Period, actor: int, now: datetime) -> Period:
-    values: dict[str, object] = {"state": "closed", "closed_at": now}
-    if period.ends_at > now:  # its time is free for another one
-        at = max(period.starts_at, rules.whole_second(now))
-        values |= {"ends_at": at, "ends_with_month": False}
-    store.set_period(tx, period.guild_id, period.number, **values)
-    return _changed(tx, period, "cancel", actor, now)
-
-
-def _end_now(tx: Connection, guild_id: int, number: int, actor: int, now: datetime) -> Period:
-    store.lock_periods(tx, guild_id)
-    period = store.lock_period(tx, guild_id, number)
-    if period is None or period.state != "open" or period.ends_at <= now:
-        raise _is_over(number)
-    if period.starts_at >= rules.whole_second(now):
-        return _cancel_now(tx, period, actor, now)
-    ends_now = {"ends_at": rules.whole_second(now), "ends_with_month": False}
-    store.set_period(tx, guild_id, number, **ends_now)
-    return _changed(tx, period, "end", actor, now)
-
-
-def _is_over(number: int) -> Refusal:
-    return Refusal(
-        _("Raffle #{number} is over already.").format(number=number),
-        _("Somebody else may have ended it just now."),
-    )
-
-
-def set_dates(
-    tx: Connection,
-    config: Config,
-    guild_id: int,
-    first: date,
-    last: date,
-    actor: int,
-    now: datetime,
-) -> Period:
-    """Give the raffle that runs or is to come these dates, both of them included; open one where
-    there is none. The start of one that runs stays as it is.
-
-    Raises:
-        Refusal: the dates are past, or another raffle runs then.
-    """
-    store.lock_periods(tx, guild_id)
-    zone = time_zone_of(tx, guild_id)
-    wanted = rules.between_dates(first, last, now, zone)
-    period = _lock_coming(tx, guild_id, now)
-    if period is not None and period.starts_at <= now:
-        if first != period.starts_at.astimezone(zone).date():
-            raise Refusal(
-                _("Raffle #{number} has begun, so its start stays: {start}.").format(
-                    number=period.number, start=period.starts_at.astimezone(zone).date().isoformat()
-                ),
-                _("Give that date and another end, or begin anew with `/rafflerestart`."),
-            )
-        wanted = Stretch(period.starts_at, wanted.ends_at)
-    elif wanted.starts_at < rules.whole_second(now):
-        raise Refusal(
-            _("{day} has passed.").format(day=first.isoformat()),
-            _("A raffle begins today or later."),
-        )
-    if period is None:
-        return _open(tx, config, guild_id, wanted, actor, now)
-    _require_free(tx, guild_id, wanted, but_for=period)
-    store.set_period(
-        tx,
-        guild_id,
-        period.number,
-        starts_at=wanted.starts_at,
-        ends_at=wanted.ends_at,
-        ends_with_month=rules.is_start_of_month(wanted.ends_at, zone),
-    )
-    return _changed(tx, period, "move", actor, now)
-
-
-def _lock_coming(tx: Connection, guild_id: int, now: datetime) -> Period | None:
-    first = _find_coming(tx, guild_id, now)
-    return None if first is None else store.lock_period(tx, guild_id, first.number)
-
-
-def _find_coming(tx: Connection, guild_id: int, now: datetime) -> Period | None:
+def _find_coming(work: Work) -> Period | None:
     """The raffle that runs, or else the next one to come."""
-    coming = [p for p in store.list_in_state(tx, "open", guild_id) if p.ends_at > now]
-    return min(coming, key=lambda period: period.starts_at, default=None)
+    coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
+    return min(coming, key=lambda one: one.starts_at, default=None)
 
 
-def _changed(tx: Connection, before: Period, what: str, actor: int, now: datetime) -> Period:
-    """Write it down and tell everybody who waits for the end."""
-    after = store.find_period(tx, before.guild_id, before.number)
-    assert after is not None, "periods are never deleted"
-    channel_id = setting(tx, after.guild_id, CHANNEL)
-    if channel_id:
-        key = f"raffle.dates:{after.number}:{what}:{now.isoformat()}"
-        payload = {"what": what, "prize": after.prize, **_dates(after)}
-        outbox.post_to_channel(tx, after.guild_id, channel_id, "raffle.dates", key, payload)
-    _note(tx, after, what, actor, now, before)
-    return after
+# -- what is shown --------------------------------------------------------------------------------
 
 
-def _note(
-    tx: Connection,
-    period: Period,
-    what: str,
-    actor: int,
-    now: datetime,
-    before: Period | None = None,
-) -> None:
-    was = _dates(before) if before else None
-    post_audit(
-        tx, period.guild_id, actor, f"raffle.{what}", f"#{period.number}", was, _dates(period)
+class Info(NamedTuple):
+    """The raffle as everybody may know it.
+
+    Attributes:
+        period: None before the first.
+        per_thousand: tickets for $1,000 wagered; 0 if nobody's wagers count.
+        problem: why raffle news cannot be posted, for admins.
+    """
+
+    period: Period | None
+    pool: Pool | None
+    page: str
+    per_gift: int
+    per_hour: int
+    per_thousand: int
+    window_minutes: int
+    past: Sequence[Past]
+    problem: str
+
+
+def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
+    """What runs, how tickets are earned, what can be won, and who won last."""
+    period, settings = find_shown(work), load_settings(work, RaffleSettings)
+    counts_wagers = has_verified(work.tx, work.guild_id)
+    return Info(
+        period,
+        standings.get_pool(work, period.number) if period else None,
+        config.page_of(period.public_id) if period else "",
+        settings.tickets_per_gifted_sub,
+        settings.tickets_per_hour,
+        settings.tickets_per_1000_wagered if counts_wagers else 0,
+        int(window(work.tx, work.guild_id).total_seconds()) // 60,
+        publishing.list_past(work, config, PAST_SHOWN),
+        find_problem(work) if is_admin else "",
     )
-    # Everybody is told of it in the raffle's own channel; who did it is for the log.
-    log = setting(tx, period.guild_id, LOG_CHANNEL)
-    if actor != AUTOMATIC and log and log != setting(tx, period.guild_id, CHANNEL):
-        key = f"{what}:{period.number}:{now.isoformat()}"
-        dates = _dates(period)
-        del dates["number"]
-        show_change(tx, period.guild_id, what, key, actor, now, period.number, **dates)
-
-
-def _dates(period: Period) -> dict[str, object]:
-    return {
-        "number": period.number,
-        "starts_at": period.starts_at.isoformat(),
-        "ends_at": period.ends_at.isoformat(),
-    }

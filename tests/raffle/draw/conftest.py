@@ -15,10 +15,9 @@ from core.kit.database import Database
 from core.kit.services import Services
 from core.kit.settings import read_settings
 from core.kit.web import edge
-from core.raffle import store as raffle
 from core.raffle.draw.pages import pages
 from tests.clean import cleaned
-from tests.raffle.scene import KEY, PUBLIC_URL
+from tests.raffle.scene import KEY, PUBLIC_URL, find_period
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Site:
     def path(self, guild_id: int, number: int) -> str:
         """The address of a draw's page, on this site."""
         with self.services.database.begin() as tx:
-            found = raffle.find_period(tx, guild_id, number)
+            found = find_period(tx, guild_id, number)
             assert found is not None
             return f"/draws/{found.public_id}"
 

@@ -14,15 +14,13 @@ from core.kit.records import THE_BOT
 from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
-from core.raffle import store as raffle
 from core.raffle.config import Config
 from core.raffle.draw import actions, claims, publishing, store
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
-from core.raffle.settings import CHANNEL
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
-from tests.raffle.scene import CONFIG, give, viewer
+from tests.raffle.scene import CONFIG, SETTINGS, find_period, give, viewer
 from tests.slot_calls.scene import posted as posted
 
 P = ParamSpec("P")
@@ -56,7 +54,7 @@ def ended(
 ) -> int:
     """A raffle in which these viewers hold tickets, ended then or earlier; its number."""
     if channel:
-        change_setting(tx, guild_id, CHANNEL, channel, ADMIN)
+        change_setting(tx, guild_id, SETTINGS["channel"], channel, ADMIN)
     number = period(tx, guild_id, START - earlier, END - earlier, winners=winners).number
     for name in names:
         viewer_id = viewer(tx, guild_id, name)
@@ -185,7 +183,7 @@ def bundle(tx: Connection, guild_id: int, number: int, config: Config = CONFIG) 
 
 
 def state_of(tx: Connection, guild_id: int, number: int) -> str:
-    found = raffle.find_period(tx, guild_id, number)
+    found = find_period(tx, guild_id, number)
     assert found is not None
     return found.state
 

@@ -14,7 +14,6 @@ from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.records import Viewer
-from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
     claims,
@@ -51,7 +50,7 @@ from tests.raffle.draw.rig import (
     snapshot_of,
     state_of,
 )
-from tests.raffle.scene import CONFIG, give, viewer
+from tests.raffle.scene import CONFIG, find_period, give, set_period, viewer
 
 
 def order(tx: Connection, draw: Draw) -> list[str]:
@@ -62,7 +61,7 @@ def order(tx: Connection, draw: Draw) -> list[str]:
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
-    found = raffle.find_period(tx, guild_id, number)
+    found = find_period(tx, guild_id, number)
     assert found is not None
     entrants = entrants_of(snapshot_of(tx, guild_id, number))
     viewer_ids = do(tx, guild_id, AFTER, check_owners, CONFIG, found, entrants)
@@ -98,7 +97,7 @@ def test_the_hash_and_the_round_are_published_with_it(tx: Connection, guild_id: 
 
 def test_the_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
-    found = raffle.find_period(tx, guild_id, 1)
+    found = find_period(tx, guild_id, 1)
     (message,) = posted(tx, guild_id, "raffle.opened")
     assert found is not None
     assert message.payload["commitment"] == found.commitment
@@ -160,7 +159,7 @@ def test_a_list_of_nobody_is_drawn_too(tx: Connection, guild_id: int) -> None:
 
 def test_a_prize_in_any_letters_is_part_of_the_list(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    raffle.set_period(tx, guild_id, number, prize='💎 "grand"\nprix\\' + "é" * 500)
+    set_period(tx, guild_id, number, prize='💎 "grand"\nprix\\' + "é" * 500)
     drew(tx, guild_id, number)
     verify(bundle(tx, guild_id, number))
 
@@ -200,7 +199,7 @@ def test_what_is_drawn_is_what_the_verifier_draws(
     told, hashes = verify(bundle(tx, guild_id, number))
     assert [pick["result"] for pick in told["picks"]] == ["waiting"] * len(picks)
     draw = draw_of(tx, guild_id, number)
-    opened = raffle.find_period(tx, guild_id, number)
+    opened = find_period(tx, guild_id, number)
     assert draw is not None
     assert opened is not None
     claimants = [pick.claimant for pick in picks]

@@ -17,7 +17,6 @@ from core.kit.database import savepoint
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
 from core.people import store as people
-from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
@@ -53,7 +52,7 @@ from tests.raffle.draw.rig import (
     snapshot_of,
     states,
 )
-from tests.raffle.scene import CONFIG
+from tests.raffle.scene import CONFIG, find_period, period_of, set_period
 
 OWN_KEY = Scalar(7)
 OWN = Chain("ab" * 32, (G2Point() * OWN_KEY).to_compressed_bytes().hex(), 1_600_000_000, 3)
@@ -266,7 +265,7 @@ def swapped(tx: Connection, guild_id: int, columns: str) -> tuple[Pick, int]:
     """A winner's row that names a friend in these columns; and the friend's Discord id."""
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     viewer_id, member = friend_of(tx, pick)
-    salt = CONFIG.decrypt(raffle.get_sealed(tx, guild_id, pick.period)[1])
+    salt = CONFIG.decrypt(period_of(tx, guild_id, pick.period).sealed_salt)
     account = people.get_viewer(tx, guild_id, viewer_id)
     name = f"kick:{account.platform_user_id}"
     values = {
@@ -327,7 +326,7 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     number = ended(tx, guild_id, winners=2)
     drew(tx, guild_id, number)
     as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
-    period, draw = raffle.find_period(tx, guild_id, number), draw_of(tx, guild_id, number)
+    period, draw = find_period(tx, guild_id, number), draw_of(tx, guild_id, number)
     assert period is not None
     assert draw is not None
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
@@ -397,7 +396,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
     tx: Connection, guild_id: int, late: int, as_announced: bool
 ) -> None:
     number = ended(tx, guild_id)
-    plan = announcements.find_plan(tx, guild_id, number)
+    plan = do(tx, guild_id, DUE, raffle.find_plan, number)
     (opened,) = posted(tx, guild_id, "raffle.opened")
     assert plan is not None
     assert (plan.planned_at, plan.round) == (PLANNED, plan_for(QUICKNET, PLANNED).round)
@@ -417,12 +416,12 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
 
 def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    period = raffle.find_period(tx, guild_id, number)
+    period = find_period(tx, guild_id, number)
     assert period is not None
     before = END - timedelta(days=1)
     assert do(tx, guild_id, before, actions.find_new_plan, CONFIG, period) is None
     later = END + timedelta(days=3)
-    raffle.set_period(tx, guild_id, number, ends_at=later)
+    set_period(tx, guild_id, number, ends_at=later)
     for _turn in range(2):
         do(tx, guild_id, before, actions.announce_plan, CONFIG, number)
     (planned,) = posted(tx, guild_id, "raffle.planned")

@@ -25,7 +25,6 @@ from core.raffle.draw import (
 from core.raffle.draw.discord import render_winner
 from core.raffle.draw.integrity import order_of
 from core.raffle.draw.records import Pick
-from core.raffle.settings import CHANNEL, CLAIM_MINUTES
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (
     ADMIN,
@@ -51,7 +50,7 @@ from tests.raffle.draw.rig import (
     states,
     stayed_up,
 )
-from tests.raffle.scene import CONFIG
+from tests.raffle.scene import CONFIG, SETTINGS
 
 WINDOW = timedelta(minutes=2880)
 LATE = DUE + WINDOW
@@ -85,14 +84,14 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
 
 def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    change_setting(tx, guild_id, CLAIM_MINUTES, 10, ADMIN)
+    change_setting(tx, guild_id, SETTINGS["claim_minutes"], 10, ADMIN)
     froze(tx, guild_id, number)
     (message,) = posted(tx, guild_id, "raffle.frozen")
     shown = messages.frozen(message.payload).embed
     assert shown is not None
     assert "10 min" in [field.value for field in shown.fields]
     # Whoever does not like the first winner would like to make the time short.
-    change_setting(tx, guild_id, CLAIM_MINUTES, 1, ADMIN)
+    change_setting(tx, guild_id, SETTINGS["claim_minutes"], 1, ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
     notified(tx, pick)
@@ -283,7 +282,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     assert shown.title is not None
     assert pick.name in shown.title
     # They choose another channel: it is posted there, and only then the time begins.
-    change_setting(tx, guild_id, CHANNEL, 4711, ADMIN)
+    change_setting(tx, guild_id, SETTINGS["channel"], 4711, ADMIN)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
     again = posted(tx, guild_id, "raffle.winner")[-1]
     assert again.target == {"channel_id": 4711}

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, text
 
 from core.drand.chain import QUICKNET
 from core.kit.work import run_in_guild
-from core.raffle import announcements
 from core.raffle import store as raffle
 from core.raffle.draw import actions, claims, publishing, store
 from tests.conftest import OTHER_GUILD
@@ -35,7 +34,7 @@ from tests.raffle.draw.rig import (
     picks_of,
     silent,
 )
-from tests.raffle.scene import CONFIG
+from tests.raffle.scene import CONFIG, period_of, set_period
 
 NUMBER = 1
 
@@ -83,7 +82,9 @@ def test_there_is_nothing_else(site: Site, path: str) -> None:
 def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
     with site.services.database.begin() as tx:
-        seed, salt = (CONFIG.decrypt(one).hex() for one in raffle.get_sealed(tx, guild_id, NUMBER))
+        sealed = period_of(tx, guild_id, NUMBER)
+        both = (sealed.sealed_seed, sealed.sealed_salt)
+        seed, salt = (CONFIG.decrypt(one).hex() for one in both)
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
     for part in ("", "/snapshot.txt"):
         told = web.get(page + part).text
@@ -140,7 +141,7 @@ def test_the_verifier_can_be_had(site: Site) -> None:
 def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id, ("mia",))
-        raffle.set_period(tx, guild_id, number, prize="<script>alert(1)</script>")
+        set_period(tx, guild_id, number, prize="<script>alert(1)</script>")
         drew(tx, guild_id, number)
 
     site.committed(work)
@@ -184,7 +185,7 @@ def test_what_a_raffle_waits_for_is_told(site: Site, guild_id: int) -> None:
     def lies(days: int, **values: object) -> str:
         start = now + timedelta(days=days)
         site.committed(
-            lambda tx: raffle.set_period(
+            lambda tx: set_period(
                 tx,
                 guild_id,
                 NUMBER,
@@ -269,7 +270,7 @@ def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
 def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -> None:
     def work(tx: Connection) -> None:
         number = ended(tx, guild_id, winners=3)
-        raffle.set_period(tx, guild_id, number, prize='A "chair" — 250 € 🎁\x7f')
+        set_period(tx, guild_id, number, prize='A "chair" — 250 € 🎁\x7f')
         froze(tx, guild_id, number)
         exclude(tx, guild_id, "ana", DUE)
         drew(tx, guild_id, number)
@@ -508,7 +509,7 @@ def test_a_round_of_another_time_is_found_in_the_browser(
 def test_the_announced_round_and_the_one_that_decides_are_shown(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: ended(tx, guild_id))
     with site.services.database.begin() as tx:
-        plan = announcements.find_plan(tx, guild_id, NUMBER)
+        plan = do(tx, guild_id, DUE, raffle.find_plan, NUMBER)
     assert plan is not None
     assert f"round {plan.round}, published" in told(site, guild_id)
     site.committed(lambda tx: froze(tx, guild_id, NUMBER))
@@ -537,7 +538,7 @@ def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
     assert "This raffle was frozen before" in told(site, guild_id)
     site.committed(lambda tx: froze(tx, guild_id, NUMBER, AFTER + timedelta(hours=1)))
     with site.services.database.begin() as tx:
-        first, second = announcements.list_freezes(tx, guild_id, NUMBER)
+        first, second = do(tx, guild_id, DUE, raffle.list_freezes, NUMBER)
     shown = told(site, guild_id)
     assert "This raffle was frozen before" in shown
     for one in (first, second):

@@ -18,10 +18,8 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import read_settings
-from core.raffle import store as raffle
 from core.raffle.draw import tasks
 from core.raffle.draw.tasks import LATE, advance_draws, check_health
-from core.raffle.settings import AUTO_DRAW, CHANNEL, GRACE_MINUTES
 from sandbox.serve import Sandbox, on_thread
 from tests.clean import cleaned
 from tests.patience import PATIENCE
@@ -38,7 +36,7 @@ from tests.raffle.draw.rig import (
     states,
     stayed_up,
 )
-from tests.raffle.scene import KEY, PUBLIC_URL
+from tests.raffle.scene import KEY, PUBLIC_URL, SETTINGS, find_period, set_period
 from tests.sandbox.kick_harness import KEY as KICK_KEY
 
 
@@ -70,10 +68,10 @@ class Hall:
             discord_took(tx, self.now)
 
     def set(self, guild_id: int, **values: object) -> None:
-        known = {"auto": AUTO_DRAW, "grace": GRACE_MINUTES, "channel": CHANNEL}
+        known = {"auto": "auto_draw", "grace": "grace_minutes", "channel": "channel"}
         with self.services.database.begin() as tx:
             for name, value in values.items():
-                change_setting(tx, guild_id, known[name], value, ADMIN)  # type: ignore[arg-type]
+                change_setting(tx, guild_id, SETTINGS[known[name]], value, ADMIN)
 
     def state(self, guild_id: int) -> str:
         with self.services.database.begin() as tx:
@@ -145,7 +143,7 @@ def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
 
 
 def _ended_before(tx: Connection, guild_id: int, now: datetime) -> None:
-    raffle.set_period(tx, guild_id, 1, ends_at=now, starts_at=now - timedelta(days=1))
+    set_period(tx, guild_id, 1, ends_at=now, starts_at=now - timedelta(days=1))
 
 
 @pytest.mark.parametrize("fault", ["down", "wrong_randomness", "wrong_signature", "forged"])
@@ -215,7 +213,7 @@ def test_who_comes_second_to_a_freeze_has_nothing_to_say(
     hall.set(guild_id, auto=True, grace=0)
     hall.run()
     with hall.services.database.begin() as tx:
-        before = raffle.find_period(tx, guild_id, 1)
+        before = find_period(tx, guild_id, 1)
         before_draw = draw_of(tx, guild_id, 1)
     assert before is not None
     monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
@@ -301,7 +299,7 @@ def test_a_later_end_or_more_patience_is_announced_once(hall: Hall, guild_id: in
 
     def ends(hours: int) -> None:
         with hall.services.database.begin() as tx:
-            raffle.set_period(tx, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
+            set_period(tx, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
 
     def expected() -> list[int]:
         hall.now += timedelta(seconds=1)

@@ -1,27 +1,56 @@
 """A raffle in which viewers gift and watch."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from core.events import AccountLinked, Person, SubGifted
+from core.events import AccountLinked, Event, Person, SubGifted
 from core.guilds.actions import change_setting
 from core.kit.feature import GuildSetting
 from core.people import store as people
-from core.raffle.ledger import handlers, reading, store
+from core.raffle.feature import FEATURE
+from core.raffle.ledger import standings, store
 from core.raffle.records import Entry
-from core.raffle.settings import CHANNEL
 from core.watchtime import actions as watchtime
-from tests.raffle.scene import CONFIG, END, MIDDLE, START, period
+from tests.raffle.scene import (
+    ADMIN,
+    CONFIG,
+    END,
+    MIDDLE,
+    SETTINGS,
+    START,
+    change_tickets,
+    credit,
+    do,
+    find_period,
+    get_balance,
+    list_balances,
+    list_periods,
+    period,
+    set_period,
+)
 from tests.slot_calls.scene import posted
 from tests.watchtime.model import Teller, tell
 
-__all__ = ["CONFIG", "END", "MIDDLE", "START", "period", "posted"]
+__all__ = [
+    "ADMIN",
+    "CONFIG",
+    "END",
+    "MIDDLE",
+    "START",
+    "change_tickets",
+    "credit",
+    "do",
+    "find_period",
+    "list_balances",
+    "list_periods",
+    "period",
+    "posted",
+    "set_period",
+]
 
-ADMIN = 900
 CHANNEL_ID = 777
 MIA, LEO, YUKI = 11, 22, 33
 NAMES = {MIA: "MadCats", LEO: "lil_bean", YUKI: "yuki_snow"}
@@ -30,13 +59,20 @@ HOUR = timedelta(hours=1)
 _giftees = count(100_000)
 
 
-def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any], value: Any) -> None:
-    """An admin has set this."""
-    change_setting(tx, guild_id, setting, value, ADMIN)
+def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any] | str, value: Any) -> None:
+    """An admin has set this, or this setting of raffles."""
+    declared = SETTINGS[setting] if isinstance(setting, str) else setting
+    change_setting(tx, guild_id, declared, value, ADMIN)
+
+
+def hear(tx: Connection, *events: Event) -> None:
+    """The raffle handles these events."""
+    for event in events:
+        FEATURE.handlers[type(event)](tx, event)
 
 
 def with_channel(tx: Connection, guild_id: int) -> None:
-    choose(tx, guild_id, CHANNEL, CHANNEL_ID)
+    choose(tx, guild_id, "channel", CHANNEL_ID)
 
 
 def viewer(tx: Connection, guild_id: int, user_id: int) -> int:
@@ -57,7 +93,7 @@ def link(tx: Connection, guild_id: int, user_id: int, at: datetime = START) -> i
         viewer_id=viewer_id,
         name=NAMES[user_id],
     )
-    handlers.on_account_linked(tx, event)
+    hear(tx, event)
     return viewer_id
 
 
@@ -87,16 +123,11 @@ def gifted(
     ]
 
 
-def hear(tx: Connection, events: Sequence[SubGifted]) -> None:
-    for event in events:
-        handlers.on_sub_gifted(tx, event)
-
-
 def gives(
     tx: Connection, guild_id: int, user_id: int | None, subs: int = 1, at: datetime = MIDDLE
 ) -> list[SubGifted]:
     events = gifted(guild_id, user_id, subs, at)
-    hear(tx, events)
+    hear(tx, *events)
     return events
 
 
@@ -118,11 +149,11 @@ def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> i
     """As kept; everything kept is the sum of its entries."""
     drift = [one for one in store.list_drift(tx) if one.guild_id == guild_id]
     assert drift == []
-    return store.get_balance(tx, guild_id, number, viewer_id)
+    return get_balance(tx, guild_id, number, viewer_id)
 
 
 def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> dict[str, int]:
-    return dict(reading.list_sources(tx, guild_id, viewer_id, number))
+    return dict(do(tx, guild_id, MIDDLE, standings.list_sources, viewer_id, number))
 
 
 def rows(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> list[tuple[str, int]]:

@@ -1,7 +1,9 @@
 """Whatever happens in whatever order: every number that is shown is the sum of the ledger, and no
 gift is lost or counted twice."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,15 +11,17 @@ from sqlalchemy import Connection, text
 
 from core.events import SubGifted, SupportRevoked
 from core.kit.errors import Refusal
+from core.kit.work import Work
 from core.people import store as people
-from core.raffle import store as raffle
 from core.raffle.draw import actions as draws
 from core.raffle.draw import store as drawn
-from core.raffle.ledger import earning, gifts, giving, handlers, reading, voiding
+from core.raffle.ledger import gifts, standings, store
+from core.raffle.ledger.actions import change_tickets
 from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
+from core.raffle.store import list_in_state
 from core.watchtime.tables import adjustments
-from tests.raffle.draw.rig import do, draw_of, froze
+from tests.raffle.draw.rig import draw_of, froze
 from tests.raffle.ledger.scene import (
     ADMIN,
     CONFIG,
@@ -27,11 +31,16 @@ from tests.raffle.ledger.scene import (
     YUKI,
     discord_of,
     gifted,
+    hear,
     link,
     tickets,
     viewer,
     with_channel,
 )
+from tests.raffle.scene import credit, do, list_periods
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PEOPLE = (MIA, LEO, YUKI)
@@ -78,14 +87,13 @@ class Month:
 
     def _hear(self, events: list[SubGifted]) -> None:
         for event in events:
-            handlers.on_sub_gifted(self.tx, event)
+            hear(self.tx, event)
         self.told += events
 
     def void(self, person: int, amount: int) -> None:
-        drops = gifts.list_drops(self.tx, self.guild_id, self._viewer(person), 9)
+        drops = self._do(store.list_drops, self._viewer(person), 9)
         if drops:
-            drop = drops[amount % len(drops)].drop
-            voiding.void_drop(self.tx, self.guild_id, drop, ADMIN, self.now)
+            self._do(gifts.void_drop, drops[amount % len(drops)].drop)
 
     def revoke(self, _person: int, amount: int) -> None:
         if self.told:
@@ -99,11 +107,10 @@ class Month:
                 event="SubGifted",
                 of=of,
             )
-            handlers.on_support_revoked(self.tx, event)
+            hear(self.tx, event)
 
     def give(self, person: int, amount: int) -> None:
-        cause, who = self.now.isoformat(), NAMES[person]
-        giving.change_tickets(self.tx, self.guild_id, who, amount, "", ADMIN, cause, self.now)
+        self._do(change_tickets, NAMES[person], amount, "", self.now.isoformat())
 
     def take(self, person: int, amount: int) -> None:
         self.give(person, -amount)
@@ -135,28 +142,31 @@ class Month:
             people.end_link(self.tx, found)
 
     def start(self, _person: int, _amount: int) -> None:
-        calendar.start(self.tx, CONFIG, self.guild_id, None, None, ADMIN, self.now)
+        self._do(calendar.start, CONFIG, None, None)
 
     def end(self, _person: int, _amount: int) -> None:
-        period = calendar.get_to_change(self.tx, self.guild_id, self.now)
-        calendar.end(self.tx, self.guild_id, period.number, ADMIN, self.now)
+        self._do(calendar.end, self._do(calendar.get_to_change).number)
 
     def restart(self, _person: int, _amount: int) -> None:
-        period = calendar.get_running(self.tx, self.guild_id, self.now)
-        calendar.restart(self.tx, CONFIG, self.guild_id, period.number, ADMIN, self.now)
+        self._do(calendar.restart, CONFIG, self._do(calendar.get_running).number)
 
     def freeze(self, _person: int, _amount: int) -> None:
-        period = do(self.tx, self.guild_id, self.now, draws.get_period_to_draw)
+        period = self._do(draws.get_period_to_draw)
         froze(self.tx, self.guild_id, period.number, self.now)
 
     def month(self, _person: int, _amount: int) -> None:
         """The bot slept for a while."""
         self.now += timedelta(days=20)
-        calendar.open_due(self.tx, CONFIG, self.guild_id, self.now)
+        self._do(calendar.open_due, CONFIG)
 
     def _settle(self) -> None:
-        for period in raffle.list_in_state(self.tx, "open", self.guild_id):
-            earning.settle(self.tx, period, self.now)
+        for period in self._do(list_in_state, "open"):
+            credit(self.tx, period, self.now)
+
+    def _do(
+        self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return do(self.tx, self.guild_id, self.now, action, *args, **kwargs)
 
     def _viewer(self, person: int) -> int:
         return viewer(self.tx, self.guild_id, person)
@@ -165,34 +175,33 @@ class Month:
 
     def adds_up(self) -> None:
         self._settle()
-        for period in raffle.list_periods(self.tx, self.guild_id, 1000):
+        for period in list_periods(self.tx, self.guild_id):
             self._shown_alike(period)
         self._no_gift_lost_or_twice()
 
     def _shown_alike(self, period: Period) -> None:
         number = period.number
-        where = (self.tx, self.guild_id, number)
-        pool = reading.get_pool(*where, self.now)
-        board, _own = reading.list_places(*where, 25, 0, None, self.now)
+        pool = self._do(standings.get_pool, number)
+        board, _own = self._do(standings.list_places, number, 25, 0, None)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
-            held = do(self.tx, self.guild_id, self.now, drawn.list_held, number)
+            held = self._do(drawn.list_held, number)
             able = [some for some in held if some.can_win]
             can_win = {a: n for some in able for a, n in zip(*some[1:3], strict=True)}
             assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
-            holders = do(self.tx, self.guild_id, self.now, drawn.count_holders, number)
+            holders = self._do(drawn.count_holders, number)
             assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
         else:
-            draw = draw_of(*where)
+            draw = draw_of(self.tx, self.guild_id, number)
             assert (pool.viewers, pool.tickets) == (draw.entrants, draw.tickets)
         assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
         ranks = {one.viewer_id: one.rank for one in board}
         for viewer_id in accounts:
             kept = tickets(self.tx, self.guild_id, viewer_id, number)
-            own = reading.get_own(*where, viewer_id, self.now)
+            own = self._do(standings.get_own, number, viewer_id)
             assert (own.tickets, own.rank) == (kept, ranks.get(viewer_id))
             assert sum(amount for _source, amount in own.sources) == kept
-            assert reading.count_rows(*where, viewer_id)[1] == kept
+            assert self._do(standings.count_entries, number, viewer_id)[1] == kept
 
     def _no_gift_lost_or_twice(self) -> None:
         found = self.tx.execute(_GIFTS, {"guild_id": self.guild_id}).mappings().all()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from core.events import ChatMessageSent, Sender
 from core.inbox.handlers import collect
 from core.raffle.feature import FEATURE
-from core.raffle.ledger import chat, earning
+from core.raffle.ledger import messages
 from tests.raffle.ledger.scene import (
     END,
     HOUR,
@@ -21,8 +21,9 @@ from tests.raffle.ledger.scene import (
     posted,
     watches,
 )
+from tests.raffle.scene import credit
 
-LINES = {"raffle.tickets": chat.tickets_line, "raffle.told": chat.raffle_line}
+LINES = {"raffle.tickets": messages.tickets_line, "raffle.told": messages.raffle_line}
 
 
 def says(
@@ -51,7 +52,7 @@ def test_how_many_which_rank_and_when_the_next_one_comes(tx: Connection, guild_i
     link(tx, guild_id, LEO)
     watches(tx, guild_id, MIA, MIDDLE, timedelta(minutes=62))
     gives(tx, guild_id, LEO, 2)
-    earning.settle(tx, opened, MIDDLE + HOUR)
+    credit(tx, opened, MIDDLE + HOUR)
     assert says(tx, guild_id, MIA, "!tickets") == [
         "@MadCats 10 tickets · rank 2 of 2, chance 25.0% · next one in 4 minutes"
     ]
@@ -97,4 +98,4 @@ def test_without_a_raffle_nothing_is_said(
 def test_time_left_in_the_unit_that_says_enough() -> None:
     payload = {"number": 1, "prize": "", "per_gift": 0, "per_hour": 0}
     for left, words in ((20, "1 minute"), (3599, "60 minutes"), (7300, "3 hours"), (2e5, "3 days")):
-        assert chat.raffle_line({**payload, "left": left}) == f"Raffle #1 · ends in {words}"
+        assert messages.raffle_line({**payload, "left": left}) == f"Raffle #1 · ends in {words}"

@@ -12,10 +12,7 @@ from core.guilds.channels import note_trouble
 from core.kit.database import METADATA, Database
 from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
-from core.raffle import store as raffle
 from core.raffle.feature import FEATURE
-from core.raffle.ledger import earning, store
-from core.raffle.settings import CHANNEL
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
@@ -35,6 +32,7 @@ from tests.raffle.ledger.scene import (
     viewer,
     watches,
 )
+from tests.raffle.scene import credit, find_period, get_balance, list_periods, set_period
 
 CROWD = 40
 
@@ -69,12 +67,12 @@ class World:
     def tickets(self, user_id: int, number: int = 1) -> int:
         with self.database.begin() as tx:
             mia = viewer(tx, NORAS_CORNER_ID, user_id)
-            return store.get_balance(tx, NORAS_CORNER_ID, number, mia)
+            return get_balance(tx, NORAS_CORNER_ID, number, mia)
 
 
 def middle_of_the_month(tx: Connection) -> None:
     """mia watched for 65 min and gifted 5 subs, leo gifted 2; yuki gifted 1 and is not linked."""
-    choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
+    choose(tx, NORAS_CORNER_ID, "channel", 1)
     opened = period(tx, NORAS_CORNER_ID)
     for user_id, handle in ((MIA, "mia"), (LEO, "leo")):
         viewer_id = viewer(tx, NORAS_CORNER_ID, user_id)
@@ -84,7 +82,7 @@ def middle_of_the_month(tx: Connection) -> None:
     gives(tx, NORAS_CORNER_ID, MIA, 5, MIDDLE - timedelta(hours=1))
     gives(tx, NORAS_CORNER_ID, LEO, 2, MIDDLE - timedelta(hours=1))
     gives(tx, NORAS_CORNER_ID, YUKI, 1, MIDDLE - timedelta(hours=1))
-    earning.settle(tx, opened, MIDDLE)
+    credit(tx, opened, MIDDLE)
 
 
 @pytest.fixture(scope="module")
@@ -251,8 +249,8 @@ def test_ones_own_rank_is_below_a_short_board(ask: Asker) -> None:
 def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> None:
     """leo unlinks afterwards; by command, by the board's own pages and by the button."""
     with world.database.begin() as tx:
-        choose(tx, NORAS_CORNER_ID, CHANNEL, 1)
-        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
+        choose(tx, NORAS_CORNER_ID, "channel", 1)
+        set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE - timedelta(minutes=5))
         froze(tx, NORAS_CORNER_ID, 1, MIDDLE)
         found = people.find_link(tx, NORAS_CORNER_ID, BY_HANDLE["leo"].discord_id)
         assert found is not None
@@ -280,7 +278,7 @@ def test_the_board_page_by_page(world: World) -> None:
     message_id = answer["message_id"]
     assert "1/2" in ids(answer)
     with world.database.begin() as tx:
-        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE)
+        set_period(tx, NORAS_CORNER_ID, 1, ends_at=MIDDLE)
         period(tx, NORAS_CORNER_ID, MIDDLE, END)
     copy = world.driver.click("leo", message_id, ids(answer)["Next"])["response"]
     assert copy["ephemeral"] is True
@@ -300,7 +298,7 @@ def test_info_tells_everything(ask: Asker, world: World) -> None:
     embed = ask("raffleinfo", "yuki")
     told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
     with world.database.begin() as tx:
-        running = raffle.find_period(tx, NORAS_CORNER_ID, 1)
+        running = find_period(tx, NORAS_CORNER_ID, 1)
     assert running is not None
     for part in (
         "**15 tickets** for each gifted sub",
@@ -336,7 +334,7 @@ def test_opening_a_raffle_tells_that_it_could_not_be_announced(
     question = ask.answer("rafflerestart")
     assert told in words(pressed(ask, question, "Restart raffle #1"))
     with world.database.begin() as tx:
-        raffle.set_period(tx, NORAS_CORNER_ID, 2, ends_at=MIDDLE)
+        set_period(tx, NORAS_CORNER_ID, 2, ends_at=MIDDLE)
     embed = ask("rafflestart")
     assert embed["title"] == "🎟️ Raffle #3 is open"
     assert told in words(embed)
@@ -422,7 +420,7 @@ def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> E
 def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) -> None:
     def now() -> list[str]:
         with world.database.begin() as tx:
-            return [one.state for one in raffle.list_periods(tx, NORAS_CORNER_ID)]
+            return [one.state for one in list_periods(tx, NORAS_CORNER_ID)]
 
     for command, title in (
         ("raffleend", "⚠️ End raffle #1 now?"),
@@ -447,7 +445,7 @@ def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) ->
 
 def test_a_raffle_is_chosen_for_the_draw(ask: Asker, world: World) -> None:
     with world.database.begin() as tx:
-        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
+        set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
         period(tx, NORAS_CORNER_ID, START + timedelta(days=2), MIDDLE - timedelta(days=1))
     assert ask("raffledraw")["title"] == "🎟️ Draw raffle #1?"
     assert ask("raffledraw", raffle=2)["title"] == "🎟️ Draw raffle #2?"
@@ -465,14 +463,14 @@ def test_the_calendar(ask: Asker, world: World) -> None:
     assert "No raffle runs" in ask("raffleend")["title"]
     assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is planned"
     with world.database.begin() as tx:
-        last = raffle.find_period(tx, NORAS_CORNER_ID, 3)
+        last = find_period(tx, NORAS_CORNER_ID, 3)
     assert last is not None
     assert (last.starts_at.day, last.ends_at.day) == (20, 26)
 
 
 def test_a_day_that_is_no_number_is_not_passed_over(world: World) -> None:
     with world.database.begin() as tx:
-        raffle.set_period(tx, NORAS_CORNER_ID, 1, ends_at=START)
+        set_period(tx, NORAS_CORNER_ID, 1, ends_at=START)
     Asker(world.driver, typing=True)("rafflestart", start_day="soon")
     with world.database.begin() as tx:
-        assert len(raffle.list_periods(tx, NORAS_CORNER_ID)) == 1
+        assert len(list_periods(tx, NORAS_CORNER_ID)) == 1

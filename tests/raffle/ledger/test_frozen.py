@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from core.draws.snapshot import HEADER_LINES
 from core.people import store as people
 from core.raffle.draw import actions as draws
-from core.raffle.ledger import embeds, looks, reading
-from core.raffle.periods.info import get_info
-from tests.raffle.draw.rig import do, exclude, froze, snapshot_of
+from core.raffle.ledger import actions, messages, standings
+from core.raffle.periods.actions import get_info
+from tests.raffle.draw.rig import exclude, froze, snapshot_of
 from tests.raffle.ledger.scene import (
     END,
     LEO,
@@ -26,7 +26,7 @@ from tests.raffle.ledger.scene import (
     with_channel,
 )
 from tests.raffle.ledger.test_chat import says
-from tests.raffle.scene import CONFIG
+from tests.raffle.scene import CONFIG, do
 
 AFTER = END + timedelta(minutes=20)
 LATER = AFTER + timedelta(minutes=1)
@@ -67,28 +67,30 @@ def is_drawn(tx: Connection, guild_id: int) -> None:
     assert do(tx, guild_id, later, draws.draw_winners, CONFIG, NUMBER)
 
 
+def standing(tx: Connection, guild_id: int, user_id: int) -> actions.Standing:
+    viewer_id = viewer(tx, guild_id, user_id)
+    found = do(tx, guild_id, LATER, actions.get_standing, viewer_id, is_admin=True)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
 def test_what_happens_after_the_freeze_changes_no_figure(
     tx: Connection, frozen: int, change: Callable[[Connection, int], None]
 ) -> None:
     def shown() -> tuple[object, ...]:
-        board = looks.board(tx, frozen, discord_of(LEO), 1, None, 1, LATER)
-        second = looks.board(tx, frozen, discord_of(LEO), 1, NUMBER, 2, LATER)
-        standings = [
-            looks.standing(
-                tx, frozen, people.get_viewer(tx, frozen, viewer(tx, frozen, user)), LATER
-            )
-            for user in (MIA, LEO, YUKI)
-        ]
+        board = do(tx, frozen, LATER, actions.get_board, None, 1, 1)
+        second = do(tx, frozen, LATER, actions.get_board, NUMBER, 1, 2)
+        own = [standing(tx, frozen, user).own for user in (MIA, LEO, YUKI)]
         return (
             [(place.name, place.rank, place.tickets) for place in (*board.places, *second.places)],
-            (board.pool, second.pages, get_info(tx, CONFIG, frozen, LATER).pool),
-            [(one.own.tickets, one.own.rank, one.own.pool) for one in standings],
+            (board.pool, second.pages, do(tx, frozen, LATER, get_info, CONFIG).pool),
+            [(one.tickets, one.rank, one.pool) for one in own],
         )
 
     before = shown()
     assert before[0] == [("MadCats", 1, 75), ("lil_bean", 2, 30)]
-    assert before[1] == (reading.Pool(2, 105), 2, reading.Pool(2, 105))
+    assert before[1] == (standings.Pool(2, 105), 2, standings.Pool(2, 105))
     change(tx, frozen)
     assert shown() == before
 
@@ -99,14 +101,13 @@ def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     snapshot = snapshot_of(tx, frozen, NUMBER)
     published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[HEADER_LINES:])
-    board = looks.board(tx, frozen, discord_of(LEO), 25, None, 1, LATER)
+    board = do(tx, frozen, LATER, actions.get_board, None, 25, 1)
     assert sorted(place.tickets for place in board.places) == published
 
 
 def test_whoever_was_left_out_is_told_so(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
-    yuki = people.get_viewer(tx, frozen, viewer(tx, frozen, YUKI))
-    body = embeds.standing(looks.standing(tx, frozen, yuki, LATER)).description
+    body = messages.standing(standing(tx, frozen, YUKI)).description
     assert body is not None
     assert "not in this draw" in body
     assert "15 tickets" in body

@@ -7,9 +7,7 @@ from sqlalchemy import Connection, text
 
 from core.events import SupportRevoked
 from core.kit.errors import Refusal
-from core.raffle import store as raffle
-from core.raffle.ledger import announcing, earning, gifts, giving, handlers, voiding
-from core.raffle.ledger.settings import PER_GIFT
+from core.raffle.ledger import gifts, store
 from tests.raffle.ledger.scene import (
     ADMIN,
     CHANNEL_ID,
@@ -32,13 +30,14 @@ from tests.raffle.ledger.scene import (
     viewer,
     with_channel,
 )
+from tests.raffle.scene import change_tickets, credit, do, list_balances, set_period
 
 SECOND = timedelta(seconds=1)
 
 
 def freeze(tx: Connection, guild_id: int, number: int = 1) -> None:
     """No entry is taken any more; how that comes about does not matter here."""
-    raffle.set_period(tx, guild_id, number, state="frozen", frozen_at=END)
+    set_period(tx, guild_id, number, state="frozen", frozen_at=END)
 
 
 # -- counting -------------------------------------------------------------------------------------
@@ -55,23 +54,23 @@ def test_fifteen_for_each_giftee_at_once(tx: Connection, guild_id: int) -> None:
 def test_the_same_gift_told_again_counts_once(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 3)
-    hear(tx, events + events[:2])
-    hear(tx, events)
+    hear(tx, *events, *events[:2])
+    hear(tx, *events)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 45
 
 
 def test_an_anonymous_gift_earns_nothing(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, None, 5)
-    assert raffle.list_balances(tx, guild_id, 1) == {}
+    assert list_balances(tx, guild_id, 1) == {}
 
 
 def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
-    choose(tx, guild_id, PER_GIFT, 20)
+    choose(tx, guild_id, "tickets_per_gifted_sub", 20)
     gives(tx, guild_id, MIA, 1, MIDDLE + SECOND)
-    choose(tx, guild_id, PER_GIFT, 0)
+    choose(tx, guild_id, "tickets_per_gifted_sub", 0)
     gives(tx, guild_id, MIA, 1, MIDDLE + 2 * SECOND)
     assert rows(tx, guild_id, viewer(tx, guild_id, MIA)) == [("gifted_sub", 15), ("gifted_sub", 20)]
 
@@ -83,7 +82,7 @@ def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_gui
     there = viewer(tx, other_guild_id, MIA)
     assert tickets(tx, other_guild_id, there) == 0
     same = gifted(other_guild_id, MIA, 1)
-    hear(tx, same)
+    hear(tx, *same)
     assert tickets(tx, other_guild_id, there) == 15
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 30
 
@@ -120,8 +119,8 @@ def test_a_gift_before_its_raffle_was_opened_is_credited_when_it_is(
     opened = period(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
     assert tickets(tx, guild_id, mia) == 0
-    earning.settle(tx, opened, MIDDLE)
-    earning.settle(tx, opened, MIDDLE)
+    credit(tx, opened, MIDDLE)
+    credit(tx, opened, MIDDLE)
     assert tickets(tx, guild_id, mia) == 30, "and what was given before it is not"
 
 
@@ -130,9 +129,10 @@ def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
 ) -> None:
     opened = period(tx, guild_id)
     freeze(tx, guild_id)
-    gifts.add_gift(tx, guild_id, "late", viewer(tx, guild_id, MIA), "late", MIDDLE)
-    earning.settle(tx, opened, END)
-    assert raffle.list_balances(tx, guild_id, 1) == {}
+    mia = viewer(tx, guild_id, MIA)
+    do(tx, guild_id, MIDDLE, store.add_gift, "late", mia, "late", MIDDLE)
+    credit(tx, opened, END)
+    assert list_balances(tx, guild_id, 1) == {}
 
 
 # -- linking --------------------------------------------------------------------------------------
@@ -167,17 +167,17 @@ def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
 
 
 def announce(tx: Connection) -> None:
-    for guild_id, drop in gifts.list_unannounced(tx):
-        announcing.announce_drop(tx, guild_id, drop)
+    for guild_id, drop in store.list_unannounced(tx):
+        do(tx, guild_id, MIDDLE, gifts.announce_drop, drop)
 
 
 def test_one_message_for_a_bomb_edited_for_its_chunks(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 50)
-    hear(tx, events[:20])
+    hear(tx, *events[:20])
     announce(tx)
-    hear(tx, events[20:])
+    hear(tx, *events[20:])
     announce(tx)
     announce(tx)
     assert told(tx, guild_id) == [("MadCats", 20, 300), ("MadCats", 50, 750)]
@@ -210,7 +210,7 @@ def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: i
     with_channel(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     announce(tx)
-    earning.settle(tx, period(tx, guild_id), MIDDLE)
+    credit(tx, period(tx, guild_id), MIDDLE)
     announce(tx)
     assert told(tx, guild_id) == [("MadCats", 2, 30)]
 
@@ -219,7 +219,8 @@ def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: i
 
 
 def drop_of(tx: Connection, guild_id: int, user_id: int) -> str:
-    return gifts.list_drops(tx, guild_id, viewer(tx, guild_id, user_id), 1)[0].drop
+    viewer_id = viewer(tx, guild_id, user_id)
+    return do(tx, guild_id, MIDDLE, store.list_drops, viewer_id, 1)[0].drop
 
 
 def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id: int) -> None:
@@ -227,7 +228,7 @@ def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     mia = viewer(tx, guild_id, MIA)
-    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+    done = do(tx, guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert (done.name, done.gifts, done.taken, done.missing) == ("MadCats", 2, 30, 0)
     assert rows(tx, guild_id, mia) == [("gifted_sub", a) for a in (15, 15, -15, -15)]
     assert tickets(tx, guild_id, mia) == 0
@@ -240,17 +241,17 @@ def test_it_is_voided_once(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 1)
     gives(tx, guild_id, MIA, 1, MIDDLE + SECOND)
     drop = drop_of(tx, guild_id, MIA)
-    voiding.void_drop(tx, guild_id, drop, ADMIN, MIDDLE)
+    do(tx, guild_id, MIDDLE, gifts.void_drop, drop)
     with pytest.raises(Refusal, match="voided before"):
-        voiding.void_drop(tx, guild_id, drop, ADMIN, MIDDLE)
+        do(tx, guild_id, MIDDLE, gifts.void_drop, drop)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
 
 
 def test_only_what_is_there_is_taken_back(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
-    giving.change_tickets(tx, guild_id, "madcats", -20, "", ADMIN, "1", MIDDLE)
-    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+    change_tickets(tx, guild_id, "madcats", -20, "", "1", MIDDLE)
+    done = do(tx, guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert (done.taken, done.missing) == (10, 20)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
 
@@ -260,7 +261,7 @@ def test_a_frozen_gift_is_not_voided(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 1)
     freeze(tx, guild_id)
     with pytest.raises(Refusal, match="is frozen"):
-        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+        do(tx, guild_id, END, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
 
 
@@ -270,16 +271,16 @@ def test_of_a_drop_that_two_raffles_took_the_frozen_part_stays(
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 5)
-    hear(tx, events[:3])
+    hear(tx, *events[:3])
     freeze(tx, guild_id)
     period(tx, guild_id, END, END + timedelta(days=31))
-    hear(tx, events[3:])
+    hear(tx, *events[3:])
     mia = viewer(tx, guild_id, MIA)
-    done = voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+    done = do(tx, guild_id, END, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert (done.gifts, done.taken, done.frozen) == (2, 30, 3)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [45, 0]
     with pytest.raises(Refusal, match="#1 is frozen"):
-        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, END)
+        do(tx, guild_id, END, gifts.void_drop, drop_of(tx, guild_id, MIA))
 
 
 def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
@@ -289,8 +290,8 @@ def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 3)
     for told, now in ((events[:2], MIDDLE), (events[2:], MIDDLE + SECOND)):
-        hear(tx, told)
-        voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, now)
+        hear(tx, *told)
+        do(tx, guild_id, now, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
     shown = [m.payload["gifts"] for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
     assert shown == [2, 1]
@@ -298,8 +299,8 @@ def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
 
 def test_a_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 1)
-    voiding.void_drop(tx, guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
-    earning.settle(tx, period(tx, guild_id), MIDDLE)
+    do(tx, guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
+    credit(tx, period(tx, guild_id), MIDDLE)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
 
 
@@ -309,7 +310,7 @@ def test_of_another_server_nothing_is_voided(
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     with pytest.raises(Refusal, match="do not know"):
-        voiding.void_drop(tx, other_guild_id, drop_of(tx, guild_id, MIA), ADMIN, MIDDLE)
+        do(tx, other_guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
 
 
 def test_what_an_admin_finds_not_to_have_happened_is_taken_back_once(
@@ -326,8 +327,8 @@ def test_what_an_admin_finds_not_to_have_happened_is_taken_back_once(
         event="SubGifted",
         of=first.key,
     )
-    handlers.on_support_revoked(tx, revoked)
-    handlers.on_support_revoked(tx, revoked)
+    hear(tx, revoked)
+    hear(tx, revoked)
     leo = viewer(tx, guild_id, LEO)
     assert sources(tx, guild_id, leo) == {"gifted_sub": 15}
     assert tickets(tx, guild_id, leo) == 15

@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.raffle import store as raffle
-from core.raffle.ledger import earning, gifting, gifts, giving, store
+from core.raffle.ledger import store
+from core.raffle.ledger.gifts import credit_gifts_of
+from core.raffle.store import find_open
 from tests.clean import cleaned
 from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
@@ -32,6 +33,7 @@ from tests.raffle.ledger.scene import (
     watches,
     with_channel,
 )
+from tests.raffle.scene import change_tickets, credit, do
 
 
 def test_given_and_taken_with_a_reason_shown_and_written_down(
@@ -40,11 +42,9 @@ def test_given_and_taken_with_a_reason_shown_and_written_down(
     with_channel(tx, guild_id)
     period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
-    done = giving.change_tickets(
-        tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", ADMIN, "1", MIDDLE
-    )
+    done = change_tickets(tx, guild_id, f"<@{discord_of(MIA)}>", 50, "a quiz", "1", MIDDLE)
     assert (done.viewer.name, done.tickets, done.linked) == ("MadCats", 50, True)
-    done = giving.change_tickets(tx, guild_id, "madcats", -8, "cheated", ADMIN, "2", MIDDLE)
+    done = change_tickets(tx, guild_id, "madcats", -8, "cheated", "2", MIDDLE)
     assert (done.amount, done.tickets) == (-8, 42)
     assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
     shown = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
@@ -58,31 +58,31 @@ def test_the_same_command_told_again_counts_once(tx: Connection, guild_id: int) 
     period(tx, guild_id)
     viewer(tx, guild_id, MIA)
     for _twice in range(2):
-        done = giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "same", MIDDLE)
+        done = change_tickets(tx, guild_id, "madcats", 5, "", "same", MIDDLE)
         assert done.tickets == 5
-    giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "another", MIDDLE)
+    change_tickets(tx, guild_id, "madcats", 5, "", "another", MIDDLE)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 10
 
 
 def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
-    giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+    change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
     with pytest.raises(Refusal, match="MadCats has 5 tickets"):
-        giving.change_tickets(tx, guild_id, "madcats", -6, "", ADMIN, "2", MIDDLE)
-    giving.change_tickets(tx, guild_id, "madcats", -5, "", ADMIN, "3", MIDDLE)
+        change_tickets(tx, guild_id, "madcats", -6, "", "2", MIDDLE)
+    change_tickets(tx, guild_id, "madcats", -5, "", "3", MIDDLE)
     with pytest.raises(Refusal, match="MadCats has 0 tickets"):
-        giving.change_tickets(tx, guild_id, "madcats", -1, "", ADMIN, "4", MIDDLE)
+        change_tickets(tx, guild_id, "madcats", -1, "", "4", MIDDLE)
     assert tickets(tx, guild_id, mia) == 0
 
 
 def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -> None:
     viewer(tx, guild_id, MIA)
     with pytest.raises(Refusal, match="No raffle takes tickets"):
-        giving.change_tickets(tx, guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+        change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
     period(tx, guild_id)
     with pytest.raises(Refusal, match="not seen anybody called"):
-        giving.change_tickets(tx, guild_id, "nobody", 5, "", ADMIN, "2", MIDDLE)
+        change_tickets(tx, guild_id, "nobody", 5, "", "2", MIDDLE)
 
 
 def test_another_servers_viewers_are_strangers(
@@ -92,7 +92,7 @@ def test_another_servers_viewers_are_strangers(
     period(tx, other_guild_id)
     viewer(tx, guild_id, MIA)
     with pytest.raises(Refusal, match="not seen anybody called"):
-        giving.change_tickets(tx, other_guild_id, "madcats", 5, "", ADMIN, "1", MIDDLE)
+        change_tickets(tx, other_guild_id, "madcats", 5, "", "1", MIDDLE)
 
 
 # -- at the same moment -------------------------------------------------------------------------
@@ -113,12 +113,12 @@ def test_of_many_who_take_at_once_as_many_succeed_as_there_are_tickets(
     database: Database, guild_id: int, crowded: int
 ) -> None:
     with database.begin() as tx:
-        giving.change_tickets(tx, guild_id, "madcats", 50, "", ADMIN, "start", MIDDLE)
+        change_tickets(tx, guild_id, "madcats", 50, "", "start", MIDDLE)
 
     def take(n: int) -> bool:
         try:
             with database.begin() as tx:
-                giving.change_tickets(tx, guild_id, "madcats", -7, "", ADMIN, f"take {n}", MIDDLE)
+                change_tickets(tx, guild_id, "madcats", -7, "", f"take {n}", MIDDLE)
         except Refusal:
             return False
         return True
@@ -136,7 +136,7 @@ def test_gifts_watching_and_admins_at_once_add_up(
     """8 threads: gifts of two people in both orders, looks at watching, gifts of tickets."""
     with database.begin() as tx:
         watches(tx, guild_id, MIA, MIDDLE, timedelta(hours=1))
-        opened = raffle.find_open(tx, guild_id, MIDDLE)
+        opened = do(tx, guild_id, MIDDLE, find_open, MIDDLE)
         assert opened is not None
 
     def act(n: int) -> None:
@@ -144,11 +144,11 @@ def test_gifts_watching_and_admins_at_once_add_up(
         at = MIDDLE + timedelta(seconds=n)
         with database.begin() as tx:
             for one in pair:
-                hear(tx, gifted(guild_id, one, 2, at))
+                hear(tx, *gifted(guild_id, one, 2, at))
         with database.begin() as tx:
-            earning.settle(tx, opened, END)
+            credit(tx, opened, END)
         with database.begin() as tx:
-            giving.change_tickets(tx, guild_id, "lil_bean", 1, "", ADMIN, f"give {n}", MIDDLE)
+            change_tickets(tx, guild_id, "lil_bean", 1, "", f"give {n}", MIDDLE)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(act, range(24)))
@@ -163,14 +163,16 @@ def test_two_who_credit_the_same_gifts_at_once_credit_them_once(
     database: Database, guild_id: int, crowded: int
 ) -> None:
     with database.begin() as tx:
+        opened = do(tx, guild_id, MIDDLE, find_open, MIDDLE)
+        assert opened is not None
         for n in range(40):
-            gifts.add_gift(tx, guild_id, f"key {n}", crowded, "drop", MIDDLE)
+            do(tx, guild_id, MIDDLE, store.add_gift, f"key {n}", crowded, "drop", MIDDLE)
 
-    def credit(_n: int) -> None:
+    def credit_all(_n: int) -> None:
         with database.begin() as tx:
-            gifting.credit_gifts(tx, guild_id)
+            do(tx, guild_id, MIDDLE, credit_gifts_of, opened)
 
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(credit, range(6)))
+        list(pool.map(credit_all, range(6)))
     with database.begin() as tx:
         assert tickets(tx, guild_id, crowded) == 600

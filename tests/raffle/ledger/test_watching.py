@@ -1,6 +1,6 @@
 """Tickets for watching: whole ones as soon as they are earned, the remainder to the microsecond."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,12 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from core.kit.database import cache_of
-from core.kit.work import run_in_guild
 from core.people.exclusions.actions import exclude_viewer
-from core.raffle import store as raffle
-from core.raffle.ledger import earning, giving
-from core.raffle.ledger.settings import PER_HOUR
-from core.raffle.records import Period
+from core.raffle.ledger import earning
 from core.watchtime.tables import adjustments
 from tests.raffle.ledger.scene import (
     ADMIN,
@@ -30,25 +26,22 @@ from tests.raffle.ledger.scene import (
     tickets,
     watches,
 )
+from tests.raffle.scene import change_tickets, credit, do, find_period, list_balances, set_period
 
 MINUTE = timedelta(minutes=1)
-
-
-def credit(tx: Connection, of: Period, now: datetime = END) -> int:
-    return earning.settle(tx, of, now)
 
 
 def test_ten_an_hour_and_the_remainder_is_kept(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, timedelta(minutes=65))
-    assert credit(tx, opened) == 1
+    assert credit(tx, opened, END) == 1
     assert tickets(tx, guild_id, mia) == 10
     watches(tx, guild_id, MIA, MIDDLE + 5 * HOUR, timedelta(seconds=59))
-    assert credit(tx, opened) == 0
+    assert credit(tx, opened, END) == 0
     watches(tx, guild_id, MIA, MIDDLE + 6 * HOUR, timedelta(seconds=1))
-    assert credit(tx, opened) == 1
-    assert credit(tx, opened) == 0
+    assert credit(tx, opened, END) == 1
+    assert credit(tx, opened, END) == 0
     assert rows(tx, guild_id, mia) == [("watchtime", 10), ("watchtime", 1)]
 
 
@@ -66,8 +59,8 @@ def test_only_what_was_watched_within_the_raffle(tx: Connection, guild_id: int) 
 def test_minutes_before_the_link_count_with_the_link(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
-    credit(tx, opened)
-    assert raffle.list_balances(tx, guild_id, 1) == {}
+    credit(tx, opened, END)
+    assert list_balances(tx, guild_id, 1) == {}
     mia = link(tx, guild_id, MIA, MIDDLE + 2 * HOUR)
     assert tickets(tx, guild_id, mia) == 10
 
@@ -76,8 +69,8 @@ def test_who_earns_no_watchtime_earns_no_tickets(tx: Connection, guild_id: int) 
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
-    run_in_guild(tx, guild_id, 900, MIDDLE, exclude_viewer, mia, "everything")
-    credit(tx, opened)
+    do(tx, guild_id, MIDDLE, exclude_viewer, mia, "everything")
+    credit(tx, opened, END)
     assert tickets(tx, guild_id, mia) == 0
 
 
@@ -102,7 +95,7 @@ def test_corrected_time_corrects_tickets_again_and_again(tx: Connection, guild_i
     for minutes, there in ((0, 10), (-12, 8), (12, 10), (-12, 8), (-48, 0), (60, 10)):
         if minutes:
             adjust(tx, guild_id, mia, minutes, f"{minutes}:{there}:{len(rows(tx, guild_id, mia))}")
-        credit(tx, opened)
+        credit(tx, opened, END)
         assert tickets(tx, guild_id, mia) == there
     amounts = [amount for _source, amount in rows(tx, guild_id, mia)]
     assert amounts == [10, -2, 2, -2, -8, 10]
@@ -114,13 +107,13 @@ def test_a_correction_takes_no_more_than_is_there_and_the_rest_later(
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
-    credit(tx, opened)
-    giving.change_tickets(tx, guild_id, "madcats", -9, "", ADMIN, "1", MIDDLE)
+    credit(tx, opened, END)
+    change_tickets(tx, guild_id, "madcats", -9, "", "1", MIDDLE)
     adjust(tx, guild_id, mia, -30, "less")
-    credit(tx, opened)
+    credit(tx, opened, END)
     assert tickets(tx, guild_id, mia) == 0
-    giving.change_tickets(tx, guild_id, "madcats", 20, "", ADMIN, "2", MIDDLE)
-    credit(tx, opened)
+    change_tickets(tx, guild_id, "madcats", 20, "", "2", MIDDLE)
+    credit(tx, opened, END)
     assert tickets(tx, guild_id, mia) == 5 - 9 + 20
 
 
@@ -131,9 +124,9 @@ def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> No
     watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
     credit(tx, opened, MIDDLE)
     for hours, rate in ((1.5, 20), (2.5, 0), (3.5, 3)):
-        choose(tx, guild_id, PER_HOUR, rate)
+        choose(tx, guild_id, "tickets_per_hour", rate)
         credit(tx, opened, MIDDLE + hours * HOUR)
-    credit(tx, opened)
+    credit(tx, opened, END)
     assert tickets(tx, guild_id, mia) == 36
 
 
@@ -141,10 +134,10 @@ def test_an_ended_raffle_counts_up_to_its_end(tx: Connection, guild_id: int) -> 
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
-    raffle.set_period(tx, guild_id, 1, ends_at=MIDDLE + HOUR)
-    shorter = raffle.find_period(tx, guild_id, 1)
+    set_period(tx, guild_id, 1, ends_at=MIDDLE + HOUR)
+    shorter = find_period(tx, guild_id, 1)
     assert shorter is not None
-    credit(tx, shorter)
+    credit(tx, shorter, END)
     assert tickets(tx, guild_id, mia) == 10
     assert opened.ends_at == END
 
@@ -154,19 +147,19 @@ def test_after_the_freeze_nothing_is_added(tx: Connection, guild_id: int, state:
     opened = period(tx, guild_id)
     link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
-    raffle.set_period(tx, guild_id, 1, state=state)
-    assert credit(tx, opened) == 0
+    set_period(tx, guild_id, 1, state=state)
+    assert credit(tx, opened, END) == 0
 
 
 def test_until_next(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
-    assert earning.until_next(tx, opened, mia, MIDDLE) == 6 * MINUTE
+    assert do(tx, guild_id, MIDDLE, earning.until_next, opened, mia) == 6 * MINUTE
     watches(tx, guild_id, MIA, MIDDLE, 8 * MINUTE)
-    assert earning.until_next(tx, opened, mia, MIDDLE + HOUR) == 4 * MINUTE
-    choose(tx, guild_id, PER_HOUR, 0)
-    assert earning.until_next(tx, opened, mia, MIDDLE + HOUR) is None
-    assert earning.until_next(tx, opened, mia, END) is None
+    assert do(tx, guild_id, MIDDLE + HOUR, earning.until_next, opened, mia) == 4 * MINUTE
+    choose(tx, guild_id, "tickets_per_hour", 0)
+    assert do(tx, guild_id, MIDDLE + HOUR, earning.until_next, opened, mia) is None
+    assert do(tx, guild_id, END, earning.until_next, opened, mia) is None
 
 
 stretches = st.lists(
@@ -196,8 +189,8 @@ def test_however_often_somebody_looks_it_is_floor_of_the_time(
             watches(tx, guild_id, who, begin + start * MINUTE, length * MINUTE)
             minutes[who] |= set(range(start, start + length)) & set(range(600))
             if n in looks:
-                credit(tx, opened)
-        credit(tx, opened)
+                credit(tx, opened, END)
+        credit(tx, opened, END)
         for who, viewer_id in ids.items():
             assert tickets(tx, guild_id, viewer_id) == len(minutes[who]) // 6
     finally:

@@ -10,18 +10,16 @@ from core.guilds.actions import setting
 from core.guilds.records import AuditEntry
 from core.guilds.settings import TIME_ZONE
 from core.kit.errors import Refusal
-from core.raffle import store
-from core.raffle.current import find_shown, get_taking
+from core.kit.records import THE_BOT
+from core.kit.work import run_in_guild
+from core.raffle.actions import find_shown
 from core.raffle.draw import actions as draws
 from core.raffle.draw import messages
-from core.raffle.ledger import earning
+from core.raffle.ledger.actions import hold_latest
 from core.raffle.periods import actions
-from core.raffle.periods.settings import ENABLED
 from core.raffle.records import Period
-from core.raffle.settings import LOG_CHANNEL, PRIZE, WINNERS
-from tests.raffle.draw.rig import audited, do, froze
+from tests.raffle.draw.rig import audited, froze
 from tests.raffle.ledger.scene import (
-    ADMIN,
     CHANNEL_ID,
     CONFIG,
     MIA,
@@ -34,6 +32,7 @@ from tests.raffle.ledger.scene import (
     watches,
     with_channel,
 )
+from tests.raffle.scene import SETTINGS, credit, do, find_period, list_periods
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 SECOND = timedelta(seconds=1)
@@ -60,12 +59,16 @@ def start(
     end_day: int | None = None,
     now: datetime = NOON,
 ) -> Period:
-    return actions.start(tx, CONFIG, guild_id, start_day, end_day, ADMIN, now)
+    return do(tx, guild_id, now, actions.start, CONFIG, start_day, end_day)
+
+
+def open_due(tx: Connection, guild_id: int, now: datetime) -> Period | None:
+    return run_in_guild(tx, guild_id, THE_BOT, now, actions.open_due, CONFIG)
 
 
 def set_dates(tx: Connection, guild_id: int, first: str, last: str, now: datetime = NOON) -> Period:
     days = (date.fromisoformat(first), date.fromisoformat(last))
-    return actions.set_dates(tx, CONFIG, guild_id, *days, ADMIN, now)
+    return do(tx, guild_id, now, actions.set_dates, CONFIG, *days)
 
 
 def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
@@ -76,7 +79,7 @@ def dates(tx: Connection, guild_id: int) -> list[tuple[str, str, str]]:
             f"{one.ends_at.astimezone(STOCKHOLM):%m-%d %H:%M}",
             one.state,
         )
-        for one in reversed(store.list_periods(tx, guild_id))
+        for one in reversed(list_periods(tx, guild_id))
     ]
 
 
@@ -88,15 +91,15 @@ def kinds(tx: Connection, guild_id: int) -> list[str]:
 
 
 def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, guild_id: int) -> None:
-    choose(tx, guild_id, PRIZE, "A mouse")
-    choose(tx, guild_id, WINNERS, 3)
+    choose(tx, guild_id, "prize", "A mouse")
+    choose(tx, guild_id, "winners", 3)
     opened = start(tx, guild_id)
     assert (opened.prize, opened.winners_wanted, opened.number) == ("A mouse", 3, 1)
-    assert setting(tx, guild_id, ENABLED)
+    assert setting(tx, guild_id, SETTINGS["enabled"])
     for now in (NOON, at("2026-12-01") - SECOND):
-        assert actions.open_due(tx, CONFIG, guild_id, now) is None
+        assert open_due(tx, guild_id, now) is None
     for _twice in range(2):
-        actions.open_due(tx, CONFIG, guild_id, at("2026-12-01T00:00:07"))
+        open_due(tx, guild_id, at("2026-12-01T00:00:07"))
     assert dates(tx, guild_id) == [
         ("11-22 12:00", "12-01 00:00", "open"),
         ("12-01 00:00", "01-01 00:00", "open"),
@@ -111,12 +114,12 @@ def test_a_new_time_zone_at_the_other_end_of_the_world_leaves_no_gap(
     choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
     first = start(tx, guild_id)
     choose(tx, guild_id, TIME_ZONE, "Etc/GMT+12")
-    second = actions.open_due(tx, CONFIG, guild_id, first.ends_at)
+    second = open_due(tx, guild_id, first.ends_at)
     assert second is not None
     assert second.starts_at == first.ends_at
     assert second.ends_at == datetime(2027, 1, 1, 12, tzinfo=UTC)
     choose(tx, guild_id, TIME_ZONE, "Pacific/Kiritimati")
-    third = actions.open_due(tx, CONFIG, guild_id, second.ends_at)
+    third = open_due(tx, guild_id, second.ends_at)
     assert third is not None
     assert third.starts_at == second.ends_at
 
@@ -127,7 +130,7 @@ def test_a_raffle_that_an_admin_ended_is_not_continued_in_a_new_time_zone(
     start(tx, guild_id, None, 30)
     set_dates(tx, guild_id, "2026-11-22", "2026-11-29")
     choose(tx, guild_id, TIME_ZONE, "Pacific/Honolulu")
-    assert actions.open_due(tx, CONFIG, guild_id, at("2026-11-30")) is None
+    assert open_due(tx, guild_id, at("2026-11-30")) is None
 
 
 def test_a_prize_named_later_is_that_of_the_raffle_without_one(
@@ -135,12 +138,12 @@ def test_a_prize_named_later_is_that_of_the_raffle_without_one(
 ) -> None:
     start(tx, guild_id)
     start(tx, other_guild_id)
-    choose(tx, guild_id, PRIZE, "A mouse")
+    choose(tx, guild_id, "prize", "A mouse")
     for _twice in range(2):
-        actions.name_prize(tx, guild_id, NOON + SECOND)
-        actions.name_prize(tx, other_guild_id, NOON + SECOND)
-    choose(tx, guild_id, PRIZE, "A cable")
-    actions.name_prize(tx, guild_id, NOON + SECOND)
+        run_in_guild(tx, guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
+        run_in_guild(tx, other_guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
+    choose(tx, guild_id, "prize", "A cable")
+    run_in_guild(tx, guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
     assert [prize_of(tx, one) for one in (guild_id, other_guild_id)] == ["A mouse", ""]
     assert kinds(tx, guild_id) == ["raffle.opened", "raffle.dates"]
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.prize #1"]
@@ -150,26 +153,26 @@ def test_what_was_played_for_nothing_is_given_no_prize_after_the_end(
     tx: Connection, guild_id: int
 ) -> None:
     ends_at = start(tx, guild_id).ends_at
-    choose(tx, guild_id, PRIZE, "A mouse")
-    actions.name_prize(tx, guild_id, ends_at)
+    choose(tx, guild_id, "prize", "A mouse")
+    run_in_guild(tx, guild_id, THE_BOT, ends_at, actions.name_prize)
     assert prize_of(tx, guild_id) == ""
 
 
 def prize_of(tx: Connection, guild_id: int) -> str:
-    found = store.find_period(tx, guild_id, 1)
+    found = find_period(tx, guild_id, 1)
     assert found is not None
     return found.prize
 
 
 def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
-    assert actions.open_due(tx, CONFIG, guild_id, NOON) is None
+    assert open_due(tx, guild_id, NOON) is None
 
 
 def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     start(tx, guild_id)
     start(tx, other_guild_id)
-    actions.end(tx, guild_id, 1, ADMIN, NOON + SECOND)
-    (other,) = store.list_periods(tx, other_guild_id)
+    do(tx, guild_id, NOON + SECOND, actions.end, 1)
+    (other,) = list_periods(tx, other_guild_id)
     assert (other.number, other.ends_at) == (1, datetime(2026, 12, 1, tzinfo=UTC))
 
 
@@ -197,7 +200,7 @@ def test_what_happened_since_the_first_is_credited_when_the_month_is_opened_late
     mia = link(tx, guild_id, MIA)
     gives(tx, guild_id, MIA, 2, at("2026-12-01T00:00:01"))
     watches(tx, guild_id, MIA, at("2026-11-30T23:00"), timedelta(hours=2))
-    actions.open_due(tx, CONFIG, guild_id, at("2026-12-03T09:00"))
+    open_due(tx, guild_id, at("2026-12-03T09:00"))
     assert tickets(tx, guild_id, mia, 2) == 2 * 15 + 10
 
 
@@ -208,39 +211,39 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
     start(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, NOON, timedelta(hours=2))
-    ended = actions.end(tx, guild_id, 1, ADMIN, NOON + timedelta(hours=1))
-    earning.settle(tx, ended, NOON + timedelta(hours=3))
+    ended = do(tx, guild_id, NOON + timedelta(hours=1), actions.end, 1)
+    credit(tx, ended, NOON + timedelta(hours=3))
     assert tickets(tx, guild_id, mia) == 10
     gives(tx, guild_id, MIA, 1, NOON + timedelta(hours=1))
     assert tickets(tx, guild_id, mia) == 10
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "open")]
-    assert actions.open_due(tx, CONFIG, guild_id, at("2026-12-01")) is None
+    assert open_due(tx, guild_id, at("2026-12-01")) is None
     froze(tx, guild_id, 1, NOON + timedelta(hours=2))
     assert kinds(tx, guild_id)[-2:] == ["raffle.dates", "raffle.frozen"]
 
 
 def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild_id: int) -> None:
     """That they switch the monthly raffles on and off is part of what they do."""
-    choose(tx, guild_id, ENABLED, False)
+    choose(tx, guild_id, "enabled", False)
     start(tx, guild_id)
-    assert setting(tx, guild_id, ENABLED)
-    actions.end(tx, guild_id, 1, ADMIN, NOON + SECOND)
-    assert not setting(tx, guild_id, ENABLED)
+    assert setting(tx, guild_id, SETTINGS["enabled"])
+    do(tx, guild_id, NOON + SECOND, actions.end, 1)
+    assert not setting(tx, guild_id, SETTINGS["enabled"])
     written = tx.scalars(select(AuditEntry.action).order_by(AuditEntry.id.desc()).limit(2))
     assert list(written) == ["raffle.end", "raffle.open"]
 
 
 def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
-    assert actions.end(tx, guild_id, 1, ADMIN, NOON).state == "closed"
+    assert do(tx, guild_id, NOON, actions.end, 1).state == "closed"
     start(tx, guild_id, 26, 27)
-    assert find_shown(tx, guild_id, NOON) == store.find_period(tx, guild_id, 2)
+    assert do(tx, guild_id, NOON, find_shown) == find_period(tx, guild_id, 2)
 
 
 def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
     for action in (
-        lambda: actions.get_to_change(tx, guild_id, NOON),
-        lambda: actions.get_running(tx, guild_id, NOON),
+        lambda: do(tx, guild_id, NOON, actions.get_to_change),
+        lambda: do(tx, guild_id, NOON, actions.get_running),
     ):
         with pytest.raises(Refusal, match="No raffle runs") as raised:
             action()
@@ -251,23 +254,23 @@ def test_a_second_click_or_another_admins_ends_nothing_else(tx: Connection, guil
     """Two admins were asked about the same raffle, and both say yes."""
     start(tx, guild_id)
     later = NOON + timedelta(hours=1)
-    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later)
+    do(tx, guild_id, later, actions.restart, CONFIG, 1)
     for action in (
-        lambda: actions.restart(tx, CONFIG, guild_id, 1, ADMIN + 1, later + SECOND),
-        lambda: actions.end(tx, guild_id, 1, ADMIN + 1, later + SECOND),
+        lambda: do(tx, guild_id, later + SECOND, actions.restart, CONFIG, 1),
+        lambda: do(tx, guild_id, later + SECOND, actions.end, 1),
     ):
         with pytest.raises(Refusal, match="Raffle #1 is over already"):
             action()
     assert [state for _start, _end, state in dates(tx, guild_id)] == ["open", "open"]
-    assert setting(tx, guild_id, ENABLED)
+    assert setting(tx, guild_id, SETTINGS["enabled"])
 
 
 # -- cancelling -----------------------------------------------------------------------------------
 
 
 def cancel(tx: Connection, guild_id: int, now: datetime, number: int | None = None) -> Period:
-    found = actions.get_to_cancel(tx, guild_id, number, now)
-    return actions.cancel(tx, guild_id, found.number, ADMIN, now)
+    found = do(tx, guild_id, now, actions.get_to_cancel, number)
+    return do(tx, guild_id, now, actions.cancel, found.number)
 
 
 def test_a_cancelled_raffle_is_never_drawn_and_its_time_is_free(
@@ -316,7 +319,7 @@ def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
     for number, seconds in ((1, -1), (2, 0)):
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
-        actions.end(tx, guild_id, number, ADMIN, ended)
+        do(tx, guild_id, ended, actions.end, number)
         draw = froze(tx, guild_id, number, ended)
         assert draw.round_at is not None
         then = draw.round_at + timedelta(seconds=seconds)
@@ -333,14 +336,14 @@ def test_another_servers_raffle_is_not_cancelled(
 ) -> None:
     start(tx, guild_id)
     with pytest.raises(Refusal, match="no raffle #1"):
-        actions.cancel(tx, other_guild_id, 1, ADMIN, NOON)
+        do(tx, other_guild_id, NOON, actions.cancel, 1)
 
 
 def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 28)
     gives(tx, guild_id, MIA, 1, NOON + SECOND)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later)
+    do(tx, guild_id, later, actions.restart, CONFIG, 1)
     gives(tx, guild_id, MIA, 2, later)
     mia = viewer(tx, guild_id, MIA)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 30]
@@ -355,7 +358,7 @@ def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
 ) -> None:
     start(tx, guild_id)
     later = NOON + timedelta(days=1)
-    actions.restart(tx, CONFIG, guild_id, 1, ADMIN, later + timedelta(milliseconds=400))
+    do(tx, guild_id, later + timedelta(milliseconds=400), actions.restart, CONFIG, 1)
     gives(tx, guild_id, MIA, 1, later)
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA), 2) == 15
 
@@ -426,11 +429,11 @@ def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
 ) -> None:
     start(tx, guild_id, None, 24)
     after = at("2026-11-25T08:00")
-    assert get_taking(tx, guild_id, after).number == 1
+    assert do(tx, guild_id, after, hold_latest) == 1
     froze(tx, guild_id, 1, after)
     with pytest.raises(Refusal, match="No raffle takes tickets"):
-        get_taking(tx, guild_id, after)
-    shown = find_shown(tx, guild_id, after)
+        do(tx, guild_id, after, hold_latest)
+    shown = do(tx, guild_id, after, find_shown)
     assert shown is not None
     assert shown.state == "frozen"
 
@@ -445,7 +448,7 @@ def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int
 
 
 def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) -> None:
-    choose(tx, guild_id, LOG_CHANNEL, 888)
+    choose(tx, guild_id, "log_channel", 888)
     start(tx, guild_id)
     where = {m.kind: m.target["channel_id"] for m in posted(tx, guild_id)}
     assert where == {"raffle.opened": CHANNEL_ID, "raffle.changed": 888}
@@ -455,7 +458,7 @@ def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) ->
 def test_without_a_log_of_its_own_nothing_is_said_twice(
     tx: Connection, guild_id: int, log: int
 ) -> None:
-    choose(tx, guild_id, LOG_CHANNEL, log)
+    choose(tx, guild_id, "log_channel", log)
     start(tx, guild_id)
     set_dates(tx, guild_id, "2026-11-22", "2026-12-24", NOON + SECOND)
     assert [m.kind for m in posted(tx, guild_id)] == ["raffle.opened", "raffle.dates"]

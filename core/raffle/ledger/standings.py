@@ -1,20 +1,19 @@
-"""The statements that read who has how many tickets, and why.
+"""Queries about who has how many tickets, and why.
 
-Who is not linked, or excluded, is not in the pool: without a place and without a chance. Their
-tickets wait for them. Once the list is frozen the pool is exactly that list, whatever happens to
+Viewers who are not linked, or are excluded, are not in the pool: they have no rank and no chance,
+but keep their tickets. Once the list is frozen, the pool is exactly that list, whatever happens to
 links and exclusions afterwards.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, func, select, text
+from sqlalchemy import BigInteger, func, select, text
 
+from core.kit.work import Work
 from core.people.exclusions.store import excluded_from
-from core.raffle.records import Entry as LedgerEntry
-
-entries = LedgerEntry.__table__
+from core.raffle.records import Entry
 
 _EXCLUDED = excluded_from("raffle", at=":now")
 
@@ -38,8 +37,7 @@ _POOL = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """All who can win, and their tickets together."""
 
     viewers: int
@@ -51,14 +49,16 @@ _GET_POOL = text(
 )
 
 
-def get_pool(tx: Connection, guild_id: int, period: int, now: datetime) -> Pool:
-    """How many can win, and how many tickets they have."""
-    key = {"guild_id": guild_id, "period": period, "now": now}
-    return Pool(**tx.execute(_GET_POOL, key).mappings().one())
+def get_pool(work: Work, period: int) -> Pool:
+    """How many can win now, and how many tickets they have."""
+    return Pool(*work.tx.execute(_GET_POOL, _where(work, period)).one())
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+def _where(work: Work, period: int, **more: Any) -> dict[str, Any]:
+    return {"guild_id": work.guild_id, "period": period, "now": work.now, **more}
+
+
+class Own(NamedTuple):
     """A viewer's tickets.
 
     Attributes:
@@ -92,31 +92,26 @@ _GET_OWN = text(
 )
 
 
-def get_own(tx: Connection, guild_id: int, period: int, viewer_id: int, now: datetime) -> Own:
-    """What a viewer has, and how that compares."""
-    key = {"guild_id": guild_id, "period": period, "viewer_id": viewer_id, "now": now}
-    row = tx.execute(_GET_OWN, key).one()
-    sources = list_sources(tx, guild_id, viewer_id, period)
-    pool = Pool(row.viewers, row.all_tickets)
-    return Own(row.tickets, sources, row.rank, row.linked, pool)
+def get_own(work: Work, period: int, viewer_id: int) -> Own:
+    """A viewer's tickets, and how they compare."""
+    row = work.tx.execute(_GET_OWN, _where(work, period, viewer_id=viewer_id)).one()
+    sources = list_sources(work, viewer_id, period)
+    return Own(row.tickets, sources, row.rank, row.linked, Pool(row.viewers, row.all_tickets))
 
 
-def list_sources(
-    tx: Connection, guild_id: int, viewer_id: int | None, period: int | None
-) -> list[tuple[str, int]]:
-    """Source and sum, the largest first; of a viewer or of all, in one period or ever."""
-    added = func.sum(entries.c.amount).cast(BigInteger)
-    wanted = select(entries.c.source, added).where(entries.c.guild_id == guild_id)
+def list_sources(work: Work, viewer_id: int | None, period: int | None) -> list[tuple[str, int]]:
+    """Source and sum, the largest first; of a viewer or of all, in one raffle or ever."""
+    added = func.sum(Entry.amount).cast(BigInteger)
+    wanted = select(Entry.source, added)
     if viewer_id is not None:
-        wanted = wanted.where(entries.c.viewer_id == viewer_id)
+        wanted = wanted.where(Entry.viewer_id == viewer_id)
     if period is not None:
-        wanted = wanted.where(entries.c.period == period)
-    found = tx.execute(wanted.group_by(entries.c.source).order_by(added.desc(), entries.c.source))
+        wanted = wanted.where(Entry.period == period)
+    found = work.execute(wanted.group_by(Entry.source).order_by(added.desc(), Entry.source))
     return [(source, tickets) for source, tickets in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One line of the board."""
 
     rank: int
@@ -144,74 +139,36 @@ _LIST_PLACES = text(
 
 
 def list_places(
-    tx: Connection,
-    guild_id: int,
-    period: int,
-    limit: int,
-    skip: int,
-    own_id: int | None,
-    now: datetime,
+    work: Work, period: int, limit: int, skip: int, own_id: int | None
 ) -> tuple[list[Place], Place | None]:
     """So many places after the first ones, and the viewer's own."""
-    key = {
-        "guild_id": guild_id,
-        "period": period,
-        "limit": limit,
-        "skip": skip,
-        "own_id": own_id,
-        "now": now,
-    }
+    where = _where(work, period, limit=limit, skip=skip, own_id=own_id)
     places: list[Place] = []
     own = None
-    for row in tx.execute(_LIST_PLACES, key):
-        place = Place(row.rank, row.viewer_id, row.name, row.tickets)
-        if row.on_page:
+    for *columns, on_page in work.tx.execute(_LIST_PLACES, where):
+        place = Place(*columns)
+        if on_page:
             places.append(place)
-        if row.viewer_id == own_id:
+        if place.viewer_id == own_id:
             own = place
     return places, own
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An entry of the ledger. `actor` is the Discord id of the admin who made it, if one did."""
-
-    at: datetime
-    source: str
-    amount: int
-    reason: str
-    actor: int | None
+def count_entries(work: Work, period: int, viewer_id: int) -> tuple[int, int]:
+    """How many entries somebody has in a raffle, and what they add up to."""
+    total = func.coalesce(func.sum(Entry.amount), 0).cast(BigInteger)
+    theirs = (Entry.period == period, Entry.viewer_id == viewer_id)
+    count, tickets = work.execute(select(func.count(), total).where(*theirs)).one()
+    return count, tickets
 
 
-_COUNT_ROWS = text("""
-    SELECT count(*) AS rows, COALESCE(sum(amount), 0)::bigint AS tickets FROM raffle_entries AS e
-     WHERE e.guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
-""")
-_LIST_ROWS = text("""
-    SELECT at, source, amount, reason, actor FROM raffle_entries AS e
-     WHERE e.guild_id = :guild_id AND period = :period AND viewer_id = :viewer_id
-     ORDER BY id DESC LIMIT :limit OFFSET :skip
-""")
-
-
-def count_rows(tx: Connection, guild_id: int, period: int, viewer_id: int) -> tuple[int, int]:
-    """How many entries somebody has in a period, and what they add up to."""
-    key = {"guild_id": guild_id, "period": period, "viewer_id": viewer_id}
-    row = tx.execute(_COUNT_ROWS, key).one()
-    return row.rows, row.tickets
-
-
-def list_rows(
-    tx: Connection, guild_id: int, period: int, viewer_id: int, limit: int, skip: int
-) -> list[Entry]:
+def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int) -> Sequence[Entry]:
     """Somebody's entries, newest first."""
-    key = {"guild_id": guild_id, "period": period, "viewer_id": viewer_id}
-    found = tx.execute(_LIST_ROWS, key | {"limit": limit, "skip": skip})
-    return [Entry(**row) for row in found.mappings()]
+    theirs = select(Entry).where(Entry.period == period, Entry.viewer_id == viewer_id)
+    return work.scalars(theirs.order_by(Entry.id.desc()).limit(limit).offset(skip)).all()
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A raffle in which there were tickets.
 
     Attributes:
@@ -243,10 +200,8 @@ _TAKEN_BY = text(
 )
 
 
-def list_taken(tx: Connection, guild_id: int, viewer_id: int | None) -> list[Taken]:
+def list_taken(work: Work, viewer_id: int | None) -> list[Taken]:
     """The last raffles with tickets, of a viewer or of all, newest first."""
-    if viewer_id is None:
-        found = tx.execute(_TAKEN, {"guild_id": guild_id})
-    else:
-        found = tx.execute(_TAKEN_BY, {"guild_id": guild_id, "viewer_id": viewer_id})
-    return [Taken(**row) for row in found.mappings()]
+    statement = _TAKEN if viewer_id is None else _TAKEN_BY
+    where = {"guild_id": work.guild_id, "viewer_id": viewer_id}
+    return [Taken(*row) for row in work.tx.execute(statement, where)]

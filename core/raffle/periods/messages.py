@@ -1,4 +1,4 @@
-"""How the calendar looks in Discord."""
+"""What people read about starting, ending and moving raffles."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,9 +11,9 @@ from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.embeds import tickets_words, when_words
-from core.raffle.ledger.reading import Pool
-from core.raffle.periods.info import Info
+from core.raffle.ledger.messages import tickets_words, when_words
+from core.raffle.ledger.standings import Pool
+from core.raffle.periods.actions import Info
 from core.raffle.records import Period
 
 

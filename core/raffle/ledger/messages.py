@@ -1,4 +1,4 @@
-"""How tickets look in Discord."""
+"""What people read about tickets, in Discord and in chat."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,12 +12,11 @@ from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.leaderboard import MEDALS, Leaderboard, Row
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.giving import Done
-from core.raffle.ledger.looks import Board, Standing, Stats, Why
-from core.raffle.ledger.reading import Entry, Place, Pool, Taken
+from core.raffle.ledger.actions import Board, Changed, Standing, Stats, Why
+from core.raffle.ledger.gifts import Given, Voided
 from core.raffle.ledger.rules import chance_words
-from core.raffle.ledger.voiding import Given, Voided
-from core.raffle.records import Period
+from core.raffle.ledger.standings import Place, Pool, Taken
+from core.raffle.records import Entry, Period
 
 
 def tickets_words(count: int) -> str:
@@ -127,12 +126,12 @@ def why(found: Why) -> discord.Embed:
     title = _("{name}: {tickets} in raffle #{number}").format(
         name=safe(found.viewer.name, 60), tickets=tickets_words(found.tickets), number=found.number
     )
-    rows = [_row(row) for row in found.rows]
+    rows = [_entry(one) for one in found.entries]
     body = lines(rows) or _("Nothing yet. `/raffleinfo` tells how tickets are earned.")
     return card("🔎 " + title, body)
 
 
-def _row(row: Entry) -> str:
+def _entry(row: Entry) -> str:
     taken_back = row.source == "gifted_sub" and row.amount < 0
     source = "↩️ " + _("Gift taken back") if taken_back else source_words(row.source)
     parts = [f"`{row.amount:+,}`", source, format_dt(row.at, "f")]
@@ -203,7 +202,7 @@ def _taken(one: Taken, of_all: bool) -> str:
 # -- answers to admins ----------------------------------------------------------------------------
 
 
-def changed_now(done: Done) -> discord.Embed:
+def changed(done: Changed) -> discord.Embed:
     """Tickets were given or taken."""
     title = _("{name} has {tickets} now").format(
         name=safe(done.viewer.name, 60), tickets=tickets_words(done.tickets)
@@ -329,3 +328,56 @@ def _change_title(payload: Mapping[str, Any]) -> str:
         tickets=tickets_words(abs(payload.get("amount", 0))),
         number=payload["number"],
     )
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+def tickets_line(payload: Mapping[str, Any]) -> str:
+    """Answer to `!tickets`."""
+    count, locked = tickets_words(payload["tickets"]), payload.get("locked", False)
+    if not payload["linked"] and not locked:
+        if payload["tickets"] == 0:
+            words = _("@{viewer} Link your Kick account in Discord with /link to take part.")
+        else:
+            words = _("@{viewer} {tickets} wait for you: link in Discord with /link.")
+        return words.format(viewer=payload["viewer"], tickets=count)
+    parts = [f"@{payload['viewer']} {count}"]
+    if payload["rank"] is not None:
+        parts.append(
+            _("rank {rank} of {viewers}, chance {chance}").format(
+                rank=f"{payload['rank']:,}",
+                viewers=f"{payload['viewers']:,}",
+                chance=chance_words(payload["tickets"], payload["all"]),
+            )
+        )
+    elif locked and payload["tickets"]:
+        parts.append(_("not in this draw"))
+    if locked:
+        parts.append(_("tickets are locked"))
+    if payload["seconds"] is not None:
+        parts.append(_("next one in {time}").format(time=_rounded(payload["seconds"])))
+    return " · ".join(parts)
+
+
+def raffle_line(payload: Mapping[str, Any]) -> str:
+    """Answer to `!raffle`."""
+    parts = [_("Raffle #{number}").format(number=payload["number"])]
+    if payload["prize"]:
+        parts.append(_("win {prize}").format(prize=" ".join(payload["prize"].split())[:150]))
+    parts.append(_("ends in {time}").format(time=_rounded(payload["left"])))
+    if payload["per_gift"]:
+        parts.append(_("{tickets} for a gifted sub").format(tickets=f"{payload['per_gift']:,}"))
+    if payload["per_hour"]:
+        parts.append(_("{tickets} for an hour watched").format(tickets=f"{payload['per_hour']:,}"))
+    return " · ".join(parts)
+
+
+def _rounded(seconds: float) -> str:
+    """In the largest unit that says enough, rounded up."""
+    minutes = max(1, -int(-seconds // 60))
+    if minutes < 120:
+        return plural("{count} minute", "{count} minutes", minutes)
+    if minutes < 48 * 60:
+        return plural("{count} hour", "{count} hours", -(-minutes // 60))
+    return plural("{count} day", "{count} days", -(-minutes // 1440))

@@ -1,0 +1,345 @@
+"""Tickets that an admin gives or takes, and what viewers see of tickets."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from core.events import AccountLinked, ChatMessageSent
+from core.guilds.actions import audit, load_settings
+from core.kit.errors import Refusal
+from core.kit.paginator import nearest_page
+from core.kit.words import _, plural
+from core.kit.work import Work
+from core.outbox import actions as outbox
+from core.people import actions as people
+from core.people import store as people_store
+from core.people.records import Viewer
+from core.raffle.actions import find_shown, get_shown, hold_open, lock_period, log_change
+from core.raffle.ledger import earning, standings, store
+from core.raffle.ledger.standings import Own, Place, Pool, Taken
+from core.raffle.ledger.store import NewEntry
+from core.raffle.records import Entry, Period, Source
+from core.raffle.rules import RaffleSettings
+from core.raffle.store import find_open, list_in_state
+
+MOST = 1_000_000
+"""Tickets that can be given at once."""
+
+LONGEST_REASON = 300
+ENTRIES_A_PAGE = 12
+
+MOST_PAGES = 999_999
+"""The number of a page has at most six digits in its button."""
+
+# -- giving and taking ----------------------------------------------------------------------------
+
+
+class Changed(NamedTuple):
+    """Tickets that an admin gave or took.
+
+    Attributes:
+        amount: negative if they were taken.
+        tickets: what the viewer has now.
+        linked: viewers who are not linked cannot win.
+    """
+
+    viewer: Viewer
+    number: int
+    amount: int
+    tickets: int
+    linked: bool
+
+
+def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> Changed:
+    """Give tickets to somebody, or take them. `cause` is the command's own id: it counts once.
+
+    Raises:
+        Refusal: there is nobody of this name, no raffle takes tickets, or they do not have as many.
+    """
+    source: Source = "bonus" if amount > 0 else "correction"
+    viewer = people.find_person(work.tx, work.guild_id, who)
+    number, reason = hold_latest(work), reason.strip()[:LONGEST_REASON]
+    key, viewer_id = f"admin:{cause}", viewer.viewer_id
+    if not work.exists(Entry.source_key == key):
+        before = store.get_balance(work, number, viewer_id)
+        after = before + amount
+        _require_enough(viewer, before, amount)
+        entry = NewEntry(viewer_id, amount, key, work.now)
+        store.post_entries(work, number, source, [entry], reason=reason, actor=work.actor)
+        action = "raffle.give" if amount > 0 else "raffle.remove"
+        audit(work, action, f"viewer:{viewer_id}", before=before, after=after)
+        details = {"name": viewer.name, "amount": amount, "tickets": after, "reason": reason}
+        log_change(work, source, cause, number, **details)
+    linked = people_store.find_link_of_viewer(work.tx, work.guild_id, viewer_id) is not None
+    return Changed(viewer, number, amount, store.get_balance(work, number, viewer_id), linked)
+
+
+def hold_latest(work: Work) -> int:
+    """The number of the raffle that runs, or else of the last one that ended and still takes
+    tickets. Until the transaction ends, nobody else changes it or posts entries.
+
+    Raises:
+        Refusal: there is none.
+    """
+    begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
+    period = find_open(work, work.now) or max(begun, key=lambda one: one.ends_at, default=None)
+    if period is None:
+        raise Refusal(
+            _("No raffle takes tickets right now."), _("An admin opens one with `/rafflestart`.")
+        )
+    lock_period(work, period.number)
+    if not hold_open(work, period.number):
+        raise Refusal(_("Raffle #{number} was frozen just now.").format(number=period.number))
+    return period.number
+
+
+def _require_enough(viewer: Viewer, tickets: int, amount: int) -> None:
+    if tickets + amount < 0:
+        raise Refusal(
+            plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", tickets).format(
+                name=viewer.name
+            ),
+            _("No more than that can be taken."),
+        )
+
+
+# -- linking --------------------------------------------------------------------------------------
+
+
+def on_account_linked(work: Work, event: AccountLinked) -> None:
+    """Credit what was watched before the link, and tell the member which tickets they have."""
+    for period in list_in_state(work, "open"):
+        earning.credit(work, period, [event.viewer_id])
+    running = find_open(work, work.now)
+    tickets = store.get_balance(work, running.number, event.viewer_id) if running else 0
+    if running is None or tickets == 0:
+        return
+    payload = {
+        "number": running.number,
+        "prize": running.prize,
+        "tickets": tickets,
+        "ends_at": running.ends_at.isoformat(),
+    }
+    outbox.post_to_user(
+        work.tx,
+        work.guild_id,
+        event.discord_id,
+        "raffle.waited",
+        f"raffle.waited:{running.number}:{event.key}",
+        payload,
+        if_possible=True,
+    )
+
+
+# -- chat commands --------------------------------------------------------------------------------
+
+
+def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!tickets`, about the raffle that runs, or else the last one until it is over. Silent
+    if there is none."""
+    period = find_shown(work)
+    if period is None or period.starts_at > work.now or period.state == "closed":
+        return
+    viewer_id = people.meet_sender(work.tx, message)
+    own = standings.get_own(work, period.number, viewer_id)
+    more = earning.until_next(work, period, viewer_id) if own.linked else None
+    payload = {
+        "tickets": own.tickets,
+        "linked": own.linked,
+        "rank": own.rank,
+        "viewers": own.pool.viewers,
+        "all": own.pool.tickets,
+        "seconds": more.total_seconds() if more else None,
+        "locked": period.frozen_at is not None,
+    }
+    outbox.post_reply(work.tx, message, "raffle.tickets", payload, once_a_minute=str(viewer_id))
+
+
+def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!raffle`: answered once a minute for all."""
+    period = find_open(work, work.now)
+    if period is None:
+        return
+    settings = load_settings(work, RaffleSettings)
+    payload: dict[str, Any] = {
+        "number": period.number,
+        "prize": period.prize,
+        "left": (period.ends_at - work.now).total_seconds(),
+        "per_gift": settings.tickets_per_gifted_sub,
+        "per_hour": settings.tickets_per_hour,
+    }
+    outbox.post_reply(work.tx, message, "raffle.told", payload, once_a_minute="all")
+
+
+# -- what viewers see -----------------------------------------------------------------------------
+
+
+def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
+    """Whose tickets are meant: the asker's own (None if they are not linked), or anybody's for an
+    admin.
+
+    Raises:
+        Refusal: there is nobody of this name, or the asker may not ask about others.
+    """
+    if who is not None and is_admin:
+        return people.find_person(work.tx, work.guild_id, who)
+    link = people_store.find_link(work.tx, work.guild_id, work.actor)
+    is_own = who is None or (
+        people.discord_id_in(who) == work.actor
+        or people_store.fold(who) == people_store.fold(link.viewer_name if link else "")
+    )
+    if not is_own:
+        raise Refusal(
+            _("Only moderators see the tickets of others."),
+            _("`/raffleboard` shows who has most."),
+        )
+    return people_store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
+
+
+def _get_visible(work: Work, viewer_id: int, *, is_admin: bool) -> Viewer:
+    """Everybody sees their own tickets, and admins those of others.
+
+    Raises:
+        Refusal: it is somebody else's account.
+    """
+    link = people_store.find_link(work.tx, work.guild_id, work.actor)
+    if not is_admin and (link is None or link.viewer_id != viewer_id):
+        raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
+    return people_store.get_viewer(work.tx, work.guild_id, viewer_id)
+
+
+class Standing(NamedTuple):
+    """A viewer's tickets in a raffle.
+
+    Attributes:
+        own: tickets, rank, and where they came from.
+        until_next: how much more watchtime earns a ticket; None if it earns none.
+        ended: the raffle is over.
+    """
+
+    viewer: Viewer
+    period: Period
+    own: Own
+    until_next: timedelta | None
+    ended: bool
+
+
+def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standing | None:
+    """A viewer's tickets in the raffle that runs, or in the last one; the asker's own if no viewer
+    is given, and None if they are not linked.
+
+    Raises:
+        Refusal: there has been no raffle, or it is somebody else's account.
+    """
+    if viewer_id is None:
+        link = people_store.find_link(work.tx, work.guild_id, work.actor)
+        if link is None:
+            return None
+        viewer_id = link.viewer_id
+    viewer, period = _get_visible(work, viewer_id, is_admin=is_admin), get_shown(work)
+    takes = period.state == "open" and period.starts_at <= work.now < period.ends_at
+    return Standing(
+        viewer,
+        period,
+        standings.get_own(work, period.number, viewer_id),
+        earning.until_next(work, period, viewer_id) if takes else None,
+        period.ends_at <= work.now,
+    )
+
+
+class Why(NamedTuple):
+    """A page of the entries behind somebody's tickets, newest first."""
+
+    viewer: Viewer
+    number: int
+    tickets: int
+    entries: Sequence[Entry]
+    page: int
+    pages: int
+
+
+def explain(work: Work, viewer_id: int, raffle: int | None, page: int, *, is_admin: bool) -> Why:
+    """Why somebody has so many tickets, in the raffle of this number or the present one.
+
+    Raises:
+        Refusal: there has been no raffle, or it is somebody else's account.
+    """
+    viewer = _get_visible(work, viewer_id, is_admin=is_admin)
+    number = _get_raffle(work, raffle).number
+    count, tickets = standings.count_entries(work, number, viewer_id)
+    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
+    skip = (page - 1) * ENTRIES_A_PAGE
+    entries = standings.list_entries(work, number, viewer_id, ENTRIES_A_PAGE, skip)
+    return Why(viewer, number, tickets, entries, page, pages)
+
+
+class Board(NamedTuple):
+    """A page of who has most tickets.
+
+    Attributes:
+        own: the asker's place, if they have one.
+        linked: the asker has linked an account.
+        ended: the raffle is over.
+    """
+
+    period: Period
+    places: Sequence[Place]
+    pool: Pool
+    own: Place | None
+    linked: bool
+    page: int
+    pages: int
+    ended: bool
+
+
+def get_board(work: Work, raffle: int | None, size: int, page: int) -> Board:
+    """A page of the raffle of this number, or of the present one, or the nearest page that exists.
+
+    Raises:
+        Refusal: there has been no raffle.
+    """
+    period = _get_raffle(work, raffle)
+    link = people_store.find_link(work.tx, work.guild_id, work.actor)
+    pool = standings.get_pool(work, period.number)
+    page, pages = nearest_page(page, min(pool.viewers, MOST_PAGES * size), size)
+    own_id = link.viewer_id if link else None
+    places, own = standings.list_places(work, period.number, size, (page - 1) * size, own_id)
+    ended = period.ends_at <= work.now
+    return Board(period, places, pool, own, link is not None, page, pages, ended)
+
+
+def _get_raffle(work: Work, number: int | None) -> Period:
+    found = None if number is None else work.find(Period, number)
+    return found or get_shown(work)
+
+
+class Stats(NamedTuple):
+    """The server's raffles in numbers, or a viewer's.
+
+    Attributes:
+        sources: where all tickets came from.
+        raffles: newest first.
+    """
+
+    viewer: Viewer | None
+    pool: Pool | None
+    sources: Sequence[tuple[str, int]]
+    raffles: Sequence[Taken]
+
+
+def get_stats(work: Work, who: str | None, *, is_admin: bool) -> Stats | None:
+    """The server's raffles, or somebody's; None if the asker means themselves and is not linked.
+
+    Raises:
+        Refusal: there has been no raffle, or it is somebody else's account.
+    """
+    viewer = None if who is None else find_asked(work, who, is_admin=is_admin)
+    if who is not None and viewer is None:
+        return None
+    period, viewer_id = get_shown(work), viewer.viewer_id if viewer else None
+    return Stats(
+        viewer,
+        standings.get_pool(work, period.number) if viewer is None else None,
+        standings.list_sources(work, viewer_id, None if viewer else period.number),
+        standings.list_taken(work, viewer_id),
+    )

@@ -1,0 +1,202 @@
+"""`/tickets`, `/why`, `/raffleboard` and `/rafflestats`, and how admins change tickets."""
+
+import re
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_access import is_admin, may_manage
+from core.kit.discord_ui import PRIVATE, answer, kindly, private_word, run_action
+from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
+from core.kit.paginator import Page, Paginator, Reader, link_to, show
+from core.kit.words import _, plural
+from core.kit.work import Work
+from core.people.linking.buttons import StartButton, start_button
+from core.people.records import Viewer
+from core.raffle.ledger import actions, gifts, messages
+
+Context = commands.Context[commands.Bot]
+Select = discord.ui.Select[discord.ui.View]
+Amount = commands.Range[int, 1, actions.MOST]
+
+_WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
+_ANYBODY = "A mention, a Discord id or a name on Kick"
+_REASON = "Shown in the log and to the viewer"
+
+# -- lists ----------------------------------------------------------------------------------------
+
+
+async def _open_why(reader: Reader, key: str, number: int) -> Page:
+    """The key is a viewer, and on later pages also the number of the raffle."""
+    viewer_id, _dot, raffle = key.partition(".")
+    found = await reader.run_action(
+        actions.explain,
+        int(viewer_id),
+        int(raffle) if raffle else None,
+        number,
+        is_admin=reader.is_admin,
+    )
+    return Page(messages.why(found), found.page, found.pages, f"{viewer_id}.{found.number}")
+
+
+async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
+    """The key is a viewer; without one it is the reader."""
+    viewer_id = int(key) if key else None
+    found = await reader.run_action(actions.get_standing, viewer_id, is_admin=reader.is_admin)
+    if found is None:
+        return Page(messages.not_linked(), below=(StartButton(),))
+    below = (link_to(_("How to earn"), "raffle_info"), board_button())
+    return Page(messages.standing(found), key=key, below=below)
+
+
+def _load_board(work: Work, query: Query) -> Leaderboard:
+    """The choice is the number of the raffle, so that later pages stay with the first one's."""
+    number = int(query.choice) if query.choice else None
+    return messages.board(actions.get_board(work, number, query.size, query.page))
+
+
+WHY = Paginator("why", "why", _open_why)
+BOARD = leaderboard("raffle_board", "raffleboard", _load_board)
+TICKETS = Paginator("raffle_tickets", "tickets", _open_tickets)
+
+
+def board_button() -> discord.ui.Item[Any]:
+    """Opens the leaderboard, as a private copy. Needs a running event loop."""
+    return link_to(_("Board"), BOARD.name, "10.")
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+class Tickets(commands.Cog):
+    """Tickets for the raffle."""
+
+    @commands.hybrid_command(name="tickets", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO)
+    async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show your tickets, where they came from, your chance, and when you get the next one."""
+        viewer = await self._find_asked(ctx, who)
+        await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
+
+    async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
+        return await run_action(
+            ctx, actions.find_asked, who, is_admin=await may_manage(ctx, __name__)
+        )
+
+    @commands.hybrid_command(name="why", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO)
+    async def why(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show every entry behind your tickets."""
+        viewer = await self._find_asked(ctx, who)
+        if viewer is None:
+            await answer(ctx, messages.not_linked(), start_button())
+        else:
+            await show(ctx, WHY, str(viewer.viewer_id))
+
+    @commands.hybrid_command(name="raffleboard", cooldown_after_parsing=True)
+    @commands.guild_only()
+    @commands.cooldown(1, 10, commands.BucketType.user)
+    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    async def raffle_board(
+        self, ctx: Context, limit: commands.Range[int, 1, MOST_ROWS] = 10
+    ) -> None:
+        """Show who has the most tickets."""
+        await show_leaderboard(ctx, BOARD, size=limit)
+
+    @commands.hybrid_command(name="rafflestats")
+    @commands.guild_only()
+    @app_commands.describe(who=_WHO + "; the whole server if empty")
+    async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
+        """Show raffle statistics of the server, or of one person."""
+        is_admin = await may_manage(ctx, __name__)
+        found = await run_action(ctx, actions.get_stats, who, is_admin=is_admin)
+        await answer(ctx, messages.not_linked() if found is None else messages.stats(found))
+
+    # -- for admins -------------------------------------------------------------------------
+
+    @commands.hybrid_command(name="rafflegive", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    async def raffle_give(
+        self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
+    ) -> None:
+        """Give somebody tickets."""
+        await self._change(ctx, who, amount, reason)
+
+    @commands.hybrid_command(name="raffleremove", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY, amount="How many tickets", reason=_REASON)
+    async def raffle_remove(
+        self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
+    ) -> None:
+        """Remove tickets from somebody, at most as many as they have."""
+        await self._change(ctx, who, -amount, reason)
+
+    async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
+        cause = str((ctx.interaction or ctx.message).id)
+        done = await run_action(ctx, actions.change_tickets, who, amount, reason, cause)
+        await answer(ctx, messages.changed(done))
+
+    @commands.hybrid_command(name="rafflevoid", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(who=_ANYBODY)
+    async def raffle_void(self, ctx: Context, *, who: str) -> None:
+        """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
+        given = await run_action(ctx, gifts.list_given, who)
+        await answer(ctx, messages.given(given), void_view(given))
+
+
+# -- voiding --------------------------------------------------------------------------------------
+
+
+def void_view(given: gifts.Given) -> discord.ui.View | None:
+    """What can be taken back; None if nothing can. Needs a running event loop."""
+    options = [
+        discord.SelectOption(
+            label=plural("{count} gifted sub", "{count} gifted subs", drop.gifts),
+            value=drop.drop,
+            description=f"{drop.at:%Y-%m-%d %H:%M:%S} UTC · {messages.tickets_words(drop.tickets)}",
+        )
+        for drop in given.drops
+        if drop.gifts > 0
+    ]
+    if not options:
+        return None
+    view = discord.ui.View(timeout=None)
+    view.add_item(VoidChoice(options))
+    return view
+
+
+class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
+    """An admin chooses the gift that was not paid for."""
+
+    def __init__(self, options: list[discord.SelectOption] | None = None) -> None:
+        super().__init__(
+            discord.ui.Select(
+                custom_id="raffle:void",
+                placeholder=_("Take back …"),
+                options=options or [discord.SelectOption(label="?")],
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction, _item: discord.ui.Item[Any], _match: re.Match[str]
+    ) -> "VoidChoice":
+        return cls()
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await is_admin(interaction, __name__)
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        async with kindly(interaction):
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            done = await run_action(interaction, gifts.void_drop, self.item.values[0])
+            await private_word(interaction, messages.voided(done))

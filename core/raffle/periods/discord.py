@@ -1,0 +1,136 @@
+"""`/raffleinfo`, and the commands with which admins start, end and move raffles."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_ui import PRIVATE, answer, run_action, services_of
+from core.kit.paginator import Page, Paginator, Reader, link_to, show
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import Work
+from core.raffle.actions import find_problem
+from core.raffle.config import Config, config_of
+from core.raffle.ledger.discord import TICKETS, board_button
+from core.raffle.ledger.standings import get_pool
+from core.raffle.periods import actions, messages
+from core.raffle.periods.rules import parse_date
+from core.raffle.records import Period
+
+Context = commands.Context[commands.Bot]
+Day = commands.Range[int, 1, 31]
+Number = commands.Range[int, 1, 999_999_999]
+
+
+async def _open_info(reader: Reader, _key: str, _number: int) -> Page:
+    config = config_of(reader.services.settings)
+    found = await reader.run_action(actions.get_info, config, is_admin=reader.is_admin)
+    below = (link_to(_("My tickets"), TICKETS.name), board_button())
+    return Page(messages.info(found), below=below if found.period else ())
+
+
+INFO = Paginator("raffle_info", "raffleinfo", _open_info)
+
+
+class ChangeButton(
+    ConfirmButton, template=r"raffle:(?P<what>end|restart|cancel):(?P<number>[0-9]{1,9})"
+):
+    """Confirms a question. It names the raffle, so that a second click, or another admin's, never
+    changes the next one."""
+
+    permission = "manage_guild"
+
+    def __init__(self, what: str, number: int) -> None:
+        label = {
+            "end": _("End raffle #{number}"),
+            "restart": _("Restart raffle #{number}"),
+            "cancel": _("Cancel raffle #{number}"),
+        }[what]
+        super().__init__(label.format(number=number), f"raffle:{what}:{number}")
+        self.what, self.number = what, number
+
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        if self.what == "end":
+            return messages.ended(await run_action(interaction, actions.end, self.number))
+        if self.what == "cancel":
+            return messages.cancelled(await run_action(interaction, actions.cancel, self.number))
+        config = config_of(services_of(interaction).settings)
+        return await run_action(interaction, _restart, config, self.number)
+
+
+def _restart(work: Work, config: Config, number: int) -> discord.Embed:
+    return messages.opened(actions.restart(work, config, number), find_problem(work))
+
+
+def _start(work: Work, config: Config, first: int | None, last: int | None) -> discord.Embed:
+    return messages.opened(actions.start(work, config, first, last), find_problem(work))
+
+
+def _question(work: Work, what: str, period: Period) -> discord.Embed:
+    return messages.question(what, period, get_pool(work, period.number), work.now)
+
+
+class RaffleCalendar(commands.Cog):
+    """What runs, and when raffles begin and end."""
+
+    def __init__(self, services: Services) -> None:
+        self._config = config_of(services.settings)
+
+    @commands.hybrid_command(name="raffleinfo")
+    @commands.guild_only()
+    async def raffle_info(self, ctx: Context) -> None:
+        """Show the raffle: prize, time left, how to earn tickets, how it is drawn, last winners."""
+        await show(ctx, INFO)
+
+    @commands.hybrid_command(name="rafflestart", extras=PRIVATE, ignore_extra=False)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        start_day="Day of this month; now if empty",
+        end_day="Its last day, included; the month's last if empty",
+    )
+    async def raffle_start(
+        self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
+    ) -> None:
+        """Open a raffle; after it, a new one opens by itself on the 1st of each month."""
+        await answer(ctx, await run_action(ctx, _start, self._config, start_day, end_day))
+
+    @commands.hybrid_command(name="raffleend", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def raffle_end(self, ctx: Context) -> None:
+        """End the raffle now; asks first. No new one opens until `/rafflestart`."""
+        await self._ask(ctx, "end", await run_action(ctx, actions.get_to_change))
+
+    @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def raffle_restart(self, ctx: Context) -> None:
+        """End the raffle and start one with zero tickets and the same end date; asks first."""
+        await self._ask(ctx, "restart", await run_action(ctx, actions.get_running))
+
+    @commands.hybrid_command(name="rafflecancel", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
+    async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
+        """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
+        await self._ask(ctx, "cancel", await run_action(ctx, actions.get_to_cancel, raffle))
+
+    async def _ask(self, ctx: Context, what: str, period: Period) -> None:
+        question = await run_action(ctx, _question, what, period)
+        view = question_view(ChangeButton(what, period.number), ctx.author.id)
+        await answer(ctx, question, view)
+
+    @commands.hybrid_command(name="rafflesetdate", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
+    )
+    async def raffle_set_date(self, ctx: Context, start: str, end: str) -> None:
+        """Change the dates of the current or next raffle, or open one with them."""
+        first, last = parse_date(start), parse_date(end)
+        moved = await run_action(ctx, actions.set_dates, self._config, first, last)
+        await answer(ctx, messages.moved(moved))
