@@ -26,9 +26,9 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.signed_links import PersonalLink
 from core.kit.web import edge
-from core.people.linking import actions, trip
+from core.people.linking import actions, flow
 from core.people.linking.actions import Account, Member
-from core.people.linking.links import LINKS
+from core.people.linking.flow import LINKS
 from core.people.linking.pages import pages
 from core.people.records import Link
 from core.people.store import KICK
@@ -102,10 +102,10 @@ def _own_part(services: Services, number: int) -> float:
     """Seconds of the callback in which Kick has no part."""
     token = _ask(services, number).rsplit("/", 1)[1]
     link = LINKS.read(services.settings, token, services.clock())
-    _address, state = trip.depart(services, link)
+    _address, state = flow.depart(services, link)
     account = Account(KICK, FIRST_KICK_USER + number, f"viewer{number}")
     began = perf_counter()
-    taken = trip.take(services, state)
+    taken = flow.take(services, state)
     with services.database.begin() as tx:
         ended = actions.finish_attempt(tx, taken.attempt, account, services.clock())
     took = perf_counter() - began

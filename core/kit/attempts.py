@@ -1,11 +1,11 @@
-"""Attempts to sign in at another site and come back (OAuth with PKCE), one row for each link.
+"""Attempts to sign in at another site (OAuth with PKCE), one row for each personal link.
 
-A link may be opened, and followed to the other site, again and again until somebody comes back: a
-viewer who presses Back on the consent page can still use it. Each departure has its own state and
-verifier and replaces those before, so at most one of them ever comes back, and only once.
+A link can be opened, and followed to the other site, until somebody comes back: a viewer who
+presses Back on the consent page can still use it. Each time there is a new state and verifier,
+which replace the former ones, so only the latest state works, and only once.
 
-The package that sends people away has the table, made with `attempt_columns`, and calls these
-functions in its own transactions. Background: https://datatracker.ietf.org/doc/html/rfc9700.
+A package has its own table, made with `attempt_columns`, and calls these functions in its own
+transactions. Background: https://datatracker.ietf.org/doc/html/rfc9700.
 """
 
 import secrets
@@ -30,19 +30,19 @@ from core.kit.crypto import SealBroken, Vault, hash_of
 
 
 class LinkUsed(Exception):
-    """Somebody came back with this link, or declined it."""
+    """The link was used, or declined."""
 
 
 class LinkForgotten(Exception):
-    """This link is older than our memory, or of another installation."""
+    """The link's attempt was deleted, or belongs to another installation."""
 
 
 class StateUnknown(Exception):
-    """We never issued this state, or a later departure with the same link has replaced it."""
+    """We never issued this state, or a newer one has replaced it."""
 
 
 class StateUsed(Exception):
-    """Somebody came back with this state before."""
+    """The state was used before."""
 
 
 class StateExpired(Exception):
@@ -50,29 +50,29 @@ class StateExpired(Exception):
 
 
 class Denied(Exception):
-    """The owner of the account over there said no."""
+    """The owner of the account declined."""
 
 
 class SignInRefused(Exception):
-    """The other site does not take this sign-in (any more)."""
+    """The other site rejected this sign-in."""
 
 
 class OtherBrowser(Exception):
-    """The state came back in another browser than it left in."""
+    """The state came back in another browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """What leaves with somebody: the state also goes into a cookie, so that only this browser may
-    come back; of the verifier only its challenge is told (PKCE)."""
+    """State and PKCE verifier. The state also goes into a cookie, so that only this browser can
+    come back."""
 
     state: str = field(repr=False)
     verifier: str = field(repr=False)
 
 
 def attempt_columns(to: str) -> tuple[Column[Any], ...]:
-    """What a table of attempts to go there has, beside whose they are; `guild_id` and `link_id` are
-    its key and `state_hash` is unique."""
+    """Columns of every table of attempts, whose key is `guild_id` and `link_id`; `state_hash` is
+    unique."""
     return (
         Column("link_id", Text, nullable=False, comment="random, inside the signed link"),
         Column("asked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -84,12 +84,12 @@ def attempt_columns(to: str) -> tuple[Column[Any], ...]:
 
 
 def new_link_id() -> str:
-    """A name for a link that nobody guesses."""
+    """A random id for a link."""
     return secrets.token_urlsafe(18)
 
 
 def get_unused(tx: Connection, table: Table, guild_id: int, link_id: str) -> RowMapping:
-    """The attempt of a link with which nobody has come back yet. Reading it uses nothing up.
+    """The attempt of a link that can still be used.
 
     Raises:
         LinkUsed, LinkForgotten: the link no longer works.
@@ -112,8 +112,10 @@ def start(
     now: datetime,
     prefix: str = "",
 ) -> Departure:
-    """Follow the link to the other site; the state of an earlier departure stops working. The state
-    begins with `prefix`, which says who handles it when it comes back.
+    """Make a state and a verifier, which replace the former ones of this link.
+
+    Args:
+        prefix: begins the state, and says who handles it when it comes back.
 
     Raises:
         LinkUsed, LinkForgotten: the link no longer works.
@@ -139,7 +141,7 @@ def start(
 
 
 def take(tx: Connection, table: Table, state: str, now: datetime) -> RowMapping:
-    """Use up the attempt of this state, and its link with it: commit before doing anything else.
+    """Use up the attempt of this state. Commit before doing anything else.
 
     Raises:
         StateUnknown, StateUsed: this state is not valid (any more).
@@ -158,7 +160,7 @@ def take(tx: Connection, table: Table, state: str, now: datetime) -> RowMapping:
 
 
 def may_return(row: RowMapping, now: datetime, last: timedelta) -> bool:
-    """Whether somebody left with this link no more than `last` ago."""
+    """Whether the link was followed to the other site no more than `last` ago."""
     return row["started_at"] is not None and now - row["started_at"] <= last
 
 
@@ -178,5 +180,5 @@ def verifier_of(row: RowMapping, vault: Vault, now: datetime, last: timedelta) -
 
 
 def end_before(tx: Connection, table: Table, before: datetime) -> int:
-    """Forget the attempts that were asked for before then; returns how many."""
+    """Delete the attempts that were asked for before this time; returns how many."""
     return tx.execute(delete(table).where(table.c.asked_at < before)).rowcount

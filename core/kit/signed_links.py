@@ -1,5 +1,5 @@
-"""Addresses that say whose they are: signed (HMAC-SHA256), dated, and read by nobody but us. What
-may happen once only is kept in a row beside them (`core/kit/attempts.py`)."""
+"""Personal links: signed (HMAC-SHA256) and valid for a limited time. What works only once is kept
+in a row beside the link (`core/kit/attempts.py`)."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -11,17 +11,16 @@ from core.kit.crypto import signing_key
 from core.kit.settings import Settings
 
 CLOCKS_DIFFER = timedelta(minutes=1)
-"""What comes from further in the future was signed by a clock that was wrong, and would live on for
-as long as it was ahead."""
+"""A link from further in the future was signed by a wrong clock, and would be valid too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalLink:
-    """What a link says.
+    """The content of a link.
 
     Attributes:
         link_id: of the row beside it.
-        discord_id: of whoever asked for it.
+        discord_id: of the member who asked for it.
     """
 
     link_id: str = field(repr=False)
@@ -30,15 +29,11 @@ class PersonalLink:
 
 
 class LinkBroken(Exception):
-    """This link was not made by us, or was changed."""
+    """We did not make this link, or it was changed."""
 
 
 class LinkExpired(Exception):
-    """This link is not good at this time: too old, but for a clock that went wrong.
-
-    Attributes:
-        link: what it says nevertheless.
-    """
+    """The link is too old, or its date is in the future."""
 
     def __init__(self, link: PersonalLink) -> None:
         super().__init__("the link is too old")
@@ -50,9 +45,9 @@ class SignedLinks:
     """One kind of link.
 
     Attributes:
-        purpose: the key's salt, so that a link of another kind does not pass for one of these.
-        path: what stands before the token.
-        last: how long one is good for.
+        purpose: salt of the key, so that a link of another kind is not accepted.
+        path: of the page, before the token.
+        last: how long a link is valid.
     """
 
     purpose: str
@@ -60,19 +55,19 @@ class SignedLinks:
     last: timedelta
 
     def make(self, settings: Settings, link: PersonalLink) -> str:
-        """The address to hand out."""
+        """The link as a URL."""
         content = f"{link.link_id}~{link.guild_id}~{link.discord_id}"
         token = self._signer(settings).sign(content).decode()
         return f"{settings.public_url}{self.path}/{token}"
 
     def read(self, settings: Settings, token: str, now: datetime) -> PersonalLink:
-        """What a link says.
+        """The content of a link.
 
         Raises:
-            LinkBroken, LinkExpired: it says nothing that counts.
+            LinkBroken, LinkExpired: the link is not valid.
         """
         try:
-            # The age is told by our own clock, and not by the library's.
+            # The age is checked below, by our own clock.
             signed, signed_at = self._signer(settings).unsign(token, return_timestamp=True)
         except BadData:
             raise LinkBroken from None
@@ -88,5 +83,5 @@ class SignedLinks:
             signing_key(settings),
             salt=self.purpose,
             key_derivation="hmac",
-            digest_method=hashlib.sha256,  # the library's own choice is SHA-1
+            digest_method=hashlib.sha256,  # the library's default is SHA-1
         )

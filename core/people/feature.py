@@ -1,14 +1,14 @@
 """What the people package declares."""
 
-from core.kit.feature import Feature
+from core.kit.feature import Feature, Task
 from core.kit.words import _
 from core.people.exclusions import messages as exclusions
 from core.people.exclusions.discord import Exclusions
 from core.people.linking import embeds as linking
 from core.people.linking.buttons import StartButton, UnlinkButton
 from core.people.linking.commands import Linking
+from core.people.linking.flow import tidy
 from core.people.linking.pages import pages as linking_pages
-from core.people.linking.tasks import TASKS as LINKING_TASKS
 from core.people.linklog import embeds as linklog
 from core.people.linklog.commands import LinkLogs
 from core.people.linklog.rules import LinkLogSettings
@@ -37,7 +37,7 @@ FEATURE = Feature(
     },
     checks=(panels.check_health,),
     buttons=(StartButton, UnlinkButton, PanelButton),
-    tasks=LINKING_TASKS,
+    tasks=(Task("people.links", every=lambda _settings: 60, run=tidy),),
     audit={
         "people.exclude": exclusions.audited_exclude,
         "people.include": exclusions.audited_include,

@@ -117,7 +117,14 @@ class Tree:
                 "kit.leaderboard",
                 "kit.paginator",
             ),
-            WEB: ("*.pages", "*.pages.*", "*.webhooks", "*.webhooks.*", "kit.web", "kit.web_trips"),
+            WEB: (
+                "*.pages",
+                "*.pages.*",
+                "*.webhooks",
+                "*.webhooks.*",
+                "kit.web",
+                "kit.oauth_pages",
+            ),
             # discord.py lets errors of its HTTP client through, so its transport has to know them.
             HTTP_CLIENTS: (
                 *(f"{vendor}.*" for vendor in vendors),

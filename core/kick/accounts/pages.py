@@ -1,6 +1,6 @@
 """The web's side of connecting: the page of the link, the way to Kick, and the way back.
 
-Beside what `core/kit/web_trips.py` lists:
+Beside what `core/kit/oauth_pages.py` lists:
 
 | outcome | status |
 |---|---|
@@ -23,14 +23,17 @@ from core.kick.accounts import connect, oauth
 from core.kick.accounts.connect import Attempt
 from core.kick.accounts.links import LINKS
 from core.kick.accounts.rules import SCOPES, STATE_LASTS, scope_words
+from core.kit.oauth_pages import OAuthFlow, OAuthPages, with_error_pages
 from core.kit.services import Services
 from core.kit.web import word
-from core.kit.web_trips import OAuthPages, Trip, Words, told
 from core.kit.words import _
 
-TRIP = Trip("kick_connect", LINKS, oauth.CALLBACK, STATE_LASTS, "Kick")
-
-WORDS = Words(
+FLOW = OAuthFlow(
+    "kick_connect",
+    LINKS,
+    oauth.CALLBACK,
+    STATE_LASTS,
+    "Kick",
     again=lambda: _("In Discord, run /connect_kick to get a new link."),
     nothing=lambda: _("Nothing was connected."),
 )
@@ -45,14 +48,14 @@ def pages(services: Services) -> Blueprint:
         (f"{LINKS.path}/<token>/continue", "depart", buffer.depart),
         (oauth.CALLBACK, "arrive", buffer.arrive),
     ):
-        blueprint.get(path, endpoint=endpoint)(told(view, TRIP, WORDS, _failure))
+        blueprint.get(path, endpoint=endpoint)(with_error_pages(view, FLOW, _failure))
     return blueprint
 
 
 class _FeedBuffer:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._oauth = OAuthPages(services, TRIP)
+        self._oauth = OAuthPages(services, FLOW)
 
     def show(self, token: str) -> Response:
         """Which server and which account are about to be tied together."""
@@ -111,6 +114,6 @@ def _wrong_person(error: connect.WrongPerson) -> Response:
             "You are signed in to Kick as {came}; the account of kick.com/{channel} is needed. "
             "Nothing was connected. Sign out of Kick, or use the streamer's browser. "
         ).format(came=error.came, channel=error.needed)
-        + WORDS.again(),
+        + FLOW.again(),
         mark="🚫",
     )

@@ -1,4 +1,4 @@
-"""What one can do with links, inside a transaction. Kick is asked by `trip`, between them."""
+"""Linking and unlinking, inside a transaction. `flow` calls Kick between them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ from core.people.records import Link
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a server, as Discord shows them there; the handle is the account's own."""
+    """A member of a server. The name is the one shown there, the handle the account's."""
 
     guild_id: int
     discord_id: int
@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account on a platform, as the platform tells it."""
+    """An account on a platform."""
 
     platform: str
     user_id: int
@@ -46,7 +46,7 @@ class Account:
 
 
 class Conflict(Refusal):
-    """One of the two is linked with somebody or something else.
+    """The account or the member is linked already.
 
     Attributes:
         reason: which.
@@ -66,7 +66,7 @@ def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> 
     """A member asks for a link.
 
     Raises:
-        Refusal: that was too often; it says when it works again.
+        Refusal: the member has asked too often.
     """
     store.lock_member(tx, member.guild_id, member.discord_id)
     asked_at = store.list_asked_at(tx, member.guild_id, member.discord_id, now - WITHIN)
@@ -98,7 +98,7 @@ def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> 
 def fail_attempt(
     tx: Connection, attempt: Attempt, reason: Reason, now: datetime, kick_name: str = ""
 ) -> bool:
-    """Nothing came of it; False when its end was known."""
+    """Record that an attempt failed; False if it had ended before."""
     if not store.set_outcome(tx, attempt.guild_id, attempt.link_id, reason):
         return False
     member = attempt.discord_id
@@ -109,10 +109,10 @@ def fail_attempt(
 def finish_attempt(
     tx: Connection, attempt: Attempt, account: Account, now: datetime
 ) -> Link | Conflict:
-    """The owner of the account said yes: link it, or keep why that cannot be.
+    """Link the account whose owner agreed, or record the conflict.
 
     Raises:
-        LinkForgotten: the member asked to be forgotten meanwhile, or it took too long.
+        LinkForgotten: the attempt was deleted, as `/forgetme` does, or has ended.
     """
     # In the order of whoever forgets the member.
     store.lock_member(tx, attempt.guild_id, attempt.discord_id)
@@ -142,8 +142,7 @@ def _confirm(tx: Connection, attempt: Attempt, link: Link) -> None:
 
 
 def give_up_attempts(tx: Connection, now: datetime) -> int:
-    """Attempts of which nothing was heard since their member came back: the bot was stopped in the
-    middle. Returns how many."""
+    """Fail the attempts during which the bot was stopped; returns how many."""
     unsettled = store.list_unsettled(tx, now - GIVEN_UP_AFTER)
     return sum(_give_up(tx, attempt, now) for attempt in unsettled)
 
@@ -151,7 +150,7 @@ def give_up_attempts(tx: Connection, now: datetime) -> int:
 def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
     if not fail_attempt(tx, attempt, "interrupted", now):
         return False
-    if attempt.by_dm:  # of every other failure the browser has told
+    if attempt.by_dm:  # the browser shows every other failure
         outbox.post_to_user(
             tx,
             attempt.guild_id,
@@ -170,16 +169,14 @@ def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
 def link_account(
     tx: Connection, guild_id: int, discord_id: int, account: Account, now: datetime
 ) -> Link:
-    """From now on the account is the member's. Doing it again changes nothing.
-
-    Whether the member is still in the server is not asked: the link holds for whoever comes back.
+    """Link an account with a member, who may have left the server. Doing it again does nothing.
 
     Raises:
         Conflict: the account is another member's, or the member has linked another one.
     """
     platform, user_id, viewer_id = account.platform, account.user_id, None
     try:
-        with savepoint(tx):  # nobody is kept for whom it cannot be
+        with savepoint(tx):  # drops the viewer if linking fails
             viewer_id = people.set_viewer(tx, guild_id, platform, user_id, account.name, now)
             people.add_link(tx, guild_id, discord_id, platform, viewer_id, now)
     except IntegrityError as error:
@@ -226,7 +223,7 @@ def _conflict(broken: str | None, known: Link | None) -> Conflict:
 
 
 def get_link(tx: Connection, guild_id: int, text: str) -> Link:
-    """The link that is meant by a mention, a Discord id or a name on Kick.
+    """Find a link by a mention, a Discord id or a name on Kick.
 
     Raises:
         Refusal: there is none.
@@ -239,8 +236,7 @@ def get_link(tx: Connection, guild_id: int, text: str) -> Link:
 
 
 def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> bool:
-    """The two are separate again; what was earned stays with the account. False when they were
-    separate before."""
+    """Delete a link; False if it is gone already. What was earned stays with the account."""
     if not people.end_link(tx, link):
         return False
     guild_id, member, name = link.guild_id, link.discord_id, link.viewer_name
@@ -266,5 +262,5 @@ def _log(tx: Connection, news: LinkNews) -> None:
 
 
 def _key(platform: str, viewer_id: int, discord_id: int, at: datetime) -> str:
-    """Linking the same two again later is another fact."""
+    """Linking the same two again later is another event."""
     return f"{platform}:{viewer_id}:{discord_id}:{at.isoformat()}"

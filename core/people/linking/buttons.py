@@ -17,7 +17,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people import store as people
 from core.people.linking import actions, embeds, store
-from core.people.linking.links import LINKS
+from core.people.linking.flow import LINKS
 from core.people.linking.rules import LINK_LASTS
 from core.people.linking.store import Attempt
 from core.people.records import Link

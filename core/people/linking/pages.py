@@ -1,6 +1,6 @@
-"""The web's side of linking: the page of the personal link, the way to Kick, and the way back.
+"""Web pages of linking: the page of a personal link, the redirect to Kick, and the way back.
 
-Beside what `core/kit/web_trips.py` lists:
+Beside what `core/kit/oauth_pages.py` lists:
 
 | outcome | status |
 |---|---|
@@ -15,48 +15,51 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from core.guilds import store as guilds
 from core.kick.accounts import oauth
+from core.kit.oauth_pages import OAuthFlow, OAuthPages, with_error_pages
 from core.kit.services import Services
 from core.kit.signed_links import LinkExpired, PersonalLink
 from core.kit.web import word
-from core.kit.web_trips import OAuthPages, Trip, Words, told
 from core.kit.words import _
-from core.people.linking import trip
+from core.people.linking import flow
 from core.people.linking.actions import Conflict
-from core.people.linking.links import LINKS
+from core.people.linking.flow import LINKS, LinkedAlready, Taken
 from core.people.linking.rules import LINK_LASTS, STATE_LASTS
-from core.people.linking.trip import LinkedAlready, Taken
 
-TRIP = Trip("people_link", LINKS, oauth.CALLBACK, STATE_LASTS, "Kick")
-
-WORDS = Words(
+FLOW = OAuthFlow(
+    "people_link",
+    LINKS,
+    oauth.CALLBACK,
+    STATE_LASTS,
+    "Kick",
     again=lambda: _("In Discord, run /link to get a new link."),
     nothing=lambda: _("Nothing was linked."),
 )
 
 
 def pages(services: Services) -> Blueprint:
-    """The three addresses, and what answers Kick when a viewer comes back."""
+    """The pages of a link, and the view for viewers who come back from Kick."""
     blueprint = Blueprint("people_linking", __name__, template_folder="templates")
-    desk = _Desk(services)
-    blueprint.get(f"{LINKS.path}/<token>", endpoint="show")(told(desk.show, TRIP, WORDS, _failure))
-    blueprint.get(f"{LINKS.path}/<token>/continue", endpoint="depart")(
-        told(desk.depart, TRIP, WORDS, _failure)
-    )
-    blueprint.post(f"{LINKS.path}/<token>/not-me", endpoint="decline")(
-        told(desk.decline, TRIP, WORDS, _failure)
-    )
-    oauth.answer_states(blueprint, trip.PREFIX, told(desk.arrive, TRIP, WORDS, _failure))
+    views = _Views(services)
+    page = f"{LINKS.path}/<token>"
+    for method, path, endpoint, view in (
+        ("GET", page, "show", views.show),
+        ("GET", f"{page}/continue", "depart", views.depart),
+        ("POST", f"{page}/not-me", "decline", views.decline),
+    ):
+        answer = with_error_pages(view, FLOW, _failure)
+        blueprint.add_url_rule(path, endpoint, answer, methods=[method])
+    oauth.answer_states(blueprint, flow.PREFIX, with_error_pages(views.arrive, FLOW, _failure))
     return blueprint
 
 
-class _Desk:
+class _Views:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._oauth = OAuthPages(services, TRIP)
+        self._oauth = OAuthPages(services, FLOW)
 
     def show(self, token: str) -> Response:
         """Which Discord account is about to be linked, and where: is this you?"""
-        question = trip.look(self._services, self._read(token))
+        question = flow.look(self._services, self._read(token))
         seen = self._oauth.seen()
         left = question.attempt.asked_at + LINK_LASTS - self._services.clock()
         page = render_template(
@@ -74,11 +77,11 @@ class _Desk:
         """Off to Kick, once the page was seen here."""
         link = self._read(token)
         self._oauth.check_seen()
-        return self._oauth.depart(*trip.depart(self._services, link))
+        return self._oauth.depart(*flow.depart(self._services, link))
 
     def decline(self, token: str) -> Response:
         """Somebody else's link."""
-        trip.decline(self._services, self._read(token))
+        flow.decline(self._services, self._read(token))
         return word(
             200,
             _("Nothing was linked."),
@@ -90,18 +93,18 @@ class _Desk:
         """Back from Kick."""
         self._oauth.count_address()
         state = request.args.get("state", "")
-        taken = trip.take(self._services, state)
+        taken = flow.take(self._services, state)
         try:
             self._oauth.check_browser(state)
             response = self._finish(taken)
         except Exception as error:
-            trip.note_failure(self._services, taken.attempt, error)
+            flow.note_failure(self._services, taken.attempt, error)
             raise
         return self._oauth.close(response, state)
 
     def _finish(self, taken: Taken) -> Response:
         oauth.check_answer(request.args.get("error", ""))
-        link = trip.arrive(self._services, taken, request.args.get("code", ""))
+        link = flow.arrive(self._services, taken, request.args.get("code", ""))
         with self._services.database.begin() as tx:
             server = guilds.list_names(tx).get(link.guild_id, "")
         return make_response(
@@ -117,7 +120,7 @@ class _Desk:
         try:
             return self._oauth.read(token)
         except LinkExpired as expired:
-            trip.note_expired(self._services, expired.link)
+            flow.note_expired(self._services, expired.link)
             raise
 
 

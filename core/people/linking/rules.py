@@ -1,4 +1,4 @@
-"""How long and how often: pure."""
+"""How long links are valid, and how many somebody gets."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,17 +11,17 @@ STATE_LASTS = timedelta(minutes=10)
 
 MOST_LINKS = 3
 WITHIN = timedelta(minutes=10)
-"""So many links a person gets within so long."""
+"""A member gets at most `MOST_LINKS` links in this time."""
 
 GIVEN_UP_AFTER = timedelta(minutes=5)
-"""What takes longer after coming back from Kick was interrupted: Kick is asked four times, and each
-question ends within eleven seconds."""
+"""An attempt that takes longer after coming back from Kick was interrupted: there are four calls to
+Kick, each with a timeout of eleven seconds."""
 
 KEEP_ATTEMPTS = timedelta(days=1)
-"""So that a link that was used says so, and not that it is unknown."""
+"""So that a used link is known to be used."""
 
 
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
-    """When one more link may be asked for, after links at these instants; None: now."""
+    """When the member may ask for another link; None if now."""
     recent = sorted(at for at in asked_at if at > now - WITHIN)
     return recent[-MOST_LINKS] + WITHIN if len(recent) >= MOST_LINKS else None

@@ -1,4 +1,4 @@
-"""The statements about attempts to link, beside those that every round trip has."""
+"""Statements about attempts to link, beside those that every OAuth flow needs."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,7 +29,7 @@ class Attempt:
 
 
 def attempt_of(row: RowMapping) -> Attempt:
-    """The attempt that a row tells of."""
+    """The attempt in a row."""
     return Attempt(**{name: row[name] for name in Attempt.__dataclass_fields__})
 
 
@@ -37,14 +37,14 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 def lock_member(tx: Connection, guild_id: int, discord_id: int) -> None:
-    """The member asks for one link at a time, until the transaction ends."""
+    """Only one transaction at a time works on a member's links."""
     tx.execute(_LOCK, {"name": f"people.linking:{guild_id}:{discord_id}"})
 
 
 def list_asked_at(
     tx: Connection, guild_id: int, discord_id: int, after: datetime
 ) -> list[datetime]:
-    """When the member has asked for links since then."""
+    """When the member asked for links, after this time."""
     found = select(attempts.c.asked_at).where(
         attempts.c.guild_id == guild_id,
         attempts.c.discord_id == discord_id,
@@ -54,13 +54,13 @@ def list_asked_at(
 
 
 def add_attempt(tx: Connection, attempt: Attempt) -> None:
-    """A member has asked for a link."""
+    """Store a new attempt."""
     values = {name: getattr(attempt, name) for name in Attempt.__dataclass_fields__}
     tx.execute(insert(attempts).values(**values))
 
 
 def end_attempt(tx: Connection, guild_id: int, link_id: str) -> bool:
-    """The link reached nobody."""
+    """Delete an attempt whose link could not be sent."""
     unused = delete(attempts).where(
         attempts.c.guild_id == guild_id,
         attempts.c.link_id == link_id,
@@ -71,7 +71,7 @@ def end_attempt(tx: Connection, guild_id: int, link_id: str) -> bool:
 
 
 def set_declined(tx: Connection, guild_id: int, link_id: str, now: datetime) -> bool:
-    """Somebody who opened the link says that it is not theirs; False when it was used up before."""
+    """Use up a link that somebody else opened; False if it was used before."""
     changed = tx.execute(
         update(attempts)
         .where(
@@ -85,7 +85,7 @@ def set_declined(tx: Connection, guild_id: int, link_id: str, now: datetime) -> 
 
 
 def hold_open(tx: Connection, guild_id: int, link_id: str) -> bool:
-    """Let nobody end or forget the attempt until the transaction ends; False when somebody has."""
+    """Lock an open attempt until the transaction ends; False if it has ended or was deleted."""
     found = select(attempts.c.link_id).where(
         attempts.c.guild_id == guild_id,
         attempts.c.link_id == link_id,
@@ -95,7 +95,7 @@ def hold_open(tx: Connection, guild_id: int, link_id: str) -> bool:
 
 
 def set_outcome(tx: Connection, guild_id: int, link_id: str, outcome: str) -> bool:
-    """How the attempt ended; False when that was known."""
+    """Store how an attempt ended; False if it had ended before."""
     changed = tx.execute(
         update(attempts)
         .where(
@@ -109,7 +109,7 @@ def set_outcome(tx: Connection, guild_id: int, link_id: str, outcome: str) -> bo
 
 
 def list_unsettled(tx: Connection, before: datetime) -> list[Attempt]:
-    """Attempts whose member came back before then, and of which nothing was heard since."""
+    """Attempts without an outcome whose member came back before this time."""
     found = tx.execute(
         select(attempts)
         .where(attempts.c.finished_at < before, attempts.c.outcome.is_(None))

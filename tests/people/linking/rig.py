@@ -21,7 +21,7 @@ from core.kit.web import edge
 from core.people import store as people
 from core.people.linking import actions
 from core.people.linking.actions import Member
-from core.people.linking.links import LINKS
+from core.people.linking.flow import LINKS
 from core.people.linking.pages import pages
 from core.people.records import Link
 from sandbox.kick.driver import KickDriver

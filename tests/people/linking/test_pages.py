@@ -13,7 +13,7 @@ from core.kick.accounts.rules import challenge_of
 from core.kit.crypto import vault_of
 from core.kit.signed_links import PersonalLink
 from core.people.linking import actions
-from core.people.linking.links import LINKS
+from core.people.linking.flow import LINKS
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk

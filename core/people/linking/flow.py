@@ -1,8 +1,8 @@
-"""The round trip of a viewer: the personal link, Kick's consent page, and back.
+"""The OAuth flow of a viewer: the personal link, Kick's consent page, and back.
 
-The state of an attempt is used up before Kick is asked for anything, so that whatever happens
-afterwards it has worked once. No transaction is open while Kick is asked. Of Kick's answer the
-account's id and name are kept; the tokens are given back at once.
+The state of an attempt is used up before Kick is called, so that it works only once whatever
+happens. No transaction is open during a call. Of Kick's answer only the id and name of the account
+are kept; the tokens are revoked at once.
 """
 
 from dataclasses import dataclass, field
@@ -25,22 +25,24 @@ from core.kit.attempts import (
 from core.kit.crypto import vault_of
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink
+from core.kit.signed_links import PersonalLink, SignedLinks
 from core.people import store as people
 from core.people.linking import actions, store
 from core.people.linking.actions import Account, Conflict
-from core.people.linking.rules import KEEP_ATTEMPTS, STATE_LASTS
+from core.people.linking.rules import KEEP_ATTEMPTS, LINK_LASTS, STATE_LASTS
 from core.people.linking.store import Attempt, attempt_of
 from core.people.linking.tables import attempts as table
 from core.people.linklog.rules import Reason
 from core.people.records import Link
 from core.people.store import KICK
 
+LINKS = SignedLinks("people.link", "/link/kick", LINK_LASTS)
+
 SCOPES = ("user:read",)
-"""Who somebody is, and nothing else."""
+"""Id and name of the account, and nothing else."""
 
 PREFIX = "people."
-"""Of our states, so that Kick's one callback knows whose they are."""
+"""Of our states: all OAuth flows with Kick share one callback."""
 
 
 class LinkedAlready(Exception):
@@ -49,7 +51,7 @@ class LinkedAlready(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the page between asks: is this you?"""
+    """What the link's page shows: is this you?"""
 
     server: str
     attempt: Attempt
@@ -57,14 +59,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An attempt whose state came back, and its row with the sealed verifier."""
+    """An attempt whose state was used, and its row with the sealed verifier."""
 
     attempt: Attempt
     row: RowMapping = field(repr=False)
 
 
 def look(services: Services, link: PersonalLink) -> Question:
-    """What the page of a link shows. Opening it uses nothing up.
+    """What the page of a link shows. It can be opened again.
 
     Raises:
         LinkUsed, LinkForgotten, LinkedAlready: the link no longer works.
@@ -75,8 +77,7 @@ def look(services: Services, link: PersonalLink) -> Question:
 
 
 def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
-    """Follow the link to Kick: the address there, and the state, which replaces that of an earlier
-    departure. Raises as `look` does."""
+    """Kick's consent page and the state, which replaces an earlier one. Raises as `look` does."""
     vault = vault_of(services.settings)
     with services.database.begin() as tx:
         _unused(tx, link)
@@ -94,8 +95,8 @@ def _unused(tx: Connection, link: PersonalLink) -> RowMapping:
 
 
 def decline(services: Services, link: PersonalLink) -> None:
-    """Somebody opened a link that is not theirs: it stops working, also for whoever is at Kick
-    with it. Raises as `look` does."""
+    """Disable a link that somebody else opened, also for whoever is at Kick with it. Raises as
+    `look` does."""
     with services.database.begin() as tx:
         attempt = attempt_of(_unused(tx, link))
         if not store.set_declined(tx, link.guild_id, link.link_id, services.clock()):
@@ -104,7 +105,7 @@ def decline(services: Services, link: PersonalLink) -> None:
 
 
 def note_expired(services: Services, link: PersonalLink) -> None:
-    """Somebody opened a link that is too old. Whoever left for Kick in time may still come back."""
+    """Somebody opened an expired link. Whoever went to Kick in time may still come back."""
     now = services.clock()
     with services.database.begin() as tx:
         try:
@@ -116,7 +117,7 @@ def note_expired(services: Services, link: PersonalLink) -> None:
 
 
 def take(services: Services, state: str) -> Taken:
-    """Use up the attempt that this state belongs to, whatever happens afterwards.
+    """Use up the attempt of this state.
 
     Raises:
         StateUnknown, StateUsed: this state is not valid (any more).
@@ -127,7 +128,7 @@ def take(services: Services, state: str) -> Taken:
 
 
 def arrive(services: Services, taken: Taken, code: str) -> Link:
-    """The owner of an account said yes: see whose it is, and link it.
+    """Link the account whose owner agreed at Kick.
 
     Raises:
         StateExpired: that came too late.
@@ -156,7 +157,7 @@ def arrive(services: Services, taken: Taken, code: str) -> Link:
 
 
 def note_failure(services: Services, attempt: Attempt, error: Exception) -> None:
-    """Keep why nothing came of an attempt. What is not known here is found later by itself."""
+    """Record why an attempt failed. After an unknown error `give_up` does it later."""
     reason = _reason(error)
     if reason is not None:
         with services.database.begin() as tx:
@@ -180,13 +181,19 @@ def _reason(error: Exception) -> Reason | None:
     return None
 
 
+def tidy(services: Services) -> None:
+    """Fail attempts that were interrupted, and delete old ones."""
+    give_up(services)
+    forget_old_attempts(services)
+
+
 def give_up(services: Services) -> None:
-    """Attempts of which nothing was heard any more."""
+    """Fail attempts that were interrupted."""
     with services.database.begin() as tx:
         actions.give_up_attempts(tx, services.clock())
 
 
 def forget_old_attempts(services: Services) -> None:
-    """Links and states that are long over."""
+    """Delete attempts that ended long ago."""
     with services.database.begin() as tx:
         attempts.end_before(tx, table, services.clock() - KEEP_ATTEMPTS)
