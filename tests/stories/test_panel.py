@@ -159,7 +159,7 @@ def test_who_is_linked_is_told_so_and_can_unlink(stage: Stage) -> None:
             "WITH made AS (INSERT INTO people_viewers"
             " (guild_id, platform, platform_user_id, name, folded_name, named_at)"
             " VALUES (%(guild)s, 'kick', 77, 'LeoOnKick', 'leoonkick', now()) RETURNING *)"
-            " INSERT INTO people_links"
+            " INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)"
             " SELECT guild_id, %(leo)s, platform, viewer_id, now() FROM made",
             {"guild": NORAS_CORNER_ID, "leo": LEO},
         )

@@ -44,7 +44,8 @@ def link(stage: Stage) -> int:
     )
     with stage.database.begin() as tx:
         tx.exec_driver_sql(
-            "INSERT INTO people_links SELECT guild_id, %(mia)s, platform, viewer_id, now()"
+            "INSERT INTO people_links (guild_id, discord_id, platform, viewer_id, linked_at)"
+            " SELECT guild_id, %(mia)s, platform, viewer_id, now()"
             "  FROM people_viewers WHERE viewer_id = %(viewer)s ON CONFLICT DO NOTHING",
             {"mia": MIA, "viewer": viewer_id},
         )
@@ -146,7 +147,7 @@ def test_thinking_better_of_it(stage: Stage) -> None:
 def test_who_has_linked_nothing_is_told_of_what_it_cannot_be_about(stage: Stage) -> None:
     question = stage.discord.slash("leo", "general", "forgetme")["response"]
     assert field_names(question)[-1] == "No Kick account is linked"
-    assert "Run `/link` first" in question["embeds"][0]["fields"][-1]["value"]
+    assert "run `/link` first" in question["embeds"][0]["fields"][-1]["value"]
 
 
 def test_the_texts_are_there(stage: Stage) -> None:
