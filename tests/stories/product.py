@@ -18,11 +18,15 @@ import requests
 
 from tests.patience import PATIENCE, until
 from tests.ports import free_port as free_port
+from tests.stories.zygote import Fork, zygote
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 """Where the programs lie."""
+
+FORKED = tuple(str(ROOT / name) for name in ("combined_server.py", "bot.py"))
+"""Programs that start from a process which has imported the product already."""
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
 """All that a story's processes get of our own environment."""
@@ -43,11 +47,16 @@ class Process:
     ) -> None:
         self._log = folder / f"{name}.log"
         inherited = {key: os.environ[key] for key in _INHERITED if key in os.environ}
+        env = {**inherited, "PYTHONPATH": str(ROOT), **settings}
+        self._popen: subprocess.Popen[bytes] | Fork
+        if command[0] in FORKED:
+            self._popen = zygote().start(command, folder, self._log, env)
+            return
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
-                env={**inherited, "PYTHONPATH": str(ROOT), **settings},
+                env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -17,6 +17,7 @@ import requests
 from sandbox.discord.driver import DiscordDriver
 from sandbox.kick.driver import KickDriver
 from tests.patience import PATIENCE, until
+from tests.stories import product
 from tests.stories.post import Postman
 from tests.stories.product import ROOT, Process, Product, free_port
 from tests.stories.stage import Stage, title
@@ -26,6 +27,12 @@ PROMISED_SECONDS = 5.0
 """For a stop, and for a second start."""
 
 SECRET = "hunter22-correct-horse"
+
+
+@pytest.fixture(autouse=True)
+def _as_people_start_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an interpreter of its own, which imports everything."""
+    monkeypatch.setattr(product, "FORKED", ())
 
 
 # -- what keeps it from starting --------------------------------------------------------------
