@@ -17,13 +17,13 @@ from time import perf_counter
 from typing import Any
 
 import psutil
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from benchmarks.figures import Results
 from core.events import Person, SubGifted
 from core.guilds import store as guilds
 from core.guilds.store import Channel
-from core.kick.accounts.tables import channels
+from core.kick.accounts.records import KnownChannel
 from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
 from core.kick.review import actions, rules
@@ -164,7 +164,7 @@ def _add_channels(database: Database) -> None:
             guilds.set_guild(tx, number, f"Server {number}")
             guilds.set_channel(tx, Channel(number, "kick", number, f"channel-{number}"))
         tx.execute(
-            channels.insert(),
+            insert(KnownChannel),
             [
                 {
                     "guild_id": number,

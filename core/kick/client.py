@@ -44,8 +44,8 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A Kick account."""
+class User:
+    """Whose token it is."""
 
     kick_user_id: int
     name: str
@@ -216,11 +216,11 @@ class KickClient:
             params=[("id", subscription_id) for subscription_id in subscription_ids],
         )
 
-    def account_of(self, user_token: str) -> Account:
+    def account_of(self, user_token: str) -> User:
         """Whose token this is."""
         answer = self._wire.ask("GET", f"{self._api}/public/v1/users", headers=bearer(user_token))
         with as_documented():
-            return Account(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
+            return User(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
 
     def send_chat(
         self,

@@ -1,16 +1,14 @@
 """What the Kick package declares."""
 
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kick.accounts import embeds
+from core.kick.accounts import messages
 from core.kick.accounts import pages as accounts
-from core.kick.accounts.buttons import LinkButton
-from core.kick.accounts.commands import KickAccounts
-from core.kick.accounts.tasks import TASKS as ACCOUNT_TASKS
+from core.kick.accounts.discord import DisconnectButton, KickAccounts, LinkButton
 from core.kick.alerts import messages as alerts
 from core.kick.alerts.selftest import SELFTEST
 from core.kick.alerts.tasks import TASKS as ALARM_TASKS
 from core.kick.bodies import FEED, POLL, WEBHOOK
-from core.kick.chat.commands import KickChecks
+from core.kick.chat.discord import KickChecks
 from core.kick.events import events_of
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.store import check_health as check_feed
@@ -40,19 +38,19 @@ FEATURE = Feature(
     "kick",
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ALARM_TASKS, *ACCOUNT_TASKS, *REVIEW_TASKS),
+    tasks=(*TASKS, *ALARM_TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
-        "kick.connected": embeds.connected,
-        "kick.reconnect": embeds.reconnect,
-        "kick.primary": embeds.primary_changed,
+        "kick.connected": messages.connected,
+        "kick.reconnect": messages.reconnect,
+        "kick.primary": messages.primary_changed,
         "kick.no_events": alerts.no_events,
         "kick.no_events_over": alerts.no_events_over,
         "kick.wrong_chatroom": alerts.wrong_chatroom,
         "kick.missed": review_alert,
     },
     settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, *ReviewSettings.declared.values()),
-    buttons=(LinkButton, ReviewButton),
+    buttons=(LinkButton, DisconnectButton, ReviewButton),
     translates={
         WEBHOOK: events_of,
         POLL: events_of,

@@ -10,8 +10,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import find_newest
 from core.kick.accounts import store as accounts
+from core.kick.accounts.records import Account
 from core.kick.accounts.rules import missing_scopes, scope_words
-from core.kick.accounts.store import Account
 from core.kick.bodies import PLATFORM, WEBHOOK
 from core.kick.chat import store as chat
 from core.kick.intake import log, store
@@ -137,7 +137,7 @@ def _silent(alert: NoEventAlert) -> HealthItem:
 
 def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
     """Who is connected, what was not allowed, what has to be done."""
-    connected = {account.guild_id: account for account in accounts.list_accounts(tx)}
+    connected = {int(account.guild_id): account for account in accounts.list_accounts(tx)}
     return [
         HealthItem(
             "Kick account",

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, sel
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
-from core.kick.accounts.tables import accounts, attempts, channels
+from core.kick.accounts.records import Account, KnownChannel, attempts
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import RecentSupport, ReviewItem
 from core.kit.errors import Refusal
@@ -29,10 +29,10 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
         )
     )
     connected = tx.execute(
-        select(accounts.c.name, accounts.c.scopes, accounts.c.connected_at).where(
-            accounts.c.guild_id == subject.guild_id,
-            (accounts.c.connected_by == subject.discord_id)
-            | accounts.c.kick_user_id.in_(subject.numbers),
+        select(Account.name, Account.scopes, Account.connected_at).where(
+            Account.guild_id == subject.guild_id,
+            (Account.connected_by == subject.discord_id)
+            | Account.kick_user_id.in_(subject.numbers),
         )
     )
     return {
@@ -89,10 +89,8 @@ def forget(tx: Connection, subject: Subject) -> None:
     Raises:
         Refusal: the channel's connection hangs on this person.
     """
-    mine = (accounts.c.guild_id == subject.guild_id) & (
-        accounts.c.connected_by == subject.discord_id
-    )
-    if tx.execute(select(accounts.c.guild_id).where(mine)).first():
+    mine = (Account.guild_id == subject.guild_id) & (Account.connected_by == subject.discord_id)
+    if tx.execute(select(Account.guild_id).where(mine)).first():
         raise Refusal(
             _("You have connected this server's Kick channel, and are told when it breaks."),
             _("Run `/disconnect_kick` first, or let another admin run `/connect_kick`."),
@@ -105,8 +103,10 @@ def forget(tx: Connection, subject: Subject) -> None:
         )
     )
     tx.execute(
-        update(channels)
-        .where(channels.c.guild_id == subject.guild_id, channels.c.chosen_by == subject.discord_id)
+        update(KnownChannel)
+        .where(
+            KnownChannel.guild_id == subject.guild_id, KnownChannel.chosen_by == subject.discord_id
+        )
         .values(chosen_by=0)
     )
 

@@ -8,6 +8,8 @@ from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
+from core.kick.accounts.connect import forget_old_attempts
+from core.kick.accounts.tokens import renew_due
 from core.kick.bodies import POLL
 from core.kick.client import Livestream, client_of
 from core.kick.intake import store as intake
@@ -122,10 +124,19 @@ def _write_down(services: Services, asked: list[int], live: dict[int, Livestream
             )
 
 
+def look_up_channels(services: Services) -> None:
+    """Look up what is not known of channels yet, and delete old links."""
+    forget_old_attempts(services)
+    look_up_missing(services)
+
+
 TASKS = (
     Task("kick.tune_in", every=lambda settings: settings.subscription_check_seconds, run=tune_in),
     Task("kick.bot_account", every=lambda _settings: 600, run=learn_own_account),
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.unverified", every=lambda _settings: VERIFY_SECONDS, run=verify_deliveries),
+    # Due ten minutes before its end, so nine runs may fail.
+    Task("kick.tokens", every=lambda _settings: 60, run=renew_due),
+    Task("kick.channels", every=lambda _settings: 600, run=look_up_channels),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=poll_livestreams),
 )

@@ -1,6 +1,7 @@
 """What features are given at the start: the few things that exist once per process."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -46,6 +47,15 @@ class Services:
     goals: tuple[NextGoal, ...] = ()
     paginators: "Mapping[str, Paginator]" = field(default_factory=dict)
     granted: Callable[[Connection, int, Collection[int]], frozenset[str]] = _nothing_granted
+
+    @contextmanager
+    def work_in(self, guild_id: int, actor: int = THE_BOT) -> Iterator[Work]:
+        """A unit of work with a transaction of its own, for code on a thread."""
+        with (
+            self.database.begin() as tx,
+            Work(tx, guild_id, actor=actor, now=self.clock()) as work,
+        ):
+            yield work
 
     async def run_as_bot(
         self,

@@ -58,6 +58,7 @@ class Lock(StrEnum):
     WAGERS = "wagers"
     ROLES = "roles"
     RAFFLES = "raffles"
+    KICK_CHANNEL = "kick_channel"
 
 
 _BEFORE_HANDLERS = 1

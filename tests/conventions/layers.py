@@ -36,9 +36,6 @@ INPUT_AND_OUTPUT = (
 )
 FRAMEWORKS = ("discord", "sqlalchemy", "psycopg2", "redis", *WEB, *HTTP_CLIENTS)
 
-CYCLIC = ("kick",)
-"""Packages that still have import cycles between their sub-packages."""
-
 PURE = ("draws",)
 """Packages that are rules as a whole."""
 
@@ -175,9 +172,7 @@ def _acyclic(tree: Tree) -> Contract:
     return {
         "name": "there are no import cycles inside a package",
         "type": "acyclic_siblings",
-        "ancestors": [
-            f"{tree.core}.{p}" for layer in tree.layers for p in layer if p not in CYCLIC
-        ],
+        "ancestors": [f"{tree.core}.{p}" for layer in tree.layers for p in layer],
         "depth": "0",
     }
 

@@ -24,7 +24,6 @@ _NOBODYS = {
         guild_channel_troubles.missing
         kick_unverified_deliveries.kind
         kick_subscriptions.kind kick_subscriptions.trouble kick_unsent_lines.reason
-        kick_chat_identities.reason
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_panels.trouble raffle_rates.source

@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from core.kick import wire
-from core.kick.client import Account, KickClient, client_of
+from core.kick.client import KickClient, User, client_of
 from core.kick.wire import AnswerLost, KickRejected
 from core.kit.errors import Outage
 from sandbox.kick.driver import KickDriver
@@ -109,7 +109,7 @@ def test_subscriptions_that_kick_declines_are_told_with_its_words(
 
 def test_a_token_tells_whose_it_is(client: KickClient, token: str) -> None:
     account = client.account_of(token)
-    assert isinstance(account, Account)
+    assert isinstance(account, User)
     assert account.kick_user_id > 0
     with pytest.raises(KickRejected) as rejected:
         client.account_of("worthless")

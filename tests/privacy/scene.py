@@ -14,7 +14,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
-from core.kick.accounts.tables import attempts as connect_attempts
+from core.kick.accounts.records import attempts as connect_attempts
 from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault

@@ -5,12 +5,12 @@ from datetime import timedelta
 from unittest.mock import ANY
 
 import pytest
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from core.guilds import store as guilds
 from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
-from core.kick.accounts.tables import accounts
+from core.kick.accounts.records import Account
 from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.database import contains_any
@@ -215,11 +215,11 @@ def test_forgetting_twice_finds_nothing(tx: Connection, guild_id: int) -> None:
 def test_who_connected_the_channel_is_told_what_to_do_first(tx: Connection, guild_id: int) -> None:
     live(tx, guild_id)
     tx.execute(
-        accounts.insert().values(
+        insert(Account).values(
             guild_id=guild_id,
             kick_user_id=1,
             name="NoraPlays",
-            scopes="",
+            scopes=[],
             state="connected",
             access_token="x",
             refresh_token="x",

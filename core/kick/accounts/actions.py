@@ -3,40 +3,29 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from core.guilds import store as guilds
+from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
 from core.kick.accounts import store
-from core.kick.accounts.store import Account, KnownChannel
+from core.kick.accounts.records import Account, KnownChannel, Source, attempts
+from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel
 from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
+from core.kit.records import MemberId, PlatformUserId
 from core.kit.signed_links import PersonalLink
 from core.kit.words import _
+from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
-
-PLATFORM = "kick"
 
 _log = structlog.get_logger(__name__)
 
-
-def open_link(
-    tx: Connection, guild_id: int, asked_by: int, asked_by_name: str, now: datetime
-) -> PersonalLink:
-    """An admin asks for a link with which the streamer can connect.
-
-    Raises:
-        Refusal: no channel is configured.
-    """
-    get_channel(tx, guild_id)
-    link = PersonalLink(new_link_id(), guild_id, asked_by)
-    store.add_attempt(tx, link.link_id, guild_id, asked_by, asked_by_name, now)
-    return link
+# -- channels -------------------------------------------------------------------------------------
 
 
 def get_channel(tx: Connection, guild_id: int) -> guilds.Channel:
@@ -55,30 +44,42 @@ def get_channel(tx: Connection, guild_id: int) -> guilds.Channel:
 
 
 def choose_channel(
-    tx: Connection, channel: guilds.Channel, chosen_by: int | None, *, named: str | None = None
-) -> bool:
+    work: Work, channel: guilds.Channel, *, by_admin: bool = True, named: str | None = None
+) -> None:
     """This channel streams for the server from now on; what was known of another is dropped.
 
     Args:
-        chosen_by: Discord id of the admin, or None when the environment says so.
         named: how the environment calls it.
     """
-    before = guilds.find_channel(tx, channel.guild_id, PLATFORM)
-    changed = guilds.set_channel(tx, channel)
-    store.set_known_channel(tx, channel.guild_id, channel.channel_id, chosen_by, named)
-    if chosen_by is not None and store.find_account(tx, channel.guild_id) is None:
-        guilds.set_contact(tx, channel.guild_id, chosen_by)
-    if changed and chosen_by is not None:
-        guilds.post_audit(
-            tx,
-            channel.guild_id,
-            chosen_by,
+    before = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
+    changed = guilds.set_channel(work.tx, channel)
+    _know(work, channel.channel_id, work.actor if by_admin else None, named)
+    if by_admin and work.find(Account) is None:
+        guilds.set_contact(work.tx, work.guild_id, work.actor)
+    if changed and by_admin:
+        audit(
+            work,
             "kick.channel",
-            target=channel.slug,
+            channel.slug,
             before=before.slug if before else None,
             after=channel.slug,
         )
-    return changed
+
+
+def _know(
+    work: Work, channel_id: int, chosen_by: MemberId | None, named: str | None = None
+) -> KnownChannel:
+    work.lock(Lock.KICK_CHANNEL)
+    known = work.find(KnownChannel)
+    if known is None or known.broadcaster_user_id != channel_id:
+        if known is not None:
+            work.delete(known)
+            work.flush()
+        known = KnownChannel(guild_id=work.guild_id, broadcaster_user_id=PlatformUserId(channel_id))
+        work.add(known)
+    known.chosen_by, known.named = chosen_by, named
+    work.flush()
+    return known
 
 
 def rename_channels(tx: Connection, slugs: Mapping[int, str]) -> None:
@@ -87,11 +88,11 @@ def rename_channels(tx: Connection, slugs: Mapping[int, str]) -> None:
         slug = slugs.get(channel.channel_id, channel.slug)
         if slug != channel.slug:
             guilds.set_channel(tx, replace(channel, slug=slug))
-            _log.info("The channel is called otherwise now", name=slug, guild_id=channel.guild_id)
+            _log.info("A channel was renamed", name=slug, guild_id=channel.guild_id)
 
 
 def is_chosen_by_admin(tx: Connection, guild_id: int) -> bool:
-    """Whether an admin's choice stands above KICK_CHANNEL."""
+    """Whether an admin's choice goes before KICK_CHANNEL."""
     known = store.find_known_channel(tx, guild_id)
     return known is not None and known.chosen_by is not None
 
@@ -108,29 +109,23 @@ def is_looked_up(tx: Connection, guild_id: int, named: str) -> bool:
     )
 
 
-def get_known_channel(tx: Connection, guild_id: int) -> KnownChannel:
-    """What is known of the configured channel; made now for one that was configured before.
+def get_known_channel(work: Work) -> KnownChannel:
+    """What is known of the configured channel; added now for one that was configured before.
 
     Raises:
         Refusal: no channel is configured.
     """
-    channel = get_channel(tx, guild_id)
-    known = store.find_known_channel(tx, guild_id)
+    channel = get_channel(work.tx, work.guild_id)
+    known = work.find(KnownChannel)
     if known is None or known.broadcaster_user_id != channel.channel_id:
-        store.set_known_channel(
-            tx, guild_id, channel.channel_id, known.chosen_by if known else None
-        )
-        known = store.find_known_channel(tx, guild_id)
-    assert known is not None, "it was just written"
+        known = _know(work, channel.channel_id, known.chosen_by if known else None)
     return known
 
 
 def type_numbers(
-    tx: Connection,
-    guild_id: int,
+    work: Work,
     chatroom_id: int,
     site_channel_id: int | None,
-    actor: int,
     found: SiteChannel | None = None,
 ) -> KnownChannel:
     """An admin types in the website's numbers; 0 forgets one, None leaves it as it is.
@@ -144,41 +139,38 @@ def type_numbers(
     """
     if not all(0 <= number < 2**63 for number in (chatroom_id, site_channel_id or 0)):
         raise Refusal(_("These ids are positive numbers."), _("Use 0 to forget one."))
-    before = get_known_channel(tx, guild_id)
+    known = get_known_channel(work)
     if chatroom_id:
-        _require_right(tx, before, chatroom_id, site_channel_id, found)
-    origin: store.Source = "site" if found is not None else "typed"
-    stays = chatroom_id == before.chatroom_id
-    wanted = replace(
-        before,
-        chatroom_id=chatroom_id or None,
-        chatroom_from=(before.chatroom_from if stays and found is None else origin)
-        if chatroom_id
-        else None,
-        confirmed_at=before.confirmed_at if stays else None,
-        site_channel_id=(
-            before.site_channel_id if site_channel_id is None else site_channel_id or None
-        ),
-    )
-    store.set_numbers(tx, wanted)
-    for action, was, now in (
-        ("kick.chatroom", before.chatroom_id, wanted.chatroom_id),
-        ("kick.site_channel", before.site_channel_id, wanted.site_channel_id),
+        _require_right(work.tx, known, chatroom_id, site_channel_id, found)
+    before = known.chatroom_id, known.site_channel_id
+    source: Source = "site" if found is not None else "typed"
+    if not chatroom_id:
+        known.chatroom_from = known.confirmed_at = None
+    elif chatroom_id != known.chatroom_id:
+        known.chatroom_from, known.confirmed_at = source, None
+    elif found is not None:
+        known.chatroom_from = source
+    known.chatroom_id = chatroom_id or None
+    if site_channel_id is not None:
+        known.site_channel_id = site_channel_id or None
+    after = known.chatroom_id, known.site_channel_id
+    for action, was, becomes in zip(
+        ("kick.chatroom", "kick.site_channel"), before, after, strict=True
     ):
-        if was != now:
-            guilds.post_audit(tx, guild_id, actor, action, before=was, after=now)
-    return wanted
+        if was != becomes:
+            audit(work, action, before=was, after=becomes)
+    return known
 
 
 def _require_right(
     tx: Connection,
-    before: KnownChannel,
+    known: KnownChannel,
     chatroom_id: int,
     site_channel_id: int | None,
     found: SiteChannel | None,
 ) -> None:
     """A number that works is not replaced by one that is wrong, or that nobody can check."""
-    right = found.chatroom_id if found is not None else _told_by_site(tx, before)
+    right = found.chatroom_id if found is not None else _from_site(tx, known)
     if right is not None and right != chatroom_id:
         raise Refusal(
             _("{id} is not your channel's chatroom.").format(id=chatroom_id),
@@ -189,9 +181,9 @@ def _require_right(
             _("{id} is not your channel's number on Kick's website.").format(id=site_channel_id),
             _("Kick's website says it is {right}.").format(right=found.channel_id),
         )
-    if right is None and before.confirmed_at is not None and before.chatroom_id != chatroom_id:
+    if right is None and known.confirmed_at is not None and known.chatroom_id != chatroom_id:
         raise Refusal(
-            _("Chatroom {id} works: its feed has shown your chat.").format(id=before.chatroom_id),
+            _("Chatroom {id} works: its feed has shown your chat.").format(id=known.chatroom_id),
             _(
                 "Kick's website does not answer, so another id cannot be checked. To replace it "
                 "anyway, run `/set_chatroom 0` first."
@@ -199,8 +191,8 @@ def _require_right(
         )
 
 
-def _told_by_site(tx: Connection, known: KnownChannel) -> int | None:
-    """What Kick's website once told any server that follows the channel. It never changes."""
+def _from_site(tx: Connection, known: KnownChannel) -> int | None:
+    """What Kick's website once said to any server that follows the channel. It never changes."""
     return next(
         (
             each.chatroom_id
@@ -212,39 +204,75 @@ def _told_by_site(tx: Connection, known: KnownChannel) -> int | None:
     )
 
 
-def connect_account(tx: Connection, account: Account) -> None:
-    """The streamer said yes."""
-    store.set_account(tx, account)
-    guilds.set_contact(tx, account.guild_id, account.connected_by)
-    guilds.post_audit(
-        tx, account.guild_id, account.connected_by, "kick.connect", target=account.name
+# -- accounts -------------------------------------------------------------------------------------
+
+
+def open_link(work: Work, asked_by_name: str) -> tuple[PersonalLink, guilds.Channel]:
+    """An admin asks for a link with which the streamer of the channel can connect.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    channel = get_channel(work.tx, work.guild_id)
+    link = PersonalLink(new_link_id(), work.guild_id, work.actor)
+    work.tx.execute(
+        insert(attempts).values(
+            link_id=link.link_id,
+            guild_id=work.guild_id,
+            asked_by=work.actor,
+            asked_by_name=asked_by_name,
+            asked_at=work.now,
+        )
     )
+    return link, channel
+
+
+def connect_account(work: Work, account: Account) -> None:
+    """The streamer said yes. The account replaces the one before."""
+    work.merge(account)
+    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
+    audit(work, "kick.connect", account.name)
     outbox.post_to_user(
-        tx,
-        account.guild_id,
+        work.tx,
+        work.guild_id,
         account.connected_by,
         "kick.connected",
         f"kick.connected:{_once(account)}",
-        _about(tx, account),
+        _about(work.tx, account),
     )
 
 
-def need_reconnect(tx: Connection, account: Account) -> bool:
+def find_unchanged(work: Work, before: Account) -> Account | None:
+    """The account, if it was neither renewed nor ended nor replaced since it was read. Nobody else
+    can change it in the meantime."""
+    account = work.get(Account, (work.guild_id,), with_for_update=True, populate_existing=True)
+    is_same = (
+        account is not None
+        and account.refresh_token == before.refresh_token
+        and account.state == "connected"
+    )
+    return account if is_same else None
+
+
+def require_reconnect(work: Work, before: Account) -> bool:
     """Kick has ended the grant. The server's admins are told once; False when it is known or
     another account is connected by now."""
-    if not store.set_reconnect(tx, account):
+    account = find_unchanged(work, before)
+    if account is None:
         return False
+    account.state, account.access_token, account.refresh_token = "reconnect", "", ""
     key = f"kick.reconnect:{_once(account)}"
-    tell_admins(tx, account.guild_id, "kick.reconnect", key, _about(tx, account))
+    tell_admins(work.tx, work.guild_id, "kick.reconnect", key, _about(work.tx, account))
     return True
 
 
-def disconnect_account(tx: Connection, guild_id: int, actor: int) -> Account | None:
+def disconnect_account(work: Work) -> Account | None:
     """Forget the account; what is returned is for telling Kick."""
-    account = store.find_account(tx, guild_id)
-    if account is None or not store.end_account(tx, guild_id):
+    account = work.find(Account)
+    if account is None:
         return None
-    guilds.post_audit(tx, guild_id, actor, "kick.disconnect", target=account.name)
+    work.delete(account)
+    audit(work, "kick.disconnect", account.name)
     return account
 
 

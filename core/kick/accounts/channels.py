@@ -13,9 +13,9 @@ import structlog
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts import actions, store
-from core.kick.accounts.actions import PLATFORM
+from core.kick.accounts.records import KnownChannel
 from core.kick.accounts.rules import slug_of
-from core.kick.accounts.store import KnownChannel
+from core.kick.bodies import PLATFORM
 from core.kick.client import KickClient, SiteChannel, client_of
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
@@ -23,7 +23,7 @@ from core.kit.services import Services
 from core.kit.words import _
 
 LOOK_AGAIN = timedelta(hours=6)
-"""How long the website is left in peace when it did not tell the chatroom."""
+"""How long the website is not asked again when it did not answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class Synced:
     """What is known of a server's channel.
 
     Attributes:
-        site_trouble: why the website did not tell the chatroom, or "".
+        site_trouble: why the website did not name the chatroom, or "".
     """
 
     slug: str
@@ -53,8 +53,8 @@ def ensure_channel(services: Services, guild_id: int) -> Channel:
     name = services.settings.kick_channel
     if channel is None and name is not None and services.settings.discord_guild_id == guild_id:
         channel = find_at_kick(services, guild_id, name)
-        with services.database.begin() as tx:
-            actions.choose_channel(tx, channel, None, named=slug_of(name))
+        with services.work_in(guild_id) as work:
+            actions.choose_channel(work, channel, by_admin=False, named=slug_of(name))
     if channel is not None:
         return channel
     with services.database.begin() as tx:
@@ -97,22 +97,21 @@ def follow_environment(services: Services) -> None:
         raise Refusal(
             "KICK_CHANNEL and DISCORD_GUILD_ID are not set, and /connect_kick has set no channel."
         )
+    slug = slug_of(name)
     with services.database.begin() as tx:
-        if actions.is_chosen_by_admin(tx, guild_id) or actions.is_looked_up(
-            tx, guild_id, slug_of(name)
-        ):
+        if actions.is_chosen_by_admin(tx, guild_id) or actions.is_looked_up(tx, guild_id, slug):
             return
     try:
         channel = find_at_kick(services, guild_id, name)
     except Refusal as refusal:
         raise Refusal(f"{refusal.what} Please check KICK_CHANNEL.") from refusal
-    with services.database.begin() as tx:
-        if not actions.is_chosen_by_admin(tx, guild_id):
-            actions.choose_channel(tx, channel, None, named=slug_of(name))
+    with services.work_in(guild_id) as work:
+        if not actions.is_chosen_by_admin(work.tx, guild_id):
+            actions.choose_channel(work, channel, by_admin=False, named=slug)
 
 
 def sync(services: Services, guild_id: int) -> Synced:
-    """Ask Kick for the channel's name of today and for its numbers, and keep them.
+    """Ask Kick for the channel's current name and its numbers, and keep them.
 
     Raises:
         Refusal: no channel is configured, or Kick declines.
@@ -125,23 +124,26 @@ def sync(services: Services, guild_id: int) -> Synced:
         slug = client.find_slug(channel.channel_id) or channel.slug
     except KickRejected as rejected:
         raise Refusal(str(rejected)) from rejected
-    with services.database.begin() as tx:
-        guilds.set_channel(tx, Channel(guild_id, PLATFORM, channel.channel_id, slug))
-        known = actions.get_known_channel(tx, guild_id)
+    with services.work_in(guild_id) as work:
+        guilds.set_channel(work.tx, Channel(guild_id, PLATFORM, channel.channel_id, slug))
+        known = actions.get_known_channel(work)
     return look_at_site(services, client, slug, known)
 
 
 def look_at_site(services: Services, client: KickClient, slug: str, known: KnownChannel) -> Synced:
-    """Ask the website for its two numbers. It may well not tell them; that is no error."""
+    """Ask the website for its two numbers. It may well not answer; that is no error."""
     found, trouble = _ask_site(client, slug, known)
-    now = services.clock()
-    with services.database.begin() as tx:
+    with services.work_in(known.guild_id) as work:
+        current = work.find(KnownChannel)
+        if current is None or current.broadcaster_user_id != known.broadcaster_user_id:
+            return Synced(slug, current or known, trouble)
+        current.checked_at = work.now
         if found is not None:
-            store.set_site_ids(tx, known, found.channel_id, found.chatroom_id, now)
-        else:
-            store.set_looked(tx, known, now)
-        known = store.find_known_channel(tx, known.guild_id) or known
-    return Synced(slug, known, trouble)
+            if current.chatroom_id != found.chatroom_id:
+                current.confirmed_at = None
+            current.site_channel_id, current.chatroom_id = found.channel_id, found.chatroom_id
+            current.chatroom_from = "site"
+    return Synced(slug, current, trouble)
 
 
 def type_numbers(
@@ -152,14 +154,14 @@ def type_numbers(
     Raises:
         Refusal: no channel is configured, or these are not its numbers.
     """
-    with services.database.begin() as tx:
-        channel = actions.get_channel(tx, guild_id)
-        known = actions.get_known_channel(tx, guild_id)
+    with services.work_in(guild_id, actor) as work:
+        channel = actions.get_channel(work.tx, guild_id)
+        known = actions.get_known_channel(work)
     found, trouble = None, ""
     if chatroom_id > 0 or (site_channel_id or 0) > 0:
         found, trouble = _ask_site(client_of(services.settings), channel.slug, known)
-    with services.database.begin() as tx:
-        known = actions.type_numbers(tx, guild_id, chatroom_id, site_channel_id, actor, found)
+    with services.work_in(guild_id, actor) as work:
+        known = actions.type_numbers(work, chatroom_id, site_channel_id, found)
     return Synced(channel.slug, known, trouble)
 
 
@@ -171,7 +173,7 @@ def _ask_site(client: KickClient, slug: str, known: KnownChannel) -> tuple[SiteC
     except KickRejected as rejected:
         return None, f"HTTP {rejected.status}"
     if found.owner_user_id != known.broadcaster_user_id:
-        return None, "it told about another channel"
+        return None, "it answered about another channel"
     return found, ""
 
 
@@ -179,22 +181,23 @@ def look_up_missing(services: Services) -> None:
     """Ask the website for the chatrooms that are not known, now and then."""
     now = services.clock()
     with services.database.begin() as tx:
-        tied = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
-        wanting = [known for known in store.list_known_channels(tx) if _is_wanting(known, now)]
+        followed = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
+        missing = [known for known in store.list_known_channels(tx) if _is_missing(known, now)]
     client = client_of(services.settings)
-    for known in wanting:
-        channel = tied.get(known.guild_id)
+    for known in missing:
+        channel = followed.get(known.guild_id)
         if channel is not None and channel.channel_id == known.broadcaster_user_id:
             synced = look_at_site(services, client, channel.slug, known)
             if synced.site_trouble:
                 _log.info(
-                    "Kick's website did not tell the chatroom",
+                    "Kick's website did not name the chatroom",
                     reason=synced.site_trouble,
                     guild_id=known.guild_id,
                 )
 
 
-def _is_wanting(known: KnownChannel, now: datetime) -> bool:
-    complete = known.chatroom_id is not None and known.site_channel_id is not None
-    is_settled = complete and known.is_chatroom_sure
-    return not is_settled and (known.checked_at is None or now - known.checked_at > LOOK_AGAIN)
+def _is_missing(known: KnownChannel, now: datetime) -> bool:
+    is_complete = known.chatroom_id is not None and known.site_channel_id is not None
+    if is_complete and known.is_chatroom_sure:
+        return False
+    return known.checked_at is None or now - known.checked_at > LOOK_AGAIN

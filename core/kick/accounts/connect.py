@@ -1,10 +1,10 @@
-"""The round trip: a link, Kick's consent page, and back; and the end of a connection.
+"""Connecting: a link, Kick's consent page, and back; and disconnecting.
 
 The state of an attempt is consumed before Kick is asked for anything, so that whatever happens
 afterwards it has worked once. No transaction is open while Kick is asked.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -13,19 +13,21 @@ from sqlalchemy import RowMapping
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
-from core.kick.accounts.rules import KEEP_ATTEMPTS, STATE_LASTS, missing_scopes
-from core.kick.accounts.store import Account
-from core.kick.accounts.tables import attempts as table
-from core.kick.chat import store as identities
-from core.kick.client import Account as KickAccount
-from core.kick.client import KickClient, client_of
+from core.kick.accounts.records import Account
+from core.kick.accounts.records import attempts as table
+from core.kick.accounts.rules import KEEP_ATTEMPTS, LINK_LASTS, STATE_LASTS, missing_scopes
+from core.kick.client import KickClient, User, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
 from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
+from core.kit.records import GuildId, MemberId, PlatformUserId
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink
+from core.kit.signed_links import PersonalLink, SignedLinks
+
+LINKS = SignedLinks("kick.connect", "/connect/kick", LINK_LASTS)
+"""The links that admins get."""
 
 _log = structlog.get_logger(__name__)
 
@@ -46,26 +48,17 @@ class WrongPerson(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a link's page tells."""
+    """What a link's page shows."""
 
-    guild_id: int
     server: str
     channel: Channel
     asked_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """An admin's attempt to have an account connected, whose state came back."""
-
-    guild_id: int
-    asked_by: int
-    row: RowMapping = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Connected:
-    """What has been tied together."""
+    """The names of a server and of the account it is connected with, and the scopes that Kick did
+    not grant."""
 
     server: str
     account: str
@@ -85,11 +78,9 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     with services.database.begin() as tx:
         account = store.find_account(tx, guild_id)
     if account is not None and account.kick_user_id != channel.channel_id:
-        disconnect(
-            services, guild_id, actor
-        )  # the former channel's streamer has nothing to do here
-    with services.database.begin() as tx:
-        actions.choose_channel(tx, channel, actor)
+        disconnect(services, guild_id, actor)  # that is the former channel's streamer
+    with services.work_in(guild_id, actor) as work:
+        actions.choose_channel(work, channel)
     return channel
 
 
@@ -103,7 +94,6 @@ def invite(services: Services, link: PersonalLink) -> Invitation:
     with services.database.begin() as tx:
         row = attempts.get_unused(tx, table, link.guild_id, link.link_id)
         return Invitation(
-            link.guild_id,
             guilds.list_names(tx).get(link.guild_id, ""),
             actions.get_channel(tx, link.guild_id),
             row["asked_by_name"],
@@ -120,18 +110,17 @@ def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
     return oauth.consent_url(services.settings, left.state, left.verifier), left.state
 
 
-def take_state(services: Services, state: str) -> Attempt:
+def take_state(services: Services, state: str) -> RowMapping:
     """Use up the attempt that this state belongs to, whatever happens afterwards.
 
     Raises:
         StateUnknown, StateUsed: this state is not valid (any more).
     """
     with services.database.begin() as tx:
-        row = attempts.take(tx, table, state, services.clock())
-    return Attempt(row["guild_id"], row["asked_by"], row)
+        return attempts.take(tx, table, state, services.clock())
 
 
-def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
+def arrive(services: Services, attempt: RowMapping, code: str) -> Connected:
     """The streamer said yes: exchange the code, see who it is, and keep the account.
 
     Raises:
@@ -142,7 +131,7 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()
-    verifier = attempts.verifier_of(attempt.row, vault_of(services.settings), now, STATE_LASTS)
+    verifier = attempts.verifier_of(attempt, vault_of(services.settings), now, STATE_LASTS)
     tokens = oauth.redeem(client, services.settings, code, verifier, now)
     try:
         who = client.account_of(tokens.access)
@@ -151,48 +140,48 @@ def arrive(services: Services, attempt: Attempt, code: str) -> Connected:
         if isinstance(error, Outage):
             raise
         raise oauth.GrantEnded(error.reason) from error
-    with services.database.begin() as tx:
-        channel = actions.get_channel(tx, attempt.guild_id)
-        server = guilds.list_names(tx).get(attempt.guild_id, "")
+    guild_id = attempt["guild_id"]
+    with services.work_in(guild_id, attempt["asked_by"]) as work:
+        channel = actions.get_channel(work.tx, guild_id)
+        server = guilds.list_names(work.tx).get(guild_id, "")
         if who.kick_user_id == channel.channel_id:
-            actions.connect_account(tx, _account(services, attempt, who, tokens, now))
-            identities.end_troubles(tx, attempt.guild_id)
+            actions.connect_account(work, _account(services, attempt, who, tokens, now))
     if who.kick_user_id != channel.channel_id:
         oauth.revoke(client, tokens.access, tokens.refresh)
         raise WrongPerson(who.name, channel.slug)
-    _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
+    _log.info("A Kick account is connected", account=who.name, guild_id=guild_id)
     _learn_numbers(services, client, channel)
-    _listen(services, channel)
+    _subscribe(services, channel)
     return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
 
 
 def _account(
-    services: Services, attempt: Attempt, who: KickAccount, tokens: oauth.Tokens, now: datetime
+    services: Services, attempt: RowMapping, who: User, tokens: oauth.Tokens, now: datetime
 ) -> Account:
     vault = vault_of(services.settings)
     return Account(
-        guild_id=attempt.guild_id,
-        kick_user_id=who.kick_user_id,
+        guild_id=GuildId(attempt["guild_id"]),
+        kick_user_id=PlatformUserId(who.kick_user_id),
         name=who.name,
-        scopes=tokens.scopes,
+        scopes=list(tokens.scopes),
         state="connected",
         access_token=vault.seal(tokens.access),
         refresh_token=vault.seal(tokens.refresh),
         expires_at=tokens.expires_at,
-        connected_by=attempt.asked_by,
+        connected_by=MemberId(attempt["asked_by"]),
         connected_at=now,
         refreshed_at=now,
     )
 
 
 def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> None:
-    with services.database.begin() as tx:
-        known = actions.get_known_channel(tx, channel.guild_id)
+    with services.work_in(channel.guild_id) as work:
+        known = actions.get_known_channel(work)
     channels.look_at_site(services, client, channel.slug, known)
 
 
-def _listen(services: Services, channel: Channel) -> None:
-    """Subscribe to the channel's events now; should that fail, the timer mends it."""
+def _subscribe(services: Services, channel: Channel) -> None:
+    """Subscribe to the channel's events now; if that fails, the next scheduled run does."""
     try:
         reconcile_channel(services, channel.channel_id)
     except (Outage, KickRejected) as error:
@@ -204,13 +193,13 @@ def _listen(services: Services, channel: Channel) -> None:
 
 
 def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, bool] | None:
-    """Forget the server's account and tell Kick that its tokens are done with.
+    """Forget the server's account and revoke its tokens at Kick.
 
     Returns:
-        The account, and whether Kick could be told; None when no account was connected.
+        The account, and whether its tokens are revoked; None when no account was connected.
     """
-    with services.database.begin() as tx:
-        account = actions.disconnect_account(tx, guild_id, actor)
+    with services.work_in(guild_id, actor) as work:
+        account = actions.disconnect_account(work)
     if account is None:
         return None
     _log.info("A Kick account is disconnected", account=account.name, guild_id=guild_id)
@@ -225,6 +214,6 @@ def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, 
 
 
 def forget_old_attempts(services: Services) -> None:
-    """Links and states that are long over."""
+    """Delete links and states that expired long ago."""
     with services.database.begin() as tx:
         attempts.end_before(tx, table, services.clock() - KEEP_ATTEMPTS)

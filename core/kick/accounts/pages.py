@@ -18,10 +18,10 @@ from flask import (
     request,
     url_for,
 )
+from sqlalchemy import RowMapping
 
 from core.kick.accounts import connect, oauth
-from core.kick.accounts.connect import Attempt
-from core.kick.accounts.links import LINKS
+from core.kick.accounts.connect import LINKS
 from core.kick.accounts.rules import SCOPES, STATE_LASTS, scope_words
 from core.kit.oauth_pages import OAuthFlow, OAuthPages, with_error_pages
 from core.kit.services import Services
@@ -42,17 +42,17 @@ FLOW = OAuthFlow(
 def pages(services: Services) -> Blueprint:
     """The three addresses."""
     blueprint = Blueprint("kick_accounts", __name__, template_folder="templates")
-    buffer = _FeedBuffer(services)
+    views = _Views(services)
     for path, endpoint, view in (
-        (f"{LINKS.path}/<token>", "show", buffer.show),
-        (f"{LINKS.path}/<token>/continue", "depart", buffer.depart),
-        (oauth.CALLBACK, "arrive", buffer.arrive),
+        (f"{LINKS.path}/<token>", "show", views.show),
+        (f"{LINKS.path}/<token>/continue", "depart", views.depart),
+        (oauth.CALLBACK, "arrive", views.arrive),
     ):
         blueprint.get(path, endpoint=endpoint)(with_error_pages(view, FLOW, _failure))
     return blueprint
 
 
-class _FeedBuffer:
+class _Views:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._oauth = OAuthPages(services, FLOW)
@@ -89,7 +89,7 @@ class _FeedBuffer:
         self._oauth.check_browser(state)
         return self._oauth.close(self._finish(attempt), state)
 
-    def _finish(self, attempt: Attempt) -> Response:
+    def _finish(self, attempt: RowMapping) -> Response:
         oauth.check_answer(request.args.get("error", ""))
         connected = connect.arrive(self._services, attempt, request.args.get("code", ""))
         return make_response(

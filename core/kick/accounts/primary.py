@@ -1,12 +1,11 @@
 """The primary server of a channel: of several servers that follow one Kick channel, the one that
 answers in its chat. All of them count.
 
-Lock order: the channel's lock here, and nothing under it.
+The channel's lock comes before those of guilds.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, text
@@ -15,9 +14,11 @@ from core.guilds import store as guilds
 from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
+from core.kick.bodies import PLATFORM
 from core.kit.database import cache_of, cached
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Work
 
 _log = structlog.get_logger(__name__)
 
@@ -63,16 +64,14 @@ def describe(tx: Connection, guild_id: int) -> Primary:
 
 def find_other(tx: Connection, guild_id: int) -> str | None:
     """The name of the server that answers in chat instead of this one, if there is one."""
-    channel = guilds.find_channel(tx, guild_id, actions.PLATFORM)
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
     primary = find_primary(tx, channel.channel_id) if channel is not None else None
     if primary is None or primary == guild_id:
         return None
     return guilds.list_names(tx).get(primary, "")
 
 
-def claim(
-    tx: Connection, guild_id: int, actor: int, now: datetime, *, manages: int | None
-) -> Primary:
+def claim(work: Work, *, manages: int | None) -> Primary:
     """This server is to be the primary from now on.
 
     Args:
@@ -81,6 +80,7 @@ def claim(
     Raises:
         Refusal: the other server's admins or the streamer have to agree, or no channel is set.
     """
+    tx, guild_id = work.tx, work.guild_id
     channel = actions.get_channel(tx, guild_id)
     _lock(tx, channel.channel_id)
     followers = store.list_followers(tx, channel.channel_id)
@@ -90,7 +90,7 @@ def claim(
     name = guilds.list_names(tx).get(current.guild_id, "")
     if current.is_connected and not ours.is_connected:
         raise _not_connected(name)
-    if not may_claim(ours, current, now, manages_current=manages == current.guild_id):
+    if not may_claim(ours, current, work.now, manages_current=manages == current.guild_id):
         raise Refusal(
             _("{server} answers in this channel's chat.").format(server=name),
             _(
@@ -99,10 +99,10 @@ def claim(
                 "streamer's yes, `/kick_primary` again."
             ).format(ours=guilds.list_names(tx).get(guild_id, "")),
         )
-    return _change(tx, channel, current.guild_id, guild_id, actor, now)
+    return _change(work, channel, current.guild_id, guild_id)
 
 
-def hand_over(tx: Connection, guild_id: int, to: str, actor: int, now: datetime) -> Primary:
+def hand_over(work: Work, to: str) -> Primary:
     """The primary server lets another one answer.
 
     Args:
@@ -111,6 +111,7 @@ def hand_over(tx: Connection, guild_id: int, to: str, actor: int, now: datetime)
     Raises:
         Refusal: this is not the primary server, or the other one does not follow the channel.
     """
+    tx, guild_id = work.tx, work.guild_id
     channel = actions.get_channel(tx, guild_id)
     _lock(tx, channel.channel_id)
     followers = store.list_followers(tx, channel.channel_id)
@@ -141,7 +142,7 @@ def hand_over(tx: Connection, guild_id: int, to: str, actor: int, now: datetime)
         return describe(tx, guild_id)
     if current.is_connected and not found[0].is_connected:
         raise _not_connected(names.get(guild_id, ""), names.get(found[0].guild_id, ""))
-    return _change(tx, channel, guild_id, found[0].guild_id, actor, now)
+    return _change(work, channel, guild_id, found[0].guild_id)
 
 
 def _find(followers: Sequence[Follower], guild_id: int) -> Follower | None:
@@ -158,17 +159,16 @@ def _not_connected(current: str, other: str = "") -> Refusal:
     )
 
 
-def _change(
-    tx: Connection, channel: guilds.Channel, before: int, after: int, actor: int, now: datetime
-) -> Primary:
+def _change(work: Work, channel: guilds.Channel, before: int, after: int) -> Primary:
+    tx, now = work.tx, work.now
     names = guilds.list_names(tx)
     was, becomes = names.get(before, ""), names.get(after, "")
-    actions.get_known_channel(tx, after)  # makes its row, where it follows since long ago
-    store.set_primary(tx, after, now)
+    with Work(tx, after, actor=work.actor, now=now) as other:
+        actions.get_known_channel(other).primary_since = now
     cache_of(tx).pop(("kick.primary", channel.channel_id), None)
     for guild_id in (before, after):
         guilds.post_audit(
-            tx, guild_id, actor, "kick.primary", channel.slug, before=was, after=becomes
+            tx, guild_id, work.actor, "kick.primary", channel.slug, before=was, after=becomes
         )
         payload = {"slug": channel.slug, "before": was, "after": becomes}
         if guild_id != channel.guild_id:  # whoever did it sees the answer

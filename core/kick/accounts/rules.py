@@ -39,7 +39,7 @@ def scope_words(scope: str) -> str:
         "user:read": _("Name and picture"),
         "channel:read": _("Channel details"),
         "chat:write": _("Writing in chat"),
-        "events:subscribe": _("Handler events"),
+        "events:subscribe": _("Receiving events"),
         "channel:rewards:read": _("Seeing rewards"),
         "channel:rewards:write": _("Managing rewards"),
         "kicks:read": _("KICKs leaderboard"),

@@ -12,8 +12,8 @@ from datetime import datetime
 import structlog
 
 from core.kick.accounts import actions, oauth, store
+from core.kick.accounts.records import Account
 from core.kick.accounts.rules import is_due
-from core.kick.accounts.store import Account
 from core.kick.client import client_of
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage, Refusal
@@ -127,7 +127,7 @@ def _renewed(services: Services, account: Account, wanted: Wanted, patience: flo
             if ours:
                 return _renew_now(services, account)
         if time.monotonic() > deadline:
-            raise Outage("Kick", "somebody else's renewal of the token does not come to an end")
+            raise Outage("Kick", "another renewal of the token takes too long")
         time.sleep(0.1)
 
 
@@ -135,40 +135,40 @@ def _renew_now(services: Services, account: Account) -> Account:
     client = client_of(services.settings)
     refresh_token = _open(services, account, account.refresh_token)
     try:
-        tokens = oauth.refresh(client, refresh_token, account.scopes, services.clock())
+        scopes = tuple(account.scopes)
+        tokens = oauth.refresh(client, refresh_token, scopes, services.clock())
     except oauth.GrantEnded as ended:
         if _end_grant(services, account, str(ended)):
             raise _ended(account) from ended
-        return _find(services, account.guild_id)  # connected anew meanwhile
+        return _find(services, account.guild_id)  # connected again in the meantime
     if not _keep(services, account, tokens):
-        # Disconnected or connected anew while Kick was asked: this pair belongs to nobody.
+        # Disconnected or connected again while Kick was asked: nobody needs this pair.
         oauth.revoke(client, tokens.access, tokens.refresh)
     return _find(services, account.guild_id)
 
 
 def _keep(services: Services, account: Account, tokens: oauth.Tokens) -> bool:
+    """Store a new pair; False when the account has changed in the meantime."""
     vault = vault_of(services.settings)
-    with services.database.begin() as tx:
-        return store.set_tokens(
-            tx,
-            account,
-            vault.seal(tokens.access),
-            vault.seal(tokens.refresh),
-            tokens.expires_at,
-            services.clock(),
-        )
+    with services.work_in(account.guild_id) as work:
+        current = actions.find_unchanged(work, account)
+        if current is not None:
+            current.access_token = vault.seal(tokens.access)
+            current.refresh_token = vault.seal(tokens.refresh)
+            current.expires_at, current.refreshed_at = tokens.expires_at, work.now
+        return current is not None
 
 
 def _end_grant(services: Services, account: Account, reason: str) -> bool:
-    with services.database.begin() as tx:
-        told = actions.need_reconnect(tx, account)
-    if told:
+    with services.work_in(account.guild_id) as work:
+        has_ended = actions.require_reconnect(work, account)
+    if has_ended:
         _log.warning(
             "Kick has ended a connection; the streamer has to connect again",
             reason=reason,
             guild_id=account.guild_id,
         )
-    return told
+    return has_ended
 
 
 def renew_due(services: Services) -> None:
@@ -186,7 +186,7 @@ def renew_due(services: Services) -> None:
             try:
                 user_token(services, account.guild_id)
             except ReconnectNeeded:
-                continue  # the health page says so by itself
+                continue  # the health page shows it
             except (Outage, Refusal) as error:
                 trouble = error
     if trouble is not None:

@@ -2,7 +2,6 @@
 back. Only the primary server runs it, and only where an admin has switched it on."""
 
 import secrets
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -15,6 +14,7 @@ from core.kick.alerts.no_events import find_silence
 from core.kick.bodies import PLATFORM
 from core.kick.chat import selftest, store
 from core.kick.chat.identities import why_unable_to_send
+from core.kick.chat.records import SelfTest
 from core.kick.intake import store as intake
 from core.kick.intake.rules import is_overdue
 from core.kick.intake.settings import NO_EVENTS_MINUTES
@@ -62,10 +62,10 @@ def _say(tx: Connection, services: Services, channel: Channel, now: datetime) ->
     selftest.say_test(tx, services, channel.guild_id, key, now)
 
 
-def _note_result(tx: Connection, channel: Channel, last: store.SelfTest, now: datetime) -> None:
-    result = selftest.look(tx, channel.guild_id, channel, last.key, last.sent_at)
+def _note_result(tx: Connection, channel: Channel, last: SelfTest, now: datetime) -> None:
+    result = selftest.find_result(tx, channel.guild_id, channel, last.key, last.sent_at)
     if result.returned_after is not None:
-        store.set_test(tx, replace(last, state="received"))
+        store.set_test_state(tx, last, "received")
     elif now - last.sent_at >= COMES_BACK:
         # A line that Kick did not take says nothing about what arrives.
-        store.set_test(tx, replace(last, state="failed" if result.was_sent else "not_sent"))
+        store.set_test_state(tx, last, "failed" if result.was_sent else "not_sent")

@@ -41,7 +41,7 @@ def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
             or known.reported_chatroom_id == known.chatroom_id
         ):
             continue
-        accounts.set_chatroom_reported(tx, known)
+        accounts.change_known_channel(tx, known, reported_chatroom_id=known.chatroom_id)
         _log.warning(
             "The realtime feed shows none of the chat that webhooks bring",
             chatroom=known.chatroom_id,

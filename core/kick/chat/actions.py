@@ -6,13 +6,15 @@ import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
-from core.kick.accounts.actions import PLATFORM
+from core.guilds.actions import audit
+from core.kick.bodies import PLATFORM
 from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.chat.rules import MOST_CHARACTERS
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +40,7 @@ def say(
     key: str,
     reply_to: str | None = None,
 ) -> bool:
-    """The same in the transaction of its cause; `key` makes it once. False as above."""
+    """The same as part of a transaction; a `key` is sent once. False as above."""
     reason = why_unable_to_send(tx, services, guild_id)
     channel = guilds.find_channel(tx, guild_id, PLATFORM)
     if reason is not None or channel is None:
@@ -57,7 +59,7 @@ def note_unsent(tx: Connection, services: Services, guild_id: int, reason: str) 
     store.set_unsent(tx, guild_id, reason, services.clock())
 
 
-def say_for(tx: Connection, services: Services, guild_id: int, text: str, actor: int) -> None:
+def say_for(work: Work, services: Services, text: str) -> None:
     """An admin has the bot send a line, which goes into the audit log.
 
     Raises:
@@ -70,8 +72,13 @@ def say_for(tx: Connection, services: Services, guild_id: int, text: str, actor:
             _("That is too long: {count} characters.").format(count=len(text)),
             _("Kick's chat takes {most}.").format(most=MOST_CHARACTERS),
         )
+    require_able_to_send(work.tx, services, work.guild_id)
+    say(work.tx, services, work.guild_id, text, f"kick.said:{uuid4()}")
+    audit(work, "kick.say", after=text)
+
+
+def require_able_to_send(tx: Connection, services: Services, guild_id: int) -> None:
+    """Raises Refusal, with the reason, if nothing can be sent to this server's chat."""
     reason = why_unable_to_send(tx, services, guild_id)
     if reason is not None:
         raise Refusal(_("Nothing can be said in Kick's chat."), reason)
-    say(tx, services, guild_id, text, f"kick.said:{uuid4()}")
-    guilds.post_audit(tx, guild_id, actor, "kick.say", after=text)

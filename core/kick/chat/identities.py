@@ -7,15 +7,19 @@ KICK_BOT_USER_TOKEN and then the streamer's own account follow.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
+import structlog
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.guilds.store import Channel
+from core.kick import store as kick
 from core.kick.accounts import store as accounts
 from core.kick.accounts import tokens
-from core.kick.accounts.actions import PLATFORM
+from core.kick.accounts.records import Account
+from core.kick.bodies import PLATFORM
 from core.kick.chat import store
 from core.kit.services import Services
 
@@ -24,6 +28,8 @@ WRITING = "chat:write"
 
 BOT_PAUSE = timedelta(hours=1)
 """How long the app's bot is skipped after another identity had to send."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,10 @@ class ChatIdentity:
 def identities_of(services: Services, guild_id: int) -> list[ChatIdentity]:
     """The server's identities, best first."""
     with services.database.begin() as tx:
-        is_connected = _why_streamer_unable(tx, guild_id) is None
-        failed_at = store.find_bot_failed_at(tx, guild_id)
+        account = accounts.find_account(tx, guild_id)
+        channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    is_connected = _why_streamer_unable(account, channel) is None
+    failed_at = account.bot_failed_at if account is not None else None
     is_bot_paused = failed_at is not None and services.clock() - failed_at < BOT_PAUSE
     found: list[ChatIdentity] = []
     if is_connected and not is_bot_paused:
@@ -72,18 +80,17 @@ def _with_account(
 
 
 def why_unable_to_send(tx: Connection, services: Services, guild_id: int) -> str | None:
-    """Why nothing can be said in this server's chat, or None."""
-    if guilds.find_channel(tx, guild_id, PLATFORM) is None:
+    """Why nothing can be sent to this server's chat, or None."""
+    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    if channel is None:
         return "No Kick channel is set. Use /connect_kick."
     if services.settings.kick_bot_user_token is not None:
         return None
-    return _why_streamer_unable(tx, guild_id)
+    return _why_streamer_unable(accounts.find_account(tx, guild_id), channel)
 
 
-def _why_streamer_unable(tx: Connection, guild_id: int) -> str | None:
-    """Why nothing can be said with the streamer's token, or None."""
-    account = accounts.find_account(tx, guild_id)
-    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+def _why_streamer_unable(account: Account | None, channel: Channel | None) -> str | None:
+    """Why nothing can be sent with the streamer's token, or None."""
     if account is None:
         return "Nobody is connected. Use /connect_kick, or set KICK_BOT_USER_TOKEN."
     if account.state != "connected":
@@ -93,3 +100,33 @@ def _why_streamer_unable(tx: Connection, guild_id: int) -> str | None:
     if WRITING not in account.scopes:
         return "The streamer has not allowed writing in chat. Use /connect_kick again."
     return None
+
+
+class AppBot:
+    """Finds out which account the app's own bot is, so that our own lines earn nothing and command
+    nothing. Kick does not say so, but what the bot sent comes back as chat under the message id
+    that we were given."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._before: dict[int, tuple[str, datetime]] = {}
+        self._is_known = False
+
+    def has_sent(self, channel_id: int, message_id: str) -> None:
+        """It sent this just now; what it sent before that may have come back in the meantime.
+
+        Raises:
+            Outage: the database is away.
+        """
+        if self._is_known or not message_id:
+            return
+        before = self._before.get(channel_id)
+        self._before[channel_id] = (message_id, self._services.clock())
+        if before is None:
+            return
+        with self._services.database.begin() as tx:
+            sender = store.find_sender(tx, channel_id, *before)
+            if sender is not None:
+                kick.set_bot(tx, *sender)
+                self._is_known = True
+                _log.info("The account of the app's bot is known now", name=sender[1])

@@ -12,9 +12,8 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.kick.accounts import primary
 from core.kick.accounts import store as accounts
-from core.kick.accounts.actions import PLATFORM
 from core.kick.accounts.rules import missing_scopes, scope_words
-from core.kick.bodies import WEBHOOK_KINDS
+from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed

@@ -14,10 +14,10 @@ from core.guilds.store import Channel
 from core.kick.accounts import actions as accounts
 from core.kick.bodies import FEED
 from core.kick.chat import store
-from core.kick.chat.actions import say
-from core.kick.chat.identities import why_unable_to_send
+from core.kick.chat.actions import require_able_to_send, say
+from core.kick.chat.records import SelfTest
 from core.kick.intake.store import source_of_chat
-from core.kit.errors import Refusal
+from core.kit.records import GuildId
 from core.kit.services import Services
 from core.kit.words import _
 from core.outbox.store import find_status
@@ -63,15 +63,13 @@ async def run(
     deadline = seconds() + WAIT_SECONDS
     while result.returned_after is None and seconds() < deadline:
         await asyncio.sleep(LOOK_SECONDS)
-        result = await services.database.run(look, guild_id, channel, key, started)
+        result = await services.database.run(find_result, guild_id, channel, key, started)
     return result
 
 
 def _start(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> Channel:
     channel = accounts.get_channel(tx, guild_id)
-    reason = why_unable_to_send(tx, services, guild_id)
-    if reason is not None:
-        raise Refusal(_("Nothing can be said in Kick's chat."), reason)
+    require_able_to_send(tx, services, guild_id)
     say_test(tx, services, guild_id, key, now)
     return channel
 
@@ -79,10 +77,13 @@ def _start(tx: Connection, services: Services, guild_id: int, key: str, now: dat
 def say_test(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> None:
     """Write the line in chat. Its result is evidence for the alarm about missing chat."""
     say(tx, services, guild_id, _("Bot self-test ({code})").format(code=key[-8:]), key)
-    store.set_test(tx, store.SelfTest(guild_id, key, now, "waiting"))
+    test = SelfTest(guild_id=GuildId(guild_id), key=key, sent_at=now, state="waiting")
+    store.set_test(tx, test)
 
 
-def look(tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime) -> Result:
+def find_result(
+    tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime
+) -> Result:
     """What has become of a self-test so far."""
     fate = find_status(tx, guild_id, key)
     assert fate is not None, "it was posted before"

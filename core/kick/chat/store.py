@@ -1,54 +1,32 @@
-"""The statements about chat identities, unsent lines and self-tests."""
+"""Queries about unsent lines, self-tests, and lines that come back."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
-from sqlalchemy import Connection, delete, func, literal, select
+from sqlalchemy import Connection, and_, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.records import Guild
 from core.inbox.records import deliveries
+from core.kick.accounts.records import Account
 from core.kick.bodies import CHAT
-from core.kick.chat.tables import identities, tests, unsent_lines
-from core.kit.records import table_of
+from core.kick.chat.records import SelfTest, TestState, UnsentLine
+from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import messages
 
-guilds = table_of(Guild)
 
-
-def find_bot_failed_at(tx: Connection, guild_id: int) -> datetime | None:
-    """When the app's bot last failed where another identity did not."""
-    failed_at: datetime | None = tx.execute(
-        select(identities.c.bot_failed_at).where(identities.c.guild_id == guild_id)
-    ).scalar()
-    return failed_at
-
-
-def set_bot_failed(tx: Connection, guild_id: int, reason: str, now: datetime) -> None:
+def set_bot_failed(tx: Connection, guild_id: int, now: datetime) -> None:
     """The app's bot does not work here, but another identity does."""
-    values = {"bot_failed_at": now, "reason": reason}
-    tx.execute(
-        upsert(identities)
-        .values(guild_id=guild_id, **values)
-        .on_conflict_do_update(constraint="kick_chat_identities_one_a_server", set_=values)
-    )
-
-
-def end_troubles(tx: Connection, guild_id: int) -> None:
-    """Try everything again: somebody has connected again."""
-    tx.execute(delete(identities).where(identities.c.guild_id == guild_id))
-    clear_unsent(tx, guild_id)
+    ours = update(Account).where(Account.guild_id == guild_id)
+    tx.execute(ours.values(bot_failed_at=now))
 
 
 def set_unsent(tx: Connection, guild_id: int, reason: str, now: datetime) -> None:
     """A line could not be sent. Unknown servers are ignored."""
     values = {"reason": reason, "at": now}
-    known = select(guilds.c.guild_id, literal(reason), literal(now)).where(
-        guilds.c.guild_id == guild_id
-    )
+    known = select(Guild.guild_id, literal(reason), literal(now)).where(Guild.guild_id == guild_id)
     tx.execute(
-        upsert(unsent_lines)
+        upsert(UnsentLine)
         .from_select(["guild_id", *values], known)
         .on_conflict_do_update(constraint="kick_unsent_lines_one_a_server", set_=values)
     )
@@ -56,51 +34,37 @@ def set_unsent(tx: Connection, guild_id: int, reason: str, now: datetime) -> Non
 
 def clear_unsent(tx: Connection, guild_id: int) -> None:
     """Lines can be sent again."""
-    tx.execute(delete(unsent_lines).where(unsent_lines.c.guild_id == guild_id))
+    tx.execute(delete(UnsentLine).where(UnsentLine.guild_id == guild_id))
 
 
-@dataclass(frozen=True, slots=True)
-class UnsentLine:
-    """Why the newest line of a server could not be sent."""
-
-    guild_id: int
-    reason: str
-    at: datetime
-
-
-def list_unsent(tx: Connection) -> list[UnsentLine]:
-    """The servers whose lines cannot be sent."""
-    found = tx.execute(select(unsent_lines).order_by(unsent_lines.c.guild_id)).mappings()
-    return [UnsentLine(**row) for row in found]
-
-
-TestState = Literal["waiting", "received", "failed", "not_sent"]
-
-
-@dataclass(frozen=True, slots=True)
-class SelfTest:
-    """A server's newest self-test. `not_sent`: Kick did not accept the line."""
-
-    guild_id: int
-    key: str
-    sent_at: datetime
-    state: TestState
+def list_unsent(tx: Connection) -> Sequence[UnsentLine]:
+    """The servers whose lines cannot be sent, and have not been connected again since."""
+    again = and_(Account.guild_id == UnsentLine.guild_id, Account.connected_at >= UnsentLine.at)
+    found = select(UnsentLine).where(~select(Account.guild_id).where(again).exists())
+    every = found.order_by(UnsentLine.guild_id)
+    return read_records(tx, every.execution_options(**ACROSS_GUILDS))
 
 
 def find_test(tx: Connection, guild_id: int) -> SelfTest | None:
-    """The server's newest self-test, hourly or by `/kick_selftest`."""
-    row = tx.execute(select(tests).where(tests.c.guild_id == guild_id)).mappings().first()
-    return SelfTest(**row) if row else None
+    """The server's newest self-test."""
+    found = select(SelfTest).where(SelfTest.guild_id == guild_id)
+    return next(iter(read_records(tx, found)), None)
 
 
 def set_test(tx: Connection, test: SelfTest) -> None:
     """Store a new self-test or its result."""
-    values = asdict(test)
+    values = {name: getattr(test, name) for name in ("guild_id", "key", "sent_at", "state")}
     tx.execute(
-        upsert(tests)
+        upsert(SelfTest)
         .values(values)
         .on_conflict_do_update(constraint="kick_selftests_one_a_server", set_=values)
     )
+
+
+def set_test_state(tx: Connection, test: SelfTest, state: TestState) -> None:
+    """Store the result of a self-test."""
+    ours = update(SelfTest).where(SelfTest.guild_id == test.guild_id, SelfTest.key == test.key)
+    tx.execute(ours.values(state=state))
 
 
 def find_received_at(

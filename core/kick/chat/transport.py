@@ -17,10 +17,10 @@ from sqlalchemy import Connection
 from core.guilds import store as guilds
 from core.kick.accounts import store as accounts
 from core.kick.accounts.tokens import ReconnectNeeded
+from core.kick.bodies import PLATFORM
 from core.kick.chat import store
 from core.kick.chat.actions import note_unsent
-from core.kick.chat.app_bot import AppBot
-from core.kick.chat.identities import ChatIdentity, identities_of, why_unable_to_send
+from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_unable_to_send
 from core.kick.chat.rules import BETWEEN, cut, how_many_fit
 from core.kick.client import client_of
 from core.kick.store import list_bot_ids
@@ -67,7 +67,7 @@ class KickTransport:
         self._renderers = renderers
         self._language_of = language_of
         self._next_at: dict[str, float] = {}
-        self._app_bot = AppBot(services.database, services.clock)
+        self._app_bot = AppBot(services)
 
     async def deliver(self, message: Outgoing) -> Receipt:
         identities = await asyncio.to_thread(identities_of, self._services, message.guild_id)
@@ -100,7 +100,9 @@ class KickTransport:
                 message_id = self._say_with(identity, message, text)
             except (KickRejected, Refusal, Outage) as error:
                 if identity is identities[-1] or not _may_step_in(identity, error):
-                    raise _told(identity, error) from error
+                    if isinstance(error, KickRejected):
+                        raise Refusal(_plain(identity, error)) from error
+                    raise
                 failed.append((identity, str(error)))
             else:
                 self._note(message, identity, message_id, failed)
@@ -137,7 +139,7 @@ class KickTransport:
         """Store what was learned. The line is sent, even if this fails."""
         try:
             if identity.kind == "bot":
-                self._app_bot.said(message.target["broadcaster_user_id"], message_id)
+                self._app_bot.has_sent(message.target["broadcaster_user_id"], message_id)
             self._note_failures(message.guild_id, failed)
         except Outage as outage:
             _log.info("The state of the chat identities was not stored", reason=outage.reason)
@@ -146,8 +148,9 @@ class KickTransport:
         """Skip the app's bot for a while once another identity sent what it could not."""
         for identity, reason in failed:
             if identity.kind == "bot":
+                _log.info("The app's bot could not send", reason=reason, guild_id=guild_id)
                 with self._database.begin() as tx:
-                    store.set_bot_failed(tx, guild_id, reason[:200], self._services.clock())
+                    store.set_bot_failed(tx, guild_id, self._services.clock())
 
     def _text(self, message: Outgoing) -> str:
         """The line, joined with those waiting behind it that fit; a reply is sent alone."""
@@ -158,7 +161,7 @@ class KickTransport:
                     lambda one: _goes_with(message, one),
                     outbox.list_followers(tx, message, MOST_CARRIED),
                 )
-                # Repeated after a doubt, it must say what it said: no more, no less.
+                # A line that is sent again must say exactly what it said before.
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
             with speak(self._language_of(tx, message.guild_id)):
@@ -171,20 +174,14 @@ class KickTransport:
     def _line(self, kind: str, payload: Mapping[str, Any]) -> str:
         return cut(self._renderers[kind](payload))
 
-    def _streamer(self, guild_id: int) -> frozenset[int]:
-        """The streamer's own account, the last identity."""
-        with self._database.begin() as tx:
-            account = accounts.find_account(tx, guild_id)
-        return frozenset() if account is None else frozenset({account.kick_user_id})
-
     def _find_in_history(self, message: Outgoing) -> Receipt | None:
         with self._database.begin() as tx:
-            channel = guilds.find_channel(tx, message.guild_id, "kick")
-            ours = list_bot_ids(tx)
+            channel = guilds.find_channel(tx, message.guild_id, PLATFORM)
+            account = accounts.find_account(tx, message.guild_id)
+            ours = set(list_bot_ids(tx)) | ({account.kick_user_id} if account else set())
         if channel is None:
             raise Refusal("The server follows no Kick channel any more.")
         text = self._text(message)
-        ours |= self._streamer(message.guild_id)
         try:
             recent = self._client.list_recent_lines(channel.slug)
         except (Outage, KickRejected) as error:
@@ -221,17 +218,8 @@ def _may_step_in(identity: ChatIdentity, error: Exception) -> bool:
     """
     if isinstance(error, Outage):
         return identity.kind == "bot" and error.reason == "HTTP 500"
-    return identity.kind == "bot" or isinstance(error, ReconnectNeeded) or _is_about_token(error)
-
-
-def _is_about_token(error: Exception) -> bool:
-    return isinstance(error, KickRejected) and error.status in (401, 403)
-
-
-def _told(identity: ChatIdentity, error: Exception) -> Exception:
-    if isinstance(error, KickRejected):
-        return Refusal(_plain(identity, error))
-    return error
+    is_about_token = isinstance(error, KickRejected) and error.status in (401, 403)
+    return identity.kind == "bot" or isinstance(error, ReconnectNeeded) or is_about_token
 
 
 def _plain(identity: ChatIdentity, rejected: KickRejected) -> str:

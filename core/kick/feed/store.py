@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from core.guilds import store as guilds
 from core.inbox.records import deliveries
 from core.kick.accounts import store as accounts
+from core.kick.accounts.records import KnownChannel
 from core.kick.bodies import CHAT, PLATFORM, WEBHOOK
 from core.kick.feed.comparison import ChatLine
 from core.kick.feed.records import FeedState
@@ -48,7 +49,7 @@ def list_followed(tx: Connection) -> list[Followed]:
     """Every channel once, with what any of its servers knows of it. What Kick's website says counts
     before what an admin typed in, and a chatroom that has shown our chat before one that has not.
     """
-    known: dict[tuple[int, int], accounts.KnownChannel] = {
+    known: dict[tuple[int, int], KnownChannel] = {
         (each.broadcaster_user_id, each.guild_id): each for each in accounts.list_known_channels(tx)
     }
     servers: dict[int, list[int]] = {}

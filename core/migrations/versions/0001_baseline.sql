@@ -434,7 +434,7 @@ CREATE TABLE kick_accounts (
 	guild_id BIGINT NOT NULL, 
 	kick_user_id BIGINT NOT NULL, 
 	name TEXT NOT NULL, 
-	scopes TEXT NOT NULL, 
+	scopes TEXT[] NOT NULL, 
 	state TEXT NOT NULL, 
 	access_token TEXT NOT NULL, 
 	refresh_token TEXT NOT NULL, 
@@ -442,22 +442,25 @@ CREATE TABLE kick_accounts (
 	connected_by BIGINT NOT NULL, 
 	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	bot_failed_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT kick_accounts_one_a_server PRIMARY KEY (guild_id), 
 	CONSTRAINT kick_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT kick_accounts_state CHECK (state IN ('connected', 'reconnect'))
 );
 
-COMMENT ON COLUMN kick_accounts.scopes IS 'as granted, separated by spaces';
+COMMENT ON COLUMN kick_accounts.scopes IS 'as granted';
 
 COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: Kick ended the grant';
 
-COMMENT ON COLUMN kick_accounts.access_token IS 'sealed';
+COMMENT ON COLUMN kick_accounts.access_token IS 'sealed; empty in the state reconnect';
 
-COMMENT ON COLUMN kick_accounts.refresh_token IS 'sealed';
+COMMENT ON COLUMN kick_accounts.refresh_token IS 'sealed; empty in the state reconnect';
 
 COMMENT ON COLUMN kick_accounts.expires_at IS 'of the access token';
 
 COMMENT ON COLUMN kick_accounts.connected_by IS 'Discord id of the admin';
+
+COMMENT ON COLUMN kick_accounts.bot_failed_at IS 'when the app''s bot last could not send, but another identity could';
 
 ALTER TABLE kick_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -528,50 +531,6 @@ COMMENT ON COLUMN kick_channels.primary_since IS 'an admin made it the primary s
 
 ALTER TABLE kick_channels ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE kick_chat_identities (
-	guild_id BIGINT NOT NULL, 
-	bot_failed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	reason TEXT NOT NULL, 
-	CONSTRAINT kick_chat_identities_one_a_server PRIMARY KEY (guild_id), 
-	CONSTRAINT kick_chat_identities_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON COLUMN kick_chat_identities.reason IS 'Kick''s error for the app''s bot';
-
-ALTER TABLE kick_chat_identities ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE kick_selftests (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	state TEXT NOT NULL, 
-	CONSTRAINT kick_selftests_one_a_server PRIMARY KEY (guild_id), 
-	CONSTRAINT kick_selftests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT kick_selftests_state CHECK (state IN ('waiting', 'received', 'failed', 'not_sent'))
-);
-
-COMMENT ON TABLE kick_selftests IS 'the newest hourly self-test of each server';
-
-COMMENT ON COLUMN kick_selftests.key IS 'of the line in the outbox';
-
-ALTER TABLE kick_selftests ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE kick_unsent_lines (
-	guild_id BIGINT NOT NULL, 
-	reason TEXT NOT NULL, 
-	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT kick_unsent_lines_one_a_server PRIMARY KEY (guild_id), 
-	CONSTRAINT kick_unsent_lines_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-COMMENT ON TABLE kick_unsent_lines IS 'why lines cannot be sent, until one can be again';
-
-COMMENT ON COLUMN kick_unsent_lines.reason IS 'why, and what to do';
-
-COMMENT ON COLUMN kick_unsent_lines.at IS 'of the newest line';
-
-ALTER TABLE kick_unsent_lines ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE kick_no_event_alerts (
 	guild_id BIGINT NOT NULL, 
 	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -596,6 +555,36 @@ COMMENT ON COLUMN kick_no_event_alerts.since IS 'no chat since';
 COMMENT ON COLUMN kick_no_event_alerts.evidence IS 'why it is not just a quiet chat';
 
 ALTER TABLE kick_no_event_alerts ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_selftests (
+	guild_id BIGINT NOT NULL, 
+	key TEXT NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	CONSTRAINT kick_selftests_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_selftests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_selftests_state CHECK (state IN ('waiting', 'received', 'failed', 'not_sent'))
+);
+
+COMMENT ON COLUMN kick_selftests.key IS 'of the line in the outbox';
+
+COMMENT ON COLUMN kick_selftests.state IS 'not_sent: Kick did not accept the line';
+
+ALTER TABLE kick_selftests ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_unsent_lines (
+	guild_id BIGINT NOT NULL, 
+	reason TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_unsent_lines_one_a_server PRIMARY KEY (guild_id), 
+	CONSTRAINT kick_unsent_lines_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+COMMENT ON COLUMN kick_unsent_lines.reason IS 'why, and what to do';
+
+COMMENT ON COLUMN kick_unsent_lines.at IS 'of the newest line';
+
+ALTER TABLE kick_unsent_lines ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE kick_review_items (
 	guild_id BIGINT NOT NULL, 

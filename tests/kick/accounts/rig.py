@@ -16,10 +16,10 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from core.kick.accounts import actions, store
-from core.kick.accounts.links import LINKS
+from core.kick.accounts.connect import LINKS
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
-from core.kick.accounts.store import Account
+from core.kick.accounts.records import Account
 from core.kit.bus import LocalBus
 from core.kit.clock import utc_now
 from core.kit.crypto import vault_of
@@ -101,8 +101,8 @@ class Office:
 
     def link(self, guild_id: int = GUILD, asked_by: int = ADMIN) -> str:
         """What `/connect_kick` hands out."""
-        with self.services.database.begin() as tx:
-            link = actions.open_link(tx, guild_id, asked_by, "Tomas", self.clock())
+        with self.services.work_in(guild_id, asked_by) as work:
+            link, _channel = actions.open_link(work, "Tomas")
         return LINKS.make(self.services.settings, link)
 
     def connect(self, guild_id: int = GUILD, person: str = "nora") -> Account:

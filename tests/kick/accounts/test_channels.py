@@ -3,9 +3,9 @@
 import pytest
 
 from core.guilds import store as guilds
-from core.kick.accounts import actions, channels, connect, embeds, store
+from core.kick.accounts import actions, channels, connect, messages, store
 from core.kick.accounts.channels import follow_environment, look_up_missing, sync
-from core.kick.accounts.store import KnownChannel
+from core.kick.accounts.records import KnownChannel
 from core.kit.errors import Outage, Refusal
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, Office
@@ -27,8 +27,8 @@ def slug(office: Office, guild_id: int = GUILD) -> str:
 
 
 def type_chatroom(office: Office, number: int) -> None:
-    with office.services.database.begin() as tx:
-        actions.type_numbers(tx, GUILD, number, None, ADMIN)
+    with office.services.work_in(GUILD, ADMIN) as work:
+        actions.type_numbers(work, number, None)
 
 
 def test_the_three_numbers_are_three(office: Office) -> None:
@@ -74,8 +74,8 @@ def test_what_is_no_number_of_a_chatroom_is_refused(office: Office, number: int)
 
 def test_the_channels_number_can_be_typed_in_beside_the_chatrooms(office: Office) -> None:
     def typed(chatroom_id: int, site_channel_id: int | None) -> tuple[int | None, int | None]:
-        with office.services.database.begin() as tx:
-            given = actions.type_numbers(tx, GUILD, chatroom_id, site_channel_id, ADMIN)
+        with office.services.work_in(GUILD, ADMIN) as work:
+            given = actions.type_numbers(work, chatroom_id, site_channel_id)
         assert given == known(office)
         return given.chatroom_id, given.site_channel_id
 
@@ -140,13 +140,13 @@ def test_a_number_that_works_is_not_replaced_by_one_that_nobody_can_check(office
 
 def test_a_number_that_nobody_could_check_is_called_so(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
-    said = str(embeds.numbers(set_chatroom(office, 668)).description)
+    said = str(messages.numbers(set_chatroom(office, 668)).description)
     assert "Not confirmed yet" in said
     assert "HTTP 403" in said
     office.kick.reset_faults()
     right = sync(office.services, GUILD).known.chatroom_id
     assert right is not None
-    assert "Not confirmed" not in str(embeds.numbers(set_chatroom(office, right)).description)
+    assert "Not confirmed" not in str(messages.numbers(set_chatroom(office, right)).description)
 
 
 def test_the_website_is_asked_again_for_a_number_that_was_typed_in(office: Office) -> None:
@@ -159,12 +159,12 @@ def test_the_website_is_asked_again_for_a_number_that_was_typed_in(office: Offic
 
 def test_who_must_type_them_in_is_told_where_they_stand(office: Office) -> None:
     office.kick.fault(site__cloudflare_403=True)
-    said = str(embeds.synced(sync(office.services, GUILD)).description)
+    said = str(messages.synced(sync(office.services, GUILD)).description)
     assert "HTTP 403" in said
     assert "https://kick.com/api/v2/channels/noraplays" in said
     assert '"chatroom":{"id":' in said
     office.kick.reset_faults()
-    assert "api/v2" not in str(embeds.synced(sync(office.services, GUILD)).description)
+    assert "api/v2" not in str(messages.synced(sync(office.services, GUILD)).description)
 
 
 def test_another_channel_drops_the_numbers_of_the_former(office: Office) -> None:

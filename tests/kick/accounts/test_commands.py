@@ -8,10 +8,11 @@ from core.guilds.store import Channel
 from core.kick.accounts import actions
 from core.kick.feature import FEATURE
 from core.kit.database import Database
+from core.kit.work import run_in_guild
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
 from tests.bot_rig import Asker, bot_in_discord
-from tests.kick.rig import NORA
+from tests.kick.rig import NOON, NORA
 
 DEN = "Vera's Den"
 
@@ -28,7 +29,8 @@ def both_follow(database: Database, discord_world: DiscordDriver) -> None:
     with database.begin() as tx:
         tx.exec_driver_sql("DELETE FROM kick_channels")
         for guild_id in (NORAS_CORNER_ID, VERAS_DEN_ID):
-            actions.choose_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"), 1)
+            channel = Channel(guild_id, "kick", NORA, "noraplays")
+            run_in_guild(tx, guild_id, 1, NOON, actions.choose_channel, channel)
             tx.exec_driver_sql(
                 "UPDATE kick_channels SET followed_since = followed_since - interval '1 hour'"
             )

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from core.kick.accounts import connect, oauth
+from core.kick.accounts import store as accounts
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.chat import store as identities
@@ -63,7 +64,7 @@ def test_connected(office: Office) -> None:
     account = office.account()
     assert account is not None
     assert (account.kick_user_id, account.name, account.state) == (NORA, "NoraPlays", "connected")
-    assert account.scopes == SCOPES
+    assert account.scopes == list(SCOPES)
     assert account.connected_by == ADMIN
     access, refresh = office.tokens()
     assert access not in account.access_token
@@ -84,10 +85,12 @@ def test_a_channel_that_is_connected_is_subscribed_to_at_once(office: Office) ->
 
 def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Office) -> None:
     with office.services.database.begin() as tx:
-        identities.set_bot_failed(tx, GUILD, "no bot", office.services.clock())
+        identities.set_bot_failed(tx, GUILD, office.services.clock())
     office.connect()
     with office.services.database.begin() as tx:
-        assert identities.find_bot_failed_at(tx, GUILD) is None
+        account = accounts.find_account(tx, GUILD)
+    assert account is not None
+    assert account.bot_failed_at is None
 
 
 def test_connecting_again_takes_the_place_of_the_former_tokens(office: Office) -> None:

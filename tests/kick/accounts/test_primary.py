@@ -1,9 +1,10 @@
 """Of several servers that follow one channel, one answers in its chat, and all count."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pytest
 from sqlalchemy import Connection, select, text, update
@@ -16,16 +17,17 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.handlers import collect
 from core.inbox.store import Delivery
-from core.kick.accounts import actions, primary, store
+from core.kick.accounts import actions, primary
+from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import Follower, may_claim, primary_of
-from core.kick.accounts.store import Account
-from core.kick.accounts.tables import channels
 from core.kick.chat import report
 from core.kick.events import events_of
 from core.kit.bus import LocalBus
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
+from core.kit.records import GuildId, MemberId, PlatformUserId
 from core.kit.services import Services
-from core.kit.work import run_in_guild
+from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import messages as slot_calls_messages
@@ -34,6 +36,9 @@ from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA, chat, settings
 
 ADMIN = 77
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def hours(count: float) -> datetime:
@@ -100,27 +105,50 @@ class Servers:
     tx: Connection
 
     def follow(self, guild_id: int, since: datetime) -> None:
-        actions.choose_channel(self.tx, Channel(guild_id, "kick", NORA, "noraplays"), ADMIN)
-        self.tx.execute(
-            update(channels).where(channels.c.guild_id == guild_id).values(followed_since=since)
-        )
+        self.do(guild_id, NOON, actions.choose_channel, Channel(guild_id, "kick", NORA, "nora"))
+        ours = update(KnownChannel).where(KnownChannel.guild_id == guild_id)
+        self.tx.execute(ours.values(followed_since=since))
         guild_actions.change_setting(self.tx, guild_id, ADMIN_CHANNEL, guild_id + 1, ADMIN)
 
     def connect(self, guild_id: int, at: datetime) -> None:
-        account = Account(guild_id, NORA, "NoraPlays", (), "connected", "a", "r", at, ADMIN, at, at)
-        store.set_account(self.tx, account)
+        account = Account(
+            guild_id=GuildId(guild_id),
+            kick_user_id=PlatformUserId(NORA),
+            name="NoraPlays",
+            scopes=[],
+            state="connected",
+            access_token="a",
+            refresh_token="r",
+            expires_at=at,
+            connected_by=MemberId(ADMIN),
+            connected_at=at,
+            refreshed_at=at,
+        )
+        self.do(guild_id, at, actions.connect_account, account)
         self.forget()
 
     def forget(self) -> None:
         """As in the next transaction."""
-        self.tx.info["cache"].clear()
+        cache_of(self.tx).clear()
 
     def current(self) -> int | None:
         self.forget()
         return primary.find_primary(self.tx, NORA)
 
     def claim(self, guild_id: int, now: datetime, manages: int | None = None) -> primary.Primary:
-        return primary.claim(self.tx, guild_id, ADMIN, now, manages=manages)
+        return self.do(guild_id, now, primary.claim, manages=manages)
+
+    def do(
+        self,
+        guild_id: int,
+        now: datetime,
+        action: Callable[Concatenate[Work, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """An admin of this server does this."""
+        self.forget()
+        return run_in_guild(self.tx, guild_id, ADMIN, now, action, *args, **kwargs)
 
     def told(self) -> list[int]:
         """The servers whose admins were told of a change."""
@@ -133,6 +161,7 @@ def servers(tx: Connection, guild_id: int, other_guild_id: int) -> Servers:
     both = Servers(tx)
     both.follow(guild_id, NOON)
     both.follow(other_guild_id, hours(1))
+    both.forget()
     return both
 
 
@@ -192,7 +221,7 @@ def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
 def test_the_connected_server_answers_until_it_disconnects(servers: Servers) -> None:
     servers.connect(OTHER_GUILD, hours(2))
     assert servers.current() == OTHER_GUILD
-    actions.disconnect_account(servers.tx, OTHER_GUILD, ADMIN)
+    servers.do(OTHER_GUILD, hours(3), actions.disconnect_account)
     assert servers.current() == GUILD
 
 
@@ -200,9 +229,10 @@ def test_a_choice_ends_with_another_channel(servers: Servers) -> None:
     servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
     assert servers.current() == OTHER_GUILD
     other = Channel(OTHER_GUILD, "kick", NORA + 1, "veraspins")
-    actions.choose_channel(servers.tx, other, ADMIN)
+    servers.do(OTHER_GUILD, hours(3), actions.choose_channel, other)
     assert servers.current() == GUILD
-    actions.choose_channel(servers.tx, Channel(OTHER_GUILD, "kick", NORA, "noraplays"), ADMIN)
+    again = Channel(OTHER_GUILD, "kick", NORA, "noraplays")
+    servers.do(OTHER_GUILD, hours(4), actions.choose_channel, again)
     assert servers.current() == GUILD
 
 
@@ -241,7 +271,7 @@ def test_the_primary_hands_over(servers: Servers) -> None:
     names = guilds.list_names(servers.tx)
 
     def hand_over(guild_id: int, to: str) -> primary.Primary:
-        return primary.hand_over(servers.tx, guild_id, to, ADMIN, hours(2))
+        return servers.do(guild_id, hours(2), primary.hand_over, to)
 
     with pytest.raises(Refusal, match="Only the primary"):
         hand_over(OTHER_GUILD, names[OTHER_GUILD])
@@ -255,4 +285,4 @@ def test_the_primary_hands_over(servers: Servers) -> None:
 
 def test_a_server_without_a_channel_is_told_so(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="No Kick channel"):
-        primary.claim(tx, guild_id, ADMIN, NOON, manages=None)
+        run_in_guild(tx, guild_id, ADMIN, NOON, primary.claim, manages=None)

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
+from sqlalchemy import delete
 from structlog.testing import capture_logs
 
 from core.guilds import actions as guilds
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kick.accounts import connect, oauth, store
+from core.kick.accounts import connect, oauth
+from core.kick.accounts.records import Account
 from core.kick.accounts.tokens import ReconnectNeeded, refresh_after_401, renew_due, user_token
 from core.kick.client import client_of
 from core.kick.health import check_accounts
@@ -256,7 +258,7 @@ def test_another_server_has_its_own(office: Office) -> None:
 
 def test_scopes_that_were_not_granted_are_named(office: Office) -> None:
     office.connect()
-    office.rows("UPDATE kick_accounts SET scopes = 'user:read channel:read' RETURNING 1")
+    office.rows("UPDATE kick_accounts SET scopes = '{user:read,channel:read}' RETURNING 1")
     state, reason = part(office)
     assert state == "warn"
     assert "Writing in chat" in reason
@@ -317,7 +319,7 @@ def test_a_renewal_that_ends_after_a_disconnect_brings_nothing_back(
     def meanwhile(*args: object) -> oauth.Tokens:
         got = real(*args)  # type: ignore[arg-type]
         with office.services.database.begin() as tx:
-            store.end_account(tx, GUILD)
+            tx.execute(delete(Account).where(Account.guild_id == GUILD))
         seen.append(got)
         return got
 

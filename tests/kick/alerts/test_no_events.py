@@ -15,12 +15,13 @@ from core.inbox.store import Delivery
 from core.kick.alerts import messages as alerts
 from core.kick.alerts import no_events
 from core.kick.chat import store as speech
+from core.kick.chat.records import SelfTest, TestState
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_deliveries
 from core.kick.intake import store
 from core.kick.intake.settings import NO_EVENTS_MINUTES
-from core.kit.records import PlatformUserId
+from core.kit.records import GuildId, PlatformUserId
 from core.outbox.records import messages
 from tests.kick.rig import NOON, NORA
 
@@ -136,12 +137,12 @@ def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
     [("waiting", []), ("received", []), ("not_sent", []), ("failed", ["no_events"])],
 )
 def test_a_failed_self_test_is_evidence(
-    channel: Channels, guild_id: int, state: speech.TestState, kinds: list[str]
+    channel: Channels, guild_id: int, state: TestState, kinds: list[str]
 ) -> None:
     channel.webhooks_missing_since = None
     channel.looked()
     channel.passes(10)
-    test = speech.SelfTest(guild_id, "k", channel.now, state)
+    test = SelfTest(guild_id=GuildId(guild_id), key="k", sent_at=channel.now, state=state)
     speech.set_test(channel.tx, test)
     channel.passes(1)
     assert channel.kinds() == kinds

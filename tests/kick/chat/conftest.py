@@ -6,13 +6,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from core.kick.accounts import oauth
-from core.kick.accounts import store as accounts
-from core.kick.accounts.store import Account
+from core.kick.accounts.records import Account
 from core.kick.chat import transport
 from core.kick.client import client_of
 from core.kit.bus import LocalBus
 from core.kit.crypto import vault_of
 from core.kit.database import Database
+from core.kit.records import MemberId, PlatformUserId
 from core.kit.services import Services
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
@@ -42,19 +42,18 @@ def connected(unconnected: Services, kick: KickDriver, guild_id: int) -> Service
     now = datetime.now(UTC)
     tokens = oauth.redeem(client_of(ours), ours, code, verifier, now)
     seal = vault_of(ours).seal
-    with unconnected.database.begin() as tx:
-        accounts.set_account(
-            tx,
+    with unconnected.work_in(guild_id) as work:
+        work.add(
             Account(
-                guild_id=guild_id,
-                kick_user_id=NORA,
+                guild_id=work.guild_id,
+                kick_user_id=PlatformUserId(NORA),
                 name="NoraPlays",
-                scopes=tokens.scopes,
+                scopes=list(tokens.scopes),
                 state="connected",
                 access_token=seal(tokens.access),
                 refresh_token=seal(tokens.refresh),
                 expires_at=tokens.expires_at,
-                connected_by=1,
+                connected_by=MemberId(1),
                 connected_at=now,
                 refreshed_at=now,
             ),

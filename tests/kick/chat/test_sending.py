@@ -20,9 +20,10 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import store as kick_store
 from core.kick.alerts.tasks import watch
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.chat import embeds, report, selftest
+from core.kick.chat import messages as chat_messages
+from core.kick.chat import report, selftest
 from core.kick.chat.actions import say, say_for, send_kick_message
-from core.kick.chat.commands import KickChecks
+from core.kick.chat.discord import KickChecks
 from core.kick.chat.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
 from core.kick.chat.transport import KickTransport
 from core.kick.feature import FEATURE
@@ -123,8 +124,8 @@ async def test_an_admin_has_the_bot_say_something(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     for _time in range(2):  # the same words twice are two lines
-        with unconnected.database.begin() as tx:
-            say_for(tx, unconnected, guild_id, "Welcome!", 77)
+        with unconnected.work_in(guild_id, 77) as work:
+            say_for(work, unconnected, "Welcome!")
     async with sending(unconnected):
         await until_async(lambda: texts(kick) == ["Welcome! • Welcome!"])
     with unconnected.database.begin() as tx:
@@ -138,14 +139,14 @@ async def test_an_admin_has_the_bot_say_something(
 def test_what_kick_would_not_take_is_refused(
     unconnected: Services, guild_id: int, line: str, words: str
 ) -> None:
-    with unconnected.database.begin() as tx, pytest.raises(Refusal, match=words):
-        say_for(tx, unconnected, guild_id, line, 77)
+    with unconnected.work_in(guild_id, 77) as work, pytest.raises(Refusal, match=words):
+        say_for(work, unconnected, line)
 
 
 def test_without_a_voice_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
     reason = without_bot_account(unconnected)
-    with reason.database.begin() as tx, pytest.raises(Refusal) as refused:
-        say_for(tx, reason, guild_id, "hello", 77)
+    with reason.work_in(guild_id, 77) as work, pytest.raises(Refusal) as refused:
+        say_for(work, reason, "hello")
     assert "/connect_kick" in refused.value.remedy
 
 
@@ -239,7 +240,7 @@ async def test_the_self_test_says_when_nothing_comes_back(
     async with sending(unconnected):
         result = await selftest.run(unconnected, guild_id, impatient(unconnected))
     assert result == selftest.Result(was_sent=True)
-    assert "no webhook came back" in str(embeds.selftest(result).title)
+    assert "no webhook came back" in str(chat_messages.selftest(result).title)
 
 
 async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
@@ -320,7 +321,7 @@ def test_the_report_names_an_admin_channel_that_cannot_be_used(
     with unconnected.database.begin() as tx:
         note_trouble(tx, guild_id, 555, "forbidden", ["send_messages"], unconnected.clock())
         found = report.examine(tx, unconnected, guild_id)
-    text = str(embeds.report(found).description)
+    text = str(chat_messages.report(found).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
     assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
@@ -408,7 +409,7 @@ def test_a_connected_streamer_is_shown_with_the_tokens_end(
     assert ends_at is not None
     late = replace(connected, clock=lambda: ends_at)
     assert states(late, guild_id)["OAuth token"] == "warn"
-    text = str(embeds.report(lines).to_dict())
+    text = str(chat_messages.report(lines).to_dict())
     assert f"NoraPlays · ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
-from core.kick.accounts.tables import channels
+from core.kick.accounts.records import KnownChannel
 from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Patience
@@ -49,7 +49,7 @@ def follow(
     with database.begin() as tx:
         guilds.set_channel(tx, Channel(guild_id, "kick", channel_id, f"channel-{channel_id}"))
         tx.execute(
-            channels.insert().values(
+            insert(KnownChannel).values(
                 guild_id=guild_id,
                 broadcaster_user_id=channel_id,
                 site_channel_id=site_channel_id,

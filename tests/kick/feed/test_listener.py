@@ -15,6 +15,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
+from core.kick.accounts.records import KnownChannel
 from core.kick.alerts.tasks import report_wrong_chatrooms
 from core.kick.feed import store
 from core.kick.feed.records import FeedState
@@ -254,8 +255,8 @@ def test_what_the_website_says_counts_before_what_was_typed_in(clean: Database) 
     with clean.begin() as tx:
         known = accounts.find_known_channel(tx, min(GUILD, OTHER_GUILD))
         assert known is not None
-        accounts.set_numbers(
-            tx, replace(known, chatroom_id=99, site_channel_id=98, chatroom_from="typed")
+        accounts.change_known_channel(
+            tx, known, chatroom_id=99, site_channel_id=98, chatroom_from="typed"
         )
         (found,) = store.list_followed(tx)
     assert (found.chatroom_id, found.site_channel_id) == (CHATROOM, SITE)
@@ -341,7 +342,7 @@ def test_a_chatroom_is_confirmed_and_lost_webhooks_are_noticed(
         until(lambda: ours.found(lambda s: s.webhooks_missing_since is None))
 
 
-def known(database: Database) -> accounts.KnownChannel:
+def known(database: Database) -> KnownChannel:
     with database.begin() as tx:
         found = accounts.find_known_channel(tx, GUILD)
     assert found is not None

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from core.kick.accounts import links as connecting
+from core.kick.accounts import connect as connecting
 from core.kick.accounts.rules import challenge_of
 from core.kit.crypto import vault_of
 from core.kit.signed_links import PersonalLink

@@ -3,8 +3,8 @@
 from discord import app_commands
 from discord.ext import commands
 
-from core.kick.chat import actions, embeds, report, selftest
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of
+from core.kick.chat import actions, messages, report, selftest
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action
 from core.kit.services import Services
 
 Context = commands.Context[commands.Bot]
@@ -22,7 +22,7 @@ class KickChecks(commands.Cog):
     async def check_kick_config(self, ctx: Context) -> None:
         """Check the Kick setup and show how to fix what is missing."""
         found = await self._services.database.run(report.examine, self._services, guild_id_of(ctx))
-        await answer(ctx, embeds.report(found))
+        await answer(ctx, messages.report(found))
 
     @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)
     @commands.guild_only()
@@ -31,7 +31,7 @@ class KickChecks(commands.Cog):
     async def kick_selftest(self, ctx: Context) -> None:
         """Send a line to Kick's chat and wait for it to come back, to test both directions."""
         result = await selftest.run(self._services, guild_id_of(ctx))
-        await answer(ctx, embeds.selftest(result))
+        await answer(ctx, messages.selftest(result))
 
     @commands.hybrid_command(name="say", extras=PRIVATE)
     @commands.guild_only()
@@ -40,7 +40,5 @@ class KickChecks(commands.Cog):
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
-        await self._services.database.run(
-            actions.say_for, self._services, guild_id_of(ctx), line, ctx.author.id
-        )
-        await answer(ctx, embeds.said(line))
+        await run_action(ctx, actions.say_for, self._services, line)
+        await answer(ctx, messages.said(line))

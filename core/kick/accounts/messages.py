@@ -7,8 +7,8 @@ import discord
 
 from core.kick.accounts.channels import Synced
 from core.kick.accounts.primary import Primary
+from core.kick.accounts.records import KnownChannel
 from core.kick.accounts.rules import missing_scopes, scope_words
-from core.kick.accounts.store import KnownChannel
 from core.kit.discord_ui import card, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered

@@ -1,0 +1,182 @@
+"""`/connect_kick`, `/disconnect_kick`, `/sync_kick`, `/set_chatroom` and `/kick_primary`."""
+
+import asyncio
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.kick.accounts import actions, channels, connect, messages, primary, store
+from core.kit.discord_access import is_admin
+from core.kit.discord_own import OwnButton, alone
+from core.kit.discord_questions import ConfirmButton, question_view
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, sent_by_dm, services_of
+from core.kit.services import Services
+from core.kit.words import _
+from core.kit.work import Work, run_in_guild
+
+Context = commands.Context[commands.Bot]
+
+
+class KickAccounts(commands.Cog):
+    """The streamer's Kick account and channel."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @commands.hybrid_command(name="connect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(5, 60, commands.BucketType.user)
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        channel="Name on Kick, as in kick.com/<name>; the one set before if empty"
+    )
+    async def connect_kick(self, ctx: Context, channel: str | None = None) -> None:
+        """Get a link with which the streamer connects the Kick channel to this server."""
+        guild_id = guild_id_of(ctx)
+        await asyncio.to_thread(connect.choose, self._services, guild_id, channel, ctx.author.id)
+        assert ctx.guild is not None, "the command is guild_only"
+        embed, view = await invite(self._services, ctx.guild, ctx.author)
+        if await sent_by_dm(ctx.author, embed, view):
+            await answer(ctx, messages.sent_by_dm())
+        elif ctx.interaction is not None:
+            await answer(ctx, embed, view)
+        else:
+            await answer(ctx, messages.dms_are_closed(), alone(LinkButton()))
+
+    @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def disconnect_kick(self, ctx: Context) -> None:
+        """End the connection with the streamer's Kick account, and forget its tokens."""
+        account = await self._services.database.run(store.find_account, guild_id_of(ctx))
+        if account is None:
+            await answer(ctx, messages.not_connected())
+            return
+        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
+        await answer(ctx, messages.ask_disconnect(account.name), view)
+
+    @commands.hybrid_command(name="sync_kick", extras=PRIVATE)
+    @commands.guild_only()
+    @commands.cooldown(3, 60, commands.BucketType.guild)
+    @app_commands.default_permissions(manage_guild=True)
+    async def sync_kick(self, ctx: Context) -> None:
+        """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
+        found = await asyncio.to_thread(channels.sync, self._services, guild_id_of(ctx))
+        await answer(ctx, messages.synced(found))
+
+    @commands.hybrid_command(name="set_chatroom", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(
+        chatroom_id="The chatroom's number on Kick; 0 forgets it",
+        channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
+    )
+    async def set_chatroom(
+        self, ctx: Context, chatroom_id: int, channel_id: int | None = None
+    ) -> None:
+        """Set the chatroom id by hand (only if /sync_kick cannot read it)."""
+        typed = await asyncio.to_thread(
+            channels.type_numbers,
+            self._services,
+            guild_id_of(ctx),
+            chatroom_id,
+            channel_id,
+            ctx.author.id,
+        )
+        await answer(ctx, messages.numbers(typed))
+
+    @commands.hybrid_command(name="kick_primary", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
+    async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
+        """Choose which of several servers that follow the channel answers in its Kick chat."""
+        if server is not None:
+            result = await run_action(ctx, primary.hand_over, server)
+        else:
+            current = await run_action(ctx, _current_primary)
+            manages = current if await _may_manage(ctx.bot, current, ctx.author.id) else None
+            result = await run_action(ctx, primary.claim, manages=manages)
+        await answer(ctx, messages.primary(result))
+
+
+def _current_primary(work: Work) -> int | None:
+    channel = actions.get_channel(work.tx, work.guild_id)
+    return primary.find_primary(work.tx, channel.channel_id)
+
+
+async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> bool:
+    """Whether this person has Manage Server there."""
+    guild = bot.get_guild(guild_id) if guild_id is not None else None
+    if guild is None:
+        return False
+    member = guild.get_member(user_id)
+    if member is None:
+        try:
+            member = await guild.fetch_member(user_id)
+        except discord.NotFound:
+            return False
+    return member.guild_permissions.manage_guild
+
+
+async def invite(
+    services: Services, guild: discord.Guild, asker: discord.abc.User
+) -> tuple[discord.Embed, discord.ui.View]:
+    """A new link for this admin, as an embed with a button.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    now = services.clock()
+    link, channel = await services.database.run(
+        run_in_guild, guild.id, asker.id, now, actions.open_link, asker.display_name
+    )
+    view = discord.ui.View(timeout=None)
+    url = await asyncio.to_thread(connect.LINKS.make, services.settings, link)
+    view.add_item(discord.ui.Button(label=_("Continue"), url=url))
+    return messages.invitation(guild.name, channel.slug), view
+
+
+class LinkButton(OwnButton, template=r"kick_accounts:link"):
+    """Gives whoever may manage the server a link of their own."""
+
+    address = "kick_accounts:link"
+
+    @staticmethod
+    def words() -> str:
+        return _("Show my link")
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        return await is_admin(interaction, __name__)
+
+    async def give(
+        self, services: Services, guild: discord.Guild, person: discord.abc.User
+    ) -> dict[str, Any]:
+        embed, view = await invite(services, guild, person)
+        return {"embed": embed, "view": view}
+
+
+class DisconnectButton(
+    ConfirmButton, template=r"kick_accounts:disconnect:(?P<asker_id>[0-9]{1,20})"
+):
+    """Disconnects the account of the server where it is pressed."""
+
+    permission = "manage_guild"
+
+    def __init__(self, asker_id: int) -> None:
+        super().__init__(_("Disconnect"), f"kick_accounts:disconnect:{asker_id}", asker_id)
+
+    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        assert interaction.guild_id is not None, "admins are known in servers only"
+        ended = await asyncio.to_thread(
+            connect.disconnect,
+            services_of(interaction),
+            interaction.guild_id,
+            interaction.user.id,
+        )
+        if ended is None:
+            return messages.not_connected()
+        account, is_revoked = ended
+        return messages.disconnected(account.name, is_revoked)

@@ -1,0 +1,129 @@
+"""Connected accounts, attempts to connect one, and what is known of each server's channel."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.attempts import attempt_columns
+from core.kit.database import METADATA
+from core.kit.personal import holds
+from core.kit.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
+
+AccountState = Literal["connected", "reconnect"]
+Source = Literal["site", "typed"]
+
+_CONNECTION = "the channel's connection; whoever made it disconnects first"
+
+
+class Account(GuildRecord, kw_only=True):
+    """The streamer's account that is connected with a server."""
+
+    __tablename__ = "kick_accounts"
+
+    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
+    kick_user_id: Mapped[PlatformUserId] = mapped_column(info=holds("number", stays=_CONNECTION))
+    name: Mapped[str] = mapped_column(info=holds("name", stays=_CONNECTION))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="as granted")
+    state: Mapped[AccountState] = mapped_column(
+        Text, comment="connected, or reconnect: Kick ended the grant"
+    )
+    access_token: Mapped[str] = mapped_column(
+        repr=False, comment="sealed; empty in the state reconnect"
+    )
+    refresh_token: Mapped[str] = mapped_column(
+        repr=False, comment="sealed; empty in the state reconnect"
+    )
+    expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
+    connected_by: Mapped[MemberId] = mapped_column(
+        info=holds("number", stays=_CONNECTION), comment="Discord id of the admin"
+    )
+    connected_at: Mapped[datetime]
+    refreshed_at: Mapped[datetime]
+    bot_failed_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the app's bot last could not send, but another identity could"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_accounts_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_accounts_guild"),
+        one_of("state", AccountState, name="kick_accounts_state"),
+    )
+
+
+attempts = Table(
+    "kick_connect_attempts",
+    METADATA,
+    Column("guild_id", BigInteger, nullable=False),
+    Column(
+        "asked_by",
+        BigInteger,
+        nullable=False,
+        comment="Discord id of the admin",
+        info=holds("number"),
+    ),
+    Column("asked_by_name", Text, nullable=False, info=holds("name")),
+    *attempt_columns("Kick"),
+    PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
+    UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
+    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_connect_attempts_guild"),
+)
+
+
+class KnownChannel(GuildRecord, kw_only=True):
+    """What is known of the channel that streams for a server, beside its name and user id."""
+
+    __tablename__ = "kick_channels"
+
+    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
+    broadcaster_user_id: Mapped[PlatformUserId] = mapped_column(comment="whose ids these are")
+    chosen_by: Mapped[MemberId | None] = mapped_column(
+        default=None,
+        info=holds("number"),
+        comment="Discord id; empty when it came from the environment",
+    )
+    named: Mapped[str | None] = mapped_column(
+        default=None, comment="KICK_CHANNEL when it was looked up; empty if an admin chose"
+    )
+    site_channel_id: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="Kick's third number, only on its website"
+    )
+    chatroom_id: Mapped[int | None] = mapped_column(BigInteger, default=None)
+    chatroom_from: Mapped[Source | None] = mapped_column(
+        Text, default=None, comment="site, or typed in by an admin"
+    )
+    checked_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="when the website was last asked"
+    )
+    confirmed_at: Mapped[datetime | None] = mapped_column(
+        default=None, comment="a line of chat came by webhook and on the feed of this chatroom"
+    )
+    reported_chatroom_id: Mapped[int | None] = mapped_column(
+        BigInteger, default=None, comment="chatroom of which admins were told that it is wrong"
+    )
+    followed_since: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
+    primary_since: Mapped[datetime | None] = mapped_column(
+        default=None, comment="an admin made it the primary server"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_channels_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_channels_guild"),
+        one_of("chatroom_from", Source, name="kick_channels_chatroom_from"),
+    )
+
+    @property
+    def is_chatroom_sure(self) -> bool:
+        """Kick's website said so, or chat was seen on its feed."""
+        return self.chatroom_from == "site" or self.confirmed_at is not None

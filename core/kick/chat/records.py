@@ -1,0 +1,42 @@
+"""Self-tests, and lines that could not be sent."""
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.kit.records import GuildId, GuildRecord, one_of
+
+TestState = Literal["waiting", "received", "failed", "not_sent"]
+
+
+class SelfTest(GuildRecord, kw_only=True):
+    """A server's newest self-test, hourly or by `/kick_selftest`."""
+
+    __tablename__ = "kick_selftests"
+
+    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
+    key: Mapped[str] = mapped_column(comment="of the line in the outbox")
+    sent_at: Mapped[datetime]
+    state: Mapped[TestState] = mapped_column(Text, comment="not_sent: Kick did not accept the line")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_selftests_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_selftests_guild"),
+        one_of("state", TestState, name="kick_selftests_state"),
+    )
+
+
+class UnsentLine(GuildRecord, kw_only=True):
+    """Why the newest line of a server could not be sent, until one can be again."""
+
+    __tablename__ = "kick_unsent_lines"
+
+    reason: Mapped[str] = mapped_column(comment="why, and what to do")
+    at: Mapped[datetime] = mapped_column(comment="of the newest line")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_unsent_lines_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_unsent_lines_guild"),
+    )
