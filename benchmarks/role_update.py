@@ -17,12 +17,13 @@ from sqlalchemy import text
 from benchmarks.figures import Results
 from core.guilds import store as guilds
 from core.kit.database import Database
+from core.kit.work import run_in_guild
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
-from core.roles import updates
+from core.roles.feature import FEATURE
+from core.roles.reconcile import KIND, Seen, reconcile
 from core.roles.rules import Role
-from core.roles.updates import Seen
 
 MEMBERS = 10_000
 CHANGED = 100
@@ -51,7 +52,7 @@ _ADD_MEMBERS = text("""
     SELECT :guild_id, viewer_id, platform_user_id % 7000 * INTERVAL '1 minute' FROM added
 """)
 _ADD_REWARD = text("""
-    INSERT INTO roles_rewards (guild_id, role_id, minutes, name, added_by, added_at, spread)
+    INSERT INTO roles_rewards (guild_id, role_id, minutes, name, added_by, added_at, checked_terms)
     VALUES (:guild_id, :role_id, :minutes, 'role', 1, :now, :minutes || ' stack')
 """)
 _ADD_GRANTS = text("""
@@ -64,7 +65,7 @@ _ADD_GRANTS = text("""
      WHERE l.guild_id = :guild_id AND t.watched >= r.minutes * INTERVAL '1 minute'
 """)
 _ADD_NUMBER = text("""
-    INSERT INTO roles_looks (guild_id, number)
+    INSERT INTO roles_checks (guild_id, number)
     SELECT guild_id, max(number) FROM roles_grants WHERE guild_id = :guild_id GROUP BY guild_id
 """)
 _SET_MINUTES = text("""
@@ -148,12 +149,12 @@ def _look(database: Database, held: Held, now: datetime) -> float:
     seen = Seen(roles, {n: frozenset(roles) for n, roles in held.items()}, everybody=True)
     began = perf_counter()
     with database.begin() as tx:
-        updates.update(tx, GUILD, seen, now)
+        run_in_guild(tx, GUILD, 0, now, reconcile, seen)
     return perf_counter() - began
 
 
 async def _send(database: Database, discord: Discord, needed: int) -> None:
-    sender = Sender(database, {"discord": discord}, settlers={"roles.change": updates.settle})
+    sender = Sender(database, {"discord": discord}, settlers={KIND: FEATURE.settles[KIND]})
     sending = asyncio.create_task(sender.run())
     async with asyncio.timeout(PATIENCE_SECONDS):
         while _asked(database):

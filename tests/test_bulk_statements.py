@@ -8,13 +8,14 @@ one that joins every row with every other takes sixteen times.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import Connection, text
 
 from core.events import Person, SubGifted
-from core.guilds.actions import change_setting
+from core.guilds.actions import change_setting, change_settings
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
 from core.kit.database import Database
@@ -27,7 +28,8 @@ from core.raffle.ledger import standings as tickets
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.store import Credited, NewEntry
 from core.raffle.records import Period
-from core.roles import holdings
+from core.roles import store as roles
+from core.roles.rules import RoleSettings
 from core.slot_calls import actions as slot_calls
 from core.wagers import actions as wager_actions
 from core.wagers import counting
@@ -242,12 +244,12 @@ def leaderboard(tx: Connection, guild_id: int) -> object:
 
 
 def grants_of_many(tx: Connection, guild_id: int) -> object:
-    holdings.list_linked(tx, guild_id, members(guild_id))
-    return holdings.list_grants(tx, guild_id, members(guild_id))
+    run_in_guild(tx, guild_id, 0, NOW, roles.list_linked, members(guild_id))
+    return run_in_guild(tx, guild_id, 0, NOW, roles.list_grants, members(guild_id))
 
 
 def stop_grants(tx: Connection, guild_id: int) -> None:
-    holdings.set_stopped(tx, guild_id, 10, members(guild_id), NOW)
+    run_in_guild(tx, guild_id, 0, NOW, roles.set_stopped, 10, members(guild_id), NOW)
 
 
 def post_entries(tx: Connection, guild_id: int) -> object:
@@ -322,6 +324,11 @@ def in_guild(action: Callable[..., object], *args: object) -> Step:
     return lambda tx, guild_id: run_in_guild(tx, guild_id, 0, NOW, action, *args)
 
 
+def highest_roles_due(tx: Connection, guild_id: int) -> object:
+    in_guild(partial(change_settings, mode="highest"), RoleSettings)(tx, guild_id)
+    return in_guild(roles.list_due)(tx, guild_id)
+
+
 def left_out(tx: Connection, guild_id: int) -> None:
     in_guild(draw.set_left_out, 1, viewer_ids(tx, guild_id))(tx, guild_id)
 
@@ -339,12 +346,12 @@ STEPS: dict[str, Step] = {
     "count of the leaderboard": lambda tx, g: standings.count_ranked(tx, g, 10**9),
     "totals": standings.get_totals,
     "members": standings.list_members,
-    "roles that are due": lambda tx, g: holdings.list_due(tx, g, stack=True),
-    "roles that are due, the highest": lambda tx, g: holdings.list_due(tx, g, stack=False),
+    "roles that are due": in_guild(roles.list_due),
+    "roles that are due, the highest": highest_roles_due,
     "grants of many": grants_of_many,
     "stop grants": stop_grants,
-    "count grants": holdings.count_grants,
-    "holders of a role": lambda tx, g: holdings.list_holders(tx, g, 10),
+    "count grants": in_guild(roles.count_grants),
+    "holders of a role": in_guild(roles.list_holders, 10),
     "count holders": in_guild(draw.count_holders, 1),
     "tickets by the ledger": in_guild(draw.list_held, 1),
     "left out of the draw": left_out,

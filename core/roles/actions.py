@@ -1,30 +1,30 @@
-"""What one can do with rewards. Who gets which role is decided in `updates`."""
+"""What admins can do with reward roles. Who gets which role is decided in `reconcile`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, select, update
 
-from core.events import RolesChanged
+from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds import channels
-from core.guilds.actions import change_setting, setting
+from core.guilds.actions import audit, change_settings, load_settings
 from core.guilds.channels import Trouble
-from core.guilds.store import post_audit
 from core.inbox import actions as inbox
-from core.kit.database import notify_after_commit, savepoint, violated
+from core.kit.database import notify_after_commit
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
+from core.kit.personal import Subject
+from core.kit.records import RoleId
 from core.kit.words import _
-from core.roles import holdings, store, updates
-from core.roles.rules import RewardState, next_minutes
-from core.roles.settings import CHANNEL, CONGRATULATE, MODE, TAKE_MANUAL
-from core.roles.store import Look, Stored
+from core.kit.work import Lock, Work
+from core.roles import reconcile, store
+from core.roles.records import RoleCheck, RoleReward
+from core.roles.rules import Mode, RewardState, RoleSettings, next_minutes
 
 TOPIC = "roles"
-"""Rung with `guild_id`, and with `discord_id` where only one member is concerned."""
+"""Notifications with `guild_id`, and with `discord_id` if only one member is concerned."""
 
 MOST_REWARDS = 50
 MOST_MINUTES = 5_000_000
@@ -32,284 +32,248 @@ MOST_MINUTES = 5_000_000
 
 _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
 
-
-def look_again(tx: Connection, guild_id: int, discord_id: int | None = None) -> None:
-    """Ask the bot to look at the server's members, or at one, as soon as this is committed."""
-    if discord_id is None:
-        notify_after_commit(tx, TOPIC, guild_id=str(guild_id))
-    else:
-        notify_after_commit(tx, TOPIC, guild_id=str(guild_id), discord_id=str(discord_id))
+# -- checks ---------------------------------------------------------------------------------------
 
 
-def retry_refused(tx: Connection, guild_id: int) -> None:
-    """Check every member now, and try again what Discord refused."""
-    store.lock(tx, guild_id)
-    store.end_refusals(tx, guild_id)
-    look_again(tx, guild_id)
+def request_check(work: Work, discord_id: int | None = None) -> None:
+    """Have the bot check all members, or one, once this is committed."""
+    about = {"guild_id": work.guild_id, "discord_id": discord_id}
+    data = {name: str(value) for name, value in about.items() if value is not None}
+    notify_after_commit(work.tx, TOPIC, **data)
 
 
-def ask_for_retry(tx: Connection, guild_id: int, now: datetime) -> None:
-    """An admin asks to try every role again, the other features' roles too."""
-    inbox.publish(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
+def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
+    """Watchtime belongs to the linked account, so the member may gain or lose roles."""
+    request_check(work, event.discord_id)
 
 
-# -- rewards ------------------------------------------------------------------------------------
+def retry_refused(work: Work, _event: RolesChanged) -> None:
+    """Try again what Discord refused, because it may work now."""
+    refused = update(RoleReward).where(RoleReward.obstacle == "refused")
+    work.execute(refused.values(obstacle=None, obstacle_since=None))
+    request_check(work)
 
 
-def get_reward(tx: Connection, guild_id: int, text: str) -> Stored:
-    """The reward that is meant: by mention, id or name, so that a deleted role can be named, too.
+def request_retry(work: Work) -> None:
+    """Have every role tried again, those of other features too."""
+    key = work.now.isoformat()
+    inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))
+
+
+# -- rewards --------------------------------------------------------------------------------------
+
+
+def get_reward(work: Work, text: str) -> RoleReward:
+    """The reward with this mention, id or name; a name also finds a deleted role.
 
     Raises:
-        Refusal: there is none such.
+        Refusal: there is none.
     """
     typed = text.strip()
     match = _ID.fullmatch(typed)
     wanted = typed.removeprefix("@").casefold()
-    for reward in store.list_rewards(tx, guild_id):
+    for reward in store.list_rewards(work):
         by_id = match is not None and int(match["id"]) == reward.role_id
         if by_id or reward.name.casefold() == wanted:
             return reward
     raise Refusal(_("That role is not a reward here."), _("`/roles list` shows which are."))
 
 
-def add_reward(
-    tx: Connection,
-    guild_id: int,
-    role_id: int,
-    name: str,
-    minutes: int | None,
-    actor: int,
-    now: datetime,
-) -> None:
-    """From now on the role comes with so many minutes, or with being linked.
+def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None:
+    """Assign a role for this much watchtime, or with None for linking.
 
     Raises:
         Refusal: it is a reward already, or there are too many.
     """
-    store.lock(tx, guild_id)
-    known = store.list_rewards(tx, guild_id)
-    if len(known) >= MOST_REWARDS:
-        raise Refusal(_("There are {most} rewards, which is the most.").format(most=MOST_REWARDS))
-    if any(r.role_id == role_id and r.state == "ending" for r in known):
-        store.set_reward(tx, guild_id, role_id, state="on", minutes=minutes, spread=None)
+    work.lock(Lock.ROLES)
+    rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
+    if len(rewards) >= MOST_REWARDS:
+        raise Refusal(
+            _("There are {most} rewards already, which is the maximum.").format(most=MOST_REWARDS)
+        )
+    reward = rewards.get(RoleId(role_id))
+    if reward is None:
+        reward = RoleReward(
+            role_id=RoleId(role_id),
+            minutes=minutes,
+            name=name,
+            added_by=work.actor,
+            added_at=work.now,
+        )
+        work.add(reward)
+    elif reward.state == "ending":
+        reward.state, reward.minutes, reward.checked_terms = "on", minutes, None
     else:
-        _add(tx, guild_id, role_id, name, minutes, actor, now)
-    post_audit(tx, guild_id, actor, "roles.add", str(role_id), after=minutes)
-    look_again(tx, guild_id)
+        raise Refusal(
+            _("That role is a reward already."), _("Change its minutes with `/roles update`.")
+        )
+    audit(work, "roles.add", str(role_id), after=minutes)
+    request_check(work)
 
 
-def _add(
-    tx: Connection,
-    guild_id: int,
-    role_id: int,
-    name: str,
-    minutes: int | None,
-    actor: int,
-    now: datetime,
-) -> None:
-    try:
-        with savepoint(tx):
-            store.add_reward(tx, guild_id, role_id, minutes, name, actor, now)
-    except IntegrityError as error:
-        if violated(error) == "roles_rewards_once":
-            raise Refusal(
-                _("That role is a reward already."),
-                _("Change its minutes with `/roles update`."),
-            ) from None
-        raise
-
-
-def set_minutes(tx: Connection, guild_id: int, text: str, minutes: int, actor: int) -> Stored:
-    """Change what a role takes. Members who have it and fall below lose it.
+def set_minutes(work: Work, text: str, minutes: int) -> RoleReward:
+    """Change the watchtime that a role requires. Members below it lose the role.
 
     Raises:
-        Refusal: no such reward, or it comes with being linked.
+        Refusal: no such reward, or it is for linking.
     """
-    store.lock(tx, guild_id)
-    reward = get_reward(tx, guild_id, text)
+    work.lock(Lock.ROLES)
+    reward = get_reward(work, text)
     if reward.minutes is None:
         raise Refusal(
-            _("That role comes with being linked and takes no minutes."),
+            _("That role is for linked members and does not depend on watchtime."),
             _("To make it a reward for watching: `/roles linked off`, then `/roles add`."),
         )
-    state = "on" if reward.state == "ending" else reward.state
-    store.set_reward(tx, guild_id, reward.role_id, minutes=minutes, state=state)
     if minutes != reward.minutes:
-        post_audit(
-            tx,
-            guild_id,
-            actor,
-            "roles.update",
-            str(reward.role_id),
-            before=reward.minutes,
-            after=minutes,
-        )
-    look_again(tx, guild_id)
+        audit(work, "roles.update", str(reward.role_id), before=reward.minutes, after=minutes)
+    reward.minutes = minutes
+    reward.state = "on" if reward.state == "ending" else reward.state
+    request_check(work)
     return reward
 
 
-def set_state(
-    tx: Connection, guild_id: int, text: str, state: RewardState, actor: int, now: datetime
-) -> Stored:
-    """Switch a reward on, or off: then nobody gets the role and nobody loses it.
+def set_state(work: Work, text: str, state: RewardState) -> RoleReward:
+    """Resume a reward, or pause it: then no member gets the role and no member loses it.
 
     Raises:
-        Refusal: no such reward, or it is so already.
+        Refusal: no such reward, or it has this state already.
     """
-    store.lock(tx, guild_id)
-    reward = get_reward(tx, guild_id, text)
+    work.lock(Lock.ROLES)
+    reward = get_reward(work, text)
     if reward.state == state:
-        already = {"on": _("That reward is on already."), "off": _("That reward is off already.")}
-        raise Refusal(already.get(state, _("That reward is so already.")))
-    store.set_reward(tx, guild_id, reward.role_id, state=state, spread=None)
+        raise Refusal(
+            _("That reward is on already.") if state == "on" else _("That reward is off already.")
+        )
+    reward.state, reward.checked_terms = state, None
     if state == "off":
-        updates.withdraw(tx, guild_id, reward.role_id, now)
-    action = "roles.enable" if state == "on" else "roles.disable"
-    post_audit(tx, guild_id, actor, action, str(reward.role_id))
-    look_again(tx, guild_id)
+        reconcile.withdraw(work, reward.role_id)
+    audit(work, "roles.enable" if state == "on" else "roles.disable", str(reward.role_id))
+    request_check(work)
     return reward
 
 
-def remove_reward(
-    tx: Connection, guild_id: int, text: str, actor: int, now: datetime, *, take_back: bool
-) -> Stored:
-    """The role is no reward any more. Members keep it, unless it is to be taken back: then from
-    those to whom we gave it.
+def remove_reward(work: Work, text: str, *, take_back: bool) -> RoleReward:
+    """Stop assigning a role. Members keep it; with `take_back` those who got it from the bot lose
+    it.
 
     Raises:
         Refusal: no such reward.
     """
-    store.lock(tx, guild_id)
-    reward = get_reward(tx, guild_id, text)
-    _remove(tx, guild_id, reward, actor, now, take_back=take_back)
+    work.lock(Lock.ROLES)
+    reward = get_reward(work, text)
+    _remove(work, reward, take_back=take_back)
     return reward
 
 
-def _remove(
-    tx: Connection, guild_id: int, reward: Stored, actor: int, now: datetime, *, take_back: bool
-) -> None:
+def _remove(work: Work, reward: RoleReward, *, take_back: bool) -> None:
+    before = {"minutes": reward.minutes, "take_back": take_back}
+    audit(work, "roles.remove", str(reward.role_id), before=before)
     if take_back and reward.obstacle != "deleted":
-        store.set_reward(tx, guild_id, reward.role_id, state="ending")
+        reward.state = "ending"
     else:
-        updates.withdraw(tx, guild_id, reward.role_id, now)
-        store.end_reward(tx, guild_id, reward.role_id)
-    post_audit(
-        tx,
-        guild_id,
-        actor,
-        "roles.remove",
-        str(reward.role_id),
-        before={"minutes": reward.minutes, "take_back": take_back},
-    )
-    look_again(tx, guild_id)
+        reconcile.withdraw(work, reward.role_id)
+        work.delete(reward)
+    request_check(work)
 
 
-def set_linked_role(
-    tx: Connection, guild_id: int, role_id: int, name: str, actor: int, now: datetime
-) -> None:
-    """Whoever links an account gets this role, in the place of the former one, which is taken back.
+def set_linked_role(work: Work, role_id: int, name: str) -> None:
+    """Assign this role to everyone who links an account; the former one is taken back.
 
     Raises:
-        Refusal: the role is a reward for watching.
+        Refusal: the role is a reward already.
     """
-    store.lock(tx, guild_id)
-    former = _linked_roles(tx, guild_id)
-    if any(reward.role_id == role_id for reward in former):
-        raise Refusal(_("That is the role for being linked already."))
-    for reward in former:
-        _remove(tx, guild_id, reward, actor, now, take_back=True)
-    add_reward(tx, guild_id, role_id, name, None, actor, now)
+    work.lock(Lock.ROLES)
+    former = _find_linked_role(work)
+    if former is not None:
+        if former.role_id == role_id:
+            raise Refusal(_("That is the role for linked members already."))
+        _remove(work, former, take_back=True)
+    add_reward(work, role_id, name, None)
 
 
-def end_linked_role(tx: Connection, guild_id: int, actor: int, now: datetime) -> None:
-    """Nobody gets a role for being linked any more, and those who got it from us lose it.
+def end_linked_role(work: Work) -> None:
+    """Stop assigning a role for linking, and take it back.
 
     Raises:
         Refusal: there is none.
     """
-    store.lock(tx, guild_id)
-    current = _linked_roles(tx, guild_id)
-    if not current:
+    work.lock(Lock.ROLES)
+    reward = _find_linked_role(work)
+    if reward is None:
         raise Refusal(
-            _("There is no role for being linked."), _("Choose one with `/roles linked <role>`.")
+            _("There is no role for linked members."),
+            _("Choose one with `/roles linked <role>`."),
         )
-    for reward in current:
-        _remove(tx, guild_id, reward, actor, now, take_back=True)
+    _remove(work, reward, take_back=True)
 
 
-def _linked_roles(tx: Connection, guild_id: int) -> list[Stored]:
-    """One or none."""
-    known = store.list_rewards(tx, guild_id)
-    return [reward for reward in known if reward.minutes is None and reward.state != "ending"]
+def _find_linked_role(work: Work) -> RoleReward | None:
+    return work.scalar(
+        select(RoleReward).where(RoleReward.minutes.is_(None), RoleReward.state != "ending")
+    )
 
 
-def set_mode(tx: Connection, guild_id: int, mode: str, actor: int) -> None:
-    """Every role that is reached, or the highest only."""
-    change_setting(tx, guild_id, MODE, mode, actor)
-    look_again(tx, guild_id)
+def set_mode(work: Work, mode: Mode) -> None:
+    """Let members keep every role that they reach, or the highest only."""
+    change_settings(work, RoleSettings, mode=mode)
+    request_check(work)
 
 
-# -- looking ------------------------------------------------------------------------------------
+# -- status ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How roles stand in a server.
+    """The reward roles of a guild.
 
     Attributes:
-        rewards: all of them.
-        mode: stack or highest.
-        congratulate: off, dm or channel.
-        channel_id: where, in the last case; 0 while none is chosen.
-        trouble: why that channel cannot be used.
-        take_manual: roles given by hand are taken, too.
-        look: the newest look at everybody.
-        waiting: changes that Discord has not carried out yet.
-        given: role -> how many members have it from us.
+        trouble: why the channel for congratulations cannot be used.
+        check: of all members; None before the first change.
+        waiting: pending changes.
+        given: role -> how many members got it from the bot.
     """
 
-    rewards: tuple[Stored, ...]
-    mode: str
-    congratulate: str
-    channel_id: int
+    rewards: Sequence[RoleReward]
+    settings: RoleSettings
     trouble: Trouble | None
-    take_manual: bool
-    look: Look | None
+    check: RoleCheck | None
     waiting: int
     given: Mapping[int, int]
 
 
-def get_status(tx: Connection, guild_id: int) -> Status:
-    """The server at a glance."""
-    counts = holdings.count_grants(tx, guild_id)
+def get_status(work: Work) -> Status:
+    """Rewards, settings and progress."""
+    counts = store.count_grants(work)
+    settings = load_settings(work, RoleSettings)
     return Status(
-        tuple(store.list_rewards(tx, guild_id)),
-        setting(tx, guild_id, MODE),
-        setting(tx, guild_id, CONGRATULATE),
-        setting(tx, guild_id, CHANNEL),
-        channels.find_trouble(tx, guild_id, setting(tx, guild_id, CHANNEL)),
-        setting(tx, guild_id, TAKE_MANUAL),
-        store.find_look(tx, guild_id),
-        sum(n for (_role, state), n in counts.items() if state in ("giving", "taking")),
-        {role_id: n for (role_id, state), n in counts.items() if state == "given"},
+        rewards=store.list_rewards(work),
+        settings=settings,
+        trouble=channels.find_trouble(work.tx, work.guild_id, settings.channel),
+        check=work.find(RoleCheck),
+        waiting=sum(n for (_role, state), n in counts.items() if state in ("giving", "taking")),
+        given={role_id: n for (role_id, state), n in counts.items() if state == "given"},
     )
 
 
 def next_goal(tx: Connection, guild_id: int, watched: timedelta) -> Goal | None:
-    """The next role for somebody who has watched so long."""
-    open_ones = {
-        r.minutes: r.role_id
-        for r in store.list_rewards(tx, guild_id)
-        if r.minutes is not None and r.state == "on" and r.obstacle is None
-    }
-    minutes = next_minutes(tuple(open_ones), watched)
+    """The next role for somebody with this much watchtime."""
+    found = tx.execute(
+        select(RoleReward.minutes, RoleReward.role_id)
+        .where(
+            RoleReward.guild_id == guild_id,
+            RoleReward.minutes.is_not(None),
+            RoleReward.state == "on",
+            RoleReward.obstacle.is_(None),
+        )
+        .order_by(RoleReward.role_id)
+    )
+    role_ids = {minutes: role_id for minutes, role_id in found if minutes is not None}
+    minutes = next_minutes(tuple(role_ids), watched)
     if minutes is None:
         return None
-    return Goal(f"<@&{open_ones[minutes]}>", timedelta(minutes=minutes))
+    return Goal(f"<@&{role_ids[minutes]}>", timedelta(minutes=minutes))
 
 
-def forget_member(tx: Connection, guild_id: int, discord_id: int) -> None:
-    """Take back what we gave and forget that we did."""
-    store.lock(tx, guild_id)
-    updates.take_back(tx, guild_id, discord_id)
-    holdings.end_member(tx, guild_id, discord_id)
+def forget_member(work: Work, subject: Subject) -> None:
+    """Take back the roles of somebody who asked to be forgotten."""
+    reconcile.take_back(work, subject.discord_id)

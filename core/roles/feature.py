@@ -7,21 +7,24 @@ from sqlalchemy import Connection
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem
+from core.kit.privacy import personal_data
 from core.kit.words import _
-from core.roles import actions, embeds, handlers, store, updates
-from core.roles.commands import Roles
-from core.roles.paginators import MEMBERS, PREVIEW
-from core.roles.personal import PERSONAL
-from core.roles.settings import SETTINGS
+from core.kit.work import Work, event_action
+from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
+from core.roles import actions, messages, reconcile, store
+from core.roles.discord import MEMBERS, PREVIEW, Roles
+from core.roles.records import RoleGrant
+from core.roles.rules import RoleSettings
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """The roles that cannot be given, for the health page."""
+    """The roles that cannot be assigned."""
     return [
         HealthItem(
             f"Role {stuck.name}",
             "warn",
-            " ".join(embeds.obstacle_words(stuck.obstacle)),
+            " ".join(messages.obstacle_words(stuck.obstacle)),
             (now - stuck.obstacle_since).total_seconds(),
             guild_id=stuck.guild_id,
             age_of="trouble",
@@ -30,17 +33,23 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     ]
 
 
+def note_outcome(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
+    """Discord has answered to a role change: see `Feature.settles`."""
+    with Work(tx, message.guild_id, now=now) as work:
+        reconcile.note_outcome(work, message, receipt)
+
+
 FEATURE = Feature(
     "roles",
     handlers={
-        AccountLinked: handlers.on_account_linked,
-        AccountUnlinked: handlers.on_account_unlinked,
-        RolesChanged: handlers.on_roles_changed,
+        AccountLinked: event_action(actions.follow_link),
+        AccountUnlinked: event_action(actions.follow_link),
+        RolesChanged: event_action(actions.retry_refused),
     },
     cogs=(Roles,),
-    settings=SETTINGS,
-    embeds={"roles.reached": embeds.reached, "roles.stopped": embeds.stopped},
-    settles={"roles.change": updates.settle},
+    settings=tuple(RoleSettings.declared.values()),
+    embeds={"roles.reached": messages.reached, "roles.stopped": messages.stopped},
+    settles={reconcile.KIND: note_outcome},
     checks=(check_health,),
     paginators=(PREVIEW, MEMBERS),
     next_goal=actions.next_goal,
@@ -59,5 +68,5 @@ FEATURE = Feature(
             else _("removed the reward {target}")
         ),
     },
-    personal=PERSONAL,
+    personal=personal_data(RoleGrant, before_forget=actions.forget_member),
 )

@@ -1,7 +1,7 @@
-"""Who is to have which role, and what has to change for that. Pure.
+"""Which member should have which role, and what has to change for that.
 
-A role counts as ours where we gave it. What somebody held before, or was given by hand, is left
-alone unless the server says otherwise.
+A role counts as ours if the bot assigned it. Roles that a member had before, or got from a
+moderator, are not touched unless the guild's settings say so.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,28 +9,58 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from core.kit.guild_settings import GuildSettings, channel, choice, switch
+
 Mode = Literal["stack", "highest"]
 """Every role that is reached, or only the one with the most minutes."""
 
+Congratulate = Literal["off", "dm", "channel"]
+
 RewardState = Literal["on", "off", "ending"]
-"""`off` neither gives nor takes; `ending` is taken from everybody and then forgotten."""
+"""`off`: neither assigned nor removed; `ending`: removed from all members, then deleted."""
 
 State = Literal["giving", "given", "taking", "taken", "found", "away"]
-"""`giving` and `taking` wait for Discord; `found` was there without us; `away` left the server."""
+"""`giving` and `taking` are pending; `found`: not by the bot; `away`: left the server."""
 
 Obstacle = Literal["deleted", "everyone", "managed", "permission", "above", "refused"]
-"""Why the bot cannot give a role."""
+"""Why the bot cannot assign a role."""
 
 Reason = Literal["reached", "linked", "unlinked", "below", "higher", "ended", "uncounted", ""]
-"""Why a role is given or taken."""
+"""Why a role is assigned or removed."""
+
+
+class RoleSettings(GuildSettings, feature="roles"):
+    """What an admin can set."""
+
+    mode: Mode = choice(
+        "Whether a viewer keeps every role that is reached (stack) or only the one with the most "
+        "minutes (highest).",
+        Mode,
+        default="stack",
+    )
+    congratulate: Congratulate = choice(
+        "Where a viewer who reaches a role is congratulated: not at all (off), in a direct message "
+        "(dm) or in a channel (channel). Not for the roles that a new rule gives to many at once.",
+        Congratulate,
+        default="off",
+    )
+    channel: int = channel(
+        "The Discord channel for congratulations, where they are given in a channel."
+    )
+    take_manual: bool = switch(
+        "Whether a reward role is also taken from members who did not earn it and were given it by "
+        "hand.",
+        default=False,
+    )
+
 
 ECHO = timedelta(minutes=1)
-"""For so long after Discord did something its word about it may still be on the way to us."""
+"""How long after a change Discord's event about it may still be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """A role and what it is for. `minutes` is None for the role of everybody who is linked."""
+    """A role and what it is for. `minutes` is None for the role of linked members."""
 
     role_id: int
     minutes: int | None
@@ -39,13 +69,8 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What we know of one member and role.
-
-    Attributes:
-        state: how it stands.
-        at: since when.
-        number: of the newest change that we asked for; 0 where we never asked.
-    """
+    """What is known of one member and role since `at`; `number` is that of the newest change, 0 if
+    there was none."""
 
     state: State
     at: datetime
@@ -54,15 +79,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody of whom is decided.
+    """A member to check.
 
     Attributes:
-        discord_id: whose.
-        held: the rewards' roles that they hold by Discord's word; None for who is not in the
+        held: the reward roles that they have according to Discord; None if they are not in the
             server.
-        linked: an account is theirs.
-        watched: the minutes of their accounts; None where nothing counts (no link, excluded).
-        grants: what we know, by role.
+        linked: they have a linked account.
+        watched: the watchtime of their accounts; None if nothing counts (no link, excluded).
+        grants: what is known, by role.
     """
 
     discord_id: int
@@ -74,13 +98,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """By what is decided.
+    """A guild's rules.
 
     Attributes:
-        rewards: the server's.
-        mode: stack or highest.
-        stuck: roles that the bot can neither give nor take now.
-        take_manual: what was given by hand is taken, too, where it is not earned.
+        stuck: roles that the bot can neither assign nor remove now.
+        take_manual: also remove roles that a moderator assigned and the member did not earn.
     """
 
     rewards: Sequence[Reward]
@@ -91,7 +113,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of what we know of a member and role. Only `giving` and `taking` ask Discord."""
+    """A change of what is known of a member and role. Only `giving` and `taking` go to Discord."""
 
     discord_id: int
     role_id: int
@@ -109,9 +131,9 @@ def reached(minutes: int, watched: timedelta | None) -> bool:
 
 
 def earned(policy: Policy, member: Member) -> frozenset[int]:
-    """The roles that a member is to have.
+    """The roles that a member should have.
 
-    In the mode `highest` a role that cannot be given does not take the place of one that can.
+    In the mode `highest` a role that cannot be assigned does not replace one that can.
     """
     on = [reward for reward in policy.rewards if reward.state == "on"]
     free = [r for r in on if r.role_id not in policy.stuck or r.role_id in (member.held or ())]
@@ -125,7 +147,7 @@ def earned(policy: Policy, member: Member) -> frozenset[int]:
 
 
 def steps(policy: Policy, member: Member, now: datetime) -> Iterator[Step]:
-    """What has to change for one member, what is given before what is taken."""
+    """What has to change for one member: roles to assign before roles to remove."""
     wanted = earned(policy, member)
     taken: list[Step] = []
     for reward in policy.rewards:
@@ -151,7 +173,7 @@ def _next(
     grant = member.grants.get(role_id)
     state = grant.state if grant else None
     if member.held is None:
-        # Discord takes all roles from who leaves. What waits is settled by Discord's answer.
+        # Discord removes all roles when a member leaves. Pending changes wait for its answer.
         gone = state in ("given", "found") or (wanted and state in (None, "taken"))
         return "away" if gone else None
     has = _will_have(member.held, role_id, grant, now)
@@ -164,8 +186,8 @@ def _next(
 
 
 def _will_have(held: frozenset[int], role_id: int, grant: Grant | None, now: datetime) -> bool:
-    """Whether the member has the role once everything that waits is done. What we did a moment ago
-    counts as done even where Discord's word about it has not come yet."""
+    """Whether the member has the role once pending changes are done. A recent change counts as done
+    even if Discord's event about it has not arrived yet."""
     if grant is not None:
         fresh = now - grant.at < ECHO
         if grant.state == "giving" or (grant.state == "given" and fresh):
@@ -176,7 +198,7 @@ def _will_have(held: frozenset[int], role_id: int, grant: Grant | None, now: dat
 
 
 def why_not(reward: Reward, member: Member) -> Reason:
-    """Why a member is not to have a role."""
+    """Why a member should not have a role."""
     if reward.state == "ending":
         return "ended"
     if not member.linked:
@@ -191,16 +213,16 @@ def why_not(reward: Reward, member: Member) -> Reason:
 # -- congratulations ----------------------------------------------------------------------------
 
 
-def deserves_word(step: Step, member: Member, rewards: Mapping[int, Reward]) -> bool:
-    """Whether this is the first time that we give the role to this member. Being linked has its own
-    word, and what was lost and comes back is no news."""
+def is_news(step: Step, member: Member, rewards: Mapping[int, Reward]) -> bool:
+    """Whether the bot assigns this role to this member for the first time. Linking has a message of
+    its own, and a role that was lost and comes back is no news."""
     grant = member.grants.get(step.role_id)
     first = grant is None or (grant.state == "away" and not grant.number)
     return step.to == "giving" and first and rewards[step.role_id].minutes is not None
 
 
-def loudest(candidates: Sequence[Step], rewards: Mapping[int, Reward]) -> frozenset[Step]:
-    """One for each member: who gets five roles at once is congratulated on the highest."""
+def one_for_each(candidates: Sequence[Step], rewards: Mapping[int, Reward]) -> frozenset[Step]:
+    """One for each member: of several roles at once, the highest."""
     best: dict[int, Step] = {}
     for step in candidates:
         other = best.get(step.discord_id)
@@ -221,9 +243,9 @@ class Role:
     """A role as Discord shows it.
 
     Attributes:
-        name: of today; "" for one that is gone.
-        obstacle: why the bot cannot give it, or None.
-        powers: it may do what only moderators may.
+        name: "" if it was deleted.
+        obstacle: why the bot cannot assign it, or None.
+        powers: it has moderator permissions.
     """
 
     name: str
@@ -232,7 +254,7 @@ class Role:
 
 
 def obstacle_of(*, everyone: bool, managed: bool, may_manage: bool, above: bool) -> Obstacle | None:
-    """The first thing that keeps the bot from giving a role that is there."""
+    """The first reason why the bot cannot assign an existing role."""
     objections: tuple[tuple[bool, Obstacle], ...] = (
         (everyone, "everyone"),
         (managed, "managed"),
@@ -243,5 +265,5 @@ def obstacle_of(*, everyone: bool, managed: bool, may_manage: bool, above: bool)
 
 
 def next_minutes(thresholds: Sequence[int], watched: timedelta) -> int | None:
-    """The nearest threshold that is not reached yet."""
+    """The nearest threshold that has not been reached."""
     return min((m for m in thresholds if not reached(m, watched)), default=None)

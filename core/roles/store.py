@@ -1,220 +1,189 @@
-"""The statements about rewards and looks; those about who has which role are in `holdings.py`.
+"""Queries about many members at once."""
 
-Lock order: the server's lock here, then rows of the outbox.
-"""
-
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.guilds.actions import load_settings
 from core.guilds.records import Guild
-from core.kit.records import table_of
-from core.roles.rules import Obstacle, RewardState
-from core.roles.tables import grants, looks, rewards
+from core.kit.database import among
+from core.kit.records import MemberId, table_of
+from core.kit.work import ACROSS_GUILDS, Work
+from core.people.exclusions.store import excluded_from
+from core.people.records import Link
+from core.roles.records import RoleGrant, RoleReward
+from core.roles.rules import Grant, Reason, RoleSettings, State
 
-guilds = table_of(Guild)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A reward as it is kept.
-
-    Attributes:
-        minutes: to be reached; None for the role of everybody who is linked.
-        name: the role's, when it was last seen.
-        obstacle: why the bot cannot give it, when it last looked.
-        spread: the terms under which everybody was looked at, or None.
-    """
-
-    role_id: int
-    minutes: int | None
-    state: RewardState
-    name: str
-    obstacle: Obstacle | None
-    obstacle_since: datetime | None
-    spread: str | None
+grants = table_of(RoleGrant)
 
 
-def lock(tx: Connection, guild_id: int) -> None:
-    """One decision about a server's roles at a time."""
-    tx.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('roles', :guild_id))"),
-        {"guild_id": guild_id},
-    )
+def list_rewards(work: Work) -> Sequence[RoleReward]:
+    """Fewest minutes first; the role for linked members comes before them."""
+    order = (RoleReward.minutes.nulls_first(), RoleReward.role_id)
+    return work.scalars(select(RoleReward).order_by(*order)).all()
 
 
-# -- rewards ------------------------------------------------------------------------------------
-
-_REWARDS = select(
-    rewards.c.role_id,
-    rewards.c.minutes,
-    rewards.c.state,
-    rewards.c.name,
-    rewards.c.obstacle,
-    rewards.c.obstacle_since,
-    rewards.c.spread,
-)
+def list_role_ids(work: Work) -> Sequence[int]:
+    """The roles of all rewards."""
+    return work.scalars(select(RoleReward.role_id)).all()
 
 
-def list_rewards(tx: Connection, guild_id: int) -> list[Stored]:
-    """The server's rewards, fewest minutes first; the role for being linked comes before them."""
-    found = tx.execute(
-        _REWARDS.where(rewards.c.guild_id == guild_id).order_by(
-            rewards.c.minutes.nulls_first(), rewards.c.role_id
+def list_guilds(tx: Connection) -> Sequence[int]:
+    """The guilds that have rewards."""
+    wanted = select(RoleReward.guild_id).distinct()
+    return tx.execute(wanted, execution_options=ACROSS_GUILDS).scalars().all()
+
+
+def list_stuck(tx: Connection) -> Sequence[Any]:
+    """The rewards that cannot be assigned, in all guilds that the bot is in."""
+    wanted = (
+        select(RoleReward)
+        .join(Guild, Guild.guild_id == RoleReward.guild_id)
+        .where(
+            RoleReward.obstacle.is_not(None),
+            RoleReward.state != "off",
+            Guild.left_at.is_(None),
         )
+        .order_by(RoleReward.guild_id, RoleReward.role_id)
     )
-    return [Stored(**row) for row in found.mappings()]
+    return tx.execute(wanted, execution_options=ACROSS_GUILDS).all()
 
 
-def find_reward(tx: Connection, guild_id: int, role_id: int) -> Stored | None:
-    """The reward with this role."""
-    found = tx.execute(_REWARDS.where(rewards.c.guild_id == guild_id, rewards.c.role_id == role_id))
-    row = found.mappings().first()
-    return Stored(**row) if row else None
+def list_linked(work: Work, only: Collection[int] | None = None) -> set[int]:
+    """The members with a linked account, all or those among these."""
+    found = select(Link.discord_id).where(Link.guild_id == work.guild_id)
+    if only is not None:
+        found = found.where(among(Link.discord_id, only))
+    return set(work.tx.execute(found).scalars())
 
 
-def list_role_ids(tx: Connection, guild_id: int) -> list[int]:
-    """The roles of the server's rewards."""
-    return list(
-        tx.execute(select(rewards.c.role_id).where(rewards.c.guild_id == guild_id)).scalars()
+def list_grants(work: Work, only: Collection[int] | None = None) -> Mapping[int, dict[int, Grant]]:
+    """Member -> role -> what is known, of all members or of these."""
+    columns = grants.c
+    wanted = select(
+        columns.discord_id, columns.role_id, columns.state, columns.at, columns.number
+    ).where(columns.guild_id == work.guild_id)
+    if only is not None:
+        wanted = wanted.where(among(columns.discord_id, only))
+    found: defaultdict[int, dict[int, Grant]] = defaultdict(dict)
+    for discord_id, role_id, state, at, number in work.tx.execute(wanted):
+        found[discord_id][role_id] = Grant(state, at, number)
+    return found
+
+
+# A member who was checked must not be due again unless something changes, or every credit would
+# check them again. So in the mode `highest` a lower role is not assigned beside one that cannot be
+# assigned now, which the member may have; the check of all members does that.
+_LIST_DUE = text(f"""
+    WITH rewards AS (
+        SELECT role_id, obstacle, minutes * INTERVAL '1 minute' AS needed,
+               (SELECT min(higher.minutes) FROM roles_rewards AS higher
+                 WHERE higher.guild_id = :guild_id AND higher.state = 'on'
+                   AND higher.minutes > reward.minutes) * INTERVAL '1 minute' AS higher
+          FROM roles_rewards AS reward
+         WHERE reward.guild_id = :guild_id AND state = 'on' AND minutes IS NOT NULL
+    ), open AS (
+        SELECT * FROM rewards WHERE obstacle IS NULL
+    ), members AS (
+        SELECT l.discord_id, sum(w.watched) AS watched
+          FROM people_links l
+          JOIN watchtime_totals w ON w.guild_id = l.guild_id AND w.viewer_id = l.viewer_id
+         WHERE l.guild_id = :guild_id
+           AND l.viewer_id NOT IN {excluded_from("watchtime")}
+         GROUP BY l.discord_id
     )
-
-
-def list_guilds(tx: Connection) -> list[int]:
-    """The servers that have rewards."""
-    return list(tx.execute(select(rewards.c.guild_id).distinct()).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class Stuck:
-    """A role that the bot cannot give."""
-
-    guild_id: int
-    name: str
-    obstacle: Obstacle
-    obstacle_since: datetime
-
-
-def list_stuck(tx: Connection) -> list[Stuck]:
-    """The roles that cannot be given, of all servers that the bot is in."""
-    columns = rewards.c
-    found = tx.execute(
-        select(columns.guild_id, columns.name, columns.obstacle, columns.obstacle_since)
-        .join_from(rewards, guilds, guilds.c.guild_id == columns.guild_id)
-        .where(columns.obstacle.is_not(None), columns.state != "off", guilds.c.left_at.is_(None))
-        .order_by(columns.guild_id, columns.role_id)
-    )
-    return [Stuck(**row) for row in found.mappings()]
-
-
-def add_reward(
-    tx: Connection,
-    guild_id: int,
-    role_id: int,
-    minutes: int | None,
-    name: str,
-    added_by: int,
-    now: datetime,
-) -> None:
-    """Add it. Raises `IntegrityError`, naming `roles_rewards_once` when the role is a reward
-    already, `roles_rewards_one_for_linking` when there is one for being linked."""
-    tx.execute(
-        rewards.insert().values(
-            guild_id=guild_id,
-            role_id=role_id,
-            minutes=minutes,
-            name=name,
-            added_by=added_by,
-            added_at=now,
-        )
-    )
-
-
-def set_reward(tx: Connection, guild_id: int, role_id: int, **values: Any) -> bool:
-    """Change columns of a reward; False when there is none."""
-    changed = tx.execute(
-        update(rewards)
-        .where(rewards.c.guild_id == guild_id, rewards.c.role_id == role_id)
-        .values(**values)
-    )
-    return changed.rowcount == 1
-
-
-def end_refusals(tx: Connection, guild_id: int) -> None:
-    """Forget which roles Discord refused: they are tried again."""
-    refused = (rewards.c.guild_id == guild_id) & (rewards.c.obstacle == "refused")
-    tx.execute(update(rewards).where(refused).values(obstacle=None, obstacle_since=None))
-
-
-def end_reward(tx: Connection, guild_id: int, role_id: int) -> bool:
-    """Forget a reward, and what is known of it; False when there is none."""
-    ended = tx.execute(
-        delete(rewards).where(rewards.c.guild_id == guild_id, rewards.c.role_id == role_id)
-    )
-    return ended.rowcount == 1
-
-
-def end_finished_rewards(tx: Connection, guild_id: int, role_id: int | None = None) -> None:
-    """Forget the rewards (or this one) that have been taken from everybody, if only by deleting
-    the role."""
-    open_for = select(grants.c.role_id).where(
-        grants.c.guild_id == guild_id, grants.c.state.in_(("giving", "given", "taking"))
-    )
-    finished = delete(rewards).where(
-        rewards.c.guild_id == guild_id,
-        rewards.c.state == "ending",
-        rewards.c.role_id.not_in(open_for) | rewards.c.obstacle.is_not_distinct_from("deleted"),
-    )
-    if role_id is not None:
-        finished = finished.where(rewards.c.role_id == role_id)
-    tx.execute(finished)
-
-
-# -- looks --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """When everybody was looked at last, and what that changed."""
-
-    looked_at: datetime | None
-    given: int
-    taken: int
-
-
-def find_look(tx: Connection, guild_id: int) -> Look | None:
-    """The newest look at everybody."""
-    row = (
-        tx.execute(
-            select(looks.c.looked_at, looks.c.given, looks.c.taken).where(
-                looks.c.guild_id == guild_id, looks.c.looked_at.is_not(None)
-            )
-        )
-        .mappings()
-        .first()
-    )
-    return Look(**row) if row else None
-
-
-def set_look(tx: Connection, guild_id: int, look: Look) -> None:
-    """Everybody was looked at."""
-    values = {"looked_at": look.looked_at, "given": look.given, "taken": look.taken}
-    tx.execute(
-        upsert(looks)
-        .values(guild_id=guild_id, number=0, **values)
-        .on_conflict_do_update(constraint="roles_looks_once", set_=values)
-    )
-
-
-_SET_SPREAD = text("""
-    UPDATE roles_rewards SET spread = :terms
-     WHERE guild_id = :guild_id AND role_id = :role_id AND spread IS DISTINCT FROM :terms
+    SELECT m.discord_id
+      FROM members m
+      JOIN open ON m.watched >= open.needed
+       AND (:stack OR open.higher IS NULL OR m.watched < open.higher)
+     WHERE NOT EXISTS (SELECT FROM roles_grants AS g
+                        WHERE g.guild_id = :guild_id AND g.discord_id = m.discord_id
+                          AND g.role_id = open.role_id AND g.state <> 'taken')
+     UNION
+    SELECT g.discord_id
+      FROM roles_grants AS g
+      JOIN open USING (role_id)
+      LEFT JOIN members m USING (discord_id)
+     WHERE g.guild_id = :guild_id AND g.state IN ('giving', 'given')
+       AND (m.watched >= open.needed) IS NOT TRUE
 """)
 
 
-def set_spread(tx: Connection, guild_id: int, role_id: int, terms: str) -> None:
-    """Everybody was looked at under these terms."""
-    tx.execute(_SET_SPREAD, {"guild_id": guild_id, "role_id": role_id, "terms": terms})
+def list_due(work: Work) -> list[int]:
+    """The members who have reached a role that they do not have, and those who have one from us
+    that they do not deserve any more. Cheap enough for every credit."""
+    stack = load_settings(work, RoleSettings).mode == "stack"
+    given = {"guild_id": work.guild_id, "stack": stack}
+    return list(work.tx.execute(_LIST_DUE, given).scalars())
+
+
+class Change(NamedTuple):
+    """What is known of a member and role from now on."""
+
+    discord_id: int
+    role_id: int
+    state: State
+    reason: Reason
+    number: int
+
+
+_new = upsert(grants)
+_SET_GRANTS = _new.on_conflict_do_update(
+    constraint="roles_grants_once",
+    set_={name: _new.excluded[name] for name in ("state", "reason", "number", "at")},
+)
+
+
+def set_grants(work: Work, changes: Sequence[Change]) -> None:
+    """Add or replace what is known."""
+    if changes:
+        same = {"guild_id": work.guild_id, "at": work.now}
+        work.tx.execute(_SET_GRANTS, [same | change._asdict() for change in changes])
+
+
+# What Discord was asked for and may have done counts as given: were it taken for a moderator's
+# doing, it would never be taken again. The next check corrects what was not done.
+_SET_STOPPED = text("""
+    UPDATE roles_grants
+       SET state = CASE WHEN state = 'giving'
+                         AND number IN (SELECT unnest(CAST(:never_given AS bigint[])))
+                        THEN 'taken' ELSE 'given' END,
+           at = :long_ago
+     WHERE roles_grants.guild_id = :guild_id AND role_id = :role_id
+       AND state IN ('giving', 'taking')
+""")
+
+
+def set_stopped(work: Work, role_id: int, never_given: Sequence[int], long_ago: datetime) -> None:
+    """Undo the pending changes of a role; the numbers `never_given` did not reach Discord."""
+    given = {"guild_id": work.guild_id, "role_id": role_id}
+    work.tx.execute(_SET_STOPPED, {**given, "never_given": list(never_given), "long_ago": long_ago})
+
+
+def count_grants(work: Work) -> dict[tuple[int, str], int]:
+    """(role, state) -> how many members."""
+    counts = select(RoleGrant.role_id, RoleGrant.state, func.count())
+    found = work.execute(counts.group_by(RoleGrant.role_id, RoleGrant.state))
+    return {(role_id, state): count for role_id, state, count in found}
+
+
+class Holder(NamedTuple):
+    """A member who has a role, or is about to get or lose it; how, and since when we know."""
+
+    discord_id: MemberId
+    state: State
+    at: datetime | None
+
+
+def list_holders(work: Work, role_id: int) -> list[Holder]:
+    """All members of whom something is known about this role, newest first."""
+    found = work.execute(
+        select(RoleGrant.discord_id, RoleGrant.state, RoleGrant.at)
+        .where(RoleGrant.role_id == role_id)
+        .order_by(RoleGrant.at.desc(), RoleGrant.discord_id)
+    )
+    return [Holder(*row) for row in found]

@@ -27,7 +27,7 @@ _NOBODYS = {
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_panels.trouble raffle_rates.source
-        raffle_reached.source raffle_picks.reason roles_rewards.obstacle roles_rewards.spread
+        raffle_reached.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
         guild_permissions.command_group""",
@@ -59,7 +59,7 @@ _NOBODYS = {
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         kick_webhook_log.subscription_id outbox_messages.carried_by outbox_messages.lease
-        outbox_messages.receipt roles_grants.number roles_looks.number wagers_changes.account_id
+        outbox_messages.receipt roles_grants.number roles_checks.number wagers_changes.account_id
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key""",
     "an amount": """
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets

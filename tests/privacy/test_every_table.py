@@ -26,10 +26,11 @@ from core.guilds import store as guilds
 from core.kit.clock import utc_now
 from core.kit.database import METADATA
 from core.kit.personal import SWEPT_AFTER, Holds, declared
+from core.kit.records import table_of
 from core.people import actions as people
 from core.people import store as viewers
 from core.privacy import actions
-from core.roles.tables import grants, rewards
+from core.roles.records import RoleGrant, RoleReward
 from tests.privacy.scene import (
     KEPT,
     KICK_CHANNEL,
@@ -172,8 +173,8 @@ def test_a_row_about_somebody_is_told_and_forgotten(
     before = actions.collect(tx, KEPT, ask(tx, guild_id))
     viewer_id = link(tx, guild_id)
     if table.name not in BY_LINKING:
-        if table is grants:
-            add_row(tx, rewards, guild_id, viewer_id)
+        if table is RoleGrant.__table__:
+            add_row(tx, table_of(RoleReward), guild_id, viewer_id)
         before = actions.collect(tx, KEPT, ask(tx, guild_id))
         add_row(tx, table, guild_id, viewer_id)
     assert traces(tx, table)

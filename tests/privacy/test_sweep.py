@@ -15,7 +15,7 @@ from core.outbox.records import messages
 from core.privacy import actions
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
-from core.roles.tables import grants, rewards
+from core.roles.records import RoleGrant, RoleReward
 from tests.clean import cleaned
 from tests.privacy.scene import ADMIN, MADCATS, MIA, NOON, forget, live, sweep_request, traces
 
@@ -51,9 +51,9 @@ def test_what_followed_from_the_wish_goes_with_it(clean: Database, guild_id: int
     with clean.begin() as tx:
         live(tx, guild_id)
         mine = {"guild_id": guild_id, "role_id": ROLE}
-        tx.execute(insert(rewards).values(**mine, name="Regular", added_by=ADMIN, added_at=NOON))
+        tx.execute(insert(RoleReward).values(**mine, name="Regular", added_by=ADMIN, added_at=NOON))
         given = {"state": "given", "reason": "linked", "number": 1, "at": NOON}
-        tx.execute(insert(grants).values(**mine, **given, discord_id=MIA))
+        tx.execute(insert(RoleGrant).values(**mine, **given, discord_id=MIA))
     with clean.begin() as tx:
         forget(tx, guild_id)
         taken = select(messages.c.target).where(messages.c.kind == "roles.change")

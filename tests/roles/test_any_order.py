@@ -7,33 +7,16 @@ from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from core.guilds.actions import change_setting
 from core.kit.database import Database
 from core.outbox.store import set_sent, set_waiting
 from core.people import store as people
-from core.roles import actions, updates
+from core.roles import actions
 from core.roles.rules import ECHO, Role
-from core.roles.settings import MODE
 from tests.clean import cleaned
 from tests.patience import PATIENCE
-from tests.roles.scene import (
-    ADMIN,
-    BRONZE,
-    LINKED,
-    NAMES,
-    NOON,
-    SILVER,
-    claim,
-    link,
-    look,
-    reward,
-    seen,
-    unlink,
-    waiting,
-    watch,
-)
+from tests.roles.scene import BRONZE, LINKED, NAMES, NOON, SILVER, Guild, claim, seen, settle
 
 MEMBERS = (1, 2, 3)
 ROLES = (LINKED, BRONZE, SILVER)
@@ -43,17 +26,17 @@ STEPS = 120
 class World:
     """A server, Discord's side of it, and everything that can happen there."""
 
-    def __init__(self, tx: Connection, guild_id: int, seed: int) -> None:
-        self.tx, self.guild_id, self.chance = tx, guild_id, random.Random(seed)
+    def __init__(self, guild: Guild, seed: int) -> None:
+        self.guild, self.tx, self.chance = guild, guild.tx, random.Random(seed)
         self.now = NOON
         self.held: dict[int, set[int] | None] = {who: set() for who in MEMBERS}
         self.by_hand: set[tuple[int, int]] = set()
         self.minutes = dict.fromkeys(MEMBERS, 0)
         self.above: set[int] = set()
-        reward(tx, guild_id, LINKED, None)
-        reward(tx, guild_id, BRONZE, 60)
-        reward(tx, guild_id, SILVER, 600)
-        self.viewers = {who: link(tx, guild_id, who) for who in MEMBERS}
+        guild.add(LINKED, None)
+        guild.add(BRONZE, 60)
+        guild.add(SILVER, 600)
+        self.viewers = {who: guild.link(who) for who in MEMBERS}
 
     def anything(self) -> None:
         happens = self.chance.choice(
@@ -79,18 +62,18 @@ class World:
     def somebody_watches(self) -> None:
         who, self_minutes = self.chance.choice(MEMBERS), self.chance.choice((0, 30, 60, 599, 600))
         self.minutes[who] = self_minutes
-        watch(self.tx, self.guild_id, self.viewers[who], self_minutes)
+        self.guild.watch(self.viewers[who], self_minutes)
 
     def somebody_links_or_unlinks(self) -> None:
         who = self.chance.choice(MEMBERS)
         if self.is_linked(who):
-            unlink(self.tx, self.guild_id, who)
+            self.guild.unlink(who)
         else:
             viewer_id = self.viewers[who]
-            people.add_link(self.tx, self.guild_id, who, "kick", viewer_id, self.now)
+            people.add_link(self.tx, self.guild.id, who, "kick", viewer_id, self.now)
 
     def is_linked(self, who: int) -> bool:
-        return people.find_link(self.tx, self.guild_id, who) is not None
+        return people.find_link(self.tx, self.guild.id, who) is not None
 
     def somebody_leaves_or_joins(self) -> None:
         who = self.chance.choice(MEMBERS)
@@ -108,9 +91,7 @@ class World:
                 self.by_hand.add((who, role_id))
 
     def the_mode_changes(self) -> None:
-        change_setting(
-            self.tx, self.guild_id, MODE, self.chance.choice(("stack", "highest")), ADMIN
-        )
+        self.guild.set(mode=self.chance.choice(("stack", "highest")))
 
     def a_role_is_moved(self) -> None:
         self.above ^= {self.chance.choice(ROLES)}
@@ -119,14 +100,14 @@ class World:
         for message in claim(self.tx):
             target = message.target
             roles, role_id = self.held[target["member_id"]], target["role_id"]
-            receipt: dict[str, object] = {"done": True}
+            receipt: dict[str, str] = {}
             if role_id in self.above:
                 receipt = {"skipped": "forbidden"}
             elif roles is None:
                 receipt = {"skipped": "member"}
             else:
                 (roles.add if target["act"] == "give" else roles.discard)(role_id)
-            updates.settle(self.tx, message, receipt, self.now)
+            settle(self.tx, message, self.now, **receipt)
             set_sent(self.tx, message, self.now, receipt)
 
     def the_answer_is_lost(self) -> None:
@@ -143,19 +124,19 @@ class World:
 
     def everybody_is_looked_at(self) -> None:
         there = {who: roles for who, roles in self.held.items() if roles is not None}
-        look(self.tx, self.guild_id, seen(dict(there), roles=self.roles()), self.now)
+        self.guild.check(seen(dict(there), roles=self.roles()), self.now)
 
     def one_is_looked_at(self) -> None:
         who = self.chance.choice(MEMBERS)
         found = seen(only={who: self.held[who]}, roles=self.roles())
-        look(self.tx, self.guild_id, found, self.now)
+        self.guild.check(found, self.now)
 
     def minutes_are_credited(self) -> None:
         """Who is due is looked at, and then is due no more: or every credit would look anew."""
-        due = set(updates.list_due(self.tx, self.guild_id))
+        due = set(self.guild.due())
         found = seen(only={who: self.held[who] for who in due}, roles=self.roles())
-        look(self.tx, self.guild_id, found, self.now)
-        assert not due & set(updates.list_due(self.tx, self.guild_id))
+        self.guild.check(found, self.now)
+        assert not due & set(self.guild.due())
 
     def roles(self) -> dict[int, Role]:
         return {role_id: Role(NAMES[role_id], "above") for role_id in self.above}
@@ -165,7 +146,7 @@ class World:
         for _time in range(3):
             self.now += timedelta(hours=2)
             self.everybody_is_looked_at()
-            while waiting(self.tx, self.guild_id):
+            while self.guild.waiting():
                 self.discord_answers()
 
     def earned(self, who: int, mode: str) -> set[int]:
@@ -176,42 +157,45 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_in_the_end_it_is_right(tx: Connection, guild_id: int, seed: int) -> None:
-    world = World(tx, guild_id, seed)
+def test_in_the_end_it_is_right(guild: Guild, seed: int) -> None:
+    world = World(guild, seed)
     for _step in range(STEPS):
         world.anything()
     world.comes_to_rest()
-    mode = actions.get_status(tx, guild_id).mode
+    mode = guild.do(actions.get_status).settings.mode
     for who, roles in world.held.items():
         if roles is not None:
             by_hand = {role_id for one, role_id in world.by_hand if one == who}
             earned = world.earned(who, mode)
             assert earned <= roles, f"member {who} lacks something"
             assert roles - earned <= by_hand, f"member {who} has too much"
-    calm = waiting(tx, guild_id)
+    calm = guild.waiting()
     world.everybody_is_looked_at()
-    assert waiting(tx, guild_id) == calm == []
+    assert guild.waiting() == calm == []
 
 
 def test_looks_at_the_same_moment_ask_once(database: Database, guild_id: int) -> None:
     """As two processes do while one takes over from the other."""
     with cleaned(database):
         with database.begin() as tx:
-            reward(tx, guild_id, BRONZE, 60)
+            guild = Guild(tx, guild_id)
+            guild.add(BRONZE, 60)
             for number in range(20):
-                link(tx, guild_id, number, 61)
+                guild.link(number, 61)
         both = Barrier(4)
 
         def one_look(_number: int) -> None:
             with database.begin() as tx:
                 both.wait(PATIENCE)
                 held: dict[int, set[int]] = {number: set() for number in range(20)}
-                updates.update(tx, guild_id, seen(dict(held)), NOON)
+                Guild(tx, guild_id).check(seen(dict(held)), NOON)
 
         with ThreadPoolExecutor(4) as hands:
             list(hands.map(one_look, range(4)))
         with database.begin() as tx:
-            assert waiting(tx, guild_id) == [f"give {BRONZE} to {number}" for number in range(20)]
+            assert Guild(tx, guild_id).waiting() == [
+                f"give {BRONZE} to {number}" for number in range(20)
+            ]
 
 
 def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
@@ -219,11 +203,12 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
 ) -> None:
     with cleaned(database):
         with database.begin() as tx:
-            reward(tx, guild_id, BRONZE, 60)
+            guild = Guild(tx, guild_id)
+            guild.add(BRONZE, 60)
             for number in range(30):
-                link(tx, guild_id, number, 61)
+                guild.link(number, 61)
             held: dict[int, set[int]] = {number: set() for number in range(30)}
-            updates.update(tx, guild_id, seen(dict(held)), NOON)
+            guild.check(seen(dict(held)), NOON)
 
         def answering() -> None:
             while True:
@@ -233,7 +218,7 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
                     return
                 for message in due:
                     with database.begin() as tx:
-                        updates.settle(tx, message, {"done": True}, NOON)
+                        settle(tx, message)
                         set_sent(tx, message, NOON, {"done": True})
 
         def looking() -> None:
@@ -244,7 +229,7 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
                         {"c": timedelta(minutes=61 if minute % 2 else 0), "g": guild_id},
                     )
                     now: datetime = NOON + timedelta(minutes=minute)
-                    updates.update(tx, guild_id, seen(dict(held)), now)
+                    Guild(tx, guild_id).check(seen(dict(held)), now)
 
         with ThreadPoolExecutor(2) as hands:
             first, second = hands.submit(answering), hands.submit(looking)
@@ -252,6 +237,6 @@ def test_looks_and_answers_at_the_same_moment_do_not_block_each_other(
             first.result(PATIENCE)
         answering()
         with database.begin() as tx:
-            assert waiting(tx, guild_id) == []
+            assert Guild(tx, guild_id).waiting() == []
             pending = "SELECT count(*) FROM roles_grants WHERE state IN ('giving', 'taking')"
             assert tx.execute(text(pending)).scalar() == 0

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import Any
 
-import discord
 import pytest
 from discord.ext import commands
 from sqlalchemy import select, text
@@ -13,16 +11,15 @@ from sqlalchemy import select, text
 from bot import DiscordThread
 from core.guilds.records import AuditEntry
 from core.kit.database import Database
-from core.roles import store
-from core.roles.commands import Roles
+from core.roles import actions
+from core.roles.discord import Roles
 from core.roles.feature import FEATURE
-from core.roles.tables import looks, rewards
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE, until
-from tests.roles.scene import link
+from tests.roles.scene import Guild
 
 REGULAR, VIP, BOT_ROLE, MODERATOR = (NORAS_CORNER_ID + place for place in (1, 2, 3, 4))
 MIA = next(person.discord_id for person in PEOPLE if person.handle == "mia")
@@ -52,9 +49,9 @@ def nobody_looks(running: Running) -> Iterator[None]:
     assert bot is not None
     cog = bot.get_cog("Roles")
     assert isinstance(cog, Roles)
-    on_the_loop(bot, cog._keeper.stop)
+    on_the_loop(bot, cog._sync.stop)
     yield
-    on_the_loop(bot, cog._keeper.start)
+    on_the_loop(bot, cog._sync.start)
 
 
 def on_the_loop(bot: commands.Bot, act: Callable[[], None]) -> None:
@@ -68,9 +65,9 @@ def on_the_loop(bot: commands.Bot, act: Callable[[], None]) -> None:
 def cleared(database: Database, discord_world: DiscordDriver) -> None:
     """No rewards, nobody linked, nobody with a role."""
     with database.begin() as tx:
-        tx.execute(rewards.delete())
-        tx.execute(looks.delete())
         for table in (
+            "roles_rewards",
+            "roles_checks",
             "guild_settings",
             "outbox_messages",
             "guild_audit_log",
@@ -89,7 +86,7 @@ def ask(request: pytest.FixtureRequest, discord_world: DiscordDriver) -> Asker:
 
 def stored(database: Database) -> list[tuple[int, int | None, str]]:
     with database.begin() as tx:
-        found = store.list_rewards(tx, NORAS_CORNER_ID)
+        found = Guild(tx, NORAS_CORNER_ID).rewards()
         return [(one.role_id, one.minutes, one.state) for one in found]
 
 
@@ -132,7 +129,7 @@ def test_a_role_that_can_never_be_given_is_refused(
 
 def test_a_role_above_the_bot_is_taken_with_a_warning(ask: Asker, database: Database) -> None:
     embed = ask("add", role=MODERATOR, minutes=60)
-    assert "That role stands above mine." in embed["description"]
+    assert "That role is above mine." in embed["description"]
     assert stored(database) == [(MODERATOR, 60, "on")]
 
 
@@ -141,7 +138,7 @@ def test_a_role_with_powers_is_taken_with_a_warning(
 ) -> None:
     made = discord_world.role("Cleaner", permissions=["MANAGE_MESSAGES"], position=1)
     embed = ask("add", role=int(made["role_id"]), minutes=60)
-    assert "what only moderators may" in embed["description"]
+    assert "moderator permissions" in embed["description"]
     discord_world.role("Cleaner", delete=True)
 
 
@@ -183,12 +180,12 @@ def test_remove(ask: Asker, database: Database) -> None:
 
 
 def test_linked_and_off(ask: Asker, database: Database) -> None:
-    assert "no role for being linked" in ask("linked", role="off")["title"]
+    assert "no role for linked members" in ask("linked", role="off")["title"]
     ask("linked", role="VIP Regular")
     assert stored(database) == [(VIP, None, "on")]
     assert "for linking" in ask("list")["description"]
     assert "already" in ask("linked", role=VIP)["title"]
-    assert "takes no minutes" in ask("update", role=VIP, minutes=5)["title"]
+    assert "does not depend on watchtime" in ask("update", role=VIP, minutes=5)["title"]
     ask("linked", role=REGULAR)
     assert (REGULAR, None, "on") in stored(database)
     ask("linked", role="off")
@@ -219,19 +216,15 @@ def test_preview_names_who_would_gain_what(
     ask: Asker, discord_world: DiscordDriver, database: Database
 ) -> None:
     with database.begin() as tx:
-        link(tx, NORAS_CORNER_ID, MIA, 700)
+        Guild(tx, NORAS_CORNER_ID).link(MIA, 700)
     assert "Nothing" in ask("preview")["description"]
     with database.begin() as tx:
-        store.add_reward(tx, NORAS_CORNER_ID, REGULAR, 600, "Regular", 1, now())
+        Guild(tx, NORAS_CORNER_ID).do(actions.add_reward, REGULAR, "Regular", 600)
     embed = ask("preview")
     assert f"<@&{REGULAR}> · **+1** **−0**" in embed["description"]
     assert f"➕ <@{MIA}> <@&{REGULAR}> · watched enough (11 h 40 min)" in embed["description"]
-    assert "Nothing was done" in embed["footer"]["text"]
+    assert "Nothing has been changed" in embed["footer"]["text"]
     assert discord_world.roles_of("mia") == []
-
-
-def now() -> datetime:
-    return discord.utils.utcnow()
 
 
 def test_members_says_who_got_it_from_whom(
@@ -240,7 +233,7 @@ def test_members_says_who_got_it_from_whom(
     discord_world.member("mia", roles=["Regular"])
     ask("add", role=REGULAR, minutes=600)
     embed = ask("members", role=REGULAR)
-    assert f"<@{MIA}> · given by hand" in embed["description"]
+    assert f"<@{MIA}> · assigned manually" in embed["description"]
 
 
 @pytest.mark.usefixtures("nobody_looks")
@@ -249,9 +242,9 @@ def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> N
     made = [int(discord_world.role(f"R{n}", position=1)["role_id"]) for n in range(4)]
     with database.begin() as tx:
         for person in PEOPLE[:5]:
-            link(tx, NORAS_CORNER_ID, person.discord_id, 700)
+            Guild(tx, NORAS_CORNER_ID).link(person.discord_id, 700)
         for role_id in made:
-            store.add_reward(tx, NORAS_CORNER_ID, role_id, 600, "R", 1, now())
+            Guild(tx, NORAS_CORNER_ID).do(actions.add_reward, role_id, "R", 600)
     asked = discord_world.message("nora", "general", "!roles preview")
     shown = discord_world.wait_for("general", lambda m: m["author"] == "bot", after=asked)
     back, page, on = shown["components"][0]["components"]
@@ -268,7 +261,7 @@ def test_pages_are_turned(discord_world: DiscordDriver, database: Database) -> N
     assert second["message_id"] == shown["message_id"]
 
     with database.begin() as tx:
-        tx.execute(rewards.delete())
+        tx.execute(text("DELETE FROM roles_rewards"))
     discord_world.click(
         "nora", shown["message_id"], second["components"][0]["components"][0]["custom_id"]
     )

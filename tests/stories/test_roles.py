@@ -117,7 +117,7 @@ def look_at_everybody(stage: Stage) -> None:
     """And wait until that is done."""
     since = datetime.now(UTC)
     admin(stage, "roles mode", mode="stack")
-    until(lambda: stage.scalar("SELECT looked_at FROM roles_looks") > since, "a look")
+    until(lambda: stage.scalar("SELECT checked_at FROM roles_checks") > since, "a look")
 
 
 def changes(stage: Stage) -> list[tuple[str, str]]:
@@ -196,10 +196,10 @@ def test_a_role_above_the_bot_is_named_with_what_to_do(stage: Stage) -> None:
     set_setting(stage, "kick.admin_channel", channel_id(GUILD, "bot-log"))
     stage.discord.role("Nobles", position=4)
     answer = add(stage, "Nobles", 5)
-    assert "That role stands above mine." in answer["description"]
+    assert "That role is above mine." in answer["description"]
     assert "drag my role above it" in answer["description"]
     until(lambda: "cannot be assigned" in admin(stage, "roles status")["title"], "a warning")
-    stage.discord.wait_for("bot-log", lambda m: "cannot give the role Nobles" in title(m))
+    stage.discord.wait_for("bot-log", lambda m: "cannot assign the role Nobles" in title(m))
     assert changes(stage) == []
     stage.discord.role("Nobles", position=1)
     has(stage, "mia", "Nobles")
@@ -227,7 +227,7 @@ def test_what_was_given_by_hand_stays(stage: Stage) -> None:
     until(lambda: stage.rows("SELECT 1 FROM roles_grants WHERE state = 'found'"), "it was noted")
     unlink(stage, "yuki")
     look_at_everybody(stage)
-    assert "given by hand" in str(admin(stage, "roles members", role=REGULAR))
+    assert "assigned manually" in str(admin(stage, "roles members", role=REGULAR))
     assert changes(stage) == []
     has(stage, "yuki", REGULAR)
 

@@ -917,46 +917,44 @@ CREATE TABLE roles_rewards (
 	added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	obstacle TEXT, 
 	obstacle_since TIMESTAMP WITH TIME ZONE, 
-	spread TEXT, 
+	checked_terms TEXT, 
 	CONSTRAINT roles_rewards_once PRIMARY KEY (guild_id, role_id), 
 	CONSTRAINT roles_rewards_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT roles_rewards_state CHECK (state IN ('on', 'off', 'ending')), 
 	CONSTRAINT roles_rewards_take_time CHECK (minutes > 0)
 );
 
-CREATE UNIQUE INDEX roles_rewards_one_for_linking ON roles_rewards (guild_id) WHERE minutes IS NULL AND state != 'ending';
+CREATE UNIQUE INDEX roles_rewards_one_for_linking ON roles_rewards (guild_id) WHERE minutes IS NULL AND state <> 'ending';
 
-COMMENT ON COLUMN roles_rewards.minutes IS 'to be reached; empty for the role of who is linked';
+COMMENT ON COLUMN roles_rewards.minutes IS 'required watchtime; empty for the role of linked members';
 
-COMMENT ON COLUMN roles_rewards.name IS 'the role''s, when it was last seen';
+COMMENT ON COLUMN roles_rewards.name IS 'of the role, when it was last seen';
 
-COMMENT ON COLUMN roles_rewards.added_by IS 'Discord id of who chose it';
+COMMENT ON COLUMN roles_rewards.added_by IS 'Discord id of the admin';
 
-COMMENT ON COLUMN roles_rewards.obstacle IS 'why the bot cannot give it; empty while it can';
+COMMENT ON COLUMN roles_rewards.obstacle IS 'why the bot cannot assign it';
 
-COMMENT ON COLUMN roles_rewards.spread IS 'the terms under which everybody was looked at; under others roles come in bulk';
+COMMENT ON COLUMN roles_rewards.checked_terms IS 'the terms when all members were last checked; new terms bring roles in bulk';
 
 ALTER TABLE roles_rewards ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE roles_looks (
+CREATE TABLE roles_checks (
 	guild_id BIGINT NOT NULL, 
 	number BIGINT NOT NULL, 
-	looked_at TIMESTAMP WITH TIME ZONE, 
+	checked_at TIMESTAMP WITH TIME ZONE, 
 	given INTEGER DEFAULT '0' NOT NULL, 
 	taken INTEGER DEFAULT '0' NOT NULL, 
-	CONSTRAINT roles_looks_once PRIMARY KEY (guild_id), 
-	CONSTRAINT roles_looks_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT roles_checks_once PRIMARY KEY (guild_id), 
+	CONSTRAINT roles_checks_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN roles_looks.number IS 'of the newest change in this server';
+COMMENT ON COLUMN roles_checks.number IS 'of the newest change';
 
-COMMENT ON COLUMN roles_looks.looked_at IS 'when everybody was looked at';
+COMMENT ON COLUMN roles_checks.given IS 'by that check';
 
-COMMENT ON COLUMN roles_looks.given IS 'by that look';
+COMMENT ON COLUMN roles_checks.taken IS 'by that check';
 
-COMMENT ON COLUMN roles_looks.taken IS 'by that look';
-
-ALTER TABLE roles_looks ALTER COLUMN guild_id SET STATISTICS 0;
+ALTER TABLE roles_checks ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE privacy_requests (
 	guild_id BIGINT NOT NULL, 
@@ -1469,7 +1467,7 @@ CREATE INDEX roles_grants_by_role ON roles_grants (guild_id, role_id, state);
 
 COMMENT ON COLUMN roles_grants.reason IS 'of the newest change';
 
-COMMENT ON COLUMN roles_grants.number IS 'of the newest change; 0 without one';
+COMMENT ON COLUMN roles_grants.number IS 'of the newest change; 0 if there was none';
 
 ALTER TABLE roles_grants ALTER COLUMN guild_id SET STATISTICS 0;
 

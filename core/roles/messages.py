@@ -1,4 +1,4 @@
-"""How roles look in Discord."""
+"""Embeds about reward roles."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
-from core.roles.holdings import Holder
+from core.roles.reconcile import Plan
+from core.roles.records import RoleReward
 from core.roles.rules import Step
-from core.roles.store import Stored
-from core.roles.updates import Plan, Seen
+from core.roles.store import Holder
 
 PAGE = 15
 """Members on a page."""
@@ -23,59 +23,69 @@ _MARKS = {"on": "🟢", "off": "⏸️", "ending": "🧹"}
 
 
 def obstacle_words(obstacle: str) -> tuple[str, str]:
-    """Why a role cannot be given, and what to do."""
+    """Why a role cannot be assigned, and what to do."""
     order = _("Server Settings → Roles: drag my role above it.")
     sentences = {
         "deleted": (
             _("The role was deleted."),
-            _("Forget it with `/roles remove`, or choose another one with `/roles add`."),
+            _("Remove it with `/roles remove`, or choose another one with `/roles add`."),
         ),
         "everyone": (_("Everybody has that role."), _("Choose or create another one.")),
         "managed": (
-            _("That role belongs to an app or to Discord, and nobody can give it."),
+            _("That role belongs to an app or to Discord, and nobody can assign it."),
             _("Choose or create another one."),
         ),
         "permission": (
             _("I am not allowed to manage roles."),
             _("Server Settings → Roles → my role: switch on Manage Roles."),
         ),
-        "above": (_("That role stands above mine."), order),
+        "above": (_("That role is above mine."), order),
         "refused": (
-            _("Discord does not let me give that role."),
+            _("Discord does not let me assign that role."),
             order + " " + _("Give my role Manage Roles. I try again within the hour."),
         ),
     }
     return sentences[obstacle]
 
 
-def role_name(reward: Stored) -> str:
-    """A mention, or the last name of a role that is gone."""
+def role_name(reward: RoleReward) -> str:
+    """A mention, or the last name of a deleted role."""
     return f"**{safe(reward.name)}**" if reward.obstacle == "deleted" else f"<@&{reward.role_id}>"
 
 
 def needs(minutes: int | None) -> str:
-    """What a role takes."""
+    """What a role requires."""
     return _("for linking") if minutes is None else duration(minutes * 60)
+
+
+def everyone_gets(role: str, minutes: int | None) -> str:
+    """Who gets a role from now on."""
+    if minutes is None:
+        return _("Everyone who has linked an account gets {role}.").format(role=role)
+    return _(
+        "Everyone with at least {time} of watchtime gets {role}, including time already watched."
+    ).format(time=needs(minutes), role=role)
 
 
 # -- rewards ------------------------------------------------------------------------------------
 
 
-def rewards(current: Status, seen: Seen) -> discord.Embed:
-    """All rewards, with who has them and what is in the way."""
+def rewards(current: Status, holders: Mapping[int, int]) -> discord.Embed:
+    """All rewards, how many members have them, and any problem assigning them."""
     title = "🎖️ " + _("Reward roles")
     if not current.rewards:
-        how = _("Add one with `/roles add <role> <minutes>`: whoever has watched so long gets it.")
+        how = _(
+            "Add one with `/roles add <role> <minutes>`: everyone with that much watchtime gets it."
+        )
         return card(title, how)
-    holders = Counter(role_id for held in seen.held.values() for role_id in held or ())
     rows = [
-        _row(reward, holders[reward.role_id], current.given.get(reward.role_id, 0))
+        _row(reward, holders.get(reward.role_id, 0), current.given.get(reward.role_id, 0))
         for reward in current.rewards
     ]
     return card(title, lines([*rows, "", "-# " + _how(current)]), tone="kick")
 
 
-def _row(reward: Stored, holders: int, given: int) -> str:
+def _row(reward: RoleReward, holders: int, given: int) -> str:
     have = plural("{count} member", "{count} members", holders)
     ours = _("({given} assigned by the bot)").format(given=f"{given:,}")
     states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being taken back")}
@@ -89,23 +99,23 @@ def _row(reward: Stored, holders: int, given: int) -> str:
 
 
 def _how(current: Status) -> str:
-    if current.mode == "highest":
+    if current.settings.mode == "highest":
         return _("Only the role with the most minutes is kept. Change it with `/roles mode`.")
     return _("Every role that is reached is kept. Change it with `/roles mode`.")
 
 
 def status(current: Status, every_seconds: int) -> discord.Embed:
-    """How roles are set and whether they keep up."""
+    """Settings, problems and the last check."""
     stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
     title = _("Some roles cannot be assigned") if stuck else _("Reward roles")
     troubles = [_stuck(reward) for reward in stuck]
-    if current.congratulate == "channel" and current.trouble:
+    if current.settings.congratulate == "channel" and current.trouble:
         troubles.append(
             _("Congratulations: {trouble}").format(trouble=say_trouble(current.trouble))
         )
     embed = card(
         ("⚠️ " if troubles else "🎖️ ") + title,
-        lines([*troubles, *([""] if troubles else []), _looked(current)]),
+        lines([*troubles, *([""] if troubles else []), _last_check(current)]),
         tone="warning" if troubles else "kick",
         footer=_(
             "All members are checked every {time}; new roles are assigned immediately."
@@ -113,19 +123,19 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
     )
     on = sum(reward.state == "on" for reward in current.rewards)
     embed.add_field(name=_("Rewards"), value=_("{on} on").format(on=on))
-    embed.add_field(name=_("Mode"), value=_modes()[current.mode])
+    embed.add_field(name=_("Mode"), value=_modes()[current.settings.mode])
     embed.add_field(name=_("Pending changes"), value=f"{current.waiting:,}")
-    embed.add_field(name=_("Congratulation"), value=_way(current))
-    by_hand = _("removed, too") if current.take_manual else _("not touched")
+    embed.add_field(name=_("Congratulation"), value=_congratulation(current))
+    by_hand = _("removed, too") if current.settings.take_manual else _("not touched")
     embed.add_field(name=_("Manually assigned roles"), value=by_hand)
     return embed
 
 
-def _way(current: Status) -> str:
-    if current.congratulate != "channel":
-        return _("direct message") if current.congratulate == "dm" else _("off")
-    if current.channel_id:
-        return f"<#{current.channel_id}>"
+def _congratulation(current: Status) -> str:
+    if current.settings.congratulate != "channel":
+        return _("direct message") if current.settings.congratulate == "dm" else _("off")
+    if current.settings.channel:
+        return f"<#{current.settings.channel}>"
     return _("no channel is chosen: `/settings set roles.channel`")
 
 
@@ -133,23 +143,22 @@ def _modes() -> dict[str, str]:
     return {"stack": _("keep all roles"), "highest": _("keep the highest role only")}
 
 
-def _stuck(reward: Stored) -> str:
+def _stuck(reward: RoleReward) -> str:
     what, remedy = obstacle_words(reward.obstacle or "refused")
     return f"{role_name(reward)}: {what} {remedy}"
 
 
-def _looked(current: Status) -> str:
-    if current.look is None or current.look.looked_at is None:
+def _last_check(current: Status) -> str:
+    check = current.check
+    if check is None or check.checked_at is None:
         return _("I have not checked the members yet.")
     return _("Last check {ago}: {given} assigned, {taken} removed.").format(
-        ago=ago(current.look.looked_at),
-        given=f"{current.look.given:,}",
-        taken=f"{current.look.taken:,}",
+        ago=ago(check.checked_at), given=f"{check.given:,}", taken=f"{check.taken:,}"
     )
 
 
 def changed(what: str, body: str, warning: tuple[str, str] | None = None) -> discord.Embed:
-    """A reward was added or changed; what stands in its way is said at once."""
+    """A reward was added or changed, with a warning if there is a problem."""
     if warning is None:
         return card("✅ " + what, body, tone="success")
     return card("✅ " + what, f"{body}\n\n⚠️ **{warning[0]}** {warning[1]}", tone="warning")
@@ -159,14 +168,16 @@ def changed(what: str, body: str, warning: tuple[str, str] | None = None) -> dis
 
 
 def preview(plan: Plan, page: int) -> discord.Embed:
-    """Who would gain and lose what, page by page, the first being 0."""
+    """A page of who would gain and lose what."""
     asked = [step for step in plan.steps if step.asks]
     title = "🔎 " + _("What would change now")
     if not asked:
-        return card(title, _("Nothing: everybody has what they have earned."), tone="success")
-    shown = asked[page * PAGE : (page + 1) * PAGE]
+        return card(
+            title, _("Nothing: everyone has the roles that they have earned."), tone="success"
+        )
+    shown = asked[(page - 1) * PAGE : page * PAGE]
     rows = [*_sums(plan), "", *(_step(step, plan) for step in shown)]
-    return card(title, lines(rows), footer=_("Nothing was done"))
+    return card(title, lines(rows), footer=_("Nothing has been changed"))
 
 
 def _sums(plan: Plan) -> list[str]:
@@ -187,7 +198,7 @@ def _step(step: Step, plan: Plan) -> str:
 
 
 def reason_words(reason: str) -> str:
-    """Why somebody gets or loses a role, in a word or two."""
+    """Why a member gets or loses a role."""
     return {
         "reached": _("watched enough"),
         "linked": _("linked"),
@@ -199,12 +210,12 @@ def reason_words(reason: str) -> str:
     }[reason]
 
 
-def members(reward: Stored, holders: Sequence[Holder], page: int) -> discord.Embed:
-    """Who has a role, and from whom."""
+def members(reward: RoleReward, holders: Sequence[Holder], page: int) -> discord.Embed:
+    """A page of who has a role, and from whom."""
     title = "🎖️ " + safe(reward.name)
     if not holders:
         return card(title, _("Nobody has it yet."))
-    shown = holders[page * PAGE : (page + 1) * PAGE]
+    shown = holders[(page - 1) * PAGE : page * PAGE]
     head = f"{role_name(reward)} · {needs(reward.minutes)}"
     rows = [head, "", *(_holder(holder) for holder in shown)]
     return card(title, lines(rows), tone="kick")
@@ -212,10 +223,10 @@ def members(reward: Stored, holders: Sequence[Holder], page: int) -> discord.Emb
 
 def _holder(holder: Holder) -> str:
     how = {
-        "giving": _("on its way"),
-        "taking": _("is being taken"),
-        "given": _("from me"),
-    }.get(holder.state, _("given by hand"))
+        "giving": _("being assigned"),
+        "taking": _("being removed"),
+        "given": _("assigned by the bot"),
+    }.get(holder.state, _("assigned manually"))
     since = f" · {ago(holder.at)}" if holder.at is not None and holder.state == "given" else ""
     return f"<@{holder.discord_id}> · {how}{since}"
 
@@ -224,7 +235,7 @@ def _holder(holder: Holder) -> str:
 
 
 def reached(payload: Mapping[str, Any]) -> Rendered:
-    """The congratulation. A direct message knows no mentions of a server's roles."""
+    """A congratulation. Roles cannot be mentioned in direct messages."""
     time = duration(payload["minutes"] * 60)
     if payload["way"] == "dm":
         words = _("You have watched **{time}** and now have the role **{role}** in **{server}**.")
@@ -241,8 +252,8 @@ def reached(payload: Mapping[str, Any]) -> Rendered:
 
 
 def stopped(payload: Mapping[str, Any]) -> Rendered:
-    """The notice that a role cannot be given any more."""
+    """To the admins: a role cannot be assigned any more."""
     what, remedy = obstacle_words(payload["obstacle"])
-    title = _("I cannot give the role {role}").format(role=safe(payload["name"]))
-    later = _("Once that is done, everybody gets what they have earned.")
+    title = _("I cannot assign the role {role}").format(role=safe(payload["name"]))
+    later = _("Once that is fixed, everyone gets the roles that they have earned.")
     return Rendered(card("⚠️ " + title, f"{what} {remedy}\n{later}", tone="warning"))

@@ -1,4 +1,4 @@
-"""When the keeper looks, and that nothing ends it."""
+"""When members are checked, and that no failure ends it."""
 
 import asyncio
 import threading
@@ -15,13 +15,14 @@ from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.kit.services import Services
-from core.roles import actions, keeper, snapshot
-from core.roles.keeper import Keeper
+from core.roles import actions, role_sync
+from core.roles.role_sync import RoleSync
 from core.watchtime.store import CREDITED
 from tests.clean import cleaned
 from tests.kick.rig import settings
 from tests.patience import until_async
-from tests.roles.scene import BRONZE, NOON, link, reward, waiting
+from tests.roles.scene import BRONZE, NOON
+from tests.roles.scene import Guild as Scene
 
 
 class Member:
@@ -84,25 +85,25 @@ def gate(database: Database, guild_id: int, other_guild_id: int) -> Iterator[Dat
     with cleaned(database), capture_logs():
         with database.begin() as tx:
             for one in (guild_id, other_guild_id):
-                reward(tx, one, BRONZE, 60)
-                link(tx, one, 7, 61)
+                Scene(tx, one).add(BRONZE, 60)
+                Scene(tx, one).link(7, 61)
         yield database
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "GATHERING_SECONDS", 0.01)
-    monkeypatch.setattr(keeper, "AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(role_sync, "DEBOUNCE_SECONDS", 0.01)
+    monkeypatch.setattr(role_sync, "RETRY_SECONDS", 0.05)
 
 
 @asynccontextmanager
 async def keeping(
     gate: Database, *guilds: Guild, every: float = 3600, bus: LocalBus | None = None
-) -> AsyncIterator[tuple[Keeper, LocalBus]]:
-    """A keeper that knows these servers but was not told to look."""
+) -> AsyncIterator[tuple[RoleSync, LocalBus]]:
+    """It knows these servers and was not asked to check them."""
     bus = bus or LocalBus()
     given = settings().model_copy(update={"role_update_interval_seconds": every})
-    one = Keeper(Services(given, gate, bus, lambda: NOON))
+    one = RoleSync(Services(given, gate, bus, lambda: NOON))
     one.start()
     for guild in guilds:
         one._guilds[guild.id] = cast(discord.Guild, guild)
@@ -114,12 +115,12 @@ async def keeping(
 
 def asked(gate: Database, guild_id: int) -> list[str]:
     with gate.begin() as tx:
-        return waiting(tx, guild_id)
+        return Scene(tx, guild_id).waiting()
 
 
 async def test_a_server_that_comes_is_looked_at(gate: Database, guild_id: int) -> None:
     async with keeping(gate) as (one, _bus):
-        one.meet(cast(discord.Guild, Guild(guild_id, Member(7))))
+        one.add_guild(cast(discord.Guild, Guild(guild_id, Member(7))))
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
 
 
@@ -128,9 +129,9 @@ async def test_a_server_that_is_gone_is_not(
 ) -> None:
     guilds = (Guild(guild_id, Member(7)), Guild(other_guild_id, Member(7)))
     async with keeping(gate, *guilds) as (one, _bus):
-        one.lose(guild_id)
-        one.look(guild_id)
-        one.look(other_guild_id)
+        one.remove_guild(guild_id)
+        one.check(guild_id)
+        one.check(other_guild_id)
         await until_async(lambda: asked(gate, other_guild_id))
     assert asked(gate, guild_id) == []
 
@@ -177,16 +178,16 @@ async def test_what_fails_is_looked_at_again(
     gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     failures = [failure, failure]
-    real = snapshot.see
+    real = role_sync.see
 
     async def see(*args: Any) -> Any:
         if failures:
             raise failures.pop()
         return await real(*args)
 
-    monkeypatch.setattr(keeper, "see", see)
+    monkeypatch.setattr(role_sync, "see", see)
     async with keeping(gate, Guild(guild_id, Member(7))) as (one, _bus):
-        one.look(guild_id, 7)
+        one.check(guild_id, 7)
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
     assert failures == []
 
@@ -205,7 +206,7 @@ async def test_members_that_are_not_known_yet_are_fetched_first(
     monkeypatch.setattr(guild, "chunked", False)
     monkeypatch.setattr(guild, "chunk", chunk)
     async with keeping(gate, guild) as (one, _bus):
-        one.look(guild_id)
+        one.check(guild_id)
         await until_async(lambda: asked(gate, guild_id) == [f"give {BRONZE} to 7"])
     assert fetched == [True]
 
@@ -214,22 +215,22 @@ async def test_what_comes_together_is_looked_at_once(
     gate: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[Any] = []
-    real = snapshot.see
+    real = role_sync.see
 
     async def see(guild: Any, role_ids: Any, only: Any = None) -> Any:
         looks.append(only)
         return await real(guild, role_ids, only)
 
-    monkeypatch.setattr(keeper, "see", see)
+    monkeypatch.setattr(role_sync, "see", see)
     async with keeping(gate, Guild(guild_id, Member(7), Member(8))) as (one, _bus):
         for _time in range(50):
-            one.look(guild_id, 7)
-            one.look(guild_id, 8)
+            one.check(guild_id, 7)
+            one.check(guild_id, 8)
         await until_async(lambda: looks)
         assert looks == [{7, 8}]
-        one.look(guild_id, 7)
-        one.look(guild_id)
-        one.look(guild_id, 8)
+        one.check(guild_id, 7)
+        one.check(guild_id)
+        one.check(guild_id, 8)
         await until_async(lambda: len(looks) > 1)
     assert looks == [{7, 8}, None]
 
@@ -246,8 +247,8 @@ async def test_a_server_of_ten_thousand_holds_nobody_up() -> None:
             await asyncio.sleep(0)
 
     breathing = asyncio.create_task(breathe())
-    seen = await snapshot.see(guild, list(range(10, 20)))
+    seen = await role_sync.see(guild, list(range(10, 20)))
     breathing.cancel()
     assert len(seen.held) == 10_000
     assert seen.held[9_999] == frozenset({BRONZE})
-    assert breaths >= 10_000 // snapshot.SLICE
+    assert breaths >= 10_000 // role_sync.SLICE

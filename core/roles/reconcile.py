@@ -1,0 +1,385 @@
+"""Compare the roles that members have with the roles that they earned, and post the difference.
+
+What members have comes from the bot, which alone knows; the rest happens here, in one transaction
+under the guild's lock. All members are checked from time to time, which corrects whatever was
+missed.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, select, update
+
+from core.guilds import store as guilds
+from core.guilds.actions import language_of, load_settings
+from core.guilds.channels import tell_admins
+from core.kit.words import _, plural, speak
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
+from core.outbox.actions import RoleChange
+from core.outbox.store import Outgoing
+from core.outbox.transport import Receipt
+from core.roles import rules, store
+from core.roles.records import RoleCheck, RoleGrant, RoleReward
+from core.roles.rules import (
+    ECHO,
+    Grant,
+    Member,
+    Obstacle,
+    Policy,
+    Reason,
+    Reward,
+    Role,
+    RoleSettings,
+    State,
+    Step,
+)
+from core.roles.store import Change
+from core.watchtime import standings
+
+KIND = "roles.change"
+
+REFUSED_FOR = timedelta(hours=1)
+"""How long a role that Discord refused for no visible reason is not assigned again."""
+
+_PENDING = ("giving", "taking")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the bot saw of a guild at one moment.
+
+    Attributes:
+        roles: those of the rewards.
+        held: member -> which of them they have; None if they are not in the guild.
+        everybody: `held` has every member, not only those to check.
+    """
+
+    roles: Mapping[int, Role]
+    held: Mapping[int, frozenset[int] | None]
+    everybody: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to change, and what that was derived from."""
+
+    policy: Policy
+    members: Mapping[int, Member]
+    steps: Sequence[Step]
+
+    def count(self, to: State) -> int:
+        """How many members get a role (`giving`) or lose it (`taking`)."""
+        return sum(step.to == to for step in self.steps)
+
+    def grant_of(self, step: Step) -> Grant | None:
+        return self.members[step.discord_id].grants.get(step.role_id)
+
+
+# -- checking -------------------------------------------------------------------------------------
+
+
+def reconcile(work: Work, seen: Seen) -> Plan:
+    """Post what has to change. Doing it again posts nothing more."""
+    work.lock(Lock.ROLES)
+    settings = load_settings(work, RoleSettings)
+    rewards = _list_seen(work, seen)
+    for reward in rewards:
+        _note_role(work, reward, seen.roles[reward.role_id])
+    stuck = frozenset(r.role_id for r in rewards if r.obstacle is not None)
+    plan = _make_plan(work, settings, rewards, stuck, seen)
+    terms = {r.role_id: f"{r.minutes} {settings.mode}" for r in rewards}
+    in_bulk = frozenset(r.role_id for r in rewards if r.checked_terms != terms[r.role_id])
+    quiet = frozenset(terms) if settings.congratulate == "off" else in_bulk
+    _post_changes(work, plan, quiet)
+    if seen.everybody:
+        for reward in rewards:
+            if reward.obstacle is None and reward.state == "on":
+                reward.checked_terms = terms[reward.role_id]
+        _delete_removed(work)
+        check = _get_check(work)
+        check.checked_at = work.now
+        check.given, check.taken = plan.count("giving"), plan.count("taking")
+    return plan
+
+
+def preview(work: Work, seen: Seen) -> Plan:
+    """What `reconcile` would post; nothing is changed."""
+    rewards = _list_seen(work, seen)
+    stuck = frozenset(
+        r.role_id for r in rewards if _find_obstacle(work, r, seen.roles[r.role_id]) is not None
+    )
+    return _make_plan(work, load_settings(work, RoleSettings), rewards, stuck, seen)
+
+
+def _list_seen(work: Work, seen: Seen) -> list[RoleReward]:
+    return [reward for reward in store.list_rewards(work) if reward.role_id in seen.roles]
+
+
+def _make_plan(
+    work: Work,
+    settings: RoleSettings,
+    rewards: Sequence[RoleReward],
+    stuck: frozenset[int],
+    seen: Seen,
+) -> Plan:
+    policy = Policy(
+        tuple(Reward(r.role_id, r.minutes, r.state) for r in rewards),
+        settings.mode,
+        stuck,
+        settings.take_manual,
+    )
+    if not rewards:
+        return Plan(policy, {}, ())
+    members = {member.discord_id: member for member in _members(work, seen)}
+    steps = [step for one in members.values() for step in rules.steps(policy, one, work.now)]
+    return Plan(policy, members, steps)
+
+
+def _members(work: Work, seen: Seen) -> Iterator[Member]:
+    only = None if seen.everybody else seen.held.keys()
+    linked = store.list_linked(work, only)
+    grants = store.list_grants(work, only)
+    watched = {
+        member.discord_id: member.watched
+        for member in standings.list_members(work.tx, work.guild_id)
+        if only is None or member.discord_id in only
+    }
+    holders = {discord_id for discord_id, held in seen.held.items() if held}
+    for discord_id in sorted(linked | grants.keys() | holders):
+        yield Member(
+            discord_id,
+            seen.held.get(discord_id),
+            discord_id in linked,
+            watched.get(discord_id),
+            grants.get(discord_id, {}),
+        )
+
+
+def _delete_removed(work: Work, role_id: int | None = None) -> None:
+    """Delete the removed rewards, or this one, that no member has any more or whose role is
+    deleted."""
+    held = select(RoleGrant.role_id).where(RoleGrant.state.in_(("giving", "given", "taking")))
+    removed = delete(RoleReward).where(
+        RoleReward.state == "ending",
+        RoleReward.role_id.not_in(held) | RoleReward.obstacle.is_not_distinct_from("deleted"),
+    )
+    if role_id is not None:
+        removed = removed.where(RoleReward.role_id == role_id)
+    work.execute(removed)
+
+
+def _get_check(work: Work) -> RoleCheck:
+    check = work.find(RoleCheck)
+    if check is None:
+        check = RoleCheck()
+        work.add(check)
+    return check
+
+
+# -- role changes ---------------------------------------------------------------------------------
+
+
+def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
+    """Store and post the steps. A pending change in the other direction is withdrawn first; if no
+    attempt at it was made, that is all there is to do."""
+    posted = [step for step in plan.steps if step.asks]
+    outdated = {
+        _key(grant.number)
+        for grant in map(plan.grant_of, posted)
+        if grant and grant.state in _PENDING
+    }
+    withdrawn = outbox.withdraw(work.tx, work.guild_id, outdated)
+    news = _news(plan, quiet)
+    numbers = _take_numbers(work, len(posted))
+    changes: list[Change] = []
+    requests: list[RoleChange] = []
+    with speak(language_of(work.tx, work.guild_id)):
+        for step in plan.steps:
+            grant = plan.grant_of(step)
+            number, state = grant.number if grant else 0, step.to
+            if grant and grant.state in _PENDING and _key(grant.number) in withdrawn:
+                state = "given" if grant.state == "taking" else "taken"
+            elif step.asks:
+                number = next(numbers)
+                requests.append(_request(step, number, plan.policy, loud=step in news))
+            changes.append(Change(step.discord_id, step.role_id, state, step.reason, number))
+    store.set_grants(work, changes)
+    outbox.post_role_changes(work.tx, work.guild_id, KIND, requests)
+
+
+def _news(plan: Plan, quiet: Collection[int]) -> frozenset[Step]:
+    """The steps on which a member is congratulated."""
+    rewards = {reward.role_id: reward for reward in plan.policy.rewards}
+    first_time = [
+        step
+        for step in plan.steps
+        if step.role_id not in quiet and rules.is_news(step, plan.members[step.discord_id], rewards)
+    ]
+    return rules.one_for_each(first_time, rewards)
+
+
+def _take_numbers(work: Work, count: int) -> Iterator[int]:
+    """New numbers, which no other change of this guild ever had."""
+    if count == 0:
+        return iter(())
+    check = _get_check(work)
+    check.number += count
+    return iter(range(check.number - count + 1, check.number + 1))
+
+
+def _key(number: int) -> str:
+    """The outbox's key of a change."""
+    return f"{KIND}:{number}"
+
+
+def _request(step: Step, number: int, policy: Policy, *, loud: bool) -> RoleChange:
+    minutes = next(r.minutes for r in policy.rewards if r.role_id == step.role_id)
+    return RoleChange(
+        key=_key(number),
+        discord_id=step.discord_id,
+        role_id=step.role_id,
+        act="give" if step.to == "giving" else "take",
+        reason=_reason_text(step.reason, minutes),
+        payload={"number": number, "loud": loud},
+    )
+
+
+def _reason_text(reason: Reason, minutes: int | None) -> str:
+    """For Discord's own audit log."""
+    return {
+        "reached": plural("Watched {count} minute", "Watched {count} minutes", minutes or 0),
+        "linked": _("Linked an account"),
+        "unlinked": _("No account is linked any more"),
+        "below": plural(
+            "Watched less than {count} minute", "Watched less than {count} minutes", minutes or 0
+        ),
+        "higher": _("Has a higher role"),
+        "ended": _("This role is no reward any more"),
+        "uncounted": _("Excluded from watchtime"),
+    }[reason]
+
+
+def withdraw(work: Work, role_id: int) -> None:
+    """Withdraw the pending changes of a role."""
+    pending = select(RoleGrant.number).where(
+        RoleGrant.role_id == role_id, RoleGrant.state.in_(_PENDING)
+    )
+    numbers = work.scalars(pending).all()
+    withdrawn = outbox.withdraw(work.tx, work.guild_id, [_key(number) for number in numbers])
+    never_given = [number for number in numbers if _key(number) in withdrawn]
+    store.set_stopped(work, role_id, never_given, work.now - ECHO)
+
+
+def take_back(work: Work, discord_id: int) -> None:
+    """Remove the roles that the bot assigned to a member, whatever they have earned."""
+    work.lock(Lock.ROLES)
+    grants = store.list_grants(work, {discord_id}).get(discord_id, {})
+    ours = {r: g for r, g in grants.items() if g.state in ("giving", "given", "taking")}
+    pending = [_key(g.number) for g in ours.values() if g.state in _PENDING]
+    outbox.withdraw(work.tx, work.guild_id, pending)
+    numbers = _take_numbers(work, len(ours))
+    with speak(language_of(work.tx, work.guild_id)):
+        reason = _reason_text("unlinked", None)
+    requests = [
+        RoleChange(
+            _key(number), discord_id, role_id, "take", reason, {"number": number, "loud": False}
+        )
+        for role_id, number in zip(ours, numbers, strict=True)
+    ]
+    outbox.post_role_changes(work.tx, work.guild_id, KIND, requests)
+
+
+# -- outcomes -------------------------------------------------------------------------------------
+
+
+def note_outcome(work: Work, message: Outgoing, receipt: Receipt) -> None:
+    """Discord has answered to a change."""
+    work.lock(Lock.ROLES)
+    role_id, number = message.target["role_id"], message.payload["number"]
+    is_gift = message.target["act"] == "give"
+    match receipt.get("skipped"):
+        case None if is_gift:
+            if _settle(work, number, "given") and message.payload["loud"]:
+                _congratulate(work, message.target["member_id"], role_id, number)
+        case None:
+            _settle(work, number, "taken")
+            _delete_removed(work, role_id)
+        case "member":
+            _settle(work, number, "away")
+        case skipped:
+            error = receipt.get("error")
+            _log.warning("Discord refused a role change", guild_id=work.guild_id, reason=error)
+            _settle(work, number, "taken" if is_gift else "given", ago=ECHO)
+            reward = work.find(RoleReward, role_id)
+            if reward is not None:
+                _stop(work, reward, "deleted" if skipped == "role" else "refused")
+
+
+def _settle(work: Work, number: int, state: State, *, ago: timedelta = timedelta()) -> bool:
+    """False if there is a newer change."""
+    settled = update(RoleGrant).where(RoleGrant.number == number)
+    settled = settled.values(state=state, at=work.now - ago)
+    return work.scalar(settled.returning(RoleGrant.number)) is not None
+
+
+def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> None:
+    reward, settings = work.find(RoleReward, role_id), load_settings(work, RoleSettings)
+    if reward is None or reward.minutes is None:
+        return  # it has been removed, or is now the role of linked members
+    key = f"roles.reached:{number}"
+    payload = {
+        "discord_id": discord_id,
+        "role_id": role_id,
+        "role": reward.name,
+        "minutes": reward.minutes,
+        "server": guilds.list_names(work.tx).get(work.guild_id, ""),
+        "way": settings.congratulate,
+    }
+    if settings.congratulate == "dm":
+        outbox.post_to_user(
+            work.tx, work.guild_id, discord_id, "roles.reached", key, payload, if_possible=True
+        )
+    elif settings.congratulate == "channel" and settings.channel:
+        outbox.post_to_channel(
+            work.tx, work.guild_id, settings.channel, "roles.reached", key, payload
+        )
+
+
+# -- obstacles ------------------------------------------------------------------------------------
+
+
+def _note_role(work: Work, reward: RoleReward, role: Role) -> None:
+    """Store the name of the role, and whether the bot can assign it."""
+    reward.name = role.name or reward.name
+    obstacle = _find_obstacle(work, reward, role)
+    if obstacle is None:
+        reward.obstacle = reward.obstacle_since = None
+    elif obstacle != reward.obstacle:
+        _stop(work, reward, obstacle)
+
+
+def _find_obstacle(work: Work, reward: RoleReward, role: Role) -> Obstacle | None:
+    since = reward.obstacle_since
+    if role.obstacle is None and reward.obstacle == "refused" and since is not None:
+        return "refused" if work.now - since < REFUSED_FOR else None
+    return role.obstacle
+
+
+def _stop(work: Work, reward: RoleReward, obstacle: Obstacle) -> None:
+    """Change nothing more of this role until the obstacle is gone, and tell the admins once a
+    day."""
+    reward.obstacle, reward.obstacle_since = obstacle, work.now
+    withdraw(work, reward.role_id)
+    if reward.state != "off":
+        tell_admins(
+            work.tx,
+            work.guild_id,
+            "roles.stopped",
+            f"roles.stopped:{reward.role_id}:{work.now.date().isoformat()}",
+            {"role_id": reward.role_id, "name": reward.name, "obstacle": obstacle},
+        )

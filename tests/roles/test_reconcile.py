@@ -1,0 +1,457 @@
+"""Checking members, posting changes, and what becomes of them; on a real database."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from core.events import RolesChanged
+from core.guilds.actions import change_setting
+from core.guilds.settings import ADMIN_CHANNEL
+from core.kit.personal import Subject
+from core.outbox.records import messages
+from core.outbox.store import set_waiting
+from core.roles import actions, reconcile, store
+from core.roles.feature import FEATURE
+from core.roles.rules import ECHO, Role
+from tests.roles.scene import ADMIN, BRONZE, LINKED, NOON, SILVER, Guild, claim, seen, settle
+from tests.watchtime.model import exclude, include
+
+LATER = NOON + timedelta(hours=1)
+
+
+@pytest.fixture
+def guild(tx: Connection, guild_id: int) -> Guild:
+    """Two roles for watching; members 1 to 4 with nothing, enough for one, for both, not linked."""
+    guild = Guild(tx, guild_id)
+    guild.add(BRONZE, 60)
+    guild.add(SILVER, 600)
+    for discord_id, minutes in ((1, 0), (2, 60), (3, 700)):
+        guild.link(discord_id, minutes)
+    return guild
+
+
+def everybody(**held: tuple[int, ...]) -> dict[int, Any]:
+    """Members 1 to 4, who hold nothing unless told otherwise: `m2=(BRONZE,)`."""
+    return {number: held.get(f"m{number}", ()) for number in (1, 2, 3, 4)}
+
+
+def test_the_difference_is_asked_for_once(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    wanted = [f"give {BRONZE} to 2", f"give {BRONZE} to 3", f"give {SILVER} to 3"]
+    assert guild.waiting() == wanted
+    guild.check(seen(everybody()))
+    assert guild.waiting() == wanted
+    assert guild.answer() == wanted
+    guild.check(seen(everybody()), NOON)  # Discord's word about it has not come yet
+    assert guild.waiting() == []
+    held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
+    guild.check(seen(held), LATER)
+    assert guild.waiting() == []
+    assert set(guild.states().values()) == {"given"}
+
+
+def test_who_has_it_already_costs_no_call(guild: Guild) -> None:
+    guild.check(seen(everybody(m2=(BRONZE,), m3=(BRONZE,), m4=(SILVER,))))
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    assert guild.states()[2, BRONZE] == "found"
+    assert (4, SILVER) not in guild.states()
+
+
+def test_what_was_given_by_hand_is_taken_only_if_the_server_says_so(guild: Guild) -> None:
+    held = everybody(m1=(BRONZE,), m2=(BRONZE,), m3=(BRONZE, SILVER), m4=(SILVER,))
+    guild.check(seen(held))
+    assert guild.waiting() == []
+    guild.set(take_manual=True)
+    guild.check(seen(held), LATER)
+    assert guild.waiting() == [f"take {BRONZE} to 1", f"take {SILVER} to 4"]
+
+
+def test_highest_takes_the_lower_one_after_the_higher_is_given(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer()
+    guild.set(mode="highest")
+    held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
+    guild.check(seen(held), LATER)
+    assert guild.answer() == [f"take {BRONZE} to 3"]
+    viewer = guild.do(store.list_linked)
+    assert viewer == {1, 2, 3}
+
+
+def test_unlinking_takes_and_linking_again_gives_back(guild: Guild) -> None:
+    guild.add(LINKED, None)
+    guild.check(seen(everybody()))
+    guild.answer()
+    guild.unlink(3)
+    three = seen(only={3: (LINKED, BRONZE, SILVER)})
+    guild.check(three, LATER)
+    assert guild.answer(LATER) == [f"take {r} to 3" for r in (LINKED, BRONZE, SILVER)]
+    guild.link(3, 700)
+    guild.check(seen(only={3: ()}), LATER + ECHO)
+    assert guild.waiting() == [f"give {r} to 3" for r in (LINKED, BRONZE, SILVER)]
+
+
+def test_a_look_at_one_leaves_the_others_alone(guild: Guild) -> None:
+    guild.check(seen(only={2: ()}))
+    assert guild.waiting() == [f"give {BRONZE} to 2"]
+
+
+def test_what_is_out_of_date_before_it_was_sent_is_never_sent(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.unlink(3)
+    guild.check(seen(everybody()))
+    assert guild.waiting() == [f"give {BRONZE} to 2"]
+    assert guild.states()[3, SILVER] == "taken"
+    guild.link(3, 700)
+    guild.check(seen(everybody()), NOON + 2 * ECHO)
+    assert guild.waiting() == [
+        f"give {BRONZE} to 2",
+        f"give {BRONZE} to 3",
+        f"give {SILVER} to 3",
+    ]
+
+
+def test_what_is_on_its_way_is_undone_behind_it(guild: Guild) -> None:
+    guild.check(seen(only={2: ()}))
+    (on_its_way,) = claim(guild.tx)
+    guild.unlink(2)
+    guild.check(seen(only={2: ()}))
+    assert guild.waiting() == [f"take {BRONZE} to 2"]
+    settle(guild.tx, on_its_way)
+    assert guild.states()[2, BRONZE] == "taking"  # an older answer does not count
+
+
+def test_who_left_is_settled_and_served_when_they_return(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer(skipped="member")
+    assert set(guild.states().values()) == {"away"}
+    assert dead_letters(guild.tx) == []
+    guild.check(seen(only={2: None}), LATER)
+    assert guild.waiting() == []
+    guild.check(seen(only={2: ()}), LATER)
+    assert guild.waiting() == [f"give {BRONZE} to 2"]
+
+
+def test_who_leaves_and_comes_back_gets_their_roles_back_without_a_word(guild: Guild) -> None:
+    settle_first_check(guild)
+    guild.check(seen(only={2: None}), LATER)
+    assert guild.states()[2, BRONZE] == "away"
+    guild.check(seen(only={2: ()}), LATER)
+    assert guild.answer() == [f"give {BRONZE} to 2"]
+    assert guild.posted("roles.reached") == []
+
+
+def dead_letters(tx: Connection) -> list[str]:
+    found = tx.execute(messages.select().where(messages.c.state == "dead"))
+    return [row.key for row in found]
+
+
+# -- roles that cannot be given -----------------------------------------------------------------
+
+
+def test_a_role_above_the_bot_is_not_asked_for_and_told_once(guild: Guild) -> None:
+    change_setting(guild.tx, guild.id, ADMIN_CHANNEL, 77, ADMIN)
+    above = {BRONZE: Role("Bronze", "above")}
+    for _time in range(3):
+        guild.check(seen(everybody(), roles=above))
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    assert [p["obstacle"] for p in guild.posted("roles.stopped")] == ["above"]
+    (stuck,) = store.list_stuck(guild.tx)
+    assert (stuck.name, stuck.obstacle) == ("Bronze", "above")
+    guild.check(seen(everybody()))
+    assert f"give {BRONZE} to 2" in guild.waiting()
+    assert store.list_stuck(guild.tx) == []
+
+
+def test_when_discord_refuses_one_the_others_are_withdrawn(guild: Guild) -> None:
+    change_setting(guild.tx, guild.id, ADMIN_CHANNEL, 77, ADMIN)
+    for number in range(100, 150):
+        guild.link(number, 60)
+    held: dict[int, Any] = dict.fromkeys((*range(100, 150), 2, 3), ())
+    guild.check(seen(held))
+    assert len(guild.waiting()) == 53
+    (first,) = claim(guild.tx)
+    settle(guild.tx, first, skipped="forbidden", error="50013")
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    assert guild.states()[100, BRONZE] == "taken"
+    assert len(guild.posted("roles.stopped")) == 1
+    # Nothing seems to be in the way, so it is tried again, but not at once.
+    guild.check(seen(held), NOON + reconcile.REFUSED_FOR / 2)
+    assert len(guild.waiting()) == 1
+    guild.check(seen(held), NOON + reconcile.REFUSED_FOR)
+    assert len(guild.waiting()) == 53
+
+
+def test_a_refused_role_is_tried_again_as_soon_as_something_changes(
+    guild: Guild, other: Guild
+) -> None:
+    guild.check(seen(everybody()))
+    (first,) = claim(guild.tx)
+    settle(guild.tx, first, skipped="forbidden", error="50013")
+    withdrawn = guild.waiting()
+    guild.check(seen(everybody()), NOON + timedelta(seconds=1))
+    assert guild.waiting() == withdrawn
+    changed = RolesChanged(key="elsewhere", guild_id=other.id, at=NOON)
+    FEATURE.handlers[RolesChanged](guild.tx, changed)
+    guild.check(seen(everybody()), NOON + timedelta(seconds=2))
+    assert guild.waiting() == withdrawn
+    FEATURE.handlers[RolesChanged](guild.tx, replace(changed, guild_id=guild.id))
+    guild.check(seen(everybody()), NOON + timedelta(seconds=3))
+    assert f"give {BRONZE} to 2" in guild.waiting()
+
+
+def test_what_discord_did_unheard_is_ours_though_the_role_was_stuck_meanwhile(guild: Guild) -> None:
+    guild.check(seen(only={2: ()}))
+    (given,) = claim(guild.tx)
+    set_waiting(guild.tx, given, try_at=LATER, error="lost", unsure=True)
+    stuck = {BRONZE: Role("Bronze", "above")}
+    guild.check(seen(everybody(m2=(BRONZE,)), roles=stuck), LATER)
+    guild.unlink(2)
+    guild.check(seen(everybody(m2=(BRONZE,))), LATER + ECHO)
+    assert f"take {BRONZE} to 2" in guild.waiting()
+
+
+def test_a_role_deleted_meanwhile_is_settled(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    (first,) = claim(guild.tx)
+    settle(guild.tx, first, skipped="role")
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    found = guild.find(BRONZE)
+    assert found is not None
+    assert (found.name, found.obstacle) == ("Bronze", "deleted")
+    guild.check(seen(everybody(), roles={BRONZE: Role("", "deleted")}), LATER)
+    again = guild.find(BRONZE)
+    assert again is not None
+    assert again.name == "Bronze"
+    guild.do(actions.remove_reward, "bronze", take_back=True)
+    assert guild.find(BRONZE) is None
+
+
+# -- the word -----------------------------------------------------------------------------------
+
+
+def settle_first_check(guild: Guild, way: str = "channel") -> None:
+    """Everybody has what they have earned, and congratulations are on."""
+    guild.set(congratulate=way, channel=55)
+    guild.check(seen(everybody()))
+    guild.answer()
+
+
+@pytest.mark.parametrize("way", ["channel", "dm", "off"])
+def test_the_first_bulk_is_quiet_and_later_ones_are_congratulated(guild: Guild, way: str) -> None:
+    settle_first_check(guild, way)
+    assert guild.posted("roles.reached") == []
+    viewer_id = guild.link(4, 10)
+    guild.check(seen(only={4: ()}), LATER)
+    guild.watch(viewer_id, 61)
+    guild.check(seen(only={4: ()}), LATER)
+    assert guild.posted("roles.reached") == []  # not before Discord has done it
+    guild.answer()
+    words = guild.posted("roles.reached")
+    assert len(words) == (0 if way == "off" else 1)
+    if words:
+        assert (words[0]["discord_id"], words[0]["role"]) == (4, "Bronze")
+        sent = guild.tx.execute(messages.select().where(messages.c.kind == "roles.reached")).one()
+        where = {"channel": {"channel_id": 55}, "dm": {"user_id": 4, "if_possible": True}}
+        assert sent.target == where[way]
+
+
+def test_lower_minutes_are_a_bulk_again_and_another_mode_too(guild: Guild) -> None:
+    settle_first_check(guild)
+    guild.do(actions.set_minutes, "Silver", 50)
+    held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
+    guild.check(seen(held), LATER)
+    assert guild.answer() == [f"give {SILVER} to 2"]
+    guild.set(mode="highest")
+    guild.check(seen(everybody(m2=(BRONZE, SILVER), m3=(BRONZE, SILVER))), LATER + ECHO)
+    guild.answer()
+    guild.set(mode="stack")
+    guild.check(seen(everybody(m2=(BRONZE,), m3=(BRONZE,))), LATER + 3 * ECHO)
+    assert len(guild.answer()) == 2
+    assert guild.posted("roles.reached") == []
+
+
+# -- who has just reached something -------------------------------------------------------------
+
+
+def test_who_falls_below_is_due_and_who_reaches_it_again_too(guild: Guild) -> None:
+    viewer_id = guild.link(5, 60)
+    guild.check(seen({5: ()}))
+    guild.answer()
+    guild.watch(viewer_id, 59)
+    assert 5 in guild.due()
+    guild.check(seen(only={5: (BRONZE,)}), LATER)
+    assert guild.answer() == [f"take {BRONZE} to 5"]
+    assert 5 not in guild.due()
+    guild.watch(viewer_id, 60)
+    assert 5 in guild.due()
+    guild.check(seen(only={5: ()}), LATER)
+    assert guild.answer() == [f"give {BRONZE} to 5"]
+
+
+def test_who_is_excluded_or_forgotten_is_due(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer()
+    exclude(guild.tx, guild.id, "viewer2")
+    guild.tx.exec_driver_sql("DELETE FROM watchtime_totals WHERE watched > '600 minutes'")
+    assert sorted(guild.due()) == [2, 3]
+    guild.check(seen(only={2: (BRONZE,), 3: (BRONZE, SILVER)}), LATER)
+    assert guild.due() == []
+    include(guild.tx, guild.id, "viewer2")
+    assert guild.due() == []  # the role is still on its way out
+    guild.answer()
+    assert guild.due() == [2]
+
+
+def test_who_lost_a_role_and_left_is_not_due_for_ever(guild: Guild) -> None:
+    viewer_id = guild.link(5, 60)
+    guild.check(seen({5: ()}))
+    guild.answer()
+    guild.watch(viewer_id, 0)
+    guild.check(seen(only={5: (BRONZE,)}), LATER)
+    guild.answer()
+    guild.watch(viewer_id, 60)
+    guild.check(seen(only={5: None}), LATER)
+    assert guild.states()[5, BRONZE] == "away"
+    assert 5 not in guild.due()
+
+
+def test_beside_a_higher_role_that_is_stuck_a_lower_one_is_not_due(guild: Guild) -> None:
+    guild.set(mode="highest")
+    guild.check(seen(everybody()))
+    guild.answer()
+    stuck = {SILVER: Role("Silver", "above")}
+    guild.check(seen(everybody(m2=(BRONZE,), m3=(SILVER,)), roles=stuck), LATER)
+    assert (guild.waiting(), guild.due()) == ([], [])
+
+
+def test_the_due_are_those_of_whom_nothing_is_known(guild: Guild) -> None:
+    assert sorted(guild.due()) == [2, 3]
+    guild.check(seen(everybody()))
+    assert guild.due() == []
+    guild.link(9, 61)
+    assert guild.due() == [9]
+    guild.check(seen(only={9: None}))  # linked, but not in the server
+    assert guild.due() == []
+
+
+def test_in_the_mode_highest_the_lower_ones_are_not_due(guild: Guild) -> None:
+    guild.set(mode="highest")
+    guild.check(seen(everybody()))
+    assert guild.waiting() == [f"give {BRONZE} to 2", f"give {SILVER} to 3"]
+    assert guild.due() == []
+
+
+def test_who_is_excluded_or_stuck_or_off_is_not_due(guild: Guild) -> None:
+    guild.tx.exec_driver_sql(
+        "INSERT INTO people_exclusions (guild_id, viewer_id, scope, cause, reason, excluded_at)"
+        " SELECT guild_id, viewer_id, 'everything', 'admin', '', now()"
+        " FROM people_links WHERE discord_id = 3"
+    )
+    assert guild.due() == [2]
+    guild.do(actions.set_state, "Bronze", "off")
+    assert guild.due() == []
+    guild.do(actions.set_state, "Bronze", "on")
+    guild.change(BRONZE, obstacle="above")
+    assert guild.due() == []
+
+
+# -- rewards that end ---------------------------------------------------------------------------
+
+
+def test_a_reward_that_is_switched_off_is_frozen(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.do(actions.set_state, "Bronze", "off")
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    guild.unlink(3)
+    guild.check(seen(everybody(m3=(BRONZE,))), LATER)
+    assert guild.waiting() == []
+
+
+def test_a_removed_reward_is_taken_back_if_so_wished_and_then_forgotten(guild: Guild) -> None:
+    guild.check(seen(everybody(m2=(BRONZE,))))
+    guild.answer()
+    guild.do(actions.remove_reward, "Bronze", take_back=True)
+    held = everybody(m2=(BRONZE,), m3=(BRONZE, SILVER))
+    guild.check(seen(held), LATER)
+    assert guild.find(BRONZE) is not None
+    assert guild.answer() == [f"take {BRONZE} to 3"]  # number 2 had it before us
+    assert guild.find(BRONZE) is None
+
+
+def test_a_reward_that_nobody_got_is_forgotten_by_the_next_look(guild: Guild) -> None:
+    guild.do(actions.remove_reward, "Bronze", take_back=True)
+    guild.check(seen(everybody(m2=(BRONZE,), m3=(BRONZE,))))
+    assert [r.role_id for r in guild.rewards()] == [SILVER]
+
+
+def test_a_role_deleted_while_it_is_taken_back_is_forgotten(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer()
+    guild.do(actions.remove_reward, "Bronze", take_back=True)
+    guild.check(seen(everybody(), roles={BRONZE: Role("", "deleted")}), LATER)
+    assert [r.role_id for r in guild.rewards()] == [SILVER]
+
+
+def test_a_removed_reward_stays_with_those_who_have_it(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.do(actions.remove_reward, "Bronze", take_back=False)
+    assert guild.waiting() == [f"give {SILVER} to 3"]
+    assert all(role == SILVER for _who, role in guild.states())
+
+
+def test_a_reward_that_comes_back_has_new_numbers(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer()
+    guild.do(actions.remove_reward, "Bronze", take_back=False)
+    guild.add(BRONZE, 60)
+    guild.check(seen(everybody(m3=(SILVER,))), LATER)
+    assert guild.waiting() == [f"give {BRONZE} to 2", f"give {BRONZE} to 3"]
+
+
+# -- other servers, other times -----------------------------------------------------------------
+
+
+def test_servers_know_nothing_of_each_other(guild: Guild, other: Guild) -> None:
+    other.add(BRONZE, 60)
+    other.link(2, 0)
+    guild.check(seen(everybody()))
+    other.check(seen(everybody()))
+    assert other.waiting() == []
+    assert other.states() == {}
+    other.do(actions.remove_reward, "Bronze", take_back=True)
+    assert len(guild.waiting()) == 3
+    assert other.rewards()[0].state == "ending"
+    assert [r.state for r in guild.rewards()] == ["on", "on"]
+
+
+def test_the_preview_changes_nothing(guild: Guild) -> None:
+    found = seen(everybody(), roles={SILVER: Role("Silver", "above")})
+    plan = guild.do(reconcile.preview, found)
+    assert [(s.to, s.role_id, s.discord_id) for s in plan.steps] == [
+        ("giving", BRONZE, 2),
+        ("giving", BRONZE, 3),
+    ]
+    assert (guild.waiting(), guild.states()) == ([], {})
+
+
+def test_the_preview_leaves_out_what_discord_refused_a_moment_ago(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    (first,) = claim(guild.tx)
+    settle(guild.tx, first, skipped="forbidden", error="50013")
+    soon = NOON + reconcile.REFUSED_FOR / 2
+    asked = guild.do_at(soon, reconcile.preview, seen(everybody())).steps
+    assert [step for step in asked if step.role_id == BRONZE] == []
+
+
+def test_who_is_forgotten_loses_what_we_gave_and_no_row_is_left(guild: Guild) -> None:
+    guild.check(seen(everybody()))
+    guild.answer()
+    assert FEATURE.personal is not None
+    FEATURE.personal.forget(guild.tx, Subject(guild.id, 3, NOON))
+    assert guild.waiting() == [f"take {BRONZE} to 3", f"take {SILVER} to 3"]
+    assert {who for who, _role in guild.states()} == {2}
+    guild.answer()
+    assert {who for who, _role in guild.states()} == {2}
