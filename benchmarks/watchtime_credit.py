@@ -58,7 +58,7 @@ _CHAT = text("""
                tstzrange(:now, CAST(:now AS timestamptz) + INTERVAL '10 minutes')),
            :now
       FROM people_viewers WHERE guild_id = :guild_id
-        ON CONFLICT ON CONSTRAINT watchtime_days_one_a_viewer
+        ON CONFLICT ON CONSTRAINT watchtime_days_once
         DO UPDATE SET present = d.present + excluded.present, spoke_at = excluded.spoke_at
 """)
 

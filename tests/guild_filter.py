@@ -47,7 +47,7 @@ def unlimited(sql: str) -> list[str]:
     """Mentions of guild records that are not compared by guild."""
     tables = "|".join(sorted(_tables(GuildRecord), key=len, reverse=True))
     mention = re.compile(
-        rf"\b(FROM|JOIN|UPDATE|INTO|USING|,)\s+({tables})\b"
+        rf"\b(FROM|JOIN|UPDATE|INTO|USING|,)\s+({tables})\b(?!\.)"
         rf"(?:\s+(?:AS\s+)?(?!(?:{_AFTER_A_TABLE})\b)(\w+))?",
         re.I,
     )

@@ -35,10 +35,9 @@ from core.wagers import actions as wager_actions
 from core.wagers import counting
 from core.wagers import store as wagers
 from core.watchtime import actions as watchtime
-from core.watchtime import periods, standings, streams
+from core.watchtime import standings, streams
 from core.watchtime import store as watchtime_store
-from core.watchtime.rules import Stretch
-from core.watchtime.settings import DAILY_LIMIT_MINUTES
+from core.watchtime.rules import Stretch, WatchtimeSettings
 from tests.counted_work import Work, counted_work
 from tests.stories.stage import fresh_database, migrated
 
@@ -217,22 +216,22 @@ def credit(tx: Connection, guild_id: int) -> object:
 
 
 def credit_within_a_limit(tx: Connection, guild_id: int) -> object:
-    change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 60, 1)
+    change_setting(tx, guild_id, WatchtimeSettings.declared["daily_limit_minutes"], 60, 1)
     tx.execute(text("UPDATE guild_settings SET set_at = :at"), {"at": NOW - timedelta(days=1)})
     return watchtime.credit(tx, guild_id)
 
 
 def watched_between(tx: Connection, guild_id: int) -> object:
-    return periods.watched_between(tx, guild_id, None, MONTH.starts_at, MONTH.ends_at)
+    return standings.watched_between(tx, guild_id, None, MONTH.starts_at, MONTH.ends_at)
 
 
 def watched_between_of_many(tx: Connection, guild_id: int) -> object:
     many = viewer_ids(tx, guild_id)
-    return periods.watched_between(tx, guild_id, many, MONTH.starts_at, MONTH.ends_at)
+    return standings.watched_between(tx, guild_id, many, MONTH.starts_at, MONTH.ends_at)
 
 
 def page_of_the_month(tx: Connection, guild_id: int) -> object:
-    return periods.read_page(tx, guild_id, MONTH, 10, 100, viewer_ids(tx, guild_id)[-1])
+    return standings.read_page(tx, guild_id, MONTH, 10, 100, viewer_ids(tx, guild_id)[-1])
 
 
 def rank(tx: Connection, guild_id: int) -> object:

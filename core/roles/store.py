@@ -91,7 +91,7 @@ _LIST_DUE = text(f"""
     ), members AS (
         SELECT l.discord_id, sum(w.watched) AS watched
           FROM people_links l
-          JOIN watchtime_totals w ON w.guild_id = l.guild_id AND w.viewer_id = l.viewer_id
+          JOIN watchtime_totals AS w ON w.guild_id = l.guild_id AND w.viewer_id = l.viewer_id
          WHERE l.guild_id = :guild_id
            AND l.viewer_id NOT IN {excluded_from("watchtime")}
          GROUP BY l.discord_id

@@ -1,17 +1,43 @@
-"""What one can do with watchtime: note presence and streams, credit. Looking is in `looks.py`."""
+"""Noting who was present and when a channel was live, crediting that, and correcting it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.events import ChatMessageSent
-from core.guilds.actions import change_setting, setting
+from core.events import (
+    ChatMessageSent,
+    ExclusionChanged,
+    StreamEnded,
+    StreamSeenLive,
+    StreamSeenOffline,
+    StreamWentLive,
+)
+from core.guilds.actions import load_settings, setting, time_zone_of
+from core.guilds.settings import TIME_ZONE
+from core.guilds.store import list_held, post_audit
+from core.kit.errors import Refusal
+from core.kit.words import _
+from core.kit.work import Lock, Work
+from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
-from core.watchtime import rules, store
-from core.watchtime.limits import current_limits
-from core.watchtime.settings import ENABLED, WINDOW_MINUTES
+from core.people.records import Viewer
+from core.watchtime import rules, standings, store
+from core.watchtime.records import Adjustment, DailyLimit, Total
+from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_days
+
+_SETTINGS = WatchtimeSettings.declared
+
+MOST_MINUTES = 600_000
+"""In one correction: more than a year without a pause."""
+
+LONGEST_REASON = 200
+
+# -- facts ----------------------------------------------------------------------------------------
 
 
 def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
@@ -23,7 +49,7 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
     earning = [
         message
         for message in messages
-        if setting(tx, message.guild_id, ENABLED) and rules.can_earn(message.sender)
+        if setting(tx, message.guild_id, _SETTINGS["enabled"]) and rules.can_earn(message.sender)
     ]
     people.meet_senders(tx, earning)
     present = [
@@ -40,44 +66,52 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
 
 def window(tx: Connection, guild_id: int) -> timedelta:
     """For how long a message counts in this server."""
-    return timedelta(minutes=setting(tx, guild_id, WINDOW_MINUTES))
-
-
-def set_tracking(tx: Connection, guild_id: int, on: bool, actor: int) -> bool:
-    """Let messages earn watchtime, or not; False when that was so already."""
-    return change_setting(tx, guild_id, ENABLED, on, actor)
+    return timedelta(minutes=setting(tx, guild_id, _SETTINGS["window_minutes"]))
 
 
 def note_live(
     tx: Connection, guild_id: int, platform: str, started_at: datetime, seen_at: datetime
 ) -> bool:
-    """The platform said at `seen_at` that the stream begun at `started_at` runs; False when that
-    is no news. Everything up to then is confirmed, also where nobody looked in between."""
+    """The platform said at `seen_at` that the stream begun at `started_at` runs; False if that is
+    known. Everything up to then is confirmed, also where nobody checked in between."""
     store.lock_for_facts(tx, guild_id)
     return store.set_stream(tx, guild_id, platform, started_at, seen_at=seen_at)
 
 
-def note_end(
-    tx: Connection, guild_id: int, platform: str, started_at: datetime, ended_at: datetime
-) -> bool:
-    """The platform said when the stream ended, and that stands above every look."""
-    store.lock_for_facts(tx, guild_id)
-    return store.set_stream(
-        tx, guild_id, platform, started_at, seen_at=started_at, ended_at=ended_at
-    )
+def on_stream_went_live(tx: Connection, event: StreamWentLive) -> None:
+    """A stream began; it is confirmed from then on by checks."""
+    note_live(tx, event.guild_id, event.platform, event.started_at, event.started_at)
 
 
-def note_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:
-    """We looked and the channel was not live.
+def on_streams_seen_live(tx: Connection, events: Sequence[StreamSeenLive]) -> None:
+    """The newest check of each stream confirms it up to then."""
+    newest = {
+        (event.guild_id, event.platform, event.started_at): event.at
+        for event in sorted(events, key=lambda event: event.at)
+    }
+    for (guild_id, platform, started_at), at in sorted(newest.items()):
+        note_live(tx, guild_id, platform, started_at, at)
 
-    Credits stay as they are: they never reach beyond what was confirmed.
-    """
-    return store.set_seen_offline(tx, guild_id, platform, at)
+
+def on_stream_ended(tx: Connection, event: StreamEnded) -> None:
+    """The platform gives the exact end, which overrules every check."""
+    store.lock_for_facts(tx, event.guild_id)
+    start = event.started_at
+    store.set_stream(tx, event.guild_id, event.platform, start, seen_at=start, ended_at=event.at)
 
 
-def list_uncredited(tx: Connection) -> list[int]:
-    """The servers for which `credit` has something to do."""
-    return store.list_stale_guilds(tx)
+def on_stream_seen_offline(tx: Connection, event: StreamSeenOffline) -> None:
+    """Credits stay as they are: they never reach beyond what was confirmed."""
+    store.set_seen_offline(tx, event.guild_id, event.platform, event.at)
+
+
+def on_exclusion_changed(tx: Connection, event: ExclusionChanged) -> None:
+    """A viewer's watchtime stops counting, or counts again."""
+    if event.scope in ("everything", "watchtime"):
+        store.notify_credited(tx, event.guild_id)
+
+
+# -- crediting ------------------------------------------------------------------------------------
 
 
 def credit(tx: Connection, guild_id: int) -> int:
@@ -95,9 +129,159 @@ def credit(tx: Connection, guild_id: int) -> int:
 
 
 def _credit_day(
-    tx: Connection, guild_id: int, stale: store.StaleDay, limits: Sequence[rules.Limit]
+    tx: Connection, guild_id: int, stale: store.StaleDay, limits: Sequence[Limit]
 ) -> int:
-    within = rules.limited_days(limits, *rules.utc_day(stale.day)) if limits else []
+    within = limited_days(limits, *rules.utc_day(stale.day)) if limits else []
     if not within:
         return store.set_watched(tx, guild_id, stale)
     return store.set_watched_within(tx, guild_id, stale, within)
+
+
+# Credits are computed again from facts, also for days long past, so each limit is kept with the
+# moment from which it applies.
+
+
+def current_limits(tx: Connection, guild_id: int) -> list[Limit]:
+    """Every limit there has been, in order of time, including the present one. Hold the credit's
+    lock: a change is recorded here, from the moment when it was made."""
+    known = _list_limits(tx, guild_id)
+    new = _find_new_limit(tx, guild_id, known)
+    if new is None:
+        return known
+    row = {"holds_from": new.holds_from, "most": new.most}
+    zone = time_zone_of(tx, guild_id).key
+    tx.execute(insert(DailyLimit).values(guild_id=guild_id, time_zone=zone, **row))
+    tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.holds_from})
+    return [*known, new]
+
+
+def find_today(tx: Connection, guild_id: int, now: datetime) -> LimitedDay | None:
+    """The limited day that `now` is in; None if all of it counts."""
+    known = _list_limits(tx, guild_id)
+    new = _find_new_limit(tx, guild_id, known)
+    days = limited_days([*known, new] if new else known, now, now + timedelta.resolution)
+    return days[0] if days else None
+
+
+def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
+    """What is set and not recorded yet."""
+    minutes = setting(tx, guild_id, _SETTINGS["daily_limit_minutes"])
+    most, zone = timedelta(minutes=minutes) or None, time_zone_of(tx, guild_id)
+    last = known[-1] if known else Limit(_BEGINNING, None, zone)
+    changed = {
+        _SETTINGS["daily_limit_minutes"].key: last.most != most,
+        TIME_ZONE.key: most is not None and last.zone != zone,
+    }
+    if not any(changed.values()):
+        return None
+    now = tx.execute(select(func.now())).scalar_one()
+    held = list_held(tx, guild_id)  # without those that went back to a default
+    since = max(held[key].set_at if key in held else now for key in changed if changed[key])
+    return Limit(since if since > last.holds_from else now, most, zone)
+
+
+def _list_limits(tx: Connection, guild_id: int) -> list[Limit]:
+    found = tx.execute(
+        select(DailyLimit.holds_from, DailyLimit.most, DailyLimit.time_zone)
+        .where(DailyLimit.guild_id == guild_id)
+        .order_by(DailyLimit.holds_from)
+    )
+    return [Limit(row.holds_from, row.most, ZoneInfo(row.time_zone)) for row in found]
+
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+# What was credited beyond that moment was credited under the former limit.
+_MARK_STALE = text("""
+    UPDATE watchtime_streams AS s
+       SET stale_from = LEAST(stale_from, GREATEST(started_at, :since))
+     WHERE s.guild_id = :guild_id AND GREATEST(until, seen_at) > :since
+""")
+
+# -- corrections ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """A correction. A negative amount was taken away; `watched` is the total now."""
+
+    viewer: Viewer
+    amount: timedelta
+    watched: timedelta
+    reason: str
+
+
+def adjust(work: Work, who: str, minutes: int, reason: str, key: str) -> Adjusted:
+    """Give minutes, or take them away. Doing it again with the same `key` changes nothing.
+
+    Raises:
+        Refusal: nobody is meant, there is no reason, or they have less than is to be taken.
+    """
+    viewer = people.find_person(work.tx, work.guild_id, who)
+    reason = " ".join(reason.split())[:LONGEST_REASON]
+    amount = timedelta(minutes=minutes)
+    if not reason or not amount or abs(minutes) > MOST_MINUTES:
+        raise Refusal(
+            _("A correction needs a number of minutes and a reason."),
+            _("Like this: `/watchadjust who:MadCats minutes:-30 reason:counted twice`"),
+        )
+    work.lock(Lock.WATCHTIME)
+    before = standings.get_watched(work.tx, work.guild_id, viewer.viewer_id)
+    if work.find(Adjustment, key) is not None:
+        return Adjusted(viewer, amount, before, reason)
+    if before + amount < timedelta():
+        raise Refusal(
+            _("{name} has {minutes} min; more cannot be taken away.").format(
+                name=viewer.name, minutes=f"{_minutes(before):,}"
+            ),
+            _("Nothing has changed."),
+        )
+    _post_adjustment(work, viewer, amount, reason, key)
+    after = standings.get_watched(work.tx, work.guild_id, viewer.viewer_id)
+    post_audit(
+        work.tx,
+        work.guild_id,
+        work.actor,
+        "watchtime.adjust",
+        viewer.name,
+        before={"minutes": _minutes(before)},
+        after={"minutes": _minutes(after), "reason": reason},
+    )
+    return Adjusted(viewer, amount, after, reason)
+
+
+def _post_adjustment(work: Work, viewer: Viewer, amount: timedelta, reason: str, key: str) -> None:
+    whose = {"viewer_id": viewer.viewer_id}
+    values = {"key": key, "amount": amount, "reason": reason, "actor": work.actor, "at": work.now}
+    work.execute(insert(Adjustment).values(**whose, **values))
+    work.execute(
+        upsert(Total)
+        .values(**whose, adjusted=amount)
+        .on_conflict_do_update(
+            constraint="watchtime_totals_once", set_={"adjusted": Total.adjusted + amount}
+        )
+    )
+    store.notify_credited(work.tx, work.guild_id)
+
+
+def _minutes(time: timedelta) -> int:
+    return int(time.total_seconds()) // 60
+
+
+# -- in chat --------------------------------------------------------------------------------------
+
+
+def tell_watchtime(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!watchtime`. No reply if watchtime is off, nor to excluded viewers."""
+    current = load_settings(work, WatchtimeSettings)
+    if not current.enabled or not without_excluded(work.tx, [message], "watchtime"):
+        return
+    viewer_id = people.meet_sender(work.tx, message)
+    rank, watched = standings.get_place(work.tx, work.guild_id, viewer_id)
+    payload = {
+        "seconds": watched.total_seconds(),
+        "rank": rank,
+        "is_streamer": message.sender.is_broadcaster,
+        "window": current.window_minutes,
+    }
+    outbox.post_reply(work.tx, message, "watchtime.reply", payload, once_a_minute=str(viewer_id))

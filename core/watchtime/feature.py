@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
 from core.events import (
@@ -12,27 +13,61 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.kit.feature import ChatCommand, Feature
+from core.kit.feature import ChatCommand, Feature, Task
 from core.kit.health_item import HealthItem
+from core.kit.privacy import personal_data
+from core.kit.services import Services
+from core.kit.tasks import for_each
 from core.kit.words import _
-from core.watchtime import embeds, handlers, streams
-from core.watchtime.buttons import HISTORY, LEADERBOARD, ChoosePeriod
-from core.watchtime.chat import tell_watchtime
-from core.watchtime.commands import Watchtime
-from core.watchtime.personal import PERSONAL
-from core.watchtime.settings import SETTINGS
+from core.kit.work import Lock, chat_action
+from core.watchtime import actions, messages, store, streams
+from core.watchtime.discord import HISTORY, LEADERBOARD, Watchtime
+from core.watchtime.records import Adjustment, Day, Total
+from core.watchtime.rules import WatchtimeSettings
 from core.watchtime.streams import Stream
-from core.watchtime.tasks import CREDIT, PROVE
+
+_log = structlog.get_logger(__name__)
+
+# -- scheduled ------------------------------------------------------------------------------------
+
+_A_DAY = 86_400.0
+
+
+def credit(services: Services) -> None:
+    """Credit every server that has something new, each in its own transaction."""
+    with services.database.begin() as tx:
+        guild_ids = store.list_stale_guilds(tx)
+
+    def credit_one(guild_id: int) -> None:
+        with services.database.begin() as tx:
+            if actions.credit(tx, guild_id):
+                store.notify_credited(tx, guild_id)
+
+    for_each(guild_ids, credit_one)
+
+
+def check_totals(services: Services) -> None:
+    """Log an error if a total is not the sum of its parts."""
+    with services.database.begin() as tx:
+        drift = store.list_drift(tx)
+    if drift:
+        _log.error("Totals differ from their sums", viewers=len(drift), first=drift[0])
+
+
+CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)
+CHECK_TOTALS = Task("watchtime.check_totals", lambda _settings: _A_DAY, check_totals)
+
+# -- health ---------------------------------------------------------------------------------------
 
 UNCONFIRMED_AFTER = timedelta(minutes=5)
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Which channels are live, for the health page."""
-    return [_part(stream, now) for stream in streams.list_newest_streams(tx)]
+    """Which channels are live."""
+    return [_health_of(stream, now) for stream in streams.list_newest_streams(tx)]
 
 
-def _part(stream: Stream, now: datetime) -> HealthItem:
+def _health_of(stream: Stream, now: datetime) -> HealthItem:
     name = f"Stream on {stream.platform.capitalize()}"
     age = (now - stream.seen_at).total_seconds()
     if not stream.is_live:
@@ -55,26 +90,26 @@ def _clock(instant: datetime) -> str:
 FEATURE = Feature(
     "watchtime",
     batch_handlers={
-        ChatMessageSent: handlers.on_chat_messages_sent,
-        StreamSeenLive: handlers.on_streams_seen_live,
+        ChatMessageSent: actions.note_presence,
+        StreamSeenLive: actions.on_streams_seen_live,
     },
     handlers={
-        ExclusionChanged: handlers.on_exclusion_changed,
-        StreamWentLive: handlers.on_stream_went_live,
-        StreamEnded: handlers.on_stream_ended,
-        StreamSeenOffline: handlers.on_stream_seen_offline,
+        ExclusionChanged: actions.on_exclusion_changed,
+        StreamWentLive: actions.on_stream_went_live,
+        StreamEnded: actions.on_stream_ended,
+        StreamSeenOffline: actions.on_stream_seen_offline,
     },
     cogs=(Watchtime,),
     chat_commands=(
         ChatCommand(
             ("watchtime",),
-            tell_watchtime,
+            chat_action(actions.tell_watchtime),
             usage="!watchtime",
             help="Tells how long you have watched, and your rank.",
         ),
     ),
-    settings=SETTINGS,
-    tasks=(CREDIT, PROVE),
+    settings=tuple(WatchtimeSettings.declared.values()),
+    tasks=(CREDIT, CHECK_TOTALS),
     checks=(check_health,),
     audit={
         "watchtime.adjust": lambda before, after: _(
@@ -82,8 +117,11 @@ FEATURE = Feature(
             "{after_reason}"
         ),
     },
-    personal=PERSONAL,
-    lines={"watchtime.told": embeds.told},
-    buttons=(ChoosePeriod,),
+    # When somebody watched is theirs alone, so all of it goes, and with it what was taken away:
+    # who comes back begins at zero.
+    personal=personal_data(
+        Day, Adjustment, Total, before_forget=lambda work, _subject: work.lock(Lock.WATCHTIME)
+    ),
+    lines={"watchtime.reply": messages.reply},
     paginators=(LEADERBOARD, HISTORY),
 )

@@ -1,6 +1,6 @@
 """What counts as presence, and whose; days, weeks and months. Pure: no clock, no database.
 
-The overlap of presence and stream is PostgreSQL's multirange arithmetic and stands in the store.
+The overlap of presence and stream is multirange arithmetic in PostgreSQL, see `store.py`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,27 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from core.events import Sender
+from core.kit.guild_settings import GuildSettings, number, switch
+
+
+class WatchtimeSettings(GuildSettings, feature="watchtime"):
+    """What an admin can set."""
+
+    enabled: bool = switch("Whether chatting earns watchtime.", default=True)
+    window_minutes: int = number(
+        "For how many minutes after each chat message a viewer counts as watching.",
+        default=10,
+        least=1,
+        most=60,
+    )
+    daily_limit_minutes: int = number(
+        "How many minutes of each calendar day count for one viewer, in the server's time zone: "
+        "the first ones. 0 for all of them. A change holds from that moment on; nothing is taken "
+        "away.",
+        default=0,
+        least=0,
+        most=1440,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +130,7 @@ class Limit:
     """How much of each calendar day counts, from a moment on until the next limit's.
 
     Attributes:
-        holds_from: a day that began before counts anew from here.
+        holds_from: a day that began before starts over here.
         most: counted of a day, its first minutes; None for all of it.
         zone: whose midnights make the days.
     """

@@ -1,18 +1,30 @@
-"""The statements that read who watched how long: totals, ranks, the leaderboard, members.
+"""Who watched how long: totals, ranks, members, and the same within a period.
 
-What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind. Who is excluded
-has no place and is no member here, whatever their total says.
+What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind. Viewers who are
+excluded have no rank, whatever their total says.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from core.people.exclusions.store import excluded_from
-from core.watchtime.periods import Place
+from core.watchtime.rules import Stretch, cut_at_midnights
 
 _EXCLUDED = excluded_from("watchtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line of a leaderboard."""
+
+    rank: int
+    viewer_id: int
+    name: str
+    watched: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +46,35 @@ class Rank:
 
 # By steps first, which an index keeps in order; by what was watched only within one's own. Who is
 # excluded is left out by subtraction, a few rows each time: so all others are counted by the index
-# alone. Each statement is told what was found before, because PostgreSQL lets several processes
+# alone. Each statement gets what was found before, because PostgreSQL lets several processes
 # count together only where the bounds are constants.
 _GET_OWN = text(f"""
     SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step,
            :viewer_id IN {_EXCLUDED} AS excluded
-      FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id
+      FROM watchtime_totals AS t WHERE t.guild_id = :guild_id AND t.viewer_id = :viewer_id
 """)
 _EXCLUDED_TOTALS = f"""
             (SELECT DISTINCT viewer_id FROM {_EXCLUDED} AS one) AS excluded
-            JOIN watchtime_totals USING (viewer_id) WHERE guild_id = :guild_id
+            JOIN watchtime_totals AS t USING (viewer_id) WHERE t.guild_id = :guild_id
 """
 _ABOVE = f"""
-        (SELECT count(*) FROM watchtime_totals
-          WHERE guild_id = :guild_id AND step > :step)
-      + (SELECT count(*) FROM watchtime_totals
-          WHERE guild_id = :guild_id AND step = :step AND watched > :watched)
+        (SELECT count(*) FROM watchtime_totals AS t
+          WHERE t.guild_id = :guild_id AND step > :step)
+      + (SELECT count(*) FROM watchtime_totals AS t
+          WHERE t.guild_id = :guild_id AND step = :step AND watched > :watched)
       - (SELECT count(*) FROM {_EXCLUDED_TOTALS} AND watched > :watched)
 """
 _FROM_HERE_DOWN = f"""
-        (SELECT count(*) FROM watchtime_totals
-          WHERE guild_id = :guild_id AND step > 0 AND step < :step)
-      + (SELECT count(*) FROM watchtime_totals
-          WHERE guild_id = :guild_id AND step > 0 AND step = :step AND watched <= :watched)
+        (SELECT count(*) FROM watchtime_totals AS t
+          WHERE t.guild_id = :guild_id AND step > 0 AND step < :step)
+      + (SELECT count(*) FROM watchtime_totals AS t
+          WHERE t.guild_id = :guild_id AND step > 0 AND step = :step AND watched <= :watched)
       - (SELECT count(*) FROM {_EXCLUDED_TOTALS} AND step > 0 AND watched <= :watched)
 """
 _COUNT_ABOVE = text(f"SELECT {_ABOVE}")
 _COUNT_BOTH = text(f"SELECT {_ABOVE} AS above, {_FROM_HERE_DOWN} AS from_here_down")
 _FIND_AHEAD = text(f"""
-    SELECT t.watched FROM watchtime_totals t
+    SELECT t.watched FROM watchtime_totals AS t
      WHERE t.guild_id = :guild_id AND t.step >= :step AND t.watched > :watched
        AND t.viewer_id NOT IN {_EXCLUDED}
      ORDER BY t.step, t.watched LIMIT 1
@@ -79,7 +91,7 @@ def get_place(tx: Connection, guild_id: int, viewer_id: int) -> tuple[int | None
 
 
 def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
-    """Where the viewer stands; a viewer who never watched has no rank."""
+    """A viewer who never watched has no rank."""
     own = tx.execute(_GET_OWN, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
     here = {"guild_id": guild_id, "step": own.step, "watched": own.watched}
     above, from_here_down = tx.execute(_COUNT_BOTH, here).one()
@@ -92,7 +104,8 @@ def get_rank(tx: Connection, guild_id: int, viewer_id: int) -> Rank:
 
 
 _GET_WATCHED = text(
-    "SELECT watched FROM watchtime_totals WHERE guild_id = :guild_id AND viewer_id = :viewer_id"
+    "SELECT watched FROM watchtime_totals AS t"
+    " WHERE t.guild_id = :guild_id AND t.viewer_id = :viewer_id"
 )
 
 
@@ -106,8 +119,8 @@ def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
 _LIST_PLACES = text(f"""
     SELECT t.rank, t.viewer_id, v.name, t.watched
       FROM (SELECT rank() OVER (ORDER BY step DESC, watched DESC) AS rank, viewer_id, watched
-              FROM watchtime_totals t
-             WHERE guild_id = :guild_id AND step > 0
+              FROM watchtime_totals AS t
+             WHERE t.guild_id = :guild_id AND step > 0
                AND t.viewer_id NOT IN {_EXCLUDED}
              ORDER BY step DESC, watched DESC, viewer_id LIMIT :limit OFFSET :offset) AS t
       JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = t.viewer_id
@@ -123,8 +136,8 @@ def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> l
 
 _COUNT_RANKED = text(f"""
     SELECT count(*) FROM (
-        SELECT FROM watchtime_totals t
-         WHERE guild_id = :guild_id AND step > 0
+        SELECT FROM watchtime_totals AS t
+         WHERE t.guild_id = :guild_id AND step > 0
            AND t.viewer_id NOT IN {_EXCLUDED}
          LIMIT :at_most) AS ranked
 """)
@@ -146,8 +159,8 @@ class Totals:
 
 _GET_TOTALS = text(f"""
     SELECT COALESCE(sum(watched), INTERVAL '0') AS watched, count(*) AS viewers
-      FROM watchtime_totals t
-     WHERE guild_id = :guild_id AND step > 0
+      FROM watchtime_totals AS t
+     WHERE t.guild_id = :guild_id AND step > 0
        AND t.viewer_id NOT IN {_EXCLUDED}
 """)
 
@@ -171,7 +184,7 @@ class Member:
 _MEMBERS = f"""
     SELECT l.discord_id, sum(COALESCE(t.watched, INTERVAL '0')) AS watched
       FROM people_links l
-      LEFT JOIN watchtime_totals t USING (guild_id, viewer_id)
+      LEFT JOIN watchtime_totals AS t ON t.guild_id = l.guild_id AND t.viewer_id = l.viewer_id
      WHERE l.guild_id = :guild_id
        AND l.viewer_id NOT IN {_EXCLUDED}
 """
@@ -190,3 +203,144 @@ def get_watched_of_member(tx: Connection, guild_id: int, discord_id: int) -> tim
     key = {"guild_id": guild_id, "discord_id": discord_id}
     row = tx.execute(_GET_MEMBER, key).mappings().first()
     return row["watched"] if row else timedelta()
+
+
+# -- within a period ------------------------------------------------------------------------------
+
+# A period is any stretch of instants. Whole days in UTC are read as they are credited; where it
+# begins or ends within a day, what counts there is cut to it. So periods that touch add up to what
+# was watched in all of them together.
+#
+# Counted of a day is never more than credited: a confirmation that has not been credited yet does
+# not run ahead of the total.
+_EARNED = """
+    WITH edge AS (
+        SELECT (starts_at AT TIME ZONE 'UTC')::date AS day, s.platform,
+               range_agg(tstzrange(s.started_at, s.until))
+                   * tstzmultirange(tstzrange(starts_at, ends_at)) AS live
+          FROM unnest(CAST(:edge_starts AS timestamptz[]), CAST(:edge_ends AS timestamptz[]))
+                   AS edge (starts_at, ends_at)
+          JOIN watchtime_streams AS s
+            ON s.guild_id = :guild_id AND s.until > starts_at AND s.started_at < ends_at
+         GROUP BY starts_at, ends_at, s.platform
+    ), earned AS (
+        SELECT d.viewer_id, sum(d.watched) AS watched, FALSE AS adjusted
+          FROM watchtime_days AS d
+         WHERE d.guild_id = :guild_id AND d.day >= :first_day AND d.day < :last_day
+           AND d.watched > INTERVAL '0' {viewers}
+         GROUP BY d.viewer_id
+        UNION ALL
+        SELECT d.viewer_id,
+               LEAST(d.watched, (
+                   SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
+                     FROM unnest(COALESCE(d.counted, d.present) * edge.live) AS part)), FALSE
+          FROM edge
+          JOIN watchtime_days AS d
+            ON d.guild_id = :guild_id AND d.day = edge.day AND d.platform = edge.platform {viewers}
+        UNION ALL
+        SELECT d.viewer_id, d.amount, TRUE
+          FROM watchtime_adjustments AS d
+         WHERE d.guild_id = :guild_id AND d.at >= :starts_at AND d.at < :ends_at {viewers}
+    ), period AS (
+        SELECT viewer_id, sum(watched) AS watched FROM earned
+         GROUP BY viewer_id HAVING sum(watched) > INTERVAL '0'
+    )
+"""
+_OF_THESE = "AND d.viewer_id IN (SELECT unnest(CAST(:viewer_ids AS bigint[])))"
+_WATCHED_BETWEEN = text(_EARNED.format(viewers=_OF_THESE) + "SELECT viewer_id, watched FROM period")
+_ALL_WATCHED_BETWEEN = text(_EARNED.format(viewers="") + "SELECT viewer_id, watched FROM period")
+
+
+_EARNED_BETWEEN = text(
+    _EARNED.format(viewers=_OF_THESE)
+    + "SELECT COALESCE(sum(watched), INTERVAL '0') FROM earned WHERE NOT adjusted"
+)
+
+
+def watched_between(
+    tx: Connection,
+    guild_id: int,
+    viewer_ids: Collection[int] | None,
+    starts_at: datetime,
+    ends_at: datetime,
+) -> dict[int, timedelta]:
+    """Viewer id -> what counts of [starts_at, ends_at), adjustments made within included; of these
+    viewers or of all, without those who have nothing. It includes excluded viewers."""
+    if ends_at <= starts_at:
+        return {}
+    key = {"guild_id": guild_id} | _bounds(starts_at, ends_at)
+    if viewer_ids is None:
+        found = tx.execute(_ALL_WATCHED_BETWEEN, key)
+    else:
+        found = tx.execute(_WATCHED_BETWEEN, key | {"viewer_ids": list(viewer_ids)})
+    return {row.viewer_id: row.watched for row in found}
+
+
+def earned_between(
+    tx: Connection, guild_id: int, viewer_id: int, starts_at: datetime, ends_at: datetime
+) -> timedelta:
+    """What one viewer was credited of [starts_at, ends_at), without adjustments."""
+    key = {"guild_id": guild_id, "viewer_ids": [viewer_id]} | _bounds(starts_at, ends_at)
+    earned: timedelta = tx.execute(_EARNED_BETWEEN, key).scalar_one()
+    return earned
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines of a period's leaderboard, how many it has in all, and one viewer's own."""
+
+    places: list[Place]
+    ranked: int
+    own: Place | None
+
+
+_LIST_PLACES_IN = text(
+    _EARNED.format(viewers="")
+    + f"""
+    , ranked AS (
+        SELECT rank() OVER (ORDER BY watched DESC) AS rank, viewer_id, watched,
+               row_number() OVER (ORDER BY watched DESC, viewer_id) AS line,
+               count(*) OVER () AS ranked
+          FROM period
+         WHERE period.viewer_id NOT IN {_EXCLUDED}
+    )
+    SELECT r.rank, r.viewer_id, v.name, r.watched, r.ranked,
+           r.line > :offset AND r.line <= :offset + :limit AS on_page
+      FROM ranked r
+      JOIN people_viewers v ON v.guild_id = :guild_id AND v.viewer_id = r.viewer_id
+     WHERE r.line > :offset AND r.line <= :offset + :limit
+        OR r.viewer_id = :own_viewer_id OR r.line = 1
+     ORDER BY r.line
+"""
+)
+
+
+def read_page(
+    tx: Connection,
+    guild_id: int,
+    stretch: Stretch,
+    limit: int,
+    offset: int,
+    own_viewer_id: int | None,
+) -> Page:
+    """Who watched longest within the stretch, added up from days and adjustments."""
+    key = {"guild_id": guild_id, "limit": limit, "offset": offset, "own_viewer_id": own_viewer_id}
+    found = list(tx.execute(_LIST_PLACES_IN, key | _bounds(stretch.starts_at, stretch.ends_at)))
+    places = [(Place(r.rank, r.viewer_id, r.name, r.watched), r.on_page) for r in found]
+    return Page(
+        [place for place, on_page in places if on_page],
+        found[0].ranked if found else 0,
+        next((place for place, _on_page in places if place.viewer_id == own_viewer_id), None),
+    )
+
+
+def _bounds(starts_at: datetime, ends_at: datetime) -> dict[str, Any]:
+    cut = cut_at_midnights(starts_at, ends_at)
+    return {
+        "starts_at": starts_at,
+        "ends_at": ends_at,
+        "first_day": cut.first_day,
+        "last_day": cut.last_day,
+        "edge_starts": [start for start, _end in cut.edges],
+        "edge_ends": [end for _start, end in cut.edges],
+    }

@@ -1,9 +1,9 @@
-"""The statements that write watchtime down and credit it. Reading is in `standings.py`.
+"""The statements that write facts and credit them. Reading is in `standings.py`.
 
 How it stays exact: `watched` is a function of two facts, `present` and the streams' confirmed
 intervals. Whoever changes a fact marks the streams it touches with `stale_from`; the credit
-computes anew, whole, every row whose presence reaches into a stale part, and clears the mark. So
-nothing depends on when or how often it runs, and where nothing changed nothing is written.
+computes every row again whose presence reaches into a stale part, and clears the mark. So nothing
+depends on when or how often it runs, and where nothing changed nothing is written.
 
 Locks, in this order: one advisory lock a server (shared by those who write facts, alone for the
 credit), then rows. Without it a credit could clear a mark while a message that belongs to it is
@@ -19,16 +19,18 @@ from sqlalchemy import Connection, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import notify_after_commit
-from core.kit.work import Lock, lock_guild
+from core.kit.work import ACROSS_GUILDS, Lock, lock_guild
+from core.watchtime.records import ConfirmedStream, OfflineCheck
 from core.watchtime.rules import LimitedDay, Presence
-from core.watchtime.tables import channels, streams
+
+streams, offline_checks = ConfirmedStream.__table__, OfflineCheck.__table__
 
 CREDITED = "watchtime.credited"
-"""Rung with `guild_id` once what somebody in that server has watched has changed."""
+"""Topic: somebody's watchtime in the server `guild_id` has changed."""
 
 
-def ring_credited(tx: Connection, guild_id: int) -> None:
-    """Tell whoever gives something for watchtime, after the commit."""
+def notify_credited(tx: Connection, guild_id: int) -> None:
+    """Wake whoever gives something for watchtime, after the commit."""
     notify_after_commit(tx, CREDITED, guild_id=str(guild_id))
 
 
@@ -59,7 +61,7 @@ _ADD_PRESENCE = text("""
                (guild_id, viewer_id, day, platform, present, spoke_at)
         SELECT guild_id, viewer_id, day, platform, present, spoke_at FROM said
          ORDER BY guild_id, viewer_id, day
-            ON CONFLICT ON CONSTRAINT watchtime_days_one_a_viewer DO UPDATE
+            ON CONFLICT ON CONSTRAINT watchtime_days_once DO UPDATE
            SET present = d.present + excluded.present,
                spoke_at = GREATEST(d.spoke_at, excluded.spoke_at)
          WHERE NOT d.present @> excluded.present OR d.spoke_at < excluded.spoke_at
@@ -67,7 +69,7 @@ _ADD_PRESENCE = text("""
     ), late AS (
         SELECT s.guild_id, s.platform, s.started_at, min(lower(said.present)) AS starts_at
           FROM changed JOIN said USING (guild_id, viewer_id, day)
-          JOIN watchtime_streams s
+          JOIN watchtime_streams AS s
             ON s.guild_id = said.guild_id AND s.platform = said.platform
            AND s.until > lower(said.present) AND s.started_at < upper(said.present)
          GROUP BY s.guild_id, s.platform, s.started_at
@@ -109,8 +111,8 @@ def add_presence(tx: Connection, present: Sequence[Present]) -> None:
 
 
 STILL_LIVE = timedelta(minutes=5)
-"""Kick's list of who is live lags a little behind. Who is seen live for longer after an end that
-was told has come back, as the same stream: nothing ended."""
+"""Kick's list of who is live lags a little behind. A channel that is seen live for longer after the
+end has come back with the same stream: nothing ended."""
 
 
 def set_stream(
@@ -122,10 +124,10 @@ def set_stream(
     seen_at: datetime,
     ended_at: datetime | None = None,
 ) -> bool:
-    """The platform said that this stream was live at `seen_at`, or that it ended; False when that
-    tells nothing new. Facts only grow: an older look undoes nothing, and in whatever order they
-    come, what is known is the last look and, unless that overrules it, the last end."""
-    new = upsert(streams).values(
+    """The platform said that this stream was live at `seen_at`, or that it ended; False if that is
+    nothing new. Facts only grow: an older check undoes nothing, and in whatever order they come,
+    what is known is the last check and, unless that overrules it, the last end."""
+    new = upsert(ConfirmedStream).values(
         guild_id=guild_id,
         platform=platform,
         started_at=started_at,
@@ -133,34 +135,34 @@ def set_stream(
         ended_at=ended_at,
         stale_from=started_at,
     )
-    told = new.excluded
-    seen = func.greatest(streams.c.seen_at, told.seen_at)
-    last_end = func.greatest(streams.c.ended_at, told.ended_at)
+    said = new.excluded
+    seen = func.greatest(streams.c.seen_at, said.seen_at)
+    last_end = func.greatest(streams.c.ended_at, said.ended_at)
     end = case((seen <= last_end + STILL_LIVE, last_end))
     changed = tx.execute(
         new.on_conflict_do_update(
-            constraint="watchtime_streams_one_a_start",
+            constraint="watchtime_streams_once",
             set_={
                 "seen_at": seen,
                 "ended_at": end,
                 # LEAST passes over NULL. The new `until` is one of these two.
-                "stale_from": func.least(streams.c.stale_from, streams.c.until, told.until),
+                "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
             },
-            where=(streams.c.seen_at < told.seen_at) | streams.c.ended_at.is_distinct_from(end),
+            where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
         )
     )
     return changed.rowcount == 1
 
 
 def set_seen_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:
-    """We looked at `at` and the channel was not live; False when a newer look said so already."""
+    """The channel was not live at `at`; False if a newer check said so already."""
     changed = tx.execute(
-        upsert(channels)
+        upsert(OfflineCheck)
         .values(guild_id=guild_id, platform=platform, seen_offline_at=at)
         .on_conflict_do_update(
-            constraint="watchtime_channels_one_a_platform",
+            constraint="watchtime_offline_checks_once",
             set_={"seen_offline_at": at},
-            where=channels.c.seen_offline_at < at,
+            where=offline_checks.c.seen_offline_at < at,
         )
     )
     return changed.rowcount == 1
@@ -173,13 +175,14 @@ def list_stale_guilds(tx: Connection) -> list[int]:
         .distinct()
         .where(streams.c.stale_from.is_not(None))
         .order_by(streams.c.guild_id)
+        .execution_options(**ACROSS_GUILDS)
     )
     return list(found.scalars())
 
 
 @dataclass(frozen=True, slots=True)
 class StaleDay:
-    """A day of a platform whose credits need another look.
+    """A day of a platform whose credits have to be computed again.
 
     Attributes:
         platform: where the stream ran.
@@ -195,22 +198,22 @@ class StaleDay:
 
 
 # What was credited before lies no later than `until` or, when the end turned out to be earlier
-# than a look had said, no later than `seen_at`. Where a limit holds, what changes in a day changes
+# than a check had said, no later than `seen_at`. Where a limit holds, what changes in a day changes
 # what is left of it: `reach` is as long as the longest day, and zero elsewhere.
 _LIST_STALE_DAYS = text("""
     WITH stale AS (
         SELECT platform, day::date AS day,
                range_agg(tstzrange(stale_from, GREATEST(until, seen_at) + :reach)) AS span
-          FROM watchtime_streams,
+          FROM watchtime_streams AS s,
                generate_series(date_trunc('day', stale_from AT TIME ZONE 'UTC'),
                                (GREATEST(until, seen_at) + :reach) AT TIME ZONE 'UTC',
                                '1 day') AS day
-         WHERE guild_id = :guild_id AND stale_from IS NOT NULL
+         WHERE s.guild_id = :guild_id AND stale_from IS NOT NULL
          GROUP BY platform, day
     )
     SELECT platform, day, span::text AS stale,
            (SELECT COALESCE(range_agg(tstzrange(s.started_at, s.until)), '{}')::text
-              FROM watchtime_streams s
+              FROM watchtime_streams AS s
              WHERE s.guild_id = :guild_id AND s.platform = stale.platform
                AND s.until > stale.day::timestamp AT TIME ZONE 'UTC' - :reach
                AND s.started_at < (stale.day + 1)::timestamp AT TIME ZONE 'UTC') AS live
@@ -229,9 +232,9 @@ def list_stale_days(tx: Connection, guild_id: int, *, limited: bool = False) -> 
     return [StaleDay(**row) for row in found.mappings()]
 
 
-# The total changes by what the day changed, in the same statement; `list_drift` proves that it is
+# The total changes by what the day changed, in the same statement; `list_drift` checks that it is
 # the sum of all days. Rows are found again by where they lie: the lock keeps them there, and nobody
-# else makes a total meanwhile. Server and day are said again, else all history is read for it.
+# else makes a total meanwhile. Server and day are repeated, else all history is read for it.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = looked.after, counted = looked.counted
@@ -263,7 +266,7 @@ _SET_WATCHED = text(
     f"""
     WITH looked AS MATERIALIZED (
         SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted, {_LENGTH} AS after
-          FROM watchtime_days d,
+          FROM watchtime_days AS d,
                LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
@@ -273,7 +276,7 @@ _SET_WATCHED = text(
 
 
 def set_watched(tx: Connection, guild_id: int, stale: StaleDay) -> int:
-    """Compute anew what the stale part touches; returns how many rows changed."""
+    """Compute again what the stale part touches; returns how many rows changed."""
     return tx.execute(_SET_WATCHED, _key(guild_id, stale)).rowcount
 
 
@@ -287,7 +290,7 @@ _SET_WATCHED_WITHIN = text(
     ), touched AS (
         SELECT d.ctid, d.viewer_id, d.day, d.watched, d.present * CAST(:live AS tstzmultirange)
                    AS whole
-          FROM watchtime_days d
+          FROM watchtime_days AS d
          WHERE d.guild_id = :guild_id AND d.day = :day AND d.platform = :platform
            AND d.present && CAST(:stale AS tstzmultirange)
     ), part AS (
@@ -295,7 +298,7 @@ _SET_WATCHED_WITHIN = text(
                sum(upper(part) - lower(part))
                    OVER (PARTITION BY t.viewer_id, span.starts_at ORDER BY part) AS up_to_here
           FROM touched t
-          JOIN watchtime_days d
+          JOIN watchtime_days AS d
             ON d.guild_id = :guild_id AND d.viewer_id = t.viewer_id
            AND d.day BETWEEN t.day - 2 AND t.day,
                span,
@@ -318,7 +321,7 @@ _SET_WATCHED_WITHIN = text(
 def set_watched_within(
     tx: Connection, guild_id: int, stale: StaleDay, days: Sequence[LimitedDay]
 ) -> int:
-    """The same where limits hold; `days` are those that the stale day touches."""
+    """The same with limits; `days` are those that the stale day touches."""
     spans = {
         "starts": [day.starts_at for day in days],
         "ends": [day.ends_at for day in days],
@@ -338,8 +341,8 @@ def _key(guild_id: int, stale: StaleDay) -> dict[str, Any]:
 
 
 _END_STALE = text("""
-    UPDATE watchtime_streams SET stale_from = NULL
-     WHERE guild_id = :guild_id AND stale_from IS NOT NULL
+    UPDATE watchtime_streams AS s SET stale_from = NULL
+     WHERE s.guild_id = :guild_id AND stale_from IS NOT NULL
 """)
 
 
@@ -350,7 +353,7 @@ def end_stale(tx: Connection, guild_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A total that is not the sum it stands for; there is none unless something is broken."""
+    """A total that differs from the sum of its parts. This is a bug."""
 
     guild_id: int
     viewer_id: int
@@ -377,7 +380,7 @@ _LIST_DRIFT = text("""
     )
     SELECT * FROM both_sides WHERE credited <> days OR adjusted <> adjustments
      ORDER BY guild_id, viewer_id
-""")
+""").execution_options(**ACROSS_GUILDS)
 
 
 def list_drift(tx: Connection) -> list[Drift]:

@@ -1,9 +1,12 @@
-"""The statements that read streams, and who is there right now."""
+"""Streams, who is present right now, and stream by stream what a viewer watched."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
+
+from core.kit.work import ACROSS_GUILDS
+from core.people.records import Viewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +18,8 @@ class Stream:
         platform: where it runs.
         started_at: when it began; identifies it on its channel.
         seen_at: when the platform last said that it is live.
-        ended_at: when the platform said that it ended; None when it has not told.
-        is_live: it has not ended, and no later look found the channel offline.
+        ended_at: when the platform said that it ended.
+        is_live: it has not ended, and no later check found the channel offline.
     """
 
     guild_id: int
@@ -31,12 +34,13 @@ _NEWEST_STREAMS = """
     SELECT DISTINCT ON (s.guild_id, s.platform)
            s.guild_id, s.platform, s.started_at, s.seen_at, s.ended_at,
            s.ended_at IS NULL AND s.seen_at > COALESCE(c.seen_offline_at, '-infinity') AS is_live
-      FROM watchtime_streams s
-      LEFT JOIN watchtime_channels c USING (guild_id, platform)
+      FROM watchtime_streams AS s
+      LEFT JOIN watchtime_offline_checks AS c
+        ON c.guild_id = s.guild_id AND c.platform = s.platform
 """
 _LIST_STREAMS = text(
-    _NEWEST_STREAMS + "ORDER BY s.guild_id, s.platform, s.started_at DESC",
-)
+    _NEWEST_STREAMS + "ORDER BY s.guild_id, s.platform, s.started_at DESC"
+).execution_options(**ACROSS_GUILDS)
 _LIST_STREAMS_OF = text(
     _NEWEST_STREAMS
     + "WHERE s.guild_id = :guild_id ORDER BY s.guild_id, s.platform, s.started_at DESC"
@@ -55,8 +59,8 @@ def list_newest_streams(tx: Connection, guild_id: int | None = None) -> list[Str
 # Never more than has been credited: the stale part is left out, as it is in the total.
 _GET_WATCHED_OF_STREAM = text("""
     SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
-      FROM watchtime_streams s
-      JOIN watchtime_days d
+      FROM watchtime_streams AS s
+      JOIN watchtime_days AS d
         ON d.guild_id = s.guild_id AND d.platform = s.platform AND d.viewer_id = :viewer_id
        AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
                      AND (s.until AT TIME ZONE 'UTC')::date,
@@ -83,8 +87,8 @@ def get_watched_of_stream(tx: Connection, stream: Stream, viewer_id: int) -> tim
 # Windows that touch at midnight lie in two rows and are one stretch of presence.
 _FIND_PRESENT_UNTIL = text("""
     SELECT upper(stretch)
-      FROM unnest((SELECT range_agg(present) FROM watchtime_days
-                    WHERE guild_id = :guild_id AND viewer_id = :viewer_id
+      FROM unnest((SELECT range_agg(present) FROM watchtime_days AS d
+                    WHERE d.guild_id = :guild_id AND viewer_id = :viewer_id
                       AND day BETWEEN (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
                                   AND (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date + 1
                   )) AS stretch
@@ -102,8 +106,8 @@ def find_present_until(
 
 
 _FIND_SPOKE_AT = text("""
-    SELECT spoke_at FROM watchtime_days
-     WHERE guild_id = :guild_id AND viewer_id = :viewer_id ORDER BY day DESC LIMIT 1
+    SELECT spoke_at FROM watchtime_days AS d
+     WHERE d.guild_id = :guild_id AND viewer_id = :viewer_id ORDER BY day DESC LIMIT 1
 """)
 
 
@@ -115,8 +119,8 @@ def find_spoke_at(tx: Connection, guild_id: int, viewer_id: int) -> datetime | N
 
 
 _COUNT_PRESENT = text("""
-    SELECT count(*) FROM watchtime_days
-     WHERE guild_id = :guild_id AND platform = :platform
+    SELECT count(*) FROM watchtime_days AS d
+     WHERE d.guild_id = :guild_id AND platform = :platform
        AND day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date
        AND present @> CAST(:now AS timestamptz)
 """)
@@ -126,3 +130,80 @@ def count_present(tx: Connection, guild_id: int, platform: str, now: datetime) -
     """How many viewers of a platform are there now."""
     key = {"guild_id": guild_id, "platform": platform, "now": now}
     return int(tx.execute(_COUNT_PRESENT, key).scalar_one())
+
+
+# -- when and why a viewer's minutes came ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stream that was watched, or a correction.
+
+    Attributes:
+        at: the first counted instant of the stream, or when it was corrected.
+        until: the last counted instant; None for a correction.
+        amount: what counts; a correction may take away.
+        stretches: into how many pieces the stream's time falls; 0 for a correction.
+        reason: why it was corrected; empty for a stream.
+        actor: Discord id of who did that.
+    """
+
+    at: datetime
+    until: datetime | None
+    amount: timedelta
+    stretches: int
+    reason: str
+    actor: int | None
+
+
+# A stream ends for this where its credits are not computed yet, as above. Windows that touch
+# at midnight lie in two rows and are one stretch.
+_ENTRIES = """
+    WITH watched AS (
+        SELECT s.started_at,
+               range_agg(COALESCE(d.counted, d.present)
+                         * tstzmultirange(tstzrange(s.started_at, COALESCE(s.stale_from, s.until))))
+                   AS counted
+          FROM watchtime_streams AS s
+          JOIN watchtime_days AS d
+            ON d.guild_id = s.guild_id AND d.viewer_id = :viewer_id
+           AND d.day BETWEEN (s.started_at AT TIME ZONE 'UTC')::date
+                         AND (s.until AT TIME ZONE 'UTC')::date
+         WHERE s.guild_id = :guild_id AND s.platform = :platform
+           AND (s.stale_from IS NULL OR s.stale_from > s.started_at)
+         GROUP BY s.started_at
+    ), entry AS (
+        SELECT lower(counted) AS at, upper(counted) AS until,
+               (SELECT sum(upper(part) - lower(part)) FROM unnest(counted) AS part) AS amount,
+               (SELECT count(*) FROM unnest(counted)) AS stretches,
+               '' AS reason, CAST(NULL AS bigint) AS actor
+          FROM watched WHERE NOT isempty(counted)
+        UNION ALL
+        SELECT at, NULL, amount, 0, reason, actor
+          FROM watchtime_adjustments AS a
+         WHERE a.guild_id = :guild_id AND viewer_id = :viewer_id
+    )
+"""
+_LIST_ENTRIES = text(
+    _ENTRIES + "SELECT * FROM entry ORDER BY at DESC, amount LIMIT :limit OFFSET :offset"
+)
+_COUNT_ENTRIES = text(_ENTRIES + "SELECT count(*) FROM entry")
+
+
+def list_entries(tx: Connection, viewer: Viewer, limit: int, offset: int) -> list[Entry]:
+    """The newest first."""
+    found = tx.execute(_LIST_ENTRIES, {**_key_of(viewer), "limit": limit, "offset": offset})
+    return [Entry(**row) for row in found.mappings()]
+
+
+def count_entries(tx: Connection, viewer: Viewer) -> int:
+    """How many there are."""
+    return int(tx.execute(_COUNT_ENTRIES, _key_of(viewer)).scalar_one())
+
+
+def _key_of(viewer: Viewer) -> dict[str, object]:
+    return {
+        "guild_id": viewer.guild_id,
+        "viewer_id": viewer.viewer_id,
+        "platform": viewer.platform,
+    }

@@ -34,7 +34,7 @@ _NOBODYS = {
     "a platform, a time zone": """
         guild_channels.platform people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
-        wagers_polls.platform watchtime_channels.platform watchtime_days.platform
+        wagers_polls.platform watchtime_offline_checks.platform watchtime_days.platform
         watchtime_limits.time_zone watchtime_streams.platform""",
     "the server, its channel and what an admin chose for it": """
         guilds.name guild_channels.channel_id guild_channels.slug guild_settings.value

@@ -32,7 +32,7 @@ from core.privacy import actions
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.slot_calls.rules import SlotCallSettings
 from core.watchtime import actions as watchtime
-from core.watchtime.tables import adjustments, days, totals
+from core.watchtime.records import Adjustment, Day, Total
 
 ADMIN = 900
 MIA = 1_100_000_000_000_000_003
@@ -107,7 +107,7 @@ def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
     cache_of(tx).clear()
     watchtime.credit(tx, guild_id)
     tx.execute(
-        insert(adjustments).values(
+        insert(Adjustment).values(
             **mine,
             key=f"k{next(_numbers)}",
             amount=timedelta(minutes=5),
@@ -213,13 +213,5 @@ def traces(tx: Connection, guild_id: int) -> dict[str, int]:
 
 def watched(tx: Connection, guild_id: int, viewer_id: int) -> int:
     """Rows of watchtime that a viewer has."""
-    return sum(
-        len(
-            tx.execute(
-                select(table.c.viewer_id).where(
-                    table.c.guild_id == guild_id, table.c.viewer_id == viewer_id
-                )
-            ).all()
-        )
-        for table in (days, adjustments, totals)
-    )
+    with Work(tx, guild_id, now=NOON) as work:
+        return sum(work.count(one.viewer_id == viewer_id) for one in (Day, Adjustment, Total))

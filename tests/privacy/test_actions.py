@@ -50,9 +50,9 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     assert told["linked_accounts"][0]["user_id_there"] == MADCATS
     assert told["attempts_to_link"][0]["your_picture"].endswith("mia.png")
     assert told["slot_calls"][0]["slot"] == "Book of Dead"
-    assert told["watchtime"] == [{"watched": "10.00 minutes"}]
-    assert told["watchtime_by_day"][0]["day_in_utc"] == "2026-05-01"
-    assert told["watchtime_corrections"][0]["reason"] == "x"
+    assert [row["watched"] for row in told["watchtime_totals"]] == ["10.00 minutes"]
+    assert told["watchtime_days"][0]["day"] == "2026-05-01"
+    assert told["watchtime_adjustments"][0]["reason"] == "x"
     assert [row["scope"] for row in told["people_exclusions"]] == ["slot_calls", "watchtime"]
     assert told["people_exclusions"][0]["excluded_at"]
     assert told["what_kick_told"][0]["content"] == "my secret"

@@ -11,11 +11,12 @@ from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
 from core.kit.personal import Account, Subject
+from core.kit.work import run_in_guild
 from core.roles import actions
 from core.roles.feature import FEATURE
 from core.roles.feature import check_health as health
 from core.roles.rules import Role
-from core.watchtime.adjustments import adjust
+from core.watchtime.actions import adjust
 from core.watchtime.store import CREDITED
 from tests.clean import cleaned
 from tests.roles.scene import ADMIN, BRONZE, LINKED, NOON, SILVER, Guild, seen
@@ -75,7 +76,7 @@ def test_a_correction_may_bring_a_role_at_once(
         with database.begin() as tx:
             Guild(tx, guild_id).link(7)
         with database.begin() as tx:
-            adjust(tx, guild_id, "viewer7", 60, "a prize", ADMIN, "key", NOON)
+            run_in_guild(tx, guild_id, ADMIN, NOON, adjust, "viewer7", 60, "a prize", "key")
     assert CREDITED in notified
 
 

@@ -4,10 +4,11 @@ The model knows nothing of days, ranges or databases. It cuts time at every inst
 asks of each piece: did this viewer write within the window before it, and was a stream running?
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, text
 
@@ -22,12 +23,17 @@ from core.events import (
 )
 from core.inbox.handlers import collect, handle
 from core.kit.database import cache_of
-from core.kit.work import run_in_guild
+from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.people.exclusions import actions as exclusions
 from core.watchtime.feature import FEATURE
 from core.watchtime.rules import Limit
 from core.watchtime.store import STILL_LIVE
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ADMIN = 900
 
 EVENING = datetime(2026, 3, 1, 22, 0, tzinfo=UTC)
 """Two hours before a midnight."""
@@ -208,13 +214,24 @@ def _until(told: Sequence[Event], start: datetime) -> datetime:
     return max([start, *looks])
 
 
+def do(
+    tx: Connection,
+    guild_id: int,
+    action: Callable[Concatenate[Work, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """An admin does this, in a transaction of its own."""
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, ADMIN, at(60), action, *args, **kwargs)
+
+
 def exclude(tx: Connection, guild_id: int, who: str, now: datetime | None = None) -> str:
     """As `/watchexclude add`, in a transaction of its own."""
     cache_of(tx).clear()
-    return run_in_guild(tx, guild_id, 900, now or at(20), exclusions.exclude, who, "watchtime")
+    return run_in_guild(tx, guild_id, ADMIN, now or at(20), exclusions.exclude, who, "watchtime")
 
 
 def include(tx: Connection, guild_id: int, who: str) -> str:
     """As `/watchexclude remove`."""
-    cache_of(tx).clear()
-    return run_in_guild(tx, guild_id, 900, at(60), exclusions.include, who, "watchtime")
+    return do(tx, guild_id, exclusions.include, who, "watchtime")

@@ -8,12 +8,11 @@ from sqlalchemy import Connection
 
 from core.kit.database import Database
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.people import store as people
-from core.watchtime import actions, adjustments, periods, standings, store
-from core.watchtime.adjustments import Adjusted
-from tests.watchtime.model import Teller, at, tell
-
-ADMIN = 900
+from core.watchtime import actions, standings, store
+from core.watchtime.actions import Adjusted
+from tests.watchtime.model import ADMIN, Teller, at, tell
 
 
 def evening(tx: Connection, guild_id: int) -> None:
@@ -26,7 +25,9 @@ def evening(tx: Connection, guild_id: int) -> None:
 def adjust(
     tx: Connection, guild_id: int, minutes: int, key: str = "1", reason: str = "a quiz"
 ) -> Adjusted:
-    return adjustments.adjust(tx, guild_id, "viewer1", minutes, reason, ADMIN, key, at(30))
+    return run_in_guild(
+        tx, guild_id, ADMIN, at(30), actions.adjust, "viewer1", minutes, reason, key
+    )
 
 
 def total(tx: Connection, guild_id: int) -> timedelta:
@@ -113,6 +114,6 @@ def test_a_correction_belongs_to_the_period_that_begins_with_it(
 ) -> None:
     evening(tx, guild_id)
     viewer = adjust(tx, guild_id, 30).viewer
-    before = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))
-    after = periods.watched_between(tx, guild_id, [viewer.viewer_id], at(30), at(40))
+    before = standings.watched_between(tx, guild_id, [viewer.viewer_id], at(20), at(30))
+    after = standings.watched_between(tx, guild_id, [viewer.viewer_id], at(30), at(40))
     assert (before, after) == ({}, {viewer.viewer_id: timedelta(minutes=30)})

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from core.guilds import actions as guilds
+from core.guilds.actions import change_settings
 from core.outbox.records import messages
 from core.watchtime import actions
 from core.watchtime.feature import FEATURE
-from core.watchtime.settings import ENABLED
-from tests.watchtime.model import Teller, at, exclude, tell
+from core.watchtime.rules import WatchtimeSettings
+from tests.watchtime.model import Teller, at, do, exclude, tell
 
 
 @pytest.fixture
@@ -76,6 +76,6 @@ def test_nothing_is_said_where_nothing_is_earned(
 ) -> None:
     exclude(tx, guild_id, "viewer1")
     ask(tx, teller, 1, 30)
-    guilds.change_setting(tx, guild_id, ENABLED, False, actor=1)
+    do(tx, guild_id, change_settings, WatchtimeSettings, enabled=False)
     ask(tx, teller, 2, 30)
     assert said(tx, guild_id) == []

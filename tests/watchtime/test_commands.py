@@ -210,7 +210,7 @@ def test_the_leaderboard_of_few(ask: Asker) -> None:
     assert rows == [
         "🥇 **viewer1** · 25 min",
         "",
-        "-# Your own place appears here once you have linked: `/link`",
+        "-# Link your account with `/link` to see your own rank here.",
     ]
 
 
@@ -302,7 +302,7 @@ def test_a_history_is_turned_by_who_asked_and_copied_for_admins_alone(world: Wor
     assert len(text_of(embed).split("\n")) == 2 + 8
     assert "1/2" in ids(answer)
     refused = world.driver.click("leo", answer["message_id"], ids(answer)["Next"])["response"]
-    assert refused["embeds"][0]["title"] == "⚠️ This is not yours to see."
+    assert refused["embeds"][0]["title"] == "⚠️ This history belongs to somebody else."
     copy = world.driver.click("nora", answer["message_id"], ids(answer)["Next"])["response"]
     assert copy["ephemeral"] is True
     assert "2/2" in ids(copy)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from core.kit.database import Database
 from core.kit.services import Services
-from core.watchtime import actions, tasks
+from core.watchtime import actions, feature, store
 from tests.patience import PATIENCE
 from tests.watchtime.model import Teller, at, tell, watched
 
@@ -81,11 +81,11 @@ def test_the_task_credits_who_has_news(services: Services, committed_guild: int)
     teller = Teller(committed_guild)
     with services.database.begin() as tx:
         tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
-        assert actions.list_uncredited(tx) == [committed_guild]
-    tasks.CREDIT.run(services)
+        assert store.list_stale_guilds(tx) == [committed_guild]
+    feature.CREDIT.run(services)
     with services.database.begin() as tx:
         assert watched(tx, committed_guild) == {5: FIVE}
-        assert actions.list_uncredited(tx) == []
+        assert store.list_stale_guilds(tx) == []
 
 
 def test_a_server_that_cannot_be_credited_holds_up_no_other(
@@ -100,10 +100,10 @@ def test_a_server_that_cannot_be_credited_holds_up_no_other(
             tx.execute(_TWO_DAYS_IN_ONE, {"guild_id": guild_id, "from": at(-1), "to": at(2880)})
             tell(tx, Teller(guild_id).seen_live(at(0), at(2880)))
         with pytest.raises(IntegrityError, match="watchtime_days_fit_in_a_day"):
-            tasks.CREDIT.run(services)
+            feature.CREDIT.run(services)
         with services.database.begin() as tx:
             assert watched(tx, committed_guild) == {5: FIVE}
-            assert actions.list_uncredited(tx) == [guild_id]
+            assert store.list_stale_guilds(tx) == [guild_id]
 
 
 _TWO_DAYS_IN_ONE = text("""
@@ -124,7 +124,7 @@ def cleaned_of_watchtime(database: Database, guild_id: int) -> Iterator[None]:
 
 
 def test_the_task_runs_as_often_as_set(services: Services) -> None:
-    assert tasks.CREDIT.every(services.settings) == services.settings.watch_interval_seconds
+    assert feature.CREDIT.every(services.settings) == services.settings.watch_interval_seconds
 
 
 def test_a_row_that_does_not_change_is_not_written(
@@ -147,11 +147,11 @@ def test_a_total_that_is_not_the_sum_is_found(services: Services, committed_guil
         tell(tx, teller.says(5, at(0)), teller.seen_live(at(0), at(5)))
         actions.credit(tx, committed_guild)
     with capture_logs() as lines:
-        tasks.PROVE.run(services)
+        feature.CHECK_TOTALS.run(services)
     assert lines == []
     with services.database.begin() as tx:
         tx.execute(text("UPDATE watchtime_totals SET credited = credited + INTERVAL '1 second'"))
     with capture_logs() as lines:
-        tasks.PROVE.run(services)
+        feature.CHECK_TOTALS.run(services)
     (line,) = lines
     assert (line["log_level"], line["viewers"]) == ("error", 1)

@@ -12,7 +12,7 @@ from core.events import Event
 from core.guilds import actions as guilds
 from core.kit.database import Database
 from core.watchtime import actions, store
-from core.watchtime.settings import WINDOW_MINUTES
+from core.watchtime.rules import WatchtimeSettings
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, expected, tell, watched
 
@@ -82,12 +82,14 @@ def test_like_the_slow_model(
 ) -> None:
     with database.engine.connect() as tx:
         tx.info.clear()
-        guilds.change_setting(tx, GUILD, WINDOW_MINUTES, minutes, actor=1)
+        guilds.change_setting(
+            tx, GUILD, WatchtimeSettings.declared["window_minutes"], minutes, actor=1
+        )
         play(tx, story, credit_after, in_batches=in_batches)
         assert watched(tx, GUILD) == expected(story, timedelta(minutes=minutes))
         assert watched(tx, OTHER_GUILD) == {}
         assert actions.credit(tx, GUILD) == 0, "what is credited is not credited again"
-        assert actions.list_uncredited(tx) == []
+        assert store.list_stale_guilds(tx) == []
         assert presence_outside_its_day(tx) == 0
         assert store.list_drift(tx) == []
         tx.rollback()

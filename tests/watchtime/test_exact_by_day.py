@@ -17,11 +17,11 @@ from core.events import Event
 from core.guilds import actions as guilds
 from core.guilds.settings import TIME_ZONE
 from core.kit.database import Database
+from core.kit.work import run_in_guild
 from core.people import store as people
-from core.watchtime import actions, adjustments, looks, periods, standings, store
-from core.watchtime.rules import Limit, Stretch, stretch_of
-from core.watchtime.settings import DAILY_LIMIT_MINUTES
-from core.watchtime.tables import limits as limits_table
+from core.watchtime import actions, standings, store, views
+from core.watchtime.records import DailyLimit
+from core.watchtime.rules import Limit, Stretch, WatchtimeSettings, stretch_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import (
     EVENING,
@@ -37,6 +37,7 @@ from tests.watchtime.model import (
 )
 from tests.watchtime.test_exact import play, stories
 
+DAILY_LIMIT = WatchtimeSettings.declared["daily_limit_minutes"]
 MINUTE, TEN = timedelta(minutes=1), timedelta(minutes=10)
 NOBODY = 99
 
@@ -92,11 +93,11 @@ def write_down(tx: Connection, known: Sequence[Limit], zone: str) -> None:
     name = last.zone.key if isinstance(last.zone, ZoneInfo) else zone
     guilds.change_setting(tx, GUILD, TIME_ZONE, name, actor=1)
     most = last.most or timedelta()
-    guilds.change_setting(tx, GUILD, DAILY_LIMIT_MINUTES, int(most.total_seconds()) // 60, actor=1)
+    guilds.change_setting(tx, GUILD, DAILY_LIMIT, int(most.total_seconds()) // 60, actor=1)
     for one in known:
         assert isinstance(one.zone, ZoneInfo)
         row = {"holds_from": one.holds_from, "most": one.most, "time_zone": one.zone.key}
-        tx.execute(insert(limits_table).values(guild_id=GUILD, **row))
+        tx.execute(insert(DailyLimit).values(guild_id=GUILD, **row))
 
 
 def our_ids(tx: Connection) -> dict[int, int]:
@@ -152,7 +153,7 @@ def test_a_late_message_reaches_the_days_later_streams(tx: Connection) -> None:
 
 def within_hour(tx: Connection, start: datetime) -> timedelta:
     (number,) = our_ids(tx).values()
-    found = periods.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))
+    found = standings.watched_between(tx, GUILD, [number], start, start + timedelta(hours=1))
     return found.get(number, timedelta())
 
 
@@ -189,10 +190,10 @@ def check_periods(
     first, second = sorted((data.draw(cut), data.draw(cut)))
     ends = (place.evening - timedelta(days=40), first, second, place.evening + timedelta(days=40))
     for start, end in pairwise(ends):
-        found = periods.watched_between(tx, GUILD, list(ids.values()), start, end)
+        found = standings.watched_between(tx, GUILD, list(ids.values()), start, end)
         model = {ids[v]: within(theirs, start, end) for v, theirs in pieces.items()}
         assert found == {number: time for number, time in model.items() if time}
-    assert periods.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
+    assert standings.watched_between(tx, OTHER_GUILD, list(ids.values()), ends[0], ends[-1]) == {}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=str)
@@ -218,7 +219,7 @@ def test_boards_like_the_slow_model(database: Database, place: Place, data: st.D
             exclude(tx, GUILD, f"viewer{viewer}", now)
         for period in ("all", "month", "week"):
             stretch = stretch_of(period, now, zone)
-            board = looks.leaderboard(tx, GUILD, NOBODY, now, period=period, size=25)
+            board = run_in_guild(tx, GUILD, NOBODY, now, views.get_board, period, 25)
             model = {
                 f"viewer{v}": summed(theirs, given_to.get(v, []), stretch)
                 for v, theirs in pieces.items()
@@ -251,7 +252,9 @@ def correct(
         if viewer in ids and minutes and total >= timedelta():
             name = f"viewer{viewer}"
             for _ in range(2):  # told twice
-                adjustments.adjust(tx, GUILD, name, minutes, "for fun", 1, f"test:{number}", when)
+                run_in_guild(
+                    tx, GUILD, 1, when, actions.adjust, name, minutes, "for fun", f"test:{number}"
+                )
             done.setdefault(viewer, []).append((when, amount))
     return done
 
@@ -278,7 +281,7 @@ def test_a_limit_holds_from_when_it_was_set_and_takes_nothing_away(
     assert viewer is not None
     before = standings.get_watched(tx, guild_id, viewer.viewer_id)
     assert before >= timedelta(minutes=29)
-    guilds.change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 15, actor=1)
+    guilds.change_setting(tx, guild_id, DAILY_LIMIT, 15, actor=1)
     tell(tx, teller.seen_live(start, teller_now + timedelta(minutes=60)))
     actions.credit(tx, guild_id)
     after = standings.get_watched(tx, guild_id, viewer.viewer_id)
@@ -295,14 +298,14 @@ def test_the_card_says_that_the_limit_is_reached_when_nothing_more_counts(
     teller, end = Teller(guild_id), noon.replace(hour=0) + timedelta(days=1)
     tell(tx, teller.went_live(noon), *(teller.says(1, noon + m * MINUTE) for m in range(0, 60, 5)))
     tell(tx, teller.seen_live(noon, noon + 20 * MINUTE))
-    guilds.change_setting(tx, guild_id, DAILY_LIMIT_MINUTES, 15, actor=1)
+    guilds.change_setting(tx, guild_id, DAILY_LIMIT, 15, actor=1)
     row = {"holds_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
-    tx.execute(insert(limits_table).values(guild_id=guild_id, **row))
+    tx.execute(insert(DailyLimit).values(guild_id=guild_id, **row))
     viewer = people.find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None
     for minute, limit_ends_at in ((20, None), (34, None), (35, end), (50, end)):
         tell(tx, teller.seen_live(noon, noon + minute * MINUTE))
         actions.credit(tx, guild_id)
-        found = looks.standing(tx, viewer, noon + minute * MINUTE)
+        found = run_in_guild(tx, guild_id, NOBODY, noon + minute * MINUTE, views.get_status, viewer)
         assert found.rank.watched == min(minute, 35) * MINUTE
         assert found.limit_ends_at == limit_ends_at

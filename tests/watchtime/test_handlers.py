@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection
 
 from core.events import StreamSeenLive
-from core.guilds import actions as guilds
-from core.watchtime import actions, standings, streams
-from core.watchtime.settings import ENABLED, WINDOW_MINUTES
-from tests.watchtime.model import Teller, at, tell, watched
+from core.guilds.actions import change_settings
+from core.watchtime import actions, standings, store, streams
+from core.watchtime.rules import WatchtimeSettings
+from tests.watchtime.model import Teller, at, do, tell, watched
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ def test_some_earn_nothing(
 
 
 def test_switched_off_nobody_earns(tx: Connection, guild_id: int, teller: Teller) -> None:
-    guilds.change_setting(tx, guild_id, ENABLED, False, actor=1)
+    do(tx, guild_id, change_settings, WatchtimeSettings, enabled=False)
     tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {}
 
 
 def test_the_window_is_a_setting(tx: Connection, guild_id: int, teller: Teller) -> None:
-    guilds.change_setting(tx, guild_id, WINDOW_MINUTES, 3, actor=1)
+    do(tx, guild_id, change_settings, WatchtimeSettings, window_minutes=3)
     tell(tx, teller.says(5, at(1)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {5: minutes(3)}
 
@@ -121,9 +121,9 @@ def test_a_late_message_is_credited_in_a_stream_long_settled(
 ) -> None:
     tell(tx, teller.went_live(at(0)), teller.ended(at(0), at(60)))
     assert credited(tx, guild_id) == {}
-    assert actions.list_uncredited(tx) == []
+    assert store.list_stale_guilds(tx) == []
     tell(tx, teller.says(5, at(55)))
-    assert actions.list_uncredited(tx) == [guild_id]
+    assert store.list_stale_guilds(tx) == [guild_id]
     assert credited(tx, guild_id) == {5: minutes(5)}
 
 
@@ -133,7 +133,7 @@ def test_a_replayed_message_gives_the_credit_nothing_to_do(
     tell(tx, teller.says(5, at(55)), teller.went_live(at(0)), teller.ended(at(0), at(60)))
     actions.credit(tx, guild_id)
     tell(tx, teller.says(5, at(55)), teller.ended(at(0), at(60)), teller.went_live(at(0)))
-    assert actions.list_uncredited(tx) == []
+    assert store.list_stale_guilds(tx) == []
 
 
 def test_servers_never_notice_each_other(
@@ -159,7 +159,7 @@ def test_a_late_message_gives_another_server_nothing_to_credit(
         tell(tx, one.went_live(at(0)), one.ended(at(0), at(60)))
         actions.credit(tx, one.guild_id)
     tell(tx, teller.says(5, at(55)))
-    assert actions.list_uncredited(tx) == [guild_id]
+    assert store.list_stale_guilds(tx) == [guild_id]
 
 
 def test_a_platform_counts_for_its_own_streams(

@@ -10,8 +10,8 @@ from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.exclusions.actions import exclude_viewer
 from core.watchtime import actions, standings
+from core.watchtime.records import Total
 from core.watchtime.standings import Rank
-from core.watchtime.tables import totals
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, tell
 
@@ -76,7 +76,7 @@ def _add(
     name = f"viewer{number}"
     viewer_id = people.set_viewer(tx, guild_id, "kick", number + 1, name, at(0))
     row = {"guild_id": guild_id, "viewer_id": viewer_id}
-    tx.execute(insert(totals).values(**row, credited=credited, adjusted=adjusted))
+    tx.execute(insert(Total).values(**row, credited=credited, adjusted=adjusted))
     return viewer_id
 
 

@@ -7,13 +7,15 @@ import pytest
 from sqlalchemy import Connection
 
 from core.guilds import store as guilds
+from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.health_item import HealthItem
+from core.kit.work import run_in_guild
 from core.people import actions as people
 from core.people.store import add_link
-from core.watchtime import actions, looks
+from core.watchtime import actions, views
 from core.watchtime.feature import FEATURE
-from core.watchtime.looks import Board, Own, Standing
+from core.watchtime.views import Board, Overview, Own, Status
 from tests.watchtime.model import Teller, at, exclude, tell
 
 
@@ -28,12 +30,20 @@ def teller(tx: Connection, guild_id: int) -> Teller:
     return teller
 
 
-def card(tx: Connection, guild_id: int, name: str, now: datetime) -> Standing:
-    return looks.standing(tx, people.find_person(tx, guild_id, name), now)
+def card(tx: Connection, guild_id: int, name: str, now: datetime) -> Status:
+    viewer = people.find_person(tx, guild_id, name)
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, NOBODY, now, views.get_status, viewer)
+
+
+def overview(tx: Connection, guild_id: int, now: datetime) -> Overview:
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, NOBODY, now, views.get_overview)
 
 
 def board(tx: Connection, guild_id: int, size: int = 10, **which: Any) -> Board:
-    return looks.leaderboard(tx, guild_id, NOBODY, at(60), size=size, **which)
+    cache_of(tx).clear()
+    return run_in_guild(tx, guild_id, NOBODY, at(60), views.get_board, size=size, **which)
 
 
 NOBODY = 99
@@ -104,14 +114,14 @@ def test_the_askers_line_knows_the_excluded(tx: Connection, guild_id: int, telle
 def test_nobody_is_counted_while_offline(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.seen_offline(at(56)), teller.says(1, at(57)))
     assert card(tx, guild_id, "viewer1", at(58)).counted_until is None
-    assert looks.overview(tx, guild_id, at(58)).counted_now == 0
+    assert overview(tx, guild_id, at(58)).counted_now == 0
 
 
 def test_counted_over_midnight(tx: Connection, guild_id: int, teller: Teller) -> None:
     tell(tx, teller.says(1, at(115)), teller.seen_live(at(-5), at(118)))
     assert card(tx, guild_id, "viewer1", at(116)).counted_until == at(125)
     assert card(tx, guild_id, "viewer1", at(121)).counted_until == at(125)
-    assert looks.overview(tx, guild_id, at(121)).counted_now == 1
+    assert overview(tx, guild_id, at(121)).counted_now == 1
 
 
 def test_this_stream_is_not_the_last_one(tx: Connection, guild_id: int, teller: Teller) -> None:
@@ -126,15 +136,15 @@ def test_this_stream_is_not_the_last_one(tx: Connection, guild_id: int, teller: 
 
 
 def test_the_overview(tx: Connection, guild_id: int, teller: Teller) -> None:
-    found = looks.overview(tx, guild_id, at(50))
+    found = overview(tx, guild_id, at(50))
     assert found.counted_now == 2
     assert (found.totals.watched, found.totals.viewers) == (minutes(50), 3)
     assert [(s.started_at, s.is_live) for s in found.streams] == [(at(-5), True)]
-    assert found.enabled
+    assert found.settings.enabled
 
 
 def test_an_empty_server(tx: Connection, other_guild_id: int) -> None:
-    found = looks.overview(tx, other_guild_id, at(0))
+    found = overview(tx, other_guild_id, at(0))
     assert (found.streams, found.counted_now, found.totals.viewers) == ((), 0, 0)
     assert board(tx, other_guild_id).places == []
 

@@ -784,7 +784,7 @@ CREATE TABLE watchtime_streams (
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	until TIMESTAMP WITH TIME ZONE GENERATED ALWAYS AS (GREATEST(started_at, COALESCE(ended_at, seen_at))) STORED NOT NULL, 
 	stale_from TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT watchtime_streams_one_a_start PRIMARY KEY (guild_id, platform, started_at), 
+	CONSTRAINT watchtime_streams_once PRIMARY KEY (guild_id, platform, started_at), 
 	CONSTRAINT watchtime_streams_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
@@ -798,34 +798,30 @@ COMMENT ON COLUMN watchtime_streams.ended_at IS 'when the platform said that it 
 
 COMMENT ON COLUMN watchtime_streams.until IS 'it is confirmed to have been live from started_at until here';
 
-COMMENT ON COLUMN watchtime_streams.stale_from IS 'from here on credits need another look; empty when all is credited';
+COMMENT ON COLUMN watchtime_streams.stale_from IS 'from here on credits have to be computed again; empty when all is credited';
 
 ALTER TABLE watchtime_streams ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE watchtime_channels (
+CREATE TABLE watchtime_offline_checks (
 	guild_id BIGINT NOT NULL, 
 	platform TEXT NOT NULL, 
 	seen_offline_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT watchtime_channels_one_a_platform PRIMARY KEY (guild_id, platform), 
-	CONSTRAINT watchtime_channels_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+	CONSTRAINT watchtime_offline_checks_once PRIMARY KEY (guild_id, platform), 
+	CONSTRAINT watchtime_offline_checks_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN watchtime_channels.seen_offline_at IS 'the last time we looked and the channel was not live';
-
-ALTER TABLE watchtime_channels ALTER COLUMN guild_id SET STATISTICS 0;
+ALTER TABLE watchtime_offline_checks ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE watchtime_limits (
 	guild_id BIGINT NOT NULL, 
 	holds_from TIMESTAMP WITH TIME ZONE NOT NULL, 
 	most INTERVAL, 
 	time_zone TEXT NOT NULL, 
-	CONSTRAINT watchtime_limits_one_a_moment PRIMARY KEY (guild_id, holds_from), 
+	CONSTRAINT watchtime_limits_once PRIMARY KEY (guild_id, holds_from), 
 	CONSTRAINT watchtime_limits_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN watchtime_limits.holds_from IS 'until the next row''s';
-
-COMMENT ON COLUMN watchtime_limits.most IS 'counted of a calendar day; empty for all of it';
+COMMENT ON COLUMN watchtime_limits.most IS 'empty for all of a day';
 
 COMMENT ON COLUMN watchtime_limits.time_zone IS 'whose midnights make the days';
 
@@ -1135,7 +1131,7 @@ CREATE TABLE watchtime_days (
 	spoke_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	counted TSTZMULTIRANGE, 
 	watched INTERVAL DEFAULT '0' NOT NULL, 
-	CONSTRAINT watchtime_days_one_a_viewer PRIMARY KEY (guild_id, viewer_id, day), 
+	CONSTRAINT watchtime_days_once PRIMARY KEY (guild_id, viewer_id, day), 
 	CONSTRAINT watchtime_days_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT watchtime_days_fit_in_a_day CHECK (watched BETWEEN INTERVAL '0' AND INTERVAL '24 hours')
 )
@@ -1165,7 +1161,7 @@ CREATE TABLE watchtime_adjustments (
 	reason TEXT NOT NULL, 
 	actor BIGINT NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT watchtime_adjustments_once_a_cause PRIMARY KEY (guild_id, key), 
+	CONSTRAINT watchtime_adjustments_once PRIMARY KEY (guild_id, key), 
 	CONSTRAINT watchtime_adjustments_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
 	CONSTRAINT watchtime_adjustments_change_something CHECK (amount <> INTERVAL '0'), 
 	CONSTRAINT watchtime_adjustments_have_a_reason CHECK (reason <> '')
@@ -1175,11 +1171,11 @@ CREATE INDEX watchtime_adjustments_by_time ON watchtime_adjustments (guild_id, a
 
 CREATE INDEX watchtime_adjustments_of_a_viewer ON watchtime_adjustments (guild_id, viewer_id, at);
 
-COMMENT ON COLUMN watchtime_adjustments.key IS 'of the cause, so that it is counted once';
+COMMENT ON COLUMN watchtime_adjustments.key IS 'of the command, so that it is counted once';
 
 COMMENT ON COLUMN watchtime_adjustments.amount IS 'negative takes away';
 
-COMMENT ON COLUMN watchtime_adjustments.actor IS 'Discord id of who did it';
+COMMENT ON COLUMN watchtime_adjustments.actor IS 'Discord id of the admin';
 
 ALTER TABLE watchtime_adjustments ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1190,7 +1186,7 @@ CREATE TABLE watchtime_totals (
 	adjusted INTERVAL DEFAULT '0' NOT NULL, 
 	watched INTERVAL GENERATED ALWAYS AS (GREATEST((credited + adjusted), '00:00:00'::interval)) STORED NOT NULL, 
 	step INTEGER GENERATED ALWAYS AS (ceil(sqrt((date_part('epoch'::text, GREATEST((credited + adjusted), '00:00:00'::interval)) / (15)::double precision)))::integer) STORED NOT NULL, 
-	CONSTRAINT watchtime_totals_one_a_viewer PRIMARY KEY (guild_id, viewer_id), 
+	CONSTRAINT watchtime_totals_once PRIMARY KEY (guild_id, viewer_id), 
 	CONSTRAINT watchtime_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
 )
  WITH (fillfactor = 50);

@@ -20,7 +20,7 @@ from core.raffle.ledger.store import Credited, NewEntry
 from core.raffle.records import Period, Source
 from core.raffle.rules import RaffleSettings
 from core.wagers.store import list_wagered_between
-from core.watchtime.periods import watched_between
+from core.watchtime.standings import watched_between
 
 Viewers = Collection[int] | None
 """These viewers, or all."""

@@ -31,7 +31,7 @@ from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import messages as slot_calls_messages
-from core.watchtime.tables import days
+from core.watchtime.records import Day
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA, chat, settings
 
@@ -177,8 +177,8 @@ def test_one_server_answers_and_both_count(servers: Servers) -> None:
                 handler.run(tx, event)
     answers = tx.execute(select(messages.c.guild_id, messages.c.kind)).all()
     assert {row.guild_id for row in answers} == {GUILD}
-    assert sorted(row.kind for row in answers) == ["slot_calls.rejected", "watchtime.told"]
-    counted = Counter(tx.execute(select(days.c.guild_id)).scalars())
+    assert sorted(row.kind for row in answers) == ["slot_calls.rejected", "watchtime.reply"]
+    counted = Counter(tx.execute(select(Day.guild_id)).scalars())
     assert counted == {GUILD: 2, OTHER_GUILD: 2}
 
 

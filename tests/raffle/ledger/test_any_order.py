@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from core.events import SubGifted, SupportRevoked
 from core.kit.errors import Refusal
@@ -20,7 +20,7 @@ from core.raffle.ledger.actions import change_tickets
 from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
 from core.raffle.store import list_in_state
-from core.watchtime.tables import adjustments
+from core.watchtime.records import Adjustment
 from tests.raffle.draw.rig import draw_of, froze
 from tests.raffle.ledger.scene import (
     ADMIN,
@@ -117,7 +117,7 @@ class Month:
 
     def watch(self, person: int, amount: int) -> None:
         self.tx.execute(
-            adjustments.insert().values(
+            insert(Adjustment).values(
                 guild_id=self.guild_id,
                 viewer_id=self._viewer(person),
                 amount=timedelta(minutes=amount),

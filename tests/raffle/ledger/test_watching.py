@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from core.kit.database import cache_of
 from core.people.exclusions.actions import exclude_viewer
 from core.raffle.ledger import earning
-from core.watchtime.tables import adjustments
+from core.watchtime.records import Adjustment
 from tests.raffle.ledger.scene import (
     ADMIN,
     END,
@@ -76,7 +76,7 @@ def test_who_earns_no_watchtime_earns_no_tickets(tx: Connection, guild_id: int) 
 
 def adjust(tx: Connection, guild_id: int, viewer_id: int, minutes: int, key: str) -> None:
     tx.execute(
-        adjustments.insert().values(
+        insert(Adjustment).values(
             guild_id=guild_id,
             key=key,
             viewer_id=viewer_id,

@@ -1,4 +1,4 @@
-"""How watchtime looks in Discord and sounds in chat."""
+"""Embeds and chat replies."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -6,22 +6,19 @@ from typing import Any
 
 import discord
 
+from core.kit import leaderboard as kit
 from core.kit.discord_ui import ago, card, duration, lines, safe
 from core.kit.words import _, plural
-from core.watchtime.adjustments import Adjusted
-from core.watchtime.history import Entry
-from core.watchtime.looks import Board, History, Overview, Own, Standing
-from core.watchtime.periods import Place
-from core.watchtime.rules import Period
+from core.watchtime.actions import Adjusted
 from core.watchtime.standings import Rank
-from core.watchtime.streams import Stream
+from core.watchtime.streams import Entry, Stream
+from core.watchtime.views import Board, History, Overview, Own, Status
 
-_MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 _BAR_CELLS = 10
 
 
-def standing(current: Standing) -> discord.Embed:
-    """A viewer's card: how long, which place, what comes next, counted now or not."""
+def status(current: Status) -> discord.Embed:
+    """How long a viewer watched, their rank, what comes next, and whether they are counted now."""
     promised = not (current.excluded or current.is_streamer)
     parts = [
         _total(current.rank) if promised or current.rank.watched else "",
@@ -45,10 +42,10 @@ def _total(rank: Rank) -> str:
     place = _("rank **{rank}** of {ranked}").format(
         rank=f"{rank.rank:,}", ranked=f"{rank.ranked:,}"
     )
-    return f"{total}\n{_MEDALS.get(rank.rank, '🏅')} {place}"
+    return f"{total}\n{kit.MEDALS.get(rank.rank, '🏅')} {place}"
 
 
-def _next(current: Standing) -> str:
+def _next(current: Status) -> str:
     """A bar towards the next goal, or where there is none towards the next better place."""
     rank, goal = current.rank, current.goal
     if goal is not None:
@@ -68,13 +65,13 @@ def _bar(share: float) -> str:
     return "▰" * filled + "▱" * (_BAR_CELLS - filled) + f" {int(share * 100)} %"
 
 
-def _this_month(current: Standing) -> str:
+def _this_month(current: Status) -> str:
     if not current.rank.watched:
         return ""
     return "📅 " + _("This month: {time}").format(time=_long(current.this_month))
 
 
-def _now(current: Standing) -> str:
+def _now(current: Status) -> str:
     if current.excluded:
         return "🚫 " + _("Not counted: this account is excluded from watchtime here.")
     if current.is_streamer:
@@ -94,7 +91,7 @@ def _now(current: Standing) -> str:
     return "⚪ " + _("Live, but not counted right now: one message in chat and it goes on.")
 
 
-def _history(current: Standing) -> str:
+def _history(current: Status) -> str:
     rows = []
     if current.stream is not None and current.watched_of_stream:
         which = _("This stream: {time}") if current.stream.is_live else _("Last stream: {time}")
@@ -118,46 +115,35 @@ def not_linked(current: Overview) -> discord.Embed:
 # -- the leaderboard ------------------------------------------------------------------------------
 
 
-def period_names() -> dict[Period, str]:
+def period_names() -> Mapping[str, str]:
     """In the order in which they are offered."""
     return {"all": _("All time"), "month": _("This month"), "week": _("This week")}
 
 
-def leaderboard(board: Board) -> discord.Embed:
-    """Who watched longest; the first three carry medals, the asker's own line is below."""
-    title = "🏆 " + _("Most watchtime") + " · " + period_names()[board.period]
-    if not board.places:
-        text = _("No watchtime yet. It fills while the stream is live.")
-        return card(title, "\n".join([text, *_below(board)]), tone="kick")
-    rows = [_place(place) for place in board.places]
-    return card(title, "\n".join([lines(rows, limit=3700), *_below(board)]), tone="kick")
-
-
-def _place(place: Place) -> str:
-    return f"{_mark(place.rank)} **{safe(place.name)}** · {_long(place.watched)}"
-
-
-def _mark(rank: int) -> str:
-    return _MEDALS.get(rank, f"`#{rank:,}`")
-
-
-def _below(board: Board) -> list[str]:
-    rows = ["", _own_line(board.own)]
-    if board.stretch is not None:
-        rows.append("-# " + _("It begins anew {when}.").format(when=ago(board.stretch.ends_at)))
-    return rows
-
-
-def _own_line(own: Own | None) -> str:
-    if own is None:
-        return "-# " + _("Your own place appears here once you have linked: `/link`")
-    if own.excluded:
-        return "👉 " + _("You: excluded from watchtime here")
-    if own.rank is None:
-        return "👉 " + _("You: no watchtime yet")
-    return "👉 " + _("You: {rank} **{name}** · {time}").format(
-        rank=_mark(own.rank), name=safe(own.name), time=_long(own.watched)
+def leaderboard(board: Board) -> kit.Leaderboard:
+    """Who watched longest in a period."""
+    ends = board.stretch and _("Starts over {when}.").format(when=ago(board.stretch.ends_at))
+    return kit.Leaderboard(
+        title=_("Most watchtime") + " · " + period_names()[board.period],
+        rows=[kit.Row(one.rank, one.name, _long(one.watched)) for one in board.places],
+        page=board.page,
+        pages=board.pages,
+        own=_own(board.own),
+        empty=_("No watchtime yet. It fills while the stream is live."),
+        note=ends or "",
+        choice=board.period,
+        choices=period_names(),
     )
+
+
+def _own(own: Own | None) -> kit.Row | str | None:
+    if own is None:
+        return None
+    if own.excluded:
+        return _("excluded from watchtime here")
+    if own.rank is None:
+        return _("no watchtime yet")
+    return kit.Row(own.rank, own.name, _long(own.watched))
 
 
 # -- the server at a glance -----------------------------------------------------------------------
@@ -165,11 +151,11 @@ def _own_line(own: Own | None) -> str:
 
 def overview(current: Overview) -> discord.Embed:
     """What is counted, the stream, the totals, what is set: for an admin."""
-    title = _("Watchtime is on") if current.enabled else _("Watchtime is off")
+    title = _("Watchtime is on") if current.settings.enabled else _("Watchtime is off")
     embed = card(
-        ("🟢 " if current.enabled else "⏸️ ") + title,
+        ("🟢 " if current.settings.enabled else "⏸️ ") + title,
         "\n".join([*_streams(current), "", *_what_counts(current)]),
-        tone="kick" if current.enabled else "system",
+        tone="kick" if current.settings.enabled else "system",
     )
     embed.add_field(name=_("Counted right now"), value=f"{current.counted_now:,}")
     embed.add_field(name=_("Watched in all"), value=_long(current.totals.watched))
@@ -184,23 +170,25 @@ def overview(current: Overview) -> discord.Embed:
 
 
 def _limit(current: Overview) -> str:
-    if not current.daily_limit:
+    if not current.settings.daily_limit_minutes:
         return _("none")
     return _("{time} of each day ({zone})").format(
-        time=_long(current.daily_limit), zone=current.time_zone
+        time=duration(current.settings.daily_limit_minutes * 60), zone=current.time_zone
     )
 
 
 def _what_counts(current: Overview) -> list[str]:
-    if not current.enabled:
-        return [_("Messages in chat earn nothing; totals stay. Switch on with `/tracking on`.")]
+    if not current.settings.enabled:
+        return [
+            _("Messages in chat earn nothing; totals are kept. Turn it on with `/tracking on`.")
+        ]
     change = _("Change the window with `/settings set watchtime.window_minutes`.")
     return [change, _rule(current.window)]
 
 
 def _state(current: Overview) -> list[str]:
     off = "⏸️ " + _("Watchtime is switched off in this server.")
-    return [*_streams(current), _rule(current.window) if current.enabled else off]
+    return [*_streams(current), _rule(current.window) if current.settings.enabled else off]
 
 
 def _streams(current: Overview) -> list[str]:
@@ -212,7 +200,7 @@ def _streams(current: Overview) -> list[str]:
 def _status(stream: Stream) -> str:
     platform = stream.platform.capitalize()
     if stream.is_live:
-        return "🟢 " + _("Live on {platform} since {ago}").format(
+        return "🟢 " + _("Live on {platform}; started {ago}").format(
             platform=platform, ago=ago(stream.started_at)
         )
     return "⚫ " + _("Offline on {platform}; last live {ago}").format(
@@ -234,7 +222,7 @@ def _long(time: timedelta) -> str:
     return duration(time.total_seconds())
 
 
-# -- when and why ---------------------------------------------------------------------------------
+# -- the history ---------------------------------------------------------------------------------
 
 
 def history(found: History) -> discord.Embed:
@@ -277,7 +265,7 @@ def _signed(amount: timedelta) -> str:
 
 
 def adjusted(done: Adjusted) -> discord.Embed:
-    """What a correction came to."""
+    """A correction, and the total after it."""
     name = safe(done.viewer.name)
     if done.amount < timedelta():
         title = _("{time} taken from {name}").format(time=_long(-done.amount), name=name)
@@ -292,7 +280,7 @@ def adjusted(done: Adjusted) -> discord.Embed:
 # -- chat -----------------------------------------------------------------------------------------
 
 
-def told(payload: Mapping[str, Any]) -> str:
+def reply(payload: Mapping[str, Any]) -> str:
     """The answer to `!watchtime` in chat."""
     if payload["rank"] is None and payload.get("is_streamer"):
         return _("@{viewer} the streamer's own time is not counted, your viewers' is.").format(

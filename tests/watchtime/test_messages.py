@@ -4,25 +4,25 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import discord
 import pytest
 
 from core.kit.feature import Goal
+from core.kit.leaderboard import render
 from core.kit.records import PlatformUserId, ViewerId
 from core.people.records import Viewer
-from core.watchtime import embeds
-from core.watchtime.adjustments import Adjusted
-from core.watchtime.history import Entry
-from core.watchtime.looks import Board, History, Overview, Own, Standing
-from core.watchtime.periods import Place
-from core.watchtime.rules import Stretch
-from core.watchtime.standings import Rank, Totals
-from core.watchtime.streams import Stream
+from core.watchtime import messages
+from core.watchtime.actions import Adjusted
+from core.watchtime.rules import Stretch, WatchtimeSettings
+from core.watchtime.standings import Place, Rank, Totals
+from core.watchtime.streams import Entry, Stream
+from core.watchtime.views import Board, History, Overview, Own, Status
 from tests.watchtime.model import at
 
 LIVE = Stream(1, "kick", at(0), at(50), None, is_live=True)
 OVER = Stream(1, "kick", at(0), at(50), at(55), is_live=False)
 
-CARD = Standing(
+CARD = Status(
     viewer=Viewer(
         viewer_id=ViewerId(5),
         platform="kick",
@@ -42,12 +42,12 @@ CARD = Standing(
 KICK_GREEN = 0x53FC18
 
 
-def text_of(card: Standing) -> str:
-    return str(embeds.standing(card).description)
+def text_of(card: Status) -> str:
+    return str(messages.status(card).description)
 
 
 def test_the_card_of_a_viewer() -> None:
-    embed = embeds.standing(CARD)
+    embed = messages.status(CARD)
     assert embed.title == r"⏱️ \*mad\*cats"
     assert embed.colour is not None
     assert embed.colour.value == KICK_GREEN
@@ -136,65 +136,69 @@ def test_off_and_limits_are_named() -> None:
 
 
 def board(*places: Place, **differs: Any) -> Board:
-    return replace(Board("all", None, 10, 1, 1, places, None), **differs)
+    return replace(Board("all", None, 1, 1, places, None), **differs)
+
+
+def rendered(shown: Board) -> discord.Embed:
+    return render(messages.leaderboard(shown))
 
 
 def test_the_leaderboard() -> None:
     places = [
         Place(rank, rank, f"_{rank}_ @everyone", timedelta(hours=30 - rank)) for rank in range(1, 6)
     ]
-    rows = str(embeds.leaderboard(board(*places)).description).split("\n")
+    rows = str(rendered(board(*places)).description).split("\n")
     assert rows[0] == "🥇 **\\_1\\_ @\u200beveryone** · 29 h 00 min"
     assert [row.split(" ")[0] for row in rows[:5]] == ["🥇", "🥈", "🥉", "`#4`", "`#5`"]
-    assert rows[-1] == "-# Your own place appears here once you have linked: `/link`"
+    assert rows[-1] == "-# Link your account with `/link` to see your own rank here."
 
 
 def test_the_askers_own_line_is_below() -> None:
     own = Own("mad_cats", 1_204, timedelta(minutes=3))
     place = Place(1, 1, "first", timedelta(hours=1))
-    shown = str(embeds.leaderboard(board(place, own=own)).description)
+    shown = str(rendered(board(place, own=own)).description)
     assert shown.split("\n")[-1] == r"👉 You: `#1,204` **mad\_cats** · 3 min"
-    nothing = str(embeds.leaderboard(board(place, own=Own("mad_cats"))).description)
+    nothing = str(rendered(board(place, own=Own("mad_cats"))).description)
     assert nothing.split("\n")[-1] == "👉 You: no watchtime yet"
 
 
 def test_who_is_excluded_is_not_promised_a_place() -> None:
-    text = str(embeds.leaderboard(replace(board(), own=Own("me", excluded=True))).description)
+    text = str(rendered(replace(board(), own=Own("me", excluded=True))).description)
     assert "You: excluded from watchtime here" in text
     assert "no watchtime yet\n" not in text
 
 
-def test_a_period_says_when_it_begins_anew() -> None:
-    shown = embeds.leaderboard(board(period="week", stretch=Stretch(at(0), at(60))))
+def test_a_period_says_when_it_starts_over() -> None:
+    shown = rendered(board(period="week", stretch=Stretch(at(0), at(60))))
     assert shown.title == "🏆 Most watchtime · This week"
-    assert "It begins anew <t:1772406000:R>." in str(shown.description)
+    assert "Starts over <t:1772406000:R>." in str(shown.description)
 
 
 def test_the_longest_leaderboard_fits() -> None:
     places = [Place(rank, rank, "_" * 256, timedelta(hours=1)) for rank in range(1, 26)]
     own = Own("_" * 256, 1_000_000, timedelta(hours=1))
-    assert len(str(embeds.leaderboard(board(*places, own=own)).description)) <= 4096
+    assert len(str(rendered(board(*places, own=own)).description)) <= 4096
 
 
 def test_an_empty_leaderboard_is_friendly() -> None:
-    shown = embeds.leaderboard(board())
+    shown = rendered(board())
     assert str(shown.description).startswith("No watchtime yet. It fills while the stream is live.")
 
 
+OFF = WatchtimeSettings(enabled=False)
 OVERVIEW = Overview(
-    enabled=True,
+    settings=WatchtimeSettings(window_minutes=1),
     streams=(LIVE,),
     counted_now=1234,
     totals=Totals(timedelta(hours=5000), 2048),
-    window=timedelta(minutes=1),
     excluded=14,
 )
 
 
 def test_the_overview() -> None:
-    embed = embeds.overview(OVERVIEW)
+    embed = messages.overview(OVERVIEW)
     assert embed.title == "🟢 Watchtime is on"
-    assert "🟢 Live on Kick since <t:1772402400:R>" in str(embed.description)
+    assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
     assert "counted for 1 minute after" in str(embed.description)
     assert [field.value for field in embed.fields] == [
         *("1,234", "5,000 h 00 min", "2,048", "1 min", "none", "14 names · `/watchexclude list`")
@@ -202,22 +206,23 @@ def test_the_overview() -> None:
 
 
 def test_the_overview_while_offline_or_off() -> None:
-    shown = embeds.overview(replace(OVERVIEW, streams=(OVER,), enabled=False))
+    shown = messages.overview(replace(OVERVIEW, streams=(OVER,), settings=OFF))
     assert shown.title == "⏸️ Watchtime is off"
     assert "⚫ Offline on Kick; last live <t:1772405700:R>" in str(shown.description)
     assert "have not seen a stream" in str(
-        embeds.overview(replace(OVERVIEW, streams=())).description
+        messages.overview(replace(OVERVIEW, streams=())).description
     )
 
 
 def test_the_overview_names_the_limit_and_whose_day() -> None:
-    limited = replace(OVERVIEW, daily_limit=timedelta(hours=2), time_zone="Europe/Stockholm")
-    values = [field.value for field in embeds.overview(limited).fields]
+    two_hours = WatchtimeSettings(daily_limit_minutes=120)
+    limited = replace(OVERVIEW, settings=two_hours, time_zone="Europe/Stockholm")
+    values = [field.value for field in messages.overview(limited).fields]
     assert "2 h 00 min of each day (Europe/Stockholm)" in values
 
 
 def test_who_is_not_linked_learns_how_and_what_counts() -> None:
-    shown = embeds.not_linked(replace(OVERVIEW, enabled=False))
+    shown = messages.not_linked(replace(OVERVIEW, settings=OFF))
     assert "account isn't linked yet" in str(shown.title)
     assert "Link it to see your watchtime" in str(shown.description)
     assert "🟢 Live on Kick" in str(shown.description)
@@ -229,7 +234,7 @@ def test_a_history_tells_streams_and_corrections() -> None:
         Entry(at(60), None, timedelta(minutes=-30), 0, "*twice* @everyone", 900),
         Entry(at(0), at(55), timedelta(minutes=35), 2, "", None),
     ]
-    shown = embeds.history(History(CARD.viewer, timedelta(minutes=5), 1, 1, entries))
+    shown = messages.history(History(CARD.viewer, timedelta(minutes=5), 1, 1, entries))
     assert shown.title == r"🗓️ Watchtime of \*mad\*cats"
     assert str(shown.description).split("\n") == [
         "**5 min in all**",
@@ -241,17 +246,17 @@ def test_a_history_tells_streams_and_corrections() -> None:
 
 def test_a_correction_says_what_it_came_to() -> None:
     taken = Adjusted(CARD.viewer, timedelta(minutes=-30), timedelta(hours=2), "counted twice")
-    embed = embeds.adjusted(taken)
+    embed = messages.adjusted(taken)
     assert embed.title == r"✏️ 30 min taken from \*mad\*cats"
     assert embed.description == "Now 2 h 00 min in all. Reason: counted twice"
-    given = embeds.adjusted(replace(taken, amount=timedelta(minutes=90)))
+    given = messages.adjusted(replace(taken, amount=timedelta(minutes=90)))
     assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
 
 
 def test_what_is_said_in_chat() -> None:
     payload = {"viewer": "MadCats", "seconds": 43_500.0, "rank": 1_204, "window": 10}
-    assert embeds.told(payload) == "@MadCats you have watched 12 h 05 min, rank 1,204."
-    assert embeds.told({**payload, "rank": None}) == (
+    assert messages.reply(payload) == "@MadCats you have watched 12 h 05 min, rank 1,204."
+    assert messages.reply({**payload, "rank": None}) == (
         "@MadCats no watchtime yet: "
         "you are counted for 10 minutes after each message while the stream is live."
     )

@@ -1,21 +1,23 @@
-"""`/watchtime`, `/leaderboard`, `/watchhistory`, and what admins have for watchtime."""
+"""`/watchtime`, `/leaderboard`, `/watchhistory`, and the commands of admins."""
 
-import discord
+from typing import cast
+
 from discord import app_commands
 from discord.ext import commands
-from sqlalchemy import Connection
 
+from core.guilds.actions import change_settings
 from core.kit.discord_access import has_access
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of
-from core.kit.paginator import show
+from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
+from core.kit.paginator import Page, Paginator, Reader, show
 from core.kit.services import Services
+from core.kit.work import Work
 from core.people.exclusions import discord as exclusions
 from core.people.linking.buttons import start_button
 from core.people.records import Viewer
-from core.watchtime import adjustments, embeds, looks
-from core.watchtime.actions import set_tracking
-from core.watchtime.buttons import HISTORY, LEADERBOARD
-from core.watchtime.looks import Overview, Standing
+from core.watchtime import actions, messages, views
+from core.watchtime.rules import Period, WatchtimeSettings
+from core.watchtime.views import Overview, Status
 
 Context = commands.Context[commands.Bot]
 
@@ -23,13 +25,27 @@ _WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if e
 _ANYBODY = "A mention, a Discord id or a name on Kick"
 
 
+def load_board(work: Work, query: Query) -> Leaderboard:
+    """The leaderboard of all time, this month or this week."""
+    period = cast("Period", query.choice or "all")
+    return messages.leaderboard(views.get_board(work, period, query.size, query.page))
+
+
+async def _open_history(reader: Reader, key: str, number: int) -> Page:
+    """The key is a viewer."""
+    found = await reader.run_action(views.get_history, int(key), number, is_admin=reader.is_admin)
+    return Page(messages.history(found), found.page, found.pages, key)
+
+
+LEADERBOARD = leaderboard("watchtime", "leaderboard", load_board)
+HISTORY = Paginator("watch_history", "watchhistory", _open_history)
+
+
 class Watchtime(commands.Cog):
     """How long viewers watched."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
-        self._database = services.database
-        self._clock = services.clock
+        self._goals = services.goals
 
     # -- for everybody ----------------------------------------------------------------------
 
@@ -39,45 +55,38 @@ class Watchtime(commands.Cog):
     async def watchtime(self, ctx: Context, *, who: str | None = None) -> None:
         """Show your watchtime: 10 minutes count after each message while the stream is live.
 
-        Ten minutes is the default; the answer says what holds in this server.
+        Ten minutes is the default; the answer says what this server has set.
         """
-        found = await self._database.run(self._look, ctx, who)
+        found = await run_action(ctx, self._load_status, ctx, who)
         if isinstance(found, Overview):
-            await answer(ctx, embeds.not_linked(found), start_button())
+            await answer(ctx, messages.not_linked(found), start_button())
         else:
-            await answer(ctx, embeds.standing(found))
+            await answer(ctx, messages.status(found))
 
-    def _look(self, tx: Connection, ctx: Context, who: str | None) -> Standing | Overview:
-        found = self._find(tx, ctx, who)
+    def _load_status(self, work: Work, ctx: Context, who: str | None) -> Status | Overview:
+        found = _find_asked(work, ctx, who)
         if isinstance(found, Overview):
             return found
-        return looks.standing(tx, found, self._clock(), self._services.goals)
+        return views.get_status(work, found, self._goals)
 
     @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
     @commands.guild_only()
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(top="How many places on a page, 1 to 25")
-    async def leaderboard(
-        self, ctx: Context, top: commands.Range[int, 1, looks.MOST_PLACES] = 10
-    ) -> None:
+    @app_commands.describe(top="How many rows on a page, 1 to 25")
+    async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MOST_ROWS] = 10) -> None:
         """Show who has watched longest: of all time, this month or this week."""
-        await show(ctx, LEADERBOARD, f"all.{top}")
+        await show_leaderboard(ctx, LEADERBOARD, size=top)
 
     @commands.hybrid_command(name="watchhistory", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.describe(who=_WHO)
     async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show when and why your minutes came: stream by stream, and every correction."""
-        found = await self._database.run(self._find, ctx, who)
+        """Show where your watchtime came from: stream by stream, and every correction."""
+        found = await run_action(ctx, _find_asked, ctx, who)
         if isinstance(found, Overview):
-            await answer(ctx, embeds.not_linked(found), start_button())
+            await answer(ctx, messages.not_linked(found), start_button())
         else:
             await show(ctx, HISTORY, str(found.viewer_id))
-
-    def _find(self, tx: Connection, ctx: Context, who: str | None) -> Viewer | Overview:
-        guild_id, is_admin = guild_id_of(ctx), has_access(tx, ctx, __name__)
-        viewer = looks.find_asked(tx, guild_id, who, ctx.author.id, is_admin=is_admin)
-        return viewer or looks.overview(tx, guild_id, self._clock())
 
     # -- for admins -------------------------------------------------------------------------
 
@@ -86,8 +95,7 @@ class Watchtime(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def tracking(self, ctx: Context) -> None:
         """Show whether watchtime is counted, for whom right now, and what is set."""
-        current = await self._database.run(looks.overview, guild_id_of(ctx), self._clock())
-        await answer(ctx, embeds.overview(current))
+        await answer(ctx, messages.overview(await run_action(ctx, views.get_overview)))
 
     @tracking.command(name="on", extras=PRIVATE)
     async def switch_on(self, ctx: Context) -> None:
@@ -96,14 +104,12 @@ class Watchtime(commands.Cog):
 
     @tracking.command(name="off", extras=PRIVATE)
     async def switch_off(self, ctx: Context) -> None:
-        """Let messages earn nothing from now on; totals stay."""
+        """Stop counting watchtime; totals are kept."""
         await self._switch(ctx, False)
 
     async def _switch(self, ctx: Context, on: bool) -> None:
-        guild_id = guild_id_of(ctx)
-        await self._database.run(set_tracking, guild_id, on, ctx.author.id)
-        current = await self._database.run(looks.overview, guild_id, self._clock())
-        await answer(ctx, embeds.overview(current))
+        await run_action(ctx, change_settings, WatchtimeSettings, enabled=on)
+        await self.tracking(ctx)
 
     @commands.hybrid_group(name="watchexclude", fallback="list", extras=PRIVATE)
     @commands.guild_only()
@@ -121,7 +127,7 @@ class Watchtime(commands.Cog):
     @watchexclude.command(name="remove", extras=PRIVATE)
     @app_commands.describe(who=_ANYBODY)
     async def include(self, ctx: Context, *, who: str) -> None:
-        """Let somebody earn again; what they had before is back."""
+        """Let somebody earn watchtime again; what they had before counts again."""
         await exclusions.include(ctx, who, "watchtime")
 
     @commands.hybrid_command(name="watchadjust", extras=PRIVATE)
@@ -134,25 +140,16 @@ class Watchtime(commands.Cog):
         self,
         ctx: Context,
         who: str,
-        minutes: commands.Range[int, -adjustments.MOST_MINUTES, adjustments.MOST_MINUTES],
+        minutes: commands.Range[int, -actions.MOST_MINUTES, actions.MOST_MINUTES],
         *,
         reason: str,
     ) -> None:
-        """Give somebody minutes or take some away, with a reason that stays in the history."""
-        done = await self._database.run(
-            adjustments.adjust,
-            guild_id_of(ctx),
-            who,
-            minutes,
-            reason,
-            ctx.author.id,
-            _cause(ctx),
-            self._clock(),
-        )
-        await answer(ctx, embeds.adjusted(done))
+        """Give somebody minutes or take some away, with a reason that the history shows."""
+        key = f"discord:{(ctx.interaction or ctx.message).id}"
+        done = await run_action(ctx, actions.adjust, who, minutes, reason, key)
+        await answer(ctx, messages.adjusted(done))
 
 
-def _cause(ctx: Context) -> str:
-    """What makes a correction this one and no other."""
-    told: discord.Interaction | discord.Message = ctx.interaction or ctx.message
-    return f"discord:{told.id}"
+def _find_asked(work: Work, ctx: Context, who: str | None) -> Viewer | Overview:
+    is_admin = has_access(work.tx, ctx, __name__)
+    return views.find_asked(work, who, is_admin=is_admin) or views.get_overview(work)

@@ -1,0 +1,302 @@
+"""What there is to see of watchtime: a viewer's status, the leaderboard, the server at a glance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.guilds.actions import load_settings, time_zone_of
+from core.guilds.store import find_channel
+from core.kit.errors import Refusal
+from core.kit.feature import Goal, NextGoal
+from core.kit.leaderboard import MOST_ROWS
+from core.kit.paginator import nearest_page
+from core.kit.words import _
+from core.kit.work import Work
+from core.people import actions as people
+from core.people.exclusions.actions import is_excluded, list_excluded
+from core.people.records import Viewer
+from core.people.store import find_link, get_viewer
+from core.watchtime import rules, standings, streams
+from core.watchtime.actions import find_today
+from core.watchtime.rules import Period, Stretch, WatchtimeSettings
+from core.watchtime.standings import Page, Place, Rank, Totals
+from core.watchtime.streams import Entry, Stream
+
+MOST_PAGES = 100
+"""Of the leaderboard; who is further down sees their own rank below."""
+
+ENTRIES = 8
+"""Lines of a page of the history."""
+
+
+def find_own(work: Work, discord_id: int) -> Viewer | None:
+    """The account that a member has linked."""
+    link = find_link(work.tx, work.guild_id, discord_id)
+    return get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
+
+
+def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
+    """Whose watchtime is asked for: one's own, which is None while nothing is linked; an admin may
+    ask for anybody's.
+
+    Raises:
+        Refusal: it is somebody else's, or nobody is meant.
+    """
+    own = find_own(work, work.actor)
+    if who is None or people.discord_id_in(who) == work.actor:
+        return own
+    if is_admin:
+        return people.find_person(work.tx, work.guild_id, who)
+    if own is not None and own.name.casefold() == who.strip().removeprefix("@").casefold():
+        return own
+    raise Refusal(
+        _("Looking up somebody else is for moderators."),
+        _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`."),
+    )
+
+
+# -- a viewer -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A viewer's watchtime.
+
+    Attributes:
+        this_month: what counts of this month, in the server's time zone.
+        stream: the newest stream of the viewer's platform; None before the first.
+        watched_of_stream: what of that stream has been credited.
+        spoke_at: the newest message; None if the viewer never earned.
+        counted_until: minutes count right now, and do so until then without another message.
+        window: for how long a message counts.
+        enabled: chatting earns watchtime here.
+        is_streamer: the channel is theirs, and their own time is not counted.
+        limit_ends_at: the day's limit is reached, and this is when the next day begins.
+        goal: what comes next, such as a role.
+    """
+
+    viewer: Viewer
+    rank: Rank
+    this_month: timedelta
+    stream: Stream | None
+    watched_of_stream: timedelta
+    spoke_at: datetime | None
+    counted_until: datetime | None
+    window: timedelta
+    enabled: bool = True
+    excluded: bool = False
+    is_streamer: bool = False
+    limit_ends_at: datetime | None = None
+    goal: Goal | None = None
+
+
+def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> Status:
+    """How long a viewer watched, as credited, and whether they are counted now."""
+    here = (work.tx, work.guild_id, viewer.viewer_id)
+    settings = load_settings(work, WatchtimeSettings)
+    newest = streams.list_newest_streams(work.tx, work.guild_id)
+    stream = next((one for one in newest if one.platform == viewer.platform), None)
+    rank = standings.get_rank(*here)
+    limit_ends_at = _find_limit_end(work, viewer.viewer_id)
+    excluded = is_excluded(work, viewer.viewer_id, "watchtime")
+    counts = stream is not None and stream.is_live and not excluded and limit_ends_at is None
+    return Status(
+        viewer=viewer,
+        rank=rank,
+        this_month=_watched_this_month(work, viewer.viewer_id),
+        stream=stream,
+        watched_of_stream=(
+            streams.get_watched_of_stream(work.tx, stream, viewer.viewer_id)
+            if stream
+            else timedelta()
+        ),
+        spoke_at=streams.find_spoke_at(*here),
+        counted_until=streams.find_present_until(*here, work.now) if counts else None,
+        window=timedelta(minutes=settings.window_minutes),
+        enabled=settings.enabled,
+        excluded=excluded,
+        is_streamer=_is_streamer(work, viewer),
+        limit_ends_at=limit_ends_at,
+        goal=_next_goal(work, rank.watched, goals),
+    )
+
+
+def _is_streamer(work: Work, viewer: Viewer) -> bool:
+    channel = find_channel(work.tx, work.guild_id, viewer.platform)
+    return channel is not None and channel.channel_id == viewer.platform_user_id
+
+
+def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
+    month = rules.stretch_of("month", work.now, time_zone_of(work.tx, work.guild_id))
+    assert month is not None
+    found = standings.watched_between(
+        work.tx, work.guild_id, [viewer_id], month.starts_at, month.ends_at
+    )
+    return found.get(viewer_id, timedelta())
+
+
+def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
+    """When the next day begins, if the viewer has reached today's limit."""
+    today = find_today(work.tx, work.guild_id, work.now)
+    if today is None:
+        return None
+    earned = standings.earned_between(
+        work.tx, work.guild_id, viewer_id, today.starts_at, today.ends_at
+    )
+    return today.ends_at if earned >= today.most else None
+
+
+def _next_goal(work: Work, watched: timedelta, goals: Sequence[NextGoal]) -> Goal | None:
+    """The nearest of what the features promise."""
+    found = [goal for one in goals if (goal := one(work.tx, work.guild_id, watched))]
+    return min(found, key=lambda goal: goal.watched, default=None)
+
+
+# -- the leaderboard ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The asker's row; `rank` is None without a minute, and if they are excluded."""
+
+    name: str
+    rank: int | None = None
+    watched: timedelta = timedelta()
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A page of the leaderboard.
+
+    Attributes:
+        stretch: the period's instants; None for all time.
+        page: counted from 1.
+        pages: how many there are.
+        own: the asker's; None while they have not linked an account.
+    """
+
+    period: Period
+    stretch: Stretch | None
+    page: int
+    pages: int
+    places: Sequence[Place]
+    own: Own | None
+
+
+def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1) -> Board:
+    """Who watched longest; a page that does not exist is the nearest one that does.
+
+    Raises:
+        Refusal: the size is not 1 to 25.
+    """
+    if not 1 <= size <= MOST_ROWS:
+        raise Refusal(
+            _("A leaderboard page has 1 to {most} rows.").format(most=MOST_ROWS),
+            _("Try `/leaderboard top:10`."),
+        )
+    stretch = rules.stretch_of(period, work.now, time_zone_of(work.tx, work.guild_id))
+    own = find_own(work, work.actor)
+    found = _read_page(work, stretch, size, page, own)
+    number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
+    if number != page:
+        found = _read_page(work, stretch, size, number, own)
+    return Board(period, stretch, number, pages, found.places, _own(work, own, found.own))
+
+
+def _read_page(
+    work: Work, stretch: Stretch | None, size: int, page: int, own: Viewer | None
+) -> Page:
+    here, offset = (work.tx, work.guild_id), max(0, page - 1) * size
+    if stretch is not None:
+        own_id = own.viewer_id if own else None
+        return standings.read_page(*here, stretch, size, offset, own_id)
+    places = standings.list_places(*here, size, offset)
+    ranked = standings.count_ranked(*here, at_most=MOST_PAGES * size)
+    if own is None:
+        return Page(places, ranked, None)
+    rank, watched = standings.get_place(*here, own.viewer_id)
+    return Page(places, ranked, Place(rank, own.viewer_id, own.name, watched) if rank else None)
+
+
+def _own(work: Work, viewer: Viewer | None, place: Place | None) -> Own | None:
+    if viewer is None:
+        return None
+    if place is not None:
+        return Own(viewer.name, place.rank, place.watched)
+    return Own(viewer.name, excluded=is_excluded(work, viewer.viewer_id, "watchtime"))
+
+
+# -- the server -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Watchtime in a server.
+
+    Attributes:
+        streams: the newest stream of each platform.
+        counted_now: viewers whose minutes count right now.
+        totals: everything credited.
+        time_zone: whose days, weeks and months they are.
+        excluded: how many accounts and names earn nothing.
+    """
+
+    settings: WatchtimeSettings
+    streams: tuple[Stream, ...]
+    counted_now: int
+    totals: Totals
+    time_zone: str = "UTC"
+    excluded: int = 0
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(minutes=self.settings.window_minutes)
+
+
+def get_overview(work: Work) -> Overview:
+    """The server at a glance."""
+    newest = tuple(streams.list_newest_streams(work.tx, work.guild_id))
+    return Overview(
+        settings=load_settings(work, WatchtimeSettings),
+        streams=newest,
+        counted_now=sum(
+            streams.count_present(work.tx, work.guild_id, stream.platform, work.now)
+            for stream in newest
+            if stream.is_live
+        ),
+        totals=standings.get_totals(work.tx, work.guild_id),
+        time_zone=time_zone_of(work.tx, work.guild_id).key,
+        excluded=list_excluded(work, "watchtime").count,
+    )
+
+
+# -- the history ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of when and why minutes came. `page` counts from 1."""
+
+    viewer: Viewer
+    watched: timedelta
+    page: int
+    pages: int
+    entries: Sequence[Entry]
+
+
+def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> History:
+    """The newest first; a page that does not exist is the nearest one that does.
+
+    Raises:
+        NoResultFound: the server has no such viewer.
+        Refusal: the account is not the asker's, or no longer, and they are not an admin.
+    """
+    own = find_own(work, work.actor)
+    if not is_admin and (own is None or own.viewer_id != viewer_id):
+        raise Refusal(_("This history belongs to somebody else."), _("Yours: `/watchhistory`"))
+    viewer = get_viewer(work.tx, work.guild_id, viewer_id)
+    page, pages = nearest_page(number, streams.count_entries(work.tx, viewer), ENTRIES)
+    entries = streams.list_entries(work.tx, viewer, ENTRIES, (page - 1) * ENTRIES)
+    watched = standings.get_watched(work.tx, work.guild_id, viewer_id)
+    return History(viewer, watched, page, pages, entries)
