@@ -20,6 +20,7 @@ VERBS = (
     "format",
     "lock",
     "docs",
+    "baseline",
     "words",
     "clean",
     "help",
