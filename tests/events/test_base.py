@@ -89,7 +89,8 @@ EXAMPLES: dict[type, Any] = {
 
 def _example(kind: type[Event]) -> Event:
     types = get_type_hints(kind)
-    return kind(**{name: _of(hint) for name, hint in types.items()})
+    given = [one.name for one in dataclasses.fields(kind) if one.init]
+    return kind(**{name: _of(types[name]) for name in given})
 
 
 def _of(hint: Any) -> Any:
