@@ -215,6 +215,9 @@ def test_a_raffle_from_the_question_to_the_prize(
         # A viewer checks it: the private link, the page, and the verifier on the bundle.
         proof = stage.discord.slash(other, "general", "raffleproof")
         mine = private_answer(stage, proof, "Your entry in raffle")
+        # The page reloads until the draw; a reload must not interrupt the next page.
+        frozen_badge = page.locator(".badge", has_text="Frozen")
+        expect(frozen_badge).to_have_count(0, timeout=PATIENCE * 1000)
         page.goto(here(stage, url_in(mine)))
         expect(page.locator("#verdict")).to_contain_text(
             "Consistent, but without the public beacon"
