@@ -131,23 +131,23 @@ class RegularsBot(commands.Bot):
         return list_problems(self.services.settings, declared, self)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
-        await self._welcome(guild)
+        await self._record_guild(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        await self._welcome(guild)
+        await self._record_guild(guild)
 
     async def on_guild_update(self, _before: discord.Guild, after: discord.Guild) -> None:
-        await self._welcome(after)
+        await self._record_guild(after)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         async for attempt in _while_away():
             with attempt:
                 await self.services.database.run(guild_store.end_guild, guild.id)
 
-    async def _welcome(self, guild: discord.Guild) -> None:
+    async def _record_guild(self, guild: discord.Guild) -> None:
         async for attempt in _while_away():
             with attempt:
-                await self.services.database.run(guilds.welcome, guild.id, guild.name)
+                await self.services.database.run(guilds.join_guild, guild.id, guild.name)
 
     # -- errors -----------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ T = TypeVar("T")
 S = TypeVar("S", bound=GuildSettings)
 
 
-def welcome(tx: Connection, guild_id: int, name: str) -> None:
-    """The bot is in this guild."""
+def join_guild(tx: Connection, guild_id: int, name: str) -> None:
+    """Record that the bot is in this guild, under this name."""
     store.set_guild(tx, guild_id, name)
     name_guild(guild_id, name)
 

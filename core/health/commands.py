@@ -7,7 +7,7 @@ from discord.ext import commands
 from core.health import actions, embeds
 from core.health.actions import Report
 from core.kit.discord_access import is_admin
-from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, kindly
+from core.kit.discord_ui import PRIVATE, answer, card, guild_id_of, handle_errors
 from core.kit.feature import Check
 from core.kit.services import Services
 from core.kit.words import _
@@ -67,7 +67,7 @@ class HealthView(discord.ui.View):
     async def look_again(
         self, interaction: discord.Interaction, _button: "discord.ui.Button[HealthView]"
     ) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer()
             await self._show(interaction)
 
@@ -75,7 +75,7 @@ class HealthView(discord.ui.View):
     async def try_again(
         self, interaction: discord.Interaction, _button: "discord.ui.Button[HealthView]"
     ) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer()
             await self._cog.try_again(self._guild_id)
             self.remove_item(self.try_again)

@@ -204,7 +204,7 @@ class TopicMenu(
         return menu
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with ui.kindly(interaction):
+        async with ui.handle_errors(interaction):
             bot = interaction.client
             assert isinstance(bot, commands.Bot), "menus come back to our own bot"
             cog = bot.get_cog("Help")

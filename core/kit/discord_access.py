@@ -16,8 +16,8 @@ from sqlalchemy import Connection
 from core.kit.discord_ui import (
     missing_permissions,
     needed_permissions,
-    private_word,
     refusal_card,
+    reply_privately,
     services_of,
 )
 from core.kit.errors import Refusal
@@ -99,7 +99,7 @@ async def is_admin(interaction: discord.Interaction, module: str) -> bool:
     """Whether whoever pressed a button of this module may do so; if not, they are told why."""
     if await may_manage(interaction, module):
         return True
-    await private_word(interaction, refusal_card(for_moderators("Manage Server", module)))
+    await reply_privately(interaction, refusal_card(for_moderators("Manage Server", module)))
     return False
 
 

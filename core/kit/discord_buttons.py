@@ -8,10 +8,10 @@ import discord
 
 from core.kit.discord_access import for_moderators, may_manage
 from core.kit.discord_ui import (
-    kindly,
+    handle_errors,
     permission_names,
-    private_word,
     refusal_card,
+    reply_privately,
     services_of,
 )
 from core.kit.services import Services
@@ -59,16 +59,16 @@ class PersistentButton(discord.ui.DynamicItem[Button], template=r"(?!)"):
         if await may_manage(interaction, module):
             return True
         refusal = for_moderators(permission_names([self.permission]), module)
-        await private_word(interaction, refusal_card(refusal))
+        await reply_privately(interaction, refusal_card(refusal))
         return False
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             shows = self.shows_result
             await interaction.response.defer(ephemeral=shows, thinking=shows)
             embed = await self.press(interaction)
             if embed is not None:
-                await private_word(interaction, embed)
+                await reply_privately(interaction, embed)
 
 
 class AdminButton(PersistentButton, template=r"(?!)"):

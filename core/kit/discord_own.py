@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import discord
 
-from core.kit.discord_ui import kindly, services_of
+from core.kit.discord_ui import handle_errors, services_of
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
@@ -35,7 +35,7 @@ class OwnButton(
     async def give(
         self, services: Services, guild: discord.Guild, person: discord.abc.User
     ) -> dict[str, Any]:
-        """What to send, as discord.py's `send` takes it. What it raises is told kindly."""
+        """What to send, as discord.py's `send` takes it. Errors are answered as usual."""
         raise NotImplementedError
 
     @classmethod
@@ -45,7 +45,7 @@ class OwnButton(
         return cls()
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             if interaction.guild is None:
                 raise Refusal(_("This works in a server only."))

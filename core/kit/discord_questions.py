@@ -9,7 +9,7 @@ from typing import Any
 import discord
 
 from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_ui import card, kindly, private_word
+from core.kit.discord_ui import card, handle_errors, reply_privately
 from core.kit.words import _
 
 Item = discord.ui.Item[Any]
@@ -41,7 +41,7 @@ class ConfirmButton(PersistentButton, template=r"(?!)"):
         return await super().interaction_check(interaction)
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer()
             reply = await self.confirm(interaction)
             embed, view = reply if isinstance(reply, tuple) else (reply, None)
@@ -61,7 +61,7 @@ async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
     if interaction.user.id == asker_id:
         return True
     embed = card("⚠️ " + _("This question was put to somebody else"), tone="warning")
-    await private_word(interaction, embed)
+    await reply_privately(interaction, embed)
     return False
 
 
@@ -86,6 +86,6 @@ class KeepButton(
         return await was_asked(interaction, self.asker_id)
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             embed = card("✅ " + _("Everything stays as it is"))
             await interaction.response.edit_message(embed=embed, view=None)

@@ -1,7 +1,6 @@
-"""The look of our Discord messages, in one place: colours, marks, tables of lines, private answers.
+"""How Discord messages look and are sent: colours, embeds, lists, private replies, errors.
 
-Colours and rules come from the product's style: never colour alone, one emoji a heading, every
-viewer's name escaped, no pings.
+Never colour alone, one emoji per heading, every viewer's name escaped, no pings.
 """
 
 import re
@@ -31,7 +30,7 @@ Tone = Literal["kick", "system", "success", "warning", "error"]
 _log = structlog.get_logger(__name__)
 
 PREFIX = "!"
-"""Before a typed command."""
+"""Starts a typed command."""
 
 COLOURS: dict[Tone, int] = {
     "kick": 0x53FC18,
@@ -41,16 +40,16 @@ COLOURS: dict[Tone, int] = {
     "error": 0xFF6B6B,
 }
 
-# discord.py escapes the first bracket of what looks like a link only; another could make one still.
+# discord.py escapes only the first bracket of a link; another could still make one.
 _BARE_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
 
 SILENT = discord.AllowedMentions.none()
-"""Chat text is data: nothing we post pings anybody."""
+"""Nothing that we post pings anybody."""
 
 
 def safe(text: str, limit: int = 256) -> str:
-    """Text written by somebody else, made harmless: on one line, markdown escaped, mentions
-    broken, cut to `limit` characters (the escapes are not counted)."""
+    """Text by somebody else, escaped: on one line, without markdown or mentions, cut to `limit`
+    characters (not counting the escapes)."""
     text = " ".join(text.split())
     escaped = escape_mentions(escape_markdown(shortened(text, limit)))
     return _BARE_BRACKET.sub(r"\1\\[", escaped)
@@ -60,19 +59,19 @@ _MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`*_
 
 
 def _literal(text: str) -> str:
-    """On one line and without markdown; what is escaped already stays as it is, and so do our own
-    `arguments` and `/commands`."""
+    """On one line and without markdown. Escaped text, `arguments` and `/commands` stay as they
+    are."""
     return _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
 
 
 def shortened(text: str, limit: int) -> str:
-    """At most `limit` characters, with a sign that something is missing."""
+    """At most `limit` characters; ends with `…` if it was cut."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def card(title: str, body: str = "", *, tone: Tone = "system", footer: str = "") -> discord.Embed:
-    """An embed in the product's style, cut to what Discord takes. The title shows what it is given,
-    names with markdown too; the body may use markdown, so names in it need `safe`."""
+    """An embed in our style, cut to Discord's limits. The title is shown literally; names in the
+    body need `safe`."""
     embed = discord.Embed(
         title=shortened(_literal(title), 256),
         description=shortened(body, 4096) or None,
@@ -128,10 +127,10 @@ def setting_value(declared: GuildSetting[Any], value: Any, limit: int = 500) -> 
 
 
 def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Permissions:
-    """What one needs to use a command: the `default_permissions` of its outermost group.
+    """The `default_permissions` of a command's outermost group.
 
-    Discord hides the slash command from everybody else; the bot asks for the same before it runs
-    any command, slash or typed, so that the two cannot differ.
+    Discord hides the slash command from everybody else; the bot checks the same permissions before
+    it runs a command, slash or typed.
     """
     app_command = getattr(command.root_parent or command, "app_command", None)
     permissions: discord.Permissions | None = getattr(app_command, "default_permissions", None)
@@ -141,24 +140,24 @@ def needed_permissions(command: commands.Command[Any, ..., Any]) -> discord.Perm
 def missing_permissions(
     command: commands.Command[Any, ..., Any], held: discord.Permissions
 ) -> list[str]:
-    """What somebody lacks to use a command."""
+    """The permissions that somebody lacks to use a command."""
     needed = (name for name, has in needed_permissions(command) if has)
     return [name for name in needed if not getattr(held, name)]
 
 
 def is_for_servers(command: commands.Command[Any, ..., Any]) -> bool:
-    """Whether a command works in servers only, as its outermost group says (`guild_only`)."""
+    """Whether the command's outermost group is `guild_only`."""
     app_command = getattr(command.root_parent or command, "app_command", None)
     return bool(getattr(app_command, "guild_only", False))
 
 
 def permission_names(names: Iterable[str]) -> str:
-    """Permissions as Discord's own settings call them, such as `Manage Server`."""
+    """Permissions as Discord's settings name them, such as `Manage Server`."""
     return ", ".join(name.replace("_", " ").title().replace("Guild", "Server") for name in names)
 
 
 def ago(instant: datetime) -> str:
-    """`3 minutes ago`, in the reader's own zone and language."""
+    """`3 minutes ago`, in the reader's language."""
     return format_dt(instant, "R")
 
 
@@ -174,12 +173,12 @@ def duration(seconds: float) -> str:
 
 
 def refusal_card(refusal: Refusal) -> discord.Embed:
-    """What happened, and what the reader can do."""
+    """What happened and what to do."""
     return card("⚠️ " + refusal.what, refusal.remedy, tone="warning")
 
 
 def outage_card(outage: Outage) -> discord.Embed:
-    """One polite line; the reason stays in the log."""
+    """That another service does not answer; the reason is in the log only."""
     return card(
         "⏳ " + _("{service} is not answering").format(service=outage.who),
         _("Please try again in a minute. Nothing is lost."),
@@ -188,7 +187,7 @@ def outage_card(outage: Outage) -> discord.Embed:
 
 
 def bug_card(code: str) -> discord.Embed:
-    """Something is wrong with us; the code finds the log line."""
+    """A bug; the code finds the log line."""
     return card(
         "❌ " + _("Something went wrong on our side"),
         _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
@@ -197,12 +196,12 @@ def bug_card(code: str) -> discord.Embed:
 
 
 PRIVATE = {"private": True}
-"""`extras` of a command whose answer only the asker is to see. Discord offers that for slash
-commands; a typed command is answered openly."""
+"""`extras` of a command whose reply only the asker sees. Discord offers that for slash commands;
+the reply to a typed command is public."""
 
 
 def is_private(ctx: commands.Context[Any]) -> bool:
-    """Whether the answer to this command is for the asker alone."""
+    """Whether only the asker sees the reply to this command."""
     return ctx.command is not None and bool(ctx.command.extras.get("private"))
 
 
@@ -214,8 +213,8 @@ async def answer(
     await ctx.send(embed=embed, ephemeral=is_private(ctx), allowed_mentions=SILENT, **given)
 
 
-async def private_word(interaction: discord.Interaction, embed: discord.Embed) -> None:
-    """Say something to whoever pressed a button, whether or not it was acknowledged before."""
+async def reply_privately(interaction: discord.Interaction, embed: discord.Embed) -> None:
+    """Reply to whoever pressed a button, whether or not the interaction was acknowledged."""
     if interaction.response.is_done():
         await interaction.followup.send(embed=embed, ephemeral=True)
     else:
@@ -223,16 +222,16 @@ async def private_word(interaction: discord.Interaction, embed: discord.Embed) -
 
 
 TOO_LATE = 10062
-"""Discord's code for an interaction that waits no longer for an answer."""
+"""Discord's error code for an expired interaction."""
 
 CANNOT_DM = (50007, 50278)
-"""Discord's codes for a person who takes no direct messages from us."""
+"""Discord's error codes for somebody whose direct messages are closed to us."""
 
 
 async def sent_by_dm(
     person: discord.User | discord.Member, embed: discord.Embed, view: discord.ui.View
 ) -> bool:
-    """Whether the person could be written to."""
+    """Send a direct message; False if their direct messages are closed."""
     try:
         await person.send(embed=embed, view=view)
     except discord.Forbidden as error:
@@ -243,7 +242,7 @@ async def sent_by_dm(
 
 
 def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) -> None:
-    """Raises Refusal, with their names, when the bot lacks permissions to post in a channel."""
+    """Raises Refusal if the bot lacks permissions to post in a channel; it names them."""
     held = channel.permissions_for(me)
     missing = [name for name in TO_POST if not getattr(held, name)]
     if missing:
@@ -254,14 +253,14 @@ def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) 
 
 
 def guild_id_of(ctx: commands.Context[Any]) -> int:
-    """The server in which a `guild_only` command was given."""
+    """The server of a `guild_only` command."""
     assert ctx.guild is not None, "the command is guild_only"
     return ctx.guild.id
 
 
 @asynccontextmanager
-async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
-    """The error edge of buttons, selects and modals: discord.py has none for them."""
+async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]:
+    """Reply with an error embed if a button, select or modal fails; discord.py does not."""
     try:
         yield
     except Exception as error:
@@ -269,19 +268,19 @@ async def kindly(interaction: discord.Interaction) -> AsyncIterator[None]:
             _log.warning("Interaction expired before the reply", guild_id=interaction.guild_id)
             return
         try:
-            await private_word(interaction, _what_broke(interaction, error))
+            await reply_privately(interaction, _what_broke(interaction, error))
         except discord.HTTPException as failure:
             reason = failure.text
             _log.info("Reply could not be sent", reason=reason, guild_id=interaction.guild_id)
 
 
 def is_too_late(error: BaseException) -> bool:
-    """Whether nobody can be told any more, because the first sign came after three seconds."""
+    """Whether the interaction expired: it was not acknowledged within three seconds."""
     return isinstance(error, discord.NotFound) and error.code == TOO_LATE
 
 
 def explained(error: BaseException, guild: discord.Guild | None) -> BaseException:
-    """What Discord refuses or cannot do, as a Refusal or an Outage; any other error as it is."""
+    """Discord's refusals and failures as a Refusal or an Outage; other errors unchanged."""
     if not isinstance(error, discord.Forbidden):
         return outage_of(error) or error
     if error.code in CANNOT_DM:
@@ -307,16 +306,16 @@ def _what_broke(interaction: discord.Interaction, error: Exception) -> discord.E
         case Refusal() as error:
             return refusal_card(error)
         case Outage() as error:
-            _log.warning("A button could not work", service=error.service, reason=error.reason)
+            _log.warning("Button failed", service=error.service, reason=error.reason)
             return outage_card(error)
     code = trouble_code()
-    _log.error("A button broke", code=code, guild_id=interaction.guild_id, exc_info=error)
+    _log.error("Button raised an error", code=code, guild_id=interaction.guild_id, exc_info=error)
     return bug_card(code)
 
 
-def services_of(told: discord.Interaction | commands.Context[Any]) -> Services:
-    """What the bot that received this press or command was built with."""
-    bot = told.client if isinstance(told, discord.Interaction) else told.bot
+def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:
+    """The services of the bot that received this interaction or command."""
+    bot = source.client if isinstance(source, discord.Interaction) else source.bot
     services = getattr(bot, "services", None)
     assert isinstance(services, Services), "interactions come to our own bot"
     return services
@@ -340,7 +339,7 @@ async def run_action(
 
 
 def pages(rows: Sequence[str], limit: int) -> list[str]:
-    """Rows joined into as few texts of at most `limit` characters as they need."""
+    """Rows joined into as few texts of at most `limit` characters as possible."""
     texts: list[str] = []
     for row in rows:
         if texts and len(texts[-1]) + len(row) + 1 <= limit:
@@ -351,7 +350,7 @@ def pages(rows: Sequence[str], limit: int) -> list[str]:
 
 
 def lines(rows: Sequence[str], limit: int = 4000) -> str:
-    """Rows joined into an embed's text; what does not fit is counted in a last line."""
+    """Rows joined into an embed's text; a last line counts those that do not fit."""
     text: list[str] = []
     used = 0
     for index, row in enumerate(rows):

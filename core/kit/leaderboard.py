@@ -15,7 +15,7 @@ from typing import Any
 import discord
 from discord.ext import commands
 
-from core.kit.discord_ui import card, kindly, lines, safe, services_of
+from core.kit.discord_ui import card, handle_errors, lines, safe, services_of
 from core.kit.paginator import Page, Paginator, Reader, show, turn
 from core.kit.words import _
 from core.kit.work import Work
@@ -151,7 +151,7 @@ class LeaderboardMenu(
         return cls(match["name"], int(match["size"]), int(match["owner"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             board = services_of(interaction).paginators[self.name]
             key = f"{self.size}.{self.item.values[0]}"
             await turn(interaction, board, key, 1, self.owner_id)

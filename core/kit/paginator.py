@@ -168,7 +168,7 @@ class PageButton(
         return cls(match["name"], match["key"], int(match["number"]), int(match["owner_id"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with ui.kindly(interaction):
+        async with ui.handle_errors(interaction):
             await turn(interaction, ui.services_of(interaction).paginators[self.name], *self.target)
 
 

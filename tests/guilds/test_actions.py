@@ -99,7 +99,7 @@ def test_the_environment_may_speak_of_a_server_before_the_bot_is_there(tx: Conne
     actions.apply_environment(tx, environment(55, 777), DECLARED)
     assert fresh(tx, 55, CHANNEL) == 777
     assert store.list_names(tx)[55] == "server 55"
-    actions.welcome(tx, 55, "Real Name")
+    actions.join_guild(tx, 55, "Real Name")
     actions.apply_environment(tx, environment(55, 777), DECLARED)
     assert store.list_names(tx)[55] == "Real Name"
 
@@ -287,7 +287,7 @@ def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
     change_setting(tx, guild_id, LIMIT, 5, NORA)
     store.end_guild(tx, guild_id)
     assert tx.scalar(left, {"guild_id": guild_id}) is True
-    actions.welcome(tx, guild_id, "New Name")
+    actions.join_guild(tx, guild_id, "New Name")
     assert tx.scalar(left, {"guild_id": guild_id}) is False
     assert fresh(tx, guild_id, LIMIT) == 5
     assert store.list_names(tx)[guild_id] == "New Name"

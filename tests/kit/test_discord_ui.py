@@ -180,7 +180,7 @@ async def test_a_button_that_fails_says_so_to_who_pressed_it(
 ) -> None:
     interaction = Interaction(acknowledged=acknowledged)
     with capture_logs() as logged:
-        async with ui.kindly(cast(Any, interaction)):
+        async with ui.handle_errors(cast(Any, interaction)):
             fail_with(error)
     ((used, embed),) = interaction.sent
     assert used == way
@@ -198,7 +198,7 @@ def not_found(code: int) -> discord.NotFound:
 async def test_a_press_that_discord_waits_for_no_longer_is_noted_and_no_bug() -> None:
     interaction = Interaction(acknowledged=False)
     with capture_logs() as logged:
-        async with ui.kindly(cast(Any, interaction)):
+        async with ui.handle_errors(cast(Any, interaction)):
             fail_with(not_found(10062))
     assert interaction.sent == []
     assert [line["log_level"] for line in logged] == ["warning"]
@@ -206,7 +206,7 @@ async def test_a_press_that_discord_waits_for_no_longer_is_noted_and_no_bug() ->
 
 async def test_a_message_that_is_gone_is_a_bug_like_others() -> None:
     interaction = Interaction(acknowledged=False)
-    async with ui.kindly(cast(Any, interaction)):
+    async with ui.handle_errors(cast(Any, interaction)):
         fail_with(not_found(10008))
     assert len(interaction.sent) == 1
 
@@ -219,14 +219,14 @@ async def test_who_cannot_be_told_is_noted() -> None:
 
     interaction.followup.send = fails
     with capture_logs() as logged:
-        async with ui.kindly(cast(Any, interaction)):
+        async with ui.handle_errors(cast(Any, interaction)):
             fail_with(Refusal("It was played already."))
     assert [line["event"] for line in logged] == ["Reply could not be sent"]
 
 
 async def test_a_button_that_works_says_nothing_by_itself() -> None:
     interaction = Interaction(acknowledged=False)
-    async with ui.kindly(cast(Any, interaction)):
+    async with ui.handle_errors(cast(Any, interaction)):
         pass
     assert interaction.sent == []
 

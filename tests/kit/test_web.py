@@ -1,4 +1,4 @@
-"""The edge of every page: failures are answered kindly, security headers are always there."""
+"""Every page: errors become friendly pages, security headers are always set."""
 
 from collections.abc import Iterator
 from pathlib import Path

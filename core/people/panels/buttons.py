@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import discord
 
-from core.kit.discord_ui import kindly, services_of
+from core.kit.discord_ui import handle_errors, services_of
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.people import store as people
@@ -40,7 +40,7 @@ class PanelButton(
         return cls(cast("Act", match["act"]))
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             if interaction.guild is None:
                 raise Refusal(_("This works in a server only."))

@@ -8,7 +8,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_access import is_admin, may_manage
-from core.kit.discord_ui import PRIVATE, answer, kindly, private_word, run_action
+from core.kit.discord_ui import PRIVATE, answer, handle_errors, reply_privately, run_action
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.words import _, plural
@@ -196,7 +196,7 @@ class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
         return await is_admin(interaction, __name__)
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        async with kindly(interaction):
+        async with handle_errors(interaction):
             await interaction.response.defer(ephemeral=True, thinking=True)
             done = await run_action(interaction, gifts.void_drop, self.item.values[0])
-            await private_word(interaction, messages.voided(done))
+            await reply_privately(interaction, messages.voided(done))

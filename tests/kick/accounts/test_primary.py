@@ -210,7 +210,7 @@ def test_when_the_primary_leaves_the_next_one_answers(servers: Servers) -> None:
     assert servers.current() == GUILD
     guilds.end_guild(servers.tx, GUILD)
     assert servers.current() == OTHER_GUILD
-    guild_actions.welcome(servers.tx, GUILD, "Nora's Corner")
+    guild_actions.join_guild(servers.tx, GUILD, "Nora's Corner")
     assert servers.current() == GUILD
     servers.tx.execute(text("DELETE FROM guild_channels WHERE guild_id = :g"), {"g": GUILD})
     assert servers.current() == OTHER_GUILD
