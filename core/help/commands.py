@@ -12,7 +12,7 @@ from discord.ext import commands
 from core.help import embeds
 from core.kit import discord_ui as ui
 from core.kit.discord_access import (
-    Told,
+    Source,
     granted_groups,
     group_of_command,
     group_title,
@@ -90,14 +90,14 @@ class Help(commands.Cog):
         return [app_commands.Choice(name=one, value=one) for one in fitting[:MOST_TOPICS]]
 
     async def page(
-        self, told: Told, bot: commands.Bot, wanted: str | None
+        self, source: Source, bot: commands.Bot, wanted: str | None
     ) -> tuple[discord.Embed, discord.ui.View]:
         """What this person can do: an overview, a topic or one command.
 
         Raises:
             Refusal: there is nothing of this name.
         """
-        allowed = await _allowed(told, bot)
+        allowed = await _allowed(source, bot)
         known = topics(allowed)
         topic = next((t for t in known if wanted and t.casefold() == wanted.casefold()), None)
         if not wanted:
@@ -157,13 +157,13 @@ def _find_command(bot: commands.Bot, name: str) -> Command | None:
     return group if group is not None and getattr(group, "fallback", None) == last else None
 
 
-async def _allowed(told: Told, bot: commands.Bot) -> list[Command]:
+async def _allowed(source: Source, bot: commands.Bot) -> list[Command]:
     """The commands that this person may use, in alphabetical order."""
-    granted = await granted_groups(told)
+    granted = await granted_groups(source)
     return [
         command
         for command in each_command(bot)
-        if not ui.missing_permissions(command, told.permissions)
+        if not ui.missing_permissions(command, source.permissions)
         or (is_grantable(command) and group_of_command(command) in granted)
     ]
 

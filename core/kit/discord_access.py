@@ -1,9 +1,9 @@
 """Who may use which commands and buttons.
 
 A command that needs a permission belongs to the group of its package (`core.raffle` is `raffle`),
-and so do the buttons of that package. Whoever has the permission may use it, and so may members
-with a role that an admin granted the group to with `/permissions`. Each use is checked, so taking a
-role or a grant away works at once, also for buttons under old posts.
+and so do the buttons of that package. Members with the permission may use it, and so may
+members with a role that was granted the group with `/permissions`. Each use is checked, so that
+removing a role or a grant works at once, also for buttons of old posts.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ from core.kit.errors import Refusal
 from core.kit.words import _
 
 Command = commands.Command[Any, ..., Any]
-Told = discord.Interaction | commands.Context[Any]
+Source = discord.Interaction | commands.Context[Any]
 
 ADMINS_ONLY = {"admins_only": True}
 """`extras` of a command that cannot be granted, and of its whole group of subcommands."""
@@ -60,43 +60,43 @@ def grantable_groups(bot: commands.Bot) -> dict[str, list[Command]]:
     return dict(sorted(found.items()))
 
 
-def _granted(tx: Connection, told: Told) -> frozenset[str]:
+def _granted(tx: Connection, source: Source) -> frozenset[str]:
     """The groups that were granted to a role of this person."""
-    who = told.user if isinstance(told, discord.Interaction) else told.author
-    if told.guild is None or not isinstance(who, discord.Member):
+    who = source.user if isinstance(source, discord.Interaction) else source.author
+    if source.guild is None or not isinstance(who, discord.Member):
         return frozenset()
-    return services_of(told).granted(tx, told.guild.id, [role.id for role in who.roles])
+    return services_of(source).granted(tx, source.guild.id, [role.id for role in who.roles])
 
 
-def has_access(tx: Connection, told: Told, module: str) -> bool:
+def has_access(tx: Connection, source: Source, module: str) -> bool:
     """Whether this person may do what admins do with this module's package."""
-    if told.guild is not None and told.permissions.manage_guild:
+    if source.guild is not None and source.permissions.manage_guild:
         return True
-    return group_of(module) in _granted(tx, told)
+    return group_of(module) in _granted(tx, source)
 
 
-async def may_manage(told: Told, module: str) -> bool:
+async def may_manage(source: Source, module: str) -> bool:
     """The same outside of a transaction."""
-    if told.guild is not None and told.permissions.manage_guild:
+    if source.guild is not None and source.permissions.manage_guild:
         return True
-    return await services_of(told).database.run(has_access, told, module)
+    return await services_of(source).database.run(has_access, source, module)
 
 
-async def granted_groups(told: Told) -> frozenset[str]:
+async def granted_groups(source: Source) -> frozenset[str]:
     """All groups that this person may use without having the permission."""
-    return await services_of(told).database.run(_granted, told)
+    return await services_of(source).database.run(_granted, source)
 
 
-async def missing_for(told: Told, command: Command) -> list[str]:
+async def missing_for(source: Source, command: Command) -> list[str]:
     """The permissions that this person lacks for a command; none where its group is granted."""
-    missing = missing_permissions(command, told.permissions)
+    missing = missing_permissions(command, source.permissions)
     if not missing or not is_grantable(command):
         return missing
-    return [] if group_of_command(command) in await granted_groups(told) else missing
+    return [] if group_of_command(command) in await granted_groups(source) else missing
 
 
 async def is_admin(interaction: discord.Interaction, module: str) -> bool:
-    """Whether whoever pressed a button of this module may do so; if not, they are told why."""
+    """Whether the member may press a button of this module; if not, reply why."""
     if await may_manage(interaction, module):
         return True
     await reply_privately(interaction, refusal_card(for_moderators("Manage Server", module)))
@@ -104,7 +104,7 @@ async def is_admin(interaction: discord.Interaction, module: str) -> bool:
 
 
 def for_moderators(needed: str, module: str) -> Refusal:
-    """Somebody needs this permission, or the group of this module."""
+    """That a command needs this permission, or the command group of this module."""
     return Refusal(
         _("This is for moderators"),
         _(
@@ -114,10 +114,10 @@ def for_moderators(needed: str, module: str) -> Refusal:
     )
 
 
-def require_below_own(told: Told, role: discord.Role) -> None:
-    """Raises Refusal when somebody chooses a role for the bot to give that is not below their own,
-    so that nobody gives themselves more than they have."""
-    who = told.user if isinstance(told, discord.Interaction) else told.author
+def require_below_own(source: Source, role: discord.Role) -> None:
+    """Raises Refusal unless the role that a member lets the bot assign is below their own highest
+    role: nobody may raise themselves."""
+    who = source.user if isinstance(source, discord.Interaction) else source.author
     if not isinstance(who, discord.Member) or who.id == who.guild.owner_id:
         return
     if role >= who.top_role:

@@ -3,7 +3,6 @@
 Subclass `ConfirmButton`, and send the question with `question_view(button, asker_id)`.
 """
 
-import re
 from typing import Any
 
 import discord
@@ -13,7 +12,6 @@ from core.kit.discord_ui import card, handle_errors, reply_privately
 from core.kit.words import _
 
 Item = discord.ui.Item[Any]
-
 
 Reply = discord.Embed | tuple[discord.Embed, discord.ui.View]
 """What replaces a question that was answered; with a view if it is another question."""
@@ -57,30 +55,21 @@ def question_view(yes: Item, asker_id: int, keep: str = "") -> discord.ui.View:
 
 
 async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
-    """Whether the question was put to whoever pressed a button; anybody else is told so."""
+    """Whether this member was asked; anybody else gets a reply that says so."""
     if interaction.user.id == asker_id:
         return True
-    embed = card("⚠️ " + _("This question was put to somebody else"), tone="warning")
+    embed = card("⚠️ " + _("This question is for somebody else"), tone="warning")
     await reply_privately(interaction, embed)
     return False
 
 
-class KeepButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"question:keep:(?P<asker>[0-9]{1,20})",
-):
-    """No: nothing is changed, and the question is over."""
+class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1,20})"):
+    """Cancels: nothing changes, and the question is replaced."""
 
-    def __init__(self, asker_id: int, label: str) -> None:
+    def __init__(self, asker_id: int, label: str = "?") -> None:
         custom_id = f"question:keep:{asker_id}"
         super().__init__(discord.ui.Button(label=label, custom_id=custom_id))
         self.asker_id = asker_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction, _item: Item, match: re.Match[str]
-    ) -> "KeepButton":
-        return cls(int(match["asker"]), "?")
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         return await was_asked(interaction, self.asker_id)

@@ -1,4 +1,4 @@
-"""Asks Shuffle's affiliate address."""
+"""Client of Shuffle's affiliate API."""
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -31,14 +31,14 @@ class ShuffleClient:
 
     @property
     def is_set_up(self) -> bool:
-        """Whether there is an address to ask."""
+        """Whether SHUFFLE_AFFILIATE_URL is set."""
         return self._address is not None
 
     def ask(self, now: datetime) -> Standings:
-        """Everybody's totals under every code of the address.
+        """The totals of all accounts, under all campaign codes of the address.
 
         Raises:
-            Outage: nothing was told.
+            Outage: there is no usable response.
         """
         if self._address is None:
             raise Outage(self.title, "SHUFFLE_AFFILIATE_URL is not set")
@@ -49,13 +49,13 @@ class ShuffleClient:
             raise Outage(self.title, f"it said: {refused.reason}", wait) from None
         except ValueError as error:
             raise Outage(self.title, str(error)) from None
-        # Requests' own words hold the address, so the kind of error has to do.
+        # Only the error's type: its message contains the secret address.
         except requests.RequestException as error:
             raise Outage(self.title, type(error).__name__) from None
         return standings_of(now, lines, unreadable)
 
     def _get(self, address: str, now: datetime) -> bytes:
-        # A redirect would hand the secret in the address to somebody else.
+        # A redirect would send the secret in the address to another host.
         with requests.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer:
             if answer.status_code == 429:
                 wait = retry_seconds(*_retry_after(answer, now))
@@ -66,7 +66,7 @@ class ShuffleClient:
             for chunk in answer.iter_content(2**16):
                 raw += chunk
                 if len(raw) > MOST_BYTES:
-                    raise ValueError("the answer is too long")
+                    raise ValueError("the response is too long")
             return bytes(raw)
 
 
@@ -80,5 +80,5 @@ def _retry_after(answer: requests.Response, now: datetime) -> tuple[str | None, 
 
 @cache
 def client_of(settings: Settings) -> ShuffleClient:
-    """The installation's client."""
+    """One client for each installation."""
     return ShuffleClient(settings)

@@ -1,7 +1,7 @@
-"""Reading what Shuffle's affiliate address answers: pure.
+"""Parses the response of Shuffle's affiliate API.
 
-It is a JSON array of objects with `username`, `campaignCode` and `wagerAmount`, the dollars wagered
-in all. Refusals come as objects too, often under HTTP 200.
+It is a JSON array of objects with `username`, `campaignCode` and `wagerAmount`, the total wagered
+in dollars. An error is an object, often with HTTP status 200.
 """
 
 import json
@@ -15,18 +15,18 @@ from core.kit.strict_json import storable
 
 MOST = Decimal(10**15)
 FINEST = -60
-"""As exact as any currency; what has more decimals is no amount."""
+"""Smallest exponent; a number with more decimals is not an amount."""
 
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,60})?", re.ASCII)
 _BUSY = re.compile(r"too.?many|rate.?limit|throttl", re.IGNORECASE)
 
 
 class ShuffleRefused(Exception):
-    """The answer is a refusal.
+    """The response is an error.
 
     Attributes:
-        reason: in Shuffle's words.
-        is_busy: it was asked too often.
+        reason: Shuffle's message.
+        is_busy: there were too many requests.
     """
 
     def __init__(self, reason: str) -> None:
@@ -36,21 +36,21 @@ class ShuffleRefused(Exception):
 
 
 def read(raw: bytes) -> tuple[list[Standing], int]:
-    """The lines that make sense, and how many do not.
+    """The valid lines, and how many are invalid.
 
     Raises:
-        ShuffleRefused: it is a refusal.
-        ValueError: it is something else.
+        ShuffleRefused: Shuffle's own error.
+        ValueError: any other response.
     """
-    told = _decode(raw)
-    if isinstance(told, dict):
-        raise ShuffleRefused(_reason(told))
-    if not isinstance(told, list):
-        raise ValueError("the answer is no list")
-    lines = [_standing(line) for line in told]
+    response = _decode(raw)
+    if isinstance(response, dict):
+        raise ShuffleRefused(_reason(response))
+    if not isinstance(response, list):
+        raise ValueError("the response is not a list")
+    lines = [_standing(line) for line in response]
     readable = [line for line in lines if line is not None]
     if lines and not readable:
-        raise ValueError("no line of the answer makes sense")
+        raise ValueError("no line of the response is valid")
     return readable, len(lines) - len(readable)
 
 
@@ -64,18 +64,18 @@ def _decode(raw: bytes) -> object:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except json.JSONDecodeError:
-        raise ValueError("the answer is no JSON") from None
+        raise ValueError("the response is not JSON") from None
 
 
 def _refuse(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
-def _reason(told: dict[str, object]) -> str:
+def _reason(error: dict[str, object]) -> str:
     for key in ("message", "error", "errors", "code", "statusCode"):
-        if told.get(key):
-            return " ".join(str(told[key]).split())[:120]
-    return "an object in the place of a list"
+        if error.get(key):
+            return " ".join(str(error[key]).split())[:120]
+    return "an object instead of a list"
 
 
 def _standing(line: object) -> Standing | None:
@@ -87,24 +87,27 @@ def _standing(line: object) -> Standing | None:
     return None
 
 
-def _amount(told: object) -> Decimal | None:
-    if isinstance(told, str) and _AMOUNT.fullmatch(told):
-        told = Decimal(told)
-    if not isinstance(told, Decimal):
+def _amount(value: object) -> Decimal | None:
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        value = Decimal(value)
+    if not isinstance(value, Decimal):
         return None
-    exponent = told.as_tuple().exponent
-    # The exponent first: comparing 1e999999999 would write it out.
-    is_sane = isinstance(exponent, int) and told.adjusted() < 15 and exponent >= FINEST
-    return told if is_sane and Decimal(0) <= told < MOST else None
+    exponent = value.as_tuple().exponent
+    # The exponent first: a comparison would expand 1e999999999.
+    is_sane = isinstance(exponent, int) and value.adjusted() < 15 and exponent >= FINEST
+    return value if is_sane and Decimal(0) <= value < MOST else None
 
 
 def retry_seconds(header: str | None, seconds_until: Iterable[float] = ()) -> float:
-    """How long to wait by a Retry-After header, within reason; a minute where it says nothing.
-    `seconds_until` is the header's date as seconds from now, where it is a date."""
-    told = header.strip() if header else ""
+    """Seconds to wait after a Retry-After header, 1 s to 6 h; a minute without a usable header.
+
+    Args:
+        seconds_until: seconds until the header's date, if it is a date.
+    """
+    seconds = header.strip() if header else ""
     wait = (
-        float(told)
-        if re.fullmatch(r"[0-9]{1,9}", told, re.ASCII)
+        float(seconds)
+        if re.fullmatch(r"[0-9]{1,9}", seconds, re.ASCII)
         else next(iter(seconds_until), 60.0)
     )
     return min(max(wait, 1.0), 6 * 3600.0)

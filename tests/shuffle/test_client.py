@@ -53,7 +53,7 @@ def test_totals_come_to_the_last_digit(shuffle: ShuffleDriver, client: Affiliate
         ({"busy_s": 17}, "asked too often", 17),
         ({"busy_object": True}, "TOO_MANY_REQUEST", 60),
         ({"error_object": True}, "Internal error", None),
-        ({"page": True}, "no JSON", None),
+        ({"page": True}, "not JSON", None),
     ],
 )
 def test_what_is_wrong_is_an_outage(
