@@ -59,7 +59,7 @@ def more(stage: Stage, before: Counter[str], wanted: dict[str, int]) -> None:
 
     def counted() -> dict[str, int]:
         now = facts(stage)
-        ours = ("StreamSeenLive", "StreamSeenOffline")
+        ours = ("StreamSeenLive", "StreamSeenOffline", "ExclusionChanged")
         return {name: now[name] - before[name] for name in now if name not in ours} | {}
 
     def grown() -> bool:

@@ -238,11 +238,11 @@ def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
 
 
 def _facts(stage: Stage) -> Counter[Fact]:
-    """Without what polling the channel has found."""
+    """Without what polling the channel has found, and the raffle's exclusion after each ban."""
     found = stage.rows("""
         SELECT guild_id, event, CASE event WHEN 'StreamChanged' THEN '' ELSE key END, at
           FROM inbox_events
-         WHERE event NOT IN ('StreamSeenLive', 'StreamSeenOffline')
+         WHERE event NOT IN ('StreamSeenLive', 'StreamSeenOffline', 'ExclusionChanged')
     """)
     assert {row[0] for row in found} == {GUILD}
     return Counter(Fact(*row[1:]) for row in found)

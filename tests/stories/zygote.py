@@ -65,6 +65,7 @@ class Zygote:
         )
         self._forks: dict[int, Fork] = {}
         self._started: list[Fork] = []
+        self._one_start = threading.Lock()
         self._news = threading.Condition()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -72,7 +73,8 @@ class Zygote:
         """Run `python *command` in a session of its own; its output is added to the log."""
         start = {"command": command, "cwd": str(cwd), "log": str(log), "env": dict(env)}
         assert self._process.stdin is not None
-        with self._news:
+        # One at a time, or two stories would take each other's program.
+        with self._one_start, self._news:
             print(json.dumps(start), file=self._process.stdin, flush=True)
             assert self._news.wait_for(lambda: self._started, timeout=30), "the zygote is gone"
             return self._started.pop()
