@@ -398,7 +398,7 @@ def test_an_admin_unlinks_somebody_by_the_name_on_kick(stage: Stage, page: Page)
     assert "for moderators" in title(refused)
     question = ask_to_unlink(stage, "nora", "!unlink madcats")
     by_yuki = stage.discord.click("yuki", question["message_id"], custom_id_of(question, "Unlink"))
-    assert "put to somebody else" in str(by_yuki["response"])
+    assert "for somebody else" in str(by_yuki["response"])
     assert linked(stage) == [("leo", "MadCats")]
     assert "Unlinked" in title(press(stage, "nora", question, "Unlink"))
     assert linked(stage) == []
