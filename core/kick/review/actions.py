@@ -7,7 +7,17 @@ from itertools import groupby
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import BindParameter, Connection, Table, bindparam, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked
@@ -46,24 +56,20 @@ _ITEMS = (
     )
     .order_by(ReviewItem.at, ReviewItem.key)
 )
-_WEBHOOKS = (
-    select(RecentSupport)
-    .where(
-        RecentSupport.kind == bindparam("kind"),
-        RecentSupport.subject == bindparam("subject"),
-        RecentSupport.at.between(_SINCE, _UNTIL),
+
+
+def _recent(who: ColumnElement[Any]) -> Select[Any]:
+    return (
+        select(RecentSupport)
+        .where(
+            RecentSupport.kind == bindparam("kind"), who, RecentSupport.at.between(_SINCE, _UNTIL)
+        )
+        .order_by(RecentSupport.at, RecentSupport.key)
     )
-    .order_by(RecentSupport.at, RecentSupport.key)
-)
-_SUBSCRIPTIONS = (
-    select(RecentSupport)
-    .where(
-        RecentSupport.kind == bindparam("kind"),
-        RecentSupport.user_id == bindparam("user_id"),
-        RecentSupport.at.between(_SINCE, _UNTIL),
-    )
-    .order_by(RecentSupport.at, RecentSupport.key)
-)
+
+
+_WEBHOOKS = _recent(RecentSupport.subject == bindparam("subject"))
+_SUBSCRIPTIONS = _recent(RecentSupport.user_id == bindparam("user_id"))
 _REMEMBER = upsert(cast("Table", RecentSupport.__table__)).on_conflict_do_nothing()
 
 _log = structlog.get_logger(__name__)
