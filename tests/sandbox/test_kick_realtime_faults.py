@@ -43,7 +43,7 @@ def test_only_some_are_dropped(kick: Kick) -> None:
     assert fates(kick, name="KicksLeaderboardUpdated") == ["sent", "sent"]
 
 
-def test_a_webhook_without_its_witness_and_the_reverse(kick: Kick) -> None:
+def test_a_webhook_without_its_feed_message_and_the_reverse(kick: Kick) -> None:
     """Drops of one type leave the others alone, so that either way can be silent."""
     kick.subscribe("kicks.gifted", "chat.message.sent")
     kick.driver.fault(webhook__drop=1, webhook__drop_only="kicks")

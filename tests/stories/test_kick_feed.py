@@ -47,7 +47,7 @@ def count(stage: Stage, event: str) -> Any:
     )
 
 
-def witnesses(stage: Stage, kind: str) -> dict[str, int]:
+def review_items(stage: Stage, kind: str) -> dict[str, int]:
     """State -> how many."""
     return dict(
         stage.rows(
@@ -77,7 +77,9 @@ def test_a_gift_bomb_of_which_a_delivery_is_lost(stage: Stage) -> None:
                      webhook__drop=1, webhook__drop_only="gifts")  # fmt: skip
     stage.kick.gift("mia", [name.lower() for name in names])
     stage.kick.settle()
-    until(lambda: witnesses(stage, "gift") == {"confirmed": 4, "waiting": 2}, "four matched gifts")
+    until(
+        lambda: review_items(stage, "gift") == {"confirmed": 4, "waiting": 2}, "four matched gifts"
+    )
     assert count(stage, "SubGifted") == 4
     stage.kick.reset_faults()
 
@@ -103,12 +105,12 @@ def answer_of_a_viewer(stage: Stage) -> Json:
 
 def test_kick_changes_the_transport_in_the_middle_of_a_stream(stage: Stage) -> None:
     stage.kick.kicks("mia", 100)
-    until(lambda: witnesses(stage, "kicks") == {"confirmed": 1}, "the first Kicks matched")
+    until(lambda: review_items(stage, "kicks") == {"confirmed": 1}, "the first Kicks matched")
     stage.kick.fault(feed__provider="pusher")
     stage.kick.feed_kill()
     until(lambda: hears(stage, "pusher"), "somebody who listens over Pusher")
     stage.kick.kicks("mia", 100)
-    until(lambda: witnesses(stage, "kicks") == {"confirmed": 2}, "the second Kicks matched")
+    until(lambda: review_items(stage, "kicks") == {"confirmed": 2}, "the second Kicks matched")
     assert count(stage, "KicksGifted") == 2
     stage.kick.reset_faults()
 

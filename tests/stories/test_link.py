@@ -144,8 +144,8 @@ def test_a_slash_with_closed_direct_messages_is_answered_privately(
     follow(page, url_in(private_answer(stage, asked, INVITATION)))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     assert linked(stage) == [("mia", "MadCats")]
-    shelved = "SELECT 1 FROM outbox_messages WHERE state = 'dead'"
-    assert stage.rows(shelved) == []
+    dead_letters = "SELECT 1 FROM outbox_messages WHERE state = 'dead'"
+    assert stage.rows(dead_letters) == []
 
 
 def test_typed_with_closed_direct_messages_a_button_answers_privately(

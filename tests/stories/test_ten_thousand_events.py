@@ -223,17 +223,17 @@ def _compare(stage: Stage, letters: Sequence[Letter]) -> None:
     told, wanted = _facts(stage), expected.facts(letters)
     assert told - wanted == Counter(), "counted, but not told, or more than once"
     assert wanted - told == Counter(), "told, but not counted"
-    suspected, lost = _witnesses(stage, "open"), expected.missed(letters)
+    suspected, lost = _review_items(stage, "open"), expected.missed(letters)
     assert suspected - lost == Counter(), "suspected, but told"
     assert lost - suspected == Counter(), "lost without a suspicion"
-    assert _witnesses(stage, "confirmed") == expected.matched(letters)
-    assert _witnesses(stage, "waiting") == Counter()
+    assert _review_items(stage, "confirmed") == expected.matched(letters)
+    assert _review_items(stage, "waiting") == Counter()
     assert _watched(stage) == expected.watched(letters)
     assert _called(stage) == expected.called(letters)
     assert len(stage.posts()) == len(expected.called(letters))
-    shelved = "inbox_deliveries WHERE state = 'dead'"
+    dead_letters = "inbox_deliveries WHERE state = 'dead'"
     duplicates = "kick_review_items WHERE kind = 'duplicate'"
-    for left in ("inbox_retries", duplicates, "kick_unverified_deliveries", shelved):
+    for left in ("inbox_retries", duplicates, "kick_unverified_deliveries", dead_letters):
         assert stage.rows(f"SELECT * FROM {left}") == []
 
 
@@ -248,7 +248,7 @@ def _facts(stage: Stage) -> Counter[Fact]:
     return Counter(Fact(*row[1:]) for row in found)
 
 
-def _witnesses(stage: Stage, state: str) -> Counter[Seen]:
+def _review_items(stage: Stage, state: str) -> Counter[Seen]:
     found = stage.rows(
         """
         SELECT kind, giver, receiver, amount
