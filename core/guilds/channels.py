@@ -14,6 +14,7 @@ from core.guilds import store
 from core.guilds.actions import setting
 from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
+from core.kit.database import cache_of
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
 from core.kit.feature import GuildSetting
@@ -40,9 +41,7 @@ class Trouble:
 
 _troubles = table_of(ChannelTrouble)
 _LIST = select(_troubles).order_by(_troubles.c.guild_id, _troubles.c.channel_id)
-_FIND = _LIST.where(
-    _troubles.c.guild_id == bindparam("guild_id"), _troubles.c.channel_id == bindparam("channel_id")
-)
+_OF_GUILD = _LIST.where(_troubles.c.guild_id == bindparam("guild_id"))
 
 
 def list_used(
@@ -75,12 +74,14 @@ def note_trouble(
             where=_troubles.c.reason != reason,
         )
     )
+    _drop_cache(tx, guild_id)
     return noted.rowcount == 1
 
 
 def end_trouble(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> bool:
     """The channel works again: what could not be posted in the last day is retried."""
     this = (_troubles.c.guild_id == guild_id) & (_troubles.c.channel_id == channel_id)
+    _drop_cache(tx, guild_id)
     if not tx.execute(delete(_troubles).where(this)).rowcount:
         return False
     outbox.retry_channel(tx, guild_id, channel_id, now)
@@ -91,12 +92,22 @@ def forget_unused(tx: Connection, guild_id: int, used: Iterable[int]) -> None:
     """Forget the troubles of all other channels, because nothing is posted there any more."""
     is_unused = _troubles.c.channel_id.not_in(list(used))
     tx.execute(delete(_troubles).where(_troubles.c.guild_id == guild_id, is_unused))
+    _drop_cache(tx, guild_id)
 
 
 def find_trouble(tx: Connection, guild_id: int, channel_id: int) -> Trouble | None:
-    """Why the bot cannot post in this channel; None as far as is known."""
-    row = tx.execute(_FIND, {"guild_id": guild_id, "channel_id": channel_id}).mappings().first()
-    return Trouble(**row) if row else None
+    """Why the bot cannot post in this channel; None as far as is known. A guild's troubles are read
+    once in a transaction."""
+    key = ("channel_troubles", guild_id)
+    if key not in cache_of(tx):
+        found = tx.execute(_OF_GUILD, {"guild_id": guild_id}).mappings()
+        cache_of(tx)[key] = {row["channel_id"]: Trouble(**row) for row in found}
+    trouble: Trouble | None = cache_of(tx)[key].get(channel_id)
+    return trouble
+
+
+def _drop_cache(tx: Connection, guild_id: int) -> None:
+    cache_of(tx).pop(("channel_troubles", guild_id), None)
 
 
 def say_trouble(trouble: Trouble) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from core.events import ChatMessageSent, ExclusionChanged
 from core.guilds import channels
@@ -36,6 +36,18 @@ Closed = Literal["done", "skipped"]
 # Built once, because every action needs them.
 IS_OPEN = SlotCall.state == "open"
 _QUEUE = select(SlotCall).where(IS_OPEN).order_by(SlotCall.number)
+_THEIRS = SlotCall.viewer_id == bindparam("viewer_id")
+_SAME_MESSAGE = (SlotCall.platform == bindparam("platform")) & (
+    SlotCall.message_id == bindparam("message_id")
+)
+_BEFORE_CALL = select(
+    select(SlotCall.number).where(_SAME_MESSAGE).exists().label("is_known"),
+    select(func.max(SlotCall.number)).scalar_subquery().label("last_number"),
+    select(func.count()).where(IS_OPEN).scalar_subquery().label("open"),
+    func.array(select(SlotCall.slot).where(_THEIRS, IS_OPEN).scalar_subquery()).label("slots"),
+    select(func.max(SlotCall.called_at)).where(_THEIRS).scalar_subquery().label("last_at"),
+)
+"""What a call depends on, in one statement."""
 
 # -- viewers --------------------------------------------------------------------------------------
 
@@ -44,59 +56,46 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Handle `!call <slot>`. Handling the same message again does nothing."""
     viewer_id = ViewerId(people.meet_sender(work.tx, message))
     work.lock(Lock.SLOT_CALLS)
-    if work.exists(
-        SlotCall.platform == message.platform, SlotCall.message_id == message.message_id
-    ):
+    given = {"platform": message.platform, "message_id": message.message_id, "viewer_id": viewer_id}
+    before = work.execute(_BEFORE_CALL, given).one()
+    if before.is_known:
         return
-    settings = load_settings(work, SlotCallSettings)
-    caller = _get_caller(work, message, viewer_id, settings)
-    slot = clean(argument)
+    settings, slot = load_settings(work, SlotCallSettings), clean(argument)
+    caller = Caller(
+        can_post=channels.find_trouble(work.tx, work.guild_id, settings.channel) is None,
+        blocked=not without_excluded(work.tx, [message], "slot_calls"),
+        open_slots=before.slots,
+        seconds_since_last=before.last_at and (work.now - before.last_at).total_seconds(),
+    )
     reason = rejection(slot, caller, settings)
     if reason is None:
-        _accept(work, message, viewer_id, slot, settings)
+        call = SlotCall(
+            number=(before.last_number or 0) + 1,
+            viewer_id=viewer_id,
+            slot=slot,
+            platform=message.platform,
+            message_id=message.message_id,
+            called_at=work.now,
+            channel_id=ChannelId(settings.channel),
+        )
+        work.add(call)
+        _accept(work, message, call, before.open + 1)
     elif reason != "blocked":  # blocked viewers get no reply at all
         wait = max(1, ceil(cooldown_left(caller, settings)))
         payload = {"slot": slot, "wait": wait, "max_open": settings.max_open}
         _reject(work, message, viewer_id, reason, payload)
 
 
-def _get_caller(
-    work: Work, message: ChatMessageSent, viewer_id: ViewerId, settings: SlotCallSettings
-) -> Caller:
-    theirs = SlotCall.viewer_id == viewer_id
-    open_slots = work.scalars(select(SlotCall.slot).where(theirs, IS_OPEN))
-    last = work.scalar(select(func.max(SlotCall.called_at)).where(theirs))
-    return Caller(
-        can_post=channels.find_trouble(work.tx, work.guild_id, settings.channel) is None,
-        blocked=not without_excluded(work.tx, [message], "slot_calls"),
-        open_slots=open_slots.all(),
-        seconds_since_last=None if last is None else (work.now - last).total_seconds(),
-    )
-
-
-def _accept(
-    work: Work, message: ChatMessageSent, viewer_id: ViewerId, slot: str, settings: SlotCallSettings
-) -> None:
-    call = SlotCall(
-        number=work.next_number(SlotCall.number),
-        viewer_id=viewer_id,
-        slot=slot,
-        platform=message.platform,
-        message_id=message.message_id,
-        called_at=work.now,
-        channel_id=ChannelId(settings.channel),
-    )
-    work.add(call)
-    position = work.count(IS_OPEN)
+def _accept(work: Work, message: ChatMessageSent, call: SlotCall, position: int) -> None:
     outbox.post_to_channel(
         work.tx,
         work.guild_id,
         call.channel_id,
         "slot_calls.post",
         _post_key(call),
-        _post(call) | {"position": position},
+        _post(call, message.sender.name) | {"position": position},
     )
-    payload = {"slot": slot, "position": position}
+    payload = {"slot": call.slot, "position": position}
     outbox.post_reply(work.tx, message, "slot_calls.accepted", payload)
 
 
@@ -161,7 +160,7 @@ def _close(work: Work, call: SlotCall, state: Closed) -> None:
         _post_key(call),
         "slot_calls.post",
         f"slot_calls.closed:{call.number}",
-        _post(call),
+        _post(call, call.viewer_name),
     )
 
 
@@ -260,11 +259,11 @@ def _post_key(call: SlotCall) -> str:
     return f"slot_calls.post:{call.number}"
 
 
-def _post(call: SlotCall) -> dict[str, Any]:
+def _post(call: SlotCall, viewer: str) -> dict[str, Any]:
     return {
         "number": call.number,
         "slot": call.slot,
-        "viewer": call.viewer_name,
+        "viewer": viewer,
         "platform": call.platform,
         "called_at": call.called_at.isoformat(),
         "state": call.state,
