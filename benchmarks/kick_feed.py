@@ -24,8 +24,8 @@ from core.events import Person, SubGifted
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts.records import KnownChannel
-from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
+from core.kick.feed.session import Timing
 from core.kick.review import actions, rules
 from core.kick.review.records import ReviewItem
 from core.kit.bus import LocalBus
@@ -203,7 +203,7 @@ def _choose(web_url: str, transport: str) -> None:
 def _measure(database: Database, environment: dict[str, str], transport: str) -> Results:
     given: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
     settings = Settings(_env_file=None, **given)
-    listener = FeedListener(Services(settings, database, LocalBus()), Timing(look=0.5))
+    listener = FeedListener(Services(settings, database, LocalBus()), Timing(update=0.5))
     me = psutil.Process()
     memory, threads = me.memory_info().rss, threading.active_count()
     began = perf_counter()

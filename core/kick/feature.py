@@ -10,9 +10,9 @@ from core.kick.alerts.tasks import TASKS as ALARM_TASKS
 from core.kick.bodies import FEED, POLL, WEBHOOK
 from core.kick.chat.discord import KickChecks
 from core.kick.events import events_of
+from core.kick.feed.frames import translate as translate_feed
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.store import check_health as check_feed
-from core.kick.feed.translate import translate as translate_feed
 from core.kick.health import (
     check_accounts,
     check_chat,

@@ -17,7 +17,6 @@ from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
-from core.kick.feed.store import wrong_chatroom
 from core.kick.intake import log
 from core.kick.intake import store as intake
 from core.kit.health_item import State
@@ -145,9 +144,7 @@ def _feed(tx: Connection, services: Services, broadcaster_user_id: int) -> Line:
         return Line("feed", "warn", _("nobody listens right now"), remedy=soon)
     if state.shows_another_chat:
         again = _("Run `/sync_kick`, or type it in with `/set_chatroom`.")
-        return Line(
-            "feed", "warn", wrong_chatroom(state), state.received_at, again, _("last event")
-        )
+        return Line("feed", "warn", state.summary, state.received_at, again, _("last event"))
     if state.is_ok:
         return Line("feed", "ok", state.reason, state.received_at, dated=_("last event"))
     # Where chat comes from the feed, nothing works without it.

@@ -1,4 +1,4 @@
-"""Writes what the feed showed into the inbox, many frames in one transaction."""
+"""Stores what the feed showed in the inbox, many frames in one transaction."""
 
 import asyncio
 from collections import deque
@@ -24,22 +24,22 @@ class FeedBuffer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: deque[Delivery] = deque(maxlen=MOST_WAITING)
-        self._news = asyncio.Event()
+        self._added = asyncio.Event()
 
     def put(self, delivery: Delivery) -> None:
-        """Write it down soon."""
+        """Store it soon."""
         self._waiting.append(delivery)
-        self._news.set()
+        self._added.set()
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Store deliveries until cancelled."""
         while True:
-            await self._news.wait()
-            self._news.clear()
+            await self._added.wait()
+            self._added.clear()
             await self.empty()
 
     async def empty(self) -> None:
-        """Write everything that waits, as long as the database is there."""
+        """Store everything that waits, as long as the database is there."""
         most = AT_ONCE
         while self._waiting:
             batch = list(self._waiting)[:most]
@@ -54,10 +54,6 @@ class FeedBuffer:
                     most = 1  # one that cannot be stored must not take the others with it
                     continue
                 _log.exception("A frame of the feed could not be stored", kind=batch[0].kind)
-            self._drop(batch)
-
-    def _drop(self, batch: list[Delivery]) -> None:
-        """Those that were written; some may have been pushed out meanwhile."""
-        for delivery in batch:
-            if self._waiting and self._waiting[0] is delivery:
-                self._waiting.popleft()
+            for delivery in batch:  # some may have been pushed out meanwhile
+                if self._waiting and self._waiting[0] is delivery:
+                    self._waiting.popleft()

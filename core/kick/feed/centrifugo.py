@@ -11,7 +11,7 @@ import structlog
 from centrifuge import Client, ClientEventHandler, SubscriptionEventHandler
 
 from core.kick.feed.rules import is_terminal
-from core.kick.feed.session import Ended, FrameHandler, Patience, Session
+from core.kick.feed.session import FrameHandler, Session, Timing
 
 ORIGIN = "https://kick.com"
 
@@ -21,8 +21,8 @@ _CALLED_BY_US = 0
 _log = structlog.get_logger(__name__)
 
 
-class CentrifugoSession(Session):
-    """One connection over Centrifugo.
+class CentrifugoSession(Session, ClientEventHandler):  # type: ignore[misc]  # without types
+    """One connection over Centrifugo, which the library reports to.
 
     Args:
         url: of the WebSocket, from the negotiation.
@@ -37,15 +37,15 @@ class CentrifugoSession(Session):
         get_token: Callable[[], Awaitable[str]],
         feeds: Collection[str],
         on_frame: FrameHandler,
-        patience: Patience,
+        timing: Timing,
     ) -> None:
-        super().__init__(feeds, on_frame, patience)
+        super().__init__(feeds, on_frame, timing)
         self._client = Client(
             url,
-            events=_Connection(self._establish, self._end),
+            events=self,
             get_token=get_token,
             name="js",
-            max_server_ping_delay=patience.after_ping,
+            max_server_ping_delay=timing.after_ping,
             headers={"Origin": ORIGIN},
         )
 
@@ -59,10 +59,8 @@ class CentrifugoSession(Session):
 
     async def _subscribe(self, feed: str) -> None:
         self.refused.pop(feed, None)
-        subscription = self._client.new_subscription(
-            feed, events=_Subscription(feed, self._on_frame, self.refused)
-        )
-        await subscription.subscribe()
+        events = _Subscription(feed, self._on_frame, self.refused)
+        await self._client.new_subscription(feed, events=events).subscribe()
 
     async def _unsubscribe(self, feed: str) -> None:
         subscription = self._client.get_subscription(feed)
@@ -70,17 +68,7 @@ class CentrifugoSession(Session):
             await subscription.unsubscribe()
             self._client.remove_subscription(subscription)
 
-
-class _Connection(ClientEventHandler):  # type: ignore[misc]  # published without types
-    """What the library reports of the connection."""
-
-    def __init__(self, establish: Callable[[], None], end: Callable[[Ended], None]) -> None:
-        self._establish = establish
-        self._end = end
-        self._connected = False
-
     async def on_connected(self, _ctx: Any) -> None:
-        self._connected = True
         self._establish()
 
     async def on_connecting(self, ctx: Any) -> None:
@@ -88,11 +76,11 @@ class _Connection(ClientEventHandler):  # type: ignore[misc]  # published withou
             await self.on_disconnected(ctx)
 
     async def on_disconnected(self, ctx: Any) -> None:
-        self._end(Ended(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code)))
+        self._end(f"{ctx.reason} ({ctx.code})", is_terminal(ctx.code))
 
     async def on_error(self, ctx: Any) -> None:
-        if not self._connected:
-            self._end(Ended(f"{type(ctx.error).__name__}: {ctx.error}"))
+        if not self._up.done():
+            self._end(f"{type(ctx.error).__name__}: {ctx.error}")
 
 
 class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]

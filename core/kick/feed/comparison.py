@@ -35,36 +35,29 @@ class ChatLine:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What the comparison found.
+class Comparison:
+    """What the feed of one chatroom has shown over one connection, compared with the webhooks.
 
     Attributes:
+        since: the start of the connection.
         confirmed_at: when a line came that both sides have; None if there was none.
         missing_on_feed: lines by webhook, 0 if the feed showed any of them.
         webhooks_missing_since: when the feed showed the first line that no webhook followed.
     """
 
-    confirmed_at: datetime | None
-    missing_on_feed: int
-    webhooks_missing_since: datetime | None
-
-
-class Comparison:
-    """Remembers what the feed of one chatroom has shown over one connection."""
-
     def __init__(self, now: datetime) -> None:
         self.since = now
+        self.confirmed_at: datetime | None = None
+        self.missing_on_feed = 0
+        self.webhooks_missing_since: datetime | None = None
         self._shown: deque[ChatLine] = deque(maxlen=MOST_LINES)
 
-    def show(self, line: ChatLine) -> None:
-        """The feed showed it."""
+    def add(self, line: ChatLine) -> None:
+        """The feed showed this line."""
         self._shown.append(line)
 
-    def compare(
-        self, by_webhook: Sequence[ChatLine], ours: Collection[int], now: datetime
-    ) -> Compared:
-        """What has come of both sides since the connection.
+    def compare(self, by_webhook: Sequence[ChatLine], ours: Collection[int], now: datetime) -> None:
+        """Update the attributes.
 
         Args:
             by_webhook: the newest lines by webhook, of the last hour at most.
@@ -82,15 +75,13 @@ class Comparison:
             for line in by_webhook
             if line.message_id in ids or (line.sender_id, line.text) in texts
         ]
-        missing_on_feed = 0 if shared else sum(line.at <= settled for line in by_webhook)
         last_by_webhook = max((line.at for line in by_webhook), default=self.since)
-        missing_webhooks = [
+        missing = [
             line.at
             for line in shown
             if last_by_webhook < line.at <= settled and line.sender_id not in ours
         ]
-        return Compared(
-            max(shared, default=None),
-            missing_on_feed,
-            min(missing_webhooks) if len(missing_webhooks) >= ENOUGH_MISSING_WEBHOOKS else None,
-        )
+        is_missing = len(missing) >= ENOUGH_MISSING_WEBHOOKS
+        self.confirmed_at = max(shared, default=None)
+        self.missing_on_feed = 0 if shared else sum(line.at <= settled for line in by_webhook)
+        self.webhooks_missing_since = min(missing) if is_missing else None

@@ -1,4 +1,5 @@
-"""The shapes of the frames that are used, and how they are written into the inbox.
+"""The frames of the feed that are used: how they are stored in the inbox, and what of them goes
+into the review queue. Chat lines, where the feed is their source, are translated like webhooks.
 
 One event is up to five frames, of which one is used. Fields that are not needed are ignored.
 """
@@ -9,28 +10,63 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
+from core.events import Event
 from core.inbox.store import Delivery
 from core.kick.bodies import CHAT, FEED, ChatMessage, Instant, KickId, ShortText
+from core.kick.events import events_of, guilds_of
 from core.kick.feed.comparison import ChatLine
+from core.kick.review import actions as review
+from core.kick.review.records import ReviewItem
+from core.kick.review.rules import gift_subject as subject_of_gift
+from core.kick.review.rules import giver_key, kicks_subject, name_key, sub_subject
 from core.kit import strict_json
+from core.kit.records import PlatformUserId
+from core.kit.work import Work
 
 PREFIX = "App\\Events\\"
-"""Chat is stored as a webhook would bring it."""
+_CHAT_EVENT = "ChatMessageEvent"
 
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Id = Annotated[str, Field(min_length=1, max_length=100, coerce_numbers_to_str=True)]
+
+# -- shapes ---------------------------------------------------------------------------------------
 
 
 class _Frame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    def platform_id(self) -> str | None:
+        """Kick's own id of the event; the chunks of a drop share one."""
+        return None
+
+    def items(self, _channel_id: PlatformUserId, _received_at: datetime) -> list[ReviewItem]:
+        """The review items of this frame."""
+        return []
+
 
 class Subscription(_Frame):
-    """`SubscriptionEvent`: no user id, no number of its own, no time."""
+    """`SubscriptionEvent`: no user id, no id of its own, no time."""
 
     username: ShortText
     months: Count = 1
+
+    def items(self, channel_id: PlatformUserId, received_at: datetime) -> list[ReviewItem]:
+        subject = sub_subject(self.username, self.months)
+        key = f"sub|{subject}|{received_at.isoformat()}"
+        return [
+            ReviewItem(
+                kind="sub",
+                key=key,
+                subject=subject,
+                drop=key,
+                channel_id=channel_id,
+                at=received_at,
+                receiver=self.username,
+                amount=self.months,
+            )
+        ]
 
 
 class Gifts(_Frame):
@@ -39,6 +75,26 @@ class Gifts(_Frame):
     correlation_id: Id | None = None
     gifter_username: str | None = None
     gifted_usernames: Annotated[list[ShortText], Field(min_length=1, max_length=1000)]
+
+    def platform_id(self) -> str | None:
+        return self.correlation_id
+
+    def items(self, channel_id: PlatformUserId, received_at: datetime) -> list[ReviewItem]:
+        giver = (self.gifter_username or "") if giver_key(self.gifter_username) else ""
+        drop = self.correlation_id or f"{name_key(giver)}|{received_at.isoformat()}"
+        return [
+            ReviewItem(
+                kind="gift",
+                key=f"gift|{drop}|{name_key(giftee)}",
+                subject=subject_of_gift(giver, giftee),
+                drop=drop,
+                channel_id=channel_id,
+                at=received_at,
+                giver=giver,
+                receiver=giftee,
+            )
+            for giftee in dict.fromkeys(self.gifted_usernames)
+        ]
 
 
 class Sender(_Frame):
@@ -60,6 +116,28 @@ class Kicks(_Frame):
     gift: Gift
     created_at: Instant
 
+    def platform_id(self) -> str:
+        subject = kicks_subject(self.sender.id, self.gift.amount)
+        return self.gift_transaction_id or f"{subject}|{self.created_at.isoformat()}"
+
+    def items(self, channel_id: PlatformUserId, _received_at: datetime) -> list[ReviewItem]:
+        key = f"kicks|{self.platform_id()}"
+        return [
+            ReviewItem(
+                kind="kicks",
+                key=key,
+                subject=kicks_subject(self.sender.id, self.gift.amount),
+                drop=key,
+                channel_id=channel_id,
+                at=self.created_at,
+                giver=self.sender.username or "",
+                giver_id=PlatformUserId(self.sender.id),
+                amount=self.gift.amount,
+                gift_name=self.gift.name or "",
+                message=self.message or "",
+            )
+        ]
+
 
 class Live(_Frame):
     """`StreamerIsLive` and `StopStreamBroadcast`: only a reason to poll."""
@@ -76,8 +154,9 @@ SHAPES: dict[str, tuple[str, type[_Frame]]] = {
 }
 """Name without prefix -> kind in the inbox and shape."""
 
-KINDS: dict[str, type[_Frame]] = dict(SHAPES.values())
-_CHAT_EVENT = "ChatMessageEvent"
+_SHAPE_OF_KIND = dict(SHAPES.values())
+
+# -- from the feed to the inbox -------------------------------------------------------------------
 
 
 def is_chat(event: str) -> bool:
@@ -85,29 +164,16 @@ def is_chat(event: str) -> bool:
     return event.removeprefix(PREFIX) == _CHAT_EVENT
 
 
-def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> ChatLine | None:
-    """The line of a chat event; None for one of a bot, which webhooks may leave out.
-
-    Raises:
-        ValueError: it has not the shape that is known.
-    """
-    line = ChatMessage.model_validate(_chat_body(broadcaster_user_id, _storable(data)))
-    if "bot" in line.sender.badge_types():
-        return None
-    return ChatLine(line.message_id, line.sender.user_id, line.content, received_at)
-
-
 def is_used(event: str, *, chat: bool, support: bool = True) -> bool:
-    """Whether a frame of this name is worth decoding. With `chat` the feed is where chat comes
-    from; without `support` nothing else of it is used."""
-    name = event.removeprefix(PREFIX)
-    return (support and name in SHAPES) or (chat and name == _CHAT_EVENT)
+    """Whether a frame of this name is stored. With `chat` the feed is where chat comes from;
+    without `support` nothing else of it is used."""
+    return chat if is_chat(event) else support and event.removeprefix(PREFIX) in SHAPES
 
 
 def to_delivery(
     broadcaster_user_id: int, event: str, data: object, received_at: datetime
 ) -> Delivery:
-    """How a used frame is written down.
+    """How a used frame is stored.
 
     Args:
         broadcaster_user_id: whose feed it came on.
@@ -116,72 +182,72 @@ def to_delivery(
     Raises:
         ValueError: the frame has not the shape that is known of its kind.
     """
-    decoded = _storable(data)
-    name = event.removeprefix(PREFIX)
-    if name == _CHAT_EVENT:
-        return _chat(broadcaster_user_id, decoded, received_at)
-    kind, shape = SHAPES[name]
-    frame = shape.model_validate(decoded)
-    content = frame.model_dump(mode="json")
-    return Delivery(
-        FEED,
-        f"{broadcaster_user_id}|{kind}|{_number(frame, content, received_at)}",
-        kind,
-        f"kick:{broadcaster_user_id}",
-        {
-            "broadcaster": {"user_id": broadcaster_user_id},
-            "received_at": received_at.isoformat(),
-            "data": content,
-        },
-        received_at,
-    )
+    if is_chat(event):
+        kind, body = CHAT, _chat_body(broadcaster_user_id, data)
+        number = ChatMessage.model_validate(body).message_id
+    else:
+        kind, shape = SHAPES[event.removeprefix(PREFIX)]
+        frame = shape.model_validate(_storable(data))
+        content = frame.model_dump(mode="json")
+        body = {"broadcaster": {"user_id": broadcaster_user_id}, "data": content}
+        # The chunks of a drop share its id; without any, the same within a minute is a repeat.
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        number = f"{kind}|{frame.platform_id() or f'{received_at:%Y-%m-%dT%H:%M}'}|{digest}"
+    lane, delivery_id = f"kick:{broadcaster_user_id}", f"{broadcaster_user_id}|{number}"
+    return Delivery(FEED, delivery_id, kind, lane, body, received_at)
 
 
-def _storable(data: object) -> object:
-    """Decoded so that the inbox can keep it: a frame that it cannot keep must not get that far.
-
-    Raises:
-        ValueError: this is not JSON.
-    """
+def _storable(data: object) -> Any:
+    """Decoded so that the inbox can store it. Raises ValueError if this is not JSON."""
     text = data if isinstance(data, str) else json.dumps(data)
     return strict_json.decode(text.encode(errors="replace"))
 
 
-def _number(frame: _Frame, content: dict[str, Any], received_at: datetime) -> str:
-    """The platform's number of it; without one, the content and the minute."""
-    if isinstance(frame, Kicks) and frame.gift_transaction_id:
-        return frame.gift_transaction_id
-    text = json.dumps(content, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    if isinstance(frame, Gifts) and frame.correlation_id:
-        return f"{frame.correlation_id}|{digest}"
-    return f"{digest}|{received_at:%Y-%m-%dT%H:%M}"
+def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> ChatLine | None:
+    """The line of a chat event; None for one of a bot, which webhooks may leave out.
+
+    Raises:
+        ValueError: it has not the shape that is known.
+    """
+    line = ChatMessage.model_validate(_chat_body(broadcaster_user_id, data))
+    if "bot" in line.sender.badge_types():
+        return None
+    return ChatLine(line.message_id, line.sender.user_id, line.content, received_at)
 
 
-def _chat(broadcaster_user_id: int, decoded: object, received_at: datetime) -> Delivery:
-    body = _chat_body(broadcaster_user_id, decoded)
-    line = ChatMessage.model_validate(body)
-    lane = f"kick:{broadcaster_user_id}"
-    number = f"{broadcaster_user_id}|{line.message_id}"
-    return Delivery(FEED, number, CHAT, lane, body, received_at)
-
-
-def _chat_body(broadcaster_user_id: int, decoded: object) -> dict[str, Any]:
+def _chat_body(broadcaster_user_id: int, data: object) -> dict[str, Any]:
     """As a webhook would bring it."""
-    if not isinstance(decoded, dict) or not isinstance(decoded.get("sender"), dict):
+    line = _storable(data)
+    sender = line.get("sender") if isinstance(line, dict) else None
+    if not isinstance(sender, dict):
         raise ValueError("not a line of chat")
-    sender = decoded["sender"]
     identity = sender.get("identity")
     badges = identity.get("badges") if isinstance(identity, dict) else None
     return {
         "broadcaster": {"user_id": broadcaster_user_id},
-        "message_id": decoded.get("id"),
+        "message_id": line.get("id"),
         "sender": {
             "user_id": sender.get("id"),
             "username": sender.get("username"),
             "channel_slug": sender.get("slug"),
             "identity": {"badges": badges},
         },
-        "content": decoded.get("content"),
-        "created_at": decoded.get("created_at"),
+        "content": line.get("content"),
+        "created_at": line.get("created_at"),
     }
+
+
+# -- from the inbox to the review queue -----------------------------------------------------------
+
+
+def translate(tx: Connection, delivery: Delivery) -> list[Event]:
+    """Report a frame to each server that follows the channel. Only chat becomes an event."""
+    if delivery.kind == CHAT:
+        return events_of(tx, delivery)
+    frame = _SHAPE_OF_KIND[delivery.kind].model_validate(delivery.body["data"])
+    channel_id = PlatformUserId(delivery.body["broadcaster"]["user_id"])
+    for guild_id in guilds_of(tx, channel_id):
+        if items := frame.items(channel_id, delivery.sent_at):
+            with Work(tx, guild_id, now=delivery.sent_at) as work:
+                review.report(work, items, are_identified=frame.platform_id() is not None)
+    return []

@@ -25,7 +25,7 @@ from typing import Any
 import pysher
 import structlog
 
-from core.kick.feed.session import Ended, FrameHandler, Patience, Session
+from core.kick.feed.session import FrameHandler, Session, Timing
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
@@ -51,10 +51,10 @@ class PusherSession(Session):
         host: str,
         feeds: Collection[str],
         on_frame: FrameHandler,
-        patience: Patience,
+        timing: Timing,
     ) -> None:
-        super().__init__(feeds, on_frame, patience)
-        self._quiet = patience.quiet
+        super().__init__(feeds, on_frame, timing)
+        self._quiet = timing.quiet
         self._received_at = time.monotonic()
         self._watchdog: asyncio.Task[None] | None = None
         self._pusher = _quiet_client(key, host)
@@ -80,16 +80,16 @@ class PusherSession(Session):
         that we send after a time without messages."""
         pinged_at: float | None = None
         while self._connection.is_alive():
-            await asyncio.sleep(min(WATCH_SECONDS, self._patience.pong / 2))
+            await asyncio.sleep(min(WATCH_SECONDS, self._timing.pong / 2))
             now = time.monotonic()
             if now - self._received_at < self._quiet or not self._up.done():
                 pinged_at = None
             elif pinged_at is None:
                 pinged_at = now
                 self._send("pusher:ping", "")
-            elif now - pinged_at > self._patience.pong:
-                self._end(Ended("the server does not answer"))
-        self._end(Ended("the connection was lost"))
+            elif now - pinged_at > self._timing.pong:
+                self._end("the server does not answer")
+        self._end("the connection was lost")
 
     def _start(self) -> None:
         self._establish()
@@ -130,7 +130,7 @@ class PusherSession(Session):
     def _on_established(self, data: object) -> None:
         timeout = _decoded(data).get("activity_timeout")
         if isinstance(timeout, int | float) and timeout > 0:
-            self._quiet = min(self._patience.quiet, timeout)
+            self._quiet = min(self._timing.quiet, timeout)
         self._on_loop(self._start)
 
     def _on_event(self, event: str, data: object, feed: str) -> None:
@@ -144,7 +144,7 @@ class PusherSession(Session):
         code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
             reason = f"{error.get('message', '')} ({code})"
-            self._on_loop(self._end, Ended(reason, code in RETIRED))
+            self._on_loop(self._end, reason, code in RETIRED)
             self._connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:

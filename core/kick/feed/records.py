@@ -40,3 +40,13 @@ class FeedState(Record, kw_only=True):
     @property
     def shows_another_chat(self) -> bool:
         return self.missing_on_feed >= ENOUGH_MISSING_ON_FEED
+
+    @property
+    def summary(self) -> str:
+        """One sentence for the health page and `/check_kick_config`."""
+        if not self.shows_another_chat:
+            return self.reason
+        return (
+            f"Chatroom {self.chatroom_id} shows nothing of your chat: its id is probably wrong "
+            "(/sync_kick, /set_chatroom)."
+        )

@@ -3,7 +3,6 @@ next."""
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from core.kit.retry import backoff
@@ -64,11 +63,8 @@ STAY_AWAY_SECONDS = (300.0, 600.0, 1200.0, 1800.0)
 NEGOTIABLE: tuple[Provider, ...] = ("centrifugo", "pusher")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One try: ask Kick, accepting these transports; without any, use the configured server."""
-
-    accepted: tuple[Provider, ...]
+Route = tuple[Provider, ...]
+"""One try: ask Kick, accepting these transports; without any, use the configured server."""
 
 
 class RouteSelector:
@@ -92,12 +88,12 @@ class RouteSelector:
 
     def _routes(self, now: float) -> list[Route]:
         welcome = tuple(each for each in NEGOTIABLE if not self._is_blocked(each, now))
-        routes = [Route(welcome)] if welcome else []
+        routes: list[Route] = [welcome] if welcome else []
         if len(welcome) > 1:
             # The transport that Kick does not prefer comes next, in case the preferred one fails.
-            routes += [Route((each,)) for each in reversed(welcome)]
+            routes += [(each,) for each in reversed(welcome)]
         if self._has_pusher_key and not self._is_blocked("configured", now):
-            routes.append(Route(()))
+            routes.append(())
         return routes
 
     def _is_blocked(self, server: Server, now: float) -> bool:

@@ -26,16 +26,24 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """Timeouts in seconds.
+class Timing:
+    """Intervals and timeouts in seconds.
 
     Attributes:
+        update: between two updates of the channels.
+        compare: between two comparisons of chat on the feed with chat by webhook.
+        steady: a connection that lived this long has worked.
+        pause_factor: multiplies every pause before a retry; tests make it small.
         connect: until a new connection has to work.
         after_ping: beyond the server's own rhythm (Centrifugo).
         quiet: without a message, before we ping (Pusher).
         pong: for the answer to that.
     """
 
+    update: float = 5.0
+    compare: float = 30.0
+    steady: float = 60.0
+    pause_factor: float = 1.0
     connect: float = 15.0
     after_ping: float = 20.0
     quiet: float = 120.0
@@ -56,28 +64,28 @@ class Session:
 
     provider: ClassVar[Provider]
 
-    def __init__(self, feeds: Collection[str], on_frame: FrameHandler, patience: Patience) -> None:
+    def __init__(self, feeds: Collection[str], on_frame: FrameHandler, timing: Timing) -> None:
         self.refused: dict[str, str] = {}
         self._feeds = set(feeds)
         self._on_frame = on_frame
-        self._patience = patience
+        self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._up: asyncio.Future[None] = self._loop.create_future()
         self._over: asyncio.Future[Ended] = self._loop.create_future()
 
-    async def live(self, connected: Callable[[], None]) -> Ended:
-        """Connect, call `connected()` once it works, and return when it is over. Cancelled, it
+    async def run(self, on_connected: Callable[[], None]) -> Ended:
+        """Connect, call `on_connected()` once it works, and return when it is over. Cancelled, it
         closes the connection."""
         try:
             await self._open()
             either = (self._up, self._over)
             await asyncio.wait(
-                either, timeout=self._patience.connect, return_when=asyncio.FIRST_COMPLETED
+                either, timeout=self._timing.connect, return_when=asyncio.FIRST_COMPLETED
             )
             if self._up.done():
-                connected()
+                on_connected()
             else:
-                self._end(Ended("no connection in time"))
+                self._end("no connection in time")
             return await self._over
         finally:
             await self._close()
@@ -95,9 +103,9 @@ class Session:
         if not self._up.done():
             self._up.set_result(None)
 
-    def _end(self, why: Ended) -> None:
+    def _end(self, reason: str, terminal: bool = False) -> None:
         if not self._over.done():
-            self._over.set_result(why)
+            self._over.set_result(Ended(reason, terminal))
 
     async def _open(self) -> None:
         raise NotImplementedError

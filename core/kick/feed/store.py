@@ -3,45 +3,45 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds import store as guilds
 from core.inbox.records import deliveries
-from core.kick.accounts import store as accounts
 from core.kick.accounts.records import KnownChannel
+from core.kick.accounts.store import list_known_channels
 from core.kick.bodies import CHAT, PLATFORM, WEBHOOK
 from core.kick.feed.comparison import ChatLine
 from core.kick.feed.records import FeedState
 from core.kick.feed.rules import feeds_of
-from core.kit.health_item import HealthItem, State
+from core.kit.health_item import HealthItem
+from core.kit.records import table_of
 
 FRESH = timedelta(minutes=1)
 """Age of a state that still counts."""
 
-_STATES = cast("Table", FeedState.__table__)
+_STATES = table_of(FeedState)
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A channel that streams for one or more servers.
+    """A followed channel.
 
     Attributes:
         channel_id: the owner's user id.
-        feeds: names of its feeds, none while its numbers at the website are unknown.
         is_chatroom_sure: Kick's website said which it is, or its feed has shown our chat.
     """
 
     channel_id: int
-    guild_ids: tuple[int, ...]
     site_channel_id: int | None
     chatroom_id: int | None
-    is_chatroom_sure: bool = False
+    is_chatroom_sure: bool
 
     @property
     def feeds(self) -> tuple[str, ...]:
+        """Their names; none while the channel's ids at the website are unknown."""
         return feeds_of(self.site_channel_id, self.chatroom_id)
 
 
@@ -50,28 +50,21 @@ def list_followed(tx: Connection) -> list[Followed]:
     before what an admin typed in, and a chatroom that has shown our chat before one that has not.
     """
     known: dict[tuple[int, int], KnownChannel] = {
-        (each.broadcaster_user_id, each.guild_id): each for each in accounts.list_known_channels(tx)
+        (one.guild_id, one.broadcaster_user_id): one for one in list_known_channels(tx)
     }
-    servers: dict[int, list[int]] = {}
+    by_channel: dict[int, list[KnownChannel]] = {}
     for channel in guilds.list_channels(tx, PLATFORM):
-        servers.setdefault(channel.channel_id, []).append(channel.guild_id)
+        one = known.get((channel.guild_id, channel.channel_id))
+        by_channel.setdefault(channel.channel_id, []).extend([one] if one else [])
     found = []
-    for channel_id, guild_ids in sorted(servers.items()):
-        surest_first = sorted(
-            (
-                known[channel_id, guild_id]
-                for guild_id in guild_ids
-                if (channel_id, guild_id) in known
-            ),
-            key=lambda one: (one.chatroom_from != "site", one.confirmed_at is None),
-        )
-        chatroom = next((one for one in surest_first if one.chatroom_id is not None), None)
-        site_ids = (one.site_channel_id for one in surest_first)
+    for channel_id, some in sorted(by_channel.items()):
+        some.sort(key=lambda one: (one.chatroom_from != "site", one.confirmed_at is None))
+        site_ids = (one.site_channel_id for one in some if one.site_channel_id is not None)
+        chatroom = next((one for one in some if one.chatroom_id is not None), None)
         found.append(
             Followed(
                 channel_id,
-                tuple(guild_ids),
-                next((number for number in site_ids if number is not None), None),
+                next(site_ids, None),
                 chatroom.chatroom_id if chatroom else None,
                 chatroom is not None and chatroom.is_chatroom_sure,
             )
@@ -128,34 +121,18 @@ def list_webhook_lines(
 # -- health -------------------------------------------------------------------------------------
 
 
-def wrong_chatroom(state: FeedState) -> str:
-    """In one sentence, for the health page and `/check_kick_config`."""
-    return (
-        f"Chatroom {state.chatroom_id} shows nothing of your chat: its id is probably wrong "
-        "(/sync_kick, /set_chatroom)."
-    )
-
-
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """One item for each server whose channel's feed is listened to."""
     states = list_states(tx, now)
-    parts: list[HealthItem] = []
-    for channel in guilds.list_channels(tx, PLATFORM):
-        state = states.get(channel.channel_id)
-        if state is not None:
-            age = (now - state.received_at).total_seconds() if state.received_at else None
-            how: State = "ok" if state.is_ok else "warn"
-            reason = state.reason
-            if state.shows_another_chat:
-                how, reason = "warn", wrong_chatroom(state)
-            parts.append(
-                HealthItem(
-                    "Kick feed of your channel",
-                    how,
-                    reason,
-                    age,
-                    channel.guild_id,
-                    age_of="received",
-                )
-            )
-    return parts
+    return [
+        HealthItem(
+            "Kick feed of your channel",
+            "ok" if state.is_ok and not state.shows_another_chat else "warn",
+            state.summary,
+            (now - state.received_at).total_seconds() if state.received_at else None,
+            channel.guild_id,
+            age_of="received",
+        )
+        for channel in guilds.list_channels(tx, PLATFORM)
+        if (state := states.get(channel.channel_id)) is not None
+    ]

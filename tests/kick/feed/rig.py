@@ -11,9 +11,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
 from core.kick.accounts.records import KnownChannel
-from core.kick.feed.connection import Timing
 from core.kick.feed.listener import FeedListener
-from core.kick.feed.session import Patience
+from core.kick.feed.session import Timing
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.services import Services
@@ -27,8 +26,8 @@ CHATROOM, SITE = 3_100_001, 2_100_001
 CHAT_FEED, GIFT_FEED = f"chatrooms.{CHATROOM}.v2", f"chatroom_{CHATROOM}"
 KICKS_FEED = f"channel_{SITE}"
 
-HASTE = Timing(look=0.1, steady=0.2, patience=Patience(), pause_factor=0.02)
-"""It looks and tries again soon; an answer that a busy machine gives late is no lost connection."""
+HASTE = Timing(update=0.1, steady=0.2, pause_factor=0.02)
+"""It updates and retries soon, and waits as long as usual for answers."""
 
 
 def services(database: Database, sandbox: Sandbox, **differs: Any) -> Services:

@@ -12,7 +12,6 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.store import Delivery
 from core.kick.feed import frames
-from core.kick.feed.translate import translate
 from core.kick.review.records import ReviewItem
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA
@@ -60,7 +59,7 @@ def followed(tx: Connection) -> None:
 
 def reported(tx: Connection, delivery: Delivery) -> list[Any]:
     """What the frame puts into the review queue."""
-    assert translate(tx, delivery) == []
+    assert frames.translate(tx, delivery) == []
     same = (ReviewItem.drop, ReviewItem.receiver.desc(), ReviewItem.guild_id)
     return list(tx.execute(select(ReviewItem.__table__).order_by(*same)))
 
@@ -100,8 +99,8 @@ def test_a_subscription_has_no_number(tx: Connection) -> None:
     delivery = written(f"{APP}SubscriptionEvent", SUBSCRIPTION)
     (seen,) = reported(tx, delivery)
     assert (seen.receiver, seen.amount) == ("Mia_X", 13)
-    later = (NOON + timedelta(minutes=3)).isoformat()
-    assert reported(tx, replace(delivery, body=delivery.body | {"received_at": later})) == [seen]
+    later = NOON + timedelta(minutes=3)
+    assert reported(tx, replace(delivery, sent_at=later)) == [seen]
 
 
 def test_every_server_of_the_channel_sees_it(tx: Connection) -> None:
@@ -113,11 +112,11 @@ def test_every_server_of_the_channel_sees_it(tx: Connection) -> None:
 def test_streams_are_only_a_reason_to_poll(tx: Connection) -> None:
     row = written(f"{APP}StreamerIsLive", {"livestream": {"id": 1, "channel_id": 2}})
     assert row.kind == "feed.live"
-    assert translate(tx, row) == []
+    assert frames.translate(tx, row) == []
 
 
 def test_a_line_of_chat_is_the_same_as_by_webhook(tx: Connection) -> None:
-    (line,) = translate(tx, written(f"{APP}ChatMessageEvent", CHAT))
+    (line,) = frames.translate(tx, written(f"{APP}ChatMessageEvent", CHAT))
     assert (line.key, line.text, line.sender.name) == ("5f0c", "hi", "Mia")  # type: ignore[attr-defined]
     assert line.sender.badges == ("subscriber",)  # type: ignore[attr-defined]
 

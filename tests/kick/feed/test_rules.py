@@ -5,13 +5,12 @@ import pytest
 from core.kick.feed.rules import (
     MOST_FEEDS,
     STAY_AWAY_SECONDS,
-    Route,
     RouteSelector,
     feeds_of,
     share_out,
 )
 
-BOTH = Route(("centrifugo", "pusher"))
+BOTH = ("centrifugo", "pusher")
 
 
 def test_kick_chooses_first() -> None:
@@ -23,7 +22,7 @@ def test_each_failure_leads_to_the_next_route_and_round_again() -> None:
     for _ in range(5):
         tried.append(routes.choose(0))
         routes.failed("centrifugo", 0, terminal=False)
-    assert tried == [BOTH, Route(("pusher",)), Route(("centrifugo",)), Route(()), BOTH]
+    assert tried == [BOTH, ("pusher",), ("centrifugo",), (), BOTH]
 
 
 def test_pauses_grow_and_are_forgotten_once_it_worked() -> None:
@@ -39,8 +38,8 @@ def test_pauses_grow_and_are_forgotten_once_it_worked() -> None:
 def test_who_sends_us_away_for_good_is_left_alone_while_others_are_tried() -> None:
     routes = RouteSelector(has_pusher_key=False)
     assert routes.failed("centrifugo", 0, terminal=True) <= 1.2
-    assert routes.choose(1) == Route(("pusher",))
-    assert routes.choose(299) == Route(("pusher",))
+    assert routes.choose(1) == ("pusher",)
+    assert routes.choose(299) == ("pusher",)
     routes.failed(None, 361, terminal=False)
     routes.failed(None, 361, terminal=False)
     assert routes.choose(361) == BOTH

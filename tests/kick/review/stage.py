@@ -15,7 +15,6 @@ from core.inbox.worker import Worker
 from core.kick.bodies import FEED, WEBHOOK
 from core.kick.events import events_of
 from core.kick.feed import frames
-from core.kick.feed.translate import translate as translate_feed
 from core.kick.review import actions, credit, messages
 from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
@@ -46,7 +45,7 @@ class Stage:
         handlers: Handlers = dict.fromkeys((*get_args(Support), SupportRevoked), (handler,))
         translators = {
             WEBHOOK: events_of,
-            FEED: translate_feed,
+            FEED: frames.translate,
             credit.BY_ADMIN: credit.translate_admins,
             credit.BY_FEED: credit.translate_feeds,
             inbox.OWN_SOURCE: inbox.translate_own,
