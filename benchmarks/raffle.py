@@ -19,11 +19,13 @@ from core.events import Person, SubGifted
 from core.guilds import store as guilds
 from core.kit.crypto import Vault
 from core.kit.database import Database
+from core.kit.records import ViewerId
 from core.kit.work import Work
 from core.raffle import actions as raffles
 from core.raffle.config import Config
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import gifts, standings, store
+from core.raffle.records import Gift
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import list_in_state
 
@@ -115,8 +117,8 @@ def award_at_once(database: Database, viewer_ids: list[int]) -> float:
     """Gifts a second, all of them credited together."""
     with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
         for n in range(AT_ONCE):
-            viewer_id = viewer_ids[n % VIEWERS]
-            store.add_gift(work, f"late {n}", viewer_id, f"late {n}", MIDDLE)
+            viewer_id, key = ViewerId(viewer_ids[n % VIEWERS]), f"late {n}"
+            work.add(Gift(key=key, viewer_id=viewer_id, drop=key, at=MIDDLE))
     start = perf_counter()
     with database.begin() as tx, Work(tx, GUILD, now=MIDDLE) as work:
         for period in list_in_state(work, "open"):

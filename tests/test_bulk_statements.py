@@ -27,7 +27,7 @@ from core.raffle.ledger import earning, gifts
 from core.raffle.ledger import standings as tickets
 from core.raffle.ledger import store as ledger
 from core.raffle.ledger.store import Credited, NewEntry
-from core.raffle.records import Period
+from core.raffle.records import Entry, Period
 from core.roles import store as roles
 from core.roles.rules import RoleSettings
 from core.slot_calls import actions as slot_calls
@@ -282,11 +282,6 @@ def credit_gifts(tx: Connection, guild_id: int) -> None:
     run(tx, guild_id, gifts.credit_gifts_of, period(tx, guild_id))
 
 
-def void_gifts(tx: Connection, guild_id: int) -> None:
-    keys = [str(one) for one in viewer_ids(tx, guild_id)]
-    run(tx, guild_id, ledger.set_gifts, keys, voided_at=NOW)
-
-
 def seen_accounts(tx: Connection, guild_id: int) -> None:
     found = text("SELECT account_id FROM wagers_accounts WHERE guild_id = :guild")
     account_ids = list(tx.scalars(found, {"guild": guild_id}))
@@ -366,11 +361,9 @@ STEPS: dict[str, Step] = {
     "pool": in_guild(tickets.get_pool, 1),
     "own tickets": own_tickets,
     "places": places,
-    "sources": in_guild(tickets.list_sources, None, 1),
+    "sources": in_guild(tickets.list_sources, Entry.period == 1),
     "raffles with tickets": in_guild(tickets.list_taken, None),
-    "gifts that wait": lambda tx, g: run(tx, g, ledger.list_waiting_gifts, period(tx, g)),
     "credit gifts": credit_gifts,
-    "void gifts": void_gifts,
     "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),
     "accounts": lambda tx, g: run_in_guild(tx, g, 0, NOW, wager_actions.list_accounts, "shuffle"),
     "seen accounts": seen_accounts,

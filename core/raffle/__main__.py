@@ -14,45 +14,35 @@ from core.kit.database import Database
 from core.kit.embedded import EmbeddedPostgres
 from core.kit.errors import Outage, StartError
 from core.kit.settings import Settings, read_settings
-from core.raffle.ledger.store import Drift, count_ledger, list_drift
+from core.raffle.ledger.store import count_ledger, list_drift
 
 ADDS_UP, DRIFTS, NOT_ASKED = range(3)
 
 
-def audit(database: Database) -> tuple[list[Drift], str]:
-    """What does not add up, and a sentence about how much was looked at."""
-    with database.begin() as tx:
-        entries, balances = count_ledger(tx)
-        return list_drift(tx), f"entries: {entries:,}, balances: {balances:,}"
-
-
-def report(drift: Sequence[Drift], looked_at: str) -> str:
-    """What to print."""
-    if not drift:
-        return f"Every balance is the sum of its entries ({looked_at})."
-    lines = [
-        f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
-        f"{one.what} is {one.cached:,}, the entries add up to {one.summed:,}"
-        for one in drift
-    ]
-    return f"{len(drift):,} numbers are not the sum of their entries ({looked_at}):\n" + "\n".join(
-        lines
-    )
-
-
-def run(settings: Settings) -> int:
-    """Look, print, and return the exit code."""
+def audit(settings: Settings) -> int:
+    """Print what does not add up, and return the exit code."""
     embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
     url = settings.database_url.get_secret_value() if settings.database_url else ""
     database = Database(embedded.start() if embedded else url, pool_size=1)
     try:
-        drift, looked_at = audit(database)
+        with database.begin() as tx:
+            entries, balances = count_ledger(tx)
+            drift = list_drift(tx)
     finally:
         database.close()
         if embedded:
             embedded.stop()
-    print(report(drift, looked_at))
-    return DRIFTS if drift else ADDS_UP
+    read = f"(entries: {entries:,}, balances: {balances:,})"
+    if not drift:
+        print(f"Every balance is the sum of its entries {read}.")
+        return ADDS_UP
+    print(f"{len(drift):,} numbers are not the sum of their entries {read}:")
+    for one in drift:
+        print(
+            f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
+            f"{one.what} is {one.cached:,}, the entries add up to {one.summed:,}"
+        )
+    return DRIFTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("what", choices=["audit"], help="look through the whole ledger")
     parser.parse_args(arguments)
     try:
-        return run(read_settings())
+        return audit(read_settings())
     except (Outage, StartError) as trouble:
         print(trouble, file=sys.stderr)
         return NOT_ASKED

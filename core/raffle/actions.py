@@ -25,14 +25,10 @@ from core.raffle.rules import RaffleSettings
 
 def find_shown(work: Work) -> Period | None:
     """The raffle that runs, or else the last one that ended, or else the next one."""
-    running = store.find_open(work, work.now)
-    if running is not None:
-        return running
-    known = [one for one in store.list_newest(work) if one.starts_at < one.ends_at]
-    begun = [one for one in known if one.starts_at <= work.now]
-    if begun:
-        return max(begun, key=lambda one: one.ends_at)
-    return min(known, key=lambda one: one.starts_at, default=None)
+    begun = store.TOOK_PLACE.where(Period.starts_at <= work.now).order_by(Period.ends_at.desc())
+    return work.scalar(begun.limit(1)) or work.scalar(
+        store.TOOK_PLACE.order_by(Period.starts_at).limit(1)
+    )
 
 
 def get_shown(work: Work) -> Period:
@@ -41,12 +37,11 @@ def get_shown(work: Work) -> Period:
     Raises:
         Refusal: there has been none.
     """
-    found = find_shown(work)
-    if found is None:
-        raise Refusal(
-            _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
-        )
-    return found
+    if shown := find_shown(work):
+        return shown
+    raise Refusal(
+        _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
+    )
 
 
 def no_such_raffle(number: int) -> Refusal:
@@ -121,23 +116,24 @@ def open_period(
     return opened
 
 
-def require_free(
-    work: Work, starts_at: datetime, ends_at: datetime, *, number: int | None = None
-) -> None:
+def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: int = 0) -> None:
     """Check that no raffle but the one with this number runs at that time. Hold `Lock.RAFFLES`.
 
     Raises:
         Refusal: one does.
     """
-    for met in store.list_meeting(work, starts_at, ends_at):
-        if met.number != number:
-            raise Refusal(
-                _("Raffle #{number} runs then.").format(number=met.number),
-                _(
-                    "It lasts from {start} to {end}. End it with `/raffleend`, or choose other "
-                    "dates with `/rafflesetdate`."
-                ).format(start=_moment(met.starts_at), end=_moment(met.ends_at)),
-            )
+    overlapping = store.TOOK_PLACE.where(
+        Period.starts_at < ends_at, Period.ends_at > starts_at, Period.number != number
+    )
+    other = work.scalar(overlapping.order_by(Period.starts_at).limit(1))
+    if other is not None:
+        raise Refusal(
+            _("Raffle #{number} runs then.").format(number=other.number),
+            _(
+                "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
+                "with `/rafflesetdate`."
+            ).format(start=_moment(other.starts_at), end=_moment(other.ends_at)),
+        )
 
 
 def _moment(instant: datetime) -> str:

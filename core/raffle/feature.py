@@ -77,9 +77,6 @@ FEATURE = Feature(
         "raffle.open": lambda before, after: _("opened raffle {target}, until {after_ends_at}"),
         "raffle.end": lambda before, after: _("ended raffle {target} early (was {before_ends_at})"),
         "raffle.cancel": lambda before, after: _("cancelled raffle {target}"),
-        "raffle.restart": lambda before, after: _(
-            "ended raffle {target} and started the next one (was {before_ends_at})"
-        ),
         "raffle.move": lambda before, after: _(
             "moved raffle {target}: {after_starts_at} to {after_ends_at} "
             "(was {before_starts_at} to {before_ends_at})"

@@ -9,8 +9,7 @@ from core.kit.privacy import personal_data
 from core.kit.work import Work
 from core.raffle.draw.claims import forget_winner
 from core.raffle.draw.records import Pick
-from core.raffle.ledger.records import Gift, Reached
-from core.raffle.records import Balance, Entry
+from core.raffle.records import Balance, Entry, Gift, Reached
 
 _TICKETS = personal_data(Entry, Balance, Gift, Reached)
 _WINS = select(

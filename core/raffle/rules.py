@@ -1,6 +1,12 @@
-"""What an admin can set about raffles."""
+"""What an admin can set about raffles, and what watching and wagers are worth, exactly."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import NamedTuple
 
 from core.kit.guild_settings import GuildSettings, channel, number, switch, text
+from core.kit.words import _
 
 MOST_RATE = 100_000
 """Tickets for one unit of anything."""
@@ -64,3 +70,65 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         least=1,
         most=43_200,
     )
+
+
+# -- tickets --------------------------------------------------------------------------------------
+
+MICROSECOND = timedelta(microseconds=1)
+HOUR = timedelta(hours=1) // MICROSECOND
+
+Amount = int | Fraction
+"""Microseconds watched, or dollars wagered."""
+
+Earned = tuple[Amount, int]
+"""An amount, and the tickets for a unit of it."""
+
+
+class Rate(NamedTuple):
+    """How many tickets a unit is worth from then on, until the next rate."""
+
+    valid_from: datetime
+    tickets: int
+
+
+def parts(
+    rates: Sequence[Rate], starts_at: datetime, ends_at: datetime
+) -> list[tuple[datetime, datetime, int]]:
+    """A raffle cut where the rate changed: start, end, tickets a unit. The first rate is valid from
+    the start, whenever it was recorded."""
+    cuts = [starts_at, *(rate.valid_from for rate in rates[1:]), ends_at]
+    return [
+        (start, min(end, ends_at), rate.tickets)
+        for rate, start, end in zip(rates, cuts, cuts[1:], strict=False)
+        if start < min(end, ends_at)
+    ]
+
+
+def tickets_for(earned: Iterable[Earned], unit: int) -> int:
+    """Whole tickets for what was earned. The remainder is not lost, because everything is added up
+    again every time."""
+    return int(max(0, _worth(earned)) // unit)
+
+
+def until_next(earned: Sequence[Earned], per_hour: int) -> timedelta | None:
+    """How much more watchtime earns the next ticket, rounded up; None if watching earns none."""
+    if per_hour == 0:
+        return None
+    missing = HOUR - int(max(0, _worth(earned))) % HOUR
+    return -(-missing // per_hour) * MICROSECOND
+
+
+def _worth(earned: Iterable[Earned]) -> Amount:
+    return sum((amount * rate for amount, rate in earned), start=0)
+
+
+def chance_words(tickets: int, of: int) -> str:
+    """`4.2%`; never 0 for somebody with a ticket."""
+    share = tickets / of if of else 0.0
+    return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
+
+
+def change(due: int, posted: int, balance: int) -> int:
+    """What to post so that the ledger has what is due. It never takes more than the balance; the
+    rest is taken once there is something to take."""
+    return max(due - posted, -balance) if due < posted else due - posted

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Select, bindparam, select
 
 from core.kit.records import GuildRecord
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.raffle.records import Announcement, Period, State
 
 R = TypeVar("R", bound=GuildRecord)
@@ -20,6 +20,9 @@ _ANNOUNCED = (
     select(Announcement).where(Announcement.period == bindparam("period")).order_by(Announcement.id)
 )
 
+TOOK_PLACE = select(Period).where(Period.starts_at < Period.ends_at)
+"""Raffles without those that were cancelled before they began."""
+
 
 def find_open(work: Work, at: datetime) -> Period | None:
     """The raffle to which an instant belongs, if it still takes tickets."""
@@ -29,25 +32,6 @@ def find_open(work: Work, at: datetime) -> Period | None:
 def list_in_state(work: Work, state: State) -> Sequence[Period]:
     """Oldest first."""
     return work.scalars(_IN_STATE, {"state": state}).all()
-
-
-def list_newest(work: Work) -> Sequence[Period]:
-    """The last twelve, newest first."""
-    return work.scalars(select(Period).order_by(Period.number.desc()).limit(12)).all()
-
-
-def list_meeting(work: Work, starts_at: datetime, ends_at: datetime) -> Sequence[Period]:
-    """Raffles that have an instant in common with [starts_at, ends_at), by time."""
-    meeting = select(Period).where(
-        Period.starts_at < Period.ends_at, Period.starts_at < ends_at, Period.ends_at > starts_at
-    )
-    return work.scalars(meeting.order_by(Period.starts_at)).all()
-
-
-def find_last(work: Work) -> Period | None:
-    """The raffle that ends last; None before the first."""
-    real = select(Period).where(Period.starts_at < Period.ends_at)
-    return work.scalar(real.order_by(Period.ends_at.desc()).limit(1))
 
 
 def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
@@ -68,6 +52,8 @@ def list_freezes(work: Work, number: int) -> list[Announcement]:
 
 # -- of all guilds --------------------------------------------------------------------------------
 
+_EVERYWHERE = select(Period).order_by(Period.guild_id, Period.number)
+
 
 def list_open(tx: Connection) -> list[Period]:
     """Raffles that take tickets, oldest first."""
@@ -81,14 +67,9 @@ def list_ended(tx: Connection, now: datetime) -> list[Period]:
 
 def find_by_public_id(tx: Connection, public_id: str) -> Period | None:
     """The raffle of a public page, in whatever guild."""
-    found = list_everywhere(tx, _EVERYWHERE.where(Period.public_id == public_id))
-    return next(iter(found), None)
-
-
-_EVERYWHERE = select(Period).order_by(Period.guild_id, Period.number)
+    return next(iter(list_everywhere(tx, _EVERYWHERE.where(Period.public_id == public_id))), None)
 
 
 def list_everywhere(tx: Connection, wanted: Select[R]) -> list[R]:
     """Records of all guilds."""
-    with Work(tx, 0, now=datetime.min) as work:
-        return list(work.scalars(wanted, execution_options=ACROSS_GUILDS))
+    return list(read_records(tx, wanted.execution_options(**ACROSS_GUILDS)))

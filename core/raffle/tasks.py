@@ -1,14 +1,11 @@
 """Scheduled work. How often it runs changes only how soon things are seen."""
 
 from core.guilds.store import list_present
-from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.work import Work, run_in_guild
 from core.raffle.config import config_of
 from core.raffle.ledger.earning import credit
-from core.raffle.ledger.gifts import announce_drop
-from core.raffle.ledger.store import list_unannounced
+from core.raffle.ledger.gifts import announce_drop, list_unannounced
 from core.raffle.periods import actions as periods
 from core.raffle.records import Period
 from core.raffle.store import list_open
@@ -16,12 +13,12 @@ from core.raffle.store import list_open
 
 def open_months(services: Services) -> None:
     """Open the raffles whose month has begun, and set prizes that were chosen later."""
-    config, now = config_of(services.settings), services.clock()
+    config = config_of(services.settings)
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
 
     def open_one(guild_id: int) -> None:
-        with services.database.begin() as tx, Work(tx, guild_id, now=now) as work:
+        with services.work_in(guild_id) as work:
             periods.open_due(work, config)
             periods.name_prize(work)
 
@@ -34,8 +31,8 @@ def credit_open(services: Services) -> None:
         open_periods = list_open(tx)
 
     def credit_one(period: Period) -> None:
-        with services.database.begin() as tx:
-            run_in_guild(tx, period.guild_id, THE_BOT, services.clock(), credit, period)
+        with services.work_in(period.guild_id) as work:
+            credit(work, period)
 
     for_each(open_periods, credit_one)
 
@@ -46,7 +43,7 @@ def announce_gifts(services: Services) -> None:
 
     def announce_one(one: tuple[int, str]) -> None:
         guild_id, drop = one
-        with services.database.begin() as tx:
-            run_in_guild(tx, guild_id, THE_BOT, services.clock(), announce_drop, drop)
+        with services.work_in(guild_id) as work:
+            announce_drop(work, drop)
 
     for_each(drops, announce_one)

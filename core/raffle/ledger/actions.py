@@ -1,22 +1,20 @@
-"""Tickets that an admin gives or takes, and what viewers see of tickets."""
+"""Tickets that an admin gives or takes, and what viewers are told about tickets."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from core.events import AccountLinked, ChatMessageSent
 from core.guilds.actions import audit, load_settings
 from core.kit.errors import Refusal
-from core.kit.paginator import nearest_page
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as people_store
 from core.people.records import Viewer
-from core.raffle.actions import find_shown, get_shown, hold_open, lock_period, log_change
+from core.raffle.actions import find_shown, get_shown, lock_period, log_change
 from core.raffle.ledger import earning, standings, store
-from core.raffle.ledger.standings import Own, Place, Pool, Taken
+from core.raffle.ledger.standings import Own
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Entry, Period, Source
 from core.raffle.rules import RaffleSettings
@@ -26,10 +24,6 @@ MOST = 1_000_000
 """Tickets that can be given at once."""
 
 LONGEST_REASON = 300
-ENTRIES_A_PAGE = 12
-
-MOST_PAGES = 999_999
-"""The number of a page has at most six digits in its button."""
 
 # -- giving and taking ----------------------------------------------------------------------------
 
@@ -63,7 +57,9 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
     if not work.exists(Entry.source_key == key):
         before = store.get_balance(work, number, viewer_id)
         after = before + amount
-        _require_enough(viewer, before, amount)
+        if after < 0:
+            has = plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", before)
+            raise Refusal(has.format(name=viewer.name), _("No more than that can be taken."))
         entry = NewEntry(viewer_id, amount, key, work.now)
         store.post_entries(work, number, source, [entry], reason=reason, actor=work.actor)
         action = "raffle.give" if amount > 0 else "raffle.remove"
@@ -82,25 +78,15 @@ def hold_latest(work: Work) -> int:
         Refusal: there is none.
     """
     begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
-    period = find_open(work, work.now) or max(begun, key=lambda one: one.ends_at, default=None)
+    period = max(begun, key=lambda one: one.ends_at, default=None)
     if period is None:
         raise Refusal(
             _("No raffle takes tickets right now."), _("An admin opens one with `/rafflestart`.")
         )
-    lock_period(work, period.number)
-    if not hold_open(work, period.number):
+    locked = lock_period(work, period.number)
+    if locked is None or locked.state != "open":
         raise Refusal(_("Raffle #{number} was frozen just now.").format(number=period.number))
     return period.number
-
-
-def _require_enough(viewer: Viewer, tickets: int, amount: int) -> None:
-    if tickets + amount < 0:
-        raise Refusal(
-            plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", tickets).format(
-                name=viewer.name
-            ),
-            _("No more than that can be taken."),
-        )
 
 
 # -- linking --------------------------------------------------------------------------------------
@@ -196,16 +182,19 @@ def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
     return people_store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
 
-def _get_visible(work: Work, viewer_id: int, *, is_admin: bool) -> Viewer:
-    """Everybody sees their own tickets, and admins those of others.
+def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:
+    """This viewer, or the asker's own account; None if they are not linked. Admins see the tickets
+    of everybody.
 
     Raises:
         Refusal: it is somebody else's account.
     """
     link = people_store.find_link(work.tx, work.guild_id, work.actor)
-    if not is_admin and (link is None or link.viewer_id != viewer_id):
+    own_id = link.viewer_id if link else None
+    if viewer_id not in (None, own_id) and not is_admin:
         raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
-    return people_store.get_viewer(work.tx, work.guild_id, viewer_id)
+    found = viewer_id or own_id
+    return people_store.get_viewer(work.tx, work.guild_id, found) if found else None
 
 
 class Standing(NamedTuple):
@@ -231,115 +220,19 @@ def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standi
     Raises:
         Refusal: there has been no raffle, or it is somebody else's account.
     """
-    if viewer_id is None:
-        link = people_store.find_link(work.tx, work.guild_id, work.actor)
-        if link is None:
-            return None
-        viewer_id = link.viewer_id
-    viewer, period = _get_visible(work, viewer_id, is_admin=is_admin), get_shown(work)
-    takes = period.state == "open" and period.starts_at <= work.now < period.ends_at
-    return Standing(
-        viewer,
-        period,
-        standings.get_own(work, period.number, viewer_id),
-        earning.until_next(work, period, viewer_id) if takes else None,
-        period.ends_at <= work.now,
-    )
+    viewer = find_visible(work, viewer_id, is_admin=is_admin)
+    if viewer is None:
+        return None
+    period = get_shown(work)
+    own = standings.get_own(work, period.number, viewer.viewer_id)
+    more = earning.until_next(work, period, viewer.viewer_id)
+    return Standing(viewer, period, own, more, period.ends_at <= work.now)
 
 
-class Why(NamedTuple):
-    """A page of the entries behind somebody's tickets, newest first."""
-
-    viewer: Viewer
-    number: int
-    tickets: int
-    entries: Sequence[Entry]
-    page: int
-    pages: int
-
-
-def explain(work: Work, viewer_id: int, raffle: int | None, page: int, *, is_admin: bool) -> Why:
-    """Why somebody has so many tickets, in the raffle of this number or the present one.
-
-    Raises:
-        Refusal: there has been no raffle, or it is somebody else's account.
-    """
-    viewer = _get_visible(work, viewer_id, is_admin=is_admin)
-    number = _get_raffle(work, raffle).number
-    count, tickets = standings.count_entries(work, number, viewer_id)
-    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
-    skip = (page - 1) * ENTRIES_A_PAGE
-    entries = standings.list_entries(work, number, viewer_id, ENTRIES_A_PAGE, skip)
-    return Why(viewer, number, tickets, entries, page, pages)
-
-
-class Board(NamedTuple):
-    """A page of who has most tickets.
-
-    Attributes:
-        own: the asker's place, if they have one.
-        linked: the asker has linked an account.
-        ended: the raffle is over.
-    """
-
-    period: Period
-    places: Sequence[Place]
-    pool: Pool
-    own: Place | None
-    linked: bool
-    page: int
-    pages: int
-    ended: bool
-
-
-def get_board(work: Work, raffle: int | None, size: int, page: int) -> Board:
-    """A page of the raffle of this number, or of the present one, or the nearest page that exists.
+def get_raffle(work: Work, number: str) -> Period:
+    """The raffle with this number, or the present one.
 
     Raises:
         Refusal: there has been no raffle.
     """
-    period = _get_raffle(work, raffle)
-    link = people_store.find_link(work.tx, work.guild_id, work.actor)
-    pool = standings.get_pool(work, period.number)
-    page, pages = nearest_page(page, min(pool.viewers, MOST_PAGES * size), size)
-    own_id = link.viewer_id if link else None
-    places, own = standings.list_places(work, period.number, size, (page - 1) * size, own_id)
-    ended = period.ends_at <= work.now
-    return Board(period, places, pool, own, link is not None, page, pages, ended)
-
-
-def _get_raffle(work: Work, number: int | None) -> Period:
-    found = None if number is None else work.find(Period, number)
-    return found or get_shown(work)
-
-
-class Stats(NamedTuple):
-    """The server's raffles in numbers, or a viewer's.
-
-    Attributes:
-        sources: where all tickets came from.
-        raffles: newest first.
-    """
-
-    viewer: Viewer | None
-    pool: Pool | None
-    sources: Sequence[tuple[str, int]]
-    raffles: Sequence[Taken]
-
-
-def get_stats(work: Work, who: str | None, *, is_admin: bool) -> Stats | None:
-    """The server's raffles, or somebody's; None if the asker means themselves and is not linked.
-
-    Raises:
-        Refusal: there has been no raffle, or it is somebody else's account.
-    """
-    viewer = None if who is None else find_asked(work, who, is_admin=is_admin)
-    if who is not None and viewer is None:
-        return None
-    period, viewer_id = get_shown(work), viewer.viewer_id if viewer else None
-    return Stats(
-        viewer,
-        standings.get_pool(work, period.number) if viewer is None else None,
-        standings.list_sources(work, viewer_id, None if viewer else period.number),
-        standings.list_taken(work, viewer_id),
-    )
+    return (work.find(Period, int(number)) if number else None) or get_shown(work)

@@ -1,6 +1,7 @@
 """`/tickets`, `/why`, `/raffleboard` and `/rafflestats`, and how admins change tickets."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import discord
@@ -10,16 +11,21 @@ from discord.ext import commands
 from core.kit.discord_access import is_admin, may_manage
 from core.kit.discord_ui import PRIVATE, answer, handle_errors, reply_privately, run_action
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
-from core.kit.paginator import Page, Paginator, Reader, link_to, show
+from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
 from core.kit.work import Work
 from core.people.linking.buttons import StartButton, start_button
 from core.people.records import Viewer
-from core.raffle.ledger import actions, gifts, messages
+from core.people.store import find_link
+from core.raffle.actions import get_shown
+from core.raffle.ledger import actions, gifts, messages, standings
+from core.raffle.records import Entry
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
 Amount = commands.Range[int, 1, actions.MOST]
+
+ENTRIES_A_PAGE = 12
 
 _WHO = "For moderators: a mention, a Discord id or a name on Kick; yourself if empty"
 _ANYBODY = "A mention, a Discord id or a name on Kick"
@@ -29,16 +35,21 @@ _REASON = "Shown in the log and to the viewer"
 
 
 async def _open_why(reader: Reader, key: str, number: int) -> Page:
+    return await reader.run_action(_load_why, key, number, reader.is_admin)
+
+
+def _load_why(work: Work, key: str, page: int, is_admin: bool) -> Page:
     """The key is a viewer, and on later pages also the number of the raffle."""
     viewer_id, _dot, raffle = key.partition(".")
-    found = await reader.run_action(
-        actions.explain,
-        int(viewer_id),
-        int(raffle) if raffle else None,
-        number,
-        is_admin=reader.is_admin,
-    )
-    return Page(messages.why(found), found.page, found.pages, f"{viewer_id}.{found.number}")
+    viewer = actions.find_visible(work, int(viewer_id), is_admin=is_admin)
+    assert viewer is not None, "a viewer was given"
+    number = actions.get_raffle(work, raffle).number
+    count, tickets = standings.count_entries(work, number, viewer.viewer_id)
+    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
+    shown = (ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    entries = standings.list_entries(work, number, viewer.viewer_id, *shown)
+    embed = messages.why(viewer, number, tickets, entries)
+    return Page(embed, page, pages, f"{viewer_id}.{number}")
 
 
 async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
@@ -51,20 +62,54 @@ async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
     return Page(messages.standing(found), key=key, below=below)
 
 
-def _load_board(work: Work, query: Query) -> Leaderboard:
-    """The choice is the number of the raffle, so that later pages stay with the first one's."""
-    number = int(query.choice) if query.choice else None
-    return messages.board(actions.get_board(work, number, query.size, query.page))
+def load_board(work: Work, query: Query) -> Leaderboard:
+    """Who has the most tickets, and their chance. The choice is the number of the raffle, so that
+    later pages stay with the first one's."""
+    period = actions.get_raffle(work, query.choice)
+    link = find_link(work.tx, work.guild_id, work.actor)
+    pool = standings.get_pool(work, period.number)
+    page, pages = nearest_page(query.page, pool.viewers, query.size)
+    shown = (query.size, (page - 1) * query.size)
+    places, own = standings.list_places(
+        work, period.number, *shown, link.viewer_id if link else None
+    )
+    viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
+    when = messages.when_words(period, period.ends_at <= work.now)
+    cannot_win = _("no tickets that can win. `/tickets` shows more.") if link else None
+    return Leaderboard(
+        title=_("Raffle #{number}: most tickets").format(number=period.number),
+        rows=[messages.board_row(place, pool) for place in places],
+        page=page,
+        pages=pages,
+        own=messages.board_row(own, pool) if own else cannot_win,
+        empty=_("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
+        note=f"{viewers} · {messages.tickets_words(pool.tickets)} · {when}",
+        choice=str(period.number),
+    )
 
 
 WHY = Paginator("why", "why", _open_why)
-BOARD = leaderboard("raffle_board", "raffleboard", _load_board)
+BOARD = leaderboard("raffle_board", "raffleboard", load_board)
 TICKETS = Paginator("raffle_tickets", "tickets", _open_tickets)
 
 
 def board_button() -> discord.ui.Item[Any]:
     """Opens the leaderboard, as a private copy. Needs a running event loop."""
     return link_to(_("Board"), BOARD.name, "10.")
+
+
+def _load_stats(work: Work, who: str | None, is_admin: bool) -> discord.Embed:
+    """Of the server's raffles, or of a viewer."""
+    viewer = actions.find_asked(work, who, is_admin=is_admin) if who else None
+    if who and viewer is None:
+        return messages.not_linked()
+    number = get_shown(work).number
+    if viewer is None:
+        pool, which = standings.get_pool(work, number), Entry.period == number
+    else:
+        pool, which = None, Entry.viewer_id == viewer.viewer_id
+    taken = standings.list_taken(work, viewer.viewer_id if viewer else None)
+    return messages.stats(viewer, pool, standings.list_sources(work, which), taken)
 
 
 # -- commands -------------------------------------------------------------------------------------
@@ -113,8 +158,7 @@ class Tickets(commands.Cog):
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
         """Show raffle statistics of the server, or of one person."""
         is_admin = await may_manage(ctx, __name__)
-        found = await run_action(ctx, actions.get_stats, who, is_admin=is_admin)
-        await answer(ctx, messages.not_linked() if found is None else messages.stats(found))
+        await answer(ctx, await run_action(ctx, _load_stats, who, is_admin))
 
     # -- for admins -------------------------------------------------------------------------
 
@@ -149,14 +193,14 @@ class Tickets(commands.Cog):
     @app_commands.describe(who=_ANYBODY)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
         """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
-        given = await run_action(ctx, gifts.list_given, who)
-        await answer(ctx, messages.given(given), void_view(given))
+        drops = await run_action(ctx, gifts.list_given, who)
+        await answer(ctx, messages.given(drops), void_view(drops))
 
 
 # -- voiding --------------------------------------------------------------------------------------
 
 
-def void_view(given: gifts.Given) -> discord.ui.View | None:
+def void_view(drops: Sequence[gifts.Drop]) -> discord.ui.View | None:
     """What can be taken back; None if nothing can. Needs a running event loop."""
     options = [
         discord.SelectOption(
@@ -164,7 +208,7 @@ def void_view(given: gifts.Given) -> discord.ui.View | None:
             value=drop.drop,
             description=f"{drop.at:%Y-%m-%d %H:%M:%S} UTC · {messages.tickets_words(drop.tickets)}",
         )
-        for drop in given.drops
+        for drop in drops
         if drop.gifts > 0
     ]
     if not options:

@@ -12,13 +12,12 @@ from fractions import Fraction
 
 from core.guilds.actions import load_settings
 from core.kit.work import Work
+from core.raffle import rules
 from core.raffle.actions import hold_open
-from core.raffle.ledger import gifts, rules, store
-from core.raffle.ledger.records import TicketRate
-from core.raffle.ledger.rules import MICROSECOND, Amount, Earned, Rate
+from core.raffle.ledger import gifts, store
 from core.raffle.ledger.store import Credited, NewEntry
-from core.raffle.records import Period, Source
-from core.raffle.rules import RaffleSettings
+from core.raffle.records import Period, Source, TicketRate
+from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
 from core.wagers.store import list_wagered_between
 from core.watchtime.standings import watched_between
 
@@ -75,10 +74,27 @@ def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
 
 
 def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -> int:
-    rates = _list_rates(work, period, measure)
-    earned = _list_earned(work, period, measure, rates, viewer_ids)
+    """Post what is missing in the ledger, or too much; returns how many entries that took."""
+    number, source = period.number, measure.source
+    earned = _list_earned(work, period, measure, _list_rates(work, period, measure), viewer_ids)
     due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
-    return _post_missing(work, period, measure.source, due)
+    credited = store.list_credited(work, number, source, due)
+    behind = {one: d for one, d in due.items() if d != credited.get(one, Credited()).tickets}
+    balances = store.get_balances(work, number, behind)
+    new: list[NewEntry] = []
+    after: dict[int, Credited] = {}
+    for viewer_id, tickets in sorted(behind.items()):
+        before = credited.get(viewer_id, Credited())
+        amount = rules.change(tickets, before.tickets, balances.get(viewer_id, 0))
+        if amount != 0:
+            step = before.step + 1
+            key = f"{source}:{number}:{viewer_id}:{step}"
+            new.append(NewEntry(viewer_id, amount, key, work.now))
+            after[viewer_id] = Credited(before.tickets + amount, step)
+    if new:
+        store.post_entries(work, number, source, new)
+        store.set_credited(work, number, source, after)
+    return len(new)
 
 
 def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:
@@ -104,30 +120,9 @@ def _list_earned(
     return earned
 
 
-def _post_missing(work: Work, period: Period, source: Source, due: dict[int, int]) -> int:
-    number = period.number
-    credited = store.list_credited(work, number, source, due)
-    behind = {one: d for one, d in due.items() if d != credited.get(one, Credited()).tickets}
-    balances = store.get_balances(work, number, behind)
-    new: list[NewEntry] = []
-    after: dict[int, Credited] = {}
-    for viewer_id, tickets in sorted(behind.items()):
-        before = credited.get(viewer_id, Credited())
-        amount = rules.change(tickets, before.tickets, balances.get(viewer_id, 0))
-        if amount != 0:
-            step = before.step + 1
-            key = f"{source}:{number}:{viewer_id}:{step}"
-            new.append(NewEntry(viewer_id, amount, key, work.now))
-            after[viewer_id] = Credited(before.tickets + amount, step)
-    if new:
-        store.post_entries(work, number, source, new)
-        store.set_credited(work, number, source, after)
-    return len(new)
-
-
 def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:
     """How much more watchtime earns somebody the next ticket; None if it earns none."""
-    if period.ends_at <= work.now:
+    if period.state != "open" or not period.starts_at <= work.now < period.ends_at:
         return None
     per_hour = load_settings(work, RaffleSettings).tickets_per_hour
     rates = store.list_rates(work, period.number, WATCHING.source)

@@ -5,28 +5,28 @@ gift or the raffle was known first. The natural keys of gifts name accounts, and
 permanent: hence only hashes of the keys are stored.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Connection, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from core.events import SubGifted, SupportRevoked
 from core.guilds.actions import audit, load_settings
 from core.kit.crypto import hash_of
+from core.kit.database import among
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import ACROSS_GUILDS, Work
 from core.outbox import actions as outbox
 from core.people import actions as people
-from core.people.records import Viewer
 from core.raffle.actions import hold_open, log_change, post_news
 from core.raffle.ledger import store
-from core.raffle.ledger.records import Gift
-from core.raffle.ledger.store import Drop, NewEntry
-from core.raffle.records import Period
+from core.raffle.ledger.store import NewEntry
+from core.raffle.records import Gift, Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import find_open, list_in_state
-
-MOST_SHOWN = 10
 
 # -- crediting ------------------------------------------------------------------------------------
 
@@ -38,42 +38,132 @@ def on_sub_gifted(work: Work, event: SubGifted) -> None:
         viewer_id = people.meet_person(
             work.tx, work.guild_id, event.platform, event.gifter, event.at
         )
-    if store.add_gift(work, hash_of(event.key), viewer_id, hash_of(event.drop), event.at):
+    key, drop = hash_of(event.key), hash_of(event.drop)
+    added = work.execute(
+        insert(Gift)
+        .values({"key": key, "viewer_id": viewer_id, "drop": drop, "at": event.at})
+        .on_conflict_do_nothing(constraint="raffle_gifts_once")
+        .returning(Gift.key)
+    )
+    if added.first() is not None:
         for period in list_in_state(work, "open"):
             credit_gifts_of(work, period)
 
 
+# A gift belongs to the raffle in which it was made. If that was frozen before the gift was known,
+# the next one that takes tickets gets it, so that nothing that was paid for is lost.
+_LIST_WAITING = text("""
+    SELECT g.viewer_id, g.key, g.at
+      FROM raffle_gifts AS g
+     WHERE g.guild_id = :guild_id AND g.credited_in IS NULL AND g.voided_at IS NULL
+       AND g.viewer_id IS NOT NULL AND g.at < :ends_at
+       AND EXISTS (SELECT FROM raffle_periods AS p
+                    WHERE p.guild_id = g.guild_id AND p.starts_at <= g.at AND g.at < p.ends_at
+                      AND (p.number = :number
+                           OR p.state <> 'open' AND p.starts_at < :starts_at))
+     ORDER BY g.at, g.key
+""")
+
+
 def credit_gifts_of(work: Work, period: Period) -> None:
     """Put every gift into the ledger that this raffle is to take."""
-    if not hold_open(work, period.number):
+    number = period.number
+    if not hold_open(work, number):
         return
-    waiting = store.list_waiting_gifts(work, period)
+    dates = {"starts_at": period.starts_at, "ends_at": period.ends_at}
+    values = {"guild_id": work.guild_id, "number": number, **dates}
+    waiting = work.tx.execute(_LIST_WAITING, values).all()
     if not waiting:
         return
     each = load_settings(work, RaffleSettings).tickets_per_gifted_sub
     if each > 0:
-        new = [NewEntry(one.viewer_id, each, _entry_key(one.key), one.at) for one in waiting]
-        store.post_entries(work, period.number, "gifted_sub", new)
-    keys = [one.key for one in waiting]
-    store.set_gifts(work, keys, credited_in=period.number, tickets=each, announced=False)
+        new = [NewEntry(viewer_id, each, _entry_key(key), at) for viewer_id, key, at in waiting]
+        store.post_entries(work, number, "gifted_sub", new)
+    taken = update(Gift).where(among(Gift.key, [gift.key for gift in waiting]))
+    work.execute(
+        taken.values(credited_in=number, tickets=each, announced=False),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def _entry_key(gift_key: str) -> str:
     return f"gift:{gift_key}"
 
 
+# -- what was given at once -----------------------------------------------------------------------
+
+
+class Drop(NamedTuple):
+    """What somebody gave at one instant.
+
+    Attributes:
+        viewer_id: None for an anonymous gift.
+        name: the giver's current one; "" for an anonymous gift.
+        linked: their account is linked.
+        gifts: how many subs, without voided ones.
+        tickets: in the ledger for those.
+        credited_in: the raffle that took it; None while none has.
+    """
+
+    drop: str
+    viewer_id: int | None
+    name: str
+    linked: bool
+    at: datetime
+    gifts: int
+    voided: int
+    tickets: int
+    credited_in: int | None
+
+
+_LIST_DROPS = text("""
+    SELECT g.drop, g.viewer_id, COALESCE(v.name, ''), l.discord_id IS NOT NULL, min(g.at),
+           count(*) FILTER (WHERE g.voided_at IS NULL), count(g.voided_at),
+           COALESCE(sum(g.tickets) FILTER (WHERE g.voided_at IS NULL), 0)::bigint,
+           max(g.credited_in)
+      FROM raffle_gifts AS g
+      LEFT JOIN people_viewers AS v ON v.guild_id = g.guild_id AND v.viewer_id = g.viewer_id
+      LEFT JOIN people_links AS l ON l.guild_id = g.guild_id AND l.viewer_id = g.viewer_id
+     WHERE g.guild_id = :guild_id AND (g.drop = :drop OR g.viewer_id = :viewer_id)
+     GROUP BY g.drop, g.viewer_id, v.name, l.discord_id
+     ORDER BY min(g.at) DESC, g.drop LIMIT 10
+""")
+
+
+def list_drops(
+    work: Work, *, viewer_id: int | None = None, drop: str | None = None
+) -> Sequence[Drop]:
+    """The last that somebody gave, newest first; or the one with this hash."""
+    values = {"guild_id": work.guild_id, "viewer_id": viewer_id, "drop": drop}
+    return [Drop(*row) for row in work.tx.execute(_LIST_DROPS, values)]
+
+
 # -- announcing -----------------------------------------------------------------------------------
 
 
-def announce_drop(work: Work, drop: str) -> bool:
-    """Thank for all that somebody gave at once in one message, however many events that took; False
-    if there was nothing new."""
+def list_unannounced(tx: Connection) -> list[tuple[int, str]]:
+    """Guild and drop of gifts that are not announced, in all guilds, oldest first."""
+    found = (
+        select(Gift.guild_id, Gift.drop)
+        .where(~Gift.announced)
+        .group_by(Gift.guild_id, Gift.drop)
+        .order_by(func.min(Gift.at), Gift.drop)
+    )
+    rows = tx.execute(found.execution_options(**ACROSS_GUILDS))
+    return [(row.guild_id, row.drop) for row in rows]
+
+
+def announce_drop(work: Work, drop: str) -> None:
+    """Thank for all that somebody gave at once in one message, however many events that took."""
     # Marked before it is read: a gift in between is announced now and, harmlessly, once more.
-    if not store.set_announced(work, drop):
-        return False
-    channel_id, found = load_settings(work, RaffleSettings).channel, store.find_drop(work, drop)
-    if not channel_id or found is None or not _concerns_a_raffle(work, found):
-        return False
+    marked = update(Gift).where(Gift.drop == drop, ~Gift.announced).values(announced=True)
+    if work.execute(marked.returning(Gift.key)).first() is None:
+        return
+    channel_id, (found,) = load_settings(work, RaffleSettings).channel, list_drops(work, drop=drop)
+    is_anonymous = found.viewer_id is None
+    counts = find_open(work, found.at) is not None if is_anonymous else found.tickets > 0
+    if not channel_id or not counts:
+        return
     payload = {
         "name": found.name,
         "gifts": found.gifts,
@@ -85,23 +175,9 @@ def announce_drop(work: Work, drop: str) -> bool:
     if not post_news(work, "raffle.gift", key, payload):
         edit_key = f"{key}:{found.gifts}:{found.tickets}"
         outbox.post_edit(work.tx, work.guild_id, channel_id, key, "raffle.gift", edit_key, payload)
-    return True
-
-
-def _concerns_a_raffle(work: Work, found: Drop) -> bool:
-    if found.viewer_id is None:
-        return find_open(work, found.at) is not None
-    return found.tickets > 0
 
 
 # -- voiding --------------------------------------------------------------------------------------
-
-
-class Given(NamedTuple):
-    """What somebody gave last, for an admin to choose from."""
-
-    viewer: Viewer
-    drops: list[Drop]
 
 
 class Voided(NamedTuple):
@@ -121,17 +197,16 @@ class Voided(NamedTuple):
     frozen: int
 
 
-def list_given(work: Work, who: str) -> Given:
-    """The last gifts of somebody.
+def list_given(work: Work, who: str) -> Sequence[Drop]:
+    """The last gifts of somebody, at least one.
 
     Raises:
         Refusal: there is nobody of this name, or they have given nothing.
     """
     viewer = people.find_person(work.tx, work.guild_id, who)
-    drops = store.list_drops(work, viewer.viewer_id, MOST_SHOWN)
-    if not drops:
-        raise Refusal(_("I know of no gift by {name}.").format(name=viewer.name))
-    return Given(viewer, drops)
+    if drops := list_drops(work, viewer_id=viewer.viewer_id):
+        return drops
+    raise Refusal(_("I know of no gift by {name}.").format(name=viewer.name))
 
 
 def void_drop(work: Work, drop: str) -> Voided:
@@ -140,9 +215,10 @@ def void_drop(work: Work, drop: str) -> Voided:
     Raises:
         Refusal: it was taken back before, or its raffle's list is frozen.
     """
-    known = store.find_drop(work, drop)
-    if known is None:
+    known = list_drops(work, drop=drop)
+    if not known:
         raise Refusal(_("I do not know that gift."))
+    name, voided_of = known[0].name, f"viewer:{known[0].viewer_id}"
     voidable, frozen = _lock(work, Gift.drop == drop)
     if not voidable and frozen:
         number = frozen[0].credited_in
@@ -153,13 +229,13 @@ def void_drop(work: Work, drop: str) -> Voided:
     if not voidable:
         raise Refusal(_("That gift was voided before."))
     taken, missing = _take_back(work, voidable, actor=work.actor)
-    audit(work, "raffle.void", f"viewer:{known.viewer_id}", after=-taken)
+    audit(work, "raffle.void", voided_of, after=-taken)
     number = max(gift.credited_in or 0 for gift in voidable)
     # Gifts of the drop that become known later may be voided later, too.
     key = f"void:{drop}:{work.now.isoformat()}"
-    details = {"name": known.name, "amount": -taken, "gifts": len(voidable), "reason": ""}
+    details = {"name": name, "amount": -taken, "gifts": len(voidable), "reason": ""}
     log_change(work, "void", key, number, **details)
-    return Voided(known.name, len(voidable), taken, missing, len(frozen))
+    return Voided(name, len(voidable), taken, missing, len(frozen))
 
 
 def on_support_revoked(work: Work, event: SupportRevoked) -> None:
@@ -173,19 +249,22 @@ def _lock(work: Work, which: ColumnElement[bool]) -> tuple[list[Gift], list[Gift
     """Gifts that can be voided, and those that cannot because they count in a frozen list. Late
     events of one drop count in the next raffle."""
     # Raffles are locked before gifts, in the same order as when gifts are credited.
-    numbers = store.list_credited_in(work, which)
-    held = {number for number in numbers if hold_open(work, number)}
-    known = store.lock_gifts(work, which)
-    frozen = [one for one in known if one.credited_in not in {None, *held}]
-    return [one for one in known if one not in frozen], frozen
+    credited = select(Gift.credited_in).where(which, Gift.credited_in.is_not(None)).distinct()
+    numbers = work.scalars(credited.order_by(Gift.credited_in)).all()
+    may_change = {None, *(number for number in numbers if number and hold_open(work, number))}
+    found = select(Gift).where(which, Gift.voided_at.is_(None)).order_by(Gift.key)
+    fresh = {"populate_existing": True}
+    gifts = work.scalars(found.with_for_update(), execution_options=fresh).all()
+    voidable = [gift for gift in gifts if gift.credited_in in may_change]
+    return voidable, [gift for gift in gifts if gift.credited_in not in may_change]
 
 
-def _take_back(work: Work, found: list[Gift], *, actor: int | None) -> tuple[int, int]:
+def _take_back(work: Work, gifts: Sequence[Gift], *, actor: int | None) -> tuple[int, int]:
     """Post a compensating entry for each gift, as far as there are tickets; returns how many were
     taken and how many were missing."""
-    store.set_gifts(work, [gift.key for gift in found], voided_at=work.now)
     taken = missing = 0
-    for gift in found:
+    for gift in gifts:
+        gift.voided_at = work.now
         if gift.viewer_id is None or gift.credited_in is None or not gift.tickets:
             continue
         balance = store.get_balance(work, gift.credited_in, gift.viewer_id)

@@ -1,22 +1,23 @@
 """What people read about tickets, in Discord and in chat."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import discord
 from discord.utils import format_dt
+from sqlalchemy import Row
 
+from core.kit import leaderboard
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
-from core.kit.leaderboard import MEDALS, Leaderboard, Row
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.actions import Board, Changed, Standing, Stats, Why
-from core.raffle.ledger.gifts import Given, Voided
-from core.raffle.ledger.rules import chance_words
-from core.raffle.ledger.standings import Place, Pool, Taken
+from core.people.records import Viewer
+from core.raffle.ledger.actions import Changed, Standing
+from core.raffle.ledger.gifts import Drop, Voided
+from core.raffle.ledger.standings import Pool
 from core.raffle.records import Entry, Period
+from core.raffle.rules import chance_words
 
 
 def tickets_words(count: int) -> str:
@@ -49,22 +50,19 @@ def not_linked() -> discord.Embed:
 
 def standing(current: Standing) -> discord.Embed:
     """A viewer's card: how many, which place, which chance, from what, when the next."""
-    own = current.own
+    own, period = current.own, current.period
     parts = [f"## {tickets_words(own.tickets)}", _place(current), *_sources(own.sources)]
-    if (more := _next(current)) is not None:
-        parts += ["", more]
-    embed = card(
-        f"🎟️ {safe(current.viewer.name, 60)}",
-        "\n".join(parts),
-        tone="kick",
-        footer=_("Every entry: /why"),
-    )
+    if current.until_next is not None:
+        time = duration(max(1.0, current.until_next.total_seconds()))
+        parts += ["", "-# " + _("Next ticket in {time} more of watchtime.").format(time=time)]
+    title, footer = f"🎟️ {safe(current.viewer.name, 60)}", _("Every entry: /why")
+    embed = card(title, "\n".join(parts), tone="kick", footer=footer)
     embed.add_field(
-        name=_("Raffle #{number}").format(number=current.period.number),
-        value=when_words(current.period, current.ended),
+        name=_("Raffle #{number}").format(number=period.number),
+        value=when_words(period, current.ended),
     )
-    if current.period.prize:
-        embed.add_field(name=_("Prize"), value=safe(current.period.prize, 300))
+    if period.prize:
+        embed.add_field(name=_("Prize"), value=safe(period.prize, 300))
     return embed
 
 
@@ -89,44 +87,36 @@ def _place(current: Standing) -> str:
     odds = _("chance **{chance}** of {tickets}").format(
         chance=chance_words(own.tickets, own.pool.tickets), tickets=tickets_words(own.pool.tickets)
     )
-    return f"{MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
+    return f"{leaderboard.MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
 
 
 def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
     return [f"{source_words(source)}: **{tickets:,}**" for source, tickets in sources]
 
 
-def _next(current: Standing) -> str | None:
-    if current.until_next is None:
-        return None
-    return "-# " + _("Next ticket in {time} more of watchtime.").format(
-        time=duration(max(1.0, current.until_next.total_seconds()))
-    )
-
-
 def when_words(period: Period, ended: bool) -> str:
     """Where a raffle is between its start and its draw."""
-    if period.state == "open" and ended:
-        return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
-    if period.state == "frozen":
-        return _("tickets locked, waits for its draw")
     if period.is_cancelled:
         return _("cancelled")
-    if period.state in ("drawn", "closed"):
+    if period.state == "frozen":
+        return _("tickets locked, waits for its draw")
+    if period.state != "open":
         return _("drawn · ended {when}").format(when=ago(period.ends_at))
-    if period.frozen_at is None and period.starts_at > period.opened_at:
+    if ended:
+        return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
+    if period.starts_at > period.opened_at:
         return _("{start} to {end}").format(
             start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
         )
     return _("ends {when}").format(when=ago(period.ends_at))
 
 
-def why(found: Why) -> discord.Embed:
-    """A page of entries, newest first."""
+def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> discord.Embed:
+    """A page of the entries behind somebody's tickets, newest first."""
     title = _("{name}: {tickets} in raffle #{number}").format(
-        name=safe(found.viewer.name, 60), tickets=tickets_words(found.tickets), number=found.number
+        name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
-    rows = [_entry(one) for one in found.entries]
+    rows = [_entry(one) for one in entries]
     body = lines(rows) or _("Nothing yet. `/raffleinfo` tells how tickets are earned.")
     return card("🔎 " + title, body)
 
@@ -145,58 +135,36 @@ def _entry(row: Entry) -> str:
 # -- everybody's ----------------------------------------------------------------------------------
 
 
-def board(found: Board) -> Leaderboard:
-    """Who has the most tickets, and their chance."""
-    viewers = plural("{count} viewer", "{count} viewers", found.pool.viewers)
-    when = when_words(found.period, found.ended)
-    own: Row | str | None = None
-    if found.own is not None:
-        own = _board_row(found.own, found.pool)
-    elif found.linked:
-        own = _("no tickets that can win. `/tickets` shows more.")
-    return Leaderboard(
-        title=_("Raffle #{number}: most tickets").format(number=found.period.number),
-        rows=[_board_row(place, found.pool) for place in found.places],
-        page=found.page,
-        pages=found.pages,
-        own=own,
-        empty=_("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
-        note=f"{viewers} · {tickets_words(found.pool.tickets)} · {when}",
-        choice=str(found.period.number),
-    )
-
-
-def _board_row(place: Place, pool: Pool) -> Row:
+def board_row(place: Row[Any], pool: Pool) -> leaderboard.Row:
+    """A place of `list_places`."""
     share = chance_words(place.tickets, pool.tickets)
-    return Row(place.rank, place.name, f"{place.tickets:,} · {share}")
+    return leaderboard.Row(place.rank, place.name, f"{place.tickets:,} · {share}")
 
 
-def stats(found: Stats) -> discord.Embed:
-    """Raffles in numbers."""
-    if found.viewer is None:
-        title = "📊 " + _("Raffles in numbers")
-    else:
-        title = "📊 " + _("{name} in raffles").format(name=safe(found.viewer.name, 60))
-    rows = _sources(found.sources) or [_("No tickets yet.")]
-    if found.pool is not None:
-        rows.insert(
-            0,
-            _("In this raffle **{tickets}** of {viewers} can win.").format(
-                tickets=tickets_words(found.pool.tickets),
-                viewers=plural("{count} viewer", "{count} viewers", found.pool.viewers),
-            ),
-        )
-    rows += ["", *(_taken(one, found.viewer is None) for one in found.raffles)]
-    return card(title, lines(rows), tone="kick")
-
-
-def _taken(one: Taken, of_all: bool) -> str:
-    parts = [f"`#{one.number}`", format_dt(one.ends_at, "d"), tickets_words(one.tickets)]
-    if of_all:
-        parts.append(plural("{count} viewer", "{count} viewers", one.viewers))
-    if one.won:
-        parts.append("🏆 " + plural("{count} prize", "{count} prizes", one.won))
-    return " · ".join(parts)
+def stats(
+    viewer: Viewer | None,
+    pool: Pool | None,
+    sources: Sequence[tuple[str, int]],
+    raffles: Sequence[Row[Any]],
+) -> discord.Embed:
+    """The server's raffles in numbers, or a viewer's. `raffles` are those of `list_taken`."""
+    title = _("Raffles in numbers")
+    if viewer is not None:
+        title = _("{name} in raffles").format(name=safe(viewer.name, 60))
+    rows = _sources(sources) or [_("No tickets yet.")]
+    if pool is not None:
+        words = _("In this raffle **{tickets}** of {viewers} can win.")
+        viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
+        rows.insert(0, words.format(tickets=tickets_words(pool.tickets), viewers=viewers))
+    rows.append("")
+    for one in raffles:
+        parts = [f"`#{one.number}`", format_dt(one.ends_at, "d"), tickets_words(one.tickets)]
+        if viewer is None:
+            parts.append(plural("{count} viewer", "{count} viewers", one.viewers))
+        if one.won:
+            parts.append("🏆 " + plural("{count} prize", "{count} prizes", one.won))
+        rows.append(" · ".join(parts))
+    return card("📊 " + title, lines(rows), tone="kick")
 
 
 # -- answers to admins ----------------------------------------------------------------------------
@@ -213,22 +181,20 @@ def changed(done: Changed) -> discord.Embed:
     return card("✅ " + title, body, tone="success")
 
 
-def given(found: Given) -> discord.Embed:
+def given(drops: Sequence[Drop]) -> discord.Embed:
     """What somebody gave last."""
-    rows = [_gift_row(drop.at, drop.gifts, drop.voided, drop.tickets) for drop in found.drops]
-    title = _("Gifts by {name}").format(name=safe(found.viewer.name, 60))
+    rows = []
+    for drop in drops:
+        subs = plural("{count} gifted sub", "{count} gifted subs", drop.gifts)
+        parts = [format_dt(drop.at, "f"), subs, tickets_words(drop.tickets)]
+        if drop.voided:
+            parts.append("↩️ " + plural("{count} voided", "{count} voided", drop.voided))
+        rows.append(" · ".join(parts))
     hint = _(
         "Choose the one whose payment failed: its tickets are taken back, and the log shows it."
     )
+    title = _("Gifts by {name}").format(name=safe(drops[0].name, 60))
     return card("🎁 " + title, lines([*rows, "", hint], limit=3800), tone="warning")
-
-
-def _gift_row(at: datetime, gifts: int, voided: int, tickets: int) -> str:
-    parts = [format_dt(at, "f"), plural("{count} gifted sub", "{count} gifted subs", gifts)]
-    parts.append(tickets_words(tickets))
-    if voided:
-        parts.append("↩️ " + plural("{count} voided", "{count} voided", voided))
-    return " · ".join(parts)
 
 
 def voided(done: Voided) -> discord.Embed:
@@ -283,21 +249,25 @@ def waited(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(embed)
 
 
-_CHANGES: dict[str, tuple[str, Tone]] = {
-    "bonus": ("⭐", "success"),
-    "correction": ("✏️", "warning"),
-    "void": ("↩️", "warning"),
-    "open": ("🎟️", "success"),
-    "end": ("🏁", "system"),
-    "cancel": ("✖️", "warning"),
-    "move": ("📅", "system"),
-}
+def changes() -> dict[str, tuple[Tone, str]]:
+    """How the posts about changes begin."""
+    return {
+        "bonus": ("success", "⭐ " + _("{name} was given {tickets}")),
+        "correction": ("warning", "✏️ " + _("{tickets} were taken from {name}")),
+        "void": ("warning", "↩️ " + _("A gift by {name} was voided: {tickets} taken back")),
+        "open": ("success", "🎟️ " + _("Raffle #{number} was opened")),
+        "end": ("system", "🏁 " + _("Raffle #{number} has ended")),
+        "cancel": ("warning", "✖️ " + _("Raffle #{number} is cancelled")),
+        "move": ("system", "📅 " + _("Raffle #{number} has new dates")),
+        "prize": ("system", "🎁 " + _("Raffle #{number} has a prize")),
+    }
 
 
 def change(payload: Mapping[str, Any]) -> Rendered:
     """What an admin changed, for the log."""
-    icon, tone = _CHANGES[payload["what"]]
-    embed = card(f"{icon} {_change_title(payload)}", tone=tone)
+    tone, title = changes()[payload["what"]]
+    name, tickets = safe(payload.get("name", ""), 60), tickets_words(abs(payload.get("amount", 0)))
+    embed = card(title.format(name=name, tickets=tickets, number=payload["number"]), tone=tone)
     embed.add_field(name=_("By"), value=f"<@{payload['actor']}>")
     if payload["number"]:
         embed.add_field(name=_("Raffle"), value=f"#{payload['number']}")
@@ -313,29 +283,12 @@ def change(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(embed)
 
 
-def _change_title(payload: Mapping[str, Any]) -> str:
-    titles = {
-        "bonus": _("{name} was given {tickets}"),
-        "correction": _("{tickets} were taken from {name}"),
-        "void": _("A gift by {name} was voided: {tickets} taken back"),
-        "open": _("Raffle #{number} was opened"),
-        "end": _("Raffle #{number} was ended"),
-        "cancel": _("Raffle #{number} was cancelled"),
-        "move": _("Raffle #{number} has other dates"),
-    }
-    return titles[payload["what"]].format(
-        name=safe(payload.get("name", ""), 60),
-        tickets=tickets_words(abs(payload.get("amount", 0))),
-        number=payload["number"],
-    )
-
-
 # -- chat -----------------------------------------------------------------------------------------
 
 
 def tickets_line(payload: Mapping[str, Any]) -> str:
     """Answer to `!tickets`."""
-    count, locked = tickets_words(payload["tickets"]), payload.get("locked", False)
+    count, locked = tickets_words(payload["tickets"]), payload["locked"]
     if not payload["linked"] and not locked:
         if payload["tickets"] == 0:
             words = _("@{viewer} Link your Kick account in Discord with /link to take part.")

@@ -6,10 +6,9 @@ links and exclusions afterwards.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Row, func, select, text
 
 from core.kit.work import Work
 from core.people.exclusions.store import excluded_from
@@ -95,29 +94,15 @@ _GET_OWN = text(
 def get_own(work: Work, period: int, viewer_id: int) -> Own:
     """A viewer's tickets, and how they compare."""
     row = work.tx.execute(_GET_OWN, _where(work, period, viewer_id=viewer_id)).one()
-    sources = list_sources(work, viewer_id, period)
+    sources = list_sources(work, Entry.viewer_id == viewer_id, Entry.period == period)
     return Own(row.tickets, sources, row.rank, row.linked, Pool(row.viewers, row.all_tickets))
 
 
-def list_sources(work: Work, viewer_id: int | None, period: int | None) -> list[tuple[str, int]]:
-    """Source and sum, the largest first; of a viewer or of all, in one raffle or ever."""
+def list_sources(work: Work, *which: ColumnElement[bool]) -> Sequence[tuple[str, int]]:
+    """Source and sum of such entries, the largest first."""
     added = func.sum(Entry.amount).cast(BigInteger)
-    wanted = select(Entry.source, added)
-    if viewer_id is not None:
-        wanted = wanted.where(Entry.viewer_id == viewer_id)
-    if period is not None:
-        wanted = wanted.where(Entry.period == period)
-    found = work.execute(wanted.group_by(Entry.source).order_by(added.desc(), Entry.source))
-    return [(source, tickets) for source, tickets in found]
-
-
-class Place(NamedTuple):
-    """One line of the board."""
-
-    rank: int
-    viewer_id: int
-    name: str
-    tickets: int
+    found = select(Entry.source, added).where(*which).group_by(Entry.source)
+    return work.execute(found.order_by(added.desc(), Entry.source)).all()
 
 
 _LIST_PLACES = text(
@@ -140,18 +125,12 @@ _LIST_PLACES = text(
 
 def list_places(
     work: Work, period: int, limit: int, skip: int, own_id: int | None
-) -> tuple[list[Place], Place | None]:
+) -> tuple[list[Row[Any]], Row[Any] | None]:
     """So many places after the first ones, and the viewer's own."""
     where = _where(work, period, limit=limit, skip=skip, own_id=own_id)
-    places: list[Place] = []
-    own = None
-    for *columns, on_page in work.tx.execute(_LIST_PLACES, where):
-        place = Place(*columns)
-        if on_page:
-            places.append(place)
-        if place.viewer_id == own_id:
-            own = place
-    return places, own
+    rows = work.tx.execute(_LIST_PLACES, where).all()
+    own = next((row for row in rows if row.viewer_id == own_id), None)
+    return [row for row in rows if row.on_page], own
 
 
 def count_entries(work: Work, period: int, viewer_id: int) -> tuple[int, int]:
@@ -168,40 +147,25 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
     return work.scalars(theirs.order_by(Entry.id.desc()).limit(limit).offset(skip)).all()
 
 
-class Taken(NamedTuple):
-    """A raffle in which there were tickets.
-
-    Attributes:
-        viewers: how many had some.
-        won: of the viewer asked for, how many prizes; of all, how many were drawn.
-    """
-
-    number: int
-    ends_at: datetime
-    tickets: int
-    viewers: int
-    won: int
-
-
-_LIST_TAKEN = """
+_LIST_TAKEN = text("""
     SELECT p.number, p.ends_at, sum(b.tickets)::bigint AS tickets, count(*) AS viewers,
            (SELECT count(*) FROM raffle_picks AS k
              WHERE k.guild_id = p.guild_id AND k.period = p.number
-               AND k.state IN ('drawn', 'claimed', 'delivered') {won}) AS won
+               AND k.state IN ('drawn', 'claimed', 'delivered')
+               AND (CAST(:viewer_id AS bigint) IS NULL OR k.viewer_id = :viewer_id)) AS won
       FROM raffle_periods AS p
       JOIN raffle_balances AS b ON b.guild_id = p.guild_id AND b.period = p.number
-     WHERE p.guild_id = :guild_id AND b.tickets > 0 {had}
+     WHERE p.guild_id = :guild_id AND b.tickets > 0
+       AND (CAST(:viewer_id AS bigint) IS NULL OR b.viewer_id = :viewer_id)
      GROUP BY p.guild_id, p.number, p.ends_at
      ORDER BY p.number DESC LIMIT 12
-"""
-_TAKEN = text(_LIST_TAKEN.format(won="", had=""))
-_TAKEN_BY = text(
-    _LIST_TAKEN.format(won="AND k.viewer_id = :viewer_id", had="AND b.viewer_id = :viewer_id")
-)
+""")
 
 
-def list_taken(work: Work, viewer_id: int | None) -> list[Taken]:
-    """The last raffles with tickets, of a viewer or of all, newest first."""
-    statement = _TAKEN if viewer_id is None else _TAKEN_BY
-    where = {"guild_id": work.guild_id, "viewer_id": viewer_id}
-    return [Taken(*row) for row in work.tx.execute(statement, where)]
+def list_taken(work: Work, viewer_id: int | None) -> Sequence[Row[Any]]:
+    """The last raffles in which there were tickets, newest first; with a viewer, theirs.
+
+    `viewers` is how many had some, `won` how many prizes were won.
+    """
+    whose = {"guild_id": work.guild_id, "viewer_id": viewer_id}
+    return work.tx.execute(_LIST_TAKEN, whose).all()

@@ -1,4 +1,4 @@
-"""Queries about entries, balances and gifts. Those over many rows are single statements.
+"""Queries about entries and balances. Those over many rows are single statements.
 
 Whoever posts entries for several viewers holds the raffle with `hold_open`, so that two
 transactions never wait for each other's balances.
@@ -8,16 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Row, bindparam, func, select, text
 
 from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import select_excluded
 from core.people.records import Link
-from core.raffle.ledger.records import Gift, Reached, TicketRate
-from core.raffle.ledger.rules import Rate
-from core.raffle.records import Balance, Entry, Period, Source
+from core.raffle.records import Balance, Entry, Reached, Source, TicketRate
+from core.raffle.rules import Rate
 
 # -- entries and balances -------------------------------------------------------------------------
 
@@ -97,48 +95,32 @@ def get_balance(work: Work, period: int, viewer_id: int) -> int:
 def get_balances(work: Work, period: int, viewer_ids: Collection[int]) -> dict[int, int]:
     """Viewer id -> tickets, for those of them who ever had any."""
     found = work.execute(_BALANCES.where(among(Balance.viewer_id, viewer_ids)), {"period": period})
-    return dict(found.tuples().all())
-
-
-class Drift(NamedTuple):
-    """A cached number that is not the sum of its entries, because something is broken.
-
-    Attributes:
-        what: the balance, or the source whose tickets are counted in `Reached`.
-    """
-
-    what: str
-    guild_id: int
-    period: int
-    viewer_id: int
-    cached: int
-    summed: int
+    return dict(found.all())
 
 
 _LIST_DRIFT = text("""
-    WITH sums AS (
-        SELECT guild_id, period, viewer_id, sum(amount) AS summed
-          FROM raffle_entries GROUP BY 1, 2, 3
-    ), sums_of_sources AS (
-        SELECT guild_id, period, viewer_id, source, sum(amount) AS summed
-          FROM raffle_entries WHERE source IN ('watchtime', 'wager') GROUP BY 1, 2, 3, 4
+    WITH cached AS (
+        SELECT 'balance' AS what, guild_id, period, viewer_id, tickets FROM raffle_balances
+        UNION ALL
+        SELECT source, guild_id, period, viewer_id, tickets FROM raffle_reached
+    ), entries AS (
+        SELECT what, guild_id, period, viewer_id, sum(amount)::bigint AS tickets
+          FROM raffle_entries, LATERAL (VALUES ('balance'), (source)) AS counted (what)
+         WHERE what IN ('balance', 'watchtime', 'wager')
+         GROUP BY what, guild_id, period, viewer_id
     )
-    SELECT 'balance' AS what, guild_id, period, viewer_id,
-           COALESCE(tickets, 0), COALESCE(summed, 0)::bigint
-      FROM raffle_balances FULL JOIN sums USING (guild_id, period, viewer_id)
-     WHERE COALESCE(tickets, 0) <> COALESCE(summed, 0)
-    UNION ALL
-    SELECT source, guild_id, period, viewer_id, COALESCE(tickets, 0), COALESCE(summed, 0)::bigint
-      FROM raffle_reached
-      FULL JOIN sums_of_sources USING (guild_id, period, viewer_id, source)
-     WHERE COALESCE(tickets, 0) <> COALESCE(summed, 0)
-     ORDER BY 2, 3, 4, 1
+    SELECT what, guild_id, period, viewer_id,
+           COALESCE(cached.tickets, 0) AS cached, COALESCE(entries.tickets, 0) AS summed
+      FROM cached FULL JOIN entries USING (what, guild_id, period, viewer_id)
+     WHERE COALESCE(cached.tickets, 0) <> COALESCE(entries.tickets, 0)
+     ORDER BY guild_id, period, viewer_id, what
 """).execution_options(**ACROSS_GUILDS)
 
 
-def list_drift(tx: Connection) -> list[Drift]:
-    """Every cached number that is not the sum of its entries. Reads the ledgers of all guilds."""
-    return [Drift(*row) for row in tx.execute(_LIST_DRIFT)]
+def list_drift(tx: Connection) -> Sequence[Row[Any]]:
+    """Every balance, and every sum of a source in `Reached`, that is not the sum of its entries:
+    something is broken. Reads the ledgers of all guilds."""
+    return tx.execute(_LIST_DRIFT).all()
 
 
 def count_ledger(tx: Connection) -> tuple[int, int]:
@@ -210,144 +192,3 @@ def set_credited(work: Work, period: int, source: Source, now: Mapping[int, Cred
         "steps": [one.step for one in now.values()],
     }
     work.tx.execute(_SET_REACHED, values)
-
-
-# -- gifted subs ----------------------------------------------------------------------------------
-
-
-def add_gift(work: Work, key: str, viewer_id: int | None, drop: str, at: datetime) -> bool:
-    """Record a gifted sub; False if it was known."""
-    values = {"key": key, "viewer_id": viewer_id, "drop": drop, "at": at}
-    added = work.execute(
-        insert(Gift)
-        .values(values)
-        .on_conflict_do_nothing(constraint="raffle_gifts_once")
-        .returning(Gift.key)
-    )
-    return added.first() is not None
-
-
-class WaitingGift(NamedTuple):
-    """A gifted sub that no raffle has taken yet."""
-
-    key: str
-    viewer_id: int
-    at: datetime
-
-
-# A gift belongs to the raffle in which it was made. If that was frozen before the gift was known,
-# the next one that takes tickets gets it, so that nothing that was paid for is lost.
-_LIST_WAITING = text("""
-    SELECT g.key, g.viewer_id, g.at
-      FROM raffle_gifts AS g
-     WHERE g.guild_id = :guild_id AND g.credited_in IS NULL AND g.voided_at IS NULL
-       AND g.viewer_id IS NOT NULL AND g.at < :ends_at
-       AND EXISTS (SELECT FROM raffle_periods AS p
-                    WHERE p.guild_id = g.guild_id AND p.starts_at <= g.at AND g.at < p.ends_at
-                      AND (p.number = :number
-                           OR p.state <> 'open' AND p.starts_at < :starts_at))
-     ORDER BY g.at, g.key
-""")
-
-
-def list_waiting_gifts(work: Work, period: Period) -> list[WaitingGift]:
-    """The gifts that an open raffle is to take and has not."""
-    values = {
-        "guild_id": work.guild_id,
-        "number": period.number,
-        "starts_at": period.starts_at,
-        "ends_at": period.ends_at,
-    }
-    return [WaitingGift(*row) for row in work.tx.execute(_LIST_WAITING, values)]
-
-
-def set_gifts(work: Work, keys: Collection[str], /, **values: object) -> None:
-    """Change columns of many gifts."""
-    changed = update(Gift).where(among(Gift.key, keys)).values(values)
-    work.execute(changed, execution_options={"synchronize_session": False})
-
-
-class Drop(NamedTuple):
-    """What somebody gave at one instant.
-
-    Attributes:
-        viewer_id: None for an anonymous gift.
-        name: the giver's current one; "" for an anonymous gift.
-        linked: their account is linked.
-        gifts: how many subs, without voided ones.
-        tickets: in the ledger for those.
-        credited_in: the raffle that took it; None while none has.
-    """
-
-    drop: str
-    viewer_id: int | None
-    name: str
-    linked: bool
-    at: datetime
-    gifts: int
-    voided: int
-    tickets: int
-    credited_in: int | None
-
-
-_DROPS = """
-    SELECT g.drop, g.viewer_id, COALESCE(v.name, ''), l.discord_id IS NOT NULL, min(g.at),
-           count(*) FILTER (WHERE g.voided_at IS NULL), count(g.voided_at),
-           COALESCE(sum(g.tickets) FILTER (WHERE g.voided_at IS NULL), 0)::bigint,
-           max(g.credited_in)
-      FROM raffle_gifts AS g
-      LEFT JOIN people_viewers AS v ON v.guild_id = g.guild_id AND v.viewer_id = g.viewer_id
-      LEFT JOIN people_links AS l ON l.guild_id = g.guild_id AND l.viewer_id = g.viewer_id
-     WHERE g.guild_id = :guild_id AND {which}
-     GROUP BY g.drop, g.viewer_id, v.name, l.discord_id
-     ORDER BY min(g.at) DESC, g.drop LIMIT :most
-"""
-_FIND_DROP = text(_DROPS.format(which="g.drop = :drop"))
-_LIST_DROPS = text(_DROPS.format(which="g.viewer_id = :viewer_id"))
-
-
-def find_drop(work: Work, drop: str) -> Drop | None:
-    """What was given at this instant."""
-    values = {"guild_id": work.guild_id, "drop": drop, "most": 1}
-    row = work.tx.execute(_FIND_DROP, values).first()
-    return Drop(*row) if row else None
-
-
-def list_drops(work: Work, viewer_id: int, most: int) -> list[Drop]:
-    """What somebody gave last, newest first."""
-    values = {"guild_id": work.guild_id, "viewer_id": viewer_id, "most": most}
-    return [Drop(*row) for row in work.tx.execute(_LIST_DROPS, values)]
-
-
-def list_unannounced(tx: Connection) -> list[tuple[int, str]]:
-    """Guild and drop of gifts that are not announced, in all guilds, oldest first."""
-    found = (
-        select(Gift.guild_id, Gift.drop)
-        .where(~Gift.announced)
-        .group_by(Gift.guild_id, Gift.drop)
-        .order_by(func.min(Gift.at), Gift.drop)
-    )
-    rows = tx.execute(found.execution_options(**ACROSS_GUILDS))
-    return [(row.guild_id, row.drop) for row in rows]
-
-
-def set_announced(work: Work, drop: str) -> bool:
-    """Mark the gifts of a drop as announced; False if all of them were."""
-    changed = update(Gift).where(Gift.drop == drop, ~Gift.announced).values(announced=True)
-    return work.execute(changed.returning(Gift.key)).first() is not None
-
-
-def list_credited_in(work: Work, which: ColumnElement[bool]) -> Sequence[int]:
-    """The numbers of the raffles that took such gifts, in order."""
-    found = select(Gift.credited_in).where(which, Gift.credited_in.is_not(None))
-    numbers = work.scalars(found.distinct().order_by(Gift.credited_in))
-    return [number for number in numbers if number is not None]
-
-
-def lock_gifts(work: Work, which: ColumnElement[bool]) -> Sequence[Gift]:
-    """Such gifts in the order of their keys, without voided ones. Nobody else changes them until
-    the transaction ends."""
-    found = select(Gift).where(which, Gift.voided_at.is_(None)).order_by(Gift.key)
-    return work.scalars(
-        found.with_for_update(), execution_options={"populate_existing": True}
-    ).all()

@@ -29,7 +29,7 @@ from core.raffle.periods import rules
 from core.raffle.periods.rules import LastEnd, Stretch, whole_second
 from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
-from core.raffle.store import find_last, find_open, list_in_state
+from core.raffle.store import TOOK_PLACE, find_open, list_in_state
 from core.wagers.store import has_verified
 from core.watchtime.actions import window
 
@@ -45,7 +45,7 @@ def open_due(work: Work, config: Config) -> Period | None:
     if not load_settings(work, RaffleSettings).enabled:
         return None
     work.lock(Lock.RAFFLES)
-    last = find_last(work)
+    last = work.scalar(TOOK_PLACE.order_by(Period.ends_at.desc()).limit(1))
     last_end = LastEnd(last.ends_at, last.ends_with_month) if last else None
     due = rules.monthly_after(last_end, work.now, time_zone_of(work.tx, work.guild_id))
     return None if due is None else _open(work, config, due)
@@ -66,14 +66,9 @@ def start(work: Work, config: Config, start_day: int | None, end_day: int | None
 
 def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool = False) -> Period:
     zone = time_zone_of(work.tx, work.guild_id)
-    opened = open_period(
-        work,
-        config,
-        wanted.starts_at,
-        wanted.ends_at,
-        load_settings(work, RaffleSettings),
-        ends_with_month=ends_with_month or rules.is_start_of_month(wanted.ends_at, zone),
-    )
+    with_month = ends_with_month or rules.is_start_of_month(wanted.ends_at, zone)
+    settings = load_settings(work, RaffleSettings)
+    opened = open_period(work, config, *wanted, settings, ends_with_month=with_month)
     _record(work, opened, "open")
     # If it opens late, something may have happened in it already.
     earning.credit(work, opened)
@@ -94,11 +89,11 @@ def name_prize(work: Work) -> None:
     prize = load_settings(work, RaffleSettings).prize
     if not prize:
         return
-    for known in list_in_state(work, "open"):
-        if known.prize or known.ends_at <= work.now:
+    for period in list_in_state(work, "open"):
+        if period.prize or period.ends_at <= work.now:
             continue
-        period = lock_period(work, known.number)
-        if period is not None and period.state == "open" and not period.prize:
+        lock_period(work, period.number)  # and read it again
+        if period.state == "open" and not period.prize:
             before = _dates(period)
             period.prize = prize
             _announce_change(work, period, "prize", before)
@@ -234,28 +229,16 @@ def _dates(period: Period) -> Dates:
 # -- which raffle a command means -----------------------------------------------------------------
 
 
-def get_to_change(work: Work) -> Period:
-    """The raffle that `/raffleend` ends: the one that is open, or else the next planned one.
+def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
+    """The raffle that is open, or else, unless it has to have begun, the next planned one.
 
     Raises:
         Refusal: there is none.
     """
-    period = _find_coming(work)
+    period = find_open(work, work.now) if has_begun else _find_coming(work)
     if period is None:
-        raise _none_runs()
+        raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
     return period
-
-
-def get_running(work: Work) -> Period:
-    """The raffle that `/rafflerestart` restarts.
-
-    Raises:
-        Refusal: none is open.
-    """
-    running = find_open(work, work.now)
-    if running is None:
-        raise _none_runs()
-    return running
 
 
 def get_to_cancel(work: Work, number: int | None = None) -> Period:
@@ -289,10 +272,6 @@ def _require_undrawn(work: Work, period: Period | None, number: int | None) -> P
     return period
 
 
-def _none_runs() -> Refusal:
-    return Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
-
-
 def _find_coming(work: Work) -> Period | None:
     """The raffle that runs, or else the next one to come."""
     coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
@@ -307,16 +286,17 @@ class Info(NamedTuple):
 
     Attributes:
         period: None before the first.
-        per_thousand: tickets for $1,000 wagered; 0 if nobody's wagers count.
+        page: the address of its public page.
+        counts_wagers: somebody has a verified account.
+        window_minutes: how long a message in chat counts as watching.
         problem: why raffle news cannot be posted, for admins.
     """
 
     period: Period | None
     pool: Pool | None
     page: str
-    per_gift: int
-    per_hour: int
-    per_thousand: int
+    settings: RaffleSettings
+    counts_wagers: bool
     window_minutes: int
     past: Sequence[Past]
     problem: str
@@ -324,15 +304,13 @@ class Info(NamedTuple):
 
 def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
     """What runs, how tickets are earned, what can be won, and who won last."""
-    period, settings = find_shown(work), load_settings(work, RaffleSettings)
-    counts_wagers = has_verified(work.tx, work.guild_id)
+    period = find_shown(work)
     return Info(
         period,
         standings.get_pool(work, period.number) if period else None,
         config.page_of(period.public_id) if period else "",
-        settings.tickets_per_gifted_sub,
-        settings.tickets_per_hour,
-        settings.tickets_per_1000_wagered if counts_wagers else 0,
+        load_settings(work, RaffleSettings),
+        has_verified(work.tx, work.guild_id),
         int(window(work.tx, work.guild_id).total_seconds()) // 60,
         publishing.list_past(work, config, PAST_SHOWN),
         find_problem(work) if is_admin else "",

@@ -51,12 +51,11 @@ class ChangeButton(
         self.what, self.number = what, number
 
     async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
-        if self.what == "end":
-            return messages.ended(await run_action(interaction, actions.end, self.number))
-        if self.what == "cancel":
-            return messages.cancelled(await run_action(interaction, actions.cancel, self.number))
-        config = config_of(services_of(interaction).settings)
-        return await run_action(interaction, _restart, config, self.number)
+        if self.what == "restart":
+            config = config_of(services_of(interaction).settings)
+            return await run_action(interaction, _restart, config, self.number)
+        action = actions.end if self.what == "end" else actions.cancel
+        return messages.changed(self.what, await run_action(interaction, action, self.number))
 
 
 def _restart(work: Work, config: Config, number: int) -> discord.Embed:
@@ -101,14 +100,14 @@ class RaffleCalendar(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_end(self, ctx: Context) -> None:
         """End the raffle now; asks first. No new one opens until `/rafflestart`."""
-        await self._ask(ctx, "end", await run_action(ctx, actions.get_to_change))
+        await self._ask(ctx, "end", await run_action(ctx, actions.get_to_end))
 
     @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_restart(self, ctx: Context) -> None:
         """End the raffle and start one with zero tickets and the same end date; asks first."""
-        await self._ask(ctx, "restart", await run_action(ctx, actions.get_running))
+        await self._ask(ctx, "restart", await run_action(ctx, actions.get_to_end, has_begun=True))
 
     @commands.hybrid_command(name="rafflecancel", extras=PRIVATE)
     @commands.guild_only()
@@ -133,4 +132,4 @@ class RaffleCalendar(commands.Cog):
         """Change the dates of the current or next raffle, or open one with them."""
         first, last = parse_date(start), parse_date(end)
         moved = await run_action(ctx, actions.set_dates, self._config, first, last)
-        await answer(ctx, messages.moved(moved))
+        await answer(ctx, messages.changed("move", moved))

@@ -11,7 +11,7 @@ from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.messages import tickets_words, when_words
+from core.raffle.ledger.messages import changes, tickets_words, when_words
 from core.raffle.ledger.standings import Pool
 from core.raffle.periods.actions import Info
 from core.raffle.records import Period
@@ -19,23 +19,15 @@ from core.raffle.records import Period
 
 def dates(payload: Mapping[str, Any]) -> Rendered:
     """A raffle's dates were changed, for everybody who takes part."""
-    ends = parse_instant(payload["ends_at"])
-    number = payload["number"]
-    if payload["what"] == "cancel":
-        title = _("Raffle #{number} is cancelled").format(number=number)
-        body = _("No winner will be drawn, and its tickets no longer count.")
-        embed = card("✖️ " + title, body, tone="warning")
-    elif payload["what"] == "end":
-        title, body = _("Raffle #{number} has ended").format(number=number), _("It is drawn next.")
-        embed = card("🏁 " + title, body, tone="system")
-    elif payload["what"] == "prize":
-        title = _("Raffle #{number} has a prize").format(number=number)
-        embed = card("🎁 " + title, _("Ends {when}.").format(when=ago(ends)), tone="system")
-    else:
-        title = _("Raffle #{number} has other dates").format(number=number)
-        embed = card(
-            "📅 " + title, _from_to(parse_instant(payload["starts_at"]), ends), tone="system"
-        )
+    starts, ends = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
+    tone, title = changes()[payload["what"]]
+    body = {
+        "cancel": _("No winner will be drawn, and its tickets no longer count."),
+        "end": _("It is drawn next."),
+        "prize": _("Ends {when}.").format(when=ago(ends)),
+        "move": _from_to(starts, ends),
+    }[payload["what"]]
+    embed = card(title.format(number=payload["number"]), body, tone=tone)
     if payload["prize"]:
         embed.add_field(name=_("Prize"), value=safe(payload["prize"], 300))
     return Rendered(embed)
@@ -61,24 +53,31 @@ def opened(period: Period, problem: str) -> discord.Embed:
     return card("🎟️ " + title, body, tone="success")
 
 
-def moved(period: Period) -> discord.Embed:
-    """The answer to whoever changed the dates."""
-    title = _("Raffle #{number} has these dates now").format(number=period.number)
-    return card("📅 " + title, _from_to(period.starts_at, period.ends_at), tone="success")
+def changed(what: str, period: Period) -> discord.Embed:
+    """The answer to whoever ended, cancelled or moved it. One that had not begun is cancelled by
+    its end."""
+    _tone, title = changes()["cancel" if period.is_cancelled else what]
+    if what == "move":
+        body = _from_to(period.starts_at, period.ends_at)
+    elif what == "cancel":
+        body = _(
+            "Start another one with `/rafflestart`. Monthly raffles go on with the next month."
+        )
+    else:
+        body = _no_more()
+        if not period.is_cancelled:
+            body = _("Draw it with `/raffledraw`.") + "\n" + body
+    return card(title.format(number=period.number), body, tone="success")
 
 
 def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
     """What will happen when an admin says yes."""
     if what == "end" and period.starts_at > now:
-        title = _("Cancel raffle #{number} before it begins?")
-        body = _no_more()
+        title, body = _("Cancel raffle #{number} before it begins?"), _no_more()
     elif what == "end":
         title = _("End raffle #{number} now?")
-        body = (
-            _("No more tickets can be earned then. Draw the winners with `/raffledraw`.")
-            + "\n"
-            + _no_more()
-        )
+        body = _("No more tickets can be earned then. Draw the winners with `/raffledraw`.")
+        body += "\n" + _no_more()
     elif what == "restart":
         title = _("Restart raffle #{number}?")
         body = _(
@@ -91,28 +90,14 @@ def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Em
     embed = card("⚠️ " + title.format(number=period.number), body, tone="warning")
     if period.prize:
         embed.add_field(name=_("Prize"), value=safe(period.prize, 300), inline=False)
+    _add_pool(embed, pool)
+    dates = _from_to(period.starts_at, period.ends_at)
+    return embed.add_field(name=_("Dates"), value=dates, inline=False)
+
+
+def _add_pool(embed: discord.Embed, pool: Pool) -> None:
     embed.add_field(name=_("Entrants"), value=f"{pool.viewers:,}")
     embed.add_field(name=_("Tickets"), value=f"{pool.tickets:,}")
-    dates = _from_to(period.starts_at, period.ends_at)
-    embed.add_field(name=_("Dates"), value=dates, inline=False)
-    return embed
-
-
-def cancelled(period: Period) -> discord.Embed:
-    """The answer to whoever cancelled it."""
-    title = _("Raffle #{number} is cancelled").format(number=period.number)
-    body = _("Start another one with `/rafflestart`. Monthly raffles go on with the next month.")
-    return card("✖️ " + title, body, tone="success")
-
-
-def ended(period: Period) -> discord.Embed:
-    """The answer to whoever ended it."""
-    if period.state == "closed":
-        title = _("Raffle #{number} is cancelled").format(number=period.number)
-        return card("✖️ " + title, _no_more(), tone="success")
-    title = _("Raffle #{number} has ended").format(number=period.number)
-    body = _("Draw it with `/raffledraw`.")
-    return card("🏁 " + title, f"{body}\n{_no_more()}", tone="success")
 
 
 def _no_more() -> str:
@@ -138,8 +123,7 @@ def info(found: Info) -> discord.Embed:
     )
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
     if found.pool is not None:
-        embed.add_field(name=_("Entrants"), value=f"{found.pool.viewers:,}")
-        embed.add_field(name=_("Tickets"), value=f"{found.pool.tickets:,}")
+        _add_pool(embed, found.pool)
     embed.add_field(
         name=_("SHA-256 of the secret seed"),
         value=f"```\n{period.commitment}\n```"
@@ -161,37 +145,27 @@ def _span(period: Period) -> str:
 
 
 def _ways(found: Info) -> list[str]:
-    ways = []
-    if found.per_gift:
-        ways.append(
-            "🎁 "
-            + _("**{tickets}** for each gifted sub").format(tickets=tickets_words(found.per_gift))
+    settings, ways = found.settings, []
+    if settings.tickets_per_gifted_sub:
+        tickets = tickets_words(settings.tickets_per_gifted_sub)
+        ways.append("🎁 " + _("**{tickets}** for each gifted sub").format(tickets=tickets))
+    if settings.tickets_per_hour:
+        words = _(
+            "**{tickets}** for each hour watched: you are counted for {minutes} after each "
+            "message in chat while the stream is live"
         )
-    if found.per_hour:
         minutes = plural("{count} minute", "{count} minutes", found.window_minutes)
-        ways.append(
-            "⏱️ "
-            + _(
-                "**{tickets}** for each hour watched: you are counted for {minutes} after each "
-                "message in chat while the stream is live"
-            ).format(tickets=tickets_words(found.per_hour), minutes=minutes)
-        )
-    if found.per_thousand:
-        tickets = tickets_words(found.per_thousand)
-        ways.append(
-            "🎰 "
-            + _("**{tickets}** for each $1,000 wagered with a verified account (18+)").format(
-                tickets=tickets
-            )
-        )
-    ways.append(
-        "-# "
-        + _(
-            "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave "
-            "the Discord server you stay in the raffle; to drop out, use `/unlink`."
-        )
+        tickets = tickets_words(settings.tickets_per_hour)
+        ways.append("⏱️ " + words.format(tickets=tickets, minutes=minutes))
+    if found.counts_wagers and settings.tickets_per_1000_wagered:
+        words = _("**{tickets}** for each $1,000 wagered with a verified account (18+)")
+        tickets = tickets_words(settings.tickets_per_1000_wagered)
+        ways.append("🎰 " + words.format(tickets=tickets))
+    rules = _(
+        "Tickets count for linked accounts (`/link`); anonymous gifts earn none. If you leave the "
+        "Discord server you stay in the raffle; to drop out, use `/unlink`."
     )
-    return ways
+    return [*ways, "-# " + rules]
 
 
 def _last_winners(found: Info) -> str:

@@ -5,8 +5,8 @@ instant after it, and where midnight comes twice, at the first.
 """
 
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.kit.errors import Refusal
@@ -22,8 +22,7 @@ MOST_MOVED = timedelta(hours=26)
 HALF_MONTH = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """Half-open: `ends_at` is the first instant after it."""
 
     starts_at: datetime
@@ -52,13 +51,8 @@ def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
     return month_around(instant, zone).starts_at == instant
 
 
-@dataclass(frozen=True, slots=True)
-class LastEnd:
-    """When a server's last raffle ended or will end.
-
-    Attributes:
-        with_month: a month began then, in the server's time zone of that time.
-    """
+class LastEnd(NamedTuple):
+    """When a server's last raffle ends, and whether a month began then in its time zone of then."""
 
     at: datetime
     with_month: bool

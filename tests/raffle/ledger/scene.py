@@ -9,10 +9,12 @@ from sqlalchemy import Connection, select
 from core.events import AccountLinked, Event, Person, SubGifted
 from core.guilds.actions import change_setting
 from core.kit.feature import GuildSetting
+from core.kit.records import ViewerId
+from core.kit.work import Work
 from core.people import store as people
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import standings, store
-from core.raffle.records import Entry
+from core.raffle.records import Entry, Gift
 from core.watchtime import actions as watchtime
 from tests.raffle.scene import (
     ADMIN,
@@ -131,6 +133,12 @@ def gives(
     return events
 
 
+def add_gift(tx: Connection, guild_id: int, key: str, viewer_id: int) -> None:
+    """A gift that no raffle has seen."""
+    gift = Gift(key=key, viewer_id=ViewerId(viewer_id), drop="drop", at=MIDDLE)
+    do(tx, guild_id, MIDDLE, Work.add, gift)
+
+
 def watches(
     tx: Connection, guild_id: int, user_id: int, start: datetime, length: timedelta
 ) -> None:
@@ -153,7 +161,8 @@ def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> i
 
 
 def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> dict[str, int]:
-    return dict(do(tx, guild_id, MIDDLE, standings.list_sources, viewer_id, number))
+    theirs = (Entry.viewer_id == viewer_id, Entry.period == number)
+    return dict(do(tx, guild_id, MIDDLE, standings.list_sources, *theirs))
 
 
 def rows(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> list[tuple[str, int]]:

@@ -15,7 +15,7 @@ from core.kit.work import Work
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.draw import store as drawn
-from core.raffle.ledger import gifts, standings, store
+from core.raffle.ledger import gifts, standings
 from core.raffle.ledger.actions import change_tickets
 from core.raffle.periods import actions as calendar
 from core.raffle.records import Period
@@ -91,7 +91,7 @@ class Month:
         self.told += events
 
     def void(self, person: int, amount: int) -> None:
-        drops = self._do(store.list_drops, self._viewer(person), 9)
+        drops = self._do(gifts.list_drops, viewer_id=self._viewer(person))
         if drops:
             self._do(gifts.void_drop, drops[amount % len(drops)].drop)
 
@@ -145,10 +145,10 @@ class Month:
         self._do(calendar.start, CONFIG, None, None)
 
     def end(self, _person: int, _amount: int) -> None:
-        self._do(calendar.end, self._do(calendar.get_to_change).number)
+        self._do(calendar.end, self._do(calendar.get_to_end).number)
 
     def restart(self, _person: int, _amount: int) -> None:
-        self._do(calendar.restart, CONFIG, self._do(calendar.get_running).number)
+        self._do(calendar.restart, CONFIG, self._do(calendar.get_to_end, has_begun=True).number)
 
     def freeze(self, _person: int, _amount: int) -> None:
         period = self._do(draws.get_period_to_draw)

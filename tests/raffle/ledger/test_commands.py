@@ -455,7 +455,7 @@ def test_a_raffle_is_chosen_for_the_draw(ask: Asker, world: World) -> None:
 def test_the_calendar(ask: Asker, world: World) -> None:
     assert "Raffle #1 runs then" in ask("rafflestart")["title"]
     assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
-        "📅 Raffle #1 has these dates now"
+        "📅 Raffle #1 has new dates"
     )
     assert "is not a valid date" in ask("rafflesetdate", start="soon", end="2026-11-20")["title"]
     assert sure(ask, "rafflerestart", "Restart raffle #1") == "🎟️ Raffle #2 is open"

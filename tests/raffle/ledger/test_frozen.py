@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import Connection
 
 from core.draws.snapshot import HEADER_LINES
+from core.kit.leaderboard import Leaderboard, Query, Row
 from core.people import store as people
 from core.raffle.draw import actions as draws
 from core.raffle.ledger import actions, messages, standings
+from core.raffle.ledger.discord import load_board
 from core.raffle.periods.actions import get_info
 from tests.raffle.draw.rig import exclude, froze, snapshot_of
 from tests.raffle.ledger.scene import (
@@ -74,23 +76,29 @@ def standing(tx: Connection, guild_id: int, user_id: int) -> actions.Standing:
     return found
 
 
+def board(tx: Connection, guild_id: int, size: int, page: int, choice: str = "") -> Leaderboard:
+    return do(tx, guild_id, LATER, load_board, Query(size, page, choice))
+
+
 @pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
 def test_what_happens_after_the_freeze_changes_no_figure(
     tx: Connection, frozen: int, change: Callable[[Connection, int], None]
 ) -> None:
     def shown() -> tuple[object, ...]:
-        board = do(tx, frozen, LATER, actions.get_board, None, 1, 1)
-        second = do(tx, frozen, LATER, actions.get_board, NUMBER, 1, 2)
+        first, second = board(tx, frozen, 1, 1), board(tx, frozen, 1, 2, str(NUMBER))
         own = [standing(tx, frozen, user).own for user in (MIA, LEO, YUKI)]
+        pools = [do(tx, frozen, LATER, get_info, CONFIG).pool, *(one.pool for one in own)]
         return (
-            [(place.name, place.rank, place.tickets) for place in (*board.places, *second.places)],
-            (board.pool, second.pages, do(tx, frozen, LATER, get_info, CONFIG).pool),
-            [(one.tickets, one.rank, one.pool) for one in own],
+            [*first.rows, *second.rows],
+            (first.note.split(" · ")[:2], first.pages, second.pages),
+            pools,
+            [(one.tickets, one.rank) for one in own],
         )
 
     before = shown()
-    assert before[0] == [("MadCats", 1, 75), ("lil_bean", 2, 30)]
-    assert before[1] == (standings.Pool(2, 105), 2, standings.Pool(2, 105))
+    assert before[0] == [Row(1, "MadCats", "75 · 71.4%"), Row(2, "lil_bean", "30 · 28.6%")]
+    assert before[1] == (["2 viewers", "105 tickets"], 2, 2)
+    assert before[2] == [standings.Pool(2, 105)] * 4
     change(tx, frozen)
     assert shown() == before
 
@@ -101,8 +109,8 @@ def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     snapshot = snapshot_of(tx, frozen, NUMBER)
     published = sorted(int(row.split()[1]) for row in snapshot.splitlines()[HEADER_LINES:])
-    board = do(tx, frozen, LATER, actions.get_board, None, 25, 1)
-    assert sorted(place.tickets for place in board.places) == published
+    shown = [int(row.value.split()[0]) for row in board(tx, frozen, 25, 1).rows]
+    assert sorted(shown) == published
 
 
 def test_whoever_was_left_out_is_told_so(tx: Connection, frozen: int) -> None:

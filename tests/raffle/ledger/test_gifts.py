@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 
 from core.events import SupportRevoked
 from core.kit.errors import Refusal
-from core.raffle.ledger import gifts, store
+from core.raffle.ledger import gifts
 from tests.raffle.ledger.scene import (
     ADMIN,
     CHANNEL_ID,
@@ -16,6 +16,7 @@ from tests.raffle.ledger.scene import (
     MIA,
     MIDDLE,
     START,
+    add_gift,
     choose,
     discord_of,
     gifted,
@@ -130,7 +131,7 @@ def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
     opened = period(tx, guild_id)
     freeze(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
-    do(tx, guild_id, MIDDLE, store.add_gift, "late", mia, "late", MIDDLE)
+    add_gift(tx, guild_id, "late", mia)
     credit(tx, opened, END)
     assert list_balances(tx, guild_id, 1) == {}
 
@@ -167,7 +168,7 @@ def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
 
 
 def announce(tx: Connection) -> None:
-    for guild_id, drop in store.list_unannounced(tx):
+    for guild_id, drop in gifts.list_unannounced(tx):
         do(tx, guild_id, MIDDLE, gifts.announce_drop, drop)
 
 
@@ -220,7 +221,7 @@ def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: i
 
 def drop_of(tx: Connection, guild_id: int, user_id: int) -> str:
     viewer_id = viewer(tx, guild_id, user_id)
-    return do(tx, guild_id, MIDDLE, store.list_drops, viewer_id, 1)[0].drop
+    return do(tx, guild_id, MIDDLE, gifts.list_drops, viewer_id=viewer_id)[0].drop
 
 
 def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id: int) -> None:

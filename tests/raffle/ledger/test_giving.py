@@ -21,6 +21,7 @@ from tests.raffle.ledger.scene import (
     LEO,
     MIA,
     MIDDLE,
+    add_gift,
     discord_of,
     gifted,
     hear,
@@ -166,7 +167,7 @@ def test_two_who_credit_the_same_gifts_at_once_credit_them_once(
         opened = do(tx, guild_id, MIDDLE, find_open, MIDDLE)
         assert opened is not None
         for n in range(40):
-            do(tx, guild_id, MIDDLE, store.add_gift, f"key {n}", crowded, "drop", MIDDLE)
+            add_gift(tx, guild_id, f"key {n}", crowded)
 
     def credit_all(_n: int) -> None:
         with database.begin() as tx:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.raffle.ledger import rules
-from core.raffle.ledger.rules import Rate
+from core.raffle import rules
+from core.raffle.rules import Rate
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = datetime(2026, 12, 1, tzinfo=UTC)

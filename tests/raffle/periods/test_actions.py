@@ -241,12 +241,9 @@ def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
 
 
 def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
-    for action in (
-        lambda: do(tx, guild_id, NOON, actions.get_to_change),
-        lambda: do(tx, guild_id, NOON, actions.get_running),
-    ):
+    for has_begun in (False, True):
         with pytest.raises(Refusal, match="No raffle runs") as raised:
-            action()
+            do(tx, guild_id, NOON, actions.get_to_end, has_begun=has_begun)
         assert "/rafflestart" in raised.value.remedy
 
 
