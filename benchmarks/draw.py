@@ -25,6 +25,7 @@ from core.raffle import actions as raffles
 from core.raffle.config import Config
 from core.raffle.draw import actions, publishing
 from core.raffle.rules import RaffleSettings
+from tests.acting import act
 
 GUILD = 1
 HOLDERS = 100_000
@@ -114,7 +115,7 @@ def _verify(bundle: bytes) -> None:
 
 def _fill(tx: Connection, config: Config) -> int:
     guilds.set_guild(tx, GUILD, "A large server")
-    change_setting(tx, GUILD, RaffleSettings.declared["channel"], 1, 1)
+    act(tx, GUILD, change_setting, RaffleSettings.declared["channel"], 1)
     start = END - timedelta(days=30)
     settings = RaffleSettings(channel=1, log_channel=0, prize="A car", winners=WINNERS)
     with Work(tx, GUILD, now=start) as work:

@@ -21,6 +21,7 @@ from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database
 from core.slot_calls.rules import SlotCallSettings
+from tests.acting import act
 from tests.stories.stage import GUILD
 
 LANE = f"kick:{NORA}"
@@ -34,9 +35,7 @@ def run(ground: Ground) -> Results:
     count = 1000 if ground.quick else 5000
     with ground.database() as (_url, database):
         with database.begin() as tx:
-            guilds.change_setting(
-                tx, GUILD, SlotCallSettings.declared["channel"], A_CHANNEL, actor=1
-            )
+            act(tx, GUILD, guilds.change_setting, SlotCallSettings.declared["channel"], A_CHANNEL)
         _fill(database, count)
         inserts = count // 4
         insert_seconds = _insert(database, inserts)

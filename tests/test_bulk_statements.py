@@ -38,6 +38,7 @@ from core.watchtime import actions as watchtime
 from core.watchtime import standings, streams
 from core.watchtime import store as watchtime_store
 from core.watchtime.rules import Stretch, WatchtimeSettings
+from tests.acting import act
 from tests.counted_work import Work, counted_work
 from tests.stories.stage import fresh_database, migrated
 
@@ -216,7 +217,7 @@ def credit(tx: Connection, guild_id: int) -> object:
 
 
 def credit_within_a_limit(tx: Connection, guild_id: int) -> object:
-    change_setting(tx, guild_id, WatchtimeSettings.declared["daily_limit_minutes"], 60, 1)
+    act(tx, guild_id, change_setting, WatchtimeSettings.declared["daily_limit_minutes"], 60)
     tx.execute(text("UPDATE guild_settings SET set_at = :at"), {"at": NOW - timedelta(days=1)})
     return watchtime.credit(tx, guild_id)
 

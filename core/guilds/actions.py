@@ -47,28 +47,23 @@ def load_settings(work: Work, kind: type[S]) -> S:
 
 
 def change_setting(
-    tx: Connection,
-    guild_id: int,
-    declared: GuildSetting[T],
-    value: T,
-    actor: int,
-    *,
-    audit: bool = True,
+    work: Work, declared: GuildSetting[T], value: T, *, audited: bool = True
 ) -> bool:
     """Change a setting; False if it had this value already.
 
     Args:
-        audit: False if this is part of an action that has an audit entry of its own.
+        audited: False if this is part of an action that has an audit entry of its own.
 
     Raises:
         Refusal: the value does not fit.
     """
     require_fitting(declared, value)
+    tx, guild_id = work.tx, work.guild_id
     before = _read_again(tx, guild_id, declared)
-    store.set_setting(tx, guild_id, declared.key, value, actor)
+    store.set_setting(tx, guild_id, declared.key, value, work.actor)
     _drop_cache(tx, guild_id)
-    if audit and before != value:
-        store.post_audit(tx, guild_id, actor, declared.key, before=before, after=value)
+    if audited and before != value:
+        audit(work, declared.key, before=before, after=value)
     return before != value
 
 
@@ -80,7 +75,7 @@ def change_settings(work: Work, kind: type[GuildSettings], /, **values: Any) -> 
     """
     for name, value in values.items():
         if value is not None:
-            change_setting(work.tx, work.guild_id, kind.declared[name], value, work.actor)
+            change_setting(work, kind.declared[name], value)
 
 
 def reset_setting(work: Work, settings: Settings, declared: GuildSetting[Any]) -> bool:

@@ -1,8 +1,7 @@
 """Discord channels that features post in: which of them the bot cannot use, and why; and alerts to
 the guild's admins."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,103 +13,79 @@ from core.guilds import store
 from core.guilds.actions import setting
 from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kit.database import cache_of
+from core.kit.database import cache_of, cached
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import permission_names
 from core.kit.feature import GuildSetting
 from core.kit.health_item import HealthItem
-from core.kit.records import table_of
 from core.kit.words import _
-from core.kit.work import ACROSS_GUILDS
+from core.kit.work import ACROSS_GUILDS, Work, read_records
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why the bot cannot post in a channel. `missing` names the permissions, such as
-    `send_messages`; it is empty if Discord did not say which."""
-
-    guild_id: int
-    channel_id: int
-    reason: TroubleReason
-    missing: Sequence[str]
-    since: datetime
-
-
-_troubles = table_of(ChannelTrouble)
-_LIST = select(_troubles).order_by(_troubles.c.guild_id, _troubles.c.channel_id)
-_OF_GUILD = _LIST.where(_troubles.c.guild_id == bindparam("guild_id"))
-
-
-def list_used(
-    tx: Connection, guild_id: int, declared: Iterable[GuildSetting[Any]]
-) -> dict[int, list[str]]:
+def list_used(work: Work, declared: Iterable[GuildSetting[Any]]) -> dict[int, list[str]]:
     """Channel id -> keys of the settings that name it."""
     used: dict[int, list[str]] = {}
     for one in declared:
-        if one.of == "channel" and (channel_id := setting(tx, guild_id, one)):
+        if one.of == "channel" and (channel_id := setting(work.tx, work.guild_id, one)):
             used.setdefault(channel_id, []).append(one.key)
     return used
 
 
 def note_trouble(
-    tx: Connection,
-    guild_id: int,
-    channel_id: int,
-    reason: TroubleReason,
-    missing: Iterable[str],
-    now: datetime,
+    work: Work, channel_id: int, reason: TroubleReason, missing: Iterable[str]
 ) -> bool:
     """Remember that the channel cannot be used; False if that was known."""
-    new = {"reason": reason, "missing": list(missing), "since": now}
-    noted = tx.execute(
-        upsert(_troubles)
-        .values(guild_id=guild_id, channel_id=channel_id, **new)
+    new = {"reason": reason, "missing": list(missing), "since": work.now}
+    noted = work.execute(
+        upsert(ChannelTrouble)
+        .values(channel_id=channel_id, **new)
         .on_conflict_do_update(
             constraint="guild_channel_troubles_once",
             set_=new,
-            where=_troubles.c.reason != reason,
+            where=ChannelTrouble.reason != reason,
         )
+        .returning(ChannelTrouble.channel_id)
     )
-    _drop_cache(tx, guild_id)
-    return noted.rowcount == 1
+    cache_of(work.tx).pop(_cached(work), None)
+    return noted.first() is not None
 
 
-def end_trouble(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> bool:
+def end_trouble(work: Work, channel_id: int) -> None:
     """The channel works again: what could not be posted in the last day is retried."""
-    this = (_troubles.c.guild_id == guild_id) & (_troubles.c.channel_id == channel_id)
-    _drop_cache(tx, guild_id)
-    if not tx.execute(delete(_troubles).where(this)).rowcount:
-        return False
-    outbox.retry_channel(tx, guild_id, channel_id, now)
-    return True
+    if trouble := work.find(ChannelTrouble, channel_id):
+        work.delete(trouble)
+        cache_of(work.tx).pop(_cached(work), None)
+        outbox.retry_channel(work, channel_id)
 
 
-def forget_unused(tx: Connection, guild_id: int, used: Iterable[int]) -> None:
+def forget_unused(work: Work, used: Iterable[int]) -> None:
     """Forget the troubles of all other channels, because nothing is posted there any more."""
-    is_unused = _troubles.c.channel_id.not_in(list(used))
-    tx.execute(delete(_troubles).where(_troubles.c.guild_id == guild_id, is_unused))
-    _drop_cache(tx, guild_id)
+    work.execute(delete(ChannelTrouble).where(ChannelTrouble.channel_id.not_in(list(used))))
+    cache_of(work.tx).pop(_cached(work), None)
 
 
-def find_trouble(tx: Connection, guild_id: int, channel_id: int) -> Trouble | None:
+_OF_GUILD = select(ChannelTrouble).where(ChannelTrouble.guild_id == bindparam("guild_id"))
+
+
+def find_trouble(work: Work, channel_id: int) -> ChannelTrouble | None:
     """Why the bot cannot post in this channel; None as far as is known. A guild's troubles are read
     once in a transaction."""
-    key = ("channel_troubles", guild_id)
-    if key not in cache_of(tx):
-        found = tx.execute(_OF_GUILD, {"guild_id": guild_id}).mappings()
-        cache_of(tx)[key] = {row["channel_id"]: Trouble(**row) for row in found}
-    trouble: Trouble | None = cache_of(tx)[key].get(channel_id)
-    return trouble
+
+    def read() -> dict[int, ChannelTrouble]:
+        found = read_records(work.tx, _OF_GUILD.params(guild_id=work.guild_id))
+        return {trouble.channel_id: trouble for trouble in found}
+
+    return cached(work.tx, _cached(work), read).get(channel_id)
 
 
-def _drop_cache(tx: Connection, guild_id: int) -> None:
-    cache_of(tx).pop(("channel_troubles", guild_id), None)
+def _cached(work: Work) -> object:
+    return "channel_troubles", work.guild_id
 
 
-def say_trouble(trouble: Trouble) -> str:
+def say_trouble(trouble: ChannelTrouble) -> str:
     """What is wrong and what helps, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
@@ -121,7 +96,7 @@ def say_trouble(trouble: Trouble) -> str:
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """For the health page: every channel that cannot be used."""
-    troubles = tx.execute(_LIST, execution_options=ACROSS_GUILDS).mappings()
+    every = select(ChannelTrouble).order_by(ChannelTrouble.guild_id, ChannelTrouble.channel_id)
     return [
         HealthItem(
             _("Posts in a channel"),
@@ -130,20 +105,18 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
             (now - trouble.since).total_seconds(),
             guild_id=trouble.guild_id,
         )
-        for trouble in (Trouble(**row) for row in troubles)
+        for trouble in read_records(tx, every.execution_options(**ACROSS_GUILDS))
     ]
 
 
-def tell_admins(
-    tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any]
-) -> bool:
+def tell_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
     """Alert a guild's admins once: in the admin channel or, if that cannot be used, by direct
     message to the guild's contact. False if it was sent before or there is nobody to send it to."""
-    channel_id = setting(tx, guild_id, ADMIN_CHANNEL)
-    if channel_id and find_trouble(tx, guild_id, channel_id) is None:
-        return outbox.post_to_channel(tx, guild_id, channel_id, kind, key, payload)
-    contact_id = store.find_contact(tx, guild_id)
+    channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
+    if channel_id and find_trouble(work, channel_id) is None:
+        return outbox.post_to_channel(work, channel_id, kind, key, payload)
+    contact_id = store.find_contact(work.tx, work.guild_id)
     if contact_id:  # not THE_BOT, which replaces an admin who was forgotten
-        return outbox.post_to_user(tx, guild_id, contact_id, kind, key, payload)
-    _log.warning("No admin to alert; set kick.admin_channel", kind=kind, guild_id=guild_id)
+        return outbox.post_to_user(work, contact_id, kind, key, payload)
+    _log.warning("No admin to alert; set kick.admin_channel", kind=kind, guild_id=work.guild_id)
     return False

@@ -9,18 +9,18 @@ from sqlalchemy import Connection
 
 from core.events import ChatMessageSent
 from core.kit.database import notify_after_commit
+from core.kit.work import Work
 from core.outbox import store
 
 TOPIC = "outbox"
 
 
 def post_to_channel(
-    tx: Connection, guild_id: int, channel_id: int, kind: str, key: str, payload: dict[str, Any]
+    work: Work, channel_id: int, kind: str, key: str, payload: dict[str, Any]
 ) -> bool:
     """A message in a Discord channel; False when this key was already posted."""
     return _post(
-        tx,
-        guild_id=guild_id,
+        work,
         key=key,
         service="discord",
         lane=f"discord:{channel_id}",
@@ -31,8 +31,7 @@ def post_to_channel(
 
 
 def post_to_user(
-    tx: Connection,
-    guild_id: int,
+    work: Work,
     user_id: int,
     kind: str,
     key: str,
@@ -44,14 +43,12 @@ def post_to_user(
     """A direct message to a Discord user, on behalf of a server; False when this key was already
     posted. If the user does not accept direct messages, it becomes a dead letter, or with
     `if_possible` it is dropped. It is not sent before `after_seconds` have passed."""
-    target: dict[str, Any] = {"user_id": user_id}
     return _post(
-        tx,
-        guild_id=guild_id,
+        work,
         key=key,
         service="discord",
         lane=f"discord:user:{user_id}",
-        target={**target, "if_possible": True} if if_possible else target,
+        target={"user_id": user_id} | ({"if_possible": True} if if_possible else {}),
         kind=kind,
         payload=payload,
         after_seconds=after_seconds,
@@ -59,8 +56,7 @@ def post_to_user(
 
 
 def post_edit(
-    tx: Connection,
-    guild_id: int,
+    work: Work,
     channel_id: int,
     original: str,
     kind: str,
@@ -72,8 +68,7 @@ def post_edit(
     """Edit the Discord message that was posted in this channel under the key `original`, or delete
     it if there is no payload. With `after_seconds`, later messages of the channel wait too."""
     return _post(
-        tx,
-        guild_id=guild_id,
+        work,
         key=key,
         service="discord",
         lane=f"discord:{channel_id}",
@@ -88,8 +83,7 @@ def post_edit(
 
 
 def post_to_kick(
-    tx: Connection,
-    guild_id: int,
+    work: Work,
     broadcaster_user_id: int,
     kind: str,
     key: str,
@@ -98,8 +92,7 @@ def post_to_kick(
 ) -> bool:
     """A line in a Kick chat, as a reply where `reply_to` is the id of a message."""
     return _post(
-        tx,
-        guild_id=guild_id,
+        work,
         key=key,
         service="kick",
         lane=f"kick:{broadcaster_user_id}",
@@ -110,7 +103,7 @@ def post_to_kick(
 
 
 def post_reply(
-    tx: Connection,
+    work: Work,
     message: ChatMessageSent,
     kind: str,
     payload: dict[str, Any],
@@ -123,8 +116,7 @@ def post_reply(
     minute = int(message.at.timestamp() // 60)
     key = f"{once_a_minute}:{minute}" if once_a_minute else message.message_id
     return _post(
-        tx,
-        guild_id=message.guild_id,
+        work,
         key=f"{kind}:{key}",
         service=message.platform,
         lane=f"{message.platform}:{message.channel_id}",
@@ -152,17 +144,15 @@ class RoleChange:
     payload: dict[str, Any] = field(default_factory=dict)
 
 
-def post_role_changes(
-    tx: Connection, guild_id: int, kind: str, changes: Sequence[RoleChange]
-) -> None:
+def post_role_changes(work: Work, kind: str, changes: Sequence[RoleChange]) -> None:
     """Change members' roles, one after the other per server, in this order. `Feature.settles` gets
     the outcome of each."""
     rows = [
         {
-            "guild_id": guild_id,
+            "guild_id": work.guild_id,
             "key": change.key,
             "service": "discord",
-            "lane": f"discord:roles:{guild_id}",
+            "lane": f"discord:roles:{work.guild_id}",
             "target": {
                 "member_id": change.discord_id,
                 "role_id": change.role_id,
@@ -175,28 +165,29 @@ def post_role_changes(
         for change in changes
     ]
     if rows:
-        store.add_messages(tx, rows)
-        notify_after_commit(tx, TOPIC)
+        store.add_messages(work.tx, rows)
+        notify_after_commit(work.tx, TOPIC)
 
 
-def withdraw(tx: Connection, guild_id: int, keys: Collection[str]) -> set[str]:
+def withdraw(work: Work, keys: Collection[str]) -> set[str]:
     """Withdraw outdated messages that are waiting or dead letters; those being sent stay.
 
     Returns the keys of messages of which no attempt was ever made.
     """
-    return store.set_withdrawn(tx, guild_id, keys) if keys else set()
+    return store.set_withdrawn(work.tx, work.guild_id, keys) if keys else set()
 
 
-def _post(tx: Connection, **message: Any) -> bool:
-    if not store.add_message(tx, **message):
+def _post(work: Work, **message: Any) -> bool:
+    if not store.add_message(work.tx, guild_id=work.guild_id, **message):
         return False
-    notify_after_commit(tx, TOPIC)
+    notify_after_commit(work.tx, TOPIC)
     return True
 
 
-def retry_channel(tx: Connection, guild_id: int, channel_id: int, now: datetime) -> int:
+def retry_channel(work: Work, channel_id: int) -> int:
     """Retry the dead letters of a Discord channel of the last day; returns how many."""
-    count = store.retry_dead_in_lane(tx, guild_id, f"discord:{channel_id}", now)
+    tx, lane = work.tx, f"discord:{channel_id}"
+    count = store.retry_dead_in_lane(tx, work.guild_id, lane, work.now)
     if count:
         notify_after_commit(tx, TOPIC)
     return count
@@ -208,3 +199,8 @@ def retry_dead_letters(tx: Connection, now: datetime, guild_id: int | None = Non
     if count:
         notify_after_commit(tx, TOPIC)
     return count
+
+
+def find_error(work: Work, *kinds: str) -> str | None:
+    """Why the newest undelivered message of these kinds was not delivered yet."""
+    return store.find_error(work.tx, work.guild_id, kinds)

@@ -346,9 +346,9 @@ def list_troubles(tx: Connection) -> list[Trouble]:
     return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
 
 
-def find_trouble(tx: Connection, guild_id: int, kinds: Sequence[str]) -> str | None:
+def find_error(tx: Connection, guild_id: int, kinds: Sequence[str]) -> str | None:
     """The error of a server's newest undelivered message of these kinds."""
-    trouble: str | None = tx.execute(
+    error: str | None = tx.execute(
         select(messages.c.error)
         .where(
             messages.c.guild_id == guild_id,
@@ -359,4 +359,4 @@ def find_trouble(tx: Connection, guild_id: int, kinds: Sequence[str]) -> str | N
         .order_by(messages.c.id.desc())
         .limit(1)
     ).scalar()
-    return trouble
+    return error

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, select
 from core.drand.chain import QUICKNET
 from core.draws.rounds import plan_for
 from core.draws.secrets import commitment_to, new_secret
-from core.guilds import channels
 from core.guilds.actions import load_settings
+from core.guilds.channels import find_trouble, say_trouble
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Lock, Work
@@ -177,8 +177,8 @@ def find_problem(work: Work) -> str:
     channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         return _("Choose a channel with `/settings set raffle.channel`.")
-    trouble = channels.find_trouble(work.tx, work.guild_id, channel_id)
-    return channels.say_trouble(trouble) if trouble else ""
+    trouble = find_trouble(work, channel_id)
+    return say_trouble(trouble) if trouble else ""
 
 
 def announce(work: Work, config: Config, opened: Period) -> None:
@@ -205,9 +205,7 @@ def opened_key(number: int) -> str:
 def post_news(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
     """Post in the raffle's channel; False if there is none, or this was posted before."""
     channel_id = load_settings(work, RaffleSettings).channel
-    return bool(channel_id) and outbox.post_to_channel(
-        work.tx, work.guild_id, channel_id, kind, key, payload
-    )
+    return bool(channel_id) and outbox.post_to_channel(work, channel_id, kind, key, payload)
 
 
 def log_change(work: Work, what: str, key: str, number: int, **details: Any) -> None:
@@ -218,4 +216,4 @@ def log_change(work: Work, what: str, key: str, number: int, **details: Any) -> 
         who = {"actor": str(work.actor), "at": work.now.isoformat()}
         payload = {"what": what, "number": number, **who, **details}
         key = f"raffle.changed:{key}"
-        outbox.post_to_channel(work.tx, work.guild_id, channel_id, "raffle.changed", key, payload)
+        outbox.post_to_channel(work, channel_id, "raffle.changed", key, payload)

@@ -8,9 +8,9 @@ from datetime import timedelta
 from sqlalchemy import Connection, select, update
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
-from core.guilds import channels
 from core.guilds.actions import audit, change_settings, load_settings
-from core.guilds.channels import Trouble
+from core.guilds.channels import find_trouble
+from core.guilds.records import ChannelTrouble
 from core.inbox import actions as inbox
 from core.kit.database import notify_after_commit
 from core.kit.errors import Refusal
@@ -235,7 +235,7 @@ class Status:
 
     rewards: Sequence[RoleReward]
     settings: RoleSettings
-    trouble: Trouble | None
+    trouble: ChannelTrouble | None
     check: RoleCheck | None
     waiting: int
     given: Mapping[int, int]
@@ -248,7 +248,7 @@ def get_status(work: Work) -> Status:
     return Status(
         rewards=store.list_rewards(work),
         settings=settings,
-        trouble=channels.find_trouble(work.tx, work.guild_id, settings.channel),
+        trouble=find_trouble(work, settings.channel),
         check=work.find(RoleCheck),
         waiting=sum(n for (_role, state), n in counts.items() if state in ("giving", "taking")),
         given={role_id: n for (role_id, state), n in counts.items() if state == "given"},

@@ -193,7 +193,7 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
         for grant in map(plan.grant_of, posted)
         if grant and grant.state in _PENDING
     }
-    withdrawn = outbox.withdraw(work.tx, work.guild_id, outdated)
+    withdrawn = outbox.withdraw(work, outdated)
     news = _news(plan, quiet)
     numbers = _take_numbers(work, len(posted))
     changes: list[Change] = []
@@ -209,7 +209,7 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
                 requests.append(_request(step, number, plan.policy, loud=step in news))
             changes.append(Change(step.discord_id, step.role_id, state, step.reason, number))
     store.set_grants(work, changes)
-    outbox.post_role_changes(work.tx, work.guild_id, KIND, requests)
+    outbox.post_role_changes(work, KIND, requests)
 
 
 def _news(plan: Plan, quiet: Collection[int]) -> frozenset[Step]:
@@ -270,7 +270,7 @@ def withdraw(work: Work, role_id: int) -> None:
         RoleGrant.role_id == role_id, RoleGrant.state.in_(_PENDING)
     )
     numbers = work.scalars(pending).all()
-    withdrawn = outbox.withdraw(work.tx, work.guild_id, [_key(number) for number in numbers])
+    withdrawn = outbox.withdraw(work, [_key(number) for number in numbers])
     never_given = [number for number in numbers if _key(number) in withdrawn]
     store.set_stopped(work, role_id, never_given, work.now - ECHO)
 
@@ -281,7 +281,7 @@ def take_back(work: Work, discord_id: int) -> None:
     grants = store.list_grants(work, {discord_id}).get(discord_id, {})
     ours = {r: g for r, g in grants.items() if g.state in ("giving", "given", "taking")}
     pending = [_key(g.number) for g in ours.values() if g.state in _PENDING]
-    outbox.withdraw(work.tx, work.guild_id, pending)
+    outbox.withdraw(work, pending)
     numbers = _take_numbers(work, len(ours))
     with speak(language_of(work.tx, work.guild_id)):
         reason = _reason_text("unlinked", None)
@@ -291,7 +291,7 @@ def take_back(work: Work, discord_id: int) -> None:
         )
         for role_id, number in zip(ours, numbers, strict=True)
     ]
-    outbox.post_role_changes(work.tx, work.guild_id, KIND, requests)
+    outbox.post_role_changes(work, KIND, requests)
 
 
 # -- outcomes -------------------------------------------------------------------------------------
@@ -341,13 +341,9 @@ def _congratulate(work: Work, discord_id: int, role_id: int, number: int) -> Non
         "way": settings.congratulate,
     }
     if settings.congratulate == "dm":
-        outbox.post_to_user(
-            work.tx, work.guild_id, discord_id, "roles.reached", key, payload, if_possible=True
-        )
+        outbox.post_to_user(work, discord_id, "roles.reached", key, payload, if_possible=True)
     elif settings.congratulate == "channel" and settings.channel:
-        outbox.post_to_channel(
-            work.tx, work.guild_id, settings.channel, "roles.reached", key, payload
-        )
+        outbox.post_to_channel(work, settings.channel, "roles.reached", key, payload)
 
 
 # -- obstacles ------------------------------------------------------------------------------------
@@ -377,8 +373,7 @@ def _stop(work: Work, reward: RoleReward, obstacle: Obstacle) -> None:
     withdraw(work, reward.role_id)
     if reward.state != "off":
         tell_admins(
-            work.tx,
-            work.guild_id,
+            work,
             "roles.stopped",
             f"roles.stopped:{reward.role_id}:{work.now.date().isoformat()}",
             {"role_id": reward.role_id, "name": reward.name, "obstacle": obstacle},

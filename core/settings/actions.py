@@ -60,7 +60,7 @@ def change(work: Work, declared: Declared, value: Any) -> tuple[Current, Current
     """
     guild_store.lock_settings(work.tx, work.guild_id)
     before = get_current(work, declared)
-    guilds.change_setting(work.tx, work.guild_id, declared, value, work.actor)
+    guilds.change_setting(work, declared, value)
     return before, get_current(work, declared)
 
 

@@ -12,6 +12,7 @@ from core.guilds.records import TroubleReason
 from core.kit.discord_faults import TO_POST
 from core.kit.discord_ui import card, permission_names
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
 from core.outbox.store import Outgoing
 from core.outbox.transport import ChannelRefused
@@ -40,22 +41,20 @@ def observe(guild: "discord.Guild", channel_ids: Sequence[int]) -> Seen:
     return seen
 
 
-def list_watched(tx: Connection, known: Sequence[Declared], guild_id: int) -> list[int]:
+def list_watched(work: Work, known: Sequence[Declared]) -> list[int]:
     """The channels that settings name. What is stored about any other channel is forgotten."""
-    used = list(channels.list_used(tx, guild_id, known))
-    channels.forget_unused(tx, guild_id, used)
+    used = list(channels.list_used(work, known))
+    channels.forget_unused(work, used)
     return used
 
 
-def note_seen(
-    tx: Connection, known: Sequence[Declared], guild_id: int, seen: Seen, now: datetime
-) -> None:
+def note_seen(work: Work, known: Sequence[Declared], seen: Seen) -> None:
     """Store what was observed, and alert the admins about what is new."""
     for channel_id, wrong in seen.items():
         if wrong is None:
-            channels.end_trouble(tx, guild_id, channel_id, now)
+            channels.end_trouble(work, channel_id)
         else:
-            _note(tx, known, guild_id, channel_id, *wrong, now)
+            _note(work, known, channel_id, *wrong)
 
 
 def note_refused(
@@ -68,29 +67,28 @@ def note_refused(
     """Discord refused a post, which the bot may not have seen coming."""
     channel_id = message.target.get("channel_id")
     if channel_id:
-        _note(tx, known, message.guild_id, channel_id, refused.reason, (), now)
+        with Work(tx, message.guild_id, now=now) as work:
+            _note(work, known, channel_id, refused.reason, ())
 
 
 def _note(
-    tx: Connection,
+    work: Work,
     known: Sequence[Declared],
-    guild_id: int,
     channel_id: int,
     reason: TroubleReason,
     missing: tuple[str, ...],
-    now: datetime,
 ) -> None:
-    if not channels.note_trouble(tx, guild_id, channel_id, reason, missing, now):
+    if not channels.note_trouble(work, channel_id, reason, missing):
         return
     payload = {
         "channel_id": channel_id,
         "reason": reason,
         "missing": list(missing or TO_POST),
-        "settings": channels.list_used(tx, guild_id, known).get(channel_id, []),
+        "settings": channels.list_used(work, known).get(channel_id, []),
     }
     # A channel that fails again and again is reported once a day.
-    key = f"{KIND}:{channel_id}:{reason}:{now.date().isoformat()}"
-    tell_admins(tx, guild_id, KIND, key, payload)
+    key = f"{KIND}:{channel_id}:{reason}:{work.now.date().isoformat()}"
+    tell_admins(work, KIND, key, payload)
 
 
 def posted_trouble(payload: Mapping[str, Any]) -> Rendered:

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, func, select
 
 from core.events import ChatMessageSent, ExclusionChanged
-from core.guilds import channels
 from core.guilds.actions import audit, change_settings, load_settings
-from core.guilds.channels import Trouble
+from core.guilds.channels import find_trouble
+from core.guilds.records import ChannelTrouble
 from core.kick.accounts.primary import find_other
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, ViewerId
@@ -62,7 +62,7 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     settings, slot = load_settings(work, SlotCallSettings), clean(argument)
     caller = Caller(
-        can_post=channels.find_trouble(work.tx, work.guild_id, settings.channel) is None,
+        can_post=find_trouble(work, settings.channel) is None,
         blocked=not without_excluded(work.tx, [message], "slot_calls"),
         open_slots=before.slots,
         seconds_since_last=before.last_at and (work.now - before.last_at).total_seconds(),
@@ -88,15 +88,14 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 def _accept(work: Work, message: ChatMessageSent, call: SlotCall, position: int) -> None:
     outbox.post_to_channel(
-        work.tx,
-        work.guild_id,
+        work,
         call.channel_id,
         "slot_calls.post",
         _post_key(call),
         _post(call, message.sender.name) | {"position": position},
     )
     payload = {"slot": call.slot, "position": position}
-    outbox.post_reply(work.tx, message, "slot_calls.accepted", payload)
+    outbox.post_reply(work, message, "slot_calls.accepted", payload)
 
 
 def _reject(
@@ -108,7 +107,7 @@ def _reject(
 ) -> None:
     everyone = reason in ("off", "no_channel", "no_access")
     outbox.post_reply(
-        work.tx,
+        work,
         message,
         "slot_calls.rejected",
         payload | {"reason": reason},
@@ -154,8 +153,7 @@ def _close(work: Work, call: SlotCall, state: Closed) -> None:
     call.state, call.closed_at, call.closed_by = state, work.now, work.actor
     audit(work, f"slot_calls.{state}", f"#{call.number}")
     outbox.post_edit(
-        work.tx,
-        work.guild_id,
+        work,
         call.channel_id,
         _post_key(call),
         "slot_calls.post",
@@ -229,7 +227,7 @@ class Status:
     settings: SlotCallSettings
     open: int
     blocked: int
-    trouble: Trouble | None
+    trouble: ChannelTrouble | None
     primary: str | None
 
 
@@ -240,7 +238,7 @@ def get_status(work: Work) -> Status:
         settings=settings,
         open=work.count(IS_OPEN),
         blocked=exclusions.list_excluded(work, "slot_calls").count,
-        trouble=channels.find_trouble(work.tx, work.guild_id, settings.channel),
+        trouble=find_trouble(work, settings.channel),
         primary=find_other(work.tx, work.guild_id),
     )
 

@@ -96,9 +96,7 @@ def link(work: Work, platform: str, username: str) -> AffiliateAccount:
     channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
     if channel_id:
         key = f"wagers.linked:{account.account_id}"
-        outbox.post_to_channel(
-            work.tx, work.guild_id, channel_id, "wagers.linked", key, _payload(account)
-        )
+        outbox.post_to_channel(work, channel_id, "wagers.linked", key, _payload(account))
     return account
 
 
@@ -361,8 +359,7 @@ def _announce_verified(work: Work, account: AffiliateAccount) -> None:
     audit(work, "wagers.verify", f"viewer:{account.viewer_id}", after=account.platform)
     server = guilds.list_names(work.tx).get(work.guild_id, "")
     outbox.post_to_user(
-        work.tx,
-        work.guild_id,
+        work,
         account.member,
         "wagers.verified",
         f"wagers.verified:{account.account_id}",

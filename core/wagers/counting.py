@@ -154,7 +154,7 @@ def _tell_admins(
     ]
     payload = {"platform": TITLES[platform], "lines": lines, "more": len(odd) - len(lines)}
     key = f"wagers.odd:{platform}:{at.isoformat()}"
-    tell_admins(work.tx, work.guild_id, "wagers.odd", key, payload)
+    tell_admins(work, "wagers.odd", key, payload)
 
 
 # -- held amounts ---------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def _post_changes(
             ),
             *([change("give", *after, _("An admin verified the account"))] if after else []),
         ]
-    outbox.post_role_changes(work.tx, work.guild_id, KIND, changes)
+    outbox.post_role_changes(work, KIND, changes)
 
 
 def _assigned(account: AffiliateAccount) -> Assigned | None:
@@ -129,8 +129,7 @@ def _note_refused(work: Work, message: Outgoing, skipped: str, error: str | None
     if skipped != "member":
         _log.warning("Discord refused to assign a role", guild_id=work.guild_id, reason=error)
         tell_admins(
-            work.tx,
-            work.guild_id,
+            work,
             "wagers.role_refused",
             f"wagers.role_refused:{role_id}:{work.now.date().isoformat()}",
             {"role_id": role_id, "deleted": skipped == "role"},

@@ -284,4 +284,4 @@ def tell_watchtime(work: Work, message: ChatMessageSent, _argument: str) -> None
         "is_streamer": message.sender.is_broadcaster,
         "window": current.window_minutes,
     }
-    outbox.post_reply(work.tx, message, "watchtime.reply", payload, once_a_minute=str(viewer_id))
+    outbox.post_reply(work, message, "watchtime.reply", payload, once_a_minute=str(viewer_id))

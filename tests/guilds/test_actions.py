@@ -24,6 +24,7 @@ from core.kit.errors import Refusal
 from core.kit.feature import GuildSetting
 from core.kit.settings import Settings
 from core.kit.work import run_in_guild
+from tests.acting import act
 from tests.clean import cleaned
 
 NORA = 42
@@ -69,7 +70,7 @@ def test_the_environment_stands_above_the_default_and_the_admin_above_both(
 ) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 777
-    change_setting(tx, guild_id, CHANNEL, 888, NORA)
+    act(tx, guild_id, change_setting, CHANNEL, 888, actor=NORA)
     actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 888
     actions.apply_environment(tx, environment(guild_id, None), DECLARED)
@@ -108,9 +109,9 @@ def test_a_change_is_seen_at_once_and_is_one_line_of_the_audit_log(
     tx: Connection, guild_id: int
 ) -> None:
     assert setting(tx, guild_id, LIMIT) == 3
-    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is True
+    assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is True
     assert setting(tx, guild_id, LIMIT) == 5
-    assert change_setting(tx, guild_id, FLAG, False, NORA) is True
+    assert act(tx, guild_id, change_setting, FLAG, False, actor=NORA) is True
     assert audit(tx, guild_id) == [
         (NORA, "test.limit", 3, 5),
         (NORA, "test.flag", True, False),
@@ -120,9 +121,9 @@ def test_a_change_is_seen_at_once_and_is_one_line_of_the_audit_log(
 def test_setting_what_was_set_already_changes_nothing_and_is_not_recorded(
     tx: Connection, guild_id: int
 ) -> None:
-    assert change_setting(tx, guild_id, LIMIT, 3, NORA) is False
-    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is True
-    assert change_setting(tx, guild_id, LIMIT, 5, NORA) is False
+    assert act(tx, guild_id, change_setting, LIMIT, 3, actor=NORA) is False
+    assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is True
+    assert act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA) is False
     assert len(audit(tx, guild_id)) == 1
 
 
@@ -131,13 +132,13 @@ def test_an_admin_who_confirms_the_environments_value_makes_it_the_servers_own(
 ) -> None:
     actions.apply_environment(tx, environment(guild_id, 777), DECLARED)
     cache_of(tx).clear()
-    assert change_setting(tx, guild_id, CHANNEL, 777, NORA) is False
+    assert act(tx, guild_id, change_setting, CHANNEL, 777, actor=NORA) is False
     actions.apply_environment(tx, environment(guild_id, 999), DECLARED)
     assert fresh(tx, guild_id, CHANNEL) == 777
 
 
 def test_a_reset_brings_the_default_back_and_is_recorded(tx: Connection, guild_id: int) -> None:
-    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
     assert reset(tx, guild_id, LIMIT, environment(guild_id)) is True
     assert setting(tx, guild_id, LIMIT) == 3
     assert audit(tx, guild_id)[1:] == [(NORA, "test.limit", 5, 3)]
@@ -150,7 +151,7 @@ def test_a_reset_brings_back_what_the_environment_says(
 ) -> None:
     said = environment(guild_id, 777)
     for server in (guild_id, other_guild_id):
-        change_setting(tx, server, CHANNEL, 888, NORA)
+        act(tx, server, change_setting, CHANNEL, 888, actor=NORA)
         assert reset(tx, server, CHANNEL, said) is True
     assert setting(tx, guild_id, CHANNEL) == 777
     assert setting(tx, other_guild_id, CHANNEL) == 0
@@ -168,9 +169,9 @@ def test_what_the_environment_says_cannot_be_reset(tx: Connection, guild_id: int
 def test_a_reset_leaves_other_servers_and_other_settings_alone(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    change_setting(tx, other_guild_id, LIMIT, 5, NORA)
-    change_setting(tx, guild_id, LIMIT, 5, NORA)
-    change_setting(tx, guild_id, FLAG, False, NORA)
+    act(tx, other_guild_id, change_setting, LIMIT, 5, actor=NORA)
+    act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
+    act(tx, guild_id, change_setting, FLAG, False, actor=NORA)
     reset(tx, guild_id, LIMIT, environment(None))
     assert setting(tx, other_guild_id, LIMIT) == 5
     assert setting(tx, guild_id, FLAG) is False
@@ -178,7 +179,7 @@ def test_a_reset_leaves_other_servers_and_other_settings_alone(
 
 @pytest.mark.parametrize("value", [1, 50])
 def test_the_bounds_themselves_are_allowed(tx: Connection, guild_id: int, value: int) -> None:
-    change_setting(tx, guild_id, LIMIT, value, NORA)
+    act(tx, guild_id, change_setting, LIMIT, value, actor=NORA)
     assert fresh(tx, guild_id, LIMIT) == value
 
 
@@ -189,13 +190,13 @@ def test_what_is_out_of_bounds_is_refused_and_changes_nothing(
     tx: Connection, guild_id: int, value: int, said: str
 ) -> None:
     with pytest.raises(Refusal, match=said):
-        change_setting(tx, guild_id, LIMIT, value, NORA)
+        act(tx, guild_id, change_setting, LIMIT, value, actor=NORA)
     assert fresh(tx, guild_id, LIMIT) == 3
     assert audit(tx, guild_id) == []
 
 
 def test_a_yes_or_no_has_no_bounds(tx: Connection, guild_id: int) -> None:
-    change_setting(tx, guild_id, FLAG, False, NORA)
+    act(tx, guild_id, change_setting, FLAG, False, actor=NORA)
     assert setting(tx, guild_id, FLAG) is False
 
 
@@ -204,21 +205,21 @@ def test_what_is_not_among_the_choices_is_refused(
     tx: Connection, guild_id: int, value: str
 ) -> None:
     with pytest.raises(Refusal) as refused:
-        change_setting(tx, guild_id, COLOUR, value, NORA)
+        act(tx, guild_id, change_setting, COLOUR, value, actor=NORA)
     assert refused.value.remedy == "Choose one of these: `green`, `blue`."
-    assert change_setting(tx, guild_id, COLOUR, "blue", NORA) is True
+    assert act(tx, guild_id, change_setting, COLOUR, "blue", actor=NORA) is True
 
 
 def test_a_language_has_to_be_translated(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal, match="choices"):
-        change_setting(tx, guild_id, LANGUAGE, "tlh", NORA)
-    assert change_setting(tx, guild_id, LANGUAGE, "en", NORA) is False
+        act(tx, guild_id, change_setting, LANGUAGE, "tlh", actor=NORA)
+    assert act(tx, guild_id, change_setting, LANGUAGE, "en", actor=NORA) is False
 
 
 @pytest.mark.parametrize("value", ["Europe/Atlantis", "../etc/passwd", "europe/stockholm", ""])
 def test_a_time_zone_has_to_be_one(tx: Connection, guild_id: int, value: str) -> None:
     with pytest.raises(Refusal, match="no time zone"):
-        change_setting(tx, guild_id, TIME_ZONE, value, NORA)
+        act(tx, guild_id, change_setting, TIME_ZONE, value, actor=NORA)
     assert time_zone_of(tx, guild_id) == ZoneInfo("UTC")
 
 
@@ -245,14 +246,14 @@ def test_of_two_changes_at_once_each_is_recorded_with_what_was_before(
 def change(database: Database, guild_id: int, value: int) -> None:
     with database.begin() as tx:
         setting(tx, guild_id, LIMIT)  # it may have been read before it is changed
-        change_setting(tx, guild_id, LIMIT, value, NORA)
+        act(tx, guild_id, change_setting, LIMIT, value, actor=NORA)
 
 
 def test_servers_do_not_see_each_others_settings_or_records(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    change_setting(tx, guild_id, LIMIT, 5, NORA)
-    change_setting(tx, guild_id, TIME_ZONE, "Europe/Stockholm", NORA)
+    act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
+    act(tx, guild_id, change_setting, TIME_ZONE, "Europe/Stockholm", actor=NORA)
     store.set_setting(tx, guild_id, LANGUAGE.key, "de", NORA)
     cache_of(tx).clear()
     assert setting(tx, other_guild_id, LIMIT) == 3
@@ -284,7 +285,7 @@ def test_a_server_that_is_left_and_joined_again_keeps_what_was_set(
     tx: Connection, guild_id: int
 ) -> None:
     left = text("SELECT left_at IS NOT NULL FROM guilds WHERE guild_id = :guild_id")
-    change_setting(tx, guild_id, LIMIT, 5, NORA)
+    act(tx, guild_id, change_setting, LIMIT, 5, actor=NORA)
     store.end_guild(tx, guild_id)
     assert tx.scalar(left, {"guild_id": guild_id}) is True
     actions.join_guild(tx, guild_id, "New Name")

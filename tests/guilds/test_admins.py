@@ -9,13 +9,14 @@ from core.guilds.feature import FEATURE
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.clock import utc_now
 from core.kit.personal import Subject
+from tests.acting import act
 
 ADMIN = 77
 
 
 def told(tx: Connection, guild_id: int, key: str) -> dict[str, int] | None:
     """The target of what was said; None if nobody was told."""
-    if not tell_admins(tx, guild_id, "kick.no_events", key, {}):
+    if not act(tx, guild_id, tell_admins, "kick.no_events", key, {}):
         return None
     target: dict[str, int] = tx.execute(
         text("SELECT target FROM outbox_messages WHERE key = :key"), {"key": key}
@@ -27,7 +28,7 @@ def test_the_admin_channel_comes_first_and_then_the_contact(tx: Connection, guil
     assert told(tx, guild_id, "a") is None
     store.set_contact(tx, guild_id, ADMIN)
     assert told(tx, guild_id, "b") == {"user_id": ADMIN}
-    guilds.change_setting(tx, guild_id, ADMIN_CHANNEL, 55, ADMIN)
+    act(tx, guild_id, guilds.change_setting, ADMIN_CHANNEL, 55, actor=ADMIN)
     assert told(tx, guild_id, "c") == {"channel_id": 55}
 
 

@@ -15,6 +15,7 @@ from core.outbox import actions as outbox
 from core.outbox import store
 from core.outbox.feature import FEATURE as OUTBOX
 from sandbox.discord.scenery import NORAS_CORNER_ID
+from tests.acting import act
 from tests.clean import cleaned
 from tests.health.rig import BotRig, open_bot
 
@@ -29,7 +30,7 @@ async def rig(database: Database) -> AsyncIterator[BotRig]:
 def add_dead_letter(database: Database, guild_id: int) -> None:
     later = datetime.now(UTC) + timedelta(seconds=5)
     with database.begin() as tx:
-        outbox.post_to_channel(tx, guild_id, 5, "k", f"key{guild_id}", {})
+        act(tx, guild_id, outbox.post_to_channel, 5, "k", f"key{guild_id}", {})
         (message,) = store.claim_due(tx, later, 1)
         store.set_dead(tx, message, "The channel is gone.")
 

@@ -16,6 +16,7 @@ from core.outbox import actions, store
 from core.outbox.sender import Sender
 from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
+from tests.acting import act
 from tests.clean import cleaned
 from tests.conftest import GUILD
 from tests.patience import until_async
@@ -87,7 +88,7 @@ class Post:
     def posted(self, *keys: str, channel: int = 1, guild_id: int = GUILD) -> list[bool]:
         with self.database.begin() as tx:
             return [
-                actions.post_to_channel(tx, guild_id, channel, "test.kind", key, {"key": key})
+                act(tx, guild_id, actions.post_to_channel, channel, "test.kind", key, {"key": key})
                 for key in keys
             ]
 

@@ -1,6 +1,7 @@
 """Posting: once per key and server, with a bell for the sender, in the transaction of the cause."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -9,6 +10,7 @@ from core.events import ChatMessageSent, Sender
 from core.kit.database import Database
 from core.outbox import actions, store
 from core.outbox.feature import check_health
+from tests.acting import act
 from tests.clean import cleaned
 from tests.outbox.conftest import Post
 
@@ -32,11 +34,11 @@ def test_servers_do_not_share_keys(post: Post, guild_id: int, other_guild_id: in
 def test_every_kind_of_post_goes_to_its_service_lane_and_target(
     tx: Connection, guild_id: int
 ) -> None:
-    actions.post_to_channel(tx, guild_id, 5, "k", "a", {"n": 1})
-    actions.post_edit(tx, guild_id, 6, "a", "k", "b", {"n": 2})
-    actions.post_edit(tx, guild_id, 9, "a", "k", "e", None)
-    actions.post_to_kick(tx, guild_id, 7, "k", "c", {"n": 3}, reply_to="msg")
-    actions.post_to_user(tx, guild_id, 8, "k", "d", {"n": 4})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "a", {"n": 1})
+    act(tx, guild_id, actions.post_edit, 6, "a", "k", "b", {"n": 2})
+    act(tx, guild_id, actions.post_edit, 9, "a", "k", "e", None)
+    act(tx, guild_id, actions.post_to_kick, 7, "k", "c", {"n": 3}, reply_to="msg")
+    act(tx, guild_id, actions.post_to_user, 8, "k", "d", {"n": 4})
     found = {m.key: (m.service, m.lane, m.target) for m in store.claim_due(tx, NOW, 9)}
     assert found["a"] == ("discord", "discord:5", {"channel_id": 5})
     assert found["b"] == ("discord", "discord:6", {"channel_id": 6, "edits": "a"})
@@ -47,7 +49,7 @@ def test_every_kind_of_post_goes_to_its_service_lane_and_target(
 
 
 def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: int) -> None:
-    def reply(message_id: str, seconds: int, **options: str) -> bool:
+    def reply(message_id: str, seconds: int, **options: Any) -> bool:
         message = ChatMessageSent(
             key=message_id,
             guild_id=guild_id,
@@ -58,7 +60,7 @@ def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: in
             sender=Sender(user_id=5, name="MadCats"),
             text="!rank",
         )
-        return actions.post_reply(tx, message, "k.rank", {"rank": 3}, **options)
+        return act(tx, guild_id, actions.post_reply, message, "k.rank", {"rank": 3}, **options)
 
     assert [reply("m1", 0), reply("m1", 1), reply("m2", 2)] == [True, False, True]
     (first,) = (m for m in store.claim_due(tx, NOW, 9) if m.key == "k.rank:m1")
@@ -71,8 +73,8 @@ def test_a_reply_goes_where_the_message_was_written(tx: Connection, guild_id: in
 
 
 def test_an_edit_waits_behind_its_original(tx: Connection, guild_id: int) -> None:
-    actions.post_to_channel(tx, guild_id, 5, "k", "original", {})
-    actions.post_edit(tx, guild_id, 5, "original", "k", "edit", {})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "original", {})
+    act(tx, guild_id, actions.post_edit, 5, "original", "k", "edit", {})
     assert [message.key for message in store.claim_due(tx, NOW, 9)] == ["original"]
 
 
@@ -85,11 +87,11 @@ def test_the_sender_is_notified_once_the_cause_is_committed_and_not_for_a_double
     )
     with cleaned(database):
         with notifying.begin() as tx:
-            actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+            act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
             assert notified == []
         assert notified == [actions.TOPIC]
         with notifying.begin() as tx:
-            actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+            act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
             assert actions.retry_dead_letters(tx, NOW) == 0
         assert notified == [actions.TOPIC]
     notifying.close()
@@ -97,7 +99,7 @@ def test_the_sender_is_notified_once_the_cause_is_committed_and_not_for_a_double
 
 def test_what_was_rolled_back_with_its_cause_is_never_sent(post: Post, guild_id: int) -> None:
     with pytest.raises(ValueError, match="bug"), post.database.begin() as tx:
-        actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+        act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
         raise ValueError("bug")
     assert post.claim() == []
 
@@ -105,7 +107,7 @@ def test_what_was_rolled_back_with_its_cause_is_never_sent(post: Post, guild_id:
 def test_a_receipt_is_known_once_it_was_sent_and_only_to_its_server(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
     assert store.find_receipt(tx, guild_id, "key") is None
     (message,) = store.claim_due(tx, NOW, 1)
     store.set_sent(tx, message, NOW, {"message_id": 9})
@@ -118,14 +120,14 @@ def test_the_health_page_tells_what_waits_too_long_and_what_was_given_up(
 ) -> None:
     now = datetime.now(UTC)
     assert check_health(tx, now)[0].state == "ok"
-    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
     assert check_health(tx, now + timedelta(seconds=10))[0].state == "ok"
     (whole,) = check_health(tx, now + timedelta(seconds=40))
     assert (whole.state, whole.reason) == ("warn", "1 waiting.")
 
 
 def test_each_servers_troubles_are_told_to_that_server(tx: Connection, guild_id: int) -> None:
-    actions.post_to_channel(tx, guild_id, 5, "k", "key", {})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "key", {})
     (message,) = store.claim_due(tx, NOW, 1)
     store.set_waiting(tx, message, try_at=NOW, error="Discord is away", unsure=False)
     whole, mine = check_health(tx, datetime.now(UTC))
@@ -153,12 +155,12 @@ def test_dead_letters_of_another_server_stay_as_it_is(
 
 
 def test_what_is_to_come_later_waits_and_its_channel_with_it(tx: Connection, guild_id: int) -> None:
-    actions.post_to_channel(tx, guild_id, 5, "k", "original", {})
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "original", {})
     [first] = store.claim_due(tx, NOW, 9)
     store.set_sent(tx, first, NOW, {})
-    actions.post_edit(tx, guild_id, 5, "original", "k", "edit", {}, after_seconds=WEEK)
-    actions.post_to_channel(tx, guild_id, 5, "k", "behind", {})
-    actions.post_to_user(tx, guild_id, 8, "k", "letter", {}, after_seconds=WEEK)
+    act(tx, guild_id, actions.post_edit, 5, "original", "k", "edit", {}, after_seconds=WEEK)
+    act(tx, guild_id, actions.post_to_channel, 5, "k", "behind", {})
+    act(tx, guild_id, actions.post_to_user, 8, "k", "letter", {}, after_seconds=WEEK)
     assert store.claim_due(tx, NOW, 9) == []
     later = NOW + timedelta(seconds=WEEK)
     assert [message.key for message in store.claim_due(tx, later, 9)] == ["edit", "letter"]

@@ -4,13 +4,14 @@ from sqlalchemy import Connection, select
 
 from core.outbox import actions
 from core.outbox.records import messages
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 
 
 def test_a_message_to_a_person_is_posted_once_in_a_lane_of_their_own(tx: Connection) -> None:
     for guild_id in (GUILD, GUILD, OTHER_GUILD):
-        actions.post_to_user(tx, guild_id, 4711, "kick.connected", "key", {"number": 1})
-    actions.post_to_channel(tx, GUILD, 4711, "kick.connected", "another key", {})
+        act(tx, guild_id, actions.post_to_user, 4711, "kick.connected", "key", {"number": 1})
+    act(tx, GUILD, actions.post_to_channel, 4711, "kick.connected", "another key", {})
     found = tx.execute(
         select(messages.c.guild_id, messages.c.lane, messages.c.target).order_by(messages.c.id)
     ).all()

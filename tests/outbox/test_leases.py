@@ -18,6 +18,7 @@ from core.outbox import actions, store
 from core.outbox.sender import Sender
 from core.outbox.store import LEASE, Outgoing
 from core.outbox.transport import Receipt
+from tests.acting import act
 from tests.outbox.conftest import Post, Transport
 from tests.patience import until, until_async
 
@@ -124,7 +125,7 @@ async def test_what_somebody_else_has_claimed_is_neither_delivered_nor_settled(
     post: Post, arrived: dict[str, Receipt]
 ) -> None:
     def settle(tx: Connection, message: Outgoing, _receipt: Receipt, _now: datetime) -> None:
-        actions.post_to_channel(tx, message.guild_id, 9, "test.kind", "settled", {})
+        act(tx, message.guild_id, actions.post_to_channel, 9, "test.kind", "settled", {})
 
     post.posted("hello")
     post.claim()

@@ -16,6 +16,7 @@ from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.outbox.conftest import Post
 from tests.outbox.test_discord_transport import Rig, outgoing, rig
@@ -33,7 +34,7 @@ def change(key: str, act: Any = "give", discord_id: int = 7) -> RoleChange:
 
 def ask(database: Database, *changes: RoleChange, guild_id: int = GUILD) -> None:
     with database.begin() as tx:
-        actions.post_role_changes(tx, guild_id, "test.change", changes)
+        act(tx, guild_id, actions.post_role_changes, "test.change", changes)
 
 
 # -- in the outbox ------------------------------------------------------------------------------
@@ -67,9 +68,9 @@ def test_what_waits_can_be_withdrawn(post: Post) -> None:
     ask(post.database, change("c"), guild_id=OTHER_GUILD)
     (on_its_way, *_) = post.claim(most=1)
     with post.database.begin() as tx:
-        assert actions.withdraw(tx, GUILD, {"a", "c", "unknown"}) == {"c"}
-        assert actions.withdraw(tx, GUILD, {"c"}) == set()
-        assert actions.withdraw(tx, GUILD, ()) == set()
+        assert act(tx, GUILD, actions.withdraw, {"a", "c", "unknown"}) == {"c"}
+        assert act(tx, GUILD, actions.withdraw, {"c"}) == set()
+        assert act(tx, GUILD, actions.withdraw, ()) == set()
     assert on_its_way.key == "a"
     assert (post.row("a")["state"], post.row("b")["state"]) == ("sending", "waiting")
     assert post.row("c")["receipt"] == {"skipped": "withdrawn"}
@@ -81,7 +82,7 @@ async def test_what_was_tried_may_have_arrived(post: Post) -> None:
     ask(post.database, change("a"))
     await post.settles()
     with post.database.begin() as tx:
-        assert actions.withdraw(tx, GUILD, {"a"}) == set()
+        assert act(tx, GUILD, actions.withdraw, {"a"}) == set()
     assert post.row("a")["state"] == "sent"
 
 

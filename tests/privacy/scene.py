@@ -33,6 +33,7 @@ from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.slot_calls.rules import SlotCallSettings
 from core.watchtime import actions as watchtime
 from core.watchtime.records import Adjustment, Day, Total
+from tests.acting import act
 
 ADMIN = 900
 MIA = 1_100_000_000_000_000_003
@@ -70,8 +71,8 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
         (SlotCallSettings.declared["channel"], 555),
         (LinkLogSettings.declared["link_log_channel"], 556),
     ):
-        change_setting(tx, guild_id, channel, value, ADMIN)
-    change_setting(tx, guild_id, LinkLogSettings.declared["link_log"], True, ADMIN)
+        act(tx, guild_id, change_setting, channel, value, actor=ADMIN)
+    act(tx, guild_id, change_setting, LinkLogSettings.declared["link_log"], True, actor=ADMIN)
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
     said = line(guild_id, "Book of Dead", user_id=user_id, name=name)
     viewer_id = people.meet_sender(tx, said)
@@ -89,9 +90,10 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     linking.link_account(
         tx, guild_id, discord_id, linking.Account("kick", user_id, name), utc_now()
     )
-    outbox.post_to_user(
+    act(
         tx,
         guild_id,
+        outbox.post_to_user,
         discord_id,
         "people.linked",
         f"people.linked:{next(_numbers)}",

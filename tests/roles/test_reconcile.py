@@ -16,7 +16,7 @@ from core.outbox.store import set_waiting
 from core.roles import actions, reconcile, store
 from core.roles.feature import FEATURE
 from core.roles.rules import ECHO, Role
-from tests.roles.scene import ADMIN, BRONZE, LINKED, NOON, SILVER, Guild, claim, seen, settle
+from tests.roles.scene import BRONZE, LINKED, NOON, SILVER, Guild, claim, seen, settle
 from tests.watchtime.model import exclude, include
 
 LATER = NOON + timedelta(hours=1)
@@ -152,7 +152,7 @@ def dead_letters(tx: Connection) -> list[str]:
 
 
 def test_a_role_above_the_bot_is_not_asked_for_and_told_once(guild: Guild) -> None:
-    change_setting(guild.tx, guild.id, ADMIN_CHANNEL, 77, ADMIN)
+    guild.do(change_setting, ADMIN_CHANNEL, 77)
     above = {BRONZE: Role("Bronze", "above")}
     for _time in range(3):
         guild.check(seen(everybody(), roles=above))
@@ -166,7 +166,7 @@ def test_a_role_above_the_bot_is_not_asked_for_and_told_once(guild: Guild) -> No
 
 
 def test_when_discord_refuses_one_the_others_are_withdrawn(guild: Guild) -> None:
-    change_setting(guild.tx, guild.id, ADMIN_CHANNEL, 77, ADMIN)
+    guild.do(change_setting, ADMIN_CHANNEL, 77)
     for number in range(100, 150):
         guild.link(number, 60)
     held: dict[int, Any] = dict.fromkeys((*range(100, 150), 2, 3), ())

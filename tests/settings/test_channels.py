@@ -6,16 +6,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select
 
-from core.guilds import channels as known_channels
 from core.guilds.actions import change_setting
+from core.guilds.channels import say_trouble
 from core.guilds.feature import FEATURE as GUILDS
+from core.guilds.records import ChannelTrouble
 from core.guilds.settings import ADMIN_CHANNEL
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.outbox.records import messages
 from core.outbox.store import claim_due, set_dead
 from core.outbox.transport import ChannelRefused
 from core.settings import channels
 from core.slot_calls.rules import SlotCallSettings
+from tests.acting import act
 from tests.kick.rig import NOON
 
 ADMIN, SLOTS, ADMINS = 900, 55, 66
@@ -27,8 +30,8 @@ LATER = NOON + timedelta(minutes=5)
 
 @pytest.fixture(autouse=True)
 def chosen(tx: Connection, guild_id: int) -> None:
-    change_setting(tx, guild_id, CHANNEL, SLOTS, ADMIN)
-    change_setting(tx, guild_id, ADMIN_CHANNEL, ADMINS, ADMIN)
+    act(tx, guild_id, change_setting, CHANNEL, SLOTS, actor=ADMIN)
+    act(tx, guild_id, change_setting, ADMIN_CHANNEL, ADMINS, actor=ADMIN)
 
 
 def told(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
@@ -42,11 +45,11 @@ def told(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, 
 
 
 def seen(tx: Connection, guild_id: int, what: channels.Seen, now: datetime = NOON) -> None:
-    channels.note_seen(tx, KNOWN, guild_id, what, now)
+    act(tx, guild_id, channels.note_seen, KNOWN, what, at=now)
 
 
 def test_the_channels_of_all_settings_are_watched(tx: Connection, guild_id: int) -> None:
-    assert set(channels.list_watched(tx, KNOWN, guild_id)) == {SLOTS, ADMINS}
+    assert set(act(tx, guild_id, channels.list_watched, KNOWN)) == {SLOTS, ADMINS}
 
 
 def test_the_admins_are_told_once_with_what_it_stops(
@@ -62,7 +65,7 @@ def test_the_admins_are_told_once_with_what_it_stops(
     assert "`slot_calls.channel`" in str(shown.description)
     (part,) = GUILDS.checks[0](tx, LATER)
     assert (part.state, part.guild_id) == ("warn", guild_id)
-    assert known_channels.find_trouble(tx, other_guild_id, SLOTS) is None
+    assert act(tx, other_guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
 def test_a_channel_that_was_deleted_after_all_is_told_again(tx: Connection, guild_id: int) -> None:
@@ -81,13 +84,13 @@ def test_nobody_is_told_in_a_channel_that_cannot_be_used(tx: Connection, guild_i
 
 def test_another_channel_ends_the_trouble(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, FORBIDDEN)
-    change_setting(tx, guild_id, CHANNEL, SLOTS + 1, ADMIN)
-    channels.list_watched(tx, KNOWN, guild_id)
-    assert known_channels.find_trouble(tx, guild_id, SLOTS) is None
+    act(tx, guild_id, change_setting, CHANNEL, SLOTS + 1, actor=ADMIN)
+    act(tx, guild_id, channels.list_watched, KNOWN)
+    assert act(tx, guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
 def post(tx: Connection, guild_id: int, key: str) -> None:
-    outbox.post_to_channel(tx, guild_id, SLOTS, "slot_calls.post", key, {})
+    act(tx, guild_id, outbox.post_to_channel, SLOTS, "slot_calls.post", key, {})
 
 
 def refuse_next(tx: Connection, now: datetime) -> None:
@@ -109,13 +112,13 @@ def test_what_discord_refused_is_posted_when_the_channel_works_again(
     post(tx, guild_id, "first")
     refuse_next(tx, now)
     assert states(tx, guild_id) == ["dead"]
-    trouble = known_channels.find_trouble(tx, guild_id, SLOTS)
+    trouble = act(tx, guild_id, Work.find, ChannelTrouble, SLOTS)
     assert trouble is not None
-    assert "Send Messages" in known_channels.say_trouble(trouble)
+    assert "Send Messages" in say_trouble(trouble)
     assert len(told(tx, guild_id)) == 1
     seen(tx, guild_id, {SLOTS: None}, now)
     assert states(tx, guild_id) == ["waiting"]
-    assert known_channels.find_trouble(tx, guild_id, SLOTS) is None
+    assert act(tx, guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
 def test_what_is_older_than_a_day_stays_a_dead_letter(tx: Connection, guild_id: int) -> None:

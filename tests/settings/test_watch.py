@@ -16,6 +16,7 @@ from core.settings.feature import make_feature
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID as GUILD
+from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import until
 
@@ -45,7 +46,7 @@ def test_a_channel_that_closes_opens_and_is_deleted(
     admins = int(discord_world.channel("admins", create=True)["channel_id"])
     ask = Asker(discord_world, "slotcalls", typing=False)
     with database.begin() as tx:
-        change_setting(tx, GUILD, ADMIN_CHANNEL, admins, NORA)
+        act(tx, GUILD, change_setting, ADMIN_CHANNEL, admins, actor=NORA)
 
     def becomes(mark: str, words: str) -> None:
         def shown() -> bool:
@@ -68,7 +69,7 @@ def test_a_channel_that_closes_opens_and_is_deleted(
             "state": "open",
             "closed_by": None,
         }
-        outbox.post_to_channel(tx, GUILD, slots, "slot_calls.post", "one", payload)
+        act(tx, GUILD, outbox.post_to_channel, slots, "slot_calls.post", "one", payload)
     until(lambda: state(database) == "dead", "Discord's refusal")
     discord_world.overwrite("slots", "bot", allow=NEEDED)
     becomes("🟢", "")

@@ -112,13 +112,13 @@ def test_rejected_call_gets_a_reply(
 def test_call_is_rejected_while_the_channel_cannot_be_used(
     guild: Guild, reason: TroubleReason
 ) -> None:
-    channels.note_trouble(guild.tx, guild.id, CHANNEL_ID, reason, (), NOON)
+    guild.do(channels.note_trouble, CHANNEL_ID, reason, ())
     guild.call("Book of Dead")
     assert (guild.queue(), guild.rejections()) == ([], ["no_access"])
     trouble = guild.do(actions.get_status).trouble
     assert trouble is not None
     assert trouble.reason == reason
-    channels.end_trouble(guild.tx, guild.id, CHANNEL_ID, NOON)
+    guild.do(channels.end_trouble, CHANNEL_ID)
     guild.call("Book of Dead")
     assert guild.queue() == ["#1 Book of Dead (MadCats)"]
 

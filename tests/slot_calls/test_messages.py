@@ -6,7 +6,7 @@ from typing import Any, get_args
 import discord
 import pytest
 
-from core.guilds.channels import Trouble
+from core.guilds.records import ChannelTrouble, TroubleReason
 from core.kick.chat.rules import cut
 from core.kit.discord_ui import COLOURS, Tone
 from core.kit.records import ChannelId, ViewerId
@@ -47,11 +47,15 @@ def call(number: int = 7, slot: str = "Book of Dead", viewer: str = "MadCats") -
     return call
 
 
+def channel_trouble(reason: TroubleReason, *missing: str) -> ChannelTrouble:
+    return ChannelTrouble(channel_id=ChannelId(5), reason=reason, missing=list(missing), since=NOON)
+
+
 def status(
     *,
     open: int = 0,
     blocked: int = 0,
-    trouble: Trouble | None = None,
+    trouble: ChannelTrouble | None = None,
     primary: str | None = None,
     **settings: Any,
 ) -> discord.Embed:
@@ -167,11 +171,11 @@ def test_status_says_what_to_do_next(settings: dict[str, Any], hint: str) -> Non
 @pytest.mark.parametrize(
     ("trouble", "part"),
     [
-        (Trouble(1, 5, "deleted", (), NOON), "was deleted"),
-        (Trouble(1, 5, "forbidden", ("send_messages",), NOON), "Give my role there: Send Messages"),
+        (channel_trouble("deleted"), "was deleted"),
+        (channel_trouble("forbidden", "send_messages"), "Give my role there: Send Messages"),
     ],
 )
-def test_channel_that_cannot_be_used_is_a_warning(trouble: Trouble, part: str) -> None:
+def test_channel_that_cannot_be_used_is_a_warning(trouble: ChannelTrouble, part: str) -> None:
     embed = status(trouble=trouble)
     assert embed.title == "⚠️ Slot requests are on"
     assert part in text_of(embed)

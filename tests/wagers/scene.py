@@ -27,6 +27,7 @@ from core.wagers.feature import FEATURE
 from core.wagers.records import AffiliateAccount
 from core.wagers.rules import SHUFFLE, WagerSettings
 from core.wagers.store import changes
+from tests.acting import act
 from tests.kick.rig import NOON
 
 P = ParamSpec("P")
@@ -68,7 +69,7 @@ class Guild:
         self.do(0, ADMIN, change_settings, WagerSettings, **values)
 
     def choose_admin_channel(self) -> None:
-        change_setting(self.tx, self.id, ADMIN_CHANNEL, ADMIN_CHANNEL_ID, ADMIN)
+        act(self.tx, self.id, change_setting, ADMIN_CHANNEL, ADMIN_CHANNEL_ID, actor=ADMIN)
 
     def member(self, discord_id: int) -> int:
         """A member with an account on Kick; the viewer's id. Their name there is `viewer7`."""

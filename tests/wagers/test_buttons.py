@@ -11,6 +11,7 @@ from core.kit.database import METADATA, Database
 from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from tests.acting import act
 from tests.bot_rig import bot_in_discord
 from tests.wagers.scene import Guild
 
@@ -33,7 +34,7 @@ def discord_world(database: Database, running: DiscordDriver) -> DiscordDriver:
             if table.name != "guilds":
                 tx.execute(table.delete())
     with database.begin() as tx:
-        change_setting(tx, NORAS_CORNER_ID, ADMIN_CHANNEL, channel_id(NORAS_CORNER_ID, ADMINS), 1)
+        act(tx, NORAS_CORNER_ID, change_setting, ADMIN_CHANNEL, channel_id(NORAS_CORNER_ID, ADMINS))
     return running
 
 

@@ -13,6 +13,7 @@ from core.guilds import actions as guilds
 from core.kit.database import Database
 from core.watchtime import actions, store
 from core.watchtime.rules import WatchtimeSettings
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import Teller, at, expected, tell, watched
 
@@ -82,9 +83,7 @@ def test_like_the_slow_model(
 ) -> None:
     with database.engine.connect() as tx:
         tx.info.clear()
-        guilds.change_setting(
-            tx, GUILD, WatchtimeSettings.declared["window_minutes"], minutes, actor=1
-        )
+        act(tx, GUILD, guilds.change_setting, WatchtimeSettings.declared["window_minutes"], minutes)
         play(tx, story, credit_after, in_batches=in_batches)
         assert watched(tx, GUILD) == expected(story, timedelta(minutes=minutes))
         assert watched(tx, OTHER_GUILD) == {}

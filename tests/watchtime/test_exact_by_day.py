@@ -22,6 +22,7 @@ from core.people import store as people
 from core.watchtime import actions, standings, store, views
 from core.watchtime.records import DailyLimit
 from core.watchtime.rules import Limit, Stretch, WatchtimeSettings, stretch_of
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import (
     EVENING,
@@ -91,9 +92,9 @@ def write_down(tx: Connection, known: Sequence[Limit], zone: str) -> None:
     """As if an admin had set them, one after the other."""
     last = known[-1] if known else Limit(EVENING, None, ZoneInfo(zone))
     name = last.zone.key if isinstance(last.zone, ZoneInfo) else zone
-    guilds.change_setting(tx, GUILD, TIME_ZONE, name, actor=1)
+    act(tx, GUILD, guilds.change_setting, TIME_ZONE, name)
     most = last.most or timedelta()
-    guilds.change_setting(tx, GUILD, DAILY_LIMIT, int(most.total_seconds()) // 60, actor=1)
+    act(tx, GUILD, guilds.change_setting, DAILY_LIMIT, int(most.total_seconds()) // 60)
     for one in known:
         assert isinstance(one.zone, ZoneInfo)
         row = {"holds_from": one.holds_from, "most": one.most, "time_zone": one.zone.key}
@@ -211,7 +212,7 @@ def test_boards_like_the_slow_model(database: Database, place: Place, data: st.D
     now = data.draw(minute)
     with database.engine.connect() as tx:
         tx.info.clear()
-        guilds.change_setting(tx, GUILD, TIME_ZONE, place.zone, actor=1)
+        act(tx, GUILD, guilds.change_setting, TIME_ZONE, place.zone)
         play(tx, story, frozenset())
         pieces, ids = counted(story, TEN), our_ids(tx)
         given_to = correct(tx, gifts, pieces, ids)
@@ -281,7 +282,7 @@ def test_a_limit_holds_from_when_it_was_set_and_takes_nothing_away(
     assert viewer is not None
     before = standings.get_watched(tx, guild_id, viewer.viewer_id)
     assert before >= timedelta(minutes=29)
-    guilds.change_setting(tx, guild_id, DAILY_LIMIT, 15, actor=1)
+    act(tx, guild_id, guilds.change_setting, DAILY_LIMIT, 15)
     tell(tx, teller.seen_live(start, teller_now + timedelta(minutes=60)))
     actions.credit(tx, guild_id)
     after = standings.get_watched(tx, guild_id, viewer.viewer_id)
@@ -298,7 +299,7 @@ def test_the_card_says_that_the_limit_is_reached_when_nothing_more_counts(
     teller, end = Teller(guild_id), noon.replace(hour=0) + timedelta(days=1)
     tell(tx, teller.went_live(noon), *(teller.says(1, noon + m * MINUTE) for m in range(0, 60, 5)))
     tell(tx, teller.seen_live(noon, noon + 20 * MINUTE))
-    guilds.change_setting(tx, guild_id, DAILY_LIMIT, 15, actor=1)
+    act(tx, guild_id, guilds.change_setting, DAILY_LIMIT, 15)
     row = {"holds_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
     tx.execute(insert(DailyLimit).values(guild_id=guild_id, **row))
     viewer = people.find_by_name(tx, guild_id, "viewer1")

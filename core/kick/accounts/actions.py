@@ -233,8 +233,7 @@ def connect_account(work: Work, account: Account) -> None:
     guilds.set_contact(work.tx, work.guild_id, account.connected_by)
     audit(work, "kick.connect", account.name)
     outbox.post_to_user(
-        work.tx,
-        work.guild_id,
+        work,
         account.connected_by,
         "kick.connected",
         f"kick.connected:{_once(account)}",
@@ -262,7 +261,7 @@ def require_reconnect(work: Work, before: Account) -> bool:
         return False
     account.state, account.access_token, account.refresh_token = "reconnect", "", ""
     key = f"kick.reconnect:{_once(account)}"
-    tell_admins(work.tx, work.guild_id, "kick.reconnect", key, _about(work.tx, account))
+    tell_admins(work, "kick.reconnect", key, _about(work.tx, account))
     return True
 
 

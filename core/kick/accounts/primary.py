@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection, text
 
 from core.guilds import store as guilds
+from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
@@ -167,12 +168,11 @@ def _change(work: Work, channel: guilds.Channel, before: int, after: int) -> Pri
         actions.get_known_channel(other).primary_since = now
     cache_of(tx).pop(("kick.primary", channel.channel_id), None)
     for guild_id in (before, after):
-        guilds.post_audit(
-            tx, guild_id, work.actor, "kick.primary", channel.slug, before=was, after=becomes
-        )
         payload = {"slug": channel.slug, "before": was, "after": becomes}
-        if guild_id != channel.guild_id:  # whoever did it sees the answer
-            tell_admins(tx, guild_id, "kick.primary", f"kick.primary:{now.isoformat()}", payload)
+        with Work(tx, guild_id, actor=work.actor, now=now) as one:
+            audit(one, "kick.primary", channel.slug, before=was, after=becomes)
+            if guild_id != channel.guild_id:  # whoever did it sees the answer
+                tell_admins(one, "kick.primary", f"kick.primary:{now.isoformat()}", payload)
     _log.info("A channel has another primary server", channel=channel.slug, guild_id=after)
     return describe(tx, channel.guild_id)
 

@@ -23,6 +23,7 @@ from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import Evidence, is_overdue, silent_since
 from core.kick.intake.settings import NO_EVENTS_MINUTES
 from core.kick.intake.store import source_of_chat
+from core.kit.work import Work
 
 _log = structlog.get_logger(__name__)
 
@@ -123,27 +124,19 @@ def _begin(
         since=str(since),
         evidence=evidence,
     )
-    tell_admins(
-        tx,
-        channel.guild_id,
-        "kick.no_events",
-        _key("no_events", started_at, number),
-        {"slug": channel.slug, "since": since.isoformat(), "evidence": evidence},
-    )
+    payload = {"slug": channel.slug, "since": since.isoformat(), "evidence": evidence}
+    with Work(tx, channel.guild_id, now=now) as work:
+        tell_admins(work, "kick.no_events", _key("no_events", started_at, number), payload)
 
 
 def _end(tx: Connection, channel: Channel, episode: NoEventAlert, now: datetime, why: str) -> None:
     if not store.end_episode(tx, episode, now) or why == "off":
         return
     _log.info("The alarm for missing chat is over", guild_id=channel.guild_id, why=why)
-    tell_admins(
-        tx,
-        channel.guild_id,
-        "kick.no_events_over",
-        _key("no_events_over", episode.started_at, episode.episode),
-        {"slug": channel.slug, "since": episode.since.isoformat(), "at": now.isoformat()}
-        | {"why": why},
-    )
+    payload = {"slug": channel.slug, "since": episode.since.isoformat(), "at": now.isoformat()}
+    key = _key("no_events_over", episode.started_at, episode.episode)
+    with Work(tx, channel.guild_id, now=now) as work:
+        tell_admins(work, "kick.no_events_over", key, payload | {"why": why})
 
 
 def _key(what: str, started_at: datetime, number: int) -> str:

@@ -14,6 +14,7 @@ from core.kick.bodies import PLATFORM
 from core.kick.feed import store as feed
 from core.kit.feature import Task
 from core.kit.services import Services
+from core.kit.work import Work
 
 _log = structlog.get_logger(__name__)
 
@@ -47,13 +48,13 @@ def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
             chatroom=known.chatroom_id,
             guild_id=known.guild_id,
         )
-        tell_admins(
-            tx,
-            known.guild_id,
-            "kick.wrong_chatroom",
-            f"kick.wrong_chatroom:{known.chatroom_id}:{now.isoformat()}",
-            {"slug": slugs.get(known.guild_id, ""), "chatroom_id": known.chatroom_id},
-        )
+        with Work(tx, known.guild_id, now=now) as work:
+            tell_admins(
+                work,
+                "kick.wrong_chatroom",
+                f"kick.wrong_chatroom:{known.chatroom_id}:{now.isoformat()}",
+                {"slug": slugs.get(known.guild_id, ""), "chatroom_id": known.chatroom_id},
+            )
 
 
 TASKS = (Task("kick.alerts", every=lambda settings: settings.live_poll_seconds, run=watch),)

@@ -47,9 +47,8 @@ def say(
         note_unsent(tx, services, guild_id, reason or "")
         return False
     store.clear_unsent(tx, guild_id)
-    outbox.post_to_kick(
-        tx, guild_id, channel.channel_id, "kick.line", key, {"text": text}, reply_to
-    )
+    with Work(tx, guild_id, now=services.clock()) as work:
+        outbox.post_to_kick(work, channel.channel_id, "kick.line", key, {"text": text}, reply_to)
     return True
 
 

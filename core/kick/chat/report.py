@@ -5,9 +5,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from core.guilds import channels
 from core.guilds import store as guilds
 from core.guilds.actions import setting
+from core.guilds.channels import find_trouble, say_trouble
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.kick.accounts import primary
@@ -22,6 +22,7 @@ from core.kick.intake import store as intake
 from core.kit.health_item import State
 from core.kit.services import Services
 from core.kit.words import _, plural
+from core.kit.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def examine(tx: Connection, services: Services, guild_id: int) -> list[Line]:
         _feed(tx, services, channel.channel_id),
         _chat(tx, services, guild_id),
         _live(tx, channel.channel_id),
-        *_admin_channel(tx, guild_id),
+        *_admin_channel(tx, guild_id, services.clock()),
     ]
 
 
@@ -180,9 +181,10 @@ def _live(tx: Connection, broadcaster_user_id: int) -> Line:
     return Line("live status", "ok", found, check.checked_at, dated=_("checked"))
 
 
-def _admin_channel(tx: Connection, guild_id: int) -> list[Line]:
+def _admin_channel(tx: Connection, guild_id: int, now: datetime) -> list[Line]:
     """Where admins are told about trouble with Kick, if that cannot be used."""
-    trouble = channels.find_trouble(tx, guild_id, setting(tx, guild_id, ADMIN_CHANNEL))
+    with Work(tx, guild_id, now=now) as work:
+        trouble = find_trouble(work, setting(tx, guild_id, ADMIN_CHANNEL))
     if trouble is None:
         return []
     instead = _("can't be used; alarms go to whoever connected Kick")
@@ -192,7 +194,7 @@ def _admin_channel(tx: Connection, guild_id: int) -> list[Line]:
             "warn",
             instead,
             trouble.since,
-            channels.say_trouble(trouble),
+            say_trouble(trouble),
             _("since"),
         )
     ]

@@ -58,7 +58,7 @@ def _queue(work: Work) -> None:
             guild_id=work.guild_id,
         )
         key = f"kick.missed:{new[0].number}:{work.now}"
-        tell_admins(work.tx, work.guild_id, "kick.missed", key, messages.payload(new))
+        tell_admins(work, "kick.missed", key, messages.payload(new))
 
 
 def credit_from_feed(services: Services) -> None:

@@ -14,6 +14,7 @@ from core.kit.attempts import LinkForgotten, new_link_id
 from core.kit.database import savepoint, violated
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox import actions as outbox
 from core.people import store as people
 from core.people.actions import find_person
@@ -125,20 +126,21 @@ def finish_attempt(
         return conflict
     store.set_outcome(tx, attempt.guild_id, attempt.link_id, "linked")
     if attempt.by_dm:
-        _confirm(tx, attempt, link)
+        _confirm(tx, attempt, link, now)
     return link
 
 
-def _confirm(tx: Connection, attempt: Attempt, link: Link) -> None:
-    outbox.post_to_user(
-        tx,
-        attempt.guild_id,
-        attempt.discord_id,
-        "people.linked",
-        f"people.linked:{attempt.link_id}",
-        {"account": link.viewer_name, "server": guilds.list_names(tx).get(attempt.guild_id, "")},
-        if_possible=True,
-    )
+def _confirm(tx: Connection, attempt: Attempt, link: Link, now: datetime) -> None:
+    server = guilds.list_names(tx).get(attempt.guild_id, "")
+    with Work(tx, attempt.guild_id, now=now) as work:
+        outbox.post_to_user(
+            work,
+            attempt.discord_id,
+            "people.linked",
+            f"people.linked:{attempt.link_id}",
+            {"account": link.viewer_name, "server": server},
+            if_possible=True,
+        )
 
 
 def give_up_attempts(tx: Connection, now: datetime) -> int:
@@ -151,15 +153,15 @@ def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
     if not fail_attempt(tx, attempt, "interrupted", now):
         return False
     if attempt.by_dm:  # the browser shows every other failure
-        outbox.post_to_user(
-            tx,
-            attempt.guild_id,
-            attempt.discord_id,
-            "people.interrupted",
-            f"people.interrupted:{attempt.link_id}",
-            {"server": guilds.list_names(tx).get(attempt.guild_id, "")},
-            if_possible=True,
-        )
+        with Work(tx, attempt.guild_id, now=now) as work:
+            outbox.post_to_user(
+                work,
+                attempt.discord_id,
+                "people.interrupted",
+                f"people.interrupted:{attempt.link_id}",
+                {"server": guilds.list_names(tx).get(attempt.guild_id, "")},
+                if_possible=True,
+            )
     return True
 
 

@@ -11,7 +11,6 @@ from core.guilds.actions import change_settings, load_settings, setting
 from core.kit.personal import Subject
 from core.kit.work import Work
 from core.outbox import actions as outbox
-from core.outbox import store as outbox_store
 from core.people.linklog.rules import LinkLogSettings, LinkNews, PanelNews
 
 LINK_KIND = "people.link_log"
@@ -70,9 +69,10 @@ def _post(
     channel_id = setting(tx, guild_id, declared["link_log_channel"])
     if channel_id and setting(tx, guild_id, declared["link_log"]):
         when = at.isoformat()
-        outbox.post_to_channel(
-            tx, guild_id, channel_id, kind, f"{kind}:{key}:{when}", payload | {"at": when}
-        )
+        with Work(tx, guild_id, now=at) as work:
+            outbox.post_to_channel(
+                work, channel_id, kind, f"{kind}:{key}:{when}", payload | {"at": when}
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def get_status(work: Work) -> Status:
     return Status(
         enabled=settings.link_log,
         channel_id=settings.link_log_channel or None,
-        trouble=outbox_store.find_trouble(work.tx, work.guild_id, (LINK_KIND, PANEL_KIND)),
+        trouble=outbox.find_error(work, LINK_KIND, PANEL_KIND),
     )
 
 

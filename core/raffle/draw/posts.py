@@ -133,8 +133,7 @@ def animate(work: Work, period: Period, draw: Draw, k: int, names: Sequence[str]
     for roll in range(2, ROLLS + 2):
         is_over = roll > ROLLS
         outbox.post_edit(
-            work.tx,
-            work.guild_id,
+            work,
             channel_id,
             key,
             "raffle.reveal",
@@ -153,8 +152,7 @@ def announce_winner(work: Work, config: Config, period: Period, draw: Draw, pick
     _post(work, pick.channel_id or 0, "raffle.winner", winner_key(pick), payload)
     server = list_names(work.tx).get(work.guild_id, "")
     outbox.post_to_user(
-        work.tx,
-        work.guild_id,
+        work,
         pick.discord_id or 0,
         "raffle.won",
         _dm_key(pick),
@@ -167,8 +165,7 @@ def announce_winner(work: Work, config: Config, period: Period, draw: Draw, pick
 def update_winner(work: Work, config: Config, period: Period, draw: Draw, pick: Pick) -> None:
     """Show the state of the prize and the time to claim in the winner's post."""
     outbox.post_edit(
-        work.tx,
-        work.guild_id,
+        work,
         pick.channel_id or draw.channel_id,
         winner_key(pick),
         "raffle.winner",
@@ -204,7 +201,7 @@ def post_again(work: Work, config: Config, period: Period, draw: Draw, pick: Pic
     may_repeat = pick.post_gone and pick.posts < MOST_POSTS
     if channel_id == pick.channel_id and not may_repeat:
         return False
-    outbox.withdraw(work.tx, work.guild_id, [winner_key(pick), _edit_key(pick)])
+    outbox.withdraw(work, [winner_key(pick), _edit_key(pick)])
     pick.posts += 1
     pick.post_gone, pick.channel_id = False, ChannelId(channel_id)
     payload = _of_winner(work, config, period, draw, pick)
@@ -217,7 +214,7 @@ def alert_admins(work: Work, config: Config, period: Period, pick: Pick) -> None
     """Neither the post nor a direct message reached the winner."""
     payload = {"name": pick.name, "channel_id": str(pick.channel_id)}
     key = f"raffle.unreachable:{pick.period}:{pick.k}:{pick.posts}"
-    tell_admins(work.tx, work.guild_id, "raffle.unreachable", key, _about(config, period) | payload)
+    tell_admins(work, "raffle.unreachable", key, _about(config, period) | payload)
 
 
 def _of_winner(
@@ -247,7 +244,7 @@ def _about(config: Config, period: Period) -> dict[str, Any]:
 
 
 def _post(work: Work, channel_id: int, kind: str, key: str, payload: dict[str, Any]) -> None:
-    outbox.post_to_channel(work.tx, work.guild_id, channel_id, kind, key, payload)
+    outbox.post_to_channel(work, channel_id, kind, key, payload)
 
 
 def _find_status(work: Work, key: str) -> MessageStatus | None:

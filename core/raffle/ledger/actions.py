@@ -107,8 +107,7 @@ def on_account_linked(work: Work, event: AccountLinked) -> None:
         "ends_at": running.ends_at.isoformat(),
     }
     outbox.post_to_user(
-        work.tx,
-        work.guild_id,
+        work,
         event.discord_id,
         "raffle.waited",
         f"raffle.waited:{running.number}:{event.key}",
@@ -138,7 +137,7 @@ def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
         "seconds": more.total_seconds() if more else None,
         "locked": period.frozen_at is not None,
     }
-    outbox.post_reply(work.tx, message, "raffle.tickets", payload, once_a_minute=str(viewer_id))
+    outbox.post_reply(work, message, "raffle.tickets", payload, once_a_minute=str(viewer_id))
 
 
 def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
@@ -154,7 +153,7 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
         "per_gift": settings.tickets_per_gifted_sub,
         "per_hour": settings.tickets_per_hour,
     }
-    outbox.post_reply(work.tx, message, "raffle.told", payload, once_a_minute="all")
+    outbox.post_reply(work, message, "raffle.told", payload, once_a_minute="all")
 
 
 # -- what viewers see -----------------------------------------------------------------------------

@@ -174,7 +174,7 @@ def announce_drop(work: Work, drop: str) -> None:
     key = f"raffle.gift:{drop}"
     if not post_news(work, "raffle.gift", key, payload):
         edit_key = f"{key}:{found.gifts}:{found.tickets}"
-        outbox.post_edit(work.tx, work.guild_id, channel_id, key, "raffle.gift", edit_key, payload)
+        outbox.post_edit(work, channel_id, key, "raffle.gift", edit_key, payload)
 
 
 # -- voiding --------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool 
 def _set_monthly(work: Work, on: bool) -> None:
     """The entry of the raffle in the audit log is enough."""
     setting = RaffleSettings.declared["enabled"]
-    change_setting(work.tx, work.guild_id, setting, on, work.actor, audit=False)
+    change_setting(work, setting, on, audited=False)
 
 
 # -- changing -------------------------------------------------------------------------------------

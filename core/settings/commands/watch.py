@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 import discord
 import structlog
 from discord.ext import commands, tasks
-from sqlalchemy import Connection
 
 from core.events import RolesChanged
 from core.inbox import actions as inbox
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
+from core.kit.work import Work
 from core.settings import channels
 from core.settings.rules import Declared
 
@@ -29,8 +28,7 @@ class Watch(commands.Cog):
     """Checks the channels that are set whenever something about them may have changed."""
 
     def __init__(self, services: Services, known: Sequence[Declared]) -> None:
-        self._database = services.database
-        self._clock = services.clock
+        self._services = services
         self._known = tuple(known)
         self._guilds: dict[int, discord.Guild] = {}
         self._pending: dict[int, asyncio.Task[None]] = {}
@@ -95,15 +93,15 @@ class Watch(commands.Cog):
         guild = self._guilds.get(guild_id)
         if guild is None or guild.unavailable:
             return
-        run, now = self._database.run, self._clock()
+        run = self._services.run_as_bot
         roles_changed = guild_id in self._roles_changed
         self._roles_changed.discard(guild_id)
         try:
-            watched = await run(channels.list_watched, self._known, guild_id)
+            watched = await run(guild_id, channels.list_watched, self._known)
             seen = channels.observe(guild, watched)
-            await run(channels.note_seen, self._known, guild_id, seen, now)
+            await run(guild_id, channels.note_seen, self._known, seen)
             if roles_changed:
-                await run(_tell_roles_changed, guild_id, now)
+                await run(guild_id, _tell_roles_changed)
                 roles_changed = False
         except Outage as outage:
             _log.warning("Channels could not be checked", reason=str(outage), guild_id=guild_id)
@@ -114,5 +112,6 @@ class Watch(commands.Cog):
             self._roles_changed.add(guild_id)
 
 
-def _tell_roles_changed(tx: Connection, guild_id: int, now: datetime) -> None:
-    inbox.publish(tx, RolesChanged(key=now.isoformat(), guild_id=guild_id, at=now))
+def _tell_roles_changed(work: Work) -> None:
+    key = work.now.isoformat()
+    inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))

@@ -32,6 +32,7 @@ from core.outbox.records import messages
 from core.slot_calls import actions as slot_calls
 from core.slot_calls import messages as slot_calls_messages
 from core.watchtime.records import Day
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.rig import NOON, NORA, chat, settings
 
@@ -108,7 +109,14 @@ class Servers:
         self.do(guild_id, NOON, actions.choose_channel, Channel(guild_id, "kick", NORA, "nora"))
         ours = update(KnownChannel).where(KnownChannel.guild_id == guild_id)
         self.tx.execute(ours.values(followed_since=since))
-        guild_actions.change_setting(self.tx, guild_id, ADMIN_CHANNEL, guild_id + 1, ADMIN)
+        act(
+            self.tx,
+            guild_id,
+            guild_actions.change_setting,
+            ADMIN_CHANNEL,
+            guild_id + 1,
+            actor=ADMIN,
+        )
 
     def connect(self, guild_id: int, at: datetime) -> None:
         account = Account(

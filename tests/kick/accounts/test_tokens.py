@@ -21,6 +21,7 @@ from core.kit.crypto import SealBroken, Vault, vault_of
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, Office
 from tests.kick.rig import NORA, VERA, follow
@@ -171,7 +172,7 @@ def test_an_ended_grant_is_told_once_and_never_tried_again(
 def test_an_ended_grant_is_told_in_the_admins_channel_where_there_is_one(office: Office) -> None:
     office.connect()
     with office.services.database.begin() as tx:
-        guilds.change_setting(tx, GUILD, ADMIN_CHANNEL, 4711, ADMIN)
+        act(tx, GUILD, guilds.change_setting, ADMIN_CHANNEL, 4711, actor=ADMIN)
     office.kick.tokens("end_all")
     office.expire()
     for _time in range(2):

@@ -23,6 +23,7 @@ from core.kick.intake import store
 from core.kick.intake.settings import NO_EVENTS_MINUTES
 from core.kit.records import GuildId, PlatformUserId
 from core.outbox.records import messages
+from tests.acting import act
 from tests.kick.rig import NOON, NORA
 
 STARTED = NOON - timedelta(hours=1)
@@ -43,7 +44,7 @@ class Channels:
         self.set(ADMIN_CHANNEL, ADMINS)
 
     def set(self, declared: Any, value: Any) -> None:
-        guild_actions.change_setting(self.tx, self.guild_id, declared, value, 1)
+        act(self.tx, self.guild_id, guild_actions.change_setting, declared, value)
 
     def looked(self, started_at: datetime | None = STARTED, **time: float) -> None:
         """Time passes; look and watch."""
@@ -275,8 +276,8 @@ def test_every_server_has_its_own_alert(
     channel: Channels, tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
-    guild_actions.change_setting(tx, other_guild_id, ADMIN_CHANNEL, 777, 1)
-    guild_actions.change_setting(tx, other_guild_id, NO_EVENTS_MINUTES, 0, 1)
+    act(tx, other_guild_id, guild_actions.change_setting, ADMIN_CHANNEL, 777)
+    act(tx, other_guild_id, guild_actions.change_setting, NO_EVENTS_MINUTES, 0)
     channel.looked()
     channel.passes(6)
     assert channel.kinds() == ["no_events"]

@@ -20,6 +20,7 @@ from core.kick.intake import store as intake
 from core.kit.bus import LocalBus
 from core.kit.services import Services
 from core.outbox.records import messages
+from tests.acting import act
 from tests.kick.rig import NOON, NORA, StandingClock, chat, settings
 
 
@@ -63,14 +64,14 @@ class Stream:
 @pytest.fixture
 def stream(tx: Connection, guild_id: int) -> Stream:
     guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
-    guild_actions.change_setting(tx, guild_id, SELFTEST, True, 1)
+    act(tx, guild_id, guild_actions.change_setting, SELFTEST, True)
     found = Stream(tx, guild_id)
     found.passes(0)
     return found
 
 
 def test_it_is_off_unless_an_admin_wants_it(stream: Stream) -> None:
-    guild_actions.change_setting(stream.tx, stream.guild_id, SELFTEST, False, 1)
+    act(stream.tx, stream.guild_id, guild_actions.change_setting, SELFTEST, False)
     stream.passes(90)
     assert stream.lines() == []
 
@@ -112,6 +113,6 @@ def test_a_line_that_does_not_come_back_failed_if_kick_took_it(
 
 def test_only_the_primary_server_tests(stream: Stream, other_guild_id: int) -> None:
     guilds.set_channel(stream.tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
-    guild_actions.change_setting(stream.tx, other_guild_id, SELFTEST, True, 1)
+    act(stream.tx, other_guild_id, guild_actions.change_setting, SELFTEST, True)
     stream.passes(5)
     assert len(stream.lines()) == 1

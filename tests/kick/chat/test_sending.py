@@ -39,6 +39,7 @@ from core.outbox.records import messages
 from core.outbox.sender import Sender
 from core.outbox.store import find_status, get_counts
 from sandbox.kick.driver import KickDriver
+from tests.acting import act
 from tests.kick.chat.test_identities import without_bot_account
 from tests.kick.chat.test_transport import english, texts
 from tests.kick.rig import NORA, VERA, follow
@@ -260,7 +261,7 @@ async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
             return list(tx.execute(select(messages.c.kind).order_by(messages.c.id)).scalars())
 
     with unconnected.database.begin() as tx:
-        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+        act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555)
     assert kinds_after(-10) == []
     async with sending(unconnected):
         await selftest.run(unconnected, guild_id, impatient(unconnected))
@@ -316,10 +317,10 @@ def test_the_report_names_an_admin_channel_that_cannot_be_used(
     unconnected: Services, guild_id: int
 ) -> None:
     with unconnected.database.begin() as tx:
-        change_setting(tx, guild_id, ADMIN_CHANNEL, 555, 1)
+        act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555)
     assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
     with unconnected.database.begin() as tx:
-        note_trouble(tx, guild_id, 555, "forbidden", ["send_messages"], unconnected.clock())
+        act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
         found = report.examine(tx, unconnected, guild_id)
     text = str(chat_messages.report(found).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text

@@ -23,6 +23,7 @@ from core.kick.feed.session import Timing
 from core.kit.database import Database
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import Shifted
 from tests.kick.feed.rig import (
@@ -297,7 +298,7 @@ def test_a_wrong_chatroom_is_noticed_and_reported_once(
     """Any number was taken, and every check stayed green."""
     with clean.begin() as tx:
         tx.exec_driver_sql("UPDATE kick_channels SET chatroom_id = 123, chatroom_from = 'typed'")
-        guild_actions.change_setting(tx, GUILD, ADMIN_CHANNEL, 555, 1)
+        act(tx, GUILD, guild_actions.change_setting, ADMIN_CHANNEL, 555)
     ours = Chat(clean, kick)
     with listening(
         replace(services(clean, pretend), clock=ours.clock), replace(HASTE, compare=0.1)

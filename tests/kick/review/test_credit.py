@@ -16,6 +16,7 @@ from core.kick.intake import store as intake
 from core.kick.review import actions, credit, tasks
 from core.kit.errors import Outage, Refusal
 from sandbox.kick.driver import KickDriver
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.review.scene import ADMIN, OTHER_ADMIN
 from tests.kick.review.stage import (
@@ -201,7 +202,7 @@ def test_a_failed_lookup_for_one_server_does_not_block_the_others(
 def test_admins_are_alerted_once(stage: Stage) -> None:
     stage.frame("KicksGifted", kicks("t1"))
     with stage.ours.database.begin() as tx:
-        guilds.change_setting(tx, GUILD, ADMIN_CHANNEL, 55, ADMIN)
+        act(tx, GUILD, guilds.change_setting, ADMIN_CHANNEL, 55, actor=ADMIN)
     stage.clock.forward(minutes=16)
     for _ in range(3):
         tasks.queue_missed(stage.ours)

@@ -142,7 +142,9 @@ def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
 def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
     do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
     do(tx, guild_id, actions.configure, enabled=False)
-    found = tx.execute(select(AuditEntry.action).where(AuditEntry.guild_id == guild_id))
+    found = tx.execute(
+        select(AuditEntry.action).where(AuditEntry.guild_id == guild_id).order_by(AuditEntry.id)
+    )
     assert found.scalars().all() == [
         "people.link_log_channel",
         "people.link_log",

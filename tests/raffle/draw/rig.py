@@ -18,6 +18,7 @@ from core.raffle.config import Config
 from core.raffle.draw import actions, claims, publishing, store
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
+from tests.acting import act
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
 from tests.raffle.scene import CONFIG, SETTINGS, find_period, give, viewer
@@ -54,7 +55,7 @@ def ended(
 ) -> int:
     """A raffle in which these viewers hold tickets, ended then or earlier; its number."""
     if channel:
-        change_setting(tx, guild_id, SETTINGS["channel"], channel, ADMIN)
+        act(tx, guild_id, change_setting, SETTINGS["channel"], channel, actor=ADMIN)
     number = period(tx, guild_id, START - earlier, END - earlier, winners=winners).number
     for name in names:
         viewer_id = viewer(tx, guild_id, name)

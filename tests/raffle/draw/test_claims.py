@@ -25,6 +25,7 @@ from core.raffle.draw import (
 from core.raffle.draw.discord import render_winner
 from core.raffle.draw.integrity import order_of
 from core.raffle.draw.records import Pick
+from tests.acting import act
 from tests.clean import cleaned
 from tests.raffle.draw.rig import (
     ADMIN,
@@ -84,14 +85,14 @@ def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> 
 
 def test_the_window_is_a_setting_and_its_last_instant_counts(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    change_setting(tx, guild_id, SETTINGS["claim_minutes"], 10, ADMIN)
+    act(tx, guild_id, change_setting, SETTINGS["claim_minutes"], 10, actor=ADMIN)
     froze(tx, guild_id, number)
     (message,) = posted(tx, guild_id, "raffle.frozen")
     shown = messages.frozen(message.payload).embed
     assert shown is not None
     assert "10 min" in [field.value for field in shown.fields]
     # Whoever does not like the first winner would like to make the time short.
-    change_setting(tx, guild_id, SETTINGS["claim_minutes"], 1, ADMIN)
+    act(tx, guild_id, change_setting, SETTINGS["claim_minutes"], 1, actor=ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
     notified(tx, pick)
@@ -267,7 +268,7 @@ def test_a_restart_of_the_bot_changes_nothing(tx: Connection, guild_id: int) -> 
 def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_told(
     tx: Connection, guild_id: int
 ) -> None:
-    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     dms_are_closed(tx)
@@ -282,7 +283,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
     assert shown.title is not None
     assert pick.name in shown.title
     # They choose another channel: it is posted there, and only then the time begins.
-    change_setting(tx, guild_id, SETTINGS["channel"], 4711, ADMIN)
+    act(tx, guild_id, change_setting, SETTINGS["channel"], 4711, actor=ADMIN)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
     again = posted(tx, guild_id, "raffle.winner")[-1]
     assert again.target == {"channel_id": 4711}
@@ -300,7 +301,7 @@ def test_a_winner_whom_nothing_reaches_keeps_the_whole_time_and_the_admins_are_t
 def test_a_winner_whom_nothing_reaches_and_who_is_excluded_is_replaced_at_once(
     tx: Connection, guild_id: int, told: bool
 ) -> None:
-    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     if not told:
@@ -358,7 +359,7 @@ def test_who_reads_direct_messages_can_claim_though_the_channel_is_gone(
 
 
 def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guild_id: int) -> None:
-    change_setting(tx, guild_id, ADMIN_CHANNEL, 555, ADMIN)
+    act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     dms_are_closed(tx)

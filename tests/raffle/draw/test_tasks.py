@@ -21,6 +21,7 @@ from core.kit.settings import read_settings
 from core.raffle.draw import tasks
 from core.raffle.draw.tasks import LATE, advance_draws, check_health
 from sandbox.serve import Sandbox, on_thread
+from tests.acting import act
 from tests.clean import cleaned
 from tests.patience import PATIENCE
 from tests.raffle.draw.rig import (
@@ -71,7 +72,7 @@ class Hall:
         known = {"auto": "auto_draw", "grace": "grace_minutes", "channel": "channel"}
         with self.services.database.begin() as tx:
             for name, value in values.items():
-                change_setting(tx, guild_id, SETTINGS[known[name]], value, ADMIN)
+                act(tx, guild_id, change_setting, SETTINGS[known[name]], value, actor=ADMIN)
 
     def state(self, guild_id: int) -> str:
         with self.services.database.begin() as tx:

@@ -16,6 +16,7 @@ from core.raffle.feature import FEATURE
 from core.raffle.ledger import standings, store
 from core.raffle.records import Entry, Gift
 from core.watchtime import actions as watchtime
+from tests.acting import act
 from tests.raffle.scene import (
     ADMIN,
     CONFIG,
@@ -64,7 +65,7 @@ _giftees = count(100_000)
 def choose(tx: Connection, guild_id: int, setting: GuildSetting[Any] | str, value: Any) -> None:
     """An admin has set this, or this setting of raffles."""
     declared = SETTINGS[setting] if isinstance(setting, str) else setting
-    change_setting(tx, guild_id, declared, value, ADMIN)
+    act(tx, guild_id, change_setting, declared, value, actor=ADMIN)
 
 
 def hear(tx: Connection, *events: Event) -> None:

@@ -16,6 +16,7 @@ from core.raffle.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
+from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE
 from tests.raffle.draw.rig import froze
@@ -317,7 +318,7 @@ def test_info_tells_everything(ask: Asker, world: World) -> None:
 def closed_channel(world: World) -> str:
     """The bot may not post raffle news; what admins read about it."""
     with world.database.begin() as tx:
-        note_trouble(tx, NORAS_CORNER_ID, 1, "forbidden", ["send_messages"], MIDDLE)
+        act(tx, NORAS_CORNER_ID, note_trouble, 1, "forbidden", ["send_messages"], at=MIDDLE)
     return "I can't post in <#1>. Give my role there: Send Messages."
 
 
