@@ -5,7 +5,7 @@ delivery could be relabelled. Fields that are `null` or empty in the wild are al
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from core.events.support import RedemptionStatus
+from core.events.support import Person, RedemptionStatus
 
 PLATFORM = "kick"
 
@@ -43,12 +43,12 @@ ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 ONE_MONTH = timedelta(days=45)
-"""Surely longer than one month, also with the three days by which Kick's ends are off (issue 368),
-and surely shorter than two."""
+"""Longer than any month, even with the three days by which Kick's ends are off (issue 368 of its
+documentation), and shorter than two."""
 
 
 def _instant_as_written(text: str) -> str:
-    """The text, once it is sure that it says a sensible instant."""
+    """The text itself, which has to be an instant."""
     if len(text) > 40:
         raise ValueError("not an instant")
     _INSTANT.validate_python(text)
@@ -56,7 +56,7 @@ def _instant_as_written(text: str) -> str:
 
 
 class Body(BaseModel):
-    """What all bodies share: the channel they are about, which decides whose they are."""
+    """What all bodies share: the channel that they are about."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -67,11 +67,7 @@ class Broadcaster(BaseModel):
     user_id: KickId
 
 
-class Someone(BaseModel):
-    """A person. Only the user id is certain: names and pictures are missing or empty in the wild,
-    and the persons of Kicks have fewer fields than others."""
-
-    user_id: KickId
+class _Named(BaseModel):
     username: str | None = None
     channel_slug: str | None = None
 
@@ -79,6 +75,35 @@ class Someone(BaseModel):
     def name(self) -> str:
         """The name, else its form in addresses, else nothing."""
         return self.username or self.channel_slug or ""
+
+
+class Someone(_Named):
+    """A person. Only the user id is certain: names and pictures are missing or empty in the wild,
+    and the persons of Kicks have fewer fields than others."""
+
+    user_id: KickId
+
+    @property
+    def person(self) -> Person:
+        return Person(user_id=self.user_id, name=self.name)
+
+
+class Anybody(_Named):
+    """A person who may lack an id: an anonymous one has neither id nor name."""
+
+    is_anonymous: bool | None = None
+    user_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+
+    @property
+    def name(self) -> str:
+        return "" if self.is_anonymous else super().name
+
+    @property
+    def person(self) -> Person | None:
+        """None if anonymous."""
+        if self.is_anonymous or not self.user_id:
+            return None
+        return Person(user_id=self.user_id, name=self.name)
 
 
 class Badge(BaseModel):
@@ -100,8 +125,7 @@ class ChatSender(Someone):
 
     def badge_types(self) -> tuple[str, ...]:
         """Such as `("moderator", "subscriber")`; empty when Kick sends none."""
-        badges = self.identity.badges if self.identity else None
-        return tuple(badge.type for badge in badges or ())
+        return tuple(badge.type for badge in (self.identity and self.identity.badges) or ())
 
 
 class ChatMessage(Body):
@@ -155,6 +179,8 @@ class _Subscription(Body):
     """A new subscription and a renewal have the same fields, and the type header is not signed:
     `duration` and the dates have to agree with the type."""
 
+    is_renewal: ClassVar[bool]
+
     subscriber: Someone
     duration: Annotated[int, Field(ge=1, lt=10_000)] | None = None
     created_at: Instant
@@ -173,45 +199,23 @@ class _Subscription(Body):
         is_one_month = self.expires_at is None or self.expires_at - self.created_at <= ONE_MONTH
         return self.months == 1 and is_one_month
 
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        if self._is_first_month() is self.is_renewal:
+            raise ValueError("new subscriptions are for the first month, renewals for later ones")
+        return self
+
 
 class SubscriptionNew(_Subscription):
     """`channel.subscription.new`."""
 
-    @model_validator(mode="after")
-    def _is_new(self) -> "SubscriptionNew":
-        if self._is_first_month() is False:
-            raise ValueError("this is a renewal")
-        return self
+    is_renewal = False
 
 
 class SubscriptionRenewal(_Subscription):
     """`channel.subscription.renewal`. `created_at` is when the subscription first began."""
 
-    @model_validator(mode="after")
-    def _is_a_renewal(self) -> "SubscriptionRenewal":
-        if self._is_first_month():
-            raise ValueError("this is a new subscription")
-        return self
-
-
-class Anybody(BaseModel):
-    """A person who may lack an id: an anonymous one has neither id nor name."""
-
-    is_anonymous: bool | None = None
-    user_id: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    username: str | None = None
-    channel_slug: str | None = None
-
-    def somebody(self) -> Someone | None:
-        """The person, unless anonymous."""
-        if self.is_anonymous or not self.user_id:
-            return None
-        return Someone(user_id=self.user_id, username=self.username, channel_slug=self.channel_slug)
-
-    @property
-    def name(self) -> str:
-        """The name, else its form in addresses, else nothing; nothing for an anonymous one."""
-        return "" if self.is_anonymous else self.username or self.channel_slug or ""
+    is_renewal = True
 
 
 class SubscriptionGifts(Body):
@@ -274,27 +278,27 @@ class Banned(Body):
 
 
 class LivestreamPoll(Body):
-    """Not Kick's: how our own poll of the livestreams is written down (`poll.livestream`)."""
+    """Not Kick's: how our own poll of the livestreams is stored (`poll.livestream`)."""
 
     seen_at: Instant
     started_at: Instant | None = None
     title: str | None = None
 
 
-SHAPES: dict[str, tuple[type[Body], ...]] = {
-    CHAT: (ChatMessage,),
-    "channel.followed": (Followed,),
-    "channel.subscription.new": (SubscriptionNew,),
-    "channel.subscription.renewal": (SubscriptionRenewal,),
-    "channel.subscription.gifts": (SubscriptionGifts,),
-    "channel.reward.redemption.updated": (Redemption,),
-    "livestream.status.updated": (StreamStarted, StreamStopped),
-    "livestream.metadata.updated": (StreamAbout,),
-    "moderation.banned": (Banned,),
-    "kicks.gifted": (Kicks,),
-    "poll.livestream": (LivestreamPoll,),
+SHAPES: dict[str, TypeAdapter[Any]] = {
+    CHAT: TypeAdapter(ChatMessage),
+    "channel.followed": TypeAdapter(Followed),
+    "channel.subscription.new": TypeAdapter(SubscriptionNew),
+    "channel.subscription.renewal": TypeAdapter(SubscriptionRenewal),
+    "channel.subscription.gifts": TypeAdapter(SubscriptionGifts),
+    "channel.reward.redemption.updated": TypeAdapter(Redemption),
+    "livestream.status.updated": TypeAdapter(StreamStarted | StreamStopped),
+    "livestream.metadata.updated": TypeAdapter(StreamAbout),
+    "moderation.banned": TypeAdapter(Banned),
+    "kicks.gifted": TypeAdapter(Kicks),
+    "poll.livestream": TypeAdapter(LivestreamPoll),
 }
-"""Kind -> the shapes it may have. What is not here is not understood by this version."""
+"""Kind -> the shape of its body. What is not here is not understood by this version."""
 
 WEBHOOK_KINDS = tuple(kind for kind in SHAPES if not kind.startswith("poll."))
 """The event types that are subscribed to."""
@@ -307,10 +311,5 @@ def parse(kind: str, body: object) -> Body:
         KeyError: the kind is not understood.
         ValueError: the body does not fit the kind.
     """
-    problems: list[ValueError] = []
-    for shape in SHAPES[kind]:
-        try:
-            return shape.model_validate(body)
-        except ValueError as error:
-            problems.append(error)
-    raise problems[0]
+    found: Body = SHAPES[kind].validate_python(body)
+    return found

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from core.kick.wire import AnswerLost, KickRejected, NoAnswer, Wire, as_documented, bearer
+from core.kick.wire import KickRejected, Wire, as_documented, bearer
 from core.kit.clock import RemoteClock, parse_instant
 from core.kit.errors import Outage
 from core.kit.settings import Settings
@@ -237,19 +237,16 @@ class KickClient:
                 the token's account, wherever `broadcaster_user_id` points.
 
         Raises:
-            AnswerLost: it may have been posted; Kick has no key to make a repetition harmless.
+            NoAnswer: it may have been posted; Kick has no key to make a repetition harmless.
         """
         body = {"type": kind, "content": text, "broadcaster_user_id": broadcaster_user_id}
         if reply_to:
             body["reply_to_message_id"] = reply_to
-        try:
-            answer = self._wire.ask(
-                "POST", f"{self._api}/public/v1/chat", headers=bearer(user_token), json=body
-            )
-            with as_documented():
-                is_sent, message_id = answer["data"]["is_sent"], answer["data"].get("message_id")
-        except NoAnswer as error:
-            raise AnswerLost(f"Kick may have the line: {error.reason}") from error
+        answer = self._wire.ask(
+            "POST", f"{self._api}/public/v1/chat", headers=bearer(user_token), json=body
+        )
+        with as_documented():
+            is_sent, message_id = answer["data"]["is_sent"], answer["data"].get("message_id")
         if not is_sent:
             raise Outage("Kick", "is_sent was false")
         return str(message_id or "")

@@ -1,7 +1,7 @@
 """Health checks of Kick's webhooks, accounts and chat."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -21,9 +21,6 @@ from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
 from core.kit.health_item import HealthItem, State
 from core.kit.words import plural
-
-UNKNOWN_FOR = timedelta(hours=1)
-DELAYS_FOR = timedelta(minutes=15)
 
 
 def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -77,18 +74,12 @@ def check_deliveries(tx: Connection, now: datetime) -> list[HealthItem]:
     by_channel: dict[int, list[WebhookSubscription]] = {}
     for one in store.list_subscriptions(tx):
         by_channel.setdefault(one.broadcaster_user_id, []).append(one)
-    odd = log.list_odd(
-        tx,
-        since=now - UNKNOWN_FOR,
-        delays_since=now - DELAYS_FOR,
-        late_seconds=LATE.total_seconds(),
-    )
     return [
         *(
             _subscribed(channel.guild_id, by_channel.get(channel.channel_id, ()), now)
             for channel in guilds.list_channels(tx, PLATFORM)
         ),
-        *(item for row in odd for item in _odd(row)),
+        *(item for row in log.list_odd(tx, now) for item in _odd(row)),
         *(_silent(alert) for alert in store.list_open_episodes(tx).values()),
     ]
 

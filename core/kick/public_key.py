@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from core.kick import store
 from core.kick.client import KickClient
-from core.kick.signature import SignedRequest, load_key
+from core.kick.deliveries import SignedRequest
 from core.kick.wire import KickRejected
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.errors import Outage
 
-LOOK_AGAIN = timedelta(seconds=15)
+FETCH_INTERVAL = timedelta(seconds=15)
 """Between two requests for Kick's key, of all threads and processes together: somebody who forges
 signatures must not make us ask Kick all the time. Deliveries in between are kept unverified."""
 
@@ -23,6 +24,14 @@ MOST_KEYS = 3
 """The newest keys that are tried. After a rotation, what was signed before is still on its way."""
 
 _log = structlog.get_logger(__name__)
+
+
+def load_key(pem: str) -> RSAPublicKey:
+    """The key from its PEM text. Raises ValueError if it is no RSA public key."""
+    key = load_pem_public_key(pem.encode())
+    if not isinstance(key, RSAPublicKey):
+        raise ValueError("Kick's public key is not an RSA key")
+    return key
 
 
 class KeyRing:
@@ -55,11 +64,11 @@ class KeyRing:
         """Ask Kick for its key if none is known yet; whether one is known now."""
         return self._load() is not None or self._fetch()
 
-    def renew(self, most_often: timedelta = LOOK_AGAIN) -> bool:
-        """Learn of new keys, from the database or, only so often, from Kick.
+    def renew(self, most_often: timedelta = FETCH_INTERVAL) -> bool:
+        """Load new keys from the database or, only so often, from Kick.
 
-        Waits for nobody else who is doing so. True when the newest key is that fresh: what still
-        does not fit was not signed with a key that Kick names today.
+        Another thread that is doing so is not waited for. True if the newest key is that fresh:
+        what does not fit then was not signed with a key that Kick names today.
         """
         if not self._lock.acquire(blocking=False):
             return False
@@ -71,7 +80,7 @@ class KeyRing:
             self._lock.release()
 
     def _is_recent(self, at: datetime | None, most: timedelta) -> bool:
-        # A clock that was set back must not keep us from asking.
+        # A clock that was set back must not stop us from asking.
         return at is not None and timedelta() <= self._clock() - at < most
 
     def _load(self) -> datetime | None:
@@ -83,7 +92,7 @@ class KeyRing:
         return found[0].fetched_at if found else None
 
     def _fetch(self) -> bool:
-        if self._is_recent(self._tried_at, LOOK_AGAIN):
+        if self._is_recent(self._tried_at, FETCH_INTERVAL):
             return False
         self._tried_at = self._clock()
         try:

@@ -1,20 +1,28 @@
-"""Timed work for Kick: maintain channels and subscriptions, and poll livestreams."""
+"""Timed work for Kick: maintain channels and subscriptions, poll livestreams, delete old rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
+import structlog
+from sqlalchemy import delete
+
+from core.events import ChatMessageSent, StreamSeenLive, StreamSeenOffline
 from core.inbox import actions as inbox
+from core.inbox import store as inbox_store
 from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.accounts.connect import forget_old_attempts
 from core.kick.accounts.tokens import renew_due
-from core.kick.bodies import POLL
+from core.kick.bodies import CHAT, POLL
 from core.kick.client import Livestream, client_of
+from core.kick.intake import log
 from core.kick.intake import store as intake
-from core.kick.intake.pruning import prune
 from core.kick.intake.reconcile import followed_channels, reconcile
+from core.kick.intake.records import UnattributedDelivery
+from core.kick.intake.rules import slices
 from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
 from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
@@ -28,6 +36,21 @@ MOST_AT_ONCE = 100
 SHORT_GAP = timedelta(minutes=1)
 """Beyond three missed polls, the longest gap that still counts as watched."""
 
+FORGETTABLE_KINDS = (CHAT, "poll.livestream")
+FORGETTABLE_EVENTS = (ChatMessageSent, StreamSeenLive, StreamSeenOffline)
+"""Deliveries and events that no money depends on."""
+
+SPARE = timedelta(days=1)
+"""Beyond the age at which a delivery is refused, so that its duplicate is always recognised."""
+
+DELETED_AT_ONCE = 1000
+"""Rows in one transaction, so that nothing waits long for a lock."""
+
+MOST_STEPS = 500
+"""In one run; the next run deletes the rest."""
+
+_log = structlog.get_logger(__name__)
+
 
 def tune_in(services: Services) -> None:
     """Find the channel of KICK_CHANNEL and put every channel's subscriptions in order. Trouble with
@@ -39,7 +62,7 @@ def tune_in(services: Services) -> None:
     """
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
-    # The numbers of a channel that was tied just now: the realtime feed waits for them.
+    # The realtime feed waits for the ids of a channel that has just been connected.
     steps = (follow_environment, reconcile, look_up_missing)
     troubles = [trouble for step in steps if (trouble := _attempt(step, services)) is not None]
     if troubles:
@@ -80,54 +103,84 @@ def learn_own_account(services: Services) -> None:
 
 
 def poll_livestreams(services: Services) -> None:
-    """Ask Kick who is live, and write the answer into the inbox like every other event."""
-    followed = followed_channels(services)
+    """Ask Kick who is live, and store the answer in the inbox like every other event."""
     client = client_of(services.settings)
     refusals: list[Refusal] = []
-    for start in range(0, len(followed), MOST_AT_ONCE):
-        some = followed[start : start + MOST_AT_ONCE]
+    for some in slices(followed_channels(services), MOST_AT_ONCE):
         try:
             live = {one.broadcaster_user_id: one for one in client.list_live(some)}
         except KickRejected as rejected:
             refusals.append(Refusal(str(rejected)))
         else:
-            _write_down(services, some, live)
+            _store_polled(services, some, live)
     if refusals:
         raise refusals[0]
 
 
-def _write_down(services: Services, asked: list[int], live: dict[int, Livestream]) -> None:
+def _store_polled(services: Services, asked: Sequence[int], live: dict[int, Livestream]) -> None:
     now = services.clock()
     starts = {user_id: live[user_id].started_at if user_id in live else None for user_id in asked}
     gap = timedelta(seconds=3 * services.settings.live_poll_seconds) + SHORT_GAP
+    deliveries = [
+        Delivery(
+            POLL,
+            f"{user_id}@{now.isoformat()}",
+            "poll.livestream",
+            f"kick:{user_id}",
+            {
+                "broadcaster": {"user_id": user_id},
+                "seen_at": now.isoformat(),
+                "started_at": started_at and started_at.isoformat(),
+                "title": live[user_id].title if started_at else None,
+            },
+            now,
+        )
+        for user_id, started_at in starts.items()
+    ]
     with services.database.begin() as tx:
         rename_channels(tx, {user_id: one.slug for user_id, one in live.items() if one.slug})
         intake.set_status_checks(tx, starts, now, now - gap)
-        for user_id in asked:
-            stream = live.get(user_id)
-            body = {
-                "broadcaster": {"user_id": user_id},
-                "seen_at": now.isoformat(),
-                "started_at": stream.started_at.isoformat() if stream else None,
-                "title": stream.title if stream else None,
-            }
-            inbox.receive(
-                tx,
-                Delivery(
-                    POLL,
-                    f"{user_id}@{now.isoformat()}",
-                    "poll.livestream",
-                    f"kick:{user_id}",
-                    body,
-                    now,
-                ),
-            )
+        inbox.receive_all(tx, deliveries)
 
 
 def look_up_channels(services: Services) -> None:
     """Look up what is not known of channels yet, and delete old links."""
     forget_old_attempts(services)
     look_up_missing(services)
+
+
+def prune(services: Services) -> None:
+    """Delete old lines of the webhook log, and chat and polls that can no longer come again.
+
+    What can come again depends on Kick's clock: were ours a week ahead, deliveries would be deleted
+    that Kick's signature still vouches for.
+    """
+    settings, now = services.settings, services.clock()
+    logged = now - timedelta(days=settings.webhook_log_days)
+    kicks_now = client_of(settings).time.now()
+    window = timedelta(seconds=settings.webhook_max_age_seconds)
+    old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
+    _in_steps(services, partial(log.delete_lines, before=logged))
+    with services.database.begin() as tx:
+        log.keep_newest(tx, CHAT, old)
+    for kind in FORGETTABLE_KINDS:
+        _in_steps(services, partial(inbox_store.delete_deliveries, kind=kind, before=old))
+    for event in FORGETTABLE_EVENTS:
+        _in_steps(services, partial(inbox_store.delete_events, event=event.__name__, before=old))
+    with services.database.begin() as tx:
+        tx.execute(delete(UnattributedDelivery).where(UnattributedDelivery.at < logged))
+
+
+def _in_steps(services: Services, delete_some: Callable[..., int]) -> None:
+    total = 0
+    for _ in range(MOST_STEPS):
+        with services.database.begin() as tx:
+            deleted = delete_some(tx, most=DELETED_AT_ONCE)
+        total += deleted
+        if deleted < DELETED_AT_ONCE:
+            break
+    if total:
+        _log.info("Old rows were deleted", rows=total)
 
 
 TASKS = (

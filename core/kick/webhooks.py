@@ -30,13 +30,12 @@ from prometheus_client import Counter
 
 from core.inbox.group_commit import Entry, GroupCommit
 from core.kick.client import client_of
-from core.kick.deliveries import Declined, read, sent_at_of
+from core.kick.deliveries import Declined, SignedRequest
 from core.kick.events import guilds_of
 from core.kick.intake import unverified
 from core.kick.intake.log import Arrival, WebhookLog
 from core.kick.intake.rules import is_too_old
 from core.kick.public_key import KeyRing
-from core.kick.signature import SignedRequest
 from core.kit.errors import Outage
 from core.kit.services import Services
 from core.kit.web import DeferredResponse, problem
@@ -116,9 +115,9 @@ class Intake:
             if not self._keys.has_signed(signed):
                 return self._check_unverified(signed, arrival, is_sure=is_sure)
         arrival.subscription_id = signed.subscription_id
-        arrival.sent_at = sent_at_of(signed)
+        arrival.sent_at = signed.sent_at
         arrival.kind = signed.kind
-        found = read(signed, arrival.at)
+        found = signed.read(arrival.at)
         if found is None:
             self._is_known_to_be_fresh(arrival.sent_at)
             self.log.write_other(arrival, "ignored")
@@ -161,7 +160,7 @@ class Intake:
         that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
         not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
-            found = read(signed, arrival.at)
+            found = signed.read(arrival.at)
         except Declined:
             raise not_kicks from None
         if found is None or not self._guilds_of(found[1]):

@@ -43,12 +43,8 @@ class KickRejected(Exception):
         self.code = code
 
 
-class AnswerLost(Exception):
-    """The request went out and no answer came: it may have had its effect."""
-
-
 class NoAnswer(Outage):
-    """The request was sent and no answer came that tells what became of it."""
+    """The request was sent, and no answer says whether it had its effect."""
 
 
 class Wire:

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 
 from core.kick import wire
 from core.kick.client import KickClient, User, client_of
-from core.kick.wire import AnswerLost, KickRejected
+from core.kick.wire import KickRejected, NoAnswer
 from core.kit.errors import Outage
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
@@ -346,7 +346,7 @@ def test_a_line_whose_answer_is_lost_may_have_been_said(
     client: KickClient, kick: KickDriver, token: str
 ) -> None:
     kick.fault(chat__lost_reply=1)
-    with pytest.raises(AnswerLost):
+    with pytest.raises(NoAnswer):
         client.send_chat(token, NORA, "hello", None)
     assert [line["text"] for line in kick.transcript()] == ["hello"]
 
@@ -355,21 +355,22 @@ def test_a_line_that_kick_says_it_did_not_send_is_tried_later(
     client: KickClient, kick: KickDriver, token: str
 ) -> None:
     kick.fault(chat__is_sent_false=1)
-    with pytest.raises(Outage, match="is_sent"):
+    with pytest.raises(Outage, match="is_sent") as raised:
         client.send_chat(token, NORA, "hello", None)
+    assert raised.type is Outage
     assert kick.transcript() == []
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (200, "", AnswerLost),
-        (200, "<html>", AnswerLost),
-        (200, '{"data": null}', AnswerLost),
-        (200, '{"data": []}', AnswerLost),
-        (200, "[]", AnswerLost),
-        (504, "<html>gateway timeout", AnswerLost),
-        (524, "a timeout occurred", AnswerLost),
+        (200, "", NoAnswer),
+        (200, "<html>", NoAnswer),
+        (200, '{"data": null}', NoAnswer),
+        (200, '{"data": []}', NoAnswer),
+        (200, "[]", NoAnswer),
+        (504, "<html>gateway timeout", NoAnswer),
+        (524, "a timeout occurred", NoAnswer),
         (500, "{}", Outage),
         (503, "{}", Outage),
         (429, "{}", Outage),
@@ -382,8 +383,9 @@ def test_only_an_answer_that_tells_nothing_leaves_a_line_in_doubt(
     httpserver: HTTPServer, status: int, body: str, expected: type[Exception]
 ) -> None:
     httpserver.expect_request("/public/v1/chat").respond_with_data(body, status)
-    with pytest.raises(expected):
+    with pytest.raises(expected) as raised:
         canned(httpserver).send_chat("token", NORA, "hello", None)
+    assert raised.type is expected
 
 
 @pytest.fixture
@@ -396,7 +398,7 @@ def test_a_line_that_went_out_and_got_no_answer_in_time_is_in_doubt(
     client: KickClient, kick: KickDriver, token: str
 ) -> None:
     kick.fault(api__slow_ms=600)
-    with pytest.raises(AnswerLost):
+    with pytest.raises(NoAnswer):
         client.send_chat(token, NORA, "hello", None)
     with pytest.raises(Outage, match="no answer in time"):
         client.public_key()
@@ -432,7 +434,7 @@ def talks(request: pytest.FixtureRequest) -> Iterator[int]:
 )
 def test_a_line_whose_answer_breaks_off_is_in_doubt(talks: int) -> None:
     client = KickClient(settings(kick_api_url=f"http://127.0.0.1:{talks}"))
-    with pytest.raises(AnswerLost):
+    with pytest.raises(NoAnswer):
         client.send_chat("token", NORA, "hello", None)
 
 
@@ -440,8 +442,9 @@ def test_a_refused_connection_carried_nothing() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
     client = KickClient(settings(kick_api_url=f"http://127.0.0.1:{port}"))
-    with pytest.raises(Outage):
+    with pytest.raises(Outage) as raised:
         client.send_chat("token", NORA, "hello", None)
+    assert raised.type is Outage
 
 
 def test_a_name_that_does_not_resolve_carried_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ from werkzeug import Request, Response
 
 from core.kick import store
 from core.kick.client import KickClient
-from core.kick.public_key import LOOK_AGAIN, MOST_KEYS, KeyRing
-from core.kick.signature import SignedRequest
+from core.kick.deliveries import SignedRequest
+from core.kick.public_key import FETCH_INTERVAL, MOST_KEYS, KeyRing
 from core.kit.database import Database
 from core.kit.errors import Outage
 from tests.kick.rig import NOON, StandingClock, new_key, pem_of, settings, sign
@@ -110,12 +110,12 @@ def test_while_kick_gives_no_key_those_in_hand_stay_and_it_is_not_asked_all_the_
     ring: KeyRing, kick: Kick, clock: StandingClock, answer: Response
 ) -> None:
     ring.renew()
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     kick.gives = answer
     assert [ring.renew() for _ in range(5)] == [False] * 5
     assert kick.asked == 2
     assert fits(ring) == [True, False]
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     kick.gives = kick.key(pem_of(NEW))
     assert ring.renew()
     assert fits(ring) == [True, True]
@@ -126,7 +126,7 @@ def test_a_rotated_key_is_fetched_and_the_old_one_kept(
 ) -> None:
     ring.renew()
     kick.gives = kick.key(pem_of(NEW))
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     assert ring.renew()
     assert fits(ring) == fits(KeyRing(client, clean)) == [True, True]
 
@@ -136,7 +136,7 @@ def test_bad_signatures_make_us_ask_at_most_every_few_seconds(
 ) -> None:
     assert all(ring.renew() for _ in range(5))
     assert kick.asked == 1
-    clock.forward(seconds=LOOK_AGAIN.total_seconds() - 1)
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds() - 1)
     assert ring.renew()
     assert kick.asked == 1
     clock.forward(seconds=1)
@@ -160,7 +160,7 @@ def test_what_another_process_fetched_need_not_be_asked_of_kick(
     ring.renew()
     other.has_signed(signed(0))
     kick.gives = kick.key(pem_of(NEW))
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     ring.renew()
     assert other.renew()
     assert fits(other) == [True, True]

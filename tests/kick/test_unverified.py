@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 from core.kick import store
 from core.kick.health import check_unverified
 from core.kick.intake import unverified
-from core.kick.intake.pruning import prune
-from core.kick.intake.unverified import KEPT_FOR, LOOK_ANYWAY, verify_deliveries
-from core.kick.public_key import LOOK_AGAIN
+from core.kick.intake.unverified import KEPT_FOR, RECHECK_INTERVAL, verify_deliveries
+from core.kick.public_key import FETCH_INTERVAL
+from core.kick.tasks import prune
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
@@ -96,10 +96,10 @@ def test_a_forgery_just_before_a_rotation_loses_nothing(
     assert counts(clean) == (0, 4)
     assert endpoint.asked == 1
 
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (0, 4), "Kick is asked less often for what seems to be forged"
-    clock.forward(seconds=LOOK_ANYWAY.total_seconds())
+    clock.forward(seconds=RECHECK_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (3, 1)
     assert endpoint.asked == 2
@@ -112,7 +112,7 @@ def test_what_comes_after_the_rotation_is_taken_as_soon_as_kick_may_be_asked_aga
     forge(kick)
     kick.key = endpoint.key = new_key(ROTATED)
     sent(kick, "early")
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     assert sent(kick) == STORED
     verify_deliveries(services)
     assert counts(clean) == (2, 1)
@@ -136,7 +136,7 @@ def test_while_kick_does_not_give_its_key_deliveries_are_held_and_health_says_so
     verify_deliveries(services)
     assert counts(clean) == (0, 2)
     endpoint.is_away = False
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (2, 0)
     assert health(services) is None
@@ -191,7 +191,7 @@ def test_a_key_that_kick_names_hours_later_still_verifies_them(
     clock.forward(hours=20)
     verify_deliveries(services)
     endpoint.key = new_key(ROTATED)
-    clock.forward(seconds=LOOK_ANYWAY.total_seconds())
+    clock.forward(seconds=RECHECK_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (1, 0)
 
@@ -219,7 +219,7 @@ def test_a_forgery_under_the_id_of_a_genuine_delivery_does_not_stand_in_its_way(
     assert sent(kick, "01JABC") == UNVERIFIED
     assert sent(kick, "01JABC") == UNVERIFIED
     endpoint.is_away = False
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (1, 1)
 
@@ -256,14 +256,14 @@ def test_the_number_held_is_bounded_and_forgeries_are_dropped_first(
     for _ in range(8):
         forge(kick)
     assert counts(clean) == (0, 5)
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     endpoint.is_away = True
     kick.key = endpoint.key = new_key(ROTATED)
     assert [sent(kick) for _ in range(5)] == [UNVERIFIED] * 5
     assert kick.send().status_code == 503
     assert counts(clean) == (0, 5)
     endpoint.is_away = False
-    clock.forward(seconds=LOOK_AGAIN.total_seconds())
+    clock.forward(seconds=FETCH_INTERVAL.total_seconds())
     verify_deliveries(services)
     assert counts(clean) == (5, 0)
 

@@ -174,7 +174,7 @@ def _chat(tx: Connection, services: Services, guild_id: int) -> Line:
 
 
 def _live(tx: Connection, broadcaster_user_id: int) -> Line:
-    check = intake.find_status_check(tx, broadcaster_user_id)
+    check = intake.list_status_checks(tx).get(broadcaster_user_id)
     if check is None:
         return Line("live status", "warn", _("not checked yet"))
     found = _("live") if check.started_at is not None else _("offline")

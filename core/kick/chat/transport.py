@@ -24,7 +24,7 @@ from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_u
 from core.kick.chat.rules import BETWEEN, cut, how_many_fit
 from core.kick.client import client_of
 from core.kick.store import list_bot_ids
-from core.kick.wire import AnswerLost, KickRejected
+from core.kick.wire import KickRejected, NoAnswer
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
@@ -110,20 +110,23 @@ class KickTransport:
         raise AssertionError("the last identity returns or raises")
 
     def _say_with(self, identity: ChatIdentity, message: Outgoing, text: str) -> str:
+        target = message.target
+
         def send(token: str) -> str:
-            return self._client.send_chat(
-                token,
-                message.target["broadcaster_user_id"],
-                text,
-                message.target.get("reply_to"),
-                identity.kind,
-            )
+            try:
+                return self._client.send_chat(
+                    token,
+                    target["broadcaster_user_id"],
+                    text,
+                    target.get("reply_to"),
+                    identity.kind,
+                )
+            except NoAnswer as lost:
+                raise Unsure(f"Kick may have the line: {lost.reason}") from lost
 
         token = identity.token()
         try:
             return send(token)
-        except AnswerLost as lost:
-            raise Unsure(str(lost)) from lost
         except KickRejected as rejected:
             if rejected.status != 401 or identity.renewed is None:
                 raise

@@ -9,11 +9,12 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, func, insert, select, text
+from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy.orm import Session
 
 from core.guilds import store as guilds
 from core.inbox import store as inbox
@@ -21,6 +22,7 @@ from core.inbox.store import Delivery
 from core.kick.bodies import PLATFORM, WEBHOOK
 from core.kick.deliveries import MOST_CHARACTERS
 from core.kick.intake.records import LogLine, UnattributedDelivery
+from core.kick.intake.rules import LATE
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.kit.records import GuildId
@@ -119,15 +121,9 @@ class WebhookLog:
 
 def add_lines(tx: Connection, lines: Sequence[Line]) -> None:
     """Add lines, of any server, to the log."""
-    for record in (LogLine, UnattributedDelivery):
-        rows = [_values(line) for line in lines if isinstance(line, record)]
-        if rows:
-            tx.execute(insert(record), rows, execution_options=ACROSS_GUILDS)
-
-
-def _values(line: Line) -> dict[str, Any]:
-    names = [column.name for column in line.__table__.columns if column.name != "id"]
-    return {name: getattr(line, name) for name in names}
+    with Session(tx) as session:
+        session.add_all(lines)
+        session.flush()
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -212,13 +208,13 @@ _LIST_ODD = text("""
 """).execution_options(**ACROSS_GUILDS)
 
 
-def list_odd(
-    tx: Connection, *, since: datetime, delays_since: datetime, late_seconds: float
-) -> Sequence[Row[Any]]:
-    """`guild_id`, `slowest_seconds` and `unknown` (deliveries by a subscription that we do not
-    know) of the servers whose deliveries came late or by an unknown subscription."""
-    times = {"since": since, "delays_since": delays_since, "late": late_seconds}
-    return tx.execute(_LIST_ODD, {"source": WEBHOOK, **times}).all()
+def list_odd(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
+    """`guild_id`, `slowest_seconds` (of the last quarter of an hour) and `unknown` (deliveries of
+    the last hour by a subscription that we do not know) of the servers with late or unknown ones.
+    """
+    times = {"since": now - timedelta(hours=1), "delays_since": now - timedelta(minutes=15)}
+    late = {"late": LATE.total_seconds()}
+    return tx.execute(_LIST_ODD, {"source": WEBHOOK, **times, **late}).all()
 
 
 # -- pruning --------------------------------------------------------------------------------------
@@ -248,9 +244,3 @@ _DELETE_LINES = text("""
 def delete_lines(tx: Connection, before: datetime, most: int) -> int:
     """Delete up to `most` of the oldest lines; returns how many."""
     return tx.execute(_DELETE_LINES, {"before": before, "most": most}).rowcount
-
-
-def delete_unattributed(tx: Connection, before: datetime) -> int:
-    """Delete old unattributed lines; returns how many. They are limited, so one statement does."""
-    old = delete(UnattributedDelivery).where(UnattributedDelivery.at < before)
-    return tx.execute(old).rowcount

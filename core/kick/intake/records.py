@@ -3,6 +3,7 @@
 What is about a channel is kept once, whichever servers follow it.
 """
 
+from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import (
@@ -17,8 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.kick.deliveries import SignedRequest
 from core.kick.intake.rules import Authority, Evidence
-from core.kick.signature import SignedRequest
 from core.kit.personal import holds
 from core.kit.records import GuildId, GuildRecord, PlatformUserId, Record, one_of
 
@@ -133,14 +134,7 @@ class UnverifiedDelivery(Record, kw_only=True):
     @property
     def request(self) -> SignedRequest:
         """The request as it came."""
-        return SignedRequest(
-            self.message_id,
-            self.timestamp,
-            self.body,
-            self.signature,
-            self.kind,
-            self.subscription_id,
-        )
+        return SignedRequest(**{one.name: getattr(self, one.name) for one in fields(SignedRequest)})
 
 
 class NoEventAlert(GuildRecord, kw_only=True):

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from core.kick.bodies import CHAT
 
 if TYPE_CHECKING:
     from core.kick.client import Subscription
+
+T = TypeVar("T")
 
 Authority = Literal["webhook", "feed"]
 Evidence = Literal["chat", "subscription", "selftest", "feed"]
@@ -80,15 +82,15 @@ def plan(kinds: Collection[str], listed: Iterable["Subscription"], ours: Collect
     return Plan(kept, tuple(kind for kind in sorted(kinds) if kind not in kept), tuple(surplus))
 
 
-def strays(listed: Iterable["Subscription"], followed: Collection[int]) -> list[str]:
-    """Subscriptions for channels that no server follows. While none follows any, nothing is a
-    stray: a new installation must not delete the subscriptions of one that has not moved yet."""
+def unfollowed(listed: Iterable["Subscription"], followed: Collection[int]) -> list[str]:
+    """Subscriptions for channels that no server follows. While none follows any, there are none: a
+    new installation must not delete the subscriptions of one that has not moved yet."""
     if not followed:
         return []
     return [one.id for one in listed if one.broadcaster_user_id not in followed]
 
 
-def slices(ids: Sequence[str], most: int) -> list[Sequence[str]]:
+def slices(ids: Sequence[T], most: int) -> list[Sequence[T]]:
     """In pieces that Kick takes at a time."""
     return [ids[start : start + most] for start in range(0, len(ids), most)]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kick.bodies import CHAT, FEED, WEBHOOK
@@ -44,35 +44,32 @@ def set_subscriptions(
     others = WebhookSubscription.kind.not_in(ids)
     is_channel = WebhookSubscription.broadcaster_user_id == broadcaster_user_id
     tx.execute(delete(WebhookSubscription).where(is_channel, others))
-    rows = [
-        {"kind": kind, "subscription_id": subscription_id, "trouble": troubles.get(kind)}
-        for kind, subscription_id in ids.items()
-    ]
-    _upsert(tx, broadcaster_user_id, rows, now, "subscription_id", "checked_at", "trouble")
+    rows = [{"kind": kind, "subscription_id": id} for kind, id in ids.items()]
+    _upsert(tx, broadcaster_user_id, rows, troubles, now, "subscription_id", "checked_at")
 
 
 def set_trouble(
     tx: Connection, broadcaster_user_id: int, kinds: Iterable[str], trouble: str, now: datetime
 ) -> None:
     """The channel could not be checked; the ids that are known stay."""
-    rows = [{"kind": kind, "trouble": trouble} for kind in kinds]
-    _upsert(tx, broadcaster_user_id, rows, now, "trouble")
+    troubles = dict.fromkeys(kinds, trouble)
+    _upsert(tx, broadcaster_user_id, [{"kind": kind} for kind in troubles], troubles, now)
 
 
 def _upsert(
     tx: Connection,
     broadcaster_user_id: int,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[dict[str, str | None]],
+    troubles: Mapping[str, str],
     now: datetime,
     *changed: str,
 ) -> None:
     statement = upsert(WebhookSubscription)
+    new = {column: statement.excluded[column] for column in (*changed, "trouble")}
+    shared = {"broadcaster_user_id": broadcaster_user_id, "checked_at": now}
     tx.execute(
-        statement.on_conflict_do_update(
-            constraint="kick_subscriptions_one_of_each",
-            set_={column: statement.excluded[column] for column in changed},
-        ),
-        [{"broadcaster_user_id": broadcaster_user_id, "checked_at": now, **row} for row in rows],
+        statement.on_conflict_do_update(constraint="kick_subscriptions_one_of_each", set_=new),
+        [{**row, **shared, "trouble": troubles.get(str(row["kind"]))} for row in rows],
     )
 
 
@@ -91,7 +88,7 @@ def list_authorities(tx: Connection, broadcaster_user_id: int) -> dict[str, Auth
     found = select(EventAuthority.kind, EventAuthority.authority).where(
         EventAuthority.broadcaster_user_id == broadcaster_user_id
     )
-    return dict(tx.execute(found).tuples().all())
+    return {row.kind: row.authority for row in tx.execute(found)}
 
 
 def set_authorities(
@@ -104,17 +101,22 @@ def set_authorities(
 ) -> None:
     """Decide; where it was decided before, only if `overrule`."""
     statement = upsert(EventAuthority)
-    name = "kick_authorities_one_a_kind"
-    only_new = statement.on_conflict_do_nothing(constraint=name)
-    all_of_them = statement.on_conflict_do_update(
-        constraint=name,
-        set_={"authority": statement.excluded.authority, "decided_at": now},
-        where=EventAuthority.authority != statement.excluded.authority,
-    )
-    channel = {"broadcaster_user_id": broadcaster_user_id, "decided_at": now}
+    is_new = EventAuthority.authority != statement.excluded.authority
     tx.execute(
-        all_of_them if overrule else only_new,
-        [{"kind": kind, "authority": authority, **channel} for kind, authority in decided.items()],
+        statement.on_conflict_do_update(
+            constraint="kick_authorities_one_a_kind",
+            set_={"authority": statement.excluded.authority, "decided_at": now},
+            where=is_new & literal(overrule),
+        ),
+        [
+            {
+                "broadcaster_user_id": broadcaster_user_id,
+                "kind": kind,
+                "authority": authority,
+                "decided_at": now,
+            }
+            for kind, authority in decided.items()
+        ],
     )
 
 
@@ -158,11 +160,6 @@ def set_status_checks(
     rows = [{"broadcaster_user_id": id, "started_at": at, **when} for id, at in seen.items()]
     if rows:
         tx.execute(_SET_STATUS_CHECK, rows)
-
-
-def find_status_check(tx: Connection, broadcaster_user_id: int) -> StatusCheck | None:
-    """The newest status check of a channel."""
-    return list_status_checks(tx).get(broadcaster_user_id)
 
 
 def list_status_checks(tx: Connection) -> dict[int, StatusCheck]:

@@ -14,11 +14,10 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 
 from core.inbox import actions as inbox
 from core.kick.client import client_of
-from core.kick.deliveries import Declined, read, sent_at_of
+from core.kick.deliveries import Declined, SignedRequest
 from core.kick.intake.records import UnverifiedDelivery
 from core.kick.intake.rules import is_too_old
-from core.kick.public_key import LOOK_AGAIN, KeyRing
-from core.kick.signature import SignedRequest
+from core.kick.public_key import FETCH_INTERVAL, KeyRing
 from core.kit.services import Services
 from core.kit.work import read_records
 
@@ -27,8 +26,8 @@ MOST_KEPT = 1000
 MOST_BYTES = 65_536
 """Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of that."""
 
-LOOK_ANYWAY = timedelta(minutes=5)
-"""How often Kick is asked for another key while no kept delivery matches its newest one."""
+RECHECK_INTERVAL = timedelta(minutes=5)
+"""How often Kick is asked for a new key while every kept delivery was tried with its newest one."""
 
 AT_ONCE = 100
 SECONDS = 15
@@ -89,48 +88,40 @@ def verify_deliveries(services: Services) -> None:
     keys = KeyRing(client_of(services.settings), services.database, services.clock)
     if not keys.ensure_key() or counts.oldest_at is None:
         return
-    keys.renew(LOOK_AGAIN if counts.unchecked else LOOK_ANYWAY)
-    after, some = 0, None
-    while keys.newest and some != []:
+    keys.renew(FETCH_INTERVAL if counts.unchecked else RECHECK_INTERVAL)
+    after = 0
+    while keys.newest:
         with services.database.begin() as tx:
             some = _list_unchecked(tx, keys.newest, after)
             _verify(tx, services, keys, some)
-        after = max((one.id for one in some), default=after)
+        if not some:
+            break
+        after = some[-1].id
 
 
-def _list_unchecked(tx: Connection, key: str, after: int) -> list[UnverifiedDelivery]:
+def _list_unchecked(tx: Connection, key: str, after: int) -> Sequence[UnverifiedDelivery]:
     """The oldest with a higher number that were not tried with this key."""
     is_unchecked = UnverifiedDelivery.checked_with.is_distinct_from(key)
     found = select(UnverifiedDelivery).where(is_unchecked, UnverifiedDelivery.id > after)
     oldest = found.order_by(UnverifiedDelivery.id).limit(AT_ONCE)
-    return list(read_records(tx, oldest.with_for_update(skip_locked=True)))
+    return read_records(tx, oldest.with_for_update(skip_locked=True))
 
 
 def _verify(
     tx: Connection, services: Services, keys: KeyRing, some: Sequence[UnverifiedDelivery]
 ) -> None:
-    genuine = [one for one in some if keys.has_signed(one.request)]
-    too_old = {one.id: _was_too_old(services, one) for one in genuine}
-    taken = [one for one in genuine if too_old[one.id] is False]
-    for one in taken:
-        _receive(tx, one)
+    done, unfitting = [], []
+    for one in some:
+        if not keys.has_signed(one.request):
+            unfitting.append(one.id)
+        elif (was_too_old := _was_too_old(services, one)) is not None:
+            done.append(one.id)
+            if not was_too_old:
+                _receive(tx, one.request)
     number = UnverifiedDelivery.id
-    done = [one.id for one in genuine if too_old[one.id] is not None]
     tx.execute(delete(UnverifiedDelivery).where(number.in_(done)))
-    unfitting = update(UnverifiedDelivery).values(checked_with=keys.newest)
-    tx.execute(unfitting.where(number.in_([one.id for one in some if one not in genuine])))
-    if taken:
-        _log.info("Deliveries were verified later", count=len(taken))
-
-
-def _receive(tx: Connection, one: UnverifiedDelivery) -> None:
-    try:
-        found = read(one.request)
-    except Declined as declined:  # an earlier version of ours could read it
-        _log.warning("An unverified delivery cannot be read", reason=declined.outcome)
-        return
-    if found is not None:
-        inbox.receive(tx, found[0])
+    checked = update(UnverifiedDelivery).values(checked_with=keys.newest)
+    tx.execute(checked.where(number.in_(unfitting)))
 
 
 def _was_too_old(services: Services, one: UnverifiedDelivery) -> bool | None:
@@ -138,8 +129,19 @@ def _was_too_old(services: Services, one: UnverifiedDelivery) -> bool | None:
     since = services.clock() - one.received_at
     kicks_now = client_of(services.settings).time.now()
     return is_too_old(
-        sent_at_of(one.request),
+        one.request.sent_at,
         timedelta(seconds=services.settings.webhook_max_age_seconds),
         one.received_at,
         kicks_now and kicks_now - since,
     )
+
+
+def _receive(tx: Connection, request: SignedRequest) -> None:
+    try:
+        found = request.read()
+    except Declined as declined:  # an earlier version could read it
+        _log.warning("An unverified delivery cannot be read", reason=declined.outcome)
+        return
+    if found is not None:
+        inbox.receive(tx, found[0])
+        _log.info("A delivery was verified later", delivery_id=request.message_id)

@@ -15,7 +15,7 @@ from core.kick.intake.rules import (
     plan,
     silent_since,
     slices,
-    strays,
+    unfollowed,
 )
 from tests.kick.rig import NOON, NORA, VERA
 
@@ -48,10 +48,10 @@ def test_of_doubles_the_known_one_stays_else_the_oldest() -> None:
     assert plan([CHAT], doubles, []).kept == {CHAT: "01"}
 
 
-def test_strays_are_of_channels_that_nobody_follows() -> None:
+def test_unfollowed_subscriptions_are_of_channels_that_nobody_follows() -> None:
     listed = [Subscription("1", NORA, CHAT), Subscription("2", VERA, CHAT)]
-    assert strays(listed, [NORA]) == ["2"]
-    assert strays(listed, []) == []
+    assert unfollowed(listed, [NORA]) == ["2"]
+    assert unfollowed(listed, []) == []
 
 
 def test_slices_hold_everything_in_order() -> None:
