@@ -26,8 +26,8 @@ from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifts
 from core.raffle.ledger import standings as tickets
 from core.raffle.ledger import store as ledger
-from core.raffle.ledger.store import Credited, NewEntry
-from core.raffle.records import Entry, Period
+from core.raffle.ledger.store import NewEntry
+from core.raffle.records import Period, SourceTotal
 from core.roles import store as roles
 from core.roles.rules import RoleSettings
 from core.slot_calls import actions as slot_calls
@@ -90,7 +90,7 @@ FILL = """
     SELECT guild_id, 1, viewer_id, viewer_id % 50 FROM people_viewers WHERE {here};
     INSERT INTO raffle_entries (guild_id, period, viewer_id, source, amount, source_key, at)
     SELECT guild_id, 1, viewer_id, 'bonus', 1, viewer_id, :now FROM people_viewers WHERE {here};
-    INSERT INTO raffle_reached (guild_id, period, source, viewer_id, tickets, step)
+    INSERT INTO raffle_source_totals (guild_id, period, source, viewer_id, tickets, entries)
     SELECT guild_id, 1, 'watchtime', viewer_id, 1, 1 FROM people_viewers WHERE {here};
     INSERT INTO raffle_gifts (guild_id, key, viewer_id, drop, at)
     SELECT guild_id, viewer_id, viewer_id, viewer_id / 10, :now FROM people_viewers WHERE {here};
@@ -270,11 +270,6 @@ def places(tx: Connection, guild_id: int) -> object:
     return run(tx, guild_id, tickets.list_places, 1, 10, 100, viewer_ids(tx, guild_id)[1])
 
 
-def set_reached(tx: Connection, guild_id: int) -> None:
-    now = {one: Credited(2, 2) for one in viewer_ids(tx, guild_id)}
-    run(tx, guild_id, ledger.set_credited, 1, "watchtime", now)
-
-
 def settle(tx: Connection, guild_id: int) -> object:
     return run(tx, guild_id, earning.credit, period(tx, guild_id))
 
@@ -356,13 +351,14 @@ STEPS: dict[str, Step] = {
     "balances": lambda tx, g: run(tx, g, ledger.get_balances, 1, viewer_ids(tx, g)),
     "drift of tickets": lambda tx, _guild_id: ledger.list_drift(tx),
     "watchers": lambda tx, g: run(tx, g, ledger.list_watchers, viewer_ids(tx, g)),
-    "reached": lambda tx, g: run(tx, g, ledger.list_credited, 1, "watchtime", viewer_ids(tx, g)),
-    "set reached": set_reached,
+    "totals of a source": lambda tx, g: run(
+        tx, g, ledger.list_totals, 1, "watchtime", viewer_ids(tx, g)
+    ),
     "settle": settle,
     "pool": in_guild(tickets.get_pool, 1),
     "own tickets": own_tickets,
     "places": places,
-    "sources": in_guild(tickets.list_sources, Entry.period == 1),
+    "sources": in_guild(tickets.list_sources, SourceTotal.period == 1),
     "raffles with tickets": in_guild(tickets.list_taken, None),
     "credit gifts": credit_gifts,
     "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),

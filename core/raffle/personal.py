@@ -9,9 +9,9 @@ from core.kit.privacy import personal_data
 from core.kit.work import Work
 from core.raffle.draw.claims import forget_winner
 from core.raffle.draw.records import Pick
-from core.raffle.records import Balance, Entry, Gift, Reached
+from core.raffle.records import Balance, Entry, Gift, SourceTotal
 
-_TICKETS = personal_data(Entry, Balance, Gift, Reached)
+_TICKETS = personal_data(Entry, Balance, SourceTotal, Gift)
 _WINS = select(
     Pick.period, Pick.k.label("place"), Pick.pseudonym, Pick.state, Pick.drawn_at, Pick.reason
 )

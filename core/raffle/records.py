@@ -191,6 +191,26 @@ class Balance(ViewerRecord, kw_only=True):
     )
 
 
+class SourceTotal(ViewerRecord, kw_only=True):
+    """How many tickets a viewer has from one source in a raffle."""
+
+    __tablename__ = "raffle_source_totals"
+
+    period: Mapped[int]
+    source: Mapped[Source] = mapped_column(Text)
+    tickets: Mapped[int] = mapped_column(BigInteger, comment="the sum of the entries")
+    entries: Mapped[int] = mapped_column(comment="how many there are")
+
+    __table_args__ = (
+        PrimaryKeyConstraint(
+            "guild_id", "period", "source", "viewer_id", name="raffle_source_totals_once"
+        ),
+        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_source_totals_period"),
+        viewer_key("raffle_source_totals_viewer"),
+        one_of("source", Source, name="raffle_source_totals_source"),
+    )
+
+
 # -- what tickets are derived from ----------------------------------------------------------------
 
 
@@ -250,30 +270,11 @@ class TicketRate(GuildRecord, kw_only=True):
     )
 
 
-class Reached(ViewerRecord, kw_only=True):
-    """How far the ledger is with what a viewer earned from one source."""
-
-    __tablename__ = "raffle_reached"
-
-    period: Mapped[int]
-    source: Mapped[Source] = mapped_column(Text)
-    tickets: Mapped[int] = mapped_column(BigInteger, comment="sum of the entries of this source")
-    step: Mapped[int] = mapped_column(comment="counts those entries; part of their keys")
-
-    __table_args__ = (
-        PrimaryKeyConstraint(
-            "guild_id", "period", "source", "viewer_id", name="raffle_reached_once"
-        ),
-        ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_reached_period"),
-        viewer_key("raffle_reached_viewer"),
-    )
-
-
 # -- triggers -------------------------------------------------------------------------------------
 
 # The draw depends on these two promises, so the database keeps them even if our own code has a bug.
 # The row lock makes an entry wait for a freeze in another transaction, and the freeze for it.
-_ENTRIES_ONLY_WHILE_OPEN = """
+_ENTRIES_KEPT = """
     CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN
@@ -289,17 +290,9 @@ _ENTRIES_ONLY_WHILE_OPEN = """
     CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
     BEFORE INSERT ON raffle_entries
     FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
-"""
-_ENTRIES_PERMANENT = """
-    CREATE OR REPLACE FUNCTION raffle_entries_permanent() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'entries are neither changed nor deleted'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_permanent';
-    END $$;
     CREATE OR REPLACE TRIGGER raffle_entries_permanent
     BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_permanent();
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
 """
 
 # What was published is as permanent as an entry. A trigger names the columns that never change,
@@ -308,7 +301,7 @@ _KEPT = """
     CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN
-        IF TG_OP = 'UPDATE' AND NOT EXISTS (
+        IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NOT EXISTS (
             SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
              USING (key)
              WHERE was.value <> becomes.value
@@ -354,6 +347,6 @@ def create_with(record: type[GuildRecord], ddl: str) -> None:
     event.listen(record.__table__, "after_create", DDL(ddl))  # type: ignore[no-untyped-call]
 
 
-create_with(Entry, _ENTRIES_ONLY_WHILE_OPEN + _ENTRIES_PERMANENT)
 create_with(Period, _KEPT + _PERIODS_KEPT)
+create_with(Entry, _ENTRIES_KEPT)
 create_with(Announcement, _ANNOUNCEMENTS_KEPT)

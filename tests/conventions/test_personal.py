@@ -27,7 +27,7 @@ _NOBODYS = {
         kick_webhook_log.kind kick_webhook_log.outcome outbox_messages.service
         outbox_messages.kind outbox_messages.error guild_audit_log.action guild_settings.key
         people_link_attempts.outcome people_panels.trouble raffle_rates.source
-        raffle_reached.source raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
+        raffle_picks.reason roles_rewards.obstacle roles_rewards.checked_terms
         roles_grants.reason wagers_polls.reason kick_accounts.scopes
         kick_review_items.gift_name
         guild_permissions.command_group""",
@@ -63,7 +63,7 @@ _NOBODYS = {
         wagers_changes.releases watchtime_adjustments.key raffle_entries.source_key""",
     "an amount": """
         raffle_balances.tickets raffle_draws.tickets raffle_entries.amount raffle_gifts.tickets
-        raffle_rates.tickets raffle_reached.tickets""",
+        raffle_rates.tickets raffle_source_totals.tickets""",
     "random, sealed or hashed": """
         kick_accounts.access_token kick_accounts.refresh_token
         kick_unverified_deliveries.checked_with

@@ -45,12 +45,13 @@ def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
 
         with database.begin() as tx:
             tx.execute(text("UPDATE raffle_balances SET tickets = tickets + 1"))
-            tx.execute(text("DELETE FROM raffle_reached"))
+            tx.execute(text("DELETE FROM raffle_source_totals"))
         done = audit(url, "audit")
         assert done.returncode == 1
         place = f"  server {GUILD}, raffle #1, viewer {mia}: "
         assert done.stdout.splitlines()[1:] == [
             f"{place}balance is 41, the entries add up to 40",
+            f"{place}gifted_sub is 0, the entries add up to 30",
             f"{place}watchtime is 0, the entries add up to 10",
         ]
         database.close()

@@ -872,7 +872,7 @@ ALTER TABLE raffle_periods ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE OR REPLACE FUNCTION raffle_kept() RETURNS trigger
     LANGUAGE plpgsql AS $$
     BEGIN
-        IF TG_OP = 'UPDATE' AND NOT EXISTS (
+        IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' AND NOT EXISTS (
             SELECT FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes
              USING (key)
              WHERE was.value <> becomes.value
@@ -1287,16 +1287,9 @@ CREATE OR REPLACE FUNCTION raffle_entries_only_while_open() RETURNS trigger
     CREATE OR REPLACE TRIGGER raffle_entries_only_while_open
     BEFORE INSERT ON raffle_entries
     FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
-
-    CREATE OR REPLACE FUNCTION raffle_entries_permanent() RETURNS trigger
-    LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'entries are neither changed nor deleted'
-            USING ERRCODE = 'check_violation', CONSTRAINT = 'raffle_entries_permanent';
-    END $$;
     CREATE OR REPLACE TRIGGER raffle_entries_permanent
     BEFORE UPDATE OR DELETE OR TRUNCATE ON raffle_entries
-    FOR EACH STATEMENT EXECUTE FUNCTION raffle_entries_permanent();;
+    FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();;
 
 CREATE TABLE raffle_balances (
 	guild_id BIGINT NOT NULL, 
@@ -1315,6 +1308,25 @@ COMMENT ON COLUMN raffle_balances.tickets IS 'the sum of the viewer''s entries';
 COMMENT ON COLUMN raffle_balances.left_out IS 'not in the frozen list, because not allowed to win at that moment';
 
 ALTER TABLE raffle_balances ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE raffle_source_totals (
+	guild_id BIGINT NOT NULL, 
+	period INTEGER NOT NULL, 
+	source TEXT NOT NULL, 
+	tickets BIGINT NOT NULL, 
+	entries INTEGER NOT NULL, 
+	viewer_id BIGINT NOT NULL, 
+	CONSTRAINT raffle_source_totals_once PRIMARY KEY (guild_id, period, source, viewer_id), 
+	CONSTRAINT raffle_source_totals_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
+	CONSTRAINT raffle_source_totals_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id), 
+	CONSTRAINT raffle_source_totals_source CHECK (source IN ('watchtime', 'gifted_sub', 'wager', 'bonus', 'correction'))
+);
+
+COMMENT ON COLUMN raffle_source_totals.tickets IS 'the sum of the entries';
+
+COMMENT ON COLUMN raffle_source_totals.entries IS 'how many there are';
+
+ALTER TABLE raffle_source_totals ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_gifts (
 	guild_id BIGINT NOT NULL, 
@@ -1368,24 +1380,6 @@ CREATE TABLE raffle_rates (
 COMMENT ON COLUMN raffle_rates.tickets IS 'for an hour, or whatever the unit is';
 
 ALTER TABLE raffle_rates ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE raffle_reached (
-	guild_id BIGINT NOT NULL, 
-	period INTEGER NOT NULL, 
-	source TEXT NOT NULL, 
-	tickets BIGINT NOT NULL, 
-	step INTEGER NOT NULL, 
-	viewer_id BIGINT NOT NULL, 
-	CONSTRAINT raffle_reached_once PRIMARY KEY (guild_id, period, source, viewer_id), 
-	CONSTRAINT raffle_reached_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number), 
-	CONSTRAINT raffle_reached_viewer FOREIGN KEY(guild_id, viewer_id) REFERENCES people_viewers (guild_id, viewer_id)
-);
-
-COMMENT ON COLUMN raffle_reached.tickets IS 'sum of the entries of this source';
-
-COMMENT ON COLUMN raffle_reached.step IS 'counts those entries; part of their keys';
-
-ALTER TABLE raffle_reached ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE raffle_draws (
 	guild_id BIGINT NOT NULL, 

@@ -19,7 +19,7 @@ from core.people.records import Viewer
 from core.people.store import find_link
 from core.raffle.actions import get_shown
 from core.raffle.ledger import actions, gifts, messages, standings
-from core.raffle.records import Entry
+from core.raffle.records import SourceTotal
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
@@ -105,9 +105,9 @@ def _load_stats(work: Work, who: str | None, is_admin: bool) -> discord.Embed:
         return messages.not_linked()
     number = get_shown(work).number
     if viewer is None:
-        pool, which = standings.get_pool(work, number), Entry.period == number
+        pool, which = standings.get_pool(work, number), SourceTotal.period == number
     else:
-        pool, which = None, Entry.viewer_id == viewer.viewer_id
+        pool, which = None, SourceTotal.viewer_id == viewer.viewer_id
     taken = standings.list_taken(work, viewer.viewer_id if viewer else None)
     return messages.stats(viewer, pool, standings.list_sources(work, which), taken)
 

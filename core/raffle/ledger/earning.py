@@ -15,7 +15,7 @@ from core.kit.work import Work
 from core.raffle import rules
 from core.raffle.actions import hold_open
 from core.raffle.ledger import gifts, store
-from core.raffle.ledger.store import Credited, NewEntry
+from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Period, Source, TicketRate
 from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
 from core.wagers.store import list_wagered_between
@@ -47,7 +47,7 @@ def _read_watched(
     """Of linked viewers, including time from before the link. Viewers who watched nothing matter
     only if they have tickets for it already, because an admin took their watchtime away."""
     watched = watched_between(work.tx, work.guild_id, viewer_ids, start, end)
-    credited = store.list_credited(work, period.number, "watchtime", viewer_ids)
+    credited = store.list_totals(work, period.number, "watchtime", viewer_ids)
     watchers = store.list_watchers(work, watched.keys() | credited.keys())
     return {one: watched[one] // MICROSECOND if one in watched else 0 for one in watchers}
 
@@ -78,23 +78,17 @@ def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -
     number, source = period.number, measure.source
     earned = _list_earned(work, period, measure, _list_rates(work, period, measure), viewer_ids)
     due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
-    credited = store.list_credited(work, number, source, due)
-    behind = {one: d for one, d in due.items() if d != credited.get(one, Credited()).tickets}
+    posted = store.list_totals(work, number, source, due)
+    behind = {one: d for one, d in due.items() if d != posted.get(one, (0, 0))[0]}
     balances = store.get_balances(work, number, behind)
     new: list[NewEntry] = []
-    after: dict[int, Credited] = {}
     for viewer_id, tickets in sorted(behind.items()):
-        before = credited.get(viewer_id, Credited())
-        amount = rules.change(tickets, before.tickets, balances.get(viewer_id, 0))
+        before, entries = posted.get(viewer_id, (0, 0))
+        amount = rules.change(tickets, before, balances.get(viewer_id, 0))
         if amount != 0:
-            step = before.step + 1
-            key = f"{source}:{number}:{viewer_id}:{step}"
+            key = f"{source}:{number}:{viewer_id}:{entries + 1}"
             new.append(NewEntry(viewer_id, amount, key, work.now))
-            after[viewer_id] = Credited(before.tickets + amount, step)
-    if new:
-        store.post_entries(work, number, source, new)
-        store.set_credited(work, number, source, after)
-    return len(new)
+    return store.post_entries(work, number, source, new)
 
 
 def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Row, func, select, text
 
 from core.kit.work import Work
 from core.people.exclusions.store import excluded_from
-from core.raffle.records import Entry
+from core.raffle.records import Entry, SourceTotal
 
 _EXCLUDED = excluded_from("raffle", at=":now")
 
@@ -94,15 +94,16 @@ _GET_OWN = text(
 def get_own(work: Work, period: int, viewer_id: int) -> Own:
     """A viewer's tickets, and how they compare."""
     row = work.tx.execute(_GET_OWN, _where(work, period, viewer_id=viewer_id)).one()
-    sources = list_sources(work, Entry.viewer_id == viewer_id, Entry.period == period)
+    theirs = (SourceTotal.viewer_id == viewer_id, SourceTotal.period == period)
+    sources = list_sources(work, *theirs)
     return Own(row.tickets, sources, row.rank, row.linked, Pool(row.viewers, row.all_tickets))
 
 
 def list_sources(work: Work, *which: ColumnElement[bool]) -> Sequence[tuple[str, int]]:
-    """Source and sum of such entries, the largest first."""
-    added = func.sum(Entry.amount).cast(BigInteger)
-    found = select(Entry.source, added).where(*which).group_by(Entry.source)
-    return work.execute(found.order_by(added.desc(), Entry.source)).all()
+    """Source and sum of such totals, the largest first."""
+    added = func.sum(SourceTotal.tickets).cast(BigInteger)
+    found = select(SourceTotal.source, added).where(*which).group_by(SourceTotal.source)
+    return work.execute(found.order_by(added.desc(), SourceTotal.source)).all()
 
 
 _LIST_PLACES = text(

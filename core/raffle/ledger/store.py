@@ -4,7 +4,7 @@ Whoever posts entries for several viewers holds the raffle with `hold_open`, so 
 transactions never wait for each other's balances.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from core.kit.database import among
 from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import select_excluded
 from core.people.records import Link
-from core.raffle.records import Balance, Entry, Reached, Source, TicketRate
+from core.raffle.records import Balance, Entry, Source, SourceTotal, TicketRate
 from core.raffle.rules import Rate
 
 # -- entries and balances -------------------------------------------------------------------------
@@ -47,11 +47,18 @@ _POST_ENTRIES = text("""
             ON CONFLICT ON CONSTRAINT raffle_entries_once DO NOTHING
         RETURNING viewer_id, amount
     ), sums AS (
-        SELECT viewer_id, sum(amount) AS amount FROM posted GROUP BY viewer_id
+        SELECT viewer_id, sum(amount) AS amount, count(*) AS entries FROM posted GROUP BY viewer_id
     ), added AS (
         UPDATE raffle_balances AS b SET tickets = b.tickets + sums.amount
           FROM sums
          WHERE b.guild_id = :guild_id AND b.period = :period AND b.viewer_id = sums.viewer_id
+    ), added_to_source AS (
+        INSERT INTO raffle_source_totals AS t
+                    (guild_id, period, source, viewer_id, tickets, entries)
+        SELECT :guild_id, :period, :source, viewer_id, amount, entries FROM sums
+            ON CONFLICT ON CONSTRAINT raffle_source_totals_once
+            DO UPDATE SET tickets = t.tickets + excluded.tickets,
+                          entries = t.entries + excluded.entries
     )
     SELECT count(*) FROM posted
 """)
@@ -66,8 +73,8 @@ def post_entries(
     reason: str = "",
     actor: int | None = None,
 ) -> int:
-    """Write tickets into the ledger and into the balances; returns how many entries were new: a
-    cause counts once.
+    """Write tickets into the ledger and add them to the balances and the totals of the source;
+    returns how many entries were new: a cause counts once.
 
     Raises:
         IntegrityError: `raffle_entries_only_while_open`, the raffle takes no more tickets;
@@ -102,11 +109,10 @@ _LIST_DRIFT = text("""
     WITH cached AS (
         SELECT 'balance' AS what, guild_id, period, viewer_id, tickets FROM raffle_balances
         UNION ALL
-        SELECT source, guild_id, period, viewer_id, tickets FROM raffle_reached
+        SELECT source, guild_id, period, viewer_id, tickets FROM raffle_source_totals
     ), entries AS (
         SELECT what, guild_id, period, viewer_id, sum(amount)::bigint AS tickets
           FROM raffle_entries, LATERAL (VALUES ('balance'), (source)) AS counted (what)
-         WHERE what IN ('balance', 'watchtime', 'wager')
          GROUP BY what, guild_id, period, viewer_id
     )
     SELECT what, guild_id, period, viewer_id,
@@ -118,8 +124,8 @@ _LIST_DRIFT = text("""
 
 
 def list_drift(tx: Connection) -> Sequence[Row[Any]]:
-    """Every balance, and every sum of a source in `Reached`, that is not the sum of its entries:
-    something is broken. Reads the ledgers of all guilds."""
+    """Every balance, and every total of a source, that is not the sum of its entries: something is
+    broken. Reads the ledgers of all guilds."""
     return tx.execute(_LIST_DRIFT).all()
 
 
@@ -152,43 +158,14 @@ def list_watchers(work: Work, viewer_ids: Collection[int]) -> list[int]:
     return list(work.tx.scalars(found.order_by(Link.viewer_id)))
 
 
-class Credited(NamedTuple):
-    """What is in the ledger of what somebody earned from one source; see `Reached`."""
-
-    tickets: int = 0
-    step: int = 0
-
-
-def list_credited(
+def list_totals(
     work: Work, period: int, source: Source, viewer_ids: Collection[int] | None = None
-) -> dict[int, Credited]:
-    """Viewer id -> tickets from the source so far, of everyone or of these."""
-    wanted = select(Reached.viewer_id, Reached.tickets, Reached.step).where(
-        Reached.period == period, Reached.source == source
+) -> dict[int, tuple[int, int]]:
+    """Viewer id -> tickets from the source so far and the number of their entries, of everyone or
+    of these."""
+    wanted = select(SourceTotal.viewer_id, SourceTotal.tickets, SourceTotal.entries).where(
+        SourceTotal.period == period, SourceTotal.source == source
     )
     if viewer_ids is not None:
-        wanted = wanted.where(among(Reached.viewer_id, viewer_ids))
-    return {row.viewer_id: Credited(row.tickets, row.step) for row in work.execute(wanted)}
-
-
-_SET_REACHED = text("""
-    INSERT INTO raffle_reached AS r (guild_id, period, source, viewer_id, tickets, step)
-    SELECT :guild_id, :period, :source, viewer_id, tickets, step
-      FROM unnest(CAST(:viewer_ids AS bigint[]), CAST(:tickets AS bigint[]),
-                  CAST(:steps AS integer[])) AS now (viewer_id, tickets, step)
-        ON CONFLICT ON CONSTRAINT raffle_reached_once
-        DO UPDATE SET tickets = excluded.tickets, step = excluded.step
-""")
-
-
-def set_credited(work: Work, period: int, source: Source, now: Mapping[int, Credited]) -> None:
-    """Record how far the ledger is. Hold the raffle with `hold_open`."""
-    values = {
-        "guild_id": work.guild_id,
-        "period": period,
-        "source": source,
-        "viewer_ids": list(now),
-        "tickets": [one.tickets for one in now.values()],
-        "steps": [one.step for one in now.values()],
-    }
-    work.tx.execute(_SET_REACHED, values)
+        wanted = wanted.where(among(SourceTotal.viewer_id, viewer_ids))
+    return {viewer_id: (tickets, entries) for viewer_id, tickets, entries in work.execute(wanted)}

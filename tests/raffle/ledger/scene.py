@@ -14,7 +14,7 @@ from core.kit.work import Work
 from core.people import store as people
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import standings, store
-from core.raffle.records import Entry, Gift
+from core.raffle.records import Entry, Gift, SourceTotal
 from core.watchtime import actions as watchtime
 from tests.acting import act
 from tests.raffle.scene import (
@@ -162,7 +162,7 @@ def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> i
 
 
 def sources(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> dict[str, int]:
-    theirs = (Entry.viewer_id == viewer_id, Entry.period == number)
+    theirs = (SourceTotal.viewer_id == viewer_id, SourceTotal.period == number)
     return dict(do(tx, guild_id, MIDDLE, standings.list_sources, *theirs))
 
 
