@@ -32,11 +32,7 @@ def find_shown(work: Work) -> Period | None:
 
 
 def get_shown(work: Work) -> Period:
-    """The same.
-
-    Raises:
-        Refusal: there has been none.
-    """
+    """The same; raises Refusal if there has been none."""
     if shown := find_shown(work):
         return shown
     raise Refusal(
@@ -88,11 +84,7 @@ def open_period(
     ends_with_month: bool = False,
 ) -> Period:
     """Open a raffle with a new seed, of which only the commitment is published, and announce which
-    round of the beacon is expected to decide.
-
-    Raises:
-        Refusal: another raffle runs at the same time.
-    """
+    round of the beacon is expected to decide. Raises Refusal if another raffle runs then."""
     work.lock(Lock.RAFFLES)
     require_free(work, starts_at, ends_at)
     seed = new_secret()
@@ -117,11 +109,8 @@ def open_period(
 
 
 def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: int = 0) -> None:
-    """Check that no raffle but the one with this number runs at that time. Hold `Lock.RAFFLES`.
-
-    Raises:
-        Refusal: one does.
-    """
+    """Raise Refusal if another raffle than the one with this number runs at that time. Hold
+    `Lock.RAFFLES`."""
     overlapping = store.TOOK_PLACE.where(
         Period.starts_at < ends_at, Period.ends_at > starts_at, Period.number != number
     )
@@ -184,11 +173,9 @@ def find_problem(work: Work) -> str:
 def announce(work: Work, config: Config, opened: Period) -> None:
     """Post the commitment and the plan in the raffle's channel, if there is one."""
     payload = {
-        "number": opened.number,
+        **opened.dates,
         "prize": opened.prize,
         "winners": opened.winners_wanted,
-        "starts_at": opened.starts_at.isoformat(),
-        "ends_at": opened.ends_at.isoformat(),
         "planned": opened.starts_at > work.now,
         "commitment": opened.commitment,
         "page": config.page_of(opened.public_id),

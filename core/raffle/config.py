@@ -25,11 +25,7 @@ class Config:
         return f"{self.public_url}{PATH}/{public_id}"
 
     def decrypt(self, sealed: str) -> bytes:
-        """A raffle's seed or salt.
-
-        Raises:
-            Refusal: the key that encrypted it is not configured any more.
-        """
+        """A raffle's seed or salt; raises Refusal if the key that encrypted it was removed."""
         try:
             return bytes.fromhex(self.vault.open(sealed))
         except SealBroken as broken:

@@ -81,6 +81,12 @@ class Period(GuildRecord, kw_only=True):
     def is_cancelled(self) -> bool:
         return self.state == "closed" and self.drawn_at is None
 
+    @property
+    def dates(self) -> dict[str, Any]:
+        """Which raffle it is and when it takes place, for messages and the audit log."""
+        starts_at, ends_at = self.starts_at.isoformat(), self.ends_at.isoformat()
+        return {"number": self.number, "starts_at": starts_at, "ends_at": ends_at}
+
 
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 

@@ -45,11 +45,8 @@ class Changed(NamedTuple):
 
 
 def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> Changed:
-    """Give tickets to somebody, or take them. `cause` is the command's own id: it counts once.
-
-    Raises:
-        Refusal: there is nobody of this name, no raffle takes tickets, or they do not have as many.
-    """
+    """Give tickets to somebody, or take as many as they have. `cause` is the command's own id: it
+    counts once."""
     source: Source = "bonus" if amount > 0 else "correction"
     viewer = people.find_person(work.tx, work.guild_id, who)
     number, reason = hold_latest(work), reason.strip()[:LONGEST_REASON]
@@ -72,11 +69,7 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
 
 def hold_latest(work: Work) -> int:
     """The number of the raffle that runs, or else of the last one that ended and still takes
-    tickets. Until the transaction ends, nobody else changes it or posts entries.
-
-    Raises:
-        Refusal: there is none.
-    """
+    tickets. Until the transaction ends, nobody else changes it or posts entries."""
     begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
     period = max(begun, key=lambda one: one.ends_at, default=None)
     if period is None:
@@ -160,12 +153,8 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 
 def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
-    """Whose tickets are meant: the asker's own (None if they are not linked), or anybody's for an
-    admin.
-
-    Raises:
-        Refusal: there is nobody of this name, or the asker may not ask about others.
-    """
+    """Whose tickets are meant: the asker's own (None if they are not linked), or for an admin
+    anybody's. Raises Refusal if it is somebody else's, or nobody's."""
     if who is not None and is_admin:
         return people.find_person(work.tx, work.guild_id, who)
     link = people_store.find_link(work.tx, work.guild_id, work.actor)
@@ -182,12 +171,8 @@ def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
 
 
 def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:
-    """This viewer, or the asker's own account; None if they are not linked. Admins see the tickets
-    of everybody.
-
-    Raises:
-        Refusal: it is somebody else's account.
-    """
+    """This viewer, or the asker's own account; None if they are not linked. Raises Refusal if it is
+    somebody else's account and the asker is no admin."""
     link = people_store.find_link(work.tx, work.guild_id, work.actor)
     own_id = link.viewer_id if link else None
     if viewer_id not in (None, own_id) and not is_admin:
@@ -214,11 +199,7 @@ class Standing(NamedTuple):
 
 def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standing | None:
     """A viewer's tickets in the raffle that runs, or in the last one; the asker's own if no viewer
-    is given, and None if they are not linked.
-
-    Raises:
-        Refusal: there has been no raffle, or it is somebody else's account.
-    """
+    is given, and None if they are not linked."""
     viewer = find_visible(work, viewer_id, is_admin=is_admin)
     if viewer is None:
         return None
@@ -229,9 +210,5 @@ def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standi
 
 
 def get_raffle(work: Work, number: str) -> Period:
-    """The raffle with this number, or the present one.
-
-    Raises:
-        Refusal: there has been no raffle.
-    """
+    """The raffle with this number, or the present one; raises Refusal if there has been none."""
     return (work.find(Period, int(number)) if number else None) or get_shown(work)

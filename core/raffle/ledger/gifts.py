@@ -198,11 +198,7 @@ class Voided(NamedTuple):
 
 
 def list_given(work: Work, who: str) -> Sequence[Drop]:
-    """The last gifts of somebody, at least one.
-
-    Raises:
-        Refusal: there is nobody of this name, or they have given nothing.
-    """
+    """The last gifts of somebody; raises Refusal if there are none."""
     viewer = people.find_person(work.tx, work.guild_id, who)
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
@@ -210,11 +206,7 @@ def list_given(work: Work, who: str) -> Sequence[Drop]:
 
 
 def void_drop(work: Work, drop: str) -> Voided:
-    """Take back what was given at one instant, except what counts in a frozen list.
-
-    Raises:
-        Refusal: it was taken back before, or its raffle's list is frozen.
-    """
+    """Take back what was given at one instant, except what counts in a frozen list."""
     known = list_drops(work, drop=drop)
     if not known:
         raise Refusal(_("I do not know that gift."))

@@ -61,8 +61,13 @@ def standing(current: Standing) -> discord.Embed:
         name=_("Raffle #{number}").format(number=period.number),
         value=when_words(period, current.ended),
     )
-    if period.prize:
-        embed.add_field(name=_("Prize"), value=safe(period.prize, 300))
+    return add_prize(embed, period.prize)
+
+
+def add_prize(embed: discord.Embed, prize: str, *, inline: bool = True) -> discord.Embed:
+    """Show what can be won, if it is known."""
+    if prize:
+        embed.add_field(name=_("Prize"), value=safe(prize, 300), inline=inline)
     return embed
 
 
@@ -243,10 +248,7 @@ def waited(payload: Mapping[str, Any]) -> Rendered:
     body = _("They count in raffle #{number} now, which ends {when}.").format(
         number=payload["number"], when=ago(parse_instant(payload["ends_at"]))
     )
-    embed = card("🎟️ " + title, body, tone="kick")
-    if payload["prize"]:
-        embed.add_field(name=_("Prize"), value=safe(payload["prize"], 300))
-    return Rendered(embed)
+    return Rendered(add_prize(card("🎟️ " + title, body, tone="kick"), payload["prize"]))
 
 
 def changes() -> dict[str, tuple[Tone, str]]:

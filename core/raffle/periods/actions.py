@@ -11,7 +11,7 @@ from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.raffle.actions import (
     find_problem,
-    find_shown,
+    get_shown,
     lock_period,
     log_change,
     no_such_raffle,
@@ -52,11 +52,7 @@ def open_due(work: Work, config: Config) -> Period | None:
 
 
 def start(work: Work, config: Config, start_day: int | None, end_day: int | None) -> Period:
-    """Open a raffle from a day of this month, or from now; later ones open each month.
-
-    Raises:
-        Refusal: another one runs in that time, or a day does not fit.
-    """
+    """Open a raffle from a day of this month, or from now; later ones open each month."""
     work.lock(Lock.RAFFLES)
     zone = time_zone_of(work.tx, work.guild_id)
     opened = _open(work, config, rules.between_days(work.now, zone, start_day, end_day))
@@ -94,28 +90,20 @@ def name_prize(work: Work) -> None:
             continue
         lock_period(work, period.number)  # and read it again
         if period.state == "open" and not period.prize:
-            before = _dates(period)
+            before = period.dates
             period.prize = prize
             _announce_change(work, period, "prize", before)
 
 
 def end(work: Work, number: int) -> Period:
-    """End this raffle now, or cancel it if it has not begun. No new one opens each month.
-
-    Raises:
-        Refusal: it is over already.
-    """
+    """End this raffle now, or cancel it if it has not begun. No new one opens each month."""
     ended = _end_now(work, number)
     _set_monthly(work, False)
     return ended
 
 
 def restart(work: Work, config: Config, number: int) -> Period:
-    """End this raffle now and open the next one, with the same end; returns the new one.
-
-    Raises:
-        Refusal: it is over already.
-    """
+    """End this raffle now and open the next one, with the same end; returns the new one."""
     work.lock(Lock.RAFFLES)
     running = find_open(work, work.now)
     if running is None or running.number != number:
@@ -133,7 +121,7 @@ def _end_now(work: Work, number: int) -> Period:
         raise _is_over(number)
     if period.starts_at >= whole_second(work.now):
         return _cancel_now(work, period)
-    before = _dates(period)
+    before = period.dates
     period.ends_at, period.ends_with_month = whole_second(work.now), False
     return _announce_change(work, period, "end", before)
 
@@ -146,17 +134,13 @@ def _is_over(number: int) -> Refusal:
 
 
 def cancel(work: Work, number: int) -> Period:
-    """Nobody wins this raffle, and its tickets no longer count. The ledger keeps them.
-
-    Raises:
-        Refusal: it is drawn, or its winners are certain already.
-    """
+    """Nobody wins this raffle, and its tickets no longer count. The ledger keeps them."""
     work.lock(Lock.RAFFLES)
     return _cancel_now(work, _require_undrawn(work, lock_period(work, number), number))
 
 
 def _cancel_now(work: Work, period: Period) -> Period:
-    before = _dates(period)
+    before = period.dates
     period.state, period.closed_at = "closed", work.now
     if period.ends_at > work.now:  # another raffle can take its time
         period.ends_at = max(period.starts_at, whole_second(work.now))
@@ -166,11 +150,7 @@ def _cancel_now(work: Work, period: Period) -> Period:
 
 def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     """Give the current or next raffle these dates, both included, or open one with them. The start
-    of a raffle that runs stays as it is.
-
-    Raises:
-        Refusal: the dates are past, or another raffle runs then.
-    """
+    of a raffle that runs stays as it is."""
     work.lock(Lock.RAFFLES)
     zone = time_zone_of(work.tx, work.guild_id)
     wanted = rules.between_dates(first, last, work.now, zone)
@@ -194,7 +174,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     if period is None:
         return _open(work, config, wanted)
     require_free(work, wanted.starts_at, wanted.ends_at, number=period.number)
-    before = _dates(period)
+    before = period.dates
     period.starts_at, period.ends_at = wanted.starts_at, wanted.ends_at
     period.ends_with_month = rules.is_start_of_month(wanted.ends_at, zone)
     return _announce_change(work, period, "move", before)
@@ -203,38 +183,25 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
 def _announce_change(work: Work, period: Period, what: str, before: Dates) -> Period:
     """Tell everybody who waits for the end, and record it."""
     key = f"raffle.dates:{period.number}:{what}:{work.now.isoformat()}"
-    post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **_dates(period)})
+    post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **period.dates})
     _record(work, period, what, before)
     return period
 
 
 def _record(work: Work, period: Period, what: str, before: Dates | None = None) -> None:
-    dates = _dates(period)
-    audit(work, f"raffle.{what}", f"#{period.number}", before=before, after=dates)
+    audit(work, f"raffle.{what}", f"#{period.number}", before=before, after=period.dates)
     # The raffle's own channel has the news; the log's shows who did it.
     settings = load_settings(work, RaffleSettings)
     if work.actor != THE_BOT and settings.log_channel not in (0, settings.channel):
         key = f"{what}:{period.number}:{work.now.isoformat()}"
-        log_change(work, what, key, **dates)
-
-
-def _dates(period: Period) -> Dates:
-    return {
-        "number": period.number,
-        "starts_at": period.starts_at.isoformat(),
-        "ends_at": period.ends_at.isoformat(),
-    }
+        log_change(work, what, key, **period.dates)
 
 
 # -- which raffle a command means -----------------------------------------------------------------
 
 
 def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
-    """The raffle that is open, or else, unless it has to have begun, the next planned one.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """The raffle that is open, or else, unless it has to have begun, the next planned one."""
     period = find_open(work, work.now) if has_begun else _find_coming(work)
     if period is None:
         raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
@@ -243,11 +210,7 @@ def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
 
 def get_to_cancel(work: Work, number: int | None = None) -> Period:
     """The raffle of this number; without one the open one, or else the next planned one, or else
-    the last one that is not drawn yet.
-
-    Raises:
-        Refusal: there is none, or it cannot be cancelled any more, and why.
-    """
+    the last one that is not drawn yet."""
     if number is not None:
         return _require_undrawn(work, work.find(Period, number), number)
     undrawn = [*list_in_state(work, "open"), *list_in_state(work, "frozen")]
@@ -285,15 +248,14 @@ class Info(NamedTuple):
     """The raffle as everybody may know it.
 
     Attributes:
-        period: None before the first.
         page: the address of its public page.
         counts_wagers: somebody has a verified account.
         window_minutes: how long a message in chat counts as watching.
         problem: why raffle news cannot be posted, for admins.
     """
 
-    period: Period | None
-    pool: Pool | None
+    period: Period
+    pool: Pool
     page: str
     settings: RaffleSettings
     counts_wagers: bool
@@ -304,11 +266,11 @@ class Info(NamedTuple):
 
 def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
     """What runs, how tickets are earned, what can be won, and who won last."""
-    period = find_shown(work)
+    period = get_shown(work)
     return Info(
         period,
-        standings.get_pool(work, period.number) if period else None,
-        config.page_of(period.public_id) if period else "",
+        standings.get_pool(work, period.number),
+        config.page_of(period.public_id),
         load_settings(work, RaffleSettings),
         has_verified(work.tx, work.guild_id),
         int(window(work.tx, work.guild_id).total_seconds()) // 60,

@@ -16,7 +16,6 @@ from core.raffle.ledger.discord import TICKETS, board_button
 from core.raffle.ledger.standings import get_pool
 from core.raffle.periods import actions, messages
 from core.raffle.periods.rules import parse_date
-from core.raffle.records import Period
 
 Context = commands.Context[commands.Bot]
 Day = commands.Range[int, 1, 31]
@@ -27,7 +26,7 @@ async def _open_info(reader: Reader, _key: str, _number: int) -> Page:
     config = config_of(reader.services.settings)
     found = await reader.run_action(actions.get_info, config, is_admin=reader.is_admin)
     below = (link_to(_("My tickets"), TICKETS.name), board_button())
-    return Page(messages.info(found), below=below if found.period else ())
+    return Page(messages.info(found), below=below)
 
 
 INFO = Paginator("raffle_info", "raffleinfo", _open_info)
@@ -51,23 +50,29 @@ class ChangeButton(
         self.what, self.number = what, number
 
     async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
+        return await run_action(
+            interaction, self._change, config_of(services_of(interaction).settings)
+        )
+
+    def _change(self, work: Work, config: Config) -> discord.Embed:
         if self.what == "restart":
-            config = config_of(services_of(interaction).settings)
-            return await run_action(interaction, _restart, config, self.number)
+            return messages.opened(actions.restart(work, config, self.number), find_problem(work))
         action = actions.end if self.what == "end" else actions.cancel
-        return messages.changed(self.what, await run_action(interaction, action, self.number))
-
-
-def _restart(work: Work, config: Config, number: int) -> discord.Embed:
-    return messages.opened(actions.restart(work, config, number), find_problem(work))
+        return messages.changed(self.what, action(work, self.number))
 
 
 def _start(work: Work, config: Config, first: int | None, last: int | None) -> discord.Embed:
     return messages.opened(actions.start(work, config, first, last), find_problem(work))
 
 
-def _question(work: Work, what: str, period: Period) -> discord.Embed:
-    return messages.question(what, period, get_pool(work, period.number), work.now)
+def _load_question(work: Work, what: str, number: int | None) -> tuple[int, discord.Embed]:
+    """Which raffle is meant, and the question about it."""
+    if what == "cancel":
+        period = actions.get_to_cancel(work, number)
+    else:
+        period = actions.get_to_end(work, has_begun=what == "restart")
+    pool = get_pool(work, period.number)
+    return period.number, messages.question(what, period, pool, work.now)
 
 
 class RaffleCalendar(commands.Cog):
@@ -100,14 +105,14 @@ class RaffleCalendar(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_end(self, ctx: Context) -> None:
         """End the raffle now; asks first. No new one opens until `/rafflestart`."""
-        await self._ask(ctx, "end", await run_action(ctx, actions.get_to_end))
+        await self._ask(ctx, "end")
 
     @commands.hybrid_command(name="rafflerestart", extras=PRIVATE)
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     async def raffle_restart(self, ctx: Context) -> None:
         """End the raffle and start one with zero tickets and the same end date; asks first."""
-        await self._ask(ctx, "restart", await run_action(ctx, actions.get_to_end, has_begun=True))
+        await self._ask(ctx, "restart")
 
     @commands.hybrid_command(name="rafflecancel", extras=PRIVATE)
     @commands.guild_only()
@@ -115,12 +120,11 @@ class RaffleCalendar(commands.Cog):
     @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
     async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
         """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
-        await self._ask(ctx, "cancel", await run_action(ctx, actions.get_to_cancel, raffle))
+        await self._ask(ctx, "cancel", raffle)
 
-    async def _ask(self, ctx: Context, what: str, period: Period) -> None:
-        question = await run_action(ctx, _question, what, period)
-        view = question_view(ChangeButton(what, period.number), ctx.author.id)
-        await answer(ctx, question, view)
+    async def _ask(self, ctx: Context, what: str, raffle: int | None = None) -> None:
+        number, question = await run_action(ctx, _load_question, what, raffle)
+        await answer(ctx, question, question_view(ChangeButton(what, number), ctx.author.id))
 
     @commands.hybrid_command(name="rafflesetdate", extras=PRIVATE)
     @commands.guild_only()

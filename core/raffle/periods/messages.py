@@ -11,7 +11,7 @@ from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.ledger.messages import changes, tickets_words, when_words
+from core.raffle.ledger.messages import add_prize, changes, tickets_words, when_words
 from core.raffle.ledger.standings import Pool
 from core.raffle.periods.actions import Info
 from core.raffle.records import Period
@@ -22,15 +22,13 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
     starts, ends = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
     tone, title = changes()[payload["what"]]
     body = {
-        "cancel": _("No winner will be drawn, and its tickets no longer count."),
+        "cancel": _nobody_wins(),
         "end": _("It is drawn next."),
         "prize": _("Ends {when}.").format(when=ago(ends)),
         "move": _from_to(starts, ends),
     }[payload["what"]]
     embed = card(title.format(number=payload["number"]), body, tone=tone)
-    if payload["prize"]:
-        embed.add_field(name=_("Prize"), value=safe(payload["prize"], 300))
-    return Rendered(embed)
+    return Rendered(add_prize(embed, payload["prize"]))
 
 
 def _from_to(starts: datetime, ends: datetime) -> str:
@@ -64,7 +62,7 @@ def changed(what: str, period: Period) -> discord.Embed:
             "Start another one with `/rafflestart`. Monthly raffles go on with the next month."
         )
     else:
-        body = _no_more()
+        body = _none_follows()
         if not period.is_cancelled:
             body = _("Draw it with `/raffledraw`.") + "\n" + body
     return card(title.format(number=period.number), body, tone="success")
@@ -73,11 +71,11 @@ def changed(what: str, period: Period) -> discord.Embed:
 def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
     """What will happen when an admin says yes."""
     if what == "end" and period.starts_at > now:
-        title, body = _("Cancel raffle #{number} before it begins?"), _no_more()
+        title, body = _("Cancel raffle #{number} before it begins?"), _none_follows()
     elif what == "end":
         title = _("End raffle #{number} now?")
         body = _("No more tickets can be earned then. Draw the winners with `/raffledraw`.")
-        body += "\n" + _no_more()
+        body += "\n" + _none_follows()
     elif what == "restart":
         title = _("Restart raffle #{number}?")
         body = _(
@@ -86,11 +84,9 @@ def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Em
         )
     else:
         title = _("Cancel raffle #{number}?")
-        body = _("No winner will be drawn, and its tickets no longer count. This can't be undone.")
+        body = _nobody_wins() + " " + _("This can't be undone.")
     embed = card("⚠️ " + title.format(number=period.number), body, tone="warning")
-    if period.prize:
-        embed.add_field(name=_("Prize"), value=safe(period.prize, 300), inline=False)
-    _add_pool(embed, pool)
+    _add_pool(add_prize(embed, period.prize, inline=False), pool)
     dates = _from_to(period.starts_at, period.ends_at)
     return embed.add_field(name=_("Dates"), value=dates, inline=False)
 
@@ -100,48 +96,45 @@ def _add_pool(embed: discord.Embed, pool: Pool) -> None:
     embed.add_field(name=_("Tickets"), value=f"{pool.tickets:,}")
 
 
-def _no_more() -> str:
+def _none_follows() -> str:
     return _("No new raffle will open until you run `/rafflestart`.")
+
+
+def _nobody_wins() -> str:
+    return _("No winner will be drawn, and its tickets no longer count.")
 
 
 def info(found: Info) -> discord.Embed:
     """The raffle as everybody may know it, and why its news cannot be posted."""
-    period, problem = found.period, []
+    period, rows = found.period, []
     if found.problem:
         words = _("Raffle news is not posted. {problem}")
-        problem.append("⚠️ " + words.format(problem=found.problem))
-    if period is None:
-        body = _("An admin opens the first one with `/rafflestart`.")
-        return card("🎟️ " + _("There is no raffle yet"), "\n".join([*problem, body]))
-    embed = card(
-        "🎟️ " + _("Raffle #{number}").format(number=period.number),
-        "\n".join([*problem, _span(period), "", *_ways(found)]),
-        tone="kick",
-    )
-    embed.add_field(
-        name=_("Prize"), value=safe(period.prize, 300) or _("not named yet"), inline=False
-    )
+        rows.append("⚠️ " + words.format(problem=found.problem))
+    if period.state == "open":
+        rows.append(_from_to(period.starts_at, period.ends_at))
+    else:
+        rows.append(when_words(period, ended=True))
+    title = "🎟️ " + _("Raffle #{number}").format(number=period.number)
+    embed = card(title, "\n".join([*rows, "", *_ways(found)]), tone="kick")
+    prize = safe(period.prize, 300) or _("not named yet")
+    embed.add_field(name=_("Prize"), value=prize, inline=False)
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
-    if found.pool is not None:
-        _add_pool(embed, found.pool)
+    _add_pool(embed, found.pool)
+    proof = _("[How the draw works, and how to check it]({page})").format(page=found.page)
     embed.add_field(
         name=_("SHA-256 of the secret seed"),
-        value=f"```\n{period.commitment}\n```"
-        + _("[How the draw works, and how to check it]({page})").format(page=found.page),
+        value=f"```\n{period.commitment}\n```{proof}",
         inline=False,
     )
-    if winners := _last_winners(found):
-        embed.add_field(name=_("Last winners"), value=winners, inline=False)
+    winners = [
+        f"[#{past.number}]({past.page}) "
+        + ", ".join(safe(name, 40) for name, _state in past.winners)
+        for past in found.past
+        if past.winners
+    ]
+    if winners:
+        embed.add_field(name=_("Last winners"), value=lines(winners, limit=1000), inline=False)
     return embed
-
-
-def _span(period: Period) -> str:
-    if period.state != "open":
-        return when_words(period, ended=True)
-    span = _("From {start} to {end}").format(
-        start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
-    )
-    return f"{span} ({ago(period.ends_at)})"
 
 
 def _ways(found: Info) -> list[str]:
@@ -166,13 +159,3 @@ def _ways(found: Info) -> list[str]:
         "Discord server you stay in the raffle; to drop out, use `/unlink`."
     )
     return [*ways, "-# " + rules]
-
-
-def _last_winners(found: Info) -> str:
-    rows = [
-        f"[#{past.number}]({past.page}) "
-        + ", ".join(safe(name, 40) for name, _state in past.winners)
-        for past in found.past
-        if past.winners
-    ]
-    return lines(rows, limit=1000)

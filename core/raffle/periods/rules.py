@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.kit.errors import Refusal
-from core.kit.words import _, plural
+from core.kit.words import _
 
 LONGEST = timedelta(days=366)
 """A raffle lasts no longer than this, and begins no later than this from now."""
@@ -81,13 +81,15 @@ def monthly_after(last: LastEnd | None, now: datetime, zone: ZoneInfo) -> Stretc
 def between_days(
     now: datetime, zone: ZoneInfo, start_day: int | None, end_day: int | None
 ) -> Stretch:
-    """From a day of this month, or from now, to the end of the next such day, or of the month.
-
-    Raises:
-        Refusal: the first day has passed, or the month has no such day.
-    """
+    """From a day of this month, or from now, to the end of the next such day, or of the month."""
     today = now.astimezone(zone).date()
-    first = today if start_day is None else _day_of_month(today, start_day)
+    days = monthrange(today.year, today.month)[1]
+    if start_day is not None and start_day > days:
+        raise Refusal(
+            _("This month has {count} days.").format(count=days),
+            _("`/rafflesetdate` takes dates of other months."),
+        )
+    first = today.replace(day=start_day or today.day)
     if first < today:
         raise Refusal(
             _("{day} has passed.").format(day=first.isoformat()),
@@ -99,17 +101,6 @@ def between_days(
     return Stretch(max(midnight(first, zone), whole_second(now)), midnight(after, zone))
 
 
-def _day_of_month(today: date, day: int) -> date:
-    try:
-        return today.replace(day=day)
-    except ValueError:
-        most = monthrange(today.year, today.month)[1]
-        raise Refusal(
-            plural("This month has {count} day.", "This month has {count} days.", most),
-            _("`/rafflesetdate` takes dates of other months."),
-        ) from None
-
-
 def _day_after(first: date, end_day: int) -> date:
     """The day after the last one. The 31st of a shorter month is its last day."""
     if end_day < first.day:
@@ -119,11 +110,7 @@ def _day_after(first: date, end_day: int) -> date:
 
 
 def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:
-    """From the first date to the end of the last one; from now where the first one is today.
-
-    Raises:
-        Refusal: they are in the wrong order, over, or too far away.
-    """
+    """From the first date to the end of the last one; from now where the first one is today."""
     if last < first:
         raise Refusal(_("The end lies before the start."), _("Give the start first."))
     today = now.astimezone(zone).date()
@@ -139,11 +126,7 @@ def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Str
 
 
 def parse_date(text: str) -> date:
-    """`2026-12-24`.
-
-    Raises:
-        Refusal: it is none.
-    """
+    """Such as `2026-12-24`."""
     try:
         return date.fromisoformat(text.strip())
     except ValueError:
