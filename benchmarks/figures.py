@@ -107,7 +107,7 @@ FIGURES = (
     Figure("ingest_p99_ms", "The same, 99 of 100", "ms"),
     Figure("worker_events_per_s", "Events handled by one worker", "per s"),
     Figure("insert_commits_per_s", "Plain INSERTs, each committed", "per s"),
-    Figure("worker_ratio", "Events to plain INSERTs", ""),
+    Figure("worker_ratio", "Events to plain INSERTs", "", Aim(least=2)),
     *_TRANSLATION,
     Figure("feed_match_1k_s", "1,000 gifts matched with the feed's reports", "s"),
     Figure("feed_match_ratio", "The same to plain INSERTs of both sides", "", Aim(below=25)),

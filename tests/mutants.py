@@ -1,10 +1,12 @@
 """How strong the tests are: change one place in a copy of `core/`, and see whether a test notices.
 
-    python -m tests.mutants --count 200 --seed 1 --json mutants.json
+    python -m tests.mutants --count 200 --seed 1 --jobs 2 --json survivors.json
+    python -m tests.mutants --again survivors.json
 
-For each change the tests of the changed package run, and end at the first failure. A change that
-none of them notices has survived: a test is missing, or the change makes no difference. The places
-depend on the seed alone, and the working tree is left as it is.
+For each change the tests of the changed package run, those of the changed file first, and end at
+the first failure. A change that none of them notices has survived: a test is missing, or the change
+makes no difference. The places depend on the seed and the code, and the working tree is left as it
+is. `--again` tries the survivors of an earlier run in the code of today.
 """
 
 import argparse
@@ -18,12 +20,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-LEFT_OUT = ("migrations", "locale")
+LEFT_OUT = {"migrations", "locale"}
 LONGEST = 900
 """Seconds. A change that makes the tests hang counts as noticed."""
 
@@ -75,7 +79,7 @@ def _changed(node: ast.expr | ast.stmt) -> str | None:
     match node:
         case ast.Compare(ops=[op]) if type(op) in _SWAPS:
             node.ops = [_SWAPS[type(op)]()]
-        case ast.BoolOp(op=op) | ast.BinOp(op=op) if type(op) in _SWAPS:
+        case ast.BoolOp(op=op) | ast.BinOp(op=op) if type(op) in _SWAPS and not _is_text(node):
             node.op = _SWAPS[type(op)]()
         case ast.UnaryOp(op=ast.Not()):
             return f"({ast.unparse(node.operand)})"
@@ -83,11 +87,27 @@ def _changed(node: ast.expr | ast.stmt) -> str | None:
             return str(not value)
         case ast.Constant(value=int() as value):
             return str(value + 1)
-        case ast.Expr(value=ast.Call()):
+        case ast.Expr(value=ast.Call(func=function)) if not _only_reports(function):
             return "None"
         case _:
             return None
     return f"({ast.unparse(node)})"
+
+
+def _is_text(node: ast.expr | ast.stmt) -> bool:
+    """Whether strings are put together: any test would notice a change of that."""
+    return isinstance(node, ast.BinOp) and any(
+        isinstance(one, ast.JoinedStr)
+        or (isinstance(one, ast.Constant) and isinstance(one.value, str))
+        or ast.unparse(one).startswith("_(")
+        for one in (node.left, node.right)
+    )
+
+
+def _only_reports(function: ast.expr) -> bool:
+    """Log lines and metrics: no test has to notice that one is missing."""
+    called = ast.unparse(function)
+    return called.startswith("_log.") or called.endswith((".inc", ".observe", ".set"))
 
 
 def _offset(source: str, line: int, column: int) -> int:
@@ -95,12 +115,12 @@ def _offset(source: str, line: int, column: int) -> int:
     return sum(map(len, lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
 
 
-def tests_of(file: str, tests: Path) -> Path:
-    """The nearest folder of tests, such as tests/raffle/draw for core/raffle/draw/rules.py."""
-    parts = Path(file).parts[1:-1]
-    while parts and not (tests / Path(*parts)).is_dir():
-        parts = parts[:-1]
-    return tests / Path(*parts)
+def tests_of(file: str, tests: Path) -> list[Path]:
+    """What to run for `core/raffle/draw/rules.py`, in this order: tests/raffle/draw/test_rules.py,
+    tests/raffle/draw, tests/raffle."""
+    package = Path(file).parent.relative_to("core")
+    places = [package / f"test_{Path(file).name}", package, Path(package.parts[0])]
+    return [tests / place for place in places if (tests / place).exists()]
 
 
 def survives(mutant: Mutant, copy: Path) -> bool:
@@ -110,9 +130,8 @@ def survives(mutant: Mutant, copy: Path) -> bool:
     target.write_text(mutant.source, encoding="utf-8")
     try:
         pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        folder = tests_of(mutant.file, copy / "tests")
         done = subprocess.run(
-            [*pytest, str(folder)],
+            [*pytest, *map(str, tests_of(mutant.file, copy / "tests"))],
             cwd=copy,
             env=os.environ | {"CI": "true"},
             timeout=LONGEST,
@@ -127,29 +146,45 @@ def survives(mutant: Mutant, copy: Path) -> bool:
         target.write_text(original, encoding="utf-8")
 
 
+def choose(given: argparse.Namespace) -> list[Mutant]:
+    """Random places, or those where an earlier run had survivors."""
+    files = [f for f in sorted((ROOT / "core").rglob("*/*.py")) if not LEFT_OUT & set(f.parts)]
+    found = [mutant for file in files for mutant in find_mutants(file)]
+    if not given.again:
+        return random.Random(given.seed).sample(found, given.count)
+    earlier = {(one["file"], one["before"]) for one in json.loads(given.again.read_text())}
+    return [mutant for mutant in found if (mutant.file, mutant.before) in earlier]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="changes that are tried at a time")
     parser.add_argument("--json", type=Path, help="write the survivors to this file")
+    parser.add_argument("--again", type=Path, help="try the survivors in this file again")
     given = parser.parse_args()
-    files = sorted(f for f in (ROOT / "core").rglob("*.py") if f.parent.name not in LEFT_OUT)
-    files = [file for file in files if "migrations" not in file.parts]
-    found = [mutant for file in files for mutant in find_mutants(file)]
-    chosen = random.Random(given.seed).sample(found, given.count)
-    survivors: list[Mutant] = []
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "regulars"
+    chosen, survivors = choose(given), list[Mutant]()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.jobs) as pool:
+        copies: SimpleQueue[Path] = SimpleQueue()
         ignored = shutil.ignore_patterns(".git", ".venv", "data", ".*_cache", "__pycache__")
-        shutil.copytree(ROOT, copy, ignore=ignored)
-        for number, mutant in enumerate(chosen, 1):
-            survived = survives(mutant, copy)
+        for number in range(given.jobs):
+            copies.put(Path(shutil.copytree(ROOT, Path(folder) / f"{number}", ignore=ignored)))
+
+        def attempt(mutant: Mutant) -> bool:
+            copy = copies.get()
+            try:
+                return survives(mutant, copy)
+            finally:
+                copies.put(copy)
+
+        for number, (mutant, survived) in enumerate(
+            zip(chosen, pool.map(attempt, chosen), strict=True), 1
+        ):
             survivors += [mutant] if survived else []
-            where = f"{mutant.file}:{mutant.line}"
             result = "SURVIVED" if survived else "noticed"
-            print(
-                f"{number:4} {result:8} {where}  {mutant.before!r} -> {mutant.after!r}", flush=True
-            )
+            change = f"{mutant.file}:{mutant.line}  {mutant.before!r} -> {mutant.after!r}"
+            print(f"{number:4} {result:8} {change}", flush=True)
             if given.json:
                 rows = [{k: v for k, v in asdict(m).items() if k != "source"} for m in survivors]
                 given.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
