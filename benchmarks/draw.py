@@ -86,7 +86,7 @@ def run(database: Database) -> Results:
     told = Round(frozen.chain or "", ROUND, randomness, SIGNATURE)
     later = END + timedelta(minutes=10)
     with database.begin() as tx:
-        run_in_guild(tx, GUILD, THE_BOT, later, actions.store_round, number, told)
+        run_in_guild(tx, GUILD, THE_BOT, later, actions.store_round, config, number, told)
         _timed(
             figures,
             "draw_100k_s",

@@ -342,7 +342,6 @@ STEPS: dict[str, Step] = {
     "stop grants": stop_grants,
     "count grants": in_guild(roles.count_grants),
     "holders of a role": in_guild(roles.list_holders, 10),
-    "count holders": in_guild(draw.count_holders, 1),
     "tickets by the ledger": in_guild(draw.list_held, 1),
     "left out of the draw": left_out,
     "raffles to announce": lambda tx, _guild_id: draw.list_unannounced(tx, NOW),

@@ -171,7 +171,7 @@ class Personal:
 
     tables: tuple[str, ...]
     collect: "Callable[[Connection, Subject], dict[str, Any]]"
-    forget: "Callable[[Connection, Subject], None]"
+    forget: "Callable[[Connection, Subject], object]"
     sweep: "Callable[[Connection, Subject], bool] | None" = None
 
 

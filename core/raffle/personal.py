@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from core.kit.personal import Personal, Subject
 from core.kit.privacy import personal_data
 from core.kit.work import Work
-from core.raffle.draw.claims import forget_winner
 from core.raffle.draw.records import Pick
 from core.raffle.records import Balance, Entry, Gift, SourceTotal
 
@@ -19,30 +18,19 @@ _WINS = select(
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     """Every ticket with its cause, what was drawn and won."""
-    viewer_ids, guild_id = subject.viewer_ids, subject.guild_id
-    won = _WINS.where(Pick.guild_id == guild_id, Pick.viewer_id.in_(viewer_ids))
-    return {
-        **_TICKETS.collect(tx, subject),
-        "raffle_draws_with_you": [dict(row) for row in tx.execute(won).mappings()],
-    }
+    theirs = (Pick.guild_id == subject.guild_id, Pick.viewer_id.in_(subject.viewer_ids))
+    won = tx.execute(_WINS.where(*theirs)).mappings()
+    return _TICKETS.collect(tx, subject) | {"raffle_draws_with_you": [dict(row) for row in won]}
 
 
-def forget(tx: Connection, subject: Subject) -> None:
-    """Tickets stay under the pseudonym, or nobody could verify a draw; so do exclusions. The public
-    data of a draw no longer names a winner's account. Whose account it was on Discord is removed,
-    unless a prize is still to be claimed or delivered."""
-    sweep(tx, subject)
-
-
-def sweep(tx: Connection, subject: Subject) -> bool:
-    """The same for prizes that were still to be claimed or delivered."""
+def forget(tx: Connection, subject: Subject) -> bool:
+    """Tickets stay under the pseudonym, or nobody could verify a draw. Which member had won is
+    removed once the prize is delivered; True if that is still to come."""
+    theirs = (Pick.discord_id == subject.discord_id, Pick.drawn_at < subject.swept_before)
+    over = Pick.state.not_in(("drawn", "claimed"))
     with Work(tx, subject.guild_id, now=subject.at) as work:
-        return forget_winner(work, subject)
+        work.execute(update(Pick).where(*theirs, over).values(discord_id=None))
+        return work.exists(*theirs)
 
 
-PERSONAL = Personal(
-    tables=(*_TICKETS.tables, "raffle_picks"),
-    collect=collect,
-    forget=forget,
-    sweep=sweep,
-)
+PERSONAL = Personal((*_TICKETS.tables, "raffle_picks"), collect, forget, sweep=forget)

@@ -1404,13 +1404,11 @@ CREATE TABLE raffle_draws (
 	CONSTRAINT raffle_draws_period FOREIGN KEY(guild_id, period) REFERENCES raffle_periods (guild_id, number)
 );
 
-COMMENT ON COLUMN raffle_draws.snapshot IS 'the list, as it was published';
-
 COMMENT ON COLUMN raffle_draws.snapshot_hash IS 'SHA-256 of the snapshot, in hex';
 
 COMMENT ON COLUMN raffle_draws.left_out IS 'holders who were not allowed to win';
 
-COMMENT ON COLUMN raffle_draws.frozen_by IS 'Discord id; empty when it was frozen automatically';
+COMMENT ON COLUMN raffle_draws.frozen_by IS 'empty when it was frozen automatically';
 
 COMMENT ON COLUMN raffle_draws.channel_id IS 'Discord channel of its posts';
 
@@ -1422,11 +1420,11 @@ COMMENT ON COLUMN raffle_draws.round IS 'of the beacon; empty without beacon';
 
 COMMENT ON COLUMN raffle_draws.round_at IS 'when the round is published';
 
-COMMENT ON COLUMN raffle_draws.randomness IS 'the round''s, in hex, once it is known';
+COMMENT ON COLUMN raffle_draws.randomness IS 'the round''s, in hex';
 
 COMMENT ON COLUMN raffle_draws.signature IS 'the round''s, in hex';
 
-COMMENT ON COLUMN raffle_draws.given_up_by IS 'Discord id of who drew without waiting for the round';
+COMMENT ON COLUMN raffle_draws.given_up_by IS 'who drew without waiting for the round';
 
 ALTER TABLE raffle_draws ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1560,8 +1558,6 @@ COMMENT ON COLUMN raffle_picks.channel_id IS 'Discord channel of the winner''s n
 COMMENT ON COLUMN raffle_picks.posts IS 'how often it was posted';
 
 COMMENT ON COLUMN raffle_picks.post_gone IS 'that post was deleted, alone or with its channel';
-
-COMMENT ON COLUMN raffle_picks.delivered_by IS 'Discord id of the admin';
 
 COMMENT ON COLUMN raffle_picks.viewer_id IS 'empty for somebody who was forgotten before the draw';
 

@@ -6,7 +6,6 @@ transaction with its announcements, so the process may crash between any two of 
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -25,29 +24,16 @@ from core.kit.work import Work
 from core.people import actions as people
 from core.people import store as linked
 from core.people.exclusions import actions as exclusions
-from core.raffle import store as raffle
-from core.raffle.actions import lock_period, no_such_raffle, plan_of
+from core.raffle import store as raffles
+from core.raffle.actions import lock_period, no_such_raffle, plan_of, plan_payload, post_news
 from core.raffle.config import Config
 from core.raffle.draw import posts, store
-from core.raffle.draw.integrity import (
-    check_draw,
-    check_owners,
-    check_position,
-    freeze_announcement,
-    order_of,
-    other_beacon,
-    salt_of,
-    terms_of,
-)
+from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
 from core.raffle.draw.records import WINNING, Draw, Pick
 from core.raffle.draw.store import Holders
 from core.raffle.ledger import earning
-from core.raffle.records import Announcement, Period, State
+from core.raffle.records import Announcement, Period
 from core.raffle.rules import RaffleSettings
-
-BEACON_TIMEOUT = timedelta(hours=1)
-"""How late a round has to be before an admin may draw without it: an admin who could choose freely
-between two results could choose the winner."""
 
 RECENT = timedelta(hours=24)
 
@@ -61,65 +47,55 @@ def get_period_to_draw(work: Work, number: int | None = None) -> Period:
     Raises:
         Refusal: there is none that can be drawn.
     """
-    waiting = _list_in_state(work, "open", number)
-    ended = [period for period in waiting if period.ends_at <= work.now]
-    if ended:
-        return ended[0]
-    if frozen := _list_in_state(work, "frozen", number):
+    if number is not None:
+        period = work.find(Period, number)
+    else:
+        undrawn = [*raffles.list_in_state(work, "frozen"), *raffles.list_in_state(work, "open")]
+        ended = [one for one in undrawn if one.state == "open" and one.ends_at <= work.now]
+        period = next(iter(ended or undrawn), None)
+    return _require_ended(work, period, number)
+
+
+def _require_ended(work: Work, period: Period | None, number: int | None) -> Period:
+    if period is None:
+        raise no_such_raffle(number) if number else Refusal(_("There is no raffle to draw."))
+    if period.is_cancelled:
+        raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))
+    if period.state == "frozen":
         raise Refusal(
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
-                number=frozen[0].number
+                number=period.number
             ),
             _("It waits for the public beacon. If the round is an hour late, draw without it."),
         )
-    if waiting:
+    if period.state != "open":
+        raise Refusal(_("Raffle #{number} has already been drawn.").format(number=period.number))
+    if period.ends_at > work.now:
         raise Refusal(
-            _("Raffle #{number} is still running.").format(number=waiting[0].number),
+            _("Raffle #{number} is still running.").format(number=period.number),
             _("You can draw it after it ends: <t:{end}:f>.").format(
-                end=int(waiting[0].ends_at.timestamp())
+                end=int(period.ends_at.timestamp())
             ),
         )
-    if number is None:
-        raise Refusal(_("There is no raffle to draw."))
-    known = work.find(Period, number)
-    if known is None:
-        raise no_such_raffle(number)
-    if known.is_cancelled:
-        raise Refusal(_("Raffle #{number} was cancelled.").format(number=number))
-    raise Refusal(_("Raffle #{number} has already been drawn.").format(number=number))
-
-
-def _list_in_state(work: Work, state: State, number: int | None) -> list[Period]:
-    found = raffle.list_in_state(work, state)
-    return [period for period in found if number in (None, period.number)]
+    return period
 
 
 def find_overdue(work: Work, number: int | None = None) -> Draw | None:
     """A frozen list whose round is so late that an admin may draw without it."""
-    frozen = (work.find(Draw, one.number) for one in _list_in_state(work, "frozen", number))
-    return next((draw for draw in frozen if draw and _is_overdue(draw, work.now)), None)
+    frozen = (work.find(Draw, one.number) for one in raffles.list_in_state(work, "frozen"))
+    waiting = (one for one in frozen if one and one.is_overdue(work.now))
+    return next((one for one in waiting if number in (None, one.period)), None)
 
 
-def _is_overdue(draw: Draw, now: datetime) -> bool:
-    due = draw.round_at
-    return draw.waits_for_beacon and due is not None and due + BEACON_TIMEOUT <= now
+def preview(work: Work, number: int | None = None) -> tuple[Period, Holders]:
+    """The raffle that `/raffledraw` would freeze now, and who would be in the list.
 
-
-class Preview(NamedTuple):
-    """The raffle that `/raffledraw` would freeze now."""
-
-    period: Period
-    holders: Holders
-
-
-def preview(work: Work, number: int | None = None) -> Preview:
-    """
     Raises:
         Refusal: there is nothing to draw, or no channel to announce it in.
     """
     period = get_period_to_draw(work, number)
     _get_channel(work)
-    return Preview(period, store.count_holders(work, period.number))
+    return period, store.get_holders(work, period.number)
 
 
 def find_recent(work: Work) -> datetime | None:
@@ -134,20 +110,22 @@ def find_recent(work: Work) -> datetime | None:
 def find_new_plan(work: Work, config: Config, period: Period) -> Announcement | None:
     """The plan of an open raffle, if it is in the future and has not been announced."""
     plan = plan_of(work, config, period, "planned")
-    last = raffle.find_plan(work, period.number)
+    last = raffles.find_plan(work, period.number)
     is_known = last is not None and (last.planned_at, last.chain) == (plan.planned_at, plan.chain)
     return None if is_known or plan.planned_at is None or plan.planned_at <= work.now else plan
 
 
 def announce_plan(work: Work, config: Config, number: int) -> None:
-    """Announce the new plan, if there is one."""
+    """Announce the new plan, if there is one: another round is expected."""
     period = lock_period(work, number)
     if period is None or period.state != "open":
         return
     plan = find_new_plan(work, config, period)
     if plan is not None:
         work.add(plan)
-        posts.announce_plan(work, config, period, plan)
+        key = posts.message_key("raffle.planned", number, plan.at.isoformat())
+        payload = posts.about(config, period) | plan_payload(plan)
+        post_news(work, "raffle.planned", key, payload)
 
 
 # -- freezing -----------------------------------------------------------------------------------
@@ -160,15 +138,12 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     Raises:
         Refusal: it is not over, it was frozen before, or there is no channel to announce it in.
     """
-    period = _lock_ended(work, number)
+    period = _require_ended(work, lock_period(work, number), number)
     channel_id = _get_channel(work)
     earning.credit(work, period)
-    held = store.list_held(work, number)
-    left_out = [viewer_id for some in held if not some.can_win for viewer_id in some.viewer_ids]
-    accounts = [account for some in held if some.can_win for account in some.accounts]
-    tickets = [count for some in held if some.can_win for count in some.tickets]
+    accounts, tickets, left_out = store.get_holders(work, number)
     frozen_at = work.now.replace(microsecond=0)
-    plan = raffle.find_plan(work, number)
+    plan = raffles.find_plan(work, number)
     announced = plan.plan if plan else None
     chosen = choose_round(config.chain, announced, frozen_at) if with_beacon else None
     draw = Draw(
@@ -184,16 +159,16 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
         round=chosen,
         round_at=config.chain.made_at(chosen) if chosen else None,
     )
-    terms = terms_of(period, draw, plan)
-    draw.snapshot = freeze_list(terms, salt_of(work, config, number), accounts, tickets)
+    raffle = FrozenRaffle(work, config, period, draw)
+    draw.snapshot = freeze_list(raffle.terms, raffle.salt, accounts, tickets)
     draw.snapshot_hash = hash_of(draw.snapshot)
     work.add(draw)
-    earlier = raffle.list_freezes(work, number)
-    work.add(freeze_announcement(draw))
+    earlier = raffles.list_freezes(work, number)
+    work.add(draw.announcement)
     store.set_left_out(work, number, left_out)
     period.state, period.frozen_at = "frozen", frozen_at
     audit(work, "raffle.freeze", f"#{number}", after=draw.snapshot_hash)
-    posts.announce_freeze(work, config, period, draw, plan, earlier)
+    posts.announce_freeze(raffle, earlier)
     return draw
 
 
@@ -204,22 +179,8 @@ def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
         Refusal: there is no channel to announce it in.
     """
     period = lock_period(work, number)
-    if period is None or period.state != "open" or period.ends_at > work.now:
-        return None
-    return freeze(work, config, number)
-
-
-def _lock_ended(work: Work, number: int) -> Period:
-    period = lock_period(work, number)
-    if period is None:
-        raise Refusal(_("There is no such raffle."))
-    if period.is_cancelled:
-        raise Refusal(_("Raffle #{number} was cancelled.").format(number=number))
-    if period.state != "open":
-        raise Refusal(_("Raffle #{number} is frozen already.").format(number=number))
-    if period.ends_at > work.now:
-        raise Refusal(_("Raffle #{number} has not ended.").format(number=number))
-    return period
+    is_due = period is not None and period.state == "open" and period.ends_at <= work.now
+    return freeze(work, config, number) if is_due else None
 
 
 def _get_channel(work: Work) -> ChannelId:
@@ -235,27 +196,18 @@ def _get_channel(work: Work) -> ChannelId:
 # -- the beacon ---------------------------------------------------------------------------------
 
 
-def lock_draw(work: Work, number: int) -> tuple[Period, Draw] | None:
-    """The raffle with this number, if it was frozen. Until the transaction ends, nobody else
-    changes it, its list or its winners."""
-    period = lock_period(work, number)
-    work.expire_all()
-    draw = work.find(Draw, number)
-    return (period, draw) if period and draw else None
-
-
-def store_round(work: Work, number: int, random: Round) -> bool:
+def store_round(work: Work, config: Config, number: int, random: Round) -> bool:
     """Store the announced round; False if the draw no longer waits for it.
 
     Raises:
         Refusal: this is another beacon's round, or another round.
     """
-    locked = lock_draw(work, number)
-    if locked is None or not locked[1].waits_for_beacon:
+    raffle = lock_frozen(work, config, number)
+    if raffle is None or not raffle.draw.waits_for_beacon:
         return False
-    draw = locked[1]
+    draw = raffle.draw
     if (random.chain, random.number) != (draw.chain, draw.round):
-        raise other_beacon(number)
+        raise raffle.other_beacon()
     draw.randomness, draw.signature = random.randomness, random.signature
     return True
 
@@ -266,16 +218,17 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
     Raises:
         Refusal: the draw does not wait for the beacon, or has not waited for long enough.
     """
-    locked = lock_draw(work, number)
-    if locked is None or not _is_overdue(locked[1], work.now):
+    raffle = lock_frozen(work, config, number)
+    if raffle is None or not raffle.draw.is_overdue(work.now):
         raise Refusal(
             _("This draw has to wait for the beacon's round, because it was announced."),
             _("You can draw without it once the round is an hour late."),
         )
-    period, draw = locked
+    draw = raffle.draw
     draw.given_up_by, draw.given_up_at = work.actor, work.now
     audit(work, "raffle.give_up_beacon", f"#{number}", before=draw.round)
-    posts.announce_given_up(work, config, period, draw)
+    due = draw.round_at.isoformat() if draw.round_at else None
+    posts.announce_draw(raffle, "raffle.given_up", round=draw.round, round_at=due)
 
 
 # -- drawing ------------------------------------------------------------------------------------
@@ -284,71 +237,69 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
 def draw_winners(work: Work, config: Config, number: int) -> bool:
     """Draw from a frozen list once its round is known or given up; False if there is nothing to
     do."""
-    locked = lock_draw(work, number)
-    if locked is None or locked[0].state != "frozen" or locked[1].waits_for_beacon:
+    raffle = lock_frozen(work, config, number)
+    if raffle is None or raffle.period.state != "frozen" or raffle.draw.waits_for_beacon:
         return False
-    period, draw = locked
-    period.state, period.drawn_at = "drawn", work.now
-    audit(work, "raffle.draw", f"#{number}", after=draw.randomness)
-    pick_missing(work, config, period, draw)
+    raffle.period.state, raffle.period.drawn_at = "drawn", work.now
+    audit(work, "raffle.draw", f"#{number}", after=raffle.draw.randomness)
+    pick_missing(raffle)
     return True
 
 
-def pick_missing(work: Work, config: Config, period: Period, draw: Draw) -> None:
+def pick_missing(raffle: FrozenRaffle) -> None:
     """Draw until there are as many winners as prizes or nobody is left, then close the raffle if it
     is over. Hold the period's lock."""
-    picked = store.list_picks(work, period.number)
-    missing = period.winners_wanted - sum(pick.state in WINNING for pick in picked)
-    if missing > 0 and not _pick_next(work, config, period, draw, picked, missing):
-        posts.announce_nobody(work, config, period, draw)
-    close_if_over(work, period)
+    picked = store.list_picks(raffle.work, raffle.number)
+    missing = raffle.period.winners_wanted - sum(pick.state in WINNING for pick in picked)
+    if missing > 0 and not _pick_next(raffle, picked, missing):
+        posts.announce_draw(raffle, "raffle.nobody")
+    close_if_over(raffle)
 
 
-def _pick_next(
-    work: Work, config: Config, period: Period, draw: Draw, picked: Sequence[Pick], missing: int
-) -> bool:
+def _pick_next(raffle: FrozenRaffle, picked: Sequence[Pick], missing: int) -> bool:
     """Draw after those who were drawn before; False if nobody wins."""
-    entrants = check_draw(work, config, period, draw)
-    viewer_ids = check_owners(work, config, period, entrants)
-    order = order_of(work, config, draw, entrants)
+    entrants = raffle.check()
+    viewer_ids = raffle.check_owners(entrants)
+    order = raffle.order(entrants)
     for pick in picked:
-        check_position(period, pick, next(order, None))
-    salt, found = salt_of(work, config, period.number), 0
+        if next(order, None) != pick.pseudonym:
+            raise raffle.replaced(pick)
+    found = 0
     for k, pseudonym in enumerate(order, len(picked) + 1):
-        pick = _add_pick(work, salt, draw, k, pseudonym, viewer_ids.get(pseudonym))
+        pick = _add_pick(raffle, k, pseudonym, viewer_ids.get(pseudonym))
         if pick.reason is not None:
-            posts.announce_skip(work, config, period, draw, pick)
+            posts.announce_draw(
+                raffle, "raffle.skipped", k, k=k, pseudonym=pseudonym, reason=pick.reason
+            )
             continue
         if found == 0:
-            posts.animate(work, period, draw, k, entrants.pseudonyms[: posts.NAMES])
-        posts.announce_winner(work, config, period, draw, pick)
+            posts.animate(raffle, k, entrants.pseudonyms[: posts.NAMES])
+        posts.announce_winner(raffle, pick)
         found += 1
         if found == missing:
             break
     return found > 0
 
 
-def _add_pick(
-    work: Work, salt: bytes, draw: Draw, k: int, pseudonym: str, viewer_id: ViewerId | None
-) -> Pick:
+def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId | None) -> Pick:
     """Record who was drawn, and whether they win."""
-    reason, discord_id = _find_skip_reason(work, draw.period, viewer_id)
-    window = timedelta(minutes=draw.claim_minutes)
+    work, number = raffle.work, raffle.number
+    reason, discord_id = _find_skip_reason(work, number, viewer_id)
     pick = Pick(
-        period=draw.period,
+        period=number,
         k=k,
         viewer_id=viewer_id,
         pseudonym=pseudonym,
-        claimant=None if reason or not discord_id else secrets.claimant(salt, discord_id),
+        claimant=None if reason or not discord_id else secrets.claimant(raffle.salt, discord_id),
         state="skipped" if reason else "drawn",
         reason=reason,
         discord_id=discord_id,
         drawn_at=work.now,
-        expires_at=None if reason else work.now + window,
-        channel_id=None if reason else ChannelId(posts.channel_of(work, draw)),
+        expires_at=None if reason else work.now + raffle.draw.claim_window,
+        channel_id=None if reason else posts.channel_of(raffle),
     )
     work.add(pick)
-    audit(work, "raffle.pick", f"#{draw.period}.{k}", after=reason or "drawn")
+    audit(work, "raffle.pick", f"#{number}.{k}", after=reason or "drawn")
     return pick
 
 
@@ -367,10 +318,11 @@ def _find_skip_reason(
     return "won_already" if won else None, member
 
 
-def close_if_over(work: Work, period: Period) -> None:
+def close_if_over(raffle: FrozenRaffle) -> None:
     """Close the raffle when no prize is left to be claimed or delivered. Hold the period's lock."""
-    if not work.exists(Pick.period == period.number, Pick.state.in_(("drawn", "claimed"))):
-        period.state, period.closed_at = "closed", work.now
+    waiting = (Pick.period == raffle.number, Pick.state.in_(("drawn", "claimed")))
+    if not raffle.work.exists(*waiting):
+        raffle.period.state, raffle.period.closed_at = "closed", raffle.work.now
 
 
 # -- who may not win ----------------------------------------------------------------------------
@@ -392,15 +344,9 @@ def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
     )
 
 
-def ban_member(work: Work, discord_id: int) -> None:
-    """Somebody was banned from the Discord server."""
+def set_discord_ban(work: Work, discord_id: int, banned: bool) -> None:
+    """Somebody was banned from the Discord server, or unbanned."""
+    change = exclusions.exclude_viewer if banned else exclusions.include_viewer
     link = linked.find_link(work.tx, work.guild_id, discord_id)
     if link is not None:
-        exclusions.exclude_viewer(work, link.viewer_id, "raffle", "discord_ban")
-
-
-def unban_member(work: Work, discord_id: int) -> None:
-    """Somebody was unbanned from the Discord server."""
-    link = linked.find_link(work.tx, work.guild_id, discord_id)
-    if link is not None:
-        exclusions.include_viewer(work, link.viewer_id, "raffle", "discord_ban")
+        change(work, link.viewer_id, "raffle", "discord_ban")

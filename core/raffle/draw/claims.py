@@ -1,46 +1,33 @@
 """Claiming and delivering prizes, and drawing another winner if nobody claims in time."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from core.guilds.actions import audit
+from core.guilds.records import Guild
 from core.kit.errors import Refusal
-from core.kit.personal import Subject
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.store import find_receipt
 from core.people import actions as people
+from core.raffle.actions import lock_period
 from core.raffle.config import Config
 from core.raffle.draw import posts, rules
-from core.raffle.draw.actions import close_if_over, find_ban, lock_draw, pick_missing
-from core.raffle.draw.integrity import check_winner, check_winner_row
-from core.raffle.draw.records import Draw, Pick
-from core.raffle.records import Period
+from core.raffle.draw.actions import close_if_over, find_ban, pick_missing
+from core.raffle.draw.frozen import FrozenRaffle, lock_frozen
+from core.raffle.draw.records import Pick
 
 EDIT_AFTER = timedelta(minutes=1)
 """The winner's post is edited when the time to claim grows by more than this."""
 
 
-class _Prize(NamedTuple):
-    """A winner with the raffle, whose lock is held."""
-
-    period: Period
-    draw: Draw
-    pick: Pick
-
-    @property
-    def window(self) -> timedelta:
-        return timedelta(minutes=self.draw.claim_minutes)
-
-
-def _lock_prize(work: Work, number: int, k: int) -> _Prize:
-    locked, pick = lock_draw(work, number), work.find(Pick, number, k)
-    if locked is None or pick is None:
+def _lock_prize(work: Work, config: Config, number: int, k: int) -> tuple[FrozenRaffle, Pick]:
+    raffle, pick = lock_frozen(work, config, number), work.find(Pick, number, k)
+    if raffle is None or pick is None:
         raise Refusal(_("There is no such winner."))
-    return _Prize(*locked, pick)
+    return raffle, pick
 
 
 def claim(work: Work, config: Config, number: int, k: int) -> Pick:
@@ -49,14 +36,13 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     Raises:
         Refusal: it is somebody else's, or too late, or claimed already.
     """
-    prize = _lock_prize(work, number, k)
-    pick = prize.pick
+    raffle, pick = _lock_prize(work, config, number, k)
     if pick.discord_id != work.actor:
         raise Refusal(_("This prize is not yours to claim."), _("Good luck next time!"))
     if pick.state != "drawn":
         raise Refusal(_NOT_OPEN[pick.state]())
     # The click proves that claiming is possible now, so the interruption ends with it.
-    if work.now > rules.run_clock(pick.clock, prize.window, work.now).expires_at:
+    if work.now > rules.run_clock(pick.clock, raffle.draw.claim_window, work.now).expires_at:
         raise Refusal(_NOT_OPEN["expired"]())
     if find_ban(work, pick.viewer_id):
         raise Refusal(
@@ -64,7 +50,7 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
             _("If that is a mistake, ask the moderators before the time to claim is over."),
         )
     pick.state, pick.claimed_at = "claimed", work.now
-    _update_post(work, config, prize, "raffle.claim")
+    _update_post(raffle, pick, "raffle.claim")
     return pick
 
 
@@ -76,42 +62,42 @@ _NOT_OPEN = {
 }
 
 
-def check_claim(work: Work, config: Config, number: int, k: int, at: datetime) -> bool:
-    """Advance the clock of a winner who has not claimed. `at` is when members could last use the
-    bot. True if the time is over and another winner is drawn.
+def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
+    """Advance the clock of a winner who has not claimed to when members could last use the bot.
+    True if the time is over and another winner is drawn.
 
     The clock stops while the winner has neither a post nor a direct message with the button. If
     none can be sent and the winner is banned or excluded, another one is drawn at once.
     """
-    prize = _lock_prize(work, number, k)
-    period, draw, pick = prize
-    if pick.state != "drawn":
+    raffle, pick = _lock_prize(work, config, number, k)
+    guild = work.find(Guild)
+    if pick.state != "drawn" or guild is None or guild.reachable_at is None:
         return False
-    check_winner_row(work, config, period, pick)
-    if not posts.has_arrived(work, pick):
-        if posts.post_again(work, config, period, draw, pick):
+    if raffle.is_replaced(pick):
+        raise raffle.replaced(pick)
+    if not posts.has_arrived(raffle, pick):
+        if posts.post_again(raffle, pick):
             return False
         if find_ban(work, pick.viewer_id) is None:
-            posts.alert_admins(work, config, period, pick)
+            posts.alert_admins(raffle, pick)
             return False
-        _replace(work, config, prize)
+        _replace(raffle, pick)
         return True
     before = pick.clock
-    pick.clock = clock = rules.run_clock(before, prize.window, at)
+    pick.clock = clock = rules.run_clock(before, raffle.draw.claim_window, guild.reachable_at)
     if clock.is_over:
-        _replace(work, config, prize)
+        _replace(raffle, pick)
     elif clock.expires_at - before.expires_at > EDIT_AFTER:
-        _update_post(work, config, prize, "raffle.more_time")
+        _update_post(raffle, pick, "raffle.more_time")
     return clock.is_over
 
 
-def _replace(work: Work, config: Config, prize: _Prize) -> None:
+def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
     """Draw another winner instead of one who did not claim, or is banned or excluded."""
-    period, draw, pick = prize
-    pick.reason = find_ban(work, pick.viewer_id)
+    pick.reason = find_ban(raffle.work, pick.viewer_id)
     pick.state = "skipped" if pick.reason else "expired"
-    _update_post(work, config, prize, "raffle.skip" if pick.reason else "raffle.expire")
-    pick_missing(work, config, period, draw)
+    _update_post(raffle, pick, "raffle.skip" if pick.reason else "raffle.expire")
+    pick_missing(raffle)
 
 
 def deliver(work: Work, config: Config, winner: str) -> Pick:
@@ -128,21 +114,19 @@ def deliver(work: Work, config: Config, winner: str) -> Pick:
             _("{name} has no claimed prize that is waiting.").format(name=viewer.name),
             _("A prize is claimed with the button under the winner's message."),
         )
-    prize = _lock_prize(work, found.period, found.k)
-    pick = prize.pick
+    raffle, pick = _lock_prize(work, config, found.period, found.k)
     if pick.state != "claimed":
         raise Refusal(_("This prize was delivered already."))
     pick.state, pick.delivered_at, pick.delivered_by = "delivered", work.now, work.actor
-    _update_post(work, config, prize, "raffle.deliver")
-    close_if_over(work, prize.period)
+    _update_post(raffle, pick, "raffle.deliver")
+    close_if_over(raffle)
     return pick
 
 
-def _update_post(work: Work, config: Config, prize: _Prize, action: str) -> None:
-    period, draw, pick = prize
-    check_winner(work, config, period, draw, pick)
-    audit(work, action, f"#{pick.period}.{pick.k}", after=pick.name)
-    posts.update_winner(work, config, period, draw, pick)
+def _update_post(raffle: FrozenRaffle, pick: Pick, action: str) -> None:
+    raffle.check_winner(pick)
+    audit(raffle.work, action, f"#{pick.period}.{pick.k}", after=pick.name)
+    posts.update_winner(raffle, pick)
 
 
 def list_posted_in(work: Work, channel_id: int) -> Sequence[Pick]:
@@ -156,14 +140,6 @@ def mark_deleted(work: Work, channel_id: int, message_ids: Collection[int] | Non
     for pick in list_posted_in(work, channel_id):
         receipt = find_receipt(work.tx, work.guild_id, posts.winner_key(pick)) or {}
         if message_ids is None or receipt.get("message_id") in message_ids:
-            lock_draw(work, pick.period)
+            lock_period(work, pick.period)
+            work.expire(pick)
             pick.post_gone = pick.post_gone or pick.state == "drawn"
-
-
-def forget_winner(work: Work, subject: Subject) -> bool:
-    """Remove a person's Discord id from their prizes, except from those that are still to be
-    claimed or delivered; True if there are such."""
-    theirs = (Pick.discord_id == subject.discord_id, Pick.drawn_at < subject.swept_before)
-    over = Pick.state.not_in(("drawn", "claimed"))
-    work.execute(update(Pick).where(*theirs, over).values(discord_id=None))
-    return work.exists(*theirs)

@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.discord_buttons import PersistentButton
-from core.kit.discord_questions import question_view
+from core.kit.discord_questions import ConfirmButton, Reply, question_view
 from core.kit.discord_ui import PRIVATE, answer, card, run_action, safe, services_of
 from core.kit.services import Services
 from core.kit.words import _
@@ -83,7 +83,7 @@ def _claim_view(payload: Mapping[str, Any]) -> discord.ui.View:
 
 
 class DrawButton(
-    PersistentButton,
+    ConfirmButton,
     template=r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?",
 ):
     """Freezes and draws, with the beacon or without; or draws a frozen list without it.
@@ -95,25 +95,18 @@ class DrawButton(
     permission = "manage_guild"
 
     def __init__(self, number: int, how: str, sure: str = "") -> None:
-        super().__init__(
-            discord.ui.Button(
-                label=_("Draw now") if how == "beacon" else _("Draw without beacon"),
-                style=discord.ButtonStyle.danger,
-                custom_id=f"raffle:draw:{number}:{how}{sure}",
-            )
-        )
+        label = _("Draw now") if how == "beacon" else _("Draw without beacon")
+        super().__init__(label, f"raffle:draw:{number}:{how}{sure}")
         self.number, self.how, self.sure = number, how, sure
 
-    async def press(self, interaction: discord.Interaction) -> None:
+    async def confirm(self, interaction: discord.Interaction) -> Reply:
         config = config_of(services_of(interaction).settings)
         last = await run_action(interaction, self._act, config)
-        view = None
         if last is None:
-            embed = messages.freeze_started(self.number)
-        else:
-            embed = messages.another_draw_question(self.number, last)
-            view = draw_view(self.number, self.how, interaction.user.id, ":sure")
-        await interaction.edit_original_response(embed=embed, view=view)
+            return messages.freeze_started(self.number)
+        again = DrawButton(self.number, self.how, ":sure")
+        question = messages.another_draw_question(self.number, last)
+        return question, question_view(again, interaction.user.id)
 
     def _act(self, work: Work, config: Config) -> datetime | None:
         """Returns when the last draw was if the admin has to confirm first, and does nothing."""
@@ -124,11 +117,6 @@ class DrawButton(
         if last is None:
             actions.freeze(work, config, self.number, with_beacon=self.how == "beacon")
         return last
-
-
-def draw_view(number: int, how: str, asker_id: int, sure: str = "") -> discord.ui.View:
-    """Asks whether to draw. Needs a running event loop."""
-    return question_view(DrawButton(number, how, sure), asker_id, _("Cancel"))
 
 
 class Draws(commands.Cog):
@@ -151,13 +139,13 @@ class Draws(commands.Cog):
         """Draw a raffle that has ended: shows what will happen and asks first."""
         overdue = await run_action(ctx, actions.find_overdue, raffle)
         if overdue is not None:
-            view = draw_view(overdue.period, "give_up", ctx.author.id)
-            await answer(ctx, messages.give_up_question(overdue), view)
-            return
-        found = await run_action(ctx, actions.preview, raffle)
-        how = "without" if without_beacon else "beacon"
-        view = draw_view(found.period.number, how, ctx.author.id)
-        await answer(ctx, messages.question(found, not without_beacon), view)
+            button = DrawButton(overdue.period, "give_up")
+            embed = messages.give_up_question(overdue)
+        else:
+            period, holders = await run_action(ctx, actions.preview, raffle)
+            button = DrawButton(period.number, "without" if without_beacon else "beacon")
+            embed = messages.question(period, holders, not without_beacon)
+        await answer(ctx, embed, question_view(button, ctx.author.id))
 
     @commands.hybrid_command(name="rafflehistory")
     @commands.guild_only()
@@ -230,10 +218,10 @@ class Draws(commands.Cog):
 
     @commands.Cog.listener()
     async def on_member_ban(
-        self, guild: discord.Guild, member: discord.User | discord.Member
+        self, guild: discord.Guild, user: discord.User | discord.Member
     ) -> None:
-        await self._services.run_as_bot(guild.id, actions.ban_member, member.id)
+        await self._services.run_as_bot(guild.id, actions.set_discord_ban, user.id, True)
 
     @commands.Cog.listener()
     async def on_member_unban(self, guild: discord.Guild, user: discord.User) -> None:
-        await self._services.run_as_bot(guild.id, actions.unban_member, user.id)
+        await self._services.run_as_bot(guild.id, actions.set_discord_ban, user.id, False)

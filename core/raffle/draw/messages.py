@@ -12,19 +12,18 @@ from core.kit.clock import parse_instant
 from core.kit.discord_ui import Tone, ago, card, duration, lines, safe
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.raffle.draw.actions import Preview
 from core.raffle.draw.posts import ROLL_NAMES, ROLLS
 from core.raffle.draw.publishing import Past, Proof
-from core.raffle.draw.records import Draw
+from core.raffle.draw.records import Draw, PickState
+from core.raffle.draw.store import Holders
+from core.raffle.records import Period
 
 # -- about the draw -------------------------------------------------------------------------------
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:
     """A raffle is open: the commitment, and the round that is expected to decide."""
-    title = (
-        _("Raffle #{number} is coming") if payload.get("planned") else _("Raffle #{number} is open")
-    )
+    title = _("Raffle #{number} is coming") if payload["planned"] else _("Raffle #{number} is open")
     body = _("From {start} to {end} ({when}).").format(
         start=_time(payload["starts_at"]),
         end=_time(payload["ends_at"]),
@@ -50,9 +49,6 @@ def planned(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _add_plan(embed: discord.Embed, payload: Mapping[str, Any]) -> None:
-    """The rule and the expected round. Payloads of earlier versions have neither."""
-    if not payload.get("planned_at"):
-        return
     rule = (
         _(
             "The tickets are frozen {frozen}. Round **{round}** of the public beacon "
@@ -81,7 +77,7 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     """The hash of the frozen list, and the round that decides."""
     title = _("Raffle #{number}: the tickets are frozen")
     embed = _embed("🧊", title, payload, _next_step(payload))
-    if payload.get("earlier"):
+    if payload["earlier"]:
         warning = _("The bot freezes a raffle once. Somebody changed the database since {times}.")
         embed.insert_field_at(
             0,
@@ -90,9 +86,8 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
             inline=False,
         )
     _add_counts(embed, payload["entrants"], payload["tickets"], payload["left_out"])
-    if payload.get("claim_minutes"):
-        window = duration(60 * payload["claim_minutes"])
-        embed.add_field(name=_("Time to claim the prize"), value=window)
+    window = duration(60 * payload["claim_minutes"])
+    embed.add_field(name=_("Time to claim the prize"), value=window)
     embed.add_field(
         name=_("SHA-256 of the frozen list"), value=f"```\n{payload['hash']}\n```", inline=False
     )
@@ -106,7 +101,7 @@ def _next_step(payload: Mapping[str, Any]) -> str:
             "the result in advance."
         )
     which = {"round": payload["round"], "when": _time(payload["round_at"], "T", "R")}
-    if not payload.get("is_public", True):
+    if not payload["is_public"]:
         return "⚠️ " + _(
             "The winner is drawn with round **{round}** of a beacon that is not the public one: "
             "{when}. Whoever runs that beacon could know the result in advance."
@@ -116,15 +111,11 @@ def _next_step(payload: Mapping[str, Any]) -> str:
         "[drand](https://drand.love), published {when}. Nobody knows it before. No ticket can be "
         "added or removed any more. `/raffleproof` shows your own entry."
     ).format(**which)
-    return drawn + _why_this_round(payload)
-
-
-def _why_this_round(payload: Mapping[str, Any]) -> str:
-    plan = payload.get("plan") or {}
-    if not plan.get("planned_at"):
-        return ""
+    plan = payload["plan"]
+    if not plan["planned_at"]:
+        return drawn
     if plan["round"] == payload["round"]:
-        return "\n" + _("This is the round that was announced.")
+        return drawn + "\n" + _("This is the round that was announced.")
     why = (
         _("Round {round} was announced, but the list was frozen earlier than planned ({planned}).")
         if parse_instant(payload["frozen_at"]) < parse_instant(plan["planned_at"])
@@ -132,17 +123,17 @@ def _why_this_round(payload: Mapping[str, Any]) -> str:
             "Round {round} was announced, but the list was frozen later than planned ({planned})."
         )
     )
-    return "\n" + why.format(round=plan["round"], planned=_time(plan["planned_at"]))
+    return drawn + "\n" + why.format(round=plan["round"], planned=_time(plan["planned_at"]))
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
     """An admin draws without the announced round."""
-    title = _("Raffle #{number} is drawn without the beacon").format_map(payload)
     body = _(
         "Round **{round}** was announced for {when}, but an admin chose not to wait for it. "
         "Whoever runs the bot could know the result in advance."
     ).format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
-    embed = card("⚠️ " + title, body, tone="warning")
+    title = _("Raffle #{number} is drawn without the beacon")
+    embed = _embed("⚠️", title, payload, body, tone="warning")
     return with_page(embed, payload, _("The list and the draw"))
 
 
@@ -175,60 +166,55 @@ def nobody(payload: Mapping[str, Any]) -> Rendered:
 
 # -- about a winner -------------------------------------------------------------------------------
 
-
-_STATES: dict[str, tuple[str, Tone]] = {
-    "drawn": ("🎉", "kick"),
-    "claimed": ("🎁", "success"),
-    "delivered": ("✅", "success"),
-    "expired": ("⌛", "warning"),
-    "skipped": ("🚫", "warning"),
+_ICONS: dict[PickState, str] = {
+    "drawn": "🎉",
+    "claimed": "🎁",
+    "delivered": "✅",
+    "expired": "⌛",
+    "skipped": "🚫",
 }
 
 
 def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
-    icon, tone = _STATES[payload["state"]]
-    titles = {
-        "drawn": _("{name} wins raffle #{number}!"),
-        "claimed": _("{name} has claimed the prize of raffle #{number}"),
-        "delivered": _("{name} has the prize of raffle #{number}"),
-        "expired": _("{name} did not claim the prize of raffle #{number}"),
-        "skipped": _("{name} can no longer win raffle #{number}"),
-    }
-    title = titles[payload["state"]]
-    embed = _embed(icon, title, payload, _winner_text(payload), tone=tone)
-    if payload["tickets"]:
-        share = payload["tickets"] / payload["total"]
-        embed.add_field(
-            name=_("Tickets"), value=f"{payload['tickets']:,} / {payload['total']:,} ({share:.1%})"
-        )
-    return embed.set_footer(text=_footer(payload))
-
-
-def _winner_text(payload: Mapping[str, Any]) -> str:
     whom = f"<@{payload['discord_id']}>"
-    if payload["state"] == "drawn":
-        return _("{whom}, claim your prize by {when}, or another winner will be drawn.").format(
-            whom=whom, when=_time(payload["expires_at"], "f", "R")
-        )
-    if payload["state"] == "skipped":
-        return _("Reason: {reason}. Another winner will be drawn.").format(
-            reason=reason_words(payload["reason"])
-        )
-    if payload["state"] == "expired":
-        return _("Time's up. Drawing another winner.")
-    return whom
-
-
-def _footer(payload: Mapping[str, Any]) -> str:
+    words: dict[PickState, tuple[Tone, str, str]] = {
+        "drawn": (
+            "kick",
+            _("{name} wins raffle #{number}!"),
+            _("{whom}, claim your prize by {when}, or another winner will be drawn."),
+        ),
+        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), whom),
+        "delivered": ("success", _("{name} has the prize of raffle #{number}"), whom),
+        "expired": (
+            "warning",
+            _("{name} did not claim the prize of raffle #{number}"),
+            _("Time's up. Drawing another winner."),
+        ),
+        "skipped": (
+            "warning",
+            _("{name} can no longer win raffle #{number}"),
+            _("Reason: {reason}. Another winner will be drawn."),
+        ),
+    }
+    tone, title, body = words[payload["state"]]
+    when, reason = _time(payload["expires_at"], "f", "R"), reason_words(payload["reason"])
+    body = body.format(whom=whom, when=when, reason=reason)
+    embed = _embed(_ICONS[payload["state"]], title, payload, body, tone=tone)
+    share = payload["tickets"] / payload["total"]
+    embed.add_field(
+        name=_("Tickets"), value=f"{payload['tickets']:,} / {payload['total']:,} ({share:.1%})"
+    )
+    entry = _("entry {entry} · claimant {claimant}").format(
+        entry=payload["pseudonym"][:12], claimant=payload["claimant"]
+    )
+    beacon = (
+        _("drawn with the public beacon")
+        if payload["with_beacon"]
+        else "⚠️ " + _("drawn WITHOUT the public beacon")
+    )
     number = _("Winner {k}").format_map(payload)
-    if payload.get("claimant"):
-        number += " · " + _("entry {entry} · claimant {claimant}").format(
-            entry=payload["pseudonym"][:12], claimant=payload["claimant"]
-        )
-    if payload["with_beacon"]:
-        return number + " · " + _("drawn with the public beacon")
-    return number + " · ⚠️ " + _("drawn WITHOUT the public beacon")
+    return embed.set_footer(text=f"{number} · {entry} · {beacon}")
 
 
 def won(payload: Mapping[str, Any]) -> discord.Embed:
@@ -255,10 +241,9 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 # -- answers --------------------------------------------------------------------------------------
 
 
-def question(found: Preview, with_beacon: bool) -> discord.Embed:
+def question(period: Period, holders: Holders, with_beacon: bool) -> discord.Embed:
     """Asks an admin to confirm the draw."""
-    body = [
-        _("The list of tickets is frozen and its hash is posted. Later tickets do not count."),
+    how = (
         _(
             "The winner is drawn automatically with a public random number that is published at "
             "least 5 minutes later."
@@ -267,13 +252,13 @@ def question(found: Preview, with_beacon: bool) -> discord.Embed:
         else "⚠️ "
         + _(
             "Winners are drawn at once **without the public beacon**, and the announcement says so."
-        ),
-    ]
-    period, holders = found
+        )
+    )
+    body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
-    embed = card("🎟️ " + title, "\n".join(body), tone="warning")
+    embed = card("🎟️ " + title, f"{body}\n{how}", tone="warning")
     _add_prize(embed, period.prize)
-    _add_counts(embed, holders.entrants, holders.tickets, holders.left_out)
+    _add_counts(embed, len(holders.accounts), sum(holders.tickets), len(holders.left_out))
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
     ended = _("Ended {when}").format(when=ago(period.ends_at))
     return embed.add_field(name=_("Period"), value=ended, inline=False)
@@ -309,29 +294,27 @@ def history(past: Sequence[Past]) -> discord.Embed:
     """The last draws."""
     if not past:
         return card("🎟️ " + _("No draws yet"), _("Winners will appear here."))
-    rows = [_past(one) for one in past]
-    return card("🏆 " + _("The last raffles"), lines(rows), tone="kick")
+    return card("🏆 " + _("The last raffles"), lines([_past(one) for one in past]), tone="kick")
 
 
 def _past(one: Past) -> str:
     prize = safe(one.prize, 80) or _("no prize named")
-    head = f"**[#{one.number}]({one.page})** · {prize} · {format_dt(one.ended_at, 'd')}"
-    frozen = ", ".join(format_dt(at, "f") for at in one.freezes)
-    if len(one.freezes) > 1:
-        frozen = "⚠️ " + _("Frozen more than once: {times}").format(times=frozen)
-    elif frozen:
-        frozen = _("Frozen {times}").format(times=frozen)
-    head += f"\n{frozen}" if frozen else ""
-    names = [f"{safe(name, 40)} {_STATES[state][0]}" for name, state in one.winners]
-    return head + "\n" + (", ".join(names) or _state_word(one.state))
-
-
-def _state_word(state: str) -> str:
-    return {
+    frozen = (
+        "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
+    ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
+    names = [f"{safe(name, 40)} {_ICONS[state]}" for name, state in one.winners]
+    states = {
         "open": _("not drawn"),
         "frozen": _("waiting for the beacon"),
         "cancelled": _("cancelled"),
-    }.get(state, _("no winner"))
+    }
+    return "\n".join(
+        [
+            f"**[#{one.number}]({one.page})** · {prize} · {format_dt(one.ended_at, 'd')}",
+            frozen,
+            ", ".join(names) or states.get(one.state, _("no winner")),
+        ]
+    )
 
 
 def proof(found: Proof) -> discord.Embed:
@@ -348,9 +331,8 @@ def proof(found: Proof) -> discord.Embed:
         ),
     ]
     title = _("Your entry in raffle #{number}").format(number=found.number)
-    embed = card("🔎 " + title, "\n".join(steps))
-    embed.set_footer(text=_("Keep this private: the code shows which entry is yours."))
-    return embed
+    footer = _("Keep this private: the code shows which entry is yours.")
+    return card("🔎 " + title, "\n".join(steps), footer=footer)
 
 
 def proof_view(found: Proof) -> discord.ui.View:
@@ -392,14 +374,14 @@ def _time(instant: str, style: TimestampStyle = "f", also: TimestampStyle | None
     return f"{shown} ({format_dt(at, also)})" if also else shown
 
 
-def reason_words(reason: str) -> str:
+def reason_words(reason: str | None) -> str:
     """The public reason for skipping somebody."""
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),
         "unlinked": _("no longer linked to a Discord account"),
         "won_already": _("won in this draw already"),
-    }[reason]
+    }.get(reason or "", "")
 
 
 def with_page(embed: discord.Embed, payload: Mapping[str, Any], label: str) -> Rendered:

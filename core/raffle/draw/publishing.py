@@ -1,9 +1,9 @@
 """The public data of a draw, and a viewer's own entry in it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import NamedTuple
 
 from core.draws import picks, secrets
 from core.guilds.store import list_names
@@ -12,12 +12,12 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.store import find_receipt
 from core.people import store as people
-from core.raffle import store as raffle
+from core.raffle import store as raffles
 from core.raffle.actions import opened_key
 from core.raffle.config import Config
 from core.raffle.draw import store
-from core.raffle.draw.integrity import is_replaced, salt_of, seed_of
-from core.raffle.draw.posts import frozen_key
+from core.raffle.draw.frozen import find_frozen
+from core.raffle.draw.posts import message_key
 from core.raffle.draw.records import WINNING, Draw, PickState
 from core.raffle.draw.records import Pick as Drawn
 from core.raffle.records import Announcement, Period
@@ -32,27 +32,17 @@ _RESULTS: dict[PickState, picks.Result] = {
     "expired": "expired",
     "skipped": "skipped",
 }
-
-
 _DISCORD_EPOCH = 1420070400
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(NamedTuple):
     """A message in Discord. `at` is by Discord's clock."""
 
-    guild_id: int
-    channel_id: int
-    message_id: int
+    url: str
     at: datetime
 
-    @property
-    def url(self) -> str:
-        return f"https://discord.com/channels/{self.guild_id}/{self.channel_id}/{self.message_id}"
 
-
-@dataclass(frozen=True, slots=True)
-class PublicDraw:
+class PublicDraw(NamedTuple):
     """Everything that a draw's page shows.
 
     Attributes:
@@ -80,14 +70,12 @@ class PublicDraw:
 def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
     """What the page of this raffle shows."""
     number = period.number
-    draw, drawn = work.find(Draw, number), store.list_picks(work, number)
-    announced = raffle.list_announcements(work, number)
+    raffle, drawn = find_frozen(work, config, number), store.list_picks(work, number)
+    announced = raffles.list_announcements(work, number)
     freezes = [
-        (one, _find_post(work, frozen_key(number, one.snapshot_hash or "")))
-        for one in announced
-        if one.kind == "frozen"
+        (one, _find_post(work, _frozen_key(one))) for one in announced if one.kind == "frozen"
     ]
-    salt = salt_of(work, config, number) if drawn else b""
+    draw = raffle.draw if raffle else None
     return PublicDraw(
         server=list_names(work.tx).get(work.guild_id, ""),
         period=period,
@@ -96,34 +84,32 @@ def get_public_draw(work: Work, config: Config, period: Period) -> PublicDraw:
         plans=[one for one in announced if one.kind != "frozen"],
         freezes=freezes,
         opening=_find_post(work, opened_key(number)),
-        freeze=_find_post(work, frozen_key(number, draw.snapshot_hash)) if draw else None,
-        altered=frozenset(pick.k for pick in drawn if is_replaced(salt, pick)),
+        freeze=_find_post(work, _frozen_key(draw)) if draw else None,
+        altered=frozenset(pick.k for pick in drawn if raffle and raffle.is_replaced(pick)),
     )
+
+
+def _frozen_key(freeze: Draw | Announcement) -> str:
+    return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
 
 
 def _find_post(work: Work, key: str) -> Post | None:
     receipt = find_receipt(work.tx, work.guild_id, key) or {}
-    at = posted_at(receipt)
-    return Post(work.guild_id, receipt["channel_id"], receipt["message_id"], at) if at else None
-
-
-def posted_at(receipt: Mapping[str, Any]) -> datetime | None:
-    """When a message was posted, by its id; None if it was not."""
     if "message_id" not in receipt:
         return None
-    return datetime.fromtimestamp((receipt["message_id"] >> 22) / 1000 + _DISCORD_EPOCH, UTC)
+    channel_id, message_id = receipt["channel_id"], receipt["message_id"]
+    at = datetime.fromtimestamp((message_id >> 22) / 1000 + _DISCORD_EPOCH, UTC)
+    return Post(f"https://discord.com/channels/{work.guild_id}/{channel_id}/{message_id}", at)
 
 
 def make_bundle(work: Work, config: Config, number: int) -> bytes:
     """Everything that is needed to repeat a draw."""
-    period = work.find(Period, number)
-    draw = work.find(Draw, number)
-    assert draw is not None, "a list is frozen before it is drawn from"
-    assert period is not None
-    assert period.drawn_at is not None, "the seed is secret until then"
-    salt, seed = salt_of(work, config, number), seed_of(work, config, number)
-    published = [_published(pick, salt) for pick in store.list_picks(work, number)]
-    return picks.bundle(store.get_snapshot(work, number), seed, draw.random, published)
+    raffle = find_frozen(work, config, number)
+    assert raffle is not None, "a list is frozen before it is drawn from"
+    assert raffle.period.drawn_at is not None, "the seed is secret until then"
+    published = [_published(pick, raffle.salt) for pick in store.list_picks(work, number)]
+    snapshot = store.get_snapshot(work, number)
+    return picks.bundle(snapshot, raffle.seed, raffle.draw.random, published)
 
 
 def _published(pick: Drawn, salt: bytes) -> picks.Pick:
@@ -132,15 +118,14 @@ def _published(pick: Drawn, salt: bytes) -> picks.Pick:
     shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, _RESULTS[pick.state])
     if pick.state == "skipped":
         return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
-    if pick.erased:
+    if not pick.account:
         return replace(shown, pseudonym=pick.pseudonym, account=None, secret=None)
     if shown.pseudonym != pick.pseudonym:
         return replace(shown, pseudonym=pick.pseudonym, secret=None)
     return shown
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(NamedTuple):
     """A viewer's own entry. `secret` is shown only to the owner."""
 
     number: int
@@ -163,7 +148,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     viewer = people.get_viewer(work.tx, work.guild_id, link.viewer_id)
     account = f"{viewer.platform}:{viewer.platform_user_id}"
     for period in store.list_frozen_periods(work, SEARCHED, number):
-        secret = secrets.secret_number(salt_of(work, config, period.number), account)
+        secret = secrets.secret_number(config.decrypt(period.sealed_salt), account)
         pseudonym = secrets.pseudonym(secret, account)
         tickets = store.find_tickets_of_line(work, period.number, pseudonym)
         if tickets is not None:
@@ -175,8 +160,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """A raffle that was frozen or drawn.
 
     Attributes:
@@ -190,23 +174,24 @@ class Past:
     ended_at: datetime
     page: str
     freezes: Sequence[datetime]
-    winners: Sequence[tuple[str, str]]
+    winners: Sequence[tuple[str, PickState]]
 
 
 def list_past(work: Work, config: Config, most: int) -> list[Past]:
     """The last raffles, newest first."""
-    return [_past(work, config, period) for period in store.list_ever_frozen_periods(work, most)]
-
-
-def _past(work: Work, config: Config, period: Period) -> Past:
-    freezes = raffle.list_freezes(work, period.number)
-    drawn = store.list_picks(work, period.number)
-    return Past(
-        period.number,
-        period.prize,
-        "cancelled" if period.is_cancelled else period.state,
-        period.ends_at,
-        config.page_of(period.public_id),
-        [one.at for one in freezes],
-        [(pick.name, pick.state) for pick in drawn if pick.state in WINNING],
-    )
+    return [
+        Past(
+            period.number,
+            period.prize,
+            "cancelled" if period.is_cancelled else period.state,
+            period.ends_at,
+            config.page_of(period.public_id),
+            [one.at for one in raffles.list_freezes(work, period.number)],
+            [
+                (pick.name, pick.state)
+                for pick in store.list_picks(work, period.number)
+                if pick.state in WINNING
+            ],
+        )
+        for period in store.list_frozen_periods(work, most)
+    ]

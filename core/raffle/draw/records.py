@@ -1,23 +1,19 @@
 """A raffle's frozen list of tickets, and who was drawn from it."""
 
-from datetime import datetime
-from typing import Any, Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     CheckConstraint,
-    ColumnElement,
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
-    event,
     func,
     select,
 )
 from sqlalchemy.orm import (
-    InstrumentedAttribute,
     Mapped,
     MappedSQLExpression,
     column_property,
@@ -32,8 +28,11 @@ from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import ChannelId, GuildRecord, MemberId, ViewerId, one_of
 from core.people.records import Viewer, viewer_key
 from core.raffle.draw.rules import ClaimClock
+from core.raffle.records import Announcement, create_with
 
-T = TypeVar("T")
+BEACON_TIMEOUT = timedelta(hours=1)
+"""How late a round has to be before an admin may draw without it: an admin who could choose freely
+between two results could choose the winner."""
 
 _PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 _DRAW = ["raffle_draws.guild_id", "raffle_draws.period"]
@@ -50,13 +49,7 @@ class Draw(GuildRecord, kw_only=True):
     __tablename__ = "raffle_draws"
 
     period: Mapped[int]
-    snapshot: Mapped[str] = mapped_column(
-        init=False,
-        repr=False,
-        compare=False,
-        deferred=True,
-        comment="the list, as it was published",
-    )
+    snapshot: Mapped[str] = mapped_column(init=False, repr=False, compare=False, deferred=True)
     snapshot_hash: Mapped[str] = mapped_column(
         init=False, comment="SHA-256 of the snapshot, in hex"
     )
@@ -65,7 +58,7 @@ class Draw(GuildRecord, kw_only=True):
     left_out: Mapped[int] = mapped_column(comment="holders who were not allowed to win")
     frozen_at: Mapped[datetime]
     frozen_by: Mapped[MemberId | None] = mapped_column(
-        comment="Discord id; empty when it was frozen automatically",
+        comment="empty when it was frozen automatically",
         info=holds("number", stays=ADMINS_ANSWER),
     )
     channel_id: Mapped[ChannelId] = mapped_column(comment="Discord channel of its posts")
@@ -77,13 +70,11 @@ class Draw(GuildRecord, kw_only=True):
         BigInteger, comment="of the beacon; empty without beacon"
     )
     round_at: Mapped[datetime | None] = mapped_column(comment="when the round is published")
-    randomness: Mapped[str | None] = mapped_column(
-        default=None, comment="the round's, in hex, once it is known"
-    )
+    randomness: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
     signature: Mapped[str | None] = mapped_column(default=None, comment="the round's, in hex")
     given_up_by: Mapped[MemberId | None] = mapped_column(
         default=None,
-        comment="Discord id of who drew without waiting for the round",
+        comment="who drew without waiting for the round",
         info=holds("number", stays=ADMINS_ANSWER),
     )
     given_up_at: Mapped[datetime | None] = mapped_column(default=None)
@@ -92,6 +83,10 @@ class Draw(GuildRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "period", name="raffle_draws_once"),
         ForeignKeyConstraint(["guild_id", "period"], _PERIOD, name="raffle_draws_period"),
     )
+
+    @property
+    def claim_window(self) -> timedelta:
+        return timedelta(minutes=self.claim_minutes)
 
     @property
     def waits_for_beacon(self) -> bool:
@@ -106,6 +101,24 @@ class Draw(GuildRecord, kw_only=True):
             and is_public(self.chain, self.round, self.frozen_at)
         )
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether the round is so late that an admin may draw without it."""
+        due = self.round_at
+        return self.waits_for_beacon and due is not None and due + BEACON_TIMEOUT <= now
+
+    @property
+    def announcement(self) -> Announcement:
+        """What is recorded when the list is frozen."""
+        return Announcement(
+            period=self.period,
+            kind="frozen",
+            at=self.frozen_at,
+            chain=self.chain,
+            round=self.round,
+            round_at=self.round_at,
+            snapshot_hash=self.snapshot_hash,
+        )
+
     @property
     def random(self) -> Round | None:
         """The beacon's round, once it is known."""
@@ -114,13 +127,12 @@ class Draw(GuildRecord, kw_only=True):
         return Round(self.chain or "", self.round or 0, self.randomness, self.signature or "")
 
 
-class _AccountRecord(GuildRecord, kw_only=True):
-    """About an account that may have been forgotten.
+class _DrawnAccount(GuildRecord, kw_only=True):
+    """Whose line of the list it is.
 
     Attributes:
-        account: such as `kick:123`; empty if it was forgotten before the draw, as is `name`.
-        name: the current one.
-        erased: the account was forgotten, before the draw or after it.
+        account: such as `kick:123`; empty once it was forgotten.
+        name: the current one; empty if the account was forgotten before the draw.
     """
 
     __abstract__ = True
@@ -131,27 +143,22 @@ class _AccountRecord(GuildRecord, kw_only=True):
 
     @declared_attr
     def account(cls) -> Mapped[str]:
-        return _current(cls, func.concat(Viewer.platform, ":", Viewer.platform_user_id), "")
+        account = func.concat(Viewer.platform, ":", Viewer.platform_user_id)
+        return _of_viewer(cls, account, Viewer.platform_user_id > 0)
 
     @declared_attr
     def name(cls) -> Mapped[str]:
-        return _current(cls, Viewer.name, "")
-
-    @declared_attr
-    def erased(cls) -> Mapped[bool]:
-        return _current(cls, Viewer.platform_user_id < 0, True)
+        return _of_viewer(cls, Viewer.name)
 
 
-def _current(
-    record: Any, value: ColumnElement[T] | InstrumentedAttribute[T], otherwise: T
-) -> MappedSQLExpression[T]:
-    same_guild = Viewer.guild_id == record.guild_id
-    found = select(value).where(same_guild, Viewer.viewer_id == record.viewer_id)
-    current = found.correlate_except(Viewer).scalar_subquery()
-    return column_property(func.coalesce(current, otherwise))
+def _of_viewer(pick: Any, value: Any, *criteria: Any) -> MappedSQLExpression[Any]:
+    """Of the viewer who was drawn, as it is now; empty if there is no such viewer."""
+    criteria += (Viewer.guild_id == pick.guild_id, Viewer.viewer_id == pick.viewer_id)
+    found = select(value).where(*criteria).correlate_except(Viewer).scalar_subquery()
+    return column_property(func.coalesce(found, ""))
 
 
-class Pick(_AccountRecord, kw_only=True):
+class Pick(_DrawnAccount, kw_only=True):
     """Somebody who was drawn."""
 
     __tablename__ = "raffle_picks"
@@ -191,9 +198,7 @@ class Pick(_AccountRecord, kw_only=True):
     claimed_at: Mapped[datetime | None] = mapped_column(default=None)
     delivered_at: Mapped[datetime | None] = mapped_column(default=None)
     delivered_by: Mapped[MemberId | None] = mapped_column(
-        default=None,
-        comment="Discord id of the admin",
-        info=holds("number", stays=ADMINS_ANSWER),
+        default=None, info=holds("number", stays=ADMINS_ANSWER)
     )
 
     __table_args__ = (
@@ -219,7 +224,7 @@ class Pick(_AccountRecord, kw_only=True):
         self.claimable_at = clock.at
 
 
-DRAWS_KEPT = """
+_DRAWS_KEPT = """
     CREATE OR REPLACE TRIGGER raffle_draws_kept
     BEFORE UPDATE OR DELETE ON raffle_draws FOR EACH ROW EXECUTE FUNCTION raffle_kept(
         'guild_id period snapshot snapshot_hash entrants tickets left_out frozen_at claim_minutes'
@@ -227,7 +232,7 @@ DRAWS_KEPT = """
     CREATE OR REPLACE TRIGGER raffle_draws_never_emptied
     BEFORE TRUNCATE ON raffle_draws FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
 """
-PICKS_KEPT = """
+_PICKS_KEPT = """
     CREATE OR REPLACE TRIGGER raffle_picks_kept
     BEFORE UPDATE OR DELETE ON raffle_picks FOR EACH ROW EXECUTE FUNCTION raffle_kept(
         'guild_id period k viewer_id pseudonym claimant drawn_at', 'reason', 'discord_id');
@@ -238,5 +243,5 @@ PICKS_KEPT = """
     CREATE OR REPLACE TRIGGER raffle_picks_never_emptied
     BEFORE TRUNCATE ON raffle_picks FOR EACH STATEMENT EXECUTE FUNCTION raffle_kept();
 """
-event.listen(Draw.__table__, "after_create", DDL(DRAWS_KEPT))  # type: ignore[no-untyped-call]
-event.listen(Pick.__table__, "after_create", DDL(PICKS_KEPT))  # type: ignore[no-untyped-call]
+create_with(Draw, _DRAWS_KEPT)
+create_with(Pick, _PICKS_KEPT)

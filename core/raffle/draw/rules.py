@@ -9,6 +9,12 @@ SHORT = timedelta(seconds=30)
 UNNOTICED = timedelta(minutes=2)
 """How long a lost connection to Discord can go unnoticed. Added to every longer interruption."""
 
+CLOCK_INTERVAL = timedelta(seconds=10)
+"""How often a winner's clock is stored."""
+
+PAUSED = timedelta(minutes=5)
+"""How long a winner's clock may be stopped before the health page shows it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimClock:

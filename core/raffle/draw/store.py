@@ -8,29 +8,19 @@ from sqlalchemy import Connection, func, select, text
 
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
-from core.kit.work import ACROSS_GUILDS, Work
+from core.kit.work import Work
 from core.outbox.records import Message
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw.records import Draw, Pick
+from core.raffle.draw.rules import CLOCK_INTERVAL, PAUSED
 from core.raffle.records import Announcement, Period
 from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
 
-
 _EXCLUDED = excluded_from("raffle", at=":now")
 
 # Linked viewers who are not excluded can win. An account has at most one link.
-_COUNT_HOLDERS = text(f"""
-    SELECT count(l.discord_id) AS entrants,
-           COALESCE(sum(b.tickets) FILTER (WHERE l.discord_id IS NOT NULL), 0)::bigint AS tickets,
-           count(*) - count(l.discord_id) AS left_out
-      FROM raffle_balances AS b
-      LEFT JOIN people_links l ON l.guild_id = b.guild_id AND l.viewer_id = b.viewer_id
-       AND l.viewer_id NOT IN {_EXCLUDED}
-     WHERE b.guild_id = :guild_id AND b.period = :period AND b.tickets > 0
-""")
-
 # The sums of the ledger, and not the balances: a cached number must not decide who wins.
 _LIST_HELD = text(f"""
     SELECT array_agg(viewer_id) AS viewer_ids, array_agg(account) AS accounts,
@@ -49,19 +39,6 @@ _LIST_HELD = text(f"""
              WHERE v.guild_id = :guild_id AND e.tickets > 0) held
      GROUP BY erased, can_win
 """)
-
-
-class Holders(NamedTuple):
-    """How many hold tickets. `entrants` can win, `left_out` cannot; `tickets` are the entrants'."""
-
-    entrants: int
-    tickets: int
-    left_out: int
-
-
-def count_holders(work: Work, period: int) -> Holders:
-    """How many could win now, with how many tickets, and how many could not."""
-    return Holders(*work.tx.execute(_COUNT_HOLDERS, _where(work, period)).one())
 
 
 class Held(NamedTuple):
@@ -86,10 +63,29 @@ def list_held(work: Work, period: int) -> list[Held]:
     return [Held(*row) for row in work.tx.execute(_LIST_HELD, _where(work, period))]
 
 
+class Holders(NamedTuple):
+    """Who holds tickets: accounts that can win with their tickets, and viewers who cannot win."""
+
+    accounts: list[str]
+    tickets: list[int]
+    left_out: list[ViewerId]
+
+
+def get_holders(work: Work, period: int) -> Holders:
+    """Who would be in the list if it were frozen now."""
+    held = list_held(work, period)
+    return Holders(
+        [account for some in held if some.can_win for account in some.accounts],
+        [count for some in held if some.can_win for count in some.tickets],
+        [viewer_id for some in held if not some.can_win for viewer_id in some.viewer_ids],
+    )
+
+
 def _where(work: Work, period: int) -> dict[str, Any]:
     return {"guild_id": work.guild_id, "period": period, "now": work.now}
 
 
+# Joined, because an UPDATE with `viewer_id IN (...)` is planned badly without statistics.
 _SET_LEFT_OUT = text("""
     UPDATE raffle_balances AS b SET left_out = true
       FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
@@ -124,33 +120,22 @@ def find_tickets_of_line(work: Work, period: int, pseudonym: str) -> int | None:
     return int(found) if found else None
 
 
-_PERIODS = select(Period).order_by(Period.number.desc())
-
-
 def list_frozen_periods(work: Work, most: int, number: int | None = None) -> Sequence[Period]:
-    """Raffles with a frozen list, drawn or not, newest first; or only this one."""
-    wanted = _PERIODS.where(Period.frozen_at.is_not(None))
+    """Raffles that were frozen at any time, newest first, whatever state they are in; or only this
+    one."""
+    freezes = select(Announcement.period).where(Announcement.kind == "frozen")
+    wanted = select(Period).where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
     if number is not None:
         wanted = wanted.where(Period.number == number)
-    return work.scalars(wanted.limit(most)).all()
-
-
-def list_ever_frozen_periods(work: Work, most: int) -> Sequence[Period]:
-    """Raffles that were frozen at any time, newest first, whatever state they are in."""
-    freezes = select(Announcement.period).where(Announcement.kind == "frozen")
-    wanted = _PERIODS.where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
-    return work.scalars(wanted.limit(most)).all()
+    return work.scalars(wanted.order_by(Period.number.desc()).limit(most)).all()
 
 
 # -- winners ------------------------------------------------------------------------------------
 
 
-_PICKS = select(Pick).order_by(Pick.k)
-
-
 def list_picks(work: Work, period: int) -> Sequence[Pick]:
     """Everybody who was drawn, in order."""
-    return work.scalars(_PICKS.where(Pick.period == period)).all()
+    return work.scalars(select(Pick).where(Pick.period == period).order_by(Pick.k)).all()
 
 
 # -- of every server ----------------------------------------------------------------------------
@@ -178,28 +163,23 @@ def list_frozen(tx: Connection) -> list[Draw]:
     return list_everywhere(tx, _LIST_FROZEN)
 
 
-class Unclaimed(NamedTuple):
-    """A winner who has not claimed yet. `reachable_at` is when members of the server could last use
-    the bot."""
-
-    pick: Pick
-    reachable_at: datetime
-
-
-_LIST_UNCLAIMED = (
+_UNCLAIMED = (
     select(Pick)
-    .where(Pick.state == "drawn")
+    .join(Guild, Guild.guild_id == Pick.guild_id)
+    .where(Pick.state == "drawn", Guild.reachable_at.is_not(None))
     .order_by(Pick.expires_at, Pick.guild_id, Pick.period, Pick.k)
 )
-_LIST_REACHABLE = select(Guild.guild_id, Guild.reachable_at)
+_CLOCK_IS_DUE = Pick.claimable_at.is_(None) | (
+    Guild.reachable_at >= func.least(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
+)
+_IS_PAUSED = Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED
 
 
-def list_unclaimed(tx: Connection) -> list[Unclaimed]:
-    """Every winner who has not claimed yet, in servers whose members could ever use the bot."""
-    found = tx.execute(_LIST_REACHABLE, execution_options=ACROSS_GUILDS)
-    reachable = {row.guild_id: row.reachable_at for row in found}
-    return [
-        Unclaimed(pick, at)
-        for pick in list_everywhere(tx, _LIST_UNCLAIMED)
-        if (at := reachable[pick.guild_id]) is not None
-    ]
+def list_unclaimed(tx: Connection) -> list[Pick]:
+    """Every winner who has not claimed yet and whose clock is to be advanced."""
+    return list_everywhere(tx, _UNCLAIMED.where(_CLOCK_IS_DUE))
+
+
+def list_paused(tx: Connection) -> list[Pick]:
+    """Every winner who has not claimed yet and whose clock has been stopped for long."""
+    return list_everywhere(tx, _UNCLAIMED.where(_IS_PAUSED))

@@ -1,35 +1,28 @@
 """The scheduled steps of a draw. Each is a transaction of its own, the beacon is asked between
 them, and running any of them late or twice changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from core.drand.client import client_of
 from core.guilds.actions import load_settings
 from core.kit.health_item import HealthItem
-from core.kit.records import THE_BOT
+from core.kit.records import GuildRecord
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.work import Work, run_in_guild
-from core.raffle import store as raffle
+from core.kit.work import Work
+from core.raffle import store as raffles
 from core.raffle.actions import announce
 from core.raffle.config import config_of
 from core.raffle.draw import actions, claims, store
-from core.raffle.draw.records import Draw
-from core.raffle.draw.store import Unclaimed
+from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 
-P = ParamSpec("P")
-
-CLOCK_INTERVAL = timedelta(seconds=10)
-"""How often a winner's clock is stored."""
-
-PAUSED = timedelta(minutes=5)
-"""How long a winner's clock may be stopped before the health page shows it."""
+R = TypeVar("R", bound=GuildRecord)
 
 LATE = timedelta(minutes=2)
 """How late a round may be before the health page shows it."""
@@ -53,16 +46,14 @@ def advance_draws(services: Services) -> None:
     for_each(steps, lambda step: step(services))
 
 
-def _run(
-    services: Services,
-    guild_id: int,
-    action: Callable[Concatenate[Work, P], object],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> None:
-    """Run `action(work, ...)` in a transaction of its own."""
-    with services.database.begin() as tx:
-        run_in_guild(tx, guild_id, THE_BOT, services.clock(), action, *args, **kwargs)
+def _act_on(services: Services, records: Iterable[R], action: Callable[[Work, R], object]) -> None:
+    """Run `action(work, record)` for each record, in a transaction of its own."""
+
+    def act(record: R) -> None:
+        with services.work_in(record.guild_id) as work:
+            action(work, record)
+
+    for_each(records, act)
 
 
 def _announce_openings(services: Services) -> None:
@@ -70,8 +61,7 @@ def _announce_openings(services: Services) -> None:
     config = config_of(services.settings)
     with services.database.begin() as tx:
         unannounced = store.list_unannounced(tx, services.clock())
-
-    for_each(unannounced, lambda one: _run(services, one.guild_id, announce, config, one))
+    _act_on(services, unannounced, lambda work, one: announce(work, config, one))
 
 
 def _announce_plans(services: Services) -> None:
@@ -83,18 +73,15 @@ def _announce_plans(services: Services) -> None:
             return actions.find_new_plan(work, config, period) is not None
 
     with services.database.begin() as tx:
-        changed = [one for one in raffle.list_open(tx) if is_new(one)]
-    for_each(
-        changed,
-        lambda one: _run(services, one.guild_id, actions.announce_plan, config, one.number),
-    )
+        changed = [one for one in raffles.list_open(tx) if is_new(one)]
+    _act_on(services, changed, lambda work, one: actions.announce_plan(work, config, one.number))
 
 
 def _freeze_due(services: Services) -> None:
     config = config_of(services.settings)
     with services.database.begin() as tx:
         due = list_due(tx, services.clock())
-    for_each(due, lambda one: _run(services, one.guild_id, actions.freeze_due, config, one.number))
+    _act_on(services, due, lambda work, one: actions.freeze_due(work, config, one.number))
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
@@ -105,7 +92,7 @@ def list_due(tx: Connection, now: datetime) -> list[Period]:
         grace = timedelta(minutes=settings.grace_minutes)
         return settings.auto_draw and period.ends_at + grace <= now
 
-    return [period for period in raffle.list_ended(tx, now) if is_due(period)]
+    return [period for period in raffles.list_ended(tx, now) if is_due(period)]
 
 
 def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
@@ -113,94 +100,77 @@ def _settings_of(tx: Connection, guild_id: int) -> RaffleSettings:
         return load_settings(work, RaffleSettings)
 
 
+def _check_claims(services: Services) -> None:
+    config = config_of(services.settings)
+    with services.database.begin() as tx:
+        unclaimed = store.list_unclaimed(tx)
+    _act_on(
+        services,
+        unclaimed,
+        lambda work, one: claims.check_claim(work, config, one.period, one.k),
+    )
+
+
 def _get_rounds(services: Services) -> None:
+    """Many raffles end with the month and share a round: ask for it once."""
+    config, now = config_of(services.settings), services.clock()
     client = client_of(services.settings)
-
-    def get(due: tuple[int, list[Draw]]) -> None:
-        number, draws = due
-        random = client.get_round(number)
-        for_each(
-            draws,
-            lambda one: _run(services, one.guild_id, actions.store_round, one.period, random),
-        )
-
-    # Many raffles end with the month and share a round: ask for it once.
-    for_each(_due_rounds(services).items(), get)
-
-
-def _due_rounds(services: Services) -> dict[int, list[Draw]]:
-    """The rounds that must have been published, with the draws that wait for them."""
-    now = services.clock()
     due: dict[int, list[Draw]] = {}
     with services.database.begin() as tx:
-        waiting = [draw for draw in store.list_frozen(tx) if draw.waits_for_beacon]
-    for draw in waiting:
-        if draw.round and draw.round_at and draw.round_at <= now:
-            due.setdefault(draw.round, []).append(draw)
-    return due
+        for draw in store.list_frozen(tx):
+            if draw.waits_for_beacon and draw.round and draw.round_at and draw.round_at <= now:
+                due.setdefault(draw.round, []).append(draw)
+
+    def get(number: int) -> None:
+        random = client.get_round(number)
+        _act_on(
+            services,
+            due[number],
+            lambda work, one: actions.store_round(work, config, one.period, random),
+        )
+
+    for_each(due, get)
 
 
 def _draw_due(services: Services) -> None:
     config = config_of(services.settings)
     with services.database.begin() as tx:
-        frozen = store.list_frozen(tx)
-    for_each(
-        [draw for draw in frozen if not draw.waits_for_beacon],
-        lambda one: _run(services, one.guild_id, actions.draw_winners, config, one.period),
-    )
-
-
-def _check_claims(services: Services) -> None:
-    config = config_of(services.settings)
-    with services.database.begin() as tx:
-        unclaimed = [one for one in store.list_unclaimed(tx) if _needs_check(one)]
-
-    def check(one: Unclaimed) -> None:
-        pick, at = one
-        _run(services, pick.guild_id, claims.check_claim, config, pick.period, pick.k, at)
-
-    for_each(unclaimed, check)
-
-
-def _needs_check(unclaimed: Unclaimed) -> bool:
-    pick, at = unclaimed
-    return pick.claimable_at is None or at >= min(
-        pick.claimable_at + CLOCK_INTERVAL, pick.clock.expires_at
-    )
+        ready = [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
+    _act_on(services, ready, lambda work, one: actions.draw_winners(work, config, one.period))
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """Draws that wait for an admin or the beacon, for the health page."""
-    without_channel = (
-        (
-            period.guild_id,
+
+    def warning(record: Period | Draw | Pick, problem: str) -> HealthItem:
+        return HealthItem("Raffle", "warn", problem, guild_id=record.guild_id)
+
+    without_channel = [
+        warning(
+            period,
             f"Raffle #{period.number} has ended and cannot be drawn: "
             "no channel is chosen (/settings set raffle.channel).",
         )
         for period in list_due(tx, now)
         if not _settings_of(tx, period.guild_id).channel
-    )
-    waiting_for_beacon = (
-        (
-            draw.guild_id,
+    ]
+    waiting_for_beacon = [
+        warning(
+            draw,
             f"Raffle #{draw.period} is frozen and waits for the public beacon, which does not "
             "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
         )
         for draw in store.list_frozen(tx)
         if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
-    )
-    unreachable = (
-        (
-            pick.guild_id,
+    ]
+    unreachable = [
+        warning(
+            pick,
             f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or "
             "was deleted, and their DMs are closed. Their time to claim is paused. Choose a "
             "channel that the bot can post in (/settings set raffle.channel), and it posts there "
             "again.",
         )
-        for pick, at in store.list_unclaimed(tx)
-        if at - (pick.claimable_at or pick.drawn_at) > PAUSED
-    )
-    return [
-        HealthItem("Raffle", "warn", problem, guild_id=guild_id)
-        for guild_id, problem in (*without_channel, *waiting_for_beacon, *unreachable)
+        for pick in store.list_paused(tx)
     ]
+    return [*without_channel, *waiting_for_beacon, *unreachable]

@@ -2,12 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select, text
 
 from core.drand.chain import QUICKNET, Round
+from core.draws.snapshot import entrants_of
+from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.guilds.records import AuditEntry
 from core.kit.records import THE_BOT
@@ -16,6 +19,7 @@ from core.people import store as people
 from core.people.exclusions import actions as exclusions
 from core.raffle.config import Config
 from core.raffle.draw import actions, claims, publishing, store
+from core.raffle.draw.frozen import FrozenRaffle, find_frozen
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from tests.acting import act
@@ -109,6 +113,19 @@ def draw_of(tx: Connection, guild_id: int, number: int) -> Draw:
     return found
 
 
+def frozen_of(tx: Connection, guild_id: int, number: int) -> FrozenRaffle:
+    """To be read after its unit of work."""
+    found = do(tx, guild_id, DUE, find_frozen, CONFIG, number)
+    assert found is not None
+    return found
+
+
+def order_of(tx: Connection, draw: Draw) -> list[str]:
+    """The pseudonyms in the order in which they are drawn, with this number of the beacon."""
+    entrants = entrants_of(snapshot_of(tx, draw.guild_id, draw.period))
+    return list(replace(frozen_of(tx, draw.guild_id, draw.period), draw=draw).order(entrants))
+
+
 def picks_of(tx: Connection, guild_id: int, number: int) -> Sequence[Pick]:
     return do(tx, guild_id, DUE, store.list_picks, number)
 
@@ -140,7 +157,8 @@ _TAKE = text("""
 
 def check(tx: Connection, guild_id: int, number: int, k: int, at: datetime) -> bool:
     """The bot can be used at this instant; whether a winner's time was over by then."""
-    return run_in_guild(tx, guild_id, THE_BOT, at, claims.check_claim, CONFIG, number, k, at)
+    guilds.set_reachable(tx, [guild_id], at)
+    return run_in_guild(tx, guild_id, THE_BOT, at, claims.check_claim, CONFIG, number, k)
 
 
 def notified(tx: Connection, pick: Pick, at: datetime | None = None) -> None:
@@ -173,7 +191,7 @@ def drew(
     """Freeze if that was not done, learn the beacon's number and draw."""
     known = do(tx, guild_id, now, Work.find, Draw, number)
     draw = known or froze(tx, guild_id, number)
-    do(tx, guild_id, now, actions.store_round, number, beacon(draw, words))
+    do(tx, guild_id, now, actions.store_round, CONFIG, number, beacon(draw, words))
     assert run_in_guild(tx, guild_id, THE_BOT, now, actions.draw_winners, CONFIG, number)
     return picks_of(tx, guild_id, number)
 

@@ -11,7 +11,8 @@ from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
+from core.kit.records import ViewerId
+from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.people.records import Viewer
 from core.raffle.draw import (
@@ -19,12 +20,10 @@ from core.raffle.draw import (
     claims,
     messages,
     publishing,
-    store,
 )
-from core.raffle.draw.actions import BEACON_TIMEOUT
 from core.raffle.draw.discord import render_winner
-from core.raffle.draw.integrity import check_owners, order_of
-from core.raffle.draw.records import Draw
+from core.raffle.draw.frozen import find_frozen
+from core.raffle.draw.records import BEACON_TIMEOUT, Draw
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
     AFTER,
@@ -44,6 +43,7 @@ from tests.raffle.draw.rig import (
     ended,
     exclude,
     froze,
+    order_of,
     period,
     picks_of,
     posted,
@@ -53,18 +53,16 @@ from tests.raffle.draw.rig import (
 from tests.raffle.scene import CONFIG, find_period, give, set_period, viewer
 
 
-def order(tx: Connection, draw: Draw) -> list[str]:
-    """The pseudonyms in the order in which they are drawn."""
-    entrants = entrants_of(snapshot_of(tx, draw.guild_id, draw.period))
-    return list(do(tx, draw.guild_id, DUE, order_of, CONFIG, draw, entrants))
-
-
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
-    found = find_period(tx, guild_id, number)
-    assert found is not None
     entrants = entrants_of(snapshot_of(tx, guild_id, number))
-    viewer_ids = do(tx, guild_id, AFTER, check_owners, CONFIG, found, entrants)
+
+    def check_owners(work: Work) -> dict[str, ViewerId]:
+        raffle = find_frozen(work, CONFIG, number)
+        assert raffle is not None
+        return raffle.check_owners(entrants)
+
+    viewer_ids = do(tx, guild_id, AFTER, check_owners)
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()
@@ -106,14 +104,14 @@ def test_the_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> 
 def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     froze(tx, guild_id, number)
-    with pytest.raises(Refusal, match="frozen already"):
+    with pytest.raises(Refusal, match="frozen and will be drawn"):
         froze(tx, guild_id, number, AFTER + timedelta(minutes=1))
     assert tx.execute(select(func.count()).select_from(Draw)).scalar() == 1
 
 
 def test_a_raffle_that_runs_is_not_frozen(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    with pytest.raises(Refusal, match="has not ended"):
+    with pytest.raises(Refusal, match="still running"):
         froze(tx, guild_id, number, END - timedelta(microseconds=1))
     froze(tx, guild_id, number, END)
 
@@ -178,10 +176,10 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
     told = beacon(draw)
     for other in (replace(told, number=told.number + 1), replace(told, chain="0" * 64)):
         with pytest.raises(Refusal, match="announced with another beacon"):
-            do(tx, guild_id, DUE, actions.store_round, draw.period, other)
-    assert do(tx, guild_id, DUE, actions.store_round, draw.period, told)
+            do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, other)
+    assert do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, told)
     assert not do(
-        tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw, "another number")
+        tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw, "another number")
     )
     found = draw_of(tx, guild_id, draw.period)
     assert found is not None
@@ -220,7 +218,7 @@ def test_the_number_of_the_beacon_decides(tx: Connection, guild_id: int) -> None
     firsts = set()
     for words in map(str, range(30)):
         draw.randomness = beacon(draw, words).randomness
-        firsts.add(order(tx, draw)[0])
+        firsts.add(order_of(tx, draw)[0])
     assert len(firsts) > 1
 
 
@@ -230,13 +228,13 @@ def test_neither_a_new_name_nor_a_late_ticket_changes_the_winner(
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
     draw.randomness = beacon(draw).randomness
-    before = order(tx, draw)
+    before = order_of(tx, draw)
     mia = people.find_by_name(tx, guild_id, "mia")
     assert mia is not None
     people.set_viewer(tx, guild_id, "kick", mia.platform_user_id, "zoe", DUE)
     following = period(tx, guild_id, END, END + timedelta(days=31)).number
     give(tx, guild_id, following, mia.viewer_id, 10_000, "late")
-    assert order(tx, draw) == before
+    assert order_of(tx, draw) == before
 
 
 def test_two_servers_draw_for_themselves(
@@ -290,7 +288,7 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     shown = messages.given_up(message.payload).embed
     assert shown is not None
     assert "chose not to wait for it" in str(shown.description)
-    assert not do(tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw))
+    assert not do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))
     assert do(tx, guild_id, late, actions.draw_winners, CONFIG, draw.period)
     told, _ = verify(bundle(tx, guild_id, draw.period))
     assert told["beacon"] is None
@@ -301,7 +299,7 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
 def test_a_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
     """Who has seen the number must not have a second one to choose from."""
     draw = froze(tx, guild_id, ended(tx, guild_id))
-    do(tx, guild_id, DUE, actions.store_round, draw.period, beacon(draw))
+    do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))
     with pytest.raises(Refusal):
         do(tx, guild_id, DUE + timedelta(days=1), actions.give_up_beacon, CONFIG, draw.period)
 
@@ -334,9 +332,9 @@ def test_who_was_excluded_banned_or_unlinked_since_is_skipped_for_a_public_reaso
     draw = froze(tx, guild_id, number)
     draw.randomness = beacon(draw).randomness
     owners = owner_names(tx, guild_id, number)
-    first, second, third, fourth, _fifth = (owners[line] for line in order(tx, draw))
+    first, second, third, fourth, _fifth = (owners[line] for line in order_of(tx, draw))
     exclude(tx, guild_id, first, DUE)
-    do(tx, guild_id, DUE, actions.ban_member, discord_id(second))
+    do(tx, guild_id, DUE, actions.set_discord_ban, discord_id(second), True)
     link = people.find_link(tx, guild_id, discord_id(third))
     assert link is not None
     people.end_link(tx, link)
@@ -420,9 +418,9 @@ def test_the_oldest_raffle_that_has_ended_is_drawn_first(tx: Connection, guild_i
     with pytest.raises(Refusal, match="still running"):
         do(tx, guild_id, END - timedelta(days=1), actions.get_period_to_draw)
     period(tx, guild_id, END, END + timedelta(days=31))
-    found = do(tx, guild_id, END + timedelta(days=40), actions.preview)
-    assert found == actions.Preview(found.period, store.Holders(5, sum(TICKETS), 0))
-    assert found.period.number == number
+    found, holders = do(tx, guild_id, END + timedelta(days=40), actions.preview)
+    assert found.number == number
+    assert (sorted(holders.tickets), holders.left_out) == (sorted(TICKETS), [])
     froze(tx, guild_id, number)
     with pytest.raises(Refusal, match="is frozen"):
         do(tx, guild_id, END + timedelta(days=3), actions.get_period_to_draw)

@@ -15,7 +15,7 @@ from core.draws.secrets import claimant, pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
-from core.kit.work import run_in_guild
+from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.raffle import store as raffle
 from core.raffle.draw import (
@@ -25,6 +25,7 @@ from core.raffle.draw import (
     publishing,
 )
 from core.raffle.draw.discord import render_winner
+from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.records import Draw, Pick
 from sandbox.drand.beacon import sign
 from tests.draws.a_draw import SIGNATURE
@@ -89,7 +90,7 @@ def test_every_chain_but_quicknet_is_labelled_everywhere(
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     told = Round(chain.name, draw.round or 0, randomness, signature)
-    do(tx, guild_id, DUE, actions.store_round, number, told)
+    do(tx, guild_id, DUE, actions.store_round, config, number, told)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
     assert do(tx, guild_id, later, actions.draw_winners, config, number)
 
@@ -116,7 +117,7 @@ def is_refused(tx: Connection, draw: Draw, why: str) -> None:
 def draw(tx: Connection, guild_id: int) -> Draw:
     """Frozen, and the beacon's number is known."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
-    do(tx, guild_id, DUE, actions.store_round, frozen.period, beacon(frozen))
+    do(tx, guild_id, DUE, actions.store_round, CONFIG, frozen.period, beacon(frozen))
     return frozen
 
 
@@ -326,11 +327,14 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     number = ended(tx, guild_id, winners=2)
     drew(tx, guild_id, number)
     as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
-    period, draw = find_period(tx, guild_id, number), draw_of(tx, guild_id, number)
-    assert period is not None
-    assert draw is not None
+
+    def pick_missing(work: Work) -> None:
+        raffle = find_frozen(work, CONFIG, number)
+        assert raffle is not None
+        actions.pick_missing(raffle)
+
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        do(tx, guild_id, DUE, actions.pick_missing, CONFIG, period, draw)
+        do(tx, guild_id, DUE, pick_missing)
     with pytest.raises(ValueError, match="malformed"):
         verify(bundle(tx, guild_id, number))
 
@@ -440,7 +444,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
     if how == "banned":
-        do(tx, guild_id, DUE, actions.ban_member, member)
+        do(tx, guild_id, DUE, actions.set_discord_ban, member, True)
     else:
         exclude(tx, guild_id, pick.name, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
@@ -456,7 +460,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
 def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     member = pick.discord_id or 0
-    do(tx, guild_id, DUE, actions.ban_member, member)
-    do(tx, guild_id, AFTER, actions.unban_member, member)
+    do(tx, guild_id, DUE, actions.set_discord_ban, member, True)
+    do(tx, guild_id, AFTER, actions.set_discord_ban, member, False)
     claimed = run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
     assert claimed.state == "claimed"

@@ -8,7 +8,6 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, text
 
-from core.draws.snapshot import entrants_of
 from core.guilds.actions import change_setting
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
@@ -23,7 +22,6 @@ from core.raffle.draw import (
     rules,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.draw.integrity import order_of
 from core.raffle.draw.records import Pick
 from tests.acting import act
 from tests.clean import cleaned
@@ -43,10 +41,10 @@ from tests.raffle.draw.rig import (
     exclude,
     froze,
     notified,
+    order_of,
     picks_of,
     posted,
     silent,
-    snapshot_of,
     state_of,
     states,
     stayed_up,
@@ -143,10 +141,7 @@ def test_for_a_silent_winner_the_next_one_is_drawn_and_nobody_else_changes(
 ) -> None:
     number = ended(tx, guild_id, winners=2)
     first, second = drew(tx, guild_id, number)
-    draw = draw_of(tx, guild_id, number)
-    assert draw is not None
-    entrants = entrants_of(snapshot_of(tx, guild_id, number))
-    order = list(do(tx, guild_id, DUE, order_of, CONFIG, draw, entrants))
+    order = order_of(tx, draw_of(tx, guild_id, number))
     claim(tx, second)
     assert silent(tx, guild_id, number, first.k, LATE)
     after = picks_of(tx, guild_id, number)
@@ -440,7 +435,7 @@ def test_many_draws_at_once_are_one(gate: Database, guild_id: int) -> None:
     with gate.begin() as tx:
         number = ended(tx, guild_id, winners=2)
         draw = froze(tx, guild_id, number)
-        do(tx, guild_id, DUE, actions.store_round, number, beacon(draw))
+        do(tx, guild_id, DUE, actions.store_round, CONFIG, number, beacon(draw))
     draws = at_once(
         gate, *[lambda tx: do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)] * 6
     )

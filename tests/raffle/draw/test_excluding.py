@@ -112,8 +112,8 @@ def test_a_ban_without_a_name_renames_nobody(tx: Connection, guild_id: int) -> N
 def test_a_ban_on_discord_holds_until_it_is_lifted(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
     banned(tx, guild_id, "mia")
-    do(tx, guild_id, AFTER, actions.ban_member, discord_id("mia"))
-    do(tx, guild_id, AFTER, actions.ban_member, 4711)
+    do(tx, guild_id, AFTER, actions.set_discord_ban, discord_id("mia"), True)
+    do(tx, guild_id, AFTER, actions.set_discord_ban, 4711, True)
     assert excluded(tx, guild_id) == [("mia", "discord_ban"), ("mia", "kick_ban")]
-    do(tx, guild_id, AFTER, actions.unban_member, discord_id("mia"))
+    do(tx, guild_id, AFTER, actions.set_discord_ban, discord_id("mia"), False)
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]

@@ -16,6 +16,7 @@ from core.drand.chain import QUICKNET
 from core.kit.work import run_in_guild
 from core.raffle import store as raffle
 from core.raffle.draw import actions, claims, publishing, store
+from core.raffle.draw.records import BEACON_TIMEOUT
 from tests.conftest import OTHER_GUILD
 from tests.draws.verifier import FILE, verify
 from tests.raffle.draw.conftest import Site
@@ -226,7 +227,7 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
     def work(tx: Connection) -> None:
         draw = froze(tx, guild_id, ended(tx, guild_id))
         assert draw.round_at is not None
-        late = draw.round_at + actions.BEACON_TIMEOUT
+        late = draw.round_at + BEACON_TIMEOUT
         do(tx, guild_id, late, actions.give_up_beacon, CONFIG, NUMBER)
         do(tx, guild_id, late, actions.draw_winners, CONFIG, NUMBER)
 
@@ -549,7 +550,7 @@ def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
 def test_a_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-        do(tx, guild_id, DUE, actions.ban_member, pick.discord_id or 0)
+        do(tx, guild_id, DUE, actions.set_discord_ban, pick.discord_id or 0, True)
         silent(tx, guild_id, NUMBER, 1, DUE + timedelta(days=2))
 
     site.committed(work)

@@ -185,12 +185,10 @@ class Month:
         board, _own = self._do(standings.list_places, number, 25, 0, None)
         accounts = {self._viewer(person): f"kick:{person}" for person in PEOPLE}
         if period.frozen_at is None:
-            held = self._do(drawn.list_held, number)
-            able = [some for some in held if some.can_win]
-            can_win = {a: n for some in able for a, n in zip(*some[1:3], strict=True)}
+            holders = self._do(drawn.get_holders, number)
+            can_win = dict(zip(holders.accounts, holders.tickets, strict=True))
             assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
-            holders = self._do(drawn.count_holders, number)
-            assert (pool.viewers, pool.tickets) == (holders.entrants, holders.tickets)
+            assert (pool.viewers, pool.tickets) == (len(can_win), sum(holders.tickets))
         else:
             draw = draw_of(self.tx, self.guild_id, number)
             assert (pool.viewers, pool.tickets) == (draw.entrants, draw.tickets)

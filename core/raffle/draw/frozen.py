@@ -1,0 +1,169 @@
+"""A raffle with a frozen list. Whatever decides who wins is compared with what was published before
+anything is done with it, so that editing the database cannot change a result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from core.drand.chain import QUICKNET
+from core.draws import checks, secrets
+from core.draws.checks import Tampered
+from core.draws.picks import draw_order
+from core.draws.snapshot import Entrants, Terms, make_header
+from core.kit.errors import Refusal
+from core.kit.records import ViewerId
+from core.kit.words import _
+from core.kit.work import Work
+from core.raffle import store as raffles
+from core.raffle.actions import lock_period
+from core.raffle.config import Config
+from core.raffle.draw import store
+from core.raffle.draw.records import Draw, Pick
+from core.raffle.records import Announcement, Period
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenRaffle:
+    """A raffle and its frozen list, in one unit of work."""
+
+    work: Work
+    config: Config
+    period: Period
+    draw: Draw
+
+    @property
+    def number(self) -> int:
+        return self.period.number
+
+    @property
+    def seed(self) -> bytes:
+        """Secret until the draw."""
+        return self.config.decrypt(self.period.sealed_seed)
+
+    @property
+    def salt(self) -> bytes:
+        """Never published."""
+        return self.config.decrypt(self.period.sealed_salt)
+
+    @property
+    def plan(self) -> Announcement | None:
+        """The plan that was announced last."""
+        return raffles.find_plan(self.work, self.number)
+
+    @property
+    def terms(self) -> Terms:
+        """What the list's header says, as it follows from what is stored beside the list."""
+        period, draw, plan = self.period, self.draw, self.plan
+        return Terms(
+            server=secrets.server_pseudonym(period.guild_id),
+            number=period.number,
+            starts_at=period.starts_at,
+            ends_at=period.ends_at,
+            prize=period.prize,
+            winners=period.winners_wanted,
+            commitment=period.commitment,
+            announced=plan.plan if plan else None,
+            frozen_at=draw.frozen_at,
+            chain=draw.chain,
+            round=draw.round,
+        )
+
+    def order(self, entrants: Entrants) -> Iterator[str]:
+        """All pseudonyms in the order in which they are drawn."""
+        return draw_order(self.seed, self.draw.snapshot_hash, self.draw.randomness, entrants)
+
+    def check(self) -> Entrants:
+        """The frozen list, after everything that decides was compared with what was published.
+
+        Raises:
+            Refusal: the list, its terms, the seed or the beacon's number is not as published.
+        """
+        draw, random = self.draw, self.draw.random
+        freezes = raffles.list_freezes(self.work, self.number)
+        header = make_header(self.terms, draw.entrants, draw.tickets)
+        snapshot = store.get_snapshot(self.work, self.number)
+        try:
+            if not freezes or freezes[-1].content != draw.announcement.content:
+                raise Tampered(_("the freeze is not the one that was announced"))
+            entrants = checks.check_snapshot(snapshot, draw.snapshot_hash, header)
+            checks.check_seed(self.seed, self.period.commitment)
+            if random is not None:
+                chains = {chain.name: chain for chain in (QUICKNET, self.config.chain)}
+                if random.chain not in chains:
+                    raise self.other_beacon()
+                checks.check_round(chains[random.chain], random)
+        except Tampered as found:
+            raise self._tampered(str(found)) from found
+        return entrants
+
+    def check_owners(self, entrants: Entrants) -> dict[str, ViewerId]:
+        """Pseudonym -> viewer id, without accounts that were erased since.
+
+        Raises:
+            Refusal: a line's tickets are not the sum of its owner's entries.
+        """
+        salt = self.salt
+        tickets: dict[str, int] = {}
+        viewer_ids: dict[str, ViewerId] = {}
+        erased: list[int] = []
+        for held in store.list_held(self.work, self.number):
+            if held.erased:
+                erased += held.tickets
+                continue
+            pseudonyms = list(secrets.pseudonyms(salt, held.accounts))
+            tickets.update(zip(pseudonyms, held.tickets, strict=True))
+            viewer_ids.update(zip(pseudonyms, held.viewer_ids, strict=True))
+        if checks.count_mismatches(entrants, tickets, erased):
+            raise self._tampered(_("the frozen tickets are not the sum of the ledger's entries"))
+        return viewer_ids
+
+    def check_winner(self, pick: Pick) -> None:
+        """Repeat the draw, and compare a winner's row with it.
+
+        Raises:
+            Refusal: somebody else was drawn.
+        """
+        drawn = next(islice(self.order(self.check()), pick.k - 1, None), None)
+        if drawn != pick.pseudonym or self.is_replaced(pick):
+            raise self.replaced(pick)
+
+    def is_replaced(self, pick: Pick) -> bool:
+        """Whether a row names another account or another member than were drawn."""
+        if pick.state == "skipped":
+            return False
+        salt, account, member = self.salt, pick.account, pick.discord_id
+        return (
+            pick.viewer_id is None
+            or (account != "" and secrets.pseudonym_of(salt, account) != pick.pseudonym)
+            or (member is not None and secrets.claimant(salt, member) != pick.claimant)
+        )
+
+    def replaced(self, pick: Pick) -> Refusal:
+        return self._tampered(_("winner {k} is not the one who was drawn").format(k=pick.k))
+
+    def other_beacon(self) -> Refusal:
+        """The configured beacon is not the one that was announced."""
+        return Refusal(
+            _("Raffle #{number} was announced with another beacon.").format(number=self.number),
+            _("Set DRAND_CHAIN to its value when the list was frozen."),
+        )
+
+    def _tampered(self, what: str) -> Refusal:
+        return Refusal(
+            _("Raffle #{number} cannot be drawn: {what}.").format(number=self.number, what=what),
+            _("Somebody changed the database, so nothing is drawn."),
+        )
+
+
+def find_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
+    """The raffle with this number, if it was frozen."""
+    period, draw = work.find(Period, number), work.find(Draw, number)
+    return FrozenRaffle(work, config, period, draw) if period and draw else None
+
+
+def lock_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
+    """The same as it is now. Until the transaction ends, nobody else changes the raffle, its list
+    or its winners."""
+    lock_period(work, number)
+    work.expire_all()
+    return find_frozen(work, config, number)
