@@ -5,8 +5,7 @@ from core.kick.accounts import messages
 from core.kick.accounts import pages as accounts
 from core.kick.accounts.discord import DisconnectButton, KickAccounts, LinkButton
 from core.kick.alerts import messages as alerts
-from core.kick.alerts.selftest import SELFTEST
-from core.kick.alerts.tasks import TASKS as ALARM_TASKS
+from core.kick.alerts.tasks import TASKS as ALERT_TASKS
 from core.kick.bodies import FEED, POLL, WEBHOOK
 from core.kick.chat.discord import KickChecks
 from core.kick.events import events_of
@@ -21,7 +20,7 @@ from core.kick.health import (
     check_webhooks,
 )
 from core.kick.intake.discord import WebhookLogbook
-from core.kick.intake.settings import NO_EVENTS_MINUTES
+from core.kick.intake.rules import AlertSettings
 from core.kick.personal import PERSONAL
 from core.kick.review import credit as misses
 from core.kick.review.discord import Missed, ReviewButton
@@ -38,7 +37,7 @@ FEATURE = Feature(
     "kick",
     cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ALARM_TASKS, *REVIEW_TASKS),
+    tasks=(*TASKS, *ALERT_TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
         "kick.connected": messages.connected,
@@ -49,7 +48,11 @@ FEATURE = Feature(
         "kick.wrong_chatroom": alerts.wrong_chatroom,
         "kick.missed": review_alert,
     },
-    settings=(ADMIN_CHANNEL, NO_EVENTS_MINUTES, SELFTEST, *ReviewSettings.declared.values()),
+    settings=(
+        ADMIN_CHANNEL,
+        *AlertSettings.declared.values(),
+        *ReviewSettings.declared.values(),
+    ),
     buttons=(LinkButton, DisconnectButton, ReviewButton),
     translates={
         WEBHOOK: events_of,

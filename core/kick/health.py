@@ -80,7 +80,7 @@ def check_deliveries(tx: Connection, now: datetime) -> list[HealthItem]:
             for channel in guilds.list_channels(tx, PLATFORM)
         ),
         *(item for row in log.list_odd(tx, now) for item in _odd(row)),
-        *(_silent(alert) for alert in store.list_open_episodes(tx).values()),
+        *(_silent(alert) for alert in store.list_open_alerts(tx).values()),
     ]
 
 

@@ -7,7 +7,7 @@ import discord
 import pytest
 
 from core.guilds.records import ChannelTrouble, TroubleReason
-from core.kick.chat.rules import cut
+from core.kick.chat.transport import cut
 from core.kit.discord_ui import COLOURS, Tone
 from core.kit.records import ChannelId, ViewerId
 from core.slot_calls import messages

@@ -229,7 +229,7 @@ def open_link(work: Work, asked_by_name: str) -> tuple[PersonalLink, guilds.Chan
 
 def connect_account(work: Work, account: Account) -> None:
     """The streamer said yes. The account replaces the one before."""
-    work.merge(account)
+    work.merge(account).bot_failed_at = None  # a default is not merged
     guilds.set_contact(work.tx, work.guild_id, account.connected_by)
     audit(work, "kick.connect", account.name)
     outbox.post_to_user(

@@ -3,19 +3,22 @@
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds import store as guilds
 from core.guilds.actions import audit
-from core.kick.bodies import PLATFORM
-from core.kick.chat import store
+from core.guilds.records import Guild
+from core.kick.accounts.actions import get_channel
 from core.kick.chat.identities import why_unable_to_send
-from core.kick.chat.rules import MOST_CHARACTERS
+from core.kick.chat.records import UnsentLine
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox import actions as outbox
+
+MOST_CHARACTERS = 500
+"""Kick's limit, in code points."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,36 +29,35 @@ def send_kick_message(
     """Send a line to the server's chat, as a reply where `reply_to` is the id of a message.
 
     It is stored here and sent soon after, in order. False, with the reason in the log and on
-    the health page, when there is no channel to speak in or no account that can send.
+    the health page, when there is no channel or no account that can send.
     """
-    with services.database.begin() as tx:
-        return say(tx, services, guild_id, message, f"kick.line:{uuid4()}", reply_to)
+    with services.work_in(guild_id) as work:
+        return say(work, services, message, f"kick.line:{uuid4()}", reply_to)
 
 
-def say(
-    tx: Connection,
-    services: Services,
-    guild_id: int,
-    text: str,
-    key: str,
-    reply_to: str | None = None,
-) -> bool:
+def say(work: Work, services: Services, text: str, key: str, reply_to: str | None = None) -> bool:
     """The same as part of a transaction; a `key` is sent once. False as above."""
-    reason = why_unable_to_send(tx, services, guild_id)
-    channel = guilds.find_channel(tx, guild_id, PLATFORM)
-    if reason is not None or channel is None:
-        note_unsent(tx, services, guild_id, reason or "")
+    reason = why_unable_to_send(work, services)
+    if reason is not None:
+        note_unsent(work, reason)
         return False
-    store.clear_unsent(tx, guild_id)
-    with Work(tx, guild_id, now=services.clock()) as work:
-        outbox.post_to_kick(work, channel.channel_id, "kick.line", key, {"text": text}, reply_to)
+    work.execute(delete(UnsentLine))
+    channel_id = get_channel(work.tx, work.guild_id).channel_id
+    outbox.post_to_kick(work, channel_id, "kick.line", key, {"text": text}, reply_to)
     return True
 
 
-def note_unsent(tx: Connection, services: Services, guild_id: int, reason: str) -> None:
+def note_unsent(work: Work, reason: str) -> None:
     """A line cannot be sent: log why, and show it on the health page."""
-    _log.warning("A line cannot be sent to Kick's chat", reason=reason, guild_id=guild_id)
-    store.set_unsent(tx, guild_id, reason, services.clock())
+    _log.warning("A line cannot be sent to Kick's chat", reason=reason, guild_id=work.guild_id)
+    if work.find(Guild) is None:
+        return
+    new = {"reason": reason, "at": work.now}
+    work.execute(
+        upsert(UnsentLine)
+        .values(**new)
+        .on_conflict_do_update(constraint="kick_unsent_lines_one_a_server", set_=new)
+    )
 
 
 def say_for(work: Work, services: Services, text: str) -> None:
@@ -71,13 +73,13 @@ def say_for(work: Work, services: Services, text: str) -> None:
             _("That is too long: {count} characters.").format(count=len(text)),
             _("Kick's chat takes {most}.").format(most=MOST_CHARACTERS),
         )
-    require_able_to_send(work.tx, services, work.guild_id)
-    say(work.tx, services, work.guild_id, text, f"kick.said:{uuid4()}")
+    require_able_to_send(work, services)
+    say(work, services, text, f"kick.said:{uuid4()}")
     audit(work, "kick.say", after=text)
 
 
-def require_able_to_send(tx: Connection, services: Services, guild_id: int) -> None:
+def require_able_to_send(work: Work, services: Services) -> None:
     """Raises Refusal, with the reason, if nothing can be sent to this server's chat."""
-    reason = why_unable_to_send(tx, services, guild_id)
+    reason = why_unable_to_send(work, services)
     if reason is not None:
         raise Refusal(_("Nothing can be said in Kick's chat."), reason)

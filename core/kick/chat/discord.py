@@ -21,7 +21,7 @@ class KickChecks(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def check_kick_config(self, ctx: Context) -> None:
         """Check the Kick setup and show how to fix what is missing."""
-        found = await self._services.database.run(report.examine, self._services, guild_id_of(ctx))
+        found = await run_action(ctx, report.examine, self._services)
         await answer(ctx, messages.report(found))
 
     @commands.hybrid_command(name="kick_selftest", extras=PRIVATE)

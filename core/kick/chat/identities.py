@@ -8,20 +8,20 @@ KICK_BOT_USER_TOKEN and then the streamer's own account follow.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import structlog
-from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick import store as kick
-from core.kick.accounts import store as accounts
 from core.kick.accounts import tokens
 from core.kick.accounts.records import Account
 from core.kick.bodies import PLATFORM
 from core.kick.chat import store
 from core.kit.services import Services
+from core.kit.work import Work
 
 WRITING = "chat:write"
 """The scope without which Kick takes no line."""
@@ -51,42 +51,35 @@ class ChatIdentity:
 
 def identities_of(services: Services, guild_id: int) -> list[ChatIdentity]:
     """The server's identities, best first."""
-    with services.database.begin() as tx:
-        account = accounts.find_account(tx, guild_id)
-        channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    with services.work_in(guild_id) as work:
+        account = work.find(Account)
+        channel = guilds.find_channel(work.tx, guild_id, PLATFORM)
     is_connected = _why_streamer_unable(account, channel) is None
     failed_at = account.bot_failed_at if account is not None else None
     is_bot_paused = failed_at is not None and services.clock() - failed_at < BOT_PAUSE
+    of_streamer = (
+        partial(tokens.user_token, services, guild_id),
+        partial(tokens.refresh_after_401, services, guild_id),
+    )
     found: list[ChatIdentity] = []
     if is_connected and not is_bot_paused:
-        found.append(_with_account(services, guild_id, "app bot", "bot"))
+        found.append(ChatIdentity("app bot", "bot", *of_streamer))
     if services.settings.kick_bot_user_token is not None:
         token = services.settings.kick_bot_user_token.get_secret_value()
         found.append(ChatIdentity("bot account", "user", lambda: token))
     if is_connected:
-        found.append(_with_account(services, guild_id, "streamer", "user"))
+        found.append(ChatIdentity("streamer", "user", *of_streamer))
     return found
 
 
-def _with_account(
-    services: Services, guild_id: int, name: str, kind: Literal["bot", "user"]
-) -> ChatIdentity:
-    return ChatIdentity(
-        name,
-        kind,
-        lambda: tokens.user_token(services, guild_id),
-        lambda rejected: tokens.refresh_after_401(services, guild_id, rejected),
-    )
-
-
-def why_unable_to_send(tx: Connection, services: Services, guild_id: int) -> str | None:
+def why_unable_to_send(work: Work, services: Services) -> str | None:
     """Why nothing can be sent to this server's chat, or None."""
-    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     if channel is None:
         return "No Kick channel is set. Use /connect_kick."
     if services.settings.kick_bot_user_token is not None:
         return None
-    return _why_streamer_unable(accounts.find_account(tx, guild_id), channel)
+    return _why_streamer_unable(work.find(Account), channel)
 
 
 def _why_streamer_unable(account: Account | None, channel: Channel | None) -> str | None:
@@ -112,7 +105,7 @@ class AppBot:
         self._before: dict[int, tuple[str, datetime]] = {}
         self._is_known = False
 
-    def has_sent(self, channel_id: int, message_id: str) -> None:
+    def learn(self, channel_id: int, message_id: str) -> None:
         """It sent this just now; what it sent before that may have come back in the meantime.
 
         Raises:

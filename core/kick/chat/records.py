@@ -6,7 +6,7 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import GuildId, GuildRecord, one_of
+from core.kit.records import GuildRecord, one_of
 
 TestState = Literal["waiting", "received", "failed", "not_sent"]
 
@@ -16,7 +16,6 @@ class SelfTest(GuildRecord, kw_only=True):
 
     __tablename__ = "kick_selftests"
 
-    guild_id: Mapped[GuildId] = mapped_column(sort_order=-1)
     key: Mapped[str] = mapped_column(comment="of the line in the outbox")
     sent_at: Mapped[datetime]
     state: Mapped[TestState] = mapped_column(Text, comment="not_sent: Kick did not accept the line")

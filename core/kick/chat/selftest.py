@@ -8,22 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.store import Channel
-from core.kick.accounts import actions as accounts
+from core.kick.accounts.actions import get_channel
 from core.kick.bodies import FEED
 from core.kick.chat import store
 from core.kick.chat.actions import require_able_to_send, say
 from core.kick.chat.records import SelfTest
 from core.kick.intake.store import source_of_chat
-from core.kit.records import GuildId
 from core.kit.services import Services
 from core.kit.words import _
+from core.kit.work import Work
 from core.outbox.store import find_status
 
 WAIT_SECONDS = 30.0
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 CLOCKS_DIFFER = timedelta(seconds=30)
 
@@ -51,50 +50,52 @@ async def run(
     """Send a line to the server's chat and wait until it comes back, at most half a minute.
 
     Args:
-        seconds: that go by, whatever happens to the clock meanwhile.
+        seconds: a clock that nobody sets.
 
     Raises:
         Refusal: there is no channel, or no account that can send.
     """
-    started = services.clock()
-    key = f"kick.selftest:{secrets.token_hex(4)}"
-    channel = await services.database.run(_start, services, guild_id, key, started)
+
+    def start(work: Work) -> tuple[str, datetime]:
+        get_channel(work.tx, work.guild_id)
+        require_able_to_send(work, services)
+        return say_test(work, services), work.now
+
+    sent = await services.run_as_bot(guild_id, start)
     result = Result(was_sent=False)
     deadline = seconds() + WAIT_SECONDS
     while result.returned_after is None and seconds() < deadline:
-        await asyncio.sleep(LOOK_SECONDS)
-        result = await services.database.run(find_result, guild_id, channel, key, started)
+        await asyncio.sleep(POLL_SECONDS)
+        result = await services.run_as_bot(guild_id, find_result, *sent)
     return result
 
 
-def _start(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> Channel:
-    channel = accounts.get_channel(tx, guild_id)
-    require_able_to_send(tx, services, guild_id)
-    say_test(tx, services, guild_id, key, now)
-    return channel
-
-
-def say_test(tx: Connection, services: Services, guild_id: int, key: str, now: datetime) -> None:
-    """Write the line in chat. Its result is evidence for the alarm about missing chat."""
-    say(tx, services, guild_id, _("Bot self-test ({code})").format(code=key[-8:]), key)
-    test = SelfTest(guild_id=GuildId(guild_id), key=key, sent_at=now, state="waiting")
-    store.set_test(tx, test)
-
-
-def find_result(
-    tx: Connection, guild_id: int, channel: Channel, key: str, started: datetime
-) -> Result:
-    """What has become of a self-test so far."""
-    fate = find_status(tx, guild_id, key)
-    assert fate is not None, "it was posted before"
-    if fate.receipt is None:
-        return Result(False, trouble=fate.error)
-    message_id = fate.receipt.get("message_id")
-    if message_id is None:
-        return Result(False, trouble=str(fate.receipt.get("skipped", "")))
-    source = source_of_chat(tx, channel.channel_id)
-    received_at = store.find_received_at(
-        tx, source, channel.channel_id, message_id, started - CLOCKS_DIFFER
+def say_test(work: Work, services: Services) -> str:
+    """Send the line; returns its key. Its result is evidence for the alert about missing chat."""
+    key = f"kick.selftest:{secrets.token_hex(4)}"
+    say(work, services, _("Bot self-test ({code})").format(code=key[-8:]), key)
+    new = {"key": key, "sent_at": work.now, "state": "waiting"}
+    work.execute(
+        upsert(SelfTest)
+        .values(**new)
+        .on_conflict_do_update(constraint="kick_selftests_one_a_server", set_=new)
     )
-    after = None if received_at is None else max((received_at - started).total_seconds(), 0.0)
+    return key
+
+
+def find_result(work: Work, key: str, sent_at: datetime) -> Result:
+    """How a self-test has gone so far."""
+    status = find_status(work.tx, work.guild_id, key)
+    assert status is not None, "it was posted before"
+    if status.receipt is None:
+        return Result(False, trouble=status.error)
+    message_id = status.receipt.get("message_id")
+    if message_id is None:
+        return Result(False, trouble=str(status.receipt.get("skipped", "")))
+    channel_id = get_channel(work.tx, work.guild_id).channel_id
+    source = source_of_chat(work.tx, channel_id)
+    received_at = store.find_received_at(
+        work.tx, source, channel_id, message_id, sent_at - CLOCKS_DIFFER
+    )
+    after = None if received_at is None else max((received_at - sent_at).total_seconds(), 0.0)
     return Result(True, after, by_feed=source == FEED)

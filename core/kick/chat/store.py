@@ -1,40 +1,16 @@
-"""Queries about unsent lines, self-tests, and lines that come back."""
+"""Queries about lines: which could not be sent, and which came back."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, and_, func, select
 
-from core.guilds.records import Guild
 from core.inbox.records import deliveries
 from core.kick.accounts.records import Account
 from core.kick.bodies import CHAT
-from core.kick.chat.records import SelfTest, TestState, UnsentLine
+from core.kick.chat.records import UnsentLine
 from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import messages
-
-
-def set_bot_failed(tx: Connection, guild_id: int, now: datetime) -> None:
-    """The app's bot does not work here, but another identity does."""
-    ours = update(Account).where(Account.guild_id == guild_id)
-    tx.execute(ours.values(bot_failed_at=now))
-
-
-def set_unsent(tx: Connection, guild_id: int, reason: str, now: datetime) -> None:
-    """A line could not be sent. Unknown servers are ignored."""
-    values = {"reason": reason, "at": now}
-    known = select(Guild.guild_id, literal(reason), literal(now)).where(Guild.guild_id == guild_id)
-    tx.execute(
-        upsert(UnsentLine)
-        .from_select(["guild_id", *values], known)
-        .on_conflict_do_update(constraint="kick_unsent_lines_one_a_server", set_=values)
-    )
-
-
-def clear_unsent(tx: Connection, guild_id: int) -> None:
-    """Lines can be sent again."""
-    tx.execute(delete(UnsentLine).where(UnsentLine.guild_id == guild_id))
 
 
 def list_unsent(tx: Connection) -> Sequence[UnsentLine]:
@@ -43,28 +19,6 @@ def list_unsent(tx: Connection) -> Sequence[UnsentLine]:
     found = select(UnsentLine).where(~select(Account.guild_id).where(again).exists())
     every = found.order_by(UnsentLine.guild_id)
     return read_records(tx, every.execution_options(**ACROSS_GUILDS))
-
-
-def find_test(tx: Connection, guild_id: int) -> SelfTest | None:
-    """The server's newest self-test."""
-    found = select(SelfTest).where(SelfTest.guild_id == guild_id)
-    return next(iter(read_records(tx, found)), None)
-
-
-def set_test(tx: Connection, test: SelfTest) -> None:
-    """Store a new self-test or its result."""
-    values = {name: getattr(test, name) for name in ("guild_id", "key", "sent_at", "state")}
-    tx.execute(
-        upsert(SelfTest)
-        .values(values)
-        .on_conflict_do_update(constraint="kick_selftests_one_a_server", set_=values)
-    )
-
-
-def set_test_state(tx: Connection, test: SelfTest, state: TestState) -> None:
-    """Store the result of a self-test."""
-    ours = update(SelfTest).where(SelfTest.guild_id == test.guild_id, SelfTest.key == test.key)
-    tx.execute(ours.values(state=state))
 
 
 def find_received_at(

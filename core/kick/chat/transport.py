@@ -6,22 +6,20 @@ that is out of reach too, the line is given up rather than sent twice.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import update
 
 from core.guilds import store as guilds
-from core.kick.accounts import store as accounts
+from core.kick.accounts.records import Account
 from core.kick.accounts.tokens import ReconnectNeeded
 from core.kick.bodies import PLATFORM
-from core.kick.chat import store
-from core.kick.chat.actions import note_unsent
+from core.kick.chat.actions import MOST_CHARACTERS, note_unsent
 from core.kick.chat.identities import AppBot, ChatIdentity, identities_of, why_unable_to_send
-from core.kick.chat.rules import BETWEEN, cut, how_many_fit
 from core.kick.client import client_of
 from core.kick.store import list_bot_ids
 from core.kick.wire import KickRejected, NoAnswer
@@ -29,12 +27,16 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import speak
+from core.kit.work import Work
 from core.outbox import store as outbox
 from core.outbox.store import Follower, Outgoing
 from core.outbox.transport import Receipt, Unsure
 
 MOST_CARRIED = 10
 """Lines considered for sending as one."""
+
+BETWEEN = " • "
+"""Between lines that are sent as one; Kick's chat knows no line break."""
 
 SECONDS_BETWEEN_LINES = 1.0
 """Between two lines in one chat. Kick publishes no limit; a busy chat would not read faster."""
@@ -45,7 +47,7 @@ ASK_HISTORY = 3
 CLOCKS_DIFFER = timedelta(seconds=5)
 """Between Kick's clock and ours, at most."""
 
-NOBODY_CAN_TELL = "It is unknown whether this line reached the chat, so it is not sent again."
+UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
@@ -72,15 +74,13 @@ class KickTransport:
     async def deliver(self, message: Outgoing) -> Receipt:
         identities = await asyncio.to_thread(identities_of, self._services, message.guild_id)
         if not identities:
-            return await self._database.run(self._skip, message.guild_id)
+            return await self._services.run_as_bot(message.guild_id, self._skip)
         await self._throttle(message.lane)
         return await asyncio.to_thread(self._say, message, identities)
 
-    def _skip(self, tx: Connection, guild_id: int) -> Receipt:
-        reason = (
-            why_unable_to_send(tx, self._services, guild_id) or "No account can send to this chat."
-        )
-        note_unsent(tx, self._services, guild_id, reason)
+    def _skip(self, work: Work) -> Receipt:
+        reason = why_unable_to_send(work, self._services) or "No account can send to this chat."
+        note_unsent(work, reason)
         return {"skipped": reason}
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
@@ -94,7 +94,7 @@ class KickTransport:
 
     def _say(self, message: Outgoing, identities: Sequence[ChatIdentity]) -> Receipt:
         text = self._text(message)
-        failed: list[tuple[ChatIdentity, str]] = []
+        bot_error = ""
         for identity in identities:
             try:
                 message_id = self._say_with(identity, message, text)
@@ -103,9 +103,9 @@ class KickTransport:
                     if isinstance(error, KickRejected):
                         raise Refusal(_plain(identity, error)) from error
                     raise
-                failed.append((identity, str(error)))
+                bot_error = str(error) if identity.kind == "bot" else bot_error
             else:
-                self._note(message, identity, message_id, failed)
+                self._note(message, identity, message_id, bot_error)
                 return {"message_id": message_id, "identity": identity.name}
         raise AssertionError("the last identity returns or raises")
 
@@ -133,27 +133,19 @@ class KickTransport:
         return send(identity.renewed(token))
 
     def _note(
-        self,
-        message: Outgoing,
-        identity: ChatIdentity,
-        message_id: str,
-        failed: Sequence[tuple[ChatIdentity, str]],
+        self, message: Outgoing, identity: ChatIdentity, message_id: str, bot_error: str
     ) -> None:
-        """Store what was learned. The line is sent, even if this fails."""
+        """Store what was learned: the app's bot is skipped for a while once another identity sent
+        what it could not. The line is sent, even if this fails."""
         try:
             if identity.kind == "bot":
-                self._app_bot.has_sent(message.target["broadcaster_user_id"], message_id)
-            self._note_failures(message.guild_id, failed)
+                self._app_bot.learn(message.target["broadcaster_user_id"], message_id)
+            if bot_error:
+                _log.info("The app's bot failed", reason=bot_error, guild_id=message.guild_id)
+                with self._services.work_in(message.guild_id) as work:
+                    work.execute(update(Account).values(bot_failed_at=work.now))
         except Outage as outage:
             _log.info("The state of the chat identities was not stored", reason=outage.reason)
-
-    def _note_failures(self, guild_id: int, failed: Sequence[tuple[ChatIdentity, str]]) -> None:
-        """Skip the app's bot for a while once another identity sent what it could not."""
-        for identity, reason in failed:
-            if identity.kind == "bot":
-                _log.info("The app's bot could not send", reason=reason, guild_id=guild_id)
-                with self._database.begin() as tx:
-                    store.set_bot_failed(tx, guild_id, self._services.clock())
 
     def _text(self, message: Outgoing) -> str:
         """The line, joined with those waiting behind it that fit; a reply is sent alone."""
@@ -178,10 +170,10 @@ class KickTransport:
         return cut(self._renderers[kind](payload))
 
     def _find_in_history(self, message: Outgoing) -> Receipt | None:
-        with self._database.begin() as tx:
-            channel = guilds.find_channel(tx, message.guild_id, PLATFORM)
-            account = accounts.find_account(tx, message.guild_id)
-            ours = set(list_bot_ids(tx)) | ({account.kick_user_id} if account else set())
+        with self._services.work_in(message.guild_id) as work:
+            channel = guilds.find_channel(work.tx, message.guild_id, PLATFORM)
+            account = work.find(Account)
+            ours = set(list_bot_ids(work.tx)) | ({account.kick_user_id} if account else set())
         if channel is None:
             raise Refusal("The server follows no Kick channel any more.")
         text = self._text(message)
@@ -190,7 +182,7 @@ class KickTransport:
         except (Outage, KickRejected) as error:
             if isinstance(error, Outage) and message.attempts < ASK_HISTORY:
                 raise
-            raise Refusal(NOBODY_CAN_TELL) from error
+            raise Refusal(UNKNOWN_OUTCOME) from error
         since = message.first_sending_at - CLOCKS_DIFFER
         for line in recent:
             # The app's own bot has an account that Kick tells us nothing about.
@@ -200,8 +192,23 @@ class KickTransport:
         # A busy chat may have scrolled past it; without our account ids we cannot search it.
         reaches_back = not recent or min(line.at for line in recent) <= message.first_sending_at
         if not ours or not reaches_back:
-            raise Refusal(NOBODY_CAN_TELL)
+            raise Refusal(UNKNOWN_OUTCOME)
         return None
+
+
+def cut(text: str) -> str:
+    """At most 500 characters, cut at a word where there is one."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    at_word = text[:MOST_CHARACTERS].rsplit(" ", 1)[0]
+    found = MOST_CHARACTERS // 2 < len(at_word) < MOST_CHARACTERS
+    return (at_word if found else text[: MOST_CHARACTERS - 1]) + "…"
+
+
+def how_many_fit(texts: Iterable[str]) -> int:
+    """How many of these lines, from the first on, fit into one."""
+    lengths = accumulate(len(BETWEEN) + len(text) for text in texts)
+    return max(1, sum(length - len(BETWEEN) <= MOST_CHARACTERS for length in lengths))
 
 
 def _goes_with(message: Outgoing, follower: Follower) -> bool:

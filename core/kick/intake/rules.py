@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from core.kick.bodies import CHAT
+from core.kit.guild_settings import GuildSettings, number, switch
 
 if TYPE_CHECKING:
     from core.kick.client import Subscription
@@ -27,6 +28,24 @@ MONEY = frozenset(
     }
 )
 """What the realtime feed reports too, and must not count from both."""
+
+
+class AlertSettings(GuildSettings, feature="kick"):
+    """What an admin can set about missing events."""
+
+    no_events_minutes: int = number(
+        "Minutes without chat from a live channel after which admins are alerted, if something "
+        "shows that it is not just a quiet chat; 0 for never.",
+        default=5,
+        least=0,
+        most=120,
+    )
+    hourly_selftest: bool = switch(
+        "While the stream is live and no chat arrives, write a line in Kick's chat, at most once "
+        "an hour, to find out whether chat still arrives.",
+        default=False,
+    )
+
 
 LATE = timedelta(minutes=1)
 """A delivery that took longer is shown as late."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, Table, delete, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Table, delete, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kick.bodies import CHAT, FEED, WEBHOOK
@@ -14,7 +14,7 @@ from core.kick.intake.records import (
     StatusCheck,
     WebhookSubscription,
 )
-from core.kick.intake.rules import Authority, Evidence
+from core.kick.intake.rules import Authority
 from core.kit.database import cached
 from core.kit.work import ACROSS_GUILDS, read_records
 
@@ -170,50 +170,8 @@ def list_status_checks(tx: Connection) -> dict[int, StatusCheck]:
 # -- no-events alerts ---------------------------------------------------------------------------
 
 
-def list_open_episodes(tx: Connection) -> dict[int, NoEventAlert]:
+def list_open_alerts(tx: Connection) -> dict[int, NoEventAlert]:
     """Server -> its open alert."""
     is_open = select(NoEventAlert).where(NoEventAlert.over_at.is_(None))
     found = read_records(tx, is_open.execution_options(**ACROSS_GUILDS))
     return {one.guild_id: one for one in found}
-
-
-def add_episode(
-    tx: Connection,
-    guild_id: int,
-    started_at: datetime,
-    since: datetime,
-    evidence: Evidence,
-    now: datetime,
-) -> int:
-    """Open the next alert of this stream; returns its number, from 1."""
-    of_stream = select(func.count()).where(
-        NoEventAlert.guild_id == guild_id, NoEventAlert.started_at == started_at
-    )
-    number: int = tx.execute(
-        insert(NoEventAlert)
-        .values(
-            guild_id=guild_id,
-            started_at=started_at,
-            episode=of_stream.scalar_subquery() + 1,
-            since=since,
-            evidence=evidence,
-            noticed_at=now,
-        )
-        .returning(NoEventAlert.episode)
-    ).scalar_one()
-    return number
-
-
-def end_episode(tx: Connection, alert: NoEventAlert, now: datetime) -> bool:
-    """It is over; False when it was over before."""
-    ended = tx.execute(
-        update(NoEventAlert)
-        .where(
-            NoEventAlert.guild_id == alert.guild_id,
-            NoEventAlert.started_at == alert.started_at,
-            NoEventAlert.episode == alert.episode,
-            NoEventAlert.over_at.is_(None),
-        )
-        .values(over_at=now)
-    )
-    return ended.rowcount == 1

@@ -250,6 +250,18 @@ COMMENT ON COLUMN kick_unverified_deliveries.subscription_id IS 'not signed';
 
 COMMENT ON COLUMN kick_unverified_deliveries.checked_with IS 'hash of the newest key that did not match';
 
+CREATE TABLE kick_public_keys (
+	pem TEXT NOT NULL, 
+	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
+);
+
+CREATE TABLE kick_bots (
+	kick_user_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
+);
+
 CREATE TABLE kick_feed_states (
 	broadcaster_user_id BIGINT NOT NULL, 
 	is_ok BOOLEAN NOT NULL, 
@@ -276,18 +288,6 @@ COMMENT ON COLUMN kick_feed_states.missing_on_feed IS 'chat lines by webhook of 
 COMMENT ON COLUMN kick_feed_states.webhooks_missing_since IS 'first chat line on the feed that no webhook followed';
 
 COMMENT ON COLUMN kick_feed_states.checked_at IS 'by the listener';
-
-CREATE TABLE kick_public_keys (
-	pem TEXT NOT NULL, 
-	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
-);
-
-CREATE TABLE kick_bots (
-	kick_user_id BIGINT NOT NULL, 
-	name TEXT NOT NULL, 
-	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
-);
 
 CREATE TABLE kick_recent_support (
 	guild_id BIGINT NOT NULL, 

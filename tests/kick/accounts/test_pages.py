@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from core.kick.accounts import connect, oauth
 from core.kick.accounts import store as accounts
+from core.kick.accounts.records import Account
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.chat import store as identities
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
 from core.kick.wire import KickRejected
@@ -84,8 +85,9 @@ def test_a_channel_that_is_connected_is_subscribed_to_at_once(office: Office) ->
 
 
 def test_a_voice_that_failed_is_tried_again_once_somebody_connects(office: Office) -> None:
-    with office.services.database.begin() as tx:
-        identities.set_bot_failed(tx, GUILD, office.services.clock())
+    office.connect()
+    with office.services.work_in(GUILD) as work:
+        work.execute(update(Account).values(bot_failed_at=work.now))
     office.connect()
     with office.services.database.begin() as tx:
         account = accounts.find_account(tx, GUILD)

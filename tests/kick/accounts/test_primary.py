@@ -199,7 +199,8 @@ def test_status_commands_say_which_server_answers(servers: Servers) -> None:
     assert "go to **Nora's Corner**" in str(slot_calls_messages.status(theirs).description)
     services = Services(settings(), cast("Any", None), LocalBus(), lambda: NOON)
     for guild, expected in ((GUILD, "this one"), (OTHER_GUILD, "Nora's Corner answers")):
-        lines = {line.name: line for line in report.examine(servers.tx, services, guild)}
+        found = run_in_guild(servers.tx, guild, ADMIN, NOON, report.examine, services)
+        lines = {line.name: line for line in found}
         assert expected in lines["primary server"].found
 
 

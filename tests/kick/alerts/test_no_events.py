@@ -13,19 +13,20 @@ from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.alerts import messages as alerts
-from core.kick.alerts import no_events
-from core.kick.chat import store as speech
+from core.kick.alerts.tasks import check_silence
 from core.kick.chat.records import SelfTest, TestState
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_deliveries
 from core.kick.intake import store
-from core.kick.intake.settings import NO_EVENTS_MINUTES
-from core.kit.records import GuildId, PlatformUserId
+from core.kick.intake.rules import AlertSettings
+from core.kit.records import PlatformUserId
+from core.kit.work import Work
 from core.outbox.records import messages
 from tests.acting import act
 from tests.kick.rig import NOON, NORA
 
+MINUTES = AlertSettings.declared["no_events_minutes"]
 STARTED = NOON - timedelta(hours=1)
 ADMINS = 555
 
@@ -60,7 +61,7 @@ class Channels:
             checked_at=self.now,
         )
         feed.set_states(self.tx, [state])
-        no_events.watch(self.tx, self.now)
+        check_silence(self.tx, self.now)
 
     def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
         for _ in range(minutes):
@@ -143,8 +144,8 @@ def test_a_failed_self_test_is_evidence(
     channel.webhooks_missing_since = None
     channel.looked()
     channel.passes(10)
-    test = SelfTest(guild_id=GuildId(guild_id), key="k", sent_at=channel.now, state=state)
-    speech.set_test(channel.tx, test)
+    test = SelfTest(key="k", sent_at=channel.now, state=state)
+    act(channel.tx, guild_id, Work.add, test)
     channel.passes(1)
     assert channel.kinds() == kinds
     channel.heard()
@@ -261,13 +262,13 @@ def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None
 
 
 def test_the_minutes_are_a_setting(channel: Channels) -> None:
-    channel.set(NO_EVENTS_MINUTES, 15)
+    channel.set(MINUTES, 15)
     channel.looked()
     channel.passes(14)
     assert channel.kinds() == []
     channel.passes(1)
     assert channel.kinds() == ["no_events"]
-    channel.set(NO_EVENTS_MINUTES, 0)
+    channel.set(MINUTES, 0)
     channel.passes(30)
     assert channel.kinds() == ["no_events"]
 
@@ -277,7 +278,7 @@ def test_every_server_has_its_own_alert(
 ) -> None:
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
     act(tx, other_guild_id, guild_actions.change_setting, ADMIN_CHANNEL, 777)
-    act(tx, other_guild_id, guild_actions.change_setting, NO_EVENTS_MINUTES, 0)
+    act(tx, other_guild_id, guild_actions.change_setting, MINUTES, 0)
     channel.looked()
     channel.passes(6)
     assert channel.kinds() == ["no_events"]
@@ -290,8 +291,8 @@ def test_a_server_that_follows_no_channel_has_no_alert(channel: Channels, tx: Co
     channel.looked()
     channel.passes(6)
     tx.execute(text("DELETE FROM guild_channels"))
-    no_events.watch(tx, channel.now)
-    assert store.list_open_episodes(tx) == {}
+    check_silence(tx, channel.now)
+    assert store.list_open_alerts(tx) == {}
 
 
 def test_without_an_admin_to_alert_it_is_on_the_health_page(

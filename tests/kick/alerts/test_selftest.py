@@ -13,15 +13,17 @@ from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.records import deliveries
 from core.inbox.store import Delivery
-from core.kick.alerts import selftest
-from core.kick.alerts.selftest import SELFTEST
-from core.kick.chat import store
+from core.kick.alerts.tasks import run_selftests
+from core.kick.chat.records import SelfTest
 from core.kick.intake import store as intake
+from core.kick.intake.rules import AlertSettings
 from core.kit.bus import LocalBus
 from core.kit.services import Services
 from core.outbox.records import messages
 from tests.acting import act
 from tests.kick.rig import NOON, NORA, StandingClock, chat, settings
+
+SELFTEST = AlertSettings.declared["hourly_selftest"]
 
 
 @dataclass
@@ -40,15 +42,16 @@ class Stream:
         ours = Services(
             settings(kick_bot_user_token="t"), cast("Any", None), LocalBus(), self.clock
         )
-        selftest.run_due(self.tx, ours, now)
+        run_selftests(self.tx, ours, now)
 
     def lines(self) -> list[str]:
         found = select(messages.c.payload["text"].astext).where(messages.c.service == "kick")
         return list(self.tx.execute(found).scalars())
 
     def state(self) -> str:
-        found = store.find_test(self.tx, self.guild_id)
-        return found.state if found else ""
+        return (
+            self.tx.scalar(select(SelfTest.state).where(SelfTest.guild_id == self.guild_id)) or ""
+        )
 
     def said(self, receipt: dict[str, Any]) -> None:
         """Kick took the line."""

@@ -11,7 +11,7 @@ from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.accounts.records import Account
-from core.kick.chat import store
+from core.kick.chat import transport
 from core.kick.chat.actions import send_kick_message
 from core.kick.chat.identities import identities_of, why_unable_to_send
 from core.kick.chat.transport import KickTransport
@@ -142,10 +142,10 @@ def test_why_nothing_can_be_said(
     unconnected: Services, guild_id: int, other_guild_id: int, with_bot_account: bool
 ) -> None:
     services = unconnected if with_bot_account else without_bot_account(unconnected)
-    with services.database.begin() as tx:
-        reason: Any = why_unable_to_send(tx, services, guild_id)
-        assert (reason is None) == with_bot_account
-        assert "No Kick channel" in str(why_unable_to_send(tx, services, other_guild_id))
+    with services.work_in(guild_id) as work:
+        assert (why_unable_to_send(work, services) is None) == with_bot_account
+    with services.work_in(other_guild_id) as work:
+        assert "No Kick channel" in str(why_unable_to_send(work, services))
 
 
 async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
@@ -170,10 +170,9 @@ async def test_an_account_that_cannot_speak_here_is_no_voice(
     connected: Services, kick: KickDriver, guild_id: int, differs: dict[str, Any], words: str
 ) -> None:
     services = without_bot_account(connected)
-    with services.database.begin() as tx:
-        ours = update(Account).where(Account.guild_id == guild_id)
-        tx.execute(ours.values(**differs))
-        assert words in str(why_unable_to_send(tx, services, guild_id))
+    with services.work_in(guild_id) as work:
+        work.execute(update(Account).values(**differs))
+        assert words in str(why_unable_to_send(work, services))
     assert names(services, guild_id) == []
     assert names(connected, guild_id) == ["bot account"]
     assert not send_kick_message(services, "hello", guild_id)
@@ -219,7 +218,7 @@ async def test_what_cannot_be_noted_does_not_make_a_line_unsaid(
     def away(*_arguments: object) -> None:
         raise Outage("the database")
 
-    monkeypatch.setattr(store, "set_bot_failed", away)
+    monkeypatch.setattr(transport, "update", away)
     kick.fault(chat__bot_500=True)
     receipt = await transport_of(connected).deliver(outgoing())
     assert receipt["identity"] == "bot account"

@@ -18,14 +18,13 @@ from core.guilds.channels import note_trouble
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import store as kick_store
-from core.kick.alerts.tasks import watch
+from core.kick.alerts.tasks import check
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.chat import messages as chat_messages
 from core.kick.chat import report, selftest
-from core.kick.chat.actions import say, say_for, send_kick_message
+from core.kick.chat.actions import MOST_CHARACTERS, say, say_for, send_kick_message
 from core.kick.chat.discord import KickChecks
-from core.kick.chat.rules import BETWEEN, MOST_CHARACTERS, how_many_fit
-from core.kick.chat.transport import KickTransport
+from core.kick.chat.transport import BETWEEN, KickTransport, how_many_fit
 from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
@@ -61,9 +60,9 @@ async def sending(services: Services) -> AsyncIterator[Sender]:
 
 
 def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None = None) -> None:
-    with services.database.begin() as tx:
+    with services.work_in(guild_id) as work:
         for number, line in enumerate(lines):
-            assert say(tx, services, guild_id, line, f"test:{line}:{number}", reply_to)
+            assert say(work, services, line, f"test:{line}:{number}", reply_to)
 
 
 async def test_a_line_is_sent_and_told(
@@ -256,7 +255,7 @@ async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
         at = now + timedelta(minutes=minutes)
         with unconnected.database.begin() as tx:
             intake.set_status_checks(tx, {NORA: live_since}, at, at - timedelta(hours=9))
-        watch(replace(unconnected, clock=lambda: at))
+        check(replace(unconnected, clock=lambda: at))
         with unconnected.database.begin() as tx:
             return list(tx.execute(select(messages.c.kind).order_by(messages.c.id)).scalars())
 
@@ -282,9 +281,17 @@ async def test_the_self_test_says_why_nothing_was_said(
 # -- the configuration --------------------------------------------------------------------------
 
 
+def examine(services: Services, guild_id: int) -> list[report.Line]:
+    with services.work_in(guild_id) as work:
+        return report.examine(work, services)
+
+
+def line_of(name: str, services: Services, guild_id: int) -> report.Line:
+    return next(line for line in examine(services, guild_id) if line.name == name)
+
+
 def states(services: Services, guild_id: int) -> dict[str, str]:
-    with services.database.begin() as tx:
-        return {line.name: line.state for line in report.examine(tx, services, guild_id)}
+    return {line.name: line.state for line in examine(services, guild_id)}
 
 
 def test_a_server_without_a_channel_is_told_to_choose_one(
@@ -308,8 +315,7 @@ def test_the_report_says_what_could_not_be_checked(unconnected: Services, guild_
     assert states(unconnected, guild_id)["kicks.gifted"] == "ok"
     with unconnected.database.begin() as tx:
         intake.set_trouble(tx, NORA, WEBHOOK_KINDS, "It could not be checked: Kick.", now)
-        lines = report.examine(tx, unconnected, guild_id)
-    line = next(line for line in lines if line.name == "kicks.gifted")
+    line = line_of("kicks.gifted", unconnected, guild_id)
     assert (line.state, line.found) == ("warn", "It could not be checked: Kick.")
 
 
@@ -321,8 +327,7 @@ def test_the_report_names_an_admin_channel_that_cannot_be_used(
     assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
     with unconnected.database.begin() as tx:
         act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
-        found = report.examine(tx, unconnected, guild_id)
-    text = str(chat_messages.report(found).description)
+    text = str(chat_messages.report(examine(unconnected, guild_id)).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
     assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
@@ -343,9 +348,7 @@ async def test_the_report_tells_a_line_that_could_not_be_said(
 
 
 def feed_line(services: Services, guild_id: int) -> report.Line:
-    with services.database.begin() as tx:
-        found = report.examine(tx, services, guild_id)
-    return next(line for line in found if line.name == "feed")
+    return line_of("feed", services, guild_id)
 
 
 def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: int) -> None:
@@ -390,9 +393,7 @@ def test_the_report_says_what_is_lost_without_the_feed(
 
 def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id: int) -> None:
     follow(connected.database, guild_id, VERA, "veraspins")
-    with connected.database.begin() as tx:
-        lines = report.examine(tx, connected, guild_id)
-    token = next(line for line in lines if line.name == "OAuth token")
+    token = line_of("OAuth token", connected, guild_id)
     assert (token.state, token.found) == (
         "down",
         "NoraPlays, who is not the streamer of this channel",
@@ -402,8 +403,7 @@ def test_somebody_else_than_the_streamer_is_named(connected: Services, guild_id:
 def test_a_connected_streamer_is_shown_with_the_tokens_end(
     connected: Services, guild_id: int
 ) -> None:
-    with connected.database.begin() as tx:
-        lines = report.examine(tx, connected, guild_id)
+    lines = examine(connected, guild_id)
     token = next(line for line in lines if line.name == "OAuth token")
     assert (token.state, token.found) == ("ok", "NoraPlays")
     ends_at = token.at

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from core.kick import client as client_module
 from core.kick import store
 from core.kick.chat import transport as module
-from core.kick.chat.rules import MOST_CHARACTERS, cut
-from core.kick.chat.transport import KickTransport
+from core.kick.chat.actions import MOST_CHARACTERS
+from core.kick.chat.transport import KickTransport, cut
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
 from core.kit.bus import LocalBus
