@@ -18,6 +18,7 @@ from core.events import Person, SubGifted
 from core.guilds.actions import change_setting, change_settings
 from core.kick.review import actions as review
 from core.kick.review.tasks import check_health as check_review
+from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import Work as GuildWork
 from core.kit.work import run_in_guild
@@ -37,7 +38,7 @@ from core.wagers import store as wagers
 from core.watchtime import actions as watchtime
 from core.watchtime import standings, streams
 from core.watchtime import store as watchtime_store
-from core.watchtime.rules import Stretch, WatchtimeSettings
+from core.watchtime.rules import WatchtimeSettings
 from tests.acting import act
 from tests.counted_work import Work, counted_work
 from tests.stories.stage import fresh_database, migrated

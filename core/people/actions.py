@@ -10,6 +10,7 @@ from core.events import ChatMessageSent, Person
 from core.kit.database import cache_of
 from core.kit.errors import Refusal
 from core.kit.words import _
+from core.kit.work import Work
 from core.people import store
 from core.people.records import GuildAccount, Viewer
 
@@ -86,6 +87,25 @@ def find_person(tx: Connection, guild_id: int, text: str) -> Viewer:
                 ),
             )
     return get_by_name(tx, guild_id, typed)
+
+
+def find_own(work: Work) -> Viewer | None:
+    """The account that the actor has linked."""
+    link = store.find_link(work.tx, work.guild_id, work.actor)
+    return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
+
+
+def find_asked(work: Work, who: str | None, *, is_admin: bool, remedy: str) -> Viewer | None:
+    """Whom a question is about: one's own account (None if nothing is linked), or for an admin
+    anybody's. Raises Refusal with this remedy if it is about somebody else, or nobody."""
+    own = find_own(work)
+    if who is None or discord_id_in(who) == work.actor:
+        return own
+    if is_admin:
+        return find_person(work.tx, work.guild_id, who)
+    if own is not None and store.fold(own.name) == store.fold(who):
+        return own
+    raise Refusal(_("Looking up somebody else is for moderators."), remedy)
 
 
 def discord_id_in(text: str) -> int | None:

@@ -11,7 +11,9 @@ from core.kit.discord_ui import PRIVATE, answer, run_action
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, show
 from core.kit.services import Services
+from core.kit.words import _
 from core.kit.work import Work
+from core.people.actions import find_asked
 from core.people.exclusions import discord as exclusions
 from core.people.linking.buttons import start_button
 from core.people.records import Viewer
@@ -152,4 +154,6 @@ class Watchtime(commands.Cog):
 
 def _find_asked(work: Work, ctx: Context, who: str | None) -> Viewer | Overview:
     is_admin = has_access(work.tx, ctx, __name__)
-    return views.find_asked(work, who, is_admin=is_admin) or views.get_overview(work)
+    remedy = _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`.")
+    viewer = find_asked(work, who, is_admin=is_admin, remedy=remedy)
+    return viewer or views.get_overview(work)

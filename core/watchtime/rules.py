@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
 from core.events import Sender
+from core.kit.calendar import Stretch, midnight, month_around, week_around
 from core.kit.guild_settings import GuildSettings, number, switch
 
 
@@ -99,30 +100,11 @@ def can_earn(sender: Sender) -> bool:
 Period = Literal["all", "month", "week"]
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """A half-open stretch of time."""
-
-    starts_at: datetime
-    ends_at: datetime
-
-
-def day_start(day: date, zone: tzinfo) -> datetime:
-    """The first instant of a calendar day; where clocks leap over midnight, that of the leap."""
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
-
-
 def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
-    """The calendar month or the week (from Monday on) that `now` lies in; None for all time."""
-    today = now.astimezone(zone).date()
-    if period == "week":
-        first = today - timedelta(days=today.weekday())
-        return Stretch(day_start(first, zone), day_start(first + timedelta(days=7), zone))
-    if period == "month":
-        first = today.replace(day=1)
-        following = (first + timedelta(days=31)).replace(day=1)
-        return Stretch(day_start(first, zone), day_start(following, zone))
-    return None
+    """The month or week in which an instant lies; None for all time."""
+    if period == "all":
+        return None
+    return week_around(now, zone) if period == "week" else month_around(now, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +149,11 @@ def _days(
     limit: Limit, most: timedelta, begin: datetime, end: datetime, until: datetime | None
 ) -> Iterator[LimitedDay]:
     day = begin.astimezone(limit.zone).date()
-    while (midnight := day_start(day, limit.zone)) < end:
+    while (starts_at := midnight(day, limit.zone)) < end:
         day += timedelta(days=1)
-        next_midnight = day_start(day, limit.zone)
+        ends_at = midnight(day, limit.zone)
         yield LimitedDay(
-            max(midnight, limit.holds_from),
-            next_midnight if until is None else min(next_midnight, until),
+            max(starts_at, limit.holds_from),
+            ends_at if until is None else min(ends_at, until),
             most,
         )

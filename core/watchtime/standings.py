@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from core.kit.calendar import Stretch
 from core.people.exclusions.store import excluded_from
-from core.watchtime.rules import Stretch, cut_at_midnights
+from core.watchtime.rules import cut_at_midnights
 
 _EXCLUDED = excluded_from("watchtime")
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from core.guilds.actions import load_settings, time_zone_of
 from core.guilds.store import find_channel
+from core.kit.calendar import Stretch, month_around
 from core.kit.errors import Refusal
 from core.kit.feature import Goal, NextGoal
 from core.kit.leaderboard import MOST_ROWS
@@ -15,10 +16,10 @@ from core.kit.work import Work
 from core.people import actions as people
 from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.records import Viewer
-from core.people.store import find_link, get_viewer
+from core.people.store import get_viewer
 from core.watchtime import rules, standings, streams
 from core.watchtime.actions import find_today
-from core.watchtime.rules import Period, Stretch, WatchtimeSettings
+from core.watchtime.rules import Period, WatchtimeSettings
 from core.watchtime.standings import Page, Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 
@@ -27,32 +28,6 @@ MOST_PAGES = 100
 
 ENTRIES = 8
 """Lines of a page of the history."""
-
-
-def find_own(work: Work, discord_id: int) -> Viewer | None:
-    """The account that a member has linked."""
-    link = find_link(work.tx, work.guild_id, discord_id)
-    return get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
-
-
-def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
-    """Whose watchtime is asked for: one's own, which is None while nothing is linked; an admin may
-    ask for anybody's.
-
-    Raises:
-        Refusal: it is somebody else's, or nobody is meant.
-    """
-    own = find_own(work, work.actor)
-    if who is None or people.discord_id_in(who) == work.actor:
-        return own
-    if is_admin:
-        return people.find_person(work.tx, work.guild_id, who)
-    if own is not None and own.name.casefold() == who.strip().removeprefix("@").casefold():
-        return own
-    raise Refusal(
-        _("Looking up somebody else is for moderators."),
-        _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`."),
-    )
 
 
 # -- a viewer -------------------------------------------------------------------------------------
@@ -127,7 +102,7 @@ def _is_streamer(work: Work, viewer: Viewer) -> bool:
 
 
 def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
-    month = rules.stretch_of("month", work.now, time_zone_of(work.tx, work.guild_id))
+    month = month_around(work.now, time_zone_of(work.tx, work.guild_id))
     assert month is not None
     found = standings.watched_between(
         work.tx, work.guild_id, [viewer_id], month.starts_at, month.ends_at
@@ -196,7 +171,7 @@ def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1)
             _("Try `/leaderboard top:10`."),
         )
     stretch = rules.stretch_of(period, work.now, time_zone_of(work.tx, work.guild_id))
-    own = find_own(work, work.actor)
+    own = people.find_own(work)
     found = _read_page(work, stretch, size, page, own)
     number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if number != page:
@@ -292,7 +267,7 @@ def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> H
         NoResultFound: the server has no such viewer.
         Refusal: the account is not the asker's, or no longer, and they are not an admin.
     """
-    own = find_own(work, work.actor)
+    own = people.find_own(work)
     if not is_admin and (own is None or own.viewer_id != viewer_id):
         raise Refusal(_("This history belongs to somebody else."), _("Yours: `/watchhistory`"))
     viewer = get_viewer(work.tx, work.guild_id, viewer_id)

@@ -16,12 +16,13 @@ from sqlalchemy import Connection, insert
 from core.events import Event
 from core.guilds import actions as guilds
 from core.guilds.settings import TIME_ZONE
+from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from core.people import store as people
 from core.watchtime import actions, standings, store, views
 from core.watchtime.records import DailyLimit
-from core.watchtime.rules import Limit, Stretch, WatchtimeSettings, stretch_of
+from core.watchtime.rules import Limit, WatchtimeSettings, stretch_of
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.watchtime.model import (

@@ -7,13 +7,14 @@ from typing import Any
 import discord
 import pytest
 
+from core.kit.calendar import Stretch
 from core.kit.feature import Goal
 from core.kit.leaderboard import render
 from core.kit.records import PlatformUserId, ViewerId
 from core.people.records import Viewer
 from core.watchtime import messages
 from core.watchtime.actions import Adjusted
-from core.watchtime.rules import Stretch, WatchtimeSettings
+from core.watchtime.rules import WatchtimeSettings
 from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 from core.watchtime.views import Board, History, Overview, Own, Status

@@ -153,32 +153,20 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 
 def find_asked(work: Work, who: str | None, *, is_admin: bool) -> Viewer | None:
-    """Whose tickets are meant: the asker's own (None if they are not linked), or for an admin
-    anybody's. Raises Refusal if it is somebody else's, or nobody's."""
-    if who is not None and is_admin:
-        return people.find_person(work.tx, work.guild_id, who)
-    link = people_store.find_link(work.tx, work.guild_id, work.actor)
-    is_own = who is None or (
-        people.discord_id_in(who) == work.actor
-        or people_store.fold(who) == people_store.fold(link.viewer_name if link else "")
-    )
-    if not is_own:
-        raise Refusal(
-            _("Only moderators see the tickets of others."),
-            _("`/raffleboard` shows who has most."),
-        )
-    return people_store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
+    """Whose tickets are meant; None if the asker means their own and is not linked."""
+    remedy = _("`/raffleboard` shows who has most.")
+    return people.find_asked(work, who, is_admin=is_admin, remedy=remedy)
 
 
 def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:
     """This viewer, or the asker's own account; None if they are not linked. Raises Refusal if it is
     somebody else's account and the asker is no admin."""
-    link = people_store.find_link(work.tx, work.guild_id, work.actor)
-    own_id = link.viewer_id if link else None
-    if viewer_id not in (None, own_id) and not is_admin:
+    own = people.find_own(work)
+    if viewer_id is None or (own is not None and own.viewer_id == viewer_id):
+        return own
+    if not is_admin:
         raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
-    found = viewer_id or own_id
-    return people_store.get_viewer(work.tx, work.guild_id, found) if found else None
+    return people_store.get_viewer(work.tx, work.guild_id, viewer_id)
 
 
 class Standing(NamedTuple):

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from core.guilds.actions import audit, change_setting, load_settings, time_zone_of
+from core.kit.calendar import Stretch
 from core.kit.errors import Refusal
 from core.kit.records import THE_BOT
 from core.kit.words import _
@@ -26,7 +27,7 @@ from core.raffle.draw.records import Draw
 from core.raffle.ledger import earning, standings
 from core.raffle.ledger.standings import Pool
 from core.raffle.periods import rules
-from core.raffle.periods.rules import LastEnd, Stretch, whole_second
+from core.raffle.periods.rules import LastEnd, whole_second
 from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import TOOK_PLACE, find_open, list_in_state

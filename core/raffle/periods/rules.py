@@ -1,14 +1,11 @@
-"""When raffles begin and end. Pure: the present and the zone are given.
-
-Days begin at midnight in the server's time zone; where clocks leap over midnight, at the first
-instant after it, and where midnight comes twice, at the first.
-"""
+"""When raffles begin and end, by the calendar of the server's time zone."""
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from core.kit.calendar import Stretch, first_of_next_month, midnight, month_around
 from core.kit.errors import Refusal
 from core.kit.words import _
 
@@ -22,28 +19,10 @@ MOST_MOVED = timedelta(hours=26)
 HALF_MONTH = timedelta(days=14)
 
 
-class Stretch(NamedTuple):
-    """Half-open: `ends_at` is the first instant after it."""
-
-    starts_at: datetime
-    ends_at: datetime
-
-
 def whole_second(now: datetime) -> datetime:
     """Platforms tell instants in whole seconds: what happens in the second in which a raffle
     begins, or after that in which it ends, would otherwise be told as before it."""
     return now.replace(microsecond=0)
-
-
-def midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a day."""
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
-
-
-def month_around(now: datetime, zone: ZoneInfo) -> Stretch:
-    """The calendar month in which an instant lies, from the 1st to the 1st."""
-    first = now.astimezone(zone).date().replace(day=1)
-    return Stretch(midnight(first, zone), midnight(_first_of_next(first), zone))
 
 
 def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
@@ -97,14 +76,14 @@ def between_days(
                 today=today.isoformat()
             ),
         )
-    after = _first_of_next(first) if end_day is None else _day_after(first, end_day)
+    after = first_of_next_month(first) if end_day is None else _day_after(first, end_day)
     return Stretch(max(midnight(first, zone), whole_second(now)), midnight(after, zone))
 
 
 def _day_after(first: date, end_day: int) -> date:
     """The day after the last one. The 31st of a shorter month is its last day."""
     if end_day < first.day:
-        first = _first_of_next(first)
+        first = first_of_next_month(first)
     most = monthrange(first.year, first.month)[1]
     return first.replace(day=min(end_day, most)) + timedelta(days=1)
 
@@ -134,7 +113,3 @@ def parse_date(text: str) -> date:
             _("“{text}” is not a valid date.").format(text=text.strip()[:40]),
             _("Use YYYY-MM-DD, e.g. `2026-12-24`."),
         ) from None
-
-
-def _first_of_next(day: date) -> date:
-    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

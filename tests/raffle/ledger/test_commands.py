@@ -182,7 +182,7 @@ def test_from_the_raffle_to_ones_own_tickets(world: World) -> None:
 
 def test_others_tickets_are_for_moderators(ask: Asker) -> None:
     embed = ask("tickets", "leo", who="madcats")
-    assert "Only moderators see the tickets of others." in embed["title"]
+    assert "Looking up somebody else is for moderators." in embed["title"]
     assert ask("tickets", "leo", who="LIL_BEAN")["title"] == "🎟️ lil\\_bean"
     embed = ask("tickets", "nora", who="yuki_snow")
     assert words(embed)[:2] == [

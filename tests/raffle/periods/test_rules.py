@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.kit.calendar import Stretch, midnight, month_around
 from core.kit.errors import Refusal
 from core.raffle.periods import rules
-from core.raffle.periods.rules import LastEnd, Stretch
+from core.raffle.periods.rules import LastEnd
 
 ZONES = [
     ZoneInfo(name)
@@ -39,7 +40,7 @@ def with_month(text: str) -> LastEnd:
 
 @given(instants, zones)
 def test_a_month_is_where_the_calendar_says_so(now: datetime, zone: ZoneInfo) -> None:
-    month = rules.month_around(now, zone)
+    month = month_around(now, zone)
     assert month.starts_at <= now < month.ends_at
     here = now.astimezone(zone)
     for edge, inside in ((month.starts_at, 0), (month.ends_at, -1)):
@@ -121,7 +122,7 @@ def test_no_second_is_lost_when_the_time_zone_changes(month: int) -> None:
     moment the last one ends, and lasts until a month begins in the new zone."""
     for old, new in _CHANGES:
         inside = datetime(2027, month, 15, tzinfo=UTC)
-        ended = rules.month_around(inside, ZoneInfo(old)).ends_at
+        ended = month_around(inside, ZoneInfo(old)).ends_at
         due = rules.monthly_after(LastEnd(ended, with_month=True), ended, ZoneInfo(new))
         assert due is not None, f"no raffle is open after a change from {old} to {new}"
         assert due.starts_at == ended, (old, new)
@@ -236,5 +237,5 @@ def test_what_is_no_date_is_refused(text: str) -> None:
 def test_midnight_where_the_clock_leaps_over_it() -> None:
     """On 2026-03-08 Havana's clocks went from 0:00 to 1:00; on 2026-11-01 0:00 came twice."""
     havana = ZoneInfo("America/Havana")
-    assert rules.midnight(date(2026, 3, 8), havana) == datetime(2026, 3, 8, 5, tzinfo=UTC)
-    assert rules.midnight(date(2026, 11, 1), havana) == datetime(2026, 11, 1, 4, tzinfo=UTC)
+    assert midnight(date(2026, 3, 8), havana) == datetime(2026, 3, 8, 5, tzinfo=UTC)
+    assert midnight(date(2026, 11, 1), havana) == datetime(2026, 11, 1, 4, tzinfo=UTC)
