@@ -1,48 +1,335 @@
 """Events, in the past tense. Packages of one layer communicate only through these.
 
-Every event has the guild it belongs to, the time when it happened and a natural `key` taken from
-what the platform sent, so that an event that is sent twice counts once.
+Every event has a natural `key` taken from what the platform sent, so that an event that is sent
+twice counts once. Gifts are one event per giftee, so that the same gift in other chunks still
+counts once. Platforms are `kick`, later `twitch`; `shuffle` for wagers.
 """
 
-from core.events.base import Event
-from core.events.chat import ChatMessageSent, Sender
-from core.events.members import AccountLinked, AccountUnlinked, ExclusionChanged, RolesChanged
-from core.events.streams import StreamEnded, StreamSeenLive, StreamSeenOffline, StreamWentLive
-from core.events.support import (
-    ChannelFollowed,
-    KicksGifted,
-    Person,
-    RewardRedeemed,
-    StreamChanged,
-    SubGifted,
-    SubscriptionRenewed,
-    SubscriptionStarted,
-    SupportRevoked,
-    ViewerBanned,
-)
-from core.events.wagers import WagerCounted
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal
 
-__all__ = [
-    "AccountLinked",
-    "AccountUnlinked",
-    "ChannelFollowed",
-    "ChatMessageSent",
-    "Event",
-    "ExclusionChanged",
-    "KicksGifted",
-    "Person",
-    "RewardRedeemed",
-    "RolesChanged",
-    "Sender",
-    "StreamChanged",
-    "StreamEnded",
-    "StreamSeenLive",
-    "StreamSeenOffline",
-    "StreamWentLive",
-    "SubGifted",
-    "SubscriptionRenewed",
-    "SubscriptionStarted",
-    "SupportRevoked",
-    "ViewerBanned",
-    "WagerCounted",
-]
+from pydantic import TypeAdapter
+
+Source = Literal["webhook", "feed"]
+"""Where it comes from: the platform's signed webhook, or its realtime feed where that counts."""
+
+RedemptionStatus = Literal["pending", "accepted", "rejected"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        key: natural key from the body; unique per guild and event class.
+        guild_id: the Discord server it belongs to.
+        at: when it happened, by the sender's clock, in UTC.
+    """
+
+    key: str
+    guild_id: int
+    at: datetime
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """A JSON object from which `from_json` makes an equal event."""
+    dumped: dict[str, Any] = _adapter(type(event)).dump_python(event, mode="json")
+    return dumped
+
+
+def from_json(kind: type[Event], data: dict[str, Any]) -> Event:
+    """Raises pydantic.ValidationError if the data is not of this kind."""
+    event: Event = _adapter(kind).validate_python(data)
+    return event
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Making one takes milliseconds, using it microseconds."""
+    return TypeAdapter(kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChannelEvent(Event):
+    """Something in a streamer's channel; `channel_id` is its owner's user id."""
+
+    platform: str
+    channel_id: int
+
+
+# -- chat -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who wrote a chat message.
+
+    Attributes:
+        user_id: the platform's user id; the only thing that identifies a person.
+        name: their current name, as they write it.
+        badges: badge types, such as `moderator`, `vip`, `subscriber`.
+        is_broadcaster: the channel is their own.
+        is_bot: our own account, or one that the platform marks as a bot.
+    """
+
+    user_id: int
+    name: str
+    badges: tuple[str, ...] = ()
+    is_broadcaster: bool = False
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessageSent(_ChannelEvent):
+    """A chat message. `key` is the platform's message id.
+
+    Attributes:
+        message_id: the platform's id, to reply to.
+        text: as written, at most 500 code points on Kick.
+        is_answered: this server is the channel's primary one, so chat commands are for it; other
+            servers that follow the channel only count.
+        command: the word after a leading "!", in lower case; "" if it is not a command.
+        argument: the rest of a command's line.
+    """
+
+    message_id: str
+    sender: Sender
+    text: str
+    is_answered: bool = True
+    command: str = field(init=False, repr=False, compare=False)
+    argument: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        match = _COMMAND.fullmatch(self.text)
+        command, argument = (match[1].lower(), (match[2] or "").strip()) if match else ("", "")
+        object.__setattr__(self, "command", command)
+        object.__setattr__(self, "argument", argument)
+
+
+_COMMAND = re.compile(r"\s*!(\w+)(?:\s+(.*))?", re.DOTALL)
+
+
+# -- the stream -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamWentLive(Event):
+    """The platform says that a stream began. `started_at` identifies a stream of a channel: Kick
+    gives the identical instant in its webhook and in its list of livestreams."""
+
+    platform: str
+    started_at: datetime
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnded(Event):
+    """The platform says that a stream is over."""
+
+    platform: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSeenLive(Event):
+    """The stream was running when we checked."""
+
+    platform: str
+    started_at: datetime
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSeenOffline(Event):
+    """The channel was not live when we checked."""
+
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChanged(_ChannelEvent):
+    """Title, category or language were set; all three as they are now. `at` is when it was sent."""
+
+    title: str
+    category: str
+    language: str
+
+
+# -- support --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An account on the platform; the name is "" where the platform left it out."""
+
+    user_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubGifted(_ChannelEvent):
+    """One viewer was given a subscription. `key` is gifter or `anon`, giftee, instant.
+
+    Attributes:
+        gifter: who paid, None for an anonymous one.
+        giftee: who received it, None if the platform sent no id.
+        giftee_name: the name that it sent instead, or "".
+        drop: the same for all that the gifter gave at that instant.
+        expires_at: as sent; Kick is days off here, so build nothing on it.
+    """
+
+    gifter: Person | None
+    giftee: Person | None
+    giftee_name: str = ""
+    drop: str
+    expires_at: datetime | None = None
+    source: Source = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionStarted(_ChannelEvent):
+    """Somebody subscribed. `key` is subscriber and instant."""
+
+    subscriber: Person
+    months: int = 1
+    source: Source = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRenewed(_ChannelEvent):
+    """Somebody's subscription continues. `key` is subscriber, months and the new end; `at` is when
+    the platform sent it, because the body holds only the instant of the very first month."""
+
+    subscriber: Person
+    months: int
+    source: Source = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KicksGifted(_ChannelEvent):
+    """Somebody gave Kicks. `key` is sender, amount, gift and the instant as written.
+
+    Attributes:
+        amount: in Kicks.
+        gift_name: such as "Rage Quit".
+        message: what the sender wrote with it.
+    """
+
+    sender: Person
+    amount: int
+    gift_name: str
+    message: str = ""
+    source: Source = "webhook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFollowed(_ChannelEvent):
+    """Somebody follows. `key` is the follower: it counts once in a lifetime, because the platform
+    says nothing of those who stop. `at` is when it was sent; there is no other time."""
+
+    follower: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardRedeemed(_ChannelEvent):
+    """A channel-point reward was redeemed, or its redemption decided. `key` is redemption and
+    status, so each redemption comes once a status: to count redemptions, count `redemption_id`."""
+
+    redemption_id: str
+    reward_id: str
+    title: str
+    cost: int
+    redeemer: Person
+    user_input: str
+    status: RedemptionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewerBanned(_ChannelEvent):
+    """Somebody was banned or timed out. `key` is viewer and instant.
+
+    Attributes:
+        moderator: None where the platform does not say.
+        until: the end of a time-out, None for good.
+    """
+
+    viewer: Person
+    moderator: Person | None
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportRevoked(_ChannelEvent):
+    """An admin found that something was counted which had not happened: handlers take back, once,
+    what they gave for it. `key` is the class name and the key of what is taken back.
+
+    Attributes:
+        event: class name of what is taken back, such as `SubscriptionStarted`.
+        of: its key.
+    """
+
+    event: str
+    of: str
+
+
+# -- members --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLinked(Event):
+    """A member of the Discord server proved that an account of a platform is theirs."""
+
+    platform: str
+    discord_id: int
+    viewer_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUnlinked(Event):
+    """The two are separate again. What was earned stays with the account."""
+
+    platform: str
+    discord_id: int
+    viewer_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionChanged(Event):
+    """A viewer was excluded from something, or included again.
+
+    Attributes:
+        scope: "everything", or the name of a feature.
+        changed_by: Discord id of the admin; 0 for a ban.
+    """
+
+    viewer_id: int
+    scope: str
+    excluded: bool
+    changed_by: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolesChanged(Event):
+    """A role was edited or moved, the bot's own roles changed, or an admin asks to try again:
+    what Discord refused before may work now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WagerCounted(Event):
+    """A verified account has wagered, and it counts. `at` is when it was seen, which decides the
+    period it belongs to.
+
+    Attributes:
+        viewer_id: of the Kick account that it counts for.
+        amount: in dollars, exactly; above zero.
+    """
+
+    platform: str
+    viewer_id: int
+    amount: Decimal

@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from core import events
-from core.events import Event
-from core.events.base import from_json, to_json
+from core.events import Event, from_json, to_json
 from core.inbox import store
 from core.inbox.store import Delivery
 from core.kit.database import notify_after_commit

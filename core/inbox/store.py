@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.events.base import Event, to_json
+from core.events import Event, to_json
 from core.inbox.records import deliveries, events, retries
 from core.kit.clock import utc_now
 

@@ -15,8 +15,7 @@ from prometheus_client import Counter
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from core.events import Event
-from core.events.base import from_json
+from core.events import Event, from_json
 from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
 from core.inbox.store import Delivery, Retry

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from core.events.support import Person, RedemptionStatus
+from core.events import Person, RedemptionStatus
 
 PLATFORM = "kick"
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive
-from core.events.base import from_json, to_json
+from core.events import ChatMessageSent, Sender, StreamEnded, StreamWentLive, from_json, to_json
 from core.features import load_features
 from core.inbox.handlers import collect
 from core.kit.feature import ChatCommand, Feature

@@ -20,8 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked
-from core.events.base import from_json, to_json
+from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked, from_json, to_json
 from core.guilds.actions import audit, load_settings
 from core.inbox import actions as inbox
 from core.kick.bodies import PLATFORM

@@ -17,8 +17,9 @@ from core.events import (
     SubGifted,
     SubscriptionRenewed,
     SubscriptionStarted,
+    from_json,
+    to_json,
 )
-from core.events.base import from_json, to_json
 from core.guilds.actions import audit
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.events.support import Source
+from core.events import Source
 from core.kick.review.rules import Decision, Kind
 from core.kit.personal import ADMINS_ANSWER, holds
 from core.kit.records import GuildRecord, MemberId, PlatformUserId, one_of
