@@ -18,8 +18,8 @@ from benchmarks.figures import Results
 from core.guilds import store as guilds
 from core.kit.database import Database
 from core.kit.work import run_in_guild
+from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
-from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
 from core.roles.feature import FEATURE
 from core.roles.reconcile import KIND, Seen, reconcile

@@ -22,7 +22,7 @@ from core.kit.calendar import Stretch
 from core.kit.database import Database
 from core.kit.work import Work as GuildWork
 from core.kit.work import run_in_guild
-from core.outbox import store as outbox
+from core.outbox import actions as outbox
 from core.raffle.draw import store as draw
 from core.raffle.ledger import earning, gifts
 from core.raffle.ledger import standings as tickets
@@ -304,7 +304,7 @@ def count_gifts(tx: Connection, guild_id: int) -> object:
 
 
 def withdraw(tx: Connection, guild_id: int) -> object:
-    return outbox.set_withdrawn(tx, guild_id, [str(n) for n in members(guild_id)])
+    return act(tx, guild_id, outbox.withdraw, [str(n) for n in members(guild_id)])
 
 
 Step = Callable[[Connection, int], object]

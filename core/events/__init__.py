@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -47,10 +46,14 @@ def from_json(kind: type[Event], data: dict[str, Any]) -> Event:
     return event
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+_ADAPTERS: dict[type[Event], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Event]) -> TypeAdapter[Any]:
     """Making one takes milliseconds, using it microseconds."""
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

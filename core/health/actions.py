@@ -16,6 +16,7 @@ from core.kit.feature import Check
 from core.kit.health_item import HealthItem
 from core.kit.locks import list_lock_waits
 from core.kit.services import Services
+from core.kit.work import Work
 from core.outbox import actions as outbox
 
 
@@ -90,8 +91,6 @@ def report(services: Services, checks: Iterable[Check]) -> Report:
         return Report("down", (part,), now)
 
 
-def retry_dead_letters(tx: Connection, now: datetime, guild_id: int) -> int:
+def retry_dead_letters(work: Work) -> int:
     """Retry a server's dead letters of inbox and outbox; returns how many."""
-    return inbox.retry_dead_letters(tx, now, guild_id) + outbox.retry_dead_letters(
-        tx, now, guild_id
-    )
+    return inbox.retry_dead_letters(work) + outbox.retry_dead_letters(work)

@@ -38,9 +38,7 @@ class Health(commands.Cog):
 
     async def try_again(self, guild_id: int) -> int:
         """Retry this server's dead letters."""
-        return await self._services.database.run(
-            actions.retry_dead_letters, self._services.clock(), guild_id
-        )
+        return await self._services.run_as_bot(guild_id, actions.retry_dead_letters)
 
 
 class HealthView(discord.ui.View):

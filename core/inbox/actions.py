@@ -1,15 +1,16 @@
 """Receiving deliveries, publishing events, retrying dead letters."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from core import events
 from core.events import Event, from_json, to_json
 from core.inbox import store
+from core.inbox.records import deliveries, retries
 from core.inbox.store import Delivery
 from core.kit.database import notify_after_commit
+from core.kit.work import Work
 
 TOPIC = "inbox"
 
@@ -17,10 +18,10 @@ OWN_SOURCE = "inbox.events"
 """Source of the events that features publish themselves."""
 
 
-def receive_all(tx: Connection, deliveries: Sequence[Delivery]) -> list[bool]:
+def receive_all(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
     """Store deliveries and wake the worker; False for each duplicate."""
-    added = store.add_deliveries(tx, deliveries)
-    for delivery, new in zip(deliveries, added, strict=True):
+    added = store.add_deliveries(tx, batch)
+    for delivery, new in zip(batch, added, strict=True):
         if new:
             notify_after_commit(
                 tx, TOPIC, kind=delivery.kind, lane=delivery.lane, delivery_id=delivery.delivery_id
@@ -33,9 +34,14 @@ def receive(tx: Connection, delivery: Delivery) -> bool:
     return receive_all(tx, [delivery])[0]
 
 
-def retry_dead_letters(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Retry the dead letters of one server, or of all; returns how many."""
-    count = store.retry_dead(tx, now, guild_id)
+def retry_dead_letters(work: Work) -> int:
+    """Retry this server's failed handlers, and all deliveries that could not be translated, since
+    those belong to no server yet; returns how many."""
+    tx = work.tx
+    untranslated = update(deliveries).where(deliveries.c.state == "dead")
+    failed = update(retries).where(retries.c.state == "dead", retries.c.guild_id == work.guild_id)
+    count = tx.execute(untranslated.values(state="waiting", error=None)).rowcount
+    count += tx.execute(failed.values(state="waiting", attempts=0, try_at=work.now)).rowcount
     if count:
         notify_after_commit(tx, TOPIC)
     return count

@@ -2,22 +2,29 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.inbox import store
 from core.inbox.actions import OWN_SOURCE, translate_own
 from core.inbox.personal import PERSONAL
-from core.inbox.store import Trouble
 from core.kit.feature import Feature
 from core.kit.health_item import HealthItem, State
 from core.kit.locks import list_lock_waits
 
 SLOW_SECONDS = 10
 
+_LIST_FAILING = text("""
+    SELECT guild_id,
+           count(*) FILTER (WHERE state = 'waiting') AS retried,
+           count(*) FILTER (WHERE state = 'dead') AS dead,
+           (array_agg(error ORDER BY id DESC))[1] AS error
+      FROM inbox_retries GROUP BY guild_id ORDER BY guild_id
+""")
+
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """The inbox as a whole, and each server with failing handlers."""
-    troubles = store.list_troubles(tx)
+    failing = tx.execute(_LIST_FAILING).all()
     counts = store.get_counts(tx)
     age = (now - counts.oldest_at).total_seconds() if counts.oldest_at else None
     reason = f"{counts.waiting} waiting."
@@ -26,28 +33,24 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         waits = list_lock_waits(tx)
         cause = str(waits[0]) if waits else "the inbox worker"
         reason = f"{counts.waiting} waiting, the oldest for {age:.0f} s, for {cause}."
-    untranslated = counts.dead - sum(trouble.dead for trouble in troubles)
+    untranslated = counts.dead - sum(row.dead for row in failing)
     if untranslated:
         reason = f"{untranslated} could not be read; see the log. {reason}"
     state: State = "warn" if is_slow or untranslated else "ok"
-    total = HealthItem(
-        "Inbox", state, reason, age, can_be_retried=untranslated > 0, age_of="oldest"
-    )
-    return [total, *(_of_server(trouble) for trouble in troubles)]
-
-
-def _of_server(trouble: Trouble) -> HealthItem:
-    if trouble.dead:
-        reason = f"{trouble.dead} could not be handled: {trouble.error}"
-    else:
-        reason = f"{trouble.retrying} being retried: {trouble.error}"
-    return HealthItem(
-        "Events of this server",
-        "warn",
-        reason,
-        guild_id=trouble.guild_id,
-        can_be_retried=trouble.dead > 0,
-    )
+    can_be_retried = untranslated > 0
+    items = [HealthItem("Inbox", state, reason, age, None, can_be_retried, age_of="oldest")]
+    for row in failing:
+        how = f"{row.dead} could not be handled" if row.dead else f"{row.retried} being retried"
+        items.append(
+            HealthItem(
+                "Events of this server",
+                "warn",
+                f"{how}: {row.error}",
+                guild_id=row.guild_id,
+                can_be_retried=row.dead > 0,
+            )
+        )
+    return items
 
 
 FEATURE = Feature(

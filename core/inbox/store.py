@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import Event, to_json
-from core.inbox.records import deliveries, events, retries
+from core.inbox.records import FailedHandler, deliveries, events, retries
 from core.kit.clock import utc_now
+from core.kit.work import read_records
 
 T = TypeVar("T")
 
@@ -43,18 +44,7 @@ class Delivery:
     subscription_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """An event for which one handler failed."""
-
-    id: int
-    guild_id: int
-    event: str
-    key: str
-    handler: str
-    payload: dict[str, Any]
-    attempts: int
-
+_DELIVERIES = select(*(deliveries.c[field.name] for field in fields(Delivery)))
 
 # One JSON parameter for all rows costs half as much as parameters per row.
 _ADD_DELIVERIES = text("""
@@ -121,34 +111,19 @@ _CLAIM_LANE = text("""
 
 def claim_lane(tx: Connection) -> str | None:
     """Lock a lane with waiting deliveries until the transaction ends; None if there is none."""
-    lane: str | None = tx.execute(_CLAIM_LANE).scalar()
+    lane: str | None = tx.scalar(_CLAIM_LANE)
     return lane
 
 
 def list_waiting(tx: Connection, lane: str, limit: int) -> list[Delivery]:
     """The oldest waiting deliveries of a claimed lane, in order."""
     found = tx.execute(
-        select(deliveries)
-        .where(deliveries.c.lane == lane, deliveries.c.state == "waiting")
+        _DELIVERIES.where(deliveries.c.lane == lane, deliveries.c.state == "waiting")
         .order_by(deliveries.c.id)
         .limit(limit)
         .with_for_update()
     )
-    return [_delivery(row) for row in found]
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        row.source,
-        row.delivery_id,
-        row.kind,
-        row.lane,
-        row.body,
-        row.sent_at,
-        id=row.id,
-        received_at=row.received_at,
-        subscription_id=row.subscription_id,
-    )
+    return [Delivery(*row) for row in found]
 
 
 def set_done(tx: Connection, ids: Sequence[int], now: datetime) -> None:
@@ -217,22 +192,20 @@ def add_retry(tx: Connection, event: Event, handler: str, try_at: datetime, erro
     )
 
 
-def claim_retry(tx: Connection, now: datetime) -> Retry | None:
+def claim_retry(tx: Connection, now: datetime) -> FailedHandler | None:
     """Lock the retry that has been due longest until the transaction ends."""
-    row = tx.execute(
-        select(retries)
-        .where(retries.c.state == "waiting", retries.c.try_at <= now)
-        .order_by(retries.c.try_at)
+    due = (
+        select(FailedHandler)
+        .where(FailedHandler.state == "waiting", FailedHandler.try_at <= now)
+        .order_by(FailedHandler.try_at)
         .limit(1)
         .with_for_update(skip_locked=True)
-    ).first()
-    if row is None:
-        return None
-    return Retry(row.id, row.guild_id, row.event, row.key, row.handler, row.payload, row.attempts)
+    )
+    return next(iter(read_records(tx, due)), None)
 
 
 def delete_retry(tx: Connection, retry: int) -> None:
-    """The handler has newest it now."""
+    """The handler has succeeded."""
     tx.execute(delete(retries).where(retries.c.id == retry))
 
 
@@ -252,35 +225,6 @@ def set_retry_failed(
     )
 
 
-def retry_dead(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Retry the dead letters of one server, or of all; returns how many.
-
-    Deliveries that could not be translated belong to no server yet and are always retried.
-    """
-    retried_deliveries = (
-        update(deliveries).where(deliveries.c.state == "dead").values(state="waiting", error=None)
-    )
-    retried_handlers = (
-        update(retries)
-        .where(retries.c.state == "dead")
-        .values(state="waiting", attempts=0, try_at=now)
-    )
-    if guild_id is not None:
-        retried_handlers = retried_handlers.where(retries.c.guild_id == guild_id)
-    return tx.execute(retried_deliveries).rowcount + tx.execute(retried_handlers).rowcount
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """`oldest_at` is when the oldest waiting delivery was received."""
-
-    waiting: int
-    oldest_at: datetime | None
-    retrying: int
-    dead: int
-    dead_error: str | None
-
-
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting') AS waiting,
            (SELECT min(received_at) FROM inbox_deliveries WHERE state = 'waiting') AS oldest_at,
@@ -294,33 +238,9 @@ _COUNTS = text("""
 """)
 
 
-def get_counts(tx: Connection) -> Counts:
+def get_counts(tx: Connection) -> Row[Any]:
     """How many deliveries wait, are retried and are dead letters."""
-    return Counts(**tx.execute(_COUNTS).mappings().one())
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Failures of a server's event handlers. `error` is the newest one."""
-
-    guild_id: int
-    retrying: int
-    dead: int
-    error: str
-
-
-_LIST_TROUBLES = text("""
-    SELECT guild_id,
-           count(*) FILTER (WHERE state = 'waiting') AS retrying,
-           count(*) FILTER (WHERE state = 'dead') AS dead,
-           (array_agg(error ORDER BY id DESC))[1] AS error
-      FROM inbox_retries GROUP BY guild_id ORDER BY guild_id
-""")
-
-
-def list_troubles(tx: Connection) -> list[Trouble]:
-    """The servers with failing event handlers."""
-    return [Trouble(**row) for row in tx.execute(_LIST_TROUBLES).mappings()]
+    return tx.execute(_COUNTS).one()
 
 
 _FIND_NEWEST = text("""
@@ -334,50 +254,35 @@ _FIND_NEWEST = text("""
 
 def find_newest(tx: Connection, source: str, lanes: Sequence[str]) -> datetime | None:
     """When this source last sent anything in one of these lanes."""
-    newest: datetime | None = tx.execute(
-        _FIND_NEWEST, {"source": source, "lanes": list(lanes)}
-    ).scalar()
+    newest: datetime | None = tx.scalar(_FIND_NEWEST, {"source": source, "lanes": list(lanes)})
     return newest
 
 
 def list_newest(tx: Connection, source: str, lane: str, limit: int) -> list[Delivery]:
     """The last deliveries of this source in a lane, newest first."""
-    found = tx.execute(
-        select(deliveries)
-        .where(deliveries.c.source == source, deliveries.c.lane == lane)
-        .order_by(deliveries.c.received_at.desc())
-        .limit(limit)
-    )
-    return [_delivery(row) for row in found]
+    found = tx.execute(_newest(source, lane).limit(limit))
+    return [Delivery(*row) for row in found]
 
 
 def find_newest_of_kind(tx: Connection, source: str, lane: str, kind: str) -> Delivery | None:
     """The last delivery of this source and kind in a lane."""
-    row = tx.execute(
-        select(deliveries)
-        .where(deliveries.c.kind == kind, deliveries.c.source == source, deliveries.c.lane == lane)
-        .order_by(deliveries.c.received_at.desc())
-        .limit(1)
-    ).first()
-    return _delivery(row) if row else None
+    row = tx.execute(_newest(source, lane).where(deliveries.c.kind == kind).limit(1)).first()
+    return Delivery(*row) if row else None
+
+
+def _newest(source: str, lane: str) -> Select[Any]:
+    """Newest first."""
+    same = (deliveries.c.source == source, deliveries.c.lane == lane)
+    return _DELIVERIES.where(*same).order_by(deliveries.c.received_at.desc())
 
 
 def find_newest_since(
     tx: Connection, source: str, lane: str, kind: str, since: datetime
 ) -> datetime | None:
     """When this source last sent this kind of delivery in this lane, if that was after `since`."""
-    newest: datetime | None = tx.execute(
-        select(deliveries.c.received_at)
-        .where(
-            deliveries.c.source == source,
-            deliveries.c.lane == lane,
-            deliveries.c.kind == kind,
-            deliveries.c.received_at > since,
-        )
-        .order_by(deliveries.c.received_at.desc())
-        .limit(1)
-    ).scalar()
-    return newest
+    newest = _newest(source, lane).with_only_columns(deliveries.c.received_at)
+    is_it = (deliveries.c.kind == kind, deliveries.c.received_at > since)
+    return tx.scalar(newest.where(*is_it).limit(1))
 
 
 def delete_deliveries(tx: Connection, kind: str, before: datetime, most: int) -> int:

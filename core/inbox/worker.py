@@ -18,7 +18,8 @@ from sqlalchemy import Connection
 from core.events import Event, from_json
 from core.inbox import store
 from core.inbox.handlers import Handler, Handlers, handle
-from core.inbox.store import Delivery, Retry
+from core.inbox.records import FailedHandler
+from core.inbox.store import Delivery
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database, DatabaseOutage, savepoint
 from core.kit.errors import Outage, Refusal
@@ -215,7 +216,7 @@ class Worker:
         self._run_retry(tx, retry, now)
         return True
 
-    def _run_retry(self, tx: Connection, retry: Retry, now: datetime) -> None:
+    def _run_retry(self, tx: Connection, retry: FailedHandler, now: datetime) -> None:
         error: str | None
         try:
             event, handler = self._load_retry(retry)
@@ -235,7 +236,7 @@ class Worker:
             dead=is_final or attempts >= MOST_ATTEMPTS,
         )
 
-    def _load_retry(self, retry: Retry) -> tuple[Event, Handler]:
+    def _load_retry(self, retry: FailedHandler) -> tuple[Event, Handler]:
         """Raises LookupError if this version has no such handler or event, or cannot read it."""
         handler = self._by_name.get(retry.handler)
         kind = self._kinds.get(retry.event)

@@ -2,15 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Interval, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.events import ChatMessageSent
-from core.kit.database import notify_after_commit
+from core.kit.database import among, notify_after_commit
 from core.kit.work import Work
-from core.outbox import store
+from core.outbox.records import Outgoing, messages
 
 TOPIC = "outbox"
 
@@ -161,11 +162,12 @@ def post_role_changes(work: Work, kind: str, changes: Sequence[RoleChange]) -> N
             },
             "kind": kind,
             "payload": change.payload,
+            "after": timedelta(),
         }
         for change in changes
     ]
     if rows:
-        store.add_messages(work.tx, rows)
+        work.tx.execute(_POST, rows)
         notify_after_commit(work.tx, TOPIC)
 
 
@@ -174,33 +176,63 @@ def withdraw(work: Work, keys: Collection[str]) -> set[str]:
 
     Returns the keys of messages of which no attempt was ever made.
     """
-    return store.set_withdrawn(work.tx, work.guild_id, keys) if keys else set()
+    waiting = update(Outgoing).where(
+        among(Outgoing.key, keys), Outgoing.state.in_(("waiting", "dead"))
+    )
+    ended = {"state": "sent", "sent_at": func.now(), "receipt": {"skipped": "withdrawn"}}
+    found = work.execute(
+        waiting.values(**ended, error=None).returning(Outgoing.key, Outgoing.attempts)
+    )
+    return {row.key for row in found if row.attempts == 0}
 
 
-def _post(work: Work, **message: Any) -> bool:
-    if not store.add_message(work.tx, guild_id=work.guild_id, **message):
-        return False
-    notify_after_commit(work.tx, TOPIC)
-    return True
+_POST = (
+    upsert(messages)
+    .values(try_at=func.now() + bindparam("after", type_=Interval()))
+    .on_conflict_do_nothing(constraint="outbox_messages_once")
+)
 
 
-def retry_channel(work: Work, channel_id: int) -> int:
-    """Retry the dead letters of a Discord channel of the last day; returns how many."""
-    tx, lane = work.tx, f"discord:{channel_id}"
-    count = store.retry_dead_in_lane(tx, work.guild_id, lane, work.now)
-    if count:
-        notify_after_commit(tx, TOPIC)
-    return count
+def _post(work: Work, *, after_seconds: float = 0, **message: Any) -> bool:
+    after = timedelta(seconds=after_seconds)
+    posted = work.tx.execute(_POST, {"guild_id": work.guild_id, "after": after, **message})
+    if posted.rowcount:
+        notify_after_commit(work.tx, TOPIC)
+    return posted.rowcount == 1
 
 
-def retry_dead_letters(tx: Connection, now: datetime, guild_id: int | None = None) -> int:
-    """Retry the dead letters of one server, or of all; returns how many."""
-    count = store.retry_dead(tx, now, guild_id)
-    if count:
-        notify_after_commit(tx, TOPIC)
-    return count
+# -- what became of them --------------------------------------------------------------------------
+
+
+def find_message(work: Work, key: str) -> Outgoing | None:
+    """The message with this key."""
+    return work.scalar(select(Outgoing).where(Outgoing.key == key))
+
+
+def find_receipt(work: Work, key: str) -> dict[str, Any]:
+    """The receipt of the message with this key; empty until it was sent."""
+    return work.scalar(select(Outgoing.receipt).where(Outgoing.key == key)) or {}
 
 
 def find_error(work: Work, *kinds: str) -> str | None:
     """Why the newest undelivered message of these kinds was not delivered yet."""
-    return store.find_error(work.tx, work.guild_id, kinds)
+    failing = select(Outgoing.error).where(
+        Outgoing.kind.in_(kinds), Outgoing.state != "sent", Outgoing.error.is_not(None)
+    )
+    return work.scalar(failing.order_by(Outgoing.id.desc()).limit(1))
+
+
+def retry_channel(work: Work, channel_id: int) -> int:
+    """Retry the dead letters of a Discord channel of the last day; returns how many."""
+    lately = Outgoing.posted_at > work.now - timedelta(days=1)
+    return retry_dead_letters(work, Outgoing.lane == f"discord:{channel_id}", lately)
+
+
+def retry_dead_letters(work: Work, *criteria: ColumnElement[bool]) -> int:
+    """Retry the dead letters that meet all criteria; returns how many."""
+    dead = update(Outgoing).where(Outgoing.state == "dead", *criteria)
+    again = dead.values(state="waiting", attempts=0, try_at=work.now).returning(Outgoing.id)
+    count = len(work.scalars(again).all())
+    if count:
+        notify_after_commit(work.tx, TOPIC)
+    return count

@@ -18,9 +18,11 @@ from sqlalchemy import Connection
 from core.kit.database import Database
 from core.kit.discord_ui import SILENT
 from core.kit.errors import Outage, Refusal
+from core.kit.records import THE_BOT
 from core.kit.words import speak
-from core.outbox import store
-from core.outbox.store import Outgoing
+from core.kit.work import run_in_guild
+from core.outbox.actions import find_receipt
+from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused, Receipt, Unsure
 
 T = TypeVar("T")
@@ -86,6 +88,7 @@ class DiscordTransport:
             raise Unsure(str(lost)) from lost
 
     async def confirm(self, message: Outgoing) -> Receipt | None:
+        assert message.first_sending_at is not None, "it was claimed"
         age = datetime.now(UTC) - message.first_sending_at
         if _is_repeatable(message) or age < NONCE_LASTS:
             return None  # repeating it gives the same result
@@ -147,8 +150,10 @@ class DiscordTransport:
         act: Callable[[discord.PartialMessage], Coroutine[Any, Any, object]],
     ) -> Receipt:
         """Change the message with this key; returns its receipt, or why it was skipped."""
-        original = await self._database.run(store.find_receipt, message.guild_id, key)
-        if original is None or "message_id" not in original:
+        original = await self._database.run(
+            run_in_guild, message.guild_id, THE_BOT, datetime.now(UTC), find_receipt, key
+        )
+        if "message_id" not in original:
             return {"skipped": "the original was never posted"}
         channel = await self._channel(message)
         try:
@@ -163,6 +168,7 @@ class DiscordTransport:
         """Search the channel for a message that an earlier attempt may have posted."""
         client = self._logged_in()
         wanted = (await self._render(message)).embed.to_dict()
+        assert message.first_sending_at is not None, "it was claimed"
         since = message.first_sending_at - timedelta(seconds=10)
         channel = await self._channel(message)
         async for found in channel.history(limit=100, after=since):

@@ -2,40 +2,49 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from core.kit.feature import Feature
-from core.kit.health_item import HealthItem
-from core.outbox import store
+from core.kit.health_item import HealthItem, State
+from core.kit.work import ACROSS_GUILDS
 from core.outbox.personal import PERSONAL
-from core.outbox.store import Trouble
 
 SLOW_SECONDS = 30
+
+_COUNT_UNSENT = text("""
+    SELECT count(*) AS waiting, min(posted_at) AS oldest_at
+      FROM outbox_messages WHERE state IN ('waiting', 'sending')
+""")
+
+_LIST_FAILING = text("""
+    SELECT guild_id,
+           count(*) FILTER (WHERE state <> 'dead') AS retried,
+           count(*) FILTER (WHERE state = 'dead') AS dead,
+           (array_agg(error ORDER BY id DESC))[1] AS error
+      FROM outbox_messages
+     WHERE state IN ('waiting', 'sending', 'dead') AND error IS NOT NULL
+     GROUP BY guild_id ORDER BY guild_id
+""")
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """The outbox as a whole, and each server with failing messages."""
-    counts = store.get_counts(tx)
-    age = (now - counts.oldest_at).total_seconds() if counts.oldest_at else None
-    slow = age is not None and age > SLOW_SECONDS
-    total = HealthItem(
-        "Outbox", "warn" if slow else "ok", f"{counts.waiting} waiting.", age, age_of="oldest"
-    )
-    return [total, *(_of_server(trouble) for trouble in store.list_troubles(tx))]
-
-
-def _of_server(trouble: Trouble) -> HealthItem:
-    if trouble.dead:
-        reason = f"{trouble.dead} could not be sent: {trouble.error}"
-    else:
-        reason = f"{trouble.failing} being retried: {trouble.error}"
-    return HealthItem(
-        "Messages of this server",
-        "warn",
-        reason,
-        guild_id=trouble.guild_id,
-        can_be_retried=trouble.dead > 0,
-    )
+    unsent = tx.execute(_COUNT_UNSENT, execution_options=ACROSS_GUILDS).one()
+    age = (now - unsent.oldest_at).total_seconds() if unsent.oldest_at else None
+    state: State = "warn" if age is not None and age > SLOW_SECONDS else "ok"
+    items = [HealthItem("Outbox", state, f"{unsent.waiting} waiting.", age, age_of="oldest")]
+    for row in tx.execute(_LIST_FAILING, execution_options=ACROSS_GUILDS):
+        how = f"{row.dead} could not be sent" if row.dead else f"{row.retried} being retried"
+        items.append(
+            HealthItem(
+                "Messages of this server",
+                "warn",
+                f"{how}: {row.error}",
+                guild_id=row.guild_id,
+                can_be_retried=row.dead > 0,
+            )
+        )
+    return items
 
 
 FEATURE = Feature("outbox", checks=(check_health,), personal=PERSONAL)

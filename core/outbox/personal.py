@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, or_, select, update
 
 from core.kit.database import contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
@@ -61,7 +61,7 @@ def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> 
         if row["state"] == "sending" or to_be_done:
             waits = True
             continue
-        mine = (messages.c.id == row["id"]) & (messages.c.state == row["state"])
+        mine = _is(row) & (messages.c.state == row["state"])
         if _is_to(row, subject):
             tx.execute(delete(messages).where(mine))
         else:
@@ -78,18 +78,21 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     before = [row for row in _about(tx, subject) if row["posted_at"] < subject.swept_before]
     waits = _cut_loose(tx, subject, before)
     found = tx.execute(
-        select(messages.c.id, messages.c.key).where(
+        select(messages.c.guild_id, messages.c.id, messages.c.key).where(
             messages.c.guild_id == subject.guild_id,
             messages.c.posted_at < subject.swept_before,
             contains_any(messages.c.key, subject.traces),
         )
-    ).all()
-    for row in found:
-        key = redacted_key(row.key, subject)
-        if key != row.key:
-            changed = update(messages).where(messages.c.id == row.id)
-            tx.execute(changed.values(key=f"{key}:{row.id}"))
+    )
+    for row in found.mappings().all():
+        key = redacted_key(row["key"], subject)
+        if key != row["key"]:
+            tx.execute(update(messages).where(_is(row)).values(key=f"{key}:{row['id']}"))
     return waits
+
+
+def _is(row: RowMapping) -> ColumnElement[bool]:
+    return and_(messages.c.guild_id == row["guild_id"], messages.c.id == row["id"])
 
 
 PERSONAL = Personal(tables=("outbox_messages",), collect=collect, forget=forget, sweep=sweep)

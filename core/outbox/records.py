@@ -8,19 +8,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.personal import holds
-from core.kit.records import GuildId, Record, one_of, table_of
+from core.kit.records import GuildRecord, one_of, table_of
 
 State = Literal["waiting", "sending", "sent", "dead"]
 
 
-class Message(Record, kw_only=True):
-    """An outgoing message or another effect on a service. The sender serves all guilds at once, so
-    its statements are not limited to one."""
+class Outgoing(GuildRecord, kw_only=True):
+    """An outgoing message or another effect on a service."""
 
     __tablename__ = "outbox_messages"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, init=False)
-    guild_id: Mapped[GuildId]
     key: Mapped[str] = mapped_column(info=holds("key"), comment="natural key of the effect")
     service: Mapped[str] = mapped_column(comment="names the transport: discord, kick")
     lane: Mapped[str] = mapped_column(
@@ -72,4 +70,4 @@ class Message(Record, kw_only=True):
     )
 
 
-messages = table_of(Message)
+messages = table_of(Outgoing)

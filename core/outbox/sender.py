@@ -20,7 +20,8 @@ from core.kit.errors import Outage, Refusal, trouble_code
 from core.kit.health_item import HealthItem
 from core.kit.retry import backoff
 from core.outbox import store
-from core.outbox.store import LEASE, Outgoing
+from core.outbox.records import Outgoing
+from core.outbox.store import LEASE
 from core.outbox.transport import (
     ChannelRefusalHandler,
     ChannelRefused,

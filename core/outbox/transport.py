@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection
 
 from core.kit.errors import Refusal
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 
 Receipt = dict[str, Any]
 """The service's ids of what was created, stored with the message."""

@@ -10,7 +10,7 @@ from core.kit.health_item import HealthItem
 from core.kit.privacy import personal_data
 from core.kit.words import _
 from core.kit.work import Work, event_action
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.roles import actions, messages, reconcile, store
 from core.roles.discord import MEMBERS, PREVIEW, Roles

@@ -19,7 +19,7 @@ from core.kit.words import _, plural, speak
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.roles import rules, store
 from core.roles.records import RoleCheck, RoleGrant, RoleReward

@@ -14,7 +14,7 @@ from core.kit.discord_ui import card, permission_names
 from core.kit.words import _
 from core.kit.work import Work
 from core.outbox.discord_transport import Rendered
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import ChannelRefused
 from core.settings.rules import Declared
 

@@ -14,7 +14,7 @@ from core.kit.words import _, speak
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
 from core.outbox.actions import RoleChange
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt
 from core.wagers.records import AffiliateAccount
 from core.wagers.rules import WagerSettings

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 from structlog.testing import capture_logs
 
 from core.events import ChatMessageSent, Event, Sender
@@ -81,7 +81,7 @@ class Story:
     def keys(self, handler: str = "a") -> list[str]:
         return [key for name, _guild, key in self.effects() if name == handler]
 
-    def counts(self) -> store.Counts:
+    def counts(self) -> Row[Any]:
         with self.database.begin() as tx:
             return store.get_counts(tx)
 

@@ -12,6 +12,7 @@ from core.inbox.handlers import Handler
 from core.inbox.store import Delivery
 from core.inbox.worker import Worker
 from core.kit.database import Database
+from tests.acting import act
 from tests.inbox.conftest import Story, handler, said
 
 NOW = datetime.now(UTC)
@@ -62,8 +63,8 @@ def test_the_worker_is_notified_after_the_commit_and_not_for_a_double(
     notifying.close()
 
 
-def test_without_dead_letters_nobody_is_notified(tx: Connection) -> None:
-    assert actions.retry_dead_letters(tx, NOW) == 0
+def test_without_dead_letters_nobody_is_notified(tx: Connection, guild_id: int) -> None:
+    assert act(tx, guild_id, actions.retry_dead_letters) == 0
 
 
 def test_the_newest_delivery_of_a_source_is_known(tx: Connection) -> None:

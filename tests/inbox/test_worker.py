@@ -19,6 +19,7 @@ from core.inbox.store import Delivery
 from core.inbox.worker import BATCH, MOST_ATTEMPTS, Worker
 from core.kit.database import Database, DatabaseOutage, cache_of
 from core.kit.errors import Outage, Refusal
+from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.inbox.conftest import Story, drain, effect, failing_on, handler, said, translate
 from tests.patience import PATIENCE, until
@@ -199,7 +200,7 @@ def test_what_becomes_a_dead_letter_is_left_alone_until_somebody_takes_it_off(st
     assert story.keys() == []
 
     with story.database.begin() as tx:
-        assert actions.retry_dead_letters(tx, story.now) == 1
+        assert act(tx, GUILD, actions.retry_dead_letters, at=story.now) == 1
     drain(worker)
     assert story.keys() == ["1"]
     assert story.counts().dead == 0
@@ -212,7 +213,7 @@ def test_what_was_retried_by_hand_may_fail_as_often_as_before(story: Story) -> N
         drain(worker)
         story.passes(minutes=20)
     with story.database.begin() as tx:
-        actions.retry_dead_letters(tx, story.now)
+        act(tx, GUILD, actions.retry_dead_letters, at=story.now)
     drain(worker)
     assert (story.counts().retrying, story.counts().dead) == (1, 0)
 
@@ -290,7 +291,7 @@ def test_an_untranslatable_delivery_becomes_a_dead_letter_and_the_lane_goes_on(
 
     broken = False
     with story.database.begin() as tx:
-        assert actions.retry_dead_letters(tx, story.now) == 1
+        assert act(tx, GUILD, actions.retry_dead_letters, at=story.now) == 1
     drain(worker)
     assert story.keys() == ["1", "3", "2"]
     assert story.counts().dead_error is None

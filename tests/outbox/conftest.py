@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from core.kit.database import Database
 from core.outbox import actions, store
+from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
-from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
 from tests.acting import act
 from tests.clean import cleaned

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from core.kit.database import Database
+from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
-from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
 
 

@@ -1,7 +1,6 @@
 """The Discord transport against the pretend Discord, over a real socket."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,13 +11,16 @@ import pytest
 from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import discord_transport, store
+from core.outbox.actions import post_to_channel
 from core.outbox.discord_transport import DiscordTransport, Rendered
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
 from sandbox.people import BY_HANDLE
+from tests.acting import act
 from tests.clean import cleaned
+from tests.outbox.an_outgoing import claimed
 from tests.sandbox.discord_rig import Hands, open_world
 
 GENERAL = channel_id(NORAS_CORNER_ID, "general")
@@ -37,23 +39,9 @@ def render(payload: Mapping[str, Any]) -> Rendered:
 
 
 def outgoing(title: str = "Hello", **changes: Any) -> Outgoing:
-    now = datetime.now(UTC)
-    made = Outgoing(
-        id=4711,
-        guild_id=NORAS_CORNER_ID,
-        key="key",
-        service="discord",
-        lane="discord:1",
-        target={"channel_id": GENERAL},
-        kind="test.card",
-        payload={"title": title},
-        attempts=1,
-        unsure=False,
-        posted_at=now,
-        first_sending_at=now,
-        lease="lease",
-    )
-    return replace(made, **changes)
+    usual = {"guild_id": NORAS_CORNER_ID, "id": 4711, "kind": "test.card"}
+    given = {"target": {"channel_id": GENERAL}, "payload": {"title": title}, **usual} | changes
+    return claimed("discord", **given)
 
 
 class Rig:
@@ -150,16 +138,7 @@ def _keep_receipt(database: Database, receipt: dict[str, Any]) -> None:
             "INSERT INTO guilds (guild_id, name) VALUES (%s, 'N') ON CONFLICT DO NOTHING",
             (NORAS_CORNER_ID,),
         )
-        store.add_message(
-            tx,
-            guild_id=NORAS_CORNER_ID,
-            key="original",
-            service="discord",
-            lane="discord:1",
-            target={"channel_id": GENERAL},
-            kind="test.card",
-            payload={},
-        )
+        act(tx, NORAS_CORNER_ID, post_to_channel, GENERAL, "test.card", "original", {})
         (taken,) = store.claim_due(tx, datetime.now(UTC) + timedelta(seconds=1), 1)
         store.set_sent(tx, taken, datetime.now(UTC), receipt)
 

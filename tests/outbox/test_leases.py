@@ -15,8 +15,9 @@ from sqlalchemy import Connection, text
 from core.kit.database import Database
 from core.kit.errors import Outage
 from core.outbox import actions, store
+from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
-from core.outbox.store import LEASE, Outgoing
+from core.outbox.store import LEASE
 from core.outbox.transport import Receipt
 from tests.acting import act
 from tests.outbox.conftest import Post, Transport

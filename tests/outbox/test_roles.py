@@ -11,8 +11,8 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, discord_transport
 from core.outbox.actions import RoleChange
+from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
-from core.outbox.store import Outgoing
 from core.outbox.transport import Receipt
 from sandbox.discord.scenery import NORAS_CORNER_ID
 from sandbox.people import PEOPLE

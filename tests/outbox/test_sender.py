@@ -10,9 +10,11 @@ from structlog.testing import capture_logs
 from core.kit.database import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions
+from core.outbox.records import Outgoing
 from core.outbox.sender import AT_ONCE, MOST_ATTEMPTS, PATIENCE, Sender
-from core.outbox.store import LEASE, Outgoing
+from core.outbox.store import LEASE
 from core.outbox.transport import Receipt, Unsure
+from tests.acting import act
 from tests.conftest import GUILD
 from tests.outbox.conftest import Post, Transport
 from tests.patience import until_async
@@ -180,8 +182,8 @@ async def test_what_is_retried_by_hand_is_sent(post: Post) -> None:
     await post.settles()
     post.transport.fails.clear()
     with post.database.begin() as tx:
-        assert actions.retry_dead_letters(tx, post.now) == 1
-        assert actions.retry_dead_letters(tx, post.now) == 0
+        assert act(tx, GUILD, actions.retry_dead_letters, at=post.now) == 1
+        assert act(tx, GUILD, actions.retry_dead_letters, at=post.now) == 0
     await post.settles()
     assert post.states() == {"hello": "sent"}
 

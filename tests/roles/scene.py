@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select, text, update
 from core.guilds.actions import change_settings
 from core.kit.database import cache_of
 from core.kit.work import Work, run_in_guild
-from core.outbox.records import messages
-from core.outbox.store import Outgoing, claim_due, set_sent
+from core.outbox.records import Outgoing, messages
+from core.outbox.store import claim_due, set_sent
 from core.people import store as people
 from core.roles import actions, reconcile, store
 from core.roles.feature import FEATURE

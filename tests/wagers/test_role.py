@@ -6,7 +6,8 @@ import pytest
 
 from core.events import AccountLinked, AccountUnlinked, Event, RolesChanged
 from core.kit.database import cache_of
-from core.outbox.store import Outgoing, claim_due, set_sent
+from core.outbox.records import Outgoing
+from core.outbox.store import claim_due, set_sent
 from core.people import store as people
 from core.wagers.feature import FEATURE
 from core.wagers.verified_role import KIND

@@ -19,7 +19,7 @@ from core.kick.intake.store import source_of_chat
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work
-from core.outbox.store import find_status
+from core.outbox.actions import find_message
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.25
@@ -85,7 +85,7 @@ def say_test(work: Work, services: Services) -> str:
 
 def find_result(work: Work, key: str, sent_at: datetime) -> Result:
     """How a self-test has gone so far."""
-    status = find_status(work.tx, work.guild_id, key)
+    status = find_message(work, key)
     assert status is not None, "it was posted before"
     if status.receipt is None:
         return Result(False, trouble=status.error)

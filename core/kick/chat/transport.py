@@ -29,7 +29,7 @@ from core.kit.services import Services
 from core.kit.words import speak
 from core.kit.work import Work
 from core.outbox import store as outbox
-from core.outbox.store import Follower, Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure
 
 MOST_CARRIED = 10
@@ -183,6 +183,7 @@ class KickTransport:
             if isinstance(error, Outage) and message.attempts < ASK_HISTORY:
                 raise
             raise Refusal(UNKNOWN_OUTCOME) from error
+        assert message.first_sending_at is not None, "it was claimed"
         since = message.first_sending_at - CLOCKS_DIFFER
         for line in recent:
             # The app's own bot has an account that Kick tells us nothing about.
@@ -211,7 +212,7 @@ def how_many_fit(texts: Iterable[str]) -> int:
     return max(1, sum(length - len(BETWEEN) <= MOST_CHARACTERS for length in lengths))
 
 
-def _goes_with(message: Outgoing, follower: Follower) -> bool:
+def _goes_with(message: Outgoing, follower: Outgoing) -> bool:
     """Replies belong to different lines and cannot be joined; neither can two servers' lines."""
     return (
         not message.target.get("reply_to")

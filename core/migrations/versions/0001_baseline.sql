@@ -80,8 +80,8 @@ COMMENT ON COLUMN inbox_retries.payload IS 'the event';
 ALTER TABLE inbox_retries ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE outbox_messages (
-	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	guild_id BIGINT NOT NULL, 
+	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	key TEXT NOT NULL, 
 	service TEXT NOT NULL, 
 	lane TEXT NOT NULL, 

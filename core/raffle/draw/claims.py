@@ -10,7 +10,7 @@ from core.guilds.records import Guild
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
-from core.outbox.store import find_receipt
+from core.outbox.actions import find_receipt
 from core.people import actions as people
 from core.raffle.actions import lock_period
 from core.raffle.config import Config
@@ -138,7 +138,7 @@ def list_posted_in(work: Work, channel_id: int) -> Sequence[Pick]:
 def mark_deleted(work: Work, channel_id: int, message_ids: Collection[int] | None = None) -> None:
     """Record that these messages, or their whole channel, were deleted in Discord."""
     for pick in list_posted_in(work, channel_id):
-        receipt = find_receipt(work.tx, work.guild_id, posts.winner_key(pick)) or {}
+        receipt = find_receipt(work, posts.winner_key(pick))
         if message_ids is None or receipt.get("message_id") in message_ids:
             lock_period(work, pick.period)
             work.expire(pick)

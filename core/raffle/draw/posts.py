@@ -13,7 +13,7 @@ from core.guilds.channels import tell_admins
 from core.guilds.store import list_names
 from core.kit.records import ChannelId
 from core.outbox import actions as outbox
-from core.outbox.store import MessageStatus, find_status
+from core.outbox.records import Outgoing
 from core.raffle.actions import plan_payload
 from core.raffle.config import Config
 from core.raffle.draw.frozen import FrozenRaffle
@@ -148,10 +148,12 @@ def update_winner(raffle: FrozenRaffle, pick: Pick) -> None:
 
 def has_arrived(raffle: FrozenRaffle, pick: Pick) -> bool:
     """Whether the winner got a direct message or a post with the button, and it was not deleted."""
-    message = _find_status(raffle, _dm_key(pick))
+    message = outbox.find_message(raffle.work, _dm_key(pick))
     if message is not None and "message_id" in (message.receipt or {}):
         return True
-    post, edit = (_find_status(raffle, key) for key in (winner_key(pick), _edit_key(pick)))
+    post, edit = (
+        outbox.find_message(raffle.work, key) for key in (winner_key(pick), _edit_key(pick))
+    )
     if pick.post_gone or _has_failed(post) or _has_failed(edit):
         return False
     if post is None:  # outbox rows are deleted with a person's data
@@ -159,14 +161,14 @@ def has_arrived(raffle: FrozenRaffle, pick: Pick) -> bool:
     return post.state == "sent"
 
 
-def _has_failed(status: MessageStatus | None) -> bool:
+def _has_failed(status: Outgoing | None) -> bool:
     return status is not None and (status.state == "dead" or "skipped" in (status.receipt or {}))
 
 
 def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     """Post the winner again if that may help; False if nothing is pending and nothing more can be
     sent."""
-    sent = [_find_status(raffle, key) for key in (_dm_key(pick), winner_key(pick))]
+    sent = [outbox.find_message(raffle.work, key) for key in (_dm_key(pick), winner_key(pick))]
     if any(one is not None and one.state in ("waiting", "sending") for one in sent):
         return True
     work, channel_id = raffle.work, channel_of(raffle)
@@ -213,7 +215,3 @@ def _post(
 ) -> None:
     payload = about(raffle.config, raffle.period) | details
     outbox.post_to_channel(raffle.work, channel_id, kind, key, payload)
-
-
-def _find_status(raffle: FrozenRaffle, key: str) -> MessageStatus | None:
-    return find_status(raffle.work.tx, raffle.work.guild_id, key)

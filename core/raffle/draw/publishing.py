@@ -10,7 +10,7 @@ from core.guilds.store import list_names
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
-from core.outbox.store import find_receipt
+from core.outbox.actions import find_receipt
 from core.people import store as people
 from core.raffle import store as raffles
 from core.raffle.actions import opened_key
@@ -94,7 +94,7 @@ def _frozen_key(freeze: Draw | Announcement) -> str:
 
 
 def _find_post(work: Work, key: str) -> Post | None:
-    receipt = find_receipt(work.tx, work.guild_id, key) or {}
+    receipt = find_receipt(work, key)
     if "message_id" not in receipt:
         return None
     channel_id, message_id = receipt["channel_id"], receipt["message_id"]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, text
 from core.guilds.records import Guild
 from core.kit.records import ViewerId
 from core.kit.work import Work
-from core.outbox.records import Message
+from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.draw.rules import CLOCK_INTERVAL, PAUSED
@@ -143,9 +143,9 @@ def list_picks(work: Work, period: int) -> Sequence[Pick]:
 
 def list_unannounced(tx: Connection, now: datetime) -> list[Period]:
     """Open raffles whose opening was not announced."""
-    is_announced = select(Message.id).where(
-        Message.guild_id == Period.guild_id,
-        Message.key == func.concat("raffle.opened:", Period.number),
+    is_announced = select(Outgoing.id).where(
+        Outgoing.guild_id == Period.guild_id,
+        Outgoing.key == func.concat("raffle.opened:", Period.number),
     )
     is_open = (Period.state == "open", Period.ends_at > now)
     wanted = select(Period).where(*is_open, ~is_announced.exists())

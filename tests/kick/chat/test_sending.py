@@ -34,9 +34,9 @@ from core.kit.discord_ui import PRIVATE, needed_permissions
 from core.kit.errors import Refusal
 from core.kit.records import PlatformUserId
 from core.kit.services import Services
+from core.outbox.actions import find_message
 from core.outbox.records import messages
 from core.outbox.sender import Sender
-from core.outbox.store import find_status, get_counts
 from sandbox.kick.driver import KickDriver
 from tests.acting import act
 from tests.kick.chat.test_identities import without_bot_account
@@ -79,7 +79,7 @@ def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
     assert not send_kick_message(without_bot_account(unconnected), "hello", guild_id)
     assert not send_kick_message(unconnected, "hello", other_guild_id)
     with unconnected.database.begin() as tx:
-        assert get_counts(tx).waiting == 0
+        assert tx.execute(select(messages.c.id).where(messages.c.state == "waiting")).all() == []
 
 
 def health(services: Services) -> list[tuple[int | None, str]]:
@@ -168,7 +168,7 @@ async def test_lines_that_wait_are_said_together(
 
 def _all_sent(services: Services, guild_id: int, *keys: str) -> bool:
     with services.database.begin() as tx:
-        fates = [find_status(tx, guild_id, f"test:{key}") for key in keys]
+        fates = [act(tx, guild_id, find_message, f"test:{key}") for key in keys]
     return all(fate is not None and fate.state == "sent" for fate in fates)
 
 

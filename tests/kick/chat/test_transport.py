@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,11 +22,12 @@ from core.kit.database import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.words import _
-from core.outbox.store import Outgoing
+from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.kick.rig import NORA, VERA, follow, settings
+from tests.outbox.an_outgoing import claimed
 from tests.patience import PATIENCE
 
 
@@ -37,23 +37,10 @@ def say(payload: Mapping[str, Any]) -> str:
 
 def outgoing(text: str = "hello", **differs: Any) -> Outgoing:
     """A line in the sender's hands, first tried now."""
-    now = datetime.now(UTC)
-    usual = Outgoing(
-        id=1,
-        guild_id=1001,
-        key="k",
-        service="kick",
-        lane=f"kick:{NORA}",
-        target={"broadcaster_user_id": NORA, "reply_to": None},
-        kind="test.line",
-        payload={"text": text},
-        attempts=1,
-        unsure=False,
-        posted_at=now,
-        first_sending_at=now,
-        lease="lease",
-    )
-    return replace(usual, **differs)
+    usual = {"guild_id": 1001, "id": 1, "lane": f"kick:{NORA}", "kind": "test.line"}
+    target = {"broadcaster_user_id": NORA, "reply_to": None}
+    given = {"target": target, "payload": {"text": text}, **usual} | differs
+    return claimed("kick", **given)
 
 
 def services_for(pretend: Sandbox, database: Database, **differs: Any) -> Services:
@@ -264,10 +251,11 @@ async def test_a_line_that_arrived_is_found_in_the_history(
 ) -> None:
     kick.chat("mia", "!call x")
     kick.fault(chat__lost_reply=1)
-    message = outgoing()
+    first_at = datetime.now(UTC)
     with pytest.raises(Unsure):
-        await transport.deliver(message)
-    receipt = await transport.confirm(replace(message, attempts=2, unsure=True))
+        await transport.deliver(outgoing(first_sending_at=first_at))
+    again = outgoing(first_sending_at=first_at, attempts=2, unsure=True)
+    receipt = await transport.confirm(again)
     assert receipt is not None
     assert receipt["message_id"] in str(kick.transcript()[-1])
 

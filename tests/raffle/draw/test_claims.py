@@ -13,7 +13,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import Database
 from core.kit.errors import Refusal
 from core.kit.work import run_in_guild
-from core.outbox.store import find_receipt
+from core.outbox.actions import find_receipt
 from core.raffle.draw import (
     actions,
     claims,
@@ -361,8 +361,7 @@ def test_a_deleted_post_pauses_the_time_and_is_posted_again(tx: Connection, guil
     notified(tx, pick)
     stayed_up(tx, DUE + timedelta(hours=1))
     for count in (2, 3):
-        receipt = find_receipt(tx, guild_id, posts.winner_key(found(tx, pick)))
-        assert receipt is not None
+        receipt = do(tx, guild_id, DUE, find_receipt, posts.winner_key(found(tx, pick)))
         do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID, {1, 2})
         assert not found(tx, pick).post_gone, "those were other messages"
         do(tx, guild_id, DUE, claims.mark_deleted, CHANNEL_ID, {receipt["message_id"], 1})
