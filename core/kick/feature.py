@@ -22,7 +22,7 @@ from core.kick.health import (
 from core.kick.intake.discord import WebhookLogbook
 from core.kick.intake.rules import AlertSettings
 from core.kick.personal import PERSONAL
-from core.kick.review import credit as misses
+from core.kick.review import credit
 from core.kick.review.discord import Missed, ReviewButton
 from core.kick.review.discord import alert as review_alert
 from core.kick.review.rules import ReviewSettings
@@ -58,8 +58,8 @@ FEATURE = Feature(
         WEBHOOK: events_of,
         POLL: events_of,
         FEED: translate_feed,
-        misses.BY_ADMIN: misses.translate_admins,
-        misses.BY_FEED: misses.translate_feeds,
+        credit.BY_ADMIN: credit.translate,
+        credit.BY_FEED: credit.translate,
     },
     checks=(
         check_webhooks,
@@ -72,9 +72,9 @@ FEATURE = Feature(
     ),
     runs=(FeedListener,),
     audit={
-        "kick.missed.credit": lambda before, after: _("credited missed event {target}"),
-        "kick.missed.dismiss": lambda before, after: _("dismissed missed event {target}"),
-        "kick.missed.take_back": lambda before, after: _("took back duplicate {target}"),
+        "kick.missed.credited": lambda before, after: _("credited missed event {target}"),
+        "kick.missed.dismissed": lambda before, after: _("dismissed missed event {target}"),
+        "kick.missed.taken_back": lambda before, after: _("took back duplicate {target}"),
         "kick.say": lambda before, after: _("wrote in Kick chat: {after}"),
         "kick.channel": lambda before, after: (
             _("chose the Kick channel {after} (was {before})")

@@ -52,7 +52,7 @@ def told(
             "excluded a viewer from slot requests",
         ),
         (("slot_calls.skipped", "#2"), "skipped request \\#2"),
-        (("kick.missed.credit", "12"), "credited missed event 12"),
+        (("kick.missed.credited", "12"), "credited missed event 12"),
         (("kick.channel", "nora", None, "nora"), "chose the Kick channel nora"),
         (("roles.add", SNOWFLAKE, None, 10), f"added <@&{SNOWFLAKE}> at 10 min"),
         (

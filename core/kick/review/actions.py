@@ -1,10 +1,9 @@
 """What goes into the review queue, what leaves it without an admin, and what admins decide."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import structlog
 from sqlalchemy import (
@@ -12,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    Table,
     bindparam,
     func,
     or_,
@@ -24,7 +22,7 @@ from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked, f
 from core.guilds.actions import audit, load_settings
 from core.inbox import actions as inbox
 from core.kick.bodies import PLATFORM
-from core.kick.review.records import RecentSupport, ReviewItem
+from core.kick.review.records import RecentSupport, ReviewItem, State
 from core.kick.review.rules import (
     DUPLICATE_WINDOW,
     WINDOWS,
@@ -39,7 +37,7 @@ from core.kick.review.rules import (
     sub_subject,
 )
 from core.kit.errors import Refusal
-from core.kit.records import PlatformUserId
+from core.kit.records import PlatformUserId, table_of
 from core.kit.words import _
 from core.kit.work import Lock, Work
 
@@ -69,7 +67,7 @@ def _recent(who: ColumnElement[Any]) -> Select[Any]:
 
 _WEBHOOKS = _recent(RecentSupport.subject == bindparam("subject"))
 _SUBSCRIPTIONS = _recent(RecentSupport.user_id == bindparam("user_id"))
-_REMEMBER = upsert(cast("Table", RecentSupport.__table__)).on_conflict_do_nothing()
+_REMEMBER = upsert(table_of(RecentSupport)).on_conflict_do_nothing()
 
 _log = structlog.get_logger(__name__)
 
@@ -270,17 +268,8 @@ def _add_duplicate(
 # -- the queue ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is decided together: the gifts of a drop or their duplicates, a subscription, Kicks."""
-
-    number: int
-    items: tuple[ReviewItem, ...]
-
-    @property
-    def first(self) -> ReviewItem:
-        """Has what all of them share."""
-        return self.items[0]
+Entry = Sequence[ReviewItem]
+"""What is decided together: the gifts of a drop or their duplicates, a subscription, Kicks."""
 
 
 def queue_overdue(work: Work) -> list[int]:
@@ -334,10 +323,8 @@ def list_queue(work: Work) -> list[Entry]:
     """What is open, by number."""
     queue_overdue(work)
     is_open = select(ReviewItem).where(ReviewItem.state == "open")
-    entries: dict[int, list[ReviewItem]] = {}
-    for item in work.scalars(is_open.order_by(ReviewItem.number, ReviewItem.key)):
-        entries.setdefault(item.number or 0, []).append(item)
-    return [Entry(number, tuple(items)) for number, items in entries.items()]
+    items = work.scalars(is_open.order_by(ReviewItem.number, ReviewItem.key))
+    return [list(entry) for _number, entry in groupby(items, key=lambda item: item.number)]
 
 
 def get_entry(work: Work, number: int, decision: Decision) -> Entry:
@@ -349,34 +336,27 @@ def get_entry(work: Work, number: int, decision: Decision) -> Entry:
     work.lock(Lock.KICK_REVIEW)
     numbered = select(ReviewItem).where(ReviewItem.number == number).order_by(ReviewItem.key)
     known = work.scalars(numbered).all()
-    entry = Entry(number, tuple(item for item in known if item.state == "open"))
-    if not entry.items:
-        raise _decided(known, number)
-    if decision == "credited" and entry.first.is_counted:
-        raise Refusal(
-            _("Number {number} has counted already.").format(number=number),
-            _(
-                "`/missed undo {number}` takes it back, `/missed dismiss {number}` leaves it."
-            ).format(number=number),
-        )
-    if decision == "taken_back" and not entry.first.is_counted:
-        raise Refusal(
-            _("Number {number} has not counted, so nothing can be taken back.").format(
-                number=number
-            ),
-            _("`/missed dismiss {number}` takes it off the list.").format(number=number),
-        )
-    return entry
+    entry = [item for item in known if item.state == "open"]
+    if not entry:
+        raise _decided({item.state for item in known}, number)
+    if decision == "credited" and entry[0].is_counted:
+        what = _("Number {number} has counted already.")
+        remedy = _("`/missed undo {number}` takes it back, `/missed dismiss {number}` leaves it.")
+    elif decision == "taken_back" and not entry[0].is_counted:
+        what = _("Number {number} has not counted, so nothing can be taken back.")
+        remedy = _("`/missed dismiss {number}` takes it off the list.")
+    else:
+        return entry
+    raise Refusal(what.format(number=number), remedy.format(number=number))
 
 
-def _decided(known: Sequence[ReviewItem], number: int) -> Refusal:
-    words = {
+def _decided(states: Collection[State], number: int) -> Refusal:
+    words: dict[State, str] = {
         "credited": _("Number {number} has been credited already."),
         "taken_back": _("Number {number} has been taken back already."),
         "dismissed": _("Number {number} has been dismissed already."),
         "confirmed": _("The webhook of number {number} has come after all; it is counted."),
     }
-    states = {item.state for item in known}
     what = next((text for state, text in words.items() if state in states), "")
     what = what or _("There is nothing with number {number}.")
     return Refusal(what.format(number=number), _("`/missed list` shows what is open."))
@@ -388,27 +368,16 @@ def settle(work: Work, items: Iterable[ReviewItem], decision: Decision) -> None:
         item.state, item.decided_by, item.decided_at = decision, work.actor, work.now
 
 
-def dismiss(work: Work, number: int) -> Entry:
-    """Remove an entry from the queue. A webhook that comes later still counts.
+def decide(work: Work, number: int, decision: Literal["taken_back", "dismissed"]) -> Entry:
+    """Remove an entry from the queue, and if it is taken back, no longer count its duplicates. A
+    webhook that comes later still counts.
 
     Raises:
         Refusal: see `get_entry`.
     """
-    entry = get_entry(work, number, "dismissed")
-    settle(work, entry.items, "dismissed")
-    audit(work, "kick.missed.dismiss", str(number))
-    return entry
-
-
-def take_back(work: Work, number: int) -> Entry:
-    """No longer count duplicates that were counted before their gifts came.
-
-    Raises:
-        Refusal: see `get_entry`.
-    """
-    entry = get_entry(work, number, "taken_back")
-    settle(work, entry.items, "taken_back")
-    for item in entry.items:
+    entry = get_entry(work, number, decision)
+    settle(work, entry, decision)
+    for item in entry if decision == "taken_back" else ():
         event = SubscriptionStarted.__name__
         inbox.publish(
             work.tx,
@@ -422,5 +391,5 @@ def take_back(work: Work, number: int) -> Entry:
                 of=item.key,
             ),
         )
-    audit(work, "kick.missed.take_back", str(number))
+    audit(work, f"kick.missed.{decision}", str(number))
     return entry

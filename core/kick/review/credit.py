@@ -4,7 +4,7 @@ A credit is a delivery in the inbox and is handled like any other: `kick.credit`
 decision, `kick.feed_credit` where the feed is the authority.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ from core.kit.errors import Refusal
 from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Lock, Work, run_in_guild
+from core.kit.work import Lock, Work
 
 BY_ADMIN = "kick.credit"
 BY_FEED = "kick.feed_credit"
@@ -67,24 +67,19 @@ def credit(services: Services, guild_id: int, number: int, actor: int) -> Credit
         Refusal: it is decided, or Kick knows none of the names.
         Outage: Kick or the database does not answer; nothing was counted.
     """
-    run = (guild_id, actor, services.clock())
-    with services.database.begin() as tx:
-        entry = run_in_guild(tx, *run, actions.get_entry, number, "credited")
-    named, unknown = name_people(services, entry.items)
+    with services.work_in(guild_id, actor) as work:
+        entry = actions.get_entry(work, number, "credited")
+    named, unknown = name_people(services, entry)
     if not named:
         raise Refusal(
             _("Kick knows nobody called {names}.").format(names=", ".join(unknown)),
             _("They may have changed their names. Credit it by hand and dismiss this."),
         )
-    with services.database.begin() as tx:
-        return Credited(run_in_guild(tx, *run, _credit_entry, number, named), unknown)
-
-
-def _credit_entry(work: Work, number: int, named: Sequence[Named]) -> int:
-    actions.get_entry(work, number, "credited")  # an admin or the webhook may have been first
-    count = count_items(work, named)
-    audit(work, "kick.missed.credit", str(number))
-    return count
+    with services.work_in(guild_id, actor) as work:
+        actions.get_entry(work, number, "credited")  # an admin or the webhook may have been first
+        count = count_items(work, named)
+        audit(work, "kick.missed.credited", str(number))
+    return Credited(count, unknown)
 
 
 def count_items(work: Work, named: Iterable[Named]) -> int:
@@ -104,15 +99,10 @@ def count_items(work: Work, named: Iterable[Named]) -> int:
     return len(deliveries)
 
 
-def translate_admins(tx: Connection, delivery: Delivery) -> list[Event]:
-    """The event that an admin had counted, for this one server."""
+def translate(tx: Connection, delivery: Delivery) -> list[Event]:
+    """The event that was credited, for this one server."""
     event = from_json(_CREDITED[delivery.kind], delivery.body)
-    return actions.events_to_count(tx, [event], by_admin=True)
-
-
-def translate_feeds(tx: Connection, delivery: Delivery) -> list[Event]:
-    """The event that was counted because the feed is the authority for it."""
-    return actions.events_to_count(tx, [from_json(_CREDITED[delivery.kind], delivery.body)])
+    return actions.events_to_count(tx, [event], by_admin=delivery.source == BY_ADMIN)
 
 
 # -- who they are -------------------------------------------------------------------------------

@@ -64,9 +64,14 @@ async def decide(
     if act == "credit":
         result = await asyncio.to_thread(credit, services, guild_id, number, actor)
         return messages.credited(number, result)
-    action = actions.take_back if act == "undo" else actions.dismiss
     entry = await services.database.run(
-        run_in_guild, guild_id, actor, services.clock(), action, number
+        run_in_guild,
+        guild_id,
+        actor,
+        services.clock(),
+        actions.decide,
+        number,
+        "taken_back" if act == "undo" else "dismissed",
     )
     return messages.taken_back(entry) if act == "undo" else messages.dismissed(entry)
 
@@ -105,6 +110,5 @@ class Missed(commands.Cog):
         await self._decide(ctx, "undo", number)
 
     async def _decide(self, ctx: Context, act: str, number: int) -> None:
-        await answer(
-            ctx, await decide(self._services, guild_id_of(ctx), act, number, ctx.author.id)
-        )
+        embed = await decide(self._services, guild_id_of(ctx), act, number, ctx.author.id)
+        await answer(ctx, embed)

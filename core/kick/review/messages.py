@@ -1,12 +1,13 @@
 """The embeds of the review queue."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import discord
 
 from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
+from core.kick.review.records import ReviewItem
 from core.kit.clock import parse_instant
 from core.kit.discord_ui import ago, card, lines, safe
 from core.kit.words import _, plural
@@ -17,22 +18,21 @@ SHOWN = 10
 NAMED = 5
 """Names shown of an entry."""
 
-_DUPLICATES = ("duplicate", "counted_duplicate")
+_DUPLICATES = {"duplicate", "counted_duplicate"}
 
 
 def payload(entries: Sequence[Entry]) -> dict[str, Any]:
     """The data of a message about these entries."""
-    return {"events": [_data(entry) for entry in entries[:SHOWN]], "count": len(entries)}
+    return {"events": [_data(entry, entry[0]) for entry in entries[:SHOWN]], "count": len(entries)}
 
 
-def _data(entry: Entry) -> dict[str, Any]:
-    first = entry.first
+def _data(entry: Entry, first: ReviewItem) -> dict[str, Any]:
     return {
-        "number": entry.number,
+        "number": first.number,
         "kind": "counted_duplicate" if first.is_counted else first.kind,
         "giver": first.giver,
-        "receivers": [item.receiver for item in entry.items][:SHOWN],
-        "count": len(entry.items),
+        "receivers": [item.receiver for item in entry][:SHOWN],
+        "count": len(entry),
         "amount": first.amount,
         "gift_name": first.gift_name,
         "at": first.at.isoformat(),
@@ -45,52 +45,32 @@ def queue(payload: Mapping[str, Any]) -> discord.Embed:
         title, body = _("Nothing is missing"), _("Webhooks and realtime feed match.")
         return card("✅ " + title, body, tone="success")
     kinds = {entry["kind"] for entry in payload["events"]}
-    rows = [_row(entry) for entry in payload["events"]]
-    hidden = payload["count"] - len(rows)
-    if hidden > 0:
-        rows.append(_("… and {count} more").format(count=hidden))
-    body = "\n".join(_reasons(kinds)) + "\n\n" + lines(rows, 3500)
-    return card("🔍 " + _title(kinds, payload["count"]), body, tone="warning", footer=_how(kinds))
-
-
-def _title(kinds: Set[str], count: int) -> str:
-    if kinds.isdisjoint(_DUPLICATES):
-        return plural("{count} missed event", "{count} missed events", count)
-    return plural("{count} event to review", "{count} events to review", count)
-
-
-def _reasons(kinds: Set[str]) -> list[str]:
-    reasons = []
-    if not kinds <= set(_DUPLICATES):
-        reasons.append(
-            _(
-                "Kick's realtime feed showed this, but no webhook came. "
-                "Credit what really happened: it then counts like any other event, once."
-            )
+    body, commands = "", [_("/missed dismiss <number>")]
+    title = plural("{count} missed event", "{count} missed events", payload["count"])
+    if not kinds <= _DUPLICATES:
+        body += _(
+            "Kick's realtime feed showed this, but no webhook came. "
+            "Credit what really happened: it then counts like any other event, once."
         )
-    if not kinds.isdisjoint(_DUPLICATES):
-        reasons.append(
-            _(
-                "A gift and a new subscription of the same viewer at the same time are most "
-                "likely one gift that Kick sent twice. Unless they really bought one as well, "
-                "count it as a gift only."
-            )
+    if kinds & _DUPLICATES:
+        title = plural("{count} event to review", "{count} events to review", payload["count"])
+        body += "\n" + _(
+            "A gift and a new subscription of the same viewer at the same time are most "
+            "likely one gift that Kick sent twice. Unless they really bought one as well, "
+            "count it as a gift only."
         )
-    return reasons
-
-
-def _how(kinds: Set[str]) -> str:
-    commands = [_("/missed dismiss <number>")]
     if "counted_duplicate" in kinds:
         commands.insert(0, _("/missed undo <number>"))
     if kinds != {"counted_duplicate"}:
         commands.insert(0, _("/missed credit <number>"))
-    return " · ".join(commands)
-
-
-def _row(entry: Mapping[str, Any]) -> str:
-    when = ago(parse_instant(entry["at"]))
-    return f"**#{entry['number']}** {_what(entry)} · {when}"
+    rows = [
+        f"**#{entry['number']}** {_what(entry)} · {ago(parse_instant(entry['at']))}"
+        for entry in payload["events"]
+    ]
+    if payload["count"] > len(rows):
+        rows.append(_("… and {count} more").format(count=payload["count"] - len(rows)))
+    text = f"{body.strip()}\n\n{lines(rows, 3500)}"
+    return card("🔍 " + title, text, tone="warning", footer=" · ".join(commands))
 
 
 def _what(entry: Mapping[str, Any]) -> str:
@@ -137,19 +117,19 @@ def credited(number: int, result: Credited) -> discord.Embed:
 
 def taken_back(entry: Entry) -> discord.Embed:
     """After taking counted duplicates back."""
-    title = _("Number {number} is taken back").format(number=entry.number)
+    title = _("Number {number} is taken back").format(number=entry[0].number)
     body = plural(
         "{count} subscription no longer counts; the gift still does.",
         "{count} subscriptions no longer count; the gifts still do.",
-        len(entry.items),
+        len(entry),
     )
     return card("✅ " + title, body, tone="success")
 
 
 def dismissed(entry: Entry) -> discord.Embed:
     """After dismissing."""
-    title = _("Number {number} is dismissed").format(number=entry.number)
+    title = _("Number {number} is dismissed").format(number=entry[0].number)
     body = _("It was not counted. Should its webhook come after all, that counts.")
-    if entry.first.kind == "duplicate":
+    if entry[0].kind == "duplicate":
         body = _("It stays as it was counted.")
     return card("✅ " + title, body, tone="success")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection, delete, func, select
@@ -49,7 +48,7 @@ def _queue(work: Work) -> None:
     new = [
         entry
         for entry in actions.list_queue(work)
-        if entry.number in numbers and entry.first.kind != "duplicate"
+        if entry[0].number in numbers and entry[0].kind != "duplicate"
     ]
     if new:
         _log.info(
@@ -57,7 +56,7 @@ def _queue(work: Work) -> None:
             count=len(new),
             guild_id=work.guild_id,
         )
-        key = f"kick.missed:{new[0].number}:{work.now}"
+        key = f"kick.missed:{new[0][0].number}:{work.now}"
         tell_admins(work, "kick.missed", key, messages.payload(new))
 
 
@@ -134,13 +133,13 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         .order_by(is_duplicate, ReviewItem.guild_id),
         execution_options=ACROSS_GUILDS,
     )
-    return [_health(row, now) for row in found]
-
-
-def _health(row: Any, now: datetime) -> HealthItem:
-    if row.is_duplicate:
-        text = f"{row.items} may have been sent twice; an admin decides with /missed."
-        return HealthItem("Kick duplicates", "warn", text, guild_id=row.guild_id)
-    text = f"{row.entries} suspected; an admin decides with /missed."
-    age = (now - row.oldest_at).total_seconds()
-    return HealthItem("Kick's missing webhooks", "warn", text, age, guild_id=row.guild_id)
+    items = []
+    for row in found:
+        if row.is_duplicate:
+            text = f"{row.items} may have been sent twice; an admin decides with /missed."
+            items.append(HealthItem("Kick duplicates", "warn", text, guild_id=row.guild_id))
+        else:
+            text = f"{row.entries} suspected; an admin decides with /missed."
+            age, name = (now - row.oldest_at).total_seconds(), "Kick's missing webhooks"
+            items.append(HealthItem(name, "warn", text, age, guild_id=row.guild_id))
+    return items

@@ -46,8 +46,8 @@ class Stage:
         translators = {
             WEBHOOK: events_of,
             FEED: frames.translate,
-            credit.BY_ADMIN: credit.translate_admins,
-            credit.BY_FEED: credit.translate_feeds,
+            credit.BY_ADMIN: credit.translate,
+            credit.BY_FEED: credit.translate,
             inbox.OWN_SOURCE: inbox.translate_own,
         }
         self._worker = Worker(self.ours.database, translators, handlers, self.clock)
@@ -106,9 +106,9 @@ class Stage:
 
     def take_back(self, number: int) -> int:
         """How many duplicates no longer count."""
-        entry = self.do(actions.take_back, number)
+        entry = self.do(actions.decide, number, "taken_back")
         self.work()
-        return len(entry.items)
+        return len(entry)
 
     def names(self) -> list[str]:
         """The kinds of events that were counted, in order."""

@@ -55,7 +55,7 @@ class Intake:
     def duplicates(self, guild_id: int) -> list[ReviewItem]:
         with self.database.begin() as tx:
             entries = run_in_guild(tx, guild_id, 1, NOON, actions.list_queue)
-        return [item for entry in entries for item in entry.items]
+        return [item for entry in entries for item in entry]
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_repeated_delivery_of_a_counted_subscription_is_no_duplicate(
     (duplicate,) = intake.duplicates(guild_id)
     assert duplicate.is_counted
     with intake.database.begin() as tx:
-        run_in_guild(tx, guild_id, 1, NOON, actions.dismiss, 1)
+        run_in_guild(tx, guild_id, 1, NOON, actions.decide, 1, "dismissed")
     intake.deliver(GIFTS, gifts(GIFTEE))
     intake.bought(0)
     assert intake.duplicates(guild_id) == []

@@ -105,7 +105,7 @@ def test_credited_they_count_once(stage: Stage) -> None:
     told(stage, BOTH[0])
     assert stage.listing() == [], "told once more, nothing is asked again"
     assert stage.names().count("SubscriptionStarted") == 2
-    assert stage.audit() == [("kick.missed.credit", ADMIN)]
+    assert stage.audit() == [("kick.missed.credited", ADMIN)]
 
 
 def test_taken_back_it_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
@@ -126,7 +126,7 @@ def test_taken_back_it_is_revoked_once_and_the_gift_stays(stage: Stage) -> None:
     told(stage, BOTH[0])
     assert stage.names() == ["SubscriptionStarted", "SubGifted", "SubGifted", "SupportRevoked"]
     assert stage.listing() == []
-    assert stage.audit() == [("kick.missed.take_back", ADMIN)]
+    assert stage.audit() == [("kick.missed.taken_back", ADMIN)]
 
 
 @pytest.mark.parametrize("duplicate_first", [False, True])
@@ -136,7 +136,7 @@ def test_dismissed_everything_stays_as_it_was(stage: Stage, duplicate_first: boo
         step()
     before = stage.names()
     stage.listing()
-    stage.do(actions.dismiss, 1)
+    stage.do(actions.decide, 1, "dismissed")
     for step in steps:
         step()
     assert stage.names() == before
@@ -153,7 +153,7 @@ def test_what_has_not_counted_cannot_be_taken_back(stage: Stage) -> None:
         stage.take_back(1)
     assert len(stage.listing()) == 1
     with pytest.raises(Refusal, match="nothing with number 9"):
-        stage.do(actions.dismiss, 9)
+        stage.do(actions.decide, 9, "dismissed")
 
 
 def test_two_admins_at_once_count_it_once(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from core.kick.review.actions import Entry
 from core.kick.review.credit import Credited
 from core.kick.review.discord import ReviewButton, alert, review_buttons
 from core.kick.review.messages import payload
+from core.kick.review.records import ReviewItem
 from core.kit.discord_buttons import MOST_ROWS
 from tests.kick.review.scene import Scene
 
@@ -19,7 +20,13 @@ def listed(scene: Scene) -> dict[str, Any]:
     """One of each kind."""
     drop = tuple(scene.reported_gift("Mia", f"Lucky_{n}", drop="d") for n in range(7))
     seen = (drop, (scene.reported_kicks("Tom", 1500),), (scene.reported_sub("Ann", 13),))
-    return payload([Entry(number, each) for number, each in enumerate(seen, 1)])
+    return payload([entry(number, *each) for number, each in enumerate(seen, 1)])
+
+
+def entry(number: int, *items: ReviewItem) -> Entry:
+    for item in items:
+        item.number = number
+    return items
 
 
 def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
@@ -33,7 +40,7 @@ def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
 
 
 def test_an_anonymous_gift_names_nobody(scene: Scene) -> None:
-    embed = messages.queue(payload([Entry(1, (scene.reported_gift(None, "Tom"),))]))
+    embed = messages.queue(payload([entry(1, scene.reported_gift(None, "Tom"))]))
     assert "Somebody gave 1 subscription: Tom" in str(embed.description)
 
 
@@ -72,13 +79,13 @@ def test_an_empty_queue_is_good_news() -> None:
 
 
 def test_names_are_escaped(scene: Scene) -> None:
-    embed = messages.queue(payload([Entry(1, (scene.reported_gift("@everyone", "**Tom**"),))]))
+    embed = messages.queue(payload([entry(1, scene.reported_gift("@everyone", "**Tom**"))]))
     assert "@everyone" not in str(embed.description)
     assert "\\*\\*Tom" in str(embed.description)
 
 
 def test_a_long_queue_is_cut_and_the_rest_is_counted(scene: Scene) -> None:
-    many = [Entry(n, (scene.reported_gift("Mia", f"Lucky{n}"),)) for n in range(1, 40)]
+    many = [entry(n, scene.reported_gift("Mia", f"Lucky{n}")) for n in range(1, 40)]
     text = str(messages.queue(payload(many)).description)
     assert "… and 29 more" in text
 
