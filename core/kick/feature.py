@@ -1,13 +1,12 @@
 """What the Kick package declares."""
 
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kick.accounts import messages
+from core.kick import alerts, messages, tasks
+from core.kick.accounts import messages as account_messages
 from core.kick.accounts import pages as accounts
 from core.kick.accounts.discord import DisconnectButton, KickAccounts, LinkButton
-from core.kick.alerts import messages as alerts
-from core.kick.alerts.tasks import TASKS as ALERT_TASKS
 from core.kick.bodies import FEED, POLL, WEBHOOK
-from core.kick.chat.discord import KickChecks
+from core.kick.discord import KickChecks
 from core.kick.events import events_of
 from core.kick.feed.frames import translate as translate_feed
 from core.kick.feed.listener import FeedListener
@@ -19,7 +18,6 @@ from core.kick.health import (
     check_unverified,
     check_webhooks,
 )
-from core.kick.intake.discord import WebhookLogbook
 from core.kick.intake.rules import AlertSettings
 from core.kick.personal import PERSONAL
 from core.kick.review import credit
@@ -28,24 +26,23 @@ from core.kick.review.discord import alert as review_alert
 from core.kick.review.rules import ReviewSettings
 from core.kick.review.tasks import TASKS as REVIEW_TASKS
 from core.kick.review.tasks import check_health as check_review
-from core.kick.tasks import TASKS
 from core.kick.webhooks import pages
 from core.kit.feature import Feature
 from core.kit.words import _
 
 FEATURE = Feature(
     "kick",
-    cogs=(KickAccounts, KickChecks, WebhookLogbook, Missed),
+    cogs=(KickAccounts, KickChecks, Missed),
     pages=(pages, accounts.pages),
-    tasks=(*TASKS, *ALERT_TASKS, *REVIEW_TASKS),
+    tasks=(*tasks.TASKS, *alerts.TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
-        "kick.connected": messages.connected,
-        "kick.reconnect": messages.reconnect,
-        "kick.primary": messages.primary_changed,
-        "kick.no_events": alerts.no_events,
-        "kick.no_events_over": alerts.no_events_over,
-        "kick.wrong_chatroom": alerts.wrong_chatroom,
+        "kick.connected": account_messages.connected,
+        "kick.reconnect": account_messages.reconnect,
+        "kick.primary": account_messages.primary_changed,
+        "kick.no_events": messages.no_events,
+        "kick.no_events_over": messages.no_events_over,
+        "kick.wrong_chatroom": messages.wrong_chatroom,
         "kick.missed": review_alert,
     },
     settings=(

@@ -1,10 +1,14 @@
-"""What is known about Kick itself, for all servers: its signing keys and our own chat accounts."""
+"""Kick's signing keys, our own accounts, self-tests, and lines that could not be sent."""
 
 from datetime import datetime
+from typing import Literal
 
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.records import PlatformUserId, Record
+from core.kit.records import GuildRecord, PlatformUserId, Record, one_of
+
+TestState = Literal["waiting", "received", "failed", "not_sent"]
 
 
 class PublicKey(Record, kw_only=True):
@@ -23,3 +27,33 @@ class OwnAccount(Record, kw_only=True):
 
     kick_user_id: Mapped[PlatformUserId] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
+
+
+class SelfTest(GuildRecord, kw_only=True):
+    """A server's newest self-test, hourly or by `/kick_selftest`."""
+
+    __tablename__ = "kick_selftests"
+
+    key: Mapped[str] = mapped_column(comment="of the line in the outbox")
+    sent_at: Mapped[datetime]
+    state: Mapped[TestState] = mapped_column(Text, comment="not_sent: Kick did not accept the line")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_selftests_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_selftests_guild"),
+        one_of("state", TestState, name="kick_selftests_state"),
+    )
+
+
+class UnsentLine(GuildRecord, kw_only=True):
+    """Why the newest line of a server could not be sent, until one can be again."""
+
+    __tablename__ = "kick_unsent_lines"
+
+    reason: Mapped[str] = mapped_column(comment="why, and what to do")
+    at: Mapped[datetime] = mapped_column(comment="of the newest line")
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", name="kick_unsent_lines_one_a_server"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_unsent_lines_guild"),
+    )

@@ -1,7 +1,7 @@
-"""`POST /webhooks/kick`: verify, have we seen it, write it down, say 2xx.
+"""`POST /webhooks/kick`: verify, deduplicate, store, acknowledge.
 
-What each answer means to Kick: nothing is ever repeated, so whatever is refused here is gone; and
-an event type whose deliveries fail for a day is silently unsubscribed.
+Kick never repeats a delivery, so whatever is refused here is lost; and it silently unsubscribes an
+event type whose deliveries fail for a day.
 
 | status | when | stored |
 |---|---|---|
@@ -21,6 +21,7 @@ an event type whose deliveries fail for a day is silently unsubscribed.
 `core/kick/intake/unverified.py` checks unverified deliveries, a limited number, with every new key.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -56,10 +57,14 @@ def pages(services: Services) -> Blueprint:
 
     @blueprint.post("/webhooks/kick")
     def receive() -> Response:
+        # Not through the proxy, which looks up the request each time it is used.
+        given = request._get_current_object()  # type: ignore[attr-defined]
         arrival = Arrival(services.clock())
+        return respond(arrival, partial(intake.take, given, arrival))
+
+    def respond(arrival: Arrival, step: Callable[[], str | Entry]) -> Response:
         try:
-            # Not through the proxy, which looks up the request each time it is used.
-            outcome = intake.take(request._get_current_object(), arrival)  # type: ignore[attr-defined]
+            outcome = step()
         except Declined as declined:
             _received.labels(declined.outcome).inc()
             _log.info("A delivery was declined", reason=declined.outcome)
@@ -69,23 +74,13 @@ def pages(services: Services) -> Blueprint:
             _received.labels("unavailable").inc()
             raise
         if isinstance(outcome, Entry):
-            return DeferredResponse(partial(stored, outcome, arrival))
-        return _answer(outcome)
-
-    def stored(entry: Entry, arrival: Arrival) -> Response:
-        try:
-            return _answer(intake.wait(entry, arrival))
-        except Outage:
-            _received.labels("unavailable").inc()
-            raise
+            wait = partial(intake.wait, outcome, arrival)
+            return DeferredResponse(partial(respond, arrival, wait))
+        _received.labels(outcome).inc()
+        status = 202 if outcome == "unverified" else 200
+        return Response(f'{{"status":"{outcome}"}}\n', status, content_type=JSON)
 
     return blueprint
-
-
-def _answer(outcome: str) -> Response:
-    _received.labels(outcome).inc()
-    status = 202 if outcome == "unverified" else 200
-    return Response(f'{{"status":"{outcome}"}}\n', status, content_type=JSON)
 
 
 class Intake:
@@ -128,7 +123,7 @@ class Intake:
         if not arrival.guild_ids:
             raise Declined(404, "unknown_channel", "No server here follows this channel.")
         if not is_known_to_be_fresh:
-            return self.keep_unverified(signed, arrival)
+            return self._keep_unverified(signed, arrival)
         return self._inbox.add(delivery)
 
     def wait(self, entry: Entry, arrival: Arrival) -> str:
@@ -143,8 +138,8 @@ class Intake:
         return "seen"
 
     def _guilds_of(self, broadcaster_user_id: int) -> tuple[int, ...]:
-        """Asked of the database at most once a minute for a channel that is followed. One that was
-        given up in between does no harm: it becomes no event."""
+        """Cached for a minute for a channel that is followed. One that no server follows since then
+        does no harm: its deliveries become no events."""
         now = self._clock()
         asked_at, found = self._followed.get(broadcaster_user_id, (LONG_AGO, ()))
         if now - asked_at < REMEMBER_FOLLOWED:
@@ -156,22 +151,22 @@ class Intake:
         return found
 
     def _check_unverified(self, signed: SignedRequest, arrival: Arrival, *, is_sure: bool) -> str:
-        """Keep it, if it would be taken with a good signature. Where it does not even fit the key
-        that Kick gave just now it is most likely forged, and the answer is 401 all the same."""
-        not_kicks = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
+        """Keep it, if it would be taken with a good signature. If it does not even fit the key that
+        Kick gave just now it is most likely forged, and the answer is 401 all the same."""
+        forged = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
         try:
             found = signed.read(arrival.at)
         except Declined:
-            raise not_kicks from None
+            raise forged from None
         if found is None or not self._guilds_of(found[1]):
-            raise not_kicks
+            raise forged
         if not is_sure:
-            return self.keep_unverified(signed, arrival)
+            return self._keep_unverified(signed, arrival)
         with self._database.begin() as tx:
             unverified.keep(tx, signed, self._clock(), self._keys.newest)
-        raise not_kicks
+        raise forged
 
-    def keep_unverified(self, signed: SignedRequest, arrival: Arrival) -> str:
+    def _keep_unverified(self, signed: SignedRequest, arrival: Arrival) -> str:
         with self._database.begin() as tx:
             if not unverified.keep(tx, signed, self._clock(), None):
                 raise Outage("Kick", "too many deliveries wait to be verified")
@@ -184,15 +179,16 @@ class Intake:
         Raises:
             Declined: it is too old.
         """
-        too_old = self._is_too_old(sent_at)
+
+        def is_old() -> bool | None:
+            return is_too_old(sent_at, self._max_age, self._clock(), self._client.time.now())
+
+        too_old = is_old()
         if too_old is None and self._keys.renew():
-            too_old = self._is_too_old(sent_at)
+            too_old = is_old()
         if too_old:
             raise Declined(403, "stale", "The delivery is too old.")
         return too_old is not None
-
-    def _is_too_old(self, sent_at: datetime) -> bool | None:
-        return is_too_old(sent_at, self._max_age, self._clock(), self._client.time.now())
 
 
 def _read(request: Request) -> SignedRequest:

@@ -10,7 +10,7 @@ from core.guilds.actions import audit
 from core.guilds.records import Guild
 from core.kick.accounts.actions import get_channel
 from core.kick.chat.identities import why_unable_to_send
-from core.kick.chat.records import UnsentLine
+from core.kick.records import UnsentLine
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.words import _

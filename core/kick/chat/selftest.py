@@ -14,8 +14,8 @@ from core.kick.accounts.actions import get_channel
 from core.kick.bodies import FEED
 from core.kick.chat import store
 from core.kick.chat.actions import require_able_to_send, say
-from core.kick.chat.records import SelfTest
 from core.kick.intake.store import source_of_chat
+from core.kick.records import SelfTest
 from core.kit.services import Services
 from core.kit.words import _
 from core.kit.work import Work

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, func, select
 from core.inbox.records import deliveries
 from core.kick.accounts.records import Account
 from core.kick.bodies import CHAT
-from core.kick.chat.records import UnsentLine
+from core.kick.records import UnsentLine
 from core.kit.work import ACROSS_GUILDS, read_records
 from core.outbox.records import messages
 

@@ -1,8 +1,7 @@
 """The log of webhook deliveries: what came when, how late, and what became of it.
 
-What is stored is read from the inbox. Everything else can be caused by anybody who finds the
-address, so of that only so many lines are written in a minute; the rest is counted and logged in
-one line each.
+Stored deliveries are read from the inbox. Everything else can be caused by anybody who finds the
+address, so only a limited number of lines is written in a minute; the rest is counted.
 """
 
 import threading
@@ -79,7 +78,7 @@ class WebhookLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._minute: datetime | None = None
+        self._minute = datetime.min
         self._left = 0
         self._unwritten: Counter[str] = Counter()
 
@@ -98,25 +97,21 @@ class WebhookLog:
         """The lines that may be written: none once the minute's are used up, and in the next
         minute those that say how many there were."""
         minute = arrival.at.replace(second=0, microsecond=0)
-        lines, summary = arrival.lines(outcome), []
+        lines: list[Line] = arrival.lines(outcome)
+        summary: list[Line] = []
         with self._lock:
             if minute != self._minute:
-                summary = self._summary()
+                summary += [
+                    UnattributedDelivery(at=self._minute, outcome=name, count=count)
+                    for name, count in sorted(self._unwritten.items())
+                ]
                 self._minute, self._left = minute, MOST_A_MINUTE
+                self._unwritten.clear()
             if self._left < len(lines):
                 self._unwritten[outcome] += 1
                 return summary
             self._left -= len(lines)
         return summary + lines
-
-    def _summary(self) -> list[Line]:
-        unwritten, self._unwritten = self._unwritten, Counter()
-        at = self._minute
-        return [
-            UnattributedDelivery(at=at, outcome=outcome, count=count)
-            for outcome, count in sorted(unwritten.items())
-            if at is not None
-        ]
 
 
 def add_lines(tx: Connection, lines: Sequence[Line]) -> None:

@@ -151,6 +151,18 @@ COMMENT ON COLUMN guilds.contact_id IS 'the admin who gets alerts while no admin
 
 ALTER TABLE guilds ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE kick_public_keys (
+	pem TEXT NOT NULL, 
+	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
+);
+
+CREATE TABLE kick_bots (
+	kick_user_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
+);
+
 CREATE TABLE kick_subscriptions (
 	broadcaster_user_id BIGINT NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -249,18 +261,6 @@ COMMENT ON COLUMN kick_unverified_deliveries.kind IS 'not signed';
 COMMENT ON COLUMN kick_unverified_deliveries.subscription_id IS 'not signed';
 
 COMMENT ON COLUMN kick_unverified_deliveries.checked_with IS 'hash of the newest key that did not match';
-
-CREATE TABLE kick_public_keys (
-	pem TEXT NOT NULL, 
-	fetched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT kick_public_keys_key PRIMARY KEY (pem)
-);
-
-CREATE TABLE kick_bots (
-	kick_user_id BIGINT NOT NULL, 
-	name TEXT NOT NULL, 
-	CONSTRAINT kick_bots_key PRIMARY KEY (kick_user_id)
-);
 
 CREATE TABLE kick_feed_states (
 	broadcaster_user_id BIGINT NOT NULL, 
@@ -531,31 +531,6 @@ COMMENT ON COLUMN kick_channels.primary_since IS 'an admin made it the primary s
 
 ALTER TABLE kick_channels ALTER COLUMN guild_id SET STATISTICS 0;
 
-CREATE TABLE kick_no_event_alerts (
-	guild_id BIGINT NOT NULL, 
-	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	episode INTEGER NOT NULL, 
-	since TIMESTAMP WITH TIME ZONE NOT NULL, 
-	evidence TEXT NOT NULL, 
-	noticed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	over_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT kick_no_event_alerts_episode PRIMARY KEY (guild_id, started_at, episode), 
-	CONSTRAINT kick_no_event_alerts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT kick_no_event_alerts_evidence CHECK (evidence IN ('chat', 'subscription', 'selftest', 'feed'))
-);
-
-CREATE UNIQUE INDEX kick_no_event_alerts_open ON kick_no_event_alerts (guild_id) WHERE over_at IS NULL;
-
-COMMENT ON COLUMN kick_no_event_alerts.started_at IS 'of the stream';
-
-COMMENT ON COLUMN kick_no_event_alerts.episode IS 'counts within the stream';
-
-COMMENT ON COLUMN kick_no_event_alerts.since IS 'no chat since';
-
-COMMENT ON COLUMN kick_no_event_alerts.evidence IS 'why it is not just a quiet chat';
-
-ALTER TABLE kick_no_event_alerts ALTER COLUMN guild_id SET STATISTICS 0;
-
 CREATE TABLE kick_selftests (
 	guild_id BIGINT NOT NULL, 
 	key TEXT NOT NULL, 
@@ -585,6 +560,31 @@ COMMENT ON COLUMN kick_unsent_lines.reason IS 'why, and what to do';
 COMMENT ON COLUMN kick_unsent_lines.at IS 'of the newest line';
 
 ALTER TABLE kick_unsent_lines ALTER COLUMN guild_id SET STATISTICS 0;
+
+CREATE TABLE kick_no_event_alerts (
+	guild_id BIGINT NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	episode INTEGER NOT NULL, 
+	since TIMESTAMP WITH TIME ZONE NOT NULL, 
+	evidence TEXT NOT NULL, 
+	noticed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	over_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT kick_no_event_alerts_episode PRIMARY KEY (guild_id, started_at, episode), 
+	CONSTRAINT kick_no_event_alerts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT kick_no_event_alerts_evidence CHECK (evidence IN ('chat', 'subscription', 'selftest', 'feed'))
+);
+
+CREATE UNIQUE INDEX kick_no_event_alerts_open ON kick_no_event_alerts (guild_id) WHERE over_at IS NULL;
+
+COMMENT ON COLUMN kick_no_event_alerts.started_at IS 'of the stream';
+
+COMMENT ON COLUMN kick_no_event_alerts.episode IS 'counts within the stream';
+
+COMMENT ON COLUMN kick_no_event_alerts.since IS 'no chat since';
+
+COMMENT ON COLUMN kick_no_event_alerts.evidence IS 'why it is not just a quiet chat';
+
+ALTER TABLE kick_no_event_alerts ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE kick_review_items (
 	guild_id BIGINT NOT NULL, 

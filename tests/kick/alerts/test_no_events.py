@@ -12,14 +12,14 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kick.alerts import messages as alerts
-from core.kick.alerts.tasks import check_silence
-from core.kick.chat.records import SelfTest, TestState
+from core.kick import messages as alerts
+from core.kick.alerts import check_silence
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.health import check_deliveries
 from core.kick.intake import store
 from core.kick.intake.rules import AlertSettings
+from core.kick.records import SelfTest, TestState
 from core.kit.records import PlatformUserId
 from core.kit.work import Work
 from core.outbox.records import messages

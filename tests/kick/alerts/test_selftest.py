@@ -13,10 +13,10 @@ from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.records import deliveries
 from core.inbox.store import Delivery
-from core.kick.alerts.tasks import run_selftests
-from core.kick.chat.records import SelfTest
+from core.kick.alerts import run_selftests
 from core.kick.intake import store as intake
 from core.kick.intake.rules import AlertSettings
+from core.kick.records import SelfTest
 from core.kit.bus import LocalBus
 from core.kit.services import Services
 from core.outbox.records import messages

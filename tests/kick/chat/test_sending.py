@@ -17,14 +17,14 @@ from core.guilds.actions import change_setting
 from core.guilds.channels import note_trouble
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
+from core.kick import messages as kick_messages
 from core.kick import store as kick_store
-from core.kick.alerts.tasks import check
+from core.kick.alerts import check
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.chat import messages as chat_messages
 from core.kick.chat import report, selftest
 from core.kick.chat.actions import MOST_CHARACTERS, say, say_for, send_kick_message
-from core.kick.chat.discord import KickChecks
 from core.kick.chat.transport import BETWEEN, KickTransport, how_many_fit
+from core.kick.discord import KickChecks
 from core.kick.feature import FEATURE
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
@@ -240,7 +240,7 @@ async def test_the_self_test_says_when_nothing_comes_back(
     async with sending(unconnected):
         result = await selftest.run(unconnected, guild_id, impatient(unconnected))
     assert result == selftest.Result(was_sent=True)
-    assert "no webhook came back" in str(chat_messages.selftest(result).title)
+    assert "no webhook came back" in str(kick_messages.selftest(result).title)
 
 
 async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
@@ -327,7 +327,7 @@ def test_the_report_names_an_admin_channel_that_cannot_be_used(
     assert ADMIN_CHANNEL.key not in states(unconnected, guild_id)
     with unconnected.database.begin() as tx:
         act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
-    text = str(chat_messages.report(examine(unconnected, guild_id)).description)
+    text = str(kick_messages.report(examine(unconnected, guild_id)).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
     assert "I can't post in <#555>. Give my role there: Send Messages." in text
 
@@ -410,7 +410,7 @@ def test_a_connected_streamer_is_shown_with_the_tokens_end(
     assert ends_at is not None
     late = replace(connected, clock=lambda: ends_at)
     assert states(late, guild_id)["OAuth token"] == "warn"
-    text = str(chat_messages.report(lines).to_dict())
+    text = str(kick_messages.report(lines).to_dict())
     assert f"NoraPlays · ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text

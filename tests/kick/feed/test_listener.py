@@ -16,7 +16,7 @@ from core.inbox import actions as inbox
 from core.inbox.store import Delivery
 from core.kick.accounts import store as accounts
 from core.kick.accounts.records import KnownChannel
-from core.kick.alerts.tasks import report_wrong_chatrooms
+from core.kick.alerts import report_wrong_chatrooms
 from core.kick.feed import store
 from core.kick.feed.records import FeedState
 from core.kick.feed.session import Timing

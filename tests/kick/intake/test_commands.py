@@ -7,8 +7,8 @@ from unittest.mock import AsyncMock, Mock
 import discord
 from discord.ext import commands
 
+from core.kick.discord import SHOWN, KickChecks
 from core.kick.intake import log
-from core.kick.intake.discord import SHOWN, WebhookLogbook
 from core.kick.intake.records import LogLine
 from core.kit.bus import LocalBus
 from core.kit.database import Database
@@ -19,8 +19,8 @@ from tests.kick.rig import NOON, StandingClock, line_of, settings
 
 async def shown(database: Database, clock: StandingClock, guild_id: int) -> str:
     """What the command answers in this server."""
-    cog = WebhookLogbook()
-    bot = Mock(services=Services(settings(), database, LocalBus(), clock))
+    services = Services(settings(), database, LocalBus(), clock)
+    cog, bot = KickChecks(services), Mock(services=services)
     ctx = Mock(spec=commands.Context, bot=bot, guild=Mock(spec=discord.Guild, id=guild_id))
     ctx.command, ctx.send = cog.webhooklog, AsyncMock()
     callback: Any = cog.webhooklog.callback
@@ -47,6 +47,6 @@ async def test_the_last_ten_of_this_server_and_nobody_elses(
 
 
 def test_it_is_for_admins_and_private() -> None:
-    command: Any = WebhookLogbook.webhooklog
+    command: Any = KickChecks.webhooklog
     assert needed_permissions(command).manage_guild
     assert command.extras == PRIVATE

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import func, select, text
 
 from core.kick import store as kick_store
+from core.kick.discord import SHOWN
 from core.kick.health import check_deliveries
 from core.kick.intake import log, store
-from core.kick.intake.discord import SHOWN, webhook_log
 from core.kick.intake.records import LogLine, UnattributedDelivery
+from core.kick.messages import webhook_log
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
 from tests.kick.rig import (

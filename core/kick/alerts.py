@@ -19,12 +19,12 @@ from core.kick.accounts.primary import find_primary
 from core.kick.bodies import CHAT, FEED, PLATFORM
 from core.kick.chat import selftest
 from core.kick.chat.identities import why_unable_to_send
-from core.kick.chat.records import SelfTest
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.intake import store as intake
 from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import AlertSettings, Evidence, is_overdue, silent_since
+from core.kick.records import SelfTest
 from core.kit.feature import Task
 from core.kit.services import Services
 from core.kit.work import Work

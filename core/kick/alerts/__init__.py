@@ -1,2 +1,0 @@
-"""Alerts for admins: a live channel without chat, and a realtime
-feed that shows another channel's chat."""
