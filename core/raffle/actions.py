@@ -41,7 +41,7 @@ def get_shown(work: Work) -> Period:
 
 
 def no_such_raffle(number: int) -> Refusal:
-    """Nobody ever opened a raffle with this number."""
+    """The answer when no raffle has this number."""
     return Refusal(
         _("There is no raffle #{number}.").format(number=number),
         _("`/rafflehistory` lists the past ones."),
@@ -50,13 +50,13 @@ def no_such_raffle(number: int) -> Refusal:
 
 # -- locks ----------------------------------------------------------------------------------------
 
-_OF_NUMBER = select(Period).where(Period.number == bindparam("number"))
-_LOCKED = _OF_NUMBER.with_for_update().execution_options(populate_existing=True)
-_HELD = (
-    _OF_NUMBER.where(Period.state == "open")
-    .with_for_update(key_share=True)
+_OF_NUMBER = (
+    select(Period)
+    .where(Period.number == bindparam("number"))
     .execution_options(populate_existing=True)
 )
+_LOCKED = _OF_NUMBER.with_for_update()
+_HELD = _OF_NUMBER.where(Period.state == "open").with_for_update(key_share=True)
 
 
 def lock_period(work: Work, number: int) -> Period | None:
@@ -158,7 +158,7 @@ def plan_payload(plan: Announcement | None) -> dict[str, Any]:
     }
 
 
-# -- telling people -------------------------------------------------------------------------------
+# -- posts ---------------------------------------------------------------------------------------
 
 
 def find_problem(work: Work) -> str:

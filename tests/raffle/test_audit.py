@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from core.guilds import store as guilds
 from core.kit.database import Database
-from tests.raffle.ledger.scene import HOUR, MIA, MIDDLE, gives, link, period, watches
-from tests.raffle.scene import credit
+from tests.raffle.ledger.scene import HOUR, MIA, gives, link, watches
+from tests.raffle.scene import MIDDLE, credit, period
 from tests.stories.stage import fresh_database, migrated
 
 ROOT = Path(__file__).parents[2]

@@ -77,17 +77,13 @@ def credit_gifts_of(work: Work, period: Period) -> None:
         return
     each = load_settings(work, RaffleSettings).tickets_per_gifted_sub
     if each > 0:
-        new = [NewEntry(viewer_id, each, _entry_key(key), at) for viewer_id, key, at in waiting]
+        new = [NewEntry(viewer_id, each, f"gift:{key}", at) for viewer_id, key, at in waiting]
         store.post_entries(work, number, "gifted_sub", new)
     taken = update(Gift).where(among(Gift.key, [gift.key for gift in waiting]))
     work.execute(
         taken.values(credited_in=number, tickets=each, announced=False),
         execution_options={"synchronize_session": False},
     )
-
-
-def _entry_key(gift_key: str) -> str:
-    return f"gift:{gift_key}"
 
 
 # -- what was given at once -----------------------------------------------------------------------
@@ -263,6 +259,6 @@ def _take_back(work: Work, gifts: Sequence[Gift], *, actor: int | None) -> tuple
         amount = min(gift.tickets, balance)
         taken, missing = taken + amount, missing + gift.tickets - amount
         if amount > 0:
-            entry = NewEntry(gift.viewer_id, -amount, f"void:{_entry_key(gift.key)}", work.now)
+            entry = NewEntry(gift.viewer_id, -amount, f"void:gift:{gift.key}", work.now)
             store.post_entries(work, gift.credited_in, "gifted_sub", [entry], actor=actor)
     return taken, missing

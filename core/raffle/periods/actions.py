@@ -36,8 +36,6 @@ from core.watchtime.actions import window
 
 PAST_SHOWN = 3
 
-Dates = dict[str, Any]
-
 # -- starting -------------------------------------------------------------------------------------
 
 
@@ -57,7 +55,8 @@ def start(work: Work, config: Config, start_day: int | None, end_day: int | None
     work.lock(Lock.RAFFLES)
     zone = time_zone_of(work.tx, work.guild_id)
     opened = _open(work, config, rules.between_days(work.now, zone, start_day, end_day))
-    _set_monthly(work, True)
+    # The entry of the raffle in the audit log is enough.
+    change_setting(work, RaffleSettings.declared["enabled"], True, audited=False)
     return opened
 
 
@@ -70,12 +69,6 @@ def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool 
     # If it opens late, something may have happened in it already.
     earning.credit(work, opened)
     return opened
-
-
-def _set_monthly(work: Work, on: bool) -> None:
-    """The entry of the raffle in the audit log is enough."""
-    setting = RaffleSettings.declared["enabled"]
-    change_setting(work, setting, on, audited=False)
 
 
 # -- changing -------------------------------------------------------------------------------------
@@ -99,7 +92,7 @@ def name_prize(work: Work) -> None:
 def end(work: Work, number: int) -> Period:
     """End this raffle now, or cancel it if it has not begun. No new one opens each month."""
     ended = _end_now(work, number)
-    _set_monthly(work, False)
+    change_setting(work, RaffleSettings.declared["enabled"], False, audited=False)
     return ended
 
 
@@ -109,8 +102,7 @@ def restart(work: Work, config: Config, number: int) -> Period:
     running = find_open(work, work.now)
     if running is None or running.number != number:
         raise _is_over(number)
-    wanted = Stretch(whole_second(work.now), running.ends_at)
-    with_month = running.ends_with_month
+    wanted, with_month = Stretch(whole_second(work.now), running.ends_at), running.ends_with_month
     _end_now(work, number)
     return _open(work, config, wanted, ends_with_month=with_month)
 
@@ -181,7 +173,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     return _announce_change(work, period, "move", before)
 
 
-def _announce_change(work: Work, period: Period, what: str, before: Dates) -> Period:
+def _announce_change(work: Work, period: Period, what: str, before: dict[str, Any]) -> Period:
     """Tell everybody who waits for the end, and record it."""
     key = f"raffle.dates:{period.number}:{what}:{work.now.isoformat()}"
     post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **period.dates})
@@ -189,7 +181,7 @@ def _announce_change(work: Work, period: Period, what: str, before: Dates) -> Pe
     return period
 
 
-def _record(work: Work, period: Period, what: str, before: Dates | None = None) -> None:
+def _record(work: Work, period: Period, what: str, before: dict[str, Any] | None = None) -> None:
     audit(work, f"raffle.{what}", f"#{period.number}", before=before, after=period.dates)
     # The raffle's own channel has the news; the log's shows who did it.
     settings = load_settings(work, RaffleSettings)

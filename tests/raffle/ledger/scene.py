@@ -17,42 +17,8 @@ from core.raffle.ledger import standings, store
 from core.raffle.records import Entry, Gift, SourceTotal
 from core.watchtime import actions as watchtime
 from tests.acting import act
-from tests.raffle.scene import (
-    ADMIN,
-    CONFIG,
-    END,
-    MIDDLE,
-    SETTINGS,
-    START,
-    change_tickets,
-    credit,
-    do,
-    find_period,
-    get_balance,
-    list_balances,
-    list_periods,
-    period,
-    set_period,
-)
-from tests.slot_calls.scene import posted
+from tests.raffle.scene import ADMIN, MIDDLE, SETTINGS, START, do, get_balance
 from tests.watchtime.model import Teller, tell
-
-__all__ = [
-    "ADMIN",
-    "CONFIG",
-    "END",
-    "MIDDLE",
-    "START",
-    "change_tickets",
-    "credit",
-    "do",
-    "find_period",
-    "list_balances",
-    "list_periods",
-    "period",
-    "posted",
-    "set_period",
-]
 
 CHANNEL_ID = 777
 MIA, LEO, YUKI = 11, 22, 33

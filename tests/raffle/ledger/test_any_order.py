@@ -23,8 +23,6 @@ from core.raffle.store import list_in_state
 from core.watchtime.records import Adjustment
 from tests.raffle.draw.rig import draw_of, froze
 from tests.raffle.ledger.scene import (
-    ADMIN,
-    CONFIG,
     LEO,
     MIA,
     NAMES,
@@ -37,7 +35,7 @@ from tests.raffle.ledger.scene import (
     viewer,
     with_channel,
 )
-from tests.raffle.scene import credit, do, list_periods
+from tests.raffle.scene import ADMIN, CONFIG, credit, do, list_periods
 
 P = ParamSpec("P")
 T = TypeVar("T")

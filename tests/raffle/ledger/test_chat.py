@@ -8,20 +8,9 @@ from core.events import ChatMessageSent, Sender
 from core.inbox.handlers import collect
 from core.raffle.feature import FEATURE
 from core.raffle.ledger import messages
-from tests.raffle.ledger.scene import (
-    END,
-    HOUR,
-    LEO,
-    MIA,
-    MIDDLE,
-    NAMES,
-    gives,
-    link,
-    period,
-    posted,
-    watches,
-)
-from tests.raffle.scene import credit
+from tests.raffle.ledger.scene import HOUR, LEO, MIA, NAMES, gives, link, watches
+from tests.raffle.scene import END, MIDDLE, credit, period
+from tests.slot_calls.scene import posted
 
 LINES = {"raffle.tickets": messages.tickets_line, "raffle.told": messages.raffle_line}
 

@@ -20,20 +20,18 @@ from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE
 from tests.raffle.draw.rig import froze
-from tests.raffle.ledger.scene import (
+from tests.raffle.ledger.scene import LEO, MIA, YUKI, choose, gives, viewer, watches
+from tests.raffle.scene import (
     END,
-    LEO,
-    MIA,
     MIDDLE,
     START,
-    YUKI,
-    choose,
-    gives,
+    credit,
+    get_balance,
+    list_periods,
     period,
-    viewer,
-    watches,
+    period_of,
+    set_period,
 )
-from tests.raffle.scene import credit, find_period, get_balance, list_periods, set_period
 
 CROWD = 40
 
@@ -58,12 +56,10 @@ class World:
                     tx.execute(table.delete())
         with self.database.begin() as tx:
             middle_of_the_month(tx)
-        found = self.bot._bot
-        assert found is not None
-        for name in ("raffleboard",):
-            command = found.get_command(name)
-            assert command is not None
-            command._buckets._cache.clear()
+        assert self.bot._bot is not None
+        command = self.bot._bot.get_command("raffleboard")
+        assert command is not None
+        command._buckets._cache.clear()
 
     def tickets(self, user_id: int, number: int = 1) -> int:
         with self.database.begin() as tx:
@@ -299,8 +295,7 @@ def test_info_tells_everything(ask: Asker, world: World) -> None:
     embed = ask("raffleinfo", "yuki")
     told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
     with world.database.begin() as tx:
-        running = find_period(tx, NORAS_CORNER_ID, 1)
-    assert running is not None
+        running = period_of(tx, NORAS_CORNER_ID, 1)
     for part in (
         "**15 tickets** for each gifted sub",
         "**10 tickets** for each hour watched: you are counted for 10 minutes after",
@@ -464,8 +459,7 @@ def test_the_calendar(ask: Asker, world: World) -> None:
     assert "No raffle runs" in ask("raffleend")["title"]
     assert ask("rafflestart", start_day=20, end_day=25)["title"] == "🎟️ Raffle #3 is planned"
     with world.database.begin() as tx:
-        last = find_period(tx, NORAS_CORNER_ID, 3)
-    assert last is not None
+        last = period_of(tx, NORAS_CORNER_ID, 3)
     assert (last.starts_at.day, last.ends_at.day) == (20, 26)
 
 

@@ -14,21 +14,9 @@ from core.raffle.ledger import actions, messages, standings
 from core.raffle.ledger.discord import load_board
 from core.raffle.periods.actions import get_info
 from tests.raffle.draw.rig import exclude, froze, snapshot_of
-from tests.raffle.ledger.scene import (
-    END,
-    LEO,
-    MIA,
-    MIDDLE,
-    YUKI,
-    discord_of,
-    gives,
-    link,
-    period,
-    viewer,
-    with_channel,
-)
+from tests.raffle.ledger.scene import LEO, MIA, YUKI, discord_of, gives, link, viewer, with_channel
 from tests.raffle.ledger.test_chat import says
-from tests.raffle.scene import CONFIG, do
+from tests.raffle.scene import CONFIG, END, MIDDLE, do, period
 
 AFTER = END + timedelta(minutes=20)
 LATER = AFTER + timedelta(minutes=1)

@@ -9,13 +9,9 @@ from core.events import SupportRevoked
 from core.kit.errors import Refusal
 from core.raffle.ledger import gifts
 from tests.raffle.ledger.scene import (
-    ADMIN,
     CHANNEL_ID,
-    END,
     LEO,
     MIA,
-    MIDDLE,
-    START,
     add_gift,
     choose,
     discord_of,
@@ -23,15 +19,25 @@ from tests.raffle.ledger.scene import (
     gives,
     hear,
     link,
-    period,
-    posted,
     rows,
     sources,
     tickets,
     viewer,
     with_channel,
 )
-from tests.raffle.scene import change_tickets, credit, do, list_balances, set_period
+from tests.raffle.scene import (
+    ADMIN,
+    END,
+    MIDDLE,
+    START,
+    change_tickets,
+    credit,
+    do,
+    list_balances,
+    period,
+    set_period,
+)
+from tests.slot_calls.scene import posted
 
 SECOND = timedelta(seconds=1)
 
@@ -144,7 +150,7 @@ def test_gifts_wait_for_the_link_and_are_told_then(tx: Connection, guild_id: int
     gives(tx, guild_id, MIA, 3)
     mia = link(tx, guild_id, MIA, MIDDLE + SECOND)
     assert tickets(tx, guild_id, mia) == 45
-    (told,) = [m for m in posted(tx, guild_id) if m.kind == "raffle.waited"]
+    (told,) = posted(tx, guild_id, "raffle.waited")
     assert told.payload["tickets"] == 45
     assert told.target == {"user_id": discord_of(MIA), "if_possible": True}
 
@@ -152,7 +158,7 @@ def test_gifts_wait_for_the_link_and_are_told_then(tx: Connection, guild_id: int
 def test_nobody_is_told_that_nothing_waited(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     link(tx, guild_id, MIA, MIDDLE)
-    assert [m for m in posted(tx, guild_id) if m.kind == "raffle.waited"] == []
+    assert posted(tx, guild_id, "raffle.waited") == []
 
 
 # -- thanks ---------------------------------------------------------------------------------------
@@ -162,8 +168,7 @@ def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
     """Name, gifts and tickets of each thanks, edits included."""
     return [
         (m.payload["name"], m.payload["gifts"], m.payload["tickets"])
-        for m in posted(tx, guild_id)
-        if m.kind == "raffle.gift"
+        for m in posted(tx, guild_id, "raffle.gift")
     ]
 
 
@@ -182,7 +187,7 @@ def test_one_message_for_a_bomb_edited_for_its_chunks(tx: Connection, guild_id: 
     announce(tx)
     announce(tx)
     assert told(tx, guild_id) == [("MadCats", 20, 300), ("MadCats", 50, 750)]
-    first, second = (m for m in posted(tx, guild_id) if m.kind == "raffle.gift")
+    first, second = posted(tx, guild_id, "raffle.gift")
     assert second.target == {"channel_id": CHANNEL_ID, "edits": first.key}
 
 
@@ -233,7 +238,7 @@ def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id
     assert (done.name, done.gifts, done.taken, done.missing) == ("MadCats", 2, 30, 0)
     assert rows(tx, guild_id, mia) == [("gifted_sub", a) for a in (15, 15, -15, -15)]
     assert tickets(tx, guild_id, mia) == 0
-    (shown,) = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    (shown,) = posted(tx, guild_id, "raffle.changed")
     assert (shown.payload["what"], shown.payload["actor"]) == ("void", str(ADMIN))
 
 
@@ -294,7 +299,7 @@ def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
         hear(tx, *told)
         do(tx, guild_id, now, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
-    shown = [m.payload["gifts"] for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    shown = [m.payload["gifts"] for m in posted(tx, guild_id, "raffle.changed")]
     assert shown == [2, 1]
 
 

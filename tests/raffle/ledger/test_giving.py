@@ -15,26 +15,22 @@ from core.raffle.store import find_open
 from tests.clean import cleaned
 from tests.raffle.draw.rig import audited
 from tests.raffle.ledger.scene import (
-    ADMIN,
     CHANNEL_ID,
-    END,
     LEO,
     MIA,
-    MIDDLE,
     add_gift,
     discord_of,
     gifted,
     hear,
     link,
-    period,
-    posted,
     rows,
     tickets,
     viewer,
     watches,
     with_channel,
 )
-from tests.raffle.scene import change_tickets, credit, do
+from tests.raffle.scene import ADMIN, END, MIDDLE, change_tickets, credit, do, period
+from tests.slot_calls.scene import posted
 
 
 def test_given_and_taken_with_a_reason_shown_and_written_down(
@@ -48,7 +44,7 @@ def test_given_and_taken_with_a_reason_shown_and_written_down(
     done = change_tickets(tx, guild_id, "madcats", -8, "cheated", "2", MIDDLE)
     assert (done.amount, done.tickets) == (-8, 42)
     assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
-    shown = [m for m in posted(tx, guild_id) if m.kind == "raffle.changed"]
+    shown = posted(tx, guild_id, "raffle.changed")
     assert {m.target["channel_id"] for m in shown} == {CHANNEL_ID}
     told = [(m.payload["amount"], m.payload["reason"], m.payload["actor"]) for m in shown]
     assert told == [(50, "a quiz", str(ADMIN)), (-8, "cheated", str(ADMIN))]

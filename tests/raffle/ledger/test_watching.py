@@ -11,22 +11,20 @@ from core.kit.database import cache_of
 from core.people.exclusions.actions import exclude_viewer
 from core.raffle.ledger import earning
 from core.watchtime.records import Adjustment
-from tests.raffle.ledger.scene import (
+from tests.raffle.ledger.scene import HOUR, LEO, MIA, choose, link, rows, tickets, watches
+from tests.raffle.scene import (
     ADMIN,
     END,
-    HOUR,
-    LEO,
-    MIA,
     MIDDLE,
     START,
-    choose,
-    link,
+    change_tickets,
+    credit,
+    do,
+    list_balances,
     period,
-    rows,
-    tickets,
-    watches,
+    period_of,
+    set_period,
 )
-from tests.raffle.scene import change_tickets, credit, do, find_period, list_balances, set_period
 
 MINUTE = timedelta(minutes=1)
 
@@ -135,9 +133,7 @@ def test_an_ended_raffle_counts_up_to_its_end(tx: Connection, guild_id: int) -> 
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, 4 * HOUR)
     set_period(tx, guild_id, 1, ends_at=MIDDLE + HOUR)
-    shorter = find_period(tx, guild_id, 1)
-    assert shorter is not None
-    credit(tx, shorter, END)
+    credit(tx, period_of(tx, guild_id, 1), END)
     assert tickets(tx, guild_id, mia) == 10
     assert opened.ends_at == END
 

@@ -21,18 +21,17 @@ from core.raffle.records import Period
 from tests.raffle.draw.rig import audited, froze
 from tests.raffle.ledger.scene import (
     CHANNEL_ID,
-    CONFIG,
     MIA,
     choose,
     gives,
     link,
-    posted,
     tickets,
     viewer,
     watches,
     with_channel,
 )
-from tests.raffle.scene import SETTINGS, credit, do, find_period, list_periods
+from tests.raffle.scene import CONFIG, SETTINGS, credit, do, list_periods, period_of
+from tests.slot_calls.scene import posted
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 SECOND = timedelta(seconds=1)
@@ -159,9 +158,7 @@ def test_what_was_played_for_nothing_is_given_no_prize_after_the_end(
 
 
 def prize_of(tx: Connection, guild_id: int) -> str:
-    found = find_period(tx, guild_id, 1)
-    assert found is not None
-    return found.prize
+    return period_of(tx, guild_id, 1).prize
 
 
 def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
@@ -237,7 +234,7 @@ def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     assert do(tx, guild_id, NOON, actions.end, 1).state == "closed"
     start(tx, guild_id, 26, 27)
-    assert do(tx, guild_id, NOON, find_shown) == find_period(tx, guild_id, 2)
+    assert do(tx, guild_id, NOON, find_shown) == period_of(tx, guild_id, 2)
 
 
 def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
@@ -371,7 +368,7 @@ def test_dates_open_one_where_there_is_none(tx: Connection, guild_id: int) -> No
 def test_one_to_come_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     start(tx, guild_id, None, 24)
-    told = [m.payload for m in posted(tx, guild_id) if m.kind == "raffle.opened"]
+    told = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
     assert [payload["planned"] for payload in told] == [True, False]
     titles = [str(messages.opened(payload).embed.title) for payload in told]
     assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
