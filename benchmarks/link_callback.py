@@ -7,7 +7,6 @@ last figure is ours alone: using up the state and linking, two transactions that
 
 import html
 import re
-from datetime import UTC, datetime
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -18,20 +17,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from benchmarks.figures import Results
+from core.events import Person
 from core.guilds import store as guilds
 from core.kick.accounts.pages import pages as kick_pages
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.settings import Settings
-from core.kit.signed_links import PersonalLink
 from core.kit.web import edge
-from core.people.linking import actions, flow
-from core.people.linking.actions import Account, Member
-from core.people.linking.flow import LINKS
+from core.people.linking import actions
+from core.people.linking.actions import FLOW
 from core.people.linking.pages import pages
-from core.people.records import Link
-from core.people.store import KICK
+from core.people.records import Link, LinkAttempt
 from sandbox.kick.driver import KickDriver
 from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
@@ -64,11 +62,17 @@ def run(database: Database) -> Results:
 
 
 def _ask(services: Services, number: int) -> str:
-    member = Member(GUILD, 1 + number, f"member {number}", f"member{number}", "")
-    with services.database.begin() as tx:
-        attempt = actions.open_attempt(tx, member, by_dm=True, now=datetime.now(UTC))
-    link = PersonalLink(attempt.link_id, attempt.guild_id, attempt.discord_id)
-    return LINKS.make(services.settings, link)
+    attempt = LinkAttempt(
+        discord_id=MemberId(1 + number),
+        discord_name=f"member {number}",
+        discord_handle=f"member{number}",
+        avatar_url="",
+        by_dm=True,
+        asked_at=services.clock(),
+    )
+    with services.work_in(GUILD, attempt.discord_id) as work:
+        actions.open_attempt(work, attempt)
+    return FLOW.make_link(services.settings, attempt, attempt.discord_id)
 
 
 def _come_back(services: Services, kick: KickDriver, number: int) -> float:
@@ -101,13 +105,13 @@ def _browser(services: Services, number: int) -> FlaskClient:
 def _own_part(services: Services, number: int) -> float:
     """Seconds of the callback in which Kick has no part."""
     token = _ask(services, number).rsplit("/", 1)[1]
-    link = LINKS.read(services.settings, token, services.clock())
-    _address, state = flow.depart(services, link)
-    account = Account(KICK, FIRST_KICK_USER + number, f"viewer{number}")
+    link = FLOW.links.read(services.settings, token, services.clock())
+    _address, state = FLOW.depart(services, link)
+    person = Person(user_id=FIRST_KICK_USER + number, name=f"viewer{number}")
     began = perf_counter()
-    taken = flow.take(services, state)
-    with services.database.begin() as tx:
-        ended = actions.finish_attempt(tx, taken.attempt, account, services.clock())
+    taken = FLOW.take(services, state)
+    with services.work_in(taken.guild_id, taken.discord_id) as work:
+        ended = actions.finish_attempt(work, taken.link_id, person)
     took = perf_counter() - began
     assert isinstance(ended, Link)
     return took

@@ -6,13 +6,15 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, sel
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
-from core.kick.accounts.records import Account, KnownChannel, attempts
+from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import RecentSupport, ReviewItem
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
 from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
+from core.kit.privacy import personal_data
 from core.kit.words import _
+from core.kit.work import Work
 
 _ITEMS, _RECENT = cast("Table", ReviewItem.__table__), cast("Table", RecentSupport.__table__)
 
@@ -20,21 +22,20 @@ _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 """Who in a body -> what they wrote."""
 
 
+def _require_disconnected(work: Work, subject: Subject) -> None:
+    if work.exists(Account.connected_by == subject.discord_id):
+        raise Refusal(
+            _("You have connected this server's Kick channel, and are told when it breaks."),
+            _("Run `/disconnect_kick` first, or let another admin run `/connect_kick`."),
+        )
+
+
+_RECORDS = personal_data(Account, ConnectAttempt, KnownChannel, before_forget=_require_disconnected)
+
+
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     """What they wrote and did in the stream's chat, and what they connected as an admin."""
     seen = [row for lane in _lanes(tx, subject) for row in inbox.list_about(tx, lane, subject)]
-    asked = tx.execute(
-        select(attempts.c.asked_at, attempts.c.asked_by_name).where(
-            attempts.c.guild_id == subject.guild_id, attempts.c.asked_by == subject.discord_id
-        )
-    )
-    connected = tx.execute(
-        select(Account.name, Account.scopes, Account.connected_at).where(
-            Account.guild_id == subject.guild_id,
-            (Account.connected_by == subject.discord_id)
-            | Account.kick_user_id.in_(subject.numbers),
-        )
-    )
     return {
         "what_kick_told": [_told(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
@@ -42,8 +43,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
             for table in (_ITEMS, _RECENT)
             for row in _about(tx, subject, table)
         ],
-        "attempts_to_connect_the_channel": [dict(row) for row in asked.mappings()],
-        "channel_you_connected": [dict(row) for row in connected.mappings()],
+        **_RECORDS.collect(tx, subject),
     }
 
 
@@ -89,26 +89,9 @@ def forget(tx: Connection, subject: Subject) -> None:
     Raises:
         Refusal: the channel's connection hangs on this person.
     """
-    mine = (Account.guild_id == subject.guild_id) & (Account.connected_by == subject.discord_id)
-    if tx.execute(select(Account.guild_id).where(mine)).first():
-        raise Refusal(
-            _("You have connected this server's Kick channel, and are told when it breaks."),
-            _("Run `/disconnect_kick` first, or let another admin run `/connect_kick`."),
-        )
+    _RECORDS.forget(tx, subject)
     for lane in _lanes(tx, subject):
         inbox.redact_lane(tx, lane, subject, _scrub)
-    tx.execute(
-        delete(attempts).where(
-            attempts.c.guild_id == subject.guild_id, attempts.c.asked_by == subject.discord_id
-        )
-    )
-    tx.execute(
-        update(KnownChannel)
-        .where(
-            KnownChannel.guild_id == subject.guild_id, KnownChannel.chosen_by == subject.discord_id
-        )
-        .values(chosen_by=0)
-    )
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
@@ -133,9 +116,7 @@ def _same(table: Table, row: RowMapping) -> list[ColumnElement[bool]]:
 
 PERSONAL = Personal(
     tables=(
-        "kick_accounts",
-        "kick_connect_attempts",
-        "kick_channels",
+        *_RECORDS.tables,
         "kick_review_items",
         "kick_recent_support",
         "inbox_deliveries",

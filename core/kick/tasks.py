@@ -14,7 +14,7 @@ from core.inbox.store import Delivery
 from core.kick import store
 from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
-from core.kick.accounts.connect import forget_old_attempts
+from core.kick.accounts.connect import FLOW
 from core.kick.accounts.tokens import renew_due
 from core.kick.bodies import CHAT, POLL
 from core.kick.client import Livestream, client_of
@@ -145,7 +145,7 @@ def _store_polled(services: Services, asked: Sequence[int], live: dict[int, Live
 
 def look_up_channels(services: Services) -> None:
     """Look up what is not known of channels yet, and delete old links."""
-    forget_old_attempts(services)
+    FLOW.forget_old(services)
     look_up_missing(services)
 
 

@@ -87,6 +87,7 @@ def status_card(
     settings: GuildSettings,
     next_step: str,
     *,
+    enabled: bool | None = None,
     works: bool = True,
     facts: Mapping[str, str] | None = None,
     footer: str = "",
@@ -95,13 +96,14 @@ def status_card(
 
     Args:
         title: such as `Slot requests are on`; the mark before it comes from the settings.
+        enabled: whether it is on, if that is not the setting `enabled`.
         works: False if it is on, but something keeps it from working.
         facts: further fields, by their label.
     """
     mark: str
     tone: Tone
     mark, tone = ("🟢", "kick") if works else ("⚠️", "warning")
-    if not getattr(settings, "enabled", True):
+    if not (getattr(settings, "enabled", True) if enabled is None else enabled):
         mark, tone = "⚫", "system"
     embed = card(f"{mark} {title}", next_step, tone=tone, footer=footer)
     for name, declared in settings.declared.items():
@@ -228,12 +230,10 @@ CANNOT_DM = (50007, 50278)
 """Discord's error codes for somebody whose direct messages are closed to us."""
 
 
-async def sent_by_dm(
-    person: discord.User | discord.Member, embed: discord.Embed, view: discord.ui.View
-) -> bool:
+async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> bool:
     """Send a direct message; False if their direct messages are closed."""
     try:
-        await person.send(embed=embed, view=view)
+        await person.send(**message)
     except discord.Forbidden as error:
         if error.code not in CANNOT_DM:
             raise

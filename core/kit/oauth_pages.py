@@ -1,18 +1,5 @@
 """Web pages of an OAuth flow: cookies, rate limits, and errors as readable pages.
 
-| outcome | status |
-|---|---|
-| a prefetch, a link scanner or a preview | 204 |
-| the link's page was not shown in this browser: redirect to it | 302 |
-| the link or the state was changed, or is not ours | 400 |
-| the other site rejected the sign-in | 400 |
-| the answer came in another browser | 400 |
-| the owner of the account declined | 403 |
-| the link or the state expired, or was used before | 410 |
-| rate limit | 429 |
-| the other site rejected our app | 502 |
-| the other site does not answer | 503 |
-
 Two cookies bind a flow to one browser. The link's page sets the first, and nobody gets to the other
 site without it: whoever opens a forwarded link sees what is about to be linked with whom. The
 second holds the state, so a forwarded address of the consent page leads nowhere.
@@ -21,32 +8,34 @@ second holds the state, so a forwarded address of the consent page leads nowhere
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, Generic, ParamSpec
 
 import structlog
-from flask import Response, make_response, redirect, request
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 from limits import RateLimitItemPerMinute
 
-from core.kit.attempts import (
+from core.kit.crypto import hash_of
+from core.kit.errors import Outage, Refusal
+from core.kit.oauth_flow import (
+    A,
     Denied,
     LinkForgotten,
     LinkUsed,
+    OAuthFlow,
     OtherBrowser,
     SignInRefused,
     StateExpired,
     StateUnknown,
     StateUsed,
 )
-from core.kit.crypto import hash_of
-from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit, network_of
 from core.kit.services import Services
-from core.kit.signed_links import LinkBroken, LinkExpired, PersonalLink, SignedLinks
+from core.kit.signed_links import LinkBroken, LinkExpired, PersonalLink
 from core.kit.web import word
 from core.kit.words import _
+from core.kit.work import Work
 
 P = ParamSpec("P")
 
@@ -69,47 +58,85 @@ class NotSeen(Exception):
     """The link's page was not shown in this browser; its path is one level up."""
 
 
-@dataclass(frozen=True)
-class OAuthFlow:
-    """One kind of OAuth flow.
+class OAuthPages(Generic[A]):
+    """The views of an OAuth flow. A subclass says what its pages show."""
 
-    Attributes:
-        name: of its cookies and rate limits.
-        links: that lead to its first page.
-        callback: path to which the other site sends people back.
-        state_lasts: how long somebody may take at the other site.
-        site: name of the other site.
-        again: how to get a new link.
-        nothing: that nothing was linked.
-    """
-
-    name: str
-    links: SignedLinks
-    callback: str
-    state_lasts: timedelta
-    site: str
-    again: Callable[[], str]
-    nothing: Callable[[], str]
-
-
-class OAuthPages:
-    """What the views of an OAuth flow share."""
-
-    def __init__(self, services: Services, flow: OAuthFlow) -> None:
-        self._flow = flow
-        self._services = services
+    def __init__(self, services: Services, flow: OAuthFlow[A]) -> None:
+        self.services = services
+        self.flow = flow
         self._rate = RateLimit(services.settings)
         self._seen = f"{flow.name}_seen"
 
-    def count_address(self) -> None:
-        """Raises TooOften."""
+    def link_page(self, work: Work, attempt: A, **given: Any) -> str:
+        """The link's page; `given` belongs to its template."""
+        raise NotImplementedError
+
+    def finish(self, attempt: A, error: str, code: str) -> Response:
+        """Do what the attempt was for, with the answer of the other site; the last page."""
+        raise NotImplementedError
+
+    def note_expired(self, link: PersonalLink) -> None:
+        """Somebody opened an expired link."""
+
+    def note_failure(self, attempt: A, error: Exception) -> None:
+        """Somebody came back, and this is why nothing came of it."""
+
+    def error_page(self, error: Exception) -> Response | None:
+        """The page for an error that only this flow knows."""
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Add the link's page and the redirect to the other site."""
+        page = f"{self.flow.links.path}/<token>"
+        blueprint.get(page, endpoint="show")(self.answer(self.show))
+        blueprint.get(f"{page}/continue", endpoint="depart")(self.answer(self.depart))
+
+    # -- the views --------------------------------------------------------------------------
+
+    def show(self, token: str) -> Response:
+        """The link's page, with the cookie that proves that it was shown here."""
+        link, seen = self.read(token), request.cookies.get(self._seen, "")
+        seen = seen or secrets.token_urlsafe(18)
+        with self.services.work_in(link.guild_id, link.discord_id) as work:
+            page = self.link_page(
+                work,
+                self.flow.get_unused(work, link.link_id),
+                # A link and not a form, because our policy lets no form redirect to another site.
+                onward=url_for(".depart", token=token, seen=seen),
+                sent_back=_SENT_BACK in request.args,
+            )
+        response = make_response(page)
+        self._set_cookie(response, self._seen, seen, self.flow.links.path, self.flow.links.last)
+        return response
+
+    def depart(self, token: str) -> Response:
+        """Redirect to the other site, once the link's page was shown here."""
+        link = self.read(token)
+        given, known = request.args.get("seen", ""), request.cookies.get(self._seen, "")
+        if not known or not hmac.compare_digest(hash_of(given), hash_of(known)):
+            raise NotSeen
+        url, state = self.flow.depart(self.services, link)
+        response = make_response(redirect(url))
+        name = self._state_cookie(state)
+        self._set_cookie(response, name, state, self.flow.callback, self.flow.state_lasts)
+        return response
+
+    def arrive(self) -> Response:
+        """Back from the other site."""
         self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
-
-    def _count(self, limit: RateLimitItemPerMinute, *who: str) -> None:
-        if not self._rate.allows(limit, self._flow.name, *who):
-            raise TooOften
-
-    # -- the link's page --------------------------------------------------------------------
+        state = request.args.get("state", "")
+        cookie = self._state_cookie(state)
+        attempt = self.flow.take(self.services, state)
+        try:
+            known = request.cookies.get(cookie, "")
+            if not hmac.compare_digest(hash_of(known), hash_of(state)):
+                raise OtherBrowser
+            error, code = request.args.get("error", ""), request.args.get("code", "")
+            response = self.finish(attempt, error, code)
+        except Exception as error:
+            self.note_failure(attempt, error)
+            raise
+        response.delete_cookie(cookie, path=self.flow.callback)
+        return response
 
     def read(self, token: str) -> PersonalLink:
         """The content of a link.
@@ -117,54 +144,22 @@ class OAuthPages:
         Raises:
             TooOften, LinkBroken, LinkExpired: the link cannot be used.
         """
-        self.count_address()
-        link = self._flow.links.read(self._services.settings, token, self._services.clock())
+        self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
+        try:
+            link = self.flow.links.read(self.services.settings, token, self.services.clock())
+        except LinkExpired as expired:
+            self.note_expired(expired.link)
+            raise
         self._count(PER_PERSON, "person", str(link.discord_id))
         return link
 
-    def seen(self) -> str:
-        """What the link's page passes to `check_seen` in its address."""
-        return request.cookies.get(self._seen, "") or secrets.token_urlsafe(18)
-
-    def show(self, page: str, seen: str) -> Response:
-        """The link's page, with the cookie that proves that it was shown here."""
-        response = make_response(page)
-        self._set_cookie(response, self._seen, seen, self._flow.links.path, self._flow.links.last)
-        return response
-
-    def was_sent_back(self) -> bool:
-        """Whether `check_seen` has redirected here, as it does in browsers without cookies."""
-        return _SENT_BACK in request.args
-
-    def check_seen(self) -> None:
-        """Raises NotSeen."""
-        given, known = request.args.get("seen", ""), request.cookies.get(self._seen, "")
-        if not known or not hmac.compare_digest(hash_of(given), hash_of(known)):
-            raise NotSeen
-
-    # -- to the other site and back ---------------------------------------------------------
-
-    def depart(self, url: str, state: str) -> Response:
-        """Redirect to the other site."""
-        response = make_response(redirect(url))
-        name = self._state_cookie(state)
-        self._set_cookie(response, name, state, self._flow.callback, self._flow.state_lasts)
-        return response
-
-    def check_browser(self, state: str) -> None:
-        """Raises OtherBrowser."""
-        known = request.cookies.get(self._state_cookie(state), "")
-        if not hmac.compare_digest(hash_of(known), hash_of(state)):
-            raise OtherBrowser
-
-    def close(self, response: Response, state: str) -> Response:
-        """Delete the cookie of a flow that is over."""
-        response.delete_cookie(self._state_cookie(state), path=self._flow.callback)
-        return response
+    def _count(self, limit: RateLimitItemPerMinute, *who: str) -> None:
+        if not self._rate.allows(limit, self.flow.name, *who):
+            raise TooOften
 
     def _state_cookie(self, state: str) -> str:
         """One for each state: somebody may link in two servers at the same time."""
-        return f"{self._flow.name}_{hash_of(state)[:12]}"
+        return f"{self.flow.name}_{hash_of(state)[:12]}"
 
     def _set_cookie(
         self, response: Response, name: str, value: str, path: str, last: timedelta
@@ -176,46 +171,36 @@ class OAuthPages:
             path=path,
             httponly=True,
             samesite="Lax",
-            secure=self._services.settings.public_url.startswith("https://"),
+            secure=self.services.settings.public_url.startswith("https://"),
         )
 
+    # -- errors as pages --------------------------------------------------------------------
 
-# -- errors as pages ------------------------------------------------------------------------------
+    def answer(self, view: Callable[P, Response]) -> Callable[P, Response]:
+        """The view, with pages for its errors; nothing is cached or indexed."""
 
+        @wraps(view)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+            try:
+                # Link scanners and prefetching browsers must not use up a one-time link.
+                response = make_response("", 204) if _is_prefetch() else view(*args, **kwargs)
+            except Exception as error:
+                page = self.error_page(error) or _error_page(error, self.flow)
+                if page is None:
+                    raise
+                response = page
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["X-Robots-Tag"] = "noindex"
+            return response
 
-def with_error_pages(
-    view: Callable[P, Response],
-    flow: OAuthFlow,
-    own_page: Callable[[Exception], Response | None],
-) -> Callable[P, Response]:
-    """The view, with pages for its errors; nothing is cached or indexed.
-
-    Args:
-        own_page: the page for an error that only this kind of flow knows.
-    """
-
-    @wraps(view)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
-        try:
-            # Link scanners and prefetching browsers must not use up a one-time link.
-            response = make_response("", 204) if _is_prefetch() else view(*args, **kwargs)
-        except Exception as error:
-            page = own_page(error) or _error_page(error, flow)
-            if page is None:
-                raise
-            response = page
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Robots-Tag"] = "noindex"
-        return response
-
-    return answer
+        return answer
 
 
 def _is_prefetch() -> bool:
     return request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", "")
 
 
-def _error_page(error: Exception, flow: OAuthFlow) -> Response | None:
+def _error_page(error: Exception, flow: OAuthFlow[A]) -> Response | None:
     again = flow.again()
     match error:
         case Outage():

@@ -52,6 +52,10 @@ def holds(
     return {"personal": PersonalData(what, stays, of, deletes_row)}
 
 
+SECRET = {"secret": True}
+"""`info` of a column that `/mydata` leaves out: random, encrypted or hashed."""
+
+
 def declared(table: "FromClause") -> dict[str, PersonalData]:
     """Column -> what it declares, for those that lead to a person."""
     return {c.name: c.info["personal"] for c in table.columns if "personal" in c.info}

@@ -74,7 +74,11 @@ class _Link:
         """The rows of the person, without the guild and without what is about somebody else."""
         data = declared(self.record.__table__)
         hidden = {"guild_id", self.column, *(data.keys() - self._theirs())}
-        shown = [self._attribute(name) for name in self._columns() if name not in hidden]
+        shown = [
+            self._attribute(column.name)
+            for column in self.record.__table__.columns
+            if column.name not in hidden and "secret" not in column.info
+        ]
         key = [self._attribute(column.name) for column in self.record.__table__.primary_key]
         rows = work.execute(select(*shown).where(self._is_about(subject)).order_by(*key))
         return [dict(row) for row in rows.mappings()]
@@ -103,9 +107,6 @@ class _Link:
             and (one.of == self.column or (self.is_owner and not one.of))
         }
         return {self.column, *others}
-
-    def _columns(self) -> list[str]:
-        return [column.name for column in self.record.__table__.columns]
 
     def _attribute(self, name: str) -> Any:
         return getattr(self.record, name)

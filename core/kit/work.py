@@ -51,6 +51,7 @@ ACROSS_GUILDS = {"across_guilds": True}
 class Lock(StrEnum):
     """What a transaction can lock in a guild, in the order in which it has to."""
 
+    LINKS = "people_links"
     KICK_REVIEW = "kick_review"
     WATCHTIME = "watchtime"
     SLOT_CALLS = "slot_calls"
@@ -61,7 +62,7 @@ class Lock(StrEnum):
     KICK_CHANNEL = "kick_channel"
 
 
-_BEFORE_HANDLERS = 1
+_BEFORE_HANDLERS = 2
 """The first locks are taken while a batch is translated, and never by its handlers."""
 
 

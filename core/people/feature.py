@@ -1,27 +1,54 @@
 """What the people package declares."""
 
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, select
+
 from core.kit.feature import Feature, Task
+from core.kit.personal import Subject
+from core.kit.privacy import personal_data
 from core.kit.words import _
 from core.people.exclusions import messages as exclusions
 from core.people.exclusions.discord import Exclusions
-from core.people.linking import embeds as linking
-from core.people.linking.buttons import StartButton, UnlinkButton
-from core.people.linking.commands import Linking
-from core.people.linking.flow import tidy
+from core.people.exclusions.records import ExcludedName, Exclusion
+from core.people.linking import messages as linking
+from core.people.linking.actions import forget, tidy
+from core.people.linking.discord import Linking, StartButton, UnlinkButton
 from core.people.linking.pages import pages as linking_pages
-from core.people.linklog import embeds as linklog
-from core.people.linklog.commands import LinkLogs
-from core.people.linklog.rules import LinkLogSettings
+from core.people.linklog import messages as linklog
+from core.people.linklog.actions import LinkLogSettings
+from core.people.linklog.discord import LinkLogs
 from core.people.panels import actions as panels
-from core.people.panels.buttons import PanelButton
-from core.people.panels.commands.reactions import PanelReactions
-from core.people.panels.commands.setup import LinkPanels
-from core.people.personal import PERSONAL
+from core.people.panels.discord import LinkPanels, PanelButton
+from core.people.panels.reactions import PanelReactions
+from core.people.panels.records import Panel
+from core.people.records import Link, LinkAttempt, Tombstone, Viewer
+
+_RECORDS = personal_data(LinkAttempt, Panel, Exclusion, ExcludedName, before_forget=forget)
+
+
+def _collect(tx: Connection, subject: Subject) -> dict[str, Any]:
+    columns = (
+        Viewer.platform,
+        Viewer.platform_user_id.label("user_id_there"),
+        Viewer.name.label("name_there"),
+        Viewer.named_at.label("name_seen_at"),
+        Link.linked_at,
+    )
+    same = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
+    theirs = (Viewer.guild_id == subject.guild_id) & (Link.discord_id == subject.discord_id)
+    linked = tx.execute(select(*columns).join(Link, same).where(theirs))
+    return {
+        "linked_accounts": [dict(row) for row in linked.mappings()],
+        **_RECORDS.collect(tx, subject),
+    }
+
 
 FEATURE = Feature(
     "people",
     cogs=(
-        Linking,
+        lambda _services: Linking(),
         LinkPanels,
         PanelReactions,
         lambda _services: LinkLogs(),
@@ -45,5 +72,9 @@ FEATURE = Feature(
         "people.panel": lambda before, after: _("posted a link panel in {target}"),
         "people.panel_withdrawn": lambda before, after: _("removed the link panel from {target}"),
     },
-    personal=PERSONAL,
+    personal=replace(
+        _RECORDS,
+        tables=(*(one.__tablename__ for one in (Viewer, Link, Tombstone)), *_RECORDS.tables),
+        collect=_collect,
+    ),
 )

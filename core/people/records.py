@@ -10,9 +10,11 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     UniqueConstraint,
     select,
+    text,
 )
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column
 
+from core.kit.oauth_flow import OAuthAttempt
 from core.kit.personal import PSEUDONYMOUS, holds
 from core.kit.records import GuildRecord, MemberId, PlatformUserId, ViewerId
 
@@ -85,6 +87,35 @@ class Link(ViewerRecord, kw_only=True):
         ),
         UniqueConstraint("guild_id", "viewer_id", name="people_links_one_per_account"),
         viewer_key("people_links_viewer"),
+    )
+
+
+class LinkAttempt(OAuthAttempt, kw_only=True):
+    """Somebody asked for a link with which to link their account."""
+
+    __tablename__ = "people_link_attempts"
+
+    discord_id: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
+    discord_name: Mapped[str] = mapped_column(
+        info=holds("name"), comment="as shown in the server, when they asked"
+    )
+    discord_handle: Mapped[str] = mapped_column(info=holds("name"), comment="unique on Discord")
+    avatar_url: Mapped[str] = mapped_column(info=holds("text"))
+    by_dm: Mapped[bool] = mapped_column(comment="the member takes direct messages from us")
+    outcome: Mapped[str | None] = mapped_column(
+        default=None, comment="linked, or why not; empty while it is open"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "link_id", name="people_link_attempts_link"),
+        UniqueConstraint("state_hash", name="people_link_attempts_state"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="people_link_attempts_guild"),
+        Index("people_link_attempts_of_member", "guild_id", "discord_id", "asked_at"),
+        Index(
+            "people_link_attempts_unsettled",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL AND outcome IS NULL"),
+        ),
     )
 
 

@@ -142,13 +142,7 @@ def find_link_of_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Link |
 def add_link(
     tx: Connection, guild_id: int, discord_id: int, platform: str, viewer_id: int, now: datetime
 ) -> None:
-    """Link an account with a member.
-
-    Raises:
-        IntegrityError: the member has an account on this platform already
-            (`people_links_one_per_member`), or the account is linked
-            (`people_links_one_per_account`).
-    """
+    """Link an account with a member; both must be free."""
     tx.execute(
         insert(Link).values(
             guild_id=guild_id,

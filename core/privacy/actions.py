@@ -14,8 +14,7 @@ from core.guilds.actions import audit
 from core.kit.crypto import SealBroken, Vault
 from core.kit.personal import SWEPT_AFTER, Personal, Subject
 from core.kit.records import table_of
-from core.kit.work import ACROSS_GUILDS, Lock, Work
-from core.people.linking.store import lock_member
+from core.kit.work import ACROSS_GUILDS, Lock, Work, lock_guild
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 
@@ -29,7 +28,7 @@ def who_asks(
 ) -> Subject:
     """The person as this server knows them. Their links cannot change until the transaction
     ends."""
-    lock_member(tx, guild_id, discord_id)
+    lock_guild(tx, guild_id, Lock.LINKS)
     accounts = list_accounts(tx, guild_id, discord_id)
     return Subject(guild_id, discord_id, now, tuple(dict.fromkeys(names)), accounts)
 

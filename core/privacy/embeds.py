@@ -30,19 +30,6 @@ def _with_link_hint(embed: discord.Embed) -> discord.Embed:
     )
 
 
-def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Check your DMs: I sent you a file"))
-
-
-def dms_are_closed() -> discord.Embed:
-    """For everybody to see, because a typed command cannot be answered privately."""
-    return card(
-        "📪 " + _("Your direct messages are closed"),
-        _("Press the button; only you will see the file."),
-        tone="warning",
-    )
-
-
 def ask_forget(server: str, *, linked: bool) -> discord.Embed:
     """What is deleted and what is kept, above the buttons."""
     embed = card(

@@ -16,7 +16,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     data, forget = data_button(kept), forget_button(kept)
     return Feature(
         "privacy",
-        cogs=(lambda services: Privacy(services, kept, data, forget),),
+        cogs=(lambda services: Privacy(services, data, forget),),
         pages=(lambda _services: pages(),),
         tasks=(sweeping(kept),),
         buttons=(data, forget),

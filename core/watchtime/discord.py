@@ -15,7 +15,7 @@ from core.kit.words import _
 from core.kit.work import Work
 from core.people.actions import find_asked
 from core.people.exclusions import discord as exclusions
-from core.people.linking.buttons import start_button
+from core.people.linking.discord import start_button
 from core.people.records import Viewer
 from core.watchtime import actions, messages, views
 from core.watchtime.rules import Period, WatchtimeSettings

@@ -96,6 +96,7 @@ class Tree:
         return {
             ("discord",): (
                 "*.buttons",
+                "people.panels.reactions",
                 "*.commands",
                 "*.commands.*",
                 "*.discord",

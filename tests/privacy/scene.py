@@ -8,26 +8,27 @@ from typing import Any
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Row, Text, cast, insert, literal_column, select
 
-from core.events import ChatMessageSent, Sender
+from core.events import ChatMessageSent, Person, Sender
 from core.features import load_features
 from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
-from core.kick.accounts.records import attempts as connect_attempts
+from core.kick.accounts.records import ConnectAttempt
 from core.kick.review.records import ReviewItem
 from core.kit.clock import utc_now
 from core.kit.crypto import Vault
 from core.kit.database import METADATA, cache_of
 from core.kit.personal import Personal, Subject
-from core.kit.records import THE_BOT
+from core.kit.records import THE_BOT, MemberId
 from core.kit.work import Work, run_in_guild
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions.actions import exclude_viewer
 from core.people.linking import actions as linking
-from core.people.linklog.rules import LinkLogSettings
+from core.people.linklog.actions import LinkLogSettings
+from core.people.records import LinkAttempt
 from core.privacy import actions
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from core.slot_calls.rules import SlotCallSettings
@@ -83,13 +84,18 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     _watch(tx, guild_id, viewer_id)
     _tell(tx, guild_id, user_id, name)
     discord_id = MIA if user_id == MADCATS else user_id
-    member = linking.Member(
-        guild_id, discord_id, "Mia", "mia", f"https://cdn.example/avatars/{discord_id}/mia.png"
+    attempt = LinkAttempt(
+        discord_id=MemberId(discord_id),
+        discord_name="Mia",
+        discord_handle="mia",
+        avatar_url=f"https://cdn.example/avatars/{discord_id}/mia.png",
+        by_dm=True,
+        asked_at=utc_now(),
     )
-    linking.open_attempt(tx, member, True, utc_now())
-    linking.link_account(
-        tx, guild_id, discord_id, linking.Account("kick", user_id, name), utc_now()
-    )
+    cache_of(tx).clear()
+    with Work(tx, guild_id, actor=discord_id, now=utc_now()) as work:
+        linking.open_attempt(work, attempt)
+        linking.link_account(work, "kick", Person(user_id=user_id, name=name))
     act(
         tx,
         guild_id,
@@ -171,8 +177,12 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
         )
     )
     tx.execute(
-        insert(connect_attempts).values(
-            guild_id=guild_id, link_id=f"l{number}", asked_by=MIA, asked_by_name="mia"
+        insert(ConnectAttempt).values(
+            guild_id=guild_id,
+            link_id=f"l{number}",
+            asked_by=MIA,
+            asked_by_name="mia",
+            asked_at=NOON,
         )
     )
 
@@ -183,6 +193,7 @@ def _lane() -> str:
 
 def ask(tx: Connection, guild_id: int) -> Subject:
     """Mia asks, now."""
+    cache_of(tx).clear()
     return actions.who_asks(tx, guild_id, MIA, ["mia", "Mia 🐈"], utc_now())
 
 

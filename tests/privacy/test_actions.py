@@ -48,7 +48,7 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     told = json.loads(text)
     assert told["about"]["server"] == "Nora's Corner"
     assert told["linked_accounts"][0]["user_id_there"] == MADCATS
-    assert told["attempts_to_link"][0]["your_picture"].endswith("mia.png")
+    assert told["people_link_attempts"][0]["avatar_url"].endswith("mia.png")
     assert told["slot_calls"][0]["slot"] == "Book of Dead"
     assert [row["watched"] for row in told["watchtime_totals"]] == ["10.00 minutes"]
     assert told["watchtime_days"][0]["day"] == "2026-05-01"

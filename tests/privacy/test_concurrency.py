@@ -7,9 +7,11 @@ from threading import Barrier
 
 from sqlalchemy import delete, select
 
+from core.events import Person
 from core.kit.clock import utc_now
 from core.kit.database import Database, key_of
 from core.kit.errors import Outage
+from core.kit.work import run_in_guild
 from core.people import actions as people
 from core.people import store as viewers
 from core.people.exclusions.records import Exclusion
@@ -42,8 +44,8 @@ def test_the_stream_goes_on(database: Database, guild_id: int) -> None:
 
     def link_and_forget(_number: int) -> None:
         with database.begin() as tx:
-            account = linking.Account("kick", MADCATS, NAME)
-            linking.link_account(tx, guild_id, MIA, account, utc_now())
+            mia = Person(user_id=MADCATS, name=NAME)
+            run_in_guild(tx, guild_id, MIA, utc_now(), linking.link_account, "kick", mia)
         with database.begin() as tx:
             forget(tx, guild_id)
 

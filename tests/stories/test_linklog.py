@@ -40,7 +40,7 @@ def ask(stage: Stage, command: str, **options: Any) -> Json:
 def panel(stage: Stage, channel: str) -> None:
     """Something that the log tells."""
     done = stage.discord.slash("nora", channel, "setup_link_panel")
-    assert "stands" in done["response"]["embeds"][0]["title"]
+    assert "is posted" in done["response"]["embeds"][0]["title"]
 
 
 def test_it_is_switched_on_and_tells_and_is_switched_off(stage: Stage) -> None:

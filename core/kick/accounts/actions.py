@@ -6,19 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from core.guilds import store as guilds
 from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
 from core.kick.accounts import store
-from core.kick.accounts.records import Account, KnownChannel, Source, attempts
+from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel
-from core.kit.attempts import new_link_id
 from core.kit.errors import Refusal
 from core.kit.records import MemberId, PlatformUserId
-from core.kit.signed_links import PersonalLink
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.outbox import actions as outbox
@@ -207,24 +205,15 @@ def _from_site(tx: Connection, known: KnownChannel) -> int | None:
 # -- accounts -------------------------------------------------------------------------------------
 
 
-def open_link(work: Work, asked_by_name: str) -> tuple[PersonalLink, guilds.Channel]:
+def open_attempt(work: Work, attempt: ConnectAttempt) -> guilds.Channel:
     """An admin asks for a link with which the streamer of the channel can connect.
 
     Raises:
         Refusal: no channel is configured.
     """
     channel = get_channel(work.tx, work.guild_id)
-    link = PersonalLink(new_link_id(), work.guild_id, work.actor)
-    work.tx.execute(
-        insert(attempts).values(
-            link_id=link.link_id,
-            guild_id=work.guild_id,
-            asked_by=work.actor,
-            asked_by_name=asked_by_name,
-            asked_at=work.now,
-        )
-    )
-    return link, channel
+    work.add(attempt)
+    return channel
 
 
 def connect_account(work: Work, account: Account) -> None:

@@ -1,33 +1,40 @@
-"""Connecting: a link, Kick's consent page, and back; and disconnecting.
+"""Connecting the streamer's Kick account with a server, and disconnecting it.
 
-The state of an attempt is consumed before Kick is asked for anything, so that whatever happens
-afterwards it has worked once. No transaction is open while Kick is asked.
+No transaction is open while Kick is asked.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
-from sqlalchemy import RowMapping
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
-from core.kick.accounts.records import Account
-from core.kick.accounts.records import attempts as table
-from core.kick.accounts.rules import KEEP_ATTEMPTS, LINK_LASTS, STATE_LASTS, missing_scopes
-from core.kick.client import KickClient, User, client_of
+from core.kick.accounts.records import Account, ConnectAttempt
+from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_scopes
+from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
-from core.kit import attempts
 from core.kit.crypto import SealBroken, vault_of
 from core.kit.errors import Outage
-from core.kit.records import GuildId, MemberId, PlatformUserId
+from core.kit.oauth_flow import OAuthFlow
+from core.kit.records import PlatformUserId
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink, SignedLinks
+from core.kit.signed_links import SignedLinks
+from core.kit.words import _
 
-LINKS = SignedLinks("kick.connect", "/connect/kick", LINK_LASTS)
-"""The links that admins get."""
+FLOW = OAuthFlow(
+    "kick_connect",
+    SignedLinks("kick.connect", "/connect/kick", LINK_LASTS),
+    ConnectAttempt,
+    oauth.CALLBACK,
+    STATE_LASTS,
+    "Kick",
+    oauth.consent_url,
+    lambda work: actions.get_channel(work.tx, work.guild_id),
+    again=lambda: _("In Discord, run /connect_kick to get a new link."),
+    nothing=lambda: _("Nothing was connected."),
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -44,15 +51,6 @@ class WrongPerson(Exception):
         super().__init__("the account is not the channel's")
         self.came = came
         self.needed = needed
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What a link's page shows."""
-
-    server: str
-    channel: Channel
-    asked_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,43 +82,7 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     return channel
 
 
-def invite(services: Services, link: PersonalLink) -> Invitation:
-    """What the page of a link shows. Opening it uses nothing up.
-
-    Raises:
-        LinkUsed, LinkForgotten: the link no longer works.
-        Refusal: no channel is configured any more.
-    """
-    with services.database.begin() as tx:
-        row = attempts.get_unused(tx, table, link.guild_id, link.link_id)
-        return Invitation(
-            guilds.list_names(tx).get(link.guild_id, ""),
-            actions.get_channel(tx, link.guild_id),
-            row["asked_by_name"],
-        )
-
-
-def depart(services: Services, link: PersonalLink) -> tuple[str, str]:
-    """Follow the link to Kick: the address there, and the state, which replaces that of an earlier
-    departure. Raises as `invite` does."""
-    invite(services, link)
-    vault = vault_of(services.settings)
-    with services.database.begin() as tx:
-        left = attempts.start(tx, table, link.guild_id, link.link_id, vault, services.clock())
-    return oauth.consent_url(services.settings, left.state, left.verifier), left.state
-
-
-def take_state(services: Services, state: str) -> RowMapping:
-    """Use up the attempt that this state belongs to, whatever happens afterwards.
-
-    Raises:
-        StateUnknown, StateUsed: this state is not valid (any more).
-    """
-    with services.database.begin() as tx:
-        return attempts.take(tx, table, state, services.clock())
-
-
-def arrive(services: Services, attempt: RowMapping, code: str) -> Connected:
+def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
     """The streamer said yes: exchange the code, see who it is, and keep the account.
 
     Raises:
@@ -131,47 +93,40 @@ def arrive(services: Services, attempt: RowMapping, code: str) -> Connected:
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()
-    verifier = attempts.verifier_of(attempt, vault_of(services.settings), now, STATE_LASTS)
+    verifier, vault = FLOW.verifier_of(services, attempt), vault_of(services.settings)
     tokens = oauth.redeem(client, services.settings, code, verifier, now)
+    is_kept = False
     try:
         who = client.account_of(tokens.access)
-    except (Outage, KickRejected) as error:
-        oauth.revoke(client, tokens.access, tokens.refresh)
-        if isinstance(error, Outage):
-            raise
-        raise oauth.GrantEnded(error.reason) from error
-    guild_id = attempt["guild_id"]
-    with services.work_in(guild_id, attempt["asked_by"]) as work:
-        channel = actions.get_channel(work.tx, guild_id)
-        server = guilds.list_names(work.tx).get(guild_id, "")
-        if who.kick_user_id == channel.channel_id:
-            actions.connect_account(work, _account(services, attempt, who, tokens, now))
-    if who.kick_user_id != channel.channel_id:
-        oauth.revoke(client, tokens.access, tokens.refresh)
-        raise WrongPerson(who.name, channel.slug)
-    _log.info("A Kick account is connected", account=who.name, guild_id=guild_id)
+        with services.work_in(attempt.guild_id, attempt.asked_by) as work:
+            channel = actions.get_channel(work.tx, attempt.guild_id)
+            if who.kick_user_id != channel.channel_id:
+                raise WrongPerson(who.name, channel.slug)
+            server = guilds.list_names(work.tx).get(attempt.guild_id, "")
+            account = Account(
+                guild_id=work.guild_id,
+                kick_user_id=PlatformUserId(who.kick_user_id),
+                name=who.name,
+                scopes=list(tokens.scopes),
+                state="connected",
+                access_token=vault.seal(tokens.access),
+                refresh_token=vault.seal(tokens.refresh),
+                expires_at=tokens.expires_at,
+                connected_by=attempt.asked_by,
+                connected_at=now,
+                refreshed_at=now,
+            )
+            actions.connect_account(work, account)
+        is_kept = True
+    except KickRejected as rejected:
+        raise oauth.GrantEnded(rejected.reason) from rejected
+    finally:
+        if not is_kept:
+            oauth.revoke(client, tokens.access, tokens.refresh)
+    _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
     _learn_numbers(services, client, channel)
     _subscribe(services, channel)
     return Connected(server, who.name, tuple(missing_scopes(tokens.scopes)))
-
-
-def _account(
-    services: Services, attempt: RowMapping, who: User, tokens: oauth.Tokens, now: datetime
-) -> Account:
-    vault = vault_of(services.settings)
-    return Account(
-        guild_id=GuildId(attempt["guild_id"]),
-        kick_user_id=PlatformUserId(who.kick_user_id),
-        name=who.name,
-        scopes=list(tokens.scopes),
-        state="connected",
-        access_token=vault.seal(tokens.access),
-        refresh_token=vault.seal(tokens.refresh),
-        expires_at=tokens.expires_at,
-        connected_by=MemberId(attempt["asked_by"]),
-        connected_at=now,
-        refreshed_at=now,
-    )
 
 
 def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> None:
@@ -211,9 +166,3 @@ def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, 
     except SealBroken:
         return account, False
     return account, oauth.revoke(client_of(services.settings), access, refresh)
-
-
-def forget_old_attempts(services: Services) -> None:
-    """Delete links and states that expired long ago."""
-    with services.database.begin() as tx:
-        attempts.end_before(tx, table, services.clock() - KEEP_ATTEMPTS)

@@ -8,13 +8,15 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kick.accounts import actions, channels, connect, messages, primary, store
+from core.kick.accounts.records import ConnectAttempt
 from core.kit.discord_access import is_admin
-from core.kit.discord_own import OwnButton, alone
+from core.kit.discord_own import OwnButton, Person, give
 from core.kit.discord_questions import ConfirmButton, question_view
-from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, sent_by_dm, services_of
+from core.kit.discord_ui import PRIVATE, answer, guild_id_of, run_action, services_of
+from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.words import _
-from core.kit.work import Work, run_in_guild
+from core.kit.work import Work
 
 Context = commands.Context[commands.Bot]
 
@@ -36,14 +38,7 @@ class KickAccounts(commands.Cog):
         """Get a link with which the streamer connects the Kick channel to this server."""
         guild_id = guild_id_of(ctx)
         await asyncio.to_thread(connect.choose, self._services, guild_id, channel, ctx.author.id)
-        assert ctx.guild is not None, "the command is guild_only"
-        embed, view = await invite(self._services, ctx.guild, ctx.author)
-        if await sent_by_dm(ctx.author, embed, view):
-            await answer(ctx, messages.sent_by_dm())
-        elif ctx.interaction is not None:
-            await answer(ctx, embed, view)
-        else:
-            await answer(ctx, messages.dms_are_closed(), alone(LinkButton()))
+        await give(ctx, LinkButton())
 
     @commands.hybrid_command(name="disconnect_kick", extras=PRIVATE)
     @commands.guild_only()
@@ -121,24 +116,6 @@ async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> 
     return member.guild_permissions.manage_guild
 
 
-async def invite(
-    services: Services, guild: discord.Guild, asker: discord.abc.User
-) -> tuple[discord.Embed, discord.ui.View]:
-    """A new link for this admin, as an embed with a button.
-
-    Raises:
-        Refusal: no channel is configured.
-    """
-    now = services.clock()
-    link, channel = await services.database.run(
-        run_in_guild, guild.id, asker.id, now, actions.open_link, asker.display_name
-    )
-    view = discord.ui.View(timeout=None)
-    url = await asyncio.to_thread(connect.LINKS.make, services.settings, link)
-    view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-    return messages.invitation(guild.name, channel.slug), view
-
-
 class LinkButton(OwnButton, template=r"kick_accounts:link"):
     """Gives whoever may manage the server a link of their own."""
 
@@ -152,10 +129,20 @@ class LinkButton(OwnButton, template=r"kick_accounts:link"):
         return await is_admin(interaction, __name__)
 
     async def give(
-        self, services: Services, guild: discord.Guild, person: discord.abc.User
+        self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
-        embed, view = await invite(services, guild, person)
-        return {"embed": embed, "view": view}
+        """Raises Refusal if no channel is configured."""
+        attempt = ConnectAttempt(
+            asked_by=MemberId(person.id),
+            asked_by_name=person.display_name,
+            asked_at=services.clock(),
+        )
+        channel = await services.run_as_bot(guild.id, actions.open_attempt, attempt)
+        make = connect.FLOW.make_link
+        url = await asyncio.to_thread(make, services.settings, attempt, attempt.asked_by)
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label=_("Continue"), url=url))
+        return {"embed": messages.invitation(guild.name, channel.slug), "view": view}
 
 
 class DisconnectButton(

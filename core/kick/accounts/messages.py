@@ -1,4 +1,4 @@
-"""How connecting looks in Discord, pure."""
+"""Embeds about the Kick account and channel."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,19 +25,6 @@ def invitation(server: str, slug: str) -> discord.Embed:
         + "\n-# "
         + _("The link is yours, works once and for 15 minutes."),
         tone="kick",
-    )
-
-
-def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Check your DMs: I sent you a link"), tone="kick")
-
-
-def dms_are_closed() -> discord.Embed:
-    """Openly, where a typed command cannot be answered privately."""
-    return card(
-        "📪 " + _("Your direct messages are closed"),
-        _("Press the button; only you will see the link."),
-        tone="warning",
     )
 
 

@@ -17,8 +17,8 @@ import structlog
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.client import KickClient
 from core.kick.wire import KickRejected
-from core.kit.attempts import Denied, SignInRefused
 from core.kit.errors import Outage, Refusal
+from core.kit.oauth_flow import Denied, SignInRefused
 from core.kit.settings import Settings
 from core.kit.words import _
 

@@ -6,25 +6,23 @@ from typing import Literal
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Column,
     ForeignKeyConstraint,
     PrimaryKeyConstraint,
-    Table,
     Text,
     UniqueConstraint,
     func,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.attempts import attempt_columns
-from core.kit.database import METADATA
-from core.kit.personal import holds
+from core.kit.oauth_flow import OAuthAttempt
+from core.kit.personal import SECRET, holds
 from core.kit.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
 
 AccountState = Literal["connected", "reconnect"]
 Source = Literal["site", "typed"]
 
 _CONNECTION = "the channel's connection; whoever made it disconnects first"
+_TOKEN = "encrypted; empty in the state reconnect"
 
 
 class Account(GuildRecord, kw_only=True):
@@ -39,12 +37,8 @@ class Account(GuildRecord, kw_only=True):
     state: Mapped[AccountState] = mapped_column(
         Text, comment="connected, or reconnect: Kick ended the grant"
     )
-    access_token: Mapped[str] = mapped_column(
-        repr=False, comment="sealed; empty in the state reconnect"
-    )
-    refresh_token: Mapped[str] = mapped_column(
-        repr=False, comment="sealed; empty in the state reconnect"
-    )
+    access_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
+    refresh_token: Mapped[str] = mapped_column(repr=False, info=SECRET, comment=_TOKEN)
     expires_at: Mapped[datetime] = mapped_column(comment="of the access token")
     connected_by: Mapped[MemberId] = mapped_column(
         info=holds("number", stays=_CONNECTION), comment="Discord id of the admin"
@@ -62,23 +56,19 @@ class Account(GuildRecord, kw_only=True):
     )
 
 
-attempts = Table(
-    "kick_connect_attempts",
-    METADATA,
-    Column("guild_id", BigInteger, nullable=False),
-    Column(
-        "asked_by",
-        BigInteger,
-        nullable=False,
-        comment="Discord id of the admin",
-        info=holds("number"),
-    ),
-    Column("asked_by_name", Text, nullable=False, info=holds("name")),
-    *attempt_columns("Kick"),
-    PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
-    UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
-    ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_connect_attempts_guild"),
-)
+class ConnectAttempt(OAuthAttempt, kw_only=True):
+    """An admin asked for a link with which the streamer connects the channel."""
+
+    __tablename__ = "kick_connect_attempts"
+
+    asked_by: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
+    asked_by_name: Mapped[str] = mapped_column(info=holds("name"))
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),
+        UniqueConstraint("state_hash", name="kick_connect_attempts_state"),
+        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_connect_attempts_guild"),
+    )
 
 
 class KnownChannel(GuildRecord, kw_only=True):

@@ -29,9 +29,6 @@ STATE_LASTS = timedelta(minutes=10)
 AHEAD = timedelta(minutes=10)
 """How long before its end a token is renewed. Kick's user tokens live two hours."""
 
-KEEP_ATTEMPTS = timedelta(days=1)
-"""So that a link that was used says so, and not that it is unknown."""
-
 
 def scope_words(scope: str) -> str:
     """A scope in a word."""

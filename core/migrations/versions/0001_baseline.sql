@@ -452,9 +452,9 @@ COMMENT ON COLUMN kick_accounts.scopes IS 'as granted';
 
 COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: Kick ended the grant';
 
-COMMENT ON COLUMN kick_accounts.access_token IS 'sealed; empty in the state reconnect';
+COMMENT ON COLUMN kick_accounts.access_token IS 'encrypted; empty in the state reconnect';
 
-COMMENT ON COLUMN kick_accounts.refresh_token IS 'sealed; empty in the state reconnect';
+COMMENT ON COLUMN kick_accounts.refresh_token IS 'encrypted; empty in the state reconnect';
 
 COMMENT ON COLUMN kick_accounts.expires_at IS 'of the access token';
 
@@ -469,7 +469,7 @@ CREATE TABLE kick_connect_attempts (
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
 	link_id TEXT NOT NULL, 
-	asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
 	verifier TEXT, 
 	started_at TIMESTAMP WITH TIME ZONE, 
@@ -479,17 +479,15 @@ CREATE TABLE kick_connect_attempts (
 	CONSTRAINT kick_connect_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
-COMMENT ON COLUMN kick_connect_attempts.asked_by IS 'Discord id of the admin';
-
 COMMENT ON COLUMN kick_connect_attempts.link_id IS 'random, inside the signed link';
 
 COMMENT ON COLUMN kick_connect_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
 
-COMMENT ON COLUMN kick_connect_attempts.verifier IS 'PKCE, sealed';
+COMMENT ON COLUMN kick_connect_attempts.verifier IS 'PKCE, encrypted';
 
-COMMENT ON COLUMN kick_connect_attempts.started_at IS 'the link was followed to Kick';
+COMMENT ON COLUMN kick_connect_attempts.started_at IS 'when the link was followed to the other site';
 
-COMMENT ON COLUMN kick_connect_attempts.finished_at IS 'somebody came back with the state';
+COMMENT ON COLUMN kick_connect_attempts.finished_at IS 'when somebody came back with the state';
 
 ALTER TABLE kick_connect_attempts ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -678,6 +676,49 @@ COMMENT ON COLUMN people_viewers.named_at IS 'when the name was seen';
 
 ALTER TABLE people_viewers ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE people_link_attempts (
+	guild_id BIGINT NOT NULL, 
+	discord_id BIGINT NOT NULL, 
+	discord_name TEXT NOT NULL, 
+	discord_handle TEXT NOT NULL, 
+	avatar_url TEXT NOT NULL, 
+	by_dm BOOLEAN NOT NULL, 
+	outcome TEXT, 
+	link_id TEXT NOT NULL, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state_hash TEXT, 
+	verifier TEXT, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	finished_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT people_link_attempts_link PRIMARY KEY (guild_id, link_id), 
+	CONSTRAINT people_link_attempts_state UNIQUE (state_hash), 
+	CONSTRAINT people_link_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
+);
+
+CREATE INDEX people_link_attempts_of_member ON people_link_attempts (guild_id, discord_id, asked_at);
+
+CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at) WHERE finished_at IS NOT NULL AND outcome IS NULL;
+
+COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, when they asked';
+
+COMMENT ON COLUMN people_link_attempts.discord_handle IS 'unique on Discord';
+
+COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
+
+COMMENT ON COLUMN people_link_attempts.outcome IS 'linked, or why not; empty while it is open';
+
+COMMENT ON COLUMN people_link_attempts.link_id IS 'random, inside the signed link';
+
+COMMENT ON COLUMN people_link_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
+
+COMMENT ON COLUMN people_link_attempts.verifier IS 'PKCE, encrypted';
+
+COMMENT ON COLUMN people_link_attempts.started_at IS 'when the link was followed to the other site';
+
+COMMENT ON COLUMN people_link_attempts.finished_at IS 'when somebody came back with the state';
+
+ALTER TABLE people_link_attempts ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE people_excluded_names (
 	guild_id BIGINT NOT NULL, 
 	folded_name TEXT NOT NULL, 
@@ -696,51 +737,6 @@ COMMENT ON COLUMN people_excluded_names.name IS 'as the admin wrote it';
 COMMENT ON COLUMN people_excluded_names.excluded IS 'no: this known chat bot may take part here after all';
 
 ALTER TABLE people_excluded_names ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE people_link_attempts (
-	guild_id BIGINT NOT NULL, 
-	discord_id BIGINT NOT NULL, 
-	discord_name TEXT NOT NULL, 
-	discord_handle TEXT NOT NULL, 
-	avatar_url TEXT NOT NULL, 
-	by_dm BOOLEAN NOT NULL, 
-	link_id TEXT NOT NULL, 
-	asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
-	state_hash TEXT, 
-	verifier TEXT, 
-	started_at TIMESTAMP WITH TIME ZONE, 
-	finished_at TIMESTAMP WITH TIME ZONE, 
-	outcome TEXT, 
-	CONSTRAINT people_link_attempts_link PRIMARY KEY (guild_id, link_id), 
-	CONSTRAINT people_link_attempts_state UNIQUE (state_hash), 
-	CONSTRAINT people_link_attempts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
-);
-
-CREATE INDEX people_link_attempts_of_member ON people_link_attempts (guild_id, discord_id, asked_at);
-
-CREATE INDEX people_link_attempts_unsettled ON people_link_attempts (finished_at) WHERE finished_at IS NOT NULL AND outcome IS NULL;
-
-COMMENT ON COLUMN people_link_attempts.discord_id IS 'of the member who asked';
-
-COMMENT ON COLUMN people_link_attempts.discord_name IS 'as shown in the server, at asking';
-
-COMMENT ON COLUMN people_link_attempts.discord_handle IS 'which nobody else has';
-
-COMMENT ON COLUMN people_link_attempts.by_dm IS 'the member takes direct messages from us';
-
-COMMENT ON COLUMN people_link_attempts.link_id IS 'random, inside the signed link';
-
-COMMENT ON COLUMN people_link_attempts.state_hash IS 'SHA-256 of the state, once the link was followed';
-
-COMMENT ON COLUMN people_link_attempts.verifier IS 'PKCE, sealed';
-
-COMMENT ON COLUMN people_link_attempts.started_at IS 'the link was followed to Kick';
-
-COMMENT ON COLUMN people_link_attempts.finished_at IS 'somebody came back with the state';
-
-COMMENT ON COLUMN people_link_attempts.outcome IS 'linked, or why not; empty while it is open';
-
-ALTER TABLE people_link_attempts ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE people_panels (
 	guild_id BIGINT NOT NULL, 

@@ -1,49 +1,65 @@
-"""Linking and unlinking, inside a transaction. `flow` calls Kick between them."""
+"""Linking an account of a platform with a member, and unlinking it.
 
-from dataclasses import dataclass
-from datetime import datetime
+Of Kick's answer only the id and name of the account are kept; the tokens are revoked at once. No
+transaction is open while Kick is asked.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
-from core.events import AccountLinked, AccountUnlinked
+from core.events import AccountLinked, AccountUnlinked, Person
 from core.guilds import store as guilds
+from core.guilds.actions import audit
 from core.inbox import actions as inbox
-from core.kit.attempts import LinkForgotten, new_link_id
-from core.kit.database import savepoint, violated
-from core.kit.errors import Refusal
+from core.kick.accounts import oauth
+from core.kick.client import client_of
+from core.kick.wire import KickRejected
+from core.kit.errors import Outage, Refusal
+from core.kit.oauth_flow import (
+    Denied,
+    LinkForgotten,
+    LinkUsed,
+    OAuthFlow,
+    OtherBrowser,
+    SignInRefused,
+    StateExpired,
+)
+from core.kit.personal import Subject
+from core.kit.services import Services
+from core.kit.signed_links import PersonalLink, SignedLinks
+from core.kit.tasks import for_each
 from core.kit.words import _
-from core.kit.work import Work
+from core.kit.work import ACROSS_GUILDS, Lock, Work, read_records
 from core.outbox import actions as outbox
 from core.people import store as people
 from core.people.actions import find_person
-from core.people.linking import store
-from core.people.linking.rules import GIVEN_UP_AFTER, WITHIN, free_again_at
-from core.people.linking.store import Attempt
-from core.people.linklog import actions as linklog
-from core.people.linklog.rules import LinkNews, Reason
-from core.people.records import Link
+from core.people.linklog.actions import Reason, log_forgotten, log_link
+from core.people.records import Link, LinkAttempt, Viewer
+from core.people.store import KICK
+
+LINK_LASTS = timedelta(hours=1)
+"""From asking for a link to following it."""
+
+STATE_LASTS = timedelta(minutes=10)
+"""From leaving for Kick to coming back."""
+
+MOST_LINKS = 3
+WITHIN = timedelta(minutes=10)
+"""A member gets at most `MOST_LINKS` links in this time."""
+
+GIVEN_UP_AFTER = timedelta(minutes=5)
+"""An attempt that takes longer after coming back from Kick was interrupted: there are four calls to
+Kick, each with a timeout of eleven seconds."""
+
+SCOPES = ("user:read",)
+"""Id and name of the account, and nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member of a server. The name is the one shown there, the handle the account's."""
-
-    guild_id: int
-    discord_id: int
-    name: str
-    handle: str
-    avatar_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account on a platform."""
-
-    platform: str
-    user_id: int
-    name: str
+class LinkedAlready(Exception):
+    """The member has linked an account by now."""
 
 
 class Conflict(Refusal):
@@ -60,18 +76,40 @@ class Conflict(Refusal):
         self.reason: Reason = reason
 
 
-# -- asking for a link --------------------------------------------------------------------------
+# -- attempts -------------------------------------------------------------------------------------
 
 
-def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> Attempt:
-    """A member asks for a link.
+def _require_unlinked(work: Work) -> None:
+    if people.find_link(work.tx, work.guild_id, work.actor):
+        raise LinkedAlready
+
+
+FLOW = OAuthFlow(
+    "people_link",
+    SignedLinks("people.link", "/link/kick", LINK_LASTS),
+    LinkAttempt,
+    oauth.CALLBACK,
+    STATE_LASTS,
+    "Kick",
+    lambda settings, state, verifier: oauth.consent_url(settings, state, verifier, SCOPES),
+    _require_unlinked,
+    again=lambda: _("In Discord, run /link to get a new link."),
+    nothing=lambda: _("Nothing was linked."),
+    prefix="people.",
+)
+
+
+def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
+    """A member asks for a link. Returns the account that they have linked, if there is one.
 
     Raises:
         Refusal: the member has asked too often.
     """
-    store.lock_member(tx, member.guild_id, member.discord_id)
-    asked_at = store.list_asked_at(tx, member.guild_id, member.discord_id, now - WITHIN)
-    again_at = free_again_at(asked_at, now)
+    work.lock(Lock.LINKS)
+    if link := people.find_link(work.tx, work.guild_id, attempt.discord_id):
+        return link
+    theirs = select(LinkAttempt.asked_at).where(LinkAttempt.discord_id == attempt.discord_id)
+    again_at = free_again_at(work.scalars(theirs).all(), work.now)
     if again_at is not None:
         raise Refusal(
             _("You have asked for several links just now."),
@@ -79,190 +117,270 @@ def open_attempt(tx: Connection, member: Member, by_dm: bool, now: datetime) -> 
                 at=int(again_at.timestamp()) + 1
             ),
         )
-    attempt = Attempt(
-        guild_id=member.guild_id,
-        link_id=new_link_id(),
-        discord_id=member.discord_id,
-        discord_name=member.name,
-        discord_handle=member.handle,
-        avatar_url=member.avatar_url,
-        by_dm=by_dm,
-        asked_at=now,
-    )
-    store.add_attempt(tx, attempt)
-    return attempt
+    work.add(attempt)
+    return None
 
 
-# -- the end of an attempt ----------------------------------------------------------------------
+def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
+    """When the member may ask for another link; None if now."""
+    recent = sorted(at for at in asked_at if at > now - WITHIN)
+    return recent[-MOST_LINKS] + WITHIN if len(recent) >= MOST_LINKS else None
 
 
-def fail_attempt(
-    tx: Connection, attempt: Attempt, reason: Reason, now: datetime, kick_name: str = ""
-) -> bool:
-    """Record that an attempt failed; False if it had ended before."""
-    if not store.set_outcome(tx, attempt.guild_id, attempt.link_id, reason):
+def drop_attempt(work: Work, link_id: str) -> None:
+    """Delete an attempt whose link could not be sent, so that it does not count."""
+    attempt = work.find(LinkAttempt, link_id)
+    if attempt is not None and attempt.started_at is None and attempt.finished_at is None:
+        work.delete(attempt)
+
+
+def fail_attempt(work: Work, link_id: str, reason: Reason, kick_name: str = "") -> bool:
+    """Record that the actor's attempt failed; False if it had ended before."""
+    attempt = _find_open(work, link_id)
+    if attempt is None:
         return False
-    member = attempt.discord_id
-    _log(tx, LinkNews(attempt.guild_id, "failed", member, kick_name, reason, member, now))
+    attempt.outcome = reason
+    log_link(work, "failed", attempt.discord_id, kick_name, reason)
     return True
 
 
-def finish_attempt(
-    tx: Connection, attempt: Attempt, account: Account, now: datetime
-) -> Link | Conflict:
-    """Link the account whose owner agreed, or record the conflict.
+def _find_open(work: Work, link_id: str) -> LinkAttempt | None:
+    """The attempt, locked until the transaction ends; None if it has ended or was deleted."""
+    attempt = work.get(LinkAttempt, (work.guild_id, link_id), with_for_update=True)
+    return attempt if attempt is not None and attempt.outcome is None else None
+
+
+def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
+    """Link the Kick account whose owner agreed, or record the conflict.
 
     Raises:
         LinkForgotten: the attempt was deleted, as `/forgetme` does, or has ended.
     """
-    # In the order of whoever forgets the member.
-    store.lock_member(tx, attempt.guild_id, attempt.discord_id)
-    if not store.hold_open(tx, attempt.guild_id, attempt.link_id):
+    work.lock(Lock.LINKS)
+    attempt = _find_open(work, link_id)
+    if attempt is None:
         raise LinkForgotten
     try:
-        link = link_account(tx, attempt.guild_id, attempt.discord_id, account, now)
+        link = link_account(work, KICK, person)
     except Conflict as conflict:
-        fail_attempt(tx, attempt, conflict.reason, now, account.name)
+        fail_attempt(work, link_id, conflict.reason, person.name)
         return conflict
-    store.set_outcome(tx, attempt.guild_id, attempt.link_id, "linked")
-    if attempt.by_dm:
-        _confirm(tx, attempt, link, now)
+    attempt.outcome = "linked"
+    _tell_member(work, attempt, "people.linked", account=link.viewer_name)
     return link
 
 
-def _confirm(tx: Connection, attempt: Attempt, link: Link, now: datetime) -> None:
-    server = guilds.list_names(tx).get(attempt.guild_id, "")
-    with Work(tx, attempt.guild_id, now=now) as work:
+def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) -> None:
+    if attempt.by_dm:
         outbox.post_to_user(
             work,
             attempt.discord_id,
-            "people.linked",
-            f"people.linked:{attempt.link_id}",
-            {"account": link.viewer_name, "server": server},
+            kind,
+            f"{kind}:{attempt.link_id}",
+            payload | {"server": guilds.list_names(work.tx).get(work.guild_id, "")},
             if_possible=True,
         )
 
 
-def give_up_attempts(tx: Connection, now: datetime) -> int:
-    """Fail the attempts during which the bot was stopped; returns how many."""
-    unsettled = store.list_unsettled(tx, now - GIVEN_UP_AFTER)
-    return sum(_give_up(tx, attempt, now) for attempt in unsettled)
+def decline(services: Services, link: PersonalLink) -> None:
+    """Disable a link that somebody else opened, also for whoever is at Kick with it.
+
+    Raises:
+        LinkUsed, LinkForgotten, LinkedAlready: the link no longer works.
+    """
+    with services.work_in(link.guild_id, link.discord_id) as work:
+        FLOW.get_unused(work, link.link_id).finished_at = work.now
+        if not fail_attempt(work, link.link_id, "not_me"):
+            raise LinkUsed
 
 
-def _give_up(tx: Connection, attempt: Attempt, now: datetime) -> bool:
-    if not fail_attempt(tx, attempt, "interrupted", now):
-        return False
-    if attempt.by_dm:  # the browser shows every other failure
-        with Work(tx, attempt.guild_id, now=now) as work:
-            outbox.post_to_user(
-                work,
-                attempt.discord_id,
-                "people.interrupted",
-                f"people.interrupted:{attempt.link_id}",
-                {"server": guilds.list_names(tx).get(attempt.guild_id, "")},
-                if_possible=True,
-            )
-    return True
+def note_expired(services: Services, link: PersonalLink) -> None:
+    """Somebody opened an expired link. Whoever went to Kick in time may still come back."""
+    with services.work_in(link.guild_id, link.discord_id) as work:
+        try:
+            attempt = FLOW.get_unused(work, link.link_id)
+        except (LinkForgotten, LinkUsed, LinkedAlready):
+            return
+        if not FLOW.may_return(attempt, work.now):
+            fail_attempt(work, link.link_id, "expired")
 
 
-# -- links --------------------------------------------------------------------------------------
+def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
+    """Link the account whose owner agreed at Kick.
+
+    Raises:
+        StateExpired: that came too late.
+        LinkForgotten: the member asked to be forgotten in the meantime.
+        Conflict: the account or the member is linked otherwise.
+        oauth.GrantEnded: Kick rejected the code.
+        Refusal: Kick rejected our app.
+        Outage: Kick does not answer.
+    """
+    client, verifier = client_of(services.settings), FLOW.verifier_of(services, attempt)
+    tokens = oauth.redeem(client, services.settings, code, verifier, services.clock())
+    try:
+        who = client.account_of(tokens.access)
+    except KickRejected as rejected:
+        raise oauth.GrantEnded(rejected.reason) from rejected
+    else:
+        person = Person(user_id=who.kick_user_id, name=who.name)
+        with services.work_in(attempt.guild_id, attempt.discord_id) as work:
+            ended = finish_attempt(work, attempt.link_id, person)
+    finally:
+        oauth.revoke(client, tokens.access, tokens.refresh)
+    if isinstance(ended, Conflict):
+        raise ended
+    return ended
 
 
-def link_account(
-    tx: Connection, guild_id: int, discord_id: int, account: Account, now: datetime
-) -> Link:
-    """Link an account with a member, who may have left the server. Doing it again does nothing.
+def note_failure(services: Services, attempt: LinkAttempt, error: Exception) -> None:
+    """Record why an attempt failed. After an unexpected error `give_up` does it later."""
+    reason: Reason | None = None
+    match error:
+        case OtherBrowser():
+            reason = "other_browser"
+        case Denied():
+            reason = "denied"
+        case StateExpired():
+            reason = "late"
+        case SignInRefused():
+            reason = "not_accepted"
+        case Outage():
+            reason = "kick_away" if error.service == "Kick" else None
+        case Refusal():
+            reason = "bot_refused"
+    if reason is not None:
+        with services.work_in(attempt.guild_id, attempt.discord_id) as work:
+            fail_attempt(work, attempt.link_id, reason)
+
+
+def tidy(services: Services) -> None:
+    """Fail attempts that were interrupted, and delete old ones."""
+    give_up(services)
+    FLOW.forget_old(services)
+
+
+def give_up(services: Services) -> None:
+    """Fail the attempts during which the bot was stopped. The browser shows every other failure."""
+    interrupted = select(LinkAttempt).where(
+        LinkAttempt.finished_at < services.clock() - GIVEN_UP_AFTER, LinkAttempt.outcome.is_(None)
+    )
+    with services.database.begin() as tx:
+        found = read_records(tx, interrupted.execution_options(**ACROSS_GUILDS))
+
+    def give_up_one(attempt: LinkAttempt) -> None:
+        with services.work_in(attempt.guild_id, attempt.discord_id) as work:
+            if fail_attempt(work, attempt.link_id, "interrupted"):
+                _tell_member(work, attempt, "people.interrupted")
+
+    for_each(found, give_up_one)
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+
+def link_account(work: Work, platform: str, person: Person) -> Link:
+    """Link an account with the actor, who may have left the server. Doing it again does nothing.
 
     Raises:
         Conflict: the account is another member's, or the member has linked another one.
     """
-    platform, user_id, viewer_id = account.platform, account.user_id, None
-    try:
-        with savepoint(tx):  # drops the viewer if linking fails
-            viewer_id = people.set_viewer(tx, guild_id, platform, user_id, account.name, now)
-            people.add_link(tx, guild_id, discord_id, platform, viewer_id, now)
-    except IntegrityError as error:
-        known = people.find_link(tx, guild_id, discord_id, platform)
-        if known is not None and known.viewer_id == viewer_id:
-            return known
-        raise _conflict(violated(error), known) from error
-    inbox.publish(
-        tx,
-        AccountLinked(
-            key=_key(platform, viewer_id, discord_id, now),
-            guild_id=guild_id,
-            at=now,
-            platform=platform,
-            discord_id=discord_id,
-            viewer_id=viewer_id,
-            name=account.name,
-        ),
-    )
-    _log(tx, LinkNews(guild_id, "linked", discord_id, account.name, None, discord_id, now))
-    link = people.find_link(tx, guild_id, discord_id, platform)
-    assert link is not None, "it was added above"
-    return link
-
-
-def _conflict(broken: str | None, known: Link | None) -> Conflict:
-    if broken == "people_links_one_per_member":
-        return Conflict(
+    work.lock(Lock.LINKS)
+    own = people.find_link(work.tx, work.guild_id, work.actor, platform)
+    same_viewer = (Viewer.guild_id == Link.guild_id) & (Viewer.viewer_id == Link.viewer_id)
+    same_account = (Viewer.platform == platform) & (Viewer.platform_user_id == person.user_id)
+    of_account = work.scalar(select(Link).join(Viewer, same_viewer).where(same_account))
+    if own is not None and of_account is not None and own.viewer_id == of_account.viewer_id:
+        return own
+    if own is not None:
+        raise Conflict(
             "other_account",
             _("You have linked another Kick account in this server: {name}.").format(
-                name=known.viewer_name if known else "?"
+                name=own.viewer_name
             ),
             _("In Discord, run /unlink first, then /link again."),
         )
-    assert broken == "people_links_one_per_account", broken
-    return Conflict(
-        "account_taken",
-        _("This Kick account is linked with somebody else in this server."),
-        _(
-            "If it is yours, run /unlink from the other Discord account, or ask a moderator of the "
-            "server for help. Then run /link again."
+    if of_account is not None:
+        raise Conflict(
+            "account_taken",
+            _("This Kick account is linked with somebody else in this server."),
+            _(
+                "If it is yours, run /unlink from the other Discord account, or ask a moderator of "
+                "the server for help. Then run /link again."
+            ),
+        )
+    viewer_id = people.set_viewer(
+        work.tx, work.guild_id, platform, person.user_id, person.name, work.now
+    )
+    people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now)
+    link = people.find_link(work.tx, work.guild_id, work.actor, platform)
+    assert link is not None, "it was added above"
+    inbox.publish(
+        work.tx,
+        AccountLinked(
+            key=_key(work, link),
+            guild_id=work.guild_id,
+            at=work.now,
+            platform=platform,
+            discord_id=work.actor,
+            viewer_id=viewer_id,
+            name=person.name,
         ),
     )
+    log_link(work, "linked", work.actor, link.viewer_name)
+    return link
 
 
-def get_link(tx: Connection, guild_id: int, text: str) -> Link:
+def get_link(work: Work, text: str) -> Link:
     """Find a link by a mention, a Discord id or a name on Kick.
 
     Raises:
         Refusal: there is none.
     """
-    viewer = find_person(tx, guild_id, text)
-    link = people.find_link_of_viewer(tx, guild_id, viewer.viewer_id)
+    viewer = find_person(work.tx, work.guild_id, text)
+    link = people.find_link_of_viewer(work.tx, work.guild_id, viewer.viewer_id)
     if link is None:
         raise Refusal(_("{name} on Kick is not linked with anybody.").format(name=viewer.name))
     return link
 
 
-def unlink_account(tx: Connection, link: Link, actor: int, now: datetime) -> bool:
+def unlink_account(work: Work, link: Link) -> bool:
     """Delete a link; False if it is gone already. What was earned stays with the account."""
-    if not people.end_link(tx, link):
+    if not _end_link(work, link):
         return False
-    guild_id, member, name = link.guild_id, link.discord_id, link.viewer_name
-    inbox.publish(
-        tx,
-        AccountUnlinked(
-            key=_key(link.platform, link.viewer_id, member, now),
-            guild_id=guild_id,
-            at=now,
-            platform=link.platform,
-            discord_id=member,
-            viewer_id=link.viewer_id,
-        ),
-    )
-    if actor != member:
-        guilds.post_audit(tx, guild_id, actor, "people.unlink", str(member), before=name)
-    _log(tx, LinkNews(guild_id, "unlinked", member, name, None, actor, now))
+    if work.actor != link.discord_id:
+        audit(work, "people.unlink", str(link.discord_id), before=link.viewer_name)
+    log_link(work, "unlinked", link.discord_id, link.viewer_name)
     return True
 
 
-def _log(tx: Connection, news: LinkNews) -> None:
-    linklog.log_link(tx, news, *store.find_looks(tx, news.guild_id, news.actor))
+def forget(work: Work, subject: Subject) -> None:
+    """Unlink whoever asked to be forgotten, and leave a pseudonym with a keyed fingerprint of each
+    account."""
+    for link in work.scalars(select(Link).where(Link.discord_id == subject.discord_id)).all():
+        _end_link(work, link)
+    people.set_forgotten(work.tx, subject)
+    log_forgotten(work, subject)
 
 
-def _key(platform: str, viewer_id: int, discord_id: int, at: datetime) -> str:
+def _end_link(work: Work, link: Link) -> bool:
+    """False if it is gone already, even if the two were linked again since."""
+    if not people.end_link(work.tx, link):
+        return False
+    inbox.publish(
+        work.tx,
+        AccountUnlinked(
+            key=_key(work, link),
+            guild_id=work.guild_id,
+            at=work.now,
+            platform=link.platform,
+            discord_id=link.discord_id,
+            viewer_id=link.viewer_id,
+        ),
+    )
+    return True
+
+
+def _key(work: Work, link: Link) -> str:
     """Linking the same two again later is another event."""
-    return f"{platform}:{viewer_id}:{discord_id}:{at.isoformat()}"
+    return f"{link.platform}:{link.viewer_id}:{link.discord_id}:{work.now.isoformat()}"

@@ -1,13 +1,4 @@
-"""Web pages of linking: the page of a personal link, the redirect to Kick, and the way back.
-
-Beside what `core/kit/oauth_pages.py` lists:
-
-| outcome | status |
-|---|---|
-| the link's page; linked; "that is not me" | 200 |
-| off to Kick | 302 |
-| the member is linked already; the two are linked otherwise | 409 |
-"""
+"""Web pages of linking: the page of a personal link, "that is not me", and the end."""
 
 import math
 
@@ -15,73 +6,44 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from core.guilds import store as guilds
 from core.kick.accounts import oauth
-from core.kit.oauth_pages import OAuthFlow, OAuthPages, with_error_pages
+from core.kit.oauth_pages import OAuthPages
 from core.kit.services import Services
-from core.kit.signed_links import LinkExpired, PersonalLink
+from core.kit.signed_links import PersonalLink
 from core.kit.web import word
 from core.kit.words import _
-from core.people.linking import flow
-from core.people.linking.actions import Conflict
-from core.people.linking.flow import LINKS, LinkedAlready, Taken
-from core.people.linking.rules import LINK_LASTS, STATE_LASTS
-
-FLOW = OAuthFlow(
-    "people_link",
-    LINKS,
-    oauth.CALLBACK,
-    STATE_LASTS,
-    "Kick",
-    again=lambda: _("In Discord, run /link to get a new link."),
-    nothing=lambda: _("Nothing was linked."),
-)
+from core.kit.work import Work
+from core.people.linking import actions
+from core.people.linking.actions import FLOW, LINK_LASTS, Conflict, LinkedAlready
+from core.people.records import LinkAttempt
 
 
 def pages(services: Services) -> Blueprint:
     """The pages of a link, and the view for viewers who come back from Kick."""
     blueprint = Blueprint("people_linking", __name__, template_folder="templates")
-    views = _Views(services)
-    page = f"{LINKS.path}/<token>"
-    for method, path, endpoint, view in (
-        ("GET", page, "show", views.show),
-        ("GET", f"{page}/continue", "depart", views.depart),
-        ("POST", f"{page}/not-me", "decline", views.decline),
-    ):
-        answer = with_error_pages(view, FLOW, _failure)
-        blueprint.add_url_rule(path, endpoint, answer, methods=[method])
-    oauth.answer_states(blueprint, flow.PREFIX, with_error_pages(views.arrive, FLOW, _failure))
+    views = _Views(services, FLOW)
+    views.add_to(blueprint)
+    not_me = f"{FLOW.links.path}/<token>/not-me"
+    blueprint.post(not_me, endpoint="decline")(views.answer(views.decline))
+    oauth.answer_states(blueprint, FLOW.prefix, views.answer(views.arrive))
     return blueprint
 
 
-class _Views:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._oauth = OAuthPages(services, FLOW)
-
-    def show(self, token: str) -> Response:
+class _Views(OAuthPages[LinkAttempt]):
+    def link_page(self, work: Work, attempt: LinkAttempt, **given: object) -> str:
         """Which Discord account is about to be linked, and where: is this you?"""
-        question = flow.look(self._services, self._read(token))
-        seen = self._oauth.seen()
-        left = question.attempt.asked_at + LINK_LASTS - self._services.clock()
-        page = render_template(
+        left = attempt.asked_at + LINK_LASTS - work.now
+        return render_template(
             "people/link.html",
-            question=question,
-            # A GET link: a form would need leave to be redirected to Kick.
-            onward=url_for("people_linking.depart", token=token, seen=seen),
-            not_me=url_for("people_linking.decline", token=token),
+            attempt=attempt,
+            server=guilds.list_names(work.tx).get(work.guild_id, ""),
+            not_me=url_for(".decline", **(request.view_args or {})),
             minutes=max(1, math.ceil(left.total_seconds() / 60)),
-            sent_back=self._oauth.was_sent_back(),
+            **given,
         )
-        return self._oauth.show(page, seen)
-
-    def depart(self, token: str) -> Response:
-        """Off to Kick, once the page was seen here."""
-        link = self._read(token)
-        self._oauth.check_seen()
-        return self._oauth.depart(*flow.depart(self._services, link))
 
     def decline(self, token: str) -> Response:
         """Somebody else's link."""
-        flow.decline(self._services, self._read(token))
+        actions.decline(self.services, self.read(token))
         return word(
             200,
             _("Nothing was linked."),
@@ -89,51 +51,29 @@ class _Views:
             mark="👍",
         )
 
-    def arrive(self) -> Response:
-        """Back from Kick."""
-        self._oauth.count_address()
-        state = request.args.get("state", "")
-        taken = flow.take(self._services, state)
-        try:
-            self._oauth.check_browser(state)
-            response = self._finish(taken)
-        except Exception as error:
-            flow.note_failure(self._services, taken.attempt, error)
-            raise
-        return self._oauth.close(response, state)
+    def finish(self, attempt: LinkAttempt, error: str, code: str) -> Response:
+        oauth.check_answer(error)
+        link = actions.arrive(self.services, attempt, code)
+        with self.services.database.begin() as tx:
+            server = guilds.list_names(tx).get(attempt.guild_id, "")
+        page = render_template("people/linked.html", link=link, attempt=attempt, server=server)
+        return make_response(page)
 
-    def _finish(self, taken: Taken) -> Response:
-        oauth.check_answer(request.args.get("error", ""))
-        link = flow.arrive(self._services, taken, request.args.get("code", ""))
-        with self._services.database.begin() as tx:
-            server = guilds.list_names(tx).get(link.guild_id, "")
-        return make_response(
-            render_template(
-                "people/linked.html",
-                link=link,
-                server=server,
-                discord_name=taken.attempt.discord_name,
-            )
-        )
+    def note_expired(self, link: PersonalLink) -> None:
+        actions.note_expired(self.services, link)
 
-    def _read(self, token: str) -> PersonalLink:
-        try:
-            return self._oauth.read(token)
-        except LinkExpired as expired:
-            flow.note_expired(self._services, expired.link)
-            raise
+    def note_failure(self, attempt: LinkAttempt, error: Exception) -> None:
+        actions.note_failure(self.services, attempt, error)
 
-
-def _failure(error: Exception) -> Response | None:
-    """The page for what can go wrong here alone; None for all else."""
-    match error:
-        case Conflict():
-            return word(409, error.what, error.remedy, mark="🚫")
-        case LinkedAlready():
-            return word(
-                409,
-                _("This Discord account is linked already."),
-                _("Run /link in Discord to see with which Kick account, /unlink to end it."),
-                mark="🔗",
-            )
-    return None
+    def error_page(self, error: Exception) -> Response | None:
+        match error:
+            case Conflict():
+                return word(409, error.what, error.remedy, mark="🚫")
+            case LinkedAlready():
+                return word(
+                    409,
+                    _("This Discord account is linked already."),
+                    _("Run /link in Discord to see with which Kick account, /unlink to end it."),
+                    mark="🔗",
+                )
+        return None

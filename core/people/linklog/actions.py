@@ -1,100 +1,108 @@
-"""Posting to the link log, in the transaction of what is logged, and switching it on and off."""
+"""The link log: every link, failure, conflict and unlink, and what happens to link panels."""
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import select
 
-from core.guilds.actions import change_settings, load_settings, setting
+from core.guilds.actions import load_settings
+from core.kit.guild_settings import GuildSettings, channel, switch
 from core.kit.personal import Subject
+from core.kit.records import MemberId
 from core.kit.work import Work
 from core.outbox import actions as outbox
-from core.people.linklog.rules import LinkLogSettings, LinkNews, PanelNews
+from core.people.records import LinkAttempt
 
 LINK_KIND = "people.link_log"
 PANEL_KIND = "people.panel_log"
 
+Kind = Literal["linked", "failed", "unlinked"]
+PanelNews = Literal["posted", "withdrawn", "gone"]
+
+Reason = Literal[
+    "expired",  # the link from Discord was opened too late
+    "not_me",  # whoever opened the link said that the Discord account is not theirs
+    "other_browser",  # came back from Kick in another browser
+    "late",  # came back from Kick too late
+    "denied",  # declined on Kick
+    "not_accepted",  # Kick rejected the sign-in
+    "kick_away",  # Kick did not answer
+    "bot_refused",  # Kick rejected the bot's app
+    "account_taken",  # conflict: the Kick account is another member's
+    "other_account",  # conflict: the member has linked another Kick account
+    "interrupted",  # the bot was stopped in the middle
+]
+"""Why linking failed."""
+
 _log = structlog.get_logger(__name__)
 
 
-def log_link(tx: Connection, news: LinkNews, actor_name: str, actor_picture: str) -> None:
-    """Something happened to a member's link. Name and picture are empty if nobody knows them."""
+class LinkLogSettings(GuildSettings, feature="people"):
+    """What an admin can set."""
+
+    link_log: bool = switch(
+        "Whether everything that happens to links is posted in the link log's channel.",
+        default=False,
+    )
+    link_log_channel: int = channel(
+        "The Discord channel of the link log; best one that only moderators see."
+    )
+
+
+def log_link(
+    work: Work, kind: Kind, discord_id: int, kick_name: str = "", reason: Reason | None = None
+) -> None:
+    """The actor has linked or unlinked a member, or failed to.
+
+    Args:
+        kick_name: empty while the account is not known.
+    """
+    asked = (
+        select(LinkAttempt.discord_name, LinkAttempt.avatar_url)
+        .where(LinkAttempt.discord_id == work.actor)
+        .order_by(LinkAttempt.asked_at.desc())
+    )
+    name, picture = work.execute(asked.limit(1)).first() or ("", "")
     payload = {
-        "kind": news.kind,
-        "discord_id": news.discord_id,
-        "actor_name": actor_name,
-        "actor_picture": actor_picture,
-        "kick_name": news.kick_name,
-        "reason": news.reason,
-        "actor": news.actor,
+        "kind": kind,
+        "discord_id": discord_id,
+        "actor_name": name,
+        "actor_picture": picture,
+        "kick_name": kick_name,
+        "reason": reason,
+        "actor": work.actor,
     }
-    key = f"{news.kind}:{news.discord_id}:{news.kick_name}:{news.reason}"
-    _post(tx, news.guild_id, LINK_KIND, key, payload, news.at)
+    _post(work, LINK_KIND, f"{kind}:{discord_id}:{kick_name}:{reason}", payload)
     _log.info(
         "A link changed, or could not be made",
-        kind=news.kind,
-        reason=news.reason,
-        member=news.discord_id,
-        actor=news.actor,
-        guild_id=news.guild_id,
+        kind=kind,
+        reason=reason,
+        member=discord_id,
+        actor=work.actor,
+        guild_id=work.guild_id,
     )
 
 
-def log_forgotten(tx: Connection, subject: Subject) -> None:
+def log_forgotten(work: Work, subject: Subject) -> None:
     """Somebody asked to be forgotten. The log does not say who."""
     name = subject.pseudonym
-    payload = {
-        "kind": "forgotten",
-        "discord_id": 0,
-        "kick_name": name,
-        "reason": None,
-        "actor": 0,
-    }
-    _post(tx, subject.guild_id, LINK_KIND, f"forgotten:{name}", payload, subject.at)
+    payload = {"kind": "forgotten", "discord_id": 0, "kick_name": name, "reason": None, "actor": 0}
+    _post(work, LINK_KIND, f"forgotten:{name}", payload)
 
 
-def log_panel(work: Work, news: PanelNews, panel_channel: int, actor: int | None) -> None:
+def log_panel(work: Work, news: PanelNews, panel_channel: int, actor: MemberId | None) -> None:
     """Something happened to a link panel. Discord does not always say who did it."""
     payload = {"news": news, "channel": panel_channel, "actor": actor}
-    key = f"{news}:{panel_channel}"
-    _post(work.tx, work.guild_id, PANEL_KIND, key, payload, work.now)
+    _post(work, PANEL_KIND, f"{news}:{panel_channel}", payload)
 
 
-def _post(
-    tx: Connection, guild_id: int, kind: str, key: str, payload: dict[str, Any], at: datetime
-) -> None:
-    declared = LinkLogSettings.declared
-    channel_id = setting(tx, guild_id, declared["link_log_channel"])
-    if channel_id and setting(tx, guild_id, declared["link_log"]):
-        when = at.isoformat()
-        with Work(tx, guild_id, now=at) as work:
-            outbox.post_to_channel(
-                work, channel_id, kind, f"{kind}:{key}:{when}", payload | {"at": when}
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the log is set, and the latest reason why an entry could not be delivered."""
-
-    enabled: bool
-    channel_id: int | None
-    trouble: str | None
-
-
-def get_status(work: Work) -> Status:
-    """Settings of the log, and what could not be delivered."""
-    settings = load_settings(work, LinkLogSettings)
-    return Status(
-        enabled=settings.link_log,
-        channel_id=settings.link_log_channel or None,
-        trouble=outbox.find_error(work, LINK_KIND, PANEL_KIND),
-    )
-
-
-def configure(work: Work, *, enabled: bool, channel_id: int | None = None) -> Status:
-    """Switch the log on or off. Without a channel the one before stays."""
-    change_settings(work, LinkLogSettings, link_log_channel=channel_id, link_log=enabled)
-    return get_status(work)
+def _post(work: Work, kind: str, key: str, payload: dict[str, Any]) -> None:
+    settings, when = load_settings(work, LinkLogSettings), work.now.isoformat()
+    if settings.link_log and settings.link_log_channel:
+        outbox.post_to_channel(
+            work,
+            settings.link_log_channel,
+            kind,
+            f"{kind}:{key}:{when}",
+            payload | {"at": when},
+        )

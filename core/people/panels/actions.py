@@ -1,20 +1,19 @@
-"""What one can do with link panels, inside a transaction. Discord is asked before and after."""
+"""What one can do with link panels. Discord is asked before and after, outside of transactions."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from core.guilds.actions import audit
 from core.kit.health_item import HealthItem
+from core.kit.records import table_of
 from core.kit.words import _
 from core.kit.work import ACROSS_GUILDS, Lock, Work
-from core.people.linklog import actions as linklog
-from core.people.linklog.rules import PanelNews
+from core.people.linklog.actions import PanelNews, log_panel
 from core.people.panels.records import Panel, State
 
-TOLD_FOR = timedelta(days=1)
+SHOWN_FOR = timedelta(days=1)
 """How long the health page says that a panel was deleted."""
 
 _ALL = select(Panel).order_by(Panel.posted_at, Panel.message_id)
@@ -99,7 +98,7 @@ def _end(work: Work, panel: Panel, state: State) -> None:
 def _log(work: Work, news: PanelNews, panel: Panel) -> None:
     """Discord does not say who deleted a message."""
     actor = None if news == "gone" else work.actor
-    linklog.log_panel(work, news, panel.channel_id, actor)
+    log_panel(work, news, panel.channel_id, actor)
 
 
 def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
@@ -111,9 +110,9 @@ def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """For the health page: every server's panels that are in trouble, or were found gone lately and
-    have no other one in their channel."""
-    panels = cast("Table", Panel.__table__)
+    """For the health page: every server's panels that cannot work, or were deleted recently and
+    not replaced in their channel."""
+    panels = table_of(Panel)
     posted = panels.alias("posted")
     replaced = select(posted.c.message_id).where(
         posted.c.guild_id == panels.c.guild_id,
@@ -121,7 +120,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         posted.c.state == "posted",
     )
     in_trouble = (panels.c.state == "posted") & panels.c.trouble.is_not(None)
-    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - TOLD_FOR)
+    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - SHOWN_FOR)
     wanted = select(panels.c.guild_id, panels.c.channel_name, panels.c.trouble).where(
         in_trouble | (is_gone & ~replaced.exists())
     )

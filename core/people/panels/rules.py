@@ -1,4 +1,4 @@
-"""Which emoji a panel can have, and what the bot has to be allowed where it stands."""
+"""Which emoji a panel can have, and which permissions it needs."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ NEEDED = (
     "manage_messages",
     "pin_messages",
 )
-"""To post, to react, to take the reactions of others away, to pin."""
+"""To post, to react, to remove the reactions of others, to pin."""
 
 MOST_CHARACTERS = 20
 """Of an emoji; a family of four with skin tones has eleven."""
@@ -44,7 +44,7 @@ def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
 
 
 def _may_be_emoji(typed: str) -> bool:
-    """Discord has the last word; this spares it what surely is none."""
+    """A first check; Discord decides."""
     if not typed or typed.isascii() or len(typed) > MOST_CHARACTERS:
         return False
     return not any(unicodedata.category(c)[0] in "LZ" for c in typed)
@@ -59,5 +59,5 @@ def same_emoji(written: str, emoji_id: int | None, name: str | None) -> bool:
 
 
 def _plain(emoji: str) -> str:
-    """Without the sign that asks for colours, which comes and goes on the way."""
+    """Without the variation selector, which clients add or drop."""
     return emoji.replace(_VARIATION, "")

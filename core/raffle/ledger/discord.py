@@ -14,7 +14,7 @@ from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, sho
 from core.kit.paginator import Page, Paginator, Reader, link_to, nearest_page, show
 from core.kit.words import _, plural
 from core.kit.work import Work
-from core.people.linking.buttons import StartButton, start_button
+from core.people.linking.discord import StartButton, start_button
 from core.people.records import Viewer
 from core.people.store import find_link
 from core.raffle.actions import get_shown

@@ -16,14 +16,15 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from core.kick.accounts import actions, store
-from core.kick.accounts.connect import LINKS
+from core.kick.accounts.connect import FLOW
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
-from core.kick.accounts.records import Account
+from core.kick.accounts.records import Account, ConnectAttempt
 from core.kit.bus import LocalBus
 from core.kit.clock import utc_now
 from core.kit.crypto import vault_of
 from core.kit.database import Database
+from core.kit.records import MemberId
 from core.kit.services import Services
 from core.kit.web import edge
 from sandbox.kick.driver import KickDriver
@@ -31,6 +32,7 @@ from sandbox.serve import Sandbox
 from tests.conftest import GUILD
 from tests.kick.rig import NORA, follow, settings
 
+LINKS = FLOW.links
 ADMIN = 310_000_000_000_000_002
 
 
@@ -101,9 +103,12 @@ class Office:
 
     def link(self, guild_id: int = GUILD, asked_by: int = ADMIN) -> str:
         """What `/connect_kick` hands out."""
+        attempt = ConnectAttempt(
+            asked_by=MemberId(asked_by), asked_by_name="Tomas", asked_at=self.clock()
+        )
         with self.services.work_in(guild_id, asked_by) as work:
-            link, _channel = actions.open_link(work, "Tomas")
-        return LINKS.make(self.services.settings, link)
+            actions.open_attempt(work, attempt)
+        return FLOW.make_link(self.services.settings, attempt, asked_by)
 
     def connect(self, guild_id: int = GUILD, person: str = "nora") -> Account:
         """The streamer connects."""

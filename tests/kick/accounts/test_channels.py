@@ -255,8 +255,8 @@ def test_missing_numbers_are_looked_up_now_and_then(office: Office) -> None:
 
 def test_old_attempts_are_forgotten(office: Office) -> None:
     office.link()
-    connect.forget_old_attempts(office.services)
+    connect.FLOW.forget_old(office.services)
     assert len(office.rows("SELECT 1 FROM kick_connect_attempts")) == 1
     office.clock.forward(hours=25)
-    connect.forget_old_attempts(office.services)
+    connect.FLOW.forget_old(office.services)
     assert office.rows("SELECT 1 FROM kick_connect_attempts") == []

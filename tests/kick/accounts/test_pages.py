@@ -12,16 +12,17 @@ from pydantic import SecretStr
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from core.kick.accounts import connect, oauth
+from core.kick.accounts import oauth
 from core.kick.accounts import store as accounts
+from core.kick.accounts.connect import FLOW
 from core.kick.accounts.records import Account
 from core.kick.accounts.rules import SCOPES, challenge_of
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
 from core.kick.wire import KickRejected
-from core.kit.attempts import LinkUsed, StateUnknown, StateUsed
 from core.kit.crypto import vault_of
+from core.kit.oauth_flow import LinkUsed, StateUnknown, StateUsed
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
@@ -383,11 +384,11 @@ def test_of_many_departures_at_once_one_can_come_back(office: Office) -> None:
     link = LINKS.read(office.services.settings, url.rsplit("/", 1)[1], office.clock())
 
     def depart(_number: int) -> str:
-        return connect.depart(office.services, link)[1]
+        return FLOW.depart(office.services, link)[1]
 
     def take(state: str) -> bool:
         try:
-            return bool(connect.take_state(office.services, state))
+            return bool(FLOW.take(office.services, state))
         except StateUnknown:
             return False
 
@@ -395,7 +396,7 @@ def test_of_many_departures_at_once_one_can_come_back(office: Office) -> None:
         states = list(pool.map(depart, range(8)))
         assert sum(pool.map(take, states)) == 1
     with pytest.raises(LinkUsed):
-        connect.depart(office.services, link)
+        FLOW.depart(office.services, link)
 
 
 def test_a_state_that_comes_back_many_times_at_once_is_taken_once(office: Office) -> None:
@@ -403,7 +404,7 @@ def test_a_state_that_comes_back_many_times_at_once_is_taken_once(office: Office
 
     def take(_number: int) -> bool:
         try:
-            return bool(connect.take_state(office.services, state))
+            return bool(FLOW.take(office.services, state))
         except StateUsed:
             return False
 

@@ -4,6 +4,7 @@ share."""
 import html
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,14 @@ from werkzeug.test import TestResponse
 from core.kick.accounts.pages import pages as kick_pages
 from core.kit.bus import LocalBus
 from core.kit.database import Database
+from core.kit.records import MemberId
 from core.kit.services import Services
-from core.kit.signed_links import PersonalLink
 from core.kit.web import edge
 from core.people import store as people
 from core.people.linking import actions
-from core.people.linking.actions import Member
-from core.people.linking.flow import LINKS
+from core.people.linking.actions import FLOW
 from core.people.linking.pages import pages
-from core.people.records import Link
+from core.people.records import Link, LinkAttempt
 from sandbox.kick.driver import KickDriver
 from sandbox.serve import Sandbox
 from tests.conftest import GUILD
@@ -33,6 +33,17 @@ from tests.kick.rig import settings
 MIA, SAM = 310_000_000_000_000_003, 310_000_000_000_000_006
 AVATAR = "https://cdn.discordapp.com/avatars/3/0.png"
 NAMES = {MIA: "MadCats", SAM: "Sam"}
+
+
+def new_attempt(discord_id: int, at: datetime, *, by_dm: bool = True) -> LinkAttempt:
+    return LinkAttempt(
+        discord_id=MemberId(discord_id),
+        discord_name=NAMES[discord_id],
+        discord_handle=NAMES[discord_id].lower(),
+        avatar_url=AVATAR,
+        by_dm=by_dm,
+        asked_at=at,
+    )
 
 
 @dataclass
@@ -69,11 +80,10 @@ class Desk:
 
     def ask(self, discord_id: int = MIA, guild_id: int = GUILD, *, by_dm: bool = True) -> str:
         """What `/link` hands out."""
-        member = Member(guild_id, discord_id, NAMES[discord_id], NAMES[discord_id].lower(), AVATAR)
-        with self.services.database.begin() as tx:
-            attempt = actions.open_attempt(tx, member, by_dm, self.clock())
-        link = PersonalLink(attempt.link_id, guild_id, discord_id)
-        return LINKS.make(self.services.settings, link)
+        attempt = new_attempt(discord_id, self.clock(), by_dm=by_dm)
+        with self.services.work_in(guild_id, discord_id) as work:
+            actions.open_attempt(work, attempt)
+        return FLOW.make_link(self.services.settings, attempt, discord_id)
 
     def link(self, discord_id: int = MIA, person: str = "mia", guild_id: int = GUILD) -> Link:
         """A member links an account."""

@@ -5,19 +5,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select
 
+from core.events import Person
 from core.guilds.records import AuditEntry
 from core.inbox.records import deliveries
 from core.kit.errors import Refusal
+from core.kit.work import run_in_guild
 from core.people import store as people
 from core.people.actions import find_person
-from core.people.linking import actions, store
-from core.people.linking.actions import Account, Conflict, Member
-from core.people.linking.store import Attempt
-from tests.people.linking.rig import AVATAR, MIA, SAM
+from core.people.linking import actions
+from core.people.linking.actions import Conflict
+from core.people.records import Link
+from tests.people.linking.rig import MIA, SAM, new_attempt
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-MADCATS = Account("kick", 4_100_003, "MadCats")
-BEAN = Account("kick", 4_100_004, "lil_bean")
+MADCATS = Person(user_id=4_100_003, name="MadCats")
+BEAN = Person(user_id=4_100_004, name="lil_bean")
 NORA = 310_000_000_000_000_001
 
 
@@ -29,16 +31,36 @@ def told(tx: Connection) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in found]
 
 
-def ask(tx: Connection, guild_id: int, at: datetime = NOON, discord_id: int = MIA) -> Attempt:
-    member = Member(guild_id, discord_id, "Mia", "mia", AVATAR)
-    return actions.open_attempt(tx, member, by_dm=True, now=at)
+def ask(tx: Connection, guild_id: int, at: datetime = NOON, discord_id: int = MIA) -> str:
+    """A member asks for a link; its id."""
+    attempt = new_attempt(discord_id, at)
+    run_in_guild(tx, guild_id, discord_id, at, actions.open_attempt, attempt)
+    return attempt.link_id
+
+
+def link_account(
+    tx: Connection,
+    guild_id: int,
+    discord_id: int,
+    person: Person,
+    at: datetime = NOON,
+    platform: str = "kick",
+) -> Link:
+    """A member links an account."""
+    return run_in_guild(tx, guild_id, discord_id, at, actions.link_account, platform, person)
+
+
+def unlink_account(
+    tx: Connection, guild_id: int, link: Link, actor: int = MIA, at: datetime = NOON
+) -> bool:
+    return run_in_guild(tx, guild_id, actor, at, actions.unlink_account, link)
 
 
 # -- links --------------------------------------------------------------------------------------
 
 
 def test_a_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    link = link_account(tx, guild_id, MIA, MADCATS)
     assert people.find_link(tx, guild_id, MIA) == link
     assert people.find_link_of_viewer(tx, guild_id, link.viewer_id) == link
     assert (link.discord_id, link.viewer_name, link.linked_at) == (MIA, "MadCats", NOON)
@@ -47,13 +69,13 @@ def test_a_link_is_found_from_both_sides(tx: Connection, guild_id: int) -> None:
 def test_a_viewer_known_from_chat_is_the_one_who_is_linked(tx: Connection, guild_id: int) -> None:
     viewer_id = people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "OldName", NOON)
     later = NOON + timedelta(minutes=1)
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, later)
+    link = link_account(tx, guild_id, MIA, MADCATS, later)
     assert link.viewer_id == viewer_id
     assert people.get_viewer(tx, guild_id, viewer_id).name == "MadCats"
 
 
 def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "WildCats", NOON + timedelta(hours=1))
     found = people.find_link(tx, guild_id, MIA)
     assert found is not None
@@ -61,8 +83,8 @@ def test_the_link_bears_todays_name(tx: Connection, guild_id: int) -> None:
 
 
 def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: int) -> None:
-    first = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
-    second = actions.link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(days=1))
+    first = link_account(tx, guild_id, MIA, MADCATS, NOON)
+    second = link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(days=1))
     assert second == first
     assert len(told(tx)) == 1
 
@@ -72,11 +94,11 @@ def test_linking_the_same_two_again_changes_nothing(tx: Connection, guild_id: in
     [(SAM, MADCATS, "account_taken"), (MIA, BEAN, "other_account")],
 )
 def test_one_account_is_one_members_and_one_member_has_one(
-    tx: Connection, guild_id: int, discord_id: int, account: Account, reason: str
+    tx: Connection, guild_id: int, discord_id: int, account: Person, reason: str
 ) -> None:
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     with pytest.raises(Conflict) as conflict:
-        actions.link_account(tx, guild_id, discord_id, account, NOON)
+        link_account(tx, guild_id, discord_id, account, NOON)
     assert conflict.value.reason == reason
     assert "/unlink" in conflict.value.remedy
     assert people.find_link(tx, guild_id, MIA) == link
@@ -88,17 +110,18 @@ def test_one_account_is_one_members_and_one_member_has_one(
 def test_the_other_server_has_links_of_its_own(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    here = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
-    there = actions.link_account(tx, other_guild_id, SAM, MADCATS, NOON)
+    here = link_account(tx, guild_id, MIA, MADCATS, NOON)
+    there = link_account(tx, other_guild_id, SAM, MADCATS, NOON)
     assert people.find_link(tx, other_guild_id, MIA) is None
     assert people.find_link_of_viewer(tx, other_guild_id, here.viewer_id) is None
-    assert actions.unlink_account(tx, here, MIA, NOON)
+    assert unlink_account(tx, guild_id, here)
     assert people.find_link(tx, other_guild_id, SAM) == there
 
 
 def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None:
-    actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
-    actions.link_account(tx, guild_id, MIA, Account("twitch", 7, "mad_cats"), NOON)
+    link_account(tx, guild_id, MIA, MADCATS, NOON)
+    cats = Person(user_id=7, name="mad_cats")
+    link_account(tx, guild_id, MIA, cats, platform="twitch")
     names = [people.find_link(tx, guild_id, MIA, platform) for platform in ("kick", "twitch")]
     assert [link.viewer_name for link in names if link] == ["MadCats", "mad_cats"]
 
@@ -106,10 +129,10 @@ def test_another_platform_is_another_link(tx: Connection, guild_id: int) -> None
 def test_unlinking_twice_is_done_once_and_linking_again_is_news(
     tx: Connection, guild_id: int
 ) -> None:
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
-    assert actions.unlink_account(tx, link, MIA, NOON + timedelta(minutes=1))
-    assert not actions.unlink_account(tx, link, MIA, NOON + timedelta(minutes=1))
-    again = actions.link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(minutes=2))
+    link = link_account(tx, guild_id, MIA, MADCATS, NOON)
+    assert unlink_account(tx, guild_id, link, at=NOON + timedelta(minutes=1))
+    assert not unlink_account(tx, guild_id, link, at=NOON + timedelta(minutes=1))
+    again = link_account(tx, guild_id, MIA, MADCATS, NOON + timedelta(minutes=2))
     assert again.viewer_id == link.viewer_id
     assert [kind for kind, _key in told(tx)] == [
         "AccountLinked",
@@ -117,15 +140,15 @@ def test_unlinking_twice_is_done_once_and_linking_again_is_news(
         "AccountLinked",
     ]
     assert len({key for _kind, key in told(tx)}) == 3
-    assert not actions.unlink_account(tx, link, MIA, NOON), "an old question ends no later link"
+    assert not unlink_account(tx, guild_id, link), "an old question ends no later link"
 
 
 def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
     tx: Connection, guild_id: int
 ) -> None:
     for actor in (MIA, NORA):
-        link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
-        actions.unlink_account(tx, link, actor, NOON)
+        link = link_account(tx, guild_id, MIA, MADCATS, NOON)
+        unlink_account(tx, guild_id, link, actor)
     logged = tx.execute(
         select(AuditEntry.actor, AuditEntry.action, AuditEntry.target, AuditEntry.before)
     ).all()
@@ -137,9 +160,9 @@ def test_an_admins_unlinking_is_in_the_audit_log_and_ones_own_is_not(
 
 @pytest.mark.parametrize("text", [f"<@{MIA}>", f"<@!{MIA}>", str(MIA), " @madcats ", "MADCATS"])
 def test_a_person_is_found_by_mention_id_or_name(tx: Connection, guild_id: int, text: str) -> None:
-    link = actions.link_account(tx, guild_id, MIA, MADCATS, NOON)
+    link = link_account(tx, guild_id, MIA, MADCATS, NOON)
     assert find_person(tx, guild_id, text).viewer_id == link.viewer_id
-    assert actions.get_link(tx, guild_id, text) == link
+    assert run_in_guild(tx, guild_id, MIA, NOON, actions.get_link, text) == link
 
 
 def test_a_name_of_digits_is_a_name_where_nobody_has_that_id(tx: Connection, guild_id: int) -> None:
@@ -167,7 +190,7 @@ def test_who_is_not_known_is_declined(tx: Connection, guild_id: int, text: str, 
 def test_a_member_of_another_server_is_nobody_here(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    actions.link_account(tx, other_guild_id, MIA, MADCATS, NOON)
+    link_account(tx, other_guild_id, MIA, MADCATS, NOON)
     for text in (f"<@{MIA}>", "MadCats"):
         with pytest.raises(Refusal):
             find_person(tx, guild_id, text)
@@ -176,7 +199,7 @@ def test_a_member_of_another_server_is_nobody_here(
 def test_an_account_that_is_nobodys_has_no_link(tx: Connection, guild_id: int) -> None:
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "MadCats", NOON)
     with pytest.raises(Refusal, match="not linked with anybody"):
-        actions.get_link(tx, guild_id, "madcats")
+        run_in_guild(tx, guild_id, MIA, NOON, actions.get_link, "madcats")
 
 
 # -- asking -------------------------------------------------------------------------------------
@@ -203,12 +226,12 @@ def test_each_person_and_server_is_counted_alone(
 
 def test_a_link_that_reached_nobody_is_not_counted(tx: Connection, guild_id: int) -> None:
     for _time in range(5):
-        attempt = ask(tx, guild_id)
-        assert store.end_attempt(tx, guild_id, attempt.link_id)
-        assert not store.end_attempt(tx, guild_id, attempt.link_id)
+        link_id = ask(tx, guild_id)
+        run_in_guild(tx, guild_id, MIA, NOON, actions.drop_attempt, link_id)
 
 
 def test_an_attempt_ends_once(tx: Connection, guild_id: int) -> None:
-    attempt = ask(tx, guild_id)
-    assert actions.fail_attempt(tx, attempt, "denied", NOON)
-    assert not actions.fail_attempt(tx, attempt, "kick_away", NOON)
+    link_id = ask(tx, guild_id)
+    fail = actions.fail_attempt
+    assert run_in_guild(tx, guild_id, MIA, NOON, fail, link_id, "denied")
+    assert not run_in_guild(tx, guild_id, MIA, NOON, fail, link_id, "kick_away")

@@ -12,12 +12,18 @@ from core.kit.database import Database
 from core.kit.discord_questions import KeepButton
 from core.kit.services import Services
 from core.people import store as people
-from core.people.linking import actions
-from core.people.linking.buttons import StartButton, UnlinkButton, unlink_buttons
+from core.people.linking.discord import StartButton, UnlinkButton, ask_unlink
 from core.people.records import Link
 from tests.kick.rig import settings
 from tests.people.linking.rig import MIA, SAM
-from tests.people.linking.test_actions import BEAN, MADCATS, NOON, NORA
+from tests.people.linking.test_actions import (
+    BEAN,
+    MADCATS,
+    NOON,
+    NORA,
+    link_account,
+    unlink_account,
+)
 
 NOBODY = discord.Permissions.none()
 ADMIN = discord.Permissions(manage_guild=True)
@@ -39,9 +45,9 @@ def press(
 
 
 def link(database: Database, guild_id: int, **who: Any) -> Link:
-    given = {"discord_id": MIA, "account": MADCATS, "now": NOON, **who}
+    given = {"discord_id": MIA, "person": MADCATS, **who}
     with database.begin() as tx:
-        return actions.link_account(tx, guild_id, **given)
+        return link_account(tx, guild_id, **given)
 
 
 def is_linked(database: Database, guild_id: int, discord_id: int = MIA) -> bool:
@@ -60,7 +66,7 @@ async def test_the_question_has_two_buttons_that_outlive_a_restart(
     clean: Database, guild_id: int
 ) -> None:
     found = link(clean, guild_id)
-    view = unlink_buttons(NORA, found)
+    view = ask_unlink(NORA, found, own=False)["view"]
     assert view.is_persistent()
     labels = [item.item.label for item in view.children if isinstance(item, discord.ui.DynamicItem)]
     assert labels == ["Unlink", "Keep it"]
@@ -123,8 +129,8 @@ async def test_an_old_button_ends_no_link_with_another_account(
 ) -> None:
     former = link(clean, guild_id)
     with clean.begin() as tx:
-        actions.unlink_account(tx, former, MIA, NOON)
-    link(clean, guild_id, account=BEAN)
+        unlink_account(tx, guild_id, former)
+    link(clean, guild_id, person=BEAN)
     link(clean, guild_id, discord_id=SAM)
     await UnlinkButton(MIA, MIA, former.viewer_id).callback(press(clean, guild_id, MIA))
     assert is_linked(clean, guild_id, MIA)

@@ -8,12 +8,12 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection
 
+from core.events import Person
 from core.kit.database import Database
 from core.kit.errors import Refusal
-from core.people.linking import actions
-from core.people.linking.actions import Account, Conflict
+from core.people.linking.actions import Conflict
 from core.people.records import Link
-from tests.people.linking.test_actions import MADCATS, NOON, ask
+from tests.people.linking.test_actions import MADCATS, ask, link_account, unlink_account
 
 AT_ONCE = 8
 Act = Callable[[Connection], object]
@@ -38,7 +38,7 @@ def all_at_once(gate: Database, acts: list[Act]) -> list[object]:
 @pytest.mark.parametrize("round_", range(5))
 def test_one_account_and_many_members(clean: Database, guild_id: int, round_: int) -> None:
     acts: list[Act] = [
-        partial(actions.link_account, guild_id=guild_id, discord_id=one, account=MADCATS, now=NOON)
+        partial(link_account, guild_id=guild_id, discord_id=one, person=MADCATS)
         for one in range(1, AT_ONCE + 1)
     ]
     ended = all_at_once(clean, acts)
@@ -50,11 +50,10 @@ def test_one_account_and_many_members(clean: Database, guild_id: int, round_: in
 def test_one_member_and_many_accounts(clean: Database, guild_id: int, round_: int) -> None:
     acts: list[Act] = [
         partial(
-            actions.link_account,
+            link_account,
             guild_id=guild_id,
             discord_id=1,
-            account=Account("kick", one, f"viewer{one}"),
-            now=NOON,
+            person=Person(user_id=one, name=f"viewer{one}"),
         )
         for one in range(1, AT_ONCE + 1)
     ]
@@ -65,8 +64,8 @@ def test_one_member_and_many_accounts(clean: Database, guild_id: int, round_: in
 
 def test_a_second_click_at_the_same_moment_unlinks_once(clean: Database, guild_id: int) -> None:
     with clean.begin() as tx:
-        link = actions.link_account(tx, guild_id, 1, MADCATS, NOON)
-    acts: list[Act] = [partial(actions.unlink_account, link=link, actor=1, now=NOON)] * AT_ONCE
+        link = link_account(tx, guild_id, 1, MADCATS)
+    acts: list[Act] = [partial(unlink_account, guild_id=guild_id, link=link, actor=1)] * AT_ONCE
     assert sorted(map(bool, all_at_once(clean, acts))) == [False] * 7 + [True]
 
 

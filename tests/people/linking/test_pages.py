@@ -13,7 +13,7 @@ from core.kick.accounts.rules import challenge_of
 from core.kit.crypto import vault_of
 from core.kit.signed_links import PersonalLink
 from core.people.linking import actions
-from core.people.linking.flow import LINKS
+from core.people.linking.actions import FLOW
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
@@ -81,8 +81,8 @@ def test_each_server_has_its_own_link(desk: Desk) -> None:
     here, there = desk.link(), desk.link(guild_id=OTHER_GUILD)
     assert (here.guild_id, there.guild_id) == (GUILD, OTHER_GUILD)
     assert here.viewer_id != there.viewer_id
-    with desk.services.database.begin() as tx:
-        assert actions.unlink_account(tx, here, MIA, desk.clock())
+    with desk.services.work_in(GUILD, MIA) as work:
+        assert actions.unlink_account(work, here)
     assert desk.find() is None
     assert desk.find(guild_id=OTHER_GUILD) == there
 
@@ -98,8 +98,8 @@ def test_two_servers_can_be_linked_side_by_side_in_one_browser(desk: Desk) -> No
 
 def test_who_was_renamed_meanwhile_is_the_same_under_the_new_name(desk: Desk) -> None:
     before = desk.link()
-    with desk.services.database.begin() as tx:
-        actions.unlink_account(tx, before, MIA, desk.clock())
+    with desk.services.work_in(GUILD, MIA) as work:
+        actions.unlink_account(work, before)
     desk.kick.rename("mia", "WildCats")
     after = desk.link()
     assert (after.viewer_id, after.viewer_name) == (before.viewer_id, "WildCats")
@@ -186,8 +186,8 @@ def _other_payload(desk: Desk) -> TestResponse:
 
 def _streamers_link(desk: Desk) -> TestResponse:
     """A link of another kind, signed with the same key."""
-    other = connecting.LINKS.make(desk.services.settings, PersonalLink("x", GUILD, MIA))
-    return desk.browser().open(f"http://localhost:8080{LINKS.path}/" + other.rsplit("/", 1)[1])
+    other = connecting.FLOW.links.make(desk.services.settings, PersonalLink("x", GUILD, MIA))
+    return desk.browser().open(f"http://localhost:8080{FLOW.links.path}/" + other.rsplit("/", 1)[1])
 
 
 def _link_without_a_signature(desk: Desk) -> TestResponse:
@@ -195,7 +195,7 @@ def _link_without_a_signature(desk: Desk) -> TestResponse:
 
 
 def _nonsense_link(desk: Desk) -> TestResponse:
-    return desk.browser().open(f"{LINKS.path}/%00%ff")
+    return desk.browser().open(f"{FLOW.links.path}/%00%ff")
 
 
 def _forgotten_link(desk: Desk) -> TestResponse:

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import pytest
 from structlog.testing import capture_logs
 
+from core.events import Person
 from core.kick.accounts import oauth
 from core.kick.client import client_of
 from core.kick.wire import KickRejected
-from core.kit.attempts import LinkForgotten, LinkUsed, StateUnknown, StateUsed
-from core.people.linking import actions, flow
-from core.people.linking.actions import Account
-from core.people.linking.flow import LINKS
+from core.kit.oauth_flow import LinkForgotten, LinkUsed, StateUnknown, StateUsed
+from core.people.linking import actions
+from core.people.linking.actions import FLOW
 from core.privacy import actions as privacy
 from tests.conftest import GUILD
 from tests.kick.accounts.rig import query
@@ -39,14 +39,14 @@ def test_a_state_is_used_up_whatever_happens_afterwards(desk: Desk) -> None:
 
 def test_of_many_departures_at_once_one_can_come_back(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = LINKS.read(desk.services.settings, token, desk.clock())
+    link = FLOW.links.read(desk.services.settings, token, desk.clock())
 
     def depart(_number: int) -> str:
-        return flow.depart(desk.services, link)[1]
+        return FLOW.depart(desk.services, link)[1]
 
     def take(state: str) -> bool:
         try:
-            return bool(flow.take(desk.services, state))
+            return bool(FLOW.take(desk.services, state))
         except StateUnknown:
             return False
 
@@ -55,7 +55,7 @@ def test_of_many_departures_at_once_one_can_come_back(desk: Desk) -> None:
         assert len(set(states)) == 8
         assert sum(pool.map(take, states)) == 1
     with pytest.raises(LinkUsed):
-        flow.depart(desk.services, link)
+        FLOW.depart(desk.services, link)
 
 
 @pytest.mark.parametrize("round_", range(5))
@@ -64,20 +64,20 @@ def test_coming_back_while_the_link_is_followed_again_uses_it_up_or_is_replaced(
 ) -> None:
     """Whichever comes first: never do both departures count."""
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
-    link = LINKS.read(desk.services.settings, token, desk.clock())
-    first, barrier = flow.depart(desk.services, link)[1], Barrier(2)
+    link = FLOW.links.read(desk.services.settings, token, desk.clock())
+    first, barrier = FLOW.depart(desk.services, link)[1], Barrier(2)
 
     def come_back(state: str) -> bool:
         barrier.wait()
         try:
-            return bool(flow.take(desk.services, state))
+            return bool(FLOW.take(desk.services, state))
         except StateUnknown:
             return False
 
     def follow_again() -> str | None:
         barrier.wait()
         try:
-            return flow.depart(desk.services, link)[1]
+            return FLOW.depart(desk.services, link)[1]
         except LinkUsed:
             return None
 
@@ -86,7 +86,7 @@ def test_coming_back_while_the_link_is_followed_again_uses_it_up_or_is_replaced(
         assert came.result() is (followed.result() is None)
     second = followed.result()
     if second is not None:
-        flow.take(desk.services, second)  # it still works
+        FLOW.take(desk.services, second)  # it still works
 
 
 def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) -> None:
@@ -94,7 +94,7 @@ def test_a_state_that_comes_back_many_times_at_once_is_taken_once(desk: Desk) ->
 
     def take(_number: int) -> bool:
         try:
-            return bool(flow.take(desk.services, state))
+            return bool(FLOW.take(desk.services, state))
         except StateUsed:
             return False
 
@@ -141,12 +141,12 @@ def test_no_token_is_left_behind_at_kick(
 def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None:
     """The product was stopped after the state had been used up."""
     browser = desk.browser()
-    flow.take(desk.services, query(browser.depart(desk.ask()))["state"])
-    flow.give_up(desk.services)
+    FLOW.take(desk.services, query(browser.depart(desk.ask()))["state"])
+    actions.give_up(desk.services)
     assert desk.outcomes() == [None]
     desk.clock.forward(minutes=6)
-    flow.give_up(desk.services)
-    flow.give_up(desk.services)
+    actions.give_up(desk.services)
+    actions.give_up(desk.services)
     assert desk.outcomes() == ["interrupted"]
     assert desk.letters("people.interrupted") == [
         ({"user_id": MIA, "if_possible": True}, {"server": "Nora's Corner"})
@@ -156,11 +156,11 @@ def test_who_cannot_be_told_the_end_is_told_by_message_later(desk: Desk) -> None
 def test_who_is_forgotten_while_kick_is_asked_is_not_linked_after_all(desk: Desk) -> None:
     browser = desk.browser()
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
-    taken = flow.take(desk.services, back["state"])
+    taken = FLOW.take(desk.services, back["state"])
     with desk.services.database.begin() as tx:
         privacy.forget(tx, KEPT, privacy.who_asks(tx, GUILD, MIA, [], desk.clock()), VAULT)
     with pytest.raises(LinkForgotten):
-        flow.arrive(desk.services, taken, back["code"])
+        actions.arrive(desk.services, taken, back["code"])
     assert desk.find() is None
     assert desk.rows("SELECT name FROM people_viewers") == []
 
@@ -170,13 +170,13 @@ def test_who_is_forgotten_and_linked_at_once_ends_unlinked(desk: Desk, round_: i
     """Whichever comes first, and the two never wait for each other in a circle."""
     browser, barrier = desk.browser(), Barrier(2)
     back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
-    taken = flow.take(desk.services, back["state"])
+    taken = FLOW.take(desk.services, back["state"])
 
     def finish() -> None:
-        account = Account("kick", 4_100_003, f"madcats{round_}")
-        with suppress(LinkForgotten), desk.services.database.begin() as tx:
+        person = Person(user_id=4_100_003, name=f"madcats{round_}")
+        with suppress(LinkForgotten), desk.services.work_in(GUILD, MIA) as work:
             barrier.wait()
-            actions.finish_attempt(tx, taken.attempt, account, desk.clock())
+            actions.finish_attempt(work, taken.link_id, person)
 
     def forget() -> None:
         with desk.services.database.begin() as tx:
@@ -194,10 +194,10 @@ def test_who_is_forgotten_and_linked_at_once_ends_unlinked(desk: Desk, round_: i
 def test_attempts_of_yesterday_are_forgotten(desk: Desk) -> None:
     desk.ask()
     desk.clock.forward(hours=23)
-    flow.forget_old_attempts(desk.services)
+    FLOW.forget_old(desk.services)
     assert len(desk.outcomes()) == 1
     desk.clock.forward(hours=2)
-    flow.forget_old_attempts(desk.services)
+    FLOW.forget_old(desk.services)
     assert desk.outcomes() == []
 
 

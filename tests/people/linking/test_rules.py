@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.people.linking.rules import MOST_LINKS, WITHIN, free_again_at
+from core.people.linking.actions import MOST_LINKS, WITHIN, free_again_at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 moments = st.lists(st.integers(0, 1800).map(lambda ago: NOON - timedelta(seconds=ago)))

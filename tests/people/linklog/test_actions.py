@@ -7,14 +7,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import pytest
 from sqlalchemy import Connection, select, update
 
+from core.events import Person
 from core.guilds.records import AuditEntry
-from core.kit.clock import utc_now
 from core.kit.personal import Account, Subject
+from core.kit.records import MemberId
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.linking import actions as linking
-from core.people.linklog import actions, embeds
-from core.people.linklog.rules import Kind, LinkNews, Reason
+from core.people.linklog import actions
+from core.people.linklog.actions import Kind, LinkLogSettings, Reason
+from core.people.linklog.discord import configure
+from core.people.linklog.messages import _reason, link_entry, status
+from core.people.records import LinkAttempt
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,23 +27,17 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADMIN, MIA, CHANNEL = 900, 77, 555
 
 
-def news(guild_id: int, kind: Kind = "linked", **differs: Any) -> LinkNews:
-    return LinkNews(
-        **{
-            "guild_id": guild_id,
-            "kind": kind,
-            "discord_id": MIA,
-            "kick_name": "MadCats",
-            "reason": None,
-            "actor": MIA,
-            "at": NOON,
-        }
-        | differs
-    )
-
-
-def log(tx: Connection, what: LinkNews) -> None:
-    actions.log_link(tx, what, "", "")
+def log(
+    tx: Connection,
+    guild_id: int,
+    kind: Kind = "linked",
+    *,
+    kick_name: str = "MadCats",
+    reason: Reason | None = None,
+    actor: int = MIA,
+    at: datetime = NOON,
+) -> None:
+    run_in_guild(tx, guild_id, actor, at, actions.log_link, kind, MIA, kick_name, reason)
 
 
 def do(
@@ -63,24 +61,32 @@ def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
 
 
 def test_nothing_is_told_while_it_is_off(tx: Connection, guild_id: int) -> None:
-    log(tx, news(guild_id))
+    log(tx, guild_id)
     assert entries(tx, guild_id) == []
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
-    log(tx, news(guild_id))
-    do(tx, guild_id, actions.configure, enabled=False)
-    log(tx, news(guild_id, "unlinked"))
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
+    log(tx, guild_id)
+    do(tx, guild_id, configure, link_log=False)
+    log(tx, guild_id, "unlinked")
     assert [entry["kind"] for entry in entries(tx, guild_id)] == ["linked"]
 
 
 def test_a_real_link_is_told_with_name_and_picture(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
-    mia = linking.Member(guild_id, MIA, "Mia 🐈", "mia", "https://cdn.example/mia.png")
-    linking.open_attempt(tx, mia, True, utc_now())
-    linking.link_account(tx, guild_id, MIA, linking.Account("kick", 5, "MadCats"), NOON)
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
+    attempt = LinkAttempt(
+        discord_id=MemberId(MIA),
+        discord_name="Mia 🐈",
+        discord_handle="mia",
+        avatar_url="https://cdn.example/mia.png",
+        by_dm=True,
+        asked_at=NOON,
+    )
+    mia = Person(user_id=5, name="MadCats")
+    run_in_guild(tx, guild_id, MIA, NOON, linking.open_attempt, attempt)
+    run_in_guild(tx, guild_id, MIA, NOON, linking.link_account, "kick", mia)
     assert entries(tx, other_guild_id) == []
-    embed = embeds.link_entry(entries(tx, guild_id)[0]).embed
+    embed = link_entry(entries(tx, guild_id)[0]).embed
     assert embed.title == "✅ Linked"
     assert embed.author.name == "Mia 🐈"
     assert embed.author.icon_url == "https://cdn.example/mia.png"
@@ -92,9 +98,9 @@ def test_a_real_link_is_told_with_name_and_picture(
 def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
     tx: Connection, guild_id: int
 ) -> None:
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
     for at in (NOON, NOON, NOON + timedelta(microseconds=1)):
-        log(tx, news(guild_id, "failed", reason="denied", at=at))
+        log(tx, guild_id, "failed", reason="denied", at=at)
     assert len(entries(tx, guild_id)) == 2
 
 
@@ -112,9 +118,9 @@ def test_the_same_twice_is_two_entries_and_the_same_once_is_one(
 def test_each_entry_has_its_own_look(
     tx: Connection, guild_id: int, kind: Kind, reason: Reason | None, actor: int, title: str
 ) -> None:
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
-    log(tx, news(guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_"))
-    embed = embeds.link_entry(entries(tx, guild_id)[0]).embed
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
+    log(tx, guild_id, kind, reason=reason, actor=actor, kick_name="*Mad*_Cats_")
+    embed = link_entry(entries(tx, guild_id)[0]).embed
     told = {field.name: field.value for field in embed.fields}
     assert embed.title == title
     assert told["On Kick"] == r"\*Mad\*\_Cats\_"
@@ -124,24 +130,24 @@ def test_each_entry_has_its_own_look(
 
 def test_every_reason_is_told_in_words() -> None:
     for reason in Reason.__args__:  # type: ignore[attr-defined]
-        assert " " in embeds._reason(reason), reason
+        assert " " in _reason(reason), reason
 
 
 def test_who_was_forgotten_is_not_named(tx: Connection, guild_id: int) -> None:
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
     account = Account("kick", 5, 7, "MadCats")
-    actions.log_forgotten(tx, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
+    do(tx, guild_id, actions.log_forgotten, Subject(guild_id, MIA, NOON, ("mia",), (account,)))
     entry = entries(tx, guild_id)[0]
     assert str(MIA) not in str(entry)
     assert "MadCats" not in str(entry)
-    embed = embeds.link_entry(entry).embed
+    embed = link_entry(entry).embed
     assert embed.title == "🧹 A member asked to be forgotten"
     assert "forgotten-7" in str(embed.description)
 
 
 def test_switching_is_in_the_audit_log(tx: Connection, guild_id: int) -> None:
-    do(tx, guild_id, actions.configure, enabled=True, channel_id=CHANNEL)
-    do(tx, guild_id, actions.configure, enabled=False)
+    do(tx, guild_id, configure, link_log_channel=CHANNEL, link_log=True)
+    do(tx, guild_id, configure, link_log=False)
     found = tx.execute(
         select(AuditEntry.action).where(AuditEntry.guild_id == guild_id).order_by(AuditEntry.id)
     )
@@ -156,25 +162,26 @@ def test_status_names_what_could_not_be_delivered(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     for guild in (guild_id, other_guild_id):
-        do(tx, guild, actions.configure, enabled=True, channel_id=CHANNEL)
-        log(tx, news(guild))
+        do(tx, guild, configure, link_log_channel=CHANNEL, link_log=True)
+        log(tx, guild)
     tx.execute(
         update(messages)
         .where(messages.c.guild_id == guild_id)
         .values(state="dead", error="The Discord channel does not exist any more.")
     )
-    current = do(tx, guild_id, actions.get_status)
-    assert current.trouble == "The Discord channel does not exist any more."
-    assert do(tx, other_guild_id, actions.get_status).trouble is None
-    shown = embeds.status(current, None)
+    settings, undelivered = do(tx, guild_id, configure)
+    assert undelivered == "The Discord channel does not exist any more."
+    assert do(tx, other_guild_id, configure)[1] == ""
+    shown = status(settings, None, undelivered)
     assert str(shown.title).startswith("⚠️")
     assert "does not exist any more. Choose one" in str(shown.description)
     assert "Not delivered" in str(shown.description)
 
 
 def test_status_names_missing_permissions_and_is_green_without() -> None:
-    current = actions.Status(enabled=True, channel_id=CHANNEL, trouble=None)
-    assert "Embed Links" in str(embeds.status(current, ["embed_links"]).description)
-    assert str(embeds.status(current, []).title).startswith("🟢")
-    off = actions.Status(enabled=False, channel_id=None, trouble=None)
-    assert "`/linklogs on`" in str(embeds.status(off, None).description)
+    settings = LinkLogSettings(link_log=True, link_log_channel=CHANNEL)
+    assert "Embed Links" in str(status(settings, ["embed_links"], "").description)
+    assert str(status(settings, [], "").title).startswith("🟢")
+    off = status(LinkLogSettings(link_log_channel=0), None, "")
+    assert str(off.title).startswith("⚫")
+    assert "`/linklogs on`" in str(off.description)

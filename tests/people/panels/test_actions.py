@@ -16,6 +16,7 @@ from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people.linklog import actions as linklog
+from core.people.linklog.discord import configure
 from core.people.panels import actions
 from core.people.panels.records import Panel
 from tests.clean import cleaned
@@ -111,7 +112,7 @@ def test_two_admins_at_once_leave_one(database: Database, guild_id: int) -> None
 
 
 def test_a_deleted_one_is_told_once(tx: Connection, guild: Guild, other: Guild) -> None:
-    guild.do(linklog.configure, enabled=True, channel_id=555)
+    guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     other.do(actions.notice_gone, {1})
     for _time in range(2):
@@ -132,7 +133,7 @@ def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         with database.begin() as tx:
-            Guild(tx, guild_id).do(linklog.configure, enabled=True, channel_id=555)
+            Guild(tx, guild_id).do(configure, link_log=True, link_log_channel=555)
             Guild(tx, guild_id).put(1)
         list(crowd.map(notice, range(16)))
         with database.begin() as tx:
@@ -140,7 +141,7 @@ def test_one_that_is_noticed_gone_at_once_by_many_is_told_once(
 
 
 def test_one_that_we_delete_ourselves_is_no_news(tx: Connection, guild: Guild) -> None:
-    guild.do(linklog.configure, enabled=True, channel_id=555)
+    guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
     guild.do(actions.notice_gone, {1})

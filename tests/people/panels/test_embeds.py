@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from core.kit.records import ChannelId, MemberId, MessageId
-from core.people.panels import embeds
+from core.people.panels import messages
 from core.people.panels.records import Panel, State
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -29,7 +29,7 @@ def panel(number: int, state: State = "posted", trouble: str | None = None) -> P
 def test_of_many_those_that_need_somebody_come_first_and_the_rest_is_counted() -> None:
     panels = [panel(number) for number in range(40)]
     panels += [panel(40, "gone"), panel(41, trouble="I may not react.")]
-    rows = (embeds.listed(panels).description or "").split("\n")
+    rows = (messages.listed(panels).description or "").split("\n")
     assert "channel-40" in rows[0]
     assert "deleted" in rows[0]
     assert rows[2] == "-# I may not react."

@@ -1,4 +1,4 @@
-"""How the link log looks: classic embeds, so that they can be searched and quoted."""
+"""Entries of the link log, and its status."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -6,10 +6,10 @@ from typing import Any
 
 import discord
 
-from core.kit.discord_ui import Tone, card, permission_names, safe, shortened
+from core.kit.discord_ui import Tone, card, permission_names, safe, shortened, status_card
 from core.kit.words import _
 from core.outbox.discord_transport import Rendered
-from core.people.linklog.actions import Status
+from core.people.linklog.actions import LinkLogSettings
 
 _CONFLICTS = ("account_taken", "other_account")
 
@@ -79,7 +79,7 @@ def panel_entry(payload: Mapping[str, Any]) -> Rendered:
         "withdrawn": ("🔗 " + _("Link panel removed"), where, "system"),
         "gone": (
             "⚠️ " + _("A link panel was deleted"),
-            _("It stood in {where}. `/setup_link_panel` in a channel posts a new one.").format(
+            _("It was in {where}. `/setup_link_panel` in a channel posts a new one.").format(
                 where=where
             ),
             "warning",
@@ -98,40 +98,27 @@ def _stamped(embed: discord.Embed, payload: Mapping[str, Any], footer: str) -> R
     return Rendered(embed)
 
 
-def status(current: Status, missing: Sequence[str] | None) -> discord.Embed:
-    """How the log is set.
+def status(
+    settings: LinkLogSettings, missing: Sequence[str] | None, undelivered: str
+) -> discord.Embed:
+    """Whether the log is on, and what keeps it from working.
 
     Args:
-        missing: what the bot is not allowed in the channel; None when there is no such channel.
+        missing: permissions that the bot lacks in the channel; None if there is no such channel.
+        undelivered: why the latest entry could not be delivered.
     """
-    where = f"<#{current.channel_id}>" if current.channel_id else _("not chosen yet")
-    troubles = _troubles(current, missing)
-    if not current.enabled:
-        mark, title = "⚫", _("The link log is off")
-    else:
-        mark, title = ("⚠️" if troubles else "🟢"), _("The link log is on")
-    body = "\n".join(troubles) if current.enabled else _("`/linklogs on` switches it on.")
-    embed = card(f"{mark} {title}", body, tone="warning" if troubles else "system")
-    embed.add_field(name=_("Channel"), value=where)
-    return embed
-
-
-def _troubles(current: Status, missing: Sequence[str] | None) -> list[str]:
-    if not current.enabled:
-        return []
-    told = []
-    if current.channel_id is None or missing is None:
-        told.append(_("The channel does not exist any more. Choose one with `/linklogs on`."))
+    troubles = []
+    if missing is None:
+        troubles.append(_("The channel does not exist any more. Choose one with `/linklogs on`."))
     elif missing:
-        told.append(
-            _("I am not allowed to post there. Give my role: {needed}.").format(
-                needed=permission_names(missing)
-            )
+        needed = permission_names(missing)
+        troubles.append(_("I can't post there. Give my role: {needed}.").format(needed=needed))
+    if undelivered:
+        reason = safe(undelivered)
+        troubles.append(
+            _("Not delivered: {reason} `/health` lets you try again.").format(reason=reason)
         )
-    if current.trouble:
-        told.append(
-            _("Not delivered: {reason} `/health` lets you try again.").format(
-                reason=safe(current.trouble)
-            )
-        )
-    return told
+    title, next_step = _("The link log is on"), "\n".join(troubles)
+    if not settings.link_log:
+        title, next_step = _("The link log is off"), _("Turn it on with `/linklogs on`.")
+    return status_card(title, settings, next_step, enabled=settings.link_log, works=not troubles)

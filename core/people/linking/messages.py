@@ -1,4 +1,4 @@
-"""How linking looks in Discord, pure."""
+"""Embeds of linking."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,24 +30,11 @@ def invitation(server: str, expires_at: datetime) -> discord.Embed:
     )
 
 
-def sent_by_dm() -> discord.Embed:
-    return card("📬 " + _("Check your DMs: I sent you a link"), tone="kick")
-
-
-def dms_are_closed() -> discord.Embed:
-    """Openly, where a typed command cannot be answered privately."""
-    return card(
-        "📪 " + _("Your direct messages are closed"),
-        _("Press the button; only you will see what comes."),
-        tone="warning",
-    )
-
-
 def already_linked(server: str, link: Link) -> discord.Embed:
     """To the member alone."""
     return card(
         "🔗 " + _("You are linked with {name} on Kick").format(name=safe(link.viewer_name)),
-        _("In **{server}**, since {when}. To link another account, run `/unlink` first.").format(
+        _("Linked {when} in **{server}**. To link another account, run `/unlink` first.").format(
             server=safe(server), when=ago(link.linked_at)
         ),
         tone="kick",
@@ -73,10 +60,10 @@ def interrupted(payload: Mapping[str, Any]) -> Rendered:
     return Rendered(card(title, body, tone="warning"))
 
 
-def ask_unlink(link: Link, *, own: bool, openly: bool) -> discord.Embed:
-    """Where others read along, the account is not named."""
+def ask_unlink(link: Link, *, own: bool, is_public: bool) -> discord.Embed:
+    """A public question does not name the account."""
     title = _("Unlink the Kick account?")
-    if not openly:
+    if not is_public:
         title = _("Unlink {name}?").format(name=safe(link.viewer_name))
     body = _("Watchtime and tickets stay with the Kick account: linking again brings them back.")
     whose = "" if own else _("It is linked with {member}.").format(member=f"<@{link.discord_id}>")

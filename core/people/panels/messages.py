@@ -1,4 +1,4 @@
-"""How panels look."""
+"""Panels, and what admins read about them."""
 
 from collections.abc import Sequence
 
@@ -36,9 +36,9 @@ def posted(panel: Panel, replaced: bool) -> discord.Embed:
     """To the admin who asked for it."""
     body = _("It is pinned in <#{channel}>. Reacting with {emoji} or pressing the button works.")
     if replaced:
-        body += " " + _("The former panel of this channel is removed.")
+        body += " " + _("The previous panel of this channel was removed.")
     return card(
-        "🔗 " + _("The link panel stands"),
+        "🔗 " + _("The link panel is posted"),
         body.format(channel=panel.channel_id, emoji=panel.emoji),
         tone="success",
     )
@@ -76,8 +76,8 @@ def withdrawn(channel_id: int, found: bool) -> discord.Embed:
 
 
 def use_the_button(discord_id: int) -> str:
-    """Said openly for a moment to whoever reacted and takes no direct messages."""
+    """Shown for a moment to whoever reacted and does not accept direct messages."""
     return _(
-        "<@{who}> I cannot write to you: your direct messages are closed. Press **Link Kick** "
+        "<@{who}> I can't message you: your direct messages are closed. Press **Link Kick** "
         "above instead; only you will see the answer."
     ).format(who=discord_id)

@@ -1,25 +1,75 @@
-"""`/setup_link_panel` and `/link_panels`."""
+"""`/setup_link_panel`, `/link_panels`, and the buttons of panels."""
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import language_of
-from core.kit.discord_ui import PRIVATE, SILENT, answer, permission_names, run_action
+from core.kit.discord_buttons import PersistentButton
+from core.kit.discord_ui import (
+    PRIVATE,
+    SILENT,
+    answer,
+    permission_names,
+    run_action,
+    services_of,
+)
 from core.kit.errors import Refusal
 from core.kit.records import ChannelId, MemberId, MessageId
 from core.kit.services import Services
 from core.kit.words import _, speak
-from core.people.panels import actions, embeds, rules
-from core.people.panels.buttons import panel_buttons
-from core.people.panels.commands.care import UNKNOWN_EMOJI, missing_in, reaction_of, take_away
+from core.people import store as people
+from core.people.linking.discord import StartButton, ask_unlink
+from core.people.panels import actions, messages
+from core.people.panels.reactions import (
+    UNKNOWN_EMOJI,
+    delete_withdrawn_panels,
+    missing_in,
+    reaction_of,
+)
 from core.people.panels.records import Panel
+from core.people.panels.rules import DEFAULT_EMOJI, NEEDED, read_emoji
 
 Context = commands.Context[commands.Bot]
 
 TOO_MANY_PINS = 30003
 MISSING = (50001, 50013)
 """Discord's codes."""
+
+
+class PanelButton(PersistentButton, template=r"people:panel:(?P<act>link|unlink)"):
+    """Link sends whoever presses it a link of their own, Unlink asks first. Nobody else sees the
+    replies."""
+
+    shows_result = True
+
+    def __init__(self, act: str) -> None:
+        label, style = {
+            "link": (_("Link Kick"), discord.ButtonStyle.primary),
+            "unlink": (_("Unlink"), discord.ButtonStyle.secondary),
+        }[act]
+        custom_id = f"people:panel:{act}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.act = act
+
+    async def press(self, interaction: discord.Interaction) -> None:
+        services, guild, member = services_of(interaction), interaction.guild, interaction.user
+        if guild is None:
+            raise Refusal(_("This works in a server only."))
+        if self.act == "link":
+            given = await StartButton().give_privately(services, guild, member)
+        else:
+            link = await services.database.run(people.find_link, guild.id, member.id)
+            given = ask_unlink(member.id, link)
+        await interaction.followup.send(**given, ephemeral=True)
+
+
+def panel_buttons() -> discord.ui.View:
+    """The buttons below a panel. Needs a running event loop."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(PanelButton("link"))
+    view.add_item(PanelButton("unlink"))
+    return view
 
 
 class LinkPanels(commands.Cog):
@@ -32,7 +82,7 @@ class LinkPanels(commands.Cog):
     @commands.guild_only()
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
-    async def setup_link_panel(self, ctx: Context, *, emoji: str = rules.DEFAULT_EMOJI) -> None:
+    async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
         """Post and pin a panel in this channel with which members link their Kick account."""
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
@@ -51,19 +101,19 @@ class LinkPanels(commands.Cog):
         except Exception:
             await message.delete()
             raise
-        await take_away(self._services, channel.guild, former)
-        await answer(ctx, embeds.posted(panel, replaced=bool(former)))
+        await delete_withdrawn_panels(self._services, channel.guild, former)
+        await answer(ctx, messages.posted(panel, replaced=bool(former)))
 
     async def _post(self, channel: discord.TextChannel, emoji: str) -> discord.Message:
-        """The message with its reaction, pinned; or nothing, and why.
+        """The message with its reaction, pinned.
 
         Raises:
-            Refusal: Discord does not take it so.
+            Refusal: Discord rejected it; nothing stays posted.
         """
         language = await self._services.database.run(language_of, channel.guild.id)
         privacy_url = f"{self._services.settings.public_url}/privacy"
         with speak(language):
-            embed, view = embeds.panel(channel.guild.name, emoji, privacy_url), panel_buttons()
+            embed, view = messages.panel(channel.guild.name, emoji, privacy_url), panel_buttons()
         message = await channel.send(embed=embed, view=view, allowed_mentions=SILENT)
         try:
             await message.add_reaction(reaction_of(emoji))
@@ -80,7 +130,7 @@ class LinkPanels(commands.Cog):
         """Show where this server has link panels, and whether they can do their work."""
         panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
-        await answer(ctx, embeds.listed(known))
+        await answer(ctx, messages.listed(known))
 
     @link_panels.command(name="remove", extras=PRIVATE)
     @app_commands.describe(channel="Whose panel; this channel's if empty")
@@ -88,23 +138,23 @@ class LinkPanels(commands.Cog):
         """Delete a channel's link panel. Links that were made stay."""
         where = channel or _text_channel(ctx)
         former = await run_action(ctx, actions.withdraw_panel, where.id)
-        await take_away(self._services, where.guild, former)
-        await answer(ctx, embeds.withdrawn(where.id, found=bool(former)))
+        await delete_withdrawn_panels(self._services, where.guild, former)
+        await answer(ctx, messages.withdrawn(where.id, found=bool(former)))
 
 
 def _text_channel(ctx: Context) -> discord.TextChannel:
     if isinstance(ctx.channel, discord.TextChannel):
         return ctx.channel
     raise Refusal(
-        _("A link panel stands in a text channel."), _("Write the command in the one you want.")
+        _("A link panel needs a text channel."), _("Run the command in the one you want.")
     )
 
 
 async def _emoji(guild: discord.Guild, typed: str) -> str:
-    # Asked only where somebody wants one: we do not listen to changes of a server's emojis.
+    # Asked each time: we do not listen to changes of a server's emojis.
     found = await guild.fetch_emojis() if typed.isascii() else []
     own = {one.id: (one.name, str(one)) for one in found if one.is_usable()}
-    written = rules.read_emoji(typed, own)
+    written = read_emoji(typed, own)
     if written is None:
         raise Refusal(
             _("I cannot react with that."),
@@ -125,7 +175,7 @@ def _require_permissions(channel: discord.TextChannel) -> None:
 
 
 def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
-    """Why Discord did not take it, in words; the error itself where that is not the admin's."""
+    """Why Discord rejected it; the error itself if the admin can do nothing about it."""
     if error.code == UNKNOWN_EMOJI:
         return Refusal(
             _("Discord does not know {emoji} as an emoji.").format(emoji=emoji),
@@ -139,8 +189,6 @@ def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
     if error.code in MISSING:
         return Refusal(
             _("Discord does not let me react or pin here."),
-            _("Give my role in this channel: {needed}.").format(
-                needed=permission_names(rules.NEEDED)
-            ),
+            _("Give my role in this channel: {needed}.").format(needed=permission_names(NEEDED)),
         )
     return error

@@ -1,1 +1,0 @@
-"""Panels on Discord: what admins command, what happens when somebody reacts, looking after them."""

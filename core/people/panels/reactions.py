@@ -1,0 +1,279 @@
+"""Answers reactions to panels, and checks that panels can work.
+
+Whoever reacts gets a link and loses the reaction, in this order: a reaction that is still there was
+not answered, for whatever reason, and is found by the next check of the panel. So nothing is lost
+if the bot, Discord or the database stop in between.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+
+import discord
+import structlog
+from discord.ext import commands, tasks
+from limits import RateLimitItem, parse
+
+from core.kit.discord_ui import permission_names, refusal_card, sent_by_dm
+from core.kit.errors import Outage, Refusal
+from core.kit.rate import RateLimit
+from core.kit.services import Services
+from core.kit.words import _
+from core.outbox.discord_transport import NO_ANSWER
+from core.people.linking.discord import StartButton
+from core.people.panels import actions, messages
+from core.people.panels.records import Panel
+from core.people.panels.rules import NEEDED, same_emoji
+
+UNKNOWN_EMOJI = 10014
+"""Discord's error code."""
+
+CHECK_MINUTES = 10
+AT_ONCE = 8
+"""People who are answered at the same time: many reactions must not take all database threads."""
+
+SHOWN_SECONDS = 30
+"""How long a public hint is shown."""
+
+_ANSWERS = parse("20 per minute")
+_WARNINGS = parse("1 per minute")
+"""Of one person; more reactions than that are only removed."""
+
+_log = structlog.get_logger(__name__)
+
+
+class PanelReactions(commands.Cog):
+    """Reactions to panels, and panels that are deleted."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limit = RateLimit(services.settings)
+        self._busy: set[tuple[int, int]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._guilds: dict[int, discord.Guild] = {}
+
+    async def cog_load(self) -> None:
+        self._check_all.start()
+
+    async def cog_unload(self) -> None:
+        self._check_all.cancel()
+
+    # -- somebody reacts ------------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
+        member = payload.member
+        if member is None or member.bot:
+            return
+        with suppress(Outage):  # the reaction stays, so it is answered later
+            panel = await self._services.run_as_bot(
+                member.guild.id, actions.find_panel, payload.message_id
+            )
+            if panel is not None and panel.state == "posted" and is_with(panel, payload.emoji):
+                await self._answer(member, panel)
+
+    async def _answer(self, member: discord.Member, panel: Panel) -> None:
+        """Give a link, once for reactions that come in the meantime, and remove the reaction."""
+        who = (member.guild.id, member.id)
+        if who in self._busy:
+            return
+        self._busy.add(who)
+        try:
+            async with self._places:
+                if self._may(_ANSWERS, member, "answers"):
+                    await self._give_link(member, panel)
+        except (Outage, *NO_ANSWER) as error:
+            _log.info(
+                "Reaction could not be answered yet", reason=str(error), guild_id=member.guild.id
+            )
+            return
+        finally:
+            # Before the reaction is removed: one that is added from now on is a new request.
+            self._busy.discard(who)
+        await self._remove_reaction(member, panel)
+
+    async def _give_link(self, member: discord.Member, panel: Panel) -> None:
+        try:
+            reached = await StartButton().give_by_dm(self._services, member.guild, member)
+        except Refusal as refusal:
+            if not self._may(_WARNINGS, member, "refusals"):
+                return
+            reached = await sent_by_dm(member, embed=refusal_card(refusal))
+        if not reached and self._may(_WARNINGS, member, "openly"):
+            await self._reply_in_channel(member, panel)
+
+    def _may(self, limit: RateLimitItem, member: discord.Member, what: str) -> bool:
+        who = (str(member.guild.id), str(member.id))
+        return self._limit.allows(limit, "people.panels", what, *who)
+
+    async def _reply_in_channel(self, member: discord.Member, panel: Panel) -> None:
+        channel = member.guild.get_channel(panel.channel_id)
+        if isinstance(channel, discord.TextChannel):
+            with suppress(discord.Forbidden):  # the health page shows it, see `check_panel`
+                await channel.send(
+                    messages.use_the_button(member.id),
+                    allowed_mentions=discord.AllowedMentions(users=[member]),
+                    delete_after=SHOWN_SECONDS,
+                )
+
+    async def _remove_reaction(self, member: discord.Member, panel: Panel) -> None:
+        channel = member.guild.get_channel(panel.channel_id)
+        if not isinstance(channel, discord.TextChannel):
+            return
+        message = channel.get_partial_message(panel.message_id)
+        try:
+            await message.remove_reaction(reaction_of(panel.emoji), member)
+        except discord.NotFound:
+            pass
+        except discord.Forbidden:
+            await set_missing(self._services, panel, missing_in(channel) or ["manage_messages"])
+        except NO_ANSWER as error:
+            _log.info("Reaction could not be removed", reason=str(error), guild_id=member.guild.id)
+
+    # -- a panel is deleted ---------------------------------------------------------------------
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        await self._gone(payload.guild_id, {payload.message_id})
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        await self._gone(payload.guild_id, payload.message_ids)
+
+    async def _gone(self, guild_id: int | None, message_ids: set[int]) -> None:
+        if guild_id is None:
+            return
+        with suppress(Outage):  # the next check finds out
+            await self._services.run_as_bot(guild_id, actions.notice_gone, message_ids)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        with suppress(Outage):
+            await self._services.run_as_bot(
+                channel.guild.id, actions.notice_channel_gone, channel.id
+            )
+
+    # -- regular checks -------------------------------------------------------------------------
+
+    @commands.Cog.listener("on_guild_available")
+    @commands.Cog.listener("on_guild_join")
+    async def meet(self, guild: discord.Guild) -> None:
+        """At the start, and after an outage of Discord: something may have been missed."""
+        self._guilds[guild.id] = guild
+        await self._check_guild(guild)
+
+    @commands.Cog.listener()
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self._guilds.pop(guild.id, None)
+
+    @tasks.loop(minutes=CHECK_MINUTES)
+    async def _check_all(self) -> None:
+        for guild in list(self._guilds.values()):
+            await self._check_guild(guild)
+
+    async def _check_guild(self, guild: discord.Guild) -> None:
+        try:
+            panels = await self._services.run_as_bot(guild.id, actions.list_panels)
+            withdrawn = [panel for panel in panels if panel.state == "withdrawn"]
+            await delete_withdrawn_panels(self._services, guild, withdrawn)
+            for panel in panels:
+                if panel.state == "posted":
+                    async for member in check_panel(self._services, guild, panel):
+                        await self._answer(member, panel)
+        except Outage as outage:
+            _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
+
+
+# -- checking panels ------------------------------------------------------------------------------
+
+
+def missing_in(channel: discord.TextChannel) -> list[str]:
+    """The permissions of a panel that the bot lacks in the channel."""
+    held = channel.permissions_for(channel.guild.me)
+    return [name for name in NEEDED if not getattr(held, name)]
+
+
+async def delete_withdrawn_panels(
+    services: Services, guild: discord.Guild, withdrawn: Iterable[Panel]
+) -> None:
+    """Delete the messages of withdrawn panels. The next check tries again where that fails."""
+    for panel in withdrawn:
+        channel = guild.get_channel(panel.channel_id)
+        if isinstance(channel, discord.TextChannel):
+            try:
+                await channel.get_partial_message(panel.message_id).delete()
+            except discord.NotFound:
+                pass
+            except NO_ANSWER as error:
+                _log.info("Panel could not be deleted", reason=str(error), guild_id=guild.id)
+                continue
+        await services.run_as_bot(guild.id, actions.delete_withdrawn, panel.message_id)
+
+
+async def check_panel(
+    services: Services, guild: discord.Guild, panel: Panel
+) -> AsyncIterator[discord.Member]:
+    """Check whether a posted panel can work; yields members whose reaction was not answered."""
+    channel = guild.get_channel(panel.channel_id)
+    if not isinstance(channel, discord.TextChannel):
+        await _set_gone(services, panel)
+        return
+    missing = missing_in(channel)
+    await set_missing(services, panel, missing)
+    if {"view_channel", "read_message_history"} & set(missing):
+        return
+    try:
+        message = await channel.fetch_message(panel.message_id)
+        async for member in _unanswered(guild, panel, message):
+            yield member
+    except discord.NotFound:
+        await _set_gone(services, panel)
+    except NO_ANSWER as error:
+        if getattr(error, "code", None) == UNKNOWN_EMOJI:
+            trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
+            await _set_trouble(services, panel, trouble.format(emoji=panel.emoji))
+        _log.info("Panel could not be checked", reason=str(error), guild_id=guild.id)
+
+
+async def _unanswered(
+    guild: discord.Guild, panel: Panel, message: discord.Message
+) -> AsyncIterator[discord.Member]:
+    ours = [one for one in message.reactions if is_with(panel, one.emoji)]
+    if not any(one.me for one in ours):
+        await message.add_reaction(reaction_of(panel.emoji))
+    for reaction in ours:
+        async for user in reaction.users():
+            member = guild.get_member(user.id)
+            if member is not None and not member.bot:
+                yield member
+
+
+def reaction_of(emoji: str) -> discord.PartialEmoji:
+    """The emoji as Discord's API expects it, which is not how messages write it."""
+    return discord.PartialEmoji.from_str(emoji)
+
+
+def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> bool:
+    """Whether a reaction is with the panel's emoji."""
+    if isinstance(emoji, str):
+        return same_emoji(panel.emoji, None, emoji)
+    return same_emoji(panel.emoji, emoji.id, emoji.name)
+
+
+async def set_missing(services: Services, panel: Panel, missing: Iterable[str]) -> None:
+    """Store which permissions the bot lacks in the panel's channel."""
+    names = list(missing)
+    trouble = None
+    if names:
+        trouble = _("I lack permissions. Give my role there: {needed}.").format(
+            needed=permission_names(names)
+        )
+    await _set_trouble(services, panel, trouble)
+
+
+async def _set_trouble(services: Services, panel: Panel, trouble: str | None) -> None:
+    await services.run_as_bot(panel.guild_id, actions.set_trouble, panel.message_id, trouble)
+
+
+async def _set_gone(services: Services, panel: Panel) -> None:
+    await services.run_as_bot(panel.guild_id, actions.notice_gone, [panel.message_id])
