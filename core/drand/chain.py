@@ -81,32 +81,9 @@ def parse_chain(text: str) -> Chain:
     return Chain(name, key, *(int(number) for number in numbers))
 
 
-def randomness_of(chain: Chain, round_number: int, signature: str) -> str:
-    """The round's random number, in hex, if this is the chain's signature of the round.
-
-    Raises:
-        BeaconWrong: it is not.
-    """
-    try:
-        signed = bytes.fromhex(signature)
-        point = G1Point.from_compressed_bytes(signed)
-        key = G2Point.from_compressed_bytes(bytes.fromhex(chain.public_key))
-    except ValueError as error:
-        raise BeaconWrong("the signature is malformed") from error
-    digest = hashlib.sha256(round_number.to_bytes(8, "big")).digest()
-    message = G1Point.hash_to_curve(digest, _DOMAIN)
-    if signed.hex() != signature or not GT.pairing_check([point, -message], [G2Point(), key]):
-        raise BeaconWrong(f"this is not the signature of round {round_number}")
-    return hashlib.sha256(signed).hexdigest()
-
-
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A round of the beacon. Randomness and signature are hex.
-
-    Attributes:
-        chain: the chain's name.
-    """
+    """A round of the beacon, with the chain's name. Randomness and signature are hex."""
 
     chain: str
     number: int
@@ -115,8 +92,15 @@ class Round:
 
     @classmethod
     def signed(cls, chain: Chain, number: int, signature: str) -> "Round":
-        """
-        Raises:
-            BeaconWrong: this is not the chain's signature of the round.
-        """
-        return cls(chain.name, number, randomness_of(chain, number, signature), signature)
+        """Raises BeaconWrong if this is not the chain's signature of the round."""
+        try:
+            signed = bytes.fromhex(signature)
+            point = G1Point.from_compressed_bytes(signed)
+            key = G2Point.from_compressed_bytes(bytes.fromhex(chain.public_key))
+        except ValueError as error:
+            raise BeaconWrong("the signature is malformed") from error
+        digest = hashlib.sha256(number.to_bytes(8, "big")).digest()
+        message = G1Point.hash_to_curve(digest, _DOMAIN)
+        if signed.hex() != signature or not GT.pairing_check([point, -message], [G2Point(), key]):
+            raise BeaconWrong(f"this is not the signature of round {number}")
+        return cls(chain.name, number, hashlib.sha256(signed).hexdigest(), signature)

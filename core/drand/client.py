@@ -15,14 +15,8 @@ MOST_BYTES = 4096
 
 
 class DrandClient:
-    """Synchronous; never call it on the bot's event loop or inside a transaction.
-
-    Args:
-        settings: for DRAND_URL and DRAND_CHAIN.
-
-    Attributes:
-        time: drand's clock, by the headers of its responses.
-    """
+    """Synchronous; never call it on the bot's event loop or inside a transaction. `time` is drand's
+    clock, by the headers of its responses."""
 
     def __init__(self, settings: Settings) -> None:
         self.chain = chain_of(settings)
@@ -30,11 +24,7 @@ class DrandClient:
         self._addresses = settings.drand_url.split(",")
 
     def get_round(self, number: int) -> Round:
-        """The round, checked.
-
-        Raises:
-            Outage: no address has it yet, or none has one that the beacon signed.
-        """
+        """Raises Outage if no address has the round yet, or none has one that the beacon signed."""
         reasons = []
         for address in self._addresses:
             try:
@@ -74,5 +64,4 @@ def chain_of(settings: Settings) -> Chain:
 
 @cache
 def client_of(settings: Settings) -> DrandClient:
-    """The installation's client."""
     return DrandClient(settings)

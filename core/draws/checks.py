@@ -15,14 +15,8 @@ class Tampered(Exception):
 
 
 def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
-    """The lines of the list.
-
-    Args:
-        header: as it follows from what is stored beside the list.
-
-    Raises:
-        Tampered: the list or its terms were changed.
-    """
+    """The lines of the list. Raises Tampered if it does not have this hash, or not the header that
+    follows from what is stored beside the list."""
     if hash_of(snapshot) != published_hash:
         raise Tampered(_("the list is not the one whose hash was posted"))
     if header_of(snapshot) != header:
@@ -31,19 +25,13 @@ def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
 
 
 def check_seed(seed: bytes, commitment: str) -> None:
-    """
-    Raises:
-        Tampered: this is not the seed of the commitment.
-    """
+    """Raises Tampered if this is not the seed of the commitment."""
     if commitment_to(seed) != commitment:
         raise Tampered(_("the seed is not the one whose hash was posted"))
 
 
 def check_round(chain: Chain, random: Round) -> None:
-    """
-    Raises:
-        Tampered: the chain did not sign this.
-    """
+    """Raises Tampered if the chain did not sign this."""
     try:
         is_signed = Round.signed(chain, random.number, random.signature) == random
     except BeaconWrong:
@@ -53,13 +41,9 @@ def check_round(chain: Chain, random: Round) -> None:
 
 
 def count_mismatches(entrants: Entrants, tickets: Mapping[str, int], erased: Iterable[int]) -> int:
-    """How many lines of a list differ from the tickets that the feature has on record.
-
-    Args:
-        tickets: by pseudonym, of every account that is still known.
-        erased: tickets of accounts that were erased since, so that nobody knows which line is
-            theirs.
-    """
+    """How many lines of a list differ from the tickets that the feature has on record: by pseudonym
+    of every account that is still known, and of accounts that were erased since, so that nobody
+    knows which line is theirs."""
     different = Counter(
         listed
         for pseudonym, listed in zip(*entrants, strict=True)

@@ -25,17 +25,12 @@ def plan_for(chain: Chain, freeze_at: datetime) -> Plan:
 def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
     """The announced round if the list is frozen as planned, else the first one that is published at
     least `chain.ahead` seconds later."""
-    if plan is not None and is_as_planned(chain, plan, frozen_at):
-        return plan.round
-    return chain.first_round_after(frozen_at + timedelta(seconds=chain.ahead))
-
-
-def is_as_planned(chain: Chain, plan: Plan, frozen_at: datetime) -> bool:
-    """Whether the announced round decides a list that is frozen at this instant."""
-    if plan.chain != chain.name:
-        return False
-    latest = chain.made_at(plan.round) - timedelta(seconds=chain.ahead)
-    return plan.freeze_at <= frozen_at <= latest
+    ahead = timedelta(seconds=chain.ahead)
+    if plan and plan.chain == chain.name:
+        is_as_planned = plan.freeze_at <= frozen_at <= chain.made_at(plan.round) - ahead
+        if is_as_planned:
+            return plan.round
+    return chain.first_round_after(frozen_at + ahead)
 
 
 def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) -> bool:
@@ -43,8 +38,3 @@ def is_public(chain: str | None, round_number: int | None, frozen_at: datetime) 
     if chain != QUICKNET.name or round_number is None:
         return False
     return QUICKNET.made_at(round_number) - frozen_at >= timedelta(seconds=QUICKNET.ahead)
-
-
-def find_chain(name: str | None, configured: Chain) -> Chain | None:
-    """The chain of this name, if it is the public one or the configured one."""
-    return next((chain for chain in (QUICKNET, configured) if chain.name == name), None)

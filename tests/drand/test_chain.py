@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.drand.chain import QUICKNET, BeaconWrong, parse_chain, randomness_of
+from core.drand.chain import QUICKNET, BeaconWrong, Round, parse_chain
 
 # https://docs.drand.love/developer/http-api and https://pypi.org/project/drand-verify
 ROUND_42 = (
@@ -20,8 +20,8 @@ ROUND_657413 = (
 
 
 def test_a_published_round_is_valid() -> None:
-    randomness_of(QUICKNET, 42, ROUND_42)
-    assert randomness_of(QUICKNET, 657413, ROUND_657413) == (
+    Round.signed(QUICKNET, 42, ROUND_42)
+    assert Round.signed(QUICKNET, 657413, ROUND_657413).randomness == (
         "fc1873a13f3545aeade8401532ef5519920652eee6b0d2b19ca12643b87b3587"
     )
 
@@ -43,7 +43,7 @@ def test_a_published_round_is_valid() -> None:
 )
 def test_what_the_beacon_did_not_sign_is_invalid(number: int, signature: str) -> None:
     with pytest.raises(BeaconWrong):
-        randomness_of(QUICKNET, number, signature)
+        Round.signed(QUICKNET, number, signature)
 
 
 def test_quicknets_rounds_are_where_they_are_published() -> None:

@@ -42,11 +42,8 @@ RECENT = timedelta(hours=24)
 
 
 def get_period_to_draw(work: Work, number: int | None = None) -> Period:
-    """The raffle of this number, or the oldest one that has ended and is not frozen.
-
-    Raises:
-        Refusal: there is none that can be drawn.
-    """
+    """The raffle of this number, or the oldest one that has ended and is not frozen. Raises
+    Refusal if there is none that can be drawn."""
     if number is not None:
         period = work.find(Period, number)
     else:
@@ -88,11 +85,8 @@ def find_overdue(work: Work, number: int | None = None) -> Draw | None:
 
 
 def preview(work: Work, number: int | None = None) -> tuple[Period, Holders]:
-    """The raffle that `/raffledraw` would freeze now, and who would be in the list.
-
-    Raises:
-        Refusal: there is nothing to draw, or no channel to announce it in.
-    """
+    """The raffle that `/raffledraw` would freeze now, and who would be in the list. Raises Refusal
+    if there is nothing to draw, or no channel to announce it in."""
     period = get_period_to_draw(work, number)
     _get_channel(work)
     return period, store.get_holders(work, period.number)
@@ -133,11 +127,8 @@ def announce_plan(work: Work, config: Config, number: int) -> None:
 
 def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True) -> Draw:
     """Freeze the list of a raffle that has ended, choose a future round of the beacon, and announce
-    the list's hash and the round.
-
-    Raises:
-        Refusal: it is not over, it was frozen before, or there is no channel to announce it in.
-    """
+    the list's hash and the round. Raises Refusal if it is not over, was frozen before, or there is
+    no channel to announce it in."""
     period = _require_ended(work, lock_period(work, number), number)
     channel_id = _get_channel(work)
     earning.credit(work, period)
@@ -173,11 +164,7 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
 
 
 def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
-    """Freeze automatically; None if somebody froze it first or changed its end.
-
-    Raises:
-        Refusal: there is no channel to announce it in.
-    """
+    """The same automatically; None if somebody froze it first or changed its end."""
     period = lock_period(work, number)
     is_due = period is not None and period.state == "open" and period.ends_at <= work.now
     return freeze(work, config, number) if is_due else None
@@ -197,11 +184,8 @@ def _get_channel(work: Work) -> ChannelId:
 
 
 def store_round(work: Work, config: Config, number: int, random: Round) -> bool:
-    """Store the announced round; False if the draw no longer waits for it.
-
-    Raises:
-        Refusal: this is another beacon's round, or another round.
-    """
+    """Store the announced round; False if the draw no longer waits for it. Raises Refusal if this
+    is another beacon's round, or another round."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or not raffle.draw.waits_for_beacon:
         return False
@@ -213,11 +197,8 @@ def store_round(work: Work, config: Config, number: int, random: Round) -> bool:
 
 
 def give_up_beacon(work: Work, config: Config, number: int) -> None:
-    """Draw without the announced round. This is announced, too.
-
-    Raises:
-        Refusal: the draw does not wait for the beacon, or has not waited for long enough.
-    """
+    """Draw without the announced round, and announce that. Raises Refusal if the draw does not wait
+    for the beacon, or has not waited for long enough."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or not raffle.draw.is_overdue(work.now):
         raise Refusal(

@@ -31,11 +31,7 @@ def _lock_prize(work: Work, config: Config, number: int, k: int) -> tuple[Frozen
 
 
 def claim(work: Work, config: Config, number: int, k: int) -> Pick:
-    """The winner claims the prize.
-
-    Raises:
-        Refusal: it is somebody else's, or too late, or claimed already.
-    """
+    """Raises Refusal if the prize is somebody else's, or claimed already, or it is too late."""
     raffle, pick = _lock_prize(work, config, number, k)
     if pick.discord_id != work.actor:
         raise Refusal(_("This prize is not yours to claim."), _("Good luck next time!"))
@@ -101,11 +97,8 @@ def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
 
 
 def deliver(work: Work, config: Config, winner: str) -> Pick:
-    """Record that an admin handed over a claimed prize.
-
-    Raises:
-        Refusal: there is nobody of this name, or they have no claimed prize.
-    """
+    """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
+    they have no claimed prize."""
     viewer = people.find_person(work.tx, work.guild_id, winner)
     claimed = select(Pick).where(Pick.viewer_id == viewer.viewer_id, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))

@@ -74,10 +74,7 @@ class FrozenRaffle:
 
     def check(self) -> Entrants:
         """The frozen list, after everything that decides was compared with what was published.
-
-        Raises:
-            Refusal: the list, its terms, the seed or the beacon's number is not as published.
-        """
+        Raises Refusal if the list, its terms, the seed or the beacon's number differs."""
         draw, random = self.draw, self.draw.random
         freezes = raffles.list_freezes(self.work, self.number)
         header = make_header(self.terms, draw.entrants, draw.tickets)
@@ -97,11 +94,8 @@ class FrozenRaffle:
         return entrants
 
     def check_owners(self, entrants: Entrants) -> dict[str, ViewerId]:
-        """Pseudonym -> viewer id, without accounts that were erased since.
-
-        Raises:
-            Refusal: a line's tickets are not the sum of its owner's entries.
-        """
+        """Pseudonym -> viewer id, without accounts that were erased since. Raises Refusal if the
+        tickets of a line are not the sum of its owner's entries."""
         salt = self.salt
         tickets: dict[str, int] = {}
         viewer_ids: dict[str, ViewerId] = {}
@@ -118,11 +112,7 @@ class FrozenRaffle:
         return viewer_ids
 
     def check_winner(self, pick: Pick) -> None:
-        """Repeat the draw, and compare a winner's row with it.
-
-        Raises:
-            Refusal: somebody else was drawn.
-        """
+        """Repeat the draw, and raise Refusal if somebody else was drawn than the row says."""
         drawn = next(islice(self.order(self.check()), pick.k - 1, None), None)
         if drawn != pick.pseudonym or self.is_replaced(pick):
             raise self.replaced(pick)

@@ -25,13 +25,7 @@ from core.raffle.records import Announcement, Period
 SEARCHED = 12
 """How many lists, newest first, are searched for an entry if no raffle is named."""
 
-_RESULTS: dict[PickState, picks.Result] = {
-    "drawn": "waiting",
-    "claimed": "won",
-    "delivered": "won",
-    "expired": "expired",
-    "skipped": "skipped",
-}
+_NOT_WON: dict[str, picks.Result] = {"drawn": "waiting", "expired": "expired"}
 _DISCORD_EPOCH = 1420070400
 
 
@@ -115,9 +109,10 @@ def make_bundle(work: Work, config: Config, number: int) -> bytes:
 def _published(pick: Drawn, salt: bytes) -> picks.Pick:
     """Winners' accounts are published, unless they were erased since. An account that replaced the
     winner's is published without its secret number, so that the verifier reports it."""
-    shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, _RESULTS[pick.state])
     if pick.state == "skipped":
         return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
+    result = _NOT_WON.get(pick.state, "won")
+    shown = picks.Pick.of(salt, pick.k, pick.account, pick.claimant, result)
     if not pick.account:
         return replace(shown, pseudonym=pick.pseudonym, account=None, secret=None)
     if shown.pseudonym != pick.pseudonym:
@@ -137,11 +132,8 @@ class Proof(NamedTuple):
 
 
 def get_proof(work: Work, config: Config, number: int | None) -> Proof:
-    """The actor's entry in this raffle, or in the newest frozen list that has one.
-
-    Raises:
-        Refusal: there is none.
-    """
+    """The actor's entry in this raffle, or in the newest frozen list that has one. Raises
+    Refusal if there is none."""
     link = people.find_link(work.tx, work.guild_id, work.actor)
     if link is None:
         raise Refusal(_("You have not linked a Kick account."), _("Link it with `/link`."))

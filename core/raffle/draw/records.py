@@ -17,6 +17,7 @@ from sqlalchemy.orm import (
     Mapped,
     MappedSQLExpression,
     column_property,
+    composite,
     declared_attr,
     mapped_column,
 )
@@ -184,6 +185,9 @@ class Pick(_DrawnAccount, kw_only=True):
         default=None,
         comment="the newest instant at which the winner is known to have been able to claim",
     )
+    clock: Mapped[ClaimClock] = composite(
+        "expires_at", "claimable_since", "claimable_at", init=False
+    )
     channel_id: Mapped[ChannelId | None] = mapped_column(
         comment="Discord channel of the winner's newest post"
     )
@@ -211,17 +215,6 @@ class Pick(_DrawnAccount, kw_only=True):
             "(state = 'skipped') = (reason IS NOT NULL)", name="raffle_picks_skipped_for_a_reason"
         ),
     )
-
-    @property
-    def clock(self) -> ClaimClock:
-        """Not for somebody who was skipped."""
-        assert self.expires_at is not None, "skipped"
-        return ClaimClock(self.expires_at, self.claimable_since, self.claimable_at)
-
-    @clock.setter
-    def clock(self, clock: ClaimClock) -> None:
-        self.expires_at, self.claimable_since = clock.expires_at, clock.since
-        self.claimable_at = clock.at
 
 
 _DRAWS_KEPT = """

@@ -29,11 +29,7 @@ LATE = timedelta(minutes=2)
 
 
 def advance_draws(services: Services) -> None:
-    """Run every step that is due. An error in one raffle does not stop the others.
-
-    Raises:
-        Refusal, Outage: of one raffle, after the others were tried.
-    """
+    """Run every step that is due. An error in one raffle is raised after the others were tried."""
     # Asking the beacon can take long, so only drawing comes after it.
     steps = (
         _announce_openings,
