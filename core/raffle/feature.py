@@ -97,6 +97,7 @@ FEATURE = Feature(
         "raffle.expire": lambda before, after: _(
             "let the claim of {after} on prize {target} expire"
         ),
+        "raffle.skip": lambda before, after: _("replaced {after}, who can no longer win {target}"),
         "raffle.post_again": lambda before, after: _("notified winner {target} again"),
         "raffle.deliver": lambda before, after: _("marked prize {target} as delivered to {after}"),
         "raffle.give": lambda before, after: _("gave tickets to {target}: {before} → {after}"),
