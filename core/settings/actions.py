@@ -1,18 +1,22 @@
-"""Reading and changing a guild's settings, and reading who changed what."""
+"""Settings, the audit log, and channels of settings that the bot cannot use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from core.guilds import actions as guilds
+from core.guilds import channels
 from core.guilds import store as guild_store
-from core.guilds.records import AuditEntry
+from core.guilds.records import AuditEntry, TroubleReason
+from core.kit.discord_faults import TO_POST
 from core.kit.paginator import nearest_page
 from core.kit.settings import Settings
 from core.kit.work import Work
+from core.outbox.records import Outgoing
+from core.outbox.transport import ChannelRefused
 from core.people.records import Viewer
 from core.settings.rules import Declared, viewer_of
 
@@ -102,3 +106,61 @@ def read_log(work: Work, per_page: int, number: int) -> LogPage:
         )
     )
     return LogPage(entries, skipped, total, {row.viewer_id: row.name for row in names})
+
+
+# -- channels -------------------------------------------------------------------------------------
+
+CHANNEL_TROUBLE = "settings.channel_trouble"
+
+Seen = Mapping[int, tuple[TroubleReason, Sequence[str]] | None]
+"""Channel id -> what is wrong with it, and the missing permissions; None where nothing is."""
+
+
+def list_watched(work: Work, known: Sequence[Declared]) -> list[int]:
+    """The channels that settings name. What is stored about any other channel is forgotten."""
+    used = list(channels.list_used(work, known))
+    channels.forget_unused(work, used)
+    return used
+
+
+def note_seen(work: Work, known: Sequence[Declared], seen: Seen) -> None:
+    """Store what was observed, and alert the admins about what is new."""
+    for channel_id, wrong in seen.items():
+        if wrong is None:
+            channels.end_trouble(work, channel_id)
+        else:
+            _note(work, known, channel_id, *wrong)
+
+
+def note_refused(
+    known: Sequence[Declared],
+    tx: Connection,
+    message: Outgoing,
+    refused: ChannelRefused,
+    now: datetime,
+) -> None:
+    """Discord refused a post, which the bot may not have seen coming."""
+    channel_id = message.target.get("channel_id")
+    if channel_id:
+        with Work(tx, message.guild_id, now=now) as work:
+            _note(work, known, channel_id, refused.reason, ())
+
+
+def _note(
+    work: Work,
+    known: Sequence[Declared],
+    channel_id: int,
+    reason: TroubleReason,
+    missing: Sequence[str],
+) -> None:
+    if not channels.note_trouble(work, channel_id, reason, missing):
+        return
+    payload = {
+        "channel_id": channel_id,
+        "reason": reason,
+        "missing": list(missing or TO_POST),
+        "settings": channels.list_used(work, known).get(channel_id, []),
+    }
+    # A channel that fails again and again is reported once a day.
+    key = f"{CHANNEL_TROUBLE}:{channel_id}:{reason}:{work.now.date().isoformat()}"
+    channels.tell_admins(work, CHANNEL_TROUBLE, key, payload)

@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from functools import partial
 
 from core.kit.feature import Feature
-from core.settings import channels
-from core.settings.commands.audit_log import AuditLog, audit_log_paginator
-from core.settings.commands.permissions import Permissions
-from core.settings.commands.settings import Settings, settings_paginator
-from core.settings.commands.watch import Watch
+from core.settings import actions, messages
+from core.settings.discord import (
+    AuditLog,
+    Permissions,
+    Settings,
+    audit_log_paginator,
+    settings_paginator,
+)
+from core.settings.watch import Watch
 
 
 def make_feature(others: Iterable[Feature]) -> Feature:
@@ -26,6 +30,6 @@ def make_feature(others: Iterable[Feature]) -> Feature:
             lambda _services: Permissions(),
         ),
         paginators=(settings, audit_log),
-        embeds={channels.KIND: channels.posted_trouble},
-        on_channel_refused=partial(channels.note_refused, known),
+        embeds={actions.CHANNEL_TROUBLE: messages.posted_trouble},
+        on_channel_refused=partial(actions.note_refused, known),
     )

@@ -20,6 +20,7 @@ _YES = {"on", "yes", "true", "1", "enable", "enabled", "y"}
 _NO = {"off", "no", "false", "0", "disable", "disabled", "n"}
 _NOTHING = {"none", "nothing", "nobody", "off", "no", "0", "-"}
 _EMPTY = {'""', "''", "“”"}
+_NUMBER = re.compile(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})", re.ASCII)
 _ID = re.compile(r"<(?:#|@&)(\d{1,19})>|(\d{15,19})", re.ASCII)
 
 
@@ -29,16 +30,16 @@ def feature_of(declared: Declared) -> str:
 
 
 def get_declared(text: str, known: Sequence[Declared]) -> Declared:
-    """The setting of this key; what stands before the dot may be left out where that is clear.
+    """The setting of this key; the part before the dot may be left out if only one key ends so.
 
     Raises:
         Refusal: there is none; the nearest keys are named.
     """
     wanted = _plain(text)
-    for by in (_whole, _short):
-        found = [one for one in known if by(one) == wanted]
-        if len(found) == 1:
-            return found[0]
+    exact = [one for one in known if one.key == wanted]
+    found = exact or [one for one in known if _short(one) == wanted]
+    if len(found) == 1:
+        return found[0]
     near = near_keys(wanted, known)
     raise Refusal(
         _("There is no such setting"),
@@ -81,12 +82,8 @@ def _plain(text: str) -> str:
     return "_".join(text.split()).strip("`").casefold()
 
 
-def _whole(declared: Declared) -> str:
-    return declared.key.casefold()
-
-
 def _short(declared: Declared) -> str:
-    return _whole(declared).split(".", 1)[-1]
+    return declared.key.split(".", 1)[1]
 
 
 def parse(declared: Declared, text: str) -> Any:
@@ -98,43 +95,25 @@ def parse(declared: Declared, text: str) -> Any:
         Refusal: it is not of this kind.
     """
     text = text.strip()
-    if declared.kind is bool:
-        return _parse_yes_or_no(declared, text)
-    if declared.kind is int:
-        return _parse_number(declared, text)
+    word = text.casefold()
+    if declared.kind is bool and word in _YES | _NO:
+        return word in _YES
+    if declared.kind is int and _NUMBER.fullmatch(text):
+        return int(text.replace(",", ""))
+    if declared.kind is not str:
+        raise misfit(declared)
     if declared.of == "time_zone":
         return zones.find(text) or text
     for choice in choices_of(declared):
-        if choice.casefold() == text.casefold():
+        if choice.casefold() == word:
             return choice
-    return _parse_text(declared, text)
-
-
-def _parse_yes_or_no(declared: Declared, text: str) -> bool:
-    word = text.casefold()
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise misfit(declared)
-
-
-def _parse_number(declared: Declared, text: str) -> int:
-    if re.fullmatch(r"[+-]?(\d{1,15}|\d{1,3}(,\d{3}){1,4})", text, re.ASCII):
-        return int(text.replace(",", ""))
-    raise misfit(declared)
-
-
-def _parse_text(declared: Declared, text: str) -> str:
     if text in _EMPTY:
         return ""
-    kept = "".join(letter for letter in text if letter == "\n" or not _unprintable(letter))
+    # PostgreSQL cannot store half a character, nor most control characters.
+    kept = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
     if not kept or len(kept) > LONGEST_TEXT:
         raise misfit(declared)
     return kept
-
-
-def _unprintable(letter: str) -> bool:
-    # Half a character and most control characters cannot be kept by the database.
-    return unicodedata.category(letter) in ("Cc", "Cs")
 
 
 def is_nothing(text: str) -> bool:
@@ -167,20 +146,16 @@ def what_fits(declared: Declared) -> str:
     if declared.of == "time_zone":
         return _("a time zone, such as `Europe/Stockholm`")
     if declared.kind is int:
-        return _number_that_fits(declared.least, declared.most)
+        words = {
+            (True, True): _("a whole number"),
+            (False, True): _("a whole number of at least {least}"),
+            (True, False): _("a whole number of at most {most}"),
+            (False, False): _("a whole number from {least} to {most}"),
+        }[declared.least is None, declared.most is None]
+        return words.format(least=declared.least, most=declared.most)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
     return _("text of up to {most} letters").format(most=LONGEST_TEXT)
-
-
-def _number_that_fits(least: int | None, most: int | None) -> str:
-    if least is not None and most is not None:
-        return _("a whole number from {least} to {most}").format(least=least, most=most)
-    if least is not None:
-        return _("a whole number of at least {least}").format(least=least)
-    if most is not None:
-        return _("a whole number of at most {most}").format(most=most)
-    return _("a whole number")
 
 
 def viewer_of(target: str) -> int:

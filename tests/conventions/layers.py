@@ -97,6 +97,8 @@ class Tree:
             ("discord",): (
                 "*.buttons",
                 "people.panels.reactions",
+                "settings.places",
+                "settings.watch",
                 "*.commands",
                 "*.commands.*",
                 "*.discord",

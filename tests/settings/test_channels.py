@@ -16,7 +16,8 @@ from core.outbox import actions as outbox
 from core.outbox.records import messages
 from core.outbox.store import claim_due, set_dead
 from core.outbox.transport import ChannelRefused
-from core.settings import channels
+from core.settings import actions
+from core.settings.messages import posted_trouble
 from core.slot_calls.rules import SlotCallSettings
 from tests.acting import act
 from tests.kick.rig import NOON
@@ -24,7 +25,7 @@ from tests.kick.rig import NOON
 ADMIN, SLOTS, ADMINS = 900, 55, 66
 CHANNEL = SlotCallSettings.declared["channel"]
 KNOWN = (ADMIN_CHANNEL, CHANNEL)
-FORBIDDEN: channels.Seen = {SLOTS: ("forbidden", ("send_messages",))}
+FORBIDDEN: actions.Seen = {SLOTS: ("forbidden", ("send_messages",))}
 LATER = NOON + timedelta(minutes=5)
 
 
@@ -38,18 +39,18 @@ def told(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, 
     """(target, payload) of what the admins were told."""
     found = tx.execute(
         select(messages.c.target, messages.c.payload)
-        .where(messages.c.guild_id == guild_id, messages.c.kind == channels.KIND)
+        .where(messages.c.guild_id == guild_id, messages.c.kind == actions.CHANNEL_TROUBLE)
         .order_by(messages.c.id)
     )
     return [(row.target, row.payload) for row in found]
 
 
-def seen(tx: Connection, guild_id: int, what: channels.Seen, now: datetime = NOON) -> None:
-    act(tx, guild_id, channels.note_seen, KNOWN, what, at=now)
+def seen(tx: Connection, guild_id: int, what: actions.Seen, now: datetime = NOON) -> None:
+    act(tx, guild_id, actions.note_seen, KNOWN, what, at=now)
 
 
 def test_the_channels_of_all_settings_are_watched(tx: Connection, guild_id: int) -> None:
-    assert set(act(tx, guild_id, channels.list_watched, KNOWN)) == {SLOTS, ADMINS}
+    assert set(act(tx, guild_id, actions.list_watched, KNOWN)) == {SLOTS, ADMINS}
 
 
 def test_the_admins_are_told_once_with_what_it_stops(
@@ -60,7 +61,7 @@ def test_the_admins_are_told_once_with_what_it_stops(
     ((target, payload),) = told(tx, guild_id)
     assert target == {"channel_id": ADMINS}
     assert payload["settings"] == ["slot_calls.channel"]
-    shown = channels.posted_trouble(payload).embed
+    shown = posted_trouble(payload).embed
     assert "Send Messages" in str(shown.description)
     assert "`slot_calls.channel`" in str(shown.description)
     (part,) = GUILDS.checks[0](tx, LATER)
@@ -85,7 +86,7 @@ def test_nobody_is_told_in_a_channel_that_cannot_be_used(tx: Connection, guild_i
 def test_another_channel_ends_the_trouble(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, FORBIDDEN)
     act(tx, guild_id, change_setting, CHANNEL, SLOTS + 1, actor=ADMIN)
-    act(tx, guild_id, channels.list_watched, KNOWN)
+    act(tx, guild_id, actions.list_watched, KNOWN)
     assert act(tx, guild_id, Work.find, ChannelTrouble, SLOTS) is None
 
 
@@ -97,7 +98,7 @@ def refuse_next(tx: Connection, now: datetime) -> None:
     """As the sender does it: the post becomes a dead letter, and the refusal is noted."""
     message = next(m for m in claim_due(tx, now, 10) if m.kind == "slot_calls.post")
     assert set_dead(tx, message, "no")
-    channels.note_refused(KNOWN, tx, message, ChannelRefused("forbidden", "no", "no"), now)
+    actions.note_refused(KNOWN, tx, message, ChannelRefused("forbidden", "no", "no"), now)
 
 
 def states(tx: Connection, guild_id: int) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from core.features import load_features
 from core.guilds.records import AuditEntry
 from core.kit.records import MemberId
-from core.settings import embeds
+from core.settings import messages
 from core.settings.actions import LogPage
 from tests.settings.rig import ENABLED, GREETING, KNOWN
 
@@ -36,7 +36,7 @@ def told(
 ) -> str:
     """The line about an entry."""
     page = LogPage([entry(actor, action, target, before, after)], 0, 1, {7: "Mad*Cats*"})
-    embed = embeds.audit_log(page, 10, BY_KEY, LINES, named)
+    embed = messages.audit_log(page, 10, BY_KEY, LINES, named)
     return str(embed.description)
 
 
@@ -87,12 +87,12 @@ def test_what_happens_by_itself_is_done_by_the_bot() -> None:
     assert line == f"{WHEN} the bot drew raffle \\#1"
 
 
-@pytest.mark.parametrize("count", range(1, embeds.MOST_ENTRIES + 1))
+@pytest.mark.parametrize("count", range(1, messages.MOST_ENTRIES + 1))
 @pytest.mark.parametrize("action", ["game.greeting", "game." + "x" * 200])
 def test_the_longest_entries_fit(count: int, action: str) -> None:
     long = "*" * 1000
     page = LogPage([entry(10**18, action, long, long, long)] * count, 0, count, {})
-    text = embeds.audit_log(page, count, BY_KEY, LINES, named).description
+    text = messages.audit_log(page, count, BY_KEY, LINES, named).description
     assert text is not None
     assert len(text.split("\n")) == count
     assert len(text) < 4096, "the card has cut it"

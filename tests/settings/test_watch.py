@@ -11,7 +11,7 @@ from core.kick.feature import FEATURE as KICK
 from core.kit.database import Database
 from core.outbox import actions as outbox
 from core.outbox.records import messages
-from core.settings import channels
+from core.settings import actions
 from core.settings.feature import make_feature
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from sandbox.discord.driver import DiscordDriver
@@ -33,7 +33,7 @@ def discord_world(database: Database) -> Iterator[DiscordDriver]:
 
 def notices(database: Database) -> list[str]:
     with database.begin() as tx:
-        found = select(messages.c.payload).where(messages.c.kind == channels.KIND)
+        found = select(messages.c.payload).where(messages.c.kind == actions.CHANNEL_TROUBLE)
         return [
             payload["reason"] for payload in tx.execute(found.order_by(messages.c.id)).scalars()
         ]

@@ -1,4 +1,4 @@
-"""Listens for changes of channels, roles and the bot's own permissions."""
+"""Watches the channels that settings name, roles, and the bot's own permissions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,11 +8,13 @@ import structlog
 from discord.ext import commands, tasks
 
 from core.events import RolesChanged
+from core.guilds.records import TroubleReason
 from core.inbox import actions as inbox
+from core.kit.discord_faults import TO_POST
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
 from core.kit.work import Work
-from core.settings import channels
+from core.settings import actions
 from core.settings.rules import Declared
 
 GATHERING_SECONDS = 0.3
@@ -97,9 +99,9 @@ class Watch(commands.Cog):
         roles_changed = guild_id in self._roles_changed
         self._roles_changed.discard(guild_id)
         try:
-            watched = await run(guild_id, channels.list_watched, self._known)
-            seen = channels.observe(guild, watched)
-            await run(guild_id, channels.note_seen, self._known, seen)
+            watched = await run(guild_id, actions.list_watched, self._known)
+            seen = observe(guild, watched)
+            await run(guild_id, actions.note_seen, self._known, seen)
             if roles_changed:
                 await run(guild_id, _tell_roles_changed)
                 roles_changed = False
@@ -115,3 +117,17 @@ class Watch(commands.Cog):
 def _tell_roles_changed(work: Work) -> None:
     key = work.now.isoformat()
     inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))
+
+
+def observe(guild: discord.Guild, channel_ids: Sequence[int]) -> actions.Seen:
+    """What keeps the bot from posting in these channels, as far as it can see."""
+    seen: dict[int, tuple[TroubleReason, Sequence[str]] | None] = {}
+    for channel_id in channel_ids:
+        channel = guild.get_channel_or_thread(channel_id)
+        if channel is None:
+            seen[channel_id] = ("deleted", ())
+            continue
+        held = channel.permissions_for(guild.me)
+        missing = tuple(name for name in TO_POST if not getattr(held, name))
+        seen[channel_id] = ("forbidden", missing) if missing else None
+    return seen

@@ -1,4 +1,4 @@
-"""Embeds of settings, permissions and the audit log."""
+"""Embeds of settings, permissions, the audit log and channels that cannot be used."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,18 @@ from discord.utils import format_dt
 
 from core.guilds.records import AuditEntry
 from core.kit.discord_access import group_title
-from core.kit.discord_ui import PREFIX, ago, card, safe, setting_value, shortened
+from core.kit.discord_ui import (
+    PREFIX,
+    ago,
+    card,
+    permission_names,
+    safe,
+    setting_value,
+    shortened,
+)
 from core.kit.feature import AuditLine
 from core.kit.words import _
+from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
 
@@ -264,3 +273,22 @@ def _instant(text: str) -> str:
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)", text, re.ASCII):
         return ""
     return format_dt(datetime.fromisoformat(text), "f")
+
+
+# -- channels -------------------------------------------------------------------------------------
+
+
+def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
+    """Alert: a channel cannot be used any more, and which settings name it."""
+    where = f"<#{payload['channel_id']}>"
+    names = ", ".join(f"`{key}`" for key in payload["settings"])
+    if payload["reason"] == "deleted":
+        title = _("A channel that I post in was deleted")
+        body = _("Choose another one with `/settings set`.")
+    else:
+        title = _("I can't post in a channel any more")
+        body = _("Give my role in {channel}: {needed}. I post what is waiting as soon as I can.")
+        body = body.format(channel=where, needed=permission_names(payload["missing"]))
+    if names:
+        body += "\n" + _("It is set as {settings}.").format(settings=names)
+    return Rendered(card("⚠️ " + title, body, tone="warning"))

@@ -1,15 +1,26 @@
-"""Channels and roles as values of settings: found by mention, id or name, in this server only."""
+"""Channels and roles as values of settings, and what is suggested while somebody types."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import discord
+from discord.app_commands import Choice
 from discord.ext import commands
 
-from core.kit.discord_ui import permission_names, require_permissions
+from core.guilds import zones
+from core.guilds.settings import choices_of
+from core.kit.discord_ui import permission_names, require_permissions, shortened
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.settings.rules import Declared, is_nothing, misfit, parse_id
+from core.settings.rules import (
+    Declared,
+    feature_of,
+    get_declared,
+    is_nothing,
+    misfit,
+    near_keys,
+    parse_id,
+)
 
 Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord.Thread)
 
@@ -127,3 +138,64 @@ def mention(guild: discord.Guild, text: str) -> str:
     if guild.get_role(found):
         return f"<@&{found}>"
     return f"<#{found}>" if guild.get_channel(found) else f"<@{found}>"
+
+
+# -- suggestions ----------------------------------------------------------------------------------
+
+MOST = 25
+"""Discord takes no more."""
+
+_LARGE_CITIES = (
+    *("Europe/Stockholm", "Europe/London", "Europe/Berlin", "Europe/Madrid", "Europe/Helsinki"),
+    *("Europe/Istanbul", "America/New_York", "America/Chicago", "America/Los_Angeles"),
+    *("America/Sao_Paulo", "Asia/Dubai", "Asia/Kolkata", "Asia/Tokyo", "Australia/Sydney", "UTC"),
+)
+
+Offered = list[Choice[str]]
+
+
+def features_like(typed: str, known: Sequence[Declared]) -> Offered:
+    """Features that have settings."""
+    features = dict.fromkeys(feature_of(one) for one in known)
+    return _offered((feature, feature) for feature in features if typed.casefold() in feature)
+
+
+def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
+    """Keys, with what they are for."""
+    keys = near_keys(typed, known, MOST) if typed else [one.key for one in known]
+    helps = {one.key: one.help for one in known}
+    return _offered((f"{key} · {helps[key]}", key) for key in keys)
+
+
+def values_like(interaction: discord.Interaction, typed: str, known: Sequence[Declared]) -> Offered:
+    """Values that fit the key which was chosen before."""
+    guild = interaction.guild
+    try:
+        declared = get_declared(str(interaction.namespace["key"] or ""), known)
+    except (Refusal, KeyError):
+        return []
+    if guild is None:
+        return []
+    if declared.of == "time_zone":
+        return _offered((zone, zone) for zone in _zones_like(typed))
+    found = [*_values(guild, declared)]
+    return _offered((n, v) for n, v in found if typed.casefold().lstrip("#@") in n.casefold())
+
+
+def _zones_like(typed: str) -> Iterable[str]:
+    return zones.near(typed, MOST) if typed.strip() else _LARGE_CITIES
+
+
+def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str]]:
+    if declared.of == "channel":
+        fit = [one for one in guild.text_channels if is_fit_channel(guild, one)]
+        return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
+    if declared.of == "role":
+        roles = [one for one in reversed(guild.roles) if is_fit_role(one)]
+        return [*((f"@{one.name}", one.mention) for one in roles), ("none", "none")]
+    words = ("on", "off") if declared.kind is bool else choices_of(declared)
+    return [(word, word) for word in words]
+
+
+def _offered(found: Iterable[tuple[str, str]]) -> Offered:
+    return [Choice(name=shortened(name, 100), value=value) for name, value in found][:MOST]

@@ -1,0 +1,246 @@
+"""`/settings`, `/permissions` and `/auditlog`."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from core.guilds import actions as guilds
+from core.kit.discord_access import (
+    ADMINS_ONLY,
+    Command,
+    grantable_groups,
+    group_title,
+    may_manage,
+    require_below_own,
+)
+from core.kit.discord_ui import PRIVATE, answer, run_action
+from core.kit.errors import Refusal
+from core.kit.feature import AuditLine
+from core.kit.paginator import Page, Paginator, Reader, nearest_page, show
+from core.kit.services import Services
+from core.kit.words import _
+from core.settings import actions, messages, places
+from core.settings.places import features_like, guild_of, keys_like, values_like
+from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
+
+Context = commands.Context[commands.Bot]
+Choices = list[app_commands.Choice[str]]
+
+
+def settings_paginator(known: Sequence[Declared]) -> Paginator:
+    """All settings, or with a key those of one feature."""
+
+    async def open_page(reader: Reader, key: str, number: int) -> Page:
+        wanted = [one for one in known if key in ("", feature_of(one))]
+        number, pages = nearest_page(number, len(wanted), messages.PER_PAGE)
+        part = wanted[(number - 1) * messages.PER_PAGE :][: messages.PER_PAGE]
+        current = await reader.run_action(actions.list_current, part)
+        troubles = {
+            one.declared.key: places.trouble(reader.guild, one.declared, one.value)
+            for one in current
+        }
+        return Page(messages.page(current, troubles), number, pages, key)
+
+    return Paginator("settings", "settings", open_page)
+
+
+class Settings(commands.Cog, name="settings"):
+    """What can be set about this server."""
+
+    def __init__(self, services: Services, known: Sequence[Declared], paginator: Paginator) -> None:
+        self._environment = services.settings
+        self._known = tuple(known)
+        self._paginator = paginator
+
+    @commands.hybrid_group(name="settings", fallback="list", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(feature="Of one feature only, such as watchtime")
+    async def settings(self, ctx: Context, *, feature: str = "") -> None:
+        """List the settings of this server and their values."""
+        only = get_feature(feature, self._known) if feature.strip() else ""
+        await show(ctx, self._paginator, only)
+
+    @settings.command(name="show", extras=PRIVATE)
+    @app_commands.describe(key="Which setting")
+    async def show(self, ctx: Context, key: str) -> None:
+        """Show one setting: its value, what it takes, and where the value comes from."""
+        declared = get_declared(key, self._known)
+        current = await run_action(ctx, actions.get_current, declared)
+        trouble = places.trouble(guild_of(ctx), declared, current.value)
+        await answer(ctx, messages.one(current, trouble))
+
+    @settings.command(name="set", extras=PRIVATE)
+    @app_commands.describe(key="Which setting", value="Its new value")
+    async def set(self, ctx: Context, key: str, *, value: str) -> None:
+        """Change a setting, such as `watchtime.enabled` to `off`."""
+        declared = get_declared(key, self._known)
+        new = _parse(ctx, declared, value)
+        await _show_change(ctx, *await run_action(ctx, actions.change, declared, new))
+
+    @settings.command(name="reset", extras=PRIVATE)
+    @app_commands.describe(key="Which setting")
+    async def reset(self, ctx: Context, key: str) -> None:
+        """Set a setting back to its default."""
+        declared = get_declared(key, self._known)
+        change = await run_action(ctx, actions.reset, self._environment, declared)
+        await _show_change(ctx, *change)
+
+    @settings.autocomplete("feature")
+    async def _features(self, _interaction: discord.Interaction, typed: str) -> Choices:
+        return features_like(typed, self._known)
+
+    @show.autocomplete("key")
+    @set.autocomplete("key")
+    @reset.autocomplete("key")
+    async def _keys(self, _interaction: discord.Interaction, typed: str) -> Choices:
+        return keys_like(typed, self._known)
+
+    @set.autocomplete("value")
+    async def _values(self, interaction: discord.Interaction, typed: str) -> Choices:
+        if not await may_manage(interaction, __name__):
+            return []
+        return values_like(interaction, typed, self._known)
+
+
+async def _show_change(ctx: Context, before: actions.Current, after: actions.Current) -> None:
+    trouble = places.trouble(guild_of(ctx), after.declared, after.value)
+    await answer(ctx, messages.changed(before, after, trouble))
+
+
+def _parse(ctx: Context, declared: Declared, text: str) -> object:
+    if declared.of not in ("channel", "role"):
+        return parse(declared, text)
+    found = places.find_value(guild_of(ctx), declared, text)
+    role = guild_of(ctx).get_role(found)
+    if declared.of == "role" and role is not None:
+        require_below_own(ctx, role)
+    return found
+
+
+# -- permissions ----------------------------------------------------------------------------------
+
+
+class Permissions(commands.Cog, name="permissions"):
+    """Who may use which commands."""
+
+    # Whoever was granted a group must not grant more: this group is for admins alone.
+    @commands.hybrid_group(name="permissions", fallback="list", extras=PRIVATE | ADMINS_ONLY)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    async def permissions(self, ctx: Context) -> None:
+        """Show which roles may use which groups of commands."""
+        guild, granted = guild_of(ctx), await run_action(ctx, guilds.list_permissions)
+        roles = {
+            group: [role for one in role_ids if (role := guild.get_role(one))]
+            for group, role_ids in granted.items()
+        }
+        await answer(ctx, messages.permissions(_slash_names(ctx.bot), roles))
+
+    @permissions.command(name="grant", extras=PRIVATE)
+    @app_commands.describe(group="Which commands", role="Whose members may use them")
+    async def grant(self, ctx: Context, group: str, *, role: discord.Role) -> None:
+        """Let members with a role use a group of commands."""
+        found = _group(ctx.bot, group)
+        if role.is_default():
+            raise Refusal(
+                _("Everyone has that role."),
+                _("Choose a role that only your moderators have."),
+            )
+        new = await run_action(ctx, guilds.grant, found, role.id)
+        me = str(ctx.me.display_name)
+        await answer(ctx, messages.granted(found, _slash_names(ctx.bot)[found], role, me, new=new))
+
+    @permissions.command(name="revoke", extras=PRIVATE)
+    @app_commands.describe(group="Which commands", role="Whose members may no longer use them")
+    async def revoke(self, ctx: Context, group: str, *, role: discord.Role) -> None:
+        """Take a group of commands back from a role."""
+        found = _group(ctx.bot, group)
+        had = await run_action(ctx, guilds.revoke, found, role.id)
+        await answer(ctx, messages.revoked(found, role, had=had))
+
+    @grant.autocomplete("group")
+    @revoke.autocomplete("group")
+    async def _groups(self, interaction: discord.Interaction, typed: str) -> Choices:
+        bot = interaction.client
+        assert isinstance(bot, commands.Bot), "commands come to our own bot"
+        titles = {group: group_title(group) for group in grantable_groups(bot)}
+        wanted = typed.strip().casefold()
+        return [
+            app_commands.Choice(name=title, value=group)
+            for group, title in titles.items()
+            if wanted in title.casefold()
+        ][:25]
+
+
+def _slash_names(bot: commands.Bot) -> dict[str, list[str]]:
+    """Group -> its commands as Discord lists them, without subcommands."""
+    return {
+        group: list(dict.fromkeys(_root(command) for command in found))
+        for group, found in grantable_groups(bot).items()
+    }
+
+
+def _root(command: Command) -> str:
+    return f"/{(command.root_parent or command).name}"
+
+
+def _group(bot: commands.Bot, typed: str) -> str:
+    """The group that somebody means, by key or title.
+
+    Raises:
+        Refusal: there is none; those that there are, are named.
+    """
+    known = grantable_groups(bot)
+    wanted = "_".join(typed.split()).casefold()
+    if wanted in known:
+        return wanted
+    raise Refusal(
+        _("There is no such group of commands."),
+        _("Choose one of these: {groups}.").format(
+            groups=", ".join(f"`{group}`" for group in known)
+        ),
+    )
+
+
+# -- the audit log --------------------------------------------------------------------------------
+
+
+def audit_log_paginator(known: Sequence[Declared], lines: Mapping[str, AuditLine]) -> Paginator:
+    """The audit log; the key of a page says how many entries it has.
+
+    Args:
+        lines: action -> how its entry reads.
+    """
+    by_key = {one.key: one for one in known}
+
+    async def open_page(reader: Reader, key: str, number: int) -> Page:
+        per_page = min(int(key), messages.MOST_ENTRIES)
+        found = await reader.run_action(actions.read_log, per_page, number)
+        mention = partial(places.mention, reader.guild)
+        embed = messages.audit_log(found, per_page, by_key, lines, mention)
+        return Page(embed, *nearest_page(number, found.total, per_page), key)
+
+    return Paginator("audit_log", "auditlog", open_page)
+
+
+class AuditLog(commands.Cog, name="audit_log"):
+    """The record of what admins changed."""
+
+    def __init__(self, paginator: Paginator) -> None:
+        self._paginator = paginator
+
+    @commands.hybrid_command(name="auditlog", extras=PRIVATE)
+    @commands.guild_only()
+    @app_commands.default_permissions(manage_guild=True)
+    @app_commands.describe(count=f"How many changes at a time, 1 to {messages.MOST_ENTRIES}")
+    async def show(
+        self,
+        ctx: Context,
+        count: commands.Range[int, 1, messages.MOST_ENTRIES] = 10,
+    ) -> None:
+        """Show who changed what in this server, and when."""
+        await show(ctx, self._paginator, str(count))
