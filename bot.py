@@ -156,14 +156,14 @@ class RegularsBot(commands.Bot):
     ) -> None:
         if isinstance(error, commands.CommandNotFound):
             return  # it may be for another bot
+        guild_id = ctx.guild.id if ctx.guild else None
         if ui.is_too_late(_original(error)):
-            _log.warning("Interaction expired before the reply", guild_id=_guild_id(ctx))
+            _log.warning("Interaction expired before the reply", guild_id=guild_id)
             return
-        embed = error_card(ctx, _original(error))
         try:
-            await ctx.send(embed=embed, ephemeral=True)
+            await ctx.send(embed=error_card(ctx, _original(error)), ephemeral=True)
         except discord.HTTPException as failure:
-            _log.info("Reply could not be sent", reason=failure.text, guild_id=_guild_id(ctx))
+            _log.info("Reply could not be sent", reason=failure.text, guild_id=guild_id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         _log.exception("Discord event handler failed", event_method=event_method)
@@ -218,48 +218,29 @@ def _original(error: BaseException) -> BaseException:
     return error
 
 
-def _guild_id(ctx: commands.Context[Any]) -> int | None:
-    return ctx.guild.id if ctx.guild else None
-
-
 def error_card(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
     """What happened and what to do; a code to quote if it is a bug."""
-    error = ui.explained(error, ctx.guild)
+    name = ctx.command.qualified_name if ctx.command else "?"
+    return ui.error_card("Command", _declined(ctx, error), ctx.guild, command=name)
+
+
+def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException:
+    """A Refusal for what discord.py declined; other errors unchanged."""
     match error:
-        case Refusal():
-            return ui.refusal_card(error)
-        case Outage():
-            _log.warning("Command failed", reason=str(error), guild_id=_guild_id(ctx))
-            return ui.outage_card(error)
         case commands.CommandOnCooldown():
             again = discord.utils.utcnow().timestamp() + error.retry_after
-            what, remedy = _("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1)
+            return Refusal(_("Slow down!"), _("Try again <t:{at}:R>.").format(at=int(again) + 1))
         case commands.MissingPermissions():
+            assert ctx.command is not None, "only a command can be forbidden"
             needed = ui.permission_names(error.missing_permissions)
-            return ui.refusal_card(access.for_moderators(needed, _module(ctx)))
+            return access.for_moderators(needed, ctx.command.callback.__module__)
         case commands.NoPrivateMessage():
-            what, remedy = _("This works in a server only"), ""
+            return Refusal(_("This works in a server only"))
         case commands.UserInputError() | discord.app_commands.TransformerError():
-            return ui.refusal_card(explained_argument(ctx, error))
+            return explained_argument(ctx, error)
         case commands.CheckFailure() | discord.app_commands.CheckFailure():
-            what, remedy = _("You may not use this command"), ""
-        case _:
-            return _bug(ctx, error)
-    return ui.refusal_card(Refusal(what, remedy))
-
-
-def _module(ctx: commands.Context[Any]) -> str:
-    assert ctx.command is not None, "only a command can be forbidden"
-    return str(ctx.command.callback.__module__)
-
-
-def _bug(ctx: commands.Context[Any], error: BaseException) -> discord.Embed:
-    code = trouble_code()
-    name = ctx.command.qualified_name if ctx.command else "?"
-    _log.error(
-        "Command raised an error", code=code, command=name, guild_id=_guild_id(ctx), exc_info=error
-    )
-    return ui.bug_card(code)
+            return Refusal(_("You may not use this command"))
+    return error
 
 
 class DiscordThread:
@@ -373,29 +354,15 @@ class DiscordThread:
     async def _keep_connected(self) -> None:
         attempts = 0
         while True:
-            started = self._services.clock()
+            started, least = self._services.clock(), 1
             try:
                 await self._connect_once()
-            except discord.LoginFailure:
-                self._report_trouble(
-                    "Discord rejected DISCORD_TOKEN. Copy it again from Developer Portal > Bot > "
-                    "Reset Token."
-                )
-                attempts = max(attempts, 8)
-            except discord.PrivilegedIntentsRequired:
-                self._report_trouble(
-                    "Turn on Server Members Intent and Message Content Intent for your bot in "
-                    "Discord's developer portal."
-                )
-                attempts = max(attempts, 6)
-            except Outage as outage:
-                self._report_trouble(f"{outage}.")
-            except Exception as error:  # start a new client after any error
-                self._report_trouble(_why_it_ended(error))
-            else:
                 self._report_trouble("The connection to Discord ended.")
+            except Exception as error:  # start a new client after any error
+                trouble, least = _why_it_ended(error)
+                self._report_trouble(trouble)
             lived = (self._services.clock() - started).total_seconds()
-            attempts = 1 if lived > PATIENCE_SECONDS else attempts + 1
+            attempts = max(1 if lived > PATIENCE_SECONDS else attempts + 1, least)
             await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:
@@ -448,20 +415,34 @@ class DiscordThread:
         self._trouble = trouble
 
 
-def _why_it_ended(error: Exception) -> str:
-    """One sentence for the health page. Errors that are neither network nor Discord are logged."""
+def _why_it_ended(error: Exception) -> tuple[str, int]:
+    """One sentence for the health page, and as how many failed attempts it counts at least. Errors
+    that are neither network nor Discord are logged."""
     if isinstance(error, AttributeError) and isinstance(error.__context__, _UNREACHABLE):
         # discord.py fails on its missing connection while it handles a refused handshake.
         error = error.__context__
-    if isinstance(error, discord.HTTPException):
-        theirs = error.status >= 500 or error.status == 429
-    else:
-        theirs = isinstance(error, _UNREACHABLE)
+    match error:
+        case discord.LoginFailure():
+            return (
+                "Discord rejected DISCORD_TOKEN. Copy it again from Developer Portal > Bot > "
+                "Reset Token."
+            ), 9
+        case discord.PrivilegedIntentsRequired():
+            return (
+                "Turn on Server Members Intent and Message Content Intent for your bot in "
+                "Discord's developer portal."
+            ), 7
+        case Outage():
+            return f"{error}.", 1
+        case discord.HTTPException():
+            theirs = error.status >= 500 or error.status == 429
+        case _:
+            theirs = isinstance(error, _UNREACHABLE)
     if theirs:
-        return f"Discord cannot be reached ({type(error).__name__})."
+        return f"Discord cannot be reached ({type(error).__name__}).", 1
     code = trouble_code()
     _log.error("The Discord client ended with an internal error", code=code, exc_info=error)
-    return f"The bot restarts after an internal error; search the log for {code}."
+    return f"The bot restarts after an internal error; search the log for {code}.", 1
 
 
 _UNREACHABLE = (

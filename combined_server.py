@@ -31,8 +31,7 @@ from bot import DiscordThread
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.health.clock import clock_status
-from core.health.heartbeat import HeartbeatThread
+from core.health.heartbeat import HeartbeatThread, clock_status
 from core.inbox import actions as inbox
 from core.inbox.handlers import collect
 from core.inbox.worker import Worker

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from core.health import store
+from core.health.records import Heartbeat
 from core.health.rules import Overall, merge, overall
 from core.inbox import actions as inbox
 from core.kit.database import DatabaseOutage, limit_time, savepoint
@@ -16,7 +16,7 @@ from core.kit.feature import Check
 from core.kit.health_item import HealthItem
 from core.kit.locks import list_lock_waits
 from core.kit.services import Services
-from core.kit.work import Work
+from core.kit.work import Work, read_records
 from core.outbox import actions as outbox
 
 
@@ -27,6 +27,11 @@ class Report:
     overall: Overall
     parts: tuple[HealthItem, ...]
     at: datetime
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether there are dead letters."""
+        return any(part.can_be_retried for part in self.parts)
 
 
 LOCK_SECONDS = 0.5
@@ -69,7 +74,7 @@ def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
 
 
 def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
-    return merge(store.list_heartbeats(tx), now)
+    return merge(read_records(tx, select(Heartbeat)), now)
 
 
 def _check_locks(tx: Connection, _now: datetime) -> list[HealthItem]:

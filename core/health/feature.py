@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.health.commands import Health
+from core.health.discord import Health
 from core.health.pages import pages
 from core.kit.feature import Feature
 

@@ -3,16 +3,24 @@
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection, delete, insert
 
-from core.health import store
+from core.drand.client import client_of as drand_of
+from core.health.records import Heartbeat
+from core.health.rules import compare_clocks, one_a_name
+from core.kick.client import client_of as kick_of
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 
 HEARTBEAT_SECONDS = 5.0
+
+KEEP = timedelta(minutes=10)
+"""How long a process that stopped reporting is still shown."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +44,7 @@ class HeartbeatThread:
             self._thread.join(timeout=3)
         try:
             with self._services.database.begin() as tx:
-                store.delete_heartbeats(tx, self._process)
+                set_heartbeats(tx, self._process, (), self._services.clock())
         except Outage:
             _log.info("The last heartbeat could not be deleted: the database is down")
 
@@ -46,9 +54,32 @@ class HeartbeatThread:
             wait = HEARTBEAT_SECONDS if wait >= 2 else wait * 2
             try:
                 with self._services.database.begin() as tx:
-                    parts = self._status()
-                    store.set_heartbeats(tx, self._process, parts, self._services.clock())
+                    set_heartbeats(tx, self._process, self._status(), self._services.clock())
             except Outage as outage:
                 _log.debug("A heartbeat could not be written", reason=outage.reason)
             except Exception:  # must survive every bug of the components
                 _log.exception("A heartbeat failed")
+
+
+def set_heartbeats(
+    tx: Connection, process: str, parts: Iterable[HealthItem], now: datetime
+) -> None:
+    """Replace what this process reported before."""
+    tx.execute(delete(Heartbeat).where(Heartbeat.process == process))
+    rows = [
+        {"process": process, "part": p.name, "state": p.state, "reason": p.reason, "at": now}
+        for p in one_a_name(parts)
+    ]
+    if rows:
+        tx.execute(insert(Heartbeat), rows)
+    tx.execute(delete(Heartbeat).where(Heartbeat.at < now - KEEP))
+
+
+def clock_status(services: Services) -> HealthItem:
+    """Whether this computer's clock agrees with the Date of the last answers; asks nobody."""
+    clocks = {
+        "Kick": kick_of(services.settings).time.now(),
+        "drand": drand_of(services.settings).time.now(),
+    }
+    known = {who: at for who, at in clocks.items() if at is not None}
+    return compare_clocks(services.clock(), known)

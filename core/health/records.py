@@ -2,20 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import PrimaryKeyConstraint
+from sqlalchemy import PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.kit.health_item import State
 from core.kit.records import Record
 
 
-class StoredHeartbeat(Record, kw_only=True):
+class Heartbeat(Record, kw_only=True):
     """What a process last reported of one of its parts."""
 
     __tablename__ = "health_heartbeats"
 
     process: Mapped[str] = mapped_column(comment="host and process id")
     part: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[State] = mapped_column(Text)
     reason: Mapped[str]
     at: Mapped[datetime]
 

@@ -1,45 +1,40 @@
-"""The overall state, from heartbeats and health checks."""
+"""The overall state, from heartbeats and health checks, and whether clocks agree."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
 
 from core.kit.health_item import HealthItem, State
 
+if TYPE_CHECKING:
+    from core.health.records import Heartbeat
+
 FRESH = timedelta(seconds=30)
 """A process whose heartbeat is older than this has crashed or is stuck."""
+
+TOLERATED = timedelta(seconds=30)
+"""By how much clocks may differ."""
 
 _WORSE: dict[State, int] = {"ok": 0, "warn": 1, "down": 2}
 
 Overall = Literal["ok", "degraded", "down"]
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
-    """What one process reported of one of its parts."""
-
-    part: HealthItem
-    at: datetime
-
-
-def merge(beats: Iterable[Heartbeat], now: datetime) -> list[HealthItem]:
+def merge(beats: "Iterable[Heartbeat]", now: datetime) -> list[HealthItem]:
     """One item for each part: the worst state that a running process reports, or `down` if no
     process reports it any more."""
-    by_part: dict[str, list[Heartbeat]] = {}
-    for beat in beats:
-        by_part.setdefault(beat.part.name, []).append(beat)
-    return [_merge_one(of_part, now) for _name, of_part in sorted(by_part.items())]
+    by_part = groupby(sorted(beats, key=lambda beat: beat.part), key=lambda beat: beat.part)
+    return [_merge_one(part, list(of_part), now) for part, of_part in by_part]
 
 
-def _merge_one(beats: list[Heartbeat], now: datetime) -> HealthItem:
-    newest = max(beat.at for beat in beats)
-    age = (now - newest).total_seconds()
-    fresh = [beat.part for beat in beats if now - beat.at <= FRESH]
+def _merge_one(part: str, beats: "list[Heartbeat]", now: datetime) -> HealthItem:
+    age = (now - max(beat.at for beat in beats)).total_seconds()
+    fresh = [beat for beat in beats if now - beat.at <= FRESH]
     if not fresh:
-        return HealthItem(beats[0].part.name, "down", "No heartbeat.", age, age_of="seen")
-    worst = max(fresh, key=lambda part: _WORSE[part.state])
-    return HealthItem(worst.name, worst.state, worst.reason, age)
+        return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
+    worst = max(fresh, key=lambda beat: _WORSE[beat.state])
+    return HealthItem(part, worst.state, worst.reason, age)
 
 
 def one_a_name(parts: Iterable[HealthItem]) -> list[HealthItem]:
@@ -57,3 +52,29 @@ def overall(parts: Iterable[HealthItem]) -> Overall:
     worst = max((_WORSE[part.state] for part in parts), default=0)
     verdicts: tuple[Overall, ...] = ("ok", "degraded", "down")
     return verdicts[worst]
+
+
+def compare_clocks(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
+    """Whether this computer's clock agrees with those of others."""
+    name = "Clock"
+    if not others:
+        return HealthItem(name, "ok", "Not compared with Kick's yet.")
+    off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED}
+    if not off:
+        return HealthItem(name, "ok", f"Agrees with {' and '.join(others)}.")
+    reason = " and ".join(f"{_difference(ahead)} {who}'s" for who, ahead in off.items())
+    reason = f"This computer's clock is {reason}"
+    if agreeing := next((who for who in others if who not in off), None):
+        return HealthItem(name, "warn", f"{reason}, but agrees with {agreeing}'s.")
+    return HealthItem(
+        name,
+        "warn",
+        f"{reason}. Switch on time synchronisation (NTP). Kick's events are counted all the same, "
+        "but deadlines and days follow this clock.",
+    )
+
+
+def _difference(theirs: timedelta) -> str:
+    seconds = abs(theirs.total_seconds())
+    size = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    return f"{size} {'behind' if theirs > timedelta() else 'ahead of'}"

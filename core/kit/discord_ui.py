@@ -179,24 +179,6 @@ def refusal_card(refusal: Refusal) -> discord.Embed:
     return card("⚠️ " + refusal.what, refusal.remedy, tone="warning")
 
 
-def outage_card(outage: Outage) -> discord.Embed:
-    """That another service does not answer; the reason is in the log only."""
-    return card(
-        "⏳ " + _("{service} is not answering").format(service=outage.who),
-        _("Please try again in a minute. Nothing is lost."),
-        tone="warning",
-    )
-
-
-def bug_card(code: str) -> discord.Embed:
-    """A bug; the code finds the log line."""
-    return card(
-        "❌ " + _("Something went wrong on our side"),
-        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
-        tone="error",
-    )
-
-
 PRIVATE = {"private": True}
 """`extras` of a command whose reply only the asker sees. Discord offers that for slash commands;
 the reply to a typed command is public."""
@@ -268,7 +250,8 @@ async def handle_errors(interaction: discord.Interaction) -> AsyncIterator[None]
             _log.warning("Interaction expired before the reply", guild_id=interaction.guild_id)
             return
         try:
-            await reply_privately(interaction, _what_broke(interaction, error))
+            embed = error_card("Button", error, interaction.guild)
+            await reply_privately(interaction, embed)
         except discord.HTTPException as failure:
             reason = failure.text
             _log.info("Reply could not be sent", reason=reason, guild_id=interaction.guild_id)
@@ -301,16 +284,34 @@ def explained(error: BaseException, guild: discord.Guild | None) -> BaseExceptio
     return Refusal(_("I'm missing a permission: {names}.").format(names=names), remedy)
 
 
-def _what_broke(interaction: discord.Interaction, error: Exception) -> discord.Embed:
-    match explained(error, interaction.guild):
-        case Refusal() as error:
-            return refusal_card(error)
-        case Outage() as error:
-            _log.warning("Button failed", service=error.service, reason=error.reason)
-            return outage_card(error)
+def error_card(
+    source: str, error: BaseException, guild: discord.Guild | None, **context: str
+) -> discord.Embed:
+    """What happened and what to do. Outages and bugs are logged with the context, a bug with a code
+    that the member can quote.
+
+    Args:
+        source: what failed, such as `Button`.
+    """
+    guild_id = guild.id if guild else None
+    match explained(error, guild):
+        case Refusal() as refusal:
+            return refusal_card(refusal)
+        case Outage() as outage:
+            _log.warning(f"{source} failed", reason=str(outage), guild_id=guild_id)
+            return card(
+                "⏳ " + _("{service} is not answering").format(service=outage.who),
+                _("Please try again in a minute. Nothing is lost."),
+                tone="warning",
+            )
     code = trouble_code()
-    _log.error("Button raised an error", code=code, guild_id=interaction.guild_id, exc_info=error)
-    return bug_card(code)
+    bug = f"{source} raised an error"
+    _log.error(bug, code=code, guild_id=guild_id, exc_info=error, **context)
+    return card(
+        "❌ " + _("Something went wrong on our side"),
+        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
+        tone="error",
+    )
 
 
 def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:

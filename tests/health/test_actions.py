@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from core.health.actions import Report, examine, report
-from core.health.embeds import can_be_retried
-from core.health.embeds import report as embed_of
+from core.health.discord import report_card as embed_of
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem, State
@@ -73,6 +72,7 @@ def test_any_report_fits_into_discords_limits_and_pings_nobody() -> None:
 
 
 def test_only_what_is_a_dead_letter_can_be_tried_again() -> None:
-    assert can_be_retried([HealthItem("Inbox", "warn", "x", can_be_retried=True)])
-    assert not can_be_retried([HealthItem("Inbox", "warn", "x")])
-    assert not can_be_retried([])
+    dead, fine = (HealthItem("Inbox", "warn", "x", can_be_retried=one) for one in (True, False))
+    assert Report("degraded", (fine, dead), NOW).can_be_retried
+    assert not Report("degraded", (fine,), NOW).can_be_retried
+    assert not Report("ok", (), NOW).can_be_retried

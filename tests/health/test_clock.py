@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.health.clock import compare
+from core.health.rules import compare_clocks
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SOON = timedelta(seconds=20)
@@ -28,6 +28,6 @@ HOUR = timedelta(hours=1)
 def test_a_difference_is_told_and_which_way(
     others: dict[str, timedelta], state: str, words: str
 ) -> None:
-    part = compare(NOON, {who: NOON + ahead for who, ahead in others.items()})
+    part = compare_clocks(NOON, {who: NOON + ahead for who, ahead in others.items()})
     assert part.state == state
     assert words in part.reason

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from core.health import embeds
 from core.health.actions import Report
+from core.health.discord import report_card
 from core.health.feature import make_feature
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
@@ -72,7 +72,7 @@ async def test_an_admin_sees_the_report_and_only_the_asker_may_press_its_buttons
     ],
 )
 def test_a_row_says_what_its_age_measures(part: HealthItem, end: str) -> None:
-    description = str(embeds.report(Report("ok", (part,), datetime.now(UTC))).description)
+    description = str(report_card(Report("ok", (part,), datetime.now(UTC))).description)
     assert description.splitlines()[0].endswith(end)
 
 

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from core.health import store
 from core.health.actions import examine
-from core.health.heartbeat import HeartbeatThread
+from core.health.heartbeat import HeartbeatThread, set_heartbeats
+from core.health.records import Heartbeat
 from core.kit.bus import LocalBus
 from core.kit.database import Database
 from core.kit.health_item import HealthItem
 from core.kit.services import Services
 from core.kit.settings import Settings
+from core.kit.work import read_records
 from tests.clean import cleaned
 from tests.patience import until
 
@@ -27,9 +28,14 @@ def services(database: Database) -> Iterator[Services]:
         yield Services(Settings(_env_file=None), database, LocalBus())
 
 
+def stored(tx: Connection) -> list[HealthItem]:
+    found = read_records(tx, select(Heartbeat))
+    return [HealthItem(beat.part, beat.state, beat.reason) for beat in found]
+
+
 def told(services: Services) -> list[HealthItem]:
     with services.database.begin() as tx:
-        return [beat.part for beat in store.list_heartbeats(tx)]
+        return stored(tx)
 
 
 def test_a_process_tells_how_its_parts_are_and_takes_its_words_back_when_it_ends(
@@ -53,29 +59,29 @@ def test_a_heart_without_a_database_stops_without_a_word() -> None:
 def test_a_process_that_died_is_missed_after_half_a_minute_and_forgotten_in_the_end(
     tx: Connection,
 ) -> None:
-    store.set_heartbeats(tx, "host:1", WELL, NOW)
+    set_heartbeats(tx, "host:1", WELL, NOW)
     assert examine(tx, (), NOW + timedelta(seconds=20)).overall == "ok"
     later = examine(tx, (), NOW + timedelta(seconds=40))
     assert later.overall == "down"
     assert later.parts[1] == HealthItem("Discord bot", "down", "No heartbeat.", 40, age_of="seen")
-    store.set_heartbeats(
+    set_heartbeats(
         tx, "host:2", [HealthItem("Web", "ok", "Answering.")], NOW + timedelta(minutes=11)
     )
-    assert {beat.part.name for beat in store.list_heartbeats(tx)} == {"Web"}
+    assert {part.name for part in stored(tx)} == {"Web"}
 
 
 def test_a_process_that_was_started_anew_speaks_for_its_part_again(tx: Connection) -> None:
-    store.set_heartbeats(tx, "host:1", WELL, NOW)
-    store.set_heartbeats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
+    set_heartbeats(tx, "host:1", WELL, NOW)
+    set_heartbeats(tx, "host:2", WELL, NOW + timedelta(seconds=60))
     assert examine(tx, (), NOW + timedelta(seconds=61)).overall == "ok"
 
 
 def test_what_a_process_no_longer_speaks_of_is_dropped(tx: Connection) -> None:
-    store.set_heartbeats(tx, "host:1", [HealthItem("Task a", "warn", "Kick is away.")], NOW)
-    store.set_heartbeats(tx, "host:1", [HealthItem("Tasks", "ok", "Well.")], NOW)
-    assert [beat.part.name for beat in store.list_heartbeats(tx)] == ["Tasks"]
-    store.set_heartbeats(tx, "host:1", [], NOW)
-    assert store.list_heartbeats(tx) == []
+    set_heartbeats(tx, "host:1", [HealthItem("Task a", "warn", "Kick is away.")], NOW)
+    set_heartbeats(tx, "host:1", [HealthItem("Tasks", "ok", "Well.")], NOW)
+    assert [part.name for part in stored(tx)] == ["Tasks"]
+    set_heartbeats(tx, "host:1", [], NOW)
+    assert stored(tx) == []
 
 
 def test_a_part_that_cannot_be_felt_once_does_not_stop_the_heart(services: Services) -> None:

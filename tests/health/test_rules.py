@@ -5,16 +5,21 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.health.rules import FRESH, Heartbeat, merge, one_a_name, overall
+from core.health.records import Heartbeat
+from core.health.rules import FRESH, merge, one_a_name, overall
 from core.kit.health_item import HealthItem, State
 
 NOW = datetime(2026, 11, 21, 18, tzinfo=UTC)
 ORDER: tuple[State, ...] = ("ok", "warn", "down")
+
+
+def beat(part: str, state: State, reason: str, at: datetime) -> Heartbeat:
+    return Heartbeat(process="host:1", part=part, state=state, reason=reason, at=at)
+
+
 states: st.SearchStrategy[State] = st.sampled_from(ORDER)
 beats = st.builds(
-    lambda name, state, age: Heartbeat(
-        HealthItem(name, state, f"{state}!"), NOW - timedelta(seconds=age)
-    ),
+    lambda name, state, age: beat(name, state, f"{state}!", NOW - timedelta(seconds=age)),
     st.sampled_from(["Bot", "Web"]),
     states,
     st.integers(0, 90),
@@ -26,11 +31,11 @@ def test_a_part_is_as_bad_as_the_worst_living_process_says_and_down_when_none_li
     told: list[Heartbeat],
 ) -> None:
     found = {part.name: part for part in merge(told, NOW)}
-    assert set(found) == {beat.part.name for beat in told}
+    assert set(found) == {beat.part for beat in told}
     for name, part in found.items():
-        mine = [beat for beat in told if beat.part.name == name]
+        mine = [beat for beat in told if beat.part == name]
         alive = [beat for beat in mine if NOW - beat.at <= FRESH]
-        worst = max((ORDER.index(beat.part.state) for beat in alive), default=2)
+        worst = max((ORDER.index(beat.state) for beat in alive), default=2)
         assert part.state == ORDER[worst]
         assert part.reason == (f"{ORDER[worst]}!" if alive else "No heartbeat.")
         assert part.age_seconds == min((NOW - beat.at).total_seconds() for beat in mine)
@@ -42,9 +47,9 @@ def test_the_order_of_the_heartbeats_means_nothing(told: list[Heartbeat]) -> Non
 
 
 def test_a_heartbeat_is_fresh_for_half_a_minute_to_the_second() -> None:
-    beat = Heartbeat(HealthItem("Bot", "ok", "Fine."), NOW)
-    assert merge([beat], NOW + FRESH)[0].state == "ok"
-    assert merge([beat], NOW + FRESH + timedelta(seconds=1))[0].state == "down"
+    fresh = beat("Bot", "ok", "Fine.", NOW)
+    assert merge([fresh], NOW + FRESH)[0].state == "ok"
+    assert merge([fresh], NOW + FRESH + timedelta(seconds=1))[0].state == "down"
 
 
 @given(st.lists(states))
