@@ -47,7 +47,7 @@ def audit(settings: Settings) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m core.raffle", description=__doc__)
-    parser.add_argument("what", choices=["audit"], help="look through the whole ledger")
+    parser.add_argument("what", choices=["audit"], help="compare every balance with its entries")
     parser.parse_args(arguments)
     try:
         return audit(read_settings())

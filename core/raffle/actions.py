@@ -1,4 +1,4 @@
-"""Raffles: which one is meant, opening one, planning its draw, telling people about changes."""
+"""Finding, locking and opening raffles, planning their draw, and posting about them."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -109,15 +109,14 @@ def open_period(
 
 
 def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: int = 0) -> None:
-    """Raise Refusal if another raffle than the one with this number runs at that time. Hold
-    `Lock.RAFFLES`."""
+    """Raise Refusal if a raffle other than this number runs at that time. Hold `Lock.RAFFLES`."""
     overlapping = store.TOOK_PLACE.where(
         Period.starts_at < ends_at, Period.ends_at > starts_at, Period.number != number
     )
     other = work.scalar(overlapping.order_by(Period.starts_at).limit(1))
     if other is not None:
         raise Refusal(
-            _("Raffle #{number} runs then.").format(number=other.number),
+            _("Raffle #{number} is running at that time.").format(number=other.number),
             _(
                 "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
                 "with `/rafflesetdate`."
@@ -131,7 +130,7 @@ def _moment(instant: datetime) -> str:
 
 
 def plan_of(work: Work, config: Config, period: Period, kind: Kind) -> Announcement:
-    """When the list is to be frozen, by the end and the grace time, and which round is expected."""
+    """When the list is to be frozen, and which round is expected to decide."""
     grace = timedelta(minutes=load_settings(work, RaffleSettings).grace_minutes)
     planned_at = period.ends_at.replace(microsecond=0) + grace
     expected = plan_for(config.chain, planned_at).round
@@ -196,7 +195,7 @@ def post_news(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
 
 
 def log_change(work: Work, what: str, key: str, number: int, **details: Any) -> None:
-    """Show what an admin did, and why, in the log's channel, or else in the raffle's."""
+    """Post what an admin did in the log channel, or else in the raffle's."""
     settings = load_settings(work, RaffleSettings)
     channel_id = settings.log_channel or settings.channel
     if channel_id:

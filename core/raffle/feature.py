@@ -68,7 +68,7 @@ FEATURE = Feature(
     },
     lines={
         "raffle.tickets": ledger_messages.tickets_line,
-        "raffle.told": ledger_messages.raffle_line,
+        "raffle.info": ledger_messages.raffle_line,
     },
     checks=(check_health,),
     paginators=(WHY, BOARD, TICKETS, INFO),

@@ -1,5 +1,4 @@
-"""Raffles, what was announced about them, the ledger of tickets, and what tickets are derived
-from."""
+"""Raffles and their announcements, the ledger of tickets, and the facts that earn tickets."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -65,7 +64,7 @@ class Period(GuildRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "number", name="raffle_periods_numbered"),
         UniqueConstraint("public_id", name="raffle_periods_public_id"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="raffle_periods_guild"),
-        # At most one raffle runs at any instant, so the instant of a ticket tells its raffle. A
+        # At most one raffle runs at a time, so the time of an event says in which one it counts. A
         # range of one guild is compared instead of the guild, which would need an extension.
         ExcludeConstraint(
             (func.int8range(text("guild_id"), text("guild_id"), text("'[]'")), "&&"),
@@ -83,7 +82,7 @@ class Period(GuildRecord, kw_only=True):
 
     @property
     def dates(self) -> dict[str, Any]:
-        """Which raffle it is and when it takes place, for messages and the audit log."""
+        """Number, start and end, for messages and the audit log."""
         starts_at, ends_at = self.starts_at.isoformat(), self.ends_at.isoformat()
         return {"number": self.number, "starts_at": starts_at, "ends_at": ends_at}
 
@@ -217,7 +216,7 @@ class SourceTotal(ViewerRecord, kw_only=True):
     )
 
 
-# -- what tickets are derived from ----------------------------------------------------------------
+# -- what earns tickets --------------------------------------------------------------------------
 
 
 class Gift(GuildRecord, kw_only=True):

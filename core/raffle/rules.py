@@ -16,8 +16,8 @@ class RaffleSettings(GuildSettings, feature="raffle"):
     """What an admin can set."""
 
     enabled: bool = switch(
-        "Whether a raffle opens by itself each month, from the 1st to the 1st in the server's time "
-        "zone; `/rafflestart` switches it on, `/raffleend` off.",
+        "Whether a raffle opens automatically each month, from the 1st to the 1st in the server's "
+        "time zone; `/rafflestart` turns this on, `/raffleend` off.",
         default=False,
     )
     log_channel: int = channel(
@@ -54,18 +54,18 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         most=MOST_RATE,
     )
     auto_draw: bool = switch(
-        "Whether a raffle that has ended is drawn by itself.",
+        "Whether a raffle that has ended is drawn automatically.",
         default=False,
         environment="raffle_auto_draw",
     )
     grace_minutes: int = number(
-        "How long after the end late tickets are waited for before the list is frozen by itself.",
+        "Minutes to wait for late tickets after the end before the list is frozen automatically.",
         default=15,
         least=0,
         most=1440,
     )
     claim_minutes: int = number(
-        "How long a winner has to claim the prize before the next one is drawn.",
+        "Minutes a winner has to claim the prize before another one is drawn.",
         default=2880,
         least=1,
         most=43_200,

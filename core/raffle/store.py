@@ -66,7 +66,7 @@ def list_ended(tx: Connection, now: datetime) -> list[Period]:
 
 
 def find_by_public_id(tx: Connection, public_id: str) -> Period | None:
-    """The raffle of a public page, in whatever guild."""
+    """The raffle of a public page, in any guild."""
     return next(iter(list_everywhere(tx, _EVERYWHERE.where(Period.public_id == public_id))), None)
 
 

@@ -61,7 +61,7 @@ def test_two_periods_have_nothing_in_common(tx: Connection, guild_id: int) -> No
 def test_no_two_periods_of_a_server_overlap(tx: Connection, guild_id: int, days: int) -> None:
     period(tx, guild_id)
     start = START + timedelta(days=days)
-    with pytest.raises(Refusal, match="Raffle #1 runs then"):
+    with pytest.raises(Refusal, match="Raffle #1 is running at that time"):
         period(tx, guild_id, start, start + timedelta(days=5))
 
 

@@ -1,4 +1,4 @@
-"""Tickets that an admin gives or takes, and what viewers are told about tickets."""
+"""Tickets that admins give or take, and what viewers can ask about tickets."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -74,11 +74,12 @@ def hold_latest(work: Work) -> int:
     period = max(begun, key=lambda one: one.ends_at, default=None)
     if period is None:
         raise Refusal(
-            _("No raffle takes tickets right now."), _("An admin opens one with `/rafflestart`.")
+            _("No raffle is open for tickets right now."),
+            _("An admin opens one with `/rafflestart`."),
         )
     locked = lock_period(work, period.number)
     if locked is None or locked.state != "open":
-        raise Refusal(_("Raffle #{number} was frozen just now.").format(number=period.number))
+        raise Refusal(_("Raffle #{number} has just been frozen.").format(number=period.number))
     return period.number
 
 
@@ -146,7 +147,7 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
         "per_gift": settings.tickets_per_gifted_sub,
         "per_hour": settings.tickets_per_hour,
     }
-    outbox.post_reply(work, message, "raffle.told", payload, once_a_minute="all")
+    outbox.post_reply(work, message, "raffle.info", payload, once_a_minute="all")
 
 
 # -- what viewers see -----------------------------------------------------------------------------

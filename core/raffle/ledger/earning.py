@@ -66,7 +66,7 @@ WAGERING = Measure("wager", 1000, lambda one: one.tickets_per_1000_wagered, _rea
 
 def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
     """Bring the ledger up to date, gifts included, for everybody or for some; returns how many
-    entries watchtime and wagers took. A frozen raffle stays as it is."""
+    entries watchtime and wagers took. Does nothing to a frozen raffle."""
     if period.starts_at > work.now or not hold_open(work, period.number):
         return 0
     gifts.credit_gifts_of(work, period)

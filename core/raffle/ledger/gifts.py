@@ -129,7 +129,7 @@ _LIST_DROPS = text("""
 def list_drops(
     work: Work, *, viewer_id: int | None = None, drop: str | None = None
 ) -> Sequence[Drop]:
-    """The last that somebody gave, newest first; or the one with this hash."""
+    """A viewer's last ones, newest first; or the one with this hash."""
     values = {"guild_id": work.guild_id, "viewer_id": viewer_id, "drop": drop}
     return [Drop(*row) for row in work.tx.execute(_LIST_DROPS, values)]
 
@@ -150,7 +150,7 @@ def list_unannounced(tx: Connection) -> list[tuple[int, str]]:
 
 
 def announce_drop(work: Work, drop: str) -> None:
-    """Thank for all that somebody gave at once in one message, however many events that took."""
+    """Thank for all gifts of a drop in one message, however many events reported them."""
     # Marked before it is read: a gift in between is announced now and, harmlessly, once more.
     marked = update(Gift).where(Gift.drop == drop, ~Gift.announced).values(announced=True)
     if work.execute(marked.returning(Gift.key)).first() is None:
@@ -194,28 +194,28 @@ class Voided(NamedTuple):
 
 
 def list_given(work: Work, who: str) -> Sequence[Drop]:
-    """The last gifts of somebody; raises Refusal if there are none."""
+    """The last gifts of a viewer; raises Refusal if there are none."""
     viewer = people.find_person(work.tx, work.guild_id, who)
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
-    raise Refusal(_("I know of no gift by {name}.").format(name=viewer.name))
+    raise Refusal(_("No gifts by {name} found.").format(name=viewer.name))
 
 
 def void_drop(work: Work, drop: str) -> Voided:
     """Take back what was given at one instant, except what counts in a frozen list."""
     known = list_drops(work, drop=drop)
     if not known:
-        raise Refusal(_("I do not know that gift."))
+        raise Refusal(_("Gift not found."))
     name, voided_of = known[0].name, f"viewer:{known[0].viewer_id}"
     voidable, frozen = _lock(work, Gift.drop == drop)
     if not voidable and frozen:
         number = frozen[0].credited_in
         raise Refusal(
             _("Raffle #{number} is frozen: its tickets stay as they are.").format(number=number),
-            _("`/raffleexclude add` keeps somebody from winning."),
+            _("`/raffleexclude add` excludes a viewer from winning."),
         )
     if not voidable:
-        raise Refusal(_("That gift was voided before."))
+        raise Refusal(_("That gift is already voided."))
     taken, missing = _take_back(work, voidable, actor=work.actor)
     audit(work, "raffle.void", voided_of, after=-taken)
     number = max(gift.credited_in or 0 for gift in voidable)

@@ -40,7 +40,7 @@ def source_words(source: str) -> str:
 
 
 def not_linked() -> discord.Embed:
-    """Who is not linked has no tickets that could win."""
+    """For somebody who has not linked an account."""
     body = _(
         "Everything you have earned in this raffle so far will count: gifted subs and the time you "
         "watched."
@@ -49,12 +49,12 @@ def not_linked() -> discord.Embed:
 
 
 def standing(current: Standing) -> discord.Embed:
-    """A viewer's card: how many, which place, which chance, from what, when the next."""
+    """A viewer's tickets: how many, rank, chance, sources, and when to expect the next."""
     own, period = current.own, current.period
     parts = [f"## {tickets_words(own.tickets)}", _place(current), *_sources(own.sources)]
     if current.until_next is not None:
         time = duration(max(1.0, current.until_next.total_seconds()))
-        parts += ["", "-# " + _("Next ticket in {time} more of watchtime.").format(time=time)]
+        parts += ["", "-# " + _("Next ticket in {time} of watchtime.").format(time=time)]
     title, footer = f"🎟️ {safe(current.viewer.name, 60)}", _("Every entry: /why")
     embed = card(title, "\n".join(parts), tone="kick", footer=footer)
     embed.add_field(
@@ -84,8 +84,10 @@ def _place(current: Standing) -> str:
                 "tickets were locked."
             )
         if not own.linked:
-            return "⏳ " + _("They count once the account is linked: `/link`.")
-        return "🚫 " + _("They are left out: excluded from winning by the server's team.")
+            return _waits_for_link()
+        return "🚫 " + _(
+            "They don't count: the server's team has excluded this viewer from winning."
+        )
     rank = _("rank **{rank}** of {viewers}").format(
         rank=f"{own.rank:,}", viewers=f"{own.pool.viewers:,}"
     )
@@ -93,6 +95,10 @@ def _place(current: Standing) -> str:
         chance=chance_words(own.tickets, own.pool.tickets), tickets=tickets_words(own.pool.tickets)
     )
     return f"{leaderboard.MEDALS.get(own.rank, '🏅')} {rank} · {odds}"
+
+
+def _waits_for_link() -> str:
+    return "⏳ " + _("They count once the account is linked: `/link`.")
 
 
 def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
@@ -122,7 +128,7 @@ def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> 
         name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
     rows = [_entry(one) for one in entries]
-    body = lines(rows) or _("Nothing yet. `/raffleinfo` tells how tickets are earned.")
+    body = lines(rows) or _("No tickets yet. `/raffleinfo` shows how to earn them.")
     return card("🔎 " + title, body)
 
 
@@ -153,7 +159,7 @@ def stats(
     raffles: Sequence[Row[Any]],
 ) -> discord.Embed:
     """The server's raffles in numbers, or a viewer's. `raffles` are those of `list_taken`."""
-    title = _("Raffles in numbers")
+    title = _("Raffle statistics")
     if viewer is not None:
         title = _("{name} in raffles").format(name=safe(viewer.name, 60))
     rows = _sources(sources) or [_("No tickets yet.")]
@@ -182,7 +188,7 @@ def changed(done: Changed) -> discord.Embed:
     )
     body = f"`{done.amount:+,}` · " + _("raffle #{number}").format(number=done.number)
     if not done.linked:
-        body += "\n⏳ " + _("The account is not linked: the tickets count once it is (`/link`).")
+        body += "\n" + _waits_for_link()
     return card("✅ " + title, body, tone="success")
 
 
@@ -210,14 +216,14 @@ def voided(done: Voided) -> discord.Embed:
     body = plural("For {count} gifted sub.", "For {count} gifted subs.", done.gifts)
     if done.missing:
         body += "\n⚠️ " + plural(
-            "{count} ticket was not there any more.",
-            "{count} tickets were not there any more.",
+            "{count} ticket was already gone.",
+            "{count} tickets were already gone.",
             done.missing,
         )
     if done.frozen:
         body += "\n⚠️ " + plural(
-            "{count} sub counts in a frozen list, which stays as it is.",
-            "{count} subs count in a frozen list, which stays as it is.",
+            "{count} sub stays, because it counts in a frozen list.",
+            "{count} subs stay, because they count in a frozen list.",
             done.frozen,
         )
     return card("↩️ " + title, body, tone="success")
@@ -231,14 +237,14 @@ def gift(payload: Mapping[str, Any]) -> Rendered:
     gifts = plural("{count} sub", "{count} subs", payload["gifts"])
     if not payload["name"]:
         title = _("Somebody gave {gifts}: thank you!").format(gifts=gifts)
-        body = _("An anonymous gift earns no tickets, because nobody knows whose they would be.")
+        body = _("Anonymous gifts earn no tickets, because nobody knows who gave them.")
         return Rendered(card("🎁 " + title, body, tone="system"))
     title = _("{name} gave {gifts}").format(name=safe(payload["name"], 60), gifts=gifts)
     body = _("**+{tickets}** in raffle #{number}").format(
         tickets=tickets_words(payload["tickets"]), number=payload["number"]
     )
     if not payload["linked"]:
-        body += "\n⏳ " + _("They are kept, and count once the Kick account is linked: `/link`.")
+        body += "\n" + _waits_for_link()
     return Rendered(card("🎁 " + title, body, tone="kick"))
 
 

@@ -1,1 +1,1 @@
-"""The calendar: when a raffle begins and ends, by the month or by an admin's word."""
+"""When raffles start and end: monthly, or as an admin decides."""

@@ -121,13 +121,13 @@ def _end_now(work: Work, number: int) -> Period:
 
 def _is_over(number: int) -> Refusal:
     return Refusal(
-        _("Raffle #{number} is over already.").format(number=number),
-        _("Somebody else may have ended it just now."),
+        _("Raffle #{number} has already ended.").format(number=number),
+        _("Someone else may have just ended it."),
     )
 
 
 def cancel(work: Work, number: int) -> Period:
-    """Nobody wins this raffle, and its tickets no longer count. The ledger keeps them."""
+    """Close this raffle without winners. The ledger keeps its tickets, but they no longer count."""
     work.lock(Lock.RAFFLES)
     return _cancel_now(work, _require_undrawn(work, lock_period(work, number), number))
 
@@ -143,7 +143,7 @@ def _cancel_now(work: Work, period: Period) -> Period:
 
 def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
     """Give the current or next raffle these dates, both included, or open one with them. The start
-    of a raffle that runs stays as it is."""
+    of a running raffle cannot change."""
     work.lock(Lock.RAFFLES)
     zone = time_zone_of(work.tx, work.guild_id)
     wanted = rules.between_dates(first, last, work.now, zone)
@@ -153,16 +153,16 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
         begun = period.starts_at.astimezone(zone).date()
         if first != begun:
             raise Refusal(
-                _("Raffle #{number} has begun, so its start stays: {start}.").format(
+                _("Raffle #{number} has already started, on {start}.").format(
                     number=period.number, start=begun.isoformat()
                 ),
-                _("Give that date and another end, or start a new one with `/rafflerestart`."),
+                _("Keep that start date, or start a new raffle with `/rafflerestart`."),
             )
         wanted = Stretch(period.starts_at, wanted.ends_at)
     elif wanted.starts_at < whole_second(work.now):
         raise Refusal(
             _("{day} has passed.").format(day=first.isoformat()),
-            _("A raffle begins today or later."),
+            _("Choose today or later."),
         )
     if period is None:
         return _open(work, config, wanted)
@@ -174,7 +174,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
 
 
 def _announce_change(work: Work, period: Period, what: str, before: dict[str, Any]) -> Period:
-    """Tell everybody who waits for the end, and record it."""
+    """Post it for everybody who takes part, and record it."""
     key = f"raffle.dates:{period.number}:{what}:{work.now.isoformat()}"
     post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **period.dates})
     _record(work, period, what, before)
@@ -197,7 +197,7 @@ def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
     """The raffle that is open, or else, unless it has to have begun, the next planned one."""
     period = find_open(work, work.now) if has_begun else _find_coming(work)
     if period is None:
-        raise Refusal(_("No raffle runs right now."), _("Open one with `/rafflestart`."))
+        raise Refusal(_("No raffle is running right now."), _("Open one with `/rafflestart`."))
     return period
 
 
@@ -212,7 +212,7 @@ def get_to_cancel(work: Work, number: int | None = None) -> Period:
 
 
 def _require_undrawn(work: Work, period: Period | None, number: int | None) -> Period:
-    """Somebody who knew the winners could otherwise cancel raffles until the right one wins."""
+    """An admin who knows the winners could otherwise cancel raffles until the right one wins."""
     if period is None:
         raise no_such_raffle(number) if number else Refusal(_("There is no raffle to cancel."))
     if period.is_cancelled:

@@ -66,7 +66,7 @@ def _start(work: Work, config: Config, first: int | None, last: int | None) -> d
 
 
 def _load_question(work: Work, what: str, number: int | None) -> tuple[int, discord.Embed]:
-    """Which raffle is meant, and the question about it."""
+    """The raffle's number, and the question about it."""
     if what == "cancel":
         period = actions.get_to_cancel(work, number)
     else:
@@ -97,7 +97,7 @@ class RaffleCalendar(commands.Cog):
     async def raffle_start(
         self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
     ) -> None:
-        """Open a raffle; after it, a new one opens by itself on the 1st of each month."""
+        """Open a raffle; after it, a new one opens automatically on the 1st of each month."""
         await answer(ctx, await run_action(ctx, _start, self._config, start_day, end_day))
 
     @commands.hybrid_command(name="raffleend", extras=PRIVATE)

@@ -23,7 +23,7 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
     tone, title = changes()[payload["what"]]
     body = {
         "cancel": _nobody_wins(),
-        "end": _("It is drawn next."),
+        "end": _("The winners are drawn next."),
         "prize": _("Ends {when}.").format(when=ago(ends)),
         "move": _from_to(starts, ends),
     }[payload["what"]]
@@ -38,7 +38,7 @@ def _from_to(starts: datetime, ends: datetime) -> str:
 
 
 def opened(period: Period, problem: str) -> discord.Embed:
-    """The answer to whoever opened it. `problem`: why it is not announced, and what helps."""
+    """The answer to the admin who opened it. `problem`: why it was not announced, and a remedy."""
     if period.starts_at > period.opened_at:
         title = _("Raffle #{number} is planned").format(number=period.number)
     else:
@@ -52,8 +52,7 @@ def opened(period: Period, problem: str) -> discord.Embed:
 
 
 def changed(what: str, period: Period) -> discord.Embed:
-    """The answer to whoever ended, cancelled or moved it. One that had not begun is cancelled by
-    its end."""
+    """The answer to the admin who ended, cancelled or moved it. Ending a planned one cancels it."""
     _tone, title = changes()["cancel" if period.is_cancelled else what]
     if what == "move":
         body = _from_to(period.starts_at, period.ends_at)
@@ -69,7 +68,7 @@ def changed(what: str, period: Period) -> discord.Embed:
 
 
 def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
-    """What will happen when an admin says yes."""
+    """What will happen if the admin confirms."""
     if what == "end" and period.starts_at > now:
         title, body = _("Cancel raffle #{number} before it begins?"), _none_follows()
     elif what == "end":

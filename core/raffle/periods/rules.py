@@ -20,8 +20,8 @@ HALF_MONTH = timedelta(days=14)
 
 
 def whole_second(now: datetime) -> datetime:
-    """Platforms tell instants in whole seconds: what happens in the second in which a raffle
-    begins, or after that in which it ends, would otherwise be told as before it."""
+    """Platforms report times in whole seconds: an event in the first second of a raffle would
+    otherwise seem to be from before it."""
     return now.replace(microsecond=0)
 
 
@@ -72,7 +72,7 @@ def between_days(
     if first < today:
         raise Refusal(
             _("{day} has passed.").format(day=first.isoformat()),
-            _("Choose today ({today}) or later; `/rafflesetdate` takes any dates to come.").format(
+            _("Choose today ({today}) or later; `/rafflesetdate` takes any future dates.").format(
                 today=today.isoformat()
             ),
         )
@@ -91,12 +91,12 @@ def _day_after(first: date, end_day: int) -> date:
 def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:
     """From the first date to the end of the last one; from now where the first one is today."""
     if last < first:
-        raise Refusal(_("The end lies before the start."), _("Give the start first."))
+        raise Refusal(_("The end is before the start."), _("Give the start first."))
     today = now.astimezone(zone).date()
     if last < today:
         raise Refusal(
             _("{day} has passed.").format(day=last.isoformat()),
-            _("A raffle ends today or later; `/raffleend` ends it at once."),
+            _("Choose today or later; `/raffleend` ends it at once."),
         )
     if last - first > LONGEST or first - today > LONGEST:
         raise Refusal(_("That is more than a year."), _("Check the years."))

@@ -12,7 +12,7 @@ from tests.raffle.ledger.scene import HOUR, LEO, MIA, NAMES, gives, link, watche
 from tests.raffle.scene import END, MIDDLE, credit, period
 from tests.slot_calls.scene import posted
 
-LINES = {"raffle.tickets": messages.tickets_line, "raffle.told": messages.raffle_line}
+LINES = {"raffle.tickets": messages.tickets_line, "raffle.info": messages.raffle_line}
 
 
 def says(

@@ -75,7 +75,7 @@ def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> No
 
 def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -> None:
     viewer(tx, guild_id, MIA)
-    with pytest.raises(Refusal, match="No raffle takes tickets"):
+    with pytest.raises(Refusal, match="No raffle is open for tickets"):
         change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
     period(tx, guild_id)
     with pytest.raises(Refusal, match="not seen anybody called"):

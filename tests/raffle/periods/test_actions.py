@@ -177,7 +177,7 @@ def test_of_two_the_second_is_refused_with_the_dates_of_the_first(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, 25, 28)
-    with pytest.raises(Refusal, match="Raffle #1 runs then") as raised:
+    with pytest.raises(Refusal, match="Raffle #1 is running at that time") as raised:
         start(tx, guild_id)
     assert "It lasts from <t:" in raised.value.remedy
     assert "/raffleend" in raised.value.remedy
@@ -239,7 +239,7 @@ def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
 
 def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
     for has_begun in (False, True):
-        with pytest.raises(Refusal, match="No raffle runs") as raised:
+        with pytest.raises(Refusal, match="No raffle is running") as raised:
             do(tx, guild_id, NOON, actions.get_to_end, has_begun=has_begun)
         assert "/rafflestart" in raised.value.remedy
 
@@ -253,7 +253,7 @@ def test_a_second_click_or_another_admins_ends_nothing_else(tx: Connection, guil
         lambda: do(tx, guild_id, later + SECOND, actions.restart, CONFIG, 1),
         lambda: do(tx, guild_id, later + SECOND, actions.end, 1),
     ):
-        with pytest.raises(Refusal, match="Raffle #1 is over already"):
+        with pytest.raises(Refusal, match="Raffle #1 has already ended"):
             action()
     assert [state for _start, _end, state in dates(tx, guild_id)] == ["open", "open"]
     assert setting(tx, guild_id, SETTINGS["enabled"])
@@ -391,8 +391,8 @@ def test_of_one_that_runs_the_end_is_moved(tx: Connection, guild_id: int) -> Non
 @pytest.mark.parametrize(
     ("first", "last", "words"),
     [
-        ("2026-11-01", "2026-12-24", "has begun, so its start stays: 2026-11-22"),
-        ("2026-11-23", "2026-12-24", "has begun, so its start stays: 2026-11-22"),
+        ("2026-11-01", "2026-12-24", "has already started, on 2026-11-22"),
+        ("2026-11-23", "2026-12-24", "has already started, on 2026-11-22"),
         ("2026-11-01", "2026-11-21", "2026-11-21 has passed"),
         ("2026-12-24", "2026-12-01", "before the start"),
     ],
@@ -411,7 +411,7 @@ def test_past_and_overlapping_dates_are_refused(tx: Connection, guild_id: int) -
         set_dates(tx, guild_id, "2026-11-21", "2026-12-24")
     start(tx, guild_id, None, 24)
     start(tx, guild_id, 28)
-    with pytest.raises(Refusal, match="Raffle #2 runs then"):
+    with pytest.raises(Refusal, match="Raffle #2 is running at that time"):
         set_dates(tx, guild_id, "2026-11-22", "2026-11-28", NOON + SECOND)
 
 
@@ -425,7 +425,7 @@ def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
     after = at("2026-11-25T08:00")
     assert do(tx, guild_id, after, hold_latest) == 1
     froze(tx, guild_id, 1, after)
-    with pytest.raises(Refusal, match="No raffle takes tickets"):
+    with pytest.raises(Refusal, match="No raffle is open for tickets"):
         do(tx, guild_id, after, hold_latest)
     shown = do(tx, guild_id, after, find_shown)
     assert shown is not None
