@@ -164,7 +164,7 @@ class Metadata(BaseModel):
 
 
 class StreamAbout(Body):
-    """`livestream.metadata.updated`: the whole snapshot, without a time."""
+    """`livestream.metadata.updated`: a complete snapshot, without a time."""
 
     metadata: Metadata
 
@@ -235,7 +235,7 @@ class KicksGift(BaseModel):
 
 
 class Kicks(Body):
-    """`kicks.gifted`. The instant stays as written: with it two equal gifts are told apart."""
+    """`kicks.gifted`. The instant stays as written: it distinguishes two equal gifts."""
 
     sender: Someone
     gift: KicksGift

@@ -16,8 +16,8 @@ from core.kit.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Livestream:
-    """A channel that is live. `started_at` identifies the stream; `slug` is "" where Kick does not
-    tell it."""
+    """A channel that is live. `started_at` identifies the stream; `slug` is "" if Kick leaves it
+    out."""
 
     broadcaster_user_id: int
     started_at: datetime
@@ -32,15 +32,6 @@ class Subscription:
     id: str
     broadcaster_user_id: int
     kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """What became of one kind that was asked for: an id, or why not."""
-
-    kind: str
-    id: str | None
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +81,7 @@ class KickClient:
 
     @property
     def time(self) -> RemoteClock:
-        """Kick's, as its answers tell it."""
+        """Kick's clock, by the Date of its answers."""
         return self._wire.time
 
     # -- the app's own token ----------------------------------------------------------------
@@ -139,7 +130,7 @@ class KickClient:
     def find_channel(self, slug: str) -> tuple[int, str] | None:
         """The owner's user id and the slug of a channel, or None when there is none such.
 
-        One unknown slug makes Kick refuse a whole list, so they are asked one by one.
+        Kick refuses a list with one unknown slug, so each is looked up alone.
         """
         try:
             answer = self._as_app("GET", "/public/v1/channels", params={"slug": slug})
@@ -191,8 +182,10 @@ class KickClient:
         with as_documented():
             return [_subscription(item) for item in answer["data"] or ()]
 
-    def subscribe(self, broadcaster_user_id: int, kinds: Iterable[str]) -> list[Subscribed]:
-        """Subscribe to event types; each has its own answer.
+    def subscribe(
+        self, broadcaster_user_id: int, kinds: Iterable[str]
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        """Subscribe to event types; returns kind -> id, and kind -> Kick's error or "".
 
         Kick allows the same subscription twice and then delivers twice: list first.
         """
@@ -206,7 +199,12 @@ class KickClient:
             },
         )
         with as_documented():
-            return [_subscribed(item) for item in answer["data"] or ()]
+            answers = {str(item["name"]): item for item in answer["data"] or ()}
+            errors = {kind: str(one.get("error") or "") for kind, one in answers.items()}
+            ids = {kind: str(one.get("subscription_id") or "") for kind, one in answers.items()}
+        # Neither an id nor an error is not documented, and not a subscription that we know of.
+        made = {kind: id for kind, id in ids.items() if id and not errors[kind]}
+        return made, {kind: error for kind, error in errors.items() if kind not in made}
 
     def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
         """Delete subscriptions, at most 50 at a time: about 330 failed every time."""
@@ -230,7 +228,7 @@ class KickClient:
         reply_to: str | None,
         kind: Literal["user", "bot"] = "user",
     ) -> str:
-        """Write a line; returns its message id, "" where Kick does not tell it.
+        """Write a line; returns its message id, "" if Kick leaves it out.
 
         Args:
             kind: `user` speaks as the token's account; `bot` as the app's bot, in the channel of
@@ -288,14 +286,6 @@ def _subscription(item: dict[str, Any]) -> Subscription:
     kind, version = str(item["event"]), item.get("version", 1)
     named = kind if version == 1 else f"{kind} (version {version})"
     return Subscription(str(item["id"]), int(item["broadcaster_user_id"]), named)
-
-
-def _subscribed(item: dict[str, Any]) -> Subscribed:
-    found, error = item.get("subscription_id"), item.get("error")
-    # Neither an id nor an error is not documented, and not a subscription that we know of.
-    return Subscribed(
-        str(item["name"]), None if error else str(found or "") or None, str(error or "")
-    )
 
 
 def _badges(sender: dict[str, Any]) -> list[dict[str, Any]]:

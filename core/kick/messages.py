@@ -116,7 +116,7 @@ def selftest(result: Result) -> discord.Embed:
         )
     return card(
         "❌ " + _("The line could not be sent"),
-        safe(result.trouble or _("It is still waiting; look at `/health`."), 1000),
+        safe(result.trouble or _("It is still waiting; see `/health`."), 1000),
         tone="error",
     )
 

@@ -74,7 +74,7 @@ class KeyRing:
             return False
         try:
             is_fresh = self._is_recent(self._load(), most_often)
-            # An answer of Kick's also tells what time it is there.
+            # An answer of Kick's also has its time.
             return (is_fresh and self._client.time.now() is not None) or self._fetch() or is_fresh
         finally:
             self._lock.release()

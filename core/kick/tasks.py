@@ -53,8 +53,8 @@ _log = structlog.get_logger(__name__)
 
 
 def tune_in(services: Services) -> None:
-    """Find the channel of KICK_CHANNEL and put every channel's subscriptions in order. Trouble with
-    one of these does not stop the others.
+    """Find the channel of KICK_CHANNEL and reconcile every channel's subscriptions. If one step
+    fails, the others still run.
 
     Raises:
         Refusal: a setting is missing or wrong, in words for the health page.
@@ -144,7 +144,7 @@ def _store_polled(services: Services, asked: Sequence[int], live: dict[int, Live
 
 
 def look_up_channels(services: Services) -> None:
-    """Look up what is not known of channels yet, and delete old links."""
+    """Look up the missing ids of channels, and delete old links."""
     FLOW.forget_old(services)
     look_up_missing(services)
 

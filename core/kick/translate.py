@@ -171,8 +171,8 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
         case StreamAbout(metadata=about):
             title, language = about.title or "", about.language or ""
             category = about.category.name or "" if about.category else ""
-            # A snapshot has no time. The second in which it was sent tells a title that returns
-            # from a delivery that is repeated.
+            # A snapshot has no time. The second in which it was sent distinguishes a title that
+            # returns from a delivery that is repeated.
             at, content = context.sent_at, _digest("\0".join((title, category, language)))
             yield StreamChanged(
                 key=f"{body.broadcaster.user_id}|{at.isoformat()}|{content}",

@@ -122,22 +122,14 @@ def _trouble(response: requests.Response) -> Outage | KickRejected:
         return NoAnswer("Kick", f"HTTP {status}", _retry_after(response))
     if status == 429 or status >= 500 or from_edge:
         return Outage("Kick", f"HTTP {status}", _retry_after(response))
-    return KickRejected(status, _reason(body), _code(body))
+    given = body if isinstance(body, dict) else {}
+    # `data` is null, {} or the real reason.
+    reasons = [given.get(key) for key in ("data", "error_description", "error", "message")]
+    reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
+    code = given.get("error")
+    return KickRejected(status, reason, code if isinstance(code, str) else "")
 
 
 def _retry_after(response: requests.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
     return min(float(value), LONGEST_WAIT) if value.isdecimal() else None
-
-
-def _reason(body: object) -> str:
-    """`data` is null, {} or the real reason; otherwise `message`, `error_description`, `error`."""
-    if not isinstance(body, dict):
-        return "no reason given"
-    words = (body.get(key) for key in ("data", "error_description", "error", "message"))
-    return next((word for word in words if isinstance(word, str) and word), "no reason given")
-
-
-def _code(body: object) -> str:
-    found = body.get("error") if isinstance(body, dict) else None
-    return found if isinstance(found, str) else ""

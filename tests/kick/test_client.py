@@ -13,7 +13,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from core.kick import wire
-from core.kick.client import KickClient, User, client_of
+from core.kick.client import KickClient, Subscription, User, client_of
 from core.kick.wire import KickRejected, NoAnswer
 from core.kit.errors import Outage
 from sandbox.kick.driver import KickDriver
@@ -69,23 +69,19 @@ def test_who_is_live_is_told_with_the_streams_own_start(
 
 def test_subscriptions_are_made_and_listed_by_channel(client: KickClient) -> None:
     assert client.list_subscriptions() == []
-    made = client.subscribe(NORA, [CHAT, STATUS])
-    assert [(one.kind, one.error) for one in made] == [(CHAT, ""), (STATUS, "")]
-    (theirs,) = client.subscribe(VERA, [CHAT])
+    made, errors = client.subscribe(NORA, [CHAT, STATUS])
+    assert (list(made), errors) == ([CHAT, STATUS], {})
+    theirs, _errors = client.subscribe(VERA, [CHAT])
     listed = client.list_subscriptions(NORA)
-    assert [(one.id, one.broadcaster_user_id, one.kind) for one in listed] == [
-        (one.id, NORA, one.kind) for one in made
-    ]
-    assert [one.id for one in client.list_subscriptions(VERA)] == [theirs.id]
+    assert listed == [Subscription(id, NORA, kind) for kind, id in made.items()]
+    assert client.list_subscriptions(VERA) == [Subscription(theirs[CHAT], VERA, CHAT)]
     assert client.list_subscriptions() == listed + client.list_subscriptions(VERA)
 
 
 def test_only_the_named_subscriptions_are_deleted(client: KickClient) -> None:
-    first, second, third = client.subscribe(NORA, [CHAT, STATUS, "kicks.gifted"])
-    assert first.id
-    assert third.id
-    client.unsubscribe([first.id, third.id])
-    assert [one.id for one in client.list_subscriptions()] == [second.id]
+    made, _errors = client.subscribe(NORA, [CHAT, STATUS, "kicks.gifted"])
+    client.unsubscribe([made[CHAT], made["kicks.gifted"]])
+    assert [one.id for one in client.list_subscriptions()] == [made[STATUS]]
 
 
 def test_another_version_of_an_event_is_another_kind(httpserver: HTTPServer) -> None:
@@ -100,10 +96,9 @@ def test_subscriptions_that_kick_declines_are_told_with_its_words(
     client: KickClient, kick: KickDriver
 ) -> None:
     kick.fault(subscriptions__item_error=1)
-    declined, made = client.subscribe(NORA, [CHAT, STATUS])
-    assert (declined.kind, declined.id) == (CHAT, None)
-    assert declined.error
-    assert (made.kind, made.error) == (STATUS, "")
+    made, errors = client.subscribe(NORA, [CHAT, STATUS])
+    assert (list(made), list(errors)) == ([STATUS], [CHAT])
+    assert errors[CHAT]
     assert [one.kind for one in client.list_subscriptions(NORA)] == [STATUS]
 
 

@@ -26,12 +26,12 @@ from core.kit.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing.
+    """One check.
 
     Attributes:
-        name: what it is.
+        name: what is checked.
         state: `ok`, `warn` (works without, or partly), `down` (has to be fixed).
-        found: what is there, where it can be told.
+        found: the result.
         at: an instant that belongs to it.
         remedy: what to do, or "".
         dated: what `at` is the instant of, such as "last".
@@ -176,6 +176,6 @@ def _admin_channel(work: Work) -> list[Line]:
     trouble = find_trouble(work, setting(work.tx, work.guild_id, ADMIN_CHANNEL))
     if trouble is None:
         return []
-    instead = _("can't be used; alarms go to whoever connected Kick")
+    instead = _("can't be used; alerts go to whoever connected Kick")
     remedy = say_trouble(trouble)
     return [Line(ADMIN_CHANNEL.key, "warn", instead, trouble.since, remedy, _("since"))]

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from core.inbox.records import deliveries
 from core.kick.accounts.records import Account
@@ -21,27 +22,38 @@ def list_unsent(tx: Connection) -> Sequence[UnsentLine]:
     return read_records(tx, every.execution_options(**ACROSS_GUILDS))
 
 
-def find_received_at(
-    tx: Connection, source: str, broadcaster_user_id: int, message_id: str, since: datetime
-) -> datetime | None:
-    """When this line of chat arrived from this source."""
-    received_at: datetime | None = tx.execute(
-        select(deliveries.c.received_at)
-        .where(
-            deliveries.c.source == source,
-            deliveries.c.received_at >= since,
-            deliveries.c.lane == f"kick:{broadcaster_user_id}",
-            deliveries.c.body["message_id"].astext == message_id,
-        )
-        .limit(1)
-    ).scalar()
-    return received_at
-
-
 _SEEN = timedelta(minutes=10)
 """How late a line of ours may come back and still be recognised."""
 
 _CLOCKS_DIFFER = timedelta(seconds=30)
+
+_SENDER = deliveries.c.body["sender"]
+
+
+def _returned(broadcaster_user_id: int, message_id: str, since: datetime) -> Select[Any]:
+    """When this line of chat arrived, and who sent it."""
+    return (
+        select(
+            deliveries.c.received_at,
+            _SENDER["user_id"].as_integer().label("user_id"),
+            _SENDER["username"].as_string().label("name"),
+        )
+        .where(
+            deliveries.c.lane == f"kick:{broadcaster_user_id}",
+            deliveries.c.received_at >= since,
+            deliveries.c.body["message_id"].astext == message_id,
+        )
+        .limit(1)
+    )
+
+
+def find_received_at(
+    tx: Connection, source: str, broadcaster_user_id: int, message_id: str, since: datetime
+) -> datetime | None:
+    """When this line of chat arrived from this source."""
+    found = _returned(broadcaster_user_id, message_id, since)
+    received_at: datetime | None = tx.scalar(found.where(deliveries.c.source == source))
+    return received_at
 
 
 def find_sender(
@@ -49,19 +61,15 @@ def find_sender(
 ) -> tuple[int, str] | None:
     """User id and name of whom this line of chat came back from; None if it has not, or from the
     streamer."""
-    sender = deliveries.c.body["sender"]
+    found = _returned(broadcaster_user_id, message_id, sent_at - _CLOCKS_DIFFER)
     row = tx.execute(
-        select(sender["user_id"].as_integer(), sender["username"].as_string())
-        .where(
+        found.where(
             deliveries.c.kind == CHAT,
-            deliveries.c.received_at.between(sent_at - _CLOCKS_DIFFER, sent_at + _SEEN),
-            deliveries.c.lane == f"kick:{broadcaster_user_id}",
-            deliveries.c.body["message_id"].astext == message_id,
-            sender["user_id"].as_integer() != broadcaster_user_id,
+            deliveries.c.received_at <= sent_at + _SEEN,
+            _SENDER["user_id"].as_integer() != broadcaster_user_id,
         )
-        .limit(1)
     ).first()
-    return None if row is None else (row[0], row[1] or "")
+    return None if row is None else (row.user_id, row.name or "")
 
 
 def find_trouble(tx: Connection, guild_id: int) -> str | None:

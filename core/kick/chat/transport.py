@@ -186,7 +186,7 @@ class KickTransport:
         assert message.first_sending_at is not None, "it was claimed"
         since = message.first_sending_at - CLOCKS_DIFFER
         for line in recent:
-            # The app's own bot has an account that Kick tells us nothing about.
+            # Kick does not say which account the app's own bot has.
             is_ours = line.sender_id in ours or line.by_bot
             if is_ours and line.text == text and line.at >= since:
                 return {"message_id": line.message_id}

@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 def reconcile(services: Services) -> None:
-    """Put all channels in order; trouble with one does not stop the others.
+    """Reconcile all channels; if one fails, the others still run.
 
     Raises:
         Outage: Kick does not answer at all.
@@ -65,7 +65,7 @@ def reconcile(services: Services) -> None:
 
 
 def reconcile_channel(services: Services, channel_id: int) -> None:
-    """Put one channel in order now, such as when it has just been connected.
+    """Reconcile one channel now, such as when it has just been connected.
 
     Raises:
         Outage: Kick does not answer.
@@ -112,7 +112,7 @@ def _subscribe(
     if not kinds:
         return {}, {}
     try:
-        answers = client_of(services.settings).subscribe(channel_id, kinds)
+        made, errors = client_of(services.settings).subscribe(channel_id, kinds)
     except KickRejected as rejected:
         if LIMIT_WORDS not in rejected.reason.lower() or CHAT not in kinds:
             raise
@@ -120,15 +120,15 @@ def _subscribe(
         others = [kind for kind in kinds if kind != CHAT]
         made, troubles = _subscribe(services, channel_id, others)
         return made, troubles | {CHAT: LIMIT_REACHED}
-    made = {one.kind: one.id for one in answers if one.id is not None}
-    troubles = {kind: "Kick did not say why not." for kind in kinds if kind not in made}
-    for one in answers:
-        if one.id is None and LIMIT_WORDS in one.error.lower():
-            troubles[one.kind] = LIMIT_REACHED
-        elif one.id is None and one.error:
-            troubles[one.kind] = f"Kick declined: {one.error}."
     _log.info("Subscribed at Kick", channel=channel_id, kinds=sorted(made))
-    return made, troubles
+    errors = {kind: "" for kind in kinds if kind not in made} | errors
+    return made, {kind: _say_error(error) for kind, error in errors.items()}
+
+
+def _say_error(error: str) -> str:
+    if LIMIT_WORDS in error.lower():
+        return LIMIT_REACHED
+    return f"Kick declined: {error}." if error else "Kick did not say why not."
 
 
 def _store(
