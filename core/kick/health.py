@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
@@ -13,14 +13,15 @@ from core.kick.accounts import store as accounts
 from core.kick.accounts.records import Account
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK
-from core.kick.chat import store as chat
 from core.kick.intake import log, store
 from core.kick.intake.records import NoEventAlert, WebhookSubscription
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
+from core.kick.records import UnsentLine
 from core.kit.health_item import HealthItem, State
 from core.kit.words import plural
+from core.kit.work import ACROSS_GUILDS, read_records
 
 
 def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -156,7 +157,10 @@ def _account(channel: Channel, account: Account | None, now: datetime) -> tuple[
 
 
 def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
-    """One item for each server whose lines cannot be sent."""
+    """One item for each server whose lines cannot be sent, unless it was connected again since."""
+    again = (Account.guild_id == UnsentLine.guild_id) & (Account.connected_at >= UnsentLine.at)
+    found = select(UnsentLine).where(~select(Account.guild_id).where(again).exists())
+    every = found.order_by(UnsentLine.guild_id).execution_options(**ACROSS_GUILDS)
     return [
         HealthItem(
             "Kick chat",
@@ -165,5 +169,5 @@ def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
             (now - one.at).total_seconds(),
             guild_id=one.guild_id,
         )
-        for one in chat.list_unsent(tx)
+        for one in read_records(tx, every)
     ]

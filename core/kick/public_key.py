@@ -7,14 +7,17 @@ from datetime import datetime, timedelta
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import select
 
 from core.kick import store
 from core.kick.client import KickClient
 from core.kick.deliveries import SignedRequest
+from core.kick.records import PublicKey
 from core.kick.wire import KickRejected
 from core.kit.clock import Clock, utc_now
 from core.kit.database import Database
 from core.kit.errors import Outage
+from core.kit.work import read_records
 
 FETCH_INTERVAL = timedelta(seconds=15)
 """Between two requests for Kick's key, of all threads and processes together: somebody who forges
@@ -86,7 +89,8 @@ class KeyRing:
     def _load(self) -> datetime | None:
         """The keys that the database knows; returns when Kick last gave one."""
         with self._database.begin() as tx:
-            found = store.list_public_keys(tx, MOST_KEYS)
+            newest = select(PublicKey).order_by(PublicKey.fetched_at.desc()).limit(MOST_KEYS)
+            found = read_records(tx, newest)
         self._keys = tuple(load_key(one.pem) for one in found)
         self.newest = hashlib.sha256(found[0].pem.encode()).hexdigest() if found else ""
         return found[0].fetched_at if found else None

@@ -1,18 +1,11 @@
 """Queries about Kick itself."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kick.records import OwnAccount, PublicKey
-from core.kit.work import read_records
-
-
-def list_public_keys(tx: Connection, most: int) -> Sequence[PublicKey]:
-    """Kick's signing keys, the newest first."""
-    return read_records(tx, select(PublicKey).order_by(PublicKey.fetched_at.desc()).limit(most))
 
 
 def set_public_key(tx: Connection, pem: str, now: datetime) -> None:

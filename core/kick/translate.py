@@ -10,40 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from core.events import (
-    ChannelFollowed,
-    ChatMessageSent,
-    Event,
-    KicksGifted,
-    RewardRedeemed,
-    Sender,
-    StreamChanged,
-    StreamEnded,
-    StreamSeenLive,
-    StreamSeenOffline,
-    StreamWentLive,
-    SubGifted,
-    SubscriptionRenewed,
-    SubscriptionStarted,
-    ViewerBanned,
-)
-from core.kick.bodies import (
-    PLATFORM,
-    Anybody,
-    Banned,
-    Body,
-    ChatMessage,
-    Followed,
-    Kicks,
-    LivestreamPoll,
-    Redemption,
-    StreamAbout,
-    StreamStarted,
-    StreamStopped,
-    SubscriptionGifts,
-    SubscriptionNew,
-    SubscriptionRenewal,
-)
+from core import events
+from core.events import Event
+from core.kick import bodies
+from core.kick.bodies import PLATFORM, Body
 from core.kick.review.rules import name_key
 
 ANONYMOUS = "anon"
@@ -88,13 +58,13 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
     server = _Server(guild_id=guild_id, platform=PLATFORM)
     channel = _Channel(**server, channel_id=body.broadcaster.user_id)
     match body:
-        case ChatMessage(sender=sender):
+        case bodies.ChatMessage(sender=sender):
             badges = sender.badge_types()
-            yield ChatMessageSent(
+            yield events.ChatMessageSent(
                 key=body.message_id,
                 at=body.created_at,
                 message_id=body.message_id,
-                sender=Sender(
+                sender=events.Sender(
                     user_id=sender.user_id,
                     name=sender.name,
                     badges=badges,
@@ -105,40 +75,42 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
                 is_answered=guild_id == context.primary,
                 **channel,
             )
-        case StreamStarted(started_at=at):
-            yield StreamWentLive(
+        case bodies.StreamStarted(started_at=at):
+            yield events.StreamWentLive(
                 key=at.isoformat(), at=at, started_at=at, title=body.title or "", **server
             )
-        case StreamStopped(started_at=started_at):
+        case bodies.StreamStopped(started_at=started_at):
             at = body.ended_at or context.sent_at
-            yield StreamEnded(key=started_at.isoformat(), at=at, started_at=started_at, **server)
-        case LivestreamPoll(seen_at=at, started_at=None):
-            yield StreamSeenOffline(key=at.isoformat(), at=at, **server)
-        case LivestreamPoll(seen_at=at, started_at=datetime() as started_at):
-            yield StreamSeenLive(
+            yield events.StreamEnded(
+                key=started_at.isoformat(), at=at, started_at=started_at, **server
+            )
+        case bodies.LivestreamPoll(seen_at=at, started_at=None):
+            yield events.StreamSeenOffline(key=at.isoformat(), at=at, **server)
+        case bodies.LivestreamPoll(seen_at=at, started_at=datetime() as started_at):
+            yield events.StreamSeenLive(
                 key=at.isoformat(), at=at, started_at=started_at, title=body.title or "", **server
             )
-        case SubscriptionGifts():
+        case bodies.SubscriptionGifts():
             yield from _gifts(body, channel)
-        case SubscriptionNew(subscriber=subscriber):
-            yield SubscriptionStarted(
+        case bodies.SubscriptionNew(subscriber=subscriber):
+            yield events.SubscriptionStarted(
                 key=f"{subscriber.user_id}|{body.created_at.isoformat()}",
                 at=body.created_at,
                 subscriber=subscriber.person,
                 months=body.months,
                 **channel,
             )
-        case SubscriptionRenewal(subscriber=subscriber):
+        case bodies.SubscriptionRenewal(subscriber=subscriber):
             end = body.expires_at.isoformat() if body.expires_at else ""
-            yield SubscriptionRenewed(
+            yield events.SubscriptionRenewed(
                 key=f"{subscriber.user_id}|{body.months}|{end}",
                 at=context.sent_at,
                 subscriber=subscriber.person,
                 months=body.months,
                 **channel,
             )
-        case Kicks(gift=gift, sender=sender):
-            yield KicksGifted(
+        case bodies.Kicks(gift=gift, sender=sender):
+            yield events.KicksGifted(
                 key=f"{sender.user_id}|{gift.amount}|{gift.name or ''}|{body.created_at}",
                 at=body.at,
                 sender=sender.person,
@@ -147,16 +119,16 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
                 message=gift.message or "",
                 **channel,
             )
-        case Followed(follower=follower):
-            yield ChannelFollowed(
+        case bodies.Followed(follower=follower):
+            yield events.ChannelFollowed(
                 # With the channel, because a server may come to follow another one.
                 key=f"{body.broadcaster.user_id}|{follower.user_id}",
                 at=context.sent_at,
                 follower=follower.person,
                 **channel,
             )
-        case Redemption(reward=reward):
-            yield RewardRedeemed(
+        case bodies.Redemption(reward=reward):
+            yield events.RewardRedeemed(
                 key=f"{body.id}|{body.status}",
                 at=body.redeemed_at,
                 redemption_id=body.id,
@@ -168,13 +140,13 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
                 status=body.status,
                 **channel,
             )
-        case StreamAbout(metadata=about):
+        case bodies.StreamAbout(metadata=about):
             title, language = about.title or "", about.language or ""
             category = about.category.name or "" if about.category else ""
             # A snapshot has no time. The second in which it was sent distinguishes a title that
             # returns from a delivery that is repeated.
             at, content = context.sent_at, _digest("\0".join((title, category, language)))
-            yield StreamChanged(
+            yield events.StreamChanged(
                 key=f"{body.broadcaster.user_id}|{at.isoformat()}|{content}",
                 at=at,
                 title=title,
@@ -182,8 +154,8 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
                 language=language,
                 **channel,
             )
-        case Banned(banned_user=viewer, metadata=ban):
-            yield ViewerBanned(
+        case bodies.Banned(banned_user=viewer, metadata=ban):
+            yield events.ViewerBanned(
                 key=f"{viewer.user_id}|{ban.created_at.isoformat()}",
                 at=ban.created_at,
                 viewer=viewer.person,
@@ -196,12 +168,12 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
             raise TypeError(f"no event for {type(body).__name__}")
 
 
-def _gifts(body: SubscriptionGifts, channel: _Channel) -> Iterator[SubGifted]:
+def _gifts(body: bodies.SubscriptionGifts, channel: _Channel) -> Iterator[events.SubGifted]:
     """One per giftee. A gift has the same key in whatever chunk it comes."""
     giver = body.gifter.person if body.gifter else None
     gifter, instant = str(giver.user_id) if giver else ANONYMOUS, body.created_at.isoformat()
     for key, giftee in _keyed(body):
-        yield SubGifted(
+        yield events.SubGifted(
             key=f"{gifter}|{key}|{instant}",
             at=body.created_at,
             gifter=giver,
@@ -213,13 +185,13 @@ def _gifts(body: SubscriptionGifts, channel: _Channel) -> Iterator[SubGifted]:
         )
 
 
-def _keyed(body: SubscriptionGifts) -> list[tuple[str, Anybody]]:
+def _keyed(body: bodies.SubscriptionGifts) -> list[tuple[str, bodies.Anybody]]:
     """Each giftee with a key: the id, else the name, else a number within this delivery. The
     numbers start with a digest of the giftees that are known, so that two chunks of a drop do not
     share them and the same delivery sent twice does."""
-    keyed: list[tuple[str, Anybody]] = []
-    unknown: list[Anybody] = []
-    for giftee in (each or Anybody() for each in body.giftees):
+    keyed: list[tuple[str, bodies.Anybody]] = []
+    unknown: list[bodies.Anybody] = []
+    for giftee in (each or bodies.Anybody() for each in body.giftees):
         if giftee.person:
             keyed.append((str(giftee.person.user_id), giftee))
         elif giftee.name:

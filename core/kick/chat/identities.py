@@ -12,14 +12,15 @@ from functools import partial
 from typing import Literal
 
 import structlog
+from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.store import Channel
+from core.inbox.records import deliveries
 from core.kick import store as kick
 from core.kick.accounts import tokens
 from core.kick.accounts.records import Account
-from core.kick.bodies import PLATFORM
-from core.kick.chat import store
+from core.kick.bodies import CHAT, PLATFORM
 from core.kit.services import Services
 from core.kit.work import Work
 
@@ -28,6 +29,12 @@ WRITING = "chat:write"
 
 BOT_PAUSE = timedelta(hours=1)
 """How long the app's bot is skipped after another identity had to send."""
+
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""Between the clocks of our processes, at most."""
+
+COMES_BACK = timedelta(minutes=10)
+"""How late a line of ours may come back and still be recognised."""
 
 _log = structlog.get_logger(__name__)
 
@@ -118,8 +125,28 @@ class AppBot:
         if before is None:
             return
         with self._services.database.begin() as tx:
-            sender = store.find_sender(tx, channel_id, *before)
+            sender = _find_sender(tx, channel_id, *before)
             if sender is not None:
                 kick.set_bot(tx, *sender)
                 self._is_known = True
                 _log.info("The account of the app's bot is known now", name=sender[1])
+
+
+def _find_sender(
+    tx: Connection, channel_id: int, message_id: str, sent_at: datetime
+) -> tuple[int, str] | None:
+    """User id and name of whom this line of chat came back from, unless that is the streamer."""
+    sender = deliveries.c.body["sender"]
+    user_id = sender["user_id"].as_integer()
+    row = tx.execute(
+        select(user_id, sender["username"].as_string())
+        .where(
+            deliveries.c.kind == CHAT,
+            deliveries.c.received_at.between(sent_at - CLOCKS_DIFFER, sent_at + COMES_BACK),
+            deliveries.c.lane == f"kick:{channel_id}",
+            deliveries.c.body["message_id"].astext == message_id,
+            user_id != channel_id,
+        )
+        .limit(1)
+    ).first()
+    return None if row is None else (row[0], row[1] or "")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import func, select
+
 from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.guilds.channels import find_trouble, say_trouble
@@ -12,7 +14,6 @@ from core.kick.accounts import primary
 from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import missing_scopes, scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
-from core.kick.chat import store
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
 from core.kick.intake import log
@@ -22,6 +23,7 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.words import _, plural
 from core.kit.work import Work
+from core.outbox.records import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +153,18 @@ def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
 
 
 def _chat(work: Work, services: Services) -> Line:
-    last = store.find_last_sent_at(work.tx, work.guild_id)
+    ours = (messages.c.guild_id == work.guild_id) & (messages.c.service == "kick")
+    is_sent = (messages.c.state == "sent") & messages.c.receipt.has_key("message_id")
+    last = work.tx.scalar(select(func.max(messages.c.sent_at)).where(ours, is_sent))
     dated = _("last said")
     reason = why_unable_to_send(work, services)
     if reason is not None:
         return Line("chat", "down", _("nothing can be said"), last, reason, dated)
-    trouble = store.find_trouble(work.tx, work.guild_id)
-    if trouble is not None:
+    newest = select(messages.c.state, messages.c.error).where(ours).order_by(messages.c.id.desc())
+    row = work.tx.execute(newest.limit(1)).first()
+    if row is not None and row.state != "sent" and row.error is not None:
         again = _("It is tried again, or `/health` offers to.")
-        return Line("chat", "warn", trouble, last, again, dated)
+        return Line("chat", "warn", row.error, last, again, dated)
     return Line("chat", "ok", _("can speak"), last, dated=dated)
 
 

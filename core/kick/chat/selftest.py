@@ -6,14 +6,16 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.inbox.records import deliveries
 from core.kick.accounts.actions import get_channel
 from core.kick.bodies import FEED
-from core.kick.chat import store
 from core.kick.chat.actions import require_able_to_send, say
+from core.kick.chat.identities import CLOCKS_DIFFER
 from core.kick.intake.store import source_of_chat
 from core.kick.records import SelfTest
 from core.kit.services import Services
@@ -23,8 +25,6 @@ from core.outbox.actions import find_message
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.25
-
-CLOCKS_DIFFER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,13 @@ def find_result(work: Work, key: str, sent_at: datetime) -> Result:
         return Result(False, trouble=str(status.receipt.get("skipped", "")))
     channel_id = get_channel(work.tx, work.guild_id).channel_id
     source = source_of_chat(work.tx, channel_id)
-    received_at = store.find_received_at(
-        work.tx, source, channel_id, message_id, sent_at - CLOCKS_DIFFER
+    received_at = work.tx.scalar(
+        select(deliveries.c.received_at).where(
+            deliveries.c.source == source,
+            deliveries.c.received_at >= sent_at - CLOCKS_DIFFER,
+            deliveries.c.lane == f"kick:{channel_id}",
+            deliveries.c.body["message_id"].astext == message_id,
+        )
     )
     after = None if received_at is None else max((received_at - sent_at).total_seconds(), 0.0)
     return Result(True, after, by_feed=source == FEED)

@@ -22,20 +22,9 @@ from core.events import Event, SubGifted, SubscriptionStarted, SupportRevoked, f
 from core.guilds.actions import audit, load_settings
 from core.inbox import actions as inbox
 from core.kick.bodies import PLATFORM
+from core.kick.review import rules
 from core.kick.review.records import RecentSupport, ReviewItem, State
-from core.kick.review.rules import (
-    DUPLICATE_WINDOW,
-    WINDOWS,
-    Decision,
-    Kind,
-    ReviewSettings,
-    Support,
-    gift_subject,
-    kind_and_subject,
-    neighbourhood,
-    pair,
-    sub_subject,
-)
+from core.kick.review.rules import WINDOWS, Decision, Kind, Support, kind_and_subject
 from core.kit.errors import Refusal
 from core.kit.records import PlatformUserId, table_of
 from core.kit.words import _
@@ -175,7 +164,7 @@ def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
 def _match(work: Work, kind: Kind, subject: str, at: datetime) -> None:
     """Pair everything around this instant again, so the order of arrival does not matter."""
     items, webhooks = _around(work, kind, subject, at)
-    pairs = pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
+    pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], WINDOWS[kind])
     for place, item in enumerate(items):
         key = webhooks[pairs[place]].key if place in pairs else None
         if item.webhook_key != key:
@@ -185,7 +174,7 @@ def _match(work: Work, kind: Kind, subject: str, at: datetime) -> None:
 def _around(
     work: Work, kind: Kind, subject: str, at: datetime
 ) -> tuple[list[ReviewItem], Sequence[RecentSupport]]:
-    """What could pair around this instant, directly or through others. Credited items are left
+    """What could be paired around this instant, directly or through others. Credited items are left
     out: they have counted."""
     window = WINDOWS[kind]
     reach = window * 2
@@ -195,7 +184,9 @@ def _around(
         if not items:
             return [], []
         webhooks = _webhooks_near(work, kind, subject, at, at, reach)
-        first, last = neighbourhood([*(w.at for w in webhooks), *(i.at for i in items)], at, window)
+        first, last = rules.neighbourhood(
+            [*(w.at for w in webhooks), *(i.at for i in items)], at, window
+        )
         if at - first <= reach - window and last - at <= reach - window:
             return (
                 [item for item in items if first <= item.at <= last],
@@ -234,7 +225,7 @@ def _is_duplicate(work: Work, event: Support) -> bool:
 
 def _near_subscriptions(work: Work, kind: Kind, user_id: int, at: datetime) -> list[Any]:
     """The `SubGifted`s to this viewer, or their `SubscriptionStarted`s, within ten minutes."""
-    since, until = at - DUPLICATE_WINDOW, at + DUPLICATE_WINDOW
+    since, until = at - rules.DUPLICATE_WINDOW, at + rules.DUPLICATE_WINDOW
     given = {"kind": kind, "user_id": user_id, "since": since, "until": until}
     event = SubGifted if kind == "gift" else SubscriptionStarted
     return [from_json(event, row.event or {}) for row in work.scalars(_SUBSCRIPTIONS, given)]
@@ -250,7 +241,7 @@ def _add_duplicate(
         ReviewItem(
             kind="duplicate",
             key=bought.key,
-            subject=sub_subject(bought.subscriber.name, bought.months),
+            subject=rules.sub_subject(bought.subscriber.name, bought.months),
             drop=gift.drop,
             source=bought.source,
             channel_id=PlatformUserId(bought.channel_id),
@@ -275,7 +266,7 @@ Entry = Sequence[ReviewItem]
 def queue_overdue(work: Work) -> list[int]:
     """Queue what has waited too long for its webhook; returns the numbers of these entries."""
     work.lock(Lock.KICK_REVIEW)
-    minutes = load_settings(work, ReviewSettings).confirmation_minutes
+    minutes = load_settings(work, rules.ReviewSettings).confirmation_minutes
     before = work.now - timedelta(minutes=minutes)
     _name_gifts(work, before)
     overdue = (ReviewItem.state == "waiting") & (ReviewItem.at <= before)
@@ -309,11 +300,11 @@ def _name_gifts(work: Work, before: datetime) -> None:
         .where(unconfirmed, ReviewItem.at <= before)
         .order_by(ReviewItem.at, ReviewItem.key)
     ):
-        gifts.setdefault(gift_subject(item.giver, ""), []).append(item)
+        gifts.setdefault(rules.gift_subject(item.giver, ""), []).append(item)
     window = WINDOWS["gift"]
     for unnamed, items in gifts.items():
         webhooks = _webhooks_near(work, "gift", unnamed, items[0].at, items[-1].at, window)
-        pairs = pair([one.at for one in webhooks], [item.at for item in items], window)
+        pairs = rules.pair([one.at for one in webhooks], [item.at for item in items], window)
         for place, webhook in pairs.items():
             webhooks[webhook].subject = items[place].subject
             _match(work, "gift", items[place].subject, items[place].at)
