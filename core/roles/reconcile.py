@@ -144,11 +144,7 @@ def _members(work: Work, seen: Seen) -> Iterator[Member]:
     only = None if seen.everybody else seen.held.keys()
     linked = store.list_linked(work, only)
     grants = store.list_grants(work, only)
-    watched = {
-        member.discord_id: member.watched
-        for member in standings.list_members(work.tx, work.guild_id)
-        if only is None or member.discord_id in only
-    }
+    watched = standings.list_members(work.tx, work.guild_id)
     holders = {discord_id for discord_id, held in seen.held.items() if held}
     for discord_id in sorted(linked | grants.keys() | holders):
         yield Member(

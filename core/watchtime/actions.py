@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -16,19 +15,19 @@ from core.events import (
     StreamSeenOffline,
     StreamWentLive,
 )
-from core.guilds.actions import load_settings, setting, time_zone_of
+from core.guilds.actions import audit, load_settings, setting, time_zone_of
 from core.guilds.settings import TIME_ZONE
-from core.guilds.store import list_held, post_audit
+from core.guilds.store import list_held
 from core.kit.errors import Refusal
 from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.work import Lock, Work, lock_guild
 from core.outbox import actions as outbox
 from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 from core.people.records import Viewer
 from core.watchtime import rules, standings, store
 from core.watchtime.records import Adjustment, DailyLimit, Total
-from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_days
+from core.watchtime.rules import Limit, WatchtimeSettings, limited_days
 
 _SETTINGS = WatchtimeSettings.declared
 
@@ -53,15 +52,18 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
     ]
     people.meet_senders(tx, earning)
     present = [
-        store.Present(
-            message.guild_id, people.meet_sender(tx, message), message.platform, message.at, piece
-        )
+        (message.guild_id, people.meet_sender(tx, message), message.platform, message.at, *piece)
         for message in without_excluded(tx, earning, "watchtime")
         for piece in rules.presence_after(message.at, window(tx, message.guild_id))
     ]
-    for guild_id in sorted({one.guild_id for one in present}):
-        store.lock_for_facts(tx, guild_id)
+    for guild_id in sorted({guild_id for guild_id, *_rest in present}):
+        _lock_for_facts(tx, guild_id)
     store.add_presence(tx, present)
+
+
+def _lock_for_facts(tx: Connection, guild_id: int) -> None:
+    """No credit of this server runs until this transaction ends; others may write facts too."""
+    lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)
 
 
 def window(tx: Connection, guild_id: int) -> timedelta:
@@ -74,7 +76,7 @@ def note_live(
 ) -> bool:
     """The platform said at `seen_at` that the stream begun at `started_at` runs; False if that is
     known. Everything up to then is confirmed, also where nobody checked in between."""
-    store.lock_for_facts(tx, guild_id)
+    _lock_for_facts(tx, guild_id)
     return store.set_stream(tx, guild_id, platform, started_at, seen_at=seen_at)
 
 
@@ -95,7 +97,7 @@ def on_streams_seen_live(tx: Connection, events: Sequence[StreamSeenLive]) -> No
 
 def on_stream_ended(tx: Connection, event: StreamEnded) -> None:
     """The platform gives the exact end, which overrules every check."""
-    store.lock_for_facts(tx, event.guild_id)
+    _lock_for_facts(tx, event.guild_id)
     start = event.started_at
     store.set_stream(tx, event.guild_id, event.platform, start, seen_at=start, ended_at=event.at)
 
@@ -120,57 +122,46 @@ def credit(tx: Connection, guild_id: int) -> int:
     Idempotent, and the totals are the same whenever and however often it runs. Give it a
     transaction of its own, since the server's chat waits meanwhile.
     """
-    store.lock_for_credit(tx, guild_id)
-    limits = current_limits(tx, guild_id)
-    stale = store.list_stale_days(tx, guild_id, limited=bool(limits))
-    changed = sum(_credit_day(tx, guild_id, day, limits) for day in stale)
+    lock_guild(tx, guild_id, Lock.WATCHTIME)
+    limits = list_limits(tx, guild_id, record=True)
+    changed = 0
+    for stale in store.list_stale_days(tx, guild_id, limited=bool(limits)):
+        within = limited_days(limits, *rules.utc_day(stale["day"]))
+        changed += store.set_watched(tx, guild_id, stale, within)
     store.end_stale(tx, guild_id)
     return changed
-
-
-def _credit_day(
-    tx: Connection, guild_id: int, stale: store.StaleDay, limits: Sequence[Limit]
-) -> int:
-    within = limited_days(limits, *rules.utc_day(stale.day)) if limits else []
-    if not within:
-        return store.set_watched(tx, guild_id, stale)
-    return store.set_watched_within(tx, guild_id, stale, within)
 
 
 # Credits are computed again from facts, also for days long past, so each limit is kept with the
 # moment from which it applies.
 
 
-def current_limits(tx: Connection, guild_id: int) -> list[Limit]:
-    """Every limit there has been, in order of time, including the present one. Hold the credit's
-    lock: a change is recorded here, from the moment when it was made."""
-    known = _list_limits(tx, guild_id)
+def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[Limit]:
+    """Every limit there has been, in order of time, including the present one.
+
+    Args:
+        record: store the present one, as of when it was set. Hold the credit's lock.
+    """
+    columns = select(DailyLimit.holds_from, DailyLimit.most, DailyLimit.time_zone)
+    ours = columns.where(DailyLimit.guild_id == guild_id).order_by(DailyLimit.holds_from)
+    known = [Limit(*row) for row in tx.execute(ours)]
     new = _find_new_limit(tx, guild_id, known)
     if new is None:
         return known
-    row = {"holds_from": new.holds_from, "most": new.most}
-    zone = time_zone_of(tx, guild_id).key
-    tx.execute(insert(DailyLimit).values(guild_id=guild_id, time_zone=zone, **row))
-    tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.holds_from})
+    if record:
+        tx.execute(insert(DailyLimit).values(guild_id=guild_id, **new._asdict()))
+        tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.holds_from})
     return [*known, new]
-
-
-def find_today(tx: Connection, guild_id: int, now: datetime) -> LimitedDay | None:
-    """The limited day that `now` is in; None if all of it counts."""
-    known = _list_limits(tx, guild_id)
-    new = _find_new_limit(tx, guild_id, known)
-    days = limited_days([*known, new] if new else known, now, now + timedelta.resolution)
-    return days[0] if days else None
 
 
 def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
     """What is set and not recorded yet."""
     minutes = setting(tx, guild_id, _SETTINGS["daily_limit_minutes"])
-    most, zone = timedelta(minutes=minutes) or None, time_zone_of(tx, guild_id)
+    most, zone = timedelta(minutes=minutes) or None, time_zone_of(tx, guild_id).key
     last = known[-1] if known else Limit(_BEGINNING, None, zone)
     changed = {
         _SETTINGS["daily_limit_minutes"].key: last.most != most,
-        TIME_ZONE.key: most is not None and last.zone != zone,
+        TIME_ZONE.key: most is not None and last.time_zone != zone,
     }
     if not any(changed.values()):
         return None
@@ -178,15 +169,6 @@ def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Li
     held = list_held(tx, guild_id)  # without those that went back to a default
     since = max(held[key].set_at if key in held else now for key in changed if changed[key])
     return Limit(since if since > last.holds_from else now, most, zone)
-
-
-def _list_limits(tx: Connection, guild_id: int) -> list[Limit]:
-    found = tx.execute(
-        select(DailyLimit.holds_from, DailyLimit.most, DailyLimit.time_zone)
-        .where(DailyLimit.guild_id == guild_id)
-        .order_by(DailyLimit.holds_from)
-    )
-    return [Limit(row.holds_from, row.most, ZoneInfo(row.time_zone)) for row in found]
 
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -236,32 +218,33 @@ def adjust(work: Work, who: str, minutes: int, reason: str, key: str) -> Adjuste
             ),
             _("Nothing has changed."),
         )
-    _post_adjustment(work, viewer, amount, reason, key)
+    work.add(
+        Adjustment(
+            key=key,
+            viewer_id=viewer.viewer_id,
+            amount=amount,
+            reason=reason,
+            actor=work.actor,
+            at=work.now,
+        )
+    )
+    work.execute(
+        upsert(Total)
+        .values(viewer_id=viewer.viewer_id, adjusted=amount)
+        .on_conflict_do_update(
+            constraint="watchtime_totals_once", set_={"adjusted": Total.adjusted + amount}
+        )
+    )
+    store.notify_credited(work.tx, work.guild_id)
     after = standings.get_watched(work.tx, work.guild_id, viewer.viewer_id)
-    post_audit(
-        work.tx,
-        work.guild_id,
-        work.actor,
+    audit(
+        work,
         "watchtime.adjust",
         viewer.name,
         before={"minutes": _minutes(before)},
         after={"minutes": _minutes(after), "reason": reason},
     )
     return Adjusted(viewer, amount, after, reason)
-
-
-def _post_adjustment(work: Work, viewer: Viewer, amount: timedelta, reason: str, key: str) -> None:
-    whose = {"viewer_id": viewer.viewer_id}
-    values = {"key": key, "amount": amount, "reason": reason, "actor": work.actor, "at": work.now}
-    work.execute(insert(Adjustment).values(**whose, **values))
-    work.execute(
-        upsert(Total)
-        .values(**whose, adjusted=amount)
-        .on_conflict_do_update(
-            constraint="watchtime_totals_once", set_={"adjusted": Total.adjusted + amount}
-        )
-    )
-    store.notify_credited(work.tx, work.guild_id)
 
 
 def _minutes(time: timedelta) -> int:

@@ -6,7 +6,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings
-from core.kit.discord_access import has_access
+from core.kit.discord_access import may_manage
 from core.kit.discord_ui import PRIVATE, answer, run_action
 from core.kit.leaderboard import MOST_ROWS, Leaderboard, Query, leaderboard, show_leaderboard
 from core.kit.paginator import Page, Paginator, Reader, show
@@ -19,7 +19,6 @@ from core.people.linking.discord import start_button
 from core.people.records import Viewer
 from core.watchtime import actions, messages, views
 from core.watchtime.rules import Period, WatchtimeSettings
-from core.watchtime.views import Overview, Status
 
 Context = commands.Context[commands.Bot]
 
@@ -59,17 +58,9 @@ class Watchtime(commands.Cog):
 
         Ten minutes is the default; the answer says what this server has set.
         """
-        found = await run_action(ctx, self._load_status, ctx, who)
-        if isinstance(found, Overview):
-            await answer(ctx, messages.not_linked(found), start_button())
-        else:
+        if viewer := await _find_viewer(ctx, who):
+            found = await run_action(ctx, views.get_status, viewer, self._goals)
             await answer(ctx, messages.status(found))
-
-    def _load_status(self, work: Work, ctx: Context, who: str | None) -> Status | Overview:
-        found = _find_asked(work, ctx, who)
-        if isinstance(found, Overview):
-            return found
-        return views.get_status(work, found, self._goals)
 
     @commands.hybrid_command(name="leaderboard", cooldown_after_parsing=True)
     @commands.guild_only()
@@ -84,11 +75,8 @@ class Watchtime(commands.Cog):
     @app_commands.describe(who=_WHO)
     async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
         """Show where your watchtime came from: stream by stream, and every correction."""
-        found = await run_action(ctx, _find_asked, ctx, who)
-        if isinstance(found, Overview):
-            await answer(ctx, messages.not_linked(found), start_button())
-        else:
-            await show(ctx, HISTORY, str(found.viewer_id))
+        if viewer := await _find_viewer(ctx, who):
+            await show(ctx, HISTORY, str(viewer.viewer_id))
 
     # -- for admins -------------------------------------------------------------------------
 
@@ -152,8 +140,12 @@ class Watchtime(commands.Cog):
         await answer(ctx, messages.adjusted(done))
 
 
-def _find_asked(work: Work, ctx: Context, who: str | None) -> Viewer | Overview:
-    is_admin = has_access(work.tx, ctx, __name__)
+async def _find_viewer(ctx: Context, who: str | None) -> Viewer | None:
+    """Whom a command is about; None if the answer was how to link an account."""
+    is_admin = await may_manage(ctx, __name__)
     remedy = _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`.")
-    viewer = find_asked(work, who, is_admin=is_admin, remedy=remedy)
-    return viewer or views.get_overview(work)
+    viewer = await run_action(ctx, find_asked, who, is_admin=is_admin, remedy=remedy)
+    if viewer is None:
+        overview = await run_action(ctx, views.get_overview)
+        await answer(ctx, messages.not_linked(overview), start_button())
+    return viewer

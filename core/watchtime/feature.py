@@ -51,7 +51,7 @@ def check_totals(services: Services) -> None:
     with services.database.begin() as tx:
         drift = store.list_drift(tx)
     if drift:
-        _log.error("Totals differ from their sums", viewers=len(drift), first=drift[0])
+        _log.error("Totals differ from their sums", viewers=len(drift), first=dict(drift[0]))
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)

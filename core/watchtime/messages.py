@@ -5,14 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import discord
+from discord.utils import format_dt
 
 from core.kit import leaderboard as kit
-from core.kit.discord_ui import ago, card, duration, lines, safe
+from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
 from core.kit.words import _, plural
 from core.watchtime.actions import Adjusted
-from core.watchtime.standings import Rank
+from core.watchtime.standings import Place, Rank
 from core.watchtime.streams import Entry, Stream
-from core.watchtime.views import Board, History, Overview, Own, Status
+from core.watchtime.views import Board, History, Overview, Status
 
 _BAR_CELLS = 10
 
@@ -103,11 +104,13 @@ def _history(current: Status) -> str:
 
 def not_linked(current: Overview) -> discord.Embed:
     """For a member whose account we do not know: how to link, and how counting works."""
+    off = "⏸️ " + _("Watchtime is switched off in this server.")
     body = [
         _("Link it to see your watchtime, your rank and your next role."),
         _("Nothing is lost until then: minutes are kept with your name on Kick."),
         "",
-        *_state(current),
+        _streams(current),
+        _rule(current.window) if current.settings.enabled else off,
     ]
     return card("🔗 " + _("Your Kick account isn't linked yet"), "\n".join(body), tone="system")
 
@@ -125,10 +128,10 @@ def leaderboard(board: Board) -> kit.Leaderboard:
     ends = board.stretch and _("Starts over {when}.").format(when=ago(board.stretch.ends_at))
     return kit.Leaderboard(
         title=_("Most watchtime") + " · " + period_names()[board.period],
-        rows=[kit.Row(one.rank, one.name, _long(one.watched)) for one in board.places],
+        rows=[_row(place) for place in board.places],
         page=board.page,
         pages=board.pages,
-        own=_own(board.own),
+        own=_("excluded from watchtime here") if board.is_excluded else _own(board.own),
         empty=_("No watchtime yet. It fills while the stream is live."),
         note=ends or "",
         choice=board.period,
@@ -136,14 +139,14 @@ def leaderboard(board: Board) -> kit.Leaderboard:
     )
 
 
-def _own(own: Own | None) -> kit.Row | str | None:
-    if own is None:
+def _own(place: Place | None) -> kit.Row | str | None:
+    if place is None:
         return None
-    if own.excluded:
-        return _("excluded from watchtime here")
-    if own.rank is None:
-        return _("no watchtime yet")
-    return kit.Row(own.rank, own.name, _long(own.watched))
+    return _("no watchtime yet") if place.rank is None else _row(place)
+
+
+def _row(place: Place) -> kit.Row:
+    return kit.Row(place.rank or 0, place.name, _long(place.watched))
 
 
 # -- the server at a glance -----------------------------------------------------------------------
@@ -151,22 +154,28 @@ def _own(own: Own | None) -> kit.Row | str | None:
 
 def overview(current: Overview) -> discord.Embed:
     """What is counted, the stream, the totals, what is set: for an admin."""
-    title = _("Watchtime is on") if current.settings.enabled else _("Watchtime is off")
-    embed = card(
-        ("🟢 " if current.settings.enabled else "⏸️ ") + title,
-        "\n".join([*_streams(current), "", *_what_counts(current)]),
-        tone="kick" if current.settings.enabled else "system",
+    on = current.settings.enabled
+    rows = [_streams(current), ""]
+    if on:
+        rows.append(_("Change the window with `/settings set watchtime.window_minutes`."))
+        rows.append(_rule(current.window))
+    else:
+        rows.append(
+            _("Messages in chat earn nothing; totals are kept. Turn it on with `/tracking on`.")
+        )
+    excluded = plural("{count} name", "{count} names", current.excluded)
+    return status_card(
+        _("Watchtime is on") if on else _("Watchtime is off"),
+        current.settings,
+        "\n".join(rows),
+        facts={
+            _("Daily limit"): _limit(current),
+            _("Counted right now"): f"{current.counted_now:,}",
+            _("Watched in all"): _long(current.totals.watched),
+            _("Viewers"): f"{current.totals.viewers:,}",
+            _("Excluded"): excluded + " · `/watchexclude list`",
+        },
     )
-    embed.add_field(name=_("Counted right now"), value=f"{current.counted_now:,}")
-    embed.add_field(name=_("Watched in all"), value=_long(current.totals.watched))
-    embed.add_field(name=_("Viewers"), value=f"{current.totals.viewers:,}")
-    embed.add_field(name=_("Window"), value=_long(current.window))
-    embed.add_field(name=_("Daily limit"), value=_limit(current))
-    embed.add_field(
-        name=_("Excluded"),
-        value=plural("{count} name", "{count} names", current.excluded) + " · `/watchexclude list`",
-    )
-    return embed
 
 
 def _limit(current: Overview) -> str:
@@ -177,24 +186,9 @@ def _limit(current: Overview) -> str:
     )
 
 
-def _what_counts(current: Overview) -> list[str]:
-    if not current.settings.enabled:
-        return [
-            _("Messages in chat earn nothing; totals are kept. Turn it on with `/tracking on`.")
-        ]
-    change = _("Change the window with `/settings set watchtime.window_minutes`.")
-    return [change, _rule(current.window)]
-
-
-def _state(current: Overview) -> list[str]:
-    off = "⏸️ " + _("Watchtime is switched off in this server.")
-    return [*_streams(current), _rule(current.window) if current.settings.enabled else off]
-
-
-def _streams(current: Overview) -> list[str]:
-    return [_status(stream) for stream in current.streams] or [
-        "⚫ " + _("I have not seen a stream yet.")
-    ]
+def _streams(current: Overview) -> str:
+    rows = [_status(stream) for stream in current.streams]
+    return "\n".join(rows) or "⚫ " + _("I have not seen a stream yet.")
 
 
 def _status(stream: Stream) -> str:
@@ -210,11 +204,10 @@ def _status(stream: Stream) -> str:
 
 def _rule(window: timedelta) -> str:
     """What is promised to viewers."""
-    minutes = int(window.total_seconds()) // 60
     return "-# " + plural(
         "You are counted for {count} minute after each message while the stream is live.",
         "You are counted for {count} minutes after each message while the stream is live.",
-        minutes,
+        int(window.total_seconds()) // 60,
     )
 
 
@@ -236,29 +229,20 @@ def history(found: History) -> discord.Embed:
 
 
 def _entry(entry: Entry) -> str:
+    amount = ("−" if entry.amount < timedelta() else "+") + _long(abs(entry.amount))
     if entry.until is None:
         return _("✏️ **{amount}** · {at} by <@{actor}>: {reason}").format(
-            amount=_signed(entry.amount),
-            at=_moment(entry.at.timestamp(), "f"),
+            amount=amount,
+            at=format_dt(entry.at, "f"),
             actor=entry.actor,
             reason=safe(entry.reason),
         )
-    pieces = plural("in one go", "in {count} pieces", entry.stretches)
     return _("📺 **{amount}** · {since} to {until}, {pieces}").format(
-        amount=_signed(entry.amount),
-        since=_moment(entry.at.timestamp(), "f"),
-        until=_moment(entry.until.timestamp(), "t"),
-        pieces=pieces,
+        amount=amount,
+        since=format_dt(entry.at, "f"),
+        until=format_dt(entry.until, "t"),
+        pieces=plural("in one go", "in {count} pieces", entry.stretches),
     )
-
-
-def _moment(timestamp: float, style: str) -> str:
-    """In the reader's own zone."""
-    return f"<t:{int(timestamp)}:{style}>"
-
-
-def _signed(amount: timedelta) -> str:
-    return ("−" if amount < timedelta() else "+") + _long(abs(amount))
 
 
 # -- for admins -----------------------------------------------------------------------------------
@@ -266,11 +250,9 @@ def _signed(amount: timedelta) -> str:
 
 def adjusted(done: Adjusted) -> discord.Embed:
     """A correction, and the total after it."""
-    name = safe(done.viewer.name)
-    if done.amount < timedelta():
-        title = _("{time} taken from {name}").format(time=_long(-done.amount), name=name)
-    else:
-        title = _("{time} given to {name}").format(time=_long(done.amount), name=name)
+    is_gift = done.amount > timedelta()
+    title = _("{time} given to {name}") if is_gift else _("{time} taken from {name}")
+    title = title.format(time=_long(abs(done.amount)), name=safe(done.viewer.name))
     body = _("Now {time} in all. Reason: {reason}").format(
         time=_long(done.watched), reason=safe(done.reason)
     )
@@ -287,14 +269,12 @@ def reply(payload: Mapping[str, Any]) -> str:
             viewer=payload["viewer"]
         )
     if payload["rank"] is None:
-        nothing = plural(
+        rule = plural(
             "you are counted for {count} minute after each message while the stream is live.",
             "you are counted for {count} minutes after each message while the stream is live.",
             payload["window"],
         )
-        return _("@{viewer} no watchtime yet: {rule}").format(
-            viewer=payload["viewer"], rule=nothing
-        )
+        return _("@{viewer} no watchtime yet: {rule}").format(viewer=payload["viewer"], rule=rule)
     return _("@{viewer} you have watched {time}, rank {rank}.").format(
         viewer=payload["viewer"],
         time=duration(payload["seconds"]),

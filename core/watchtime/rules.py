@@ -6,7 +6,8 @@ The overlap of presence and stream is multirange arithmetic in PostgreSQL, see `
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Literal
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from core.events import Sender
 from core.kit.calendar import Stretch, midnight, month_around, week_around
@@ -22,6 +23,8 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         default=10,
         least=1,
         most=60,
+        label="Window",
+        unit="min",
     )
     daily_limit_minutes: int = number(
         "How many minutes of each calendar day count for one viewer, in the server's time zone: "
@@ -33,8 +36,7 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(NamedTuple):
     """A half-open stretch of time within one UTC day, during which a viewer is there."""
 
     day: date
@@ -107,19 +109,22 @@ def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
     return week_around(now, zone) if period == "week" else month_around(now, zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """How much of each calendar day counts, from a moment on until the next limit's.
 
     Attributes:
         holds_from: a day that began before starts over here.
         most: counted of a day, its first minutes; None for all of it.
-        zone: whose midnights make the days.
+        time_zone: whose midnights make the days.
     """
 
     holds_from: datetime
     most: timedelta | None
-    zone: tzinfo
+    time_zone: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _EXCLUDED = excluded_from("watchtime")
 class Place:
     """One line of a leaderboard."""
 
-    rank: int
+    rank: int | None
     viewer_id: int
     name: str
     watched: timedelta
@@ -174,36 +174,21 @@ def get_totals(tx: Connection, guild_id: int) -> Totals:
 # -- members of the Discord server ----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member with a linked account, and what their accounts have watched together."""
-
-    discord_id: int
-    watched: timedelta
-
-
-_MEMBERS = f"""
+_LIST_MEMBERS = text(f"""
     SELECT l.discord_id, sum(COALESCE(t.watched, INTERVAL '0')) AS watched
       FROM people_links l
       LEFT JOIN watchtime_totals AS t ON t.guild_id = l.guild_id AND t.viewer_id = l.viewer_id
      WHERE l.guild_id = :guild_id
        AND l.viewer_id NOT IN {_EXCLUDED}
-"""
-_LIST_MEMBERS = text(_MEMBERS + "GROUP BY l.discord_id ORDER BY l.discord_id")
-_GET_MEMBER = text(_MEMBERS + "AND l.discord_id = :discord_id GROUP BY l.discord_id")
+     GROUP BY l.discord_id
+""")
 
 
-def list_members(tx: Connection, guild_id: int) -> list[Member]:
-    """Every member with a linked account that is not excluded, also those who never watched."""
+def list_members(tx: Connection, guild_id: int) -> dict[int, timedelta]:
+    """Discord id -> what the accounts of that member have watched together; of every member with
+    a linked account that is not excluded, also those who never watched."""
     found = tx.execute(_LIST_MEMBERS, {"guild_id": guild_id})
-    return [Member(**row) for row in found.mappings()]
-
-
-def get_watched_of_member(tx: Connection, guild_id: int, discord_id: int) -> timedelta:
-    """What one member has watched; nothing for whoever is not linked or is excluded."""
-    key = {"guild_id": guild_id, "discord_id": discord_id}
-    row = tx.execute(_GET_MEMBER, key).mappings().first()
-    return row["watched"] if row else timedelta()
+    return {row.discord_id: row.watched for row in found}
 
 
 # -- within a period ------------------------------------------------------------------------------

@@ -11,17 +11,16 @@ written but not yet committed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, case, func, select, text
+from sqlalchemy import Connection, RowMapping, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.kit.database import notify_after_commit
-from core.kit.work import ACROSS_GUILDS, Lock, lock_guild
+from core.kit.work import ACROSS_GUILDS
 from core.watchtime.records import ConfirmedStream, OfflineCheck
-from core.watchtime.rules import LimitedDay, Presence
+from core.watchtime.rules import LimitedDay
 
 streams, offline_checks = ConfirmedStream.__table__, OfflineCheck.__table__
 
@@ -32,16 +31,6 @@ CREDITED = "watchtime.credited"
 def notify_credited(tx: Connection, guild_id: int) -> None:
     """Wake whoever gives something for watchtime, after the commit."""
     notify_after_commit(tx, CREDITED, guild_id=str(guild_id))
-
-
-def lock_for_facts(tx: Connection, guild_id: int) -> None:
-    """No credit of this server runs until this transaction ends; others may write facts too."""
-    lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)
-
-
-def lock_for_credit(tx: Connection, guild_id: int) -> None:
-    """Nobody else credits this server or writes facts of it until this transaction ends."""
-    lock_guild(tx, guild_id, Lock.WATCHTIME)
 
 
 # A message on time lies after everything confirmed and touches no stream here: the stream's next
@@ -82,32 +71,16 @@ _ADD_PRESENCE = text("""
 """)
 
 
-class Present(NamedTuple):
-    """A viewer is there for this long because of a message at `spoke_at`."""
+def add_presence(tx: Connection, present: Sequence[tuple[Any, ...]]) -> None:
+    """Add to when viewers were there; adding it again changes nothing.
 
-    guild_id: int
-    viewer_id: int
-    platform: str
-    spoke_at: datetime
-    piece: Presence
-
-
-def add_presence(tx: Connection, present: Sequence[Present]) -> None:
-    """Add to when viewers were there. Adding it again changes nothing."""
-    if not present:
-        return
-    tx.execute(
-        _ADD_PRESENCE,
-        {
-            "guild_ids": [one.guild_id for one in present],
-            "viewer_ids": [one.viewer_id for one in present],
-            "platforms": [one.platform for one in present],
-            "spoke_ats": [one.spoke_at for one in present],
-            "days": [one.piece.day for one in present],
-            "starts": [one.piece.starts_at for one in present],
-            "ends": [one.piece.ends_at for one in present],
-        },
-    )
+    Args:
+        present: (guild id, viewer id, platform, instant of the message, day, start, end).
+    """
+    if present:
+        names = ("guild_ids", "viewer_ids", "platforms", "spoke_ats", "days", "starts", "ends")
+        columns = map(list, zip(*present, strict=True))
+        tx.execute(_ADD_PRESENCE, dict(zip(names, columns, strict=True)))
 
 
 STILL_LIVE = timedelta(minutes=5)
@@ -180,23 +153,6 @@ def list_stale_guilds(tx: Connection) -> list[int]:
     return list(found.scalars())
 
 
-@dataclass(frozen=True, slots=True)
-class StaleDay:
-    """A day of a platform whose credits have to be computed again.
-
-    Attributes:
-        platform: where the stream ran.
-        day: in UTC.
-        stale: the part of time that changed, as PostgreSQL writes a multirange.
-        live: when the channel was live around that day, written the same way.
-    """
-
-    platform: str
-    day: date
-    stale: str
-    live: str
-
-
 # What was credited before lies no later than `until` or, when the end turned out to be earlier
 # than a check had said, no later than `seen_at`. Where a limit holds, what changes in a day changes
 # what is left of it: `reach` is as long as the longest day, and zero elsewhere.
@@ -225,11 +181,13 @@ LONGEST_DAY = timedelta(hours=25)
 """When clocks are set back."""
 
 
-def list_stale_days(tx: Connection, guild_id: int, *, limited: bool = False) -> list[StaleDay]:
-    """What to credit: one day as a rule, two around midnight."""
+def list_stale_days(
+    tx: Connection, guild_id: int, *, limited: bool = False
+) -> Sequence[RowMapping]:
+    """What to credit: one day as a rule, two around midnight. `stale` is the part of time that
+    changed, `live` when the channel was live around that day; both are multiranges as text."""
     reach = LONGEST_DAY if limited else timedelta()
-    found = tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach})
-    return [StaleDay(**row) for row in found.mappings()]
+    return tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach}).mappings().all()
 
 
 # The total changes by what the day changed, in the same statement; `list_drift` checks that it is
@@ -275,11 +233,6 @@ _SET_WATCHED = text(
 )
 
 
-def set_watched(tx: Connection, guild_id: int, stale: StaleDay) -> int:
-    """Compute again what the stale part touches; returns how many rows changed."""
-    return tx.execute(_SET_WATCHED, _key(guild_id, stale)).rowcount
-
-
 # A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
 # parts in order of time, those beyond the limit are cut off.
 _SET_WATCHED_WITHIN = text(
@@ -318,26 +271,21 @@ _SET_WATCHED_WITHIN = text(
 )
 
 
-def set_watched_within(
-    tx: Connection, guild_id: int, stale: StaleDay, days: Sequence[LimitedDay]
+def set_watched(
+    tx: Connection, guild_id: int, stale: RowMapping, limits: Sequence[LimitedDay]
 ) -> int:
-    """The same with limits; `days` are those that the stale day touches."""
-    spans = {
-        "starts": [day.starts_at for day in days],
-        "ends": [day.ends_at for day in days],
-        "mosts": [day.most for day in days],
-    }
-    return tx.execute(_SET_WATCHED_WITHIN, _key(guild_id, stale) | spans).rowcount
+    """Compute again what the stale part touches; returns how many rows changed.
 
-
-def _key(guild_id: int, stale: StaleDay) -> dict[str, Any]:
-    return {
-        "guild_id": guild_id,
-        "platform": stale.platform,
-        "day": stale.day,
-        "stale": stale.stale,
-        "live": stale.live,
-    }
+    Args:
+        limits: the limited days that the stale day touches.
+    """
+    given: dict[str, Any] = {"guild_id": guild_id, **stale}
+    if not limits:
+        return tx.execute(_SET_WATCHED, given).rowcount
+    given["starts"] = [day.starts_at for day in limits]
+    given["ends"] = [day.ends_at for day in limits]
+    given["mosts"] = [day.most for day in limits]
+    return tx.execute(_SET_WATCHED_WITHIN, given).rowcount
 
 
 _END_STALE = text("""
@@ -349,18 +297,6 @@ _END_STALE = text("""
 def end_stale(tx: Connection, guild_id: int) -> None:
     """Everything of this server is credited."""
     tx.execute(_END_STALE, {"guild_id": guild_id})
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """A total that differs from the sum of its parts. This is a bug."""
-
-    guild_id: int
-    viewer_id: int
-    credited: timedelta
-    days: timedelta
-    adjusted: timedelta
-    adjustments: timedelta
 
 
 _LIST_DRIFT = text("""
@@ -383,6 +319,6 @@ _LIST_DRIFT = text("""
 """).execution_options(**ACROSS_GUILDS)
 
 
-def list_drift(tx: Connection) -> list[Drift]:
-    """Every total that is not what days and adjustments add up to. Reads all of them."""
-    return [Drift(**row) for row in tx.execute(_LIST_DRIFT).mappings()]
+def list_drift(tx: Connection) -> Sequence[RowMapping]:
+    """Every total that differs from the sum of its days and adjustments. This is a bug."""
+    return tx.execute(_LIST_DRIFT).mappings().all()

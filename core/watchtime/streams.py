@@ -1,6 +1,6 @@
 """Streams, who is present right now, and stream by stream what a viewer watched."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
@@ -70,17 +70,12 @@ _GET_WATCHED_OF_STREAM = text("""
 """)
 
 
-def get_watched_of_stream(tx: Connection, stream: Stream, viewer_id: int) -> timedelta:
+def get_watched_of_stream(tx: Connection, stream: Stream | None, viewer_id: int) -> timedelta:
     """What of one stream the viewer has been credited."""
-    watched: timedelta = tx.execute(
-        _GET_WATCHED_OF_STREAM,
-        {
-            "guild_id": stream.guild_id,
-            "viewer_id": viewer_id,
-            "platform": stream.platform,
-            "started_at": stream.started_at,
-        },
-    ).scalar_one()
+    if stream is None:
+        return timedelta()
+    key = {"viewer_id": viewer_id, **asdict(stream)}
+    watched: timedelta = tx.execute(_GET_WATCHED_OF_STREAM, key).scalar_one()
     return watched
 
 
@@ -202,8 +197,4 @@ def count_entries(tx: Connection, viewer: Viewer) -> int:
 
 
 def _key_of(viewer: Viewer) -> dict[str, object]:
-    return {
-        "guild_id": viewer.guild_id,
-        "viewer_id": viewer.viewer_id,
-        "platform": viewer.platform,
-    }
+    return {name: getattr(viewer, name) for name in ("guild_id", "viewer_id", "platform")}

@@ -18,8 +18,8 @@ from core.people.exclusions.actions import is_excluded, list_excluded
 from core.people.records import Viewer
 from core.people.store import get_viewer
 from core.watchtime import rules, standings, streams
-from core.watchtime.actions import find_today
-from core.watchtime.rules import Period, WatchtimeSettings
+from core.watchtime.actions import list_limits
+from core.watchtime.rules import Period, WatchtimeSettings, limited_days
 from core.watchtime.standings import Page, Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 
@@ -71,7 +71,9 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
     settings = load_settings(work, WatchtimeSettings)
     newest = streams.list_newest_streams(work.tx, work.guild_id)
     stream = next((one for one in newest if one.platform == viewer.platform), None)
+    channel = find_channel(work.tx, work.guild_id, viewer.platform)
     rank = standings.get_rank(*here)
+    promised = [goal for one in goals if (goal := one(work.tx, work.guild_id, rank.watched))]
     limit_ends_at = _find_limit_end(work, viewer.viewer_id)
     excluded = is_excluded(work, viewer.viewer_id, "watchtime")
     counts = stream is not None and stream.is_live and not excluded and limit_ends_at is None
@@ -80,64 +82,35 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
         rank=rank,
         this_month=_watched_this_month(work, viewer.viewer_id),
         stream=stream,
-        watched_of_stream=(
-            streams.get_watched_of_stream(work.tx, stream, viewer.viewer_id)
-            if stream
-            else timedelta()
-        ),
+        watched_of_stream=streams.get_watched_of_stream(work.tx, stream, viewer.viewer_id),
         spoke_at=streams.find_spoke_at(*here),
         counted_until=streams.find_present_until(*here, work.now) if counts else None,
         window=timedelta(minutes=settings.window_minutes),
         enabled=settings.enabled,
         excluded=excluded,
-        is_streamer=_is_streamer(work, viewer),
+        is_streamer=channel is not None and channel.channel_id == viewer.platform_user_id,
         limit_ends_at=limit_ends_at,
-        goal=_next_goal(work, rank.watched, goals),
+        goal=min(promised, key=lambda goal: goal.watched, default=None),
     )
-
-
-def _is_streamer(work: Work, viewer: Viewer) -> bool:
-    channel = find_channel(work.tx, work.guild_id, viewer.platform)
-    return channel is not None and channel.channel_id == viewer.platform_user_id
 
 
 def _watched_this_month(work: Work, viewer_id: int) -> timedelta:
     month = month_around(work.now, time_zone_of(work.tx, work.guild_id))
-    assert month is not None
-    found = standings.watched_between(
-        work.tx, work.guild_id, [viewer_id], month.starts_at, month.ends_at
-    )
+    found = standings.watched_between(work.tx, work.guild_id, [viewer_id], *month)
     return found.get(viewer_id, timedelta())
 
 
 def _find_limit_end(work: Work, viewer_id: int) -> datetime | None:
     """When the next day begins, if the viewer has reached today's limit."""
-    today = find_today(work.tx, work.guild_id, work.now)
-    if today is None:
-        return None
-    earned = standings.earned_between(
-        work.tx, work.guild_id, viewer_id, today.starts_at, today.ends_at
-    )
-    return today.ends_at if earned >= today.most else None
-
-
-def _next_goal(work: Work, watched: timedelta, goals: Sequence[NextGoal]) -> Goal | None:
-    """The nearest of what the features promise."""
-    found = [goal for one in goals if (goal := one(work.tx, work.guild_id, watched))]
-    return min(found, key=lambda goal: goal.watched, default=None)
+    limits, moment = list_limits(work.tx, work.guild_id), timedelta.resolution
+    for day in limited_days(limits, work.now, work.now + moment):
+        given = (work.tx, work.guild_id, viewer_id, day.starts_at, day.ends_at)
+        if standings.earned_between(*given) >= day.most:
+            return day.ends_at
+    return None
 
 
 # -- the leaderboard ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """The asker's row; `rank` is None without a minute, and if they are excluded."""
-
-    name: str
-    rank: int | None = None
-    watched: timedelta = timedelta()
-    excluded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +121,8 @@ class Board:
         stretch: the period's instants; None for all time.
         page: counted from 1.
         pages: how many there are.
-        own: the asker's; None while they have not linked an account.
+        own: the asker's, without a rank before the first minute and if they are excluded; None
+            while they have not linked an account.
     """
 
     period: Period
@@ -156,7 +130,8 @@ class Board:
     page: int
     pages: int
     places: Sequence[Place]
-    own: Own | None
+    own: Place | None
+    is_excluded: bool = False
 
 
 def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1) -> Board:
@@ -176,7 +151,11 @@ def get_board(work: Work, period: Period = "all", size: int = 10, page: int = 1)
     number, pages = nearest_page(page, min(found.ranked, MOST_PAGES * size), size)
     if number != page:
         found = _read_page(work, stretch, size, number, own)
-    return Board(period, stretch, number, pages, found.places, _own(work, own, found.own))
+    place, excluded = found.own, False
+    if own is not None and place is None:
+        place = Place(None, own.viewer_id, own.name, timedelta())
+        excluded = is_excluded(work, own.viewer_id, "watchtime")
+    return Board(period, stretch, number, pages, found.places, place, excluded)
 
 
 def _read_page(
@@ -194,14 +173,6 @@ def _read_page(
     return Page(places, ranked, Place(rank, own.viewer_id, own.name, watched) if rank else None)
 
 
-def _own(work: Work, viewer: Viewer | None, place: Place | None) -> Own | None:
-    if viewer is None:
-        return None
-    if place is not None:
-        return Own(viewer.name, place.rank, place.watched)
-    return Own(viewer.name, excluded=is_excluded(work, viewer.viewer_id, "watchtime"))
-
-
 # -- the server -----------------------------------------------------------------------------------
 
 
@@ -212,8 +183,6 @@ class Overview:
     Attributes:
         streams: the newest stream of each platform.
         counted_now: viewers whose minutes count right now.
-        totals: everything credited.
-        time_zone: whose days, weeks and months they are.
         excluded: how many accounts and names earn nothing.
     """
 

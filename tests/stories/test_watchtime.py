@@ -112,7 +112,7 @@ def test_a_correction_is_in_the_history_and_an_exclusion_ends_the_rank(stage: St
 
 
 def test_switched_off_nobody_earns_and_on_again_they_do(stage: Stage) -> None:
-    assert stage.asked("nora", "!tracking off")["title"] == "⏸️ Watchtime is off"
+    assert stage.asked("nora", "!tracking off")["title"] == "⚫ Watchtime is off"
     stage.kick.chat("yuki", "does this count?", at=instant(30))
     stage.kick.settle()
     wait_settled(stage)  # what was said while it was off is handled while it is off

@@ -65,7 +65,7 @@ class World:
 
     def count(self, person: str) -> timedelta:
         with self.database.begin() as tx:
-            return standings.get_watched_of_member(tx, NORAS_CORNER_ID, DISCORD_ID[person])
+            return standings.list_members(tx, NORAS_CORNER_ID)[DISCORD_ID[person]]
 
 
 def evening(tx: Connection) -> None:
@@ -339,7 +339,7 @@ def test_tracking_tells_and_switches(ask: Asker) -> None:
     values = {field["name"]: field["value"] for field in embed["fields"]}
     assert values["Counted right now"] == "31"
     assert values["Watched in all"] == "1 h 05 min"
-    assert ask("tracking off")["title"] == "⏸️ Watchtime is off"
+    assert ask("tracking off")["title"] == "⚫ Watchtime is off"
     assert "switched off" in text_of(ask("watchtime", "mia"))
     assert ask("tracking on")["title"] == "🟢 Watchtime is on"
 

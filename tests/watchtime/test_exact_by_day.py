@@ -82,7 +82,7 @@ def limits(draw: st.DrawFn, place: Place) -> list[Limit]:
     """Up to three, of which the last one holds at the end."""
     minutes = draw(st.lists(st.integers(-60, 200), unique=True, min_size=1, max_size=3))
     mosts = st.sampled_from([timedelta(minutes=7), timedelta(minutes=15), timedelta(hours=1), None])
-    zones = st.sampled_from([ZoneInfo(place.zone), ZoneInfo(place.zone), ZoneInfo("Asia/Tokyo")])
+    zones = st.sampled_from([place.zone, place.zone, "Asia/Tokyo"])
     return [
         Limit(place.evening + timedelta(minutes=m), draw(mosts), draw(zones))
         for m in sorted(minutes)
@@ -91,15 +91,12 @@ def limits(draw: st.DrawFn, place: Place) -> list[Limit]:
 
 def write_down(tx: Connection, known: Sequence[Limit], zone: str) -> None:
     """As if an admin had set them, one after the other."""
-    last = known[-1] if known else Limit(EVENING, None, ZoneInfo(zone))
-    name = last.zone.key if isinstance(last.zone, ZoneInfo) else zone
-    act(tx, GUILD, guilds.change_setting, TIME_ZONE, name)
+    last = known[-1] if known else Limit(EVENING, None, zone)
+    act(tx, GUILD, guilds.change_setting, TIME_ZONE, last.time_zone)
     most = last.most or timedelta()
     act(tx, GUILD, guilds.change_setting, DAILY_LIMIT, int(most.total_seconds()) // 60)
     for one in known:
-        assert isinstance(one.zone, ZoneInfo)
-        row = {"holds_from": one.holds_from, "most": one.most, "time_zone": one.zone.key}
-        tx.execute(insert(DailyLimit).values(guild_id=GUILD, **row))
+        tx.execute(insert(DailyLimit).values(guild_id=GUILD, **one._asdict()))
 
 
 def our_ids(tx: Connection) -> dict[int, int]:
@@ -114,7 +111,7 @@ def limited_evening(tx: Connection) -> Teller:
     """In Stockholm the day begins at at(60), an hour before that of UTC; seven minutes of it
     count."""
     zone = "Europe/Stockholm"
-    write_down(tx, [Limit(at(-60), timedelta(minutes=7), ZoneInfo(zone))], zone)
+    write_down(tx, [Limit(at(-60), timedelta(minutes=7), zone)], zone)
     return Teller(GUILD)
 
 

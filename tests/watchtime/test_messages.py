@@ -17,7 +17,7 @@ from core.watchtime.actions import Adjusted
 from core.watchtime.rules import WatchtimeSettings
 from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
-from core.watchtime.views import Board, History, Overview, Own, Status
+from core.watchtime.views import Board, History, Overview, Status
 from tests.watchtime.model import at
 
 LIVE = Stream(1, "kick", at(0), at(50), None, is_live=True)
@@ -155,16 +155,16 @@ def test_the_leaderboard() -> None:
 
 
 def test_the_askers_own_line_is_below() -> None:
-    own = Own("mad_cats", 1_204, timedelta(minutes=3))
+    own = Place(1_204, 5, "mad_cats", timedelta(minutes=3))
     place = Place(1, 1, "first", timedelta(hours=1))
     shown = str(rendered(board(place, own=own)).description)
     assert shown.split("\n")[-1] == r"👉 You: `#1,204` **mad\_cats** · 3 min"
-    nothing = str(rendered(board(place, own=Own("mad_cats"))).description)
+    nothing = str(rendered(board(place, own=Place(None, 5, "mad_cats", timedelta()))).description)
     assert nothing.split("\n")[-1] == "👉 You: no watchtime yet"
 
 
 def test_who_is_excluded_is_not_promised_a_place() -> None:
-    text = str(rendered(replace(board(), own=Own("me", excluded=True))).description)
+    text = str(rendered(board(is_excluded=True)).description)
     assert "You: excluded from watchtime here" in text
     assert "no watchtime yet\n" not in text
 
@@ -177,7 +177,7 @@ def test_a_period_says_when_it_starts_over() -> None:
 
 def test_the_longest_leaderboard_fits() -> None:
     places = [Place(rank, rank, "_" * 256, timedelta(hours=1)) for rank in range(1, 26)]
-    own = Own("_" * 256, 1_000_000, timedelta(hours=1))
+    own = Place(1_000_000, 99, "_" * 256, timedelta(hours=1))
     assert len(str(rendered(board(*places, own=own)).description)) <= 4096
 
 
@@ -202,13 +202,13 @@ def test_the_overview() -> None:
     assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
     assert "counted for 1 minute after" in str(embed.description)
     assert [field.value for field in embed.fields] == [
-        *("1,234", "5,000 h 00 min", "2,048", "1 min", "none", "14 names · `/watchexclude list`")
+        *("1 min", "none", "1,234", "5,000 h 00 min", "2,048", "14 names · `/watchexclude list`")
     ]
 
 
 def test_the_overview_while_offline_or_off() -> None:
     shown = messages.overview(replace(OVERVIEW, streams=(OVER,), settings=OFF))
-    assert shown.title == "⏸️ Watchtime is off"
+    assert shown.title == "⚫ Watchtime is off"
     assert "⚫ Offline on Kick; last live <t:1772405700:R>" in str(shown.description)
     assert "have not seen a stream" in str(
         messages.overview(replace(OVERVIEW, streams=())).description

@@ -15,7 +15,8 @@ from core.people import actions as people
 from core.people.store import add_link
 from core.watchtime import actions, views
 from core.watchtime.feature import FEATURE
-from core.watchtime.views import Board, Overview, Own, Status
+from core.watchtime.standings import Place
+from core.watchtime.views import Board, Overview, Status
 from tests.watchtime.model import Teller, at, exclude, tell
 
 
@@ -105,10 +106,12 @@ def test_the_streamers_own_card(tx: Connection, guild_id: int, teller: Teller) -
 def test_the_askers_line_knows_the_excluded(tx: Connection, guild_id: int, teller: Teller) -> None:
     viewer = people.find_person(tx, guild_id, "viewer1")
     add_link(tx, guild_id, NOBODY, "kick", viewer.viewer_id, at(0))
-    assert board(tx, guild_id).own == Own("viewer1", 1, minutes(30))
+    assert board(tx, guild_id).own == Place(1, viewer.viewer_id, "viewer1", minutes(30))
     exclude(tx, guild_id, "viewer1")
     for period in ("all", "month"):
-        assert board(tx, guild_id, period=period).own == Own("viewer1", excluded=True)
+        found = board(tx, guild_id, period=period)
+        assert found.own == Place(None, viewer.viewer_id, "viewer1", minutes(0))
+        assert found.is_excluded
 
 
 def test_nobody_is_counted_while_offline(tx: Connection, guild_id: int, teller: Teller) -> None:

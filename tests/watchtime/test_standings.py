@@ -6,10 +6,9 @@ from sqlalchemy import Connection, insert
 
 from core.people.records import Link
 from core.watchtime import actions, standings
-from core.watchtime.standings import Member
 from tests.watchtime.model import Teller, at, exclude, tell, viewer_id
 
-MIA, LEO, NOBODY = 11, 12, 13
+MIA, LEO = 11, 12
 
 
 def evening(tx: Connection, guild_id: int, *messages: tuple[int, float], **platform: str) -> None:
@@ -40,24 +39,20 @@ def test_a_member_has_what_their_accounts_have(
     evening(tx, other_guild_id, (1, 0))
     link(tx, guild_id, MIA, 1, "kick")
     link(tx, guild_id, MIA, 2, "twitch")
-    assert standings.list_members(tx, guild_id) == [Member(MIA, timedelta(minutes=25))]
-    assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta(minutes=25)
-    assert standings.list_members(tx, other_guild_id) == []
-    assert standings.get_watched_of_member(tx, other_guild_id, MIA) == timedelta()
+    assert standings.list_members(tx, guild_id) == {MIA: timedelta(minutes=25)}
+    assert standings.list_members(tx, other_guild_id) == {}
 
 
 def test_a_member_who_never_watched_is_one(tx: Connection, guild_id: int) -> None:
     tell(tx, Teller(guild_id).says(1, at(0)))
     link(tx, guild_id, LEO, 1, "kick")
-    assert standings.list_members(tx, guild_id) == [Member(LEO, timedelta())]
-    assert standings.get_watched_of_member(tx, guild_id, NOBODY) == timedelta()
+    assert standings.list_members(tx, guild_id) == {LEO: timedelta()}
 
 
 def test_the_excluded_are_no_members(tx: Connection, guild_id: int) -> None:
     evening(tx, guild_id, (1, 0))
     link(tx, guild_id, MIA, 1, "kick")
     exclude(tx, guild_id, "viewer1")
-    assert standings.list_members(tx, guild_id) == []
-    assert standings.get_watched_of_member(tx, guild_id, MIA) == timedelta()
+    assert standings.list_members(tx, guild_id) == {}
     assert standings.list_places(tx, guild_id, 10) == []
     assert standings.get_totals(tx, guild_id).viewers == 0
