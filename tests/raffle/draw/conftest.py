@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from flask import Flask
@@ -17,7 +18,9 @@ from core.kit.settings import read_settings
 from core.kit.web import edge
 from core.raffle.draw.pages import pages
 from tests.clean import cleaned
-from tests.raffle.scene import KEY, PUBLIC_URL, find_period
+from tests.raffle.scene import KEY, PUBLIC_URL, period_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,13 @@ class Site:
     app: Flask
     url: str
 
-    def committed(self, work: Callable[[Connection], object]) -> None:
+    def committed(self, work: Callable[[Connection], T]) -> T:
         with self.services.database.begin() as tx:
-            work(tx)
+            return work(tx)
 
     def path(self, guild_id: int, number: int) -> str:
         """The address of a draw's page, on this site."""
-        with self.services.database.begin() as tx:
-            found = find_period(tx, guild_id, number)
-            assert found is not None
-            return f"/draws/{found.public_id}"
+        return f"/draws/{self.committed(lambda tx: period_of(tx, guild_id, number)).public_id}"
 
 
 @pytest.fixture

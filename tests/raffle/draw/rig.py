@@ -20,12 +20,13 @@ from core.people.exclusions import actions as exclusions
 from core.raffle.config import Config
 from core.raffle.draw import actions, claims, publishing, store
 from core.raffle.draw.frozen import FrozenRaffle, find_frozen
+from core.raffle.draw.publishing import Proof
 from core.raffle.draw.records import Draw, Pick
 from core.raffle.records import Period
 from tests.acting import act
 from tests.draws.a_draw import SIGNATURE
 from tests.raffle import scene
-from tests.raffle.scene import CONFIG, SETTINGS, find_period, give, viewer
+from tests.raffle.scene import CONFIG, SETTINGS, give, period_of, viewer
 from tests.slot_calls.scene import posted as posted
 
 P = ParamSpec("P")
@@ -42,6 +43,7 @@ AFTER = QUICKNET.made_at(ROUND) - timedelta(seconds=300)
 END = AFTER - timedelta(minutes=20)
 START = END - timedelta(days=30)
 DUE = AFTER + timedelta(minutes=10)
+WINDOW = timedelta(minutes=2880)
 
 
 def discord_id(name: str) -> int:
@@ -99,6 +101,12 @@ def do(
     return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
 
 
+def take_back_freeze(tx: Connection) -> None:
+    """Somebody who did not like the round opens the raffle again."""
+    as_owner(tx, "DELETE FROM raffle_draws")
+    as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
+
+
 def froze(tx: Connection, guild_id: int, number: int, now: datetime = AFTER) -> Draw:
     return do(tx, guild_id, now, actions.freeze, CONFIG, number)
 
@@ -113,17 +121,27 @@ def draw_of(tx: Connection, guild_id: int, number: int) -> Draw:
     return found
 
 
-def frozen_of(tx: Connection, guild_id: int, number: int) -> FrozenRaffle:
-    """To be read after its unit of work."""
-    found = do(tx, guild_id, DUE, find_frozen, CONFIG, number)
-    assert found is not None
-    return found
+def with_frozen(
+    tx: Connection, guild_id: int, number: int, action: Callable[[FrozenRaffle], T]
+) -> T:
+    """Do something with the frozen raffle in one unit of work."""
+
+    def run(work: Work) -> T:
+        raffle = find_frozen(work, CONFIG, number)
+        assert raffle is not None
+        return action(raffle)
+
+    return do(tx, guild_id, DUE, run)
 
 
 def order_of(tx: Connection, draw: Draw) -> list[str]:
     """The pseudonyms in the order in which they are drawn, with this number of the beacon."""
     entrants = entrants_of(snapshot_of(tx, draw.guild_id, draw.period))
-    return list(replace(frozen_of(tx, draw.guild_id, draw.period), draw=draw).order(entrants))
+
+    def order(raffle: FrozenRaffle) -> list[str]:
+        return list(replace(raffle, draw=draw).order(entrants))
+
+    return with_frozen(tx, draw.guild_id, draw.period, order)
 
 
 def picks_of(tx: Connection, guild_id: int, number: int) -> Sequence[Pick]:
@@ -196,15 +214,31 @@ def drew(
     return picks_of(tx, guild_id, number)
 
 
+def drew_without_beacon(tx: Connection, guild_id: int, number: int) -> None:
+    do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
+    assert do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
+
+
+def claim(
+    tx: Connection, pick: Pick, claimer: int | None = None, *, at: timedelta = WINDOW
+) -> Pick:
+    """The winner claims, or somebody else; so long after the draw."""
+    who = claimer or pick.discord_id or 0
+    return run_in_guild(tx, pick.guild_id, who, DUE + at, claims.claim, CONFIG, pick.period, pick.k)
+
+
+def proof_of(tx: Connection, guild_id: int, name: str, number: int | None = None) -> Proof:
+    who = discord_id(name)
+    return run_in_guild(tx, guild_id, who, DUE, publishing.get_proof, CONFIG, number)
+
+
 def bundle(tx: Connection, guild_id: int, number: int, config: Config = CONFIG) -> bytes:
     """As the public page gives it."""
     return do(tx, guild_id, DUE, publishing.make_bundle, config, number)
 
 
 def state_of(tx: Connection, guild_id: int, number: int) -> str:
-    found = find_period(tx, guild_id, number)
-    assert found is not None
-    return found.state
+    return period_of(tx, guild_id, number).state
 
 
 def states(tx: Connection, guild_id: int, number: int) -> list[tuple[str, str]]:

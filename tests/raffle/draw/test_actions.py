@@ -11,18 +11,14 @@ from core.draws.secrets import pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of
 from core.kit.crypto import Vault
 from core.kit.errors import Refusal
-from core.kit.records import ViewerId
-from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.people.records import Viewer
 from core.raffle.draw import (
     actions,
-    claims,
     messages,
     publishing,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.records import BEACON_TIMEOUT, Draw
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
@@ -36,10 +32,12 @@ from tests.raffle.draw.rig import (
     audited,
     beacon,
     bundle,
+    claim,
     discord_id,
     do,
     draw_of,
     drew,
+    drew_without_beacon,
     ended,
     exclude,
     froze,
@@ -47,22 +45,19 @@ from tests.raffle.draw.rig import (
     period,
     picks_of,
     posted,
+    proof_of,
     snapshot_of,
     state_of,
+    with_frozen,
 )
-from tests.raffle.scene import CONFIG, find_period, give, set_period, viewer
+from tests.raffle.scene import CONFIG, give, period_of, set_period, viewer
 
 
 def owner_names(tx: Connection, guild_id: int, number: int) -> dict[str, str]:
     """Pseudonym -> name."""
     entrants = entrants_of(snapshot_of(tx, guild_id, number))
 
-    def check_owners(work: Work) -> dict[str, ViewerId]:
-        raffle = find_frozen(work, CONFIG, number)
-        assert raffle is not None
-        return raffle.check_owners(entrants)
-
-    viewer_ids = do(tx, guild_id, AFTER, check_owners)
+    viewer_ids = with_frozen(tx, guild_id, number, lambda raffle: raffle.check_owners(entrants))
     return {
         name: people.get_viewer(tx, guild_id, viewer_id).name
         for name, viewer_id in viewer_ids.items()
@@ -95,10 +90,8 @@ def test_the_hash_and_the_round_are_published_with_it(tx: Connection, guild_id: 
 
 def test_the_opening_publishes_the_commitment(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
-    found = find_period(tx, guild_id, 1)
     (message,) = posted(tx, guild_id, "raffle.opened")
-    assert found is not None
-    assert message.payload["commitment"] == found.commitment
+    assert message.payload["commitment"] == period_of(tx, guild_id, 1).commitment
 
 
 def test_a_raffle_is_frozen_once(tx: Connection, guild_id: int) -> None:
@@ -181,9 +174,7 @@ def test_only_the_promised_round_counts(tx: Connection, guild_id: int) -> None:
     assert not do(
         tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw, "another number")
     )
-    found = draw_of(tx, guild_id, draw.period)
-    assert found is not None
-    assert found.randomness == told.randomness
+    assert draw_of(tx, guild_id, draw.period).randomness == told.randomness
 
 
 @pytest.mark.parametrize("winners", [1, 3, 5, 9])
@@ -197,9 +188,7 @@ def test_what_is_drawn_is_what_the_verifier_draws(
     told, hashes = verify(bundle(tx, guild_id, number))
     assert [pick["result"] for pick in told["picks"]] == ["waiting"] * len(picks)
     draw = draw_of(tx, guild_id, number)
-    opened = find_period(tx, guild_id, number)
-    assert draw is not None
-    assert opened is not None
+    opened = period_of(tx, guild_id, number)
     claimants = [pick.claimant for pick in picks]
     assert hashes == (draw.snapshot_hash, opened.commitment, *claimants)
 
@@ -262,8 +251,7 @@ def test_the_key_of_that_time_is_needed(tx: Connection, guild_id: int) -> None:
 
 def test_a_draw_without_beacon_is_marked_everywhere(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
-    assert do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
+    drew_without_beacon(tx, guild_id, number)
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     assert frozen.payload["round"] is None
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
@@ -285,9 +273,7 @@ def test_a_promised_round_is_given_up_only_when_it_does_not_come(
     assert do(tx, guild_id, late, actions.find_overdue) == draw
     do(tx, guild_id, late, actions.give_up_beacon, CONFIG, draw.period)
     (message,) = posted(tx, guild_id, "raffle.given_up")
-    shown = messages.given_up(message.payload).embed
-    assert shown is not None
-    assert "chose not to wait for it" in str(shown.description)
+    assert "chose not to wait for it" in str(messages.given_up(message.payload).embed.description)
     assert not do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))
     assert do(tx, guild_id, late, actions.draw_winners, CONFIG, draw.period)
     told, _ = verify(bundle(tx, guild_id, draw.period))
@@ -311,15 +297,12 @@ def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_i
         later = END + timedelta(days=month)
         period(tx, guild_id, later, later + timedelta(days=1))
     for asked in (None, number):
-        proof = run_in_guild(
-            tx, guild_id, discord_id("mia"), DUE, publishing.get_proof, CONFIG, asked
-        )
+        proof = proof_of(tx, guild_id, "mia", asked)
         assert (proof.number, proof.tickets) == (number, 5)
-    assert [past.number for past in do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)] == [
-        number
-    ]
+    (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
+    assert past.number == number
     with pytest.raises(Refusal, match="in no frozen list"):
-        run_in_guild(tx, guild_id, discord_id("mia"), DUE, publishing.get_proof, CONFIG, number + 1)
+        proof_of(tx, guild_id, "mia", number + 1)
 
 
 # -- who cannot win -----------------------------------------------------------------------------
@@ -381,7 +364,7 @@ def test_a_winner_who_is_forgotten_leaves_a_draw_that_can_be_checked(
 ) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    run_in_guild(tx, guild_id, pick.discord_id or 0, DUE, claims.claim, CONFIG, number, 1)
+    claim(tx, pick)
     account = pick.account
     assert account in bundle(tx, guild_id, number).decode()
     forget(tx, guild_id, pick.name)
@@ -453,5 +436,5 @@ def test_one_post_for_each_winner_after_a_reveal_that_is_deleted(
 def test_an_edit_of_the_winners_post_mentions_nobody_again(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    run_in_guild(tx, guild_id, pick.discord_id or 0, DUE, claims.claim, CONFIG, number, 1)
+    claim(tx, pick)
     assert render_winner(posted(tx, guild_id, "raffle.winner")[-1].payload).calls is None

@@ -15,17 +15,14 @@ from core.draws.secrets import claimant, pseudonym_of
 from core.draws.snapshot import entrants_of, hash_of, header_of, make_snapshot
 from core.kit.database import savepoint
 from core.kit.errors import Refusal
-from core.kit.work import Work, run_in_guild
 from core.people import store as people
 from core.raffle import store as raffle
 from core.raffle.draw import (
     actions,
-    claims,
     messages,
     publishing,
 )
 from core.raffle.draw.discord import render_winner
-from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.records import Draw, Pick
 from sandbox.drand.beacon import sign
 from tests.draws.a_draw import SIGNATURE
@@ -40,6 +37,7 @@ from tests.raffle.draw.rig import (
     as_owner,
     beacon,
     bundle,
+    claim,
     discord_id,
     do,
     draw_of,
@@ -52,8 +50,10 @@ from tests.raffle.draw.rig import (
     silent,
     snapshot_of,
     states,
+    take_back_freeze,
+    with_frozen,
 )
-from tests.raffle.scene import CONFIG, find_period, period_of, set_period
+from tests.raffle.scene import CONFIG, period_of, set_period
 
 OWN_KEY = Scalar(7)
 OWN = Chain("ab" * 32, (G2Point() * OWN_KEY).to_compressed_bytes().hex(), 1_600_000_000, 3)
@@ -206,9 +206,9 @@ def test_another_genuine_round_is_refused(tx: Connection, draw: Draw) -> None:
         at=QUICKNET.made_at(42),
     )
     is_refused(tx, draw, "the terms are not those")
-    found = draw_of(tx, draw.guild_id, draw.period)
-    assert found is not None
-    assert not found.is_public, "it was published before the freeze"
+    assert not draw_of(tx, draw.guild_id, draw.period).is_public, (
+        "it was published before the freeze"
+    )
 
 
 def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw) -> None:
@@ -218,17 +218,11 @@ def test_a_member_who_was_erased_since_stops_no_draw(tx: Connection, draw: Draw)
     assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
 
 
-def again_frozen(tx: Connection, guild_id: int, number: int, now: datetime) -> Draw:
-    """Somebody who did not like the round takes the freeze back, and freezes again."""
-    as_owner(tx, "DELETE FROM raffle_draws")
-    as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
-    return froze(tx, guild_id, number, now)
-
-
 def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     first = froze(tx, guild_id, number)
-    second = again_frozen(tx, guild_id, number, AFTER + timedelta(hours=1))
+    take_back_freeze(tx)
+    second = froze(tx, guild_id, number, AFTER + timedelta(hours=1))
     assert first.snapshot_hash != second.snapshot_hash, "the freeze's time is part of the list"
     before, after = posted(tx, guild_id, "raffle.frozen")
     fields = [field.name for field in messages.frozen(before.payload).embed.fields]
@@ -245,8 +239,7 @@ def test_a_second_freeze_is_told_for_good(tx: Connection, guild_id: int) -> None
 
 def test_a_freeze_that_was_taken_back_stays_in_the_history(tx: Connection, guild_id: int) -> None:
     first = froze(tx, guild_id, ended(tx, guild_id))
-    as_owner(tx, "DELETE FROM raffle_draws")
-    as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
+    take_back_freeze(tx)
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert list(past.freezes) == [first.frozen_at]
 
@@ -296,7 +289,7 @@ def test_a_swapped_winner_gets_nothing(tx: Connection, guild_id: int, columns: s
     pick, friend = swapped(tx, guild_id, columns)
     claimer = friend if "discord_id" in columns else pick.discord_id or 0
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        run_in_guild(tx, guild_id, claimer, DUE, claims.claim, CONFIG, pick.period, 1)
+        claim(tx, pick, claimer)
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
         silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
 
@@ -327,14 +320,8 @@ def test_a_winner_who_was_removed_is_followed_by_nobody(tx: Connection, guild_id
     number = ended(tx, guild_id, winners=2)
     drew(tx, guild_id, number)
     as_owner(tx, "DELETE FROM raffle_picks WHERE k = 1")
-
-    def pick_missing(work: Work) -> None:
-        raffle = find_frozen(work, CONFIG, number)
-        assert raffle is not None
-        actions.pick_missing(raffle)
-
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        do(tx, guild_id, DUE, pick_missing)
+        with_frozen(tx, guild_id, number, actions.pick_missing)
     with pytest.raises(ValueError, match="malformed"):
         verify(bundle(tx, guild_id, number))
 
@@ -420,9 +407,7 @@ def test_a_freeze_as_planned_takes_the_announced_round_and_another_its_own(
 
 def test_another_end_is_another_plan_and_announced_once(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
-    period = find_period(tx, guild_id, number)
-    assert period is not None
-    before = END - timedelta(days=1)
+    period, before = period_of(tx, guild_id, number), END - timedelta(days=1)
     assert do(tx, guild_id, before, actions.find_new_plan, CONFIG, period) is None
     later = END + timedelta(days=3)
     set_period(tx, guild_id, number, ends_at=later)
@@ -448,7 +433,7 @@ def test_a_ban_after_the_draw_shows_as_a_ban(tx: Connection, guild_id: int, how:
     else:
         exclude(tx, guild_id, pick.name, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
-        run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
+        claim(tx, pick)
     assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
@@ -462,5 +447,4 @@ def test_a_ban_that_was_lifted_in_time_costs_nothing(tx: Connection, guild_id: i
     member = pick.discord_id or 0
     do(tx, guild_id, DUE, actions.set_discord_ban, member, True)
     do(tx, guild_id, AFTER, actions.set_discord_ban, member, False)
-    claimed = run_in_guild(tx, guild_id, member, DUE, claims.claim, CONFIG, pick.period, 1)
-    assert claimed.state == "claimed"
+    assert claim(tx, pick).state == "claimed"

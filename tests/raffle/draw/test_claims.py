@@ -30,9 +30,11 @@ from tests.raffle.draw.rig import (
     CHANNEL_ID,
     DUE,
     NAMES,
+    WINDOW,
     audited,
     beacon,
     check,
+    claim,
     discord_took,
     do,
     draw_of,
@@ -51,15 +53,7 @@ from tests.raffle.draw.rig import (
 )
 from tests.raffle.scene import CONFIG, SETTINGS
 
-WINDOW = timedelta(minutes=2880)
 LATE = DUE + WINDOW
-
-
-def claim(
-    tx: Connection, pick: Pick, claimer: int | None = None, *, at: timedelta = WINDOW
-) -> Pick:
-    who = claimer or pick.discord_id or 0
-    return run_in_guild(tx, pick.guild_id, who, DUE + at, claims.claim, CONFIG, pick.period, pick.k)
 
 
 def test_the_winner_claims_and_gets_the_prize(tx: Connection, guild_id: int) -> None:

@@ -13,9 +13,8 @@ from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Connection, text
 
 from core.drand.chain import QUICKNET
-from core.kit.work import run_in_guild
 from core.raffle import store as raffle
-from core.raffle.draw import actions, claims, publishing, store
+from core.raffle.draw import actions
 from core.raffle.draw.records import BEACON_TIMEOUT
 from tests.conftest import OTHER_GUILD
 from tests.draws.verifier import FILE, verify
@@ -25,15 +24,17 @@ from tests.raffle.draw.rig import (
     DUE,
     START,
     as_owner,
-    discord_id,
+    claim,
     do,
     draw_of,
     drew,
+    drew_without_beacon,
     ended,
     exclude,
     froze,
-    picks_of,
+    proof_of,
     silent,
+    take_back_freeze,
 )
 from tests.raffle.scene import CONFIG, period_of, set_period
 
@@ -82,10 +83,8 @@ def test_there_is_nothing_else(site: Site, path: str) -> None:
 
 def test_the_seed_is_nowhere_before_the_draw(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
-    with site.services.database.begin() as tx:
-        sealed = period_of(tx, guild_id, NUMBER)
-        both = (sealed.sealed_seed, sealed.sealed_salt)
-        seed, salt = (CONFIG.decrypt(one).hex() for one in both)
+    sealed = site.committed(lambda tx: period_of(tx, guild_id, NUMBER))
+    seed, salt = (CONFIG.decrypt(one).hex() for one in (sealed.sealed_seed, sealed.sealed_salt))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
     for part in ("", "/snapshot.txt"):
         told = web.get(page + part).text
@@ -119,11 +118,9 @@ def test_the_bundle_follows_what_becomes_of_the_winners(site: Site, guild_id: in
 
 
 def test_a_forgotten_winner_is_shown_no_more_at_once(site: Site, guild_id: int) -> None:
-    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
+    (pick,) = site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id, ("mia",))))
     page, web = site.path(guild_id, NUMBER), site.app.test_client()
-    site.committed(
-        lambda tx: run_in_guild(tx, guild_id, discord_id("mia"), DUE, claims.claim, CONFIG, 1, 1)
-    )
+    site.committed(lambda tx: claim(tx, pick))
     told, _hashes = verify(web.get(page + "/bundle.json").data)
     account = told["picks"][0]["account"]
     gone = text("UPDATE people_viewers SET platform_user_id = -viewer_id, name = 'gone'")
@@ -157,11 +154,8 @@ def test_names_are_shown_as_text(site: Site, guild_id: int) -> None:
 def test_whether_the_hash_was_public_in_time_is_told(
     site: Site, guild_id: int, seconds: float, words: str
 ) -> None:
-    site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
+    due = site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id))).round_at or DUE
     assert told(site, guild_id).count("Not posted in Discord") == 2
-    with site.services.database.begin() as tx:
-        due = store.list_frozen(tx)[0].round_at
-    assert due is not None
     posted_at(site, due - timedelta(seconds=seconds))
     assert f"{words}'s number existed" in told(site, guild_id)
     assert f"https://discord.com/channels/{guild_id}/777/" in told(site, guild_id)
@@ -232,9 +226,7 @@ def test_a_round_that_was_given_up_is_shown_with_its_address(site: Site, guild_i
         do(tx, guild_id, late, actions.draw_winners, CONFIG, NUMBER)
 
     site.committed(work)
-    with site.services.database.begin() as tx:
-        draw = draw_of(tx, guild_id, NUMBER)
-    assert draw is not None
+    draw = site.committed(lambda tx: draw_of(tx, guild_id, NUMBER))
     shown = told(site, guild_id)
     assert "was promised, and an admin gave it up" in shown
     assert f'href="https://api.drand.sh/{draw.chain}/public/{draw.round}"' in shown
@@ -254,12 +246,7 @@ def test_how_long_a_silent_winner_had_is_told(site: Site, guild_id: int) -> None
 
 
 def test_a_draw_without_beacon_says_so(site: Site, guild_id: int) -> None:
-    def work(tx: Connection) -> None:
-        number = ended(tx, guild_id)
-        do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
-        do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
-
-    site.committed(work)
+    site.committed(lambda tx: drew_without_beacon(tx, guild_id, ended(tx, guild_id)))
     assert "Drawn without the public beacon" in told(site, guild_id)
     assert "/public/None" not in told(site, guild_id)
 
@@ -289,9 +276,7 @@ def test_the_browser_works_it_out_again(site: Site, guild_id: int, page: Page) -
 def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, says: str) -> None:
     """Its signature is too long to be checked here, so a forged number would look right."""
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
-    with site.services.database.begin() as tx:
-        draw = draw_of(tx, guild_id, NUMBER)
-    assert draw is not None
+    draw = site.committed(lambda tx: draw_of(tx, guild_id, NUMBER))
     asked: list[str] = []
 
     def answer(route: Route) -> None:
@@ -334,12 +319,7 @@ def test_the_beacon_itself_can_be_asked(site: Site, guild_id: int, page: Page, s
 def test_a_draw_without_the_public_beacon_is_not_called_proved(
     site: Site, guild_id: int, page: Page
 ) -> None:
-    def work(tx: Connection) -> None:
-        number = ended(tx, guild_id)
-        do(tx, guild_id, AFTER, actions.freeze, CONFIG, number, with_beacon=False)
-        do(tx, guild_id, AFTER, actions.draw_winners, CONFIG, number)
-
-    site.committed(work)
+    site.committed(lambda tx: drew_without_beacon(tx, guild_id, ended(tx, guild_id)))
     page.goto(site.url + site.path(guild_id, NUMBER))
     expect(page.locator("#verdict")).to_have_text("⚠️ Consistent, but without the public beacon.")
     expect(page.locator("#ask")).to_be_hidden()
@@ -350,10 +330,7 @@ def test_a_viewer_finds_the_own_line_by_the_private_link(
     site: Site, guild_id: int, page: Page
 ) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
-    with site.services.database.begin() as tx:
-        proof = run_in_guild(
-            tx, guild_id, discord_id("yuki"), DUE, publishing.get_proof, CONFIG, None
-        )
+    proof = site.committed(lambda tx: proof_of(tx, guild_id, "yuki"))
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     link = urlencode({"proof": f"{proof.secret} {proof.account}"})
@@ -424,14 +401,17 @@ def test_a_bundle_that_does_not_fit_the_page_is_refused(
 # -- what somebody with the database tried ------------------------------------------------------
 
 
+SWAP = """
+    UPDATE raffle_picks SET viewer_id = (
+        SELECT min(viewer_id) FROM people_viewers
+         WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id)
+"""
+
+
 def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
-    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
-    with site.services.database.begin() as tx:
-        (pick,) = picks_of(tx, guild_id, NUMBER)
+    (pick,) = site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     assert f"<h2>{pick.name}</h2>" in told(site, guild_id)
-    friend = "UPDATE raffle_picks SET viewer_id = (SELECT min(viewer_id) FROM people_viewers"
-    friend += " WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id), discord_id = 1"
-    site.committed(lambda tx: as_owner(tx, friend, g=guild_id))
+    site.committed(lambda tx: as_owner(tx, f"{SWAP}, discord_id = 1", g=guild_id))
     shown = told(site, guild_id)
     assert "The record of this winner was changed after the draw" in shown
     assert "<h2>Winner 1</h2>" in shown
@@ -440,9 +420,7 @@ def test_a_swapped_winner_is_marked(site: Site, guild_id: int) -> None:
 @pytest.mark.browser
 def test_a_swapped_winner_is_found_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
     site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
-    friend = "UPDATE raffle_picks SET viewer_id = (SELECT min(viewer_id) FROM people_viewers"
-    friend += " WHERE guild_id = :g AND viewer_id <> raffle_picks.viewer_id)"
-    site.committed(lambda tx: as_owner(tx, friend, g=guild_id))
+    site.committed(lambda tx: as_owner(tx, SWAP, g=guild_id))
     page.goto(site.url + site.path(guild_id, NUMBER))
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
     expect(page.locator("#checks .bad")).to_have_text("winner 1 was replaced by another account")
@@ -487,9 +465,6 @@ def test_a_round_of_another_time_is_found_in_the_browser(
 ) -> None:
     """A bundle that is consistent in everything but the instant of its freeze."""
 
-    def work(tx: Connection) -> None:
-        drew(tx, guild_id, ended(tx, guild_id))
-
     def other(route: Route) -> None:
         whole = json.loads(site.app.test_client().get(address + "/bundle.json").data)
         lines = [
@@ -500,7 +475,7 @@ def test_a_round_of_another_time_is_found_in_the_browser(
         whole |= {"snapshot": lines, "snapshot_sha256": digest}
         route.fulfill(body=json.dumps(whole, sort_keys=True, separators=(",", ":")) + "\n")
 
-    site.committed(work)
+    site.committed(lambda tx: drew(tx, guild_id, ended(tx, guild_id)))
     address = site.path(guild_id, NUMBER)
     page.goto(site.url + address)
     page.route("**/bundle.json", other)
@@ -509,8 +484,7 @@ def test_a_round_of_another_time_is_found_in_the_browser(
 
 def test_the_announced_round_and_the_one_that_decides_are_shown(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: ended(tx, guild_id))
-    with site.services.database.begin() as tx:
-        plan = do(tx, guild_id, DUE, raffle.find_plan, NUMBER)
+    plan = site.committed(lambda tx: do(tx, guild_id, DUE, raffle.find_plan, NUMBER))
     assert plan is not None
     assert f"round {plan.round}, published" in told(site, guild_id)
     site.committed(lambda tx: froze(tx, guild_id, NUMBER))
@@ -530,16 +504,10 @@ def test_a_round_as_announced_is_called_so(site: Site, guild_id: int) -> None:
 
 def test_every_freeze_is_shown(site: Site, guild_id: int) -> None:
     site.committed(lambda tx: froze(tx, guild_id, ended(tx, guild_id)))
-
-    def take_back(tx: Connection) -> None:
-        as_owner(tx, "DELETE FROM raffle_draws")
-        as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
-
-    site.committed(take_back)
+    site.committed(take_back_freeze)
     assert "This raffle was frozen before" in told(site, guild_id)
     site.committed(lambda tx: froze(tx, guild_id, NUMBER, AFTER + timedelta(hours=1)))
-    with site.services.database.begin() as tx:
-        first, second = do(tx, guild_id, DUE, raffle.list_freezes, NUMBER)
+    first, second = site.committed(lambda tx: do(tx, guild_id, DUE, raffle.list_freezes, NUMBER))
     shown = told(site, guild_id)
     assert "This raffle was frozen before" in shown
     for one in (first, second):

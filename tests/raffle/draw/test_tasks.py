@@ -1,9 +1,10 @@
 """What moves by itself: on time, once, and without one server stopping another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import requests
@@ -31,14 +32,15 @@ from tests.raffle.draw.rig import (
     discord_took,
     draw_of,
     ended,
-    picks_of,
     posted,
     state_of,
     states,
     stayed_up,
 )
-from tests.raffle.scene import KEY, PUBLIC_URL, SETTINGS, find_period, set_period
+from tests.raffle.scene import KEY, PUBLIC_URL, SETTINGS, period_of, set_period
 from tests.sandbox.kick_harness import KEY as KICK_KEY
+
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +76,33 @@ class Hall:
             for name, value in values.items():
                 act(tx, guild_id, change_setting, SETTINGS[known[name]], value, actor=ADMIN)
 
-    def state(self, guild_id: int) -> str:
+    def end_just_now(self, *guild_ids: int) -> None:
+        """Their raffles end half a minute before the real time, and are drawn automatically."""
+        self.now = datetime.now(UTC) - timedelta(seconds=30)
+        for guild_id in guild_ids:
+            self.set(guild_id, auto=True, grace=0)
+            start = self.now - timedelta(days=1)
+            self.do(set_period, guild_id, 1, ends_at=self.now, starts_at=start)
+
+    def do(self, action: Callable[..., T], *args: Any, **values: Any) -> T:
+        """`action(tx, ...)` in a transaction of its own."""
         with self.services.database.begin() as tx:
-            return state_of(tx, guild_id, 1)
+            return action(tx, *args, **values)
+
+    def state(self, guild_id: int) -> str:
+        return self.do(state_of, guild_id, 1)
+
+    def states(self, guild_id: int) -> list[str]:
+        """Of the winners."""
+        return [state for _name, state in self.do(states, guild_id, 1)]
 
     def misbehave(self, **faults: object) -> None:
         named = {f"drand.{name}": value for name, value in faults.items()}
         requests.post(f"{self.world.base_url}/control/faults", json=named, timeout=PATIENCE)
 
     def troubles(self, guild_id: int) -> list[str]:
-        with self.services.database.begin() as tx:
-            return [part.reason for part in check_health(tx, self.now) if part.guild_id == guild_id]
+        found = self.do(check_health, self.now)
+        return [part.reason for part in found if part.guild_id == guild_id]
 
 
 @pytest.fixture
@@ -121,10 +139,7 @@ def test_a_raffle_is_frozen_after_its_grace(hall: Hall, guild_id: int, other_gui
 
 
 def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
-    hall.set(guild_id, auto=True, grace=0)
-    hall.now = datetime.now(UTC) - timedelta(seconds=30)
-    with hall.services.database.begin() as tx:
-        _ended_before(tx, guild_id, hall.now)
+    hall.end_just_now(guild_id)
     hall.run()
     assert hall.state(guild_id) == "frozen"
     hall.run()
@@ -133,28 +148,17 @@ def test_the_whole_way_by_itself(hall: Hall, guild_id: int) -> None:
     hall.run()
     assert hall.state(guild_id) == "drawn"
     hall.run()
-    with hall.services.database.begin() as tx:
-        before = states(tx, guild_id, 1)
-    assert [state for _name, state in before] == ["drawn"]
+    assert hall.states(guild_id) == ["drawn"]
     hall.now += timedelta(days=2)
     hall.run()
-    with hall.services.database.begin() as tx:
-        after = states(tx, guild_id, 1)
-    assert [state for _name, state in after] == ["expired", "drawn"]
-
-
-def _ended_before(tx: Connection, guild_id: int, now: datetime) -> None:
-    set_period(tx, guild_id, 1, ends_at=now, starts_at=now - timedelta(days=1))
+    assert hall.states(guild_id) == ["expired", "drawn"]
 
 
 @pytest.mark.parametrize("fault", ["down", "wrong_randomness", "wrong_signature", "forged"])
 def test_a_draw_waits_while_the_beacon_is_not_to_be_believed(
     hall: Hall, guild_id: int, fault: str
 ) -> None:
-    hall.set(guild_id, auto=True, grace=0)
-    hall.now = datetime.now(UTC) - timedelta(seconds=30)
-    with hall.services.database.begin() as tx:
-        _ended_before(tx, guild_id, hall.now)
+    hall.end_just_now(guild_id)
     hall.run()
     hall.now += timedelta(seconds=20)
     hall.misbehave(**{fault: True})
@@ -190,17 +194,13 @@ def test_an_opening_is_announced_as_soon_as_there_is_a_channel(
     hall.now = END - timedelta(days=1)
 
     def announced() -> list[int]:
-        with hall.services.database.begin() as tx:
-            return [
-                message.target["channel_id"] for message in posted(tx, guild_id, "raffle.opened")
-            ]
+        found = hall.do(posted, guild_id, "raffle.opened")
+        return [message.target["channel_id"] for message in found]
 
-    with hall.services.database.begin() as tx:
-        tx.execute(text("DELETE FROM outbox_messages"))
+    hall.do(Connection.execute, text("DELETE FROM outbox_messages"))
     hall.run()
     assert announced() == []
-    with hall.services.database.begin() as tx:
-        assert len(posted(tx, other_guild_id, "raffle.opened")) == 1
+    assert len(hall.do(posted, other_guild_id, "raffle.opened")) == 1
     hall.set(guild_id, channel=4711)
     hall.run()
     hall.run()
@@ -213,14 +213,10 @@ def test_who_comes_second_to_a_freeze_has_nothing_to_say(
     """Another process froze it, or an admin gave it another end, after this one had looked."""
     hall.set(guild_id, auto=True, grace=0)
     hall.run()
-    with hall.services.database.begin() as tx:
-        before = find_period(tx, guild_id, 1)
-        before_draw = draw_of(tx, guild_id, 1)
-    assert before is not None
+    before, before_draw = (hall.do(one, guild_id, 1) for one in (period_of, draw_of))
     monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
     hall.run()
-    with hall.services.database.begin() as tx:
-        assert draw_of(tx, guild_id, 1) == before_draw
+    assert hall.do(draw_of, guild_id, 1) == before_draw
 
 
 def test_a_round_is_asked_for_once_for_all_who_wait(
@@ -235,11 +231,7 @@ def test_a_round_is_asked_for_once_for_all_who_wait(
         return ask(self, number)
 
     monkeypatch.setattr(DrandClient, "get_round", get_round)
-    hall.now = datetime.now(UTC) - timedelta(seconds=30)
-    for guild in (guild_id, other_guild_id):
-        hall.set(guild, auto=True, grace=0)
-        with hall.services.database.begin() as tx:
-            _ended_before(tx, guild, hall.now)
+    hall.end_just_now(guild_id, other_guild_id)
     hall.run()
     hall.now += timedelta(seconds=20)
     hall.run()
@@ -251,14 +243,9 @@ def test_who_was_promised_another_beacon_does_not_stop_the_others(
     hall: Hall, guild_id: int, other_guild_id: int
 ) -> None:
     """DRAND_CHAIN was changed between the freeze and the round."""
-    hall.now = datetime.now(UTC) - timedelta(seconds=30)
-    for guild in (guild_id, other_guild_id):
-        hall.set(guild, auto=True, grace=0)
-        with hall.services.database.begin() as tx:
-            _ended_before(tx, guild, hall.now)
+    hall.end_just_now(guild_id, other_guild_id)
     hall.run()
-    with hall.services.database.begin() as tx:
-        as_owner(tx, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
+    hall.do(as_owner, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
     hall.now += timedelta(seconds=20)
     with pytest.raises(Refusal, match="announced with another beacon"):
         hall.run()
@@ -273,10 +260,7 @@ class Killed(BaseException):
 def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
     hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hall.set(guild_id, auto=True, grace=0)
-    hall.now = datetime.now(UTC) - timedelta(seconds=30)
-    with hall.services.database.begin() as tx:
-        _ended_before(tx, guild_id, hall.now)
+    hall.end_just_now(guild_id)
 
     def die(*_given: object) -> None:
         raise Killed
@@ -290,24 +274,20 @@ def test_a_process_that_dies_between_two_steps_leaves_nothing_undone(
         if seconds < 100:
             hall.run()
     hall.run()
-    with hall.services.database.begin() as tx:
-        assert [state for _name, state in states(tx, guild_id, 1)] == ["expired", "drawn"]
-        assert len(picks_of(tx, guild_id, 1)) == 2
+    assert hall.states(guild_id) == ["expired", "drawn"]
 
 
 def test_a_later_end_or_more_patience_is_announced_once(hall: Hall, guild_id: int) -> None:
     hall.now = datetime.now(UTC)
 
     def ends(hours: int) -> None:
-        with hall.services.database.begin() as tx:
-            set_period(tx, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
+        hall.do(set_period, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
 
     def expected() -> list[int]:
         hall.now += timedelta(seconds=1)
         hall.run()
         hall.run()
-        with hall.services.database.begin() as tx:
-            return [m.payload["round"] for m in posted(tx, guild_id, "raffle.planned")]
+        return [m.payload["round"] for m in hall.do(posted, guild_id, "raffle.planned")]
 
     ends(hours=1)
     before = expected()
