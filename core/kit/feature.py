@@ -41,17 +41,14 @@ class GuildSetting(Generic[T]):
 
     Attributes:
         key: feature first, such as `slot_calls.enabled`.
-        kind: the Python type of the value (bool, int or str); snowflakes are int, and 0 is none.
-        default: the value while nobody has set one.
+        kind: bool, int or str; snowflakes are int, and 0 is none.
         help: one sentence for the admin, which `/settings` and the documentation show.
         environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
             admin sets one.
-        least: smallest allowed number.
-        most: largest allowed number.
+        least: smallest allowed number; `most` is the largest.
         of: what the value stands for; it is checked and shown accordingly.
-        choices: all that is allowed, where that is a handful of words.
+        choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.
-        unit: of a number, such as `s`.
     """
 
     key: str
@@ -87,7 +84,7 @@ class ChatCommand:
 
 @dataclass(frozen=True)
 class Task:
-    """Timed work. Running it late, twice or never for a day must not change any result.
+    """Scheduled work. Running it late, twice or never for a day must not change any result.
 
     Attributes:
         name: feature first, such as `watchtime.credit`.
@@ -102,12 +99,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a viewer reaches next by watching.
-
-    Attributes:
-        name: as shown in Discord, such as a role's mention.
-        watched: how much it takes in all.
-    """
+    """What a viewer reaches next by watching, and how much watchtime it takes in all."""
 
     name: str
     watched: timedelta
@@ -118,13 +110,13 @@ NextGoal: TypeAlias = "Callable[[Connection, int, timedelta], Goal | None]"
 
 
 class Runner(Protocol):
-    """Something that runs on threads of its own for as long as the process does."""
+    """Something that runs on its own threads as long as the process does."""
 
     def start(self) -> None:
-        """Begin. Returns at once."""
+        """Start; returns at once."""
 
     def stop(self) -> None:
-        """End within a few seconds; what is in hand is finished."""
+        """Finish the current work within a few seconds."""
 
     def status(self) -> list[HealthItem]:
         """For the health page; callable from any thread."""
@@ -153,21 +145,20 @@ class Feature:
         pages: each builds a blueprint of web pages.
         chat_commands: what viewers can type in the streamer's chat.
         settings: what a server's admin can set.
-        tasks: timed work.
+        tasks: scheduled work.
         embeds: outbox kind -> function that renders the payload for Discord.
         translates: inbox source -> function that turns a delivery into events.
         lines: outbox kind -> function that says the payload as one line of chat.
-        checks: what the feature tells the health page.
+        checks: health checks.
         buttons: persistent Discord components (`DynamicItem` classes).
         paginators: lists with pages.
-        settles: outbox kind -> what becomes of a message once the outside has answered; see
-            `core.outbox.transport.Settler`.
-        on_channel_refused: what becomes of a post that Discord does not accept in its channel; see
+        settles: outbox kind -> handler of the receipts, a `core.outbox.transport.Settler`.
+        on_channel_refused: handler of posts that Discord does not accept in their channel, a
             `core.outbox.transport.ChannelRefusalHandler`.
-        runs: what runs as long as the process does, beside the timed work.
-        next_goal: what this feature promises for watchtime; it is shown beside what was watched.
+        runs: what runs as long as the process does.
+        next_goal: the next reward for watchtime, which is shown beside the watchtime.
         audit: action in the audit log -> how its entry reads.
-        personal: what the feature keeps about people, told and forgotten when they ask.
+        personal: what the feature stores about people, for `/mydata` and `/forgetme`.
     """
 
     name: str

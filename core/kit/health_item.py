@@ -15,12 +15,8 @@ class HealthItem:
     """One line of the health page.
 
     Attributes:
-        name: what it is, in a streamer's words.
         state: `down` makes the whole answer 503; `warn` does not.
-        reason: one sentence.
-        age_seconds: how long ago, or for how long, where that means something.
-        age_of: what `age_seconds` measures.
-        guild_id: the server it is about, which alone is shown it; None for what is about all.
+        guild_id: the only server that is shown it; None for all.
         can_be_retried: there are dead letters that an admin can retry.
     """
 

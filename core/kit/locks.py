@@ -9,16 +9,11 @@ from core.kit.database import APPLICATION_NAME
 
 @dataclass(frozen=True, slots=True)
 class LockWait:
-    """A statement of ours that waits for a lock.
-
-    Attributes:
-        table: where the lock is, or "" where PostgreSQL does not tell.
-        waited: seconds.
-        holder: the name that the other connection gave itself, or "".
-    """
+    """A statement of ours that waits for a lock. `table` and `holder`, the other program, are "" if
+    PostgreSQL does not say."""
 
     table: str
-    waited: float
+    waited: float  # seconds
     holder: str
     process: int
 

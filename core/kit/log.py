@@ -1,4 +1,4 @@
-"""Logging: one set-up, the server's name before each line about it, and no secret ever."""
+"""Logging: one format, the server's name before each line about it, secrets blanked out."""
 
 import json
 import logging
@@ -21,13 +21,8 @@ def name_guild(guild_id: int, name: str) -> None:
 
 
 def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
-    """Send everything, our lines and the libraries', to standard error in one form.
-
-    Args:
-        level: a level of the standard library, such as "INFO".
-        form: "text" for people, "json" for one object a line.
-        secrets: values that are blanked out wherever they turn up, tracebacks included.
-    """
+    """Log everything, also from libraries, to standard error; `json` is one object a line. Secrets
+    are blanked out everywhere, also in tracebacks."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -58,7 +53,7 @@ def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """discord.py reconnects by itself; where in its code the line broke helps nobody."""
+    """discord.py reconnects by itself; its tracebacks about that help nobody."""
     if record.exc_info and record.exc_info[0]:
         record.msg = f"{record.msg} ({record.exc_info[0].__name__})"
         record.levelno, record.levelname = logging.WARNING, "WARNING"
@@ -75,7 +70,7 @@ def _name_the_server(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 def _written(secret: str) -> set[str]:
-    """The forms in which a secret may stand in a line: as it is, in JSON, in a repr, in a URL."""
+    """How a secret may appear in a line: as it is, in JSON, in a repr, in a URL."""
     return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
 
 

@@ -1,4 +1,4 @@
-"""How often somebody may ask for something: counted in Redis, or in this process without one."""
+"""Rate limits, counted in Redis, or in this process without one."""
 
 import ipaddress
 
@@ -14,11 +14,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RateLimit:
-    """Counts. While Redis is away, each process counts for itself.
-
-    Args:
-        settings: for REDIS_URL.
-    """
+    """Counts requests. While Redis is down, each process counts its own."""
 
     def __init__(self, settings: Settings) -> None:
         self._here = FixedWindowRateLimiter(MemoryStorage())
@@ -41,8 +37,8 @@ class RateLimit:
 
 
 def network_of(address: str | None) -> str:
-    """Who is behind an address, as far as counting goes: an IPv4 address, or an IPv6 network of
-    which one household has 2**64 addresses."""
+    """What to count by: an IPv4 address, or the /64 network of an IPv6 address, which one household
+    has to itself."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:

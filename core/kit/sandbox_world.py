@@ -1,4 +1,4 @@
-"""Starts the sandbox world beside the product, as a process of its own."""
+"""Starts the sandbox as a process of its own."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from core.kit.errors import StartError
 from core.kit.settings import Settings, read_settings
 
 STOP_SECONDS = 2
-LIVELY_SECONDS = 3
+SANDBOX_INTERVAL_SECONDS = 3
 
 
 class SandboxWorld:
@@ -21,12 +21,8 @@ class SandboxWorld:
         self.page_url = ""
 
     def start(self) -> Settings:
-        """Start it; returns the settings that lead into it.
-
-        Raises:
-            StartError: it does not come up.
-        """
-        # It reads our end of its standard input: when we are gone, however that came, it ends.
+        """Start it; returns the settings that lead into it. Raises StartError."""
+        # It ends when its standard input is closed, so also if we are killed.
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sandbox", "--exit-with-stdin"),
@@ -37,17 +33,17 @@ class SandboxWorld:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Ctrl-C goes to the whole group; the world is to end after the product, not with it.
+            # Ctrl-C goes to the whole group; the sandbox has to end after the product.
             start_new_session=True,
         )
         ready = self._ready_line()
         self.page_url = str(ready["page_url"])
-        return read_settings(**self._lively(), **_lower(ready["env"]))
+        return read_settings(**self._shorter_intervals(), **_lower(ready["env"]))
 
-    def _lively(self) -> dict[str, object]:
-        """Who tries the product should not wait a minute for watchtime."""
+    def _shorter_intervals(self) -> dict[str, object]:
+        """Nobody who tries the product should wait a minute for watchtime."""
         return {
-            name: LIVELY_SECONDS
+            name: SANDBOX_INTERVAL_SECONDS
             for name in ("live_poll_seconds", "watch_interval_seconds")
             if name not in self._settings.model_fields_set
         }

@@ -1,7 +1,7 @@
-"""What is set from outside, by environment variable or `.env`. Read once, at the start.
+"""Settings of the installation, from environment variables or `.env`, read once at the start.
 
-Every field here is a line in `.env.example` and in `docs/settings.md`; a test holds the three
-equal. What a server's admin sets in Discord is not here but in `core/guilds`.
+`.env.example` and `docs/settings.md` are generated from here. What a server's admin sets in Discord
+is declared in the features.
 """
 
 import re
@@ -23,7 +23,6 @@ def _no_trailing_slash(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_no_trailing_slash)]
-"""An http(s) address without a trailing slash, so that paths can be added to it."""
 
 
 def _public(url: str) -> str:
@@ -33,7 +32,6 @@ def _public(url: str) -> str:
 
 
 PublicUrl = Annotated[str, AfterValidator(_public)]
-"""Where others reach us; `problems` tells more about it."""
 
 
 def _urls(urls: str) -> str:
@@ -41,7 +39,6 @@ def _urls(urls: str) -> str:
 
 
 Urls = Annotated[str, AfterValidator(_urls)]
-"""One or more such addresses, separated by commas."""
 
 
 def _chain(text: str) -> str:
@@ -70,7 +67,6 @@ def _fernet_keys(secret: SecretStr) -> SecretStr:
 
 
 FernetKeys = Annotated[SecretStr, AfterValidator(_fernet_keys)]
-"""One or more keys for sealing what is kept."""
 
 
 def _secret_address(secret: SecretStr) -> SecretStr:
@@ -79,7 +75,7 @@ def _secret_address(secret: SecretStr) -> SecretStr:
 
 
 SecretUrl = Annotated[SecretStr, AfterValidator(_secret_address)]
-"""An http(s) address that is a key by itself."""
+"""An http(s) address that must stay secret."""
 
 
 class Settings(BaseSettings):

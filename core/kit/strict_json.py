@@ -26,11 +26,8 @@ def storable(value: Any) -> Any:
 
 
 def decode(raw: str | bytes) -> Any:
-    """The value of a JSON text; characters that cannot be stored become U+FFFD.
-
-    Raises:
-        ValueError: this is not JSON, or nested beyond reason.
-    """
+    """The value of a JSON text; characters that cannot be stored become U+FFFD. Raises ValueError
+    if it is not JSON, or nested too deeply."""
     try:
         # Strictly UTF-8: left to itself, the decoder accepts lone surrogates.
         text = raw if isinstance(raw, str) else raw.decode()

@@ -1,7 +1,7 @@
-"""Runs the features' timed work: in threads, never twice at a time, not even in two processes.
+"""Runs the features' scheduled tasks in threads, each in one process at a time.
 
-APScheduler gives the rhythm; an advisory lock in the database decides who of several processes
-works. What goes wrong is kept for the health page and tried again at the next beat.
+APScheduler starts them; an advisory lock in the database decides which of several processes works.
+Failures are shown on the health page, and the task is tried again.
 """
 
 import threading
@@ -20,7 +20,7 @@ from core.kit.services import Services
 
 AT_ONCE = 4
 SOON_SECONDS = 15.0
-"""How soon a task that failed is tried again, if its own rhythm is slower."""
+"""A task that failed is tried again after this long, if its interval is longer."""
 
 T = TypeVar("T")
 
@@ -28,9 +28,8 @@ _log = structlog.get_logger(__name__)
 
 
 def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
-    """Work for one server after the other, or whatever else stands for itself. Where it fails, that
-    holds up none of the others; one failure is raised once all had their turn, a bug before what
-    was declined or away."""
+    """Call `act` for each; a failure does not stop the others. One failure is raised in the end, a
+    bug rather than a Refusal or an Outage."""
     failures: list[Exception] = []
     for work in works:
         try:
@@ -42,12 +41,7 @@ def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
 
 
 class TaskRunner:
-    """Runs every task at the start and then in its rhythm.
-
-    Args:
-        services: handed to each task.
-        tasks: what to run.
-    """
+    """Runs every task at the start and then at its interval."""
 
     def __init__(self, services: Services, tasks: Iterable[Task]) -> None:
         self._services = services
@@ -81,7 +75,7 @@ class TaskRunner:
             self._scheduler.shutdown(wait=True)
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one line for each task in trouble, or one that all is well."""
+        """For the health page: one item for each failing task, or one that all are running."""
         with self._lock:
             troubles = sorted(self._troubles.items())
         if troubles:
@@ -89,7 +83,7 @@ class TaskRunner:
         return [HealthItem("Tasks", "ok", f"{len(self._tasks)} running on time.")]
 
     def run_once(self, task: Task) -> None:
-        """Run it now unless another process is at it; never raises."""
+        """Run it now unless another process does; never raises."""
         try:
             with self._services.database.only_one(f"task:{task.name}") as ours:
                 if ours:
@@ -98,10 +92,10 @@ class TaskRunner:
             self._note(task, f"{refusal.what} {refusal.remedy}".strip())
         except Outage as outage:
             self._note(task, str(outage))
-        except Exception:  # a task's edge: its rhythm must outlive every bug
+        except Exception:  # it has to run again after every bug
             code = trouble_code()
-            _log.exception("A task failed", task=task.name, code=code)
-            self._note(task, f"It failed; the log knows more under {code}.")
+            _log.exception("A task raised an error", task=task.name, code=code)
+            self._note(task, f"It failed; search the log for {code}.")
         else:
             self._note(task, None)
 
@@ -112,10 +106,10 @@ class TaskRunner:
                 self._troubles[task.name] = trouble
         if trouble is not None:
             if before != trouble:
-                _log.warning("A task is in trouble", task=task.name, reason=trouble)
+                _log.warning("A task failed", task=task.name, reason=trouble)
             self._again_soon(task)
         elif before is not None:
-            _log.info("A task is well again", task=task.name)
+            _log.info("A task works again", task=task.name)
 
     def _again_soon(self, task: Task) -> None:
         with self._lock:

@@ -1,5 +1,5 @@
-"""What every Flask page shares: one look, its language, one error edge, security headers. Refusals
-are JSON for machines and a page for people."""
+"""What all web pages share: layout, language, error handlers and security headers. Errors are
+JSON for machines and a page for people."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -58,14 +58,14 @@ def _headers(pictures: str) -> Mapping[str, str]:
 
 
 def may_ask(response: Response, origin: str) -> Response:
-    """Let the page's scripts ask one other site, too."""
+    """Let the page's scripts connect to this other site, too."""
     policy = _headers(current_app.config[PICTURES])["Content-Security-Policy"]
     response.headers["Content-Security-Policy"] = f"{policy}; connect-src 'self' {origin}"
     return response
 
 
 def problem(status: int, what: str, remedy: str = "", code: str = "") -> Response:
-    """A kind error: what happened, what can be done, and a code that finds the log line."""
+    """An error: what happened, what to do, and a code to search the log for."""
     if has_request_context() and _is_for_people():
         return word(status, what, remedy, code=code)
     body = {"error": what, "remedy": remedy, "code": code}
@@ -75,12 +75,12 @@ def problem(status: int, what: str, remedy: str = "", code: str = "") -> Respons
 
 
 def _is_for_people() -> bool:
-    """Whether a browser asks. Whoever takes anything gets JSON."""
+    """Whether a browser asks. Clients that accept anything get JSON."""
     return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
 
 
 def word(status: int, what: str, remedy: str = "", *, mark: str = "⚠️", code: str = "") -> Response:
-    """A page that says one thing. It is never cached."""
+    """A page with one message. It is never cached."""
     page = render_template("word.html", mark=mark, what=what, remedy=remedy, code=code)
     response = make_response(page, status)
     response.headers["Cache-Control"] = "no-store"
@@ -88,8 +88,8 @@ def word(status: int, what: str, remedy: str = "", *, mark: str = "⚠️", code
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's signed cookies. Where none came, as with every webhook, nothing is made ready to
-    read one: that was a tenth of a webhook's cost."""
+    """Flask's signed cookies. Requests without any, such as webhooks, skip the set-up for reading
+    them, which was a tenth of a webhook's cost."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if app.secret_key and "Cookie" not in request.headers:
@@ -110,7 +110,7 @@ class _Request(Request):
 
 
 def _speak_as_asked(app: Flask) -> None:
-    """A page speaks the language that its reader's browser prefers, of those there are."""
+    """Show pages in the browser's preferred language."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     # Made by the extension, so that no checker knows it.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
@@ -132,7 +132,7 @@ def _speak_as_asked(app: Flask) -> None:
 
 
 def _told(error: HTTPException) -> tuple[str, str]:
-    """What happened and what to do; machines know the status by its own name."""
+    """What happened and what to do; for machines, the name of the status."""
     if error.code != 404 or not _is_for_people():
         return error.name, ""
     return _("This page does not exist."), _(
@@ -141,12 +141,9 @@ def _told(error: HTTPException) -> tuple[str, str]:
 
 
 class DeferredResponse(Response):
-    """A response that is made when the server asks for its body, after the view has returned. So a
-    server may run the views of several requests before it waits for what they have in common.
-
-    Args:
-        make: what makes the response; its errors are answered as those of a view.
-    """
+    """A response that is made when the server asks for its body, after the view has returned, so
+    that a server can run several views before it waits for what they have in common. Errors of
+    `make` are handled like those of a view."""
 
     def __init__(self, make: Callable[[], Response]) -> None:
         super().__init__()
@@ -165,8 +162,11 @@ class DeferredResponse(Response):
 
 
 def edge(app: Flask, pictures: str = DISCORDS_PICTURES) -> None:
-    """Give `app` the look, the reader's language, kind answers to every failure, and the security
-    headers, by which a page may show pictures from this address."""
+    """Set up layout, language, error handlers and security headers.
+
+    Args:
+        pictures: the site that pages may show pictures from.
+    """
     app.config[PICTURES] = pictures
     app.session_interface = _Sessions()
     app.request_class = _Request

@@ -1,14 +1,12 @@
-"""Gunicorn's threaded worker, with the waiting for slow clients taken out of its threads.
+"""Gunicorn's threaded worker, without waiting for slow clients in its threads.
 
-The main loop collects what a client sends. A thread gets the connection when the whole request is
-there, so a client that is silent, or sends one byte every few seconds, costs a socket and no
-thread. Gunicorn's own parser reads the request afterwards; what is looked at here only decides
-when it may, and a wrong guess ends in its `400`.
+The main loop collects what a client sends. A thread gets the connection once the request is
+complete, so a slow client costs a socket, but no thread. Gunicorn's own parser reads the request
+afterwards; a wrong guess here ends in its `400`.
 
-Webhooks and pages have threads of their own: neither can use up those of the other. Webhooks are
-served in batches: the application is called for each, then each is answered. What an application
-does only when the server asks for the body (`core.kit.web.DeferredResponse`), such as waiting for a
-commit, is done once for all of them.
+Webhooks and pages have separate threads. Webhooks are served in batches: the application is called
+for each, then each is answered, so that what an application does only when the server asks for the
+body (`core.kit.web.DeferredResponse`), such as waiting for a commit, is done once for all of them.
 
     gunicorn -k core.kit.web_worker.BufferingWorker "combined_server:create_web()"
 """
@@ -36,22 +34,22 @@ REQUEST_SECONDS = 10.0
 """From the first byte of a request to its last."""
 
 ANSWER_SECONDS = 30.0
-"""For each piece of an answer, however slowly its client reads."""
+"""For each piece of an answer."""
 
 WEBHOOK_ANSWER_SECONDS = 2.0
-"""The same for webhooks, whose answers fit into any buffer, and which wait for each other."""
+"""The same for webhooks, which wait for each other."""
 
 SERVING = 2
-"""Threads for webhooks as long as none is held up."""
+"""Threads for webhooks while none is delayed."""
 
 MOST_TOGETHER = 16
-"""Webhooks of which a thread calls the application before it writes the first one's answer."""
+"""Largest batch of webhooks."""
 
-HELD_UP = 0.1
+DELAY_SECONDS = 0.1
 """Seconds that a webhook waits for a thread before another one is started."""
 
 CLOSING_SECONDS = 2.0
-"""How long a client may take to notice that the connection is closed."""
+"""How long a client has to close its side of the connection."""
 
 MOST_HEAD = 65_536
 """Bytes of a request line and headers. Gunicorn's own limits are lower than this."""
@@ -100,19 +98,19 @@ class Connection(TConn):
         self.initialized = True
 
     def recv(self, size: int) -> bytes:
-        """For gunicorn's parser: what has arrived. Nothing more is the end; it never waits."""
+        """For gunicorn's parser: what has arrived; it never waits."""
         piece = bytes(self.received[:size])
         del self.received[:size]
         self.ran_dry = not piece
         return piece
 
     def take_back(self) -> None:
-        """What the parser has read ahead belongs to the next request."""
+        """Keep what the parser has read ahead for the next request."""
         if self.parser is not None:
             self.received[:0] = self.parser.unreader.take_buffered()
 
     def is_whole(self) -> bool:
-        """Whether a thread has all it needs: the request, or enough of it to decline it."""
+        """Whether the request is complete, or too large."""
         end = self.received.find(b"\r\n\r\n") + 4
         if end < 4:
             return len(self.received) > MOST_HEAD
@@ -131,7 +129,7 @@ class BufferingWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: set[Connection] = set()
-        self._look_at = 0.0
+        self._next_check = 0.0
         self._pages: ThreadPoolExecutor | None = None
         self._webhooks: deque[tuple[float, Connection]] = deque()
         self._serving = 0
@@ -177,7 +175,7 @@ class BufferingWorker(ThreadWorker):
             self._drop_oldest()
 
     def _hold(self, connection: Connection, state: _State, seconds: float) -> None:
-        """Wait for what the client does next, for at most so long."""
+        """Wait for the client's next bytes, or for the deadline."""
         connection.state = state
         connection.deadline = time.monotonic() + seconds
         connection.sock.setblocking(False)
@@ -231,10 +229,10 @@ class BufferingWorker(ThreadWorker):
         )
 
     def _serve_webhooks(self) -> None:
-        """Let a few threads take all that comes: the more threads take turns with the interpreter,
-        the longer each webhook takes. Another one helps where they are held up."""
+        """Serve webhooks with few threads, because switching between threads makes each webhook
+        slower; add one while webhooks are delayed."""
         if self._webhooks and (
-            self._serving < SERVING or self._webhooks[0][0] + HELD_UP < time.monotonic()
+            self._serving < SERVING or self._webhooks[0][0] + DELAY_SECONDS < time.monotonic()
         ):
             self._serving += 1
             self.tpool.submit(self._serve_batches)
@@ -253,10 +251,10 @@ class BufferingWorker(ThreadWorker):
             self.method_queue.defer(self._stop_serving)
 
     def _call_batch(self) -> list[tuple[Connection, bool]]:
-        """Call the application for the webhooks that have come; beside each, whether its body was
-        read to the end. One that takes long is the last of its batch."""
+        """Call the application for the webhooks that have arrived; returns each with whether its
+        body was read to the end. A slow one is the last of its batch."""
         called: list[tuple[Connection, bool]] = []
-        until = time.monotonic() + HELD_UP
+        until = time.monotonic() + DELAY_SECONDS
         with suppress(IndexError):
             while len(called) < MOST_TOGETHER and time.monotonic() < until:
                 connection = self._webhooks.popleft()[1]
@@ -275,8 +273,8 @@ class BufferingWorker(ThreadWorker):
         return is_called
 
     def _steps(self, req: Any, conn: Connection) -> Iterator[bool]:
-        """What gunicorn does in `handle_request`, in two steps: call the application, and write its
-        answer. Yields whether the connection can be kept."""
+        """Gunicorn's `handle_request` in two steps: call the application, then write its answer.
+        Yields whether the connection can be kept."""
         began = datetime.now()
         answer, environ = wsgi.create(req, conn.sock, conn.client, conn.server, self.cfg)
         environ["wsgi.multithread"] = True
@@ -334,8 +332,8 @@ class BufferingWorker(ThreadWorker):
             self._dispatch_if_whole(conn)
 
     def _close_gently(self, connection: Connection) -> None:
-        """Let the client read the answer before the connection is gone. Gunicorn itself waits for
-        that in its main loop, for up to two seconds in which it serves nobody."""
+        """Let the client read the answer first. Gunicorn waits for that in its main loop, for up to
+        two seconds in which it serves nobody."""
         try:
             connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -354,9 +352,9 @@ class BufferingWorker(ThreadWorker):
     def murder_pending(self) -> None:
         """Called by gunicorn in every turn of its loop."""
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._next_check:
             return
-        self._look_at = now + 0.5
+        self._next_check = now + 0.5
         self._serve_webhooks()
         for connection in [one for one in self._held if one.deadline <= now]:
             if connection.state == "receiving":

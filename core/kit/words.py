@@ -1,7 +1,6 @@
-"""Words shown to people pass through here, English being the source (gettext, catalogues by Babel).
+"""Translations of what people read, from English (gettext, catalogues by Babel).
 
-Use `_("...")` where a sentence is made and `speak(language)` around the making of it. Templates
-have Jinja's own `{% trans %}`, which `core.kit.web` ties to `_` and `ngettext` here.
+Use `_("...")` where a sentence is made, inside `speak(language)`. Templates use `{% trans %}`.
 """
 
 import gettext
@@ -24,18 +23,18 @@ def _catalogue(language: str) -> gettext.NullTranslations:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """What can be spoken: English, and what there is a catalogue for."""
+    """English, and every language with a catalogue."""
     found = {path.parent.parent.name for path in LOCALE_DIR.glob("*/LC_MESSAGES/regulars.mo")}
     return tuple(sorted({SOURCE_LANGUAGE, *found}))
 
 
 def _(message: str) -> str:
-    """The message in the language being spoken."""
+    """The message in the current language."""
     return _catalogue(_language.get()).gettext(message)
 
 
 def ngettext(one: str, many: str, count: int) -> str:
-    """The form for `count`, as the catalogue has it."""
+    """The form for `count`."""
     return _catalogue(_language.get()).ngettext(one, many, count)
 
 
@@ -45,13 +44,13 @@ def plural(one: str, many: str, count: int) -> str:
 
 
 def spoken() -> str:
-    """The language being spoken, such as "en"."""
+    """The current language, such as "en"."""
     return _language.get()
 
 
 @contextmanager
 def speak(language: str) -> Iterator[None]:
-    """Speak this language inside the block; an unknown one falls back to English."""
+    """Use this language inside the block; an unknown one falls back to English."""
     token = _language.set(language)
     try:
         yield
