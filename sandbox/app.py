@@ -8,19 +8,19 @@ from aiohttp import web
 
 from sandbox import control
 from sandbox.change_feed import ChangeFeed
-from sandbox.discord.keep import keeping
 from sandbox.discord.routes import routes as discord_routes
-from sandbox.discord.world import DiscordWorld
-from sandbox.drand.beacon import PretendBeacon
+from sandbox.discord.state import FakeDiscord
+from sandbox.discord.storage import persisted
+from sandbox.drand.beacon import FakeBeacon
 from sandbox.drand.routes import routes as drand_routes
 from sandbox.faults import Faults, FaultValue
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
-from sandbox.kick.world import KickWorld
+from sandbox.kick.state import FakeKick
 from sandbox.page.page import routes as page_routes
 from sandbox.people import PEOPLE
 from sandbox.shuffle.routes import routes as shuffle_routes
-from sandbox.shuffle.world import ShuffleWorld
+from sandbox.shuffle.world import FakeShuffle
 
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings that lead it to this sandbox."""
@@ -51,7 +51,7 @@ class SandboxSettings:
 def build(settings: SandboxSettings) -> web.Application:
     """The application with every part's routes; its worlds live and die with it."""
     changes, faults = ChangeFeed(), Faults()
-    kick = KickWorld(
+    kick = FakeKick(
         PEOPLE,
         changes,
         faults,
@@ -60,9 +60,9 @@ def build(settings: SandboxSettings) -> web.Application:
         redirect_uris=settings.redirect_uris,
         signing_key=settings.signing_key,
     )
-    discord = DiscordWorld(PEOPLE, changes, faults, settings.base_url)
-    beacon = PretendBeacon(faults, settings.base_url)
-    shuffle = ShuffleWorld(changes, faults, settings.base_url)
+    discord = FakeDiscord(PEOPLE, changes, faults, settings.base_url)
+    beacon = FakeBeacon(faults, settings.base_url)
+    shuffle = FakeShuffle(changes, faults, settings.base_url)
     faults.redefine(settings.defaults)
     app = web.Application(middlewares=[control.control_errors], client_max_size=MOST_BODY_BYTES)
     app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
@@ -76,7 +76,7 @@ def build(settings: SandboxSettings) -> web.Application:
     )
     app.cleanup_ctx.append(kick.running)
     if settings.discord_file is not None:
-        app.cleanup_ctx.append(keeping(discord, settings.discord_file))
+        app.cleanup_ctx.append(persisted(discord, settings.discord_file))
 
     async def end_long_requests(_app: web.Application) -> None:
         changes.close()

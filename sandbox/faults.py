@@ -1,30 +1,28 @@
-"""Switches by which the pretend world misbehaves on request.
-
-Each part of the world declares its own.
-"""
+"""Fault injection: the switches that make a fake service fail on request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FaultValue = bool | int | float | str
-FaultKind = type[bool] | type[int] | type[float] | type[str]
+FaultTable = Mapping[str, tuple[FaultValue, str]]
+"""Name -> default (whose type is the switch's type) and one sentence of help."""
 
 
 @dataclass
 class Fault:
-    """One switch: its type, what it is when nobody touched it, and one sentence for people."""
+    """One switch."""
 
     name: str
-    kind: FaultKind
     default: FaultValue
     help: str
     value: FaultValue
 
-    def check(self, value: object) -> FaultValue:
-        """The value in this switch's type.
+    @property
+    def kind(self) -> type[FaultValue]:
+        return type(self.default)
 
-        ValueError if it does not fit. An int will do for a float.
-        """
+    def check(self, value: object) -> FaultValue:
+        """The value in this switch's type (an int is accepted for a float), else ValueError."""
         if self.kind is float and type(value) is int:
             return float(value)
         if type(value) is self.kind and isinstance(value, bool | int | float | str):
@@ -38,26 +36,24 @@ class Faults:
 
     _faults: dict[str, Fault] = field(default_factory=dict)
 
-    def declare(self, name: str, *, kind: FaultKind, default: FaultValue, help: str) -> None:
-        """Add a switch; declaring a name twice is a mistake in the sandbox."""
-        if name in self._faults:
-            raise ValueError(f"fault {name} is declared twice")
-        self._faults[name] = Fault(name, kind, default, help, default)
+    def declare(self, table: FaultTable) -> None:
+        """Add switches; declaring a name twice is a ValueError."""
+        for name, (default, text) in table.items():
+            if name in self._faults:
+                raise ValueError(f"fault {name} is declared twice")
+            self._faults[name] = Fault(name, default, text, default)
 
     def get(self, name: str) -> FaultValue:
-        """The present value."""
         return self._faults[name].value
 
     def flag(self, name: str) -> bool:
-        """Whether a switch is on: a true bool, a number above zero, a text that is not empty."""
+        """Whether a switch is on: true, a number other than 0, or a non-empty text."""
         return bool(self.get(name))
 
     def number(self, name: str) -> int:
-        """The present value of an int switch."""
         return int(self.get(name))
 
     def seconds(self, name: str) -> float:
-        """The present value of a float switch."""
         return float(self.get(name))
 
     def set(self, name: str, value: object) -> None:
@@ -66,7 +62,7 @@ class Faults:
         fault.value = fault.check(value)
 
     def take(self, name: str) -> bool:
-        """Use up one of "the next N": True (and one fewer left) while the count is above zero."""
+        """Use up one of "the next N": True while the count is above zero."""
         fault = self._faults[name]
         if fault.kind is not int:
             raise ValueError(f"{name} is not a counted fault")
@@ -82,7 +78,7 @@ class Faults:
             fault.value = fault.default
 
     def redefine(self, defaults: Mapping[str, FaultValue]) -> None:
-        """Other defaults than those declared, such as longer deadlines where a machine is slow."""
+        """Replace declared defaults, for example with longer deadlines on a slow machine."""
         for name, value in defaults.items():
             fault = self._faults[name]
             fault.default = fault.value = fault.check(value)
@@ -90,11 +86,11 @@ class Faults:
     def snapshot(self) -> dict[str, dict[str, object]]:
         """``{name: {value, kind, default, help}}``, JSON-able."""
         return {
-            fault.name: {
+            name: {
                 "value": fault.value,
                 "kind": fault.kind.__name__,
                 "default": fault.default,
                 "help": fault.help,
             }
-            for fault in self._faults.values()
+            for name, fault in self._faults.items()
         }

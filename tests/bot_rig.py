@@ -17,7 +17,7 @@ from core.kit.database import Database
 from core.kit.feature import Feature
 from core.kit.services import Services
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.serve import on_thread
 from tests.clean import cleaned
 from tests.kick.rig import settings

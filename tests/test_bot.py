@@ -22,7 +22,7 @@ from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.settings import Settings
 from core.slot_calls import feature as slot_calls
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import bot_in_discord
 from tests.patience import LENIENT, until, until_async
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 CDN_PREFIX = "/discord/cdn"
 _SIDE = 16
 _COLORS = ((88, 101, 242), (87, 242, 135), (254, 231, 92), (235, 69, 158), (237, 66, 69))
 
 
-def routes(world: DiscordWorld) -> list[web.RouteDef]:
+def routes(discord: FakeDiscord) -> list[web.RouteDef]:
     async def attachment(request: web.Request) -> web.Response:
-        found = world.attachments.get(int(request.match_info["attachment_id"]))
+        found = discord.attachments.get(int(request.match_info["attachment_id"]))
         if found is None:
             return web.Response(status=404, text="not here")
         return web.Response(body=found.data, headers={"Content-Type": found.content_type})

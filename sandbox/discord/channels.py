@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sandbox.discord import payloads, scenery
+from sandbox.discord import payloads, seed
 from sandbox.discord.errors import ApiError, FormErrors, Json
 from sandbox.discord.models import (
     DM_CHANNEL,
@@ -20,66 +20,66 @@ from sandbox.discord.models import (
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 
-def direct(world: DiscordWorld, user_id: int) -> Channel:
+def direct(discord: FakeDiscord, user_id: int) -> Channel:
     """The DM between the bot and a person, made when first needed."""
-    if user_id not in world.users or user_id == world.bot.id:
+    if user_id not in discord.users or user_id == discord.bot.id:
         raise ApiError(400, 50033, "Invalid Recipient(s)")
-    if user_id not in world.direct:
-        channel_id = scenery.direct_channel_id(user_id)
-        world.direct[user_id] = Channel(channel_id, "", kind=DM_CHANNEL, recipient_id=user_id)
-    return world.direct[user_id]
+    if user_id not in discord.direct:
+        channel_id = seed.direct_channel_id(user_id)
+        discord.direct[user_id] = Channel(channel_id, "", kind=DM_CHANNEL, recipient_id=user_id)
+    return discord.direct[user_id]
 
 
-def create(world: DiscordWorld, guild: Guild, fields: Mapping[str, Any]) -> Channel:
+def create(discord: FakeDiscord, guild: Guild, fields: Mapping[str, Any]) -> Channel:
     """A new text channel at the end of the list."""
     _check(fields, needs_name=True)
     channel = Channel(
-        world.ids.next(), "", TEXT_CHANNEL, guild_id=guild.id, position=len(guild.channels)
+        discord.ids.next(), "", TEXT_CHANNEL, guild_id=guild.id, position=len(guild.channels)
     )
     _apply(channel, fields)
     guild.channels[channel.id] = channel
-    _tell(world, "CHANNEL_CREATE", channel)
+    _tell(discord, "CHANNEL_CREATE", channel)
     return channel
 
 
-def update(world: DiscordWorld, channel: Channel, fields: Mapping[str, Any]) -> None:
+def update(discord: FakeDiscord, channel: Channel, fields: Mapping[str, Any]) -> None:
     _check(fields, needs_name=False)
     _apply(channel, fields)
-    _tell(world, "CHANNEL_UPDATE", channel)
+    _tell(discord, "CHANNEL_UPDATE", channel)
 
 
-def delete(world: DiscordWorld, channel: Channel) -> None:
+def delete(discord: FakeDiscord, channel: Channel) -> None:
     assert channel.guild_id is not None
-    _tell(world, "CHANNEL_DELETE", channel)
-    del world.guild(channel.guild_id).channels[channel.id]
+    _tell(discord, "CHANNEL_DELETE", channel)
+    del discord.guild(channel.guild_id).channels[channel.id]
 
 
 def set_overwrite(
-    world: DiscordWorld, channel: Channel, target_id: int, allow: int, deny: int
+    discord: FakeDiscord, channel: Channel, target_id: int, allow: int, deny: int
 ) -> None:
     """What a role or member may and may not do here; both zero takes the overwrite away."""
     assert channel.guild_id is not None
-    is_role = target_id in world.guild(channel.guild_id).roles
+    is_role = target_id in discord.guild(channel.guild_id).roles
     kind = ROLE_OVERWRITE if is_role else MEMBER_OVERWRITE
     if allow or deny:
         channel.overwrites[target_id] = Overwrite(target_id, kind, allow, deny)
     else:
         channel.overwrites.pop(target_id, None)
-    _tell(world, "CHANNEL_UPDATE", channel)
+    _tell(discord, "CHANNEL_UPDATE", channel)
 
 
-def bot_access(world: DiscordWorld, channel: Channel) -> str:
+def bot_access(discord: FakeDiscord, channel: Channel) -> str:
     """What the bot may do in a channel: "full", "read" or "none"."""
-    granted = world.permissions_in(channel, world.bot.id)
+    granted = discord.permissions_in(channel, discord.bot.id)
     if not granted & Permission.VIEW_CHANNEL:
         return "none"
     return "full" if granted & Permission.SEND_MESSAGES else "read"
 
 
-def set_bot_access(world: DiscordWorld, channel: Channel, access: str) -> None:
+def set_bot_access(discord: FakeDiscord, channel: Channel, access: str) -> None:
     """Close a channel to the bot, or open it again, with an overwrite of its own, as an admin does.
 
     The bot hears of it. Then Discord answers 50001 where it may see nothing, and 50013 where it may
@@ -87,7 +87,7 @@ def set_bot_access(world: DiscordWorld, channel: Channel, access: str) -> None:
     """
     view, send = int(Permission.VIEW_CHANNEL), int(Permission.SEND_MESSAGES)
     allow, deny = {"full": (view | send, 0), "read": (view, send), "none": (0, view)}[access]
-    set_overwrite(world, channel, world.bot.id, allow, deny)
+    set_overwrite(discord, channel, discord.bot.id, allow, deny)
 
 
 def _check(fields: Mapping[str, Any], *, needs_name: bool) -> None:
@@ -126,16 +126,16 @@ def _overwrite(one: Mapping[str, Any]) -> Overwrite:
     return Overwrite(int(one["id"]), int(one["type"]), allow, deny)
 
 
-def _tell(world: DiscordWorld, event: str, channel: Channel) -> None:
+def _tell(discord: FakeDiscord, event: str, channel: Channel) -> None:
     """Bots hear of all channels of a guild, also of those they cannot view."""
     assert channel.guild_id is not None
-    world.tell_guild(event, payloads.channel(world, channel), channel.guild_id)
-    world.changes.publish("discord.channel", channel_id=str(channel.id))
+    discord.tell_guild(event, payloads.channel(discord, channel), channel.guild_id)
+    discord.changes.publish("discord.channel", channel_id=str(channel.id))
 
 
-def type_in(world: DiscordWorld, channel: Channel, user_id: int) -> None:
+def type_in(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
     """ "... is typing": needs Send Messages, as typing without it shows nothing."""
-    world.require(channel, user_id, Permission.SEND_MESSAGES)
+    discord.require(channel, user_id, Permission.SEND_MESSAGES)
     data: Json = {
         "channel_id": str(channel.id),
         "user_id": str(user_id),
@@ -143,6 +143,6 @@ def type_in(world: DiscordWorld, channel: Channel, user_id: int) -> None:
     }
     if channel.guild_id is not None:
         data["guild_id"] = str(channel.guild_id)
-        data["member"] = payloads.member(world, world.member(channel.guild_id, user_id))
-    world.tell_channel("TYPING_START", data, channel)
-    world.changes.publish("discord.typing", channel_id=str(channel.id), user_id=str(user_id))
+        data["member"] = payloads.member(discord, discord.member(channel.guild_id, user_id))
+    discord.tell_channel("TYPING_START", data, channel)
+    discord.changes.publish("discord.typing", channel_id=str(channel.id), user_id=str(user_id))

@@ -10,7 +10,7 @@ from sandbox.discord.models import Channel, Command
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 CHAT_INPUT = 1
 SUB_COMMAND = 1
@@ -34,54 +34,54 @@ _SPEC_KEYS = (
 _CONTEXT_GUILD, _CONTEXT_BOT_DM = 0, 1
 
 
-def registered(world: DiscordWorld, guild_id: int | None) -> list[Command]:
+def registered(discord: FakeDiscord, guild_id: int | None) -> list[Command]:
     """The commands of exactly this scope; None is the global one."""
-    return [c for c in world.commands.values() if c.guild_id == guild_id]
+    return [c for c in discord.commands.values() if c.guild_id == guild_id]
 
 
-def overwrite_all(world: DiscordWorld, guild_id: int | None, bodies: list[Json]) -> list[Command]:
+def overwrite_all(discord: FakeDiscord, guild_id: int | None, bodies: list[Json]) -> list[Command]:
     """Replace a scope's commands by these. One that keeps its name and type keeps its id."""
     _check_bodies(bodies)
-    kept = [_stored(world, guild_id, body) for body in bodies]
-    for old in registered(world, guild_id):
+    kept = [_stored(discord, guild_id, body) for body in bodies]
+    for old in registered(discord, guild_id):
         if old.id not in {one.id for one in kept}:
-            del world.commands[old.id]
-    world.changes.publish("discord.commands")
+            del discord.commands[old.id]
+    discord.changes.publish("discord.commands")
     return kept
 
 
-def upsert(world: DiscordWorld, guild_id: int | None, body: Json) -> tuple[Command, bool]:
+def upsert(discord: FakeDiscord, guild_id: int | None, body: Json) -> tuple[Command, bool]:
     """Create, or replace the one with the same name and type; says whether it is new."""
     _check_bodies([body])
-    is_new = _same(world, guild_id, body) is None
-    stored = _stored(world, guild_id, body)
-    world.changes.publish("discord.commands")
+    is_new = _same(discord, guild_id, body) is None
+    stored = _stored(discord, guild_id, body)
+    discord.changes.publish("discord.commands")
     return stored, is_new
 
 
-def get(world: DiscordWorld, guild_id: int | None, command_id: int) -> Command:
-    found = world.commands.get(command_id)
+def get(discord: FakeDiscord, guild_id: int | None, command_id: int) -> Command:
+    found = discord.commands.get(command_id)
     if found is None or found.guild_id != guild_id:
         raise unknown("application command")
     return found
 
 
-def _same(world: DiscordWorld, guild_id: int | None, body: Json) -> Command | None:
+def _same(discord: FakeDiscord, guild_id: int | None, body: Json) -> Command | None:
     kind = int(body.get("type") or CHAT_INPUT)
-    in_scope = registered(world, guild_id)
+    in_scope = registered(discord, guild_id)
     return next((c for c in in_scope if (c.name, c.kind) == (body["name"], kind)), None)
 
 
-def _stored(world: DiscordWorld, guild_id: int | None, body: Json) -> Command:
+def _stored(discord: FakeDiscord, guild_id: int | None, body: Json) -> Command:
     spec = {key: body[key] for key in _SPEC_KEYS if key in body}
     if spec.get("default_member_permissions") is not None:
         spec["default_member_permissions"] = str(spec["default_member_permissions"])
-    old = _same(world, guild_id, body)
-    command_id = world.ids.next() if old is None else old.id
-    version = old.version if old is not None and old.spec == spec else world.ids.next()
+    old = _same(discord, guild_id, body)
+    command_id = discord.ids.next() if old is None else old.id
+    version = old.version if old is not None and old.spec == spec else discord.ids.next()
     kind = int(body.get("type") or CHAT_INPUT)
     command = Command(command_id, version, body["name"], kind, guild_id, spec)
-    world.commands[command_id] = command
+    discord.commands[command_id] = command
     return command
 
 
@@ -138,31 +138,31 @@ def _check_options(options: list[Json], path: list[str | int], errors: FormError
 # -- who may use which ---------------------------------------------------------------------------
 
 
-def find_for(world: DiscordWorld, channel: Channel, name: str) -> Command:
+def find_for(discord: FakeDiscord, channel: Channel, name: str) -> Command:
     """The slash command a person reaches in this channel; a guild's own goes before a global."""
     scopes = [channel.guild_id, None] if channel.guild_id is not None else [None]
     for guild_id in scopes:
-        for command in registered(world, guild_id):
+        for command in registered(discord, guild_id):
             if (command.name, command.kind) == (name, CHAT_INPUT):
                 return command
     raise unknown("application command")
 
 
-def may_use(world: DiscordWorld, command: Command, channel: Channel, user_id: int) -> bool:
+def may_use(discord: FakeDiscord, command: Command, channel: Channel, user_id: int) -> bool:
     """Whether Discord offers the command to this person here.
 
     `default_member_permissions` null is everybody, "0" administrators only.
     """
     if not _fits_context(command, channel):
         return False
-    granted = world.permissions_in(channel, user_id)
+    granted = discord.permissions_in(channel, user_id)
     if channel.guild_id is None:
         return bool(granted)
     if not granted & Permission.USE_APPLICATION_COMMANDS:
         return False
     if granted & Permission.ADMINISTRATOR:
         return True
-    if (chosen := _chosen_by_admins(world, command, channel.guild_id, user_id)) is not None:
+    if (chosen := _chosen_by_admins(discord, command, channel.guild_id, user_id)) is not None:
         return chosen
     needed = command.spec.get("default_member_permissions")
     if needed is None:
@@ -171,12 +171,12 @@ def may_use(world: DiscordWorld, command: Command, channel: Channel, user_id: in
 
 
 def _chosen_by_admins(
-    world: DiscordWorld, command: Command, guild_id: int, user_id: int
+    discord: FakeDiscord, command: Command, guild_id: int, user_id: int
 ) -> bool | None:
     """What Server Settings -> Integrations says about the person's roles; None where nothing. One
     role that may is enough."""
-    chosen = world.command_roles.get((guild_id, command.name), {})
-    member = world.member(guild_id, user_id)
+    chosen = discord.command_roles.get((guild_id, command.name), {})
+    member = discord.member(guild_id, user_id)
     said = [chosen[role_id] for role_id in [guild_id, *member.roles] if role_id in chosen]
     return any(said) if said else None
 

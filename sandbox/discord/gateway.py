@@ -16,7 +16,7 @@ from sandbox.discord.errors import Json
 from sandbox.discord.session import Connection, Op, Session
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 MEMBERS_PER_CHUNK = 1_000
 CLOSE_SECONDS = 0.2
@@ -37,8 +37,8 @@ class CloseConnection(Exception):
 class Gateway:
     """All sessions and connections of the bot."""
 
-    def __init__(self, world: DiscordWorld) -> None:
-        self._world = world
+    def __init__(self, discord: FakeDiscord) -> None:
+        self._discord = discord
         self.sessions: dict[str, Session] = {}
         self.connections: set[Connection] = set()
 
@@ -46,10 +46,10 @@ class Gateway:
 
     def dispatch(self, event: str, data: Json, guild_id: int | None) -> None:
         """Tell every session that may hear it. `guild_id` None is a direct message."""
-        if event == "MESSAGE_CREATE" and self._world.faults.take("discord.gateway.drop_messages"):
+        if event == "MESSAGE_CREATE" and self._discord.faults.take("discord.gateway.drop_messages"):
             return
         self._forget_expired()
-        if self._world.faults.flag("discord.gateway.stopped"):
+        if self._discord.faults.flag("discord.gateway.stopped"):
             self.kill()
         for session in self.sessions.values():
             if self._hears(session, event, guild_id):
@@ -63,7 +63,7 @@ class Gateway:
     def _readable(self, session: Session, event: str, data: Json) -> Json:
         if session.intents & intent_rules.Intent.MESSAGE_CONTENT:
             return data
-        return intent_rules.without_content(event, data, bot_id=self._world.bot.id)
+        return intent_rules.without_content(event, data, bot_id=self._discord.bot.id)
 
     def _forget_expired(self) -> None:
         for session in [s for s in self.sessions.values() if s.expired]:
@@ -103,7 +103,7 @@ class Gateway:
     # -- serving a connection ----------------------------------------------------------------
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        if self._world.faults.flag("discord.gateway.stopped"):
+        if self._discord.faults.flag("discord.gateway.stopped"):
             return web.Response(status=503, text="The gateway is down.")
         try:
             pack = pack_for(request.query.get("compress"))
@@ -128,7 +128,7 @@ class Gateway:
             if request.transport is not None:
                 request.transport.abort()
 
-        connection = Connection(socket, self._world.faults, pack=pack, abort=abort)
+        connection = Connection(socket, self._discord.faults, pack=pack, abort=abort)
         self.connections.add(connection)
         return connection
 
@@ -140,10 +140,10 @@ class Gateway:
         session.detach(connection)
         if connection.socket.close_code in _CLIENT_CLOSED_FOR_GOOD and session.connection is None:
             self.sessions.pop(session.id, None)
-        self._world.changes.publish("discord.gateway", connected=self.connected)
+        self._discord.changes.publish("discord.gateway", connected=self.connected)
 
     async def _converse(self, connection: Connection) -> None:
-        interval_ms = self._world.faults.number("discord.gateway.heartbeat_ms")
+        interval_ms = self._discord.faults.number("discord.gateway.heartbeat_ms")
         await connection.send(Op.HELLO, {"heartbeat_interval": interval_ms, "_trace": []})
         patience = max(0.5, 2.5 * interval_ms / 1000)
         while True:
@@ -162,7 +162,7 @@ class Gateway:
         except (ValueError, TypeError, KeyError):
             raise CloseConnection(4002, "Error while decoding payload.") from None
         if op == Op.HEARTBEAT:
-            if not self._world.faults.flag("discord.gateway.frozen"):
+            if not self._discord.faults.flag("discord.gateway.frozen"):
                 await connection.send(Op.HEARTBEAT_ACK, None)
         elif op == Op.IDENTIFY:
             self._identify(connection, data)
@@ -178,12 +178,12 @@ class Gateway:
     def _identify(self, connection: Connection, data: Json) -> None:
         if connection.session is not None:
             raise CloseConnection(4005, "Already authenticated.")
-        if data.get("token") != self._world.token:
+        if data.get("token") != self._discord.token:
             raise CloseConnection(4004, "Authentication failed.")
         wanted = data.get("intents")
         if not isinstance(wanted, int) or wanted & ~intent_rules.KNOWN:
             raise CloseConnection(4013, "Invalid intent(s).")
-        refused = self._world.faults.flag("discord.gateway.refuse_intents")
+        refused = self._discord.faults.flag("discord.gateway.refuse_intents")
         if refused and wanted & intent_rules.PRIVILEGED:
             raise CloseConnection(4014, "Disallowed intent(s).")
         number, count = data.get("shard", (0, 1))
@@ -193,24 +193,24 @@ class Gateway:
         self.sessions[session.id] = session
         session.attach(connection)
         self._greet(session)
-        self._world.changes.publish("discord.gateway", connected=True)
+        self._discord.changes.publish("discord.gateway", connected=True)
 
     def _greet(self, session: Session) -> None:
         """READY lists the guilds as unavailable; a GUILD_CREATE for each follows."""
-        world = self._world
-        guilds = [g for g in world.bot_guilds() if session.sees_guild(g.id)]
+        discord = self._discord
+        guilds = [g for g in discord.bot_guilds() if session.sees_guild(g.id)]
         session.dispatch(
             "READY",
             {
                 "v": 10,
-                "user": payloads.own_user(world.bot),
+                "user": payloads.own_user(discord.bot),
                 "guilds": [{"id": str(g.id), "unavailable": True} for g in guilds],
                 "session_id": session.id,
                 "session_type": "normal",
-                "resume_gateway_url": world.gateway_url,
+                "resume_gateway_url": discord.gateway_url,
                 "shard": list(session.shard),
                 "application": {
-                    "id": str(world.bot.id),
+                    "id": str(discord.bot.id),
                     "flags": payloads.PRIVILEGED_INTENT_FLAGS,
                 },
                 "private_channels": [],
@@ -222,9 +222,9 @@ class Gateway:
         if not session.intents & intent_rules.Intent.GUILDS:
             return
         with_members = bool(session.intents & intent_rules.Intent.GUILD_PRESENCES)
-        late_ms = world.faults.number("discord.gateway.late_server_ms")
+        late_ms = discord.faults.number("discord.gateway.late_server_ms")
         for guild in guilds:
-            created = payloads.guild_create(world, guild, all_members=with_members)
+            created = payloads.guild_create(discord, guild, all_members=with_members)
             if late_ms and guild is guilds[-1]:
                 loop = asyncio.get_running_loop()
                 loop.call_later(late_ms / 1000, session.dispatch, "GUILD_CREATE", created)
@@ -232,7 +232,7 @@ class Gateway:
                 session.dispatch("GUILD_CREATE", created)
 
     async def _resume(self, connection: Connection, data: Json) -> None:
-        if data.get("token") != self._world.token:
+        if data.get("token") != self._discord.token:
             raise CloseConnection(4004, "Authentication failed.")
         session = self.sessions.get(str(data.get("session_id")))
         sequence = data.get("seq")
@@ -246,20 +246,20 @@ class Gateway:
         session.attach(connection)
         session.replay_after(int(data["seq"]))
         session.dispatch("RESUMED", {"_trace": []})
-        self._world.changes.publish("discord.gateway", connected=True)
+        self._discord.changes.publish("discord.gateway", connected=True)
 
     def _resumable(self, session: Session, sequence: object) -> bool:
-        if self._world.faults.flag("discord.gateway.no_resume"):
+        if self._discord.faults.flag("discord.gateway.no_resume"):
             self.sessions.pop(session.id, None)
             return False
         return isinstance(sequence, int) and session.can_replay_after(sequence)
 
     def _send_members(self, session: Session, data: Json) -> None:
         """GUILD_MEMBERS_CHUNK, which only the session that asked gets."""
-        guild = self._world.guilds.get(int(data.get("guild_id", 0)))
+        guild = self._discord.guilds.get(int(data.get("guild_id", 0)))
         if guild is None:
             return
-        found, not_found = self._world.query_members(
+        found, not_found = self._discord.query_members(
             guild, data.get("query"), _ids(data.get("user_ids")), int(data.get("limit") or 0)
         )
         pages = [
@@ -269,7 +269,7 @@ class Gateway:
         for index, page in enumerate(pages):
             chunk: Json = {
                 "guild_id": str(guild.id),
-                "members": [payloads.member(self._world, m) for m in page],
+                "members": [payloads.member(self._discord, m) for m in page],
                 "chunk_index": index,
                 "chunk_count": len(pages),
                 "not_found": [str(one) for one in not_found],

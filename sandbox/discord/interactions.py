@@ -24,7 +24,7 @@ from sandbox.discord.models import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 TOKEN_SECONDS = 15 * 60.0
 ATTACHMENT_LIMIT = 10 * 2**20
@@ -52,7 +52,7 @@ _ALLOWED = {
 
 
 def start(
-    world: DiscordWorld,
+    discord: FakeDiscord,
     kind: int,
     channel: Channel,
     user_id: int,
@@ -64,7 +64,7 @@ def start(
 ) -> Interaction:
     """Create an interaction and tell the bot: INTERACTION_CREATE."""
     one = Interaction(
-        id=world.ids.next(),
+        id=discord.ids.next(),
         token=secrets.token_urlsafe(48),
         kind=kind,
         user_id=user_id,
@@ -76,26 +76,26 @@ def start(
         message_id=None if message is None else message.id,
         parent_id=parent_id,
     )
-    world.interactions[one.id] = one
-    event = _payload(world, one, channel, message)
-    world.gateway.dispatch("INTERACTION_CREATE", event, channel.guild_id)
+    discord.interactions[one.id] = one
+    event = _payload(discord, one, channel, message)
+    discord.gateway.dispatch("INTERACTION_CREATE", event, channel.guild_id)
     return one
 
 
 def _payload(
-    world: DiscordWorld, one: Interaction, channel: Channel, message: Message | None
+    discord: FakeDiscord, one: Interaction, channel: Channel, message: Message | None
 ) -> Json:
-    granted = world.permissions_in(channel, one.user_id)
+    granted = discord.permissions_in(channel, one.user_id)
     payload: Json = {
         "id": str(one.id),
-        "application_id": str(world.bot.id),
+        "application_id": str(discord.bot.id),
         "type": one.kind,
         "token": one.token,
         "version": 1,
         "data": one.data,
         "channel_id": str(channel.id),
-        "channel": payloads.interaction_channel(world, channel, granted),
-        "app_permissions": str(world.permissions_in(channel, world.bot.id)),
+        "channel": payloads.interaction_channel(discord, channel, granted),
+        "app_permissions": str(discord.permissions_in(channel, discord.bot.id)),
         "locale": "en-US",
         "entitlements": [],
         "entitlement_sku_ids": [],
@@ -104,10 +104,10 @@ def _payload(
         "attachment_size_limit": ATTACHMENT_LIMIT,
     }
     if message is not None:
-        payload["message"] = message_payloads.message(world, message)
+        payload["message"] = message_payloads.message(discord, message)
     if one.guild_id is None:
-        return payload | {"user": payloads.user(world.user(one.user_id))}
-    member = payloads.member(world, world.member(one.guild_id, one.user_id))
+        return payload | {"user": payloads.user(discord.user(one.user_id))}
+    member = payloads.member(discord, discord.member(one.guild_id, one.user_id))
     return payload | {
         "guild_id": str(one.guild_id),
         "guild": {"id": str(one.guild_id), "locale": "en-US", "features": []},
@@ -119,30 +119,30 @@ def _payload(
 # -- the bot's first answer ----------------------------------------------------------------------
 
 
-def find(world: DiscordWorld, interaction_id: int, token: str) -> Interaction:
+def find(discord: FakeDiscord, interaction_id: int, token: str) -> Interaction:
     """For a callback: 10062 if it never existed, 40060 if answered, 10062 if too late."""
-    one = world.interactions.get(interaction_id)
+    one = discord.interactions.get(interaction_id)
     if one is None or one.token != token:
         raise unknown("interaction")
     if one.answer is not None:
         raise ApiError(400, 40060, "Interaction has already been acknowledged.")
-    deadline = world.faults.number("discord.interactions.deadline_ms") / 1000
+    deadline = discord.faults.number("discord.interactions.deadline_ms") / 1000
     if time.monotonic() - one.born > deadline:
         raise unknown("interaction")
     return one
 
 
-def answer(world: DiscordWorld, one: Interaction, body: Json, files: tuple[Upload, ...]) -> Json:
+def answer(discord: FakeDiscord, one: Interaction, body: Json, files: tuple[Upload, ...]) -> Json:
     """Carry out a callback; returns what `with_response=1` asks for."""
     kind, data = body.get("type"), body.get("data") or {}
     _check_kind(one, kind)
     message: Message | None = None
     if kind == Callback.MESSAGE:
-        message = _first_message(world, one, _read(data, files))
+        message = _first_message(discord, one, _read(data, files))
     elif kind == Callback.DEFERRED_MESSAGE:
-        message = _loading_message(world, one, int(data.get("flags") or 0))
+        message = _loading_message(discord, one, int(data.get("flags") or 0))
     elif kind in _ON_MESSAGE:
-        message = _update_source(world, one, kind, data, files)
+        message = _update_source(discord, one, kind, data, files)
     elif kind == Callback.MODAL:
         one.modal = _modal(data)
     elif kind == Callback.AUTOCOMPLETE:
@@ -150,8 +150,8 @@ def answer(world: DiscordWorld, one: Interaction, body: Json, files: tuple[Uploa
     one.answer = int(kind or 0)
     if kind not in (Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE):
         one.settled.set()
-    world.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
-    return _callback_response(world, one, message)
+    discord.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
+    return _callback_response(discord, one, message)
 
 
 def _check_kind(one: Interaction, kind: Any) -> None:
@@ -177,26 +177,26 @@ def _modal(data: Json) -> Json:
 
 
 def _first_message(
-    world: DiscordWorld, one: Interaction, draft: Draft, more_flags: int = 0
+    discord: FakeDiscord, one: Interaction, draft: Draft, more_flags: int = 0
 ) -> Message:
-    message = _compose(world, one, draft)
+    message = _compose(discord, one, draft)
     message.flags |= more_flags
     message.kind = MessageType.CHAT_INPUT_COMMAND
     if one.kind != InteractionType.COMMAND:
         message.kind = MessageType.REPLY if one.message_id is not None else MessageType.DEFAULT
     if message.kind == MessageType.REPLY and one.message_id is not None:
-        channel = world.channel(one.channel_id)
+        channel = discord.channel(one.channel_id)
         message.reference = messages.reference_to(channel, one.message_id)
     one.original_id = message.id
-    messages.add(world, message)
+    messages.add(discord, message)
     return message
 
 
-def _compose(world: DiscordWorld, one: Interaction, draft: Draft) -> Message:
+def _compose(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
     """A message in the name of the application, seen by one person if it is ephemeral."""
-    channel = world.channel(one.channel_id)
-    message = messages.compose(world, channel, world.bot.id, draft)
-    message.webhook_id = world.bot.id
+    channel = discord.channel(one.channel_id)
+    message = messages.compose(discord, channel, discord.bot.id, draft)
+    message.webhook_id = discord.bot.id
     message.interaction_id = one.id
     if draft.flags & EPHEMERAL:
         _hide(message, one)
@@ -208,25 +208,25 @@ def _hide(message: Message, one: Interaction) -> None:
     message.ephemeral_for = one.user_id
 
 
-def _loading_message(world: DiscordWorld, one: Interaction, flags: int) -> Message:
+def _loading_message(discord: FakeDiscord, one: Interaction, flags: int) -> Message:
     """ "The bot is thinking...", which an edit or the first followup turns into the answer."""
-    return _first_message(world, one, Draft(flags=flags & EPHEMERAL), LOADING)
+    return _first_message(discord, one, Draft(flags=flags & EPHEMERAL), LOADING)
 
 
 def _update_source(
-    world: DiscordWorld, one: Interaction, kind: Any, data: Json, files: tuple[Upload, ...]
+    discord: FakeDiscord, one: Interaction, kind: Any, data: Json, files: tuple[Upload, ...]
 ) -> Message | None:
     """The message whose component was used becomes `@original`; type 7 edits it at once."""
-    source = world.channel(one.channel_id).messages.get(one.message_id or 0)
+    source = discord.channel(one.channel_id).messages.get(one.message_id or 0)
     if source is None:
         raise unknown("Message")
     one.original_id = source.id
     if kind == Callback.UPDATE_MESSAGE:
-        messages.edit(world, source, drafts.read(data, files, flags=source.flags))
+        messages.edit(discord, source, drafts.read(data, files, flags=source.flags))
     return source
 
 
-def _callback_response(world: DiscordWorld, one: Interaction, message: Message | None) -> Json:
+def _callback_response(discord: FakeDiscord, one: Interaction, message: Message | None) -> Json:
     interaction: Json = {"id": str(one.id), "type": one.kind}
     if message is not None:
         interaction |= {
@@ -236,16 +236,16 @@ def _callback_response(world: DiscordWorld, one: Interaction, message: Message |
         }
     resource: Json = {"type": one.answer}
     if message is not None and one.answer in (Callback.MESSAGE, Callback.UPDATE_MESSAGE):
-        resource["message"] = message_payloads.message(world, message)
+        resource["message"] = message_payloads.message(discord, message)
     return {"interaction": interaction, "resource": resource}
 
 
 # -- what follows, within 15 minutes -------------------------------------------------------------
 
 
-def by_token(world: DiscordWorld, token: str) -> Interaction:
+def by_token(discord: FakeDiscord, token: str) -> Interaction:
     """For followups: 10015 for a token that never was, 50027 for one older than 15 minutes."""
-    one = next((i for i in reversed(world.interactions.values()) if i.token == token), None)
+    one = next((i for i in reversed(discord.interactions.values()) if i.token == token), None)
     if one is None or one.answer is None:
         raise unknown("Webhook")
     if time.monotonic() - one.born > TOKEN_SECONDS:
@@ -253,39 +253,39 @@ def by_token(world: DiscordWorld, token: str) -> Interaction:
     return one
 
 
-def original(world: DiscordWorld, one: Interaction) -> Message:
-    channel = world.channel(one.channel_id)
+def original(discord: FakeDiscord, one: Interaction) -> Message:
+    channel = discord.channel(one.channel_id)
     if one.original_id not in channel.messages:
         raise unknown("Message")
     return channel.messages[one.original_id]
 
 
-def follow_up(world: DiscordWorld, one: Interaction, draft: Draft) -> Message:
+def follow_up(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
     """A further message; the first one after a deferral takes the place of the loading message."""
     drafts.refuse_empty(draft)
-    loading = world.channel(one.channel_id).messages.get(one.original_id or 0)
+    loading = discord.channel(one.channel_id).messages.get(one.original_id or 0)
     if loading is not None and loading.flags & LOADING:
-        edit(world, one, loading, draft)
+        edit(discord, one, loading, draft)
         return loading
-    message = _compose(world, one, draft)
+    message = _compose(discord, one, draft)
     message.kind = MessageType.REPLY if one.original_id is not None else MessageType.DEFAULT
     if one.original_id is not None:
-        channel = world.channel(one.channel_id)
+        channel = discord.channel(one.channel_id)
         message.reference = messages.reference_to(channel, one.original_id)
     one.followup_ids.append(message.id)
-    messages.add(world, message)
-    _settle(world, one)
+    messages.add(discord, message)
+    _settle(discord, one)
     return message
 
 
-def edit(world: DiscordWorld, one: Interaction, message: Message, draft: Draft) -> None:
+def edit(discord: FakeDiscord, one: Interaction, message: Message, draft: Draft) -> None:
     """Edit the original answer or a followup; a loading message is thereby answered."""
     was_loading = bool(message.flags & LOADING)
     message.flags &= ~LOADING
-    messages.edit(world, message, draft, mark=not was_loading)
-    _settle(world, one)
+    messages.edit(discord, message, draft, mark=not was_loading)
+    _settle(discord, one)
 
 
-def _settle(world: DiscordWorld, one: Interaction) -> None:
+def _settle(discord: FakeDiscord, one: Interaction) -> None:
     one.settled.set()
-    world.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
+    discord.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)

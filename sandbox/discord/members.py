@@ -12,81 +12,83 @@ from sandbox.discord.models import Guild, Member, Role
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 
-def join(world: DiscordWorld, guild: Guild, user_id: int) -> Member:
+def join(discord: FakeDiscord, guild: Guild, user_id: int) -> Member:
     """Become a member; one who is already stays as they are. For the bot: GUILD_CREATE."""
     if user_id in guild.members:
         return guild.members[user_id]
     member = Member(user_id, guild.id, utc_now())
     guild.members[user_id] = member
-    if user_id == world.bot.id:
+    if user_id == discord.bot.id:
         member.roles = [r.id for r in guild.roles.values() if r.bot_id == user_id]
-        created = payloads.guild_create(world, guild, all_members=False)
+        created = payloads.guild_create(discord, guild, all_members=False)
         del created["unavailable"]  # only absent says "newly joined"
-        world.tell_guild("GUILD_CREATE", created, guild.id)
+        discord.tell_guild("GUILD_CREATE", created, guild.id)
     else:
-        data = payloads.member(world, member) | {"guild_id": str(guild.id)}
-        world.tell_guild("GUILD_MEMBER_ADD", data, guild.id)
-    _ring(world, guild, user_id)
+        data = payloads.member(discord, member) | {"guild_id": str(guild.id)}
+        discord.tell_guild("GUILD_MEMBER_ADD", data, guild.id)
+    _ring(discord, guild, user_id)
     return member
 
 
-def leave(world: DiscordWorld, guild: Guild, user_id: int) -> None:
-    world.member(guild.id, user_id)
-    if user_id == world.bot.id:
-        world.tell_guild("GUILD_DELETE", {"id": str(guild.id)}, guild.id)
+def leave(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
+    discord.member(guild.id, user_id)
+    if user_id == discord.bot.id:
+        discord.tell_guild("GUILD_DELETE", {"id": str(guild.id)}, guild.id)
         del guild.members[user_id]
     else:
         del guild.members[user_id]
-        data = {"guild_id": str(guild.id), "user": payloads.user(world.user(user_id))}
-        world.tell_guild("GUILD_MEMBER_REMOVE", data, guild.id)
-    _ring(world, guild, user_id)
+        data = {"guild_id": str(guild.id), "user": payloads.user(discord.user(user_id))}
+        discord.tell_guild("GUILD_MEMBER_REMOVE", data, guild.id)
+    _ring(discord, guild, user_id)
 
 
-def add_role(world: DiscordWorld, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:
+def add_role(discord: FakeDiscord, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:
     """Give a role, if the actor may: Manage Roles, and a role below their own highest."""
-    require_role_power(world, guild, actor_id, role)
-    member = world.member(guild.id, user_id)
+    require_role_power(discord, guild, actor_id, role)
+    member = discord.member(guild.id, user_id)
     if role.id not in member.roles:
-        set_roles(world, guild, member, [*member.roles, role.id])
+        set_roles(discord, guild, member, [*member.roles, role.id])
 
 
-def remove_role(world: DiscordWorld, guild: Guild, actor_id: int, user_id: int, role: Role) -> None:
-    require_role_power(world, guild, actor_id, role)
-    member = world.member(guild.id, user_id)
+def remove_role(
+    discord: FakeDiscord, guild: Guild, actor_id: int, user_id: int, role: Role
+) -> None:
+    require_role_power(discord, guild, actor_id, role)
+    member = discord.member(guild.id, user_id)
     if role.id in member.roles:
-        set_roles(world, guild, member, [one for one in member.roles if one != role.id])
+        set_roles(discord, guild, member, [one for one in member.roles if one != role.id])
 
 
-def require_role_power(world: DiscordWorld, guild: Guild, actor_id: int, role: Role) -> None:
-    world.require_in_guild(guild, actor_id, Permission.MANAGE_ROLES)
+def require_role_power(discord: FakeDiscord, guild: Guild, actor_id: int, role: Role) -> None:
+    discord.require_in_guild(guild, actor_id, Permission.MANAGE_ROLES)
     if role.managed or role.id == guild.id:
         raise ApiError(400, 50028, "Invalid Role")
     if not permissions.outranks_role(guild, guild.members[actor_id], role):
         raise missing_permissions()
 
 
-def set_roles(world: DiscordWorld, guild: Guild, member: Member, role_ids: Iterable[int]) -> None:
+def set_roles(discord: FakeDiscord, guild: Guild, member: Member, role_ids: Iterable[int]) -> None:
     wanted = list(dict.fromkeys(role_ids))
     for role_id in wanted:
         if role_id not in guild.roles:
             raise unknown("Role")
     member.roles = sorted(wanted)
-    tell_update(world, guild, member)
+    tell_update(discord, guild, member)
 
 
-def set_nick(world: DiscordWorld, guild: Guild, member: Member, nick: str | None) -> None:
+def set_nick(discord: FakeDiscord, guild: Guild, member: Member, nick: str | None) -> None:
     member.nick = nick or None
-    tell_update(world, guild, member)
+    tell_update(discord, guild, member)
 
 
-def tell_update(world: DiscordWorld, guild: Guild, member: Member) -> None:
-    data: Json = payloads.member(world, member) | {"guild_id": str(guild.id)}
-    world.tell_guild("GUILD_MEMBER_UPDATE", data, guild.id)
-    _ring(world, guild, member.user_id)
+def tell_update(discord: FakeDiscord, guild: Guild, member: Member) -> None:
+    data: Json = payloads.member(discord, member) | {"guild_id": str(guild.id)}
+    discord.tell_guild("GUILD_MEMBER_UPDATE", data, guild.id)
+    _ring(discord, guild, member.user_id)
 
 
-def _ring(world: DiscordWorld, guild: Guild, user_id: int) -> None:
-    world.changes.publish("discord.member", guild_id=str(guild.id), user_id=str(user_id))
+def _ring(discord: FakeDiscord, guild: Guild, user_id: int) -> None:
+    discord.changes.publish("discord.member", guild_id=str(guild.id), user_id=str(user_id))

@@ -16,49 +16,50 @@ from sandbox.discord.errors import (
     missing_permissions,
     no_mutual_guild,
 )
-from sandbox.discord.ids import utc_now
+from sandbox.discord.ids import iso, utc_now
 from sandbox.discord.models import COMPONENTS_V2, Attachment, Channel, Message, MessageType
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 NONCE_WINDOW = timedelta(minutes=5)
 KEPT_PER_CHANNEL = 5_000
 KEPT_NONCES = 5_000
+MAX_PINS = 250
 SUPPRESS_EMBEDS = 1 << 2
 SUPPRESS_NOTIFICATIONS = 1 << 12
 _SENDABLE_FLAGS = SUPPRESS_EMBEDS | SUPPRESS_NOTIFICATIONS | COMPONENTS_V2
 _ATTACHMENT_SCHEME = "attachment://"
 
 
-def post(world: DiscordWorld, channel: Channel, author_id: int, draft: Draft) -> Message:
+def post(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft) -> Message:
     """Send a message as a member would: permissions, nonce, reply, then everybody is told.
 
     With `enforce_nonce`, a nonce that the author used in this channel in the last minutes gives
     the message it made then, and nothing else happens. Errors: 50001, 50013, 50006, 50007, 50035.
     """
-    _require_sending(world, channel, author_id, draft)
+    _require_sending(discord, channel, author_id, draft)
     refuse_empty(draft)
-    if (sent := _sent_before(world, channel, author_id, draft)) is not None:
+    if (sent := _sent_before(discord, channel, author_id, draft)) is not None:
         return sent
     reference = _reply(channel, draft)
     if reference is not None:
-        world.require(channel, author_id, Permission.READ_MESSAGE_HISTORY)
-    message = compose(world, channel, author_id, draft)
+        discord.require(channel, author_id, Permission.READ_MESSAGE_HISTORY)
+    message = compose(discord, channel, author_id, draft)
     if reference is not None:
         message.kind, message.reference = MessageType.REPLY, reference
         _mention_replied(channel, message, draft)
     if draft.nonce is not None:
-        _remember_nonce(world, message)
-    add(world, message)
+        _remember_nonce(discord, message)
+    add(discord, message)
     return message
 
 
-def compose(world: DiscordWorld, channel: Channel, author_id: int, draft: Draft) -> Message:
+def compose(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft) -> Message:
     """The message of a draft, not yet in its channel."""
     message = Message(
-        id=world.ids.next(),
+        id=discord.ids.next(),
         channel_id=channel.id,
         author_id=author_id,
         content=draft.content,
@@ -67,47 +68,47 @@ def compose(world: DiscordWorld, channel: Channel, author_id: int, draft: Draft)
         tts=draft.tts,
         nonce=draft.nonce,
     )
-    _fill(world, channel, message, draft)
+    _fill(discord, channel, message, draft)
     return message
 
 
-def add(world: DiscordWorld, message: Message) -> None:
+def add(discord: FakeDiscord, message: Message) -> None:
     """Put it into its channel and tell everybody."""
-    channel = world.channel(message.channel_id)
+    channel = discord.channel(message.channel_id)
     channel.messages[message.id] = message
     if message.ephemeral_for is None:
         channel.last_message_id = message.id
     if len(channel.messages) > KEPT_PER_CHANNEL:
         del channel.messages[next(iter(channel.messages))]
-    _tell(world, "MESSAGE_CREATE", channel, message)
+    _tell(discord, "MESSAGE_CREATE", channel, message)
 
 
-def edit(world: DiscordWorld, message: Message, draft: Draft, *, mark: bool = True) -> None:
+def edit(discord: FakeDiscord, message: Message, draft: Draft, *, mark: bool = True) -> None:
     """Change what the draft gives; the rest stays. An edit may not leave nothing to see.
 
     `mark` shows it as edited.
     """
-    channel = world.channel(message.channel_id)
+    channel = discord.channel(message.channel_id)
     if "content" in draft.given:
         message.content = draft.content
     if "flags" in draft.given:
         message.flags = (message.flags & ~SUPPRESS_EMBEDS) | (draft.flags & _SENDABLE_FLAGS)
-    _fill(world, channel, message, draft)
+    _fill(discord, channel, message, draft)
     if not (message.content or message.embeds or message.components or message.attachments):
         raise ApiError(400, 50006, "Cannot send an empty message")
     if mark:
         message.edited_at = utc_now()
-    tell_update(world, message)
+    tell_update(discord, message)
 
 
-def delete(world: DiscordWorld, message: Message) -> None:
-    channel = world.channel(message.channel_id)
+def delete(discord: FakeDiscord, message: Message) -> None:
+    channel = discord.channel(message.channel_id)
     del channel.messages[message.id]
     gone = _gone(channel, message) | {"id": str(message.id)}
-    _tell_raw(world, "MESSAGE_DELETE", gone, channel, message)
+    _tell_raw(discord, "MESSAGE_DELETE", gone, channel, message)
 
 
-def bulk_delete(world: DiscordWorld, channel: Channel, message_ids: Iterable[int]) -> None:
+def bulk_delete(discord: FakeDiscord, channel: Channel, message_ids: Iterable[int]) -> None:
     """Delete those that still exist, with one event. Nothing older than two weeks: 50034."""
     found = [channel.messages[one] for one in message_ids if one in channel.messages]
     if any(utc_now() - message.at > timedelta(days=14) for message in found):
@@ -118,47 +119,47 @@ def bulk_delete(world: DiscordWorld, channel: Channel, message_ids: Iterable[int
     for message in found:
         del channel.messages[message.id]
     gone = _gone(channel, found[0]) | {"ids": [str(m.id) for m in found]}
-    _tell_raw(world, "MESSAGE_DELETE_BULK", gone, channel, found[0])
+    _tell_raw(discord, "MESSAGE_DELETE_BULK", gone, channel, found[0])
 
 
-def tell_update(world: DiscordWorld, message: Message) -> None:
-    _tell(world, "MESSAGE_UPDATE", world.channel(message.channel_id), message)
+def tell_update(discord: FakeDiscord, message: Message) -> None:
+    _tell(discord, "MESSAGE_UPDATE", discord.channel(message.channel_id), message)
 
 
 # -- before sending ------------------------------------------------------------------------------
 
 
-def _require_sending(world: DiscordWorld, channel: Channel, author_id: int, draft: Draft) -> None:
-    world.require(channel, author_id, Permission.SEND_MESSAGES)
+def _require_sending(discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft) -> None:
+    discord.require(channel, author_id, Permission.SEND_MESSAGES)
     if draft.embeds:
-        world.require(channel, author_id, Permission.EMBED_LINKS)
+        discord.require(channel, author_id, Permission.EMBED_LINKS)
     if draft.files:
-        world.require(channel, author_id, Permission.ATTACH_FILES)
-    if channel.recipient_id is not None and author_id == world.bot.id:
-        _require_open_dm(world, channel.recipient_id)
+        discord.require(channel, author_id, Permission.ATTACH_FILES)
+    if channel.recipient_id is not None and author_id == discord.bot.id:
+        _require_open_dm(discord, channel.recipient_id)
 
 
-def _require_open_dm(world: DiscordWorld, user_id: int) -> None:
-    if not any(user_id in guild.members for guild in world.bot_guilds()):
+def _require_open_dm(discord: FakeDiscord, user_id: int) -> None:
+    if not any(user_id in guild.members for guild in discord.bot_guilds()):
         raise no_mutual_guild()
-    if not world.dms_open(user_id):
+    if not discord.dms_open(user_id):
         raise closed_dm()
 
 
 def _sent_before(
-    world: DiscordWorld, channel: Channel, author_id: int, draft: Draft
+    discord: FakeDiscord, channel: Channel, author_id: int, draft: Draft
 ) -> Message | None:
     if draft.nonce is None or not draft.enforce_nonce:
         return None
-    sent = world.nonces.get((channel.id, author_id, str(draft.nonce)))
+    sent = discord.nonces.get((channel.id, author_id, str(draft.nonce)))
     return sent if sent is not None and utc_now() - sent.at < NONCE_WINDOW else None
 
 
-def _remember_nonce(world: DiscordWorld, message: Message) -> None:
+def _remember_nonce(discord: FakeDiscord, message: Message) -> None:
     key = (message.channel_id, message.author_id, str(message.nonce))
-    world.nonces[key] = message
-    if len(world.nonces) > KEPT_NONCES:
-        del world.nonces[next(iter(world.nonces))]
+    discord.nonces[key] = message
+    if len(discord.nonces) > KEPT_NONCES:
+        del discord.nonces[next(iter(discord.nonces))]
 
 
 def _reply(channel: Channel, draft: Draft) -> Json | None:
@@ -194,9 +195,9 @@ def _mention_replied(channel: Channel, message: Message, draft: Draft) -> None:
 # -- filling in ----------------------------------------------------------------------------------
 
 
-def _fill(world: DiscordWorld, channel: Channel, message: Message, draft: Draft) -> None:
+def _fill(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft) -> None:
     if "content" in draft.given or "allowed_mentions" in draft.given:
-        _mention(world, channel, message, draft)
+        _mention(discord, channel, message, draft)
     if "embeds" in draft.given:
         message.embeds = draft.embeds
     if "components" in draft.given:
@@ -204,30 +205,30 @@ def _fill(world: DiscordWorld, channel: Channel, message: Message, draft: Draft)
     if draft.attachments is not None:
         kept = {int(one["id"]) for one in draft.attachments}
         message.attachments = [one for one in message.attachments if one.id in kept]
-    _attach(world, message, draft)
+    _attach(discord, message, draft)
 
 
-def _mention(world: DiscordWorld, channel: Channel, message: Message, draft: Draft) -> None:
-    guild = None if channel.guild_id is None else world.guild(channel.guild_id)
-    granted = world.permissions_in(channel, message.author_id)
+def _mention(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft) -> None:
+    guild = None if channel.guild_id is None else discord.guild(channel.guild_id)
+    granted = discord.permissions_in(channel, message.author_id)
     found = mentions.found_in(
         message.content,
         draft.allowed_mentions,
         guild,
         may_everyone=bool(granted & Permission.MENTION_EVERYONE),
     )
-    found.users = [user_id for user_id in found.users if user_id in world.users]
+    found.users = [user_id for user_id in found.users if user_id in discord.users]
     message.mentions = found
 
 
-def _attach(world: DiscordWorld, message: Message, draft: Draft) -> None:
+def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
     """Store the files; those shown inside an embed are not listed as attachments."""
     described = {int(one["id"]): one.get("description") for one in draft.attachments or []}
     urls: dict[str, str] = {}
     for upload in draft.files:
-        one = _stored(world, upload, described.get(upload.number))
+        one = _stored(discord, upload, described.get(upload.number))
         path = f"attachments/{message.channel_id}/{one.id}/{one.filename}"
-        urls[_ATTACHMENT_SCHEME + one.filename] = f"{world.cdn_url}/{path}"
+        urls[_ATTACHMENT_SCHEME + one.filename] = f"{discord.cdn_url}/{path}"
         message.attachments.append(one)
     shown = _attachment_links(message.embeds)
     message.embeds = _with_links(message.embeds, urls)
@@ -237,11 +238,11 @@ def _attach(world: DiscordWorld, message: Message, draft: Draft) -> None:
     ]
 
 
-def _stored(world: DiscordWorld, upload: Upload, description: str | None) -> Attachment:
+def _stored(discord: FakeDiscord, upload: Upload, description: str | None) -> Attachment:
     one = Attachment(
-        world.ids.next(), upload.filename, upload.content_type, upload.data, description
+        discord.ids.next(), upload.filename, upload.content_type, upload.data, description
     )
-    world.attachments[one.id] = one
+    discord.attachments[one.id] = one
     return one
 
 
@@ -267,19 +268,19 @@ def _with_links(value: Any, urls: dict[str, str]) -> Any:
 _OPERATIONS = {"MESSAGE_CREATE": "create", "MESSAGE_UPDATE": "update"}
 
 
-def _tell(world: DiscordWorld, event: str, channel: Channel, message: Message) -> None:
-    data = message_payloads.gateway_message(world, message)
-    _tell_raw(world, event, data, channel, message)
+def _tell(discord: FakeDiscord, event: str, channel: Channel, message: Message) -> None:
+    data = message_payloads.gateway_message(discord, message)
+    _tell_raw(discord, event, data, channel, message)
 
 
 def _tell_raw(
-    world: DiscordWorld, event: str, data: Json, channel: Channel, message: Message
+    discord: FakeDiscord, event: str, data: Json, channel: Channel, message: Message
 ) -> None:
     if message.ephemeral_for is not None:
-        world.gateway.dispatch(event, data, None)
+        discord.gateway.dispatch(event, data, None)
     else:
-        world.tell_channel(event, data, channel)
-    world.changes.publish(
+        discord.tell_channel(event, data, channel)
+    discord.changes.publish(
         "discord.message",
         op=_OPERATIONS.get(event, "delete"),
         channel_id=str(channel.id),
@@ -295,13 +296,53 @@ def _gone(channel: Channel, message: Message) -> Json:
     return data
 
 
-def require_deletable(world: DiscordWorld, message: Message, user_id: int) -> None:
+def require_deletable(discord: FakeDiscord, message: Message, user_id: int) -> None:
     """One's own message, or anybody's with Manage Messages; in a DM only one's own (50003)."""
-    channel = world.channel(message.channel_id)
-    world.require(channel, user_id)
+    channel = discord.channel(message.channel_id)
+    discord.require(channel, user_id)
     if message.author_id == user_id:
         return
     if channel.guild_id is None:
         raise ApiError(403, 50003, "Cannot execute action on a DM channel")
-    if not world.permissions_in(channel, user_id) & Permission.MANAGE_MESSAGES:
+    if not discord.permissions_in(channel, user_id) & Permission.MANAGE_MESSAGES:
         raise missing_permissions()
+
+
+# -- pins ----------------------------------------------------------------------------------------
+
+
+def pin(discord: FakeDiscord, message: Message, user_id: int) -> None:
+    """Pin, and leave the system message that says so. Pinning twice changes nothing."""
+    channel = discord.channel(message.channel_id)
+    if message.pinned_at is not None:
+        return
+    if len(channel.pins()) >= MAX_PINS:
+        raise ApiError(400, 30003, f"Maximum number of pins reached for the channel ({MAX_PINS})")
+    message.pinned_at = channel.last_pin_at = utc_now()
+    _pins_changed(discord, channel, message)
+    notice = Message(
+        id=discord.ids.next(),
+        channel_id=channel.id,
+        author_id=user_id,
+        content="",
+        at=utc_now(),
+        kind=MessageType.PINS_ADD,
+        reference=reference_to(channel, message.id),
+    )
+    add(discord, notice)
+
+
+def unpin(discord: FakeDiscord, message: Message) -> None:
+    channel = discord.channel(message.channel_id)
+    if message.pinned_at is None:
+        return
+    message.pinned_at = None
+    _pins_changed(discord, channel, message)
+
+
+def _pins_changed(discord: FakeDiscord, channel: Channel, message: Message) -> None:
+    tell_update(discord, message)
+    data: Json = {"channel_id": str(channel.id), "last_pin_timestamp": iso(channel.last_pin_at)}
+    if channel.guild_id is not None:
+        data["guild_id"] = str(channel.guild_id)
+    discord.tell_channel("CHANNEL_PINS_UPDATE", data, channel)

@@ -12,7 +12,7 @@ from sandbox.discord.errors import Json
 from sandbox.discord.models import Channel, Command
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER = 3, 4, 5, 6, 7, 8, 9, 10
 _SELECT_KINDS = {
@@ -26,8 +26,8 @@ _SELECT_KINDS = {
 class Resolver:
     """Turns what people write for a user, role or channel into ids, and collects the objects."""
 
-    def __init__(self, world: DiscordWorld, channel: Channel, user_id: int) -> None:
-        self._world = world
+    def __init__(self, discord: FakeDiscord, channel: Channel, user_id: int) -> None:
+        self._discord = discord
         self._channel = channel
         self._user_id = user_id
         self.resolved: Json = {}
@@ -46,14 +46,16 @@ class Resolver:
 
     def _user(self, value: Any) -> str:
         text = str(value).removeprefix("@")
-        found = next((u for u in self._world.users.values() if text in (str(u.id), u.handle)), None)
+        found = next(
+            (u for u in self._discord.users.values() if text in (str(u.id), u.handle)), None
+        )
         if found is None:
             raise ControlError(f"no user {value!r}")
         key = str(found.id)
         self.resolved.setdefault("users", {})[key] = payloads.user(found)
         guild_id = self._channel.guild_id
-        if guild_id is not None and found.id in (members := self._world.guild(guild_id).members):
-            granted = self._world.permissions_in(self._channel, found.id)
+        if guild_id is not None and found.id in (members := self._discord.guild(guild_id).members):
+            granted = self._discord.permissions_in(self._channel, found.id)
             partial = payloads.partial_member(members[found.id]) | {"permissions": str(granted)}
             self.resolved.setdefault("members", {})[key] = partial
         return key
@@ -61,26 +63,26 @@ class Resolver:
     def _role_names(self) -> dict[str, int]:
         if self._channel.guild_id is None:
             return {}
-        roles = self._world.guild(self._channel.guild_id).roles.values()
+        roles = self._discord.guild(self._channel.guild_id).roles.values()
         return {r.name: r.id for r in roles} | {str(r.id): r.id for r in roles}
 
     def _role(self, value: Any) -> str:
         role_id = self._role_names().get(str(value))
         if role_id is None or self._channel.guild_id is None:
             raise ControlError(f"no role {value!r}")
-        role = self._world.guild(self._channel.guild_id).roles[role_id]
+        role = self._discord.guild(self._channel.guild_id).roles[role_id]
         self.resolved.setdefault("roles", {})[str(role_id)] = payloads.role(role)
         return str(role_id)
 
     def _named_channel(self, value: Any) -> str:
         text = str(value).removeprefix("#")
         guild_id = self._channel.guild_id
-        known = self._world.guild(guild_id).channels.values() if guild_id is not None else ()
+        known = self._discord.guild(guild_id).channels.values() if guild_id is not None else ()
         found = next((c for c in known if text in (str(c.id), c.name)), None)
         if found is None:
             raise ControlError(f"no channel {value!r}")
-        granted = self._world.permissions_in(found, self._user_id)
-        payload = payloads.interaction_channel(self._world, found, granted)
+        granted = self._discord.permissions_in(found, self._user_id)
+        payload = payloads.interaction_channel(self._discord, found, granted)
         self.resolved.setdefault("channels", {})[str(found.id)] = payload
         return str(found.id)
 

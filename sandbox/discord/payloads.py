@@ -26,7 +26,7 @@ from sandbox.discord.models import (
 )
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 
 def user(person: User) -> Json:
@@ -91,8 +91,8 @@ def partial_member(one: Member) -> Json:
     }
 
 
-def member(world: DiscordWorld, one: Member) -> Json:
-    return partial_member(one) | {"user": user(world.user(one.user_id))}
+def member(discord: FakeDiscord, one: Member) -> Json:
+    return partial_member(one) | {"user": user(discord.user(one.user_id))}
 
 
 def overwrite(one: Overwrite) -> Json:
@@ -104,7 +104,7 @@ def overwrite(one: Overwrite) -> Json:
     }
 
 
-def channel(world: DiscordWorld, one: Channel) -> Json:
+def channel(discord: FakeDiscord, one: Channel) -> Json:
     base: Json = {
         "id": str(one.id),
         "type": one.kind,
@@ -112,7 +112,7 @@ def channel(world: DiscordWorld, one: Channel) -> Json:
         "last_message_id": None if one.last_message_id is None else str(one.last_message_id),
     }
     if one.kind == DM_CHANNEL and one.recipient_id is not None:
-        return base | {"recipients": [user(world.user(one.recipient_id))]}
+        return base | {"recipients": [user(discord.user(one.recipient_id))]}
     return base | {
         "guild_id": str(one.guild_id),
         "name": one.name,
@@ -126,9 +126,9 @@ def channel(world: DiscordWorld, one: Channel) -> Json:
     }
 
 
-def interaction_channel(world: DiscordWorld, one: Channel, granted: int) -> Json:
+def interaction_channel(discord: FakeDiscord, one: Channel, granted: int) -> Json:
     """The partial channel of an interaction: with the user's computed permissions."""
-    return channel(world, one) | {"permissions": str(granted)}
+    return channel(discord, one) | {"permissions": str(granted)}
 
 
 def emoji(one: Emoji) -> Json:
@@ -143,7 +143,7 @@ def emoji(one: Emoji) -> Json:
     }
 
 
-def guild(world: DiscordWorld, one: Guild) -> Json:
+def guild(discord: FakeDiscord, one: Guild) -> Json:
     """The guild without its channels and members, as REST gives it."""
     return {
         "id": str(one.id),
@@ -195,18 +195,18 @@ def guild(world: DiscordWorld, one: Guild) -> Json:
     }
 
 
-def guild_create(world: DiscordWorld, one: Guild, *, all_members: bool) -> Json:
+def guild_create(discord: FakeDiscord, one: Guild, *, all_members: bool) -> Json:
     """GUILD_CREATE. Without the presence intent Discord lists only the bot; others by chunks."""
-    bot = one.members[world.bot.id]
+    bot = one.members[discord.bot.id]
     shown = list(one.members.values()) if all_members else [bot]
-    return guild(world, one) | {
+    return guild(discord, one) | {
         "joined_at": iso(bot.joined_at),
         "large": False,
         "unavailable": False,
         "member_count": len(one.members),
         "voice_states": [],
-        "members": [member(world, m) for m in shown],
-        "channels": [channel(world, c) for c in one.channels.values()],
+        "members": [member(discord, m) for m in shown],
+        "channels": [channel(discord, c) for c in one.channels.values()],
         "threads": [],
         "presences": [],
         "soundboard_sounds": [],
@@ -215,8 +215,8 @@ def guild_create(world: DiscordWorld, one: Guild, *, all_members: bool) -> Json:
     }
 
 
-def attachment(world: DiscordWorld, channel_id: int, one: Attachment) -> Json:
-    url = f"{world.cdn_url}/attachments/{channel_id}/{one.id}/{one.filename}"
+def attachment(discord: FakeDiscord, channel_id: int, one: Attachment) -> Json:
+    url = f"{discord.cdn_url}/attachments/{channel_id}/{one.id}/{one.filename}"
     payload: Json = {
         "id": str(one.id),
         "filename": one.filename,
@@ -229,10 +229,10 @@ def attachment(world: DiscordWorld, channel_id: int, one: Attachment) -> Json:
     return payload if one.description is None else payload | {"description": one.description}
 
 
-def command(world: DiscordWorld, one: Command) -> Json:
+def command(discord: FakeDiscord, one: Command) -> Json:
     payload: Json = {
         "id": str(one.id),
-        "application_id": str(world.bot.id),
+        "application_id": str(discord.bot.id),
         "version": str(one.version),
         "type": one.kind,
         "default_member_permissions": None,
@@ -248,32 +248,32 @@ def command(world: DiscordWorld, one: Command) -> Json:
     return payload
 
 
-def webhook(world: DiscordWorld, one: Webhook) -> Json:
-    where = world.channel(one.channel_id)
+def webhook(discord: FakeDiscord, one: Webhook) -> Json:
+    where = discord.channel(one.channel_id)
     return {
         "id": str(one.id),
         "type": 1,
         "guild_id": str(where.guild_id),
         "channel_id": str(one.channel_id),
-        "user": user(world.bot),
+        "user": user(discord.bot),
         "name": one.name,
         "avatar": None,
         "token": one.token,
         "application_id": None,
-        "url": f"{world.api_url}/webhooks/{one.id}/{one.token}",
+        "url": f"{discord.api_url}/webhooks/{one.id}/{one.token}",
     }
 
 
-def application(world: DiscordWorld) -> Json:
-    owner = world.users[next(iter(world.guilds.values())).owner_id]
+def application(discord: FakeDiscord) -> Json:
+    owner = discord.users[next(iter(discord.guilds.values())).owner_id]
     return {
-        "id": str(world.bot.id),
-        "name": world.bot.username,
+        "id": str(discord.bot.id),
+        "name": discord.bot.username,
         "icon": None,
         "description": "",
         "summary": "",
         "type": None,
-        "bot": user(world.bot),
+        "bot": user(discord.bot),
         "bot_public": True,
         "bot_require_code_grant": False,
         "owner": user(owner),
@@ -284,7 +284,7 @@ def application(world: DiscordWorld) -> Json:
         "redirect_uris": [],
         "interactions_endpoint_url": None,
         "role_connections_verification_url": None,
-        "approximate_guild_count": len(world.guilds),
+        "approximate_guild_count": len(discord.guilds),
         "approximate_user_install_count": 0,
         "install_params": {
             "scopes": ["bot", "applications.commands"],

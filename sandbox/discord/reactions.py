@@ -11,14 +11,14 @@ from sandbox.discord.models import Channel, Message, Reaction
 from sandbox.discord.permissions import Permission
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 MAX_KINDS = 20
 _CUSTOM = re.compile(r"^(?:<a?:)?(?P<name>\w{2,32}):(?P<id>\d{15,20})>?$")
 _PLAIN_TEXT = re.compile(r"[\w\s]*", re.ASCII)
 
 
-def find(world: DiscordWorld, message: Message, emoji: str) -> Reaction:
+def find(discord: FakeDiscord, message: Message, emoji: str) -> Reaction:
     """The reaction for `👍` or `name:id`, empty if nobody used it yet. Unknown emoji: 10014."""
     custom = _CUSTOM.match(emoji)
     if custom is None:
@@ -26,7 +26,9 @@ def find(world: DiscordWorld, message: Message, emoji: str) -> Reaction:
             raise unknown("Emoji")
         return message.reactions.get(emoji) or Reaction(None, emoji)
     emoji_id = int(custom["id"])
-    known = next((g.emojis[emoji_id] for g in world.guilds.values() if emoji_id in g.emojis), None)
+    known = next(
+        (g.emojis[emoji_id] for g in discord.guilds.values() if emoji_id in g.emojis), None
+    )
     if known is None:
         raise unknown("Emoji")
     return message.reactions.get(_key(Reaction(emoji_id, ""))) or Reaction(emoji_id, known.name)
@@ -36,13 +38,13 @@ def _key(reaction: Reaction) -> str:
     return reaction.emoji_name if reaction.emoji_id is None else str(reaction.emoji_id)
 
 
-def add(world: DiscordWorld, message: Message, user_id: int, emoji: str) -> None:
+def add(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> None:
     """Add once; a second time changes nothing. Errors: 10014, 30010, 50001, 50013."""
-    channel = world.channel(message.channel_id)
-    reaction = find(world, message, emoji)
-    world.require(channel, user_id, Permission.READ_MESSAGE_HISTORY)
+    channel = discord.channel(message.channel_id)
+    reaction = find(discord, message, emoji)
+    discord.require(channel, user_id, Permission.READ_MESSAGE_HISTORY)
     if _key(reaction) not in message.reactions:
-        world.require(channel, user_id, Permission.ADD_REACTIONS)
+        discord.require(channel, user_id, Permission.ADD_REACTIONS)
         if len(message.reactions) >= MAX_KINDS:
             raise ApiError(400, 30010, f"Maximum number of reactions reached ({MAX_KINDS})")
     if user_id in reaction.user_ids:
@@ -54,36 +56,36 @@ def add(world: DiscordWorld, message: Message, user_id: int, emoji: str) -> None
         "burst_colors": [],
     }
     if channel.guild_id is not None:
-        member = world.member(channel.guild_id, user_id)
-        data["member"] = payloads.member(world, member)
-    _tell(world, "MESSAGE_REACTION_ADD", data, channel, message)
+        member = discord.member(channel.guild_id, user_id)
+        data["member"] = payloads.member(discord, member)
+    _tell(discord, "MESSAGE_REACTION_ADD", data, channel, message)
 
 
-def remove(world: DiscordWorld, message: Message, user_id: int, emoji: str) -> None:
+def remove(discord: FakeDiscord, message: Message, user_id: int, emoji: str) -> None:
     """Take a reaction away; one that is not there is no error, as on Discord."""
-    channel = world.channel(message.channel_id)
-    reaction = find(world, message, emoji)
+    channel = discord.channel(message.channel_id)
+    reaction = find(discord, message, emoji)
     if user_id not in reaction.user_ids:
         return
     reaction.user_ids.remove(user_id)
     if not reaction.user_ids:
         del message.reactions[_key(reaction)]
     data = _event(channel, message, reaction, user_id)
-    _tell(world, "MESSAGE_REACTION_REMOVE", data, channel, message)
+    _tell(discord, "MESSAGE_REACTION_REMOVE", data, channel, message)
 
 
-def clear(world: DiscordWorld, message: Message) -> None:
-    channel = world.channel(message.channel_id)
+def clear(discord: FakeDiscord, message: Message) -> None:
+    channel = discord.channel(message.channel_id)
     message.reactions.clear()
-    _tell(world, "MESSAGE_REACTION_REMOVE_ALL", _where(channel, message), channel, message)
+    _tell(discord, "MESSAGE_REACTION_REMOVE_ALL", _where(channel, message), channel, message)
 
 
-def clear_emoji(world: DiscordWorld, message: Message, emoji: str) -> None:
-    channel = world.channel(message.channel_id)
-    reaction = find(world, message, emoji)
+def clear_emoji(discord: FakeDiscord, message: Message, emoji: str) -> None:
+    channel = discord.channel(message.channel_id)
+    reaction = find(discord, message, emoji)
     message.reactions.pop(_key(reaction), None)
     data = _where(channel, message) | {"emoji": reaction.emoji}
-    _tell(world, "MESSAGE_REACTION_REMOVE_EMOJI", data, channel, message)
+    _tell(discord, "MESSAGE_REACTION_REMOVE_EMOJI", data, channel, message)
 
 
 def _where(channel: Channel, message: Message) -> Json:
@@ -100,8 +102,8 @@ def _event(channel: Channel, message: Message, reaction: Reaction, user_id: int)
     }
 
 
-def _tell(world: DiscordWorld, event: str, data: Json, channel: Channel, message: Message) -> None:
-    world.tell_channel(event, data, channel)
-    world.changes.publish(
+def _tell(discord: FakeDiscord, event: str, data: Json, channel: Channel, message: Message) -> None:
+    discord.tell_channel(event, data, channel)
+    discord.changes.publish(
         "discord.reaction", channel_id=str(channel.id), message_id=str(message.id)
     )

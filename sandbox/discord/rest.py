@@ -26,7 +26,7 @@ from sandbox.discord.errors import (
 from sandbox.discord.models import Channel, Guild, Message
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 Reply = Json | list[Json] | None
 """What a handler returns: JSON, or None for 204 No Content."""
@@ -42,7 +42,7 @@ _FILE_FIELD = re.compile(r"files?\[?(\d*)\]?")
 class Call:
     """One REST call, parsed. `params` are the parts of the path."""
 
-    world: DiscordWorld
+    discord: FakeDiscord
     params: Mapping[str, str]
     query: Mapping[str, str]
     sent: Any
@@ -79,20 +79,20 @@ class Call:
 
     def guild(self) -> Guild:
         """The guild of the path; 10004 if there is none, 50001 if the bot is not in it."""
-        guild = self.world.guild(self.id("guild_id"))
-        if self.world.bot.id not in guild.members:
+        guild = self.discord.guild(self.id("guild_id"))
+        if self.discord.bot.id not in guild.members:
             raise missing_access()
         return guild
 
     def channel(self) -> Channel:
         """The channel of the path, which the bot can see; else 10003 or 50001."""
-        channel = self.world.channel(self.id("channel_id"))
-        self.world.require(channel, self.world.bot.id)
+        channel = self.discord.channel(self.id("channel_id"))
+        self.discord.require(channel, self.discord.bot.id)
         return channel
 
     def message(self) -> Message:
         """The message of the path; ephemeral ones are not found this way, as on Discord."""
-        message = self.world.message(self.channel(), self.id("message_id"))
+        message = self.discord.message(self.channel(), self.id("message_id"))
         if message.ephemeral_for is not None:
             raise unknown("Message")
         return message
@@ -117,8 +117,8 @@ class Endpoint:
     handler: Callable[[Call], Reply | tuple[int, Reply]]
     open: bool = False
 
-    def bind(self, world: DiscordWorld) -> web.RouteDef:
-        return web.route(self.method, API_PREFIX + self.path, _through(world, self))
+    def bind(self, discord: FakeDiscord) -> web.RouteDef:
+        return web.route(self.method, API_PREFIX + self.path, _through(discord, self))
 
     @property
     def writes_in_guild(self) -> bool:
@@ -126,20 +126,20 @@ class Endpoint:
         return self.method != "GET" and guild_path
 
 
-def _through(world: DiscordWorld, endpoint: Endpoint) -> WebHandler:
+def _through(discord: FakeDiscord, endpoint: Endpoint) -> WebHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(world.faults.number("discord.rest.slow_ms") / 1000)
-        limits = world.rate_limits.count(endpoint.method, endpoint.path, dict(request.match_info))
+        await asyncio.sleep(discord.faults.number("discord.rest.slow_ms") / 1000)
+        limits = discord.rate_limits.count(endpoint.method, endpoint.path, dict(request.match_info))
         if not limits.allowed:
             return _too_many(limits.retry_after, limits.headers)
-        if world.faults.take("discord.rest.429"):
-            return _ordered_429(world, limits.headers)
+        if discord.faults.take("discord.rest.429"):
+            return _ordered_429(discord, limits.headers)
         try:
-            _refuse_on_order(world, endpoint)
-            if not endpoint.open and request.headers.get("Authorization") != f"Bot {world.token}":
+            _refuse_on_order(discord, endpoint)
+            if not endpoint.open and request.headers.get("Authorization") != f"Bot {discord.token}":
                 raise unauthorized()
-            reply = endpoint.handler(await _call(world, request))
-            _lose_answer(world, endpoint, request)
+            reply = endpoint.handler(await _call(discord, request))
+            _lose_answer(discord, endpoint, request)
         except ApiError as error:
             return json_answer(error.status, error.body(), limits.headers)
         status, payload = reply if isinstance(reply, tuple) else (200, reply)
@@ -148,28 +148,28 @@ def _through(world: DiscordWorld, endpoint: Endpoint) -> WebHandler:
     return handle
 
 
-def _refuse_on_order(world: DiscordWorld, endpoint: Endpoint) -> None:
-    if world.faults.take("discord.rest.500"):
+def _refuse_on_order(discord: FakeDiscord, endpoint: Endpoint) -> None:
+    if discord.faults.take("discord.rest.500"):
         raise internal_error()
-    if world.faults.take("discord.rest.503"):
+    if discord.faults.take("discord.rest.503"):
         raise unavailable()
-    if endpoint.writes_in_guild and world.faults.take("discord.rest.missing_permission"):
+    if endpoint.writes_in_guild and discord.faults.take("discord.rest.missing_permission"):
         raise missing_permissions()
 
 
-def _lose_answer(world: DiscordWorld, endpoint: Endpoint, request: web.Request) -> None:
+def _lose_answer(discord: FakeDiscord, endpoint: Endpoint, request: web.Request) -> None:
     """The message exists by now; the client does not get to know."""
     if (endpoint.method, endpoint.path) != _MESSAGE_CREATE:
         return
-    if world.faults.take("discord.rest.late_500"):
+    if discord.faults.take("discord.rest.late_500"):
         raise internal_error()
-    if world.faults.take("discord.rest.lost_answer") and request.transport is not None:
+    if discord.faults.take("discord.rest.lost_answer") and request.transport is not None:
         request.transport.abort()
 
 
-def _ordered_429(world: DiscordWorld, headers: dict[str, str]) -> web.Response:
-    wait = float(world.faults.get("discord.rest.429_retry_after"))
-    return _too_many(wait, headers, everywhere=world.faults.flag("discord.rest.429_global"))
+def _ordered_429(discord: FakeDiscord, headers: dict[str, str]) -> web.Response:
+    wait = float(discord.faults.get("discord.rest.429_retry_after"))
+    return _too_many(wait, headers, everywhere=discord.faults.flag("discord.rest.429_global"))
 
 
 def _too_many(wait: float, headers: dict[str, str], *, everywhere: bool = False) -> web.Response:
@@ -197,9 +197,9 @@ def json_answer(status: int, payload: Any, headers: Mapping[str, str]) -> web.Re
     )
 
 
-async def _call(world: DiscordWorld, request: web.Request) -> Call:
+async def _call(discord: FakeDiscord, request: web.Request) -> Call:
     body, files = await _body(request)
-    return Call(world, request.match_info, request.query, body, files)
+    return Call(discord, request.match_info, request.query, body, files)
 
 
 async def _body(request: web.Request) -> tuple[Any, tuple[Upload, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sandbox.discord import channels, message_payloads, payloads, pins
+from sandbox.discord import channels, message_payloads, messages, payloads
 from sandbox.discord.errors import ApiError, Json, missing_permissions, unknown
 from sandbox.discord.ids import iso
 from sandbox.discord.models import Channel, Message
@@ -15,49 +15,49 @@ MAX_PINS_PER_PAGE = 50
 
 
 def channel(call: Call) -> Reply:
-    return payloads.channel(call.world, call.channel())
+    return payloads.channel(call.discord, call.channel())
 
 
 def list_channels(call: Call) -> Reply:
-    return [payloads.channel(call.world, c) for c in call.guild().channels.values()]
+    return [payloads.channel(call.discord, c) for c in call.guild().channels.values()]
 
 
 def create_channel(call: Call) -> tuple[int, Reply]:
     guild = call.guild()
-    call.world.require_in_guild(guild, call.world.bot.id, Permission.MANAGE_CHANNELS)
-    created = channels.create(call.world, guild, call.body)
-    return 201, payloads.channel(call.world, created)
+    call.discord.require_in_guild(guild, call.discord.bot.id, Permission.MANAGE_CHANNELS)
+    created = channels.create(call.discord, guild, call.body)
+    return 201, payloads.channel(call.discord, created)
 
 
 def edit_channel(call: Call) -> Reply:
     found = _guild_channel(call, Permission.MANAGE_CHANNELS)
-    channels.update(call.world, found, call.body)
-    return payloads.channel(call.world, found)
+    channels.update(call.discord, found, call.body)
+    return payloads.channel(call.discord, found)
 
 
 def delete_channel(call: Call) -> Reply:
     found = _guild_channel(call, Permission.MANAGE_CHANNELS)
-    gone = payloads.channel(call.world, found)
-    channels.delete(call.world, found)
+    gone = payloads.channel(call.discord, found)
+    channels.delete(call.discord, found)
     return gone
 
 
 def move_channels(call: Call) -> Reply:
     """New positions for several channels at once."""
     guild = call.guild()
-    call.world.require_in_guild(guild, call.world.bot.id, Permission.MANAGE_CHANNELS)
+    call.discord.require_in_guild(guild, call.discord.bot.id, Permission.MANAGE_CHANNELS)
     for entry in call.listed:
         channel_id = snowflake(entry.get("id"), "id")
         if channel_id not in guild.channels:
             raise unknown("Channel")
-        channels.update(call.world, guild.channels[channel_id], {"position": entry["position"]})
+        channels.update(call.discord, guild.channels[channel_id], {"position": entry["position"]})
     return None
 
 
 def put_overwrite(call: Call) -> Reply:
     found = _guild_channel(call, Permission.MANAGE_ROLES)
     allow, deny = (int(call.body.get(key) or 0) for key in ("allow", "deny"))
-    channels.set_overwrite(call.world, found, call.id("target_id"), allow, deny)
+    channels.set_overwrite(call.discord, found, call.id("target_id"), allow, deny)
     return None
 
 
@@ -65,7 +65,7 @@ def delete_overwrite(call: Call) -> Reply:
     found = _guild_channel(call, Permission.MANAGE_ROLES)
     if call.id("target_id") not in found.overwrites:
         raise unknown("Permission overwrite")
-    channels.set_overwrite(call.world, found, call.id("target_id"), 0, 0)
+    channels.set_overwrite(call.discord, found, call.id("target_id"), 0, 0)
     return None
 
 
@@ -73,12 +73,12 @@ def _guild_channel(call: Call, needed: Permission) -> Channel:
     found = call.channel()
     if found.guild_id is None:
         raise ApiError(403, 50003, "Cannot execute action on a DM channel")
-    call.world.require(found, call.world.bot.id, needed)
+    call.discord.require(found, call.discord.bot.id, needed)
     return found
 
 
 def typing(call: Call) -> Reply:
-    channels.type_in(call.world, call.channel(), call.world.bot.id)
+    channels.type_in(call.discord, call.channel(), call.discord.bot.id)
     return None
 
 
@@ -98,35 +98,35 @@ def list_pins(call: Call) -> Reply:
 
 
 def _pin(call: Call, message: Message) -> Json:
-    shown = message_payloads.message(call.world, message)
+    shown = message_payloads.message(call.discord, message)
     return {"pinned_at": iso(message.pinned_at), "message": shown}
 
 
 def list_pins_before_2025(call: Call) -> Reply:
     """The old route: all pins as a plain list."""
-    return [message_payloads.message(call.world, m) for m in _readable(call).pins()]
+    return [message_payloads.message(call.discord, m) for m in _readable(call).pins()]
 
 
 def pin(call: Call) -> Reply:
-    pins.pin(call.world, _pinnable(call), call.world.bot.id)
+    messages.pin(call.discord, _pinnable(call), call.discord.bot.id)
     return None
 
 
 def unpin(call: Call) -> Reply:
-    pins.unpin(call.world, _pinnable(call))
+    messages.unpin(call.discord, _pinnable(call))
     return None
 
 
 def _readable(call: Call) -> Channel:
     found = call.channel()
-    call.world.require(found, call.world.bot.id, Permission.READ_MESSAGE_HISTORY)
+    call.discord.require(found, call.discord.bot.id, Permission.READ_MESSAGE_HISTORY)
     return found
 
 
 def _pinnable(call: Call) -> Message:
     """Pin Messages is a permission of its own, no longer a part of Manage Messages."""
     found = call.channel()
-    if not call.world.permissions_in(found, call.world.bot.id) & Permission.PIN_MESSAGES:
+    if not call.discord.permissions_in(found, call.discord.bot.id) & Permission.PIN_MESSAGES:
         raise missing_permissions()
     return call.message()
 

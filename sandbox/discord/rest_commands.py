@@ -9,54 +9,54 @@ from sandbox.discord.rest import Call, Endpoint, Reply
 
 
 def list_all(call: Call) -> Reply:
-    found = commands.registered(call.world, _scope(call))
-    return [payloads.command(call.world, c) for c in found]
+    found = commands.registered(call.discord, _scope(call))
+    return [payloads.command(call.discord, c) for c in found]
 
 
 def overwrite_all(call: Call) -> Reply:
-    kept = commands.overwrite_all(call.world, _scope(call), call.listed)
-    return [payloads.command(call.world, c) for c in kept]
+    kept = commands.overwrite_all(call.discord, _scope(call), call.listed)
+    return [payloads.command(call.discord, c) for c in kept]
 
 
 def upsert(call: Call) -> tuple[int, Reply]:
-    stored, is_new = commands.upsert(call.world, _scope(call), call.body)
-    return (201 if is_new else 200), payloads.command(call.world, stored)
+    stored, is_new = commands.upsert(call.discord, _scope(call), call.body)
+    return (201 if is_new else 200), payloads.command(call.discord, stored)
 
 
 def get(call: Call) -> Reply:
-    return payloads.command(call.world, _command(call))
+    return payloads.command(call.discord, _command(call))
 
 
 def edit(call: Call) -> Reply:
     old = _command(call)
     changed = old.spec | {"type": old.kind} | call.body
-    del call.world.commands[old.id]
-    stored, _ = commands.upsert(call.world, _scope(call), changed)
-    del call.world.commands[stored.id]
+    del call.discord.commands[old.id]
+    stored, _ = commands.upsert(call.discord, _scope(call), changed)
+    del call.discord.commands[stored.id]
     stored.id = old.id
-    call.world.commands[old.id] = stored
-    return payloads.command(call.world, stored)
+    call.discord.commands[old.id] = stored
+    return payloads.command(call.discord, stored)
 
 
 def delete(call: Call) -> Reply:
-    del call.world.commands[_command(call).id]
-    call.world.changes.publish("discord.commands")
+    del call.discord.commands[_command(call).id]
+    call.discord.changes.publish("discord.commands")
     return None
 
 
 def _scope(call: Call) -> int | None:
-    if call.id("application_id") != call.world.bot.id:
+    if call.id("application_id") != call.discord.bot.id:
         raise unauthorized()
     if "guild_id" not in call.params:
         return None
-    guild = call.world.guilds.get(call.id("guild_id"))
-    if guild is None or call.world.bot.id not in guild.members:
+    guild = call.discord.guilds.get(call.id("guild_id"))
+    if guild is None or call.discord.bot.id not in guild.members:
         raise missing_access()
     return guild.id
 
 
 def _command(call: Call) -> Command:
-    return commands.get(call.world, _scope(call), call.id("command_id"))
+    return commands.get(call.discord, _scope(call), call.id("command_id"))
 
 
 _GLOBAL = "/applications/{application_id}/commands"

@@ -13,7 +13,7 @@ from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
 
 def guild(call: Call) -> Reply:
     found = call.guild()
-    payload = payloads.guild(call.world, found)
+    payload = payloads.guild(call.discord, found)
     if call.query.get("with_counts") in ("1", "true"):
         count = len(found.members)
         payload |= {"approximate_member_count": count, "approximate_presence_count": count}
@@ -28,17 +28,17 @@ def list_members(call: Call) -> Reply:
     after = snowflake(call.query.get("after") or "0", "after")
     found = sorted(call.guild().members.values(), key=lambda m: m.user_id)
     later = [m for m in found if m.user_id > after]
-    return [payloads.member(call.world, m) for m in later[:limit]]
+    return [payloads.member(call.discord, m) for m in later[:limit]]
 
 
 def search_members(call: Call) -> Reply:
     limit = call.int_query("limit", 1, 1, 1000)
-    found, _ = call.world.query_members(call.guild(), call.query.get("query"), None, limit)
-    return [payloads.member(call.world, m) for m in found]
+    found, _ = call.discord.query_members(call.guild(), call.query.get("query"), None, limit)
+    return [payloads.member(call.discord, m) for m in found]
 
 
 def member(call: Call) -> Reply:
-    return payloads.member(call.world, _member(call))
+    return payloads.member(call.discord, _member(call))
 
 
 def edit_member(call: Call) -> Reply:
@@ -48,44 +48,44 @@ def edit_member(call: Call) -> Reply:
         _replace_roles(call, guild, member)
     if "nick" in call.body:
         _require_power(call, guild, member, Permission.MANAGE_NICKNAMES)
-        members.set_nick(call.world, guild, member, call.body["nick"])
+        members.set_nick(call.discord, guild, member, call.body["nick"])
     if "communication_disabled_until" in call.body:
         _require_power(call, guild, member, Permission.MODERATE_MEMBERS)
         until = call.body["communication_disabled_until"]
         member.timeout_until = None if until is None else datetime.fromisoformat(until)
-        members.tell_update(call.world, guild, member)
-    return payloads.member(call.world, member)
+        members.tell_update(call.discord, guild, member)
+    return payloads.member(call.discord, member)
 
 
 def edit_me(call: Call) -> Reply:
-    guild, bot_id = call.guild(), call.world.bot.id
-    call.world.require_in_guild(guild, bot_id, Permission.CHANGE_NICKNAME)
+    guild, bot_id = call.guild(), call.discord.bot.id
+    call.discord.require_in_guild(guild, bot_id, Permission.CHANGE_NICKNAME)
     bot = guild.members[bot_id]
-    members.set_nick(call.world, guild, bot, call.body.get("nick"))
-    return payloads.member(call.world, bot)
+    members.set_nick(call.discord, guild, bot, call.body.get("nick"))
+    return payloads.member(call.discord, bot)
 
 
 def kick(call: Call) -> Reply:
     guild, member = call.guild(), _member(call)
     _require_power(call, guild, member, Permission.KICK_MEMBERS)
-    members.leave(call.world, guild, member.user_id)
+    members.leave(call.discord, guild, member.user_id)
     return None
 
 
 def add_member_role(call: Call) -> Reply:
     guild, role = call.guild(), _role(call)
-    members.add_role(call.world, guild, call.world.bot.id, call.id("user_id"), role)
+    members.add_role(call.discord, guild, call.discord.bot.id, call.id("user_id"), role)
     return None
 
 
 def remove_member_role(call: Call) -> Reply:
     guild, role = call.guild(), _role(call)
-    members.remove_role(call.world, guild, call.world.bot.id, call.id("user_id"), role)
+    members.remove_role(call.discord, guild, call.discord.bot.id, call.id("user_id"), role)
     return None
 
 
 def _member(call: Call) -> Member:
-    return call.world.member(call.guild().id, call.id("user_id"))
+    return call.discord.member(call.guild().id, call.id("user_id"))
 
 
 def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
@@ -94,13 +94,13 @@ def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
     for role_id in wanted ^ set(member.roles):
         if role_id not in guild.roles:
             raise unknown("Role")
-        members.require_role_power(call.world, guild, call.world.bot.id, guild.roles[role_id])
-    members.set_roles(call.world, guild, member, wanted)
+        members.require_role_power(call.discord, guild, call.discord.bot.id, guild.roles[role_id])
+    members.set_roles(call.discord, guild, member, wanted)
 
 
 def _require_power(call: Call, guild: Guild, member: Member, needed: Permission) -> None:
-    bot_id = call.world.bot.id
-    call.world.require_in_guild(guild, bot_id, needed)
+    bot_id = call.discord.bot.id
+    call.discord.require_in_guild(guild, bot_id, needed)
     if not permissions.outranks_member(guild, guild.members[bot_id], member):
         raise missing_permissions()
 
@@ -118,16 +118,16 @@ def role(call: Call) -> Reply:
 
 def create_role(call: Call) -> Reply:
     guild = call.guild()
-    call.world.require_in_guild(guild, call.world.bot.id, Permission.MANAGE_ROLES)
+    call.discord.require_in_guild(guild, call.discord.bot.id, Permission.MANAGE_ROLES)
     _require_grantable(call, guild)
-    return payloads.role(roles.create(call.world, guild, call.body))
+    return payloads.role(roles.create(call.discord, guild, call.body))
 
 
 def edit_role(call: Call) -> Reply:
     guild, role = call.guild(), _role(call)
     _require_role_power(call, guild, role)
     _require_grantable(call, guild)
-    roles.update(call.world, guild, role, call.body)
+    roles.update(call.discord, guild, role, call.body)
     return payloads.role(role)
 
 
@@ -139,14 +139,14 @@ def move_roles(call: Call) -> Reply:
             raise unknown("Role")
         _require_role_power(call, guild, guild.roles[role_id])
         if entry.get("position") is not None:
-            roles.move(call.world, guild, guild.roles[role_id], int(entry["position"]))
+            roles.move(call.discord, guild, guild.roles[role_id], int(entry["position"]))
     return list_roles(call)
 
 
 def delete_role(call: Call) -> Reply:
     guild, role = call.guild(), _role(call)
-    members.require_role_power(call.world, guild, call.world.bot.id, role)
-    roles.delete(call.world, guild, role)
+    members.require_role_power(call.discord, guild, call.discord.bot.id, role)
+    roles.delete(call.discord, guild, role)
     return None
 
 
@@ -158,8 +158,8 @@ def _role(call: Call) -> Role:
 
 
 def _require_role_power(call: Call, guild: Guild, role: Role) -> None:
-    bot_id = call.world.bot.id
-    call.world.require_in_guild(guild, bot_id, Permission.MANAGE_ROLES)
+    bot_id = call.discord.bot.id
+    call.discord.require_in_guild(guild, bot_id, Permission.MANAGE_ROLES)
     if not permissions.outranks_role(guild, guild.members[bot_id], role):
         raise missing_permissions()
 
@@ -167,7 +167,7 @@ def _require_role_power(call: Call, guild: Guild, role: Role) -> None:
 def _require_grantable(call: Call, guild: Guild) -> None:
     """Nobody can give a role permissions that they do not have themselves."""
     wanted = int(call.body.get("permissions") or 0)
-    if wanted & ~permissions.in_guild(guild, guild.members[call.world.bot.id]):
+    if wanted & ~permissions.in_guild(guild, guild.members[call.discord.bot.id]):
         raise missing_permissions()
 
 

@@ -18,8 +18,8 @@ ORIGINAL = "@original"
 
 
 def callback(call: Call) -> Reply:
-    one = interactions.find(call.world, call.id("interaction_id"), call.params["token"])
-    response = interactions.answer(call.world, one, call.body, call.files)
+    one = interactions.find(call.discord, call.id("interaction_id"), call.params["token"])
+    response = interactions.answer(call.discord, one, call.body, call.files)
     return response if call.query.get("with_response") in ("1", "true") else None
 
 
@@ -30,16 +30,16 @@ def execute(call: Call) -> Reply:
     draft = drafts.read(call.body, call.files)
     one = _interaction(call)
     if one is not None:
-        message = interactions.follow_up(call.world, one, draft)
-        return message_payloads.message(call.world, message)
+        message = interactions.follow_up(call.discord, one, draft)
+        return message_payloads.message(call.discord, message)
     message = _send_by_webhook(call, _webhook(call), draft)
     if call.query.get("wait") in ("1", "true"):
-        return message_payloads.message(call.world, message)
+        return message_payloads.message(call.discord, message)
     return None
 
 
 def get_message(call: Call) -> Reply:
-    return message_payloads.message(call.world, _message(call))
+    return message_payloads.message(call.discord, _message(call))
 
 
 def edit_message(call: Call) -> Reply:
@@ -47,21 +47,21 @@ def edit_message(call: Call) -> Reply:
     draft = drafts.read(call.body, call.files, flags=message.flags)
     one = _interaction(call)
     if one is None:
-        messages.edit(call.world, message, draft)
+        messages.edit(call.discord, message, draft)
     else:
-        interactions.edit(call.world, one, message, draft)
-    return message_payloads.message(call.world, message)
+        interactions.edit(call.discord, one, message, draft)
+    return message_payloads.message(call.discord, message)
 
 
 def delete_message(call: Call) -> Reply:
-    messages.delete(call.world, _message(call))
+    messages.delete(call.discord, _message(call))
     return None
 
 
 def _interaction(call: Call) -> Interaction | None:
-    if call.id("webhook_id") != call.world.bot.id:
+    if call.id("webhook_id") != call.discord.bot.id:
         return None
-    return interactions.by_token(call.world, call.params["token"])
+    return interactions.by_token(call.discord, call.params["token"])
 
 
 def _message(call: Call) -> Message:
@@ -69,16 +69,16 @@ def _message(call: Call) -> Message:
     one = _interaction(call)
     if one is None:
         hook = _webhook(call)
-        message = call.world.message(call.world.channel(hook.channel_id), call.id("message_id"))
+        message = call.discord.message(call.discord.channel(hook.channel_id), call.id("message_id"))
         if message.webhook_id != hook.id:
             raise unknown("Message")
         return message
     if call.params["message_id"] == ORIGINAL:
-        return interactions.original(call.world, one)
+        return interactions.original(call.discord, one)
     message_id = call.id("message_id")
     if message_id not in (one.original_id, *one.followup_ids):
         raise unknown("Message")
-    return call.world.message(call.world.channel(one.channel_id), message_id)
+    return call.discord.message(call.discord.channel(one.channel_id), message_id)
 
 
 # -- webhooks ------------------------------------------------------------------------------------
@@ -86,33 +86,33 @@ def _message(call: Call) -> Message:
 
 def create_webhook(call: Call) -> Reply:
     channel = call.channel()
-    call.world.require(channel, call.world.bot.id, Permission.MANAGE_WEBHOOKS)
-    name = str(call.body.get("name") or call.world.bot.username)
-    hook = Webhook(call.world.ids.next(), secrets.token_urlsafe(48), channel.id, name)
-    call.world.webhooks[hook.id] = hook
+    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_WEBHOOKS)
+    name = str(call.body.get("name") or call.discord.bot.username)
+    hook = Webhook(call.discord.ids.next(), secrets.token_urlsafe(48), channel.id, name)
+    call.discord.webhooks[hook.id] = hook
     data: Json = {"guild_id": str(channel.guild_id), "channel_id": str(channel.id)}
-    call.world.tell_channel("WEBHOOKS_UPDATE", data, channel)
-    return payloads.webhook(call.world, hook)
+    call.discord.tell_channel("WEBHOOKS_UPDATE", data, channel)
+    return payloads.webhook(call.discord, hook)
 
 
 def list_webhooks(call: Call) -> Reply:
     channel = call.channel()
-    call.world.require(channel, call.world.bot.id, Permission.MANAGE_WEBHOOKS)
-    found = [w for w in call.world.webhooks.values() if w.channel_id == channel.id]
-    return [payloads.webhook(call.world, w) for w in found]
+    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_WEBHOOKS)
+    found = [w for w in call.discord.webhooks.values() if w.channel_id == channel.id]
+    return [payloads.webhook(call.discord, w) for w in found]
 
 
 def get_webhook(call: Call) -> Reply:
-    return payloads.webhook(call.world, _webhook(call))
+    return payloads.webhook(call.discord, _webhook(call))
 
 
 def delete_webhook(call: Call) -> Reply:
-    del call.world.webhooks[_webhook(call).id]
+    del call.discord.webhooks[_webhook(call).id]
     return None
 
 
 def _webhook(call: Call) -> Webhook:
-    hook = call.world.webhooks.get(call.id("webhook_id"))
+    hook = call.discord.webhooks.get(call.id("webhook_id"))
     if hook is None or call.params.get("token", hook.token) != hook.token:
         raise unknown("Webhook")
     return hook
@@ -120,8 +120,8 @@ def _webhook(call: Call) -> Webhook:
 
 def _send_by_webhook(call: Call, hook: Webhook, draft: drafts.Draft) -> Message:
     drafts.refuse_empty(draft)
-    channel = call.world.channel(hook.channel_id)
-    message = messages.compose(call.world, channel, call.world.bot.id, draft)
+    channel = call.discord.channel(hook.channel_id)
+    message = messages.compose(call.discord, channel, call.discord.bot.id, draft)
     message.webhook_id = hook.id
     message.sent_as = {
         "id": str(hook.id),
@@ -132,7 +132,7 @@ def _send_by_webhook(call: Call, hook: Webhook, draft: drafts.Draft) -> Message:
         "public_flags": 0,
         "bot": True,
     }
-    messages.add(call.world, message)
+    messages.add(call.discord, message)
     return message
 
 

@@ -11,13 +11,13 @@ from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
 
 def create(call: Call) -> Reply:
     draft = drafts.read(call.body, call.files)
-    sent = messages.post(call.world, call.channel(), call.world.bot.id, draft)
-    return message_payloads.message(call.world, sent)
+    sent = messages.post(call.discord, call.channel(), call.discord.bot.id, draft)
+    return message_payloads.message(call.discord, sent)
 
 
 def get(call: Call) -> Reply:
     _require_history(call)
-    return message_payloads.message(call.world, call.message())
+    return message_payloads.message(call.discord, call.message())
 
 
 def history(call: Call) -> Reply:
@@ -25,7 +25,7 @@ def history(call: Call) -> Reply:
     limit = call.int_query("limit", 50, 1, 100)
     _require_history(call)
     found = call.channel().public_messages()
-    return [message_payloads.message(call.world, m) for m in _page(call, found, limit)]
+    return [message_payloads.message(call.discord, m) for m in _page(call, found, limit)]
 
 
 def _page(call: Call, found: list[Message], limit: int) -> list[Message]:
@@ -45,76 +45,76 @@ def _page(call: Call, found: list[Message], limit: int) -> list[Message]:
 
 def edit(call: Call) -> Reply:
     message = call.message()
-    if message.author_id != call.world.bot.id or message.sent_as is not None:
+    if message.author_id != call.discord.bot.id or message.sent_as is not None:
         raise ApiError(403, 50005, "Cannot edit a message authored by another user")
     draft = drafts.read(call.body, call.files, flags=message.flags)
-    messages.edit(call.world, message, draft)
-    return message_payloads.message(call.world, message)
+    messages.edit(call.discord, message, draft)
+    return message_payloads.message(call.discord, message)
 
 
 def delete(call: Call) -> Reply:
     message = call.message()
-    messages.require_deletable(call.world, message, call.world.bot.id)
-    messages.delete(call.world, message)
+    messages.require_deletable(call.discord, message, call.discord.bot.id)
+    messages.delete(call.discord, message)
     return None
 
 
 def bulk_delete(call: Call) -> Reply:
     channel = call.channel()
-    call.world.require(channel, call.world.bot.id, Permission.MANAGE_MESSAGES)
+    call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_MESSAGES)
     ids = [snowflake(one, "messages") for one in call.body.get("messages") or []]
     if not 2 <= len(ids) <= 100:
         text = "Must be between 2 and 100 in length."
         raise invalid_form(["messages"], "BASE_TYPE_BAD_LENGTH", text)
-    messages.bulk_delete(call.world, channel, ids)
+    messages.bulk_delete(call.discord, channel, ids)
     return None
 
 
 def _require_history(call: Call) -> None:
-    call.world.require(call.channel(), call.world.bot.id, Permission.READ_MESSAGE_HISTORY)
+    call.discord.require(call.channel(), call.discord.bot.id, Permission.READ_MESSAGE_HISTORY)
 
 
 # -- reactions -----------------------------------------------------------------------------------
 
 
 def add_reaction(call: Call) -> Reply:
-    reactions.add(call.world, call.message(), call.world.bot.id, call.params["emoji"])
+    reactions.add(call.discord, call.message(), call.discord.bot.id, call.params["emoji"])
     return None
 
 
 def remove_own_reaction(call: Call) -> Reply:
-    reactions.remove(call.world, call.message(), call.world.bot.id, call.params["emoji"])
+    reactions.remove(call.discord, call.message(), call.discord.bot.id, call.params["emoji"])
     return None
 
 
 def remove_reaction(call: Call) -> Reply:
     _require_managing(call)
-    reactions.remove(call.world, call.message(), call.id("user_id"), call.params["emoji"])
+    reactions.remove(call.discord, call.message(), call.id("user_id"), call.params["emoji"])
     return None
 
 
 def list_reactors(call: Call) -> Reply:
     limit = call.int_query("limit", 25, 1, 100)
     after = snowflake(call.query.get("after") or "0", "after")
-    reaction = reactions.find(call.world, call.message(), call.params["emoji"])
+    reaction = reactions.find(call.discord, call.message(), call.params["emoji"])
     later = sorted(user_id for user_id in reaction.user_ids if user_id > after)
-    return [payloads.user(call.world.user(user_id)) for user_id in later[:limit]]
+    return [payloads.user(call.discord.user(user_id)) for user_id in later[:limit]]
 
 
 def clear_reactions(call: Call) -> Reply:
     _require_managing(call)
-    reactions.clear(call.world, call.message())
+    reactions.clear(call.discord, call.message())
     return None
 
 
 def clear_emoji(call: Call) -> Reply:
     _require_managing(call)
-    reactions.clear_emoji(call.world, call.message(), call.params["emoji"])
+    reactions.clear_emoji(call.discord, call.message(), call.params["emoji"])
     return None
 
 
 def _require_managing(call: Call) -> None:
-    call.world.require(call.channel(), call.world.bot.id, Permission.MANAGE_MESSAGES)
+    call.discord.require(call.channel(), call.discord.bot.id, Permission.MANAGE_MESSAGES)
 
 
 _MESSAGES = "/channels/{channel_id}/messages"

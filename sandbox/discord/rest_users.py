@@ -8,25 +8,25 @@ from sandbox.discord.rest import Call, Endpoint, Reply, snowflake
 
 
 def me(call: Call) -> Reply:
-    return payloads.own_user(call.world.bot)
+    return payloads.own_user(call.discord.bot)
 
 
 def edit_me(call: Call) -> Reply:
     if call.body.get("username"):
-        call.world.bot.username = str(call.body["username"])
-        call.world.gateway.dispatch("USER_UPDATE", payloads.own_user(call.world.bot), None)
-    return payloads.own_user(call.world.bot)
+        call.discord.bot.username = str(call.body["username"])
+        call.discord.gateway.dispatch("USER_UPDATE", payloads.own_user(call.discord.bot), None)
+    return payloads.own_user(call.discord.bot)
 
 
 def user(call: Call) -> Reply:
-    return payloads.user(call.world.user(call.id("user_id")))
+    return payloads.user(call.discord.user(call.id("user_id")))
 
 
 def my_guilds(call: Call) -> Reply:
-    world = call.world
+    discord = call.discord
     found = []
-    for guild in world.bot_guilds():
-        full = payloads.guild(world, guild)
+    for guild in discord.bot_guilds():
+        full = payloads.guild(discord, guild)
         keys = ("id", "name", "icon", "banner", "features")
         granted = {"owner": False, "permissions": str(guild.everyone.permissions)}
         found.append({key: full[key] for key in keys} | granted)
@@ -34,26 +34,26 @@ def my_guilds(call: Call) -> Reply:
 
 
 def leave_guild(call: Call) -> Reply:
-    members.leave(call.world, call.guild(), call.world.bot.id)
+    members.leave(call.discord, call.guild(), call.discord.bot.id)
     return None
 
 
 def create_dm(call: Call) -> Reply:
     user_id = snowflake(call.body.get("recipient_id"), "recipient_id")
-    return payloads.channel(call.world, channels.direct(call.world, user_id))
+    return payloads.channel(call.discord, channels.direct(call.discord, user_id))
 
 
 def application(call: Call) -> Reply:
-    return payloads.application(call.world)
+    return payloads.application(call.discord)
 
 
 def gateway(call: Call) -> Reply:
-    return {"url": call.world.gateway_url}
+    return {"url": call.discord.gateway_url}
 
 
 def gateway_bot(call: Call) -> Reply:
     limit: Json = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
-    return {"url": call.world.gateway_url, "shards": 1, "session_start_limit": limit}
+    return {"url": call.discord.gateway_url, "shards": 1, "session_start_limit": limit}
 
 
 ENDPOINTS = (

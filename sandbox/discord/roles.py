@@ -9,27 +9,27 @@ from sandbox.discord import members, payloads
 from sandbox.discord.models import Guild, Role
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 
-def create(world: DiscordWorld, guild: Guild, fields: Mapping[str, Any]) -> Role:
+def create(discord: FakeDiscord, guild: Guild, fields: Mapping[str, Any]) -> Role:
     """A new role at the bottom, just above @everyone; the others move up."""
     for other in guild.roles.values():
         if other.id != guild.id:
             other.position += 1
-    role = Role(world.ids.next(), guild.id, "new role", 1, guild.everyone.permissions)
+    role = Role(discord.ids.next(), guild.id, "new role", 1, guild.everyone.permissions)
     _apply(role, fields)
     guild.roles[role.id] = role
-    _tell(world, "GUILD_ROLE_CREATE", guild, role)
+    _tell(discord, "GUILD_ROLE_CREATE", guild, role)
     return role
 
 
-def update(world: DiscordWorld, guild: Guild, role: Role, fields: Mapping[str, Any]) -> None:
+def update(discord: FakeDiscord, guild: Guild, role: Role, fields: Mapping[str, Any]) -> None:
     _apply(role, fields)
-    _tell(world, "GUILD_ROLE_UPDATE", guild, role)
+    _tell(discord, "GUILD_ROLE_UPDATE", guild, role)
 
 
-def move(world: DiscordWorld, guild: Guild, role: Role, position: int) -> None:
+def move(discord: FakeDiscord, guild: Guild, role: Role, position: int) -> None:
     """Put the role at a position (1 is the lowest) and renumber the others around it."""
     others = [r for r in guild.roles.values() if r.id not in (role.id, guild.id)]
     others.sort(key=lambda r: (r.position, -r.id))
@@ -37,10 +37,10 @@ def move(world: DiscordWorld, guild: Guild, role: Role, position: int) -> None:
     for place, one in enumerate(others, start=1):
         if one.position != place or one is role:
             one.position = place
-            _tell(world, "GUILD_ROLE_UPDATE", guild, one)
+            _tell(discord, "GUILD_ROLE_UPDATE", guild, one)
 
 
-def delete(world: DiscordWorld, guild: Guild, role: Role) -> None:
+def delete(discord: FakeDiscord, guild: Guild, role: Role) -> None:
     """Remove it from the guild, from its members and from the channels' overwrites."""
     del guild.roles[role.id]
     for channel in guild.channels.values():
@@ -48,10 +48,10 @@ def delete(world: DiscordWorld, guild: Guild, role: Role) -> None:
     for member in guild.members.values():
         if role.id in member.roles:
             member.roles.remove(role.id)
-            members.tell_update(world, guild, member)
+            members.tell_update(discord, guild, member)
     data = {"guild_id": str(guild.id), "role_id": str(role.id)}
-    world.tell_guild("GUILD_ROLE_DELETE", data, guild.id)
-    world.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))
+    discord.tell_guild("GUILD_ROLE_DELETE", data, guild.id)
+    discord.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))
 
 
 def _apply(role: Role, fields: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ def _apply(role: Role, fields: Mapping[str, Any]) -> None:
             setattr(role, key, bool(fields[key]))
 
 
-def _tell(world: DiscordWorld, event: str, guild: Guild, role: Role) -> None:
+def _tell(discord: FakeDiscord, event: str, guild: Guild, role: Role) -> None:
     data = {"guild_id": str(guild.id), "role": payloads.role(role)}
-    world.tell_guild(event, data, guild.id)
-    world.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))
+    discord.tell_guild(event, data, guild.id)
+    discord.changes.publish("discord.role", guild_id=str(guild.id), role_id=str(role.id))

@@ -20,10 +20,10 @@ from sandbox.discord.errors import not_found
 from sandbox.discord.rest import API_PREFIX, json_answer
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 
-def routes(world: DiscordWorld) -> list[web.RouteDef]:
+def routes(discord: FakeDiscord) -> list[web.RouteDef]:
     """In this order: a fixed part such as `pins` or `@me` goes before `{message_id}`."""
     endpoints = (
         *rest_users.ENDPOINTS,
@@ -34,11 +34,11 @@ def routes(world: DiscordWorld) -> list[web.RouteDef]:
         *rest_interactions.ENDPOINTS,
     )
     return [
-        *(endpoint.bind(world) for endpoint in endpoints),
+        *(endpoint.bind(discord) for endpoint in endpoints),
         web.route("*", API_PREFIX + "/{unknown:.*}", _not_found),
-        web.get("/discord/gateway", world.gateway.serve),
-        *cdn.routes(world),
-        *control.routes(world),
+        web.get("/discord/gateway", discord.gateway.serve),
+        *cdn.routes(discord),
+        *control.routes(discord),
     ]
 
 

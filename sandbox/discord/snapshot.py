@@ -9,27 +9,30 @@ from sandbox.discord.errors import Json
 from sandbox.discord.models import DM_CHANNEL, Channel, Guild, Member, Message
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 MESSAGES_PER_CHANNEL = 100
 
 
-def snapshot(world: DiscordWorld) -> Json:
+def snapshot(discord: FakeDiscord) -> Json:
     """`{bot, guilds, dms, commands}`.
 
     `dms` maps each person's handle to their DM with the bot. Ephemeral answers stand among the
     messages of their channel with `ephemeral_for`, the handle of the only person who sees them.
     """
     return {
-        "bot": payloads.user(world.bot)
-        | {"connected": world.gateway.connected, "avatar_url": avatar_url(world, world.bot.id)},
-        "guilds": [_guild(world, guild) for guild in world.guilds.values()],
-        "dms": {str(handle_of(world, u)): _dm(world, c) for u, c in world.direct.items()},
-        "commands": slash_commands(world),
+        "bot": payloads.user(discord.bot)
+        | {
+            "connected": discord.gateway.connected,
+            "avatar_url": avatar_url(discord, discord.bot.id),
+        },
+        "guilds": [_guild(discord, guild) for guild in discord.guilds.values()],
+        "dms": {str(handle_of(discord, u)): _dm(discord, c) for u, c in discord.direct.items()},
+        "commands": slash_commands(discord),
     }
 
 
-def slash_commands(world: DiscordWorld) -> list[Json]:
+def slash_commands(discord: FakeDiscord) -> list[Json]:
     """Each thing that can be typed: subcommands stand as `slotcalls status`."""
     return [
         {
@@ -40,98 +43,98 @@ def slash_commands(world: DiscordWorld) -> list[Json]:
             "guild_id": None if command.guild_id is None else str(command.guild_id),
             "command_id": str(command.id),
         }
-        for command in world.commands.values()
+        for command in discord.commands.values()
         if command.kind == commands.CHAT_INPUT
         for path, spec in commands.leaves(command)
     ]
 
 
-def handle_of(world: DiscordWorld, user_id: int) -> str | None:
+def handle_of(discord: FakeDiscord, user_id: int) -> str | None:
     """The person's handle, or "bot"; None for a webhook."""
-    user = world.users.get(user_id)
+    user = discord.users.get(user_id)
     if user is None:
         return None
     return "bot" if user.bot else user.handle
 
 
-def avatar_url(world: DiscordWorld, user_id: int) -> str:
-    return f"{world.cdn_url}/avatars/{user_id}/{user_id:032x}.png"
+def avatar_url(discord: FakeDiscord, user_id: int) -> str:
+    return f"{discord.cdn_url}/avatars/{user_id}/{user_id:032x}.png"
 
 
-def message_view(world: DiscordWorld, message: Message) -> Json:
+def message_view(discord: FakeDiscord, message: Message) -> Json:
     """The message as the API gives it, plus what the page needs to draw it."""
-    author = None if message.sent_as is not None else handle_of(world, message.author_id)
+    author = None if message.sent_as is not None else handle_of(discord, message.author_id)
     reactors = {
-        key: [handle_of(world, user_id) for user_id in reaction.user_ids]
+        key: [handle_of(discord, user_id) for user_id in reaction.user_ids]
         for key, reaction in message.reactions.items()
     }
     hidden = message.ephemeral_for
-    return message_payloads.message(world, message) | {
+    return message_payloads.message(discord, message) | {
         "author_handle": author,
-        "author_name": _shown_name(world, message),
-        "author_avatar_url": avatar_url(world, message.author_id),
-        "ephemeral_for": None if hidden is None else handle_of(world, hidden),
+        "author_name": _shown_name(discord, message),
+        "author_avatar_url": avatar_url(discord, message.author_id),
+        "ephemeral_for": None if hidden is None else handle_of(discord, hidden),
         "reactors": reactors,
     }
 
 
-def _shown_name(world: DiscordWorld, message: Message) -> str:
+def _shown_name(discord: FakeDiscord, message: Message) -> str:
     if message.sent_as is not None:
         return str(message.sent_as["username"])
-    guild_id = world.channel(message.channel_id).guild_id
-    members = {} if guild_id is None else world.guild(guild_id).members
+    guild_id = discord.channel(message.channel_id).guild_id
+    members = {} if guild_id is None else discord.guild(guild_id).members
     nick = members[message.author_id].nick if message.author_id in members else None
-    user = world.user(message.author_id)
+    user = discord.user(message.author_id)
     return nick or user.global_name or user.username
 
 
-def _guild(world: DiscordWorld, guild: Guild) -> Json:
+def _guild(discord: FakeDiscord, guild: Guild) -> Json:
     in_order = sorted(guild.channels.values(), key=lambda c: (c.position, c.id))
     return {
         "id": str(guild.id),
         "name": guild.name,
-        "owner": handle_of(world, guild.owner_id),
-        "channels": [channel_view(world, channel) for channel in in_order],
-        "members": [_member(world, guild, m) for m in guild.members.values()],
+        "owner": handle_of(discord, guild.owner_id),
+        "channels": [channel_view(discord, channel) for channel in in_order],
+        "members": [_member(discord, guild, m) for m in guild.members.values()],
         "roles": [payloads.role(role) for role in guild.roles.values()],
         "emojis": [payloads.emoji(one) for one in guild.emojis.values()],
     }
 
 
-def channel_view(world: DiscordWorld, channel: Channel) -> Json:
+def channel_view(discord: FakeDiscord, channel: Channel) -> Json:
     """With its last messages, and the handles of the people who can see it."""
     shown = list(channel.messages.values())[-MESSAGES_PER_CHANNEL:]
     seeing = [
-        handle_of(world, user.id)
-        for user in world.users.values()
-        if world.permissions_in(channel, user.id) & permissions.Permission.VIEW_CHANNEL
+        handle_of(discord, user.id)
+        for user in discord.users.values()
+        if discord.permissions_in(channel, user.id) & permissions.Permission.VIEW_CHANNEL
     ]
-    return payloads.channel(world, channel) | {
+    return payloads.channel(discord, channel) | {
         "name": "dm" if channel.kind == DM_CHANNEL else channel.name,
         "visible_to": seeing,
-        "bot_access": channels.bot_access(world, channel),
-        "messages": [message_view(world, message) for message in shown],
+        "bot_access": channels.bot_access(discord, channel),
+        "messages": [message_view(discord, message) for message in shown],
         "pins": [str(message.id) for message in channel.pins()],
     }
 
 
-def _dm(world: DiscordWorld, channel: Channel) -> Json:
+def _dm(discord: FakeDiscord, channel: Channel) -> Json:
     assert channel.recipient_id is not None
-    return channel_view(world, channel) | {"open": world.dms_open(channel.recipient_id)}
+    return channel_view(discord, channel) | {"open": discord.dms_open(channel.recipient_id)}
 
 
-def _member(world: DiscordWorld, guild: Guild, member: Member) -> dict[str, Any]:
-    user = world.user(member.user_id)
+def _member(discord: FakeDiscord, guild: Guild, member: Member) -> dict[str, Any]:
+    user = discord.user(member.user_id)
     colored = [
         role
         for role in sorted((guild.roles[r] for r in member.roles), key=permissions.rank)
         if role.color
     ]
-    return payloads.member(world, member) | {
-        "handle": handle_of(world, user.id),
+    return payloads.member(discord, member) | {
+        "handle": handle_of(discord, user.id),
         "display_name": member.nick or user.global_name or user.username,
-        "avatar_url": avatar_url(world, user.id),
+        "avatar_url": avatar_url(discord, user.id),
         "color": colored[-1].color if colored else None,
         "permissions": str(permissions.in_guild(guild, member)),
-        "dms_open": world.dms_open(user.id),
+        "dms_open": discord.dms_open(user.id),
     }

@@ -7,24 +7,24 @@ from collections.abc import Callable
 
 from py_arkworks_bls12381 import G1Point, G2Point, Scalar
 
-from sandbox.faults import FaultKind, Faults, FaultValue
+from sandbox.faults import Faults, FaultTable
 
 GENESIS = 1767225600
 PERIOD_SECONDS = 1
 AHEAD_SECONDS = 4
 """How far ahead the product is to choose its round: short, so that trying it out is no wait."""
 
-_FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
-    ("drand.down", bool, False, "The beacon answers 503."),
-    ("drand.late_s", int, 0, "Every round is told this many seconds late."),
-    ("drand.wrong_randomness", bool, False, "The number told is not that of its signature."),
-    ("drand.wrong_signature", bool, False, "What is told was signed for another round."),
-    ("drand.forged", bool, False, "What is told was signed with another key."),
-    ("drand.any_chain", bool, False, "The beacon answers under the hash of any chain."),
-)
+FAULTS: FaultTable = {
+    "drand.down": (False, "The beacon answers 503."),
+    "drand.late_s": (0, "Every round is published this many seconds late."),
+    "drand.wrong_randomness": (False, "The randomness does not match the signature."),
+    "drand.wrong_signature": (False, "The signature belongs to another round."),
+    "drand.forged": (False, "Rounds are signed with another key."),
+    "drand.any_chain": (False, "The beacon answers for every chain hash."),
+}
 
 
-class PretendBeacon:
+class FakeBeacon:
     """Signs rounds. The same key and rhythm at every start, as a beacon has.
 
     Args:
@@ -34,8 +34,7 @@ class PretendBeacon:
     """
 
     def __init__(self, faults: Faults, base_url: str, now: Callable[[], float] = time.time) -> None:
-        for name, kind, default, text in _FAULTS:
-            faults.declare(name, kind=kind, default=default, help=text)
+        faults.declare(FAULTS)
         self.faults = faults
         self._base_url = base_url
         self._now = now

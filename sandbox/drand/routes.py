@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from sandbox.drand.beacon import GENESIS, PERIOD_SECONDS, PretendBeacon
+from sandbox.drand.beacon import GENESIS, PERIOD_SECONDS, FakeBeacon
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
-def routes(beacon: PretendBeacon) -> list[web.RouteDef]:
+def routes(beacon: FakeBeacon) -> list[web.RouteDef]:
     """The chains, a chain's facts, a round."""
     desk = _Desk(beacon)
     return [
@@ -18,7 +18,7 @@ def routes(beacon: PretendBeacon) -> list[web.RouteDef]:
 
 
 class _Desk:
-    def __init__(self, beacon: PretendBeacon) -> None:
+    def __init__(self, beacon: FakeBeacon) -> None:
         self._beacon = beacon
 
     async def chains(self, _request: web.Request) -> web.Response:

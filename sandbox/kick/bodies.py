@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.faults import Faults
-from sandbox.kick.accounts import Account, Category, Channel, KicksGift, Redemption
 from sandbox.kick.ids import millis, seconds
+from sandbox.kick.models import Account, Category, Channel, KicksGift, Redemption
 
 Body = dict[str, Any]
 

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from aiohttp import web
 
 from sandbox.control import ControlError
-from sandbox.kick.accounts import Account, Channel, Redemption, Reward
 from sandbox.kick.bodies import Body, ChatMessage
 from sandbox.kick.fields import (
     Action,
@@ -25,16 +24,17 @@ from sandbox.kick.fields import (
     time_or_none,
 )
 from sandbox.kick.ids import now, seconds, ulid
+from sandbox.kick.models import Account, Channel, Redemption, Reward
 from sandbox.kick.signing import SigningKey
+from sandbox.kick.state import FakeKick
 from sandbox.kick.webhooks import compact
-from sandbox.kick.world import KickWorld
 
 MOST_IDLE_SECONDS = 30.0
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """Everything under /control/kick."""
-    control = _Control(world)
+    control = _Control(kick)
     actions: dict[str, Action] = {
         "chat": control.chat,
         "delete_message": control.delete_message,
@@ -71,7 +71,7 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
 
 class _Control(Naming):
     def _message(self, message_id: str) -> ChatMessage:
-        message = self.world.find_message(message_id)
+        message = self.kick.find_message(message_id)
         if message is None:
             raise ControlError(f"there is no message {message_id}", status=404)
         return message
@@ -84,19 +84,19 @@ class _Control(Naming):
         if channel.is_banned(sender.user_id, now()):
             raise ControlError(f"{sender.username} is banned there", status=403)
         reply_to = self._message(text(body, "reply_to")) if body.get("reply_to") else None
-        message = self.world.say(
+        message = self.kick.say(
             channel, sender, text(body, "text"), at=time_or_none(body, "at"), reply_to=reply_to
         )
         return {"message_id": message.message_id}
 
     async def delete_message(self, body: Body) -> Body:
         """{message_id}"""
-        self.world.delete_message(self._message(text(body, "message_id")))
+        self.kick.delete_message(self._message(text(body, "message_id")))
         return {}
 
     async def live(self, body: Body) -> Body:
         """{title?, started_at?, channel?} -> {started_at}; 409 if live already"""
-        stream = self.world.go_live(
+        stream = self.kick.go_live(
             self._channel(body),
             title=text_or_none(body, "title"),
             started_at=time_or_none(body, "started_at"),
@@ -105,14 +105,14 @@ class _Control(Naming):
 
     async def offline(self, body: Body) -> Body:
         """{ended_at?, channel?}; 409 if not live"""
-        self.world.end_stream(self._channel(body), ended_at=time_or_none(body, "ended_at"))
+        self.kick.end_stream(self._channel(body), ended_at=time_or_none(body, "ended_at"))
         return {}
 
     async def metadata(self, body: Body) -> Body:
         """{title?, category_id?, tags?, language?, channel?}"""
         category_id = number_or_none(body, "category_id")
         try:
-            self.world.describe(
+            self.kick.describe(
                 self._channel(body),
                 title=text_or_none(body, "title"),
                 category_id=category_id,
@@ -135,19 +135,19 @@ class _Control(Naming):
 
     async def follow(self, body: Body) -> Body:
         """{person, channel?}"""
-        self.world.follow(self._channel(body), self._account(body))
+        self.kick.follow(self._channel(body), self._account(body))
         return {}
 
     async def subscribe(self, body: Body) -> Body:
         """{person, at?, channel?}"""
-        self.world.subscribe(self._channel(body), self._account(body), at=time_or_none(body, "at"))
+        self.kick.subscribe(self._channel(body), self._account(body), at=time_or_none(body, "at"))
         return {}
 
     async def renew(self, body: Body) -> Body:
         """{person, months, at?, channel?}"""
         months = number(body, "months")
         account, at = self._account(body), time_or_none(body, "at")
-        self.world.renew(self._channel(body), account, months, at=at)
+        self.kick.renew(self._channel(body), account, months, at=at)
         return {}
 
     async def gift(self, body: Body) -> Body:
@@ -160,14 +160,14 @@ class _Control(Naming):
         giftees += self._strangers(number_or_none(body, "count") or 0)
         if not giftees:
             raise ControlError("name giftees or a count")
-        self.world.gift_subs(self._channel(body), gifter, giftees, at=time_or_none(body, "at"))
+        self.kick.gift_subs(self._channel(body), gifter, giftees, at=time_or_none(body, "at"))
         return {"giftees": [giftee.handle for giftee in giftees]}
 
     def _strangers(self, count: int) -> list[Account]:
         """Viewers nobody has heard of: a drop of 50 needs more people than the world has."""
-        have = len(self.world.accounts)
+        have = len(self.kick.accounts)
         names = [f"viewer_{have + number}" for number in range(count)]
-        return [self.world.add_account(name, name) for name in names]
+        return [self.kick.add_account(name, name) for name in names]
 
     async def kicks(self, body: Body) -> Body:
         """{person, amount, name?, type?, tier?, message?, pinned_time_seconds?, at?, channel?}"""
@@ -179,7 +179,7 @@ class _Control(Naming):
             "pinned_time_seconds": body.get("pinned_time_seconds", 600),
         }
         amount, at = number(body, "amount"), time_or_none(body, "at")
-        self.world.give_kicks(self._channel(body), self._account(body), amount, details, at=at)
+        self.kick.give_kicks(self._channel(body), self._account(body), amount, details, at=at)
         return {}
 
     async def redeem(self, body: Body) -> Body:
@@ -190,7 +190,7 @@ class _Control(Naming):
         """
         channel, account = self._channel(body), self._account(body)
         reward = self._reward(channel, text(body, "reward"), number_or_none(body, "cost"))
-        used = self.world.redeem(
+        used = self.kick.redeem(
             channel, account, reward, text_or_none(body, "input") or "", at=time_or_none(body, "at")
         )
         return {"redemption_id": used.id, "reward_id": reward.id, "status": used.status}
@@ -209,7 +209,7 @@ class _Control(Naming):
         if status not in ("accepted", "rejected"):
             raise ControlError("status must be accepted or rejected")
         redemption = self._redemption(channel, text(body, "redemption_id"))
-        self.world.decide(channel, redemption, status)
+        self.kick.decide(channel, redemption, status)
         return {}
 
     def _redemption(self, channel: Channel, redemption_id: str) -> Redemption:
@@ -224,12 +224,12 @@ class _Control(Naming):
         channel = self._channel(body)
         moderator = self._account(body, "moderator") if body.get("moderator") else channel.owner
         minutes, reason = number_or_none(body, "minutes"), text_or_none(body, "reason") or ""
-        self.world.ban(channel, moderator, self._account(body), minutes=minutes, reason=reason)
+        self.kick.ban(channel, moderator, self._account(body), minutes=minutes, reason=reason)
         return {}
 
     async def unban(self, body: Body) -> Body:
         """{person, channel?}"""
-        self.world.unban(self._channel(body), self._account(body))
+        self.kick.unban(self._channel(body), self._account(body))
         return {}
 
     async def badges(self, body: Body) -> Body:
@@ -243,12 +243,12 @@ class _Control(Naming):
     async def rename(self, body: Body) -> Body:
         """{person, name} -> {slug}"""
         account = self._account(body)
-        self.world.rename(account, text(body, "name"))
+        self.kick.rename(account, text(body, "name"))
         return {"slug": account.slug}
 
     async def account(self, body: Body) -> Body:
         """{handle, name} -> {user_id}: a further viewer; 409 if the handle is taken"""
-        added = self.world.add_account(text(body, "handle"), text(body, "name"))
+        added = self.kick.add_account(text(body, "handle"), text(body, "name"))
         return {"user_id": str(added.user_id)}
 
     # webhooks, keys, tokens
@@ -264,12 +264,12 @@ class _Control(Naming):
         message_id = text_or_none(body, "message_id") or ulid()
         timestamp = text_or_none(body, "timestamp") or seconds(now())
         kind = text_or_none(body, "type") or "chat.message.sent"
-        headers: Body = self.world.webhooks.sign(message_id, timestamp, kind, raw)
+        headers: Body = self.kick.webhooks.sign(message_id, timestamp, kind, raw)
         headers["Kick-Event-Subscription-Id"] = ulid()
         headers |= {"Kick-Event-Signature": body["signature"]} if "signature" in body else {}
         headers |= body.get("headers") or {}
         kept = {name: str(value) for name, value in headers.items() if value is not None}
-        answer = await self.world.webhooks.send(kept, raw)
+        answer = await self.kick.webhooks.send(kept, raw)
         return {**asdict(answer), "message_id": message_id}
 
     async def lose_subscription(self, body: Body) -> Body:
@@ -277,49 +277,49 @@ class _Control(Naming):
         channel, event = self._channel(body), text(body, "event")
         lost = [
             each.id
-            for each in self.world.webhooks.subscriptions.values()
+            for each in self.kick.webhooks.subscriptions.values()
             if (each.broadcaster_user_id, each.event) == (channel.user_id, event)
         ]
         for subscription_id in lost:
-            self.world.webhooks.unsubscribe(subscription_id)
+            self.kick.webhooks.unsubscribe(subscription_id)
         return {"count": len(lost)}
 
     async def app(self, body: Body) -> Body:
         """{webhook_url?, webhooks_enabled?, redirect_uris?}: as in the developer portal."""
-        webhooks = self.world.webhooks
+        webhooks = self.kick.webhooks
         webhooks.url = text_or_none(body, "webhook_url") or webhooks.url
         if "redirect_uris" in body:
-            self.world.redirect_uris = texts(body, "redirect_uris")
+            self.kick.redirect_uris = texts(body, "redirect_uris")
         if "webhooks_enabled" in body:
             webhooks.switch(bool(body["webhooks_enabled"]))
-        return {**webhooks.snapshot(), "redirect_uris": self.world.redirect_uris}
+        return {**webhooks.snapshot(), "redirect_uris": self.kick.redirect_uris}
 
     async def tokens(self, body: Body) -> Body:
         """{action: expire_access | end_all}: make tokens issued so far worthless"""
         action = text(body, "action")
         if action not in ("expire_access", "end_all"):
             raise ControlError("action must be expire_access or end_all")
-        self.world.tokens.end_all(access_only=action == "expire_access")
+        self.kick.tokens.end_all(access_only=action == "expire_access")
         return {}
 
     async def rotate_key(self, _body: Body) -> Body:
         """A new signing key; receivers must fetch the public half anew."""
-        self.world.webhooks.key = SigningKey()
-        return {"public_key": self.world.webhooks.key.public_pem}
+        self.kick.webhooks.key = SigningKey()
+        return {"public_key": self.kick.webhooks.key.public_pem}
 
     async def idle(self, body: Body) -> Body:
         """{timeout?: seconds} -> {idle}: waits until no delivery is under way"""
         timeout = min(float(body.get("timeout", 5.0)), MOST_IDLE_SECONDS)
         until = time.monotonic() + timeout
-        while self.world.webhooks.under_way and time.monotonic() < until:
+        while self.kick.webhooks.under_way and time.monotonic() < until:
             await asyncio.sleep(0.005)
-        return {"idle": self.world.webhooks.under_way == 0}
+        return {"idle": self.kick.webhooks.under_way == 0}
 
     # what happened
 
     async def transcript(self, _request: web.Request) -> web.Response:
         """The lines of chat as in ``line_of``, oldest first."""
-        return web.json_response(self.world.transcript())
+        return web.json_response(self.kick.transcript())
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """[{message_id, subscription_id, type, status, ms, attempt, at, error}].
@@ -327,6 +327,6 @@ class _Control(Naming):
         ``?type=`` and ``?message_id=`` choose among them.
         """
         wanted = {key: request.query[key] for key in ("type", "message_id") if key in request.query}
-        records = (asdict(record) for record in self.world.webhooks.records)
+        records = (asdict(record) for record in self.kick.webhooks.records)
         found = [each for each in records if all(each[k] == v for k, v in wanted.items())]
         return web.json_response(found)

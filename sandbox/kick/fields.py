@@ -9,10 +9,10 @@ from datetime import datetime
 from aiohttp import web
 
 from sandbox.control import ControlError, body_of
-from sandbox.kick.accounts import Account, Channel
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import parse_time
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import Account, Channel
+from sandbox.kick.state import FakeKick
 
 Action = Callable[[Body], Awaitable[Body]]
 
@@ -32,22 +32,22 @@ def answering(action: Action) -> Callable[[web.Request], Awaitable[web.Response]
 class Naming:
     """Finds whom a request names."""
 
-    def __init__(self, world: KickWorld) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick) -> None:
+        self.kick = kick
 
     def _account(self, body: Body, name: str = "person") -> Account:
         return self._by_handle(text(body, name))
 
     def _by_handle(self, handle: str) -> Account:
         try:
-            return self.world.account_of(handle)
+            return self.kick.account_of(handle)
         except KeyError:
             raise ControlError(f"nobody has the handle {handle}", status=404) from None
 
     def _channel(self, body: Body) -> Channel:
         if body.get("channel") is None:
-            return next(iter(self.world.channels.values()))
-        return self.world.channels[self._account(body, "channel").user_id]
+            return next(iter(self.kick.channels.values()))
+        return self.kick.channels[self._account(body, "channel").user_id]
 
 
 def text(body: Body, name: str) -> str:

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader
 
-from sandbox.kick.accounts import Account
 from sandbox.kick.bodies import colour_of
+from sandbox.kick.models import Account
+from sandbox.kick.state import FakeKick
 from sandbox.kick.tokens import CLIENT_ID, CLIENT_SECRET, SCOPES, InvalidGrant, Token
-from sandbox.kick.world import KickWorld
 
 BASE = "/kick/id/oauth"
 PAGES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
@@ -54,9 +54,9 @@ class AuthorizeRequest:
     code_challenge: str
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """GET and POST authorize, POST token, revoke and token/introspect."""
-    server = _OAuth(world)
+    server = _OAuth(kick)
     return [
         web.get(f"{BASE}/authorize", server.consent_page),
         web.post(f"{BASE}/authorize", server.consent),
@@ -67,9 +67,9 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
 
 
 class _OAuth:
-    def __init__(self, world: KickWorld) -> None:
-        self.world = world
-        self.tokens = world.tokens
+    def __init__(self, kick: FakeKick) -> None:
+        self.kick = kick
+        self.tokens = kick.tokens
 
     async def consent_page(self, request: web.Request) -> web.Response:
         """The page on which one says yes or no.
@@ -83,18 +83,18 @@ class _OAuth:
         html = PAGES.get_template("consent.html").render(
             scopes=[(scope, SCOPE_WORDS[scope]) for scope in asked.scopes],
             accounts=[(each, colour_of(each)) for each in self._people()],
-            streamers=self.world.streamers,
+            streamers=self.kick.streamers,
             query=request.rel_url.raw_query_string,
             host=urlsplit(asked.redirect_uri).netloc,
         )
         return web.Response(text=html, content_type="text/html")
 
     def _people(self) -> list[Account]:
-        return [each for each in self.world.accounts.values() if not each.is_bot]
+        return [each for each in self.kick.accounts.values() if not each.is_bot]
 
     def _query(self, request: web.Request) -> str:
         query = request.rel_url.raw_query_string
-        if not self.world.faults.flag("kick.oauth.localhost_rewrite"):
+        if not self.kick.faults.flag("kick.oauth.localhost_rewrite"):
             return query
         return query.replace("127.0.0.1", "localhost", 1)
 
@@ -114,9 +114,9 @@ class _OAuth:
         return AuthorizeRequest(redirect_uri, scopes, query["state"], query["code_challenge"])
 
     def _registered(self, uri: str) -> bool:
-        if self.world.redirect_uris:
-            return uri in self.world.redirect_uris
-        wanted, given = urlsplit(self.world.webhooks.url), urlsplit(uri)
+        if self.kick.redirect_uris:
+            return uri in self.kick.redirect_uris
+        wanted, given = urlsplit(self.kick.webhooks.url), urlsplit(uri)
         hosts = {wanted.hostname, "localhost", "127.0.0.1"}
         return (
             given.scheme == wanted.scheme and given.hostname in hosts and given.port == wanted.port
@@ -139,23 +139,23 @@ class _OAuth:
             denied = _error("access_denied", "The user denied the request.", {"state": asked.state})
             return _redirect(_with(asked.redirect_uri, denied))
         try:
-            account = self.world.account_of(str(form.get("person", "")))
+            account = self.kick.account_of(str(form.get("person", "")))
         except KeyError:
             return self._refused(BadRequest("Nobody of that name is logged in."))
         code = self.tokens.consent(
             account.user_id, asked.scopes, asked.redirect_uri, asked.code_challenge
         )
-        self.world.changes.publish("kick.consent", handle=account.handle, scopes=list(asked.scopes))
+        self.kick.changes.publish("kick.consent", handle=account.handle, scopes=list(asked.scopes))
         return _redirect(_with(asked.redirect_uri, {"code": code, "state": asked.state}))
 
     async def token(self, request: web.Request) -> web.Response:
         """All three grants, form-encoded; the answer is not wrapped in ``data``."""
-        if self.world.faults.take("kick.token.500"):
+        if self.kick.faults.take("kick.token.500"):
             return web.json_response({"error": "server_error"}, status=500)
         form = {key: str(value) for key, value in (await request.post()).items()}
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return self._token_error("invalid_client", "Client authentication failed.", 401)
-        if self.world.faults.take("kick.token.invalid_grant"):
+        if self.kick.faults.take("kick.token.invalid_grant"):
             return self._token_error("invalid_grant", "The grant is invalid or has expired.")
         try:
             return self._grant(form)
@@ -179,7 +179,7 @@ class _OAuth:
 
     def _tokens(self, access: str, token: Token, refresh: str | None = None) -> web.Response:
         lifetime = round(token.expires_at - token.issued_at)
-        as_text = self.world.faults.flag("kick.token.expires_in_string")
+        as_text = self.kick.faults.flag("kick.token.expires_in_string")
         body: dict[str, object] = {
             "access_token": access,
             "token_type": "Bearer",
@@ -191,7 +191,7 @@ class _OAuth:
 
     def _token_error(self, error: str, description: str, status: int = 400) -> web.Response:
         """What Kick really answers, or by fault what its docs say it answers."""
-        if self.world.faults.flag("kick.token.docs_error"):
+        if self.kick.faults.flag("kick.token.docs_error"):
             return web.json_response({"error": "Invalid request"}, status=400)
         body = {"error": error, "error_description": description}
         return web.json_response(body, status=status)

@@ -5,9 +5,9 @@ from html import escape
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Account, Channel
 from sandbox.kick.bodies import Body, ChatMessage, colour_of
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import Account, Channel
+from sandbox.kick.state import FakeKick
 
 BASE = "/kick/site"
 HISTORY = 50
@@ -23,9 +23,9 @@ PICTURE = (
 )
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """GET channels/{slug}, channels/{channel id}/messages, images."""
-    site = _Site(world)
+    site = _Site(kick)
     return [
         web.get(f"{BASE}/api/v2/channels/{{slug}}", site.channel),
         web.get(f"{BASE}/api/v2/channels/{{channel_id}}/messages", site.messages),
@@ -34,11 +34,11 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
 
 
 class _Site:
-    def __init__(self, world: KickWorld) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick) -> None:
+        self.kick = kick
 
     def _blocked(self) -> web.Response | None:
-        if not self.world.faults.flag("kick.site.cloudflare_403"):
+        if not self.kick.faults.flag("kick.site.cloudflare_403"):
             return None
         return web.Response(text=CHALLENGE, status=403, content_type="text/html")
 
@@ -46,7 +46,7 @@ class _Site:
         """The only place that shows the chatroom id; nothing is wrapped in ``data``."""
         if (blocked := self._blocked()) is not None:
             return blocked
-        channel = self.world.channel_by_slug(request.match_info["slug"])
+        channel = self.kick.channel_by_slug(request.match_info["slug"])
         if channel is None:
             return web.json_response({"message": "Channel not found"}, status=404)
         return web.json_response(self._channel(channel))
@@ -71,7 +71,7 @@ class _Site:
             "user": {
                 "id": channel.user_id,
                 "username": channel.owner.username,
-                "profile_pic": self.world.bodies.picture(channel.owner),
+                "profile_pic": self.kick.bodies.picture(channel.owner),
             },
             "chatroom": {"id": channel.chatroom_id, "channel_id": channel.channel_id},
         }
@@ -83,7 +83,7 @@ class _Site:
         wanted = request.match_info["channel_id"]
         found = [
             _history_line(message)
-            for message in reversed(self.world.messages)
+            for message in reversed(self.kick.messages)
             if str(message.channel.channel_id) == wanted and not message.deleted
         ]
         return web.json_response({"data": {"messages": found[:HISTORY], "cursor": ""}})
@@ -91,7 +91,7 @@ class _Site:
     async def image(self, request: web.Request) -> web.Response:
         """A drawn picture: an account's initial, or a plain one for categories and streams."""
         kind, _, number = request.match_info["name"].removesuffix(".svg").partition("-")
-        account = self.world.accounts.get(int(number)) if number.isdecimal() else None
+        account = self.kick.accounts.get(int(number)) if number.isdecimal() else None
         letter = account.username[0] if kind == "user" and account is not None else "K"
         colour = colour_of(account or Account(0, "Kick"))
         svg = PICTURE.format(colour=colour, letter=escape(letter))

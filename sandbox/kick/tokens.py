@@ -14,7 +14,7 @@ from typing import Any, Literal
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from sandbox.faults import Faults
-from sandbox.kick.accounts import BOT_USER_ID
+from sandbox.kick.models import BOT_USER_ID
 
 CLIENT_ID = "01JQ0SANDB0XREGULARSAPP001"
 CLIENT_SECRET = "sandbox-kick-client-secret"

@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.control import ControlError, body_of
-from sandbox.shuffle.world import CODE, TOKEN, Player, ShuffleWorld
+from sandbox.shuffle.world import CODE, TOKEN, FakeShuffle, Player
 
 
-def routes(world: ShuffleWorld) -> list[web.RouteDef]:
+def routes(world: FakeShuffle) -> list[web.RouteDef]:
     """The statistics, and what players do."""
     desk = _Desk(world)
     return [
@@ -21,7 +21,7 @@ def routes(world: ShuffleWorld) -> list[web.RouteDef]:
 
 
 class _Desk:
-    def __init__(self, world: ShuffleWorld) -> None:
+    def __init__(self, world: FakeShuffle) -> None:
         self._world = world
 
     async def stats(self, request: web.Request) -> web.Response:

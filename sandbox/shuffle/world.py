@@ -6,23 +6,23 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.change_feed import ChangeFeed
-from sandbox.faults import FaultKind, Faults, FaultValue
+from sandbox.faults import Faults, FaultTable
 
 TOKEN = "b7c0e6d2-pretend"
 CODE = "NORA"
 
-_FAULTS: tuple[tuple[str, FaultKind, FaultValue, str], ...] = (
-    ("shuffle.down", bool, False, "Shuffle answers 503."),
-    ("shuffle.busy_s", int, 0, "Shuffle answers 429 and asks for so many seconds of peace."),
-    ("shuffle.busy_object", bool, False, "Shuffle says it was asked too often, under 200."),
-    ("shuffle.error_object", bool, False, "Shuffle says that something failed, under 200."),
-    ("shuffle.page", bool, False, "Shuffle answers with a web page in the place of JSON."),
-    ("shuffle.empty", bool, False, "Shuffle tells about nobody."),
-    ("shuffle.leaves_out", str, "", "Shuffle leaves this player out."),
-    ("shuffle.twice", bool, False, "Every player comes twice, once with an older total."),
-    ("shuffle.zeroes", bool, False, "Shuffle tells zero for everybody."),
-    ("shuffle.slow_s", float, 0.0, "Shuffle takes so long to answer."),
-)
+FAULTS: FaultTable = {
+    "shuffle.down": (False, "Shuffle answers 503."),
+    "shuffle.busy_s": (0, "Shuffle answers 429 with this many seconds in Retry-After."),
+    "shuffle.busy_object": (False, "Shuffle answers 200 with TOO_MANY_REQUEST."),
+    "shuffle.error_object": (False, "Shuffle answers 200 with an error object."),
+    "shuffle.page": (False, "Shuffle answers with a web page instead of JSON."),
+    "shuffle.empty": (False, "Shuffle lists no players."),
+    "shuffle.leaves_out": ("", "Shuffle leaves out this player."),
+    "shuffle.twice": (False, "Every player is listed twice, once with an older total."),
+    "shuffle.zeroes": (False, "Every total is zero."),
+    "shuffle.slow_s": (0.0, "Seconds until Shuffle answers."),
+}
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Player:
     before: Decimal = Decimal(0)
 
 
-class ShuffleWorld:
+class FakeShuffle:
     """The players, and how often the address was asked.
 
     Args:
@@ -45,8 +45,7 @@ class ShuffleWorld:
     """
 
     def __init__(self, changes: ChangeFeed, faults: Faults, base_url: str) -> None:
-        for name, kind, default, text in _FAULTS:
-            faults.declare(name, kind=kind, default=default, help=text)
+        faults.declare(FAULTS)
         self.changes = changes
         self.faults = faults
         self.asked = 0

@@ -15,7 +15,7 @@ from core.kit.health_item import HealthItem
 from core.outbox import actions as outbox
 from core.outbox import store
 from core.outbox.feature import FEATURE as OUTBOX
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from tests.acting import act
 from tests.clean import cleaned
 from tests.health.rig import BotRig, open_bot

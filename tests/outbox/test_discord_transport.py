@@ -16,7 +16,7 @@ from core.outbox.discord_transport import DiscordTransport, Rendered
 from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.people import BY_HANDLE
 from tests.acting import act
 from tests.clean import cleaned

@@ -14,7 +14,7 @@ from core.outbox.actions import RoleChange
 from core.outbox.records import Outgoing
 from core.outbox.sender import Sender
 from core.outbox.transport import Receipt
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.acting import act
 from tests.conftest import GUILD, OTHER_GUILD

@@ -15,7 +15,7 @@ from core.roles import actions
 from core.roles.discord import Roles
 from core.roles.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import PEOPLE
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import PATIENCE, until

@@ -20,8 +20,8 @@ from sandbox import control
 from sandbox.change_feed import ChangeFeed
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.routes import routes
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
-from sandbox.discord.world import DiscordWorld
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
+from sandbox.discord.state import FakeDiscord
 from sandbox.faults import Faults
 from sandbox.people import PEOPLE
 from tests.patience import PATIENCE, until_async
@@ -240,7 +240,7 @@ class Hands:
 
 @dataclass
 class Rig:
-    world: DiscordWorld
+    world: FakeDiscord
     bot: RigBot
     hands: Hands
     runs: list[asyncio.Task[None]] = field(default_factory=list)
@@ -303,13 +303,13 @@ async def ready(bot: discord.Client, run: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
-async def open_world() -> AsyncIterator[DiscordWorld]:
+async def open_world() -> AsyncIterator[FakeDiscord]:
     """The pretend Discord alone on a free port; discord.py is pointed at it meanwhile."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     changes, faults = ChangeFeed(), Faults()
     base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    world = DiscordWorld(PEOPLE, changes, faults, base_url)
+    world = FakeDiscord(PEOPLE, changes, faults, base_url)
     faults.set("discord.interactions.deadline_ms", int(PATIENCE * 1000))
     app = web.Application(middlewares=[control.control_errors])
     app.add_routes(routes(world))
@@ -326,7 +326,7 @@ async def open_world() -> AsyncIterator[DiscordWorld]:
 
 
 @contextlib.contextmanager
-def pointing_at(world: DiscordWorld) -> Iterator[None]:
+def pointing_at(world: FakeDiscord) -> Iterator[None]:
     base, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     Route.BASE = world.api_url
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(world.gateway_url)

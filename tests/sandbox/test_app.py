@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from sandbox.change_feed import BACKLOG, ChangeFeed
-from sandbox.faults import Faults
+from sandbox.faults import Faults, FaultTable
 from sandbox.people import BY_HANDLE, PEOPLE, slug_of
 from sandbox.serve import Sandbox, on_thread
 from tests.patience import PATIENCE
@@ -78,10 +78,13 @@ class TestFaults:
     @pytest.fixture
     def faults(self) -> Faults:
         faults = Faults()
-        faults.declare("count", kind=int, default=0, help="The next N.")
-        faults.declare("on", kind=bool, default=False, help="Whether.")
-        faults.declare("wait", kind=float, default=0.5, help="Seconds.")
-        faults.declare("text", kind=str, default="", help="Words.")
+        table: FaultTable = {
+            "count": (0, "The next N."),
+            "on": (False, "Whether."),
+            "wait": (0.5, "Seconds."),
+            "text": ("", "Words."),
+        }
+        faults.declare(table)
         return faults
 
     def test_the_next_n(self, faults: Faults) -> None:
@@ -120,7 +123,7 @@ class TestFaults:
 
     def test_declared_once(self, faults: Faults) -> None:
         with pytest.raises(ValueError, match="twice"):
-            faults.declare("on", kind=bool, default=False, help="Again.")
+            faults.declare({"on": (False, "Again.")})
 
 
 @pytest.fixture

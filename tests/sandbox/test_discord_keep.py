@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.serve import Sandbox, serve
 from tests.patience import until_async
 from tests.sandbox.discord_rig import Hands

@@ -10,7 +10,7 @@ import pytest
 from discord.http import Route
 
 from sandbox.discord.driver import DriverError
-from sandbox.discord.scenery import VERAS_DEN_ID
+from sandbox.discord.seed import VERAS_DEN_ID
 from tests.sandbox.discord_rig import GUILD_ID, Panel, Rig, open_rig
 
 

@@ -11,7 +11,7 @@ from core.kit.database import Database
 from core.kit.feature import GuildSetting
 from core.settings.rules import LONGEST_TEXT
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import Asker
 from tests.patience import PATIENCE
 from tests.settings.rig import CHANNEL, ENABLED, GREETING, KNOWN, ROLE, SECONDS, ZONE

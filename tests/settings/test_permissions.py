@@ -19,7 +19,7 @@ from core.settings import feature as settings
 from core.slot_calls import feature as slot_calls
 from core.watchtime import feature as watchtime
 from sandbox.discord.driver import DiscordDriver, DriverError
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from tests.bot_rig import bot_in_discord
 from tests.slot_calls.scene import chat_message
 

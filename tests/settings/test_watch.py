@@ -15,7 +15,7 @@ from core.settings import actions
 from core.settings.feature import make_feature
 from core.slot_calls.feature import FEATURE as SLOT_CALLS
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID as GUILD
+from sandbox.discord.seed import NORAS_CORNER_ID as GUILD
 from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import until

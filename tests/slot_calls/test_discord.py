@@ -20,7 +20,7 @@ from core.slot_calls.discord import CallButton, call_buttons
 from core.slot_calls.feature import FEATURE
 from core.slot_calls.records import SlotCall
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from tests.bot_rig import Asker, bot_in_discord
 from tests.clean import cleaned
 from tests.kick.rig import settings

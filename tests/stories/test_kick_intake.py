@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.bodies import EVENT_TYPES
 from sandbox.kick.signing import SigningKey
 from tests.patience import until

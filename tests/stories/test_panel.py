@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.kick.signing import SigningKey
 from tests.patience import until
 from tests.stories.stage import Stage, open_stage, title

@@ -9,7 +9,7 @@ from core.events import AccountLinked, AccountUnlinked
 from core.guilds import store as guilds
 from core.inbox import actions as inbox
 from core.people import store as people
-from sandbox.discord.scenery import VERAS_DEN_ID, channel_id
+from sandbox.discord.seed import VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
 from tests.patience import until

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from tests.stories.product import Json
 from tests.stories.stage import SLOT_CALLS, Stage, open_stage, title

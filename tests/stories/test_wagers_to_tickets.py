@@ -26,7 +26,7 @@ from cryptography.fernet import Fernet
 
 from core.guilds import store as guilds
 from core.guilds.settings import TIME_ZONE
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
 from sandbox.shuffle.driver import ShuffleDriver
 from tests.patience import until

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.people import store as people
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.kick.signing import SigningKey
 from sandbox.people import BY_HANDLE
 from tests.patience import until

@@ -10,7 +10,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database import METADATA, Database
 from core.wagers.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, channel_id
+from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from tests.acting import act
 from tests.bot_rig import bot_in_discord
 from tests.wagers.scene import Guild

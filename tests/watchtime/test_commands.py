@@ -18,7 +18,7 @@ from core.people.feature import FEATURE as PEOPLE
 from core.watchtime import actions, standings
 from core.watchtime.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from sandbox.people import PEOPLE as CAST
 from tests.bot_rig import Asker, bot_in_discord
 from tests.patience import until

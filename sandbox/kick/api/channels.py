@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from sandbox.kick.accounts import CATEGORY_BY_ID, Account, Channel
-from sandbox.kick.api.frame import (
+from sandbox.kick.api.endpoints import (
     Frame,
     bad,
     field_of,
@@ -13,16 +12,17 @@ from sandbox.kick.api.frame import (
     require,
 )
 from sandbox.kick.bodies import Body
+from sandbox.kick.models import CATEGORY_BY_ID, Account, Channel
+from sandbox.kick.state import FakeKick
 from sandbox.kick.tokens import Token
-from sandbox.kick.world import KickWorld
 
 MOST_IDS = 50
 MOST_TAGS = 10
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """GET users, GET and PATCH channels."""
-    api = _Channels(world, frame)
+    api = _Channels(kick, frame)
     return [
         web.get(f"{base}/v1/users", frame.endpoint(api.users)),
         web.get(f"{base}/v1/channels", frame.endpoint(api.channels)),
@@ -31,8 +31,8 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Channels:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     async def users(self, request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ class _Channels:
         if not ids and token.user_id is None:
             raise bad("id is required")
         wanted = ids or [token.user_id or 0]
-        found = [self.world.accounts[each] for each in wanted if each in self.world.accounts]
+        found = [self.kick.accounts[each] for each in wanted if each in self.kick.accounts]
         return ok([self._user(account, token) for account in found])
 
     def _user(self, account: Account, token: Token) -> Body:
@@ -51,7 +51,7 @@ class _Channels:
             "user_id": account.user_id,
             "name": account.username,
             "email": account.email if account.user_id == token.user_id else "",
-            "profile_picture": self.world.bodies.picture(account),
+            "profile_picture": self.kick.bodies.picture(account),
         }
 
     async def channels(self, request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ class _Channels:
         return ok([self.channel(channel, token) for channel in found])
 
     def _by_slug(self, slugs: list[str]) -> list[Channel]:
-        found = [self.world.channel_by_slug(slug) for slug in slugs]
+        found = [self.kick.channel_by_slug(slug) for slug in slugs]
         known = [channel for channel in found if channel is not None]
         if len(known) < len(found):
             raise bad("Invalid request")
@@ -76,21 +76,21 @@ class _Channels:
         if not ids and token.user_id is None:
             raise bad("broadcaster_user_id or slug is required")
         wanted = ids or [token.user_id or 0]
-        return [self.world.channels[each] for each in wanted if each in self.world.channels]
+        return [self.kick.channels[each] for each in wanted if each in self.kick.channels]
 
     def channel(self, channel: Channel, token: Token) -> Body:
         """The channel with its stream object.
 
         Stream key and URL only for its owner with the scope.
         """
-        base = self.world.base_url
+        base = self.kick.base_url
         return {
             "broadcaster_user_id": channel.user_id,
             "slug": channel.owner.slug,
             "channel_description": channel.description,
             "banner_picture": f"{base}/kick/site/images/banner-{channel.channel_id}.svg",
             "stream_title": channel.title,
-            "category": self.world.bodies.category(channel.category),
+            "category": self.kick.bodies.category(channel.category),
             "active_subscribers_count": channel.active_subscribers,
             "active_gifted_subscribers_count": channel.gifted_subscribers,
             "canceled_subscribers_count": channel.canceled_subscribers,
@@ -106,7 +106,7 @@ class _Channels:
             "language": channel.language,
             "start_time": "0001-01-01T00:00:00Z" if stream is None else stream.started_at,
             "viewer_count": 0 if stream is None else stream.viewer_count,
-            "thumbnail": thumbnail(self.world, channel) if stream is not None else "",
+            "thumbnail": thumbnail(self.kick, channel) if stream is not None else "",
             "custom_tags": list(channel.tags),
             "key": f"sk_sandbox_{channel.user_id}" if own else "",
             "url": "rtmps://ingest.example.invalid/app" if own else "",
@@ -114,7 +114,7 @@ class _Channels:
 
     async def change(self, request: web.Request) -> web.Response:
         """Title, category, tags of the token's own channel."""
-        channel = self.world.channels[self.frame.user(request, "channel:write")]
+        channel = self.kick.channels[self.frame.user(request, "channel:write")]
         body = await json_of(request)
         title = field_of(body, "stream_title", str)
         category_id = field_of(body, "category_id", int)
@@ -123,10 +123,10 @@ class _Channels:
             raise bad("category not found")
         if tags is not None and len(tags) > MOST_TAGS:
             raise bad(f"at most {MOST_TAGS} custom_tags")
-        self.world.describe(channel, title=title, category_id=category_id, tags=tags)
+        self.kick.describe(channel, title=title, category_id=category_id, tags=tags)
         return web.Response(status=204)
 
 
-def thumbnail(world: KickWorld, channel: Channel) -> str:
+def thumbnail(kick: FakeKick, channel: Channel) -> str:
     """Address of the picture of a stream."""
-    return f"{world.base_url}/kick/site/images/stream-{channel.channel_id}.svg"
+    return f"{kick.base_url}/kick/site/images/stream-{channel.channel_id}.svg"

@@ -4,20 +4,20 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Account, Channel
-from sandbox.kick.api.frame import ApiError, Frame, bad, field_of, json_of, ok
+from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok
 from sandbox.kick.bodies import ChatMessage
 from sandbox.kick.ids import now
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import Account, Channel
+from sandbox.kick.state import FakeKick
 
 MOST_CODE_POINTS = 500
 QUOTA = "Pusher error: API call failed since (daily) message quota exceeded"
 NOT_SENT_ID = ""
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """POST chat, DELETE chat/{message_id}."""
-    api = _Chat(world, frame)
+    api = _Chat(kick, frame)
     return [
         web.post(f"{base}/v1/chat", frame.endpoint(api.post)),
         web.delete(f"{base}/v1/chat/{{message_id}}", frame.endpoint(api.delete)),
@@ -25,8 +25,8 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Chat:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     async def post(self, request: web.Request) -> web.Response:
@@ -36,14 +36,14 @@ class _Chat:
         content = _content(body)
         channel, sender, by_bot = self._speaker(body, user_id)
         reply_to = self._parent(body, channel)
-        if self.world.faults.take("kick.chat.quota"):
+        if self.kick.faults.take("kick.chat.quota"):
             raise bad(QUOTA)
         if channel.is_banned(sender.user_id, now()):
             raise ApiError(403)
-        if self.world.faults.take("kick.chat.is_sent_false"):
+        if self.kick.faults.take("kick.chat.is_sent_false"):
             return ok({"is_sent": False, "message_id": NOT_SENT_ID})
-        message = self.world.say(channel, sender, content, reply_to=reply_to, by_bot=by_bot)
-        if self.world.faults.take("kick.chat.lost_reply") and request.transport is not None:
+        message = self.kick.say(channel, sender, content, reply_to=reply_to, by_bot=by_bot)
+        if self.kick.faults.take("kick.chat.lost_reply") and request.transport is not None:
             request.transport.abort()
         return ok({"is_sent": True, "message_id": message.message_id})
 
@@ -51,32 +51,32 @@ class _Chat:
         """Where and as whom: a user anywhere, the app's bot only in the token owner's channel."""
         kind = field_of(body, "type", str, required=True)
         if kind == "bot":
-            return self._bot_channel(user_id), self.world.app_bot(), True
+            return self._bot_channel(user_id), self.kick.app_bot(), True
         if kind != "user":
             raise bad("type must be user or bot")
         broadcaster = field_of(body, "broadcaster_user_id", int, required=True)
-        channel = self.world.channels.get(broadcaster)
+        channel = self.kick.channels.get(broadcaster)
         if channel is None:
             raise bad("Channel not found")
-        sender = self.world.accounts[user_id]
+        sender = self.kick.accounts[user_id]
         return channel, sender, sender.handle == "regularsbot"
 
     def _bot_channel(self, user_id: int) -> Channel:
-        faults = self.world.faults
+        faults = self.kick.faults
         if faults.flag("kick.chat.bot_500"):
             raise ApiError(500)
         if faults.flag("kick.chat.bot_401"):
             raise ApiError(401)
         if faults.flag("kick.chat.bot_missing"):
             raise bad("Channel not found")
-        return self.world.channels[user_id]
+        return self.kick.channels[user_id]
 
     def _parent(self, body: dict[str, Any], channel: Channel) -> ChatMessage | None:
         """The message answered to; 400 if it is not in this channel (guess)."""
         message_id = field_of(body, "reply_to_message_id", str)
         if not message_id:
             return None
-        parent = self.world.find_message(message_id)
+        parent = self.kick.find_message(message_id)
         if parent is None or parent.channel is not channel:
             raise bad("reply_to_message_id not found")
         return parent
@@ -84,12 +84,12 @@ class _Chat:
     async def delete(self, request: web.Request) -> web.Response:
         """By the broadcaster or a moderator of the message's channel."""
         user_id = self.frame.user(request, "moderation:chat_message:manage")
-        message = self.world.find_message(request.match_info["message_id"])
+        message = self.kick.find_message(request.match_info["message_id"])
         if message is None:
             raise ApiError(404)
         if not message.channel.may_moderate(user_id):
             raise ApiError(403)
-        self.world.delete_message(message)
+        self.kick.delete_message(message)
         return web.Response(status=204)
 
 

@@ -5,29 +5,29 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Channel
-from sandbox.kick.api.frame import Frame, limit_of, ok
+from sandbox.kick.api.endpoints import Frame, limit_of, ok
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import now
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import Channel
+from sandbox.kick.state import FakeKick
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """GET kicks/leaderboard."""
-    api = _Kicks(world, frame)
+    api = _Kicks(kick, frame)
     return [web.get(f"{base}/v1/kicks/leaderboard", frame.endpoint(api.leaderboard))]
 
 
 class _Kicks:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     async def leaderboard(self, request: web.Request) -> web.Response:
         """The best givers ever, in 30 days and in 7; how Kick cuts months and weeks is a guess."""
-        channel = self.world.channels[self.frame.user(request, "kicks:read")]
+        channel = self.kick.channels[self.frame.user(request, "kicks:read")]
         top = limit_of(request, default=10, most=100, name="top")
         spans = {"lifetime": None, "month": MONTH, "week": WEEK}
         return ok({name: self._ranks(channel, span, top) for name, span in spans.items()})
@@ -41,7 +41,7 @@ class _Kicks:
             {
                 "rank": rank,
                 "user_id": user_id,
-                "username": self.world.accounts[user_id].username,
+                "username": self.kick.accounts[user_id].username,
                 "gifted_amount": amount,
             }
             for rank, (user_id, amount) in enumerate(given.most_common(top), start=1)

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from sandbox.kick.accounts import CATEGORIES, CATEGORY_BY_ID, Category, Channel, Stream
 from sandbox.kick.api.channels import thumbnail
-from sandbox.kick.api.frame import (
+from sandbox.kick.api.endpoints import (
     ApiError,
     Frame,
     bad,
@@ -17,7 +16,8 @@ from sandbox.kick.api.frame import (
     whole_number,
 )
 from sandbox.kick.bodies import Body
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import CATEGORIES, CATEGORY_BY_ID, Category, Channel, Stream
+from sandbox.kick.state import FakeKick
 
 Live = tuple[Channel, Stream]
 
@@ -27,9 +27,9 @@ MOST_V1_IDS = 50
 V1_CATEGORY_PAGE = 100
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """The livestream lists old and new, their count, and the categories."""
-    api = _Livestreams(world, frame)
+    api = _Livestreams(kick, frame)
     return [
         web.get(f"{base}/v2/livestreams", frame.endpoint(api.all_live)),
         web.get(f"{base}/v1/users/livestreams", frame.endpoint(api.of_users)),
@@ -42,12 +42,12 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Livestreams:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     def live(self) -> list[Live]:
-        return [(c, c.stream) for c in self.world.channels.values() if c.stream is not None]
+        return [(c, c.stream) for c in self.kick.channels.values() if c.stream is not None]
 
     async def all_live(self, request: web.Request) -> web.Response:
         self.frame.token(request)
@@ -74,14 +74,14 @@ class _Livestreams:
             "language_code": channel.language,
             "has_mature_content": channel.has_mature_content,
             "tags": list(channel.tags),
-            "thumbnail": thumbnail(self.world, channel),
+            "thumbnail": thumbnail(self.kick, channel),
             "channel": {"slug": channel.owner.slug},
             "broadcaster_user": {
                 "id": channel.user_id,
                 "username": channel.owner.username,
-                "profile_picture": self.world.bodies.picture(channel.owner),
+                "profile_picture": self.kick.bodies.picture(channel.owner),
             },
-            "category": self.world.bodies.category(channel.category),
+            "category": self.kick.bodies.category(channel.category),
         }
 
     async def v1(self, request: web.Request) -> web.Response:
@@ -109,9 +109,9 @@ class _Livestreams:
             "language": channel.language,
             "has_mature_content": channel.has_mature_content,
             "custom_tags": list(channel.tags),
-            "thumbnail": thumbnail(self.world, channel),
-            "profile_picture": self.world.bodies.picture(channel.owner),
-            "category": self.world.bodies.category(channel.category),
+            "thumbnail": thumbnail(self.kick, channel),
+            "profile_picture": self.kick.bodies.picture(channel.owner),
+            "category": self.kick.bodies.category(channel.category),
         }
 
     async def stats(self, request: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ class _Livestreams:
         return ok([self._category(category) for category in page], pagination=pagination)
 
     def _category(self, category: Category) -> Body:
-        return {**self.world.bodies.category(category), "tags": list(category.tags)}
+        return {**self.kick.bodies.category(category), "tags": list(category.tags)}
 
     async def v1_categories(self, request: web.Request) -> web.Response:
         """Deprecated since 2026-01-15; ``q`` is required (guess)."""
@@ -151,7 +151,7 @@ class _Livestreams:
         ) * V1_CATEGORY_PAGE
         found = [category for category in CATEGORIES if query in category.name.lower()]
         page = found[start : start + V1_CATEGORY_PAGE]
-        return ok([self.world.bodies.category(category) for category in page])
+        return ok([self.kick.bodies.category(category) for category in page])
 
     async def v1_category(self, request: web.Request) -> web.Response:
         self.frame.token(request)

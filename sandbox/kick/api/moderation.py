@@ -4,17 +4,17 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Account, Channel
-from sandbox.kick.api.frame import ApiError, Frame, bad, field_of, json_of, ok
-from sandbox.kick.world import KickWorld
+from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok
+from sandbox.kick.models import Account, Channel
+from sandbox.kick.state import FakeKick
 
 MOST_MINUTES = 7 * 24 * 60
 MOST_REASON = 100
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """POST and DELETE moderation/bans, both with a JSON body."""
-    api = _Moderation(world, frame)
+    api = _Moderation(kick, frame)
     path = f"{base}/v1/moderation/bans"
     return [
         web.post(path, frame.endpoint(api.ban)),
@@ -23,8 +23,8 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Moderation:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     async def ban(self, request: web.Request) -> web.Response:
@@ -38,21 +38,21 @@ class _Moderation:
             raise bad(f"duration must be between 1 and {MOST_MINUTES}")
         if len(reason) > MOST_REASON:
             raise bad(f"reason must be at most {MOST_REASON} characters")
-        who = self.world.accounts[moderator]
-        self.world.ban(channel, who, account, minutes=minutes, reason=reason)
+        who = self.kick.accounts[moderator]
+        self.kick.ban(channel, who, account, minutes=minutes, reason=reason)
         return ok({})
 
     async def unban(self, request: web.Request) -> web.Response:
         moderator = self.frame.user(request, "moderation:ban")
-        self.world.unban(*self._target(await json_of(request), moderator))
+        self.kick.unban(*self._target(await json_of(request), moderator))
         return ok({})
 
     def _target(self, body: dict[str, Any], moderator: int) -> tuple[Channel, Account]:
         """The token's user must be the broadcaster or a moderator there (guess: 403 otherwise)."""
         broadcaster = field_of(body, "broadcaster_user_id", int, required=True)
         user_id = field_of(body, "user_id", int, required=True)
-        channel = self.world.channels.get(broadcaster)
-        account = self.world.accounts.get(user_id)
+        channel = self.kick.channels.get(broadcaster)
+        account = self.kick.accounts.get(user_id)
         if channel is None or account is None:
             raise ApiError(404)
         if not channel.may_moderate(moderator):

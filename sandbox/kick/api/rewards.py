@@ -7,11 +7,11 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Channel, Redemption, Reward
-from sandbox.kick.api.frame import ApiError, Frame, bad, field_of, json_of, ok, page_of
+from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok, page_of
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import seconds, ulid
-from sandbox.kick.world import KickWorld
+from sandbox.kick.models import Channel, Redemption, Reward
+from sandbox.kick.state import FakeKick
 
 READ = ("channel:rewards:read", "channel:rewards:write")
 WRITE = ("channel:rewards:write",)
@@ -31,9 +31,9 @@ FIELDS: dict[str, type] = {
 SHOWN = ("id", *FIELDS, "is_paused")
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """channels/rewards and channels/rewards/redemptions."""
-    api = _Rewards(world, frame)
+    api = _Rewards(kick, frame)
     path = f"{base}/v1/channels/rewards"
     return [
         web.get(path, frame.endpoint(api.list_all)),
@@ -47,12 +47,12 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Rewards:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     def _channel(self, request: web.Request, scopes: tuple[str, ...]) -> Channel:
-        return self.world.channels[self.frame.user(request, *scopes)]
+        return self.kick.channels[self.frame.user(request, *scopes)]
 
     async def list_all(self, request: web.Request) -> web.Response:
         return ok([_shown(reward) for reward in _existing(self._channel(request, READ))])
@@ -115,7 +115,7 @@ class _Rewards:
         for redemption_id in ids:
             reason = _refusal(channel, redemption_id)
             if reason is None:
-                self.world.decide(channel, channel.redemptions[redemption_id], status)
+                self.kick.decide(channel, channel.redemptions[redemption_id], status)
             else:
                 failures.append({"id": redemption_id, "reason": reason})
         return ok(failures)

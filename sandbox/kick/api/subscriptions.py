@@ -4,19 +4,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.api.frame import ApiError, Frame, bad, field_of, json_of, numbers, ok
+from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, numbers, ok
 from sandbox.kick.bodies import EVENT_TYPES, Body
+from sandbox.kick.state import FakeKick
 from sandbox.kick.tokens import CLIENT_ID, Token
 from sandbox.kick.webhooks import Subscription
-from sandbox.kick.world import KickWorld
 
 MOST_IDS_PER_DELETE = 300
 """50 are known to work and about 330 to fail; where between them it breaks is not known."""
 
 
-def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
+def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
     """GET, POST and DELETE events/subscriptions; GET public-key."""
-    api = _Subscriptions(world, frame)
+    api = _Subscriptions(kick, frame)
     path = f"{base}/v1/events/subscriptions"
     return [
         web.get(path, frame.endpoint(api.list_all)),
@@ -27,8 +27,8 @@ def routes(world: KickWorld, frame: Frame, base: str) -> list[web.RouteDef]:
 
 
 class _Subscriptions:
-    def __init__(self, world: KickWorld, frame: Frame) -> None:
-        self.world = world
+    def __init__(self, kick: FakeKick, frame: Frame) -> None:
+        self.kick = kick
         self.frame = frame
 
     def _token(self, request: web.Request) -> Token:
@@ -42,13 +42,13 @@ class _Subscriptions:
         token = self._token(request)
         wanted = numbers(request, "broadcaster_user_id", 1)
         if token.user_id is not None:
-            if self.world.faults.flag("kick.subscriptions.list_empty"):
+            if self.kick.faults.flag("kick.subscriptions.list_empty"):
                 return ok([])
             wanted = [token.user_id]
         return ok([_shown(each) for each in self._all() if _wanted(each, wanted)])
 
     def _all(self) -> list[Subscription]:
-        return list(self.world.webhooks.subscriptions.values())
+        return list(self.kick.webhooks.subscriptions.values())
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """200 even if some items failed: each has its own ``error``. Duplicates are taken."""
@@ -68,14 +68,14 @@ class _Subscriptions:
         if token.user_id is not None:
             return token.user_id
         broadcaster = field_of(body, "broadcaster_user_id", int, required=True)
-        if broadcaster not in self.world.channels:
+        if broadcaster not in self.kick.channels:
             raise bad("Channel not found")
         return int(broadcaster)
 
     def _check_limit(self, events: list[Body]) -> None:
         asked = sum(event.get("name") == "chat.message.sent" for event in events)
         have = sum(each.event == "chat.message.sent" for each in self._all())
-        if asked and have + asked > self.world.faults.number("kick.subscriptions.chat_limit"):
+        if asked and have + asked > self.kick.faults.number("kick.subscriptions.chat_limit"):
             raise bad("event subscription limit reached")
 
     def _subscribe(self, channel: int, event: Body) -> Body:
@@ -83,7 +83,7 @@ class _Subscriptions:
         answer = {"name": name, "version": version, "subscription_id": "", "error": ""}
         if error := self._item_error(name, version):
             return {**answer, "error": error}
-        added = self.world.webhooks.subscribe(channel, str(name), int(version))
+        added = self.kick.webhooks.subscribe(channel, str(name), int(version))
         return {**answer, "subscription_id": added.id}
 
     def _item_error(self, name: object, version: object) -> str:
@@ -91,9 +91,9 @@ class _Subscriptions:
             return "unknown event"
         if version != 1:
             return "unknown event version"
-        if not self.world.webhooks.enabled:
+        if not self.kick.webhooks.enabled:
             return "webhooks are not enabled for this app"
-        if self.world.faults.take("kick.subscriptions.item_error"):
+        if self.kick.faults.take("kick.subscriptions.item_error"):
             return "internal error"
         return ""
 
@@ -107,14 +107,14 @@ class _Subscriptions:
             raise ApiError(500)
         for each in self._all():
             if each.id in ids and token.user_id in (None, each.broadcaster_user_id):
-                self.world.webhooks.unsubscribe(each.id)
+                self.kick.webhooks.unsubscribe(each.id)
         return web.Response(status=204)
 
     async def public_key(self, _request: web.Request) -> web.Response:
         """For everybody, without a token."""
-        if self.world.faults.flag("kick.key.unavailable"):
+        if self.kick.faults.flag("kick.key.unavailable"):
             raise ApiError(503)
-        return ok({"public_key": self.world.webhooks.key.public_pem})
+        return ok({"public_key": self.kick.webhooks.key.public_pem})
 
 
 def _wanted(subscription: Subscription, channels: list[int]) -> bool:

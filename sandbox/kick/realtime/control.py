@@ -9,15 +9,15 @@ from sandbox.kick.bodies import Body
 from sandbox.kick.fields import Naming, answering, number, number_or_none, text, text_or_none
 from sandbox.kick.realtime.feeds import FeedEvent
 from sandbox.kick.realtime.hub import Listener
-from sandbox.kick.world import KickWorld
+from sandbox.kick.state import FakeKick
 
 FORCE_RECONNECT = 3011
 INSUFFICIENT_STATE = 2500
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """POST feed/kill, feed/close, feed/unsubscribe, feed/publish, host; GET feed."""
-    control = _FeedControl(world)
+    control = _FeedControl(kick)
     actions = {
         "feed/kill": control.kill,
         "feed/close": control.close,
@@ -33,7 +33,7 @@ class _FeedControl(Naming):
     def _listeners(self, body: Body) -> list[Listener]:
         """Those of one transport, or all."""
         wanted = text_or_none(body, "transport")
-        listeners = self.world.feed.hub.listeners.values()
+        listeners = self.kick.feed.hub.listeners.values()
         return [each for each in listeners if wanted in (None, each.transport)]
 
     async def kill(self, body: Body) -> Body:
@@ -67,14 +67,14 @@ class _FeedControl(Naming):
     async def publish(self, body: Body) -> Body:
         """{feed, event, data}: an event made by hand, ``data`` any JSON value."""
         event = FeedEvent(text(body, "feed"), text(body, "event"), body.get("data"))
-        self.world.feed.hub.publish([event])
+        self.kick.feed.hub.publish([event])
         return {}
 
     async def host(self, body: Body) -> Body:
         """{person, viewers, message?, channel?}: a streamer sends the viewers over."""
         channel, host = self._channel(body), self._account(body)
         viewers, message = number(body, "viewers"), text_or_none(body, "message")
-        self.world.feed.hosted(channel, host, viewers, message)
+        self.kick.feed.hosted(channel, host, viewers, message)
         return {}
 
     async def told(self, request: web.Request) -> web.Response:
@@ -83,6 +83,6 @@ class _FeedControl(Naming):
         ``?name=`` and ``?feed=`` choose among them.
         """
         wanted = {key: request.query[key] for key in ("name", "feed") if key in request.query}
-        events = (asdict(each) for each in self.world.feed.hub.told)
+        events = (asdict(each) for each in self.kick.feed.hub.told)
         found = [each for each in events if all(each[k] == v for k, v in wanted.items())]
         return web.json_response(found)

@@ -9,10 +9,10 @@ from typing import Any
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
-from sandbox.kick.accounts import Account, Ban, Channel, KicksGift, Redemption, Stream
 from sandbox.kick.bodies import Body, ChatMessage
+from sandbox.kick.models import Account, Ban, Channel, KicksGift, Redemption, Stream
 from sandbox.kick.realtime import payloads
-from sandbox.kick.realtime.faults import declare_feed_faults
+from sandbox.kick.realtime.faults import FAULTS
 from sandbox.kick.realtime.feeds import (
     FeedEvent,
     channel_feed,
@@ -35,7 +35,7 @@ class Feed:
     def __init__(
         self, base_url: str, accounts: Mapping[int, Account], changes: ChangeFeed, faults: Faults
     ) -> None:
-        declare_feed_faults(faults)
+        faults.declare(FAULTS)
         self.hub = Hub(changes, faults)
         self.guests = GuestTokens()
         self.faults = faults

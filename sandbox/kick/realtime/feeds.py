@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.kick.accounts import Channel
+from sandbox.kick.models import Channel
 
 PUBLIC_FEED = re.compile(r"chatrooms\.\d+(\.v2)?|chatroom_\d+|channel[._]\d+")
 

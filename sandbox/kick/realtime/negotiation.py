@@ -6,20 +6,20 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.accounts import Channel
 from sandbox.kick.bodies import Body
+from sandbox.kick.models import Channel
 from sandbox.kick.realtime.faults import providers
 from sandbox.kick.realtime.feed import PUSHER_CLUSTER, PUSHER_KEY, Feed
 from sandbox.kick.site import CHALLENGE
-from sandbox.kick.world import KickWorld
+from sandbox.kick.state import FakeKick
 
 BASE = "/kick/web/api/v1/realtime"
 ORIGIN = "https://kick.com"
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """POST channels/{id}/chat/connection, connection, auth/connection."""
-    negotiation = _Negotiation(world)
+    negotiation = _Negotiation(kick)
     return [
         web.post(f"{BASE}/channels/{{channel_id}}/chat/connection", negotiation.channel),
         web.post(f"{BASE}/connection", negotiation.general),
@@ -28,9 +28,9 @@ def routes(world: KickWorld) -> list[web.RouteDef]:
 
 
 class _Negotiation:
-    def __init__(self, world: KickWorld) -> None:
-        self._channels = world.channels
-        self._feed: Feed = world.feed
+    def __init__(self, kick: FakeKick) -> None:
+        self._channels = kick.channels
+        self._feed: Feed = kick.feed
 
     async def channel(self, request: web.Request) -> web.Response:
         """The transport for one channel's chat; 404 for a number that is no channel id."""

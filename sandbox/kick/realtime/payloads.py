@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.kick.accounts import Account, Ban, Channel, KicksGift, Redemption, Stream
 from sandbox.kick.bodies import Body, ChatMessage, colour_of
 from sandbox.kick.ids import millis, now
+from sandbox.kick.models import Account, Ban, Channel, KicksGift, Redemption, Stream
 
 NANOSECONDS = 1_000_000_000
 LEADERS = 10

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from sandbox.kick.realtime import centrifugo, control, negotiation, pusher
-from sandbox.kick.world import KickWorld
+from sandbox.kick.state import FakeKick
 
 
-def routes(world: KickWorld) -> list[web.RouteDef]:
+def routes(kick: FakeKick) -> list[web.RouteDef]:
     """Negotiation, both transports, and the control routes."""
-    sockets = [*centrifugo.routes(world.feed), *pusher.routes(world.feed)]
-    return [*negotiation.routes(world), *sockets, *control.routes(world)]
+    sockets = [*centrifugo.routes(kick.feed), *pusher.routes(kick.feed)]
+    return [*negotiation.routes(kick), *sockets, *control.routes(kick)]

@@ -10,7 +10,7 @@ from core.kick.feature import FEATURE
 from core.kit.database import Database
 from core.kit.work import run_in_guild
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID, VERAS_DEN_ID
+from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID
 from tests.bot_rig import Asker, bot_in_discord
 from tests.kick.rig import NOON, NORA
 

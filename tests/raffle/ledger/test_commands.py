@@ -14,7 +14,7 @@ from core.people import store as people
 from core.people.feature import FEATURE as PEOPLE
 from core.raffle.feature import FEATURE
 from sandbox.discord.driver import DiscordDriver
-from sandbox.discord.scenery import NORAS_CORNER_ID
+from sandbox.discord.seed import NORAS_CORNER_ID
 from sandbox.people import BY_HANDLE
 from tests.acting import act
 from tests.bot_rig import Asker, bot_in_discord

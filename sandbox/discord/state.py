@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sandbox.change_feed import ChangeFeed
-from sandbox.discord import permissions, scenery, switches
+from sandbox.discord import permissions, seed
 from sandbox.discord.errors import (
     Json,
     missing_access,
     missing_permissions,
     unknown,
 )
+from sandbox.discord.faults import FAULTS
 from sandbox.discord.gateway import Gateway
 from sandbox.discord.ids import SnowflakeClock
 from sandbox.discord.models import (
@@ -35,7 +36,7 @@ TOKEN = "sandbox.discord.bot-token"
 _PREFIX = "/discord"
 
 
-class DiscordWorld:
+class FakeDiscord:
     """Two guilds, their people and one bot application. Lives on one event loop.
 
     `base_url` is where the sandbox listens, such as `http://127.0.0.1:8081`.
@@ -50,8 +51,8 @@ class DiscordWorld:
         self.base_url = base_url.rstrip("/")
         self.token = TOKEN
         self.ids = SnowflakeClock()
-        self.users: dict[int, User] = scenery.users(people)
-        self.guilds: dict[int, Guild] = scenery.guilds(people)
+        self.users: dict[int, User] = seed.users(people)
+        self.guilds: dict[int, Guild] = seed.guilds(people)
         self.direct: dict[int, Channel] = {}
         self.commands: dict[int, Command] = {}
         self.command_roles: dict[tuple[int, str], dict[int, bool]] = {}
@@ -59,7 +60,7 @@ class DiscordWorld:
         self.webhooks: dict[int, Webhook] = {}
         self.attachments: dict[int, Attachment] = {}
         self.nonces: dict[tuple[int, int, str], Message] = {}
-        switches.declare(faults)
+        faults.declare(FAULTS)
         self.rate_limits = RateLimits(faults)
         self.gateway = Gateway(self)
 
@@ -79,21 +80,21 @@ class DiscordWorld:
 
     def env(self) -> dict[str, str]:
         """The environment that points the product at this world."""
-        guild_id = scenery.NORAS_CORNER_ID
+        guild_id = seed.NORAS_CORNER_ID
         return {
             "DISCORD_API_URL": self.api_url,
             "DISCORD_CDN_URL": self.cdn_url,
             "DISCORD_TOKEN": self.token,
             "DISCORD_GUILD_ID": str(guild_id),
-            "SLOT_CALLS_CHANNEL_ID": str(scenery.channel_id(guild_id, "slot-calls")),
-            "RAFFLE_ANNOUNCEMENT_CHANNEL_ID": str(scenery.channel_id(guild_id, "raffle")),
+            "SLOT_CALLS_CHANNEL_ID": str(seed.channel_id(guild_id, "slot-calls")),
+            "RAFFLE_ANNOUNCEMENT_CHANNEL_ID": str(seed.channel_id(guild_id, "raffle")),
         }
 
     # -- finding; each raises the ApiError that Discord would answer --------------------------
 
     @property
     def bot(self) -> User:
-        return self.users[scenery.BOT_ID]
+        return self.users[seed.BOT_ID]
 
     def user(self, user_id: int) -> User:
         if user_id not in self.users:

@@ -14,7 +14,10 @@ from aiohttp import web
 
 from sandbox.change_feed import ChangeFeed
 from sandbox.faults import Faults
-from sandbox.kick.accounts import (
+from sandbox.kick.bodies import Bodies, Body, ChatMessage, Sub, badges_of
+from sandbox.kick.faults import FAULTS
+from sandbox.kick.ids import now, seconds, ulid
+from sandbox.kick.models import (
     APP_BOT_USER_ID,
     CATEGORY_BY_ID,
     Account,
@@ -28,9 +31,6 @@ from sandbox.kick.accounts import (
     first_accounts,
     first_channels,
 )
-from sandbox.kick.bodies import Bodies, Body, ChatMessage, Sub, badges_of
-from sandbox.kick.faults import declare_faults
-from sandbox.kick.ids import now, seconds, ulid
 from sandbox.kick.realtime.feed import Feed
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.tokens import BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, Tokens
@@ -42,7 +42,7 @@ SUB_DAYS = 30
 NEW_ACCOUNTS_FROM = 4_300_001
 
 
-class KickWorld:
+class FakeKick:
     """Accounts, channels, chat, tokens and webhooks of the pretend Kick."""
 
     def __init__(
@@ -55,7 +55,7 @@ class KickWorld:
         redirect_uris: Sequence[str] = (),
         signing_key: SigningKey | None = None,
     ) -> None:
-        declare_faults(faults)
+        faults.declare(FAULTS)
         people = tuple(people)
         self.changes = changes
         self.faults = faults

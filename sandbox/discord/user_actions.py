@@ -13,24 +13,24 @@ from sandbox.discord.errors import Json, missing_permissions
 from sandbox.discord.models import Channel, Interaction, InteractionType, Message
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 ANSWER_SECONDS = 30.0
 ACK_GRACE_SECONDS = 1.0
 
 
 def slash(
-    world: DiscordWorld, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
+    discord: FakeDiscord, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
 ) -> Interaction:
     """Use the command `typed`, such as `slotcalls status`. 403 if Discord would not offer it."""
-    command, data = _command_data(world, user_id, channel, typed, given)
+    command, data = _command_data(discord, user_id, channel, typed, given)
     return interactions.start(
-        world, InteractionType.COMMAND, channel, user_id, data, command_name=command
+        discord, InteractionType.COMMAND, channel, user_id, data, command_name=command
     )
 
 
 def autocomplete(
-    world: DiscordWorld,
+    discord: FakeDiscord,
     user_id: int,
     channel: Channel,
     typed: str,
@@ -39,7 +39,7 @@ def autocomplete(
 ) -> Interaction:
     """Type into an option that offers choices while typing; required ones may still be empty."""
     name, *path = typed.lstrip("/").split()
-    command = commands.find_for(world, channel, name)
+    command = commands.find_for(discord, channel, name)
     spec = next((s for p, s in commands.leaves(command) if p == " ".join([name, *path])), None)
     if spec is None:
         raise ControlError(f"no command {typed!r}", status=404)
@@ -53,29 +53,29 @@ def autocomplete(
         kind = commands.SUB_COMMAND if step == path[-1] else commands.SUB_COMMAND_GROUP
         values = [{"type": kind, "name": step, "options": values}]
     data: Json = {"id": str(command.id), "name": name, "type": command.kind, "options": values}
-    return interactions.start(world, InteractionType.AUTOCOMPLETE, channel, user_id, data)
+    return interactions.start(discord, InteractionType.AUTOCOMPLETE, channel, user_id, data)
 
 
 def _command_data(
-    world: DiscordWorld, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
+    discord: FakeDiscord, user_id: int, channel: Channel, typed: str, given: Mapping[str, Any]
 ) -> tuple[str, Json]:
     if not typed.strip():
         raise ControlError("no command given")
     name, *path = typed.lstrip("/").split()
-    command = commands.find_for(world, channel, name)
-    _require_view(world, channel, user_id)
-    if not commands.may_use(world, command, channel, user_id):
+    command = commands.find_for(discord, channel, name)
+    _require_view(discord, channel, user_id)
+    if not commands.may_use(discord, command, channel, user_id):
         raise missing_permissions()
-    resolver = options.Resolver(world, channel, user_id)
+    resolver = options.Resolver(discord, channel, user_id)
     return " ".join([name, *path]), options.command_data(command, path, given, resolver)
 
 
 def click(
-    world: DiscordWorld, user_id: int, message: Message, custom_id: str, values: list[Any]
+    discord: FakeDiscord, user_id: int, message: Message, custom_id: str, values: list[Any]
 ) -> Interaction:
     """Press a button, or choose `values` in a select menu."""
-    channel = world.channel(message.channel_id)
-    _require_view(world, channel, user_id)
+    channel = discord.channel(message.channel_id)
+    _require_view(discord, channel, user_id)
     if message.ephemeral_for not in (None, user_id):
         raise ControlError("this message is only for somebody else", status=403)
     component = components.find(message.components, custom_id)
@@ -86,29 +86,29 @@ def click(
     data: Json = {"custom_id": custom_id, "component_type": components.BUTTON}
     data["id"] = component.get("id")
     if component["type"] in components.SELECTS:
-        resolver = options.Resolver(world, channel, user_id)
+        resolver = options.Resolver(discord, channel, user_id)
         data = options.select_data(component, values, resolver)
     return interactions.start(
-        world, InteractionType.COMPONENT, channel, user_id, data, message=message
+        discord, InteractionType.COMPONENT, channel, user_id, data, message=message
     )
 
 
 def submit_modal(
-    world: DiscordWorld, user_id: int, shown: Interaction, fields: Mapping[str, Any]
+    discord: FakeDiscord, user_id: int, shown: Interaction, fields: Mapping[str, Any]
 ) -> Interaction:
     """Fill in and send the modal with which the bot answered the interaction `shown`."""
     if shown.modal is None:
         raise ControlError("that interaction was not answered with a modal", status=409)
     if shown.user_id != user_id:
         raise ControlError("this modal is only for somebody else", status=403)
-    if _was_sent(world, shown):
+    if _was_sent(discord, shown):
         raise ControlError("this modal was sent and closed", status=409)
-    channel = world.channel(shown.channel_id)
-    resolver = options.Resolver(world, channel, user_id)
+    channel = discord.channel(shown.channel_id)
+    resolver = options.Resolver(discord, channel, user_id)
     data = _modal_data(shown.modal, fields, resolver)
     message = None if shown.message_id is None else channel.messages.get(shown.message_id)
     return interactions.start(
-        world,
+        discord,
         InteractionType.MODAL,
         channel,
         user_id,
@@ -118,9 +118,9 @@ def submit_modal(
     )
 
 
-def _was_sent(world: DiscordWorld, shown: Interaction) -> bool:
+def _was_sent(discord: FakeDiscord, shown: Interaction) -> bool:
     """A modal closes when the bot answers to it; without an answer it may be sent again."""
-    sent = (one for one in world.interactions.values() if one.parent_id == shown.id)
+    sent = (one for one in discord.interactions.values() if one.parent_id == shown.id)
     return any(one.answer is not None for one in sent)
 
 
@@ -165,15 +165,15 @@ def _text(one: Json, fields: Mapping[str, Any]) -> str:
     return value
 
 
-def _require_view(world: DiscordWorld, channel: Channel, user_id: int) -> None:
-    if not world.permissions_in(channel, user_id) & permissions.Permission.VIEW_CHANNEL:
+def _require_view(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
+    if not discord.permissions_in(channel, user_id) & permissions.Permission.VIEW_CHANNEL:
         raise ControlError("they cannot see this channel", status=403)
 
 
 # -- what they see then --------------------------------------------------------------------------
 
 
-async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
+async def wait_for_answer(discord: FakeDiscord, one: Interaction) -> Json | None:
     """What the person sees: the message (with `ephemeral`) or `{"modal": ...}`.
 
     Waits until Discord's deadline, then half a minute for a deferred answer; None if the bot said
@@ -182,34 +182,34 @@ async def seen_answer(world: DiscordWorld, one: Interaction) -> Json | None:
     """
     loop = asyncio.get_running_loop()
     since, answer = loop.time(), one.answer
-    while not one.settled.is_set() and loop.time() - since < _patience(world, one):
+    while not one.settled.is_set() and loop.time() - since < _patience(discord, one):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(one.settled.wait(), 0.05)
         if one.answer != answer:
             since, answer = loop.time(), one.answer
-    return answer_view(world, one)
+    return answer_view(discord, one)
 
 
-def _patience(world: DiscordWorld, one: Interaction) -> float:
+def _patience(discord: FakeDiscord, one: Interaction) -> float:
     if one.answer is None:
-        return world.faults.number("discord.interactions.deadline_ms") / 1000
+        return discord.faults.number("discord.interactions.deadline_ms") / 1000
     acknowledged = one.answer == interactions.Callback.DEFERRED_UPDATE
     return ACK_GRACE_SECONDS if acknowledged else ANSWER_SECONDS
 
 
-def answer_view(world: DiscordWorld, one: Interaction) -> Json | None:
+def answer_view(discord: FakeDiscord, one: Interaction) -> Json | None:
     if one.answer is None:
         return None
     if one.modal is not None:
         return {"modal": one.modal, "ephemeral": True}
     if one.choices is not None:
         return {"choices": one.choices, "ephemeral": True}
-    channel = world.channel(one.channel_id)
+    channel = discord.channel(one.channel_id)
     shown_id = one.original_id
     if one.answer == interactions.Callback.DEFERRED_UPDATE and one.followup_ids:
         shown_id = one.followup_ids[-1]
     message = channel.messages.get(shown_id or 0)
     if message is None:
         return None
-    view = snapshot.message_view(world, message)
+    view = snapshot.message_view(discord, message)
     return view | {"ephemeral": message.ephemeral_for is not None}

@@ -18,7 +18,7 @@ from sandbox.discord.errors import Json
 from sandbox.discord.models import LOADING, Channel, Guild, Webhook
 
 if TYPE_CHECKING:
-    from sandbox.discord.world import DiscordWorld
+    from sandbox.discord.state import FakeDiscord
 
 EVERY_SECONDS = 1.0
 
@@ -33,36 +33,36 @@ class _Kept:
 _FORM = TypeAdapter(_Kept)
 
 
-def keeping(world: DiscordWorld, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
+def persisted(discord: FakeDiscord, path: Path) -> Callable[[web.Application], AsyncIterator[None]]:
     """For an application's `cleanup_ctx`: reads the file at the start, writes it after changes and
     at the end."""
 
     async def running(_app: web.Application) -> AsyncIterator[None]:
-        restore(world, path)
-        writing = asyncio.create_task(_write_after_changes(world, path))
+        restore(discord, path)
+        writing = asyncio.create_task(_write_after_changes(discord, path))
         yield
         writing.cancel()
         with suppress(asyncio.CancelledError):
             await writing
-        save(world, path)
+        save(discord, path)
 
     return running
 
 
-async def _write_after_changes(world: DiscordWorld, path: Path) -> None:
-    listener = world.changes.listen()
+async def _write_after_changes(discord: FakeDiscord, path: Path) -> None:
+    listener = discord.changes.listen()
     try:
         async for change in listener:
             if change["area"].startswith("discord.") and change["area"] != "discord.typing":
-                save(world, path)
+                save(discord, path)
                 await asyncio.sleep(EVERY_SECONDS)
     finally:
         listener.close()
 
 
-def save(world: DiscordWorld, path: Path) -> None:
+def save(discord: FakeDiscord, path: Path) -> None:
     """Write it in one step. What only one person sees is as short-lived as on Discord."""
-    kept = _FORM.dump_python(_Kept(world.guilds, world.direct, world.webhooks), mode="json")
+    kept = _FORM.dump_python(_Kept(discord.guilds, discord.direct, discord.webhooks), mode="json")
     for channels in [kept["direct"], *(guild["channels"] for guild in kept["guilds"].values())]:
         for channel in channels.values():
             channel["messages"] = {
@@ -80,7 +80,7 @@ def _lasts(message: Json) -> bool:
     return message["ephemeral_for"] is None and not message["flags"] & LOADING
 
 
-def restore(world: DiscordWorld, path: Path) -> None:
+def restore(discord: FakeDiscord, path: Path) -> None:
     """Read it, if there is one. One that cannot be read is set aside."""
     try:
         kept = _FORM.validate_json(path.read_bytes())
@@ -90,8 +90,8 @@ def restore(world: DiscordWorld, path: Path) -> None:
         path.replace(path.with_suffix(".unreadable"))
         print(f"{path} cannot be read; starting with an empty Discord.", file=sys.stderr)
         return
-    world.guilds |= kept.guilds
-    world.direct, world.webhooks = kept.direct, kept.webhooks
-    messages = [one for channel in world.all_channels() for one in channel.messages.values()]
-    world.attachments = {file.id: file for one in messages for file in one.attachments}
-    world.ids.start_after(max((one.id for one in messages), default=0))
+    discord.guilds |= kept.guilds
+    discord.direct, discord.webhooks = kept.direct, kept.webhooks
+    messages = [one for channel in discord.all_channels() for one in channel.messages.values()]
+    discord.attachments = {file.id: file for one in messages for file in one.attachments}
+    discord.ids.start_after(max((one.id for one in messages), default=0))
