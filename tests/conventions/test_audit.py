@@ -16,37 +16,37 @@ LINES = {action: line for feature in FEATURES for action, line in feature.audit.
 SAMPLES = ((None, None), (1, 2), ({"take_back": True}, {"minutes": 3}), ("x", "drawn"))
 
 
-def assigned(tree: ast.Module, name: str) -> Iterator[str]:
-    """The texts that a variable is given in a module."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
-            for part in ast.walk(node.value):
-                if isinstance(part, ast.Constant) and "." in str(part.value):
-                    yield str(part.value)
+def texts(*nodes: ast.AST) -> Iterator[str]:
+    """The texts in a piece of code that look like actions."""
+    for part in (part for node in nodes for part in ast.walk(node)):
+        if isinstance(part, ast.Constant) and re.fullmatch(r"[a-z]+\.[a-z_]+", str(part.value)):
+            yield str(part.value)
+
+
+def calls(tree: ast.AST, name: str) -> list[ast.Call]:
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [call for call in found if ast.unparse(call.func).rpartition(".")[2] == name]
 
 
 def posted() -> Iterator[tuple[str, str]]:
     """Where an action is written, and which: in an f-string, any name stands for what is not
-    known."""
+    known; a variable stands for the texts in its function and in the calls of that function."""
     for path in sorted((ROOT / "core").rglob("*.py")):
         tree = ast.parse(path.read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and "post_audit" in ast.unparse(node.func):
-                where = f"{path.relative_to(ROOT)}:{node.lineno}"
-                if isinstance(node.args[3], ast.Name):
-                    for action in assigned(tree, node.args[3].id):
-                        yield where, re.escape(action)
-                elif isinstance(node.args[3], ast.Constant):
-                    yield where, re.escape(str(node.args[3].value))
-                elif isinstance(node.args[3], ast.JoinedStr):
-                    parts = [
-                        re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"\w+"
-                        for part in node.args[3].values
-                    ]
-                    yield where, "".join(parts)
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            for call in calls(function, "audit"):
+                where = f"{path.relative_to(ROOT)}:{call.lineno}"
+                for action in call.args[1:2]:
+                    if isinstance(action, ast.JoinedStr):
+                        yield where, re.sub(r"\{.*?\}", r"\\w+", ast.unparse(action)[2:-1])
+                    elif isinstance(action, ast.Name):
+                        found = texts(function, *calls(tree, function.name))
+                        yield from ((where, re.escape(text)) for text in found)
+                    else:
+                        yield from ((where, re.escape(text)) for text in texts(action))
 
 
-@pytest.mark.parametrize(("where", "action"), posted())
+@pytest.mark.parametrize(("where", "action"), list(posted()))
 def test_an_action_has_a_line(where: str, action: str) -> None:
     assert any(re.fullmatch(action, known) for known in LINES), (
         f"{where}: add {action} to `audit` of the feature"
