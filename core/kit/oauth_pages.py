@@ -220,29 +220,27 @@ def _error_page(error: Exception, flow: OAuthFlow[A]) -> Response | None:
         case Denied():
             hint = f"{flow.nothing()} {_('Changed your mind?')} {again}"
             return word(403, _("You declined on {site}.").format(site=flow.site), hint, mark="✋")
-        case SignInRefused():
-            what = _("{site} did not accept this sign-in.").format(site=flow.site)
-            return word(400, what, again)
         case OtherBrowser():
             hint = _("Open the link from Discord in the browser in which you are signed in there.")
             return word(400, _("This began in another browser."), f"{hint} {again}")
-        case LinkBroken():
-            return word(400, _("This link is not complete, or it was changed."), again)
-        case LinkExpired():
-            what = _("This link is more than {minutes} minutes old.")
-            return word(410, what.format(minutes=_minutes(flow.links.last)), again)
-        case LinkUsed():
-            return word(410, _("This link was used already."), again)
-        case LinkForgotten():
-            return word(410, _("This link is no longer known."), again)
-        case StateUnknown():
-            what = _("This sign-in has expired or was replaced by a newer one.")
-            return word(400, what, again)
-        case StateUsed():
-            return word(410, _("This sign-in was already used."), again)
-        case StateExpired():
-            what = _("That took more than {minutes} minutes.")
-            return word(410, what.format(minutes=_minutes(flow.state_lasts)), again)
+    words = {
+        SignInRefused: (400, _("{site} did not accept this sign-in.")),
+        LinkBroken: (400, _("This link is not complete, or it was changed.")),
+        LinkExpired: (410, _("This link is more than {link_minutes} minutes old.")),
+        LinkUsed: (410, _("This link was used already.")),
+        LinkForgotten: (410, _("This link is no longer known.")),
+        StateUnknown: (400, _("This sign-in has expired or was replaced by a newer one.")),
+        StateUsed: (410, _("This sign-in was already used.")),
+        StateExpired: (410, _("That took more than {state_minutes} minutes.")),
+    }
+    for kind, (status, what) in words.items():
+        if isinstance(error, kind):
+            what = what.format(
+                site=flow.site,
+                link_minutes=_minutes(flow.links.last),
+                state_minutes=_minutes(flow.state_lasts),
+            )
+            return word(status, what, again)
     return None
 
 

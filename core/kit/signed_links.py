@@ -1,5 +1,5 @@
 """Personal links: signed (HMAC-SHA256) and valid for a limited time. What works only once is kept
-in a row beside the link (`core/kit/attempts.py`)."""
+in a row beside the link (`core/kit/oauth_flow.py`)."""
 
 import hashlib
 from dataclasses import dataclass, field

@@ -6,19 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import audit
 from core.guilds.channels import tell_admins
-from core.kick.accounts import store
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel
 from core.kit.errors import Refusal
 from core.kit.records import MemberId, PlatformUserId
 from core.kit.words import _
-from core.kit.work import Lock, Work
+from core.kit.work import ACROSS_GUILDS, Lock, Work
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
@@ -26,13 +25,13 @@ _log = structlog.get_logger(__name__)
 # -- channels -------------------------------------------------------------------------------------
 
 
-def get_channel(tx: Connection, guild_id: int) -> guilds.Channel:
+def get_channel(work: Work) -> guilds.Channel:
     """The configured channel.
 
     Raises:
         Refusal: there is none.
     """
-    channel = guilds.find_channel(tx, guild_id, PLATFORM)
+    channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     if channel is None:
         raise Refusal(
             _("No Kick channel is set for this server yet."),
@@ -89,22 +88,16 @@ def rename_channels(tx: Connection, slugs: Mapping[int, str]) -> None:
             _log.info("A channel was renamed", name=slug, guild_id=channel.guild_id)
 
 
-def is_chosen_by_admin(tx: Connection, guild_id: int) -> bool:
-    """Whether an admin's choice goes before KICK_CHANNEL."""
-    known = store.find_known_channel(tx, guild_id)
-    return known is not None and known.chosen_by is not None
-
-
-def is_looked_up(tx: Connection, guild_id: int, named: str) -> bool:
-    """Whether it is known which channel the environment means by this name. That is asked once: a
-    channel that is renamed stays the same, and its former name may be somebody else's by now."""
-    known = store.find_known_channel(tx, guild_id)
-    channel = guilds.find_channel(tx, guild_id, PLATFORM)
-    return (
-        known is not None
-        and channel is not None
-        and (known.named, known.broadcaster_user_id) == (named, channel.channel_id)
-    )
+def is_settled(work: Work, named: str) -> bool:
+    """Whether an admin has chosen a channel, which goes before KICK_CHANNEL, or it is known which
+    channel the environment means by this name. That is asked once: a renamed channel stays the
+    same, and its old name may be somebody else's by now."""
+    known = work.find(KnownChannel)
+    if known is None or known.chosen_by is not None:
+        return known is not None
+    channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
+    looked_up = known.named, known.broadcaster_user_id
+    return channel is not None and looked_up == (named, channel.channel_id)
 
 
 def get_known_channel(work: Work) -> KnownChannel:
@@ -113,7 +106,7 @@ def get_known_channel(work: Work) -> KnownChannel:
     Raises:
         Refusal: no channel is configured.
     """
-    channel = get_channel(work.tx, work.guild_id)
+    channel = get_channel(work)
     known = work.find(KnownChannel)
     if known is None or known.broadcaster_user_id != channel.channel_id:
         known = _know(work, channel.channel_id, known.chosen_by if known else None)
@@ -139,7 +132,7 @@ def type_numbers(
         raise Refusal(_("These ids are positive numbers."), _("Use 0 to forget one."))
     known = get_known_channel(work)
     if chatroom_id:
-        _require_right(work.tx, known, chatroom_id, site_channel_id, found)
+        _require_right(work, known, chatroom_id, site_channel_id, found)
     before = known.chatroom_id, known.site_channel_id
     source: Source = "site" if found is not None else "typed"
     if not chatroom_id:
@@ -161,14 +154,21 @@ def type_numbers(
 
 
 def _require_right(
-    tx: Connection,
+    work: Work,
     known: KnownChannel,
     chatroom_id: int,
     site_channel_id: int | None,
     found: SiteChannel | None,
 ) -> None:
     """A number that works is not replaced by one that is wrong, or that nobody can check."""
-    right = found.chatroom_id if found is not None else _from_site(tx, known)
+    # What the website once said, to any server that follows the channel, never changes.
+    said = select(KnownChannel.chatroom_id).where(
+        KnownChannel.broadcaster_user_id == known.broadcaster_user_id,
+        KnownChannel.chatroom_from == "site",
+    )
+    right = work.scalar(said.limit(1), execution_options=ACROSS_GUILDS)
+    if found is not None:
+        right = found.chatroom_id
     if right is not None and right != chatroom_id:
         raise Refusal(
             _("{id} is not your channel's chatroom.").format(id=chatroom_id),
@@ -189,19 +189,6 @@ def _require_right(
         )
 
 
-def _from_site(tx: Connection, known: KnownChannel) -> int | None:
-    """What Kick's website once said to any server that follows the channel. It never changes."""
-    return next(
-        (
-            each.chatroom_id
-            for each in store.list_known_channels(tx)
-            if each.broadcaster_user_id == known.broadcaster_user_id
-            and each.chatroom_from == "site"
-        ),
-        None,
-    )
-
-
 # -- accounts -------------------------------------------------------------------------------------
 
 
@@ -211,13 +198,13 @@ def open_attempt(work: Work, attempt: ConnectAttempt) -> guilds.Channel:
     Raises:
         Refusal: no channel is configured.
     """
-    channel = get_channel(work.tx, work.guild_id)
+    channel = get_channel(work)
     work.add(attempt)
     return channel
 
 
 def connect_account(work: Work, account: Account) -> None:
-    """The streamer said yes. The account replaces the one before."""
+    """The streamer agreed. The account replaces the one before."""
     work.merge(account).bot_failed_at = None  # a default is not merged
     guilds.set_contact(work.tx, work.guild_id, account.connected_by)
     audit(work, "kick.connect", account.name)
@@ -243,8 +230,8 @@ def find_unchanged(work: Work, before: Account) -> Account | None:
 
 
 def require_reconnect(work: Work, before: Account) -> bool:
-    """Kick has ended the grant. The server's admins are told once; False when it is known or
-    another account is connected by now."""
+    """Kick has ended the grant: alert the admins once. False if that was known, or another account
+    is connected by now."""
     account = find_unchanged(work, before)
     if account is None:
         return False

@@ -48,17 +48,16 @@ def ensure_channel(services: Services, guild_id: int) -> Channel:
         Refusal: there is none, or Kick does not know it.
         Outage: Kick does not answer.
     """
-    with services.database.begin() as tx:
-        channel = guilds.find_channel(tx, guild_id, PLATFORM)
     name = services.settings.kick_channel
-    if channel is None and name is not None and services.settings.discord_guild_id == guild_id:
+    with services.work_in(guild_id) as work:
+        if name is None or services.settings.discord_guild_id != guild_id:
+            return actions.get_channel(work)
+        channel = guilds.find_channel(work.tx, guild_id, PLATFORM)
+    if channel is None:
         channel = find_at_kick(services, guild_id, name)
         with services.work_in(guild_id) as work:
             actions.choose_channel(work, channel, by_admin=False, named=slug_of(name))
-    if channel is not None:
-        return channel
-    with services.database.begin() as tx:
-        return actions.get_channel(tx, guild_id)
+    return channel
 
 
 def find_at_kick(services: Services, guild_id: int, name: str) -> Channel:
@@ -98,15 +97,15 @@ def follow_environment(services: Services) -> None:
             "KICK_CHANNEL and DISCORD_GUILD_ID are not set, and /connect_kick has set no channel."
         )
     slug = slug_of(name)
-    with services.database.begin() as tx:
-        if actions.is_chosen_by_admin(tx, guild_id) or actions.is_looked_up(tx, guild_id, slug):
+    with services.work_in(guild_id) as work:
+        if actions.is_settled(work, slug):
             return
     try:
         channel = find_at_kick(services, guild_id, name)
     except Refusal as refusal:
         raise Refusal(f"{refusal.what} Please check KICK_CHANNEL.") from refusal
     with services.work_in(guild_id) as work:
-        if not actions.is_chosen_by_admin(work.tx, guild_id):
+        if not actions.is_settled(work, slug):
             actions.choose_channel(work, channel, by_admin=False, named=slug)
 
 
@@ -155,7 +154,7 @@ def type_numbers(
         Refusal: no channel is configured, or these are not its numbers.
     """
     with services.work_in(guild_id, actor) as work:
-        channel = actions.get_channel(work.tx, guild_id)
+        channel = actions.get_channel(work)
         known = actions.get_known_channel(work)
     found, trouble = None, ""
     if chatroom_id > 0 or (site_channel_id or 0) > 0:

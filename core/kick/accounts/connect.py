@@ -31,7 +31,7 @@ FLOW = OAuthFlow(
     STATE_LASTS,
     "Kick",
     oauth.consent_url,
-    lambda work: actions.get_channel(work.tx, work.guild_id),
+    actions.get_channel,
     again=lambda: _("In Discord, run /connect_kick to get a new link."),
     nothing=lambda: _("Nothing was connected."),
 )
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 
 class WrongPerson(Exception):
-    """Somebody else than the channel's streamer said yes.
+    """Somebody else than the channel's streamer agreed.
 
     Attributes:
         came: the account that came.
@@ -83,7 +83,7 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
 
 
 def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
-    """The streamer said yes: exchange the code, see who it is, and keep the account.
+    """The streamer agreed: exchange the code, check whose account it is, and store it.
 
     Raises:
         StateExpired: that came too late.
@@ -99,7 +99,7 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
     try:
         who = client.account_of(tokens.access)
         with services.work_in(attempt.guild_id, attempt.asked_by) as work:
-            channel = actions.get_channel(work.tx, attempt.guild_id)
+            channel = actions.get_channel(work)
             if who.kick_user_id != channel.channel_id:
                 raise WrongPerson(who.name, channel.slug)
             server = guilds.list_names(work.tx).get(attempt.guild_id, "")

@@ -98,7 +98,7 @@ class KickAccounts(commands.Cog):
 
 
 def _current_primary(work: Work) -> int | None:
-    channel = actions.get_channel(work.tx, work.guild_id)
+    channel = actions.get_channel(work)
     return primary.find_primary(work.tx, channel.channel_id)
 
 

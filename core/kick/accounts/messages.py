@@ -61,15 +61,15 @@ def ask_disconnect(name: str) -> discord.Embed:
     )
 
 
-def disconnected(name: str, told: bool) -> discord.Embed:
+def disconnected(name: str, is_revoked: bool) -> discord.Embed:
     body = _("Its tokens are revoked and forgotten.")
-    if not told:
+    if not is_revoked:
         body = _(
             "Its tokens are forgotten here, but Kick did not answer: to be sure, the streamer can "
             "remove the app under Settings, Connections on Kick."
         )
     title = _("{name} is disconnected").format(name=safe(name))
-    return card("🔌 " + title, body, tone="success" if told else "warning")
+    return card("🔌 " + title, body, tone="success" if is_revoked else "warning")
 
 
 def not_connected() -> discord.Embed:
@@ -79,7 +79,7 @@ def not_connected() -> discord.Embed:
 def primary(found: Primary) -> discord.Embed:
     """Which server answers in the channel's chat."""
     title = "👑 " + _("Primary server of {channel}").format(channel=safe(found.slug))
-    if found.followers <= 1:
+    if found.others <= 0:
         body = _("Only this server follows the channel, so it answers in its Kick chat.")
     elif found.is_here:
         body = plural(
@@ -87,7 +87,7 @@ def primary(found: Primary) -> discord.Embed:
             "only counts watchtime and tickets.",
             "This server answers in the Kick chat. {count} other servers follow the channel and "
             "only count watchtime and tickets.",
-            found.followers - 1,
+            found.others,
         )
     else:
         body = _(
@@ -99,13 +99,10 @@ def primary(found: Primary) -> discord.Embed:
 def primary_changed(payload: Mapping[str, Any]) -> Rendered:
     """To the admins of the other server. Payload: `slug`, `before`, `after`."""
     body = _(
-        "**{after}** answers in the Kick chat of **{channel}** now, instead of **{before}**. Both "
+        "**{after}** answers in the Kick chat of **{slug}** now, instead of **{before}**. Both "
         "servers keep counting watchtime and tickets. See `/kick_primary`."
-    ).format(**{name: safe(payload[key]) for name, key in _CHANGED.items()})
+    ).format(**{key: safe(value) for key, value in payload.items()})
     return Rendered(card("👑 " + _("Another server answers in Kick chat"), body, tone="kick"))
-
-
-_CHANGED = {"after": "after", "before": "before", "channel": "slug"}
 
 
 def synced(found: Synced) -> discord.Embed:
@@ -117,9 +114,9 @@ def synced(found: Synced) -> discord.Embed:
         *_numbers(known),
     ]
     if found.site_trouble and None in (known.chatroom_id, known.site_channel_id):
-        reason = _("Kick's website did not tell them ({reason}).")
+        reason = _("Kick's website did not answer ({reason}).")
         rows.append("-# " + reason.format(reason=safe(found.site_trouble)))
-        rows.append(_where_they_stand(found.slug))
+        rows.append(_how_to_find_them(found.slug))
     return card("🔄 " + _("Kick is in sync"), "\n".join(rows), tone="kick")
 
 
@@ -135,7 +132,7 @@ def _numbers(known: KnownChannel) -> list[str]:
     return rows
 
 
-def _where_they_stand(slug: str) -> str:
+def _how_to_find_them(slug: str) -> str:
     """Kick's website shows browsers what it keeps from servers."""
     return _(
         "-# Only the realtime feed needs these two; webhooks work without. Open "
@@ -152,7 +149,7 @@ def numbers(typed: Synced) -> discord.Embed:
     if known.chatroom_id is not None and not known.is_chatroom_sure:
         reason = _("Not confirmed yet: Kick's website did not answer ({reason}).")
         rows.append("⚠️ " + reason.format(reason=safe(typed.site_trouble)))
-        rows.append(_("You are told if the realtime feed shows another channel's chat."))
+        rows.append(_("I'll alert you if the realtime feed shows another channel's chat."))
     if None in (known.chatroom_id, known.site_channel_id):
-        rows.append(_where_they_stand(typed.slug))
+        rows.append(_how_to_find_them(typed.slug))
     return card("💬 " + _("For the realtime feed"), "\n".join(rows), tone="kick")

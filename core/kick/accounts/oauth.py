@@ -2,7 +2,7 @@
 
 https://docs.kick.com/getting-started/generating-tokens-oauth2-flow. Written by hand on the one
 HTTP client of this package: a library keeps the verifier in the browser's cookie; here it is kept
-sealed in a row, and it would save these few lines only.
+encrypted in a row, and it would save these few lines only.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -65,7 +65,7 @@ def answer_states(blueprint: "Blueprint", prefix: str, view: "Callable[[], Respo
 def consent_url(
     settings: Settings, state: str, verifier: str, scopes: Iterable[str] = SCOPES
 ) -> str:
-    """Where somebody says yes or no: by default the streamer, to everything that we need."""
+    """The consent page; by default for everything that we need from the streamer."""
     query = {
         "response_type": "code",
         "client_id": settings.kick_client_id or "",
@@ -127,7 +127,7 @@ def refresh(
 
 
 def revoke(client: KickClient, access: str, refresh: str) -> bool:
-    """Tell Kick that both tokens are done with; False when Kick could not be told.
+    """Revoke both tokens at Kick; False if that failed.
 
     Sent as a form: in the address, where Kick's page shows them, they would end in logs.
     """

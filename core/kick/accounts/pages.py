@@ -29,7 +29,7 @@ class _Views(OAuthPages[ConnectAttempt]):
         return render_template(
             "kick/connect.html",
             server=guilds.list_names(work.tx).get(work.guild_id, ""),
-            channel=actions.get_channel(work.tx, work.guild_id),
+            channel=actions.get_channel(work),
             asked_by=attempt.asked_by_name,
             scopes=[scope_words(scope) for scope in SCOPES],
             **given,

@@ -1,10 +1,9 @@
-"""The primary server of a channel: of several servers that follow one Kick channel, the one that
-answers in its chat. All of them count.
+"""The primary server: of several that follow a Kick channel, the one that answers in its chat.
 
-The channel's lock comes before those of guilds.
+All of them count watchtime and tickets. The channel's lock is taken before those of guilds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -26,19 +25,41 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """Who answers in a channel's chat.
+    """The servers that follow a channel, as one of them sees it.
 
     Attributes:
+        guild_id: of the server that asks.
         slug: the channel's name.
-        server: the name of the primary server.
-        is_here: it is the server that asked.
-        followers: how many servers follow the channel.
+        names: guild id -> name.
     """
 
+    guild_id: int
     slug: str
-    server: str
-    is_here: bool
-    followers: int
+    followers: Sequence[Follower]
+    names: Mapping[int, str]
+
+    @property
+    def current(self) -> Follower | None:
+        """The primary server; None if the bot has left all that follow the channel."""
+        return primary_of(self.followers)
+
+    @property
+    def others(self) -> int:
+        """How many other servers follow the channel."""
+        return len(self.followers) - 1
+
+    @property
+    def server(self) -> str:
+        """The name of the primary server."""
+        return self.name_of(self.current)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server that asks is the primary one."""
+        return self.current is not None and self.current.guild_id == self.guild_id
+
+    def name_of(self, follower: Follower | None) -> str:
+        return self.names.get(follower.guild_id, "") if follower else "–"
 
 
 def find_primary(tx: Connection, channel_id: int) -> int | None:
@@ -47,20 +68,6 @@ def find_primary(tx: Connection, channel_id: int) -> int | None:
     key = ("kick.primary", channel_id)
     found = cached(tx, key, lambda: primary_of(store.list_followers(tx, channel_id)))
     return found.guild_id if found is not None else None
-
-
-def describe(tx: Connection, guild_id: int) -> Primary:
-    """Who answers in the chat of this server's channel.
-
-    Raises:
-        Refusal: no channel is configured.
-    """
-    channel = actions.get_channel(tx, guild_id)
-    followers = store.list_followers(tx, channel.channel_id)
-    primary = primary_of(followers)
-    server = guilds.list_names(tx).get(primary.guild_id, "") if primary else ""
-    is_here = primary is not None and primary.guild_id == guild_id
-    return Primary(channel.slug, server, is_here, len(followers))
 
 
 def find_other(tx: Connection, guild_id: int) -> str | None:
@@ -72,6 +79,25 @@ def find_other(tx: Connection, guild_id: int) -> str | None:
     return guilds.list_names(tx).get(primary, "")
 
 
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('kick.primary', :channel_id))")
+
+
+def describe(work: Work, *, lock: bool = False) -> Primary:
+    """Who answers in the chat of this server's channel.
+
+    Args:
+        lock: the primary server does not change until the transaction ends.
+
+    Raises:
+        Refusal: no channel is configured.
+    """
+    channel = actions.get_channel(work)
+    if lock:
+        work.tx.execute(_LOCK, {"channel_id": channel.channel_id})
+    followers = store.list_followers(work.tx, channel.channel_id)
+    return Primary(work.guild_id, channel.slug, followers, guilds.list_names(work.tx))
+
+
 def claim(work: Work, *, manages: int | None) -> Primary:
     """This server is to be the primary from now on.
 
@@ -81,26 +107,23 @@ def claim(work: Work, *, manages: int | None) -> Primary:
     Raises:
         Refusal: the other server's admins or the streamer have to agree, or no channel is set.
     """
-    tx, guild_id = work.tx, work.guild_id
-    channel = actions.get_channel(tx, guild_id)
-    _lock(tx, channel.channel_id)
-    followers = store.list_followers(tx, channel.channel_id)
-    ours, current = _find(followers, guild_id), primary_of(followers)
-    if ours is None or current is None or current.guild_id == guild_id:
-        return describe(tx, guild_id)
-    name = guilds.list_names(tx).get(current.guild_id, "")
+    found = describe(work, lock=True)
+    current = found.current
+    ours = next((one for one in found.followers if one.guild_id == work.guild_id), None)
+    if ours is None or current is None or found.is_here:
+        return found
     if current.is_connected and not ours.is_connected:
-        raise _not_connected(name)
+        raise _not_connected(found.server)
     if not may_claim(ours, current, work.now, manages_current=manages == current.guild_id):
         raise Refusal(
-            _("{server} answers in this channel's chat.").format(server=name),
+            _("{server} answers in this channel's chat.").format(server=found.server),
             _(
                 "An admin of that server can hand it over with `/kick_primary server:{ours}`. Or "
                 "the streamer decides: run `/connect_kick` here and, within an hour of the "
                 "streamer's yes, `/kick_primary` again."
-            ).format(ours=guilds.list_names(tx).get(guild_id, "")),
+            ).format(ours=found.name_of(ours)),
         )
-    return _change(work, channel, current.guild_id, guild_id)
+    return _change(work, found, current, ours)
 
 
 def hand_over(work: Work, to: str) -> Primary:
@@ -112,42 +135,32 @@ def hand_over(work: Work, to: str) -> Primary:
     Raises:
         Refusal: this is not the primary server, or the other one does not follow the channel.
     """
-    tx, guild_id = work.tx, work.guild_id
-    channel = actions.get_channel(tx, guild_id)
-    _lock(tx, channel.channel_id)
-    followers = store.list_followers(tx, channel.channel_id)
-    current = primary_of(followers)
-    names = guilds.list_names(tx)
-    if current is None or current.guild_id != guild_id:
+    found = describe(work, lock=True)
+    current = found.current
+    if current is None or not found.is_here:
         raise Refusal(
             _("Only the primary server can hand over."),
-            _("That is {server}.").format(
-                server=names.get(current.guild_id, "") if current else "–"
-            ),
+            _("That is {server}.").format(server=found.server),
         )
     wanted = to.strip().casefold()
-    found = [
-        each
-        for each in followers
-        if wanted in (str(each.guild_id), names.get(each.guild_id, "").casefold())
+    meant = [
+        one
+        for one in found.followers
+        if wanted in (str(one.guild_id), found.name_of(one).casefold())
     ]
-    if len(found) != 1:
-        others = ", ".join(names.get(e.guild_id, "") for e in followers if e.guild_id != guild_id)
+    if len(meant) != 1:
+        others = ", ".join(found.name_of(one) for one in found.followers if one != current)
         raise Refusal(
             _("No other server called “{name}” follows this channel.").format(name=to),
             _("Other servers: {names}. You can also give the server's id.").format(
                 names=others or _("none")
             ),
         )
-    if found[0].guild_id == guild_id:
-        return describe(tx, guild_id)
-    if current.is_connected and not found[0].is_connected:
-        raise _not_connected(names.get(guild_id, ""), names.get(found[0].guild_id, ""))
-    return _change(work, channel, guild_id, found[0].guild_id)
-
-
-def _find(followers: Sequence[Follower], guild_id: int) -> Follower | None:
-    return next((each for each in followers if each.guild_id == guild_id), None)
+    if meant == [current]:
+        return found
+    if current.is_connected and not meant[0].is_connected:
+        raise _not_connected(found.server, found.name_of(meant[0]))
+    return _change(work, found, current, meant[0])
 
 
 def _not_connected(current: str, other: str = "") -> Refusal:
@@ -160,25 +173,17 @@ def _not_connected(current: str, other: str = "") -> Refusal:
     )
 
 
-def _change(work: Work, channel: guilds.Channel, before: int, after: int) -> Primary:
-    tx, now = work.tx, work.now
-    names = guilds.list_names(tx)
-    was, becomes = names.get(before, ""), names.get(after, "")
-    with Work(tx, after, actor=work.actor, now=now) as other:
-        actions.get_known_channel(other).primary_since = now
-    cache_of(tx).pop(("kick.primary", channel.channel_id), None)
-    for guild_id in (before, after):
-        payload = {"slug": channel.slug, "before": was, "after": becomes}
-        with Work(tx, guild_id, actor=work.actor, now=now) as one:
-            audit(one, "kick.primary", channel.slug, before=was, after=becomes)
-            if guild_id != channel.guild_id:  # whoever did it sees the answer
-                tell_admins(one, "kick.primary", f"kick.primary:{now.isoformat()}", payload)
-    _log.info("A channel has another primary server", channel=channel.slug, guild_id=after)
-    return describe(tx, channel.guild_id)
-
-
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('kick.primary', :channel_id))")
-
-
-def _lock(tx: Connection, channel_id: int) -> None:
-    tx.execute(_LOCK, {"channel_id": channel_id})
+def _change(work: Work, found: Primary, before: Follower, after: Follower) -> Primary:
+    key = f"kick.primary:{work.now.isoformat()}"
+    names = {"before": found.name_of(before), "after": found.name_of(after)}
+    for follower in (before, after):
+        with Work(work.tx, follower.guild_id, actor=work.actor, now=work.now) as one:
+            if follower is after:
+                known = actions.get_known_channel(one)
+                known.primary_since = work.now
+                cache_of(work.tx).pop(("kick.primary", known.broadcaster_user_id), None)
+            audit(one, "kick.primary", found.slug, **names)
+            if one.guild_id != work.guild_id:  # whoever did it sees the answer
+                tell_admins(one, "kick.primary", key, {"slug": found.slug, **names})
+    _log.info("A channel has another primary server", channel=found.slug, guild_id=after.guild_id)
+    return describe(work)

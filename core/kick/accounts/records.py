@@ -100,7 +100,7 @@ class KnownChannel(GuildRecord, kw_only=True):
         default=None, comment="a line of chat came by webhook and on the feed of this chatroom"
     )
     reported_chatroom_id: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="chatroom of which admins were told that it is wrong"
+        BigInteger, default=None, comment="the wrong chatroom that admins were alerted about"
     )
     followed_since: Mapped[datetime] = mapped_column(init=False, server_default=func.now())
     primary_since: Mapped[datetime | None] = mapped_column(

@@ -1,5 +1,4 @@
-"""What is asked of Kick, when a token is due, how a state is bound, which server answers in chat:
-pure."""
+"""Scopes, when a token has to be renewed, PKCE, and which server answers in chat."""
 
 import base64
 import hashlib
@@ -31,7 +30,7 @@ AHEAD = timedelta(minutes=10)
 
 
 def scope_words(scope: str) -> str:
-    """A scope in a word."""
+    """A scope as people read it."""
     words = {
         "user:read": _("Name and picture"),
         "channel:read": _("Channel details"),
@@ -64,7 +63,7 @@ def slug_of(name: str) -> str:
 # -- the primary server -------------------------------------------------------------------------
 
 CONSENT_LASTS = timedelta(hours=1)
-"""How long after connecting the streamer's yes also decides which server answers in chat."""
+"""How long after connecting, the streamer's consent also decides which server answers in chat."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 

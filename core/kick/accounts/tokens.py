@@ -71,9 +71,8 @@ def _is_due(account: Account, now: datetime) -> bool:
 
 def _find(services: Services, guild_id: int) -> Account:
     """Raises ReconnectNeeded unless the streamer of the server's channel is connected."""
-    with services.database.begin() as tx:
-        account = store.find_account(tx, guild_id)
-        channel = actions.get_channel(tx, guild_id)
+    with services.work_in(guild_id) as work:
+        account, channel = work.find(Account), actions.get_channel(work)
     if account is None:
         raise ReconnectNeeded(
             _("No Kick account is connected with this server."),

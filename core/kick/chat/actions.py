@@ -42,7 +42,7 @@ def say(work: Work, services: Services, text: str, key: str, reply_to: str | Non
         note_unsent(work, reason)
         return False
     work.execute(delete(UnsentLine))
-    channel_id = get_channel(work.tx, work.guild_id).channel_id
+    channel_id = get_channel(work).channel_id
     outbox.post_to_kick(work, channel_id, "kick.line", key, {"text": text}, reply_to)
     return True
 

@@ -68,14 +68,14 @@ def examine(work: Work, services: Services) -> list[Line]:
 
 
 def _primary(work: Work) -> Line:
-    found = primary.describe(work.tx, work.guild_id)
-    if found.followers <= 1:
+    found = primary.describe(work)
+    if found.others <= 0:
         return Line("primary server", "ok", _("this one, no other follows the channel"))
     if found.is_here:
         others = plural(
             "this one; {count} other server only counts",
             "this one; {count} other servers only count",
-            found.followers - 1,
+            found.others,
         )
         return Line("primary server", "ok", others)
     only = _("{server} answers in chat; this server only counts").format(server=found.server)

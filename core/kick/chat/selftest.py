@@ -57,7 +57,7 @@ async def run(
     """
 
     def start(work: Work) -> tuple[str, datetime]:
-        get_channel(work.tx, work.guild_id)
+        get_channel(work)
         require_able_to_send(work, services)
         return say_test(work, services), work.now
 
@@ -92,7 +92,7 @@ def find_result(work: Work, key: str, sent_at: datetime) -> Result:
     message_id = status.receipt.get("message_id")
     if message_id is None:
         return Result(False, trouble=str(status.receipt.get("skipped", "")))
-    channel_id = get_channel(work.tx, work.guild_id).channel_id
+    channel_id = get_channel(work).channel_id
     source = source_of_chat(work.tx, channel_id)
     received_at = work.tx.scalar(
         select(deliveries.c.received_at).where(

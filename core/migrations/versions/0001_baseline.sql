@@ -523,7 +523,7 @@ COMMENT ON COLUMN kick_channels.checked_at IS 'when the website was last asked';
 
 COMMENT ON COLUMN kick_channels.confirmed_at IS 'a line of chat came by webhook and on the feed of this chatroom';
 
-COMMENT ON COLUMN kick_channels.reported_chatroom_id IS 'chatroom of which admins were told that it is wrong';
+COMMENT ON COLUMN kick_channels.reported_chatroom_id IS 'the wrong chatroom that admins were alerted about';
 
 COMMENT ON COLUMN kick_channels.primary_since IS 'an admin made it the primary server';
 

@@ -22,7 +22,7 @@ def invitation(server: str, expires_at: datetime) -> discord.Embed:
             "1. Press the button and check that it is you.\n"
             "2. Say yes on Kick. The bot reads your name there, keeps nothing else, and can do "
             "nothing in your name.\n"
-            "3. Come back; you will be told here."
+            "3. Come back. I'll message you here when it's done."
         ).format(server=safe(server))
         + "\n-# "
         + _("The link is yours alone and works once. It ends {when}.").format(when=ago(expires_at)),
@@ -52,7 +52,7 @@ def linked(payload: Mapping[str, Any]) -> Rendered:
 
 
 def interrupted(payload: Mapping[str, Any]) -> Rendered:
-    """To a member whose browser was not told what came of it. Payload: `server`."""
+    """To a member whose browser could not show the result. Payload: `server`."""
     title = "⏳ " + _("Linking was interrupted")
     body = _("Your Kick account was not linked. Run `/link` in **{server}** once more.").format(
         server=safe(payload["server"])

@@ -1,1 +1,1 @@
-"""The link log: every success, failure, conflict and unlink, told in a channel for admins."""
+"""The link log: every success, failure, conflict and unlink, posted in a channel for admins."""

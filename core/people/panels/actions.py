@@ -68,7 +68,7 @@ def delete_withdrawn(work: Work, message_id: int) -> bool:
 
 
 def notice_gone(work: Work, message_ids: Collection[int]) -> None:
-    """These messages are deleted. An admin is told of panels, unless we deleted them."""
+    """These messages are deleted. The link log shows panels that we did not delete ourselves."""
     if not work.exists(Panel.message_id.in_(message_ids)):
         return
     work.lock(Lock.PANELS)

@@ -247,7 +247,7 @@ def test_a_choice_ends_with_another_channel(servers: Servers) -> None:
 
 def test_who_manages_both_servers_may_change_it(servers: Servers) -> None:
     result = servers.claim(OTHER_GUILD, hours(2), manages=GUILD)
-    assert (result.is_here, result.followers) == (True, 2)
+    assert (result.is_here, result.others) == (True, 1)
     assert servers.current() == OTHER_GUILD
     assert servers.told() == [GUILD]
     audit = servers.tx.execute(
