@@ -54,22 +54,17 @@ class Arrival:
     sent_at: datetime | None = None
     guild_ids: tuple[int, ...] = ()
 
-    def lines(self, outcome: str) -> list[Line]:
-        """A line for each server of the delivery, or one unattributed."""
-        if not self.guild_ids:
-            return [UnattributedDelivery(at=self.at, outcome=outcome)]
-        return [
-            LogLine(
-                guild_id=GuildId(guild_id),
-                at=self.at,
-                sent_at=self.sent_at,
-                kind=self.kind[:MOST_CHARACTERS],
-                delivery_id=self.delivery_id[:MOST_CHARACTERS],
-                subscription_id=self.subscription_id[:MOST_CHARACTERS],
-                outcome=outcome,
-            )
-            for guild_id in self.guild_ids
-        ]
+    def line(self, guild_id: int, outcome: str) -> LogLine:
+        """Its line in the log of this server."""
+        return LogLine(
+            guild_id=GuildId(guild_id),
+            at=self.at,
+            sent_at=self.sent_at,
+            kind=self.kind[:MOST_CHARACTERS],
+            delivery_id=self.delivery_id[:MOST_CHARACTERS],
+            subscription_id=self.subscription_id[:MOST_CHARACTERS],
+            outcome=outcome,
+        )
 
 
 class WebhookLog:
@@ -84,20 +79,19 @@ class WebhookLog:
 
     def write_other(self, arrival: Arrival, outcome: str) -> None:
         """One that was not stored. While the database is away nothing is written."""
-        lines = self._ration(arrival, outcome)
-        if not lines:
-            return
-        try:
-            with self._database.begin() as tx:
-                add_lines(tx, lines)
-        except Outage:
-            _log.info("A line of the webhook log is lost", outcome=outcome)
+        if lines := self._ration(arrival, outcome):
+            try:
+                with self._database.begin() as tx:
+                    add_lines(tx, lines)
+            except Outage:
+                _log.info("A line of the webhook log is lost", outcome=outcome)
 
     def _ration(self, arrival: Arrival, outcome: str) -> list[Line]:
         """The lines that may be written: none once the minute's are used up, and in the next
         minute those that say how many there were."""
         minute = arrival.at.replace(second=0, microsecond=0)
-        lines: list[Line] = arrival.lines(outcome)
+        lines: list[Line] = [arrival.line(guild_id, outcome) for guild_id in arrival.guild_ids]
+        lines = lines or [UnattributedDelivery(at=arrival.at, outcome=outcome)]
         summary: list[Line] = []
         with self._lock:
             if minute != self._minute:
@@ -144,17 +138,13 @@ def _lanes(tx: Connection, guild_id: int) -> list[str]:
 
 def _stored(guild_id: int, delivery: Delivery) -> LogLine:
     assert delivery.received_at is not None, "it is read from the inbox"
-    arrival = Arrival(
+    return Arrival(
         delivery.received_at,
         delivery.kind,
         delivery.delivery_id,
         delivery.subscription_id or "",
         delivery.sent_at,
-        (guild_id,),
-    )
-    (line,) = arrival.lines(STORED)
-    assert isinstance(line, LogLine)
-    return line
+    ).line(guild_id, STORED)
 
 
 def list_newest_of_kinds(
@@ -163,11 +153,11 @@ def list_newest_of_kinds(
     """Kind -> when it last came; None when neither inbox nor log know of any."""
     newest: dict[str, datetime | None] = dict.fromkeys(kinds)
     kept = tx.execute(
-        select(LogLine.kind, func.max(LogLine.at))
+        select(LogLine.kind, func.max(LogLine.at).label("at"))
         .where(LogLine.guild_id == guild_id, LogLine.outcome == STORED)
         .group_by(LogLine.kind)
     )
-    newest |= {kind: at for kind, at in kept.tuples() if kind in newest}
+    newest |= {row.kind: row.at for row in kept if row.kind in newest}
     for lane in _lanes(tx, guild_id):
         for kind in kinds:
             delivery = inbox.find_newest_of_kind(tx, WEBHOOK, lane, kind)

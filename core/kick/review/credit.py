@@ -6,20 +6,12 @@ decision, `kick.feed_credit` where the feed is the authority.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Connection
 
-from core.events import (
-    Event,
-    KicksGifted,
-    Person,
-    SubGifted,
-    SubscriptionRenewed,
-    SubscriptionStarted,
-    from_json,
-    to_json,
-)
+from core import events
+from core.events import Event, Person, from_json, to_json
 from core.guilds.actions import audit
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
@@ -27,7 +19,7 @@ from core.kick.bodies import PLATFORM
 from core.kick.client import client_of
 from core.kick.review import actions
 from core.kick.review.records import ReviewItem
-from core.kick.review.rules import giver_key, name_key
+from core.kick.review.rules import Support, giver_key, name_key
 from core.kick.wire import KickRejected
 from core.kit.errors import Refusal
 from core.kit.records import THE_BOT
@@ -38,10 +30,7 @@ from core.kit.work import Lock, Work
 BY_ADMIN = "kick.credit"
 BY_FEED = "kick.feed_credit"
 
-_CREDITED: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (SubGifted, SubscriptionStarted, SubscriptionRenewed, KicksGifted)
-}
+_CREDITED: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Support)}
 
 Named = tuple[ReviewItem, Event]
 """An item and the event that it becomes."""
@@ -105,7 +94,7 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
     return actions.events_to_count(tx, [event], by_admin=delivery.source == BY_ADMIN)
 
 
-# -- who they are -------------------------------------------------------------------------------
+# -- user ids -----------------------------------------------------------------------------------
 
 
 def name_people(
@@ -151,8 +140,8 @@ def name_people(
 
 
 def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) -> Event:
-    """The ordinary event. A report's key cannot be the webhook's, for the feed lacks what that is
-    made of; `actions.events_to_count` sees to it that the two are not both counted."""
+    """The event that the webhook would have brought, but under a key of its own, because the feed
+    lacks what the webhook's is made of; `actions.events_to_count` counts only one of the two."""
     is_report = item.source == "feed" and item.kind != "duplicate"
     shared: dict[str, Any] = {
         "key": f"feed|{item.key}" if is_report else item.key,
@@ -163,10 +152,10 @@ def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) ->
         "source": item.source,
     }
     if item.kind == "gift":
-        return SubGifted(**shared, gifter=giver, giftee=receiver, drop=f"feed|{item.drop}")
+        return events.SubGifted(**shared, gifter=giver, giftee=receiver, drop=f"feed|{item.drop}")
     if item.kind == "kicks":
         assert giver is not None, "Kicks have a sender's id"
-        return KicksGifted(
+        return events.KicksGifted(
             **shared,
             sender=giver,
             amount=item.amount,
@@ -175,8 +164,8 @@ def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) ->
         )
     assert receiver is not None, "names are looked up first"
     if item.amount <= 1 or item.kind == "duplicate":
-        return SubscriptionStarted(**shared, subscriber=receiver, months=item.amount)
-    return SubscriptionRenewed(**shared, subscriber=receiver, months=item.amount)
+        return events.SubscriptionStarted(**shared, subscriber=receiver, months=item.amount)
+    return events.SubscriptionRenewed(**shared, subscriber=receiver, months=item.amount)
 
 
 def authority_kind(item: ReviewItem) -> str:

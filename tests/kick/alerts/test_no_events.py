@@ -1,4 +1,4 @@
-"""The alarm: live, silent and with evidence is told once, and once when it is over."""
+"""The alert for a live channel without chat is sent once, and once more when it is over."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.store import Delivery
-from core.kick import messages as alerts
+from core.kick import messages as embeds
 from core.kick.alerts import check_silence
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
@@ -38,7 +38,7 @@ class Channels:
         self.tx = tx
         self.guild_id = guild_id
         self.now = NOON
-        self.feed_is_well = True
+        self.feed_is_ok = True
         self.webhooks_missing_since: datetime | None = NOON
         self._number = 0
         guilds.set_channel(tx, Channel(guild_id, "kick", NORA, "noraplays"))
@@ -47,15 +47,15 @@ class Channels:
     def set(self, declared: Any, value: Any) -> None:
         act(self.tx, self.guild_id, guild_actions.change_setting, declared, value)
 
-    def looked(self, started_at: datetime | None = STARTED, **time: float) -> None:
-        """Time passes; look and watch."""
+    def polled(self, started_at: datetime | None = STARTED, **time: float) -> None:
+        """Time passes; the livestreams are polled and the alerts checked."""
         self.now += timedelta(**time)
         store.set_status_checks(
             self.tx, {NORA: started_at}, self.now, self.now - timedelta(minutes=4)
         )
         state = FeedState(
             broadcaster_user_id=PlatformUserId(NORA),
-            is_ok=self.feed_is_well,
+            is_ok=self.feed_is_ok,
             reason="",
             webhooks_missing_since=self.webhooks_missing_since,
             checked_at=self.now,
@@ -65,10 +65,10 @@ class Channels:
 
     def passes(self, minutes: int, started_at: datetime | None = STARTED) -> None:
         for _ in range(minutes):
-            self.looked(started_at, minutes=1)
+            self.polled(started_at, minutes=1)
 
-    def heard(self, source: str = "kick.webhook") -> None:
-        """A line of chat; from then on the feed shows lines that no webhook tells."""
+    def receives(self, source: str = "kick.webhook") -> None:
+        """A line of chat; afterwards the feed shows lines without a webhook."""
         self._number += 1
         if source != "kick.poll":
             self.webhooks_missing_since = self.now
@@ -79,7 +79,7 @@ class Channels:
             {"now": self.now, "id": f"d{self._number}"},
         )
 
-    def told(self, guild_id: int | None = None) -> list[Any]:
+    def alerts(self, guild_id: int | None = None) -> list[Any]:
         return list(
             self.tx.execute(
                 select(messages)
@@ -89,7 +89,7 @@ class Channels:
         )
 
     def kinds(self) -> list[str]:
-        return [row.kind.removeprefix("kick.") for row in self.told()]
+        return [row.kind.removeprefix("kick.") for row in self.alerts()]
 
 
 @pytest.fixture
@@ -99,9 +99,9 @@ def channel(tx: Connection, guild_id: int) -> Channels:
 
 
 def test_a_quiet_stream_is_no_alert(channel: Channels) -> None:
-    """After five minutes without chat the admins were told that nothing arrives."""
+    """Without evidence there is no alert, however long it lasts."""
     channel.webhooks_missing_since = None
-    channel.looked()
+    channel.polled()
     channel.passes(120)
     assert channel.kinds() == []
     assert check_deliveries(channel.tx, channel.now)[1:] == []
@@ -109,27 +109,27 @@ def test_a_quiet_stream_is_no_alert(channel: Channels) -> None:
 
 def test_chat_on_the_feed_without_webhooks_is_evidence(channel: Channels) -> None:
     channel.webhooks_missing_since = None
-    channel.looked()
+    channel.polled()
     channel.passes(30)
     channel.webhooks_missing_since = channel.now
     channel.passes(4)
     assert channel.kinds() == []
     channel.passes(1)
-    (alarm,) = channel.told()
-    assert alarm.payload["evidence"] == "chat"
+    (alert,) = channel.alerts()
+    assert alert.payload["evidence"] == "chat"
 
 
 def test_a_missing_subscription_is_evidence(channel: Channels) -> None:
     channel.webhooks_missing_since = None
     ids = {"chat.message.sent": "01J", "channel.followed": None}
     store.set_subscriptions(channel.tx, NORA, ids, {}, NOON)
-    channel.looked()
+    channel.polled()
     channel.passes(30)
     assert channel.kinds() == []
     ids["chat.message.sent"] = None
     store.set_subscriptions(channel.tx, NORA, ids, {"chat.message.sent": "Kick declined."}, NOON)
     channel.passes(1)
-    assert [row.payload["evidence"] for row in channel.told()] == ["subscription"]
+    assert [row.payload["evidence"] for row in channel.alerts()] == ["subscription"]
     channel.passes(30)
     assert channel.kinds() == ["no_events"]
 
@@ -142,107 +142,107 @@ def test_a_failed_self_test_is_evidence(
     channel: Channels, guild_id: int, state: TestState, kinds: list[str]
 ) -> None:
     channel.webhooks_missing_since = None
-    channel.looked()
+    channel.polled()
     channel.passes(10)
     test = SelfTest(key="k", sent_at=channel.now, state=state)
     act(channel.tx, guild_id, Work.add, test)
     channel.passes(1)
     assert channel.kinds() == kinds
-    channel.heard()
+    channel.receives()
     channel.webhooks_missing_since = None
     channel.passes(30)
     assert channel.kinds() == kinds + ["no_events_over"] * len(kinds), "an old test proves nothing"
 
 
 def test_five_silent_minutes_are_reported_once_in_the_admin_channel(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     channel.passes(4)
     assert channel.kinds() == []
     channel.passes(30)
-    (alarm,) = channel.told()
-    assert alarm.kind == "kick.no_events"
-    assert alarm.target == {"channel_id": ADMINS}
-    assert alarm.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
+    (alert,) = channel.alerts()
+    assert alert.kind == "kick.no_events"
+    assert alert.target == {"channel_id": ADMINS}
+    assert alert.payload == {"slug": "noraplays", "since": NOON.isoformat(), "evidence": "chat"}
 
 
 def test_receiving_again_is_reported_once(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     channel.passes(6)
-    channel.heard()
+    channel.receives()
     channel.passes(3)
     assert channel.kinds() == ["no_events", "no_events_over"]
-    assert channel.told()[1].payload["why"] == "received"
+    assert channel.alerts()[1].payload["why"] == "received"
 
 
 def test_a_second_silence_of_a_stream_is_reported_again(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     for _ in range(2):
         channel.passes(6)
-        channel.heard()
+        channel.receives()
         channel.passes(1)
     assert channel.kinds() == ["no_events", "no_events_over"] * 2
-    assert len({row.key for row in channel.told()}) == 4
+    assert len({row.key for row in channel.alerts()}) == 4
 
 
 def test_a_channel_whose_chat_arrives_is_not_reported(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     for _ in range(5):
         channel.passes(4)
-        channel.heard()
+        channel.receives()
     assert channel.kinds() == []
 
 
 def test_our_own_polls_are_no_chat(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     for _ in range(6):
         channel.passes(1)
-        channel.heard("kick.poll")
+        channel.receives("kick.poll")
     assert channel.kinds() == ["no_events"]
 
 
 def test_where_chat_comes_from_the_feed_its_connection_is_watched(channel: Channels) -> None:
     store.set_authorities(channel.tx, NORA, {"chat.message.sent": "feed"}, NOON, overrule=True)
-    channel.looked()
+    channel.polled()
     channel.passes(10)
     assert channel.kinds() == []
-    channel.heard("kick.feed")
-    channel.feed_is_well = False
-    channel.looked()
+    channel.receives("kick.feed")
+    channel.feed_is_ok = False
+    channel.polled()
     for _ in range(6):
         channel.passes(1)
-        channel.heard("kick.webhook")
+        channel.receives("kick.webhook")
     channel.tx.info["cache"].clear()
     assert channel.kinds() == ["no_events"]
-    channel.heard("kick.feed")
+    channel.receives("kick.feed")
     channel.passes(1)
     assert channel.kinds() == ["no_events", "no_events_over"]
 
 
 def test_offline_is_not_silent(channel: Channels) -> None:
-    channel.looked(None)
+    channel.polled(None)
     channel.passes(30, None)
     assert channel.kinds() == []
 
 
 def test_a_stream_that_ends_in_silence_ends_the_alert(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     channel.passes(6)
     channel.passes(3, None)
     assert channel.kinds() == ["no_events", "no_events_over"]
-    assert channel.told()[1].payload["why"] == "ended"
+    assert channel.alerts()[1].payload["why"] == "ended"
 
 
 def test_the_next_stream_is_a_new_one(channel: Channels) -> None:
-    channel.looked()
+    channel.polled()
     channel.passes(6)
     later = channel.now
     channel.passes(6, later)
     assert channel.kinds() == ["no_events", "no_events_over", "no_events"]
-    assert channel.told()[1].payload["why"] == "ended"
+    assert channel.alerts()[1].payload["why"] == "ended"
 
 
 def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
-    channel.looked(None)
+    channel.polled(None)
     channel.passes(30, None)
     began = channel.now
     channel.passes(4, began)
@@ -252,9 +252,9 @@ def test_a_stream_gets_its_minutes_from_its_start(channel: Channels) -> None:
 
 
 def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None:
-    """After a night in which the product did not run, nothing was heard, and nobody is to blame."""
-    channel.looked()
-    channel.looked(hours=8)
+    """After a night in which the product did not run, there is no chat to miss."""
+    channel.polled()
+    channel.polled(hours=8)
     channel.passes(4)
     assert channel.kinds() == []
     channel.passes(1)
@@ -263,7 +263,7 @@ def test_time_in_which_we_did_not_poll_is_not_silence(channel: Channels) -> None
 
 def test_the_minutes_are_a_setting(channel: Channels) -> None:
     channel.set(MINUTES, 15)
-    channel.looked()
+    channel.polled()
     channel.passes(14)
     assert channel.kinds() == []
     channel.passes(1)
@@ -279,16 +279,16 @@ def test_every_server_has_its_own_alert(
     guilds.set_channel(tx, Channel(other_guild_id, "kick", NORA, "noraplays"))
     act(tx, other_guild_id, guild_actions.change_setting, ADMIN_CHANNEL, 777)
     act(tx, other_guild_id, guild_actions.change_setting, MINUTES, 0)
-    channel.looked()
+    channel.polled()
     channel.passes(6)
     assert channel.kinds() == ["no_events"]
-    assert channel.told(other_guild_id) == []
+    assert channel.alerts(other_guild_id) == []
     silent = [part for part in check_deliveries(tx, channel.now) if part.name == "Kick activity"]
     assert [(part.state, part.guild_id) for part in silent] == [("warn", guild_id)]
 
 
 def test_a_server_that_follows_no_channel_has_no_alert(channel: Channels, tx: Connection) -> None:
-    channel.looked()
+    channel.polled()
     channel.passes(6)
     tx.execute(text("DELETE FROM guild_channels"))
     check_silence(tx, channel.now)
@@ -299,7 +299,7 @@ def test_without_an_admin_to_alert_it_is_on_the_health_page(
     channel: Channels, tx: Connection, guild_id: int
 ) -> None:
     channel.set(ADMIN_CHANNEL, 0)
-    channel.looked()
+    channel.polled()
     channel.passes(6)
     assert channel.kinds() == []
     assert "Kick activity" in {part.name for part in check_deliveries(tx, channel.now)}
@@ -307,14 +307,14 @@ def test_without_an_admin_to_alert_it_is_on_the_health_page(
 
 def test_the_messages_say_what_to_do() -> None:
     payload = {"slug": "nora_plays", "since": NOON.isoformat()}
-    alarm = alerts.no_events(payload).embed
-    assert r"nora\_plays" in str(alarm.description)
-    assert "/check_kick_config" in str(alarm.description)
-    assert "realtime feed shows chat" in str(alarm.description)
+    alert = embeds.no_events(payload).embed
+    assert r"nora\_plays" in str(alert.description)
+    assert "/check_kick_config" in str(alert.description)
+    assert "realtime feed shows chat" in str(alert.description)
     over = {"at": (NOON + timedelta(minutes=12)).isoformat()}
     assert "12 min" in str(
-        alerts.no_events_over(payload | over | {"why": "received"}).embed.description
+        embeds.no_events_over(payload | over | {"why": "received"}).embed.description
     )
     assert "offline" in str(
-        alerts.no_events_over(payload | over | {"why": "ended"}).embed.description
+        embeds.no_events_over(payload | over | {"why": "ended"}).embed.description
     )

@@ -35,7 +35,7 @@ class Stream:
     clock: StandingClock = field(default_factory=StandingClock)
 
     def passes(self, minutes: float) -> None:
-        """The bot looks once more after so many minutes."""
+        """The task runs again after so many minutes."""
         self.clock.forward(minutes=minutes)
         now = self.clock()
         intake.set_status_checks(self.tx, {NORA: NOON}, now, NOON - timedelta(hours=9))
@@ -53,11 +53,11 @@ class Stream:
             self.tx.scalar(select(SelfTest.state).where(SelfTest.guild_id == self.guild_id)) or ""
         )
 
-    def said(self, receipt: dict[str, Any]) -> None:
+    def sent(self, receipt: dict[str, Any]) -> None:
         """Kick took the line."""
         self.tx.execute(update(messages).values(state="sent", receipt=receipt))
 
-    def hears(self, message_id: str) -> None:
+    def receives(self, message_id: str) -> None:
         body = chat(message_id=message_id)
         kind, lane = "chat.message.sent", f"kick:{NORA}"
         inbox.receive(self.tx, Delivery("kick.webhook", message_id, kind, lane, body, NOON))
@@ -94,10 +94,10 @@ def test_a_silent_stream_is_tested_once_an_hour(stream: Stream) -> None:
 
 def test_a_line_that_comes_back_is_received(stream: Stream) -> None:
     stream.passes(5)
-    stream.said({"message_id": "m1"})
+    stream.sent({"message_id": "m1"})
     stream.passes(1)
     assert stream.state() == "waiting"
-    stream.hears("m1")
+    stream.receives("m1")
     stream.passes(1)
     assert stream.state() == "received"
 
@@ -109,7 +109,7 @@ def test_a_line_that_does_not_come_back_failed_if_kick_took_it(
     stream: Stream, receipt: dict[str, Any], state: str
 ) -> None:
     stream.passes(5)
-    stream.said(receipt)
+    stream.sent(receipt)
     stream.passes(2)
     assert stream.state() == state
 

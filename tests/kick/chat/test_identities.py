@@ -1,4 +1,4 @@
-"""With whose voice we speak: the app's bot first, and who steps in for it."""
+"""Which account sends: the app's bot first, and which others replace it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def senders(kick: KickDriver) -> list[str]:
     return [line["sender"] for line in kick.transcript()]
 
 
-async def test_the_apps_bot_speaks_where_the_streamer_is_connected(
+async def test_the_apps_bot_sends_where_the_streamer_is_connected(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     assert names(connected, guild_id) == ["app bot", "bot account", "streamer"]
@@ -51,7 +51,7 @@ async def test_the_apps_bot_speaks_where_the_streamer_is_connected(
     assert (texts(kick), senders(kick)) == (["hello"], ["Regulars"])
 
 
-async def test_the_bot_account_speaks_where_nobody_is_connected(
+async def test_the_bot_account_sends_where_nobody_is_connected(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     receipt = await transport_of(unconnected).deliver(outgoing())
@@ -60,7 +60,7 @@ async def test_the_bot_account_speaks_where_nobody_is_connected(
 
 
 @pytest.mark.parametrize("fault", ["chat__bot_500", "chat__bot_401", "chat__bot_missing"])
-async def test_where_the_bot_does_not_work_another_voice_steps_in_and_is_used_for_an_hour(
+async def test_where_the_bot_fails_another_identity_sends_for_an_hour(
     connected: Services, kick: KickDriver, guild_id: int, fault: str
 ) -> None:
     kick.fault(**{fault: True})
@@ -72,7 +72,7 @@ async def test_where_the_bot_does_not_work_another_voice_steps_in_and_is_used_fo
     assert names(later, guild_id)[0] == "app bot"
 
 
-async def test_at_last_the_streamer_speaks(
+async def test_the_streamer_is_the_last_identity(
     connected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     kick.fault(chat__bot_missing=True)
@@ -93,7 +93,7 @@ async def test_a_bot_that_fails_with_everybody_else_is_not_blamed(
     assert account.bot_failed_at is None
 
 
-async def test_a_line_that_may_have_been_said_is_left_to_no_other_voice(
+async def test_a_line_that_may_have_been_sent_is_not_sent_by_another_identity(
     connected: Services, kick: KickDriver
 ) -> None:
     kick.fault(chat__lost_reply=1)
@@ -111,7 +111,7 @@ async def test_a_token_that_ended_early_is_renewed_and_the_line_said_once(
     assert texts(kick) == ["hello"]
 
 
-async def test_without_any_voice_it_is_skipped(unconnected: Services, kick: KickDriver) -> None:
+async def test_without_any_identity_it_is_skipped(unconnected: Services, kick: KickDriver) -> None:
     receipt = await transport_of(without_bot_account(unconnected)).deliver(outgoing())
     assert "skipped" in receipt
     assert texts(kick) == []
@@ -166,7 +166,7 @@ async def test_a_line_of_the_apps_bot_is_recognised_in_the_history(
         ({"scopes": ["user:read"]}, "not allowed writing"),
     ],
 )
-async def test_an_account_that_cannot_speak_here_is_no_voice(
+async def test_an_account_that_cannot_send_here_is_no_identity(
     connected: Services, kick: KickDriver, guild_id: int, differs: dict[str, Any], words: str
 ) -> None:
     services = without_bot_account(connected)
@@ -210,7 +210,7 @@ async def test_the_apps_bot_is_known_by_what_it_said(
         assert list_bot_ids(tx) == ({sender_id} if sender_id != NORA else set())
 
 
-async def test_what_cannot_be_noted_does_not_make_a_line_unsaid(
+async def test_a_sent_line_stays_sent_if_storing_fails(
     connected: Services, kick: KickDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database goes away between the line and the note: to repeat it would say it twice."""

@@ -1,4 +1,4 @@
-"""Saying lines: once, in order, joined where several wait, and the self-test that proves it."""
+"""Sending lines: once, in order, joined where several wait; and the self-test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -65,15 +65,13 @@ def say_all(services: Services, guild_id: int, *lines: str, reply_to: str | None
             assert say(work, services, line, f"test:{line}:{number}", reply_to)
 
 
-async def test_a_line_is_sent_and_told(
-    unconnected: Services, kick: KickDriver, guild_id: int
-) -> None:
+async def test_a_line_is_sent(unconnected: Services, kick: KickDriver, guild_id: int) -> None:
     assert send_kick_message(unconnected, "good evening", guild_id)
     async with sending(unconnected):
         await until_async(lambda: texts(kick) == ["good evening"])
 
 
-def test_without_a_voice_or_a_channel_it_says_no_and_nothing_waits(
+def test_without_an_identity_or_a_channel_nothing_is_posted(
     unconnected: Services, guild_id: int, other_guild_id: int
 ) -> None:
     assert not send_kick_message(without_bot_account(unconnected), "hello", guild_id)
@@ -87,7 +85,7 @@ def health(services: Services) -> list[tuple[int | None, str]]:
         return [(part.guild_id, part.reason) for part in check_chat(tx, services.clock())]
 
 
-def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(
+def test_why_nothing_could_be_sent_is_on_the_health_page_until_it_can(
     unconnected: Services, guild_id: int, other_guild_id: int
 ) -> None:
     reason = without_bot_account(unconnected)
@@ -107,7 +105,7 @@ def test_why_nothing_could_be_said_stands_on_the_health_page_until_it_can(
     assert [told for told, _reason in health(reason)] == [other_guild_id]
 
 
-async def test_a_line_that_lost_its_voice_on_the_way_is_told_too(
+async def test_a_line_that_lost_its_identity_on_the_way_is_reported_too(
     unconnected: Services, guild_id: int
 ) -> None:
     assert send_kick_message(unconnected, "hello", guild_id)
@@ -143,7 +141,7 @@ def test_what_kick_would_not_take_is_refused(
         say_for(work, unconnected, line)
 
 
-def test_without_a_voice_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
+def test_without_an_identity_the_admin_is_told_why(unconnected: Services, guild_id: int) -> None:
     reason = without_bot_account(unconnected)
     with reason.work_in(guild_id, 77) as work, pytest.raises(Refusal) as refused:
         say_for(work, reason, "hello")
@@ -221,7 +219,7 @@ def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
 
 
 def impatient(services: Services) -> Callable[[], float]:
-    """Half a minute is over for them two looks after it is known what became of the line."""
+    """Half a minute is over two polls after the line is sent or has failed."""
     status_checks = 0
 
     def seconds() -> float:
@@ -243,7 +241,7 @@ async def test_the_self_test_says_when_nothing_comes_back(
     assert "no webhook came back" in str(kick_messages.selftest(result).title)
 
 
-async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
+async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alert(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     """As the hourly one is, which is off here."""
@@ -251,7 +249,7 @@ async def test_a_self_test_that_does_not_come_back_is_evidence_for_the_alarm(
     live_since = now - timedelta(hours=1)
 
     def kinds_after(minutes: int) -> list[str]:
-        """What is posted once the alarms are looked at, so many minutes from now."""
+        """What is posted once the alerts are checked, so many minutes from now."""
         at = now + timedelta(minutes=minutes)
         with unconnected.database.begin() as tx:
             intake.set_status_checks(tx, {NORA: live_since}, at, at - timedelta(hours=9))
@@ -351,13 +349,15 @@ def feed_line(services: Services, guild_id: int) -> report.Line:
     return line_of("feed", services, guild_id)
 
 
-def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: int) -> None:
+def test_the_report_says_whether_the_feed_is_connected(
+    unconnected: Services, guild_id: int
+) -> None:
     now = unconnected.clock()
 
-    def stands(*, well: bool, reason: str) -> None:
+    def store_state(*, is_ok: bool, reason: str) -> None:
         state = FeedState(
             broadcaster_user_id=PlatformUserId(NORA),
-            is_ok=well,
+            is_ok=is_ok,
             reason=reason,
             received_at=now,
             checked_at=now,
@@ -366,10 +366,10 @@ def test_the_report_says_how_listening_stands(unconnected: Services, guild_id: i
             feed.set_states(tx, [state])
 
     assert feed_line(unconnected, guild_id).found == "nobody listens right now"
-    stands(well=True, reason="Listening over Centrifugo.")
+    store_state(is_ok=True, reason="Listening over Centrifugo.")
     line = feed_line(unconnected, guild_id)
     assert (line.state, line.found, line.at) == ("ok", "Listening over Centrifugo.", now)
-    stands(well=False, reason="Not connected (HTTP 403); it is tried again.")
+    store_state(is_ok=False, reason="Not connected (HTTP 403); it is tried again.")
     line = feed_line(unconnected, guild_id)
     assert (line.state, line.at) == ("warn", now)
     assert "HTTP 403" in line.found

@@ -1,5 +1,5 @@
-"""What the tests of the feed share: services that point at the pretend Kick, and a listener that is
-in a hurry."""
+"""What the tests of the feed share: services that point at the pretend Kick, and a listener with
+short intervals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,19 +69,19 @@ def listening(ours: Services, timing: Timing = HASTE) -> Iterator[FeedListener]:
         listener.stop()
 
 
-def wait_for_ears(
+def wait_for_listener(
     kick: KickDriver, *feeds: str, transport: str | None = None, other_than: str = ""
 ) -> dict[str, Any]:
     """Until somebody listens to all of these feeds, over another connection than this one."""
 
-    def hears(one: dict[str, Any]) -> bool:
+    def listens(one: dict[str, Any]) -> bool:
         return set(feeds) <= set(one["feeds"]) and transport in (None, one["transport"])
 
     return until(
         lambda: next(
-            (one for one in kick.feed_listeners() if hears(one) and one["id"] != other_than), None
+            (one for one in kick.feed_listeners() if listens(one) and one["id"] != other_than), None
         ),
-        f"ears for {feeds}",
+        f"a listener for {feeds}",
     )
 
 

@@ -37,7 +37,7 @@ from tests.kick.feed.rig import (
     inbox_kinds,
     listening,
     services,
-    wait_for_ears,
+    wait_for_listener,
 )
 from tests.kick.rig import NORA, chat
 from tests.patience import until
@@ -68,7 +68,7 @@ class TestOver:
         """One subscription is five frames, a gift two, Kicks two."""
         kick.fault(feed__provider=transport)
         with listening(services(clean, pretend)):
-            wait_for_ears(kick, *USED, transport=transport)
+            wait_for_listener(kick, *USED, transport=transport)
             kick.chat("mia", "hello")
             kick.subscribe("mia")
             kick.gift("mia", ["vera"])
@@ -81,9 +81,9 @@ class TestOver:
     ) -> None:
         kick.fault(feed__provider=transport)
         with listening(services(clean, pretend)):
-            first = wait_for_ears(kick, *USED)
+            first = wait_for_listener(kick, *USED)
             kick.feed_kill()
-            wait_for_ears(kick, *USED, other_than=first["id"])
+            wait_for_listener(kick, *USED, other_than=first["id"])
             assert inbox_kinds(clean) == []
             kick.kicks("mia", 5)
             until(lambda: inbox_kinds(clean) == ["feed.kicks"])
@@ -95,13 +95,13 @@ class TestOver:
         kick.fault(feed__provider=transport, feed__ping_s=1)
         hurry = replace(HASTE, connect=5.0, after_ping=0.4, quiet=0.6, pong=0.4)
         with listening(services(clean, pretend), hurry):
-            first = wait_for_ears(kick, *USED)
+            first = wait_for_listener(kick, *USED)
             until(lambda: "Listening" in state(clean))
             kick.fault(feed__silent=True)
             until(lambda: "Not connected" in state(clean))
             kick.fault(feed__silent=False)
             until(lambda: "Listening" in state(clean))
-            wait_for_ears(kick, *USED, other_than=first["id"])
+            wait_for_listener(kick, *USED, other_than=first["id"])
 
     def test_the_server_says_how_long_silence_may_last(
         self, clean: Database, pretend: Sandbox, kick: KickDriver, transport: str
@@ -109,7 +109,7 @@ class TestOver:
         """Pusher's `activity_timeout`, Centrifugo's `ping`: ours would take two minutes."""
         kick.fault(feed__provider=transport, feed__ping_s=1, feed__activity_timeout_s=1)
         with listening(services(clean, pretend), replace(HASTE, after_ping=0.4, pong=0.4)):
-            wait_for_ears(kick, *USED)
+            wait_for_listener(kick, *USED)
             until(lambda: "Listening" in state(clean))
             kick.fault(feed__silent=True)
             until(lambda: "Not connected" in state(clean))
@@ -120,9 +120,9 @@ class TestOver:
         kick.fault(feed__provider=transport)
         before = set(threading.enumerate())
         with listening(services(clean, pretend)):
-            first = wait_for_ears(kick, *USED)
+            first = wait_for_listener(kick, *USED)
             kick.feed_kill()
-            wait_for_ears(kick, *USED, other_than=first["id"])
+            wait_for_listener(kick, *USED, other_than=first["id"])
         until(lambda: not _ours(set(threading.enumerate()) - before))
         until(lambda: not kick.feed_listeners())
 
@@ -134,10 +134,10 @@ def _ours(threads: set[threading.Thread]) -> list[str]:
 def test_kick_changes_the_transport(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
     kick.fault(feed__provider="pusher")
     with listening(services(clean, pretend)):
-        wait_for_ears(kick, *USED, transport="pusher")
+        wait_for_listener(kick, *USED, transport="pusher")
         kick.fault(feed__provider="centrifugo")
         kick.feed_kill()
-        wait_for_ears(kick, *USED, transport="centrifugo")
+        wait_for_listener(kick, *USED, transport="centrifugo")
         until(lambda: "over Centrifugo" in state(clean))
 
 
@@ -146,7 +146,7 @@ def test_without_negotiation_the_configured_app_is_used(
 ) -> None:
     kick.fault(feed__provider="pusher", feed__refuse=True)
     with listening(services(clean, pretend)):
-        wait_for_ears(kick, *USED, transport="pusher")
+        wait_for_listener(kick, *USED, transport="pusher")
         until(lambda: "over Pusher" in state(clean))
 
 
@@ -158,7 +158,7 @@ def test_a_retired_key_is_reported_and_does_not_end_it(
     with listening(services(clean, pretend), replace(HASTE, pause_factor=0.5)):
         until(lambda: "4001" in state(clean))
         kick.fault(feed__provider="centrifugo")
-        wait_for_ears(kick, *USED, transport="centrifugo")
+        wait_for_listener(kick, *USED, transport="centrifugo")
 
 
 def test_sent_away_for_good_it_stays_away(
@@ -166,7 +166,7 @@ def test_sent_away_for_good_it_stays_away(
 ) -> None:
     ours = services(clean, pretend, kick_pusher_key=None)
     with listening(ours, replace(HASTE, pause_factor=0.0001)):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         kick.feed_close(3999, "banned")
         # Pusher is still tried, and is not there; Centrifugo is left alone.
         until(lambda: "no pusher" in state(clean))
@@ -186,12 +186,12 @@ def test_off_it_says_what_is_lost(clean: Database, pretend: Sandbox, kick: KickD
 def test_one_listener_in_all_processes(clean: Database, pretend: Sandbox, kick: KickDriver) -> None:
     ours = services(clean, pretend)
     with listening(ours) as first:
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         with listening(ours) as second:
             until(lambda: "Another process" in second.status()[0].reason)
             first.stop()
             until(lambda: "connected" in second.status()[0].reason)
-            wait_for_ears(kick, *USED)
+            wait_for_listener(kick, *USED)
             until(lambda: len(kick.feed_listeners()) == 1)
 
 
@@ -199,7 +199,7 @@ def test_chat_is_read_where_there_is_no_webhook(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         kick.chat("mia", "hello")
         until(lambda: inbox_kinds(clean) == ["chat.message.sent"])
 
@@ -209,7 +209,7 @@ def test_without_dual_mode_the_feed_is_for_chat_only(
 ) -> None:
     ours = services(clean, pretend, kick_use_kickpython_ws=True, use_dual_mode=False)
     with listening(ours) as listener:
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         kick.kicks("mia", 500)
         kick.chat("mia", "hello")
         until(lambda: inbox_kinds(clean))
@@ -221,9 +221,9 @@ def test_a_channel_more_joins_the_same_connection(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend)):
-        first = wait_for_ears(kick, *USED)
+        first = wait_for_listener(kick, *USED)
         follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=88, chatroom_id=99)
-        second = wait_for_ears(kick, *USED, "chatroom_99", "channel_88")
+        second = wait_for_listener(kick, *USED, "chatroom_99", "channel_88")
         assert second["id"] == first["id"]
 
 
@@ -233,7 +233,7 @@ def test_numbers_typed_in_wrongly_take_nothing_from_the_other_channel(
     """Another server has typed in Nora's numbers for its own channel."""
     follow(clean, OTHER_GUILD, channel_id=NORA + 1000)
     with listening(services(clean, pretend, kick_use_kickpython_ws=True)):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         kick.kicks("mia", 500)
         kick.chat("mia", "hello")
         until(lambda: len(inbox_kinds(clean)) == 4)
@@ -303,7 +303,7 @@ def test_a_wrong_chatroom_is_noticed_and_reported_once(
     with listening(
         replace(services(clean, pretend), clock=ours.clock), replace(HASTE, compare=0.1)
     ):
-        wait_for_ears(kick, "chatrooms.123.v2")
+        wait_for_listener(kick, "chatrooms.123.v2")
         until(lambda: "Listening" in state(clean))
         until(lambda: ours.found(lambda s: s.chatroom_id == 123))
         ours.told(*(f"line {number}" for number in range(5)))
@@ -325,7 +325,7 @@ def test_a_chatroom_is_confirmed_and_lost_webhooks_are_noticed(
     with listening(
         replace(services(clean, pretend), clock=ours.clock), replace(HASTE, compare=0.1)
     ):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         until(lambda: ours.is_confirmed())
         heard = len(kick.feed_events(name=CHAT_EVENT))
         for number in range(3):
@@ -352,7 +352,7 @@ def test_a_frame_of_another_shape_is_shown_on_the_health_page(
     clean: Database, pretend: Sandbox, kick: KickDriver
 ) -> None:
     with listening(services(clean, pretend)) as listener:
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         shapes: tuple[Any, ...] = ({"amount": 5}, [], "no json", None)
         for data in shapes:
             kick.feed_publish(KICKS_FEED, "KicksGifted", data)
@@ -368,7 +368,7 @@ def test_a_channel_whose_numbers_are_unknown_is_named(
 ) -> None:
     follow(clean, OTHER_GUILD, channel_id=77, site_channel_id=None, chatroom_id=None)
     with listening(services(clean, pretend)):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         until(lambda: "/set_chatroom" in state(clean, OTHER_GUILD))
         until(lambda: "Listening" in state(clean))
 
@@ -390,7 +390,7 @@ def test_what_postgresql_cannot_keep_does_not_end_the_listening(
         "created_at": "2026-11-22T10:00:00Z",
     }
     with listening(services(clean, pretend)):
-        wait_for_ears(kick, *USED)
+        wait_for_listener(kick, *USED)
         kick.feed_publish(KICKS_FEED, "KicksGifted", odd)
         kick.kicks("mia", 500)
         until(lambda: inbox_kinds(clean) == ["feed.kicks", "feed.kicks"])
@@ -401,7 +401,7 @@ def test_a_frame_that_cannot_be_written_does_not_end_the_listening(
 ) -> None:
     """It is reported, and what else the same connection shows is stored."""
     with capture_logs() as logged, listening(services(clean, pretend)):
-        first = wait_for_ears(kick, *USED)
+        first = wait_for_listener(kick, *USED)
         with _refusing(clean, "feed.kicks"):
             kick.kicks("mia", 500)
             kick.gift("mia", ["vera"])
@@ -418,11 +418,11 @@ def test_a_bug_in_a_helper_starts_the_listening_again(
 ) -> None:
     """Whatever ends a helper, another one takes its place, and is whole."""
     with capture_logs() as logged, listening(services(clean, pretend)):
-        first = wait_for_ears(kick, *USED)
+        first = wait_for_listener(kick, *USED)
         with _refusing(clean, "poll.livestream"):
             kick.live()
             until(lambda: first["id"] not in [each["id"] for each in kick.feed_listeners()])
-        wait_for_ears(kick, *USED, other_than=first["id"])
+        wait_for_listener(kick, *USED, other_than=first["id"])
         kick.gift("mia", ["vera"])
         until(lambda: "feed.gifts" in inbox_kinds(clean))
         kick.offline()
