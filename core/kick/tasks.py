@@ -62,22 +62,19 @@ def tune_in(services: Services) -> None:
     """
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
+    troubles: list[Refusal | Outage] = []
     # The realtime feed waits for the ids of a channel that has just been connected.
-    steps = (follow_environment, reconcile, look_up_missing)
-    troubles = [trouble for step in steps if (trouble := _attempt(step, services)) is not None]
+    for step in (follow_environment, reconcile, look_up_missing):
+        try:
+            step(services)
+        except (Refusal, Outage) as trouble:
+            troubles.append(trouble)
+        except KickRejected as rejected:
+            app = "Please check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
+            remedy = app if rejected.status == 401 else ""
+            troubles.append(Refusal(f"{str(rejected).rstrip('.')}.", remedy))
     if troubles:
         raise troubles[0]
-
-
-def _attempt(step: Callable[[Services], None], services: Services) -> Refusal | Outage | None:
-    try:
-        step(services)
-    except (Refusal, Outage) as trouble:
-        return trouble
-    except KickRejected as rejected:
-        app = "Please check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
-        return Refusal(f"{str(rejected).rstrip('.')}.", app if rejected.status == 401 else "")
-    return None
 
 
 def learn_own_account(services: Services) -> None:

@@ -12,13 +12,12 @@ from werkzeug import Request, Response
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
-from core.kick import store
+from core.kick import store, tasks
 from core.kick.bodies import WEBHOOK_KINDS, parse
 from core.kick.client import client_of
 from core.kick.tasks import (
     MOST_AT_ONCE,
     TASKS,
-    _attempt,
     learn_own_account,
     poll_livestreams,
     tune_in,
@@ -58,12 +57,18 @@ def status_checks(database: Database) -> list[Any]:
         return list(tx.execute(select(deliveries).order_by(deliveries.c.id)))
 
 
-def test_kicks_reason_is_told_with_one_full_stop(services: Services) -> None:
+def test_kicks_reason_ends_with_one_full_stop(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def rejected(_services: Services) -> None:
         raise KickRejected(401, "Client authentication failed.")
 
-    trouble = _attempt(rejected, services)
-    assert str(trouble) == "Kick said no (401): Client authentication failed."
+    for step in ("follow_environment", "reconcile", "look_up_missing"):
+        monkeypatch.setattr(tasks, step, rejected)
+    with pytest.raises(Refusal) as refused:
+        tune_in(services)
+    assert refused.value.what == "Kick said no (401): Client authentication failed."
+    assert "KICK_CLIENT_SECRET" in refused.value.remedy
 
 
 # -- tuning in ----------------------------------------------------------------------------------

@@ -13,10 +13,9 @@ from core.kick.review.records import RecentSupport, ReviewItem
 from core.kick.review.rules import REMEMBERED
 from core.kit.feature import Task
 from core.kit.health_item import HealthItem
-from core.kit.records import THE_BOT
 from core.kit.services import Services
 from core.kit.tasks import for_each
-from core.kit.work import ACROSS_GUILDS, Work, run_in_guild
+from core.kit.work import ACROSS_GUILDS, Work
 
 AT_ONCE = 200
 
@@ -31,33 +30,29 @@ _WAITING = (
 _log = structlog.get_logger(__name__)
 
 
+def _waiting(services: Services) -> Sequence[int]:
+    """The guilds in which something waits for its webhook."""
+    with services.database.begin() as tx:
+        return tx.scalars(_WAITING).all()
+
+
 def queue_missed(services: Services) -> None:
     """Queue what has waited too long, and alert the admins of each server once."""
 
     def queue(guild_id: int) -> None:
-        with services.database.begin() as tx:
-            run_in_guild(tx, guild_id, THE_BOT, services.clock(), _queue)
+        with services.work_in(guild_id) as work:
+            numbers = actions.queue_overdue(work)
+            new = [
+                entry
+                for entry in actions.list_queue(work)
+                if entry[0].number in numbers and entry[0].kind != "duplicate"
+            ]
+            if new:
+                _log.info("Missed events were queued", count=len(new), guild_id=guild_id)
+                key = f"kick.missed:{new[0][0].number}:{work.now}"
+                tell_admins(work, "kick.missed", key, messages.payload(new))
 
-    with services.database.begin() as tx:
-        waiting = tx.execute(_WAITING).scalars().all()
-    for_each(waiting, queue)
-
-
-def _queue(work: Work) -> None:
-    numbers = actions.queue_overdue(work)
-    new = [
-        entry
-        for entry in actions.list_queue(work)
-        if entry[0].number in numbers and entry[0].kind != "duplicate"
-    ]
-    if new:
-        _log.info(
-            "Events without a webhook were queued for review",
-            count=len(new),
-            guild_id=work.guild_id,
-        )
-        key = f"kick.missed:{new[0][0].number}:{work.now}"
-        tell_admins(work, "kick.missed", key, messages.payload(new))
+    for_each(_waiting(services), queue)
 
 
 def credit_from_feed(services: Services) -> None:
@@ -68,19 +63,16 @@ def credit_from_feed(services: Services) -> None:
         Outage: Kick does not answer.
     """
 
-    def count(one: tuple[int, Sequence[ReviewItem]]) -> None:
-        guild_id, items = one
-        named, unknown = credit.name_people(services, items)
-        with services.database.begin() as tx:
-            found = run_in_guild(tx, guild_id, THE_BOT, services.clock(), credit.count_items, named)
-        _log.info("Counted from the feed", count=found, guild_id=guild_id, unknown=len(unknown))
+    def count(guild_id: int) -> None:
+        with services.work_in(guild_id) as work:
+            items = _authoritative(work)
+        if items:
+            named, unknown = credit.name_people(services, items)
+            with services.work_in(guild_id) as work:
+                found = credit.count_items(work, named)
+            _log.info("Counted from the feed", count=found, guild_id=guild_id, unknown=len(unknown))
 
-    with services.database.begin() as tx:
-        waiting = [
-            (guild_id, run_in_guild(tx, guild_id, THE_BOT, services.clock(), _authoritative))
-            for guild_id in tx.execute(_WAITING).scalars().all()
-        ]
-    for_each([one for one in waiting if one[1]], count)
+    for_each(_waiting(services), count)
 
 
 def _authoritative(work: Work) -> list[ReviewItem]:

@@ -220,14 +220,14 @@ def test_what_is_joined_fits_and_one_more_would_not(lines: list[str]) -> None:
 
 def impatient(services: Services) -> Callable[[], float]:
     """Half a minute is over two polls after the line is sent or has failed."""
-    status_checks = 0
+    polls = 0
 
     def seconds() -> float:
-        nonlocal status_checks
+        nonlocal polls
         with services.database.begin() as tx:
             known = "SELECT 1 FROM outbox_messages WHERE state = 'sent' OR error IS NOT NULL"
-            status_checks += tx.exec_driver_sql(known).first() is not None
-        return 60.0 * (status_checks > 2)
+            polls += tx.exec_driver_sql(known).first() is not None
+        return 60.0 * (polls > 2)
 
     return seconds
 
