@@ -12,7 +12,7 @@ from core.inbox.actions import OWN_SOURCE
 from core.inbox.records import deliveries, events, retries
 from core.kit.database import among, contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted
-from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
+from core.kit.personal_rows import is_row, redacted_row, rows_about
 
 Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 """Takes out of a body what the person wrote, before names and numbers are replaced."""
@@ -46,22 +46,6 @@ def _own_lane(subject: Subject) -> str:
     return f"own:{subject.guild_id}"
 
 
-def _retries(tx: Connection, subject: Subject) -> list[RowMapping]:
-    found = tx.execute(
-        select(retries).where(
-            retries.c.guild_id == subject.guild_id, may_be_about(retries, subject)
-        )
-    )
-    return [row for row in found.mappings() if row_is_about(retries, row, subject)]
-
-
-def _events(tx: Connection, subject: Subject) -> list[RowMapping]:
-    found = tx.execute(
-        select(events).where(events.c.guild_id == subject.guild_id, may_be_about(events, subject))
-    )
-    return [row for row in found.mappings() if row_is_about(events, row, subject)]
-
-
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     """Links as they were told among ourselves, and what could not be handled yet."""
     return {
@@ -69,9 +53,9 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
             {"at": row["sent_at"], "what": row["kind"]}
             for row in list_about(tx, _own_lane(subject), subject)
         ],
-        "not_handled_yet": [{"what": row["event"]} for row in _retries(tx, subject)],
+        "not_handled_yet": [{"what": row["event"]} for row in rows_about(tx, retries, subject)],
         "remembered_so_that_it_counts_once": [
-            {"at": row["at"], "what": row["event"]} for row in _events(tx, subject)
+            {"at": row["at"], "what": row["event"]} for row in rows_about(tx, events, subject)
         ],
     }
 
@@ -79,7 +63,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
 def forget(tx: Connection, subject: Subject) -> None:
     """Lines of chat that could not be handled are not tried again."""
     redact_lane(tx, _own_lane(subject), subject, lambda body, _subject: body)
-    for row in _retries(tx, subject):
+    for row in rows_about(tx, retries, subject):
         if row["event"] == "ChatMessageSent" and is_about(row["payload"]["sender"], subject):
             tx.execute(delete(retries).where(retries.c.id == row["id"]))
 
@@ -91,11 +75,11 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     ours = [r for r in list_about(tx, _own_lane(subject), subject) if r["source"] == OWN_SOURCE]
     done = [row["id"] for row in ours if row["state"] == "done"]
     tx.execute(delete(deliveries).where(among(deliveries.c.id, done)))
-    for row in _events(tx, subject):
+    for row in rows_about(tx, events, subject):
         if row["at"] < subject.swept_before and row["event"] != "ChannelFollowed":
-            same = [column == row[column.name] for column in events.primary_key]
-            tx.execute(update(events).where(*same).values(redacted_row(events, row, subject)))
-    return len(ours) > len(done) or bool(_retries(tx, subject))
+            new = redacted_row(events, row, subject)
+            tx.execute(update(events).where(is_row(events, row)).values(new))
+    return len(ours) > len(done) or bool(rows_about(tx, retries, subject))
 
 
 PERSONAL = Personal(

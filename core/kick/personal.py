@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, delete, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, update
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
@@ -11,7 +11,7 @@ from core.kick.bodies import PLATFORM
 from core.kick.review.records import RecentSupport, ReviewItem
 from core.kit.errors import Refusal
 from core.kit.personal import Personal, Subject, is_about
-from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
+from core.kit.personal_rows import is_row, redacted_row, rows_about
 from core.kit.privacy import personal_data
 from core.kit.words import _
 from core.kit.work import Work
@@ -72,15 +72,8 @@ def _scrub(body: dict[str, Any], subject: Subject) -> dict[str, Any]:
 
 
 def _about(tx: Connection, subject: Subject, table: Table) -> list[RowMapping]:
-    """The rows of a table that name or number the person, but for those after a later return."""
-    found = tx.execute(
-        select(table).where(
-            table.c.guild_id == subject.guild_id,
-            table.c.at < subject.swept_before,
-            may_be_about(table, subject),
-        )
-    )
-    return [row for row in found.mappings() if row_is_about(table, row, subject)]
+    """The rows of a table that name or number the person, except after a later return."""
+    return rows_about(tx, table, subject, table.c.at < subject.swept_before)
 
 
 def forget(tx: Connection, subject: Subject) -> None:
@@ -99,19 +92,15 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     has still to decide waits for that."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
     for row in _about(tx, subject, _RECENT):
-        tx.execute(delete(_RECENT).where(*_same(_RECENT, row)))
+        tx.execute(delete(_RECENT).where(is_row(_RECENT, row)))
     for row in _about(tx, subject, _ITEMS):
         waits.append(row["state"] in ("waiting", "open"))
         if not waits[-1]:
             values = redacted_row(_ITEMS, row, subject)
             if any(values[name] != row[name] for name in ("giver", "giver_id")):
                 values["message"] = ""
-            tx.execute(update(_ITEMS).where(*_same(_ITEMS, row)).values(values))
+            tx.execute(update(_ITEMS).where(is_row(_ITEMS, row)).values(values))
     return any(waits)
-
-
-def _same(table: Table, row: RowMapping) -> list[ColumnElement[bool]]:
-    return [column == row[column.name] for column in table.primary_key]
 
 
 PERSONAL = Personal(

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from core.kit.personal import ANYONE, Personal, Subject, declared
-from core.kit.personal_rows import may_be_about, redacted_row, row_is_about
+from core.kit.personal_rows import is_row, redacted_row, rows_about
 from core.kit.records import THE_BOT, GuildRecord, table_of
 from core.kit.work import Work
 
@@ -178,19 +178,11 @@ class _Mention:
         """Put the pseudonym into the content."""
         table = table_of(self.record)
         for row in self._find(work, subject):
-            same = [column == row[column.name] for column in table.primary_key]
             new = redacted_row(table, row, _on_platforms(subject))
-            in_guild = table.c.guild_id == work.guild_id
-            work.tx.execute(update(table).where(in_guild, *same).values(new))
+            work.tx.execute(update(table).where(is_row(table, row)).values(new))
 
     def _find(self, work: Work, subject: Subject) -> list[RowMapping]:
-        table, subject = table_of(self.record), _on_platforms(subject)
-        found = work.tx.execute(
-            select(table)
-            .where(table.c.guild_id == work.guild_id, may_be_about(table, subject))
-            .order_by(*table.primary_key)
-        )
-        return [row for row in found.mappings() if row_is_about(table, row, subject)]
+        return rows_about(work.tx, table_of(self.record), _on_platforms(subject))
 
 
 def _on_platforms(subject: Subject) -> Subject:

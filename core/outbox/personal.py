@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 
 from core.kit.database import contains_any
 from core.kit.personal import Personal, Subject, is_about, redacted, redacted_key
+from core.kit.personal_rows import is_row
 from core.outbox.records import messages
 
 
@@ -61,7 +62,7 @@ def _cut_loose(tx: Connection, subject: Subject, rows: Iterable[RowMapping]) -> 
         if row["state"] == "sending" or to_be_done:
             waits = True
             continue
-        mine = _is(row) & (messages.c.state == row["state"])
+        mine = is_row(messages, row) & (messages.c.state == row["state"])
         if _is_to(row, subject):
             tx.execute(delete(messages).where(mine))
         else:
@@ -87,12 +88,10 @@ def sweep(tx: Connection, subject: Subject) -> bool:
     for row in found.mappings().all():
         key = redacted_key(row["key"], subject)
         if key != row["key"]:
-            tx.execute(update(messages).where(_is(row)).values(key=f"{key}:{row['id']}"))
+            tx.execute(
+                update(messages).where(is_row(messages, row)).values(key=f"{key}:{row['id']}")
+            )
     return waits
-
-
-def _is(row: RowMapping) -> ColumnElement[bool]:
-    return and_(messages.c.guild_id == row["guild_id"], messages.c.id == row["id"])
 
 
 PERSONAL = Personal(tables=("outbox_messages",), collect=collect, forget=forget, sweep=sweep)
