@@ -97,19 +97,12 @@ class DiscordTransport:
     async def _deliver(self, message: Outgoing) -> Receipt:
         if "role_id" in message.target:
             return await self._change_role(message)
-        if "deletes" in message.target:
-            return await self._delete(message)
+        if "deletes" in message.target or "edits" in message.target:
+            return await self._change(message)
         rendered = await self._render(message)
-        if "edits" in message.target:
-            return await self._edit(message, rendered)
         channel = await self._channel(message)
         try:
-            sent = await channel.send(
-                embed=rendered.embed,
-                nonce=str(message.id),
-                **_call(rendered),
-                **_view(rendered),
-            )
+            sent = await channel.send(nonce=str(message.id), **_content(rendered))
         except discord.Forbidden as error:
             if error.code not in _CLOSED or not message.target.get("if_possible"):
                 raise
@@ -131,33 +124,22 @@ class DiscordTransport:
             return {"skipped": why, "error": f"{error.code}: {error.text[:200]}"}
         return {"done": True}
 
-    async def _edit(self, message: Outgoing, rendered: Rendered) -> Receipt:
-        return await self._change(
-            message,
-            message.target["edits"],
-            lambda original: original.edit(embed=rendered.embed, view=rendered.view()),
-        )
-
-    async def _delete(self, message: Outgoing) -> Receipt:
-        return await self._change(
-            message, message.target["deletes"], lambda original: original.delete()
-        )
-
-    async def _change(
-        self,
-        message: Outgoing,
-        key: str,
-        act: Callable[[discord.PartialMessage], Coroutine[Any, Any, object]],
-    ) -> Receipt:
-        """Change the message with this key; returns its receipt, or why it was skipped."""
+    async def _change(self, message: Outgoing) -> Receipt:
+        """Edit or delete an earlier message; returns its receipt, or why that was skipped."""
+        key = message.target.get("deletes") or message.target["edits"]
         original = await self._database.run(
             run_in_guild, message.guild_id, THE_BOT, datetime.now(UTC), find_receipt, key
         )
         if "message_id" not in original:
             return {"skipped": "the original was never posted"}
         channel = await self._channel(message)
+        posted = channel.get_partial_message(original["message_id"])
         try:
-            await act(channel.get_partial_message(original["message_id"]))
+            if "deletes" in message.target:
+                await posted.delete()
+            else:
+                rendered = await self._render(message)
+                await posted.edit(embed=rendered.embed, view=rendered.view())
         except discord.NotFound as error:
             if error.code != 10008:
                 raise
@@ -247,17 +229,16 @@ def _translated(error: discord.HTTPException) -> Refusal | Outage:
     return Refusal(f"Discord did not take the message ({error.code}: {error.text[:200]}).")
 
 
-def _call(rendered: Rendered) -> dict[str, Any]:
-    if rendered.calls is None:
-        return {"allowed_mentions": SILENT}
-    only = discord.AllowedMentions.none()
-    only.users = [discord.Object(rendered.calls)]
-    return {"content": f"<@{rendered.calls}>", "allowed_mentions": only}
-
-
-def _view(rendered: Rendered) -> dict[str, Any]:
-    view = rendered.view()
-    return {} if view is None else {"view": view}
+def _content(rendered: Rendered) -> dict[str, Any]:
+    """Arguments of `send`. The view is left out if there is none; discord.py takes no None."""
+    content: dict[str, Any] = {"embed": rendered.embed, "allowed_mentions": SILENT}
+    if (view := rendered.view()) is not None:
+        content["view"] = view
+    if rendered.calls is not None:
+        only = discord.AllowedMentions.none()
+        only.users = [discord.Object(rendered.calls)]
+        content |= {"content": f"<@{rendered.calls}>", "allowed_mentions": only}
+    return content
 
 
 def _same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
