@@ -29,7 +29,7 @@ def audit(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
+def test_audit_reports_sums_that_differ(postgres_url: str) -> None:
     with fresh_database(postgres_url, copy_of=migrated(postgres_url)) as url:
         database = Database(url, pool_size=1)
         with database.begin() as tx:
@@ -57,7 +57,7 @@ def test_it_finds_what_does_not_add_up(postgres_url: str) -> None:
         database.close()
 
 
-def test_a_database_that_is_away_is_no_proof() -> None:
+def test_audit_fails_without_a_database() -> None:
     done = audit("postgresql://nobody@127.0.0.1:1/nothing", "audit")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -65,7 +65,7 @@ def test_a_database_that_is_away_is_no_proof() -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("fix",)])
-def test_it_says_what_it_can_do(arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments_print_the_usage(arguments: tuple[str, ...]) -> None:
     done = audit("", *arguments)
     assert done.returncode == 2
     assert "audit" in done.stderr

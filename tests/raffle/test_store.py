@@ -49,7 +49,7 @@ def test_a_period_is_opened_with_a_commitment_to_a_secret_seed(
     assert VAULT.open(sealed_salt) != seed.hex()
 
 
-def test_two_periods_have_nothing_in_common(tx: Connection, guild_id: int) -> None:
+def test_each_raffle_has_secrets_of_its_own(tx: Connection, guild_id: int) -> None:
     first = period(tx, guild_id)
     second = period(tx, guild_id, END, END + timedelta(days=31))
     assert (first.number, second.number) == (1, 2)
@@ -58,16 +58,14 @@ def test_two_periods_have_nothing_in_common(tx: Connection, guild_id: int) -> No
 
 
 @pytest.mark.parametrize("days", [-1, 1, 29])
-def test_no_two_periods_of_a_server_overlap(tx: Connection, guild_id: int, days: int) -> None:
+def test_overlapping_raffles_are_refused(tx: Connection, guild_id: int, days: int) -> None:
     period(tx, guild_id)
     start = START + timedelta(days=days)
     with pytest.raises(Refusal, match="Raffle #1 is running at that time"):
         period(tx, guild_id, start, start + timedelta(days=5))
 
 
-def test_no_two_periods_of_a_server_overlap_even_from_a_mistaken_caller(
-    tx: Connection, guild_id: int
-) -> None:
+def test_the_database_refuses_overlapping_raffles(tx: Connection, guild_id: int) -> None:
     first = period(tx, guild_id)
     second = period(tx, guild_id, END, END + timedelta(days=31))
     with pytest.raises(IntegrityError) as broken, savepoint(tx):
@@ -82,7 +80,7 @@ def test_another_server_has_its_own_calendar(
     assert period(tx, other_guild_id).number == 1
 
 
-def test_an_instant_belongs_to_one_period(tx: Connection, guild_id: int) -> None:
+def test_a_time_belongs_to_one_raffle(tx: Connection, guild_id: int) -> None:
     first = period(tx, guild_id)
     second = period(tx, guild_id, END, END + timedelta(days=31))
     moment = timedelta(microseconds=1)
@@ -103,7 +101,7 @@ def test_a_cause_counts_once(tx: Connection, guild_id: int) -> None:
     assert list_balances(tx, guild_id, number) == {mia: 25}
 
 
-def test_what_is_taken_away_is_a_row_of_its_own(tx: Connection, guild_id: int) -> None:
+def test_removed_tickets_are_an_entry_of_their_own(tx: Connection, guild_id: int) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
     give(tx, guild_id, number, mia, 15, "gift:1")
     give(tx, guild_id, number, mia, -15, "void:1")
@@ -122,14 +120,16 @@ def test_no_balance_falls_below_zero(tx: Connection, guild_id: int, before: int)
     assert sum(list_balances(tx, guild_id, number).values()) == before
 
 
-def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_tickets_of_another_server_are_separate(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     for server in (guild_id, other_guild_id):
         give(tx, server, period(tx, server).number, viewer(tx, server, "mia"), 5, "gift:1")
     assert list(list_balances(tx, guild_id, 1).values()) == [5]
 
 
 @pytest.mark.parametrize("state", ["frozen", "drawn", "closed"])
-def test_no_tickets_after_the_freeze_even_from_a_mistaken_caller(
+def test_the_database_refuses_tickets_after_the_freeze(
     tx: Connection, guild_id: int, state: str
 ) -> None:
     number, mia = period(tx, guild_id).number, viewer(tx, guild_id, "mia")
@@ -160,7 +160,7 @@ def committed(database: Database, guild_id: int) -> Iterator[tuple[int, int, int
         yield guild_id, number, mia
 
 
-def test_a_freeze_waits_for_an_entry_under_way(
+def test_a_freeze_waits_for_an_open_transaction_with_an_entry(
     database: Database, committed: tuple[int, int, int]
 ) -> None:
     guild_id, number, mia = committed
@@ -183,7 +183,7 @@ def test_a_freeze_waits_for_an_entry_under_way(
         assert freezing.result(PATIENCE) == {mia: 15}
 
 
-def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
+def test_an_entry_waits_for_an_open_freeze_and_is_refused(
     database: Database, committed: tuple[int, int, int]
 ) -> None:
     guild_id, number, mia = committed
@@ -206,7 +206,7 @@ def test_an_entry_waits_for_a_freeze_under_way_and_is_refused(
         assert trying.result(PATIENCE) == "raffle_entries_only_while_open"
 
 
-def test_many_hands_at_once_take_no_more_than_there_is(
+def test_concurrent_removals_never_exceed_the_balance(
     database: Database, committed: tuple[int, int, int]
 ) -> None:
     guild_id, number, mia = committed

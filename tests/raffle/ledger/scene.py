@@ -45,12 +45,12 @@ def with_channel(tx: Connection, guild_id: int) -> None:
 
 
 def viewer(tx: Connection, guild_id: int, user_id: int) -> int:
-    """Our number of a Kick account."""
+    """The viewer id of a Kick account."""
     return people.set_viewer(tx, guild_id, "kick", user_id, NAMES[user_id], START)
 
 
 def link(tx: Connection, guild_id: int, user_id: int, at: datetime = START) -> int:
-    """The account is a member's from now on, and everybody hears of it."""
+    """Link an account, and let the raffle handle the event."""
     viewer_id, discord_id = viewer(tx, guild_id, user_id), discord_of(user_id)
     people.add_link(tx, guild_id, discord_id, "kick", viewer_id, at)
     event = AccountLinked(
@@ -121,7 +121,7 @@ def watches(
 
 
 def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> int:
-    """As kept; everything kept is the sum of its entries."""
+    """A viewer's balance; also checks all cached sums."""
     drift = [one for one in store.list_drift(tx) if one.guild_id == guild_id]
     assert drift == []
     return get_balance(tx, guild_id, number, viewer_id)

@@ -230,7 +230,7 @@ _GIFTS = text("""
 
 @settings(max_examples=20)
 @given(happenings)
-def test_whatever_happens_it_adds_up(
+def test_the_ledger_adds_up_after_any_sequence_of_events(
     tx: Connection, guild_id: int, happenings: list[tuple[str, int, int]]
 ) -> None:
     with tx.begin_nested() as attempt:

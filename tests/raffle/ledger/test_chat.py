@@ -18,7 +18,7 @@ LINES = {"raffle.tickets": messages.tickets_line, "raffle.info": messages.raffle
 def says(
     tx: Connection, guild_id: int, user_id: int, line: str, after: timedelta = HOUR
 ) -> list[str]:
-    """What the bot has answered up to then, in its own words."""
+    """All replies of the bot so far."""
     at = MIDDLE + after
     message = ChatMessageSent(
         key=f"{user_id}{line}{at}",
@@ -35,7 +35,7 @@ def says(
     return [LINES[m.kind](m.payload) for m in posted(tx, guild_id) if m.kind in LINES]
 
 
-def test_how_many_which_rank_and_when_the_next_one_comes(tx: Connection, guild_id: int) -> None:
+def test_tickets_rank_and_time_to_the_next(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     link(tx, guild_id, MIA)
     link(tx, guild_id, LEO)
@@ -47,7 +47,7 @@ def test_how_many_which_rank_and_when_the_next_one_comes(tx: Connection, guild_i
     ]
 
 
-def test_the_same_minute_is_answered_once(tx: Connection, guild_id: int) -> None:
+def test_one_reply_a_minute(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     link(tx, guild_id, MIA)
     for seconds in (0, 10, 20, 59):
@@ -56,7 +56,7 @@ def test_the_same_minute_is_answered_once(tx: Connection, guild_id: int) -> None
     assert len(says(tx, guild_id, LEO, "!tickets", timedelta(seconds=60))) == 3
 
 
-def test_who_is_not_linked_is_told_what_waits(tx: Connection, guild_id: int) -> None:
+def test_unlinked_viewers_see_their_waiting_tickets(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     (told,) = says(tx, guild_id, MIA, "!tickets")
@@ -66,7 +66,7 @@ def test_who_is_not_linked_is_told_what_waits(tx: Connection, guild_id: int) -> 
     )
 
 
-def test_what_runs(tx: Connection, guild_id: int) -> None:
+def test_raffle_shows_prize_end_and_rates(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id, prize="A\nkeyboard " + "🎁" * 500)
     (told,) = says(tx, guild_id, MIA, "!raffle")
     assert told.startswith("Raffle #1 · win A keyboard 🎁🎁")
@@ -75,16 +75,14 @@ def test_what_runs(tx: Connection, guild_id: int) -> None:
     assert len(says(tx, guild_id, LEO, "!raffle", HOUR + timedelta(seconds=5))) == 1
 
 
-def test_without_a_raffle_nothing_is_said(
-    tx: Connection, guild_id: int, other_guild_id: int
-) -> None:
+def test_no_reply_without_a_raffle(tx: Connection, guild_id: int, other_guild_id: int) -> None:
     period(tx, other_guild_id)
     assert says(tx, guild_id, MIA, "!tickets", END - MIDDLE) == []
     period(tx, guild_id)
     assert says(tx, guild_id, MIA, "!raffle", END - MIDDLE) == []
 
 
-def test_time_left_in_the_unit_that_says_enough() -> None:
+def test_time_left_is_rounded_up() -> None:
     payload = {"number": 1, "prize": "", "per_gift": 0, "per_hour": 0}
     for left, words in ((20, "1 minute"), (3599, "60 minutes"), (7300, "3 hours"), (2e5, "3 days")):
         assert messages.raffle_line({**payload, "left": left}) == f"Raffle #1 · ends in {words}"

@@ -122,7 +122,7 @@ def ids(answer: Answer) -> dict[str, str]:
 # -- viewers --------------------------------------------------------------------------------------
 
 
-def test_ones_own_tickets(ask: Asker) -> None:
+def test_own_tickets(ask: Asker) -> None:
     embed = ask("tickets", "mia")
     assert embed["title"] == "🎟️ MadCats"
     assert words(embed) == [
@@ -139,19 +139,19 @@ def test_ones_own_tickets(ask: Asker) -> None:
     }
 
 
-def test_chosen_it_is_for_ones_own_eyes(pick: Asker) -> None:
+def test_slash_replies_are_private(pick: Asker) -> None:
     assert pick.answer("tickets", "mia")["ephemeral"] is True
     assert pick.answer("why", "mia")["ephemeral"] is True
 
 
-def test_who_is_not_linked_is_told_how(ask: Asker) -> None:
+def test_unlinked_members_get_a_link_button(ask: Asker) -> None:
     for command in ("tickets", "why"):
         answer = ask.answer(command, "yuki")
         assert answer["embeds"][0]["title"] == "🎟️ Link your Kick account to see your tickets"
         assert ids(answer) == {"Link with Kick": "people:link"}
 
 
-def test_from_ones_tickets_to_the_board_and_how_to_earn(world: World) -> None:
+def test_buttons_below_tickets(world: World) -> None:
     answer = Asker(world.driver, typing=True).answer("tickets", "leo")
     assert list(ids(answer)) == ["How to earn", "Board"]
     for button, person, shown in (
@@ -164,7 +164,7 @@ def test_from_ones_tickets_to_the_board_and_how_to_earn(world: World) -> None:
         assert shown in words(pressed["response"]["embeds"][0])
 
 
-def test_from_the_raffle_to_ones_own_tickets(world: World) -> None:
+def test_buttons_below_raffleinfo(world: World) -> None:
     answer = Asker(world.driver, typing=True).answer("raffleinfo", "nora")
     assert list(ids(answer)) == ["My tickets", "Board"]
     own, strangers = (
@@ -176,7 +176,7 @@ def test_from_the_raffle_to_ones_own_tickets(world: World) -> None:
     assert ids(strangers) == {"Link with Kick": "people:link"}
 
 
-def test_others_tickets_are_for_moderators(ask: Asker) -> None:
+def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:
     embed = ask("tickets", "leo", who="madcats")
     assert "Looking up somebody else is for moderators." in embed["title"]
     assert ask("tickets", "leo", who="LIL_BEAN")["title"] == "🎟️ lil\\_bean"
@@ -190,7 +190,7 @@ def test_others_tickets_are_for_moderators(ask: Asker) -> None:
 
 
 def message(world: World, message_id: str) -> Answer:
-    """As it stands in Discord now."""
+    """The message as Discord shows it now."""
     found = (m for m in world.driver.transcript("general") if m["message_id"] == message_id)
     return dict(next(found))
 
@@ -218,7 +218,7 @@ def wait_for_page(world: World, message_id: str, page: str) -> None:
     world.driver.wait_until(lambda: page in shown(), PATIENCE, lambda: f"no {page}: {shown()}")
 
 
-def test_the_first_entries_come_last(pick: Asker) -> None:
+def test_newest_entries_come_first(pick: Asker) -> None:
     rows = words(pick("why", "mia"))
     assert [row.split(" · ")[0] for row in rows] == ["`+10`", *["`+15`"] * 5]
 
@@ -234,7 +234,7 @@ def test_the_board_has_only_those_who_can_win(ask: Asker) -> None:
     ]
 
 
-def test_ones_own_rank_is_below_a_short_board(ask: Asker) -> None:
+def test_own_rank_is_below_a_short_board(ask: Asker) -> None:
     assert words(ask("raffleboard", "leo", limit=1))[:3] == [
         "🥇 **MadCats** · 85 · 73.9%",
         "",
@@ -270,7 +270,7 @@ def test_after_the_freeze_the_frozen_list_is_shown(ask: Asker, world: World) -> 
 
 
 def test_the_board_page_by_page(world: World) -> None:
-    """Whoever asked turns it in its place, and stays with the raffle that was shown."""
+    """The asker turns the pages in place, and stays with the raffle that was shown."""
     answer = Asker(world.driver, typing=True).answer("raffleboard", "mia", limit=1)
     message_id = answer["message_id"]
     assert "1/2" in ids(answer)
@@ -291,7 +291,7 @@ def test_the_board_page_by_page(world: World) -> None:
     ]
 
 
-def test_info_tells_everything(ask: Asker, world: World) -> None:
+def test_info_shows_everything(ask: Asker, world: World) -> None:
     embed = ask("raffleinfo", "yuki")
     told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
     with world.database.begin() as tx:
@@ -311,19 +311,19 @@ def test_info_tells_everything(ask: Asker, world: World) -> None:
 
 @pytest.fixture
 def closed_channel(world: World) -> str:
-    """The bot may not post raffle news; what admins read about it."""
+    """The bot cannot post raffle news; returns what admins read about it."""
     with world.database.begin() as tx:
         act(tx, NORAS_CORNER_ID, note_trouble, 1, "forbidden", ["send_messages"], at=MIDDLE)
     return "I can't post in <#1>. Give my role there: Send Messages."
 
 
-def test_info_tells_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
+def test_info_shows_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
     told = f"⚠️ Raffle news is not posted. {closed_channel}"
     assert words(ask("raffleinfo", "nora"))[0] == told
     assert closed_channel not in str(ask("raffleinfo", "yuki"))
 
 
-def test_opening_a_raffle_tells_that_it_could_not_be_announced(
+def test_opening_a_raffle_says_if_it_was_not_announced(
     ask: Asker, world: World, closed_channel: str
 ) -> None:
     told = f"⚠️ It was not announced. {closed_channel}"
@@ -336,7 +336,7 @@ def test_opening_a_raffle_tells_that_it_could_not_be_announced(
     assert told in words(embed)
 
 
-def test_stats_of_the_server_and_of_oneself(ask: Asker) -> None:
+def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
     everybody = words(ask("rafflestats", "leo"))
     assert everybody[0] == "In this raffle **115 tickets** of 2 viewers can win."
     assert everybody[1] == "🎁 Gifted subs: **120**"
@@ -371,14 +371,14 @@ def test_giving_and_taking(ask: Asker, world: World) -> None:
         "rafflecancel",
     ],
 )
-def test_viewers_may_not(world: World, command: str) -> None:
+def test_admin_commands_are_refused_to_viewers(world: World, command: str) -> None:
     typed = Asker(world.driver, typing=True)
     embed = typed(command, "leo", who="lil_bean", amount=5)
     assert "Manage Server" in str(embed)
     assert world.tickets(LEO) == 30
 
 
-def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
+def test_an_admin_voids_a_gift_with_the_menu(world: World) -> None:
     typed = Asker(world.driver, typing=True)
     answer = typed.answer("rafflevoid", who="madcats")
     assert answer["embeds"][0]["title"] == "🎁 Gifts by MadCats"
@@ -400,7 +400,7 @@ def test_a_gift_is_taken_back_by_choosing_it(world: World) -> None:
 
 
 def sure(ask: Asker, command: str, label: str, **options: Any) -> str:
-    """Ask and say yes; the title of what becomes of the question."""
+    """Run the command and confirm; returns the title of the reply."""
     question = ask.answer(command, **options)
     return press(ask, question, label)
 
@@ -439,7 +439,7 @@ def test_ending_restarting_and_cancelling_ask_first(ask: Asker, world: World) ->
     assert "was cancelled" in ask("raffledraw", raffle=1)["title"]
 
 
-def test_a_raffle_is_chosen_for_the_draw(ask: Asker, world: World) -> None:
+def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World) -> None:
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
         period(tx, NORAS_CORNER_ID, START + timedelta(days=2), MIDDLE - timedelta(days=1))
@@ -463,7 +463,7 @@ def test_the_calendar(ask: Asker, world: World) -> None:
     assert (last.starts_at.day, last.ends_at.day) == (20, 26)
 
 
-def test_a_day_that_is_no_number_is_not_passed_over(world: World) -> None:
+def test_a_day_that_is_not_a_number_is_refused(world: World) -> None:
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=START)
     Asker(world.driver, typing=True)("rafflestart", start_day="soon")

@@ -69,7 +69,7 @@ def board(tx: Connection, guild_id: int, size: int, page: int, choice: str = "")
 
 
 @pytest.mark.parametrize("change", [unlinks, is_excluded, links_late, is_drawn])
-def test_what_happens_after_the_freeze_changes_no_figure(
+def test_nothing_after_the_freeze_changes_a_number(
     tx: Connection, frozen: int, change: Callable[[Connection, int], None]
 ) -> None:
     def shown() -> tuple[object, ...]:
@@ -101,7 +101,7 @@ def test_the_board_is_the_published_list(tx: Connection, frozen: int) -> None:
     assert sorted(shown) == published
 
 
-def test_whoever_was_left_out_is_told_so(tx: Connection, frozen: int) -> None:
+def test_viewers_who_were_left_out_see_why(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     body = messages.standing(standing(tx, frozen, YUKI)).description
     assert body is not None
@@ -109,7 +109,7 @@ def test_whoever_was_left_out_is_told_so(tx: Connection, frozen: int) -> None:
     assert "15 tickets" in body
 
 
-def test_in_chat_the_locked_tickets_are_told(tx: Connection, frozen: int) -> None:
+def test_chat_shows_the_locked_tickets(tx: Connection, frozen: int) -> None:
     unlinks(tx, frozen)
     links_late(tx, frozen)
     after = LATER - MIDDLE

@@ -43,14 +43,14 @@ SECOND = timedelta(seconds=1)
 
 
 def freeze(tx: Connection, guild_id: int, number: int = 1) -> None:
-    """No entry is taken any more; how that comes about does not matter here."""
+    """Close the raffle for tickets, without a draw."""
     set_period(tx, guild_id, number, state="frozen", frozen_at=END)
 
 
 # -- counting -------------------------------------------------------------------------------------
 
 
-def test_fifteen_for_each_giftee_at_once(tx: Connection, guild_id: int) -> None:
+def test_fifteen_tickets_for_each_gifted_sub(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     gives(tx, guild_id, MIA, 5)
@@ -58,7 +58,7 @@ def test_fifteen_for_each_giftee_at_once(tx: Connection, guild_id: int) -> None:
     assert rows(tx, guild_id, mia) == [("gifted_sub", 15)] * 5
 
 
-def test_the_same_gift_told_again_counts_once(tx: Connection, guild_id: int) -> None:
+def test_a_repeated_event_counts_once(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 3)
     hear(tx, *events, *events[:2])
@@ -82,7 +82,9 @@ def test_a_changed_rate_counts_from_then_on(tx: Connection, guild_id: int) -> No
     assert rows(tx, guild_id, viewer(tx, guild_id, MIA)) == [("gifted_sub", 15), ("gifted_sub", 20)]
 
 
-def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_gifts_of_another_server_are_separate(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     period(tx, guild_id)
     period(tx, other_guild_id)
     gives(tx, guild_id, MIA, 2)
@@ -97,7 +99,7 @@ def test_another_server_does_not_notice(tx: Connection, guild_id: int, other_gui
 # -- which raffle ---------------------------------------------------------------------------------
 
 
-def test_the_instant_of_the_gift_tells_its_raffle(tx: Connection, guild_id: int) -> None:
+def test_a_gift_counts_in_the_raffle_of_its_time(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     period(tx, guild_id, END, END + timedelta(days=31))
     mia = viewer(tx, guild_id, MIA)
@@ -131,9 +133,7 @@ def test_a_gift_before_its_raffle_was_opened_is_credited_when_it_is(
     assert tickets(tx, guild_id, mia) == 30, "and what was given before it is not"
 
 
-def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
-    tx: Connection, guild_id: int
-) -> None:
+def test_a_frozen_raffle_takes_no_late_gifts(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     freeze(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
@@ -145,7 +145,7 @@ def test_a_frozen_raffle_takes_nothing_from_whoever_looks_late(
 # -- linking --------------------------------------------------------------------------------------
 
 
-def test_gifts_wait_for_the_link_and_are_told_then(tx: Connection, guild_id: int) -> None:
+def test_linking_announces_waiting_tickets(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id, prize="A mouse")
     gives(tx, guild_id, MIA, 3)
     mia = link(tx, guild_id, MIA, MIDDLE + SECOND)
@@ -155,7 +155,7 @@ def test_gifts_wait_for_the_link_and_are_told_then(tx: Connection, guild_id: int
     assert told.target == {"user_id": discord_of(MIA), "if_possible": True}
 
 
-def test_nobody_is_told_that_nothing_waited(tx: Connection, guild_id: int) -> None:
+def test_linking_without_tickets_sends_nothing(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     link(tx, guild_id, MIA, MIDDLE)
     assert posted(tx, guild_id, "raffle.waited") == []
@@ -177,7 +177,7 @@ def announce(tx: Connection) -> None:
         do(tx, guild_id, MIDDLE, gifts.announce_drop, drop)
 
 
-def test_one_message_for_a_bomb_edited_for_its_chunks(tx: Connection, guild_id: int) -> None:
+def test_one_message_for_a_gift_bomb_is_edited_as_it_grows(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 50)
@@ -202,7 +202,7 @@ def test_an_anonymous_gift_is_thanked_for_while_a_raffle_runs(
     assert told(tx, guild_id) == [("", 2, 0)]
 
 
-def test_without_raffle_or_channel_nothing_is_said(tx: Connection, guild_id: int) -> None:
+def test_no_thanks_without_raffle_or_channel(tx: Connection, guild_id: int) -> None:
     gives(tx, guild_id, MIA, 2, END)
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
@@ -212,7 +212,7 @@ def test_without_raffle_or_channel_nothing_is_said(tx: Connection, guild_id: int
     assert told(tx, guild_id) == []
 
 
-def test_what_is_credited_later_is_thanked_for_later(tx: Connection, guild_id: int) -> None:
+def test_gifts_credited_later_are_announced_later(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     announce(tx)
@@ -229,7 +229,9 @@ def drop_of(tx: Connection, guild_id: int, user_id: int) -> str:
     return do(tx, guild_id, MIDDLE, gifts.list_drops, viewer_id=viewer_id)[0].drop
 
 
-def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id: int) -> None:
+def test_voiding_posts_compensating_entries_and_a_log_message(
+    tx: Connection, guild_id: int
+) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
@@ -242,7 +244,7 @@ def test_a_voided_gift_is_balanced_by_entries_and_shown(tx: Connection, guild_id
     assert (shown.payload["what"], shown.payload["actor"]) == ("void", str(ADMIN))
 
 
-def test_it_is_voided_once(tx: Connection, guild_id: int) -> None:
+def test_a_gift_is_voided_once(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     gives(tx, guild_id, MIA, 1, MIDDLE + SECOND)
@@ -253,7 +255,7 @@ def test_it_is_voided_once(tx: Connection, guild_id: int) -> None:
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
 
 
-def test_only_what_is_there_is_taken_back(tx: Connection, guild_id: int) -> None:
+def test_voiding_takes_no_more_than_the_balance(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     change_tickets(tx, guild_id, "madcats", -20, "", "1", MIDDLE)
@@ -271,9 +273,7 @@ def test_a_frozen_gift_is_not_voided(tx: Connection, guild_id: int) -> None:
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 15
 
 
-def test_of_a_drop_that_two_raffles_took_the_frozen_part_stays(
-    tx: Connection, guild_id: int
-) -> None:
+def test_voiding_skips_the_part_of_a_drop_that_is_frozen(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 5)
@@ -289,9 +289,7 @@ def test_of_a_drop_that_two_raffles_took_the_frozen_part_stays(
         do(tx, guild_id, END, gifts.void_drop, drop_of(tx, guild_id, MIA))
 
 
-def test_what_came_late_of_a_voided_drop_is_voided_and_shown_as_well(
-    tx: Connection, guild_id: int
-) -> None:
+def test_late_gifts_of_a_voided_drop_can_be_voided(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 3)
@@ -310,7 +308,7 @@ def test_a_voided_gift_is_never_credited(tx: Connection, guild_id: int) -> None:
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
 
 
-def test_of_another_server_nothing_is_voided(
+def test_gifts_of_another_server_cannot_be_voided(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     period(tx, guild_id)
@@ -319,9 +317,7 @@ def test_of_another_server_nothing_is_voided(
         do(tx, other_guild_id, MIDDLE, gifts.void_drop, drop_of(tx, guild_id, MIA))
 
 
-def test_what_an_admin_finds_not_to_have_happened_is_taken_back_once(
-    tx: Connection, guild_id: int
-) -> None:
+def test_a_revoked_gift_is_taken_back_once(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     first, _second = gives(tx, guild_id, LEO, 2)
     revoked = SupportRevoked(
@@ -340,8 +336,8 @@ def test_what_an_admin_finds_not_to_have_happened_is_taken_back_once(
     assert tickets(tx, guild_id, leo) == 15
 
 
-def test_nothing_kept_names_an_account_by_its_number(tx: Connection, guild_id: int) -> None:
-    """Entries are for good, so they must not tell who somebody was who is forgotten."""
+def test_only_hashes_of_natural_keys_are_stored(tx: Connection, guild_id: int) -> None:
+    """Entries are permanent, so they must not identify somebody who asked to be forgotten."""
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     for table, column in (("raffle_gifts", "key"), ("raffle_gifts", "drop")):

@@ -33,9 +33,7 @@ from tests.raffle.scene import ADMIN, END, MIDDLE, change_tickets, credit, do, p
 from tests.slot_calls.scene import posted
 
 
-def test_given_and_taken_with_a_reason_shown_and_written_down(
-    tx: Connection, guild_id: int
-) -> None:
+def test_giving_and_taking_is_logged_with_its_reason(tx: Connection, guild_id: int) -> None:
     with_channel(tx, guild_id)
     period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
@@ -51,7 +49,7 @@ def test_given_and_taken_with_a_reason_shown_and_written_down(
     assert audited(tx, guild_id) == [f"raffle.give viewer:{mia}", f"raffle.remove viewer:{mia}"]
 
 
-def test_the_same_command_told_again_counts_once(tx: Connection, guild_id: int) -> None:
+def test_a_repeated_command_counts_once(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     viewer(tx, guild_id, MIA)
     for _twice in range(2):
@@ -61,7 +59,7 @@ def test_the_same_command_told_again_counts_once(tx: Connection, guild_id: int) 
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 10
 
 
-def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> None:
+def test_taking_more_than_the_balance_is_refused(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     mia = viewer(tx, guild_id, MIA)
     change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
@@ -73,7 +71,7 @@ def test_more_than_there_is_cannot_be_taken(tx: Connection, guild_id: int) -> No
     assert tickets(tx, guild_id, mia) == 0
 
 
-def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -> None:
+def test_giving_needs_a_raffle_and_a_known_viewer(tx: Connection, guild_id: int) -> None:
     viewer(tx, guild_id, MIA)
     with pytest.raises(Refusal, match="No raffle is open for tickets"):
         change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
@@ -82,7 +80,7 @@ def test_without_raffle_or_person_it_is_refused(tx: Connection, guild_id: int) -
         change_tickets(tx, guild_id, "nobody", 5, "", "2", MIDDLE)
 
 
-def test_another_servers_viewers_are_strangers(
+def test_viewers_of_another_server_are_unknown(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     period(tx, guild_id)
@@ -106,9 +104,7 @@ def crowded(database: Database, guild_id: int) -> Iterator[int]:
         yield mia
 
 
-def test_of_many_who_take_at_once_as_many_succeed_as_there_are_tickets(
-    database: Database, guild_id: int, crowded: int
-) -> None:
+def test_concurrent_removals_stop_at_zero(database: Database, guild_id: int, crowded: int) -> None:
     with database.begin() as tx:
         change_tickets(tx, guild_id, "madcats", 50, "", "start", MIDDLE)
 
@@ -127,7 +123,7 @@ def test_of_many_who_take_at_once_as_many_succeed_as_there_are_tickets(
         assert tickets(tx, guild_id, crowded) == 1
 
 
-def test_gifts_watching_and_admins_at_once_add_up(
+def test_concurrent_gifts_watchtime_and_admins_add_up(
     database: Database, guild_id: int, crowded: int
 ) -> None:
     """8 threads: gifts of two people in both orders, looks at watching, gifts of tickets."""
@@ -156,7 +152,7 @@ def test_gifts_watching_and_admins_at_once_add_up(
         assert store.list_drift(tx) == []
 
 
-def test_two_who_credit_the_same_gifts_at_once_credit_them_once(
+def test_concurrent_credits_of_the_same_gifts_count_once(
     database: Database, guild_id: int, crowded: int
 ) -> None:
     with database.begin() as tx:

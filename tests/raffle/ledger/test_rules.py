@@ -27,7 +27,7 @@ def hourly(*earned: rules.Earned) -> int:
     return rules.tickets_for(earned, rules.HOUR)
 
 
-def test_a_ticket_comes_with_its_last_microsecond() -> None:
+def test_a_ticket_needs_its_last_microsecond() -> None:
     assert hourly((micro(minutes=6) - 1, 10)) == 0
     assert hourly((micro(minutes=6), 10)) == 1
     assert hourly((micro(hours=2, minutes=59), 10)) == 29
@@ -47,7 +47,7 @@ def test_dollars_are_exact() -> None:
 
 
 @given(st.lists(st.tuples(amounts, rates), max_size=5), rates)
-def test_until_next_is_exactly_that(earned: list[rules.Earned], per_hour: int) -> None:
+def test_until_next_is_exact(earned: list[rules.Earned], per_hour: int) -> None:
     missing = rules.until_next(earned, per_hour)
     if missing is None:
         assert per_hour == 0
@@ -79,13 +79,13 @@ def test_a_period_is_cut_where_the_rate_changed() -> None:
         (3, 5, 0, 0),
     ],
 )
-def test_it_never_takes_more_than_is_there(
+def test_a_change_never_takes_more_than_the_balance(
     due: int, posted: int, balance: int, change: int
 ) -> None:
     assert rules.change(due, posted, balance) == change
 
 
-def test_a_chance_is_never_shown_as_none_to_who_has_one() -> None:
+def test_a_chance_is_never_shown_as_zero() -> None:
     assert rules.chance_words(85, 115) == "73.9%"
     assert rules.chance_words(1, 2000) == "under 0.1%"
     assert rules.chance_words(0, 2000) == "0.0%"

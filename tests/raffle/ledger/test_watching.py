@@ -29,7 +29,7 @@ from tests.raffle.scene import (
 MINUTE = timedelta(minutes=1)
 
 
-def test_ten_an_hour_and_the_remainder_is_kept(tx: Connection, guild_id: int) -> None:
+def test_ten_tickets_an_hour_and_remainders_add_up(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, timedelta(minutes=65))
@@ -43,7 +43,7 @@ def test_ten_an_hour_and_the_remainder_is_kept(tx: Connection, guild_id: int) ->
     assert rows(tx, guild_id, mia) == [("watchtime", 10), ("watchtime", 1)]
 
 
-def test_only_what_was_watched_within_the_raffle(tx: Connection, guild_id: int) -> None:
+def test_only_watchtime_within_the_raffle_counts(tx: Connection, guild_id: int) -> None:
     mia = link(tx, guild_id, MIA)
     first = period(tx, guild_id)
     second = period(tx, guild_id, END, END + timedelta(days=31))
@@ -54,7 +54,7 @@ def test_only_what_was_watched_within_the_raffle(tx: Connection, guild_id: int) 
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [20, 5]
 
 
-def test_minutes_before_the_link_count_with_the_link(tx: Connection, guild_id: int) -> None:
+def test_watchtime_before_the_link_counts_after_linking(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
     credit(tx, opened, END)
@@ -63,7 +63,7 @@ def test_minutes_before_the_link_count_with_the_link(tx: Connection, guild_id: i
     assert tickets(tx, guild_id, mia) == 10
 
 
-def test_who_earns_no_watchtime_earns_no_tickets(tx: Connection, guild_id: int) -> None:
+def test_viewers_excluded_from_watchtime_earn_no_tickets(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
@@ -86,7 +86,7 @@ def adjust(tx: Connection, guild_id: int, viewer_id: int, minutes: int, key: str
     )
 
 
-def test_corrected_time_corrects_tickets_again_and_again(tx: Connection, guild_id: int) -> None:
+def test_corrected_watchtime_corrects_tickets(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
@@ -99,9 +99,7 @@ def test_corrected_time_corrects_tickets_again_and_again(tx: Connection, guild_i
     assert amounts == [10, -2, 2, -2, -8, 10]
 
 
-def test_a_correction_takes_no_more_than_is_there_and_the_rest_later(
-    tx: Connection, guild_id: int
-) -> None:
+def test_a_correction_takes_the_rest_once_there_are_tickets(tx: Connection, guild_id: int) -> None:
     opened = period(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, MIDDLE, HOUR)
@@ -165,7 +163,7 @@ stretches = st.lists(
 
 @settings(max_examples=20)
 @given(stretches=stretches, looks=st.lists(st.integers(0, 5), max_size=6))
-def test_however_often_somebody_looks_it_is_floor_of_the_time(
+def test_tickets_do_not_depend_on_how_often_they_are_credited(
     tx: Connection, guild_id: int, stretches: list[tuple[int, int, int]], looks: list[int]
 ) -> None:
     """Stretches before, in and across the raffle; looked at in between as it pleases. The model

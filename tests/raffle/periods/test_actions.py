@@ -89,7 +89,7 @@ def kinds(tx: Connection, guild_id: int) -> list[str]:
 # -- starting -------------------------------------------------------------------------------------
 
 
-def test_a_start_opens_up_to_the_first_and_the_months_follow(tx: Connection, guild_id: int) -> None:
+def test_a_raffle_lasts_to_the_first_and_monthly_ones_follow(tx: Connection, guild_id: int) -> None:
     choose(tx, guild_id, "prize", "A mouse")
     choose(tx, guild_id, "winners", 3)
     opened = start(tx, guild_id)
@@ -132,7 +132,7 @@ def test_a_raffle_that_an_admin_ended_is_not_continued_in_a_new_time_zone(
     assert open_due(tx, guild_id, at("2026-11-30")) is None
 
 
-def test_a_prize_named_later_is_that_of_the_raffle_without_one(
+def test_a_prize_set_later_applies_to_the_raffle_without_one(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
     start(tx, guild_id)
@@ -148,9 +148,7 @@ def test_a_prize_named_later_is_that_of_the_raffle_without_one(
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.prize #1"]
 
 
-def test_what_was_played_for_nothing_is_given_no_prize_after_the_end(
-    tx: Connection, guild_id: int
-) -> None:
+def test_no_prize_is_added_after_the_end(tx: Connection, guild_id: int) -> None:
     ends_at = start(tx, guild_id).ends_at
     choose(tx, guild_id, "prize", "A mouse")
     run_in_guild(tx, guild_id, THE_BOT, ends_at, actions.name_prize)
@@ -161,11 +159,13 @@ def prize_of(tx: Connection, guild_id: int) -> str:
     return period_of(tx, guild_id, 1).prize
 
 
-def test_it_is_off_until_an_admin_starts_it(tx: Connection, guild_id: int) -> None:
+def test_monthly_raffles_are_off_by_default(tx: Connection, guild_id: int) -> None:
     assert open_due(tx, guild_id, NOON) is None
 
 
-def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_id: int) -> None:
+def test_raffles_of_another_server_are_separate(
+    tx: Connection, guild_id: int, other_guild_id: int
+) -> None:
     start(tx, guild_id)
     start(tx, other_guild_id)
     do(tx, guild_id, NOON + SECOND, actions.end, 1)
@@ -173,7 +173,7 @@ def test_another_server_has_its_own(tx: Connection, guild_id: int, other_guild_i
     assert (other.number, other.ends_at) == (1, datetime(2026, 12, 1, tzinfo=UTC))
 
 
-def test_of_two_the_second_is_refused_with_the_dates_of_the_first(
+def test_an_overlapping_raffle_is_refused_with_the_dates_of_the_other(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, 25, 28)
@@ -190,9 +190,7 @@ def test_of_two_the_second_is_refused_with_the_dates_of_the_first(
     ]
 
 
-def test_what_happened_since_the_first_is_credited_when_the_month_is_opened_late(
-    tx: Connection, guild_id: int
-) -> None:
+def test_a_month_opened_late_counts_from_the_first(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     gives(tx, guild_id, MIA, 2, at("2026-12-01T00:00:01"))
@@ -204,7 +202,7 @@ def test_what_happened_since_the_first_is_credited_when_the_month_is_opened_late
 # -- ending ---------------------------------------------------------------------------------------
 
 
-def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> None:
+def test_ending_takes_effect_at_once_and_no_raffle_follows(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, NOON, timedelta(hours=2))
@@ -220,7 +218,7 @@ def test_an_end_is_at_once_and_none_follows(tx: Connection, guild_id: int) -> No
 
 
 def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild_id: int) -> None:
-    """That they switch the monthly raffles on and off is part of what they do."""
+    """They also turn monthly raffles on and off, without an entry for that."""
     choose(tx, guild_id, "enabled", False)
     start(tx, guild_id)
     assert setting(tx, guild_id, SETTINGS["enabled"])
@@ -230,22 +228,24 @@ def test_start_and_end_are_one_entry_each_in_the_audit_log(tx: Connection, guild
     assert list(written) == ["raffle.end", "raffle.open"]
 
 
-def test_one_to_come_is_called_off(tx: Connection, guild_id: int) -> None:
+def test_ending_a_planned_raffle_cancels_it(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     assert do(tx, guild_id, NOON, actions.end, 1).state == "closed"
     start(tx, guild_id, 26, 27)
     assert do(tx, guild_id, NOON, find_shown) == period_of(tx, guild_id, 2)
 
 
-def test_without_a_raffle_there_is_no_end(tx: Connection, guild_id: int) -> None:
+def test_without_a_raffle_there_is_nothing_to_end_or_show(tx: Connection, guild_id: int) -> None:
     for has_begun in (False, True):
         with pytest.raises(Refusal, match="No raffle is running") as raised:
             do(tx, guild_id, NOON, actions.get_to_end, has_begun=has_begun)
         assert "/rafflestart" in raised.value.remedy
+    with pytest.raises(Refusal, match="no raffle yet"):
+        do(tx, guild_id, NOON, actions.get_info, CONFIG)
 
 
-def test_a_second_click_or_another_admins_ends_nothing_else(tx: Connection, guild_id: int) -> None:
-    """Two admins were asked about the same raffle, and both say yes."""
+def test_a_second_click_does_not_end_the_next_raffle(tx: Connection, guild_id: int) -> None:
+    """Two admins confirm the same question."""
     start(tx, guild_id)
     later = NOON + timedelta(hours=1)
     do(tx, guild_id, later, actions.restart, CONFIG, 1)
@@ -267,7 +267,7 @@ def cancel(tx: Connection, guild_id: int, now: datetime, number: int | None = No
     return do(tx, guild_id, now, actions.cancel, found.number)
 
 
-def test_a_cancelled_raffle_is_never_drawn_and_its_time_is_free(
+def test_a_cancelled_raffle_is_never_drawn_and_frees_its_time(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id)
@@ -309,7 +309,7 @@ def test_a_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: in
 def test_a_frozen_raffle_can_be_cancelled_until_its_random_number_is_out(
     tx: Connection, guild_id: int
 ) -> None:
-    """Whoever knows the seed sees who wins from that instant on."""
+    """From then on, somebody who knows the seed knows the winners."""
     for number, seconds in ((1, -1), (2, 0)):
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
@@ -333,7 +333,7 @@ def test_another_servers_raffle_is_not_cancelled(
         do(tx, other_guild_id, NOON, actions.cancel, 1)
 
 
-def test_a_restart_begins_from_zero_and_ends_as_planned(tx: Connection, guild_id: int) -> None:
+def test_a_restart_begins_at_zero_with_the_same_end(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 28)
     gives(tx, guild_id, MIA, 1, NOON + SECOND)
     later = NOON + timedelta(days=1)
@@ -360,12 +360,12 @@ def test_a_gift_in_the_second_of_the_restart_counts_in_the_new_one(
 # -- dates ----------------------------------------------------------------------------------------
 
 
-def test_dates_open_one_where_there_is_none(tx: Connection, guild_id: int) -> None:
+def test_setting_dates_opens_a_raffle_if_there_is_none(tx: Connection, guild_id: int) -> None:
     set_dates(tx, guild_id, "2026-12-01", "2026-12-24")
     assert dates(tx, guild_id) == [("12-01 00:00", "12-25 00:00", "open")]
 
 
-def test_one_to_come_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
+def test_a_planned_raffle_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     start(tx, guild_id, None, 24)
     told = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
@@ -374,14 +374,14 @@ def test_one_to_come_is_announced_as_coming(tx: Connection, guild_id: int) -> No
     assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
 
 
-def test_one_to_come_is_moved(tx: Connection, guild_id: int) -> None:
+def test_a_planned_raffle_can_be_moved(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     set_dates(tx, guild_id, "2026-11-24", "2026-11-26")
     assert dates(tx, guild_id) == [("11-24 00:00", "11-27 00:00", "open")]
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.move #1"]
 
 
-def test_of_one_that_runs_the_end_is_moved(tx: Connection, guild_id: int) -> None:
+def test_the_end_of_a_running_raffle_can_be_moved(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id)
     set_dates(tx, guild_id, "2026-11-22", "2026-12-24", NOON + SECOND)
     assert dates(tx, guild_id) == [("11-22 12:00", "12-25 00:00", "open")]
@@ -397,7 +397,7 @@ def test_of_one_that_runs_the_end_is_moved(tx: Connection, guild_id: int) -> Non
         ("2026-12-24", "2026-12-01", "before the start"),
     ],
 )
-def test_dates_that_do_not_fit_one_that_runs_are_refused(
+def test_other_starts_of_a_running_raffle_are_refused(
     tx: Connection, guild_id: int, first: str, last: str, words: str
 ) -> None:
     start(tx, guild_id)
@@ -418,9 +418,7 @@ def test_past_and_overlapping_dates_are_refused(tx: Connection, guild_id: int) -
 # -- which one is meant ---------------------------------------------------------------------------
 
 
-def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
-    tx: Connection, guild_id: int
-) -> None:
+def test_an_ended_raffle_takes_corrections_until_the_freeze(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 24)
     after = at("2026-11-25T08:00")
     assert do(tx, guild_id, after, hold_latest) == 1
@@ -432,7 +430,7 @@ def test_after_the_end_the_ended_one_takes_corrections_until_the_freeze(
     assert shown.state == "frozen"
 
 
-def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int) -> None:
+def test_a_freeze_credits_pending_watchtime(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, None, 24)
     mia = link(tx, guild_id, MIA)
     watches(tx, guild_id, MIA, at("2026-11-24T22:00"), timedelta(hours=3))
@@ -441,7 +439,7 @@ def test_a_freeze_counts_what_nobody_had_looked_at(tx: Connection, guild_id: int
     assert tickets(tx, guild_id, mia) == 20
 
 
-def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) -> None:
+def test_changes_are_posted_in_the_log_channel(tx: Connection, guild_id: int) -> None:
     choose(tx, guild_id, "log_channel", 888)
     start(tx, guild_id)
     where = {m.kind: m.target["channel_id"] for m in posted(tx, guild_id)}
@@ -449,7 +447,7 @@ def test_changes_are_shown_in_the_logs_channel(tx: Connection, guild_id: int) ->
 
 
 @pytest.mark.parametrize("log", [0, CHANNEL_ID])
-def test_without_a_log_of_its_own_nothing_is_said_twice(
+def test_without_a_separate_log_channel_nothing_is_posted_twice(
     tx: Connection, guild_id: int, log: int
 ) -> None:
     choose(tx, guild_id, "log_channel", log)

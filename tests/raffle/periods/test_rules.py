@@ -39,7 +39,7 @@ def with_month(text: str) -> LastEnd:
 
 
 @given(instants, zones)
-def test_a_month_is_where_the_calendar_says_so(now: datetime, zone: ZoneInfo) -> None:
+def test_months_match_the_calendar(now: datetime, zone: ZoneInfo) -> None:
     month = month_around(now, zone)
     assert month.starts_at <= now < month.ends_at
     here = now.astimezone(zone)
@@ -53,10 +53,10 @@ def test_a_month_is_where_the_calendar_says_so(now: datetime, zone: ZoneInfo) ->
 
 
 @given(zones, instants, st.lists(st.integers(1, 60 * 24 * 20), min_size=5, max_size=60))
-def test_looked_at_whenever_raffles_follow_each_other_without_gap(
+def test_monthly_raffles_follow_each_other_without_gaps(
     zone: ZoneInfo, begin: datetime, pauses: list[int]
 ) -> None:
-    """Whenever somebody looks, at most one is opened, and never twice the same month."""
+    """However often the task runs, it opens each month once."""
     now, opened = begin, list[Stretch]()
     for pause in pauses:
         for _twice in range(2):
@@ -73,7 +73,7 @@ def test_looked_at_whenever_raffles_follow_each_other_without_gap(
     assert len(months) == len(set(months))
 
 
-def test_a_month_that_was_slept_through_is_left_out() -> None:
+def test_a_missed_month_is_skipped() -> None:
     due = rules.monthly_after(with_month("2026-11-01"), at("2027-01-20T12:00"), STOCKHOLM)
     assert due == Stretch(at("2027-01-01"), at("2027-02-01"))
 
@@ -85,13 +85,13 @@ def test_after_a_raffle_of_some_days_the_rest_of_the_month_is_free() -> None:
     assert due == Stretch(at("2026-12-01"), at("2027-01-01"))
 
 
-def test_while_one_is_to_come_none_opens() -> None:
+def test_no_monthly_raffle_opens_while_one_is_planned() -> None:
     assert rules.monthly_after(with_month("2027-02-01"), at("2027-01-02"), STOCKHOLM) is None
 
 
 @pytest.mark.parametrize("hours", [1, 12, 20, 24, 26])
 def test_a_raffle_that_ends_a_day_before_the_month_is_not_continued(hours: int) -> None:
-    """Whoever chose that end wanted the next one to begin on the 1st."""
+    """The admin chose that end, so the next raffle begins on the 1st."""
     first = at("2026-12-01")
     early = LastEnd(first - timedelta(hours=hours), with_month=False)
     assert rules.monthly_after(early, early.at, STOCKHOLM) is None
@@ -132,8 +132,8 @@ def test_no_second_is_lost_when_the_time_zone_changes(month: int) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(_OFFSETS + _EXTREMES), st.integers(1, 40)), min_size=2))
-def test_zones_that_change_again_and_again_leave_no_gap(changes: list[tuple[str, int]]) -> None:
-    """Looked at every six hours: a raffle is open at every look, and none overlaps another."""
+def test_repeated_time_zone_changes_leave_no_gap(changes: list[tuple[str, int]]) -> None:
+    """Checked every six hours: a raffle is always open, and none overlaps another."""
     now, opened = datetime(2026, 11, 22, 12, tzinfo=UTC), list[Stretch]()
     for name, looks in changes:
         for _look in range(4 * looks):
@@ -156,7 +156,7 @@ def days(start: int | None, end: int | None, now: datetime = NOON) -> Stretch:
     return rules.between_days(now, STOCKHOLM, start, end)
 
 
-def test_without_days_it_lasts_from_now_to_the_first() -> None:
+def test_without_days_a_raffle_lasts_from_now_to_the_first() -> None:
     assert days(None, None) == Stretch(NOON, at("2026-12-01"))
 
 
@@ -164,7 +164,7 @@ def test_days_are_included() -> None:
     assert days(23, 28) == Stretch(at("2026-11-23"), at("2026-11-29"))
 
 
-def test_now_is_the_whole_second_because_gifts_are_told_so() -> None:
+def test_raffles_start_at_whole_seconds() -> None:
     late = NOON + timedelta(microseconds=999_999)
     today = date(2026, 11, 22)
     for found in (
@@ -181,7 +181,7 @@ def test_today_begins_now() -> None:
     assert days(22, 22) == Stretch(NOON, at("2026-11-23"))
 
 
-def test_an_end_before_the_start_lies_in_the_next_month() -> None:
+def test_an_end_before_the_start_is_in_the_next_month() -> None:
     assert days(25, 5) == Stretch(at("2026-11-25"), at("2026-12-06"))
 
 
@@ -196,7 +196,7 @@ def test_in_december_the_next_month_is_january() -> None:
 
 
 @pytest.mark.parametrize(("start", "words"), [(21, "has passed"), (31, "This month has 30 days")])
-def test_a_day_that_does_not_fit_is_refused(start: int, words: str) -> None:
+def test_an_impossible_day_is_refused(start: int, words: str) -> None:
     with pytest.raises(Refusal, match=words) as raised:
         days(start, None)
     assert "/rafflesetdate" in raised.value.remedy
@@ -221,20 +221,20 @@ def test_dates_are_included() -> None:
         ("0001-01-01", "0001-01-02", "0001-01-02 has passed"),
     ],
 )
-def test_dates_that_make_no_sense_are_refused(first: str, last: str, words: str) -> None:
+def test_impossible_dates_are_refused(first: str, last: str, words: str) -> None:
     with pytest.raises(Refusal, match=words):
         rules.between_dates(date.fromisoformat(first), date.fromisoformat(last), NOON, STOCKHOLM)
 
 
 @pytest.mark.parametrize("text", ["", "24.12.2026", "tomorrow", "2026-02-30", "💣" * 500])
-def test_what_is_no_date_is_refused(text: str) -> None:
+def test_invalid_dates_are_refused(text: str) -> None:
     with pytest.raises(Refusal, match="is not a valid date") as raised:
         rules.parse_date(text)
     assert "2026-12-24" in raised.value.remedy
     assert len(raised.value.what) < 100
 
 
-def test_midnight_where_the_clock_leaps_over_it() -> None:
+def test_midnight_when_clocks_change_at_midnight() -> None:
     """On 2026-03-08 Havana's clocks went from 0:00 to 1:00; on 2026-11-01 0:00 came twice."""
     havana = ZoneInfo("America/Havana")
     assert midnight(date(2026, 3, 8), havana) == datetime(2026, 3, 8, 5, tzinfo=UTC)
