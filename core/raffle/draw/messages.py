@@ -298,23 +298,19 @@ def history(past: Sequence[Past]) -> discord.Embed:
 
 
 def _past(one: Past) -> str:
-    prize = safe(one.prize, 80) or _("no prize named")
+    period = one.period
+    prize = safe(period.prize, 80) or _("no prize named")
     frozen = (
         "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
     ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
-    names = [f"{safe(name, 40)} {_ICONS[state]}" for name, state in one.winners]
-    states = {
-        "open": _("not drawn"),
-        "frozen": _("waiting for the beacon"),
-        "cancelled": _("cancelled"),
-    }
-    return "\n".join(
-        [
-            f"**[#{one.number}]({one.page})** · {prize} · {format_dt(one.ended_at, 'd')}",
-            frozen,
-            ", ".join(names) or states.get(one.state, _("no winner")),
-        ]
-    )
+    result = ", ".join(f"{safe(pick.name, 40)} {_ICONS[pick.state]}" for pick in one.winners)
+    if period.is_cancelled:
+        result = _("cancelled")
+    elif not result:
+        states = {"open": _("not drawn"), "frozen": _("waiting for the beacon")}
+        result = states.get(period.state, _("no winner"))
+    when = format_dt(period.ends_at, "d")
+    return f"**[#{period.number}]({one.page})** · {prize} · {when}\n{frozen}\n{result}"
 
 
 def proof(found: Proof) -> discord.Embed:

@@ -18,7 +18,7 @@ from core.raffle.config import Config
 from core.raffle.draw import store
 from core.raffle.draw.frozen import find_frozen
 from core.raffle.draw.posts import message_key
-from core.raffle.draw.records import WINNING, Draw, PickState
+from core.raffle.draw.records import WINNING, Draw
 from core.raffle.draw.records import Pick as Drawn
 from core.raffle.records import Announcement, Period
 
@@ -153,37 +153,23 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
 
 
 class Past(NamedTuple):
-    """A raffle that was frozen or drawn.
+    """A raffle that was frozen or drawn, and when its list was frozen: more than once only if
+    somebody changed the database."""
 
-    Attributes:
-        freezes: when its list was frozen; more than once only if somebody changed the database.
-        winners: names with the state of the prize.
-    """
-
-    number: int
-    prize: str
-    state: str
-    ended_at: datetime
+    period: Period
     page: str
     freezes: Sequence[datetime]
-    winners: Sequence[tuple[str, PickState]]
+    winners: Sequence[Drawn]
 
 
 def list_past(work: Work, config: Config, most: int) -> list[Past]:
     """The last raffles, newest first."""
     return [
         Past(
-            period.number,
-            period.prize,
-            "cancelled" if period.is_cancelled else period.state,
-            period.ends_at,
+            period,
             config.page_of(period.public_id),
             [one.at for one in raffles.list_freezes(work, period.number)],
-            [
-                (pick.name, pick.state)
-                for pick in store.list_picks(work, period.number)
-                if pick.state in WINNING
-            ],
+            [pick for pick in store.list_picks(work, period.number) if pick.state in WINNING],
         )
         for period in store.list_frozen_periods(work, most)
     ]

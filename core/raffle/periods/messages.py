@@ -126,8 +126,8 @@ def info(found: Info) -> discord.Embed:
         inline=False,
     )
     winners = [
-        f"[#{past.number}]({past.page}) "
-        + ", ".join(safe(name, 40) for name, _state in past.winners)
+        f"[#{past.period.number}]({past.page}) "
+        + ", ".join(safe(pick.name, 40) for pick in past.winners)
         for past in found.past
         if past.winners
     ]

@@ -300,7 +300,7 @@ def test_a_line_is_found_however_long_ago_the_raffle_was(tx: Connection, guild_i
         proof = proof_of(tx, guild_id, "mia", asked)
         assert (proof.number, proof.tickets) == (number, 5)
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
-    assert past.number == number
+    assert past.period.number == number
     with pytest.raises(Refusal, match="in no frozen list"):
         proof_of(tx, guild_id, "mia", number + 1)
 
