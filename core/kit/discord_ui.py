@@ -223,11 +223,21 @@ async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> b
     return True
 
 
-def require_permissions(channel: discord.TextChannel, me: discord.Member | Any) -> None:
-    """Raises Refusal if the bot lacks permissions to post in a channel; it names them."""
+def missing_in(
+    channel: discord.abc.GuildChannel | discord.Thread,
+    me: discord.Member | Any,
+    needed: Sequence[str] = TO_POST,
+) -> list[str]:
+    """The permissions that the bot lacks in a channel."""
     held = channel.permissions_for(me)
-    missing = [name for name in TO_POST if not getattr(held, name)]
-    if missing:
+    return [name for name in needed if not getattr(held, name)]
+
+
+def require_permissions(
+    channel: discord.TextChannel, me: discord.Member | Any, needed: Sequence[str] = TO_POST
+) -> None:
+    """Raises Refusal if the bot lacks permissions in a channel; it names them."""
+    if missing := missing_in(channel, me, needed):
         raise Refusal(
             _("I am not allowed to post in {channel}.").format(channel=channel.mention),
             _("Give my role there: {needed}.").format(needed=permission_names(missing)),

@@ -10,7 +10,7 @@ from discord.ext import commands, tasks
 from core.events import RolesChanged
 from core.guilds.records import TroubleReason
 from core.inbox import actions as inbox
-from core.kit.discord_faults import TO_POST
+from core.kit.discord_ui import missing_in
 from core.kit.errors import Outage, trouble_code
 from core.kit.services import Services
 from core.kit.work import Work
@@ -127,7 +127,6 @@ def observe(guild: discord.Guild, channel_ids: Sequence[int]) -> actions.Seen:
         if channel is None:
             seen[channel_id] = ("deleted", ())
             continue
-        held = channel.permissions_for(guild.me)
-        missing = tuple(name for name in TO_POST if not getattr(held, name))
+        missing = missing_in(channel, guild.me)
         seen[channel_id] = ("forbidden", missing) if missing else None
     return seen

@@ -49,6 +49,7 @@ def test_everything_is_told_in_a_file_that_people_can_read(tx: Connection, guild
     assert told["about"]["server"] == "Nora's Corner"
     assert told["linked_accounts"][0]["user_id_there"] == MADCATS
     assert told["people_link_attempts"][0]["avatar_url"].endswith("mia.png")
+    assert not {"link_id", "state_hash", "verifier"} & set(told["people_link_attempts"][0])
     assert told["slot_calls"][0]["slot"] == "Book of Dead"
     assert [row["watched"] for row in told["watchtime_totals"]] == ["10.00 minutes"]
     assert told["watchtime_days"][0]["day"] == "2026-05-01"

@@ -5,8 +5,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.guilds.actions import change_settings, load_settings
-from core.kit.discord_faults import TO_POST
-from core.kit.discord_ui import PRIVATE, answer, require_permissions, run_action
+from core.kit.discord_ui import PRIVATE, answer, missing_in, require_permissions, run_action
 from core.kit.errors import Refusal
 from core.kit.words import _
 from core.kit.work import Work
@@ -58,8 +57,5 @@ async def _configure(ctx: Context, **values: int | bool) -> None:
     assert ctx.guild is not None, "the commands are guild_only"
     settings, trouble = await run_action(ctx, configure, **values)
     channel = ctx.guild.get_channel(settings.link_log_channel)
-    missing = None
-    if channel is not None:
-        held = channel.permissions_for(ctx.guild.me)
-        missing = [name for name in TO_POST if not getattr(held, name)]
+    missing = missing_in(channel, ctx.guild.me) if channel is not None else None
     await answer(ctx, messages.status(settings, missing, trouble))

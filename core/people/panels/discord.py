@@ -11,6 +11,7 @@ from core.kit.discord_ui import (
     SILENT,
     answer,
     permission_names,
+    require_permissions,
     run_action,
     services_of,
 )
@@ -24,7 +25,6 @@ from core.people.panels import actions, messages
 from core.people.panels.reactions import (
     UNKNOWN_EMOJI,
     delete_withdrawn_panels,
-    missing_in,
     reaction_of,
 )
 from core.people.panels.records import Panel
@@ -86,7 +86,7 @@ class LinkPanels(commands.Cog):
         """Post and pin a panel in this channel with which members link their Kick account."""
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
-        _require_permissions(channel)
+        require_permissions(channel, channel.guild.me, NEEDED)
         message = await self._post(channel, written)
         panel = Panel(
             message_id=MessageId(message.id),
@@ -161,17 +161,6 @@ async def _emoji(guild: discord.Guild, typed: str) -> str:
             _("Give me one emoji, such as 🔗, or one of this server's own. None means 🔗."),
         )
     return written
-
-
-def _require_permissions(channel: discord.TextChannel) -> None:
-    missing = missing_in(channel)
-    if missing:
-        raise Refusal(
-            _("I am not allowed everything that a panel needs in {channel}.").format(
-                channel=channel.mention
-            ),
-            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
-        )
 
 
 def _refusal(error: discord.HTTPException, emoji: str) -> Exception:

@@ -6,7 +6,7 @@ if the bot, Discord or the database stop in between.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 import discord
@@ -14,7 +14,7 @@ import structlog
 from discord.ext import commands, tasks
 from limits import RateLimitItem, parse
 
-from core.kit.discord_ui import permission_names, refusal_card, sent_by_dm
+from core.kit.discord_ui import missing_in, permission_names, refusal_card, sent_by_dm
 from core.kit.errors import Outage, Refusal
 from core.kit.rate import RateLimit
 from core.kit.services import Services
@@ -126,7 +126,11 @@ class PanelReactions(commands.Cog):
         except discord.NotFound:
             pass
         except discord.Forbidden:
-            await set_missing(self._services, panel, missing_in(channel) or ["manage_messages"])
+            await set_missing(
+                self._services,
+                panel,
+                missing_in(channel, channel.guild.me, NEEDED) or ["manage_messages"],
+            )
         except NO_ANSWER as error:
             _log.info("Reaction could not be removed", reason=str(error), guild_id=member.guild.id)
 
@@ -187,12 +191,6 @@ class PanelReactions(commands.Cog):
 # -- checking panels ------------------------------------------------------------------------------
 
 
-def missing_in(channel: discord.TextChannel) -> list[str]:
-    """The permissions of a panel that the bot lacks in the channel."""
-    held = channel.permissions_for(channel.guild.me)
-    return [name for name in NEEDED if not getattr(held, name)]
-
-
 async def delete_withdrawn_panels(
     services: Services, guild: discord.Guild, withdrawn: Iterable[Panel]
 ) -> None:
@@ -218,7 +216,7 @@ async def check_panel(
     if not isinstance(channel, discord.TextChannel):
         await _set_gone(services, panel)
         return
-    missing = missing_in(channel)
+    missing = missing_in(channel, channel.guild.me, NEEDED)
     await set_missing(services, panel, missing)
     if {"view_channel", "read_message_history"} & set(missing):
         return
@@ -260,15 +258,11 @@ def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> 
     return same_emoji(panel.emoji, emoji.id, emoji.name)
 
 
-async def set_missing(services: Services, panel: Panel, missing: Iterable[str]) -> None:
+async def set_missing(services: Services, panel: Panel, missing: Sequence[str]) -> None:
     """Store which permissions the bot lacks in the panel's channel."""
-    names = list(missing)
-    trouble = None
-    if names:
-        trouble = _("I lack permissions. Give my role there: {needed}.").format(
-            needed=permission_names(names)
-        )
-    await _set_trouble(services, panel, trouble)
+    trouble = _("I lack permissions. Give my role there: {needed}.")
+    needed = permission_names(missing)
+    await _set_trouble(services, panel, trouble.format(needed=needed) if missing else None)
 
 
 async def _set_trouble(services: Services, panel: Panel, trouble: str | None) -> None:

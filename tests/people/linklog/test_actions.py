@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -11,7 +11,7 @@ from core.events import Person
 from core.guilds.records import AuditEntry
 from core.kit.personal import Account, Subject
 from core.kit.records import MemberId
-from core.kit.work import Work, run_in_guild
+from core.kit.work import run_in_guild
 from core.outbox.records import messages
 from core.people.linking import actions as linking
 from core.people.linklog import actions
@@ -19,8 +19,8 @@ from core.people.linklog.actions import Kind, LinkLogSettings, Reason
 from core.people.linklog.discord import configure
 from core.people.linklog.messages import _reason, link_entry, status
 from core.people.records import LinkAttempt
+from tests.acting import act
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -40,15 +40,9 @@ def log(
     run_in_guild(tx, guild_id, actor, at, actions.log_link, kind, MIA, kick_name, reason)
 
 
-def do(
-    tx: Connection,
-    guild_id: int,
-    action: Callable[Concatenate[Work, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
+def do(tx: Connection, guild_id: int, action: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """An admin does this at noon."""
-    return run_in_guild(tx, guild_id, ADMIN, NOON, action, *args, **kwargs)
+    return act(tx, guild_id, action, *args, actor=ADMIN, at=NOON, **kwargs)
 
 
 def entries(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
