@@ -25,7 +25,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 from core.features import load_features
 from core.guilds import actions as guilds
 from core.guilds import store as guild_store
-from core.help.commands import describe_chat_command, describe_command, each_command
+from core.help.discord import describe_chat_command, describe_command, each_command
 from core.kick.chat.transport import KickTransport
 from core.kit import discord_access as access
 from core.kit import discord_ui as ui

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from core.help.commands import Help, TopicMenu
+from core.help.discord import Help, TopicMenu
 from core.kit.feature import Feature
 
 

@@ -8,8 +8,8 @@ import pytest
 from discord.ext import commands
 
 from core.health.feature import make_feature as open_health
-from core.help import embeds
-from core.help.commands import Help, describe_chat_command, describe_command
+from core.help import messages
+from core.help.discord import Help, describe_chat_command, describe_command
 from core.help.feature import make_feature as open_help
 from core.kit.database import Database
 from core.kit.discord_arguments import usage
@@ -128,15 +128,15 @@ def test_a_topic_begins_with_what_everyone_may_do() -> None:
         {"slash": f"/{name}", "help": "Do it.", "who": who}
         for name, who in (("a", "Manage Server"), ("b", "everyone"), ("c", "everyone"))
     ]
-    shown = embeds.topic("Raffle", about).description or ""
+    shown = messages.topic("Raffle", about).description or ""
     assert shown.splitlines() == ["`/b` Do it.", "`/c` Do it.", "🔧 `/a` Do it."]
 
 
 def test_the_overview_is_in_the_order_in_which_somebody_begins() -> None:
-    def section(name: str) -> embeds.Section:
-        return embeds.Section([{"slash": f"/{name}{n}", "help": "Do it."} for n in range(3)])
+    def section(name: str) -> messages.Section:
+        return messages.Section([{"slash": f"/{name}{n}", "help": "Do it."} for n in range(3)])
 
-    embed = embeds.overview({name: section(name) for name in ("privacy", "raffle", "people")}, [])
+    embed = messages.overview({name: section(name) for name in ("privacy", "raffle", "people")}, [])
     assert [field.name for field in embed.fields] == [
         "🔗 Get started",
         "🎟️ Raffle",

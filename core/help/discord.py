@@ -9,7 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.help import embeds
+from core.help import messages
 from core.kit import discord_ui as ui
 from core.kit.discord_access import (
     Source,
@@ -35,11 +35,8 @@ def each_command(bot: commands.Bot) -> Iterator[Command]:
 
 
 def describe_command(command: Command) -> dict[str, Any]:
-    """One command: how it is typed, who may use it, what it does; `group` is what `/permissions`
-    grants, where it can.
-
-    A group that does something itself has a name of its own as a slash command (its fallback).
-    """
+    """How a command is typed, who may use it and what it does. A group that does something itself
+    has another name as a slash command, its fallback."""
     fallback = getattr(command, "fallback", None)
     return {
         "name": command.qualified_name,
@@ -61,7 +58,7 @@ def _who_may(command: Command) -> str:
 
 
 def describe_chat_command(command: ChatCommand) -> dict[str, Any]:
-    """One command of the stream's chat."""
+    """A command of the stream's chat."""
     return {"names": list(command.names), "usage": command.usage, "help": command.help}
 
 
@@ -92,11 +89,8 @@ class Help(commands.Cog):
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
     ) -> tuple[discord.Embed, discord.ui.View]:
-        """What this person can do: an overview, a topic or one command.
-
-        Raises:
-            Refusal: there is nothing of this name.
-        """
+        """What this person can do: an overview, a topic or one command. Raises Refusal if nothing
+        has this name."""
         allowed = await _allowed(source, bot)
         known = topics(allowed)
         topic = next((t for t in known if wanted and t.casefold() == wanted.casefold()), None)
@@ -104,7 +98,7 @@ class Help(commands.Cog):
             embed = self._overview(bot, allowed)
         elif topic is not None:
             about = [describe_command(c) for c in allowed if topic_of(c) == topic]
-            embed = embeds.topic(topic, about)
+            embed = messages.topic(topic, about)
         else:
             embed = self._about(bot, allowed, wanted)
         view = discord.ui.View(timeout=None)
@@ -112,17 +106,17 @@ class Help(commands.Cog):
         return embed, view
 
     def _overview(self, bot: commands.Bot, allowed: Iterable[Command]) -> discord.Embed:
-        sections: dict[str, embeds.Section] = {}
+        sections: dict[str, messages.Section] = {}
         for command in dict.fromkeys(bot.all_commands.values()):
             if not ui.needed_permissions(command).value and command.name != "help":
-                section = sections.setdefault(group_of_command(command), embeds.Section())
+                section = sections.setdefault(group_of_command(command), messages.Section())
                 section.here.append(describe_command(command))
         for feature, found in self._chat_commands.items():
             if found:
-                section = sections.setdefault(feature, embeds.Section())
+                section = sections.setdefault(feature, messages.Section())
                 section.chat += [describe_chat_command(command) for command in found]
         moderated = {topic_of(c) for c in allowed if ui.needed_permissions(c).value}
-        return embeds.overview(sections, sorted(moderated))
+        return messages.overview(sections, sorted(moderated))
 
     def _about(self, bot: commands.Bot, allowed: Collection[Command], wanted: str) -> discord.Embed:
         name = " ".join(wanted.strip("`").lstrip("/!").casefold().split())
@@ -133,11 +127,11 @@ class Help(commands.Cog):
                 for one in each_command(bot)
                 if one.full_parent_name == command.qualified_name and one in allowed
             ]
-            return embeds.command(describe_command(command), descriptions(command), subcommands)
+            return messages.command(describe_command(command), descriptions(command), subcommands)
         chat = [one for found in self._chat_commands.values() for one in found]
         for one in chat:
             if name in one.names:
-                return embeds.chat_command(describe_chat_command(one))
+                return messages.chat_command(describe_chat_command(one))
         names = [c.qualified_name for c in allowed] + [n for one in chat for n in one.names]
         near = get_close_matches(name, names, n=1)
         raise Refusal(
@@ -149,7 +143,7 @@ class Help(commands.Cog):
 
 
 def _find_command(bot: commands.Bot, name: str) -> Command | None:
-    """The command of this name; what a group does itself has its slash command's name, too."""
+    """The command of this name, which may be a group's fallback."""
     if found := bot.get_command(name):
         return found
     parent, _space, last = name.rpartition(" ")
@@ -181,7 +175,7 @@ def topics(allowed: Iterable[Command]) -> list[str]:
 class TopicMenu(
     discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"help:topics"
 ):
-    """Opens a topic. It is found by its custom id, so it outlives restarts."""
+    """Opens a topic; works after a restart, too."""
 
     def __init__(self, known: Iterable[str] = (), chosen: str | None = None) -> None:
         options = [
@@ -213,5 +207,5 @@ class TopicMenu(
             message = interaction.message
             if message is not None and message.flags.ephemeral:
                 await interaction.response.edit_message(embed=embed, view=view)
-            else:  # a typed command is answered openly: whoever looks around does so privately
+            else:  # the reply to a typed command is public
                 await interaction.response.send_message(embed=embed, view=view, ephemeral=True)

@@ -1,4 +1,4 @@
-"""How help looks. Pure: described commands in, embeds out."""
+"""The embeds of `/help`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,24 +17,15 @@ MOST_IN_A_FIELD = 1024
 
 @dataclass
 class Section:
-    """What viewers can do with one feature.
-
-    Attributes:
-        here: commands in Discord, the most useful one first.
-        chat: commands of the stream's chat.
-    """
+    """What viewers can do with one feature, in Discord (`here`) and in the stream's chat, the most
+    useful command first."""
 
     here: list[Described] = field(default_factory=list)
     chat: list[Described] = field(default_factory=list)
 
 
 def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> discord.Embed:
-    """What everybody can do, by what they might be looking for.
-
-    Args:
-        sections: by command group.
-        moderated: topics in which the reader may use commands that viewers may not.
-    """
+    """What everybody can do, by command group, and the topics that the reader may moderate."""
     embed = ui.card(
         "👋 " + _("What I can do for you"),
         _("Choose a topic below for all its commands, or ask about one: `/help <command>`."),
@@ -101,11 +92,7 @@ def _line(command: Described) -> str:
 def command(
     about: Described, arguments: Mapping[str, str], subcommands: Sequence[Described]
 ) -> discord.Embed:
-    """One command: what it does, how it is used, and who may.
-
-    Args:
-        arguments: name -> what it is for.
-    """
+    """What a command does, how it is used, what its arguments are for, and who may use it."""
     embed = ui.card(f"👋 {about['slash']}", about["help"])
     typed = f"`{about['usage']}`"
     embed.add_field(name=_("Typed"), value=typed, inline=False)
