@@ -34,7 +34,6 @@ from core.roles.rules import RoleSettings
 from core.slot_calls import actions as slot_calls
 from core.wagers import actions as wager_actions
 from core.wagers import counting
-from core.wagers import store as wagers
 from core.watchtime import actions as watchtime
 from core.watchtime import standings, streams
 from core.watchtime import store as watchtime_store
@@ -361,7 +360,7 @@ STEPS: dict[str, Step] = {
     "sources": in_guild(tickets.list_sources, SourceTotal.period == 1),
     "raffles with tickets": in_guild(tickets.list_taken, None),
     "credit gifts": credit_gifts,
-    "wagered between": lambda tx, g: wagers.list_wagered_between(tx, g, *_month()),
+    "wagered between": lambda tx, g: counting.list_wagered_between(tx, g, *_month()),
     "accounts": lambda tx, g: run_in_guild(tx, g, 0, NOW, wager_actions.list_accounts, "shuffle"),
     "seen accounts": seen_accounts,
     "odd wagers": lambda tx, g: run_in_guild(tx, g, 0, NOW, counting.list_odd, "shuffle", LAST_DAY),

@@ -15,7 +15,6 @@ from core.inbox import actions as inbox
 from core.kit.database import notify_after_commit
 from core.kit.errors import Refusal
 from core.kit.feature import Goal
-from core.kit.personal import Subject
 from core.kit.records import RoleId
 from core.kit.words import _
 from core.kit.work import Lock, Work
@@ -272,8 +271,3 @@ def next_goal(tx: Connection, guild_id: int, watched: timedelta) -> Goal | None:
     if minutes is None:
         return None
     return Goal(f"<@&{role_ids[minutes]}>", timedelta(minutes=minutes))
-
-
-def forget_member(work: Work, subject: Subject) -> None:
-    """Take back the roles of somebody who asked to be forgotten."""
-    reconcile.take_back(work, subject.discord_id)

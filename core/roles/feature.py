@@ -68,5 +68,7 @@ FEATURE = Feature(
             else _("removed the reward {target}")
         ),
     },
-    personal=personal_data(RoleGrant, before_forget=actions.forget_member),
+    personal=personal_data(
+        RoleGrant, before_forget=lambda work, subject: reconcile.take_back(work, subject.discord_id)
+    ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 import discord
 
 from core.guilds.channels import say_trouble
-from core.kit.discord_ui import ago, card, duration, lines, safe
+from core.kit.discord_ui import ago, card, duration, lines, safe, status_card
 from core.kit.words import _, plural
 from core.outbox.discord_transport import Rendered
 from core.roles.actions import Status
@@ -107,40 +107,26 @@ def _how(current: Status) -> str:
 def status(current: Status, every_seconds: int) -> discord.Embed:
     """Settings, problems and the last check."""
     stuck = [r for r in current.rewards if r.obstacle is not None and r.state != "off"]
-    title = _("Some roles cannot be assigned") if stuck else _("Reward roles")
     troubles = [_stuck(reward) for reward in stuck]
-    if current.settings.congratulate == "channel" and current.trouble:
+    if current.settings.congratulate == "channel" and not current.settings.channel:
+        troubles.append(_("Choose a channel for congratulations: `/settings set roles.channel`"))
+    elif current.settings.congratulate == "channel" and current.trouble:
         troubles.append(
             _("Congratulations: {trouble}").format(trouble=say_trouble(current.trouble))
         )
-    embed = card(
-        ("⚠️ " if troubles else "🎖️ ") + title,
-        lines([*troubles, *([""] if troubles else []), _last_check(current)]),
-        tone="warning" if troubles else "kick",
-        footer=_(
-            "All members are checked every {time}; new roles are assigned immediately."
-        ).format(time=duration(every_seconds)),
-    )
+    checks = _("All members are checked every {time}; new roles are assigned immediately.")
     on = sum(reward.state == "on" for reward in current.rewards)
-    embed.add_field(name=_("Rewards"), value=_("{on} on").format(on=on))
-    embed.add_field(name=_("Mode"), value=_modes()[current.settings.mode])
-    embed.add_field(name=_("Pending changes"), value=f"{current.waiting:,}")
-    embed.add_field(name=_("Congratulation"), value=_congratulation(current))
-    by_hand = _("removed, too") if current.settings.take_manual else _("not touched")
-    embed.add_field(name=_("Manually assigned roles"), value=by_hand)
-    return embed
-
-
-def _congratulation(current: Status) -> str:
-    if current.settings.congratulate != "channel":
-        return _("direct message") if current.settings.congratulate == "dm" else _("off")
-    if current.settings.channel:
-        return f"<#{current.settings.channel}>"
-    return _("no channel is chosen: `/settings set roles.channel`")
-
-
-def _modes() -> dict[str, str]:
-    return {"stack": _("keep all roles"), "highest": _("keep the highest role only")}
+    return status_card(
+        _("Some roles cannot be assigned") if stuck else _("Reward roles"),
+        current.settings,
+        lines([*troubles, *([""] if troubles else []), _last_check(current)]),
+        works=not troubles,
+        facts={
+            _("Rewards"): _("{on} on").format(on=on),
+            _("Pending changes"): f"{current.waiting:,}",
+        },
+        footer=checks.format(time=duration(every_seconds)),
+    )
 
 
 def _stuck(reward: RoleReward) -> str:

@@ -8,6 +8,7 @@ missed.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -36,7 +37,6 @@ from core.roles.rules import (
     State,
     Step,
 )
-from core.roles.store import Change
 from core.watchtime import standings
 
 KIND = "roles.change"
@@ -90,12 +90,10 @@ def reconcile(work: Work, seen: Seen) -> Plan:
     rewards = _list_seen(work, seen)
     for reward in rewards:
         _note_role(work, reward, seen.roles[reward.role_id])
-    stuck = frozenset(r.role_id for r in rewards if r.obstacle is not None)
-    plan = _make_plan(work, settings, rewards, stuck, seen)
+    plan = _make_plan(work, rewards, {r.role_id for r in rewards if r.obstacle is not None}, seen)
     terms = {r.role_id: f"{r.minutes} {settings.mode}" for r in rewards}
-    in_bulk = frozenset(r.role_id for r in rewards if r.checked_terms != terms[r.role_id])
-    quiet = frozenset(terms) if settings.congratulate == "off" else in_bulk
-    _post_changes(work, plan, quiet)
+    in_bulk = {r.role_id for r in rewards if r.checked_terms != terms[r.role_id]}
+    _post_changes(work, plan, quiet=set(terms) if settings.congratulate == "off" else in_bulk)
     if seen.everybody:
         for reward in rewards:
             if reward.obstacle is None and reward.state == "on":
@@ -110,10 +108,8 @@ def reconcile(work: Work, seen: Seen) -> Plan:
 def preview(work: Work, seen: Seen) -> Plan:
     """What `reconcile` would post; nothing is changed."""
     rewards = _list_seen(work, seen)
-    stuck = frozenset(
-        r.role_id for r in rewards if _find_obstacle(work, r, seen.roles[r.role_id]) is not None
-    )
-    return _make_plan(work, load_settings(work, RoleSettings), rewards, stuck, seen)
+    stuck = {r.role_id for r in rewards if _find_obstacle(work, r, seen.roles[r.role_id])}
+    return _make_plan(work, rewards, stuck, seen)
 
 
 def _list_seen(work: Work, seen: Seen) -> list[RoleReward]:
@@ -121,18 +117,11 @@ def _list_seen(work: Work, seen: Seen) -> list[RoleReward]:
 
 
 def _make_plan(
-    work: Work,
-    settings: RoleSettings,
-    rewards: Sequence[RoleReward],
-    stuck: frozenset[int],
-    seen: Seen,
+    work: Work, rewards: Sequence[RoleReward], stuck: Collection[int], seen: Seen
 ) -> Plan:
-    policy = Policy(
-        tuple(Reward(r.role_id, r.minutes, r.state) for r in rewards),
-        settings.mode,
-        stuck,
-        settings.take_manual,
-    )
+    settings = load_settings(work, RoleSettings)
+    offered = tuple(Reward(r.role_id, r.minutes, r.state) for r in rewards)
+    policy = Policy(offered, settings.mode, frozenset(stuck), settings.take_manual)
     if not rewards:
         return Plan(policy, {}, ())
     members = {member.discord_id: member for member in _members(work, seen)}
@@ -190,9 +179,9 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
         if grant and grant.state in _PENDING
     }
     withdrawn = outbox.withdraw(work, outdated)
-    news = _news(plan, quiet)
+    news = rules.find_news(plan.steps, plan.members, plan.policy, quiet)
     numbers = _take_numbers(work, len(posted))
-    changes: list[Change] = []
+    changes: list[dict[str, Any]] = []
     requests: list[RoleChange] = []
     with speak(language_of(work.tx, work.guild_id)):
         for step in plan.steps:
@@ -203,20 +192,17 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
             elif step.asks:
                 number = next(numbers)
                 requests.append(_request(step, number, plan.policy, loud=step in news))
-            changes.append(Change(step.discord_id, step.role_id, state, step.reason, number))
+            changes.append(
+                {
+                    "discord_id": step.discord_id,
+                    "role_id": step.role_id,
+                    "state": state,
+                    "reason": step.reason,
+                    "number": number,
+                }
+            )
     store.set_grants(work, changes)
     outbox.post_role_changes(work, KIND, requests)
-
-
-def _news(plan: Plan, quiet: Collection[int]) -> frozenset[Step]:
-    """The steps on which a member is congratulated."""
-    rewards = {reward.role_id: reward for reward in plan.policy.rewards}
-    first_time = [
-        step
-        for step in plan.steps
-        if step.role_id not in quiet and rules.is_news(step, plan.members[step.discord_id], rewards)
-    ]
-    return rules.one_for_each(first_time, rewards)
 
 
 def _take_numbers(work: Work, count: int) -> Iterator[int]:

@@ -4,7 +4,7 @@ A role counts as ours if the bot assigned it. Roles that a member had before, or
 moderator, are not touched unless the guild's settings say so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -37,20 +37,24 @@ class RoleSettings(GuildSettings, feature="roles"):
         "minutes (highest).",
         Mode,
         default="stack",
+        label="Mode",
     )
     congratulate: Congratulate = choice(
         "Where a viewer who reaches a role is congratulated: not at all (off), in a direct message "
         "(dm) or in a channel (channel). Not for the roles that a new rule gives to many at once.",
         Congratulate,
         default="off",
+        label="Congratulation",
     )
     channel: int = channel(
-        "The Discord channel for congratulations, where they are given in a channel."
+        "The Discord channel for congratulations, where they are given in a channel.",
+        label="Channel for congratulations",
     )
     take_manual: bool = switch(
         "Whether a reward role is also taken from members who did not earn it and were given it by "
         "hand.",
         default=False,
+        label="Remove manually assigned roles",
     )
 
 
@@ -213,26 +217,21 @@ def why_not(reward: Reward, member: Member) -> Reason:
 # -- congratulations ----------------------------------------------------------------------------
 
 
-def is_news(step: Step, member: Member, rewards: Mapping[int, Reward]) -> bool:
-    """Whether the bot assigns this role to this member for the first time. Linking has a message of
-    its own, and a role that was lost and comes back is no news."""
-    grant = member.grants.get(step.role_id)
-    first = grant is None or (grant.state == "away" and not grant.number)
-    return step.to == "giving" and first and rewards[step.role_id].minutes is not None
-
-
-def one_for_each(candidates: Sequence[Step], rewards: Mapping[int, Reward]) -> frozenset[Step]:
-    """One for each member: of several roles at once, the highest."""
+def find_news(
+    steps: Iterable[Step], members: Mapping[int, Member], policy: Policy, quiet: Collection[int]
+) -> frozenset[Step]:
+    """The steps on which a member is congratulated: they get a role for watching for the first
+    time, and of several at once the highest. A role that was lost and comes back is no news."""
+    minutes = {reward.role_id: reward.minutes or 0 for reward in policy.rewards}
     best: dict[int, Step] = {}
-    for step in candidates:
+    for step in steps:
+        grant = members[step.discord_id].grants.get(step.role_id)
+        first = grant is None or (grant.state == "away" and not grant.number)
         other = best.get(step.discord_id)
-        if other is None or _minutes(step, rewards) > _minutes(other, rewards):
+        higher = minutes[step.role_id] > (minutes[other.role_id] if other else 0)
+        if step.to == "giving" and first and higher and step.role_id not in quiet:
             best[step.discord_id] = step
     return frozenset(best.values())
-
-
-def _minutes(step: Step, rewards: Mapping[int, Reward]) -> int:
-    return rewards[step.role_id].minutes or 0
 
 
 # -- roles --------------------------------------------------------------------------------------

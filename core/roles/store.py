@@ -16,7 +16,7 @@ from core.kit.work import ACROSS_GUILDS, Work
 from core.people.exclusions.store import excluded_from
 from core.people.records import Link
 from core.roles.records import RoleGrant, RoleReward
-from core.roles.rules import Grant, Reason, RoleSettings, State
+from core.roles.rules import Grant, RoleSettings, State
 
 grants = table_of(RoleGrant)
 
@@ -121,16 +121,6 @@ def list_due(work: Work) -> list[int]:
     return list(work.tx.execute(_LIST_DUE, given).scalars())
 
 
-class Change(NamedTuple):
-    """What is known of a member and role from now on."""
-
-    discord_id: int
-    role_id: int
-    state: State
-    reason: Reason
-    number: int
-
-
 _new = upsert(grants)
 _SET_GRANTS = _new.on_conflict_do_update(
     constraint="roles_grants_once",
@@ -138,11 +128,11 @@ _SET_GRANTS = _new.on_conflict_do_update(
 )
 
 
-def set_grants(work: Work, changes: Sequence[Change]) -> None:
-    """Add or replace what is known."""
+def set_grants(work: Work, changes: Sequence[dict[str, Any]]) -> None:
+    """Add or replace what is known, given without guild and time."""
     if changes:
         same = {"guild_id": work.guild_id, "at": work.now}
-        work.tx.execute(_SET_GRANTS, [same | change._asdict() for change in changes])
+        work.tx.execute(_SET_GRANTS, [same | change for change in changes])
 
 
 # What Discord was asked for and may have done counts as given: were it taken for a moderator's

@@ -24,7 +24,6 @@ from core.people.exclusions.store import without_excluded
 from core.slot_calls.records import SlotCall
 from core.slot_calls.rules import (
     Caller,
-    Reason,
     SlotCallSettings,
     clean,
     cooldown_left,
@@ -79,40 +78,17 @@ def call_slot(work: Work, message: ChatMessageSent, argument: str) -> None:
             channel_id=ChannelId(settings.channel),
         )
         work.add(call)
-        _accept(work, message, call, before.open + 1)
+        position = before.open + 1
+        post = _post(call, message.sender.name) | {"position": position}
+        outbox.post_to_channel(work, call.channel_id, "slot_calls.post", _post_key(call), post)
+        payload = {"slot": slot, "position": position}
+        outbox.post_reply(work, message, "slot_calls.accepted", payload)
     elif reason != "blocked":  # blocked viewers get no reply at all
         wait = max(1, ceil(cooldown_left(caller, settings)))
-        payload = {"slot": slot, "wait": wait, "max_open": settings.max_open}
-        _reject(work, message, viewer_id, reason, payload)
-
-
-def _accept(work: Work, message: ChatMessageSent, call: SlotCall, position: int) -> None:
-    outbox.post_to_channel(
-        work,
-        call.channel_id,
-        "slot_calls.post",
-        _post_key(call),
-        _post(call, message.sender.name) | {"position": position},
-    )
-    payload = {"slot": call.slot, "position": position}
-    outbox.post_reply(work, message, "slot_calls.accepted", payload)
-
-
-def _reject(
-    work: Work,
-    message: ChatMessageSent,
-    viewer_id: ViewerId,
-    reason: Reason,
-    payload: dict[str, Any],
-) -> None:
-    everyone = reason in ("off", "no_channel", "no_access")
-    outbox.post_reply(
-        work,
-        message,
-        "slot_calls.rejected",
-        payload | {"reason": reason},
-        once_a_minute=f"{reason}:{'all' if everyone else viewer_id}",
-    )
+        payload = {"reason": reason, "slot": slot, "wait": wait, "max_open": settings.max_open}
+        whom = "all" if reason in ("off", "no_channel", "no_access") else viewer_id
+        once = f"{reason}:{whom}"
+        outbox.post_reply(work, message, "slot_calls.rejected", payload, once_a_minute=once)
 
 
 # -- moderators -----------------------------------------------------------------------------------
@@ -152,14 +128,8 @@ def close_call(work: Work, number: int, state: Closed) -> SlotCall:
 def _close(work: Work, call: SlotCall, state: Closed) -> None:
     call.state, call.closed_at, call.closed_by = state, work.now, work.actor
     audit(work, f"slot_calls.{state}", f"#{call.number}")
-    outbox.post_edit(
-        work,
-        call.channel_id,
-        _post_key(call),
-        "slot_calls.post",
-        f"slot_calls.closed:{call.number}",
-        _post(call, call.viewer_name),
-    )
+    post, key = _post(call, call.viewer_name), f"slot_calls.closed:{call.number}"
+    outbox.post_edit(work, call.channel_id, _post_key(call), "slot_calls.post", key, post)
 
 
 def clear_queue(work: Work) -> int:
@@ -219,7 +189,6 @@ class Status:
     Attributes:
         open: how many calls are in the queue.
         blocked: how many viewers are blocked.
-        trouble: why the channel cannot be used.
         primary: the name of another server that follows the same Kick channel and takes its chat
             commands; None if this server does.
     """
@@ -232,7 +201,6 @@ class Status:
 
 
 def get_status(work: Work) -> Status:
-    """Settings and size of the queue."""
     settings = load_settings(work, SlotCallSettings)
     return Status(
         settings=settings,

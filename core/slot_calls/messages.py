@@ -52,10 +52,9 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
         platform=payload["platform"].capitalize(),
         ago=ago(parse_instant(payload["called_at"])),
     )
-    if payload["state"] == "done":
-        body += "\n" + _("Played · <@{closed_by}>").format_map(payload)
-    elif payload["state"] == "skipped":
-        body += "\n" + _("Skipped · <@{closed_by}>").format_map(payload)
+    ends = {"done": _("Played · <@{closed_by}>"), "skipped": _("Skipped · <@{closed_by}>")}
+    if payload["state"] in ends:
+        body += "\n" + ends[payload["state"]].format_map(payload)
     footer = _("Request #{number}").format_map(payload)
     if "position" in payload:
         footer += " · " + _("number {position} in the queue").format_map(payload)

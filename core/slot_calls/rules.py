@@ -50,12 +50,7 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A viewer at the moment of a call.
-
-    Attributes:
-        can_post: as far as is known, the bot can post in the channel for calls.
-        seconds_since_last: since this viewer's last call; None before the first.
-    """
+    """A viewer at the moment of a call; `seconds_since_last` is None before their first one."""
 
     can_post: bool
     blocked: bool

@@ -300,7 +300,14 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
     code = _require_code(work, platform)
     total = standings.find_total(code, name)
     if total is None:
-        raise _unknown(work, platform, name)
+        raise Refusal(
+            _("{platform} knows no {name} under your campaign code {code}.").format(
+                platform=TITLES[platform],
+                name=name,
+                code=load_settings(work, WagerSettings).code(platform),
+            ),
+            _("Check the spelling, and that the account signed up under this code."),
+        )
     for claim in _find_conflicts(work, own, platform, name):
         _end(work, claim)
     work.flush()  # a viewer has one account, and an account one viewer
@@ -317,42 +324,25 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
     return Verified(account, is_new)
 
 
-def _unknown(work: Work, platform: str, name: str) -> Refusal:
-    code = load_settings(work, WagerSettings).code(platform)
-    return Refusal(
-        _("{platform} knows no {name} under your campaign code {code}.").format(
-            platform=TITLES[platform], name=name, code=code
-        ),
-        _("Check the spelling, and that the account signed up under this code."),
-    )
-
-
 def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[AffiliateAccount]:
     """Unverified claims that an admin overrules: of others to this name, of the member to another.
 
     Raises:
         Refusal: one of them is verified.
     """
-    mine = _find(work, platform, viewer_id=own.viewer_id)
     other = _find(work, platform, folded_name=fold(name))
-    conflicts = []
-    if other is not None and other.viewer_id != own.viewer_id:
-        if other.verified_at is not None:
-            raise Refusal(
-                _("That account is verified for {name}.").format(name=other.viewer_name),
-                _("`/unlinkshuffle` with their name unlinks it."),
-            )
-        conflicts.append(other)
-    if mine is not None and mine.folded_name != fold(name):
-        if mine.verified_at is not None:
-            raise Refusal(
-                _("{name} has the account {username} verified.").format(
-                    name=own.viewer_name, username=mine.username
-                ),
-                _("`/unlinkshuffle` with their name unlinks it."),
-            )
-        conflicts.append(mine)
-    return conflicts
+    mine = _find(work, platform, viewer_id=own.viewer_id)
+    if other is not None and other is mine:
+        return []
+    if other is not None and other.verified_at is not None:
+        taken = _("That account is verified for {name}.").format(name=other.viewer_name)
+    elif mine is not None and mine.verified_at is not None:
+        taken = _("{name} has the account {username} verified.").format(
+            name=own.viewer_name, username=mine.username
+        )
+    else:
+        return [account for account in (other, mine) if account is not None]
+    raise Refusal(taken, _("`/unlinkshuffle` with their name unlinks it."))
 
 
 def _announce_verified(work: Work, account: AffiliateAccount) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from core.events import WagerCounted
@@ -16,6 +16,7 @@ from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
 from core.kit.database import among
 from core.kit.errors import Refusal
+from core.kit.records import table_of
 from core.kit.words import _
 from core.kit.work import Lock, Work
 from core.wagers import rules
@@ -27,6 +28,8 @@ TOLD_EVERY = timedelta(days=1)
 """How often admins are told about odd totals of the same account."""
 
 _MOST_LINES = 10
+
+changes = table_of(WagerChange)
 
 IS_ODD = or_(WagerChange.kind == "fall", WagerChange.held > 0)
 
@@ -235,3 +238,31 @@ def decide(work: Work, number: int, decision: Decision) -> Decimal:
         assert account is not None, "a change belongs to an account"
         _publish(work, account, f"release:{number}", change)
     return held.held
+
+
+# -- for the raffle --------------------------------------------------------------------------------
+
+
+def list_wagered_between(
+    tx: Connection, guild_id: int, start: datetime, end: datetime
+) -> dict[int, Decimal]:
+    """Viewer -> what was counted for them from `start` until before `end`, over all platforms.
+
+    Rows never change and new ones have a later `at`, so the sums of a period are final once the
+    first poll after it was counted.
+    """
+    found = tx.execute(
+        select(changes.c.viewer_id, func.sum(changes.c.amount))
+        .where(changes.c.guild_id == guild_id, changes.c.at >= start, changes.c.at < end)
+        .group_by(changes.c.viewer_id)
+        .having(func.sum(changes.c.amount) > 0)
+        .order_by(changes.c.viewer_id)
+    )
+    return {viewer_id: Decimal(amount) for viewer_id, amount in found}
+
+
+def has_verified(tx: Connection, guild_id: int) -> bool:
+    """Whether anybody's wagers count in this guild."""
+    verified = (AffiliateAccount.verified_at.is_not(None), AffiliateAccount.ended_at.is_(None))
+    found = select(AffiliateAccount.account_id).where(AffiliateAccount.guild_id == guild_id)
+    return tx.execute(found.where(*verified).limit(1)).first() is not None

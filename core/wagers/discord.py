@@ -161,8 +161,7 @@ class Wagers(commands.Cog):
         if await run(people.find_link, guild_id_of(ctx), ctx.author.id) is None:
             await answer(ctx, refusal_card(actions.link_first()), start_button())
         elif username is not None:
-            account = await run_action(ctx, actions.link, SHUFFLE, username)
-            await answer(ctx, messages.linked(account))
+            await answer(ctx, messages.own(await run_action(ctx, actions.link, SHUFFLE, username)))
         else:
             own = await run_action(ctx, actions.find_own, SHUFFLE)
             await answer(ctx, messages.own(*own) if own else messages.not_linked(SHUFFLE))

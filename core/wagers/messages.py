@@ -32,20 +32,6 @@ def _verified_title(platform: str, username: str) -> str:
     return "✅ " + title.format(platform=platform, name=safe(username))
 
 
-def linked(account: AffiliateAccount) -> discord.Embed:
-    """To a member whose account is linked."""
-    if account.verified_at is not None:
-        return own(account, None)
-    title = _("{platform} account {name} is linked").format(
-        platform=TITLES[account.platform], name=safe(account.username)
-    )
-    return card(
-        "🔗 " + title,
-        _("An admin still has to verify it. Only wagers placed after that count."),
-        footer=_adults(),
-    )
-
-
 def not_linked(platform: str) -> discord.Embed:
     """To a member without an account."""
     title = _("No {platform} account is linked with you").format(platform=TITLES[platform])
@@ -53,10 +39,14 @@ def not_linked(platform: str) -> discord.Embed:
     return card("🔗 " + title, hint, footer=_adults())
 
 
-def own(account: AffiliateAccount, counted: Decimal | None) -> discord.Embed:
+def own(account: AffiliateAccount, counted: Decimal | None = None) -> discord.Embed:
     """A member's own account."""
     if account.verified_at is None:
-        return linked(account)
+        title = _("{platform} account {name} is linked").format(
+            platform=TITLES[account.platform], name=safe(account.username)
+        )
+        waits = _("An admin still has to verify it. Only wagers placed after that count.")
+        return card("🔗 " + title, waits, footer=_adults())
     since = f"<t:{int(account.verified_at.timestamp())}:f>"
     embed = card(
         _verified_title(TITLES[account.platform], account.username),

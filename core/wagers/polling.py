@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, delete, select
+from sqlalchemy import ColumnElement, Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.guilds.actions import load_settings
@@ -16,12 +16,12 @@ from core.kit.services import Services
 from core.kit.settings import Settings
 from core.kit.tasks import for_each
 from core.kit.words import _, plural
-from core.kit.work import ACROSS_GUILDS, Work, run_in_guild
+from core.kit.work import ACROSS_GUILDS, Work, read_records, run_in_guild
 from core.shuffle.client import client_of as shuffle_of
 from core.wagers import verified_role
 from core.wagers.actions import IS_LINKED, list_accounts
 from core.wagers.counting import Odd, count, list_odd
-from core.wagers.records import AffiliateAccount, Outcome, Poll
+from core.wagers.records import AffiliateAccount, Poll
 from core.wagers.rules import SHUFFLE, TITLES, WagerSettings
 
 KEEP = timedelta(days=30)
@@ -29,6 +29,8 @@ ODD_FOR = timedelta(days=7)
 FAILURES_FOR = timedelta(days=1)
 LATE = 3
 """How many polls have to fail before the health page warns."""
+
+_ANSWERED = Poll.outcome == "ok"
 
 
 def platforms_of(settings: Settings) -> tuple[AffiliatePlatform, ...]:
@@ -141,20 +143,14 @@ def add_poll(tx: Connection, poll: Poll) -> None:
     tx.execute(delete(Poll).where(Poll.asked_at < poll.asked_at - KEEP))
 
 
-def find_last(tx: Connection, platform: str, outcome: Outcome | None = None) -> Poll | None:
-    """The newest poll, or the newest with this outcome."""
-    wanted = _of(platform).limit(1)
-    if outcome is not None:
-        wanted = wanted.where(Poll.outcome == outcome)
-    return next(iter(_list(tx, wanted)), None)
+def find_last(tx: Connection, platform: str, *criteria: ColumnElement[bool]) -> Poll | None:
+    """The newest poll that meets the criteria."""
+    return next(iter(_list_newest(tx, 1, Poll.platform == platform, *criteria)), None)
 
 
-def _of(platform: str) -> Select[Poll]:
-    return select(Poll).where(Poll.platform == platform).order_by(Poll.asked_at.desc())
-
-
-def _list(tx: Connection, wanted: Select[Poll]) -> list[Poll]:
-    return [Poll(**row) for row in tx.execute(wanted).mappings()]
+def _list_newest(tx: Connection, most: int, *criteria: ColumnElement[bool]) -> Sequence[Poll]:
+    newest_first = select(Poll).where(*criteria).order_by(Poll.asked_at.desc())
+    return read_records(tx, newest_first.limit(most))
 
 
 # -- status ---------------------------------------------------------------------------------------
@@ -187,14 +183,14 @@ def get_status(work: Work, platform: str) -> Status:
     """How a platform is doing in this guild."""
     settings = load_settings(work, WagerSettings)
     accounts = list_accounts(work, platform)
-    last = find_last(work.tx, platform, "ok")
-    failed = (Poll.outcome != "ok") & (Poll.asked_at > work.now - FAILURES_FOR)
+    last = find_last(work.tx, platform, _ANSWERED)
+    failed = (Poll.platform == platform, ~_ANSWERED, Poll.asked_at > work.now - FAILURES_FOR)
     return Status(
         platform=TITLES[platform],
         code=settings.code(platform),
         role_id=settings.verified_role,
         last=last,
-        failures=_list(work.tx, _of(platform).where(failed).limit(5)),
+        failures=_list_newest(work.tx, 5, *failed),
         accounts=accounts,
         missing=[one for one in accounts if last and one.seen_at and one.seen_at < last.asked_at],
         odd=list_odd(work, platform, work.now - ODD_FOR),
@@ -203,7 +199,7 @@ def get_status(work: Work, platform: str) -> Status:
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     """One item for each guild with verified accounts."""
-    last, newest = find_last(tx, SHUFFLE, "ok"), find_last(tx, SHUFFLE)
+    last, newest = find_last(tx, SHUFFLE, _ANSWERED), find_last(tx, SHUFFLE)
 
     def item(guild_id: int) -> HealthItem:
         settings = run_in_guild(tx, guild_id, THE_BOT, now, load_settings, WagerSettings)

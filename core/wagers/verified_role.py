@@ -87,15 +87,12 @@ def _post_changes(
         key = f"{KIND}:{account.account_id}:{act}:{role_id}:{member}:{work.now.isoformat()}"
         return RoleChange(key, member, role_id, act, reason, {"account_id": account.account_id})
 
+    changes: list[RoleChange] = []
     with speak(language_of(work.tx, work.guild_id)):
-        changes = [
-            *(
-                [change("take", *before, _("The account is not verified any more"))]
-                if before
-                else []
-            ),
-            *([change("give", *after, _("An admin verified the account"))] if after else []),
-        ]
+        if before:
+            changes.append(change("take", *before, _("The account is not verified any more")))
+        if after:
+            changes.append(change("give", *after, _("An admin verified the account")))
     outbox.post_role_changes(work, KIND, changes)
 
 

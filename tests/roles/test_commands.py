@@ -199,7 +199,7 @@ def test_an_unknown_role_is_said_kindly(ask: Asker) -> None:
 def test_mode(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
-    assert fields(ask("status"))["Mode"] == "keep the highest role only"
+    assert fields(ask("status"))["Mode"] == "highest"
     assert "Every role that is reached" in ask("mode", mode="stack")["description"]
 
 
@@ -208,7 +208,7 @@ def test_status(ask: Asker) -> None:
     until(lambda: "Last check" in ask("status")["description"], "a look")
     shown = fields(ask("status"))
     assert shown["Rewards"] == "1 on"
-    assert (shown["Congratulation"], shown["Manually assigned roles"]) == ("off", "not touched")
+    assert (shown["Congratulation"], shown["Remove manually assigned roles"]) == ("off", "off")
 
 
 @pytest.mark.usefixtures("nobody_looks")
@@ -288,7 +288,7 @@ def test_a_permission_that_is_taken_away_is_noticed_and_when_it_is_back(
     discord_world.role("Regulars", permissions=0)
     becomes("⚠️ Some roles cannot be assigned")
     discord_world.role("Regulars", permissions=int(may))
-    becomes("🎖️ Reward roles")
+    becomes("🟢 Reward roles")
 
 
 @pytest.mark.parametrize("command", ["list", "status", "preview", "mode highest", "linked off"])

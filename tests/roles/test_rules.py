@@ -281,9 +281,8 @@ def test_only_the_end_counts(minutes: list[int], highest: bool) -> None:
 
 
 def loud(who: Mapping[int, Member], steps: list[Step]) -> set[int]:
-    rewards = {r.role_id: r for r in REWARDS}
-    worthy = [s for s in steps if rules.is_news(s, who[s.discord_id], rewards)]
-    return {s.role_id for s in rules.one_for_each(worthy, rewards)}
+    assert rules.find_news(steps, who, STACK, quiet={LINKED, BRONZE, SILVER, GOLD}) == set()
+    return {s.role_id for s in rules.find_news(steps, who, STACK, quiet=())}
 
 
 def test_who_gets_several_roles_is_congratulated_on_the_highest() -> None:

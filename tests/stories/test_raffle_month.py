@@ -28,7 +28,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy import Connection, event, insert, make_url, text
 
 from core.guilds import store as guilds
 from core.guilds.settings import TIME_ZONE
@@ -40,7 +40,8 @@ from core.raffle.config import config_of
 from core.raffle.draw.tasks import advance_draws
 from core.raffle.periods import actions as calendar
 from core.raffle.tasks import announce_gifts, credit_open, open_months
-from core.wagers.store import accounts, changes
+from core.wagers.counting import changes
+from core.wagers.records import AffiliateAccount
 from tests.kick.rig import settings
 from tests.raffle.draw.rig import draw_of
 from tests.raffle.ledger.scene import (
@@ -176,7 +177,7 @@ def night(tx: Connection) -> None:
 
 def wagers(tx: Connection, viewer_id: int, amount: Decimal, seen_at: datetime) -> None:
     account_id = tx.execute(
-        accounts.insert()
+        insert(AffiliateAccount)
         .values(
             guild_id=GUILD,
             platform="shuffle",
@@ -186,7 +187,7 @@ def wagers(tx: Connection, viewer_id: int, amount: Decimal, seen_at: datetime) -
             folded_name="mia",
             linked_at=seen_at,
         )
-        .returning(accounts.c.account_id)
+        .returning(AffiliateAccount.account_id)
     ).scalar_one()
     row = {"kind": "rise", "total_before": 0, "total": amount, "amount": amount, "held": 0}
     tx.execute(

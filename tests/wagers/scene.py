@@ -20,13 +20,12 @@ from core.kit.work import Work, run_in_guild
 from core.outbox.records import messages
 from core.people import store as people
 from core.people.store import list_accounts
-from core.wagers import actions, store, verified_role
+from core.wagers import actions, counting, verified_role
 from core.wagers.actions import Verified
-from core.wagers.counting import Odd, count, list_odd
+from core.wagers.counting import Odd, changes, count, list_odd
 from core.wagers.feature import FEATURE
 from core.wagers.records import AffiliateAccount
 from core.wagers.rules import SHUFFLE, WagerSettings
-from core.wagers.store import changes
 from tests.acting import act
 from tests.kick.rig import NOON
 
@@ -127,7 +126,7 @@ class Guild:
 
     def wagered(self, viewer_id: int, start: float = 0, end: float = 100) -> Decimal:
         """What counts for a viewer between these minutes."""
-        found = store.list_wagered_between(self.tx, self.id, at(start), at(end))
+        found = counting.list_wagered_between(self.tx, self.id, at(start), at(end))
         return found.get(viewer_id, Decimal(0))
 
     def published(self) -> list[str]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.kit.database import Database, violated
 from core.kit.errors import Refusal
-from core.wagers import store
+from core.wagers import counting
 from core.wagers.counting import decide
 from core.wagers.discord import HeldButton, render_odd
 from core.wagers.records import Decision
@@ -37,7 +37,7 @@ def test_a_time_holds_what_was_seen_in_it(guild: Guild) -> None:
     guild.poll(10, MiaSpins="1100.5")
     assert guild.wagered(viewer_id, 0, 10) == 10
     assert guild.wagered(viewer_id, 10, 20) == Decimal("90.5")
-    assert store.list_wagered_between(guild.tx, guild.id, at(11), at(20)) == {}
+    assert counting.list_wagered_between(guild.tx, guild.id, at(11), at(20)) == {}
 
 
 def test_an_answer_told_twice_or_late_counts_once(guild: Guild) -> None:

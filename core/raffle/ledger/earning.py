@@ -18,7 +18,7 @@ from core.raffle.ledger import gifts, store
 from core.raffle.ledger.store import NewEntry
 from core.raffle.records import Period, Source, TicketRate
 from core.raffle.rules import MICROSECOND, Amount, Earned, RaffleSettings, Rate
-from core.wagers.store import list_wagered_between
+from core.wagers.counting import list_wagered_between
 from core.watchtime.standings import watched_between
 
 Viewers = Collection[int] | None

@@ -31,7 +31,7 @@ from core.raffle.periods.rules import LastEnd, whole_second
 from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import TOOK_PLACE, find_open, list_in_state
-from core.wagers.store import has_verified
+from core.wagers.counting import has_verified
 from core.watchtime.actions import window
 
 PAST_SHOWN = 3
