@@ -135,8 +135,8 @@ def set_grants(work: Work, changes: Sequence[dict[str, Any]]) -> None:
         work.tx.execute(_SET_GRANTS, [same | change for change in changes])
 
 
-# What Discord was asked for and may have done counts as given: were it taken for a moderator's
-# doing, it would never be taken again. The next check corrects what was not done.
+# What Discord was asked for and may have done counts as given: if it counted as assigned by a
+# moderator, it would never be removed. The next check corrects what was not done.
 _SET_STOPPED = text("""
     UPDATE roles_grants
        SET state = CASE WHEN state = 'giving'

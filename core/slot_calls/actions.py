@@ -201,6 +201,7 @@ class Status:
 
 
 def get_status(work: Work) -> Status:
+    """Settings and size of the queue."""
     settings = load_settings(work, SlotCallSettings)
     return Status(
         settings=settings,

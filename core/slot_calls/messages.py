@@ -87,7 +87,7 @@ def _next_step(current: Status) -> str:
             "`/kick_primary` changes it."
         ).format(server=safe(current.primary))
     if not current.settings.enabled:
-        return _("Viewers are told so when they try. Turn them on with `/slotcalls on`.")
+        return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
     return _("Viewers type `!call <slot>` or `!sr <slot>` in the stream's chat.")
 
 

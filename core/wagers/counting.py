@@ -24,8 +24,8 @@ from core.wagers.actions import list_accounts
 from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange
 from core.wagers.rules import TITLES, Baseline, WagerSettings
 
-TOLD_EVERY = timedelta(days=1)
-"""How often admins are told about odd totals of the same account."""
+ALERT_EVERY = timedelta(days=1)
+"""How often admins get an alert about odd totals of the same account."""
 
 _MOST_LINES = 10
 
@@ -42,7 +42,9 @@ def count(work: Work, platform: str, standings: Standings) -> int:
     code = fold(settings.code(platform))
     if not code:
         return 0
-    told = _list_told(work, standings.asked_at - TOLD_EVERY)
+    recent = IS_ODD & (WagerChange.at > standings.asked_at - ALERT_EVERY)
+    reported = work.execute(select(WagerChange.account_id, WagerChange.kind).where(recent)).all()
+    known = {(account_id, kind) for account_id, kind in reported}
     seen: list[int] = []
     odd: list[tuple[AffiliateAccount, WagerChange]] = []
     for account in list_accounts(work, platform):
@@ -56,7 +58,7 @@ def count(work: Work, platform: str, standings: Standings) -> int:
         if change.amount:
             _publish(work, account, f"{account.account_id}:{change.at.isoformat()}", change)
         is_odd = change.kind == "fall" or change.held
-        if is_odd and (account.account_id, change.kind) not in told:
+        if is_odd and (account.account_id, change.kind) not in known:
             odd.append((account, change))
     mark_seen(work, seen, standings.asked_at)
     if odd:
@@ -72,12 +74,6 @@ def mark_seen(work: Work, account_ids: Sequence[int], at: datetime) -> None:
         .values(seen_at=at),
         execution_options={"synchronize_session": False},
     )
-
-
-def _list_told(work: Work, after: datetime) -> set[tuple[int, str]]:
-    """(account, kind) of the odd changes since then."""
-    odd = select(WagerChange.account_id, WagerChange.kind).where(IS_ODD, WagerChange.at > after)
-    return {(account_id, kind) for account_id, kind in work.execute(odd)}
 
 
 def _read(

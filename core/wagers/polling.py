@@ -94,8 +94,8 @@ def _poll(services: Services, platform: AffiliatePlatform) -> None:
         return  # it asked us to wait
 
     def count_in(guild_id: int) -> None:
-        with services.database.begin() as tx:
-            run_in_guild(tx, guild_id, THE_BOT, services.clock(), count, platform.key, standings)
+        with services.work_in(guild_id) as work:
+            count(work, platform.key, standings)
 
     for_each(guild_ids, count_in)
     # Noted only now: accounts that were not seen in a noted answer are shown as missing.
@@ -118,8 +118,8 @@ def reconcile_roles(services: Services) -> None:
         guild_ids = list_guilds(tx)
 
     def reconcile_in(guild_id: int) -> None:
-        with services.database.begin() as tx:
-            run_in_guild(tx, guild_id, THE_BOT, services.clock(), verified_role.reconcile)
+        with services.work_in(guild_id) as work:
+            verified_role.reconcile(work)
 
     for_each(guild_ids, reconcile_in)
 

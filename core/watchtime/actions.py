@@ -142,15 +142,15 @@ def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[
     Args:
         record: store the present one, as of when it was set. Hold the credit's lock.
     """
-    columns = select(DailyLimit.holds_from, DailyLimit.most, DailyLimit.time_zone)
-    ours = columns.where(DailyLimit.guild_id == guild_id).order_by(DailyLimit.holds_from)
+    columns = select(DailyLimit.applies_from, DailyLimit.most, DailyLimit.time_zone)
+    ours = columns.where(DailyLimit.guild_id == guild_id).order_by(DailyLimit.applies_from)
     known = [Limit(*row) for row in tx.execute(ours)]
     new = _find_new_limit(tx, guild_id, known)
     if new is None:
         return known
     if record:
         tx.execute(insert(DailyLimit).values(guild_id=guild_id, **new._asdict()))
-        tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.holds_from})
+        tx.execute(_MARK_STALE, {"guild_id": guild_id, "since": new.applies_from})
     return [*known, new]
 
 
@@ -168,7 +168,7 @@ def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Li
     now = tx.execute(select(func.now())).scalar_one()
     held = list_held(tx, guild_id)  # without those that went back to a default
     since = max(held[key].set_at if key in held else now for key in changed if changed[key])
-    return Limit(since if since > last.holds_from else now, most, zone)
+    return Limit(since if since > last.applies_from else now, most, zone)
 
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)

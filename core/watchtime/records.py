@@ -120,12 +120,12 @@ class DailyLimit(GuildRecord, kw_only=True):
 
     __tablename__ = "watchtime_limits"
 
-    holds_from: Mapped[datetime]
+    applies_from: Mapped[datetime]
     most: Mapped[timedelta | None] = mapped_column(INTERVAL, comment="empty for all of a day")
     time_zone: Mapped[str] = mapped_column(comment="whose midnights make the days")
 
     __table_args__ = (
-        PrimaryKeyConstraint("guild_id", "holds_from", name="watchtime_limits_once"),
+        PrimaryKeyConstraint("guild_id", "applies_from", name="watchtime_limits_once"),
         _guild_key("watchtime_limits_guild"),
     )
 

@@ -28,7 +28,7 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
     )
     daily_limit_minutes: int = number(
         "How many minutes of each calendar day count for one viewer, in the server's time zone: "
-        "the first ones. 0 for all of them. A change holds from that moment on; nothing is taken "
+        "the first ones. 0 for all of them. A change applies from that moment on; nothing is taken "
         "away.",
         default=0,
         least=0,
@@ -113,12 +113,12 @@ class Limit(NamedTuple):
     """How much of each calendar day counts, from a moment on until the next limit's.
 
     Attributes:
-        holds_from: a day that began before starts over here.
+        applies_from: a day that began before starts over here.
         most: counted of a day, its first minutes; None for all of it.
         time_zone: whose midnights make the days.
     """
 
-    holds_from: datetime
+    applies_from: datetime
     most: timedelta | None
     time_zone: str
 
@@ -142,8 +142,8 @@ def limited_days(
     """The limited days that [starts_at, ends_at) touches, whole; `limits` in order of time."""
     found: list[LimitedDay] = []
     for index, limit in enumerate(limits):
-        until = limits[index + 1].holds_from if index + 1 < len(limits) else None
-        begin = max(limit.holds_from, starts_at)
+        until = limits[index + 1].applies_from if index + 1 < len(limits) else None
+        begin = max(limit.applies_from, starts_at)
         end = ends_at if until is None else min(until, ends_at)
         if limit.most is not None and begin < end:
             found += _days(limit, limit.most, begin, end, until)
@@ -158,7 +158,7 @@ def _days(
         day += timedelta(days=1)
         ends_at = midnight(day, limit.zone)
         yield LimitedDay(
-            max(starts_at, limit.holds_from),
+            max(starts_at, limit.applies_from),
             ends_at if until is None else min(ends_at, until),
             most,
         )

@@ -195,11 +195,11 @@ def list_stale_days(
 # else makes a total meanwhile. Server and day are repeated, else all history is read for it.
 _SET = """
     , changed AS (
-        UPDATE watchtime_days AS d SET watched = looked.after, counted = looked.counted
-          FROM looked
-         WHERE d.guild_id = :guild_id AND d.day = :day AND d.ctid = looked.ctid
-           AND (looked.after <> looked.before OR looked.counted IS DISTINCT FROM d.counted)
-        RETURNING d.viewer_id, looked.after - looked.before AS gained
+        UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
+          FROM computed
+         WHERE d.guild_id = :guild_id AND d.day = :day AND d.ctid = computed.ctid
+           AND (computed.after <> computed.before OR computed.counted IS DISTINCT FROM d.counted)
+        RETURNING d.viewer_id, computed.after - computed.before AS gained
     )
     MERGE INTO watchtime_totals AS t
     USING changed ON t.guild_id = :guild_id AND t.viewer_id = changed.viewer_id
@@ -222,7 +222,7 @@ _LENGTH = """
 # wherever they are named.
 _SET_WATCHED = text(
     f"""
-    WITH looked AS MATERIALIZED (
+    WITH computed AS MATERIALIZED (
         SELECT d.ctid, d.watched AS before, NULL::tstzmultirange AS counted, {_LENGTH} AS after
           FROM watchtime_days AS d,
                LATERAL (SELECT d.present * CAST(:live AS tstzmultirange) AS counts OFFSET 0) AS live
@@ -262,7 +262,7 @@ _SET_WATCHED_WITHIN = text(
                    GREATEST(lower(part), upper(part) - (up_to_here - most)), upper(part))) AS cut
           FROM part WHERE up_to_here > most
          GROUP BY viewer_id
-    ), looked AS MATERIALIZED (
+    ), computed AS MATERIALIZED (
         SELECT t.ctid, t.watched AS before, NULLIF(counts, t.whole) AS counted, {_LENGTH} AS after
           FROM touched t LEFT JOIN cut USING (viewer_id),
                LATERAL (SELECT t.whole - COALESCE(cut.cut, '{{}}') AS counts OFFSET 0) AS left_over

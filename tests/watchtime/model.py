@@ -155,7 +155,7 @@ def counted(
     messages = [e for e in told if isinstance(e, ChatMessageSent)]
     live = _live(told)
     instants = {e.at for e in messages} | {instant for stream in live for instant in stream}
-    instants |= {e.at + window for e in messages} | {one.holds_from for one in limits}
+    instants |= {e.at + window for e in messages} | {one.applies_from for one in limits}
     instants |= {m for one in limits for m in _midnights(instants, one.zone)}
     result: dict[int, list[Piece]] = {}
     for viewer in {e.sender.user_id for e in messages}:
@@ -187,11 +187,11 @@ def _first_of_each_day(pieces: Iterable[Piece], limits: Sequence[Limit]) -> list
     left: dict[object, timedelta] = {}
     kept: list[Piece] = []
     for start, end in pieces:
-        limit = next((one for one in reversed(limits) if one.holds_from <= start), None)
+        limit = next((one for one in reversed(limits) if one.applies_from <= start), None)
         if limit is None or limit.most is None:
             kept.append((start, end))
             continue
-        day = (limit.holds_from, start.astimezone(limit.zone).date())
+        day = (limit.applies_from, start.astimezone(limit.zone).date())
         until = min(end, start + left.get(day, limit.most))
         left[day] = left.get(day, limit.most) - (until - start)
         if start < until:

@@ -266,7 +266,7 @@ def summed(theirs: list[Piece], given_to: list[Gift], stretch: Stretch | None) -
     return within(theirs, start, end) + sum(corrected, timedelta())
 
 
-def test_a_limit_holds_from_when_it_was_set_and_takes_nothing_away(
+def test_a_limit_applies_from_when_it_was_set_and_takes_nothing_away(
     tx: Connection, guild_id: int
 ) -> None:
     """The database's own clock says when; here that is now."""
@@ -298,7 +298,7 @@ def test_the_card_says_that_the_limit_is_reached_when_nothing_more_counts(
     tell(tx, teller.went_live(noon), *(teller.says(1, noon + m * MINUTE) for m in range(0, 60, 5)))
     tell(tx, teller.seen_live(noon, noon + 20 * MINUTE))
     act(tx, guild_id, guilds.change_setting, DAILY_LIMIT, 15)
-    row = {"holds_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
+    row = {"applies_from": noon + 20 * MINUTE, "most": 15 * MINUTE, "time_zone": "UTC"}
     tx.execute(insert(DailyLimit).values(guild_id=guild_id, **row))
     viewer = people.find_by_name(tx, guild_id, "viewer1")
     assert viewer is not None

@@ -810,10 +810,10 @@ ALTER TABLE watchtime_offline_checks ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE watchtime_limits (
 	guild_id BIGINT NOT NULL, 
-	holds_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	applies_from TIMESTAMP WITH TIME ZONE NOT NULL, 
 	most INTERVAL, 
 	time_zone TEXT NOT NULL, 
-	CONSTRAINT watchtime_limits_once PRIMARY KEY (guild_id, holds_from), 
+	CONSTRAINT watchtime_limits_once PRIMARY KEY (guild_id, applies_from), 
 	CONSTRAINT watchtime_limits_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id)
 );
 
