@@ -11,16 +11,14 @@ from sandbox.change_feed import ChangeFeed
 from sandbox.discord.routes import routes as discord_routes
 from sandbox.discord.state import FakeDiscord
 from sandbox.discord.storage import persisted
-from sandbox.drand.beacon import FakeBeacon
-from sandbox.drand.routes import routes as drand_routes
+from sandbox.drand import FakeBeacon
 from sandbox.faults import Faults, FaultValue
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
 from sandbox.page.page import routes as page_routes
 from sandbox.people import PEOPLE
-from sandbox.shuffle.routes import routes as shuffle_routes
-from sandbox.shuffle.world import FakeShuffle
+from sandbox.shuffle import FakeShuffle
 
 ENV = web.AppKey("ENV", dict[str, str])
 """The product's settings that lead it to this sandbox."""
@@ -68,8 +66,8 @@ def build(settings: SandboxSettings) -> web.Application:
     app[ENV] = {**discord.env(), **kick.env(), **beacon.env(), **shuffle.env()}
     app.add_routes(kick_routes(kick))
     app.add_routes(discord_routes(discord))
-    app.add_routes(drand_routes(beacon))
-    app.add_routes(shuffle_routes(shuffle))
+    app.add_routes(beacon.routes())
+    app.add_routes(shuffle.routes())
     app.add_routes(page_routes())
     app.add_routes(
         control.routes(changes, faults, {"discord": discord, "kick": kick, "shuffle": shuffle})

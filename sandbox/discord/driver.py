@@ -1,41 +1,17 @@
-"""A small synchronous client of `/control/discord/...`, for tests, demo and benchmarks."""
+"""A blocking client of `/control/discord/...`."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any
 
-import requests
-
-Json = dict[str, Any]
-T = TypeVar("T")
-
-PATIENCE_SECONDS = 30.0
-"""For what somebody waits for: it ends when it is there, and a busy machine may take long."""
+from sandbox.driver import PATIENCE_SECONDS, Driver, Json
 
 
-class DriverError(Exception):
-    """The sandbox refused; `status` is the HTTP status and the message says why."""
+class DiscordDriver(Driver):
+    """What people do on the fake Discord; people are given by handle."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"{status}: {message}")
-        self.status = status
-
-
-class DiscordDriver:
-    """People's hands on the pretend Discord. `base_url` is the sandbox's, such as `http://127.0.0.1:8081`.
-
-    Every method that is refused raises DriverError.
-    """
-
-    def __init__(self, base_url: str, timeout: float = 3 * PATIENCE_SECONDS) -> None:
-        self._base = base_url.rstrip("/") + "/control"
-        self._timeout = timeout
-        self._http = requests.Session()
-
-    def close(self) -> None:
-        self._http.close()
+    service = "discord"
 
     # -- people ----------------------------------------------------------------------------------
 
@@ -129,9 +105,8 @@ class DiscordDriver:
         *,
         guild: str | None = None,
     ) -> Json:
-        return self._post(
-            "overwrite", channel=channel, target=target, allow=allow, deny=deny, guild=guild
-        )
+        body = {"channel": channel, "target": target, "allow": allow, "deny": deny}
+        return self._post("overwrite", **body, guild=guild)
 
     def bot_access(self, channel: str, access: str, *, guild: str | None = None) -> Json:
         """Close a channel to the bot: `none`, `read` (only), or open it: `full`."""
@@ -148,12 +123,9 @@ class DiscordDriver:
     def fault(self, **switches: Any) -> None:
         """`fault(rest_429=1)` sets `discord.rest.429`: the first underscore is the dot."""
         named = {f"discord.{key.replace('_', '.', 1)}": value for key, value in switches.items()}
-        self._checked(self._http.post(f"{self._base}/faults", json=named, timeout=self._timeout))
+        self.faults(named)
 
-    def reset_faults(self) -> None:
-        self._checked(self._http.post(f"{self._base}/faults/reset", timeout=self._timeout))
-
-    # -- looking ---------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------
 
     def transcript(
         self, channel: str, *, guild: str | None = None, after: str | None = None
@@ -162,18 +134,11 @@ class DiscordDriver:
 
         `after` leaves out this message and all before it: polling a busy channel stays cheap.
         """
-        found: list[Json] = self._get("transcript", channel=channel, guild=guild, after=after)
-        return found
+        return list(self._get("transcript", channel=channel, guild=guild, after=after))
 
     def commands(self) -> list[Json]:
         """The registered slash commands, one entry per subcommand, with `path` and `options`."""
-        found: list[Json] = self._get("commands")
-        return found
-
-    def state(self) -> Json:
-        """The Discord part of the sandbox's state."""
-        answer = self._http.get(f"{self._base}/state", timeout=self._timeout)
-        return dict(self._checked(answer)["discord"])
+        return list(self._get("commands"))
 
     def roles_of(self, person: str, *, guild: str = "Nora's Corner") -> list[str]:
         """The names of a member's roles, sorted."""
@@ -213,35 +178,3 @@ class DiscordDriver:
             timeout,
             lambda: f"no /{path} among {[c['path'] for c in self.commands()]}",
         )
-
-    def wait_until(
-        self, check: Callable[[], T | None], timeout: float, complain: Callable[[], str]
-    ) -> T:
-        """The first true value of `check`; TimeoutError with `complain()` if none comes."""
-        deadline = time.monotonic() + timeout
-        while True:
-            if found := check():
-                return found
-            if time.monotonic() > deadline:
-                raise TimeoutError(complain())
-            time.sleep(0.02)
-
-    # -- HTTP ------------------------------------------------------------------------------------
-
-    def _post(self, act: str, /, **body: Any) -> Json:
-        given = {key: value for key, value in body.items() if value is not None}
-        url = f"{self._base}/discord/{act}"
-        return dict(self._checked(self._http.post(url, json=given, timeout=self._timeout)))
-
-    def _get(self, name: str, **query: Any) -> Any:
-        url = f"{self._base}/discord/{name}"
-        return self._checked(self._http.get(url, params=query, timeout=self._timeout))
-
-    def _checked(self, answer: requests.Response) -> Any:
-        if answer.status_code >= 400:
-            try:
-                text = str(answer.json()["error"])
-            except (ValueError, KeyError, TypeError):
-                text = answer.text
-            raise DriverError(answer.status_code, text)
-        return answer.json()

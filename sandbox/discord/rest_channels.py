@@ -42,7 +42,7 @@ def delete_channel(call: Call) -> Reply:
     return gone
 
 
-def move_channels(call: Call) -> Reply:
+def move_channels(call: Call) -> None:
     """New positions for several channels at once."""
     guild = call.guild()
     call.discord.require_in_guild(guild, call.discord.bot.id, Permission.MANAGE_CHANNELS)
@@ -51,22 +51,19 @@ def move_channels(call: Call) -> Reply:
         if channel_id not in guild.channels:
             raise unknown("Channel")
         channels.update(call.discord, guild.channels[channel_id], {"position": entry["position"]})
-    return None
 
 
-def put_overwrite(call: Call) -> Reply:
+def put_overwrite(call: Call) -> None:
     found = _guild_channel(call, Permission.MANAGE_ROLES)
     allow, deny = (int(call.body.get(key) or 0) for key in ("allow", "deny"))
     channels.set_overwrite(call.discord, found, call.id("target_id"), allow, deny)
-    return None
 
 
-def delete_overwrite(call: Call) -> Reply:
+def delete_overwrite(call: Call) -> None:
     found = _guild_channel(call, Permission.MANAGE_ROLES)
     if call.id("target_id") not in found.overwrites:
         raise unknown("Permission overwrite")
     channels.set_overwrite(call.discord, found, call.id("target_id"), 0, 0)
-    return None
 
 
 def _guild_channel(call: Call, needed: Permission) -> Channel:
@@ -77,9 +74,8 @@ def _guild_channel(call: Call, needed: Permission) -> Channel:
     return found
 
 
-def typing(call: Call) -> Reply:
+def typing(call: Call) -> None:
     channels.type_in(call.discord, call.channel(), call.discord.bot.id)
-    return None
 
 
 # -- pins ----------------------------------------------------------------------------------------
@@ -107,14 +103,12 @@ def list_pins_before_2025(call: Call) -> Reply:
     return [message_payloads.message(call.discord, m) for m in _readable(call).pins()]
 
 
-def pin(call: Call) -> Reply:
+def pin(call: Call) -> None:
     messages.pin(call.discord, _pinnable(call), call.discord.bot.id)
-    return None
 
 
-def unpin(call: Call) -> Reply:
+def unpin(call: Call) -> None:
     messages.unpin(call.discord, _pinnable(call))
-    return None
 
 
 def _readable(call: Call) -> Channel:

@@ -38,10 +38,9 @@ def edit(call: Call) -> Reply:
     return payloads.command(call.discord, stored)
 
 
-def delete(call: Call) -> Reply:
+def delete(call: Call) -> None:
     del call.discord.commands[_command(call).id]
     call.discord.changes.publish("discord.commands")
-    return None
 
 
 def _scope(call: Call) -> int | None:

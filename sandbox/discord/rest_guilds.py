@@ -65,23 +65,20 @@ def edit_me(call: Call) -> Reply:
     return payloads.member(call.discord, bot)
 
 
-def kick(call: Call) -> Reply:
+def kick(call: Call) -> None:
     guild, member = call.guild(), _member(call)
     _require_power(call, guild, member, Permission.KICK_MEMBERS)
     members.leave(call.discord, guild, member.user_id)
-    return None
 
 
-def add_member_role(call: Call) -> Reply:
+def add_member_role(call: Call) -> None:
     guild, role = call.guild(), _role(call)
     members.add_role(call.discord, guild, call.discord.bot.id, call.id("user_id"), role)
-    return None
 
 
-def remove_member_role(call: Call) -> Reply:
+def remove_member_role(call: Call) -> None:
     guild, role = call.guild(), _role(call)
     members.remove_role(call.discord, guild, call.discord.bot.id, call.id("user_id"), role)
-    return None
 
 
 def _member(call: Call) -> Member:
@@ -143,11 +140,10 @@ def move_roles(call: Call) -> Reply:
     return list_roles(call)
 
 
-def delete_role(call: Call) -> Reply:
+def delete_role(call: Call) -> None:
     guild, role = call.guild(), _role(call)
     members.require_role_power(call.discord, guild, call.discord.bot.id, role)
     roles.delete(call.discord, guild, role)
-    return None
 
 
 def _role(call: Call) -> Role:

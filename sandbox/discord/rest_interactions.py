@@ -53,9 +53,8 @@ def edit_message(call: Call) -> Reply:
     return message_payloads.message(call.discord, message)
 
 
-def delete_message(call: Call) -> Reply:
+def delete_message(call: Call) -> None:
     messages.delete(call.discord, _message(call))
-    return None
 
 
 def _interaction(call: Call) -> Interaction | None:
@@ -106,9 +105,8 @@ def get_webhook(call: Call) -> Reply:
     return payloads.webhook(call.discord, _webhook(call))
 
 
-def delete_webhook(call: Call) -> Reply:
+def delete_webhook(call: Call) -> None:
     del call.discord.webhooks[_webhook(call).id]
-    return None
 
 
 def _webhook(call: Call) -> Webhook:

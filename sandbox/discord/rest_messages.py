@@ -52,14 +52,13 @@ def edit(call: Call) -> Reply:
     return message_payloads.message(call.discord, message)
 
 
-def delete(call: Call) -> Reply:
+def delete(call: Call) -> None:
     message = call.message()
     messages.require_deletable(call.discord, message, call.discord.bot.id)
     messages.delete(call.discord, message)
-    return None
 
 
-def bulk_delete(call: Call) -> Reply:
+def bulk_delete(call: Call) -> None:
     channel = call.channel()
     call.discord.require(channel, call.discord.bot.id, Permission.MANAGE_MESSAGES)
     ids = [snowflake(one, "messages") for one in call.body.get("messages") or []]
@@ -67,7 +66,6 @@ def bulk_delete(call: Call) -> Reply:
         text = "Must be between 2 and 100 in length."
         raise invalid_form(["messages"], "BASE_TYPE_BAD_LENGTH", text)
     messages.bulk_delete(call.discord, channel, ids)
-    return None
 
 
 def _require_history(call: Call) -> None:
@@ -77,20 +75,17 @@ def _require_history(call: Call) -> None:
 # -- reactions -----------------------------------------------------------------------------------
 
 
-def add_reaction(call: Call) -> Reply:
+def add_reaction(call: Call) -> None:
     reactions.add(call.discord, call.message(), call.discord.bot.id, call.params["emoji"])
-    return None
 
 
-def remove_own_reaction(call: Call) -> Reply:
+def remove_own_reaction(call: Call) -> None:
     reactions.remove(call.discord, call.message(), call.discord.bot.id, call.params["emoji"])
-    return None
 
 
-def remove_reaction(call: Call) -> Reply:
+def remove_reaction(call: Call) -> None:
     _require_managing(call)
     reactions.remove(call.discord, call.message(), call.id("user_id"), call.params["emoji"])
-    return None
 
 
 def list_reactors(call: Call) -> Reply:
@@ -101,16 +96,14 @@ def list_reactors(call: Call) -> Reply:
     return [payloads.user(call.discord.user(user_id)) for user_id in later[:limit]]
 
 
-def clear_reactions(call: Call) -> Reply:
+def clear_reactions(call: Call) -> None:
     _require_managing(call)
     reactions.clear(call.discord, call.message())
-    return None
 
 
-def clear_emoji(call: Call) -> Reply:
+def clear_emoji(call: Call) -> None:
     _require_managing(call)
     reactions.clear_emoji(call.discord, call.message(), call.params["emoji"])
-    return None
 
 
 def _require_managing(call: Call) -> None:

@@ -33,9 +33,8 @@ def my_guilds(call: Call) -> Reply:
     return found
 
 
-def leave_guild(call: Call) -> Reply:
+def leave_guild(call: Call) -> None:
     members.leave(call.discord, call.guild(), call.discord.bot.id)
-    return None
 
 
 def create_dm(call: Call) -> Reply:

@@ -1,75 +1,84 @@
-"""/control/kick/...: people act, streams begin and end, money flows, deliveries are forged.
+"""`/control/kick/...`: what people and the streamer do on Kick, and its webhooks and feed.
 
-Every route takes ``channel`` (a streamer's handle, default the first streamer) where one is meant,
-and ``at`` (RFC 3339, default now) where something has a time. Answers are JSON objects.
+Every action takes ``channel`` (a streamer's handle, default the first streamer) where one is meant,
+and ``at`` (RFC 3339, default now) where something has a time. Answers are JSON objects. A field
+that does not fit answers 400, an unknown name 404, and what the state does not allow 409.
 """
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict
+from datetime import datetime
+from typing import Any
 
 from aiohttp import web
 
-from sandbox.control import ControlError
+from sandbox.control import ControlError, body_of
 from sandbox.kick.bodies import Body, ChatMessage
-from sandbox.kick.fields import (
-    Action,
-    Naming,
-    answering,
-    number,
-    number_or_none,
-    text,
-    text_or_none,
-    texts,
-    time_or_none,
-)
-from sandbox.kick.ids import now, seconds, ulid
+from sandbox.kick.ids import now, parse_time, seconds, ulid
 from sandbox.kick.models import Account, Channel, Redemption, Reward
+from sandbox.kick.realtime.feeds import FeedEvent
+from sandbox.kick.realtime.hub import Listener
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
 from sandbox.kick.webhooks import compact
 
 MOST_IDLE_SECONDS = 30.0
+FORCE_RECONNECT = 3011
+INSUFFICIENT_STATE = 2500
+
+POSTS = (
+    *("chat", "delete_message", "live", "offline", "metadata", "viewers", "host"),
+    *("follow", "subscribe", "renew", "gift", "kicks", "redeem", "decide"),
+    *("ban", "unban", "badges", "rename", "account"),
+    *("deliver", "lose_subscription", "app", "tokens", "rotate_key", "idle"),
+    *("feed/kill", "feed/close", "feed/unsubscribe", "feed/publish"),
+)
 
 
 def routes(kick: FakeKick) -> list[web.RouteDef]:
-    """Everything under /control/kick."""
+    """Each POST route is the action of `_Control` with its name."""
     control = _Control(kick)
-    actions: dict[str, Action] = {
-        "chat": control.chat,
-        "delete_message": control.delete_message,
-        "live": control.live,
-        "offline": control.offline,
-        "metadata": control.metadata,
-        "viewers": control.viewers,
-        "follow": control.follow,
-        "subscribe": control.subscribe,
-        "renew": control.renew,
-        "gift": control.gift,
-        "kicks": control.kicks,
-        "redeem": control.redeem,
-        "decide": control.decide,
-        "ban": control.ban,
-        "unban": control.unban,
-        "badges": control.badges,
-        "rename": control.rename,
-        "account": control.account,
-        "deliver": control.deliver,
-        "lose_subscription": control.lose_subscription,
-        "app": control.app,
-        "tokens": control.tokens,
-        "rotate_key": control.rotate_key,
-        "idle": control.idle,
-    }
-    posts = [web.post(f"/control/kick/{name}", answering(do)) for name, do in actions.items()]
+    actions = {name: getattr(control, name.replace("/", "_")) for name in POSTS}
     return [
-        *posts,
+        *(web.post(f"/control/kick/{name}", _handler(do)) for name, do in actions.items()),
         web.get("/control/kick/transcript", control.transcript),
         web.get("/control/kick/deliveries", control.deliveries),
+        web.get("/control/kick/feed", control.feed_events),
     ]
 
 
-class _Control(Naming):
+def _handler(
+    action: Callable[[Body], Awaitable[Body]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await action(await body_of(request)))
+        except ValueError as error:
+            raise ControlError(str(error), status=409) from None
+
+    return answer
+
+
+class _Control:
+    def __init__(self, kick: FakeKick) -> None:
+        self.kick = kick
+
+    def _account(self, body: Body, name: str = "person") -> Account:
+        return self._by_handle(text(body, name))
+
+    def _by_handle(self, handle: str) -> Account:
+        try:
+            return self.kick.account_of(handle)
+        except KeyError:
+            raise ControlError(f"nobody has the handle {handle}", status=404) from None
+
+    def _channel(self, body: Body) -> Channel:
+        if body.get("channel") is None:
+            return next(iter(self.kick.channels.values()))
+        return self.kick.channels[self._account(body, "channel").user_id]
+
     def _message(self, message_id: str) -> ChatMessage:
         message = self.kick.find_message(message_id)
         if message is None:
@@ -315,6 +324,62 @@ class _Control(Naming):
             await asyncio.sleep(0.005)
         return {"idle": self.kick.webhooks.under_way == 0}
 
+    # the realtime feed
+
+    def _listeners(self, body: Body) -> list[Listener]:
+        """Those of one transport, or all."""
+        wanted = text_or_none(body, "transport")
+        listeners = self.kick.feed.hub.listeners.values()
+        return [each for each in listeners if wanted in (None, each.transport)]
+
+    async def feed_kill(self, body: Body) -> Body:
+        """{transport?} -> {count}: drop the connections without a close frame."""
+        listeners = self._listeners(body)
+        for listener in listeners:
+            listener.abort()
+        return {"count": len(listeners)}
+
+    async def feed_close(self, body: Body) -> Body:
+        """{code?, reason?, transport?} -> {count}: close them with a code.
+
+        Without a code 3011, Centrifugo's "force reconnect".
+        """
+        code = number_or_none(body, "code") or FORCE_RECONNECT
+        reason = text_or_none(body, "reason") or "force reconnect"
+        if not 3000 <= code <= 4999:
+            raise ControlError("a server's own codes are 3000 to 4999")
+        listeners = self._listeners(body)
+        for listener in listeners:
+            listener.close(code, reason)
+        return {"count": len(listeners)}
+
+    async def feed_unsubscribe(self, body: Body) -> Body:
+        """{feed, code?}: Centrifugo takes a feed away; from code 2500 on the client comes back."""
+        feed, code = text(body, "feed"), number_or_none(body, "code") or INSUFFICIENT_STATE
+        for listener in self._listeners(body):
+            listener.unsubscribe(feed, code)
+        return {}
+
+    async def feed_publish(self, body: Body) -> Body:
+        """{feed, event, data}: an event made by hand, ``data`` any JSON value."""
+        event = FeedEvent(text(body, "feed"), text(body, "event"), body.get("data"))
+        self.kick.feed.hub.publish([event])
+        return {}
+
+    async def host(self, body: Body) -> Body:
+        """{person, viewers, message?, channel?}: a streamer sends the viewers over."""
+        channel, host = self._channel(body), self._account(body)
+        viewers, message = number(body, "viewers"), text_or_none(body, "message")
+        self.kick.feed.hosted(channel, host, viewers, message)
+        return {}
+
+    async def feed_events(self, request: web.Request) -> web.Response:
+        """[{at, feed, name, data, fate: sent|dropped|silent, heard}], oldest first.
+
+        ``?name=`` and ``?feed=`` choose among them.
+        """
+        return _filtered(request, self.kick.feed.hub.told, "name", "feed")
+
     # what happened
 
     async def transcript(self, _request: web.Request) -> web.Response:
@@ -326,7 +391,56 @@ class _Control(Naming):
 
         ``?type=`` and ``?message_id=`` choose among them.
         """
-        wanted = {key: request.query[key] for key in ("type", "message_id") if key in request.query}
-        records = (asdict(record) for record in self.kick.webhooks.records)
-        found = [each for each in records if all(each[k] == v for k, v in wanted.items())]
-        return web.json_response(found)
+        return _filtered(request, self.kick.webhooks.records, "type", "message_id")
+
+
+def _filtered(request: web.Request, records: Iterable[Any], *keys: str) -> web.Response:
+    """The records whose fields equal the given query parameters."""
+    wanted = {key: request.query[key] for key in keys if key in request.query}
+    found = [each for each in map(asdict, records) if all(each[k] == v for k, v in wanted.items())]
+    return web.json_response(found)
+
+
+def text(body: Body, name: str) -> str:
+    """A text."""
+    value = body.get(name)
+    if not isinstance(value, str):
+        raise ControlError(f"{name} must be a text")
+    return value
+
+
+def text_or_none(body: Body, name: str) -> str | None:
+    """A text, or None if it is missing or null."""
+    return None if body.get(name) is None else text(body, name)
+
+
+def texts(body: Body, name: str) -> list[str]:
+    """A list of texts, empty if it is missing."""
+    values = body.get(name) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ControlError(f"{name} must be a list of texts")
+    return values
+
+
+def number(body: Body, name: str) -> int:
+    """A whole number."""
+    value = body.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ControlError(f"{name} must be a whole number")
+    return value
+
+
+def number_or_none(body: Body, name: str) -> int | None:
+    """A whole number, or None if it is missing or null."""
+    return None if body.get(name) is None else number(body, name)
+
+
+def time_or_none(body: Body, name: str) -> datetime | None:
+    """An RFC 3339 time, or None if it is missing or null."""
+    given = text_or_none(body, name)
+    if given is None:
+        return None
+    try:
+        return parse_time(given)
+    except ValueError:
+        raise ControlError(f"{name} is no RFC 3339 time: {given}") from None

@@ -8,7 +8,7 @@ import discord
 import pytest
 from discord.http import Route
 
-from sandbox.discord.driver import DriverError
+from sandbox.driver import DriverError
 from tests.sandbox.discord_rig import CounterButton, FruitForm, Panel, Pickers, Rig, open_rig
 
 

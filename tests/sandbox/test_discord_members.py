@@ -7,9 +7,9 @@ import discord
 import pytest
 
 from sandbox.discord import channels, members, permissions, roles
-from sandbox.discord.driver import DriverError
 from sandbox.discord.models import Role
 from sandbox.discord.seed import channel_id
+from sandbox.driver import DriverError
 from tests.patience import until_async
 from tests.sandbox.discord_rig import GENERAL_ID, GUILD_ID, Rig, open_rig
 

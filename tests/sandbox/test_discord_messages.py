@@ -8,7 +8,7 @@ import aiohttp
 import discord
 import pytest
 
-from sandbox.discord.driver import DriverError
+from sandbox.driver import DriverError
 from tests.patience import until_async
 from tests.sandbox.discord_rig import Rig, open_rig
 

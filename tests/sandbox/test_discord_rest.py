@@ -9,8 +9,8 @@ import discord
 import pytest
 from discord.http import Route
 
-from sandbox.discord.driver import DriverError
 from sandbox.discord.seed import VERAS_DEN_ID
+from sandbox.driver import DriverError
 from tests.sandbox.discord_rig import GUILD_ID, Panel, Rig, open_rig
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 import requests
 
-from sandbox.kick.driver import ControlRefused
+from sandbox.driver import DriverError
 from tests.patience import PATIENCE
 from tests.sandbox.kick_harness import Kick
 
@@ -55,7 +55,7 @@ class TestRefusals:
         ).json() == {"error": "Not Found"}
 
     def test_the_driver_says_why(self, kick: Kick) -> None:
-        with pytest.raises(ControlRefused, match="nobody has the handle bob") as refusal:
+        with pytest.raises(DriverError, match="nobody has the handle bob") as refusal:
             kick.driver.chat("bob", "x")
         assert refusal.value.status == 404
 

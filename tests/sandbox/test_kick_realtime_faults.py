@@ -7,7 +7,8 @@ import time
 import pytest
 import websocket
 
-from sandbox.kick.driver import ControlRefused, KickDriver
+from sandbox.driver import DriverError
+from sandbox.kick.driver import KickDriver
 from sandbox.kick.realtime import sockets
 from sandbox.serve import on_thread
 from tests.patience import PATIENCE, until_async
@@ -124,5 +125,5 @@ def test_nobody_listens(kick: Kick) -> None:
 
 
 def test_a_close_code_must_be_a_servers(kick: Kick) -> None:
-    with pytest.raises(ControlRefused, match="3000 to 4999"):
+    with pytest.raises(DriverError, match="3000 to 4999"):
         kick.driver.feed_close(1000)

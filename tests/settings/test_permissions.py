@@ -18,8 +18,9 @@ from core.roles import feature as roles
 from core.settings import feature as settings
 from core.slot_calls import feature as slot_calls
 from core.watchtime import feature as watchtime
-from sandbox.discord.driver import DiscordDriver, DriverError
+from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID
+from sandbox.driver import DriverError
 from tests.bot_rig import bot_in_discord
 from tests.slot_calls.scene import chat_message
 

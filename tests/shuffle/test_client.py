@@ -11,7 +11,7 @@ from core.kit.errors import Outage, StartError
 from core.kit.settings import read_settings
 from core.shuffle.client import ShuffleClient
 from sandbox.serve import Sandbox, on_thread
-from sandbox.shuffle.driver import ShuffleDriver
+from sandbox.shuffle import ShuffleDriver
 from tests.kick.rig import NOON, settings
 from tests.sandbox.kick_harness import KEY
 

@@ -12,7 +12,7 @@ from core.inbox import actions as inbox
 from core.people import store as people
 from sandbox.kick.signing import SigningKey
 from sandbox.people import PEOPLE
-from sandbox.shuffle.driver import ShuffleDriver
+from sandbox.shuffle import ShuffleDriver
 from tests.patience import until
 from tests.stories.letters import answered
 from tests.stories.product import Json, free_port

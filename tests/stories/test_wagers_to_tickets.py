@@ -28,7 +28,7 @@ from core.guilds import store as guilds
 from core.guilds.settings import TIME_ZONE
 from sandbox.discord.seed import NORAS_CORNER_ID, channel_id
 from sandbox.kick.signing import SigningKey
-from sandbox.shuffle.driver import ShuffleDriver
+from sandbox.shuffle import ShuffleDriver
 from tests.patience import until
 from tests.stories.stage import GUILD, Stage, open_stage, title, where_it_is_noon
 from tests.stories.test_raffle import has, own

@@ -15,7 +15,7 @@ from core.wagers import counting, polling
 from core.wagers.records import Poll
 from core.wagers.rules import SHUFFLE
 from sandbox.serve import Sandbox, on_thread
-from sandbox.shuffle.driver import ShuffleDriver
+from sandbox.shuffle import ShuffleDriver
 from tests.clean import cleaned
 from tests.kick.rig import StandingClock, settings
 from tests.sandbox.kick_harness import KEY

@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from sandbox.kick.api.endpoints import (
-    Frame,
+    Endpoints,
+    Routes,
     bad,
     field_of,
     json_of,
@@ -20,24 +21,17 @@ MOST_IDS = 50
 MOST_TAGS = 10
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """GET users, GET and PATCH channels."""
-    api = _Channels(kick, frame)
-    return [
-        web.get(f"{base}/v1/users", frame.endpoint(api.users)),
-        web.get(f"{base}/v1/channels", frame.endpoint(api.channels)),
-        web.patch(f"{base}/v1/channels", frame.endpoint(api.change)),
-    ]
-
-
-class _Channels:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Channels(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("GET", "/v1/users", self.users),
+            ("GET", "/v1/channels", self.channels),
+            ("PATCH", "/v1/channels", self.change),
+        )
 
     async def users(self, request: web.Request) -> web.Response:
         """Unknown ids are left out (guess)."""
-        token = self.frame.token(request)
+        token = self.token(request)
         require(token, "user:read")
         ids = numbers(request, "id", MOST_IDS)
         if not ids and token.user_id is None:
@@ -56,7 +50,7 @@ class _Channels:
 
     async def channels(self, request: web.Request) -> web.Response:
         """By user id or by slug, never both. One unknown slug fails the whole request."""
-        token = self.frame.token(request)
+        token = self.token(request)
         require(token, "channel:read")
         ids = numbers(request, "broadcaster_user_id", MOST_IDS)
         slugs = request.query.getall("slug", [])
@@ -114,7 +108,7 @@ class _Channels:
 
     async def change(self, request: web.Request) -> web.Response:
         """Title, category, tags of the token's own channel."""
-        channel = self.kick.channels[self.frame.user(request, "channel:write")]
+        channel = self.kick.channels[self.user(request, "channel:write")]
         body = await json_of(request)
         title = field_of(body, "stream_title", str)
         category_id = field_of(body, "category_id", int)

@@ -4,34 +4,26 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok
+from sandbox.kick.api.endpoints import ApiError, Endpoints, Routes, bad, field_of, json_of, ok
 from sandbox.kick.bodies import ChatMessage
 from sandbox.kick.ids import now
 from sandbox.kick.models import Account, Channel
-from sandbox.kick.state import FakeKick
 
 MOST_CODE_POINTS = 500
 QUOTA = "Pusher error: API call failed since (daily) message quota exceeded"
 NOT_SENT_ID = ""
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """POST chat, DELETE chat/{message_id}."""
-    api = _Chat(kick, frame)
-    return [
-        web.post(f"{base}/v1/chat", frame.endpoint(api.post)),
-        web.delete(f"{base}/v1/chat/{{message_id}}", frame.endpoint(api.delete)),
-    ]
-
-
-class _Chat:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Chat(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("POST", "/v1/chat", self.post),
+            ("DELETE", "/v1/chat/{message_id}", self.delete),
+        )
 
     async def post(self, request: web.Request) -> web.Response:
         """The message also comes back to subscribers as ``chat.message.sent``."""
-        user_id = self.frame.user(request, "chat:write")
+        user_id = self.user(request, "chat:write")
         body = await json_of(request)
         content = _content(body)
         channel, sender, by_bot = self._speaker(body, user_id)
@@ -83,7 +75,7 @@ class _Chat:
 
     async def delete(self, request: web.Request) -> web.Response:
         """By the broadcaster or a moderator of the message's channel."""
-        user_id = self.frame.user(request, "moderation:chat_message:manage")
+        user_id = self.user(request, "moderation:chat_message:manage")
         message = self.kick.find_message(request.match_info["message_id"])
         if message is None:
             raise ApiError(404)

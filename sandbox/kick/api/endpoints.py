@@ -7,16 +7,18 @@ Kick has three error shapes (facts, section 3): ``{"data": null, "message": ...}
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.faults import Faults
 from sandbox.kick.ids import ulid
-from sandbox.kick.tokens import Token, Tokens
+from sandbox.kick.state import FakeKick
+from sandbox.kick.tokens import Token
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+Routes = Sequence[tuple[str, str, Handler]]
+"""Method, path below `/public`, handler."""
 
 BLOCKED = "Request blocked by security policy."
 HTML_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
@@ -51,14 +53,22 @@ def bad(reason: str) -> ApiError:
     return ApiError(400, reason)
 
 
-class Frame:
-    """Wraps the endpoints of one world."""
+class Endpoints:
+    """Base of the endpoint classes: a chapter of the API's reference each."""
 
-    def __init__(self, faults: Faults, tokens: Tokens) -> None:
-        self._faults = faults
-        self._tokens = tokens
+    def __init__(self, kick: FakeKick) -> None:
+        self.kick = kick
 
-    def endpoint(self, handler: Handler) -> Handler:
+    def routes(self) -> Routes:
+        raise NotImplementedError
+
+    def bind(self) -> list[web.RouteDef]:
+        return [
+            web.route(method, f"/kick/api/public{path}", self._wrap(handler))
+            for method, path, handler in self.routes()
+        ]
+
+    def _wrap(self, handler: Handler) -> Handler:
         """The handler behind the API's faults, its errors in Kick's shapes."""
 
         async def answer(request: web.Request) -> web.Response:
@@ -73,13 +83,13 @@ class Frame:
 
     def error(self, error: ApiError) -> web.Response:
         """An error in Kick's first or second shape."""
-        empty: object = {} if self._faults.flag("kick.api.empty_object_errors") else None
+        empty: object = {} if self.kick.faults.flag("kick.api.empty_object_errors") else None
         data = empty if error.reason is None else error.reason
         body = {"data": data, "message": MESSAGES[error.status]}
         return web.json_response(body, status=error.status)
 
     async def _fault(self, request: web.Request) -> web.Response | None:
-        faults = self._faults
+        faults = self.kick.faults
         if str(faults.get("kick.api.only")) not in request.path:
             return None
         await asyncio.sleep(faults.number("kick.api.slow_ms") / 1000)
@@ -94,7 +104,7 @@ class Frame:
 
     def _failed(self, status: int) -> web.Response:
         response = self.error(ApiError(status))
-        wait = self._faults.number("kick.api.retry_after_s")
+        wait = self.kick.faults.number("kick.api.retry_after_s")
         if status == 429 and wait:
             response.headers["Retry-After"] = str(wait)
         return response
@@ -102,7 +112,7 @@ class Frame:
     def token(self, request: web.Request) -> Token:
         """The request's access token, of a user or the app; 401 otherwise."""
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        token = self._tokens.read(text.strip()) if scheme.lower() == "bearer" else None
+        token = self.kick.tokens.read(text.strip()) if scheme.lower() == "bearer" else None
         if token is None or token.kind == "refresh":
             raise ApiError(401)
         return token

@@ -5,29 +5,21 @@ from datetime import timedelta
 
 from aiohttp import web
 
-from sandbox.kick.api.endpoints import Frame, limit_of, ok
+from sandbox.kick.api.endpoints import Endpoints, Routes, limit_of, ok
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import now
 from sandbox.kick.models import Channel
-from sandbox.kick.state import FakeKick
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """GET kicks/leaderboard."""
-    api = _Kicks(kick, frame)
-    return [web.get(f"{base}/v1/kicks/leaderboard", frame.endpoint(api.leaderboard))]
-
-
-class _Kicks:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Kicks(Endpoints):
+    def routes(self) -> Routes:
+        return (("GET", "/v1/kicks/leaderboard", self.leaderboard),)
 
     async def leaderboard(self, request: web.Request) -> web.Response:
         """The best givers ever, in 30 days and in 7; how Kick cuts months and weeks is a guess."""
-        channel = self.kick.channels[self.frame.user(request, "kicks:read")]
+        channel = self.kick.channels[self.user(request, "kicks:read")]
         top = limit_of(request, default=10, most=100, name="top")
         spans = {"lifetime": None, "month": MONTH, "week": WEEK}
         return ok({name: self._ranks(channel, span, top) for name, span in spans.items()})

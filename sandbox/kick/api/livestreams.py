@@ -7,7 +7,8 @@ from aiohttp import web
 from sandbox.kick.api.channels import thumbnail
 from sandbox.kick.api.endpoints import (
     ApiError,
-    Frame,
+    Endpoints,
+    Routes,
     bad,
     limit_of,
     numbers,
@@ -17,7 +18,6 @@ from sandbox.kick.api.endpoints import (
 )
 from sandbox.kick.bodies import Body
 from sandbox.kick.models import CATEGORIES, CATEGORY_BY_ID, Category, Channel, Stream
-from sandbox.kick.state import FakeKick
 
 Live = tuple[Channel, Stream]
 
@@ -27,30 +27,23 @@ MOST_V1_IDS = 50
 V1_CATEGORY_PAGE = 100
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """The livestream lists old and new, their count, and the categories."""
-    api = _Livestreams(kick, frame)
-    return [
-        web.get(f"{base}/v2/livestreams", frame.endpoint(api.all_live)),
-        web.get(f"{base}/v1/users/livestreams", frame.endpoint(api.of_users)),
-        web.get(f"{base}/v1/livestreams", frame.endpoint(api.v1)),
-        web.get(f"{base}/v1/livestreams/stats", frame.endpoint(api.stats)),
-        web.get(f"{base}/v2/categories", frame.endpoint(api.categories)),
-        web.get(f"{base}/v1/categories", frame.endpoint(api.v1_categories)),
-        web.get(f"{base}/v1/categories/{{id}}", frame.endpoint(api.v1_category)),
-    ]
-
-
-class _Livestreams:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Livestreams(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("GET", "/v2/livestreams", self.all_live),
+            ("GET", "/v1/users/livestreams", self.of_users),
+            ("GET", "/v1/livestreams", self.v1),
+            ("GET", "/v1/livestreams/stats", self.stats),
+            ("GET", "/v2/categories", self.categories),
+            ("GET", "/v1/categories", self.v1_categories),
+            ("GET", "/v1/categories/{id}", self.v1_category),
+        )
 
     def live(self) -> list[Live]:
         return [(c, c.stream) for c in self.kick.channels.values() if c.stream is not None]
 
     async def all_live(self, request: web.Request) -> web.Response:
-        self.frame.token(request)
+        self.token(request)
         categories = numbers(request, "category_id", MOST_CATEGORIES)
         languages = request.query.getall("language_code", [])
         limit = limit_of(request, default=25, most=1000)
@@ -59,7 +52,7 @@ class _Livestreams:
         return ok([self._v2(channel, stream) for channel, stream in page], pagination=pagination)
 
     async def of_users(self, request: web.Request) -> web.Response:
-        self.frame.token(request)
+        self.token(request)
         ids = numbers(request, "user_id", MOST_USERS)
         if not ids:
             raise bad("user_id is required")
@@ -86,7 +79,7 @@ class _Livestreams:
 
     async def v1(self, request: web.Request) -> web.Response:
         """Deprecated since 2026-06-23, and the only official place that shows ``channel_id``."""
-        self.frame.token(request)
+        self.token(request)
         ids = numbers(request, "broadcaster_user_id", MOST_V1_IDS)
         categories = numbers(request, "category_id", 1)
         limit = limit_of(request, default=25, most=100)
@@ -115,12 +108,12 @@ class _Livestreams:
         }
 
     async def stats(self, request: web.Request) -> web.Response:
-        self.frame.token(request)
+        self.token(request)
         return ok({"total_count": len(self.live())})
 
     async def categories(self, request: web.Request) -> web.Response:
         """Here alone arrays are comma lists and not repeated keys."""
-        self.frame.token(request)
+        self.token(request)
         limit = limit_of(request, default=25, most=1000)
         if 0 < len(request.query.get("cursor", "")) < 4:
             raise bad("cursor is too short")
@@ -142,7 +135,7 @@ class _Livestreams:
 
     async def v1_categories(self, request: web.Request) -> web.Response:
         """Deprecated since 2026-01-15; ``q`` is required (guess)."""
-        self.frame.token(request)
+        self.token(request)
         query = request.query.get("q", "").lower()
         if not query:
             raise bad("q is required")
@@ -154,7 +147,7 @@ class _Livestreams:
         return ok([self.kick.bodies.category(category) for category in page])
 
     async def v1_category(self, request: web.Request) -> web.Response:
-        self.frame.token(request)
+        self.token(request)
         category = CATEGORY_BY_ID.get(whole_number("id", request.match_info["id"]))
         if category is None:
             raise ApiError(404)

@@ -4,32 +4,23 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok
+from sandbox.kick.api.endpoints import ApiError, Endpoints, Routes, bad, field_of, json_of, ok
 from sandbox.kick.models import Account, Channel
-from sandbox.kick.state import FakeKick
 
 MOST_MINUTES = 7 * 24 * 60
 MOST_REASON = 100
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """POST and DELETE moderation/bans, both with a JSON body."""
-    api = _Moderation(kick, frame)
-    path = f"{base}/v1/moderation/bans"
-    return [
-        web.post(path, frame.endpoint(api.ban)),
-        web.delete(path, frame.endpoint(api.unban)),
-    ]
-
-
-class _Moderation:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Moderation(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("POST", "/v1/moderation/bans", self.ban),
+            ("DELETE", "/v1/moderation/bans", self.unban),
+        )
 
     async def ban(self, request: web.Request) -> web.Response:
         """``duration`` is in minutes; without it the ban is permanent."""
-        moderator = self.frame.user(request, "moderation:ban")
+        moderator = self.user(request, "moderation:ban")
         body = await json_of(request)
         channel, account = self._target(body, moderator)
         minutes = field_of(body, "duration", int)
@@ -43,7 +34,7 @@ class _Moderation:
         return ok({})
 
     async def unban(self, request: web.Request) -> web.Response:
-        moderator = self.frame.user(request, "moderation:ban")
+        moderator = self.user(request, "moderation:ban")
         self.kick.unban(*self._target(await json_of(request), moderator))
         return ok({})
 

@@ -7,11 +7,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, ok, page_of
+from sandbox.kick.api.endpoints import (
+    ApiError,
+    Endpoints,
+    Routes,
+    bad,
+    field_of,
+    json_of,
+    ok,
+    page_of,
+)
 from sandbox.kick.bodies import Body
 from sandbox.kick.ids import seconds, ulid
 from sandbox.kick.models import Channel, Redemption, Reward
-from sandbox.kick.state import FakeKick
 
 READ = ("channel:rewards:read", "channel:rewards:write")
 WRITE = ("channel:rewards:write",)
@@ -31,28 +39,20 @@ FIELDS: dict[str, type] = {
 SHOWN = ("id", *FIELDS, "is_paused")
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """channels/rewards and channels/rewards/redemptions."""
-    api = _Rewards(kick, frame)
-    path = f"{base}/v1/channels/rewards"
-    return [
-        web.get(path, frame.endpoint(api.list_all)),
-        web.post(path, frame.endpoint(api.create)),
-        web.get(f"{path}/redemptions", frame.endpoint(api.redemptions)),
-        web.post(f"{path}/redemptions/accept", frame.endpoint(api.accept)),
-        web.post(f"{path}/redemptions/reject", frame.endpoint(api.reject)),
-        web.patch(f"{path}/{{id}}", frame.endpoint(api.change)),
-        web.delete(f"{path}/{{id}}", frame.endpoint(api.delete)),
-    ]
-
-
-class _Rewards:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Rewards(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("GET", "/v1/channels/rewards", self.list_all),
+            ("POST", "/v1/channels/rewards", self.create),
+            ("GET", "/v1/channels/rewards/redemptions", self.redemptions),
+            ("POST", "/v1/channels/rewards/redemptions/accept", self.accept),
+            ("POST", "/v1/channels/rewards/redemptions/reject", self.reject),
+            ("PATCH", "/v1/channels/rewards/{id}", self.change),
+            ("DELETE", "/v1/channels/rewards/{id}", self.delete),
+        )
 
     def _channel(self, request: web.Request, scopes: tuple[str, ...]) -> Channel:
-        return self.kick.channels[self.frame.user(request, *scopes)]
+        return self.kick.channels[self.user(request, *scopes)]
 
     async def list_all(self, request: web.Request) -> web.Response:
         return ok([_shown(reward) for reward in _existing(self._channel(request, READ))])

@@ -4,9 +4,17 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.kick.api.endpoints import ApiError, Frame, bad, field_of, json_of, numbers, ok
+from sandbox.kick.api.endpoints import (
+    ApiError,
+    Endpoints,
+    Routes,
+    bad,
+    field_of,
+    json_of,
+    numbers,
+    ok,
+)
 from sandbox.kick.bodies import EVENT_TYPES, Body
-from sandbox.kick.state import FakeKick
 from sandbox.kick.tokens import CLIENT_ID, Token
 from sandbox.kick.webhooks import Subscription
 
@@ -14,25 +22,17 @@ MOST_IDS_PER_DELETE = 300
 """50 are known to work and about 330 to fail; where between them it breaks is not known."""
 
 
-def routes(kick: FakeKick, frame: Frame, base: str) -> list[web.RouteDef]:
-    """GET, POST and DELETE events/subscriptions; GET public-key."""
-    api = _Subscriptions(kick, frame)
-    path = f"{base}/v1/events/subscriptions"
-    return [
-        web.get(path, frame.endpoint(api.list_all)),
-        web.post(path, frame.endpoint(api.subscribe)),
-        web.delete(path, frame.endpoint(api.unsubscribe)),
-        web.get(f"{base}/v1/public-key", frame.endpoint(api.public_key)),
-    ]
-
-
-class _Subscriptions:
-    def __init__(self, kick: FakeKick, frame: Frame) -> None:
-        self.kick = kick
-        self.frame = frame
+class Subscriptions(Endpoints):
+    def routes(self) -> Routes:
+        return (
+            ("GET", "/v1/events/subscriptions", self.list_all),
+            ("POST", "/v1/events/subscriptions", self.subscribe),
+            ("DELETE", "/v1/events/subscriptions", self.unsubscribe),
+            ("GET", "/v1/public-key", self.public_key),
+        )
 
     def _token(self, request: web.Request) -> Token:
-        token = self.frame.token(request)
+        token = self.token(request)
         if token.user_id is not None and "events:subscribe" not in token.scopes:
             raise ApiError(403)
         return token

@@ -24,7 +24,7 @@ from core.raffle.draw import (
 )
 from core.raffle.draw.discord import render_winner
 from core.raffle.draw.records import Draw, Pick
-from sandbox.drand.beacon import sign
+from sandbox.drand import sign
 from tests.draws.a_draw import SIGNATURE
 from tests.draws.verifier import verify
 from tests.raffle.draw.rig import (
